@@ -1,0 +1,133 @@
+"""The nouns of the search and the Protocols that its parts obey. Values only: nothing here runs anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from tools.types import STAGES, Candidate, Evaluation, Programs, Task
+
+MOVES = ("draft", "repair", "refine")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that the residual shows. stage: the program to blame. kind: a stable slug a proposer can switch on
+    ("lag", "drift", "kink", "late_jump", "missing_object", "colour_residue", ...). message: the sentence a person reads.
+    where: object or column name, or "". evidence: numbers behind the sentence."""
+
+    stage: str
+    kind: str
+    message: str
+    where: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What to edit next and why. guilty: the stage to edit, or None when nothing is wrong. verdict: "exact", "bad
+    structure", "fit not converged", "program failed". findings: strongest first."""
+
+    guilty: str | None
+    verdict: str
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Node:
+    """A candidate with what became of it."""
+
+    candidate: Candidate
+    evaluation: Evaluation
+    diagnosis: Diagnosis
+
+    @property
+    def id(self) -> str:
+        return self.candidate.id
+
+    @property
+    def score(self) -> float:
+        return self.evaluation.score
+
+
+class Archive(Protocol):
+    """Every node so far, read-only, in order of proposal."""
+
+    nodes: tuple[Node, ...]
+
+    @property
+    def best(self) -> Node | None:
+        """Highest score; ties (within the stated tolerance) go to the smaller complexity, then to the older node."""
+        ...
+
+    def __getitem__(self, node_id: str) -> Node: ...
+
+    def children(self, node_id: str | None) -> tuple[Node, ...]:
+        """Nodes whose parent is ``node_id`` (None: the drafts)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Move:
+    """What the policy asks a proposer to do. kind: one of MOVES. parent: the node to expand (None for a draft).
+    stage: the stage to edit, or None to leave it open. reason: why, in words; it goes into the trace."""
+
+    kind: str
+    parent: str | None = None
+    stage: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a proposal cost. money: in US dollars, None when the price of the model is not known."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    money: float | None = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        money = None if self.money is None or other.money is None else self.money + other.money
+        return Cost(self.calls + other.calls, self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens, money)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A proposer's answer. programs None means "nothing (new) to say": ``rationale`` then tells why, and the search
+    goes on (or ends, when ``exhausted``: the proposer will not have anything else to say for this task).
+
+    stages: stages that differ from the parent. findings: checks the proposer made on detections or pictures (VLM
+    verdicts, measured checks); they go into the trace. exchanges: content hashes of recorded requests and replies.
+    """
+
+    programs: Programs | None
+    rationale: str
+    stages: tuple[str, ...] = STAGES
+    cost: Cost = Cost()
+    findings: tuple[Finding, ...] = ()
+    exchanges: tuple[str, ...] = ()
+    exhausted: bool = False
+
+
+class Proposer(Protocol):
+    """Writes programs. Sees visible frames and evaluations, never a name of an environment or a held-back frame.
+
+    ``propose`` must depend on its arguments alone (and, for a model behind a network, on the recorded replies): the
+    same arguments and an ``rng`` in the same state give the same proposal.
+    """
+
+    name: str
+
+    def propose(self, task: Task, archive: Archive, move: Move, rng: np.random.Generator) -> Proposal: ...
+
+
+class Policy(Protocol):
+    """Decides what to do next from the archive alone."""
+
+    name: str
+
+    def choose(self, archive: Archive, rng: np.random.Generator) -> Move: ...

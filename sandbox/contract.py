@@ -1,0 +1,71 @@
+"""What goes into the sandbox and what comes out. Values only; the machinery is in ``server`` and ``child``.
+
+Three kinds of failure are never mixed: the *candidate* failed (``Outcome.failure`` is set: data, fed back to the
+proposer), the *sandbox* failed (SandboxError, after one retry on a new server), the *caller* erred (ValueError).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tools.types import Failure, Programs
+
+
+class SandboxError(RuntimeError):
+    """The sandbox itself broke; never the candidate's fault."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Caps of one job. wall, cpu: seconds. memory: bytes on top of the warm server's own size. log: bytes of captured
+    output kept. claim: bytes of the JSON frame that the child may return."""
+
+    wall: float = 60.0
+    cpu: float = 60.0
+    memory: int = 2 << 30
+    log: int = 64 << 10
+    claim: int = 1 << 20
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """dtype and shape of one output array: fixed by the host before the job starts, zero-filled."""
+
+    shape: tuple[int, ...]
+    dtype: str = "uint8"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One unit of work for one fresh child.
+
+    routine: name of a trusted function in ``sandbox.routines.ROUTINES``, called as
+    ``routine(programs, inputs, payload, outputs) -> claim`` after the child is locked: ``programs`` gives the loaded
+    modules by stage, ``inputs`` read-only arrays, ``outputs`` writable arrays, ``payload`` and the returned claim are JSON.
+    inputs: name -> array; arrays shared once by ``Sandbox.share`` cost nothing per job.
+    """
+
+    routine: str
+    programs: Programs | None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, ArraySpec] = field(default_factory=dict)
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came back. claim and arrays are claims made by the child (None / empty on failure). log: captured stdout and
+    stderr, control characters stripped. wall, cpu: seconds; peak: bytes of resident memory, measured by the host."""
+
+    claim: Mapping[str, Any] | None
+    arrays: Mapping[str, np.ndarray]
+    failure: Failure | None
+    log: str = ""
+    wall: float = 0.0
+    cpu: float = 0.0
+    peak: int = 0

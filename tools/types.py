@@ -1,0 +1,514 @@
+"""The vocabulary of the project: frozen, validated values that every other module speaks.
+
+Lengths are pixels (x right, y down, pixel centres at integer coordinates, sub-pixel values allowed), angles radians
+(positive = clockwise on the screen, because y points down), time seconds, colours RGB in [0, 255].
+
+A **state** is ``{object: {attribute: float}}``. In array form a state is a row of numbers whose columns are named
+``"object.attribute"``; NaN in a column means "not visible in this frame" and is written ``null`` in JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+State = dict[str, dict[str, float]]
+"""One moment: object name -> attribute name -> number."""
+
+STAGES = ("perception", "dynamics", "rendering")
+"""The three programs of a candidate, in the order in which they run."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+MAX_COLUMNS = 512
+MAX_PARAMS = 64
+MAX_ABS = 1e9
+
+
+class ContractError(ValueError):
+    """A value breaks the contract; the message says what, expected, got and the next step."""
+
+    def __init__(self, what: str, expected: str, got: str, fix: str = ""):
+        self.what, self.expected, self.got, self.fix = what, expected, got, fix
+        super().__init__(f"{what}: expected {expected}, got {got}" + (f"; {fix}" if fix else ""))
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"array {value.shape} {value.dtype}"
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def check_frames(frames: Any, what: str = "frames") -> np.ndarray:
+    """Return ``frames`` unchanged if it is a (T, H, W, 3) uint8 array with T, H, W >= 1; else raise ContractError."""
+    if not isinstance(frames, np.ndarray) or frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
+        raise ContractError(what, "uint8 array (T, H, W, 3)", _describe(frames), "convert with np.uint8 and stack frames")
+    if 0 in frames.shape:
+        raise ContractError(what, "at least one frame and one pixel", f"shape {frames.shape}")
+    return frames
+
+
+def check_name(name: Any, what: str) -> str:
+    """Return ``name`` if it is an identifier (letters, digits, underscore), else raise ContractError."""
+    if not isinstance(name, str) or not _NAME.match(name):
+        raise ContractError(what, "a Python identifier", _describe(name), "use letters, digits and underscores")
+    return name
+
+
+def _number(value: Any, what: str, allow_nan: bool = False) -> float:
+    if isinstance(value, (bool, str)) or value is None and not allow_nan:
+        raise ContractError(what, "a number", _describe(value))
+    try:
+        number = math.nan if value is None else float(value)
+    except (TypeError, ValueError):
+        raise ContractError(what, "a number", _describe(value)) from None
+    if math.isinf(number) or (math.isnan(number) and not allow_nan):
+        raise ContractError(what, "a finite number", repr(number), "check divisions and square roots")
+    return number
+
+
+# --------------------------------------------------------------------------------------------------------- videos
+
+
+@dataclass(frozen=True)
+class Video:
+    """A clip.
+
+    frames: (T, H, W, 3) uint8 RGB, read-only. dt: seconds between frames, > 0. actions: (T,) float64 or None,
+    ``actions[t]`` acts between frame t and t + 1. name: for people only; no search may depend on it.
+    """
+
+    frames: np.ndarray
+    dt: float = 1.0 / 30.0
+    actions: np.ndarray | None = None
+    name: str = ""
+
+    def __post_init__(self):
+        frames = check_frames(self.frames, "Video.frames").view()
+        frames.flags.writeable = False
+        object.__setattr__(self, "frames", frames)
+        if not self.dt > 0 or not math.isfinite(self.dt):
+            raise ContractError("Video.dt", "seconds between frames, > 0", repr(self.dt))
+        if self.actions is not None:
+            actions = np.asarray(self.actions, np.float64)
+            if actions.shape != (len(frames),) or not np.isfinite(actions).all():
+                raise ContractError("Video.actions", f"{len(frames)} finite numbers, one a frame", _describe(actions))
+            object.__setattr__(self, "actions", actions)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W)."""
+        return self.frames.shape[1], self.frames.shape[2]
+
+    def cut(self, start: int, stop: int) -> Video:
+        """A copy (never a view) of frames ``start`` to ``stop`` (exclusive)."""
+        actions = None if self.actions is None else self.actions[start:stop].copy()
+        return replace(self, frames=np.ascontiguousarray(self.frames[start:stop]), actions=actions)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a search may see: nothing in here is held back.
+
+    train: videos seen whole. test: videos already cut to their first ``context`` frames, each to be predicted for
+    ``horizon`` further frames. future_actions: per test video, the (horizon,) actions that will act after the context
+    (entry 0 between the last seen frame's successor and the next, as in Video.actions), or None.
+    All videos share one image size. ``name`` is for people; no search may depend on it.
+    """
+
+    train: tuple[Video, ...]
+    test: tuple[Video, ...]
+    context: int
+    horizon: int
+    future_actions: tuple[np.ndarray | None, ...] = ()
+    name: str = ""
+
+    def __post_init__(self):
+        object.__setattr__(self, "train", tuple(self.train))
+        object.__setattr__(self, "test", tuple(self.test))
+        if not self.test:
+            raise ContractError("Task.test", "at least one video", "none")
+        if self.context < 2:
+            raise ContractError("Task.context", "at least 2 frames (motion needs two)", str(self.context))
+        if self.horizon < 1:
+            raise ContractError("Task.horizon", "at least 1 frame", str(self.horizon))
+        for video in self.test:
+            if len(video) != self.context:
+                raise ContractError("Task.test", f"videos of {self.context} frames", f"{len(video)} frames", "cut to the context")
+        if len({video.shape for video in self.train + self.test}) != 1:
+            raise ContractError("Task", "videos of one image size", str({v.shape for v in self.train + self.test}))
+        if not self.future_actions:
+            object.__setattr__(self, "future_actions", (None,) * len(self.test))
+        if len(self.future_actions) != len(self.test):
+            raise ContractError("Task.future_actions", f"{len(self.test)} entries", str(len(self.future_actions)))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of every video."""
+        return self.test[0].shape
+
+    @property
+    def dt(self) -> float:
+        """Seconds between frames of the first test video."""
+        return self.test[0].dt
+
+
+@dataclass(frozen=True)
+class HeldBack:
+    """What a search may never see: per test video the (horizon, H, W, 3) uint8 truth, or None where the file ends.
+
+    ``truth`` carries whatever the environment knows besides (true states, true parameters), for metrics only.
+    """
+
+    frames: tuple[np.ndarray | None, ...]
+    truth: Mapping[str, Any] = field(default_factory=dict)
+
+
+# --------------------------------------------------------------------------------------------------------- states
+
+
+@dataclass(frozen=True)
+class States:
+    """A table of states over time.
+
+    columns: names ``"object.attribute"``. values: (T, len(columns)) float64, NaN = not visible. noise: per column the
+    standard deviation of the measurement (same unit as the column), or None if the program does not know.
+    """
+
+    columns: tuple[str, ...]
+    values: np.ndarray
+    noise: np.ndarray | None = None
+
+    def __post_init__(self):
+        columns = tuple(self.columns)
+        if len(set(columns)) != len(columns) or len(columns) > MAX_COLUMNS:
+            raise ContractError("States.columns", f"at most {MAX_COLUMNS} different names", f"{len(columns)} names")
+        for column in columns:
+            parts = column.split(".") if isinstance(column, str) else ()
+            if len(parts) != 2 or not all(_NAME.match(p) for p in parts):
+                raise ContractError("States.columns", "'object.attribute'", _describe(column))
+        values = np.array(self.values, np.float64).reshape(-1, len(columns)) if len(columns) else np.zeros((len(self.values), 0))
+        if np.isinf(values).any() or (np.abs(values) > MAX_ABS).any():
+            raise ContractError("States.values", f"numbers below {MAX_ABS:g} (NaN = not visible)", "infinite or huge values")
+        values.flags.writeable = False
+        object.__setattr__(self, "columns", columns)
+        object.__setattr__(self, "values", values)
+        if self.noise is not None:
+            noise = np.asarray(self.noise, np.float64)
+            if noise.shape != (len(columns),) or not (noise > 0).all():
+                raise ContractError("States.noise", f"{len(columns)} positive numbers", _describe(noise))
+            object.__setattr__(self, "noise", noise)
+
+    @classmethod
+    def of(cls, states: Iterable[Mapping[str, Mapping[str, float]]], noise: Mapping[str, float] | None = None) -> States:
+        """Build the table from a sequence of states (dicts); an attribute missing in a frame becomes NaN.
+
+        >>> table = States.of([{"ball": {"x": 1.0}}, {"ball": {"x": 2.0}}])
+        >>> table.columns, table.values[:, 0].tolist()
+        (('ball.x',), [1.0, 2.0])
+        """
+        rows: list[dict[str, float]] = []
+        columns: dict[str, None] = {}
+        for index, state in enumerate(states):
+            row = flatten_state(state, f"states[{index}]", allow_nan=True)
+            columns.update(dict.fromkeys(row))
+            rows.append(row)
+        names = tuple(columns)
+        values = np.array([[row.get(name, math.nan) for name in names] for row in rows], np.float64)
+        stds = None if noise is None else np.array([noise.get(name, 1.0) for name in names], np.float64)
+        return cls(names, values.reshape(len(rows), len(names)), stds)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[State]:
+        return (self[t] for t in range(len(self)))
+
+    def __getitem__(self, t: int) -> State:
+        """The state at frame ``t`` as nested dicts; invisible attributes are NaN."""
+        return unflatten_state(dict(zip(self.columns, self.values[t].tolist(), strict=True)))
+
+    def column(self, name: str) -> np.ndarray:
+        """(T,) values of one column; an unknown name lists the known ones."""
+        if name not in self.columns:
+            raise ContractError("States.column", "one of " + ", ".join(self.columns), repr(name))
+        return self.values[:, self.columns.index(name)]
+
+    def cut(self, start: int, stop: int) -> States:
+        """Frames ``start`` to ``stop`` (exclusive)."""
+        return replace(self, values=self.values[start:stop])
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """Object names in order of first appearance."""
+        return tuple(dict.fromkeys(column.split(".")[0] for column in self.columns))
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready dict (NaN becomes None)."""
+        values = [[None if math.isnan(v) else v for v in row] for row in self.values.tolist()]
+        return {"columns": list(self.columns), "values": values, "noise": None if self.noise is None else self.noise.tolist()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> States:
+        """Inverse of :meth:`to_json`; raises ContractError on anything else."""
+        try:
+            values = [[math.nan if v is None else float(v) for v in row] for row in data["values"]]
+            return cls(tuple(data["columns"]), np.array(values, np.float64).reshape(len(values), len(data["columns"])), data.get("noise"))
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, ContractError):
+                raise
+            raise ContractError("States", "{'columns', 'values', 'noise'}", _describe(data)) from error
+
+
+def flatten_state(state: Any, what: str = "state", allow_nan: bool = False) -> dict[str, float]:
+    """``{object: {attribute: number}}`` -> ``{"object.attribute": float}``; raises ContractError naming the culprit."""
+    if not isinstance(state, Mapping):
+        raise ContractError(what, "{object: {attribute: number}}", _describe(state))
+    flat: dict[str, float] = {}
+    for obj, attributes in state.items():
+        check_name(obj, f"{what}: object name")
+        if not isinstance(attributes, Mapping):
+            raise ContractError(f"{what}[{obj!r}]", "{attribute: number}", _describe(attributes))
+        for attribute, value in attributes.items():
+            check_name(attribute, f"{what}[{obj!r}]: attribute name")
+            flat[f"{obj}.{attribute}"] = _number(value, f"{what}[{obj!r}][{attribute!r}]", allow_nan)
+    return flat
+
+
+def unflatten_state(flat: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """``{"object.attribute": v}`` -> ``{object: {attribute: v}}``.
+
+    >>> unflatten_state({"ball.x": 1.0, "ball.y": 2.0})
+    {'ball': {'x': 1.0, 'y': 2.0}}
+    """
+    state: dict[str, dict[str, Any]] = {}
+    for name, value in flat.items():
+        obj, attribute = name.split(".")
+        state.setdefault(obj, {})[attribute] = value
+    return state
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What does not change over time, as perception measured it and rendering needs it.
+
+    background: (H, W, 3) uint8 plate. sprites: object name -> (h, w, 4) float32 in [0, 1], straight RGBA, its pixel
+    ((h - 1) / 2, (w - 1) / 2) lies at the object's (x, y) at angle 0. constants: object name -> attribute -> number or
+    list of numbers (sizes, colours, offsets). order: object names from back to front.
+    """
+
+    background: np.ndarray
+    sprites: Mapping[str, np.ndarray] = field(default_factory=dict)
+    constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    order: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if not isinstance(self.background, np.ndarray) or self.background.ndim != 3 or self.background.dtype != np.uint8 or self.background.shape[2] != 3:
+            raise ContractError("Scene.background", "uint8 array (H, W, 3)", _describe(self.background))
+        sprites = {}
+        for name, sprite in dict(self.sprites).items():
+            check_name(name, "Scene.sprites")
+            sprite = np.asarray(sprite, np.float32)
+            if sprite.ndim != 3 or sprite.shape[2] != 4 or not np.isfinite(sprite).all():
+                raise ContractError(f"Scene.sprites[{name!r}]", "finite float array (h, w, 4) in [0, 1]", _describe(sprite))
+            sprites[name] = sprite
+        object.__setattr__(self, "sprites", MappingProxyType(sprites))
+        constants = {check_name(k, "Scene.constants"): dict(v) for k, v in dict(self.constants).items()}
+        try:
+            json.dumps(constants, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ContractError("Scene.constants", "numbers and lists of numbers", str(error)) from None
+        object.__setattr__(self, "constants", MappingProxyType(constants))
+        object.__setattr__(self, "order", tuple(check_name(name, "Scene.order") for name in self.order))
+
+
+# ------------------------------------------------------------------------------------------------------ parameters
+
+
+@dataclass(frozen=True)
+class Param:
+    """One global parameter of a dynamics program (an entry of θ).
+
+    value: where the fit starts. low, high: bounds, respected by every optimiser. unit: for people ("px/s^2", "1").
+    prior: standard deviation of a Gaussian prior around ``value`` in the parameter's unit, or None for a flat one; a
+    weak prior keeps a parameter that a short clip hardly shows near its default. about: what it means, one phrase.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    unit: str = ""
+    prior: float | None = None
+    about: str = ""
+
+    def __post_init__(self):
+        check_name(self.name, "Param.name")
+        for key in ("value", "low", "high"):
+            object.__setattr__(self, key, _number(getattr(self, key), f"Param {self.name}.{key}"))
+        if not self.low < self.high or max(abs(self.low), abs(self.high)) > MAX_ABS:
+            raise ContractError(f"Param {self.name}", f"low < high, both below {MAX_ABS:g}", f"[{self.low}, {self.high}]")
+        if not self.low <= self.value <= self.high:
+            raise ContractError(f"Param {self.name}.value", f"a number in [{self.low}, {self.high}]", repr(self.value))
+        if self.prior is not None and not self.prior > 0:
+            raise ContractError(f"Param {self.name}.prior", "a positive standard deviation or None", repr(self.prior))
+
+
+@dataclass(frozen=True)
+class FittedParam:
+    """A parameter after the fit. error: standard error (same unit) or None; note: "" or why it is not to be trusted
+    ("at its lower bound", "not identified by this data", "held by its prior")."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    unit: str = ""
+    error: float | None = None
+    note: str = ""
+    about: str = ""
+
+
+# ------------------------------------------------------------------------------------------- candidate and evaluation
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The three sources of a candidate, plain text."""
+
+    perception: str
+    dynamics: str
+    rendering: str
+
+    def __getitem__(self, stage: str) -> str:
+        if stage not in STAGES:
+            raise ContractError("stage", "one of " + ", ".join(STAGES), repr(stage))
+        return getattr(self, stage)
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        """(stage, source) in running order."""
+        return ((stage, self[stage]) for stage in STAGES)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One hypothesis: programs, where they came from and why.
+
+    id: node id, "0", "1", ... in order of proposal. parent: node id or None for a draft. move: "draft", "repair" or
+    "refine". stages: the stages this candidate changed with respect to its parent. rationale: one paragraph, in words.
+    origin: the proposer that wrote it.
+    """
+
+    id: str
+    programs: Programs
+    parent: str | None = None
+    move: str = "draft"
+    stages: tuple[str, ...] = STAGES
+    rationale: str = ""
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a candidate failed, as data. stage: where ("screen", a stage, "fit", "limits"). kind: exception or rule name.
+    message: one line a proposer can act on. traceback: the program's own lines, or ""."""
+
+    stage: str
+    kind: str
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Losses by stage, each 0 = perfect and 1 = as bad as doing nothing, or None when the stage did not run.
+
+    perception: motion of the picture that the measured states do not account for. dynamics: surrogate state loss of the
+    rollout over the visible frames. rendering: colour error of the frames re-drawn from measured states, relative to an
+    empty background. floor: what pixel noise alone would give for ``rendering``.
+    """
+
+    perception: float | None = None
+    dynamics: float | None = None
+    rendering: float | None = None
+    floor: float | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What became of one candidate. Everything a program reported itself is a claim; ``score`` is computed by the host
+    from bytes the program drew for frames it had not seen.
+
+    status: "ok" or "failed". score: in [0, 1] (see tools.metrics.score). params: fitted θ. fit: the fit's own report
+    (status, message, loss, evaluations, optimizer, seconds). measured: per visible video the states that perception
+    found on the frames used for fitting; rolled: the same times rolled out by dynamics. predicted: per scored video the
+    rolled-out states for the frames that were scored; remeasured: what the same perception finds there when the host
+    shows it those frames afterwards, for diagnosis only. frame_errors: per scored video, the error of each frame
+    relative to repeating the last seen frame. complexity: description length in bits (sources and θ). reasons: why the
+    score is what it is, in words. timings: seconds by stage. blobs: name -> content hash (pictures kept in the store).
+    """
+
+    status: str
+    score: float = 0.0
+    losses: Losses = Losses()
+    failure: Failure | None = None
+    params: tuple[FittedParam, ...] = ()
+    fit: Mapping[str, Any] = field(default_factory=dict)
+    measured: tuple[States, ...] = ()
+    rolled: tuple[States, ...] = ()
+    predicted: tuple[States, ...] = ()
+    remeasured: tuple[States, ...] = ()
+    frame_errors: tuple[tuple[float, ...], ...] = ()
+    complexity: float = 0.0
+    reasons: tuple[str, ...] = ()
+    log: str = ""
+    timings: Mapping[str, float] = field(default_factory=dict)
+    blobs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """θ as ``{name: value}``."""
+        return {param.name: param.value for param in self.params}
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready dict; inverse of :meth:`from_json`."""
+        data = {key: getattr(self, key) for key in ("status", "score", "complexity", "log")}
+        data["losses"] = asdict(self.losses)
+        data["failure"] = None if self.failure is None else asdict(self.failure)
+        data["params"] = [asdict(param) for param in self.params]
+        for key in ("measured", "rolled", "predicted", "remeasured"):
+            data[key] = [states.to_json() for states in getattr(self, key)]
+        data["frame_errors"] = [list(errors) for errors in self.frame_errors]
+        data["reasons"] = list(self.reasons)
+        for key in ("fit", "timings", "blobs"):
+            data[key] = dict(getattr(self, key))
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Evaluation:
+        """Inverse of :meth:`to_json`."""
+        table = {key: tuple(States.from_json(s) for s in data[key]) for key in ("measured", "rolled", "predicted", "remeasured")}
+        return cls(
+            status=data["status"], score=data["score"], complexity=data["complexity"], log=data["log"],
+            losses=Losses(**data["losses"]),
+            failure=None if data["failure"] is None else Failure(**data["failure"]),
+            params=tuple(FittedParam(**param) for param in data["params"]),
+            frame_errors=tuple(tuple(errors) for errors in data["frame_errors"]),
+            reasons=tuple(data["reasons"]), fit=data["fit"], timings=data["timings"], blobs=data["blobs"], **table,
+        )
+
+
+def as_names(names: Sequence[str], limit: int = 12) -> str:
+    """Join names for a message: ``a, b, c`` (and ``... 5 more`` past ``limit``)."""
+    shown = ", ".join(names[:limit])
+    return shown + (f", ... {len(names) - limit} more" if len(names) > limit else "")
