@@ -1,0 +1,48 @@
+"""Environments by name: videos of known mechanisms, with the truth kept apart from what a search may see.
+
+An environment is one module with ``make(request) -> Clips`` and one line below. Modules are imported when they are used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from benchmarks.environments.clips import Clips, Options, Request, cut
+from tools.types import ContractError, HeldBack, Task, as_names
+
+_MODULES = {
+    "cartpole": "benchmarks.environments.cartpole",
+}
+_FAMILIES = {
+    "gym": "benchmarks.environments.gym",
+}
+_PLAIN = Options()
+
+
+def known() -> tuple[str, ...]:
+    """Every name that ``load`` takes; ``gym:ID`` stands for any gymnasium id."""
+    return (*sorted(_MODULES), "gym:ID")
+
+
+def load(
+    name: str, *, seed: int, context: int | None = None, horizon: int | None = None, options: Options = _PLAIN
+) -> tuple[Task, HeldBack]:
+    """Make the videos of one environment and split them.
+
+    seed: decides everything random; the same arguments give the same bytes. context, horizon: frames seen and frames to
+    predict, None for the environment's own protocol. Raises ContractError (one line) for an unknown name, a missing
+    extra, or an option that the environment does not have.
+    """
+    request = Request(name, seed, context, horizon, options)
+    return cut(_make(request), name)
+
+
+def _make(request: Request) -> Clips:
+    name = request.name
+    path = _MODULES.get(name) or (_FAMILIES.get(name.partition(":")[0]) if ":" in name else None)
+    if path is None:
+        raise ContractError("environment", "one of " + as_names(known(), 80), repr(name))
+    return import_module(path).make(request)
+
+
+__all__ = ["Clips", "Options", "Request", "cut", "known", "load"]

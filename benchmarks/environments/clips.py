@@ -1,0 +1,76 @@
+"""What an environment hands over, and how it becomes a task: the one place that decides what is held back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tools.types import ContractError, HeldBack, Task, Video
+
+VARIANTS = ("clean", "noise", "mp4")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Choices that only some environments have; None leaves the choice to the environment.
+
+    variant: "clean", "noise" (Gaussian, 5 grey levels) or "mp4" (h264, ordinary quality); the held-back frames carry the
+    same variant and ``truth["clean_frames"]`` the frames before it. data: a file that replaces the generator (PhyWorld's
+    HDF5). train, test: number of videos seen whole, and of videos predicted. level: which split the test videos come
+    from ("in", "out", or one out-of-distribution level by name).
+    """
+
+    variant: str | None = None
+    data: Path | None = None
+    train: int | None = None
+    test: int | None = None
+    level: str | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call of ``load``: everything an environment may depend on. seed: any non-negative integer."""
+
+    name: str
+    seed: int
+    context: int | None = None
+    horizon: int | None = None
+    options: Options = Options()
+
+    def lengths(self, context: int, horizon: int) -> tuple[int, int]:
+        """(context, horizon) asked for, or these defaults."""
+        return self.context or context, self.horizon or horizon
+
+    def refuse(self, *keys: str) -> None:
+        """Raise ContractError when an option was set that this environment does not have."""
+        for key in keys:
+            if getattr(self.options, key) is not None:
+                fix = "it belongs to another environment, leave it out"
+                raise ContractError(f"option {key!r} of environment {self.name!r}", "no value", repr(getattr(self.options, key)), fix)
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Whole videos with their truth. test: videos of at least ``context + horizon`` frames, not yet cut.
+
+    truth: "mechanism" (its name), "parameters" ({name: value}), "states" (one tools.States per test video, row t = frame
+    t, the context included; pixels, radians, seconds) and whatever else the environment knows.
+    """
+
+    test: tuple[Video, ...]
+    context: int
+    horizon: int
+    train: tuple[Video, ...] = ()
+    truth: Mapping[str, Any] = field(default_factory=dict)
+
+
+def cut(clips: Clips, name: str) -> tuple[Task, HeldBack]:
+    """Split whole videos into what a search sees and what is held back; both own their memory."""
+    start, stop = clips.context, clips.context + clips.horizon
+    seen = tuple(replace(video.cut(0, start), name="") for video in clips.test)
+    actions = tuple(None if v.actions is None else v.actions[start:stop].copy() for v in clips.test)
+    hidden = tuple(video.cut(start, stop).frames for video in clips.test)
+    train = tuple(replace(video, name="") for video in clips.train)
+    return Task(train, seen, start, clips.horizon, actions, name), HeldBack(hidden, clips.truth)
