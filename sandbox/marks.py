@@ -1,0 +1,60 @@
+"""Which part of a candidate is running: read when something fails, to blame the right program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+PLACES = ("perception", "dynamics", "rendering", "fit", "limits")
+"""Names that a failure in the child may carry as its stage."""
+
+_stack: list[str] = []
+_observers: list = []
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Mark the code inside as belonging to ``name`` (one of PLACES); marks nest.
+
+    The mark of a block that raises stays readable through :func:`failed_in` until the next block starts.
+    """
+    if name not in PLACES:
+        raise ValueError(f"stage: expected one of {', '.join(PLACES)}, got {name!r}")
+    _stack.append(name)
+    _announce()
+    try:
+        yield
+    except BaseException as error:
+        if not hasattr(error, "sandbox_stage"):
+            _tag(error, name)
+        raise
+    finally:
+        _stack.pop()
+        _announce()
+
+
+def current() -> str | None:
+    """The innermost mark, or None outside all of them."""
+    return _stack[-1] if _stack else None
+
+
+def failed_in(error: BaseException) -> str | None:
+    """The innermost mark that ``error`` left, or None."""
+    return getattr(error, "sandbox_stage", None)
+
+
+def observe(callback) -> None:
+    """Call ``callback(name or None)`` whenever the innermost mark changes."""
+    _observers.append(callback)
+
+
+def _announce() -> None:
+    for callback in _observers:
+        callback(current())
+
+
+def _tag(error: BaseException, name: str) -> None:
+    try:
+        error.sandbox_stage = name
+    except Exception:
+        return

@@ -1,0 +1,97 @@
+"""Bytes that cross the border. The child's side writes one frame, the host's side trusts nothing in it.
+
+A frame is ``b"SBX1"``, one byte for the kind (``C`` claim, ``F`` failure), eight bytes of length (big endian), then that
+much JSON, then the end of the stream. Never pickle, never a size from the child used to allocate.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from typing import Any
+
+from sandbox.marks import PLACES
+from tools.types import Failure
+
+MAGIC = b"SBX1"
+HEADER = struct.Struct(">4scQ")
+CLAIM, FAILURE = b"C", b"F"
+TRACEBACK_CAP = 8_000
+MESSAGE_CAP = 2_000
+KIND_CAP = 80
+_CONTROL = re.compile(r"[^\t\n\x20-\x7e\xa0-\u1fff\u2010-\u2027\u2030-\u205e\u2070-\ud7ff\uf900-\ufefe\uff00-\ufffd]")
+
+
+class FrameError(ValueError):
+    """The child's answer does not obey the protocol."""
+
+
+def clean(text: str, cap: int) -> str:
+    """``text`` without control, bidirectional and other invisible characters, cut to ``cap`` characters in the middle."""
+    text = _CONTROL.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+    if len(text) <= cap:
+        return text
+    head = cap // 2
+    tail = cap - head
+    return f"{text[:head]}\n... {len(text) - cap} characters left out ...\n{text[-tail:]}"
+
+
+def encode(kind: bytes, body: Any) -> bytes:
+    """One frame; raises ValueError or TypeError when ``body`` is not plain finite JSON."""
+    data = json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+    return HEADER.pack(MAGIC, kind, len(data)) + data
+
+
+def decode(data: bytes, cap: int) -> tuple[bytes, dict[str, Any]]:
+    """(kind, JSON object) of exactly one frame, or FrameError saying what is wrong with it."""
+    if len(data) < HEADER.size:
+        raise FrameError("no result" if not data else "the result is cut off")
+    magic, kind, size = HEADER.unpack_from(data)
+    if magic != MAGIC or kind not in (CLAIM, FAILURE):
+        raise FrameError("the result does not start with the protocol's mark")
+    if size > cap or len(data) - HEADER.size != size:
+        raise FrameError("the result is not exactly one frame of the announced length")
+    return kind, _parse(data[HEADER.size :])
+
+
+def read_failure(body: dict[str, Any]) -> Failure:
+    """The failure that a child reports, with strict keys, cleaned and capped text."""
+    if set(body) != {"stage", "kind", "message", "traceback"} or not all(isinstance(v, str) for v in body.values()):
+        raise FrameError("a failure report with other keys than stage, kind, message and traceback")
+    if body["stage"] not in PLACES:
+        raise FrameError("a failure report from an unknown stage")
+    return Failure(
+        stage=body["stage"], kind=clean(body["kind"], KIND_CAP),
+        message=clean(body["message"], MESSAGE_CAP), traceback=clean(body["traceback"], TRACEBACK_CAP),
+    )
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(data.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique)
+    except RecursionError:
+        raise FrameError("the result is nested too deeply") from None
+    except ValueError as error:
+        raise FrameError(f"the result is not strict JSON ({clean(str(error), 200)})") from None
+    if not isinstance(body, dict):
+        raise FrameError("the result is not a JSON object")
+    return body
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number that may cross")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError("a number too large for a float")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    body = dict(pairs)
+    if len(body) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return body
