@@ -102,6 +102,7 @@ class Proposal:
 
     stages: stages that differ from the parent. findings: checks the proposer made on detections or pictures (VLM
     verdicts, measured checks); they go into the trace. exchanges: content hashes of recorded requests and replies.
+    origin: who wrote it, where that is not simply the proposer's own name (a mixed proposer names the one it asked).
     """
 
     programs: Programs | None
@@ -111,6 +112,7 @@ class Proposal:
     findings: tuple[Finding, ...] = ()
     exchanges: tuple[str, ...] = ()
     exhausted: bool = False
+    origin: str = ""
 
 
 class Proposer(Protocol):
