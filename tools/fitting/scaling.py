@@ -1,0 +1,116 @@
+"""Scales of measured attributes: noise, motion, angles.
+
+Every residual of a fit is divided by the noise of its attribute; a loss reported to people is divided by its motion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tools.fitting.data import Measured
+
+QUANTISED_NOISE = 12**-0.5
+"""Standard deviation of rounding to whole units: uniform on [-0.5, 0.5]."""
+
+_LEAST_NOISE = 1e-3  # of the motion of the attribute's kind, when nothing else is known
+_LEAST_CLAIM = 1e-6  # of the same, for a noise that perception claims
+
+
+@dataclass(frozen=True)
+class Scale:
+    """noise: standard deviation of one measurement. motion: root mean square distance from the first visible value,
+    over the video where it is largest. quantised: measured values are whole numbers. Unit of the attribute."""
+
+    noise: float
+    motion: float
+    quantised: bool = False
+
+
+def is_angle(column: str) -> bool:
+    """Whether a column is an angle (attribute ``angle`` or ``*_angle``), compared modulo one turn.
+
+    >>> is_angle("pole.angle"), is_angle("arm.joint_angle"), is_angle("ball.x")
+    (True, True, False)
+    """
+    attribute = column.rsplit(".", 1)[-1]
+    return attribute == "angle" or attribute.endswith("_angle")
+
+
+def wrap(difference: np.ndarray) -> np.ndarray:
+    """Angle differences (radians) brought into [-pi, pi)."""
+    return (difference + np.pi) % (2.0 * np.pi) - np.pi
+
+
+def angle_columns(columns: Sequence[str]) -> np.ndarray:
+    """(len(columns),) bool: which columns are angles."""
+    return np.array([is_angle(column) for column in columns], bool)
+
+
+def difference(predicted: np.ndarray, measured: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """``predicted - measured`` over the last axis (columns), angle columns wrapped; NaN stays NaN."""
+    gap = predicted - measured
+    if angles.any():
+        gap[..., angles] = wrap(gap[..., angles])
+    return gap
+
+
+def scales_of(data: Sequence[Measured]) -> dict[str, Scale]:
+    """Column -> its scales over all videos, from the measurements alone, so that losses of different programs compare.
+
+    Noise is the robust spread (median absolute deviation) of third differences, which a smooth motion hardly has and
+    which a few jumps do not move; whole numbers count as rounded. It is at least a thousandth of the largest motion of
+    the same kind (lengths, angles).
+    """
+    columns = tuple(dict.fromkeys(column for one in data for column in one.states.columns))
+    tracks = {column: [_track(one, column) for one in data if column in one.states.columns] for column in columns}
+    motion = {column: max((_motion(track) for track in tracks[column]), default=0.0) for column in columns}
+    largest = {kind: max([motion[c] for c in columns if is_angle(c) == kind], default=0.0) for kind in (False, True)}
+    return {column: _scale(tracks[column], motion[column], largest[is_angle(column)] or 1.0) for column in columns}
+
+
+def noise_of(one: Measured, scales: dict[str, Scale]) -> np.ndarray:
+    """(columns,) standard deviations to weigh one video with: the program's own where it states them, else estimated."""
+    estimated = np.array([scales[column].noise for column in one.states.columns])
+    if one.states.noise is None:
+        return estimated
+    motion = np.array([scales[column].motion for column in one.states.columns])
+    return np.maximum(one.states.noise, _LEAST_CLAIM * motion)
+
+
+def _track(one: Measured, column: str) -> np.ndarray:
+    values = one.states.column(column)
+    if not is_angle(column):
+        return values
+    seen = np.isfinite(values)
+    unwrapped = values.copy()
+    unwrapped[seen] = np.unwrap(values[seen])
+    return unwrapped
+
+
+def _motion(track: np.ndarray) -> float:
+    seen = track[np.isfinite(track)]
+    return float(np.sqrt(np.mean((seen - seen[0]) ** 2))) if len(seen) else 0.0
+
+
+def _scale(tracks: list[np.ndarray], motion: float, largest: float) -> Scale:
+    quantised = _is_quantised(tracks)
+    noise = QUANTISED_NOISE if quantised else _difference_noise(tracks)
+    return Scale(max(noise, _LEAST_NOISE * largest), motion, quantised)
+
+
+def _is_quantised(tracks: list[np.ndarray]) -> bool:
+    values = np.concatenate([track[np.isfinite(track)] for track in tracks])
+    return len(values) > 3 and len(np.unique(values)) > 3 and bool((values == np.rint(values)).all())
+
+
+def _difference_noise(tracks: list[np.ndarray]) -> float:
+    """Spread of third differences (their standard deviation is sqrt(20) sigma), second ones for short tracks."""
+    for order, gain in ((3, 20.0**0.5), (2, 6.0**0.5)):
+        differences = np.concatenate([np.diff(track, order) for track in tracks])
+        differences = differences[np.isfinite(differences)]
+        if len(differences) >= 3:
+            return float(1.4826 * np.median(np.abs(differences)) / gain)
+    return 0.0
