@@ -1,0 +1,1 @@
+"""Measurement: background, segmentation, sub-pixel shapes and poses, tracking."""

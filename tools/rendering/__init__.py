@@ -1,0 +1,29 @@
+"""Drawing with sub-pixel positions: anti-aliased primitives, sprites, compositing."""
+
+from tools.rendering.canvas import blend, canvas, finish
+from tools.rendering.shapes import (
+    box_corners,
+    disk_coverage,
+    draw_disk,
+    draw_polygon,
+    draw_sprite,
+    place,
+    polygon_coverage,
+    sprite_layer,
+    visible,
+)
+
+__all__ = [
+    "blend",
+    "box_corners",
+    "canvas",
+    "disk_coverage",
+    "draw_disk",
+    "draw_polygon",
+    "draw_sprite",
+    "finish",
+    "place",
+    "polygon_coverage",
+    "sprite_layer",
+    "visible",
+]

@@ -1,0 +1,101 @@
+"""Parts: the pieces that a perception program says a picture is made of, and their appearance.
+
+A ``Part`` is what a program declares (a kind of shape, a colour, if known a size). A ``Look`` is the part after its
+shape has been measured in one video: it can be drawn at any pose, for analysis by synthesis and for rendering.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tools.rendering import box_corners, disk_coverage, place, polygon_coverage, sprite_layer
+from tools.types import ContractError, check_name
+
+SHAPES = ("disk", "box", "polygon", "sprite")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A visible piece, as a perception program declares it.
+
+    shape: "disk", "box" (turned rectangle), "polygon" (any flat outline) or "sprite" (anything with several colours).
+    colour: RGB in [0, 255]; None for a sprite, which is found as "not the background". near: (x, y) pixels where the
+    part is first seen; needed only when several parts share a colour.
+    """
+
+    name: str
+    shape: str
+    colour: tuple[float, float, float] | None = None
+    near: tuple[float, float] | None = None
+
+    def __post_init__(self):
+        check_name(self.name, "Part.name")
+        if self.shape not in SHAPES:
+            raise ContractError(f"Part {self.name}.shape", "one of " + ", ".join(SHAPES), repr(self.shape))
+        if self.colour is None and self.shape != "sprite":
+            raise ContractError(f"Part {self.name}.colour", "(r, g, b) for a flat shape", "None", "or use shape='sprite'")
+
+
+@dataclass(frozen=True)
+class Look:
+    """The measured appearance of a part.
+
+    size: (radius,) of a disk, (width, height) of a box, else (). outline: (N, 2) pixels relative to the part's centre at
+    angle 0, for a polygon. sprite: float32 RGBA for a sprite (see tools.types.Scene). width: edge softness in pixels.
+    reach: radius in pixels of a circle around the centre that holds the part.
+    """
+
+    shape: str
+    colour: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    size: tuple[float, ...] = ()
+    outline: np.ndarray | None = field(default=None, repr=False)
+    sprite: np.ndarray | None = field(default=None, repr=False)
+    width: float = 1.0
+
+    @property
+    def reach(self) -> float:
+        if self.shape == "disk":
+            return self.size[0]
+        if self.shape == "box":
+            return 0.5 * float(np.hypot(*self.size))
+        if self.shape == "polygon":
+            return float(np.hypot(*self.outline.T).max())
+        return 0.5 * float(np.hypot(*self.sprite.shape[:2]))
+
+    @property
+    def turns(self) -> bool:
+        """Whether an angle can be seen at all."""
+        return self.shape != "disk"
+
+    def cover(self, shape: tuple[int, int], pose: np.ndarray) -> tuple[int, int, np.ndarray, np.ndarray] | None:
+        """Draw at ``pose`` = (x, y, angle): (x0, y0, alpha (h, w), colour (3,) or (h, w, 3)) or None outside the image."""
+        x, y, angle = (float(v) for v in pose)
+        if self.shape == "sprite":
+            return sprite_layer(shape, self.sprite, x, y, angle)
+        if self.shape == "disk":
+            covered = disk_coverage(shape, x, y, self.size[0], self.width)
+        elif self.shape == "box":
+            covered = polygon_coverage(shape, box_corners(x, y, angle, *self.size), self.width, convex=True)
+        else:
+            covered = polygon_coverage(shape, place(self.outline, x, y, angle), self.width)
+        return None if covered is None else (*covered, np.asarray(self.colour, np.float32))
+
+
+@dataclass(frozen=True)
+class Track:
+    """A part through one video. poses: (T, 3) x, y in pixels and angle in radians (unwrapped; 0 for a disk), NaN where
+    the part is not seen. noise: (3,) standard deviation of a pose. error: (T,) mean colour error in the part's own
+    pixels, grey levels."""
+
+    name: str
+    look: Look
+    poses: np.ndarray
+    noise: np.ndarray
+    error: np.ndarray
+
+    @property
+    def seen(self) -> np.ndarray:
+        """(T,) bool."""
+        return np.isfinite(self.poses[:, 0])

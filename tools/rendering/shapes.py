@@ -1,0 +1,146 @@
+"""Disks, polygons and sprites with anti-aliased edges, placed anywhere (not only on whole pixels).
+
+Coverage is computed from the signed distance to the outline: ``clip(0.5 - distance / width, 0, 1)`` with ``width`` in
+pixels (1 = the ramp of an ideal box-filtered edge, larger = a blurred edge). The error against exact area coverage is
+below 0.05 at straight edges and confined to the corner pixels elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from tools.rendering.canvas import blend
+
+
+def visible(part: dict[str, float] | None, *attributes: str) -> bool:
+    """True if the object is in the state and none of ``attributes`` (default: all) is NaN."""
+    return part is not None and all(math.isfinite(part[name]) for name in (attributes or part))
+
+
+def place(points: np.ndarray, x: float, y: float, angle: float = 0.0) -> np.ndarray:
+    """Rotate (N, 2) points by ``angle`` (radians, clockwise on screen) about the origin, then move them to (x, y)."""
+    c, s = math.cos(angle), math.sin(angle)
+    points = np.asarray(points, np.float64)
+    return np.stack([x + c * points[:, 0] - s * points[:, 1], y + s * points[:, 0] + c * points[:, 1]], 1)
+
+
+def box_corners(x: float, y: float, angle: float, width: float, height: float) -> np.ndarray:
+    """(4, 2) corners of a box centred at (x, y); ``width`` runs along ``angle``.
+
+    >>> box_corners(5.0, 5.0, 0.0, 4.0, 2.0).tolist()
+    [[3.0, 4.0], [7.0, 4.0], [7.0, 6.0], [3.0, 6.0]]
+    """
+    w, h = width / 2, height / 2
+    return place(np.array([(-w, -h), (w, -h), (w, h), (-w, h)]), x, y, angle)
+
+
+def _window(shape: tuple[int, int], x_low: float, y_low: float, x_high: float, y_high: float) -> tuple[int, int, int, int] | None:
+    """Pixels (x0, y0, x1, y1) (exclusive end) that the closed rectangle touches inside the image; None if none."""
+    x0, y0 = max(0, math.floor(x_low)), max(0, math.floor(y_low))
+    x1, y1 = min(shape[1], math.ceil(x_high) + 1), min(shape[0], math.ceil(y_high) + 1)
+    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+
+
+def disk_coverage(shape: tuple[int, int], x: float, y: float, radius: float, width: float = 1.0) -> tuple[int, int, np.ndarray] | None:
+    """Coverage of a disk: (x0, y0, alpha (h, w) float32) for the window it touches, or None outside the image."""
+    reach = radius + width
+    window = _window(shape, x - reach, y - reach, x + reach, y + reach)
+    if window is None:
+        return None
+    x0, y0, x1, y1 = window
+    distance = np.hypot(np.arange(x0, x1) - x, (np.arange(y0, y1) - y)[:, None])
+    return x0, y0, np.clip(0.5 + (radius - distance) / width, 0, 1).astype(np.float32)
+
+
+def _signed_distance(points: np.ndarray, px: np.ndarray, py: np.ndarray) -> np.ndarray:
+    """Distance of pixels to a polygon's outline, negative inside (even-odd rule); points (N, 2), px (w,), py (h,)."""
+    nearest = np.full((len(py), len(px)), np.inf)
+    inside = np.zeros((len(py), len(px)), bool)
+    column = py[:, None]
+    for (ax, ay), (bx, by) in zip(points, np.roll(points, -1, 0), strict=True):
+        dx, dy = bx - ax, by - ay
+        length = dx * dx + dy * dy
+        if length < 1e-12:
+            continue
+        t = np.clip(((px - ax) * dx + (column - ay) * dy) / length, 0, 1)
+        np.minimum(nearest, (px - ax - t * dx) ** 2 + (column - ay - t * dy) ** 2, out=nearest)
+        crosses = (ay > column) != (by > column)
+        if crosses.any():
+            inside ^= crosses & (px < ax + (column - ay) * (dx / dy if dy else 0.0))
+    return np.where(inside, -1.0, 1.0) * np.sqrt(nearest)
+
+
+def _convex_distance(points: np.ndarray, px: np.ndarray, py: np.ndarray) -> np.ndarray:
+    """The same for a convex polygon, by half-planes: exact inside and at edges, a lower bound beyond corners."""
+    edges = np.roll(points, -1, 0) - points
+    area = float(np.sum(points[:, 0] * np.roll(points[:, 1], -1) - points[:, 1] * np.roll(points[:, 0], -1)))
+    normals = np.stack([edges[:, 1], -edges[:, 0]], 1) / np.maximum(np.hypot(edges[:, 0], edges[:, 1]), 1e-9)[:, None]
+    normals *= 1.0 if area >= 0 else -1.0
+    offsets = np.sum(normals * points, 1)
+    distance = None
+    for (nx, ny), offset in zip(normals, offsets, strict=True):
+        plane = (nx * px - offset) + (ny * py)[:, None]
+        distance = plane if distance is None else np.maximum(distance, plane, out=distance)
+    return distance
+
+
+def polygon_coverage(
+    shape: tuple[int, int], points: np.ndarray, width: float = 1.0, convex: bool | None = None
+) -> tuple[int, int, np.ndarray] | None:
+    """Coverage of a polygon (N, 2), even-odd inside: (x0, y0, alpha (h, w) float32), or None outside the image."""
+    points = np.asarray(points, np.float64)
+    low, high = points.min(0) - width, points.max(0) + width
+    window = _window(shape, low[0], low[1], high[0], high[1])
+    if window is None:
+        return None
+    x0, y0, x1, y1 = window
+    px, py = np.arange(x0, x1, dtype=np.float64), np.arange(y0, y1, dtype=np.float64)
+    if convex is None:
+        convex = len(points) <= 4 and cv2.isContourConvex(points.astype(np.float32).reshape(-1, 1, 2))
+    distance = (_convex_distance if convex else _signed_distance)(points, px, py)
+    return x0, y0, np.clip(0.5 - distance / width, 0, 1).astype(np.float32)
+
+
+def sprite_layer(shape: tuple[int, int], sprite: np.ndarray, x: float, y: float, angle: float = 0.0) -> tuple[int, int, np.ndarray, np.ndarray] | None:
+    """Warp an RGBA sprite (see tools.types.Scene) to (x, y, angle): (x0, y0, alpha (h, w), colour (h, w, 3) in grey levels).
+
+    Bilinear interpolation of premultiplied colour, so that transparent borders never bleed in; None outside the image.
+    """
+    h, w = sprite.shape[:2]
+    reach = 0.5 * math.hypot(w, h) + 1 if angle else 0.0
+    half_w, half_h = (reach, reach) if angle else (w / 2 + 1, h / 2 + 1)
+    window = _window(shape, x - half_w, y - half_h, x + half_w, y + half_h)
+    if window is None:
+        return None
+    x0, y0, x1, y1 = window
+    c, s = math.cos(angle), math.sin(angle)
+    cx, cy = (w - 1) / 2, (h - 1) / 2
+    forward = np.array([[c, -s, x - x0 - c * cx + s * cy], [s, c, y - y0 - s * cx - c * cy]])
+    premultiplied = np.dstack([sprite[..., :3] * sprite[..., 3:], sprite[..., 3]])
+    warped = cv2.warpAffine(premultiplied, forward, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    alpha = np.clip(warped[..., 3], 0, 1)
+    return x0, y0, alpha, 255.0 * warped[..., :3] / np.maximum(alpha, 1e-6)[..., None]
+
+
+def draw_disk(image: np.ndarray, x: float, y: float, radius: float, colour, width: float = 1.0) -> None:
+    """Draw a filled disk on a canvas in place. colour: RGB in [0, 255]; width: edge softness in pixels."""
+    covered = disk_coverage(image.shape[:2], x, y, radius, width)
+    if covered is not None:
+        blend(image, *covered, colour)
+
+
+def draw_polygon(image: np.ndarray, points, colour, width: float = 1.0) -> None:
+    """Draw a filled polygon (N, 2) on a canvas in place."""
+    covered = polygon_coverage(image.shape[:2], points, width)
+    if covered is not None:
+        blend(image, *covered, colour)
+
+
+def draw_sprite(image: np.ndarray, sprite: np.ndarray, x: float, y: float, angle: float = 0.0) -> None:
+    """Draw a float RGBA sprite (h, w, 4) with its centre at (x, y), turned by ``angle``."""
+    layer = sprite_layer(image.shape[:2], sprite, x, y, angle)
+    if layer is not None:
+        blend(image, *layer)
