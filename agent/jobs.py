@@ -1,0 +1,173 @@
+"""The three steps of an evaluation as sandbox jobs: what goes in, and claims checked on the way out.
+
+Whatever a child returns is a claim: numbers are parsed and bounded here, or the candidate fails. A candidate's failure
+travels as ``CandidateFailed`` inside this package and becomes data (``Failure``) at its edge.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from agent.split import Trial
+from sandbox.contract import ArraySpec, Job, Limits, Outcome
+from tools.fitting import Budget
+from tools.types import MAX_ABS, MAX_PARAMS, ContractError, Failure, FittedParam, Programs, States, Video, check_name
+
+PARCEL = 24 << 20
+"""Bytes that states and scene of one clip may take, besides its background."""
+
+
+class CandidateFailed(Exception):
+    """The candidate's own fault, on its way to becoming an Evaluation."""
+
+    def __init__(self, failure: Failure, log: str = ""):
+        self.failure, self.log = failure, log
+        super().__init__(failure.message)
+
+
+@dataclass(frozen=True)
+class Perceived:
+    """What perception made of one clip. states: a claim. parcel: bytes that only a later child opens. seconds: wall clock."""
+
+    states: States
+    parcel: np.ndarray
+    seconds: float = 0.0
+    log: str = ""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """θ and what it explains. params: θ with bounds and errors; values: the same as {name: value}. report: the fit's own words.
+    rolled: per clip. redrawn: per clip (n, H, W, 3) frames drawn from measured states (n may be 0). seconds: by step."""
+
+    params: tuple[FittedParam, ...]
+    values: dict[str, float]
+    report: dict[str, Any]
+    rolled: tuple[States, ...]
+    redrawn: tuple[np.ndarray, ...]
+    seconds: dict[str, float] = field(default_factory=dict)
+    log: str = ""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """states: for the frames seen and to come. frames: (horizon, H, W, 3) uint8 to come. seconds: wall clock."""
+
+    states: States
+    frames: np.ndarray
+    seconds: float = 0.0
+    log: str = ""
+
+
+# ---------------------------------------------------------------------------------------------------------- jobs
+
+
+def perceive_job(source: str, frames: Any, shape: tuple[int, ...], limits: Limits, parcel: bool = True) -> Job:
+    """Show one clip (array or shared array of ``shape`` (T, H, W, 3)) to a perception program, in a child with nothing else in it."""
+    room = {"parcel": ArraySpec((PARCEL + math.prod(shape[1:]),))} if parcel else {}
+    return Job("perceive", Programs(source, "", ""), {"frames": frames}, {}, room, limits)
+
+
+def fit_job(
+    programs: Programs, clips: Sequence[Video], perceived: Sequence[Perceived], seed: int, budget: Budget, redraw: Sequence[Sequence[int]], limits: Limits
+) -> Job:
+    """Fit θ to what perception made of ``clips`` and draw some of their frames again (``redraw``: per clip, which)."""
+    payload = {
+        "sizes": [len(one.parcel) for one in perceived],
+        "dt": [clip.dt for clip in clips],
+        "actions": [None if clip.actions is None else clip.actions.tolist() for clip in clips],
+        "seed": seed,
+        "budget": asdict(budget),
+        "redraw": [list(times) for times in redraw],
+    }
+    outputs = {f"redrawn{i}": ArraySpec((len(times), *clips[i].shape, 3)) for i, times in enumerate(redraw) if len(times)}
+    inputs = {"parcels": np.concatenate([one.parcel for one in perceived])}
+    return Job("fit", Programs("", programs.dynamics, programs.rendering), inputs, payload, outputs, limits)
+
+
+def predict_job(
+    programs: Programs, trial: Trial, perceived: Perceived, values: Mapping[str, float], limits: Limits, edits: Mapping[str, Any] | None = None
+) -> Job:
+    """Predict the frames after ``trial.seen``, from what perception made of these alone, with θ = ``values``."""
+    actions = trial.all_actions
+    payload = {"dt": trial.seen.dt, "actions": None if actions is None else actions.tolist(), "values": dict(values), "edits": edits}
+    outputs = {"frames": ArraySpec((trial.horizon, *trial.seen.shape, 3))}
+    return Job("predict", Programs("", programs.dynamics, programs.rendering), {"parcel": perceived.parcel}, payload, outputs, limits)
+
+
+# -------------------------------------------------------------------------------------------------------- claims
+
+
+def read_perceived(outcome: Outcome, frames: int) -> Perceived:
+    """Check the claim of a perceive job about a clip of ``frames`` frames. Raises CandidateFailed."""
+
+    def read(claim: Mapping[str, Any]) -> Perceived:
+        states = States.from_json(claim["states"])
+        size = claim["size"] if "parcel" in outcome.arrays else 0
+        if len(states) != frames or not 0 <= size <= len(outcome.arrays.get("parcel", ())):
+            raise ContractError("perceive", f"{frames} states", str(len(states)))
+        return Perceived(states, outcome.arrays["parcel"][:size].copy() if size else np.zeros(0, np.uint8), outcome.wall, outcome.log)
+
+    return _read(outcome, "perception", read)
+
+
+def read_fitted(outcome: Outcome, clips: Sequence[Video]) -> Fitted:
+    """Check the claim of a fit job. Raises CandidateFailed."""
+
+    def read(claim: Mapping[str, Any]) -> Fitted:
+        params = tuple(_param(entry) for entry in claim["fit"]["params"])
+        values = {check_name(name, "parameter"): _finite(value, name) for name, value in claim["fit"]["values"].items()}
+        rolled = tuple(States.from_json(states) for states in claim["rolled"])
+        if len(values) > MAX_PARAMS or [len(states) for states in rolled] != [len(clip) for clip in clips]:
+            raise ContractError("fit", f"at most {MAX_PARAMS} parameters and one rollout a clip", f"{len(values)} and {len(rolled)}")
+        redrawn = tuple(outcome.arrays.get(f"redrawn{i}", np.zeros((0, *clip.shape, 3), np.uint8)) for i, clip in enumerate(clips))
+        seconds = {str(name)[:20]: _finite(value, "seconds") for name, value in claim["seconds"].items()}
+        return Fitted(params, values, _report(claim["fit"]), rolled, redrawn, seconds, outcome.log)
+
+    return _read(outcome, "dynamics", read)
+
+
+def read_predicted(outcome: Outcome, trial: Trial) -> Predicted:
+    """Check the claim of a predict job. Raises CandidateFailed."""
+
+    def read(claim: Mapping[str, Any]) -> Predicted:
+        states = States.from_json(claim["states"])
+        if len(states) != len(trial.seen) + trial.horizon:
+            raise ContractError("predict", f"{len(trial.seen) + trial.horizon} states", str(len(states)))
+        return Predicted(states, outcome.arrays["frames"], outcome.wall, outcome.log)
+
+    return _read(outcome, "dynamics", read)
+
+
+def _read(outcome: Outcome, stage: str, read: Callable[[Mapping[str, Any]], Any]) -> Any:
+    if outcome.failure is not None:
+        raise CandidateFailed(outcome.failure, outcome.log)
+    try:
+        return read(outcome.claim)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise CandidateFailed(Failure(stage, "BadClaim", f"what came back breaks the contract: {error}"[:500]), outcome.log) from None
+
+
+def _finite(value: Any, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or abs(value) > MAX_ABS:
+        raise ContractError(what, f"a finite number below {MAX_ABS:g}", repr(value)[:60])
+    return float(value)
+
+
+def _param(entry: Mapping[str, Any]) -> FittedParam:
+    numbers = {key: _finite(entry[key], key) for key in ("value", "low", "high")}
+    error = None if entry["error"] is None else _finite(entry["error"], "error")
+    words = {key: str(entry[key])[:200] for key in ("unit", "note", "about")}
+    return FittedParam(check_name(entry["name"], "parameter"), **numbers, error=error, **words)
+
+
+def _report(fit: Mapping[str, Any]) -> dict[str, Any]:
+    words = {key: str(fit[key])[:limit] for key, limit in (("status", 40), ("optimizer", 40), ("message", 2000))}
+    numbers = {key: None if fit[key] is None else _finite(min(fit[key], MAX_ABS), key) for key in ("loss", "rms", "evaluations", "seconds")}
+    columns = {str(name)[:80]: None if value is None else float(value) for name, value in fit["columns"].items()}
+    return words | numbers | {"columns": columns}

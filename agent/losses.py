@@ -1,0 +1,118 @@
+"""Losses by stage, computed by the host from pictures and states: 0 = perfect, 1 = as bad as doing nothing.
+
+The dynamics loss is ``tools.fitting.state_loss(...).relative``; here are the other two, which need pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+
+from tools.metrics.score import SIGMAS, frame_errors
+from tools.types import State, States
+
+_PAIRS = 6  # pairs of frames that motion is compensated between
+_SIDE = 200  # pixels: larger pictures are reduced to this longer side
+_WINDOW = 5  # pixels: side of the box in which one motion must explain the picture
+_HYPOTHESES = 24  # motions tried at most
+
+
+def plate(frames: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8 temporal median of at most 32 of the frames: the scene without what moves across it."""
+    picked = np.unique(np.linspace(0, len(frames) - 1, min(32, len(frames))).round().astype(int))
+    return np.median(frames[picked], axis=0).astype(np.uint8)
+
+
+def rendering(redrawn: Sequence[np.ndarray], frames: Sequence[np.ndarray], plates: Sequence[np.ndarray], sigma: float) -> tuple[float, float]:
+    """Rendering loss and its floor.
+
+    redrawn, frames: per clip (n, H, W, 3) uint8, drawn from measured states and true; plates: per clip (H, W, 3). Error of
+    the drawn frames over that of the empty plate, noise of ``sigma`` grey levels forgiven as in the score; the floor is
+    what noise alone still costs. A scene whose plate is already right counts absolute errors (per channel, of 255).
+    """
+    error = sum(frame_errors(drawn, true, sigma).sum() for drawn, true in zip(redrawn, frames, strict=True))
+    empty = sum(frame_errors(back[None], true, sigma).sum() for back, true in zip(plates, frames, strict=True))
+    values = sum(true.size for true in frames)
+    scale = float(empty) if empty > 0 else 255.0 * values
+    return float(error) / scale, _forgiven_rest(sigma) * values / scale
+
+
+def _forgiven_rest(sigma: float) -> float:
+    """Mean of max(0, |n| - 3 sigma) for n ~ N(0, sigma): what soft thresholding leaves of pure noise."""
+    density = math.exp(-0.5 * SIGMAS**2) / math.sqrt(2.0 * math.pi)
+    tail = 0.5 * math.erfc(SIGMAS / math.sqrt(2.0))
+    return 2.0 * sigma * (density - SIGMAS * tail)
+
+
+def unexplained(frames: np.ndarray, states: States, sigma: float) -> tuple[float, float]:
+    """Motion in the picture that measured states leave unexplained, and all of it: the perception loss is their ratio.
+
+    frames: (T, H, W, 3) uint8; states: one row a frame. Between pairs of successive frames, every small window may choose
+    among rigid motions: standing still, and those that the states of each object describe (its x, y and angle; an angle
+    alone turns about any object's position). What the best choice leaves is compared with what standing still leaves, in both
+    cases allowing for background that comes into view. No renderer is involved, so that this loss and the rendering loss
+    blame different programs; states that never change leave everything unexplained.
+    """
+    factor = min(1.0, _SIDE / max(frames.shape[1:3]))
+    back, left, moved = _small(plate(frames), factor), 0.0, 0.0
+    for t in _pairs(len(frames)):
+        before, after = _small(frames[t], factor), _small(frames[t + 1], factor)
+        still = np.minimum(_gap(before, after, sigma), _gap(back, after, sigma))
+        best = still
+        for motion in _motions(_scaled(states[t], factor), _scaled(states[t + 1], factor)):
+            shifted = cv2.warpAffine(before, motion, before.shape[1::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            best = np.minimum(best, _gap(shifted, after, sigma))
+        left, moved = left + float(best.sum()), moved + float(still.sum())
+    return left, moved
+
+
+def _pairs(frames: int) -> list[int]:
+    return np.unique(np.linspace(0, frames - 2, min(_PAIRS, frames - 1)).round().astype(int)).tolist() if frames > 1 else []
+
+
+def _small(image: np.ndarray, factor: float) -> np.ndarray:
+    return (image if factor == 1.0 else cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)).astype(np.float32)
+
+
+def _scaled(state: State, factor: float) -> State:
+    """Positions in the reduced picture (pixel centres at integers in both)."""
+    return {
+        name: {key: factor * (value + 0.5) - 0.5 if key in ("x", "y") else value for key, value in part.items()}
+        for name, part in state.items()
+    }
+
+
+def _gap(picture: np.ndarray, truth: np.ndarray, sigma: float) -> np.ndarray:
+    """(H, W) absolute difference beyond noise, summed over channels, averaged over a small window."""
+    gap = np.maximum(np.abs(picture - truth) - SIGMAS * sigma, 0.0).sum(axis=2)
+    return cv2.blur(gap, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REPLICATE)
+
+
+def _motions(before: State, after: State) -> Iterator[np.ndarray]:
+    """(2, 3) affine maps from the first frame to the second, one an object (times one a pivot for bare angles)."""
+    places = {name: _place(part) for name, part in before.items() if name in after}
+    located = [(before[name], after[name]) for name, place in places.items() if place is not None and _place(after[name]) is not None]
+    bare = [_turn(before[name], after[name]) for name, place in places.items() if place is None]
+    found = [_rigid(a, b, _turn(a, b)) for a, b in located]
+    found += [_rigid(a, b, turn) for a, b in located for turn in bare if turn]
+    yield from found[:_HYPOTHESES]
+
+
+def _place(part: dict[str, float]) -> tuple[float, float] | None:
+    x, y = part.get("x", math.nan), part.get("y", math.nan)
+    return (x, y) if math.isfinite(x) and math.isfinite(y) else None
+
+
+def _turn(before: dict[str, float], after: dict[str, float]) -> float:
+    turn = after.get("angle", 0.0) - before.get("angle", 0.0)
+    return turn if math.isfinite(turn) else 0.0
+
+
+def _rigid(before: dict[str, float], after: dict[str, float], turn: float) -> np.ndarray:
+    """Turn about the first place, then shift to the second; positive angles are clockwise on the screen."""
+    (x0, y0), (x1, y1) = _place(before), _place(after)
+    c, s = math.cos(turn), math.sin(turn)
+    return np.array([[c, -s, x1 - c * x0 + s * y0], [s, c, y1 - s * x0 - c * y0]], np.float32)

@@ -1,0 +1,123 @@
+"""Asks a model: from the recording when the question was asked before, over the network when it may be paid for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from agent.models.errors import ModelError, NotRecorded, Unreachable
+from agent.models.ledger import Ledger, estimate_tokens
+from agent.models.messages import Reply, Request
+from agent.models.recording import Exchange, Recording
+from agent.protocols import Cost
+
+
+class TryAgain(ModelError):
+    """A passing failure. wait: seconds that the endpoint asked for, or None. sent: the prompt may have been charged
+    although no usable answer came; it is then counted as our estimate of the prompt."""
+
+    def __init__(self, message: str, wait: float | None = None, sent: bool = False):
+        super().__init__(message)
+        self.wait, self.sent = wait, sent
+
+
+class Sender(Protocol):
+    """What carries a request to a model (agent.models.endpoint.Endpoint is the real one)."""
+
+    def send(self, request: Request, output_tokens: int) -> Reply:
+        """One call; raises TryAgain for passing failures and other ModelErrors for lasting ones."""
+        ...
+
+
+@dataclass(frozen=True)
+class Retry:
+    """attempts: calls for one question, at least 1. first: seconds before the second attempt, doubled each time, at most
+    ``longest``; an endpoint's own Retry-After is honoured up to ``longest``."""
+
+    attempts: int = 5
+    first: float = 1.0
+    longest: float = 60.0
+
+    def pause(self, attempt: int, asked: float | None) -> float:
+        """Seconds to wait after failed attempt number ``attempt`` (from 0).
+
+        >>> [Retry().pause(n, None) for n in range(3)], Retry().pause(0, 7.0)
+        ([1.0, 2.0, 4.0], 7.0)
+        """
+        return min(self.longest, max(self.first * 2**attempt, asked or 0.0))
+
+
+@dataclass(frozen=True)
+class ClientConfig:
+    """model: name sent with each request and used for the price. temperature: None leaves it to the endpoint.
+    max_output: tokens of one answer. note: JSON kept with each recorded reply (price, version of the prompts)."""
+
+    model: str
+    temperature: float | None = None
+    max_output: int = 16_000
+    retry: Retry = Retry()
+    note: tuple[tuple[str, Any], ...] = ()
+
+
+class Client:
+    """One model, one recording, one ledger. Safe to share between threads.
+
+    sender: None to answer from the recording alone (replay). sleep, clock: seconds; given so that tests need not wait.
+    """
+
+    def __init__(
+        self, config: ClientConfig, recording: Recording, ledger: Ledger, sender: Sender | None,
+        sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic,
+    ):  # fmt: skip
+        self.config, self.recording, self.ledger = config, recording, ledger
+        self._sender, self._sleep, self._clock = sender, sleep, clock
+
+    def __repr__(self) -> str:
+        return f"Client({self.config.model!r}, {self._sender or 'replaying'}, {self.ledger.spent})"
+
+    def ask(self, request: Request) -> Exchange:
+        """The reply to ``request``: recorded, or paid for and recorded before it is returned.
+
+        Raises CapReached before a call that could pass a cap, NotRecorded when replaying, and the errors of the sender
+        (Unreachable after the last retry).
+        """
+        known = self.recording.find(request)
+        if known is not None:
+            return known
+        if self._sender is None:
+            raise NotRecorded(f"replay: expected a recorded reply to this request ({request.digest[:12]}), got none; the prompt has changed")
+        return self._insist(request)
+
+    def _insist(self, request: Request) -> Exchange:
+        """Pay for an answer, waiting and trying again while failures are passing ones."""
+        started, lost = self._clock(), Cost()
+        failure = ""
+        for attempt in range(self.config.retry.attempts):
+            try:
+                return self._pay(request, lost, started)
+            except TryAgain as error:
+                lost, failure = lost + error.cost, str(error)
+                if attempt + 1 < self.config.retry.attempts:
+                    self._sleep(self.config.retry.pause(attempt, error.wait))
+        self.recording.lose(request, lost, failure)
+        raise Unreachable(
+            f"model {self.config.model!r}: expected an answer, got {failure} ({self.config.retry.attempts} attempts); is the server up?", lost
+        )
+
+    def _pay(self, request: Request, lost: Cost, started: float) -> Exchange:
+        estimate = estimate_tokens(request)
+        reservation = self.ledger.reserve(estimate, self.config.max_output)
+        cost = Cost()
+        try:
+            reply = self._sender.send(request, reservation.output_tokens)
+            cost = self.ledger.cost(reply.input_tokens if reply.counted else estimate, reply.output_tokens)
+        except TryAgain as error:
+            cost = error.cost = self.ledger.cost(estimate, 0) if error.sent else Cost()
+            raise
+        finally:
+            self.ledger.settle(reservation, cost)
+        price = self.ledger.price
+        note = {**dict(self.config.note), "seconds": round(self._clock() - started, 3), "price": None if price is None else asdict(price)}
+        return self.recording.add(request, reply, lost + cost, note)

@@ -1,0 +1,48 @@
+"""What can go wrong between us and a model. Every message is one line, fit for a user, and never holds a key.
+
+ModelError (an AgentError)
+├── WrongKey          401 / 403: nothing was spent (a UsageError)
+├── Unreachable       no connection, no such model, no credit, or no answer after every retry (a RunError)
+├── RequestRefused    the endpoint will not take this request, whatever is changed in it
+├── ContextTooLong    the prompt does not fit; ask again with less
+├── CapReached        the next call could pass --max-cost or --max-tokens
+└── NotRecorded       replaying, and the recording has no reply to this request
+"""
+
+from __future__ import annotations
+
+from agent.errors import AgentError, RunError, UsageError
+from agent.protocols import Cost
+
+
+class ModelError(AgentError):
+    """A model could not be asked; the message says what, expected, got and the next step. cost: what the attempt may have
+    cost all the same."""
+
+    def __init__(self, message: str, cost: Cost = Cost()):  # noqa: B008 - a frozen value
+        super().__init__(message)
+        self.cost = cost
+
+
+class WrongKey(ModelError, UsageError):
+    """The endpoint does not accept the key."""
+
+
+class Unreachable(ModelError, RunError):
+    """No usable answer came back."""
+
+
+class RequestRefused(ModelError):
+    """The endpoint answered that the request itself is not acceptable."""
+
+
+class ContextTooLong(ModelError):
+    """The request is longer than the model's context."""
+
+
+class CapReached(ModelError):
+    """A call was not made because it might have passed a cap."""
+
+
+class NotRecorded(ModelError):
+    """A replayed run asked something that its recording has no answer to."""

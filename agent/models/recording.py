@@ -1,0 +1,115 @@
+"""Every reply, kept before it is used: blobs by content in the run's store, and one index line per paid call.
+
+The index is JSON lines, append-only and flushed to disk with each line; a line torn by a kill is ignored when read
+again (that call had not been used either). Its lines: ``reply`` (request digest -> hashes of both blobs, cost) and
+``lost`` (a question that was never answered; its prompts may have been charged).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.models.errors import ModelError
+from agent.models.messages import Reply, Request
+from agent.protocols import Cost
+from agent.store import Store, append
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One recorded question and answer. request, reply: content hashes in the store. cost: what it cost when it was paid."""
+
+    request: str
+    reply: str
+    answer: Reply
+    cost: Cost
+
+
+class Recording:
+    """The replies of one run, found by the digest of their request.
+
+    blobs: where requests, pictures and replies lie. index: JSON-lines file, or None to keep the index in memory only.
+    Reading an index of another format raises ModelError.
+    """
+
+    def __init__(self, blobs: Store, index: Path | None = None):
+        self._blobs, self._index = blobs, index
+        self._lines: dict[str, dict[str, Any]] = {}
+        self._spent = Cost()
+        self._lock = threading.Lock()
+        for line in _read_lines(index):
+            self._remember(line)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __repr__(self) -> str:
+        return f"Recording({len(self)} replies, {self._spent})"
+
+    @property
+    def spent(self) -> Cost:
+        """What all calls in this recording have cost."""
+        with self._lock:
+            return self._spent
+
+    def find(self, request: Request) -> Exchange | None:
+        """The recorded exchange for exactly this request, or None."""
+        with self._lock:
+            line = self._lines.get(request.digest)
+        if line is None:
+            return None
+        answer = Reply.from_bytes(self._blobs.get(line["reply"]))
+        return Exchange(line["request"], line["reply"], answer, Cost(**line["cost"]))
+
+    def add(self, request: Request, reply: Reply, cost: Cost, note: dict[str, Any]) -> Exchange:
+        """Store an exchange durably; only then may the reply be used. ``note``: JSON kept beside it (price, seconds)."""
+        for picture in request.pictures:
+            self._blobs.put(picture.png)
+        exchange = Exchange(self._blobs.put(request.to_bytes()), self._blobs.put(reply.to_bytes()), reply, cost)
+        self._append({
+            "kind": "reply", "digest": request.digest, "request": exchange.request, "reply": exchange.reply,
+            "cost": asdict(cost), **note,
+        })  # fmt: skip
+        return exchange
+
+    def lose(self, request: Request, cost: Cost, reason: str) -> None:
+        """Note a question that brought nothing, with what asking may have cost."""
+        self._append({"kind": "lost", "digest": request.digest, "cost": asdict(cost), "reason": reason})
+
+    def _append(self, line: dict[str, Any]) -> None:
+        with self._lock:
+            if self._index is not None:
+                self._index.parent.mkdir(parents=True, exist_ok=True)
+                start = b"\n" if _is_torn(self._index) else b""
+                append(self._index, start + json.dumps({"format": FORMAT, **line}, sort_keys=True).encode() + b"\n")
+            self._remember(line)
+
+    def _remember(self, line: dict[str, Any]) -> None:
+        self._spent = self._spent + Cost(**line["cost"])
+        if line["kind"] == "reply":
+            self._lines[line["digest"]] = line
+
+
+def _is_torn(path: Path | None) -> bool:
+    """Whether the last line was cut short by a kill."""
+    return path is not None and path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
+
+
+def _read_lines(path: Path | None) -> Iterator[dict[str, Any]]:
+    if path is None or not path.exists():
+        return
+    for raw in path.read_bytes().splitlines():
+        try:
+            line = json.loads(raw)
+        except ValueError:
+            continue
+        if line.get("format") != FORMAT:
+            raise ModelError(f"{path}: expected recorded replies of format {FORMAT}, got {line.get('format')!r}; use the version that wrote it")
+        yield line

@@ -1,0 +1,70 @@
+"""Pictures that a person (or a model that reads pictures) looks at: truth, prediction and difference in rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+_LABEL = 18  # pixels: height of a caption, width of the row titles is measured
+_FONT, _SIZE = cv2.FONT_HERSHEY_SIMPLEX, 0.4
+_INK, _PAPER = (40, 40, 40), (250, 250, 250)
+
+
+def spread(count: int, most: int) -> list[int]:
+    """At most ``most`` of the indices below ``count``, evenly spread, first and last among them."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist() if count else []
+
+
+def difference(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """Where and how much two (..., 3) uint8 pictures differ: mid grey where they agree, amplified twice."""
+    gap = prediction.astype(np.int16) - truth
+    return np.clip(128 + 2 * gap, 0, 255).astype(np.uint8)
+
+
+def filmstrip(rows: Sequence[tuple[str, np.ndarray]], captions: Sequence[str], height: int = 160) -> np.ndarray:
+    """(H, W, 3) uint8 picture: one titled row for each (title, (n, h, w, 3) uint8 frames), one caption a column.
+
+    Frames higher than ``height`` pixels are scaled down to it; smaller ones are left alone.
+    """
+    factor = min(1.0, height / rows[0][1].shape[1])
+    margin = 8 + max(cv2.getTextSize(title, _FONT, _SIZE, 1)[0][0] for title, _ in rows)
+    bands = [_band(title, [_scaled(frame, factor) for frame in frames], margin) for title, frames in rows]
+    head = np.full((_LABEL, bands[0].shape[1], 3), _PAPER, np.uint8)
+    width = _scaled(rows[0][1][0], factor).shape[1] + 2
+    for index, caption in enumerate(captions):
+        _write(head, caption, margin + index * width + 2, _LABEL - 5)
+    return np.concatenate([head, *bands])
+
+
+def comparison(truth: np.ndarray, prediction: np.ndarray, first: int, most: int = 8, height: int = 160) -> np.ndarray:
+    """Filmstrip of truth, prediction and difference, both (n, H, W, 3) uint8; ``first`` is the number of their first frame."""
+    times = spread(len(truth), most)
+    rows = [("truth", truth[times]), ("prediction", prediction[times]), ("difference", difference(truth[times], prediction[times]))]
+    return filmstrip(rows, [f"frame {first + t}" for t in times], height)
+
+
+def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """(T, H, sum of W + gaps, 3): videos of one size next to each other, a 4 pixel white gap between them."""
+    gap = np.full((*pictures[0].shape[:2], 4, 3), 255, np.uint8)
+    parts = [part for picture in pictures for part in (picture, gap)]
+    return np.concatenate(parts[:-1], axis=2)
+
+
+def _scaled(frame: np.ndarray, factor: float) -> np.ndarray:
+    return frame if factor == 1.0 else cv2.resize(frame, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+
+
+def _band(title: str, frames: Sequence[np.ndarray], margin: int) -> np.ndarray:
+    height, width = frames[0].shape[:2]
+    band = np.full((height + 2, margin + len(frames) * (width + 2), 3), _PAPER, np.uint8)
+    for index, frame in enumerate(frames):
+        left = margin + index * (width + 2)
+        band[:height, left : left + width] = frame
+    _write(band, title, 4, height // 2 + 4)
+    return band
+
+
+def _write(image: np.ndarray, text: str, x: int, y: int) -> None:
+    cv2.putText(image, text, (x, y), _FONT, _SIZE, _INK, 1, cv2.LINE_AA)

@@ -1,0 +1,209 @@
+"""The three steps of an evaluation that run candidate code, as routines for the locked child.
+
+``perceive``  one clip -> states (claim) and a *parcel* (bytes): states and scene for the steps below
+``fit``       parcels of the clips to fit -> θ, rolled-out states, frames drawn again from the measured states
+``predict``   parcel of one clip and θ -> states and frames after the clip
+
+Each runs in a child of its own. ``perceive`` is given one clip and one program, so a parcel is a function of these two
+alone: the host may hand it to later candidates with the same perception source without opening a path between
+candidates, or from frames that are held back. The host never opens a parcel; only a child does.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from sandbox.marks import stage
+from tools import fitting
+from tools.types import ContractError, Scene, State, States, flatten_state, unflatten_state
+
+toolbox = import_module("tools.toolbox" if find_spec("tools.toolbox") else "tools")
+Arrays = Mapping[str, np.ndarray]
+_PREFIX = 8  # bytes of the parcel's header length
+
+
+# ------------------------------------------------------------------------------------------------------ perceive
+
+
+def perceive(programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays) -> dict[str, Any]:
+    """inputs: ``frames`` (T, H, W, 3) uint8. outputs: optionally ``parcel``, bytes to fill.
+
+    Claim: ``states`` (JSON), ``size`` of the parcel in bytes, ``seconds``. A parcel that does not fit is a failure.
+    """
+    frames = inputs["frames"]
+    function = programs.function("perception", "perceive")
+    began = time.perf_counter()
+    with stage("perception"):
+        states, scene = _checked_perception(function(frames, toolbox), frames)
+        parcel = pack(states, scene)
+        if "parcel" in outputs:
+            _fill(outputs["parcel"], parcel)
+    return {"states": states.to_json(), "size": len(parcel), "seconds": time.perf_counter() - began}
+
+
+def _checked_perception(answer: Any, frames: np.ndarray) -> tuple[States, Scene]:
+    if not isinstance(answer, tuple) or len(answer) != 2:
+        raise ContractError("perceive(frames, tools)", "a tuple (states, scene)", _kind(answer), "return states, scene")
+    states, scene = answer
+    if not isinstance(states, States):
+        if not isinstance(states, Sequence):
+            raise ContractError("perceive(frames, tools): states", "tools.types.States or a list of dicts", _kind(states))
+        states = States.of(states)
+    if len(states) != len(frames):
+        raise ContractError("perceive(frames, tools): states", f"{len(frames)} states, one a frame", str(len(states)))
+    if not isinstance(scene, Scene):
+        raise ContractError("perceive(frames, tools): scene", "tools.types.Scene", _kind(scene))
+    if scene.background.shape != frames.shape[1:]:
+        raise ContractError("perceive(frames, tools): scene.background", f"shape {frames.shape[1:]}", str(scene.background.shape))
+    return states, scene
+
+
+def _kind(value: Any) -> str:
+    return type(value).__name__ if not isinstance(value, tuple) else f"a tuple of {len(value)}"
+
+
+def _fill(out: np.ndarray, data: bytes) -> None:
+    if len(data) > len(out):
+        raise ContractError("perceive(frames, tools): scene", f"at most {len(out)} bytes", str(len(data)), "keep fewer or smaller sprites")
+    out[: len(data)] = np.frombuffer(data, np.uint8)
+
+
+# ------------------------------------------------------------------------------------------------------- parcels
+
+
+def pack(states: States, scene: Scene) -> bytes:
+    """States and scene as bytes: length of the header (8 bytes, little endian), JSON header, arrays one after another."""
+    arrays = {"": scene.background, **scene.sprites}
+    header = {
+        "states": states.to_json(),
+        "constants": {name: dict(values) for name, values in scene.constants.items()},
+        "order": list(scene.order),
+        "arrays": [[name, array.dtype.name, list(array.shape)] for name, array in arrays.items()],
+    }
+    text = json.dumps(header, allow_nan=False).encode()
+    return b"".join([len(text).to_bytes(_PREFIX, "little"), text, *(np.ascontiguousarray(a).tobytes() for a in arrays.values())])
+
+
+def unpack(data: np.ndarray) -> tuple[States, Scene]:
+    """Inverse of :func:`pack`, from a uint8 array. Only ever called in a child: the bytes are a program's."""
+    start = _PREFIX + int.from_bytes(data[:_PREFIX].tobytes(), "little")
+    header = json.loads(data[_PREFIX:start].tobytes())
+    arrays: dict[str, np.ndarray] = {}
+    for name, dtype, shape in header["arrays"]:
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        arrays[name] = np.frombuffer(data[start : start + size].tobytes(), dtype).reshape(shape)
+        start += size
+    background = arrays.pop("")
+    return States.from_json(header["states"]), Scene(background, arrays, header["constants"], tuple(header["order"]))
+
+
+# ----------------------------------------------------------------------------------------------------------- fit
+
+
+def fit(programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays) -> dict[str, Any]:
+    """inputs: ``parcels``, the parcels of all clips one after another.
+
+    payload: ``sizes`` (bytes of each parcel), ``dt`` and ``actions`` per clip, ``seed``, ``budget`` (fields of
+    tools.fitting.Budget), ``redraw`` (per clip, the frames to draw again). outputs: ``redrawn<i>`` per clip with any.
+
+    Claim: ``fit`` (FitResult as JSON), ``rolled`` (States per clip), ``seconds`` by step.
+    """
+    clips = _clips(inputs["parcels"], payload)
+    program = programs["dynamics"]
+    began = time.perf_counter()
+    with stage("dynamics"):                          # whatever goes wrong or takes too long in here is the program's doing
+        measured = [clip for clip, _ in clips]
+        result = fitting.fit(program, measured, rng=np.random.default_rng(payload["seed"]), budget=fitting.Budget(**payload["budget"]))
+        rolled = [
+            fitting.rollout(program, result.values, start, len(one.states) - 1, one.dt, one.actions) if start else one.states
+            for start, one in zip(result.starts, measured, strict=True)
+        ]
+    fitted = time.perf_counter()
+    for index, times in enumerate(payload["redraw"]):
+        if times:
+            draw(programs, [clips[index][0].states[t] for t in times], clips[index][1], outputs[f"redrawn{index}"])
+    seconds = {"fit": fitted - began, "redraw": time.perf_counter() - fitted}
+    return {"fit": result.to_json(), "rolled": [states.to_json() for states in rolled], "seconds": seconds}
+
+
+def _clips(parcels: np.ndarray, payload: Mapping[str, Any]) -> list[tuple[fitting.Measured, Scene]]:
+    clips, start = [], 0
+    for size, dt, actions in zip(payload["sizes"], payload["dt"], payload["actions"], strict=True):
+        states, scene = unpack(parcels[start : start + size])
+        clips.append((fitting.Measured(states, dt, None if actions is None else np.array(actions, np.float64)), scene))
+        start += size
+    return clips
+
+
+# ------------------------------------------------------------------------------------------------------- predict
+
+
+def predict(programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays) -> dict[str, Any]:
+    """inputs: ``parcel`` of the frames seen. outputs: ``frames`` (horizon, H, W, 3) uint8.
+
+    payload: ``dt``; ``actions`` for all frames seen and to come, or None; ``values`` (θ); ``edits``, see :func:`edited`.
+
+    Claim: ``states`` for the frames seen and to come.
+    """
+    measured, scene = _clips(inputs["parcel"], {"sizes": [len(inputs["parcel"])], "dt": [payload["dt"]], "actions": [payload["actions"]]})[0]
+    frames, program = outputs["frames"], programs["dynamics"]
+    with stage("dynamics"):
+        start = fitting.infer_start(program, payload["values"], measured)
+        steps = len(measured.states) + len(frames) - 1
+        states = fitting.rollout(program, payload["values"], start, steps, measured.dt, measured.actions)
+        if payload.get("edits"):
+            states = edited(program, states, measured, payload["values"], payload["edits"])
+    draw(programs, list(states)[-len(frames) :], scene, frames)
+    return {"states": states.to_json()}
+
+
+def edited(program: Any, states: States, measured: fitting.Measured, values: Mapping[str, float], edits: Mapping[str, Any]) -> States:
+    """The rollout ``states`` with its rows after frame ``edits["since"]`` replaced by what would have happened instead.
+
+    edits: ``since`` (frame), ``values`` (θ from then on), ``state`` (list of [column, operator, number], operator one of
+    "=", "*=", "+=", applied to the state of that frame). A column that ``initial`` computes from θ (and the fit does not
+    infer) follows a change of θ.
+    """
+    since = edits["since"]
+    row = flatten_state(states[since], allow_nan=True)
+    before, after = (program.initial(measured.states, dict(theta), measured.dt) for theta in (values, edits["values"]))
+    for column, shift in _shifts(before, after).items():
+        if column in row and column not in program.LATENTS:
+            row[column] += shift
+    for column, operator, number in edits["state"]:
+        if column not in row:
+            raise ContractError("state", "one of " + ", ".join(row), repr(column))
+        row[column] = {"=": number, "*=": row[column] * number, "+=": row[column] + number}[operator]
+    actions = None if measured.actions is None else measured.actions[since:]
+    tail = fitting.rollout(program, edits["values"], unflatten_state(row), len(states) - 1 - since, measured.dt, actions)
+    order = [tail.columns.index(column) for column in states.columns]
+    return States(states.columns, np.concatenate([states.values[:since], tail.values[:, order]]))
+
+
+def _shifts(before: State, after: State) -> dict[str, float]:
+    first, second = flatten_state(before, allow_nan=True), flatten_state(after, allow_nan=True)
+    return {column: second[column] - first[column] for column in first if column in second and second[column] != first[column]}
+
+
+# --------------------------------------------------------------------------------------------------------- render
+
+
+def draw(programs: Any, states: Sequence[State], scene: Scene, out: np.ndarray) -> None:
+    """Render ``states`` into ``out`` (len(states), H, W, 3), checking every frame."""
+    render = programs.function("rendering", "render")
+    shape = out.shape[1:3]
+    for index, state in enumerate(states):
+        with stage("rendering"):
+            frame = render(state, scene, shape)
+            if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.shape != out.shape[1:]:
+                got = f"{frame.dtype} {frame.shape}" if isinstance(frame, np.ndarray) else _kind(frame)
+                raise ContractError("render(state, scene, shape)", f"uint8 array {out.shape[1:]}", got, "clip to [0, 255] and convert with np.uint8")
+        out[index] = frame
