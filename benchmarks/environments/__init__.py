@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from benchmarks.environments.clips import Clips, Options, Request, cut
+from benchmarks.environments.clips import Clips, Options, Request, cut, dress
 from tools.types import ContractError, HeldBack, Task, as_names
 
 _MODULES = {
     "cartpole": "benchmarks.environments.cartpole",
 }
 _FAMILIES = {
+    "gallery": "benchmarks.environments.gallery",
     "gym": "benchmarks.environments.gym",
 }
 _PLAIN = Options()
@@ -21,7 +22,9 @@ _PLAIN = Options()
 
 def known() -> tuple[str, ...]:
     """Every name that ``load`` takes; ``gym:ID`` stands for any gymnasium id."""
-    return (*sorted(_MODULES), "gym:ID")
+    from benchmarks.gallery import SCENES
+
+    return (*sorted(_MODULES), *(f"gallery:{name}" for name in SCENES), "gym:ID")
 
 
 def load(
@@ -34,7 +37,7 @@ def load(
     extra, or an option that the environment does not have.
     """
     request = Request(name, seed, context, horizon, options)
-    return cut(_make(request), name)
+    return cut(dress(_make(request), request.options.variant, seed), name)
 
 
 def _make(request: Request) -> Clips:
@@ -45,4 +48,4 @@ def _make(request: Request) -> Clips:
     return import_module(path).make(request)
 
 
-__all__ = ["Clips", "Options", "Request", "cut", "known", "load"]
+__all__ = ["Clips", "Options", "Request", "known", "load"]

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tools.types import ContractError, HeldBack, Task, Video
+import numpy as np
 
-VARIANTS = ("clean", "noise", "mp4")
+from benchmarks.environments.variants import dressed
+from tools.types import ContractError, HeldBack, Task, Video
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Options:
     """Choices that only some environments have; None leaves the choice to the environment.
 
     variant: "clean", "noise" (Gaussian, 5 grey levels) or "mp4" (h264, ordinary quality); the held-back frames carry the
-    same variant and ``truth["clean_frames"]`` the frames before it. data: a file that replaces the generator (PhyWorld's
+    same variant and ``truth["clean_frames"]`` the frames before it; None is the environment's own. data: a file that replaces the generator (PhyWorld's
     HDF5). train, test: number of videos seen whole, and of videos predicted. level: which split the test videos come
     from ("in", "out", or one out-of-distribution level by name).
     """
@@ -64,6 +65,18 @@ class Clips:
     horizon: int
     train: tuple[Video, ...] = ()
     truth: Mapping[str, Any] = field(default_factory=dict)
+    variant: str = "clean"
+
+
+def dress(clips: Clips, variant: str | None, seed: int) -> Clips:
+    """The same clips under a variant, and the clean frames to be predicted added to the truth."""
+    variant = variant or clips.variant
+    if variant == "clean":
+        return clips
+    rng = np.random.default_rng([seed, 0xD2E55])
+    test, train = (tuple(dressed(video, variant, rng) for video in videos) for videos in (clips.test, clips.train))
+    clean = tuple(video.frames[clips.context : clips.context + clips.horizon] for video in clips.test)
+    return replace(clips, test=test, train=train, truth={**clips.truth, "clean_frames": clean})
 
 
 def cut(clips: Clips, name: str) -> tuple[Task, HeldBack]:
