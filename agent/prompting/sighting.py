@@ -1,0 +1,158 @@
+"""What can be pointed at in a clip before any program exists: the plate, and numbered things followed through the frames.
+
+Numbers are anonymous on purpose: naming things is left to whoever writes the programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from tools.perception.background import background, dominant_colour, pixel_noise
+from tools.perception.linking import link
+from tools.perception.segmentation import Region, coverage, foreground, moments, palette, regions
+from tools.types import States
+
+MAX_SIDE = 640
+"""Larger pictures are reduced to this longer side for looking; results are in pixels of the original."""
+MAX_FRAMES = 64
+"""Longer clips are looked at in this many evenly spaced frames."""
+MAX_THINGS = 9
+_SMALLEST = 3e-5
+_LONG = 1.3
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A connected patch of one colour. label: 1, 2, ... colour: RGB. regions: frame -> Region, in pixels of the reduced
+    picture; ``scale`` of them make a pixel of the original."""
+
+    label: int
+    colour: tuple[int, int, int]
+    regions: dict[int, Region]
+
+    @property
+    def area(self) -> float:
+        """Median area in reduced pixels."""
+        return float(np.median([region.area for region in self.regions.values()]))
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """times: frames looked at. shape: (H, W) of the original. scale: reduced pixels per original pixel. plate: (h, w, 3)
+    uint8, reduced. noise: grey levels. things: numbered, biggest first."""
+
+    times: tuple[int, ...]
+    shape: tuple[int, int]
+    scale: float
+    plate: np.ndarray
+    noise: float
+    things: tuple[Thing, ...]
+
+    def place(self, thing: Thing, t: int) -> tuple[float, float]:
+        """Centroid (x, y) of ``thing`` at frame ``t`` in original pixels."""
+        region = thing.regions[t]
+        return (region.x + 0.5) / self.scale - 0.5, (region.y + 0.5) / self.scale - 0.5
+
+    def box(self, thing: Thing, t: int) -> tuple[float, float, float, float]:
+        """(x0, y0, x1, y1) around ``thing`` at frame ``t`` in original pixels."""
+        x0, y0, x1, y1 = thing.regions[t].box
+        return x0 / self.scale, y0 / self.scale, x1 / self.scale, y1 / self.scale
+
+    def table(self) -> States:
+        """One row a frame looked at: thing<label>.x, .y, .area in original pixels, .angle (of the long axis) where there is one."""
+        columns: dict[str, np.ndarray] = {}
+        for thing in self.things:
+            for name, values in _columns(self, thing).items():
+                columns[f"thing{thing.label}.{name}"] = values
+        values = np.column_stack(list(columns.values())) if columns else np.zeros((len(self.times), 0))
+        return States(tuple(columns), values)
+
+
+def sight(frames: np.ndarray) -> Sighting:
+    """Look at (T, H, W, 3) uint8 frames."""
+    times = tuple(np.unique(np.linspace(0, len(frames) - 1, min(len(frames), MAX_FRAMES)).round().astype(int)).tolist())
+    scale = min(1.0, MAX_SIDE / max(frames.shape[1:3]))
+    few = np.stack([reduced(frames[t], scale) for t in times])
+    noise = pixel_noise(few)
+    plate = background(few, noise)
+    things = _things(few, plate, noise, times)
+    return Sighting(times, frames.shape[1:3], scale, plate, noise, things)
+
+
+def reduced(frame: np.ndarray, scale: float) -> np.ndarray:
+    """``frame`` (H, W, 3) scaled by ``scale`` at most 1."""
+    return frame if scale == 1.0 else cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def _things(frames: np.ndarray, plate: np.ndarray, noise: float, times: Sequence[int]) -> tuple[Thing, ...]:
+    shape = frames.shape[1:3]
+    smallest = max(4.0, _SMALLEST * shape[0] * shape[1])
+    found: list[tuple[tuple[int, int, int], dict[int, Region]]] = []
+    for colour, masks in _layers(frames, plate, noise):
+        for chain in link([regions(mask, smallest) for mask in masks], shape):
+            found.append((colour, {times[k]: region for k, region in sorted(chain.regions.items())}))
+    ordered = sorted(found, key=lambda item: (-round(np.median([r.area for r in item[1].values()])), min(item[1])))
+    return tuple(Thing(label, *item) for label, item in enumerate(ordered[:MAX_THINGS], 1))
+
+
+def _layers(frames: np.ndarray, plate: np.ndarray, noise: float) -> list[tuple[tuple[int, int, int], list[np.ndarray]]]:
+    """(colour, mask a frame) per flat colour of the foreground; one layer of everything where flat colours explain little."""
+    fronts = [foreground(frame, plate, noise) for frame in frames]
+    if not any(front.any() for front in fronts):
+        return []
+    layers = []
+    empty, filled = dominant_colour(frames)
+    for colour, share in palette(frames, plate, noise, limit=6):
+        ghost = filled > 0.5 and np.abs(colour - empty).max() < 30
+        if share >= 0.01 and not ghost:
+            layers.append((_rgb(colour), [(coverage(frame, plate, colour, noise) > 0.5) & front for frame, front in zip(frames, fronts, strict=True)]))
+    named = sum(int(mask.sum()) for _, masks in layers for mask in masks)
+    if named < 0.5 * sum(int(front.sum()) for front in fronts) or len(layers) > 5:
+        inside = np.concatenate([frame[front] for frame, front in zip(frames, fronts, strict=True)])
+        return [(_rgb(np.median(inside, axis=0)), fronts)]
+    return layers
+
+
+def _rgb(colour: np.ndarray) -> tuple[int, int, int]:
+    r, g, b = (round(float(v)) for v in colour)
+    return r, g, b
+
+
+def _columns(sighting: Sighting, thing: Thing) -> dict[str, np.ndarray]:
+    rows = {t: _shape(region) for t, region in thing.regions.items()}
+    blank = np.full(len(sighting.times), np.nan)
+    columns = {name: blank.copy() for name in ("x", "y", "area", "angle")}
+    for k, t in enumerate(sighting.times):
+        if t in rows:
+            columns["x"][k], columns["y"][k] = sighting.place(thing, t)
+            columns["area"][k] = rows[t][0] / sighting.scale**2
+            columns["angle"][k] = rows[t][1]
+    if np.median([elongation for _, _, elongation in rows.values()]) < _LONG:
+        del columns["angle"]
+    else:
+        columns["angle"] = _unwrapped(columns["angle"])
+    return columns
+
+
+def _shape(region: Region) -> tuple[float, float, float]:
+    """Area, angle of the long axis, ratio of the axes."""
+    _, _, _, angle, elongation = moments(region.mask.astype(np.float64))
+    return region.area, angle, elongation
+
+
+def _unwrapped(angles: np.ndarray) -> np.ndarray:
+    """Angles of an axis (known up to half a turn) without jumps; NaN stays."""
+    seen = np.isfinite(angles)
+    angles = angles.copy()
+    angles[seen] = np.unwrap(angles[seen], period=np.pi)
+    return angles
+
+
+def surroundings(frames: np.ndarray) -> str:
+    """The background in words: its dominant colour and how much of the picture it fills."""
+    colour, share = dominant_colour(frames)
+    return f"dominant colour RGB {_rgb(colour)}, {100 * share:.0f}% of the picture"
