@@ -1,97 +1,128 @@
-"""One job in one process: lock down, load, run, answer with one frame, exit. Never returns."""
+"""One job in one process: lock down, take a job, seal, only then load the candidate; answer with one frame, exit."""
 
 from __future__ import annotations
 
-import array
 import json
-import mmap
 import os
+import random
 import socket
 import sys
+from collections.abc import Mapping
 from typing import Any
 
-from sandbox import marks
+from sandbox import kernel, limits, marks, wire
+from sandbox.contract import Limits
+from sandbox.lockdown import ChildLock
 from sandbox.memory import Slot
 from sandbox.programs import LoadedPrograms, describe
 from sandbox.protocol import CLAIM, FAILURE, HEADER, encode
-from sandbox.routines import ROUTINES
+from sandbox.routines import Routine
 
 CONTROL = 3
-MAX_FDS = 250
+LOCKED, SEALED, REFUSED = b"L", b"S", b"!"
+FAILED_CLOSED = 98
 
 
-def main(control: socket.socket) -> None:
-    """Serve the one job that arrives on ``control`` and exit; runs in a fresh fork of the warm server."""
-    code = 98
+def main(control: socket.socket, lock: ChildLock, server: int, size: int, routines: Mapping[str, Routine]) -> None:
+    """Serve the one job that arrives on ``control``; runs in a fresh fork of the server and never returns.
+
+    server: its pid. size: its address space in bytes.
+    """
     try:
         control = _isolate(control)
-        job, fds = _receive(control)
-        code = _serve(job, fds)
-    finally:
-        os._exit(code)
+        lock.close(server)
+        os.write(CONTROL, LOCKED)
+        message, fds = wire.receive(control)
+        if not message:
+            os._exit(0)                               # the server has gone
+        work = _Work(message["limits"], fds, size, routines, lock)
+        os.write(CONTROL, SEALED)
+        control.close()
+    except BaseException as error:
+        _refuse(error)
+    work.finish()
 
 
 def _isolate(control: socket.socket) -> socket.socket:
+    """Own session; descriptors 0 to 2 and the control socket, nothing else that the server holds."""
     os.setsid()
-    os.dup2(control.fileno(), CONTROL)
+    os.dup2(control.detach(), CONTROL, inheritable=False)
     os.closerange(CONTROL + 1, 1 << 20)
-    control.detach()
-    return socket.socket(fileno=CONTROL)
+    return socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=CONTROL)
 
 
-def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    fds = array.array("i")
-    data, ancillary, _, _ = control.recvmsg(1 << 16, socket.CMSG_SPACE(MAX_FDS * fds.itemsize))
-    if not data:
-        os._exit(0)                                  # the server has gone, or does not need this spare
-    for level, kind, payload in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
-    control.close()
-    return json.loads(data), list(fds)
-
-
-def _serve(job: dict[str, Any], fds: list[int]) -> int:
-    payload, out, result, log, *inputs = fds
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.close(log)
-    header = json.loads(_mapped(payload, writable=False)[:])
-    memory = _mapped(out, writable=True)
-    marks.observe(lambda name: _mark(memory, name))
-    arrays = {slot.name: slot.view(_mapped(inputs[index], writable=False)) for index, slot in _inputs(header)}
-    outputs = {slot.name: slot.view(memory) for slot in map(Slot.from_json, header["outputs"])}
-    frame = _run(header, arrays, outputs)
-    sys.stdout.flush()
-    _write(result, frame)
-    return 0
-
-
-def _inputs(header: dict[str, Any]) -> list[tuple[int, Slot]]:
-    return [(index, Slot.from_json(slot)) for index, slot in header["inputs"]]
-
-
-def _run(header: dict[str, Any], arrays: dict[str, Any], outputs: dict[str, Any]) -> bytes:
-    programs = LoadedPrograms(header["programs"])
+def _refuse(error: BaseException) -> None:
+    """Fail closed: tell the server why and end without having seen a line of the candidate."""
     try:
-        frame = encode(CLAIM, ROUTINES[header["routine"]](programs, arrays, header["payload"], outputs))
-        if len(frame) > header["claim"] + HEADER.size:
-            raise ValueError(f"the result takes {len(frame)} bytes, at most {header['claim']} may cross; return less")
-        return frame
-    except BaseException as error:
-        return encode(FAILURE, describe(error))
+        os.write(CONTROL, REFUSED + f"{type(error).__name__}: {error}".encode()[:500])
+    finally:
+        os._exit(FAILED_CLOSED)
 
 
-def _mapped(fd: int, writable: bool) -> mmap.mmap:
-    size = os.fstat(fd).st_size
-    if size == 0:
-        return b""
-    protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
-    return mmap.mmap(fd, size, mmap.MAP_SHARED, protection)
+class _Work:
+    """A job that has arrived: memory mapped, limits set, doors sealed."""
+
+    def __init__(self, caps: dict[str, Any], fds: list[int], size: int, routines: Mapping[str, Routine], lock: ChildLock):
+        payload, out, self.result, log, *inputs = fds
+        os.dup2(log, 1, inheritable=False)
+        os.dup2(log, 2, inheritable=False)
+        sizes = {fd: os.lseek(fd, 0, os.SEEK_END) for fd in (payload, out, *inputs)}
+        maps = {fd: kernel.map_file(fd, sizes[fd], writable=fd == out) for fd in sizes}
+        for fd in (log, *sizes):
+            os.close(fd)
+        self.header = json.loads(bytes(maps[payload]))
+        self.caps = Limits(**caps["shown"])
+        self.inputs = {slot.name: slot.view(maps[inputs[i]]) for i, slot in ((i, Slot.from_json(s)) for i, s in self.header["inputs"])}
+        self.outputs = {slot.name: slot.view(maps[out]) for slot in map(Slot.from_json, self.header["outputs"])}
+        self.routine = routines[self.header["routine"]]
+        marks.observe(_marker(maps[out]))
+        self._no_memory = encode(FAILURE, describe(MemoryError(), self.caps))
+        _seed()
+        if lock.posture.limited:
+            limits.forbid_descriptors(self.result)
+            limits.apply(self.caps.wall, self.caps.cpu, size + sum(sizes.values()) + caps["memory"], caps["processes"])
+        lock.seal()
+
+    def finish(self) -> None:
+        """Run the candidate, write the frame, exit."""
+        code = 1
+        try:
+            try:
+                frame = self._frame()
+            except MemoryError:
+                frame = self._no_memory
+            _write(self.result, frame)
+            sys.stdout.flush()
+            code = 0
+        finally:
+            os._exit(code)
+
+    def _frame(self) -> bytes:
+        try:
+            frame = encode(CLAIM, self.routine(LoadedPrograms(self.header["programs"]), self.inputs, self.header["payload"], self.outputs))
+            if len(frame) <= self.caps.claim + HEADER.size:
+                return frame
+            raise limits.Overrun("OutputLimit")
+        except BaseException as error:
+            return encode(FAILURE, describe(error, self.caps))
 
 
-def _mark(memory: mmap.mmap, name: str | None) -> None:
-    memory[0] = 0 if name is None else 1 + marks.PLACES.index(name)
+def _marker(memory: memoryview) -> Any:
+    """Keep the number of the running stage where the host can see it after a kill."""
+
+    def mark(name: str | None) -> None:
+        memory[0] = 0 if name is None else 1 + marks.PLACES.index(name)
+
+    return mark
+
+
+def _seed() -> None:
+    """The same random numbers in every child, for programs that use a global generator."""
+    random.seed(0)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
+    if "cv2" in sys.modules:
+        sys.modules["cv2"].setRNGSeed(0)
 
 
 def _write(fd: int, data: bytes) -> None:

@@ -1,68 +1,82 @@
-"""The host's side: starts warm servers, sends jobs, enforces limits, turns answers into outcomes."""
+"""The host's side: starts warm servers, sends jobs, reads answers, and tells the three kinds of failure apart."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import math
 import os
 import queue
 import select
-import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sandbox import cgroup, limits, wire
 from sandbox.contract import Job, Limits, Outcome, SandboxError
-from sandbox.marks import PLACES
-from sandbox.memory import Outputs, SharedArray, sealed
-from sandbox.protocol import FAILURE, HEADER, FrameError, clean, decode, read_failure
-from sandbox.server import receive, send
-from tools.types import Failure
+from sandbox.lockdown import MODES, PROFILES, THREADS, UNSAFE, Layer, Posture
+from sandbox.memory import Outputs, SharedArray, Slot, layout, pack, sealed
+from sandbox.protocol import HEADER, clean
+from sandbox.verdict import Ending, judge
 
-MODES = ("strict+", "strict", "landlock-only", "rlimits-only", "none")
 ENVIRONMENT = {
     "LANG": "C.UTF-8", "PATH": os.defpath, "HOME": "/", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1", "NUMEXPR_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1", "NUMEXPR_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1", "JAX_PLATFORMS": "cpu",
 }
+"""The whole environment of a server; the host's variables never cross."""
 PASSED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 START_SECONDS = 120.0
-GRACE_SECONDS = 5.0
-FLOOD = 4 << 20
+GRACE_SECONDS = 10.0
+MAX_PAYLOAD = 64 << 20
 _BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from sandbox.server import main; main()"
+_slots = itertools.count(os.getpid() * 16 % 5000)
 
 
 class Sandbox:
-    """A pool of warm servers. Use as a context manager, from any thread.
+    """A pool of warm servers, each with one job at a time. Use as a context manager; any thread may call it.
 
-    workers: number of servers, each running one job at a time. mode: "strict" or "strict+". spares: children that each
-    server keeps forked and locked in advance. Servers start at once, in the background.
+    workers: number of servers. mode: "strict" (system call filter and resource limits), or "strict+" (also namespaces,
+    Landlock, a user id and a control group of its own, as far as this machine has them); the weaker "landlock-only",
+    "rlimits-only" and "none" need ``unsafe=True``. spares: children that each server keeps forked and locked in advance.
+    profile: "plain" (one thread), or "threads" (threads of the same process and compiled code, for JAX).
+    Servers start at once, in the background.
     """
 
-    def __init__(self, workers: int = 1, mode: str = "strict", spares: int = 2, profile: str = "plain"):
-        if workers < 1:
-            raise ValueError(f"workers: expected at least 1, got {workers}")
-        if mode not in MODES:
-            raise ValueError(f"mode: expected one of {', '.join(MODES)}, got {mode!r}")
-        self._requested = mode
-        self._spares = spares
-        self._all = [_Server(mode, spares) for _ in range(workers)]
+    def __init__(self, workers: int = 1, mode: str = "strict", spares: int = 2, profile: str = "plain", unsafe: bool = False):
+        _check_options(workers, mode, profile, unsafe)
+        self._pool = ThreadPoolExecutor(workers, "sandbox")
+        self._all = [_Server(Posture(mode, profile, next(_slots) % 5000), spares, workers) for _ in range(workers)]
         self._free: queue.SimpleQueue[_Server] = queue.SimpleQueue()
+        self._closed = False
         for server in self._all:
             self._free.put(server)
-        self._pool = ThreadPoolExecutor(workers, "sandbox")
-        self._closed = False
 
     @property
     def mode(self) -> str:
-        """The mode that the first server reports, once it is warm."""
-        return self._all[0].report()["mode"]
+        """The mode in force: "strict+" only where at least one barrier beyond "strict" is up. Waits for the first server."""
+        wanted = self._all[0].posture.mode
+        return "strict" if wanted == "strict+" and not any(layer.active for layer in self.layers) else wanted
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The barriers beyond "strict", active or not, as the first server found them."""
+        return self._all[0].layers()
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """Modules and routines that the server could not load, with the reason."""
+        report = self._all[0].report()
+        return report["missing"] | report["unavailable"]
 
     def share(self, array: np.ndarray) -> SharedArray:
         """Copy ``array`` once into a sealed memory file that any number of jobs may take as an input."""
@@ -71,203 +85,318 @@ class Sandbox:
     def run(self, job: Job) -> Outcome:
         """Run one job in a fresh child.
 
-        Raises ValueError when the job is malformed and SandboxError when the sandbox failed twice.
+        Raises ValueError when the job is malformed and SandboxError when the sandbox cannot start, or failed on this job
+        twice, the second time on a new server.
         """
         if self._closed:
-            raise ValueError("run: the sandbox is closed; make a new one")
+            raise ValueError("Sandbox.run: expected an open sandbox, got a closed one; make a new one")
+        request = Request(job)
         server = self._free.get()
         try:
-            request = _Request(job)
-            try:
-                return server.run(request)
-            except _ServerLost as first:
-                return self._retry(server, request, first)
-            finally:
-                request.close()
+            return self._try_twice(server, request)
         finally:
             self._free.put(server)
+            request.close()
 
     def map(self, jobs: Iterable[Job]) -> list[Outcome]:
         """Run jobs in parallel over the servers; outcomes in the order of the jobs."""
         return list(self._pool.map(self.run, jobs))
 
     def close(self) -> None:
-        """Stop every server and child."""
-        if not self._closed:
-            self._closed = True
-            self._pool.shutdown()
-            for server in self._all:
-                server.stop()
+        """Stop every server and child; jobs that still run end with SandboxError."""
+        self._closed = True
+        for server in self._all:
+            server.stop()
+        self._pool.shutdown()
 
-    def _retry(self, server: _Server, request: _Request, first: Exception) -> Outcome:
+    def pids(self) -> list[int]:
+        """Process ids of the servers, for monitoring."""
+        return [server.pid for server in self._all]
+
+    def _try_twice(self, server: _Server, request: Request) -> Outcome:
+        try:
+            return server.run(request)
+        except ServerLost as error:
+            first = error
+        if self._closed:
+            raise SandboxError("the sandbox was closed while a job was running")
         server.restart()
         try:
             return server.run(request)
-        except _ServerLost as second:
-            raise SandboxError(f"the sandbox failed twice on one job: {first}; then {second}; run `run-agent doctor`") from second
+        except ServerLost as second:
+            raise SandboxError(f"the sandbox failed twice on one job: {first}; then: {second}; see `run-agent doctor`") from None
 
     def __enter__(self) -> Sandbox:
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
-class _ServerLost(Exception):
-    """The server died or broke the protocol."""
+def _check_options(workers: int, mode: str, profile: str, unsafe: bool) -> None:
+    if workers < 1:
+        raise ValueError(f"workers: expected at least 1, got {workers}")
+    if mode not in MODES:
+        raise ValueError(f"mode: expected one of {', '.join(MODES)}, got {mode!r}")
+    if profile not in PROFILES:
+        raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}")
+    if mode in UNSAFE and not unsafe:
+        raise ValueError(f"mode: {mode!r} does not hold hostile programs; pass unsafe=True (--unsafe-sandbox) to accept that")
 
 
-class _Request:
-    """A job made ready to send: payload and input descriptors."""
+class ServerLost(Exception):
+    """A server died, or stopped making sense. Leads to one retry on a new server."""
+
+
+# ------------------------------------------------------------------------------------------------------- request
+
+
+class Request:
+    """A job made ready to send: everything checked, payload and inputs in sealed memory files."""
 
     def __init__(self, job: Job):
-        self.limits: Limits = job.limits
-        self.outputs = Outputs(job.outputs)
-        self._own: list[SharedArray] = []
-        shared = {name: self._share(value) for name, value in job.inputs.items()}
-        self.inputs = [array.fd for array in shared.values()]
+        _check_limits(job.limits)
+        self.routine, self.limits = job.routine, job.limits
+        self.slots, self.output_bytes = layout(job.outputs)
+        shared = {name: value for name, value in job.inputs.items() if isinstance(value, SharedArray)}
+        packed, slots = pack({name: value for name, value in job.inputs.items() if name not in shared})
+        if len(shared) > wire.MAX_FDS - 8:
+            raise ValueError(f"inputs: expected at most {wire.MAX_FDS - 8} shared arrays, got {len(shared)}; stack them into one")
+        self._own = [packed]
+        self.inputs = [packed, *(array.fd for array in shared.values())]
         header = {
-            "routine": job.routine,
-            "programs": dict(job.programs.items()) if job.programs else {},
-            "payload": dict(job.payload),
-            "claim": job.limits.claim,
-            "inputs": [[i, [name, *a.slot.to_json()[1:]]] for i, (name, a) in enumerate(shared.items())],
-            "outputs": [slot.to_json() for slot in self.outputs.slots],
+            "routine": job.routine, "programs": dict(job.programs.items()) if job.programs else {}, "payload": dict(job.payload),
+            "inputs": [[0, slot.to_json()] for slot in slots]
+            + [[i, Slot(name, a.slot.shape, a.slot.dtype, 0).to_json()] for i, (name, a) in enumerate(shared.items(), 1)],
+            "outputs": [slot.to_json() for slot in self.slots],
         }
-        self.payload = sealed(json.dumps(header, allow_nan=False).encode())
-
-    def _share(self, value: Any) -> SharedArray:
-        if isinstance(value, SharedArray):
-            return value
-        self._own.append(SharedArray(value))
-        return self._own[-1]
+        try:
+            self.payload = sealed(_as_json(header))
+        except ValueError:
+            os.close(packed)
+            raise
+        self._own.append(self.payload)
 
     def close(self) -> None:
-        os.close(self.payload)
-        self.outputs.close()
-        for array in self._own:
-            array.close()
+        """Close the descriptors; shared arrays stay the caller's."""
+        for fd in self._own:
+            os.close(fd)
+
+
+def _as_json(header: dict[str, Any]) -> bytes:
+    try:
+        data = json.dumps(header, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"Job.payload: expected finite JSON, got {error}; convert arrays to inputs and NaN to None") from None
+    if len(data) > MAX_PAYLOAD:
+        raise ValueError(f"Job: expected at most {MAX_PAYLOAD} bytes of sources and payload, got {len(data)}; pass arrays as inputs")
+    return data
+
+
+def _check_limits(caps: Limits) -> None:
+    for name, value in asdict(caps).items():
+        if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
+            raise ValueError(f"Limits.{name}: expected a positive number, got {value!r}")
+
+
+# -------------------------------------------------------------------------------------------------------- server
 
 
 class _Server:
-    """One warm server process and the host's end of its socket."""
+    """One warm server process and the host's end of its socket. Used by one thread at a time, but for ``stop``."""
 
-    def __init__(self, mode: str, spares: int):
-        self._mode, self._spares = mode, spares
-        self._count = 0
+    def __init__(self, posture: Posture, spares: int, workers: int):
+        self.posture, self._spares = posture, spares
+        self._memory = limits.fair_memory(1 << 62, workers)
+        self._jobs = itertools.count(1)
+        self._lifecycle = threading.Lock()
+        self._stopped = False
         self._start()
 
-    def _start(self) -> None:
-        self._report: dict[str, Any] | None = None
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._errors = os.memfd_create("sandbox-errors", os.MFD_CLOEXEC)
-        me = os.pidfd_open(os.getpid())
-        root = str(Path(__file__).resolve().parent.parent)
-        self._process = subprocess.Popen(
-            [sys.executable, "-s", "-P", "-c", _BOOT, root, "--control", str(theirs.fileno()), "--host", str(me),
-             "--spares", str(self._spares), "--mode", self._mode],
-            env=ENVIRONMENT | {key: os.environ[key] for key in PASSED_ON if key in os.environ},
-            stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors, cwd="/", start_new_session=True, pass_fds=(theirs.fileno(), me),
-        )
-        theirs.close()
-        os.close(me)
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def report(self) -> dict[str, Any]:
-        """What the server said about itself when it was warm."""
+        """What the server said when it was warm; raises SandboxError when it cannot do what was asked."""
         if self._report is None:
-            message = self._next(time.monotonic() + START_SECONDS)
-            if not message.get("ready"):
-                raise _ServerLost("the server did not say that it is ready")
-            self._report = message
+            report = self._next(time.monotonic() + START_SECONDS)
+            if "problem" in report:
+                raise SandboxError(
+                    f"the sandbox cannot start in mode {self.posture.mode}: {report['problem']}; see `run-agent doctor`, "
+                    "or accept a weaker mode with --unsafe-sandbox"
+                )
+            self._report = report
         return self._report
 
-    def run(self, request: _Request) -> Outcome:
-        self.report()
-        return _Exchange(self, request).run()
+    def layers(self) -> tuple[Layer, ...]:
+        return (*(Layer(**layer) for layer in self.report()["layers"]), *self._group_layer)
 
-    def send(self, message: dict[str, Any], fds: list[int]) -> None:
+    def run(self, request: Request) -> Outcome:
+        """Send the job and follow it to its end."""
+        report = self.report()
+        if request.routine not in report["routines"]:
+            reason = report["unavailable"].get(request.routine)
+            known = f"one of {', '.join(report['routines'])}"
+            raise ValueError(f"Job.routine: expected {known}, got {request.routine!r}" + (f" (not available: {reason})" if reason else ""))
+        exchange = _Exchange(self, request, self._caps(request.limits, report["processes"]))
         try:
-            send(self._control, message, fds)
-        except OSError as error:
-            raise _ServerLost(f"the server is gone ({error}){self._last_words()}") from None
+            return exchange.run()
+        except BaseException:
+            exchange.abandon()
+            raise
+        finally:
+            exchange.close()
 
-    def next_id(self) -> int:
-        self._count += 1
-        return self._count
+    def send(self, message: dict[str, Any], fds: Iterable[int] = ()) -> None:
+        try:
+            wire.send(self._control, message, list(fds))
+        except OSError as error:
+            raise ServerLost(f"the server is gone ({error.strerror}){self._last_words()}") from None
+
+    def receive(self) -> dict[str, Any]:
+        message, _ = wire.receive(self._control)
+        if not message:
+            raise ServerLost("the server is gone" + self._last_words())
+        return message
 
     def fileno(self) -> int:
         return self._control.fileno()
 
-    def _next(self, deadline: float) -> dict[str, Any]:
-        if not select.select([self._control], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            raise _ServerLost("the server does not answer" + self._last_words())
-        return self.next_message()
-
-    def next_message(self) -> dict[str, Any]:
-        message, _ = receive(self._control)
-        if not message:
-            raise _ServerLost("the server is gone" + self._last_words())
-        return message
-
-    def _last_words(self) -> str:
-        words = os.pread(self._errors, 1 << 16, 0).decode("utf-8", "replace").strip()
-        return f": {clean(words.splitlines()[-1], 500)}" if words else ""
+    def next_job(self) -> int:
+        return next(self._jobs)
 
     def restart(self) -> None:
-        self.stop()
-        self._start()
+        """A new process in place of a lost one."""
+        with self._lifecycle:
+            if not self._stopped:
+                self._end()
+                self._start()
 
     def stop(self) -> None:
-        self._control.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(2.0)
-        if self._process.poll() is None:
+        """End the process and everything it forked, for good."""
+        with self._lifecycle:
+            if not self._stopped:
+                self._stopped = True
+                self._end()
+
+    def _start(self) -> None:
+        self._report: dict[str, Any] | None = None
+        self._group_layer: tuple[Layer, ...] = ()
+        self._group: cgroup.Group | None = None
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._errors = os.memfd_create("sandbox-errors", os.MFD_CLOEXEC)
+        host = os.pidfd_open(os.getpid())
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-s", "-P", "-c", _BOOT, _package_root(), "--control", str(theirs.fileno()), "--host", str(host),
+                 "--spares", str(self._spares), "--posture", json.dumps(asdict(self.posture))],
+                env=ENVIRONMENT | {key: os.environ[key] for key in PASSED_ON if key in os.environ}, cwd="/", start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors, pass_fds=(theirs.fileno(), host),
+            )
+        finally:
+            theirs.close()
+            os.close(host)
+        if self.posture.mode == "strict+":
+            self._enter_group()
+
+    def _enter_group(self) -> None:
+        try:
+            self._group = cgroup.make(self._memory, 64 + THREADS * (self.posture.profile == "threads"))
+            self._group.add(self._process.pid)
+            where = ", ".join(str(folder.parent) for folder in self._group.folders)
+            self._group_layer = (Layer("control group", True, f"{self._memory >> 20} MiB and a cap on processes, under {where}"),)
+        except OSError as error:
+            self._group_layer = (Layer("control group", False, error.strerror or str(error)),)
+
+    def _caps(self, caps: Limits, processes: int) -> dict[str, Any]:
+        return {"shown": asdict(caps), "memory": min(int(caps.memory), self._memory), "processes": processes}
+
+    def _next(self, deadline: float) -> dict[str, Any]:
+        if not select.select([self._control], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            raise ServerLost("the server does not answer" + self._last_words())
+        return self.receive()
+
+    def _last_words(self) -> str:
+        words = clean(os.pread(self._errors, 1 << 16, 0).decode("utf-8", "replace"), 1 << 16).strip()
+        return f": {words.splitlines()[-1][:500]}" if words else ""
+
+    def _end(self) -> None:
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for an answer
+        try:
+            self._process.wait(3.0)
+        except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if self._group:
+            self._group.remove()
+        self._control.close()
         os.close(self._errors)
 
 
-class _Exchange:
-    """One job on its way: reads the child's pipes until the server reports its death."""
+def _package_root() -> str:
+    return str(Path(__file__).resolve().parent.parent)
 
-    def __init__(self, server: _Server, request: _Request):
-        self.server, self.limits = server, request.limits
-        self.outputs = request.outputs
-        self.job = server.next_id()
-        self.result, self.log = bytearray(), bytearray()
-        self.logged = 0
-        self.killed = False
-        self._result_end, result = os.pipe2(os.O_CLOEXEC)
-        self._log_end, log = os.pipe2(os.O_CLOEXEC)
-        limits = {"wall": self.limits.wall, "cpu": self.limits.cpu, "memory": self.limits.memory}
-        self.begun = time.monotonic()
+
+# ------------------------------------------------------------------------------------------------------ exchange
+
+
+class _Exchange:
+    """One job on its way: reads the child's two pipes until the server reports its death. Nothing is believed before."""
+
+    def __init__(self, server: _Server, request: Request, caps: dict[str, Any]):
+        self._server, self._limits = server, request.limits
+        self._job = server.next_job()
+        self._outputs = Outputs(request.slots, request.output_bytes)
+        self._result, self._log = bytearray(), bytearray()
+        self._logged = 0
+        self._killed = False
+        self._pipes = [*os.pipe2(os.O_CLOEXEC), *os.pipe2(os.O_CLOEXEC)]
+        self._begun = time.monotonic()
+        result_end, result, log_end, log = self._pipes
+        fds = [request.payload, self._outputs.fd, result, log, *request.inputs]
         try:
-            server.send({"job": self.job, "limits": limits}, [request.payload, self.outputs.fd, result, log, *request.inputs])
+            server.send({"job": self._job, "limits": caps}, fds)
         finally:
             os.close(result)
             os.close(log)
+            self._pipes = [result_end, log_end]
 
     def run(self) -> Outcome:
-        try:
-            end = self._follow()
-            return _judge(self, end)
-        finally:
-            os.close(self._result_end)
-            os.close(self._log_end)
+        """Follow the child to its death, then judge what it left."""
+        end = self._follow()
+        if not end["sealed"]:
+            raise ServerLost(f"a child did not get as far as the candidate ({end['said'] or end['killed'] or end['status']})")
+        ending = Ending(
+            end["status"], end["killed"], bytes(self._result), bytes(self._log), self._outputs.mark(),
+            time.monotonic() - self._begun, end["cpu"], end["peak"],
+        )
+        return judge(ending, self._limits, self._outputs)
+
+    def abandon(self) -> None:
+        """The caller has been interrupted: leave no child behind."""
+        with contextlib.suppress(ServerLost):
+            self._kill("abandoned")
+
+    def close(self) -> None:
+        for fd in self._pipes:
+            os.close(fd)
+        self._outputs.close()
 
     def _follow(self) -> dict[str, Any]:
         poll = select.poll()
-        for fd in (self.server.fileno(), self._result_end, self._log_end):
+        for fd in (self._server.fileno(), *self._pipes):
             poll.register(fd, select.POLLIN)
-        deadline = self.begun + self.limits.wall + GRACE_SECONDS
+        deadline = self._begun + self._limits.wall + GRACE_SECONDS
         while True:
             ready = [fd for fd, _ in poll.poll(max(0.0, deadline - time.monotonic()) * 1000)]
             if not ready:
-                raise _ServerLost("the server did not end a job in time")
+                raise ServerLost("the server did not end a job in time")
             for fd in ready:
-                if fd == self.server.fileno():
-                    message = self.server.next_message()
-                    if message.get("job") == self.job:
+                if fd == self._server.fileno():
+                    message = self._server.receive()
+                    if message["job"] == self._job:
                         self._drain()
                         return message
                 elif not self._read(fd):
@@ -275,59 +404,26 @@ class _Exchange:
 
     def _read(self, fd: int) -> bool:
         data = os.read(fd, 1 << 16)
-        if fd == self._log_end:
-            self.logged += len(data)
-            self.log += data[: max(0, self.limits.log - len(self.log))]
-            if self.logged > FLOOD:
-                self._kill("output")
+        if fd == self._pipes[1]:
+            self._logged += len(data)
+            self._log += data[: max(0, self._limits.log - len(self._log))]
+            if self._logged > limits.FLOOD:
+                self._kill("OutputLimit")
         else:
-            room = self.limits.claim + HEADER.size + 1 - len(self.result)
-            self.result += data[: max(0, room)]
-            if len(data) > room:
-                self._kill("result")
+            room = self._limits.claim + HEADER.size + 1 - len(self._result)
+            self._result += data[: max(0, room)]
+            if len(data) >= room:
+                self._kill("OutputLimit")
         return bool(data)
 
     def _drain(self) -> None:
-        for fd in (self._result_end, self._log_end):
+        for fd in self._pipes:
             os.set_blocking(fd, False)
             with contextlib.suppress(BlockingIOError):
                 while self._read(fd):
                     pass
 
     def _kill(self, why: str) -> None:
-        if not self.killed:
-            self.killed = True
-            self.server.send({"kill": self.job, "why": why}, [])
-
-
-def _judge(exchange: _Exchange, end: Mapping[str, Any]) -> Outcome:
-    wall = time.monotonic() - exchange.begun
-    measured = {"log": clean(exchange.log.decode("utf-8", "replace"), 1 << 20), "wall": wall, "cpu": end["cpu"], "peak": end["peak"]}
-    if end["killed"] or end["status"]:
-        return Outcome(None, {}, _ending(exchange, end), **measured)
-    try:
-        kind, body = decode(bytes(exchange.result), exchange.limits.claim)
-        if kind == FAILURE:
-            return Outcome(None, {}, read_failure(body), **measured)
-    except FrameError as error:
-        return Outcome(None, {}, Failure(_place(exchange), "BadResult", f"{error}; return plain finite JSON once"), **measured)
-    return Outcome(body, exchange.outputs.arrays(), None, **measured)
-
-
-def _place(exchange: _Exchange) -> str:
-    mark = exchange.outputs.mark()
-    return PLACES[mark - 1] if 0 < mark <= len(PLACES) else "limits"
-
-
-def _ending(exchange: _Exchange, end: Mapping[str, Any]) -> Failure:
-    limits, place = exchange.limits, _place(exchange)
-    signalled = os.WTERMSIG(end["status"]) if os.WIFSIGNALED(end["status"]) else 0
-    if end["killed"] == "wall":
-        return Failure(place, "WallLimit", f"ran past {limits.wall:g} s of wall clock; do less work per frame, or stop a loop that never ends")
-    if end["killed"]:
-        return Failure(place, "OutputLimit", "printed or returned too much; print less and return plain small values")
-    if signalled == signal.SIGXCPU:
-        return Failure(place, "CpuLimit", f"used more than {limits.cpu:g} s of CPU; do less work per frame")
-    if signalled:
-        return Failure(place, "Crash", f"the process died of {signal.Signals(signalled).name}; a native library was misused or memory ran out")
-    return Failure(place, "Exit", f"the process ended with code {os.WEXITSTATUS(end['status'])} and no result; return a value instead of exiting")
+        if not self._killed:
+            self._killed = True
+            self._server.send({"kill": self._job, "why": why})

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 PLACES = ("perception", "dynamics", "rendering", "fit", "limits")
 """Names that a failure in the child may carry as its stage."""
 
 _stack: list[str] = []
-_observers: list = []
+_latest: deque[str] = deque(maxlen=1)
+_observers: list[Callable[[str | None], None]] = []
 
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Mark the code inside as belonging to ``name`` (one of PLACES); marks nest.
-
-    The mark of a block that raises stays readable through :func:`failed_in` until the next block starts.
-    """
+    """Mark the code inside as belonging to ``name`` (one of PLACES); marks nest, and an error keeps the innermost one."""
     if name not in PLACES:
         raise ValueError(f"stage: expected one of {', '.join(PLACES)}, got {name!r}")
     _stack.append(name)
+    _latest.append(name)
     _announce()
     try:
         yield
@@ -38,12 +38,17 @@ def current() -> str | None:
     return _stack[-1] if _stack else None
 
 
+def latest() -> str | None:
+    """The mark that was set last, whether its block has ended or not."""
+    return _latest[-1] if _latest else None
+
+
 def failed_in(error: BaseException) -> str | None:
     """The innermost mark that ``error`` left, or None."""
     return getattr(error, "sandbox_stage", None)
 
 
-def observe(callback) -> None:
+def observe(callback: Callable[[str | None], None]) -> None:
     """Call ``callback(name or None)`` whenever the innermost mark changes."""
     _observers.append(callback)
 

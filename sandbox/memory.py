@@ -10,7 +10,7 @@ import math
 import mmap
 import os
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from sandbox.contract import ArraySpec
 
 ALIGN = 64
 MAX_BYTES = 8 << 30
-_PLAIN = "biufc"
+_PLAIN = "biufc"                                      # bool, integers, floats, complex
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class SharedArray:
     def __init__(self, array: np.ndarray):
         array = _plain(array, "share")
         self.slot = Slot("", array.shape, array.dtype.str, 0)
-        self.fd = _filled(memoryview(array).cast("B") if array.size else b"", seal_writes=True)
+        self.fd = sealed(_bytes(array))
         self._finalizer = weakref.finalize(self, os.close, self.fd)
 
     @property
@@ -71,20 +71,13 @@ class SharedArray:
 
 
 class Outputs:
-    """The zero-filled memory file that one job's output arrays live in. A fresh one for every job."""
+    """The zero-filled memory file that one job's output arrays live in. A fresh one for every child."""
 
-    def __init__(self, specs: Mapping[str, ArraySpec]):
-        self.slots: list[Slot] = []
-        end = ALIGN                                  # the first bytes tell the host which stage is running
-        for name, spec in specs.items():
-            slot = Slot(name, _shape(name, spec), _dtype(name, spec), end)
-            self.slots.append(slot)
-            end += -(-slot.size // ALIGN) * ALIGN
-        if end > MAX_BYTES:
-            raise ValueError(f"outputs: expected at most {MAX_BYTES} bytes, got {end}; ask for fewer or smaller arrays")
-        self.fd = anonymous_file("out", end)
+    def __init__(self, slots: Sequence[Slot], size: int):
+        self._slots = slots
+        self.fd = anonymous_file("out", size)
         _seal(self.fd, writes=False)
-        self._map = mmap.mmap(self.fd, end)
+        self._map = mmap.mmap(self.fd, size)
 
     def mark(self) -> int:
         """The stage byte that the child left (a claim)."""
@@ -92,16 +85,44 @@ class Outputs:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Views of the memory, to be taken only when the child is dead."""
-        return {slot.name: slot.view(self._map) for slot in self.slots}
+        return {slot.name: slot.view(self._map) for slot in self._slots}
 
     def close(self) -> None:
         """Close the file; views that were taken stay valid."""
         os.close(self.fd)
 
 
-def sealed(data: bytes) -> int:
+def layout(specs: Mapping[str, ArraySpec]) -> tuple[list[Slot], int]:
+    """Where each output goes, and the size of the file. Its first bytes tell the host which stage is running."""
+    slots, end = [], ALIGN
+    for name, spec in specs.items():
+        slots.append(Slot(name, _shape(name, spec), _dtype(name, spec), end))
+        end = _aligned(end + slots[-1].size)
+    if end > MAX_BYTES:
+        raise ValueError(f"outputs: expected at most {MAX_BYTES} bytes, got {end}; ask for fewer or smaller arrays")
+    return slots, end
+
+
+def pack(arrays: Mapping[str, Any]) -> tuple[int, list[Slot]]:
+    """All ``arrays`` in one sealed memory file: its descriptor (the caller closes it) and where each lies."""
+    plain = {name: _plain(array, f"inputs[{name!r}]") for name, array in arrays.items()}
+    slots, end = [], 0
+    for name, array in plain.items():
+        slots.append(Slot(name, array.shape, array.dtype.str, end))
+        end = _aligned(end + array.nbytes)
+    fd = anonymous_file("in", end)
+    for slot, array in zip(slots, plain.values(), strict=True):
+        _write(fd, _bytes(array), slot.offset)
+    _seal(fd, writes=True)
+    return fd, slots
+
+
+def sealed(data: bytes | memoryview) -> int:
     """A memory file holding ``data`` that nobody can change any more; the caller closes the descriptor."""
-    return _filled(data, seal_writes=True)
+    fd = anonymous_file("in", len(data))
+    _write(fd, data, 0)
+    _seal(fd, writes=True)
+    return fd
 
 
 def anonymous_file(name: str, size: int) -> int:
@@ -122,13 +143,19 @@ def _unlinked(name: str, size: int) -> int:
     return fd
 
 
-def _filled(data: Any, seal_writes: bool) -> int:
-    fd = anonymous_file("in", len(data))
-    position = 0
-    while position < len(data):
-        position += os.pwrite(fd, data[position : position + (1 << 30)], position)
-    _seal(fd, writes=seal_writes)
-    return fd
+def _write(fd: int, data: bytes | memoryview, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        count = os.pwrite(fd, view[: 1 << 30], offset)
+        view, offset = view[count:], offset + count
+
+
+def _bytes(array: np.ndarray) -> memoryview:
+    return memoryview(array.reshape(-1).view(np.uint8))
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGN) * ALIGN
 
 
 def _seal(fd: int, writes: bool) -> None:

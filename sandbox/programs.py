@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import ast
 import linecache
+import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sandbox.marks import failed_in, stage
+import numpy
+
+from sandbox import limits
+from sandbox.contract import Limits
+from sandbox.marks import failed_in, latest, stage
 from sandbox.protocol import KIND_CAP, MESSAGE_CAP, TRACEBACK_CAP
 
 AVAILABLE = "numpy, scipy, cv2, pymunk, math and the rest of the standard library's pure parts, tools"
@@ -65,18 +71,21 @@ class LoadedPrograms:
         return module
 
 
-def describe(error: BaseException, place: str | None = None) -> dict[str, str]:
-    """The failure report of ``error``: stage, kind, message, traceback with the program's own lines, all capped.
-
-    ``place`` overrules the stage that the error itself shows.
-    """
-    kind = error.kind if isinstance(error, ProgramError) else type(error).__name__
+def describe(error: BaseException, caps: Limits) -> dict[str, str]:
+    """The failure report of ``error``: stage, kind, message with the remedy, traceback with the program's own lines."""
+    kind = _kind(error)
     return {
-        "stage": place or failed_in(error) or _place(error) or "limits",
-        "kind": str(kind)[:KIND_CAP],
-        "message": _message(error)[:MESSAGE_CAP],
+        "stage": failed_in(error) or _place(error) or latest() or "limits",
+        "kind": kind[:KIND_CAP],
+        "message": (limits.sentence(kind, caps) if kind.endswith("Limit") else _message(error))[:MESSAGE_CAP],
         "traceback": _traceback(error)[-TRACEBACK_CAP:],
     }
+
+
+def _kind(error: BaseException) -> str:
+    if isinstance(error, (ProgramError, limits.Overrun)):
+        return error.kind
+    return "MemoryLimit" if isinstance(error, MemoryError) else str(type(error).__name__)
 
 
 def _message(error: BaseException) -> str:
@@ -84,11 +93,21 @@ def _message(error: BaseException) -> str:
         text = str(error)
     except Exception:
         text = "(its text cannot be printed)"
-    if isinstance(error, ModuleNotFoundError):
-        return f"{text}; the sandbox offers {AVAILABLE}"
-    if isinstance(error, SystemExit):
-        return f"the program called exit ({text}); return a value instead"
-    return text or type(error).__name__
+    remedy = next((remedy for applies, remedy in _REMEDIES if applies(error, text)), "")
+    return (text or _kind(error)) + (f"; {remedy}" if remedy else "")
+
+
+_REMEDIES: tuple[tuple[Callable[[BaseException, str], bool], str], ...] = (
+    (lambda e, _: isinstance(e, ModuleNotFoundError), f"the sandbox offers {AVAILABLE}"),
+    (lambda e, _: isinstance(e, SystemExit), "the program asked to exit: return a value instead"),
+    (lambda e, t: "start new thread" in t, "the sandbox runs one thread: use plain loops or array operations, no workers= or n_jobs="),
+    (
+        lambda e, t: isinstance(e, PermissionError) or "temporary directory" in t,
+        "the sandbox has no files, network or other processes: compute from the arguments alone",
+    ),
+    (lambda e, t: isinstance(e, ValueError) and "not JSON compliant" in t, "return finite numbers only"),
+    (lambda e, t: isinstance(e, TypeError) and "JSON serializable" in t, "return plain numbers, strings, lists and dicts"),
+)
 
 
 def _place(error: BaseException) -> str | None:
@@ -99,10 +118,18 @@ def _place(error: BaseException) -> str | None:
 
 def _traceback(error: BaseException) -> str:
     try:
-        lines = traceback.TracebackException(type(error), error, _own_frames(error), limit=-12, compact=True).format(chain=False)
-        return "".join(lines)
+        report = traceback.TracebackException(type(error), error, _own_frames(error), limit=-12, compact=True)
+        report.stack = traceback.StackSummary.from_list([f for f in report.stack if f.filename != limits.__file__])
+        text = "".join(report.format(chain=False))
     except Exception:
         return ""
+    for folder in _PREFIXES:
+        text = text.replace(folder, "")
+    return text
+
+
+_PREFIXES = tuple(dict.fromkeys(f"{Path(path).resolve()}/" for path in (numpy.__path__[0] + "/..", __file__ + "/../..", os.__file__ + "/..")))
+"""Folders of the installation: of no use to a proposer."""
 
 
 def _own_frames(error: BaseException) -> Any:

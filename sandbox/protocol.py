@@ -20,7 +20,10 @@ CLAIM, FAILURE = b"C", b"F"
 TRACEBACK_CAP = 8_000
 MESSAGE_CAP = 2_000
 KIND_CAP = 80
-_CONTROL = re.compile(r"[^\t\n\x20-\x7e\xa0-\u1fff\u2010-\u2027\u2030-\u205e\u2070-\ud7ff\uf900-\ufefe\uff00-\ufffd]")
+_CONTROL = re.compile(                                # control, bidirectional and invisible characters, lone surrogates
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e0fff]"
+)
 
 
 class FrameError(ValueError):

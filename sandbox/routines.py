@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -30,8 +29,14 @@ def call(programs: Any, inputs: Mapping[str, np.ndarray], payload: Mapping[str, 
 
 
 ROUTINES: dict[str, Routine] = {"idle": idle, "call": call}
+"""Name -> routine. A child runs nothing else."""
 
-if find_spec("sandbox.stages") is not None:
+UNAVAILABLE: dict[str, str] = {}
+"""Name -> why it could not be loaded; a job that asks for it is refused with this reason."""
+
+try:
     from sandbox import stages
-
+except Exception as error:
+    UNAVAILABLE |= dict.fromkeys(("perceive", "fit", "predict"), f"{type(error).__name__}: {error}")
+else:
     ROUTINES |= {"perceive": stages.perceive, "fit": stages.fit, "predict": stages.predict}

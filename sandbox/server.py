@@ -1,190 +1,234 @@
 """The warm server: a freshly executed process with every library imported, which forks one child for each job.
 
 It never reads a payload, only passes descriptors on; it kills, reaps and reports. It ends when its control socket
-closes or the host's process dies.
+closes or the host's process dies, and takes its children with it.
 """
 
 from __future__ import annotations
 
 import argparse
-import array
+import contextlib
+import faulthandler
 import gc
 import json
 import os
+import resource
 import select
 import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox import child
+from sandbox import child, limits, wire
+from sandbox.lockdown import THREADS, ChildLock, Posture, ServerLock
+from sandbox.routines import ROUTINES, UNAVAILABLE, Routine
 from sandbox.warm import warm_up
 
-
-@dataclass
-class Running:
-    """A child that works on a job. deadline: monotonic seconds after which it is killed."""
-
-    job: int
-    pid: int
-    pidfd: int
-    deadline: float
-    killed: str = ""
+HARD_WALL = 1.0
 
 
 @dataclass
-class Spare:
-    """A child that is locked already and waits for a job."""
+class Child:
+    """A forked child, locked and waiting (job None) or at work. deadline: monotonic seconds after which it is killed."""
 
     pid: int
     pidfd: int
     control: socket.socket
+    job: int | None = None
+    deadline: float = float("inf")
+    said: str = ""
+    sealed: bool = False
+    killed: str = ""
+
+    def listen(self) -> None:
+        """Note what the child says about its lock; this channel closes before the candidate's first line."""
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            while data := self.control.recv(1024, socket.MSG_DONTWAIT):
+                self.sealed = self.sealed or data == child.SEALED
+                self.said = data[1:].decode("utf-8", "replace") if data[:1] == child.REFUSED else self.said
 
 
 @dataclass
 class Server:
-    """The state of the loop: one control socket, the children by pid."""
+    """The state of the loop. host: pidfd. wanted: number of spares to keep. size: address space in bytes."""
 
     control: socket.socket
     host: int
     wanted: int
-    running: dict[int, Running] = field(default_factory=dict)
-    spares: list[Spare] = field(default_factory=list)
+    lock: ChildLock
+    size: int
+    routines: Mapping[str, Routine] = field(default_factory=dict)
+    children: list[Child] = field(default_factory=list)
 
     def serve(self) -> None:
         """Loop until the host is gone."""
         while True:
             ready = self._wait()
-            if self.host in ready:
-                return
-            if self.control.fileno() in ready and not self._take():
+            if self.host in ready or (self.control.fileno() in ready and not self._take()):
                 return
             self._enforce()
             self._reap(ready)
 
+    def fork(self) -> Child:
+        """A new child, on its way to being locked."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        server = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            child.main(theirs, self.lock, server, self.size, self.routines)
+        theirs.close()
+        self.children.append(Child(pid, os.pidfd_open(pid), ours))
+        return self.children[-1]
+
+    def _spares(self) -> list[Child]:
+        return [one for one in self.children if one.job is None]
+
     def _wait(self) -> set[int]:
+        """Descriptors with news; forks a spare instead when nothing else is to be done."""
         poll = select.poll()
-        for fd in [self.control.fileno(), self.host, *(r.pidfd for r in self.running.values()), *(s.pidfd for s in self.spares)]:
+        for fd in (self.control.fileno(), self.host, *(one.pidfd for one in self.children)):
             poll.register(fd, select.POLLIN)
-        short = not self.running and len(self.spares) < self.wanted
-        ready = {fd for fd, _ in poll.poll(0 if short else self._timeout())}
-        if short and not ready:
-            self.spares.append(self._fork())
+        idle = len(self.children) == len(self._spares()) < self.wanted
+        ready = {fd for fd, _ in poll.poll(0 if idle else self._timeout())}
+        if idle and not ready:
+            self.fork()
         return ready
 
     def _timeout(self) -> float | None:
-        if not self.running:
-            return None
-        nearest = min(r.deadline for r in self.running.values())
-        return max(0.0, nearest - time.monotonic()) * 1000 + 1
+        nearest = min((one.deadline for one in self.children), default=float("inf"))
+        return None if nearest == float("inf") else max(0.0, nearest - time.monotonic()) * 1000 + 1
 
     def _take(self) -> bool:
-        message, fds = receive(self.control)
-        if not message:
-            return False
+        """Handle one message of the host; False when it has gone."""
+        message, fds = wire.receive(self.control)
         if "kill" in message:
-            self._kill(message["kill"], message["why"])
-            return True
-        spare = self.spares.pop(0) if self.spares else self._fork()
-        try:
-            self._hand_over(spare, message, fds)
-        finally:
-            for fd in fds:
-                os.close(fd)
-        return True
+            for one in self.children:
+                if one.job == message["kill"]:
+                    _kill(one, message["why"])
+        elif message:
+            self._hand_over(message, fds)
+        for fd in fds:
+            os.close(fd)
+        return bool(message)
 
-    def _hand_over(self, spare: Spare, message: dict[str, Any], fds: list[int]) -> None:
-        send(spare.control, {"limits": message["limits"]}, fds)
-        spare.control.close()
-        deadline = time.monotonic() + message["limits"]["wall"]
-        self.running[spare.pid] = Running(message["job"], spare.pid, spare.pidfd, deadline)
-
-    def _fork(self) -> Spare:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pid = os.fork()
-        if pid == 0:
-            child.main(theirs)
-        theirs.close()
-        return Spare(pid, os.pidfd_open(pid), ours)
-
-    def _kill(self, job: int, why: str) -> None:
-        for running in self.running.values():
-            if running.job == job and not running.killed:
-                running.killed = why
-                signal.pidfd_send_signal(running.pidfd, signal.SIGKILL)
+    def _hand_over(self, message: dict[str, Any], fds: list[int]) -> None:
+        """Pass a job to a spare, or to a new child. One that died meanwhile is reaped as not sealed: not its fault."""
+        spares = self._spares()
+        one = spares[0] if spares else self.fork()
+        one.job = message["job"]
+        one.deadline = time.monotonic() + message["limits"]["shown"]["wall"]
+        with contextlib.suppress(OSError):
+            wire.send(one.control, {"limits": message["limits"]}, fds)
 
     def _enforce(self) -> None:
         now = time.monotonic()
-        for running in self.running.values():
-            if running.deadline <= now:
-                self._kill(running.job, "wall")
+        for one in self.children:
+            if one.deadline <= now:
+                _kill(one, "WallLimit")
 
     def _reap(self, ready: set[int]) -> None:
-        for spare in [s for s in self.spares if s.pidfd in ready]:
-            self.spares.remove(spare)
-            _wait4(spare.pid, spare.pidfd)
-            spare.control.close()
-        for running in [r for r in self.running.values() if r.pidfd in ready]:
-            status, usage = _wait4(running.pid, running.pidfd)
-            del self.running[running.pid]
-            send(self.control, {
-                "job": running.job, "status": status, "killed": running.killed,
-                "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss * 1024,
-            })
+        for one in [one for one in self.children if one.pidfd in ready]:
+            one.listen()
+            self.children.remove(one)
+            status, usage = _bury(one)
+            if one.job is not None:
+                wire.send(self.control, {
+                    "job": one.job, "status": status, "killed": one.killed, "sealed": one.sealed, "said": one.said,
+                    "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss * 1024,
+                })
+            elif one.said:
+                raise OSError(0, f"a spare could not lock itself: {one.said}")
 
     def stop(self) -> None:
         """Kill and reap whatever is left."""
-        for pid, pidfd in [(c.pid, c.pidfd) for c in [*self.running.values(), *self.spares]]:
-            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-            _wait4(pid, pidfd)
+        for one in self.children:
+            _kill(one, "stop")
+            _bury(one)
 
 
-def _wait4(pid: int, pidfd: int) -> tuple[int, Any]:
-    _, status, usage = os.wait4(pid, 0)
-    os.close(pidfd)
+def _kill(one: Child, why: str) -> None:
+    if not one.killed:
+        one.killed = why
+        signal.pidfd_send_signal(one.pidfd, signal.SIGKILL)
+        one.deadline = float("inf")
+
+
+def _bury(one: Child) -> tuple[int, resource.struct_rusage]:
+    _, status, usage = os.wait4(one.pid, 0)
+    os.close(one.pidfd)
+    one.control.close()
     return status, usage
 
 
-def send(control: socket.socket, message: dict[str, Any], fds: Sequence[int] = ()) -> None:
-    """One JSON message, with descriptors."""
-    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
-    control.sendmsg([json.dumps(message).encode()], rights)
+def _prove(server: Server) -> str:
+    """Fork the first spare and wait until it is locked; returns why it could not, or an empty string."""
+    first = server.fork()
+    data = first.control.recv(1024)
+    if data == child.LOCKED:
+        return ""
+    return data[1:].decode("utf-8", "replace") or "the first child died while it locked itself"
 
 
-def receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """The next message and its descriptors; an empty one when the other side has gone."""
-    fds = array.array("i")
-    try:
-        data, ancillary, _, _ = control.recvmsg(1 << 16, socket.CMSG_SPACE(child.MAX_FDS * fds.itemsize), socket.MSG_CMSG_CLOEXEC)
-    except ConnectionError:
-        return {}, []
-    for level, kind, payload in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
-    return (json.loads(data) if data else {}), list(fds)
+def _address_space() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+def _processes() -> int:
+    """Processes and threads that this user has now, so that a cap on a child's threads starts from there."""
+    count = 0
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if name.isdigit() and os.stat(f"/proc/{name}").st_uid == os.getuid():
+                count += len(os.listdir(f"/proc/{name}/task"))
+    return count
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the server's process."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--control", type=int, required=True)
-    parser.add_argument("--host", type=int, required=True)
-    parser.add_argument("--spares", type=int, required=True)
-    parser.add_argument("--mode", required=True)
+    for name in ("--control", "--host", "--spares"):
+        parser.add_argument(name, type=int, required=True)
+    parser.add_argument("--posture", required=True)
     options = parser.parse_args(arguments)
-    os.chdir("/")
     control = socket.socket(fileno=options.control)
-    report = warm_up()
+    try:
+        server, report = _prepare(control, options)
+    except Exception as error:
+        wire.send(control, {"problem": f"{type(error).__name__}: {error}"[:2000]})
+        raise
+    _serve(server, report)
+
+
+def _prepare(control: socket.socket, options: argparse.Namespace) -> tuple[Server, dict[str, Any]]:
+    posture = Posture(**json.loads(options.posture))
+    guard = ServerLock(posture)
+    guard.before_imports(options.host)
+    report = warm_up(posture.profile)
+    sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
+    faulthandler.enable(2, all_threads=False)
+    limits.catch_timers()
+    size, processes = _address_space(), _processes() if posture.profile == "threads" else None
+    lock = ChildLock(posture, guard.uid)
+    guard.after_imports()
     gc.collect()
     gc.freeze()
-    server = Server(control, options.host, options.spares)
-    send(control, {"ready": True, "mode": options.mode, **report})
+    server = Server(control, options.host, options.spares, lock, size, dict(ROUTINES))
+    problem = _prove(server)
+    if problem:
+        raise OSError(0, problem)
+    layers = [layer.to_json() for layer in guard.layers]
+    report |= {"ready": True, "layers": layers, "routines": sorted(ROUTINES), "unavailable": UNAVAILABLE}
+    return server, report | {"processes": 0 if processes is None else processes + THREADS}
+
+
+def _serve(server: Server, report: dict[str, Any]) -> None:
+    wire.send(server.control, report)
     try:
         server.serve()
     finally:
         server.stop()
-        sys.stderr.flush()
         os._exit(0)

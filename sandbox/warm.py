@@ -14,24 +14,24 @@ STANDARD = (
     "operator pprint queue random re reprlib statistics string struct textwrap threading time timeit traceback types typing "
     "unicodedata unittest uuid warnings weakref zlib encodings.idna encodings.utf_16 encodings.latin_1 encodings.cp437"
 ).split()
-LIBRARIES = ("numpy", "scipy", "cv2", "pymunk")
+LIBRARIES = {"plain": ("numpy", "scipy", "cv2", "pymunk"), "threads": ("numpy", "scipy", "cv2", "pymunk", "jax")}
 SKIPPED = ("tests", "testing", "conftest", "f2py", "distutils", "_examples", "examples", "pygame_util", "pyglet_util", "matplotlib_util")
 OURS = "tools"
-NOT_OURS = ("tools.vision",)
+NOT_OURS = ("tools.vision", "tools.media")            # learned models and codecs are for trusted code only
 
 
-def warm_up() -> dict[str, Any]:
-    """Import and touch every library; returns what could not be loaded, by name."""
+def warm_up(profile: str) -> dict[str, Any]:
+    """Import and touch every library of a profile; returns {"missing": {name: reason}} for what could not be loaded."""
     missing: dict[str, str] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in STANDARD:
             _load(name, missing)
-        for name in LIBRARIES:
+        for name in LIBRARIES[profile]:
             _load_all(name, missing)
         _load_all(OURS, missing)
     _touch()
-    return {"missing": {name: reason for name, reason in missing.items() if name.split(".")[0] == OURS or name in LIBRARIES}}
+    return {"missing": {name: reason for name, reason in missing.items() if name.split(".")[0] == OURS or name in LIBRARIES[profile]}}
 
 
 def _load(name: str, missing: dict[str, str]) -> ModuleType | None:

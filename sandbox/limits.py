@@ -1,0 +1,79 @@
+"""Caps on time, memory and output: what is set inside the child, and the sentences that say which one was hit."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import resource
+import signal
+from typing import Any
+
+from sandbox.contract import Limits
+
+FLOOD = 4 << 20
+"""Bytes of output after which a child is killed; far less is kept."""
+SHARE_OF_MEMORY = 0.7
+KINDS = ("WallLimit", "CpuLimit", "MemoryLimit", "OutputLimit")
+
+
+class Overrun(BaseException):
+    """Raised inside the child by a timer shortly before the host would kill it, so that a traceback shows the place."""
+
+    def __init__(self, kind: str):
+        self.kind = kind
+        super().__init__(kind)
+
+
+def sentence(kind: str, limits: Limits) -> str:
+    """What a proposer reads when a cap was hit. kind: one of KINDS."""
+    return {
+        "WallLimit": f"ran past {limits.wall:g} s of wall clock; do less work per frame, or end the loop that does not",
+        "CpuLimit": f"used more than {limits.cpu:g} s of processor time; do less work per frame, or end the loop that does not",
+        "MemoryLimit": f"asked for more than {limits.memory >> 20} MiB of memory; use smaller arrays, one frame at a time",
+        "OutputLimit": f"printed more than {FLOOD >> 20} MiB or returned more than {limits.claim >> 10} KiB; print less, return plain small values",
+    }[kind]
+
+
+def catch_timers() -> None:
+    """Turn the soft timers into :class:`Overrun`; once in the server, children inherit it."""
+    signal.signal(signal.SIGALRM, _overrun("WallLimit"))
+    signal.signal(signal.SIGXCPU, _overrun("CpuLimit"))
+
+
+def _overrun(kind: str) -> Any:
+    def handler(*_: object) -> None:
+        raise Overrun(kind)
+
+    return handler
+
+
+def forbid_leftovers() -> None:
+    """Caps that hold for the server and all its children: no core file, no locked memory, no message queue."""
+    for name in ("RLIMIT_CORE", "RLIMIT_MEMLOCK", "RLIMIT_MSGQUEUE", "RLIMIT_RTPRIO", "RLIMIT_NICE"):
+        if hasattr(resource, name):
+            resource.setrlimit(getattr(resource, name), (0, 0))
+
+
+def apply(wall: float, cpu: float, memory: int, processes: int | None) -> None:
+    """Caps of one job, in the child. memory: bytes of address space in all. processes: None to leave the cap alone."""
+    seconds = max(1, math.ceil(cpu))
+    caps = {"RLIMIT_CPU": (seconds, seconds + 1), "RLIMIT_FSIZE": (0, 0), "RLIMIT_AS": (memory, memory)}
+    caps["RLIMIT_DATA"] = (memory, memory)
+    if processes is not None:
+        caps["RLIMIT_NPROC"] = (processes, processes)
+    for name, (soft, hard) in caps.items():
+        with contextlib.suppress(ValueError):         # a harder cap was inherited: that one stays
+            resource.setrlimit(getattr(resource, name), (soft, hard))
+    signal.setitimer(signal.ITIMER_REAL, max(0.05, wall - min(0.5, 0.05 * wall)))
+
+
+def forbid_descriptors(highest: int) -> None:
+    """No further descriptor above ``highest``."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, highest + 1))
+
+
+def fair_memory(wanted: int, workers: int) -> int:
+    """``wanted`` bytes, or less when all workers together would take more than 70 % of the machine's memory."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(wanted, int(SHARE_OF_MEMORY * total / workers))
