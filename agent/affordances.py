@@ -35,6 +35,9 @@ class Check:
     stage: str
     names: tuple[str, ...]
 
+    def __str__(self) -> str:
+        return f"[{self.kind} {self.stage}: {' '.join(self.names)}]"
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -56,6 +59,10 @@ class Affordances:
     def describe(self) -> str:
         """The rules as a Markdown list, or "" when there are none."""
         return "\n".join(f"- {rule.text}" + (" (checked)" if rule.check else "") for rule in self.rules)
+
+    def to_markdown(self) -> str:
+        """The rules as a rules file has them; this is what a run saves."""
+        return "\n".join(f"- {rule.text}" + (f" {rule.check}" if rule.check else "") for rule in self.rules)
 
     def check(self, programs: Programs) -> Failure | None:
         """The first checked rule that ``programs`` break, as a failure of stage "screen", or None. Sources that do not
@@ -80,6 +87,11 @@ def load(name: str) -> Affordances:
 def load_all(names: Iterable[str]) -> Affordances:
     """Several sets as one."""
     return sum((load(name) for name in names), Affordances())
+
+
+def of(markdown: str) -> Affordances:
+    """The inverse of :meth:`Affordances.to_markdown`: "" gives no rules."""
+    return parse(markdown, "rules") if markdown.strip() else Affordances()
 
 
 def parse(text: str, source: str) -> Affordances:

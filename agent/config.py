@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from agent.errors import UsageError
+from agent.models.options import ModelOptions
 from sandbox.contract import Limits
 from tools.fitting import Budget
 
@@ -42,7 +43,8 @@ class SearchConfig:
     batch: proposals made before the first of them is evaluated (part of the search: another batch is another search).
     workers: evaluations at the same time; changes the time a run takes, never its result. tolerance: scores closer than
     this are ties, which the smaller program wins. policy, proposer: names, see agent.policy and agent.proposers. hint:
-    words of the user for the proposer. sandbox: mode, see `run-agent doctor`.
+    words of the user for the proposer. rules: affordance rules as Markdown (agent.affordances), "" for none. model: how a
+    language model is asked, for the proposers that do. sandbox: mode, see `run-agent doctor`.
     """
 
     budget: int = 20
@@ -54,6 +56,8 @@ class SearchConfig:
     policy: str = "tree"
     proposer: str = "offline"
     hint: str = ""
+    rules: str = ""
+    model: ModelOptions = field(default_factory=ModelOptions)
     sandbox: str = "strict"
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
@@ -76,4 +80,5 @@ class SearchConfig:
         known = {f.name for f in fields(cls)}
         inner = dict(data["evaluation"])
         inner |= {"limits": Limits(**inner["limits"]), "fit": Budget(**inner["fit"])}
-        return cls(**{k: v for k, v in data.items() if k in known} | {"evaluation": EvaluationConfig(**inner)})
+        model = ModelOptions.from_json(data.get("model", {}))
+        return cls(**{k: v for k, v in data.items() if k in known} | {"evaluation": EvaluationConfig(**inner), "model": model})

@@ -1,0 +1,45 @@
+"""What a run may be told about its model. Frozen and JSON-ready; a key is never among it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How a model is asked.
+
+    name: as the endpoint knows it, "" when no model is used. base_url: of an OpenAI-compatible endpoint, up to and with /v1; ""
+    for OpenAI itself. max_cost: US dollars that a run may spend, None for no cap. max_tokens: input and output tokens that
+    a run may use, None for no cap. price: US dollars a million (input, output) tokens, None to look it up. temperature: None
+    leaves it to the endpoint. max_output: tokens of one answer. timeout: seconds for one answer. attempts: calls for one question, while
+    failures are passing ones. pause: seconds before the second attempt, doubled with each. stream: ask for answers in
+    pieces. structure: "auto" begins with structured output and falls back to what the endpoint takes; or one of "json_schema",
+    "tool", "fenced". check: let the model check detections before a program is refined. replay: folder of the run whose replies are
+    repeated, "" for none.
+    """
+
+    name: str = ""
+    base_url: str = ""
+    max_cost: float | None = None
+    max_tokens: int | None = None
+    price: tuple[float, float] | None = None
+    temperature: float | None = None
+    max_output: int = 16_000
+    timeout: float = 300.0
+    attempts: int = 5
+    pause: float = 1.0
+    stream: bool = False
+    structure: str = "auto"
+    check: bool = True
+    replay: str = ""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ModelOptions:
+        """From what ``dataclasses.asdict`` gave; fields that this version does not know are ignored."""
+        known = {field.name for field in fields(cls)}
+        kept = {key: value for key, value in data.items() if key in known}
+        price = kept.get("price")
+        return cls(**kept | {"price": None if price is None else (price[0], price[1])})
