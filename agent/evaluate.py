@@ -6,10 +6,7 @@ losses, score and baselines are computed here, from bytes that came out.
 
 from __future__ import annotations
 
-import hashlib
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,17 +14,17 @@ from typing import Any
 import cv2
 import numpy as np
 
-from agent import jobs, losses, pictures
+from agent import losses, pictures
 from agent.config import EvaluationConfig
 from agent.jobs import CandidateFailed, Fitted, Perceived, Predicted
+from agent.runner import Runner
 from agent.screen import complexity, screen
-from agent.split import Split, Trial, final, validation
+from agent.split import Split, final
 from agent.store import Keep
 from sandbox import Sandbox
-from sandbox.memory import SharedArray
 from tools.fitting import Measured, state_loss
 from tools.metrics.score import Target, pixel_noise, score
-from tools.types import Evaluation, Failure, Losses, Programs, States, Task, Video
+from tools.types import Evaluation, Losses, Programs, States, Task, Video
 
 _REDRAWN_CLIPS = 8  # clips that the rendering and perception losses look at
 _WORST = 1e6  # largest loss that is written down
@@ -42,65 +39,24 @@ class Forecast:
     predicted: tuple[Predicted, ...]
 
 
-@dataclass(frozen=True)
-class _Clip:
-    """A visible video, kept alive so that its identity stays its own."""
-
-    video: Video
-    shared: SharedArray
-    content: str
-
-    def key(self, source: str, remember: bool) -> str:
-        """Name of what ``source`` made of this clip; results without a parcel have names of their own."""
-        return hashlib.blake2b(f"{remember}\0{self.video.frames.shape}\0{self.content}\0{source}".encode(), digest_size=16).hexdigest()
-
-
-class PerceptionCache:
-    """What perception made of a clip, by content of source and clip, least recently used dropped beyond ``room`` bytes.
-
-    An entry is a function of one perception source and one clip, because the child that made it was given nothing else.
-    """
-
-    def __init__(self, room: int):
-        self._room, self._used = room, 0
-        self._entries: OrderedDict[str, Perceived] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: str) -> Perceived | None:
-        with self._lock:
-            if key in self._entries:
-                self._entries.move_to_end(key)
-            return self._entries.get(key)
-
-    def put(self, key: str, entry: Perceived) -> None:
-        with self._lock:
-            if key not in self._entries:
-                self._entries[key] = entry
-                self._used += _bytes(entry)
-            while self._used > self._room and len(self._entries) > 1:
-                self._used -= _bytes(self._entries.popitem(last=False)[1])
-
-
-def _bytes(entry: Perceived) -> int:
-    return entry.parcel.nbytes + entry.states.values.nbytes
-
-
 class Evaluator:
     """Judges candidates on one task. Any thread may call; nothing about one candidate reaches another.
 
-    keep: stores a picture and returns its hash (see agent.store), or None to keep none.
+    split: which visible frames are fitted and which judge (agent.split.validation). keep: stores a picture and returns its hash (see agent.store), or None to keep none.
     """
 
-    def __init__(self, task: Task, sandbox: Sandbox, config: EvaluationConfig, keep: Keep | None = None):
-        self._sandbox, self._config, self._keep = sandbox, config, keep
-        self._task = task
-        self.split = validation(task, config.validation)
+    def __init__(self, task: Task, split: Split, sandbox: Sandbox, config: EvaluationConfig, keep: Keep | None = None):
+        self._task, self.split = task, split
+        self._runner, self._config, self._keep = Runner(sandbox, config), config, keep
         self.sigma = pixel_noise([video.frames for video in task.train or task.test])
         self._targets = tuple(Target.of(trial.seen.frames, trial.truth, self.sigma) for trial in self.split.trials)
-        self._cache = PerceptionCache(config.cache)
         self._unexplained: dict[str, tuple[float, float]] = {}
-        self._clips: dict[int, _Clip] = {}
         self._whole = tuple(trial.whole for trial in self.split.trials)
+
+    def summary(self) -> dict[str, Any]:
+        """What is known before any candidate, as JSON: which frames judge, noise, and the still frames to be beaten."""
+        trials = [{"seen": len(trial.seen), "judged": trial.horizon} for trial in self.split.trials]
+        return {"fitted": [len(video) for video in self.split.fit], "trials": trials, "noise": self.sigma, "beat": [target.best for target in self._targets]}
 
     # -------------------------------------------------------------------------------------------------- judging
 
@@ -117,11 +73,11 @@ class Evaluator:
             return Evaluation("failed", failure=failed.failure, complexity=complexity(programs), log=failed.log, timings=timings)
 
     def _judge(self, programs: Programs, seed: int, began: float) -> Evaluation:
-        perceived = self.perceive(programs.perception, (*self.split.fit, *(trial.seen for trial in self.split.trials)))
+        perceived = self._runner.perceive(programs.perception, (*self.split.fit, *(trial.seen for trial in self.split.trials)))
         clips = perceived[: len(self.split.fit)]
         seen = perceived[len(self.split.fit) :]
-        fitted = self.fit(programs, self.split.fit, clips, seed)
-        predicted = self.predict(programs, self.split.trials, seen, fitted.values)
+        fitted = self._fit(programs, self.split.fit, clips, seed)
+        predicted = self._runner.predict(programs, self.split.trials, seen, fitted.values)
         scored = score([one.frames for one in predicted], self._targets)
         return Evaluation(
             status="ok",
@@ -141,63 +97,25 @@ class Evaluator:
             blobs=self._pictures(fitted, predicted),
         )
 
-    # --------------------------------------------------------------------------------------------------- stages
-
-    def perceive(self, source: str, videos: Sequence[Video], remember: bool = True) -> tuple[Perceived, ...]:
-        """Perception of each video, each in a child that sees nothing else; known results are not computed again.
-
-        With ``remember`` False no parcel is made: that is for frames that judge, which no later child may see.
-        """
-        clips = [self._clip(video) for video in videos]
-        keys = [clip.key(source, remember) for clip in clips]
-        found = {key: entry for key in keys if (entry := self._cache.get(key)) is not None}
-        wanted = {key: clip for key, clip in zip(keys, clips, strict=True) if key not in found}
-        limits = self._config.limits
-        outcomes = self._sandbox.map([jobs.perceive_job(source, clip.shared, clip.shared.shape, limits, remember) for clip in wanted.values()])
-        for (key, clip), outcome in zip(wanted.items(), outcomes, strict=True):
-            found[key] = jobs.read_perceived(outcome, len(clip.video))
-            self._cache.put(key, found[key])
-        return tuple(found[key] for key in keys)
-
-    def _clip(self, video: Video) -> _Clip:
-        """The video with what is worth computing once: its memory file and its hash."""
-        if id(video) not in self._clips:
-            self._clips[id(video)] = _Clip(video, self._sandbox.share(video.frames), hashlib.blake2b(video.frames.data, digest_size=16).hexdigest())
-        return self._clips[id(video)]
-
-    def fit(self, programs: Programs, clips: Sequence[Video], perceived: Sequence[Perceived], seed: int) -> Fitted:
-        """θ from what perception made of ``clips``. Raises CandidateFailed."""
+    def _fit(self, programs: Programs, clips: Sequence[Video], perceived: Sequence[Perceived], seed: int) -> Fitted:
         redraw = _redraw([len(clip) for clip in clips], self._config.redraw)
-        job = jobs.fit_job(programs, clips, perceived, seed, self._config.fit, redraw, self._config.limits)
-        return jobs.read_fitted(self._sandbox.run(job), clips)
-
-    def predict(
-        self, programs: Programs, trials: Sequence[Trial], perceived: Sequence[Perceived], values: Mapping[str, float],
-        edits: Mapping[str, Any] | None = None,
-    ) -> tuple[Predicted, ...]:  # fmt: skip
-        """The frames after each trial's seen ones, each video in its own child. Raises CandidateFailed."""
-        made = [jobs.predict_job(programs, trial, one, values, self._config.limits, edits) for trial, one in zip(trials, perceived, strict=True)]
-        first = [jobs.read_predicted(outcome, trial) for outcome, trial in zip(self._sandbox.map(made), trials, strict=True)]
-        if self._config.repeat:
-            again = [jobs.read_predicted(outcome, trial) for outcome, trial in zip(self._sandbox.map(made), trials, strict=True)]
-            _check_same(first, again)
-        return tuple(first)
+        return self._runner.fit(programs, clips, perceived, seed, redraw)
 
     def forecast(self, programs: Programs, seed: int) -> Forecast:
         """Refit on everything visible and predict the test videos. Raises CandidateFailed."""
         split = final(self._task)
-        clips = self.perceive(programs.perception, split.fit)
-        fitted = self.fit(programs, split.fit, clips, seed)
+        clips = self._runner.perceive(programs.perception, split.fit)
+        fitted = self._fit(programs, split.fit, clips, seed)
         return Forecast(fitted, tuple(one.states for one in clips), self._forecast(programs, split, fitted.values))
 
     def _forecast(self, programs: Programs, split: Split, values: Mapping[str, float]) -> tuple[Predicted, ...]:
-        seen = self.perceive(programs.perception, [trial.seen for trial in split.trials])
-        return self.predict(programs, split.trials, seen, values)
+        seen = self._runner.perceive(programs.perception, [trial.seen for trial in split.trials])
+        return self._runner.predict(programs, split.trials, seen, values)
 
     def _remeasured(self, source: str) -> tuple[States, ...]:
         """The same perception on seen and judging frames together, cut to the latter; () when it fails there."""
         try:
-            whole = self.perceive(source, self._whole, remember=False)
+            whole = self._runner.perceive(source, self._whole, remember=False)
         except CandidateFailed:
             return ()
         return tuple(one.states.cut(len(trial.seen), len(one.states)) for one, trial in zip(whole, self.split.trials, strict=True))
@@ -222,7 +140,7 @@ class Evaluator:
     def _perception_loss(self, source: str, clips: Sequence[Perceived]) -> float | None:
         left = moved = 0.0
         for video, one in list(zip(self.split.fit, clips, strict=True))[:_REDRAWN_CLIPS]:
-            key = self._clip(video).key(source, True)
+            key = self._runner.key(source, video)
             if key not in self._unexplained:
                 self._unexplained[key] = losses.unexplained(video.frames, one.states, self.sigma)
             left, moved = left + self._unexplained[key][0], moved + self._unexplained[key][1]
@@ -247,12 +165,6 @@ def _redraw(lengths: Sequence[int], count: int) -> list[list[int]]:
     clips = min(len(lengths), _REDRAWN_CLIPS)
     share = max(1, count // max(1, clips))
     return [pictures.spread(length, share) if index < clips else [] for index, length in enumerate(lengths)]
-
-
-def _check_same(first: Sequence[Predicted], again: Sequence[Predicted]) -> None:
-    if any((one.frames != other.frames).any() for one, other in zip(first, again, strict=True)):
-        message = "two runs drew different frames from the same input; take randomness and the clock out of the programs"
-        raise CandidateFailed(Failure("rendering", "NotDeterministic", message))
 
 
 def _remarks(fitted: Fitted) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from agent.protocols import Proposal
 from tools.types import HeldBack, Programs, Task, Video
 
 PERCEPTION = '''
@@ -85,3 +86,27 @@ def task(context: int = 14, horizon: int = 10) -> tuple[Task, HeldBack]:
 def changed(**sources: str) -> Programs:
     """The good candidate with some of its programs replaced."""
     return replace(GOOD, **sources)
+
+
+class Scripted:
+    """A proposer that says what it was told, in order; then it is exhausted."""
+
+    name = "scripted"
+
+    def __init__(self, *programs: Programs | None):
+        self.programs = programs
+        self.asked: list[str] = []
+
+    def propose(self, task, archive, move, rng) -> Proposal:
+        """The next programs by number of nodes and refusals so far; None stands for a refusal."""
+        turn = len(archive.nodes) + len(archive.declined)
+        self.asked.append(f"{len(archive.nodes)}:{move.kind}")
+        if turn >= len(self.programs):
+            return Proposal(None, "the script is over", exhausted=True)
+        return Proposal(self.programs[turn], f"line {turn} of the script")
+
+
+BROKEN = changed(rendering="def render(state, scene, shape):\n    return scene.nothing\n")
+WRONG = changed(dynamics=STRAIGHT)
+STORY = (BROKEN, WRONG, None, WRONG, GOOD)
+"""Fails, wrong structure, refusal, duplicate, right."""

@@ -1,0 +1,43 @@
+"""The command line: a thin shell over the library. Only this package and benchmark suites import ``benchmarks``.
+
+Exit codes: 0 finished, 1 failed, 2 the call was wrong (one line on stderr).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from agent.cli.parser import parse
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; never raises for what a user may do wrong."""
+    arguments = parse(sys.argv[1:] if argv is None else list(argv))
+    try:
+        module, function = arguments.handler.split(":")
+        return getattr(import_module(module), function)(arguments)
+    except KeyboardInterrupt:
+        return _say("stopped", 1)
+    except Exception as error:
+        code = _exit_code(error)
+        if code is None:
+            raise
+        return _say(str(error), code)
+
+
+def _exit_code(error: Exception) -> int | None:
+    """1 for a run that failed, 2 for a wrong call, None for a bug."""
+    from agent.errors import RunError, UsageError
+    from sandbox.contract import SandboxError
+    from tools.types import ContractError
+
+    if isinstance(error, (UsageError, ContractError)):
+        return 2
+    return 1 if isinstance(error, (RunError, SandboxError)) else None
+
+
+def _say(message: str, code: int) -> int:
+    print(f"run-agent: {message}", file=sys.stderr)
+    return code

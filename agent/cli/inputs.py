@@ -1,0 +1,74 @@
+"""From arguments to a task: what is seen, and what is held back."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from agent.errors import UsageError
+from tools import media
+from tools.types import HeldBack, Task, Video
+
+MOST_FRAMES = 600
+"""Frames read of a video when nobody says how many."""
+
+
+def load(arguments: argparse.Namespace) -> tuple[Task, HeldBack]:
+    """The task that --env or --video describes. Raises UsageError and ContractError."""
+    for name in ("context", "horizon"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--{name}: expected at least 1 frame, got {value}")
+    if bool(arguments.env) == bool(arguments.video):
+        raise UsageError("expected one of --env NAME and --video FILE, got " + ("both" if arguments.env else "neither"))
+    return _environment(arguments) if arguments.env else _videos(arguments)
+
+
+def name_of(arguments: argparse.Namespace) -> str:
+    """A short name for the run folder."""
+    return (arguments.env or Path(arguments.video[0]).stem).replace(":", "-").replace("/", "-")
+
+
+def _environment(arguments: argparse.Namespace) -> tuple[Task, HeldBack]:
+    from benchmarks import environments
+
+    data = None if arguments.data is None else Path(arguments.data)
+    options = environments.Options(arguments.variant, data, arguments.train, arguments.test, arguments.level)
+    return environments.load(arguments.env, seed=arguments.seed, context=arguments.context, horizon=arguments.horizon, options=options)
+
+
+def _videos(arguments: argparse.Namespace) -> tuple[Task, HeldBack]:
+    for name in ("variant", "data", "train", "test", "level"):
+        if getattr(arguments, name) is not None:
+            raise UsageError(f"--{name}: belongs to --env, got it with --video; leave it out")
+    stop = arguments.context + arguments.horizon if arguments.context and arguments.horizon else MOST_FRAMES
+    clips = [media.read(path, 0, stop, arguments.dt) for path in arguments.video]
+    learn = tuple(media.read(path, 0, MOST_FRAMES, arguments.dt) for path in arguments.learn_from)
+    return assemble(clips, learn, arguments.context, arguments.horizon)
+
+
+def assemble(clips: list[Video], learn: tuple[Video, ...], context: int | None, horizon: int | None) -> tuple[Task, HeldBack]:
+    """Cut ``clips`` after ``context`` frames (default: two thirds of the shortest) and hold back up to ``horizon`` further
+    ones (default: the rest, or as many as were seen when there is no rest)."""
+    shortest = min(len(clip) for clip in clips)
+    context = context or max(2, round(shortest * 2 / 3))
+    if shortest < max(context, 2):
+        what = next(clip.name for clip in clips if len(clip) == shortest)
+        raise UsageError(f"video {what}: expected at least {max(context, 2)} frames (--context {context}), got {shortest}; lower --context or give a longer video")
+    rest = max(len(clip) for clip in clips) - context
+    horizon = horizon or rest or context
+    seen = tuple(replace(clip.cut(0, context), name="") for clip in clips)
+    hidden = tuple(np.ascontiguousarray(clip.frames[context : context + horizon]) if len(clip) > context else None for clip in clips)
+    task = Task(learn, seen, context, horizon, tuple(_future(clip, context, horizon) for clip in clips), clips[0].name)
+    return task, HeldBack(hidden)
+
+
+def _future(clip: Video, context: int, horizon: int) -> np.ndarray | None:
+    """(horizon,) actions after the context, 0 where the file ends."""
+    if clip.actions is None:
+        return None
+    known = clip.actions[context : context + horizon]
+    return np.concatenate([known, np.zeros(horizon - len(known))])

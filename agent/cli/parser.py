@@ -1,0 +1,162 @@
+"""What can be typed. Imports nothing heavy, so that --help is instant."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+COMMANDS = ("run", "resume", "trace", "evaluate", "fit", "predict", "export", "bench", "doctor", "weights")
+"""Subcommands; `run` is meant when none is given."""
+
+_EPILOG = """examples:
+  run-agent --env cartpole --budget 20              search; a summary with score, metrics, paths
+  run-agent --video clip.mp4 --context 20           the same on your own video
+  run-agent trace RUN                               how the search went; RUN is the folder that a search wrote
+  run-agent predict RUN --set push*=-1 --out what-if.mp4
+  run-agent evaluate DIR --video clip.mp4           score your own three programs
+
+exit codes: 0 finished, 1 failed, 2 the call was wrong"""
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Arguments with ``handler`` set to "module:function"."""
+    parser = build()
+    if not argv:
+        parser.print_help()
+        parser.exit(2)
+    if argv[0] not in COMMANDS and argv[0] not in ("-h", "--help", "--version"):
+        argv = ["run", *argv]
+    return parser.parse_args(argv)
+
+
+def build() -> argparse.ArgumentParser:
+    """The whole parser."""
+    parser = argparse.ArgumentParser(
+        "run-agent", description="Find small readable programs that explain and predict a video.", epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--version", action=_Version)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _run(commands)
+    _resume(commands)
+    _trace(commands)
+    _evaluate(commands)
+    _fit(commands)
+    _predict(commands)
+    _others(commands)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __init__(self, option_strings: Sequence[str], dest: str):
+        super().__init__(option_strings, dest, nargs=0, help="print the version and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option_string: str | None = None) -> None:
+        from importlib.metadata import version
+
+        print(f"proggen-agent {version('proggen-agent')}")
+        parser.exit(0)
+
+
+def _command(commands: argparse._SubParsersAction, name: str, handler: str, about: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=about, description=about)
+    parser.set_defaults(handler=handler)
+    return parser
+
+
+def _run(commands: argparse._SubParsersAction) -> None:
+    parser = _command(commands, "run", "agent.cli.commands:run", "search programs for a video (the default command)")
+    _input(parser)
+    search = parser.add_argument_group("search")
+    search.add_argument("--budget", type=int, default=20, metavar="N", help="evaluations (default 20)")
+    search.add_argument("--threshold", type=float, default=0.97, metavar="S", help="score at which to stop; above 1 = never (default 0.97)")
+    search.add_argument("--proposer", default="offline", metavar="NAME", help="who writes the programs (default offline: no key, no network)")
+    search.add_argument("--policy", default="tree", metavar="NAME", help="tree, best-of-n or linear (default tree)")
+    search.add_argument("--batch", type=int, default=1, metavar="N", help="proposals a round, made before any of them is scored (default 1)")
+    search.add_argument("--hint", default="", metavar="TEXT", help="words about the scene for the proposer")
+    _machine(parser)
+    parser.add_argument("--out", metavar="DIR", help="new folder for the run (default runs/<time>-<env>-<seed>)")
+    parser.add_argument("--quiet", action="store_true", help="only the summary")
+
+
+def _input(parser: argparse.ArgumentParser) -> None:
+    source = parser.add_argument_group("input (one of --env and --video)")
+    source.add_argument("--env", metavar="NAME", help="an environment: cartpole, gym:ID, ... (an unknown name lists all)")
+    source.add_argument("--video", action="append", metavar="FILE", help="mp4, gif, webm, .npz (frames, dt, actions) or a folder of images; repeatable")
+    source.add_argument("--learn-from", action="append", default=[], metavar="FILE", help="a video to be seen whole; repeatable")
+    source.add_argument("--context", type=int, metavar="N", help="frames seen (default: the environment's, or two thirds of the video)")
+    source.add_argument("--horizon", type=int, metavar="N", help="frames to predict (default: the environment's, or the rest of the video)")
+    source.add_argument("--dt", type=float, metavar="S", help="seconds between frames, overriding the file")
+    source.add_argument("--seed", type=int, default=0, metavar="N", help="decides everything random (default 0)")
+    for name, about in (("variant", "clean, noise or mp4"), ("level", "which split the test videos come from"), ("data", "a data file in place of the generator")):
+        source.add_argument(f"--{name}", metavar="NAME" if name != "data" else "FILE", help=f"for --env: {about}")
+    for name in ("train", "test"):
+        source.add_argument(f"--{name}", type=int, metavar="N", help=f"for --env: number of {name} videos")
+
+
+def _machine(parser: argparse.ArgumentParser) -> None:
+    machine = parser.add_argument_group("machine")
+    machine.add_argument("--workers", type=int, default=None, metavar="N", help="processes at work; changes the time, never the result (default 1)")
+    machine.add_argument("--repeat", action="store_true", help="draw every prediction twice and refuse programs that are not deterministic")
+    machine.add_argument("--unsafe-sandbox", metavar="MODE", help="landlock-only or rlimits-only, where strict is not to be had; see run-agent doctor")
+
+
+def _resume(commands: argparse._SubParsersAction) -> None:
+    parser = _command(commands, "resume", "agent.cli.commands:resume", "go on with a run that was stopped in any way")
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("--workers", type=int, default=None, metavar="N")
+    parser.add_argument("--quiet", action="store_true")
+
+
+def _trace(commands: argparse._SubParsersAction) -> None:
+    parser = _command(commands, "trace", "agent.cli.commands:trace", "how a search went, or one node of it")
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("node", metavar="NODE", nargs="?")
+    parser.add_argument("--diff", metavar="OTHER", nargs="?", const="", help="the node's programs against its parent, or another node")
+    parser.add_argument("--plain", action="store_true", help="plain text even in a terminal")
+
+
+def _evaluate(commands: argparse._SubParsersAction) -> None:
+    parser = _command(commands, "evaluate", "agent.cli.commands:evaluate", "score your own three programs, in the same sandbox")
+    parser.add_argument("programs", metavar="DIR", help="folder with perception.py, dynamics.py, rendering.py")
+    _input(parser)
+    _machine(parser)
+    parser.add_argument("--out", metavar="FILE", help="write the evaluation as JSON")
+
+
+def _fit(commands: argparse._SubParsersAction) -> None:
+    parser = _command(commands, "fit", "agent.cli.commands:fit", "fit only the numbers of your own programs, on all frames seen")
+    parser.add_argument("programs", metavar="DIR", help="folder with perception.py, dynamics.py, rendering.py")
+    _input(parser)
+    _machine(parser)
+    parser.add_argument("--out", metavar="FILE", help="write the fitted parameters as JSON")
+
+
+def _predict(commands: argparse._SubParsersAction) -> None:
+    parser = _command(commands, "predict", "agent.cli.commands:predict", "predict with the programs found, as they are or edited: what if?")
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("--video", metavar="FILE", help="predict another video of the same scene (default: the run's own)")
+    parser.add_argument("--context", type=int, metavar="N", help="frames of --video seen (default: the run's)")
+    parser.add_argument("--horizon", type=int, metavar="N", help="frames to predict (default: the run's)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", dest="edits",
+        help="NAME=VALUE, NAME*=FACTOR or NAME+=DELTA: a parameter, or object.attribute of the state; repeatable",
+    )  # fmt: skip
+    parser.add_argument("--since", type=int, metavar="FRAME", help="frame from which the edits hold (default: the last one seen)")
+    parser.add_argument("--out", metavar="FILE", help="mp4, webm, gif, png (side by side with the unedited prediction) or npz (the edited one)")
+
+
+def _others(commands: argparse._SubParsersAction) -> None:
+    export = _command(commands, "export", "agent.cli.commands:export", "the programs found as one file, or as a Gymnasium environment")
+    export.add_argument("run", metavar="RUN")
+    export.add_argument("--to", required=True, metavar="FORM", help="python or gymnasium")
+    export.add_argument("--out", metavar="FILE")
+    for name, handler, about in (
+        ("bench", "bench", "run a benchmark suite; `run-agent bench --help` lists them"),
+        ("weights", "weights", "weights of learned perception: what is there, what is missing"),
+    ):
+        parser = commands.add_parser(name, help=about, add_help=False)
+        parser.set_defaults(handler=f"agent.cli.commands:{handler}")
+        parser.add_argument("rest", nargs=argparse.REMAINDER)
+    doctor = _command(commands, "doctor", "agent.cli.commands:doctor", "which barriers of the sandbox hold on this machine, by live probes")
+    doctor.add_argument("--json", action="store_true")

@@ -1,0 +1,206 @@
+"""How a run ends: the final forecast of its best programs, its figures, and the files that a person keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agent import pictures, report, store, versions
+from agent.archive import NodeArchive
+from agent.config import SearchConfig
+from agent.evaluate import Evaluator, Forecast
+from agent.jobs import CandidateFailed
+from agent.protocols import Cost, Node
+from agent.runfolder import RESULT_FORMAT, RunFolder, write_params, write_prediction, write_programs
+from tools import media
+from tools.metrics import frames as metrics
+from tools.types import HeldBack, Task
+
+MEASURES: Mapping[str, Callable[[np.ndarray, np.ndarray], float | None]] = {"mae": metrics.mae, "psnr": metrics.psnr, "ssim": metrics.ssim}
+"""Metrics computed for every prediction; see tools.metrics.frames."""
+
+UNMEASURED = {
+    "lpips_alex": "needs AlexNet weights, which are not part of this package",
+    "lpips_vgg": "needs VGG weights, which are not part of this package",
+}
+
+_NO_TRUTH = "the video ends before the predicted frames"
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a run took. seconds: over all sessions. cost: of the proposals."""
+
+    seconds: float
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """How a search ended. status: "threshold", "budget" or "failed". reason: why it ended, in words. forecast: None exactly
+    when no program could predict."""
+
+    task: Task
+    archive: NodeArchive
+    config: SearchConfig
+    status: str
+    reason: str
+    best: Node | None = None
+    forecast: Forecast | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    baselines: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run came to, as in result.json. path: the run folder."""
+
+    path: Path
+    status: str
+    score: float
+    best: str | None
+    evaluations: int
+    seconds: float
+    reason: str
+    metrics: Mapping[str, Any]
+    baselines: Mapping[str, Any]
+
+    @classmethod
+    def from_json(cls, path: Path, data: Mapping[str, Any]) -> RunResult:
+        """From the content of result.json in ``path``."""
+        keys = ("status", "score", "best", "evaluations", "seconds", "reason", "metrics", "baselines")
+        return cls(path, **{key: data[key] for key in keys})
+
+
+# ------------------------------------------------------------------------------------------------------ concluding
+
+
+def conclude(task: Task, held_back: HeldBack, archive: NodeArchive, evaluator: Evaluator, config: SearchConfig, status: str, stopped: str) -> Conclusion:
+    """Refit and forecast with the best node that can; compare with what was held back."""
+    reason = stopped or ("the score reached the threshold" if status == "threshold" else f"all {config.budget} evaluations are spent")
+    baselines = _baselines(task, held_back)
+    for node in archive.ranked():
+        try:
+            forecast = evaluator.forecast(node.candidate.programs, node_final_seed(config.seed, node.id))
+        except CandidateFailed as failed:
+            reason += f"; node {node.id} failed on all visible frames: {failed.failure.message}"
+            continue
+        figures = measure([one.frames for one in forecast.predicted], held_back)
+        return Conclusion(task, archive, config, status, reason, node, forecast, figures, baselines)
+    last = archive.nodes[-1].evaluation.failure if archive.nodes else None
+    reason += "; no program ran to its end" + (f"; the last failed with: {last.message}" if last is not None else "")
+    return Conclusion(task, archive, config, "failed", reason, baselines=baselines)
+
+
+def node_final_seed(seed: int, node_id: str) -> int:
+    """Seed of the final fit of a node."""
+    return int(np.random.SeedSequence(seed, spawn_key=(int(node_id), 1 << 21)).generate_state(1)[0])
+
+
+def measure(predictions: Sequence[np.ndarray], held_back: HeldBack) -> dict[str, Any]:
+    """Every metric, averaged over the videos whose future is known; None (and why, under ``notes``) where there is none.
+
+    A video that ends before the horizon is compared for as long as it lasts.
+    """
+    pairs = [(p[: len(t)], t[: len(p)]) for p, t in zip(predictions, held_back.frames, strict=True) if t is not None and len(t)]
+    figures: dict[str, Any] = {name: _mean([function(*pair) for pair in pairs]) for name, function in MEASURES.items()}
+    notes = {name: _NO_TRUTH if not pairs else "the pictures are too small" for name, value in figures.items() if value is None}
+    return figures | dict.fromkeys(UNMEASURED) | {"notes": notes | UNMEASURED}
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    return float(np.mean(values)) if values and None not in values else None
+
+
+def _baselines(task: Task, held_back: HeldBack) -> dict[str, Any]:
+    still = [np.repeat(video.frames[-1:], task.horizon, axis=0) for video in task.test]
+    return {"persistence": measure(still, held_back)}
+
+
+# ------------------------------------------------------------------------------------------------------ publishing
+
+
+def publish(conclusion: Conclusion, held_back: HeldBack, folder: RunFolder, spent: Spent, tell: Callable[[dict[str, Any]], None]) -> RunResult:
+    """Write best/, prediction, filmstrip, the last event, then result.json, which makes the run a finished one."""
+    if conclusion.forecast is not None:
+        _write_best(folder.best, conclusion)
+        _write_prediction(folder, conclusion, held_back)
+    result = _result(conclusion, spent)
+    story = {key: result[key] for key in ("status", "reason", "score", "best", "evaluations", "metrics", "seconds")}
+    tell({"event": "finished", **story})
+    store.write_json(folder.path / "result.json", result)
+    return finished(folder)
+
+
+def finished(folder: RunFolder) -> RunResult | None:
+    """The result of a run that has ended (its report is written if a kill prevented that), or None while it has not."""
+    result = folder.result()
+    if result is None:
+        return None
+    if not (folder.path / "report.html").exists():
+        report.write_report(folder.path)
+    return RunResult.from_json(folder.path, result)
+
+
+def _result(conclusion: Conclusion, spent: Spent) -> dict[str, Any]:
+    best = conclusion.best
+    return {
+        "format": RESULT_FORMAT,
+        "status": conclusion.status,
+        "reason": conclusion.reason,
+        "score": 0.0 if best is None else best.score,
+        "best": None if best is None else best.id,
+        "evaluations": len(conclusion.archive),
+        "seconds": round(spent.seconds, 3),
+        "seed": conclusion.config.seed,
+        "metrics": dict(conclusion.metrics),
+        "baselines": dict(conclusion.baselines),
+        "cost": asdict(spent.cost),
+        "versions": versions.known(),
+    }
+
+
+def _write_best(folder: Path, conclusion: Conclusion) -> None:
+    write_programs(folder, conclusion.best.candidate.programs)
+    write_params(folder / "params.json", conclusion.forecast.fitted.params)
+    store.write_text(folder / "README.md", _readme(conclusion))
+
+
+def _readme(conclusion: Conclusion) -> str:
+    node, fitted = conclusion.best, conclusion.forecast.fitted
+    rows = [f"| {p.name} | {p.value:.6g}{'' if p.error is None else f' ± {p.error:.2g}'} | {p.unit} | {p.about}{f' ({p.note})' if p.note else ''} |" for p in fitted.params]
+    table = ["| parameter | value | unit | meaning |", "|---|---|---|---|", *rows] if rows else ["The programs have no parameters."]
+    lines = [
+        "# The best programs found", "",
+        f"Node {node.id}, score {node.score:.4f} (1 = exact, 0 = no better than a still frame), written by {node.candidate.origin or 'hand'}.", "",
+        node.candidate.rationale, "",
+        "- `perception.py` measures states and scene in frames,", "- `dynamics.py` advances a state by one frame,", "- `rendering.py` draws a state.", "",
+        *table, "",
+        "Lengths are pixels (x right, y down), angles radians, times seconds. Judge a changed copy with `run-agent evaluate DIR`.", "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _write_prediction(folder: RunFolder, conclusion: Conclusion, held_back: HeldBack) -> None:
+    task, predicted = conclusion.task, conclusion.forecast.predicted
+    frames = np.stack([one.frames for one in predicted])
+    states = tuple(one.states.cut(task.context, len(one.states)) for one in predicted)
+    write_prediction(folder.path / "prediction.npz", frames, states, task.dt)
+    truth = held_back.frames[0]
+    first = task.test[0].frames
+    shown = frames[0] if truth is None else frames[0][: len(truth)]
+    if truth is None:
+        strip = pictures.filmstrip([("prediction", shown[(times := pictures.spread(len(shown), 8))])], [f"frame {task.context + t}" for t in times])
+        video = np.concatenate([first, frames[0]])
+    else:
+        strip = pictures.comparison(truth[: len(shown)], shown, task.context)
+        truth, shown = (np.concatenate([first, part]) for part in (truth[: len(shown)], shown))
+        video = pictures.side_by_side([truth, shown, pictures.difference(truth, shown)])
+    with store.replacing(folder.path / "filmstrip.png") as temporary:
+        media.write_image(temporary, strip)
+    with store.replacing(folder.path / "prediction.mp4") as temporary:
+        media.write(temporary, video, task.dt)

@@ -1,0 +1,168 @@
+"""A run on disk. Every file is whole or absent at any moment; what is on disk is never computed again.
+
+    trace.jsonl            the story, see agent.trace; its first line holds the configuration
+    nodes/<id>/            perception.py dynamics.py rendering.py proposal.json evaluation.json diagnosis.json output.txt
+    store/                 frames, pictures, recorded replies, once each by content
+    checkpoint.sqlite      LangGraph's checkpoints: ids only
+    result.json best/ prediction.npz prediction.mp4 filmstrip.png report.html   written at the end
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agent import records, store, trace
+from agent.errors import StorageError, UsageError
+from agent.protocols import Diagnosis, Move, Proposal
+from agent.store import Store
+from tools.types import STAGES, Evaluation, FittedParam, Programs, States
+
+RESULT_FORMAT = 1
+
+
+class RunFolder:
+    """Paths and files of one run. ``create`` starts one, the constructor opens one."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        if not self.trace.is_file():
+            raise UsageError(f"{self.path}: expected the folder of a run (with trace.jsonl), got {_what(self.path)}; see `run-agent --help`")
+        self.store = Store(self.path / "store")
+
+    @classmethod
+    def create(cls, path: str | Path, first: trace.Event) -> RunFolder:
+        """Make a new run folder whose trace starts with ``first``. Raises UsageError when there is something there already."""
+        path = Path(path)
+        if (path / "trace.jsonl").exists():
+            raise UsageError(f"{path}: expected a new folder, got one that holds a run; choose another --out, or `run-agent resume {path}`")
+        if path.exists() and (not path.is_dir() or any(p for p in path.iterdir() if p.name != "store" and not p.name.startswith(store.TEMPORARY))):
+            raise UsageError(f"{path}: expected a new or empty folder for the run, got {_what(path)}; choose another --out")
+        trace.Writer(path / "trace.jsonl").write(first)
+        return cls(path)
+
+    @property
+    def trace(self) -> Path:
+        return self.path / "trace.jsonl"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint.sqlite"
+
+    @property
+    def best(self) -> Path:
+        return self.path / "best"
+
+    def first(self) -> dict[str, Any]:
+        """The event that the trace starts with. Raises StorageError when a kill left none."""
+        event = next(trace.read(self.trace), None)
+        if event is None or event["event"] != "run":
+            raise StorageError(f"{self.trace}: expected a first event that describes the run, got none; start the run again")
+        return event
+
+    def result(self) -> dict[str, Any] | None:
+        """result.json, or None while the run is not finished."""
+        path = self.path / "result.json"
+        return store.read_json(path) if path.exists() else None
+
+    # ------------------------------------------------------------------------------------------------------ nodes
+
+    def node(self, node_id: str) -> Path:
+        """The folder of one node; an unknown one lists the known ones (UsageError)."""
+        path = self.path / "nodes" / node_id
+        if not (path / "proposal.json").exists():
+            raise UsageError(f"node: expected one of {', '.join(self.node_ids()) or 'none yet'}, got {node_id!r}")
+        return path
+
+    def node_ids(self) -> list[str]:
+        """Ids of all nodes that were proposed, in order."""
+        found = (self.path / "nodes").glob("*/proposal.json")
+        return sorted((path.parent.name for path in found), key=lambda name: (len(name), name))
+
+    def save_proposal(self, node_id: str, proposal: Proposal, move: Move) -> None:
+        """Write the sources, then the record that makes them valid."""
+        folder = self.path / "nodes" / node_id
+        write_programs(folder, proposal.programs)
+        store.write_json(folder / "proposal.json", records.save_proposal(proposal, move))
+
+    def load_proposal(self, node_id: str) -> tuple[Proposal, Move] | None:
+        """What was proposed as ``node_id``, or None."""
+        folder = self.path / "nodes" / node_id
+        if not (folder / "proposal.json").exists():
+            return None
+        return records.load_proposal(store.read_json(folder / "proposal.json"), read_programs(folder))
+
+    def save_evaluation(self, node_id: str, evaluation: Evaluation) -> None:
+        """Write what became of a node."""
+        folder = self.path / "nodes" / node_id
+        if evaluation.log:
+            store.write_text(folder / "output.txt", evaluation.log)
+        store.write_json(folder / "evaluation.json", evaluation.to_json())
+
+    def load_evaluation(self, node_id: str) -> Evaluation | None:
+        """What became of ``node_id``, or None when it was not evaluated yet."""
+        path = self.path / "nodes" / node_id / "evaluation.json"
+        return Evaluation.from_json(store.read_json(path)) if path.exists() else None
+
+    def save_diagnosis(self, node_id: str, diagnosis: Diagnosis) -> None:
+        """Write the diagnosis of a node."""
+        store.write_json(self.path / "nodes" / node_id / "diagnosis.json", records.save_diagnosis(diagnosis))
+
+    def load_diagnosis(self, node_id: str) -> Diagnosis | None:
+        """The diagnosis of ``node_id``, or None."""
+        path = self.path / "nodes" / node_id / "diagnosis.json"
+        return records.load_diagnosis(store.read_json(path)) if path.exists() else None
+
+    def events(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Events of one kind in the trace, in order."""
+        return (event for event in trace.read(self.trace) if event["event"] == kind)
+
+
+def _what(path: Path) -> str:
+    if not path.exists():
+        return "nothing there"
+    return "a file" if path.is_file() else "a folder with other things in it" if any(path.iterdir()) else "an empty folder"
+
+
+# ---------------------------------------------------------------------------------------------------- programs, files
+
+
+def write_programs(folder: Path, programs: Programs) -> None:
+    """perception.py, dynamics.py and rendering.py into ``folder``."""
+    for stage, source in programs.items():
+        store.write_text(folder / f"{stage}.py", source)
+
+
+def read_programs(folder: str | Path) -> Programs:
+    """The three programs in ``folder``. Raises UsageError naming the file that is missing."""
+    sources = {}
+    for stage in STAGES:
+        path = Path(folder) / f"{stage}.py"
+        try:
+            sources[stage] = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path}: expected a program (UTF-8 text), got: {getattr(error, 'strerror', None) or error}; see CONTRIBUTING.md") from None
+    return Programs(**sources)
+
+
+def write_params(path: Path, params: tuple[FittedParam, ...]) -> None:
+    """params.json: {name: {value, low, high, unit, error, note, about}}."""
+    store.write_json(path, {param.name: {k: v for k, v in asdict(param).items() if k != "name"} for param in params})
+
+
+def read_params(path: Path) -> tuple[FittedParam, ...]:
+    """Inverse of :func:`write_params`."""
+    return tuple(FittedParam(name, **entry) for name, entry in store.read_json(path).items())
+
+
+def write_prediction(path: Path, frames: np.ndarray, states: tuple[States, ...], dt: float) -> None:
+    """prediction.npz: ``frames`` (videos, horizon, H, W, 3) uint8, ``states`` (videos, horizon, columns) float64 (NaN = not
+    visible), ``columns`` names, ``dt`` seconds. Videos whose states have other columns than the first get NaN."""
+    columns = states[0].columns
+    rows = [one.values if one.columns == columns else np.full((len(one), len(columns)), np.nan) for one in states]
+    with store.replacing(path) as temporary:
+        np.savez_compressed(temporary, frames=frames, states=np.stack(rows), columns=np.array(columns, str), dt=np.float64(dt))

@@ -1,0 +1,121 @@
+"""Running the steps of an evaluation in the sandbox: perceive, fit, predict, each video in a child of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent import jobs
+from agent.config import EvaluationConfig
+from agent.jobs import CandidateFailed, Fitted, Perceived, Predicted
+from agent.split import Trial
+from sandbox import Sandbox
+from sandbox.memory import SharedArray
+from tools.types import Failure, Programs, Video
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """A visible video, kept alive so that its identity stays its own."""
+
+    video: Video
+    shared: SharedArray
+    content: str
+
+    def key(self, source: str, remember: bool) -> str:
+        """Name of what ``source`` made of this clip; results without a parcel have names of their own."""
+        return hashlib.blake2b(f"{remember}\0{self.video.frames.shape}\0{self.content}\0{source}".encode(), digest_size=16).hexdigest()
+
+
+class PerceptionCache:
+    """What perception made of a clip, by content of source and clip, least recently used dropped beyond ``room`` bytes.
+
+    An entry is a function of one perception source and one clip, because the child that made it was given nothing else.
+    """
+
+    def __init__(self, room: int):
+        self._room, self._used = room, 0
+        self._entries: OrderedDict[str, Perceived] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> Perceived | None:
+        with self._lock:
+            if key in self._entries:
+                self._entries.move_to_end(key)
+            return self._entries.get(key)
+
+    def put(self, key: str, entry: Perceived) -> None:
+        with self._lock:
+            if key not in self._entries:
+                self._entries[key] = entry
+                self._used += _bytes(entry)
+            while self._used > self._room and len(self._entries) > 1:
+                self._used -= _bytes(self._entries.popitem(last=False)[1])
+
+
+def _bytes(entry: Perceived) -> int:
+    return entry.parcel.nbytes + entry.states.values.nbytes
+
+
+class Runner:
+    """Runs steps for candidates. Any thread may call. Every method raises CandidateFailed when the candidate did."""
+
+    def __init__(self, sandbox: Sandbox, config: EvaluationConfig):
+        self._sandbox, self._config = sandbox, config
+        self._cache = PerceptionCache(config.cache)
+        self._clips: dict[int, _Clip] = {}
+
+    def key(self, source: str, video: Video) -> str:
+        """Content hash of a perception source and a clip."""
+        return self._clip(video).key(source, True)
+
+    def perceive(self, source: str, videos: Sequence[Video], remember: bool = True) -> tuple[Perceived, ...]:
+        """Perception of each video, each in a child that sees nothing else; known results are not computed again.
+
+        With ``remember`` False no parcel is made: that is for frames that judge, which no later child may see.
+        """
+        clips = [self._clip(video) for video in videos]
+        keys = [clip.key(source, remember) for clip in clips]
+        found = {key: entry for key in keys if (entry := self._cache.get(key)) is not None}
+        wanted = {key: clip for key, clip in zip(keys, clips, strict=True) if key not in found}
+        limits = self._config.limits
+        outcomes = self._sandbox.map([jobs.perceive_job(source, clip.shared, clip.shared.shape, limits, remember) for clip in wanted.values()])
+        for (key, clip), outcome in zip(wanted.items(), outcomes, strict=True):
+            found[key] = jobs.read_perceived(outcome, len(clip.video))
+            self._cache.put(key, found[key])
+        return tuple(found[key] for key in keys)
+
+    def _clip(self, video: Video) -> _Clip:
+        """The video with what is worth computing once: its memory file and its hash."""
+        if id(video) not in self._clips:
+            self._clips[id(video)] = _Clip(video, self._sandbox.share(video.frames), hashlib.blake2b(video.frames.data, digest_size=16).hexdigest())
+        return self._clips[id(video)]
+
+    def fit(self, programs: Programs, clips: Sequence[Video], perceived: Sequence[Perceived], seed: int, redraw: Sequence[Sequence[int]]) -> Fitted:
+        """θ from what perception made of ``clips``; ``redraw``: per clip, frames to draw from their measured states."""
+        job = jobs.fit_job(programs, clips, perceived, seed, self._config.fit, redraw, self._config.limits)
+        return jobs.read_fitted(self._sandbox.run(job), clips)
+
+    def predict(
+        self, programs: Programs, trials: Sequence[Trial], perceived: Sequence[Perceived], values: Mapping[str, float],
+        edits: Mapping[str, Any] | None = None,
+    ) -> tuple[Predicted, ...]:  # fmt: skip
+        """The frames after each trial's seen ones, each video in its own child. Raises CandidateFailed."""
+        made = [jobs.predict_job(programs, trial, one, values, self._config.limits, edits) for trial, one in zip(trials, perceived, strict=True)]
+        first = [jobs.read_predicted(outcome, trial) for outcome, trial in zip(self._sandbox.map(made), trials, strict=True)]
+        if self._config.repeat:
+            again = [jobs.read_predicted(outcome, trial) for outcome, trial in zip(self._sandbox.map(made), trials, strict=True)]
+            _check_same(first, again)
+        return tuple(first)
+
+
+def _check_same(first: Sequence[Predicted], again: Sequence[Predicted]) -> None:
+    if any((one.frames != other.frames).any() for one, other in zip(first, again, strict=True)):
+        message = "two runs drew different frames from the same input; take randomness and the clock out of the programs"
+        raise CandidateFailed(Failure("rendering", "NotDeterministic", message))
+
+

@@ -1,0 +1,276 @@
+"""A search from start to end: ``run`` and ``resume``. Everything that happens is on disk before it is used.
+
+Resuming is running again: the same steps are taken in the same order, and each finds its result in the run folder
+instead of making it. What a step decides depends on earlier results and on a seed derived from (run seed, node id), never on the
+clock or on the order in which workers finish, so the resumed run ends like the uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agent import policy as policies
+from agent import proposers, records, trace, versions
+from agent.archive import NodeArchive
+from agent.config import SearchConfig
+from agent.diagnosis import diagnose
+from agent.errors import Interrupted
+from agent.evaluate import Evaluator
+from agent.outcome import RunResult, Spent, conclude, finished, publish
+from agent.protocols import Cost, Diagnosis, Move, Node, Proposal, Proposer
+from agent.runfolder import RunFolder
+from agent.screen import complexity, duplicate
+from agent.split import Split, validation
+from agent.store import Store, digest
+from sandbox import Sandbox
+from tools.types import Candidate, Evaluation, HeldBack, Task
+
+MAX_DECLINED = 3
+"""Proposals in a row that may come to nothing before the search ends."""
+
+OnEvent = Callable[[Mapping[str, Any]], None]
+_PENDING = Evaluation("pending")
+_UNREAD = Diagnosis(None, "pending")
+
+
+def run(
+    task: Task, held_back: HeldBack, config: SearchConfig, *, proposer: Proposer, out: str | Path, on_event: OnEvent | None = None
+) -> RunResult:
+    """Search programs for ``task`` and write everything to the new folder ``out``.
+
+    held_back is compared with the final prediction and goes nowhere else. on_event: called with every event of the trace
+    as it is written, and with {"event": "evaluating", "node": id}. Raises UsageError (bad input), StorageError (disk),
+    SandboxError, Interrupted (Ctrl-C).
+    """
+    store = Store(Path(out) / "store")
+    policies.named(config.policy)
+    split = validation(task, config.evaluation.validation)
+    saved = {"task": records.save_task(store, task), "held_back": records.save_held_back(store, held_back)}
+    first = {"event": "run", "config": config.to_json(), **saved, "versions": versions.known(), "time": time.time()}
+    return _go(RunFolder.create(out, first), Inputs(task, held_back, split), config, proposer, on_event)
+
+
+def resume(path: str | Path, *, proposer: Proposer | None = None, workers: int | None = None, on_event: OnEvent | None = None) -> RunResult:
+    """Go on with a run that was stopped in any way; a finished one only gives its result.
+
+    proposer: None makes the one that the run was started with. workers: None keeps the run's number.
+    """
+    folder = RunFolder(path)
+    done = finished(folder)
+    if done is not None:
+        return done
+    first = folder.first()
+    config = SearchConfig.from_json(first["config"])
+    task, held_back = records.load_task(folder.store, first["task"]), records.load_held_back(folder.store, first["held_back"])
+    proposer = proposer or proposers.make(config, folder.store)
+    inputs = Inputs(task, held_back, validation(task, config.evaluation.validation))
+    return _go(folder, inputs, replace(config, workers=workers or config.workers), proposer, on_event)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a search works on. split: visible frames only."""
+
+    task: Task
+    held_back: HeldBack
+    split: Split
+
+
+def _go(folder: RunFolder, inputs: Inputs, config: SearchConfig, proposer: Proposer, on_event: OnEvent | None) -> RunResult:
+    from agent import graph  # LangGraph takes a second to import; only a search needs it
+
+    with Sandbox(config.workers, config.sandbox) as sandbox:
+        try:
+            search = Search(folder, inputs, config, proposer, sandbox, on_event)
+            return graph.execute(search, folder.checkpoint, config.budget)
+        except KeyboardInterrupt:
+            raise Interrupted(f"stopped; everything so far is in {folder.path}; go on with `run-agent resume {folder.path}`") from None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One answer of the proposer, as it was stored."""
+
+    proposal: Proposal
+    move: Move
+
+
+class Search:
+    """The steps that the graph schedules. Holds the archive; the run folder holds everything else."""
+
+    def __init__(self, folder: RunFolder, inputs: Inputs, config: SearchConfig, proposer: Proposer, sandbox: Sandbox, on_event: OnEvent | None):
+        self.folder, self.inputs, self.task, self.config = folder, inputs, inputs.task, config
+        self.archive = NodeArchive(tolerance=config.tolerance)
+        self.cost = Cost()
+        self.stopped = ""
+        self._proposer, self._policy = proposer, policies.named(config.policy)
+        self._evaluator = Evaluator(inputs.task, inputs.split, sandbox, config.evaluation, folder.store.put)
+        self._writer, self._on_event = trace.Writer(folder.trace), on_event
+        self._refusals = _refusals(folder)
+        self._best: str | None = None
+        self._clock = _Clock(_seconds_so_far(folder))
+
+    # -------------------------------------------------------------------------------------------------- the steps
+
+    def observe(self) -> None:
+        """Write down what is known before the first proposal."""
+        self._tell({"event": "observed", **self._evaluator.summary()})
+
+    def propose(self) -> list[str]:
+        """Ask for the candidates of one round; their ids. An empty round means that there is nothing more to say."""
+        room = min(self.config.batch, self.config.budget - len(self.archive))
+        ids: list[str] = []
+        tries = 0
+        while len(ids) < room and not self.stopped:
+            node_id = str(len(self.archive))
+            attempt = self._attempt(node_id, tries)
+            self.cost += attempt.proposal.cost
+            if attempt.proposal.programs is None:
+                tries += 1
+                self._decline(node_id, tries, attempt)
+            else:
+                tries = 0
+                self._accept(node_id, attempt)
+                ids.append(node_id)
+        return ids
+
+    def evaluate(self, ids: list[str]) -> None:
+        """Evaluate the candidates of a round, several at a time; results do not depend on how many."""
+        with ThreadPoolExecutor(self.config.workers) as pool:
+            done = list(pool.map(self._evaluated, ids))
+        for node_id, evaluation in zip(ids, done, strict=True):
+            self.archive = self.archive.added(replace(self.archive[node_id], evaluation=evaluation))
+
+    def diagnose(self, ids: list[str]) -> None:
+        """Read every new evaluation."""
+        for node_id in ids:
+            diagnosis = self.folder.load_diagnosis(node_id)
+            if diagnosis is None:
+                diagnosis = diagnose(self.archive[node_id].evaluation)
+                self.folder.save_diagnosis(node_id, diagnosis)
+            self.archive = self.archive.added(replace(self.archive[node_id], diagnosis=diagnosis))
+
+    def record(self, ids: list[str]) -> str:
+        """Tell the story of a round; the status that ends the search, or ""."""
+        for node_id in ids:
+            self._tell_node(self.archive[node_id])
+        best = self.archive.best
+        if best is not None and best.id != self._best:
+            self._best = best.id
+            self._tell({"event": "best", "node": best.id, "score": best.score})
+        if best is not None and best.score >= self.config.threshold:
+            return "threshold"
+        return "budget" if self.stopped or len(self.archive) >= self.config.budget else ""
+
+    def finish(self, status: str) -> RunResult:
+        """Refit the best programs on everything visible, predict, compare with what was held back, write the results."""
+        spent = Spent(self._clock.seconds(), self.cost)
+        held_back = self.inputs.held_back
+        conclusion = conclude(self.task, held_back, self.archive, self._evaluator, self.config, status, self.stopped)
+        return publish(conclusion, held_back, self.folder, spent, self._tell)
+
+    # --------------------------------------------------------------------------------------------------- proposing
+
+    def _attempt(self, node_id: str, tries: int) -> Attempt:
+        """Answer number ``tries`` to the question for ``node_id``: the stored one, or a new one that is stored at once."""
+        refusal, stored = self._refusals.get((node_id, tries + 1)), self.folder.load_proposal(node_id)
+        if refusal is not None:
+            return Attempt(*records.load_proposal(refusal, None))
+        if stored is not None:
+            return Attempt(*stored)
+        rng = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(int(node_id), tries)))
+        move = self._policy.choose(self.archive, rng)
+        self._announce({"event": "proposing", "node": node_id, "move": move.kind, "parent": move.parent, "stage": move.stage})
+        proposal = self._proposer.propose(self.task, self.archive, move, rng)
+        if proposal.programs is not None:
+            self.folder.save_proposal(node_id, proposal, move)
+        return Attempt(proposal, move)
+
+    def _accept(self, node_id: str, attempt: Attempt) -> None:
+        proposal, move = attempt.proposal, attempt.move
+        origin = proposal.origin or self._proposer.name
+        candidate = Candidate(node_id, proposal.programs, move.parent, move.kind, proposal.stages, proposal.rationale, origin)
+        self.archive = self.archive.added(Node(candidate, _PENDING, _UNREAD))
+        saved = records.save_proposal(proposal, move)
+        sources = {stage: digest(source.encode()) for stage, source in proposal.programs.items()}
+        self._tell({"event": "proposed", "node": node_id, **saved, "origin": origin, "sources": sources, "time": time.time()})
+
+    def _decline(self, node_id: str, attempt_number: int, attempt: Attempt) -> None:
+        saved = records.save_proposal(attempt.proposal, attempt.move)
+        self._tell({"event": "declined", "node": node_id, "attempt": attempt_number, **saved, "time": time.time()})
+        self.archive = self.archive.refused(attempt.move)
+        if attempt.proposal.exhausted:
+            self.stopped = attempt.proposal.rationale or "the proposer has nothing more to say"
+        elif attempt_number >= MAX_DECLINED:
+            self.stopped = f"{MAX_DECLINED} proposals in a row came to nothing; the last: {attempt.proposal.rationale}"
+
+    # -------------------------------------------------------------------------------------------------- evaluating
+
+    def _evaluated(self, node_id: str) -> Evaluation:
+        """The evaluation of a node, stored or new; a new one is stored before it is used."""
+        evaluation = self.folder.load_evaluation(node_id)
+        if evaluation is None:
+            self._announce({"event": "evaluating", "node": node_id})
+            evaluation = self._evaluate(self.archive[node_id].candidate)
+            self.folder.save_evaluation(node_id, evaluation)
+        return evaluation
+
+    def _evaluate(self, candidate: Candidate) -> Evaluation:
+        position = int(candidate.id)
+        known = NodeArchive(self.archive.nodes[:position]).fingerprints()
+        failure = duplicate(candidate.programs, known)
+        if failure is not None:
+            return Evaluation("failed", failure=failure, complexity=complexity(candidate.programs))
+        return self._evaluator.evaluate(candidate.programs, node_seed(self.config.seed, candidate.id))
+
+    # ----------------------------------------------------------------------------------------------------- telling
+
+    def _tell_node(self, node: Node) -> None:
+        evaluation = node.evaluation.to_json()
+        kept = ("status", "score", "losses", "failure", "params", "fit", "reasons", "frame_errors", "complexity", "blobs", "timings")
+        seconds = self._clock.seconds()
+        self._tell({"event": "evaluated", "node": node.id, **{key: evaluation[key] for key in kept}, "seconds": seconds})
+        self._tell({"event": "diagnosed", "node": node.id, **records.save_diagnosis(node.diagnosis)})
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        if self._writer.write(event):
+            self._announce(event)
+
+    def _announce(self, event: Mapping[str, Any]) -> None:
+        if self._on_event is not None:
+            self._on_event(event)
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on this run so far, over all its sessions."""
+        return self._clock.seconds()
+
+
+class _Clock:
+    """Seconds since a run began, not counting the time between sessions."""
+
+    def __init__(self, before: float):
+        self._before, self._began = before, time.monotonic()
+
+    def seconds(self) -> float:
+        return self._before + time.monotonic() - self._began
+
+
+def node_seed(seed: int, node_id: str) -> int:
+    """Seed of everything random in the evaluation of one node."""
+    return int(np.random.SeedSequence(seed, spawn_key=(int(node_id), 1 << 20)).generate_state(1)[0])
+
+
+def _refusals(folder: RunFolder) -> dict[tuple[str, int], dict[str, Any]]:
+    return {(event["node"], event["attempt"]): event for event in folder.events("declined")}
+
+
+def _seconds_so_far(folder: RunFolder) -> float:
+    return max((event["seconds"] for event in folder.events("evaluated")), default=0.0)

@@ -1,0 +1,102 @@
+"""The record of a search: ``trace.jsonl``, one event a line, append-only, versioned, written as it happens.
+
+An event is a JSON object with ``v`` (format), ``event`` (one of EVENTS), and the fields below; times live under the
+keys in TIMES and nowhere else, so that two runs of one seed differ in nothing but these.
+
+    run        config, task (shape, lengths; frames by content hash), sandbox, versions
+    observed   split, pixel noise, baselines
+    proposed   node, parent, move, stage, reason, stages, rationale, origin, sources (hash by stage), findings, exchanges, cost
+    declined   attempt, move, parent, stage, rationale, cost, exhausted
+    evaluated  node, status, score, losses, failure, params, fit, reasons, frame_errors, complexity, blobs
+    diagnosed  node, guilty, verdict, findings
+    best       node, score
+    finished   status, reason, score, best, evaluations, metrics
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from agent import store
+from agent.errors import StorageError
+
+VERSION = 1
+EVENTS = ("run", "observed", "proposed", "declined", "evaluated", "diagnosed", "best", "finished")
+TIMES = ("time", "seconds", "timings")
+
+Event = Mapping[str, Any]
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """Events of a trace in order. A torn last line (a kill, a full disk, a run that is writing just now) is left out.
+
+    Raises StorageError when there is no trace, a line before the last is damaged, or the format is a newer one.
+    """
+    try:
+        with open(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                event = _parse(line)
+                if event is None and line.endswith(b"\n"):
+                    raise StorageError(f"{path}: line {number} is damaged: expected one JSON object, got {line[:60]!r}")
+                if event is None:
+                    return
+                if event.get("v", 0) > VERSION:
+                    raise StorageError(f"{path}: expected format {VERSION} or older, got {event['v']}; use a newer version of this program")
+                yield event
+    except OSError as error:
+        raise StorageError(f"{path}: expected the trace of a run, got: {error.strerror}") from error
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line) if line.endswith(b"\n") else None
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def without_times(event: Event) -> dict[str, Any]:
+    """``event`` without anything that a clock decided, at any depth."""
+    return {key: _timeless(value) for key, value in event.items() if key not in TIMES}
+
+
+def _timeless(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return without_times(value)
+    return [_timeless(item) for item in value] if isinstance(value, list) else value
+
+
+class Writer:
+    """Appends events. On an existing trace it cuts off a torn last line and then ignores every event that is already there,
+    so that a resumed run may simply tell its story again."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._known: set[tuple] = set()
+        if path.exists():
+            _cut_torn_line(path)
+            self._known = {_identity(event) for event in read(path)}
+
+    def write(self, event: Event) -> bool:
+        """Append ``event`` durably; False when it is on record already. Raises StorageError."""
+        identity = _identity(event)
+        if identity in self._known:
+            return False
+        store.append(self.path, json.dumps({"v": VERSION, **event}, allow_nan=False).encode() + b"\n")
+        self._known.add(identity)
+        return True
+
+
+def _identity(event: Event) -> tuple:
+    """What an event is about; a run says each of these once."""
+    return event["event"], event.get("node"), event.get("attempt")
+
+
+def _cut_torn_line(path: Path) -> None:
+    data = path.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    if whole < len(data):
+        store.write(path, data[:whole])
