@@ -54,9 +54,10 @@ class Node:
 
 
 class Archive(Protocol):
-    """Every node so far, read-only, in order of proposal."""
+    """Every node so far, read-only, in order of proposal. declined: moves to which the proposer had nothing to say."""
 
     nodes: tuple[Node, ...]
+    declined: tuple[Move, ...]
 
     @property
     def best(self) -> Node | None:
