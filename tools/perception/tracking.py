@@ -50,7 +50,7 @@ def discover(frames: np.ndarray, plate: np.ndarray | None = None, noise: float |
     chains = [(None, chain) for chain in wholes]
     for colour, found in _colour_chains(frames, plate, noise, colours, wholes):
         chains += [(colour, chain) for chain in found]
-    return _follow(frames, plate, noise, chains, None)
+    return follow(frames, plate, noise, chains, None)
 
 
 def track(frames: np.ndarray, parts: Sequence[Part], plate: np.ndarray | None = None, noise: float | None = None) -> Tracks:
@@ -76,7 +76,7 @@ def track(frames: np.ndarray, parts: Sequence[Part], plate: np.ndarray | None = 
         for part, chain in _match(mine, found):
             chosen.append((colour, chain))
             named.append(part)
-    return _follow(frames, plate, noise, chosen, named)
+    return follow(frames, plate, noise, chosen, named)
 
 
 # ------------------------------------------------------------------------------------------------- regions and chains
@@ -238,7 +238,12 @@ def _reference(chain: Chain) -> int:
     return inside[int(np.argmin(np.abs(areas - target)))]
 
 
-def _follow(frames, plate, noise, chains: list[tuple[np.ndarray | None, Chain]], parts: Sequence[Part] | None) -> Tracks:
+def follow(frames: np.ndarray, plate: np.ndarray, noise: float, chains: Sequence[tuple[np.ndarray | None, Chain]],
+           parts: Sequence[Part] | None = None) -> Tracks:
+    """Sub-pixel poses of parts whose regions are linked already: (colour (3,), or None for a sprite; its chain) per part.
+
+    parts: one per chain, for names and shapes; None names them by shape. A part without a pose in any frame is left out.
+    """
     looks, poses = [], []
     for k, (colour, chain) in enumerate(chains):
         kind = None if parts is None else parts[k].shape
