@@ -1,5 +1,25 @@
-"""Building blocks for dynamics programs."""
+"""Building blocks for dynamics programs: the array namespace, integrators, contacts, multi-body trees."""
 
+from tools.physics.contacts import bounce_off_line, collide_disks
+from tools.physics.integrators import explicit_euler, rk4, symplectic_euler
+from tools.physics.multibody import Link, accelerations, frames_of, turned
 from tools.physics.namespace import xp
+from tools.physics.start import start_along, start_of, start_of_angle, typical, value_and_rate
 
-__all__ = ["xp"]
+__all__ = [
+    "Link",
+    "accelerations",
+    "bounce_off_line",
+    "collide_disks",
+    "explicit_euler",
+    "frames_of",
+    "rk4",
+    "start_along",
+    "start_of",
+    "start_of_angle",
+    "symplectic_euler",
+    "turned",
+    "typical",
+    "value_and_rate",
+    "xp",
+]

@@ -1,6 +1,7 @@
 """Drawing with sub-pixel positions: anti-aliased primitives, sprites, compositing."""
 
 from tools.rendering.canvas import blend, canvas, finish
+from tools.rendering.scene import draw_front, pose_of, whole, whole_corners
 from tools.rendering.shapes import (
     box_corners,
     disk_coverage,
@@ -19,11 +20,15 @@ __all__ = [
     "canvas",
     "disk_coverage",
     "draw_disk",
+    "draw_front",
     "draw_polygon",
     "draw_sprite",
     "finish",
     "place",
     "polygon_coverage",
+    "pose_of",
     "sprite_layer",
     "visible",
+    "whole",
+    "whole_corners",
 ]

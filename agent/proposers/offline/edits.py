@@ -1,0 +1,66 @@
+"""One-step edits of a mechanism, ordered by what the diagnosis of its node says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from agent.proposers.offline.mechanism import Mechanism, Term
+from agent.proposers.offline.plans import Plan
+from agent.protocols import Node
+
+INTEGRATORS = ("rk4", "explicit_euler", "symplectic_euler")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A changed mechanism, the stages whose source changes, and the reason."""
+
+    mechanism: Mechanism
+    stages: tuple[str, ...]
+    why: str
+
+
+def edits(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
+    """Edits of a node's mechanism, most promising first."""
+    by_stage = {"dynamics": _dynamics, "rendering": _rendering, "perception": _rendering}
+    guilty = node.diagnosis.guilty or "dynamics"
+    for stage in dict.fromkeys((guilty, "dynamics", "rendering")):
+        yield from by_stage[stage](node, mechanism, plan)
+
+
+def _rendering(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
+    other = "whole pixels" if mechanism.drawing == "smooth" else "smooth"
+    why = "parts may be drawn on the pixel grid" if other == "whole pixels" else "parts may be drawn between pixels"
+    yield Edit(replace(mechanism, drawing=other), ("rendering",), f"The redrawn frames keep an error at the edges: {why}.")
+
+
+def _dynamics(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
+    good = node.score > 0.8
+    if good:
+        yield from _integrators(mechanism)
+    for draft in plan.kin(mechanism):
+        yield Edit(draft.mechanism, ("perception", "dynamics", "rendering"), f"The same bodies with other causes: {draft.why}")
+    yield from _resistances(mechanism)
+    if not good:
+        yield from _integrators(mechanism)
+
+
+def _integrators(mechanism: Mechanism) -> Iterator[Edit]:
+    if any(t.kind not in ("wall", "collide") for t in mechanism.terms):
+        for name in INTEGRATORS:
+            if name != mechanism.integrator:
+                yield Edit(replace(mechanism, integrator=name), ("dynamics",),
+                           f"What is left drifts smoothly: the clip may come from a simulator that steps by {name.replace('_', ' ')}.")
+
+
+def _resistances(mechanism: Mechanism) -> Iterator[Edit]:
+    """Add a small resistance to whatever has none, or leave out what little there is."""
+    for body in mechanism.bodies:
+        kinds = {"free": ("drag", "quadratic_drag", "friction"), "hinges": ("damping",), "slides": ("damping",)}.get(body.motion, ())
+        for kind in kinds:
+            if any(body.name in t.bodies for t in mechanism.of(kind)):
+                yield Edit(mechanism.minus(kind, body.name), ("dynamics",), f"{kind.replace('_', ' ')} on {body.name} may not be needed.")
+            else:
+                guess = {"drag": 0.1, "quadratic_drag": 1e-4, "friction": 10.0, "damping": 0.1}[kind]
+                yield Edit(mechanism.plus(Term(kind, (body.name,), {"c": guess})), ("dynamics",), f"{kind.replace('_', ' ')} on {body.name} would slow it over time.")

@@ -1,0 +1,311 @@
+"""What the visible frames say before anything is proposed: bodies, joints, events, and which forces explain the motion.
+
+Forces are compared in the integral (weak) form: positions are regressed on double time integrals of candidate
+accelerations evaluated along the smoothed path, so that noise is never differentiated twice. Terms enter one by one
+while the Bayesian information criterion improves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from agent.proposers.offline.naming import SHAPE_WORDS, colour_word, unique
+from tools.perception.parts import Look, Track
+from tools.perception.tracking import Tracks, discover
+from tools.types import Video
+
+
+@dataclass(frozen=True)
+class Path:
+    """One body's track in one video. xy: (T, 2) pixels; angle: (T,) radians; NaN = not seen. sigma, sigma_angle:
+    measurement noise. kinks: frames t such that the velocity jumps between t - 1 and t + 1."""
+
+    name: str
+    look: Look
+    xy: np.ndarray
+    angle: np.ndarray
+    sigma: float
+    sigma_angle: float
+    moves: bool
+    turns: bool
+    kinks: tuple[int, ...] = ()
+
+    @property
+    def seen(self) -> np.ndarray:
+        return np.isfinite(self.xy[:, 0])
+
+    @property
+    def radius(self) -> float:
+        """Radius of a disk, or half the smaller size: what touches a wall first."""
+        return self.look.size[0] if self.look.shape == "disk" else 0.5 * min(self.look.size or (2 * self.look.reach,))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Paths by body name (back to front) and the clip's measures."""
+
+    paths: Mapping[str, Path]
+    dt: float
+    shape: tuple[int, int]
+    tracks: Tracks
+    actions: np.ndarray | None
+
+    @property
+    def movers(self) -> list[Path]:
+        return [path for path in self.paths.values() if path.moves or path.turns]
+
+
+def noise_of(series: np.ndarray, floor: float) -> float:
+    """Noise of a smooth series from its third differences (robust): a kink or two do not count."""
+    values = series[np.isfinite(series)]
+    if len(values) < 7:
+        return floor
+    third = np.abs(np.diff(values, 3))
+    return max(1.4826 * float(np.median(third)) / math.sqrt(20.0), floor)
+
+
+def gather(video: Video) -> Evidence:
+    """Look at one clip without knowing anything about it."""
+    tracks = discover(video.frames)
+    words = [f"{colour_word(track.look.colour)}_{SHAPE_WORDS[track.look.shape]}" for track in tracks.tracks]
+    paths = {}
+    for name, track in zip(unique(words), tracks.tracks, strict=True):
+        paths[name] = _path(name, track, video.dt)
+    renamed = tuple(replace(track, name=name) for name, track in zip(paths, tracks.tracks, strict=True))
+    return Evidence(paths, video.dt, video.shape, replace(tracks, tracks=renamed), video.actions)
+
+
+def _path(name: str, track: Track, dt: float) -> Path:
+    xy, angle = track.poses[:, :2], track.poses[:, 2]
+    sigma = max(noise_of(xy[:, 0], 0.02), noise_of(xy[:, 1], 0.02))
+    sigma_angle = noise_of(angle, 0.02 / max(track.look.reach, 2.0))
+    seen = np.isfinite(xy[:, 0])
+    spread = np.ptp(xy[seen], axis=0).max() if seen.any() else 0.0
+    swing = np.ptp(angle[seen]) * track.look.reach if seen.any() else 0.0
+    moves = bool(spread > max(0.7, 5 * sigma))
+    turns = bool(track.look.turns and swing > max(1.2, 5 * sigma_angle * track.look.reach))
+    return Path(name, track.look, xy, angle, sigma, sigma_angle, moves, turns, tuple(kinks(xy, sigma)))
+
+
+def kinks(xy: np.ndarray, sigma: float) -> list[int]:
+    """Frames at which the velocity jumps: second differences far above those of the frames around them."""
+    second = xy[2:] - 2 * xy[1:-1] + xy[:-2]
+    size = np.hypot(second[:, 0], second[:, 1])
+    known = np.isfinite(size)
+    if known.sum() < 5:
+        return []
+    found, mid = [], np.nanmedian(second, axis=0)
+    deviation = np.hypot(*(second - mid).T)
+    usual = max(float(np.nanmedian(deviation)), 2.5 * sigma)
+    step = np.hypot(*np.nan_to_num(xy[1:] - xy[:-1]).T)
+    for k in np.flatnonzero(known):
+        speed = max(step[k], step[k + 1])
+        local = deviation[max(0, k - 3) : k + 4]
+        if deviation[k] > max(6 * usual, 0.12 * speed, 0.5) and deviation[k] >= np.nanmax(deviation[max(0, k - 1) : k + 2]) and deviation[k] > 3 * np.nanmedian(local):
+            found.append(int(k + 1))
+    return found
+
+
+# ------------------------------------------------------------------------------------------------------------- joints
+
+
+@dataclass(frozen=True)
+class Pivot:
+    """A point fixed in two bodies. own: in the body's frame (from its centre), other: in the other body's frame, or in
+    the picture for the ground. rms: distance in pixels that remains; spread: uncertainty of the place in pixels."""
+
+    own: tuple[float, float]
+    other: tuple[float, float]
+    rms: float
+    spread: float
+
+
+def _rotations(angle: np.ndarray) -> np.ndarray:
+    c, s = np.cos(angle), np.sin(angle)
+    return np.stack([np.stack([c, -s], -1), np.stack([s, c], -1)], -2)
+
+
+def pivot(body: Path, other: Path | None = None) -> Pivot | None:
+    """The best common point of a body and another (or the picture), by linear least squares.
+
+    Solves R(t) p + c(t) = R'(t) p' + c'(t) over all frames for p and p', with a weak pull of p towards the body's own
+    centre line so that a small swing leaves no nonsense. None when too few frames are seen.
+    """
+    both = body.seen if other is None else body.seen & other.seen
+    if both.sum() < 4 or not body.turns:
+        return None
+    rotation = _rotations(body.angle[both])
+    theirs = np.broadcast_to(np.eye(2), rotation.shape) if other is None else _rotations(other.angle[both])
+    offset = -body.xy[both] if other is None else other.xy[both] - body.xy[both]
+    design = np.concatenate([rotation, -theirs], -1).reshape(-1, 4)
+    target = offset.reshape(-1)
+    pull = 0.02 * math.sqrt(both.sum())
+    rows, values = [pull * np.array([0.0, 1.0, 0.0, 0.0])], [0.0]
+    if other is not None and not other.turns:
+        rows.append(pull * 0.1 * np.array([0.0, 0.0, 1.0, 0.0]))
+        values.append(0.0)
+    design_all, target_all = np.vstack([design, rows]), np.append(target, values)
+    solution, *_ = np.linalg.lstsq(design_all, target_all, rcond=None)
+    rest = design @ solution - target
+    rms = float(np.sqrt(np.mean(rest**2)))
+    covariance = np.linalg.pinv(design_all.T @ design_all) * max(rms, 0.05) ** 2
+    return Pivot(tuple(solution[:2]), tuple(solution[2:]), rms, float(np.sqrt(np.trace(covariance[:2, :2]))))
+
+
+def orbit(path: Path) -> Pivot | None:
+    """A point of the picture at constant distance from the body's centre: circle through the path (least squares)."""
+    points = path.xy[path.seen]
+    if len(points) < 5:
+        return None
+    middle = points.mean(0)
+    p = points - middle
+    design = np.column_stack([2 * p, np.ones(len(p))])
+    (x, y, c), *_ = np.linalg.lstsq(design, (p**2).sum(1), rcond=None)
+    radius = math.sqrt(max(c + x * x + y * y, 1e-9))
+    from scipy.optimize import least_squares
+
+    def rest(v):
+        return np.hypot(*(p - v[:2]).T) - v[2]
+
+    fit = least_squares(rest, [x, y, radius], method="lm" if len(p) >= 3 else "trf", max_nfev=50)
+    cx, cy, radius = fit.x
+    rms = float(np.sqrt(np.mean(fit.fun**2)))
+    directions = np.unwrap(np.arctan2(p[:, 1] - cy, p[:, 0] - cx))
+    arc = float(np.ptp(directions))
+    if radius > 20 * np.ptp(points, axis=0).max() or arc < 0.15:
+        return None
+    return Pivot((float(radius), 0.0), (float(cx + middle[0]), float(cy + middle[1])), rms, rms / max(arc**2, 1e-3))
+
+
+def line_of_travel(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
+    """Straight line through a path: (point (2,), unit direction (2,), rms distance from it in pixels)."""
+    points = path.xy[path.seen]
+    middle = points.mean(0)
+    _, s, v = np.linalg.svd(points - middle, full_matrices=False)
+    direction = v[0] if abs(v[0][0]) < 1e-9 or v[0][0] > 0 else -v[0]
+    return middle, direction, float(s[1] / math.sqrt(len(points))) if len(s) > 1 else 0.0
+
+
+# ------------------------------------------------------------------------------------------------------------- forces
+
+
+def smooth(series: np.ndarray, dt: float, cuts: Sequence[int] = (), window: int = 7) -> tuple[np.ndarray, np.ndarray]:
+    """Local quadratic least squares: (T, d) series -> (values, derivative per second), never across a cut."""
+    values, slopes = series.astype(float).copy(), np.zeros_like(series, float)
+    for start, stop in segments(len(series), cuts):
+        index = np.arange(start, stop)
+        known = index[np.isfinite(series[start:stop]).all(1)]
+        if len(known) < 2:
+            continue
+        for t in index:
+            near = known[np.argsort(np.abs(known - t), kind="stable")[:window]]
+            order = min(2, len(near) - 1)
+            u = (near - t).astype(float)
+            coefficients = np.polynomial.polynomial.polyfit(u, series[near], order)
+            values[t], slopes[t] = coefficients[0], coefficients[1] / dt if order else 0.0
+    return values, slopes
+
+
+def segments(length: int, cuts: Sequence[int]) -> list[tuple[int, int]]:
+    """Runs of frames between cuts; the frame of a cut belongs to the run before it."""
+    edges = [0, *[c + 1 for c in sorted(cuts) if 0 < c + 1 < length], length]
+    return [(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+
+
+def integrate_twice(values: np.ndarray, dt: float) -> np.ndarray:
+    """Double time integral from the first row (trapezoid, then exact for a linear course of the acceleration)."""
+    speed = np.zeros_like(values)
+    place = np.zeros_like(values)
+    speed[1:] = np.cumsum((values[1:] + values[:-1]) / 2, axis=0) * dt
+    place[1:] = np.cumsum(speed[:-1] * dt + (2 * values[:-1] + values[1:]) * dt * dt / 6, axis=0)
+    return place
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Coefficients of the chosen terms. bic: lower is better. rms: unexplained position error in pixels (or radians).
+    names: the chosen terms in the order in which they were taken."""
+
+    names: tuple[str, ...]
+    values: Mapping[str, float]
+    errors: Mapping[str, float]
+    bic: float
+    rms: float
+    floor: float
+
+
+Feature = tuple[str, np.ndarray, Callable[[float], bool]]
+"""(name, acceleration (T, d) per unit of the coefficient, is this coefficient admissible?)."""
+
+
+def regress(series: np.ndarray, sigma: float, dt: float, features: Sequence[Feature], cuts: Sequence[int] = (),
+            always: np.ndarray | None = None) -> Explanation:
+    """Coefficients of given features in the integral form; every segment has its own start place and speed.
+
+    series: (T, d). always: (T, d) acceleration that is known and only subtracted.
+    """
+    rows, targets = [], []
+    runs = [(a, b) for a, b in segments(len(series), cuts) if np.isfinite(series[a:b]).all(1).sum() >= 2]
+    dims = series.shape[1]
+    unknown = len(features) + 2 * dims * len(runs)
+    for r, (a, b) in enumerate(runs):
+        known = np.isfinite(series[a:b]).all(1)
+        time = np.arange(b - a) * dt
+        base = 0.0 if always is None else integrate_twice(np.nan_to_num(always[a:b]), dt)
+        doubles = [integrate_twice(np.nan_to_num(f[a:b]), dt) for _, f, _ in features]
+        for d in range(dims):
+            block = np.zeros((b - a, unknown))
+            for k, double in enumerate(doubles):
+                block[:, k] = double[:, d]
+            column = len(features) + 2 * (r * dims + d)
+            block[:, column], block[:, column + 1] = 1.0, time / max(time[-1], dt)
+            rows.append(block[known])
+            targets.append((series[a:b, d] - (base[:, d] if always is not None else 0.0))[known])
+    design, target = np.concatenate(rows), np.concatenate(targets)
+    scale = np.maximum(np.abs(design).max(0), 1e-12)
+    solution, *_ = np.linalg.lstsq(design / scale, target, rcond=1e-10)
+    rest = design / scale @ solution - target
+    n = len(target)
+    rss = float(rest @ rest)
+    covariance = np.linalg.pinv((design / scale).T @ (design / scale)) * max(rss / max(n - unknown, 1), sigma**2)
+    error = np.sqrt(np.diag(covariance)) / scale
+    bic = rss / sigma**2 + (len(features) + 2 * dims * len(runs)) * math.log(max(n, 2))
+    names = tuple(name for name, _, _ in features)
+    coefficients = (solution / scale)[: len(features)]
+    return Explanation(names, dict(zip(names, coefficients.tolist(), strict=True)), dict(zip(names, error[: len(features)].tolist(), strict=True)),
+                       bic, math.sqrt(rss / max(n, 1)), sigma)
+
+
+def explain(series: np.ndarray, sigma: float, dt: float, library: Sequence[Feature], cuts: Sequence[int] = (), limit: int = 4,
+            must: Sequence[str] = (), always: np.ndarray | None = None, patience: float = 10.0) -> list[Explanation]:
+    """Greedy choice of terms: every explanation on the way, best (lowest BIC, fewer terms on near ties) first.
+
+    A term is admissible when its coefficient has the right sign and stands out of its error (2.5 sigma).
+    """
+    chosen = [f for f in library if f[0] in must]
+    best = regress(series, sigma, dt, chosen, cuts, always)
+    found = [best]
+    while len(chosen) < limit + len(must):
+        trials = []
+        for feature in library:
+            if feature in chosen:
+                continue
+            trial = regress(series, sigma, dt, [*chosen, feature], cuts, always)
+            lawful = all(ok(trial.values[name]) for name, _, ok in [*chosen, feature])
+            if lawful and abs(trial.values[feature[0]]) > 2.5 * trial.errors[feature[0]]:
+                trials.append((trial.bic, feature[0], trial, feature))
+        if not trials:
+            break
+        _, _, trial, feature = min(trials, key=lambda item: item[:2])
+        chosen = [*chosen, feature]
+        found.append(trial)
+        found += [t for b, _, t, f in trials if f is not feature and b < found[-1].bic + 25]
+        if trial.bic > best.bic - 1e-9:
+            break
+        best = trial
+    unique_terms = {tuple(sorted(e.names)): e for e in reversed(found)}
+    return sorted(unique_terms.values(), key=lambda e: e.bic + patience * len(e.names))

@@ -1,0 +1,455 @@
+"""Which forces and contacts explain the motion of a structure: terms from evidence, best first."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from agent.proposers.offline.evidence import Evidence, Explanation, Feature, Path, explain, smooth
+from agent.proposers.offline.mechanism import Body, Mechanism, Term
+from tools.physics.multibody import Link, accelerations
+
+
+def any_sign(value: float) -> bool:
+    return True
+
+
+def positive(value: float) -> bool:
+    return value > 0
+
+
+@dataclass(frozen=True)
+class Driven:
+    """A structure with terms. bic: misfit and complexity of the explanation; why: in words."""
+
+    mechanism: Mechanism
+    bic: float
+    why: str
+
+
+def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> list[Driven]:
+    """The structure with the terms that explain its motion; then variants that explain it nearly as well."""
+    groups: list[list[tuple[tuple[Term, ...], float, str]]] = []
+    free = [b for b in structure.bodies if b.motion == "free"]
+    contacts, partners = contacts_of(free, evidence)
+    for body in free:
+        groups.append(_free_options(body, evidence, alternatives))
+        if body.turns:
+            groups.append(_turning_options(body, evidence))
+    for root in [b for b in structure.bodies if b.motion in ("slides", "hinges") and b.on is None]:
+        tree = _tree(root, structure.bodies)
+        groups.append(_pendulum_options(root, evidence) if len(tree) == 1 else _linkage_options(tree, evidence))
+    best = [group[0] for group in groups]
+    found = [_assemble(structure, best, contacts, evidence)]
+    for k, group in enumerate(groups):
+        for option in group[1 : alternatives + 1]:
+            found.append(_assemble(structure, [*best[:k], option, *best[k + 1 :]], contacts, evidence))
+    if partners:
+        without = tuple(c for c in contacts if c not in partners)
+        found.append(_assemble(structure, best, without, evidence))
+    return [found[0], *sorted(found[1:], key=lambda d: d.bic)]
+
+
+def _tree(root: Body, bodies: Sequence[Body]) -> list[Body]:
+    tree = [root]
+    for body in tree:
+        tree += [b for b in bodies if b.on == body.name and b.motion == "hinges"]
+    return tree
+
+
+def _assemble(structure: Mechanism, options, contacts: Sequence[Term], evidence: Evidence) -> Driven:
+    terms = _share([term for terms, _, _ in options for term in terms], structure)
+    mechanism = structure.plus(*terms, *contacts)
+    words = [why for _, _, why in options if why]
+    words += [f"{' and '.join(c.bodies)}: the velocity jumps at a {c.kind}" for c in contacts]
+    return Driven(mechanism, sum(bic for _, bic, _ in options), "; ".join(words) or "nothing moves")
+
+
+def _share(terms: Sequence[Term], structure: Mechanism) -> list[Term]:
+    """One gravity for all free bodies whose constant accelerations agree; separate pushes where they do not."""
+    pulls = [t for t in terms if t.kind == "gravity" and structure.body(t.bodies[0]).motion == "free"]
+    others = [t for t in terms if t not in pulls]
+    if len(pulls) < 2:
+        return list(terms)
+    vectors = np.array([[t.numbers.get("gx", 0.0), t.numbers.get("gy", 0.0)] for t in pulls])
+    middle = np.median(vectors, axis=0)
+    alike = np.hypot(*(vectors - middle).T) < 0.15 * np.hypot(*middle) + 5.0
+    if alike.sum() < 2:
+        return [*others, *(_as_push(t) for t in pulls)]
+    keys = {k for t in pulls for k in t.numbers}
+    numbers = {k: float(v) for k, v in zip(("gx", "gy"), middle, strict=True) if k in keys and abs(v) > 0.03 * np.hypot(*middle)}
+    shared = Term("gravity", tuple(t.bodies[0] for t, a in zip(pulls, alike, strict=True) if a), numbers)
+    return [*others, shared, *(_as_push(t) for t, a in zip(pulls, alike, strict=True) if not a)]
+
+
+def _as_push(term: Term) -> Term:
+    return Term("push", term.bodies, {"a" + k[1]: v for k, v in term.numbers.items()})
+
+
+# -------------------------------------------------------------------------------------------------------- free bodies
+
+
+def library(path: Path, evidence: Evidence, xy: np.ndarray, v: np.ndarray) -> list[Feature]:
+    """Candidate accelerations of a free body along its smoothed path, per unit of their coefficient."""
+    zero, one = np.zeros(len(xy)), np.ones(len(xy))
+    speed = np.hypot(v[:, 0], v[:, 1])
+    usual = max(float(np.nanmedian(speed)), 1e-6)
+    middle = np.nanmean(xy, axis=0)
+    features: list[Feature] = [
+        ("gx", np.stack([one, zero], 1), any_sign),
+        ("gy", np.stack([zero, one], 1), any_sign),
+        ("drag", -v, positive),
+        ("quadratic_drag", -speed[:, None] * v, positive),
+        ("friction", -v / np.maximum(speed, 0.02 * usual)[:, None], positive),
+        ("spring_x", np.stack([-(xy[:, 0] - middle[0]), zero], 1), positive),
+        ("spring_y", np.stack([zero, -(xy[:, 1] - middle[1])], 1), positive),
+        ("spring", -(xy - middle), positive),
+    ]
+    if evidence.actions is not None and np.ptp(evidence.actions) > 0:
+        features += [("action_x", np.stack([evidence.actions, zero], 1), any_sign), ("action_y", np.stack([zero, evidence.actions], 1), any_sign)]
+    for name, centre in centres(path, evidence, xy).items():
+        r = xy - centre
+        distance = np.maximum(np.hypot(r[:, 0], r[:, 1]), 1.0)[:, None]
+        features += [(f"attraction{power}@{name}", -r * distance ** (power - 1), any_sign) for power in (-2, -1)]
+    return features
+
+
+def centres(path: Path, evidence: Evidence, xy: np.ndarray) -> dict[str, np.ndarray]:
+    """Places that may attract: resting parts, and the point at which the accelerations aim."""
+    found = {p.name: np.nanmean(p.xy, axis=0) for p in evidence.paths.values() if not p.moves and p is not path}
+    _, v = smooth(xy, evidence.dt, path.kinks, 9)
+    _, a = smooth(v, evidence.dt, path.kinks, 7)
+    size = np.hypot(a[:, 0], a[:, 1])
+    good = np.isfinite(size) & np.isfinite(xy[:, 0]) & (size > 0.3 * np.nanmedian(size))
+    if good.sum() >= 6 and np.nanmedian(size) > 0:
+        normal = np.stack([-a[good, 1], a[good, 0]], 1) / size[good, None]
+        if np.linalg.cond(normal) < 6:
+            aim, *_ = np.linalg.lstsq(normal, (normal * xy[good]).sum(1), rcond=None)
+            if not any(np.hypot(*(aim - c)) < 6 for c in found.values()) and np.hypot(*(aim - np.nanmean(xy, axis=0))) < 3 * max(evidence.shape):
+                found["focus"] = aim
+    return found
+
+
+def _free_options(body: Body, evidence: Evidence, limit: int) -> list[tuple[tuple[Term, ...], float, str]]:
+    path = evidence.paths[body.name]
+    xy, v = smooth(path.xy, evidence.dt, path.kinks)
+    features = library(path, evidence, xy, v)
+    where = {name: centre for name, centre in centres(path, evidence, xy).items()}
+    explanations = explain(path.xy, path.sigma, evidence.dt, features, path.kinks)
+    middle = np.nanmean(xy, axis=0)
+    span = float(np.nanmax(np.ptp(xy[np.isfinite(xy[:, 0])], axis=0)))
+    options = []
+    for e in explanations[: limit + 1]:
+        terms = _free_terms(body.name, e, middle, span, where)
+        options.append((terms, e.bic, _sentence(body.name, e)))
+    return options
+
+
+def _sentence(name: str, e: Explanation) -> str:
+    what = ", ".join(n.replace("_", " ") for n in e.names) or "constant velocity"
+    return f"{name}: {what} leaves {e.rms:.2f} px rms"
+
+
+def _free_terms(name: str, e: Explanation, middle: np.ndarray, span: float, where: Mapping[str, np.ndarray]) -> tuple[Term, ...]:
+    values, terms = dict(e.values), []
+    constant = {k: values[k] for k in ("gx", "gy") if k in values}
+    springs = [k for k in ("spring", "spring_x", "spring_y") if k in values]
+    for key in springs:
+        k = max(values[key], 1e-6)
+        numbers = {"k": k, "span": span}
+        if key in ("spring", "spring_x"):
+            numbers["x0"] = middle[0] + constant.pop("gx", 0.0) / k
+        if key in ("spring", "spring_y"):
+            numbers["y0"] = middle[1] + constant.pop("gy", 0.0) / k
+        terms.append(Term("spring", (name,), numbers))
+    if constant:
+        terms.append(Term("gravity", (name,), constant))
+    for key in ("drag", "quadratic_drag", "friction"):
+        if key in values:
+            terms.append(Term(key, (name,), {"c": values[key]}))
+    pushes = {"a" + k[-1]: values[k] for k in ("action_x", "action_y") if k in values}
+    if pushes:
+        terms.append(Term("action", (name,), pushes))
+    for key in values:
+        if key.startswith("attraction"):
+            power, _, place = key[len("attraction"):].partition("@")
+            terms.append(Term("attraction", (name,), {"k": values[key], "power": float(power), "x0": float(where[place][0]), "y0": float(where[place][1])}))
+    return tuple(terms)
+
+
+def _turning_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...], float, str]]:
+    path = evidence.paths[body.name]
+    angle = path.angle[:, None]
+    _, spin = smooth(angle, evidence.dt, path.kinks)
+    one = np.ones_like(angle)
+    found = explain(angle, path.sigma_angle, evidence.dt, [("a", one, any_sign), ("c", -spin, positive)], path.kinks, limit=1)
+    return [((Term("turning", (body.name,), dict(e.values)),) if e.names else (), e.bic, f"{body.name} turns {'steadily' if not e.names else 'with ' + ('torque' if 'a' in e.values else 'drag')}")
+            for e in found[:2]]
+
+
+# ----------------------------------------------------------------------------------------------------------- contacts
+
+
+def contacts_of(bodies: Sequence[Body], evidence: Evidence) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
+    """Walls and collisions read off the velocity jumps; and those collisions that are only expected, not seen."""
+    names = [b.name for b in bodies]
+    walls: list[dict] = []
+    pairs: dict[tuple[str, str], dict] = {}
+    for name in names:
+        path = evidence.paths[name]
+        for t in path.kinks:
+            partner = _partner(path, t, names, evidence)
+            if partner is not None:
+                key = tuple(sorted((name, partner), key=names.index))
+                pairs.setdefault(key, _impact(evidence.paths[key[0]], evidence.paths[key[1]], t, evidence.dt))
+                continue
+            wall = _wall(path, t, evidence.dt)
+            if wall is not None:
+                walls.append(wall)
+    terms = [Term("wall", _free_of(w, names, evidence), w) for w in _merge(walls)]
+    terms += [Term("collide", pair, numbers) for pair, numbers in pairs.items()]
+    expected = [Term("collide", (a, b), {"e": 0.95, "by_size": 1.0}) for a, b in itertools.combinations(names, 2)
+                if (a, b) not in pairs and _may_meet(evidence.paths[a], evidence.paths[b])]
+    return (*terms, *expected), tuple(expected)
+
+
+def _velocities(path: Path, t: int, dt: float) -> tuple[np.ndarray, np.ndarray] | None:
+    """Velocity before and after a jump at frame t, extrapolated to it from up to four frames on each side."""
+    sides = []
+    cuts = sorted(k for k in path.kinks if k != t)
+    first = max([k + 1 for k in cuts if k < t], default=0)
+    last = min([k - 1 for k in cuts if k > t], default=len(path.xy) - 1)
+    for index in (np.arange(max(first, t - 4), t), np.arange(t + 1, min(last, t + 4) + 1)):
+        index = index[np.isfinite(path.xy[index, 0])] if len(index) else index
+        if len(index) < 2:
+            return None
+        u = (index - t) * dt
+        order = 2 if len(index) >= 4 else 1
+        slope = [np.polynomial.polynomial.polyfit(u, path.xy[index, d], order)[1] for d in range(2)]
+        sides.append(np.array(slope))
+    return sides[0], sides[1]
+
+
+def _wall(path: Path, t: int, dt: float) -> dict | None:
+    pair = _velocities(path, t, dt)
+    if pair is None:
+        return None
+    before, after = pair
+    jump = after - before
+    size = float(np.hypot(*jump))
+    if size < 1e-9:
+        return None
+    normal = jump / size
+    for axis in ((0.0, -1.0), (0.0, 1.0), (1.0, 0.0), (-1.0, 0.0)):
+        if normal @ axis > math.cos(math.radians(20)):
+            normal = np.array(axis)
+    closing, leaving = float(before @ normal), float(after @ normal)
+    if closing >= 0:
+        return None
+    near = [k for k in (t - 1, t, t + 1) if 0 <= k < len(path.xy) and np.isfinite(path.xy[k, 0])]
+    depth = min(float(path.xy[k] @ normal) for k in near)
+    a, b = float(path.xy[near[0]] @ normal), float(path.xy[near[-1]] @ normal)
+    if leaving - closing > 1e-9 and len(near) == 3:
+        tau = np.clip((b - a - 2 * dt * leaving) / (closing - leaving), 0, 2 * dt)
+        depth = min(depth, a + closing * tau)
+    wall = {"nx": float(normal[0]), "ny": float(normal[1]), "offset": depth - path.radius, "e": float(np.clip(-leaving / closing, 0.05, 1.0))}
+    tangent = np.array([-normal[1], normal[0]])
+    rub = abs(float(jump @ tangent)) / max(abs(float(jump @ normal)), 1e-9)
+    if rub > 0.08 and abs(before @ tangent) > 0.2 * abs(closing):
+        wall["friction"] = min(rub, 1.0)
+    return wall
+
+
+def _merge(walls: Sequence[dict]) -> list[dict]:
+    """Impacts on the same line become one wall (median of their numbers)."""
+    groups: list[list[dict]] = []
+    for wall in walls:
+        for group in groups:
+            if wall["nx"] * group[0]["nx"] + wall["ny"] * group[0]["ny"] > 0.95 and abs(wall["offset"] - group[0]["offset"]) < 14:
+                group.append(wall)
+                break
+        else:
+            groups.append([wall])
+    merged = []
+    for group in groups:
+        keys = set.intersection(*(set(w) for w in group))
+        merged.append({k: float(np.median([w[k] for w in group])) for k in ("nx", "ny", "offset", "e", "friction") if k in keys})
+    return merged
+
+
+def _free_of(wall: Mapping[str, float], names: Sequence[str], evidence: Evidence) -> tuple[str, ...]:
+    """Bodies that never reach far behind the wall."""
+    inside = []
+    for name in names:
+        path = evidence.paths[name]
+        reach = path.xy[path.seen] @ (wall["nx"], wall["ny"]) - path.radius - wall["offset"]
+        if len(reach) and reach.min() > -6.0:
+            inside.append(name)
+    return tuple(inside)
+
+
+def _partner(path: Path, t: int, names: Sequence[str], evidence: Evidence) -> str | None:
+    """Another free body that is close at this frame and changes its velocity too."""
+    best = None
+    for name in names:
+        other = evidence.paths[name]
+        if other is path or not np.isfinite(other.xy[t, 0]) or not np.isfinite(path.xy[t, 0]):
+            continue
+        gap = float(np.hypot(*(other.xy[t] - path.xy[t]))) - path.look.reach - other.look.reach
+        speed = max(np.nanmax(np.hypot(*np.diff(p.xy[max(0, t - 2) : t + 3], axis=0).T)) for p in (path, other))
+        jumps = any(abs(k - t) <= 1 for k in other.kinks)
+        if gap < 2.5 + (speed if jumps else 0.4 * speed) and (best is None or gap < best[0]):
+            best = (gap, name)
+    return None if best is None else best[1]
+
+
+def _impact(a: Path, b: Path, t: int, dt: float) -> dict[str, float]:
+    """Restitution and mass ratio of b to a from the velocities around an impact."""
+    first, second = (_velocities(p, min(p.kinks, key=lambda k: abs(k - t)) if p.kinks and min(abs(k - t) for k in p.kinks) <= 1 else t, dt) for p in (a, b))
+    area = (b.radius / a.radius) ** 2
+    numbers = {"e": 0.95, "by_size": 1.0, "ratio": area}
+    if first is None or second is None:
+        return numbers
+    line = b.xy[t] - a.xy[t]
+    line = line / max(np.hypot(*line), 1e-9)
+    (a0, a1), (b0, b1) = [[float(v @ line) for v in pair] for pair in (first, second)]
+    if a0 - b0 > 1e-6:
+        numbers["e"] = float(np.clip((b1 - a1) / (a0 - b0), 0.0, 1.0))
+    if abs(b1 - b0) > 1e-6 and (a1 - a0) / (b1 - b0) < 0:
+        ratio = -(a1 - a0) / (b1 - b0)
+        numbers["ratio"] = float(np.clip(ratio, 0.05, 20.0))
+        if abs(math.log(ratio / area)) > 0.35:
+            numbers["by_size"] = 0.0
+    return numbers
+
+
+def _may_meet(a: Path, b: Path) -> bool:
+    """Two bodies that have not been seen to pass through each other."""
+    both = a.seen & b.seen
+    if not both.any():
+        return False
+    reach = a.radius + b.radius
+    return bool(np.hypot(*(a.xy[both] - b.xy[both]).T).min() > 0.9 * reach)
+
+
+# ---------------------------------------------------------------------------------------------------------- pendulums
+
+
+def _direction(body: Body, path: Path) -> np.ndarray:
+    """(T, 1) direction from the hinge to the body's centre."""
+    if body.turns:
+        return (path.angle + math.atan2(body.numbers["centre_y"], body.numbers["centre_x"]))[:, None]
+    return np.unwrap(np.arctan2(path.xy[:, 1] - body.numbers["pivot_y"], path.xy[:, 0] - body.numbers["pivot_x"]))[:, None]
+
+
+def _pendulum_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...], float, str]]:
+    path, name = evidence.paths[body.name], body.name
+    series = _direction(body, path)
+    offset = math.atan2(body.numbers["centre_y"], body.numbers["centre_x"]) if body.turns else 0.0
+    length = math.hypot(body.numbers["centre_x"], body.numbers["centre_y"])
+    sigma = path.sigma_angle if body.turns else max(path.sigma, 0.03) / max(length, 1.0)
+    values, spin = smooth(series, evidence.dt, path.kinks)
+    features: list[Feature] = [("down", np.cos(values), positive), ("up", -np.cos(values), positive), ("across", np.sin(values), any_sign), ("damping", -spin, positive), ("torque", np.ones_like(values), any_sign)]
+    if evidence.actions is not None and np.ptp(evidence.actions) > 0:
+        features.append(("action", evidence.actions[:, None], any_sign))
+    options = []
+    for e in explain(series, sigma, evidence.dt, features, path.kinks, limit=3)[:5]:
+        v, terms = e.values, []
+        if "down" in v or "across" in v or "up" in v:
+            down, across = v.get("down", 0.0) - v.get("up", 0.0), v.get("across", 0.0)
+            k, rest = math.hypot(down, across), math.atan2(down, -across)
+            terms.append(Term("gravity", (name,), {"k": k, "rest": rest - offset}))
+        terms += [Term("damping", (name,), {"c": v["damping"]})] if "damping" in v else []
+        terms += [Term("push", (name,), {"a": v["torque"]})] if "torque" in v else []
+        terms += [Term("action", (name,), {"a": v["action"]})] if "action" in v else []
+        options.append((tuple(terms), e.bic, f"{name} swings: {', '.join(e.names) or 'steadily'} leaves {e.rms * length:.2f} px rms"))
+    return options
+
+
+# ----------------------------------------------------------------------------------------------------------- linkages
+
+
+def _linkage_options(tree: Sequence[Body], evidence: Evidence) -> list[tuple[tuple[Term, ...], float, str]]:
+    """Gravity, pushes and damping of a multi-body tree: its equations of motion are linear in all of these."""
+    paths = [evidence.paths[b.name] for b in tree]
+    series, sigmas = zip(*(_coordinate(b, p, evidence) for b, p in zip(tree, paths, strict=True)), strict=True)
+    q = np.stack(series, 1)
+    cuts = sorted({k for p in paths for k in p.kinks})
+    values, rates = smooth(q, evidence.dt, cuts)
+    sigma = np.array(sigmas)
+    best: list[tuple[tuple[Term, ...], float, str]] = []
+    for mass in (0.1, 0.3, 1.0, 3.0) if len(tree) > 1 else (1.0,):
+        features, always = _linkage_features(tree, values, rates, mass, evidence)
+        scaled = [(name, f / sigma, ok) for name, f, ok in features]
+        must = ("gy",)
+        for e in explain(q / sigma, 1.0, evidence.dt, scaled, cuts, limit=3, must=must, always=always / sigma)[:3]:
+            best.append((_linkage_terms(tree, e), e.bic + 2 * abs(math.log(mass / 0.3)), f"{' and '.join(b.name for b in tree)}: {', '.join(e.names)} at mass ratio {mass:g}"))
+    best.sort(key=lambda option: option[1])
+    unique, seen = [], set()
+    for option in best:
+        key = tuple((t.kind, t.bodies, tuple(t.numbers)) for t in option[0])
+        if key not in seen:
+            seen.add(key)
+            unique.append(option)
+    return unique[:5]
+
+
+def _coordinate(body: Body, path: Path, evidence: Evidence) -> tuple[np.ndarray, float]:
+    n = body.numbers
+    if body.motion == "slides":
+        return (path.xy[:, 0] - n["at_x"]) * n["axis_x"] + (path.xy[:, 1] - n["at_y"]) * n["axis_y"], max(path.sigma, 0.03)
+    if body.turns:
+        return path.angle, path.sigma_angle
+    host = evidence.paths[body.on].xy if body.on else np.array([n["pivot_x"], n["pivot_y"]])
+    offset = path.xy - host
+    return np.unwrap(np.arctan2(offset[:, 1], offset[:, 0])), max(path.sigma, 0.03) / max(n["centre_x"], 1.0)
+
+
+def links_of(tree: Sequence[Body], mass: float) -> list[Link]:
+    """The tree as tools.physics.multibody sees it, with one mass ratio for all links but the first."""
+    links = []
+    for k, b in enumerate(tree):
+        n = b.numbers
+        m = 1.0 if k == 0 else mass
+        if b.motion == "slides":
+            links.append(Link(b.name, "slide", at=(n["at_x"], n["at_y"]), axis=(n["axis_x"], n["axis_y"]), mass=m))
+        else:
+            on = b.on if k else None
+            links.append(Link(b.name, "hinge", on=on, at=(n["pivot_x"], n["pivot_y"]), com=(n["centre_x"], n["centre_y"]), mass=m, inertia=m * n["gyration"] ** 2))
+    return links
+
+
+def _linkage_features(tree: Sequence[Body], q: np.ndarray, v: np.ndarray, mass: float, evidence: Evidence) -> tuple[list[Feature], np.ndarray]:
+    links = links_of(tree, mass)
+    coordinates, rates = tuple(q.T), tuple(v.T)
+
+    def motion(gravity=(0.0, 0.0), efforts=None) -> np.ndarray:
+        out = accelerations(links, coordinates, rates, gravity, efforts)
+        return np.stack([np.broadcast_to(np.asarray(a, float), q.shape[:1]) for a in out], 1)
+
+    base = motion()
+    features: list[Feature] = [("gy", motion((0.0, 1.0)) - base, any_sign), ("gx", motion((1.0, 0.0)) - base, any_sign)]
+    for k, body in enumerate(tree):
+        name = body.name
+        features.append((f"push@{name}", motion(efforts={name: 1.0}) - base, any_sign))
+        rate = rates[k] - (rates[[b.name for b in tree].index(body.on)] if body.on and body.on in [b.name for b in tree] and tree[[b.name for b in tree].index(body.on)].motion == "hinges" else 0.0)
+        features.append((f"damping@{name}", motion(efforts={name: -rate}) - base, positive))
+        if evidence.actions is not None and np.ptp(evidence.actions) > 0:
+            features.append((f"action@{name}", motion(efforts={name: evidence.actions}) - base, any_sign))
+    return features, base
+
+
+def _linkage_terms(tree: Sequence[Body], e: Explanation) -> tuple[Term, ...]:
+    v, names = e.values, tuple(b.name for b in tree)
+    terms = [Term("gravity", names, {k: v[k] for k in ("gx", "gy") if k in v})]
+    for key, value in v.items():
+        kind, _, name = key.partition("@")
+        if kind in ("push", "action"):
+            terms.append(Term(kind, (name,), {"a": value}))
+        elif kind == "damping":
+            terms.append(Term("damping", (name,), {"c": value}))
+    return tuple(terms)

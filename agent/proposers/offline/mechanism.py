@@ -1,0 +1,143 @@
+"""Hypotheses of the grammar as data: which bodies there are, how each may move, and which terms drive them.
+
+A mechanism is written at the foot of the dynamics program that was generated from it (one comment line of JSON), so that
+any node of an archive can be edited again, in this process or after a resume.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+MARK = "# grammar: "
+
+MOTIONS = {
+    "rests": "rests",
+    "free": "moves freely",
+    "slides": "slides along a line",
+    "hinges": "turns on a hinge",
+    "rides": "rides on another body",
+}
+
+TERMS = {
+    "gravity": "a constant field accelerates",
+    "drag": "linear drag slows",
+    "quadratic_drag": "quadratic drag slows",
+    "friction": "dry friction slows",
+    "spring": "a spring pulls to an anchor:",
+    "attraction": "a centre attracts",
+    "mutual": "attract or repel each other:",
+    "push": "a constant force pushes",
+    "action": "the action drives",
+    "damping": "damping at the joint of",
+    "joint_spring": "a spring at the joint of",
+    "wall": "bounces off a wall:",
+    "collide": "bounce off each other:",
+    "curve": "an acceleration that depends on place and speed drives",
+    "turning": "turning is slowed or driven:",
+}
+
+
+@dataclass(frozen=True)
+class Body:
+    """One object of the state. shape, colour, near: how perception finds it (tools.perception.Part). motion: one of
+    MOTIONS; on: the body it hangs on or rides on (None: the picture). turns: its angle varies. numbers: geometry in
+    pixels and radians that was measured (pivot, axis, offsets, half sizes)."""
+
+    name: str
+    shape: str
+    colour: tuple[float, float, float] | None
+    near: tuple[float, float] | None = None
+    motion: str = "free"
+    on: str | None = None
+    turns: bool = False
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Term:
+    """One cause of motion. kind: one of TERMS; bodies: whom it acts on; numbers: first guesses of its parameters."""
+
+    kind: str
+    bodies: tuple[str, ...]
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """A hypothesis. integrator: "rk4", "symplectic_euler" or "explicit_euler". drawing: "smooth" or "whole pixels".
+    order: body names from back to front."""
+
+    bodies: tuple[Body, ...]
+    terms: tuple[Term, ...] = ()
+    integrator: str = "rk4"
+    drawing: str = "smooth"
+    order: tuple[str, ...] = ()
+
+    def body(self, name: str) -> Body:
+        """The body of that name."""
+        return next(body for body in self.bodies if body.name == name)
+
+    def of(self, kind: str) -> tuple[Term, ...]:
+        """All terms of a kind."""
+        return tuple(term for term in self.terms if term.kind == kind)
+
+    def plus(self, *terms: Term) -> Mechanism:
+        """With these terms added; a term of the same kind on the same bodies is replaced."""
+        new = {(term.kind, term.bodies, _key(term)): term for term in (*self.terms, *terms)}
+        return replace(self, terms=tuple(new.values()))
+
+    def minus(self, kind: str, name: str | None = None) -> Mechanism:
+        """Without the terms of a kind (that act on ``name``)."""
+        return replace(self, terms=tuple(t for t in self.terms if t.kind != kind or (name is not None and name not in t.bodies)))
+
+    def with_body(self, body: Body) -> Mechanism:
+        """With one body replaced by name."""
+        return replace(self, bodies=tuple(body if b.name == body.name else b for b in self.bodies))
+
+    def sentences(self) -> list[str]:
+        """The mechanism in words, one fact a line."""
+        lines = []
+        for body in self.bodies:
+            where = {"hinges": f" on {body.on or 'a fixed pivot'}", "rides": f" ({body.on})"}.get(body.motion, "")
+            turning = " and turns" if body.turns and body.motion == "free" else ""
+            lines.append(f"{body.name} {MOTIONS[body.motion]}{where}{turning}")
+        lines += [f"{TERMS[term.kind]} {' and '.join(term.bodies)}" for term in self.terms]
+        return lines
+
+    def dumps(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+
+def _key(term: Term) -> tuple:
+    """Walls with different normals are different terms."""
+    return tuple(sorted((k, round(v)) for k, v in term.numbers.items() if k in ("nx", "ny"))) if term.kind == "wall" else ()
+
+
+def loads(text: str) -> Mechanism:
+    """Inverse of Mechanism.dumps."""
+    data: dict[str, Any] = json.loads(text)
+
+    def body(d: dict[str, Any]) -> Body:
+        pair = {k: tuple(d[k]) if d[k] is not None else None for k in ("colour", "near")}
+        return Body(**{**d, **pair})
+
+    return Mechanism(
+        tuple(body(d) for d in data["bodies"]),
+        tuple(Term(d["kind"], tuple(d["bodies"]), d["numbers"]) for d in data["terms"]),
+        data["integrator"], data["drawing"], tuple(data["order"]),
+    )
+
+
+def mechanism_of(source: str) -> Mechanism | None:
+    """The mechanism noted in a dynamics program, or None if it was not written by this grammar."""
+    for line in reversed(source.splitlines()):
+        if line.startswith(MARK):
+            try:
+                return loads(line[len(MARK):])
+            except (ValueError, KeyError, TypeError):
+                return None
+    return None

@@ -1,0 +1,86 @@
+"""Everything the grammar would say about a task before the first evaluation: drafts, best first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from agent.proposers.offline.evidence import Evidence, gather
+from agent.proposers.offline.forces import Driven, drive
+from agent.proposers.offline.kinematics import structures
+from agent.proposers.offline.mechanism import Mechanism
+from tools.types import Task, Video
+
+MAX_WATCHED = 3
+"""Training videos that are looked at closely; dynamics are fitted on all of them."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A mechanism worth trying and why."""
+
+    mechanism: Mechanism
+    why: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """evidence: of the most eventful video. drafts: best first. kin: drafts with the same structure as a mechanism."""
+
+    evidence: Evidence
+    drafts: tuple[Draft, ...]
+
+    def kin(self, mechanism: Mechanism) -> list[Draft]:
+        """Drafts that share the bodies and joints of ``mechanism``, best first."""
+        return [draft for draft in self.drafts if skeleton(draft.mechanism) == skeleton(mechanism)]
+
+
+def skeleton(mechanism: Mechanism) -> tuple:
+    """Bodies and joints without numbers or terms."""
+    return tuple((b.name, b.motion, b.on) for b in mechanism.bodies)
+
+
+def plan(task: Task) -> Plan:
+    """Look at the visible frames and rank what could explain them."""
+    evidence = most_eventful([gather(video) for video in watched(task)])
+    if not evidence.paths:
+        return Plan(evidence, (Draft(Mechanism(()), "nothing moves in the visible frames"),))
+    ranked: list[tuple[float, int, Draft]] = []
+    for place, structure in enumerate(structures(evidence)):
+        for rank, driven in enumerate(drive(structure.mechanism, evidence)):
+            ranked.append((3.0 * structure.cost + 1.5 * rank, place, Draft(driven.mechanism, _why(structure.why, driven))))
+    ranked.sort(key=lambda item: item[:2])
+    multi = len(task.train) + len(task.test) > 1
+    drafts = [replace(d, mechanism=_anywhere(d.mechanism)) if multi else d for _, _, d in ranked]
+    return Plan(evidence, tuple(_distinct(drafts)))
+
+
+def watched(task: Task) -> Sequence[Video]:
+    """Videos that the evidence is read from."""
+    return task.train[:MAX_WATCHED] if task.train else task.test[:1]
+
+
+def most_eventful(seen: Sequence[Evidence]) -> Evidence:
+    """The clip with the most movers, then the most velocity jumps, then the longest."""
+    return max(seen, key=lambda e: (len(e.movers), sum(len(p.kinks) for p in e.movers), sum(int(p.seen.sum()) for p in e.movers)))
+
+
+def _why(structure: str, driven: Driven) -> str:
+    return ". ".join(text[0].upper() + text[1:] for text in (structure, driven.why) if text) + "."
+
+
+def _anywhere(mechanism: Mechanism) -> Mechanism:
+    """Places of one clip mean nothing in another."""
+    colours = [b.colour for b in mechanism.bodies]
+    return replace(mechanism, bodies=tuple(replace(b, near=None) if colours.count(b.colour) == 1 else b for b in mechanism.bodies))
+
+
+def _distinct(drafts: Sequence[Draft]) -> list[Draft]:
+    """Without drafts that differ in first guesses only."""
+    seen, kept = set(), []
+    for draft in drafts:
+        key = (skeleton(draft.mechanism), tuple(sorted((t.kind, t.bodies, tuple(sorted(t.numbers))) for t in draft.mechanism.terms)))
+        if key not in seen:
+            seen.add(key)
+            kept.append(draft)
+    return kept

@@ -1,0 +1,67 @@
+"""The proposer itself: drafts from the plan, edits from the diagnosis, nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from agent.proposers.offline.edits import Edit, edits
+from agent.proposers.offline.mechanism import Mechanism, mechanism_of
+from agent.proposers.offline.plans import Plan, plan
+from agent.proposers.offline.write import write
+from agent.protocols import Archive, Move, Node, Proposal
+from tools.types import STAGES, Programs, Task
+
+
+class OfflineProposer:
+    """Searches the grammar of ``agent.proposers.offline.mechanism``. Deterministic: ``rng`` is not used.
+
+    The plan of a task is made once and kept while the same task is asked about.
+    """
+
+    name = "offline"
+
+    def __init__(self):
+        self._task: Task | None = None
+        self._plan: Plan | None = None
+
+    def plan(self, task: Task) -> Plan:
+        """What the grammar makes of the visible frames."""
+        if self._task is not task or self._plan is None:
+            self._task, self._plan = task, plan(task)
+        return self._plan
+
+    def propose(self, task: Task, archive: Archive, move: Move, rng: np.random.Generator) -> Proposal:
+        """The next draft, or the best untried edit of ``move.parent``."""
+        known = {tuple(node.candidate.programs.items()) for node in archive.nodes}
+        plan = self.plan(task)
+        for programs, why in self._options(plan, archive, move):
+            if tuple(programs.items()) not in known:
+                parent = archive[move.parent] if move.parent is not None else None
+                return Proposal(programs, why, _changed(programs, parent))
+        return Proposal(None, "the grammar has nothing new to say about these frames", exhausted=True)
+
+    def _options(self, plan: Plan, archive: Archive, move: Move) -> Iterator[tuple[Programs, str]]:
+        """Whole candidates for a move, best first; drafts come last because there is always another structure."""
+        if move.parent is not None:
+            node = archive[move.parent]
+            mechanism = mechanism_of(node.candidate.programs.dynamics)
+            if mechanism is not None and node.evaluation.failure is None:
+                for edit in edits(node, mechanism, plan):
+                    yield _edited(node, mechanism, edit), edit.why
+        for draft in plan.drafts:
+            yield write(draft.mechanism), draft.why
+
+
+def _edited(node: Node, mechanism: Mechanism, edit: Edit) -> Programs:
+    """Write the stages that the edit touches; keep the parent's other files to the letter."""
+    fresh = write(edit.mechanism)
+    stages = set(edit.stages) | {"dynamics"}  # the dynamics file carries the mechanism
+    return Programs(*(fresh[stage] if stage in stages else node.candidate.programs[stage] for stage in STAGES))
+
+
+def _changed(programs: Programs, parent: Node | None) -> tuple[str, ...]:
+    if parent is None:
+        return STAGES
+    return tuple(stage for stage in STAGES if programs[stage] != parent.candidate.programs[stage])

@@ -1,0 +1,597 @@
+"""From a mechanism to three ordinary source files that a person can read and edit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from agent.proposers.offline.mechanism import MARK, Body, Mechanism, Term
+from tools.types import Programs
+
+SUBSTEPS = 8
+"""Substeps of a frame when there are contacts: keeps the fold-back at a contact small."""
+
+
+def write(mechanism: Mechanism) -> Programs:
+    """Perception, dynamics and rendering for a mechanism."""
+    return Programs(write_perception(mechanism), write_dynamics(mechanism), write_rendering(mechanism))
+
+
+def _number(value: float) -> str:
+    """A short literal: 6 significant digits, always with a point or exponent.
+
+    >>> _number(1234.56789), _number(3.0), _number(-0.0)
+    ('1234.57', '3.0', '0.0')
+    """
+    text = f"{value + 0.0:.6g}"
+    return text if any(c in text for c in ".en") else text + ".0"
+
+
+def _pair(values: Sequence[float]) -> str:
+    return "(" + ", ".join(_number(v) for v in values) + ")"
+
+
+def spread(values: Sequence[str]) -> str:
+    """Names as a tuple literal."""
+    return "(" + ", ".join(f'"{v}"' for v in values) + ("," if len(values) == 1 else "") + ")"
+
+
+# --------------------------------------------------------------------------------------------------------- perception
+
+
+def measured(body: Body, mechanism: Mechanism) -> tuple[str, ...]:
+    """Attributes of a body that perception reports; the rest of its pose is constant and goes into the scene."""
+    if body.motion in ("rests", "rides"):
+        return ()
+    attributes = ("x", "y")
+    if body.motion == "slides" and abs(body.numbers["axis_y"]) < 0.02:
+        attributes = ("x",)
+    elif body.motion == "slides" and abs(body.numbers["axis_x"]) < 0.02:
+        attributes = ("y",)
+    if body.turns:
+        attributes += ("angle",)
+    if needs_radius(body, mechanism):
+        attributes += ("radius",)
+    return attributes
+
+
+def needs_radius(body: Body, mechanism: Mechanism) -> bool:
+    """Whether the dynamics asks how large the body is."""
+    return any(body.name in term.bodies for term in mechanism.terms if term.kind in ("wall", "collide"))
+
+
+def write_perception(mechanism: Mechanism) -> str:
+    """The perception program: declared parts, followed by analysis by synthesis."""
+    order = [mechanism.body(name) for name in mechanism.order] if mechanism.order else list(mechanism.bodies)
+    lines = [
+        '"""Perception: where the parts of the picture are, frame by frame.', "",
+        *[f"- {body.name}: {_looks(body)}" for body in order],
+        '"""', "", "from tools.perception.parts import Part", "", "PARTS = (",
+        *[f"    Part({', '.join(_part(body))})," for body in order],
+        ")", "",
+        "# What varies from frame to frame; the rest of each pose is constant and becomes part of the scene.",
+        "VARIES = {",
+        *[f'    "{body.name}": {spread(measured(body, mechanism))},' for body in order if measured(body, mechanism)],
+        "}",
+    ]
+    riders = [body for body in order if body.motion == "rides"]
+    if riders:
+        lines += ["", "# Parts that are fixed to another part.", "RIDES = {", *[f'    "{b.name}": "{b.on}",' for b in riders], "}"]
+    lines += [
+        "", "", "def perceive(frames, tools):",
+        "    plate = tools.background(frames)",
+        "    tracks = tools.track(frames, PARTS, plate)",
+        "    states = tools.states_of(tracks, VARIES)",
+        f"    scene = tools.scene_of(tracks, VARIES{', RIDES' if riders else ''})",
+        "    return states, scene", "",
+    ]
+    return "\n".join(lines)
+
+
+def _looks(body: Body) -> str:
+    colour = "" if body.colour is None else f" of colour {tuple(round(c) for c in body.colour)}"
+    return {"disk": "a disk", "box": "a box", "polygon": "a flat shape", "sprite": "a patterned piece"}[body.shape] + colour
+
+
+def _part(body: Body) -> list[str]:
+    words = [f'"{body.name}"', f'"{body.shape}"']
+    if body.shape != "sprite":
+        words.append("(" + ", ".join(str(round(c)) for c in body.colour) + ")")
+    if body.near is not None:
+        words.append(f"near=({round(body.near[0])}, {round(body.near[1])})")
+    return words
+
+
+# ----------------------------------------------------------------------------------------------------------- dynamics
+
+
+class Dynamics:
+    """Collects the pieces of a dynamics program while the terms are visited."""
+
+    def __init__(self, mechanism: Mechanism):
+        self.mechanism = mechanism
+        self.params: list[str] = []
+        self.latents: list[str] = []
+        self.imports: set[str] = set()
+        self.constants: list[str] = []
+        self.functions: list[str] = []
+        self.initial: list[str] = []
+        self.step: list[str] = []
+
+    def param(self, name: str, value: float, low: float, high: float, unit: str, about: str, prior: float | None = None) -> str:
+        """Declare a parameter and return the expression that reads it."""
+        value = min(max(value, low), high)
+        extra = "" if prior is None else f", prior={_number(prior)}"
+        line = f'    Param("{name}", {_number(value)}, low={_number(low)}, high={_number(high)}, unit="{unit}"{extra}, about="{about}"),'
+        if not any(existing.split(",")[0] == line.split(",")[0] for existing in self.params):
+            self.params.append(line)
+        return f'params["{name}"]'
+
+    def source(self) -> str:
+        """The whole file."""
+        mechanism = self.mechanism
+        about = ['"""Dynamics: how the state moves on from frame to frame.', "", *[f"- {s}" for s in mechanism.sentences()], "",
+                 f"Integrated by {mechanism.integrator.replace('_', ' ')}.", '"""', ""]
+        imports = [f"from tools.physics import {', '.join(sorted(self.imports))}"] if self.imports else []
+        params = ["PARAMS = (", *self.params, ")"] if self.params else ["PARAMS = ()"]
+        latents = [f"LATENTS = {spread(self.latents)}", "DIFFERENTIABLE = True"]
+        blocks = [*about, *imports, "from tools.types import Param", "", *params, *latents, *self.constants]
+        for function in self.functions:
+            blocks += ["", "", *function.splitlines()]
+        blocks += ["", "", "def initial(states, params, dt):", "    state = {}", *self.initial, "    return state"]
+        blocks += ["", "", "def step(state, params, action, dt):", "    new = dict(state)", *self.step, "    return new", "", "",
+                   MARK + mechanism.dumps(), ""]
+        return "\n".join(blocks)
+
+
+def write_dynamics(mechanism: Mechanism) -> str:
+    """The dynamics program."""
+    out = Dynamics(mechanism)
+    free = [b for b in mechanism.bodies if b.motion == "free"]
+    jointed = [b for b in mechanism.bodies if b.motion in ("slides", "hinges")]
+    for root in [b for b in jointed if b.on is None or mechanism.body(b.on).motion not in ("slides", "hinges")]:
+        tree = _tree(root, jointed)
+        if len(tree) == 1 and root.motion == "hinges":
+            _pendulum(out, root)
+        else:
+            _linkage(out, tree)
+    if free:
+        _free(out, free)
+    return out.source()
+
+
+def _tree(root: Body, jointed: Sequence[Body]) -> list[Body]:
+    """Root first, then whatever hangs on it, parents before children."""
+    tree = [root]
+    for body in tree:
+        tree += [b for b in jointed if b.on == body.name]
+    return tree
+
+
+def _signed(terms: Sequence[str]) -> str:
+    """Join signed summands: ``a``, ``- b`` -> ``a - b``; nothing -> ``0.0 * ...`` is never needed by callers."""
+    text = " ".join(t if t.startswith("- ") else f"+ {t}" for t in terms) or "0.0"
+    return text[2:] if text.startswith("+ ") else ("-" + text[2:] if text.startswith("- ") else text)
+
+
+def _acts(mechanism: Mechanism, kind: str, name: str) -> Term | None:
+    return next((term for term in mechanism.of(kind) if name in term.bodies), None)
+
+
+def _suffix(mechanism: Mechanism, kind: str, name: str) -> str:
+    """Parameters that several bodies have one each carry the body's name."""
+    return f"_{name}" if len(mechanism.of(kind)) > 1 else ""
+
+
+def _free(out: Dynamics, bodies: Sequence[Body]) -> None:
+    """Bodies that move on their own: shared or own forces, walls, collisions, turning."""
+    mechanism = out.mechanism
+    names = [b.name for b in bodies]
+    symbols = [str(k + 1) if len(bodies) > 1 else "" for k in range(len(bodies))]
+    lines = []
+    unpack_q = ", ".join(f"x{s}, y{s}" for s in symbols)
+    unpack_v = ", ".join(f"vx{s}, vy{s}" for s in symbols)
+    results = []
+    for body, s in zip(bodies, symbols, strict=True):
+        ax, ay, extra = _forces(out, body, s, dict(zip(names, symbols, strict=True)))
+        lines += extra
+        lines += [f"    ax{s} = {_signed(ax)}", f"    ay{s} = {_signed(ay)}"]
+        results += [f"ax{s}", f"ay{s}"]
+    forced = any(not line.strip().endswith("= 0.0") for line in lines)
+    contacts = [t for t in mechanism.terms if t.kind in ("wall", "collide") and set(t.bodies) & set(names)]
+    if forced:
+        doc = f'    """Accelerations in px/s^2 of {" and ".join(names)} at places q and speeds v: (x'"'', y'') each" + '."""'
+        out.functions.append("\n".join(["def accelerate(q, v, params, action):", doc, f"    {unpack_q} = q", f"    {unpack_v} = v", *lines,
+                                        f"    return ({', '.join(results)})"]))
+        out.imports.add(mechanism.integrator)
+    _free_initial(out, bodies)
+    _free_step(out, bodies, symbols, forced, contacts)
+
+
+def _forces(out: Dynamics, body: Body, s: str, symbols: dict[str, str]) -> tuple[list[str], list[str], list[str]]:
+    """Summands of x'' and y'' and lines that must come before."""
+    m, name, ax, ay, lines = out.mechanism, body.name, [], [], []
+    if term := _acts(m, "gravity", name):
+        if "gx" in term.numbers:
+            ax.append(out.param("field_x", term.numbers["gx"], *_around(term.numbers["gx"]), "px/s^2", "constant acceleration to the right"))
+        if "gy" in term.numbers:
+            ay.append(out.param("gravity", term.numbers["gy"], *_around(term.numbers["gy"]), "px/s^2", "constant acceleration downwards"))
+    if term := _acts(m, "push", name):
+        end = _suffix(m, "push", name)
+        if "ax" in term.numbers:
+            ax.append(out.param(f"push_x{end}", term.numbers["ax"], *_around(term.numbers["ax"]), "px/s^2", f"constant push on {name} to the right"))
+        if "ay" in term.numbers:
+            ay.append(out.param(f"push_y{end}", term.numbers["ay"], *_around(term.numbers["ay"]), "px/s^2", f"constant push on {name} downwards"))
+    if term := _acts(m, "drag", name):
+        c = out.param(f"drag{_suffix(m, 'drag', name)}", term.numbers["c"], 0.0, max(20 * term.numbers["c"], 10.0), "1/s", f"linear drag on {name}")
+        ax.append(f"- {c} * vx{s}")
+        ay.append(f"- {c} * vy{s}")
+    if term := _acts(m, "quadratic_drag", name):
+        c = out.param(f"quadratic_drag{_suffix(m, 'quadratic_drag', name)}", term.numbers["c"], 0.0, max(20 * term.numbers["c"], 0.02), "1/px", f"quadratic drag on {name}")
+        out.imports.add("xp")
+        lines.append(f"    speed{s} = xp.sqrt(vx{s} * vx{s} + vy{s} * vy{s} + 1e-12)")
+        ax.append(f"- {c} * speed{s} * vx{s}")
+        ay.append(f"- {c} * speed{s} * vy{s}")
+    if term := _acts(m, "friction", name):
+        c = out.param(f"friction{_suffix(m, 'friction', name)}", term.numbers["c"], 0.0, max(10 * term.numbers["c"], 100.0), "px/s^2", f"deceleration of {name} by dry friction")
+        out.imports.add("xp")
+        lines.append(f"    rub{s} = xp.sqrt(vx{s} * vx{s} + vy{s} * vy{s} + 4.0)  # 2 px/s: where rubbing gives way to rest")
+        ax.append(f"- {c} * vx{s} / rub{s}")
+        ay.append(f"- {c} * vy{s} / rub{s}")
+    if term := _acts(m, "spring", name):
+        _spring(out, term, name, s, ax, ay)
+    if term := _acts(m, "attraction", name):
+        _attraction(out, term, name, s, ax, ay, lines)
+    for term in m.of("mutual"):
+        if name in term.bodies:
+            _mutual(out, term, name, symbols, ax, ay, lines)
+    if term := _acts(m, "action", name):
+        for axis, summands in (("ax", ax), ("ay", ay)):
+            if axis in term.numbers:
+                gain = out.param(f"gain_{axis[1]}{_suffix(m, 'action', name)}", term.numbers[axis], *_around(term.numbers[axis]), "px/s^2", f"acceleration of {name} per unit of action")
+                summands.append(f"{gain} * action")
+    if term := _acts(m, "curve", name):
+        _curve(out, term, s, ax, ay)
+    return ax, ay, lines
+
+
+def _around(value: float) -> tuple[float, float]:
+    """Generous bounds around a first guess, on both sides of zero."""
+    reach = max(10 * abs(value), 100.0)
+    return -reach, reach
+
+
+def _spring(out: Dynamics, term: Term, name: str, s: str, ax: list[str], ay: list[str]) -> None:
+    end = _suffix(out.mechanism, "spring", name)
+    n = term.numbers
+    k = out.param(f"stiffness{end}", n["k"], 0.0, max(20 * n["k"], 10.0), "1/s^2", f"pull per pixel and mass of the spring on {name}")
+    reach = 0.2 * n.get("span", 200.0) + 50.0
+    if "x0" in n:
+        x0 = out.param(f"anchor_x{end}", n["x0"], n["x0"] - 5 * reach, n["x0"] + 5 * reach, "px", f"where the spring pulls {name} to")
+        ax.append(f"- {k} * (x{s} - {x0})")
+    if "y0" in n:
+        y0 = out.param(f"anchor_y{end}", n["y0"], n["y0"] - 5 * reach, n["y0"] + 5 * reach, "px", f"where the spring pulls {name} to")
+        ay.append(f"- {k} * (y{s} - {y0})")
+
+
+def _attraction(out: Dynamics, term: Term, name: str, s: str, ax: list[str], ay: list[str], lines: list[str]) -> None:
+    end, n = _suffix(out.mechanism, "attraction", name), term.numbers
+    cx = out.param("centre_x", n["x0"], n["x0"] - 400, n["x0"] + 400, "px", "centre of the attraction")
+    cy = out.param("centre_y", n["y0"], n["y0"] - 400, n["y0"] + 400, "px", "centre of the attraction")
+    k = out.param(f"attraction{end}", n["k"], -20 * abs(n["k"]), 20 * abs(n["k"]), f"px^{1 - round(n['power'])}/s^2", f"strength; falls off as distance^{n['power']:g}")
+    out.imports.add("xp")
+    lines += [f"    dx{s}, dy{s} = x{s} - {cx}, y{s} - {cy}", f"    pull{s} = {k} * (dx{s} * dx{s} + dy{s} * dy{s} + 1e-6) ** {_number((n['power'] - 1) / 2)}"]
+    ax.append(f"- pull{s} * dx{s}")
+    ay.append(f"- pull{s} * dy{s}")
+
+
+def _mutual(out: Dynamics, term: Term, name: str, symbols: dict[str, str], ax: list[str], ay: list[str], lines: list[str]) -> None:
+    first, second = term.bodies
+    other = second if name == first else first
+    s, o, n = symbols[name], symbols[other], term.numbers
+    k = out.param(f"pull_{first}_{second}", n["k"], -20 * abs(n["k"]), 20 * abs(n["k"]), "1/s^2", f"acceleration of {first} towards {second} per pixel of stretch")
+    rest = out.param(f"length_{first}_{second}", n["length"], 0.0, 4 * n["length"] + 10, "px", "distance at which they leave each other alone")
+    ratio = "1.0"
+    if name == second:
+        ratio = out.param(f"mass_{first}_to_{second}", n.get("ratio", 1.0), 0.02, 50.0, "1", f"mass of {first} relative to {second}")
+    out.imports.add("xp")
+    lines += [f"    dx{s}, dy{s} = x{s} - x{o}, y{s} - y{o}", f"    far{s} = xp.sqrt(dx{s} * dx{s} + dy{s} * dy{s} + 1e-9)"]
+    factor = f"{k} * (1.0 - {rest} / far{s})" + ("" if ratio == "1.0" else f" * {ratio}")
+    ax.append(f"- {factor} * dx{s}")
+    ay.append(f"- {factor} * dy{s}")
+
+
+def _curve(out: Dynamics, term: Term, s: str, ax: list[str], ay: list[str]) -> None:
+    """Sparse regression: a sum of library functions of place and speed with fitted coefficients."""
+    for key, value in term.numbers.items():
+        if key.startswith(("ax:", "ay:")):
+            axis, _, function = key.partition(":")
+            word = function.replace("*", "_").replace(" ", "")
+            c = out.param(f"{axis}_{word}", value, *_around_tight(value), "", f"coefficient of {function} in {axis[1]}''")
+            expression = " * ".join(f"{factor}{s}" for factor in function.split("*") if factor != "1")
+            (ax if axis == "ax" else ay).append(f"{c} * {expression}" if expression else c)
+
+
+def _around_tight(value: float) -> tuple[float, float]:
+    reach = 5 * abs(value) + 1e-6
+    return -reach, reach
+
+
+def _free_initial(out: Dynamics, bodies: Sequence[Body]) -> None:
+    out.imports.add("start_of")
+    for body in bodies:
+        turning = ("angle",) if body.turns else ()
+        radius = needs_radius(body, out.mechanism)
+        out.initial.append(f'    state["{body.name}"] = start_of(states, "{body.name}", ("x", "y"{", " + chr(34) + "angle" + chr(34) if turning else ""}), dt)')
+        if radius:
+            out.initial.append(f'    state["{body.name}"]["radius"] = typical(states.column("{body.name}.radius"))')
+            out.imports.add("typical")
+        out.latents += [f"{body.name}.{a}" for a in ("x", "y", "vx", "vy")]
+        if turning:
+            out.latents += [f"{body.name}.angle", f"{body.name}.spin"]
+
+
+def _free_step(out: Dynamics, bodies: Sequence[Body], symbols: Sequence[str], forced: bool, contacts: Sequence[Term]) -> None:
+    lines = []
+    names = [b.name for b in bodies]
+    for body, s in zip(bodies, symbols, strict=True):
+        lines.append(f'    b{s} = state["{body.name}"]')
+    indent = "    "
+    h = "dt"
+    if contacts:
+        lines += [f"    h = dt / {SUBSTEPS}", f"    for _ in range({SUBSTEPS}):"]
+        indent, h = "        ", "h"
+    if forced:
+        q = ", ".join(f'b{s}["x"], b{s}["y"]' for s in symbols)
+        v = ", ".join(f'b{s}["vx"], b{s}["vy"]' for s in symbols)
+        lines += [f"{indent}q = ({q})", f"{indent}v = ({v})",
+                  f"{indent}q, v = {out.mechanism.integrator}(q, v, lambda q, v: accelerate(q, v, params, action), {h})"]
+        for k, s in enumerate(symbols):
+            lines.append(f'{indent}b{s} = {{**b{s}, "x": q[{2 * k}], "y": q[{2 * k + 1}], "vx": v[{2 * k}], "vy": v[{2 * k + 1}]}}')
+    else:
+        for s in symbols:
+            lines.append(f'{indent}b{s} = {{**b{s}, "x": b{s}["x"] + {h} * b{s}["vx"], "y": b{s}["y"] + {h} * b{s}["vy"]}}')
+    for term in contacts:
+        lines += [indent + line for line in _contact(out, term, dict(zip(names, symbols, strict=True)))]
+    for body, s in zip(bodies, symbols, strict=True):
+        if body.turns:
+            lines += _turning(out, body, s)
+        lines.append(f'    new["{body.name}"] = b{s}')
+    out.step += lines
+
+
+def _turning(out: Dynamics, body: Body, s: str) -> list[str]:
+    term = _acts(out.mechanism, "turning", body.name)
+    end = _suffix(out.mechanism, "turning", body.name)
+    if term is None:
+        return [f'    b{s} = {{**b{s}, "angle": b{s}["angle"] + dt * b{s}["spin"]}}']
+    pieces = []
+    if "a" in term.numbers:
+        pieces.append(out.param(f"torque{end}", term.numbers["a"], *_around(term.numbers["a"]), "rad/s^2", f"constant angular acceleration of {body.name}"))
+    if "c" in term.numbers:
+        c = out.param(f"spin_drag{end}", term.numbers["c"], 0.0, max(20 * term.numbers["c"], 10.0), "1/s", f"drag on the turning of {body.name}")
+        pieces.append(f'- {c} * b{s}["spin"]')
+    return [f"    turn = {_signed(pieces)}",
+            f'    b{s} = {{**b{s}, "angle": b{s}["angle"] + dt * b{s}["spin"] + 0.5 * dt * dt * turn, "spin": b{s}["spin"] + dt * turn}}']
+
+
+def _contact(out: Dynamics, term: Term, symbols: dict[str, str]) -> list[str]:
+    if term.kind == "wall":
+        return _wall(out, term, symbols)
+    first, second = term.bodies
+    a, b = symbols[first], symbols[second]
+    out.imports.add("collide_disks")
+    e = out.param("restitution_disks", term.numbers.get("e", 0.95), 0.0, 1.0, "1", "share of the closing speed that a collision gives back")
+    if term.numbers.get("by_size", 0.0):
+        ratio = f'(b{b}["radius"] / b{a}["radius"]) ** 2'
+    else:
+        ratio = out.param(f"mass_{second}_to_{first}", term.numbers.get("ratio", 1.0), 0.02, 50.0, "1", f"mass of {second} relative to {first}")
+    return [f'b{a}, b{b} = collide_disks(b{a}, b{b}, b{a}["radius"] + b{b}["radius"], {ratio}, {e})']
+
+
+def _wall(out: Dynamics, term: Term, symbols: dict[str, str]) -> list[str]:
+    n = term.numbers
+    word = {(0, -1): "floor", (0, 1): "ceiling", (1, 0): "left_wall", (-1, 0): "right_wall"}.get((round(n["nx"], 1), round(n["ny"], 1)), f"wall_{round(math.degrees(math.atan2(n['ny'], n['nx'])) % 360)}")
+    out.imports.update(("bounce_off_line",))
+    offset = out.param(f"{word}_offset", n["offset"], n["offset"] - 60.0, n["offset"] + 60.0, "px", f"place of the {word.replace('_', ' ')} along its normal {_pair((n['nx'], n['ny']))}", prior=8.0)
+    e = out.param("restitution", n.get("e", 0.9), 0.0, 1.2, "1", "share of the normal speed that a bounce gives back")
+    friction = out.param("friction_contact", n["friction"], 0.0, 1.5, "1", "Coulomb friction at a bounce") if "friction" in n else "0.0"
+    lines = []
+    for name in term.bodies:
+        s = symbols[name]
+        lines += [f'x, y, vx, vy = bounce_off_line(b{s}["x"], b{s}["y"], b{s}["vx"], b{s}["vy"], {_pair((n["nx"], n["ny"]))}, {offset}, b{s}["radius"], {e}, {friction})',
+                  f'b{s} = {{**b{s}, "x": x, "y": y, "vx": vx, "vy": vy}}']
+    return lines
+
+
+def _pendulum(out: Dynamics, body: Body) -> None:
+    """One body on a fixed hinge: only ratios such as gravity over length can be known, so these are the parameters."""
+    m, n, name = out.mechanism, body.numbers, body.name
+    out.imports.update(("turned", "start_of" if body.turns else "start_of_angle", m.integrator))
+    px = out.param(f"{name}_pivot_x", n["pivot_x"], n["pivot_x"] - 200, n["pivot_x"] + 200, "px", f"hinge of {name} in the picture", prior=max(n.get("spread", 2.0), 0.5))
+    py = out.param(f"{name}_pivot_y", n["pivot_y"], n["pivot_y"] - 200, n["pivot_y"] + 200, "px", f"hinge of {name} in the picture", prior=max(n.get("spread", 2.0), 0.5))
+    if body.turns:
+        out.constants.append(f"CENTRE = {_pair((n['centre_x'], n['centre_y']))}  # centre of {name} seen from its hinge, in its own frame")
+        centre = "CENTRE"
+    else:
+        length = out.param(f"{name}_length", n["centre_x"], 0.3 * n["centre_x"], 3 * n["centre_x"], "px", "distance of the centre from the hinge", prior=max(n.get("spread", 2.0), 0.5))
+        centre = f"({length}, 0.0)"
+    pieces = []
+    if term := _acts(m, "gravity", name):
+        out.imports.add("xp")
+        k = out.param("gravity_over_length", term.numbers["k"], 0.0, max(10 * term.numbers["k"], 50.0), "1/s^2", "pull back per radian near rest")
+        rest = out.param("rest_angle", term.numbers["rest"], term.numbers["rest"] - math.pi, term.numbers["rest"] + math.pi, "rad", "angle at which it would hang still", prior=0.3)
+        pieces.append(f"- {k} * xp.sin(angle - {rest})")
+    if term := _acts(m, "damping", name):
+        pieces.append(f"- {out.param('damping', term.numbers['c'], 0.0, max(20 * term.numbers['c'], 5.0), '1/s', 'friction at the hinge')} * spin")
+    if term := _acts(m, "push", name):
+        pieces.append(out.param("torque", term.numbers["a"], *_around(term.numbers["a"]), "rad/s^2", "constant angular acceleration"))
+    if term := _acts(m, "action", name):
+        pieces.append(f"{out.param('gain', term.numbers['a'], *_around(term.numbers['a']), 'rad/s^2', 'angular acceleration per unit of action')} * action")
+    if pieces:
+        out.functions.append("\n".join(["def accelerate(q, v, params, action):", '    """Angular acceleration in rad/s^2."""',
+                                        "    (angle,), (spin,) = q, v", f"    return ({_signed(pieces)},)"]))
+        out.step += [f'    b = state["{name}"]',
+                     f'    (angle,), (spin,) = {m.integrator}((b["angle"],), (b["spin"],), lambda q, v: accelerate(q, v, params, action), dt)']
+    else:
+        out.imports.discard(m.integrator)
+        out.step += [f'    b = state["{name}"]', '    angle, spin = b["angle"] + dt * b["spin"], b["spin"]']
+    if body.turns:
+        out.initial.append(f'    state["{name}"] = start_of(states, "{name}", ("angle",), dt)')
+    else:
+        out.initial.append(f'    state["{name}"] = start_of_angle(states, "{name}", ({px}, {py}), dt)')
+    out.initial.append(f'    state["{name}"].update(place(state["{name}"], params))')
+    out.functions.append("\n".join(["def place(body, params):", f'    """Where the centre of {name} is at its angle."""',
+                                    f'    ox, oy = turned({centre}, body["angle"])', f'    return {{"x": {px} + ox, "y": {py} + oy}}']))
+    out.step += ['    b = {**b, "angle": angle, "spin": spin}', f'    new["{name}"] = {{**b, **place(b, params)}}']
+    out.latents += [f"{name}.angle", f"{name}.spin"]
+
+
+def _linkage(out: Dynamics, tree: Sequence[Body]) -> None:
+    """A tree of links on a slider or hinges: the equations of motion come from tools.physics.multibody."""
+    m = out.mechanism
+    out.imports.update(("Link", "accelerations", "frames_of", "start_of", "turned", m.integrator))
+    names = [b.name for b in tree]
+    out.constants.append("# Centre of each drawn link seen from its joint, in its own frame (px).")
+    out.constants.append("CENTRE = {" + ", ".join(f'"{b.name}": {_pair((b.numbers.get("centre_x", 0.0), b.numbers.get("centre_y", 0.0)))}' for b in tree) + "}")
+    links = [_link(out, body, tree) for body in tree]
+    out.functions.append("\n".join(["def links(params):", '    """The mechanism: which link hangs where, and how heavy it is (first link: mass 1)."""', "    return (",
+                                    *[f"        {link}," for link in links], "    )"]))
+    gravity, efforts = _efforts(out, tree)
+    coordinates = [_coordinate(b) for b in tree]
+    out.functions.append("\n".join([
+        "def place(state, params):", '    """Put every drawn link where its joint and angle say."""',
+        f"    poses = frames_of(links(params), ({', '.join(f'state[{b.name!r}][{c!r}]' for b, c in zip(tree, coordinates, strict=True))},))".replace("'", '"'),
+        "    placed = {}", "    for name, (x, y, angle) in poses.items():", "        ox, oy = turned(CENTRE[name], angle)",
+        '        placed[name] = {**state[name], "x": x + ox, "y": y + oy}', "    return placed"]))
+    for body, coordinate in zip(tree, coordinates, strict=True):
+        rate = _rate(body)
+        if coordinate == "s":
+            out.imports.add("start_along")
+            n = body.numbers
+            out.initial.append(f'    state["{body.name}"] = start_along(states, "{body.name}", {_pair((n["at_x"], n["at_y"]))}, {_pair((n["axis_x"], n["axis_y"]))}, dt)')
+        elif coordinate == "angle" and not body.turns:
+            out.imports.add("start_of_angle")
+            out.initial.append(f'    state["{body.name}"] = start_of_angle(states, "{body.name}", {_hidden_pivot(body)}, dt)')
+        else:
+            out.initial.append(f'    state["{body.name}"] = start_of(states, "{body.name}", ("{coordinate}",), dt)')
+        out.latents += [f"{body.name}.{coordinate}", f"{body.name}.{rate}"]
+    out.initial.append("    state.update(place(state, params))")
+    q = ", ".join(f'state["{b.name}"]["{c}"]' for b, c in zip(tree, coordinates, strict=True))
+    v = ", ".join(f'state["{b.name}"]["{_rate(b)}"]' for b in tree)
+    out.step += [f"    q, v = ({q},), ({v},)", "    system = links(params)", f"    gravity = {gravity}"]
+    out.step += ["", "    def motion(q, v):", *[f"        {line}" for line in efforts[:-1]], f"        return accelerations(system, q, v, gravity, {efforts[-1]})", "",
+                 f"    q, v = {m.integrator}(q, v, motion, dt)"]
+    moved = ", ".join(f'"{b.name}": {{**state["{b.name}"], "{c}": q[{k}], "{_rate(b)}": v[{k}]}}' for k, (b, c) in enumerate(zip(tree, coordinates, strict=True)))
+    out.step.append(f"    new.update(place({{{moved}}}, params))")
+    del names
+
+
+def _hidden_pivot(body: Body) -> str:
+    n = body.numbers
+    return f'"{body.on}"' if body.on else _pair((n["pivot_x"], n["pivot_y"]))
+
+
+def _coordinate(body: Body) -> str:
+    if body.motion == "hinges":
+        return "angle"
+    if abs(body.numbers["axis_y"]) < 0.02:
+        return "x"
+    return "y" if abs(body.numbers["axis_x"]) < 0.02 else "s"
+
+
+def _rate(body: Body) -> str:
+    return {"angle": "spin", "x": "vx", "y": "vy", "s": "v"}[_coordinate(body)]
+
+
+def _link(out: Dynamics, body: Body, tree: Sequence[Body]) -> str:
+    n, name, root = body.numbers, body.name, body is tree[0]
+    on = "" if body.on is None or root else f', on="{body.on}"'
+    mass = "1.0" if root else out.param(f"{name}_mass", n.get("mass", 0.3), 0.01, 20.0, "1", f"mass of {name} relative to {tree[0].name}", prior=max(n.get("mass", 0.3), 0.2))
+    if body.motion == "slides":
+        axis = {"x": (1.0, 0.0), "y": (0.0, 1.0), "s": (n["axis_x"], n["axis_y"])}[_coordinate(body)]
+        at = {"x": (0.0, n["at_y"]), "y": (n["at_x"], 0.0), "s": (n["at_x"], n["at_y"])}[_coordinate(body)]
+        return f'Link("{name}", "slide"{on}, at={_pair(at)}, axis={_pair(axis)}, mass={mass})'
+    prior = min(max(n.get("spread", 2.0), 0.3), 6.0)
+    px = out.param(f"{name}_pivot_x", n["pivot_x"], n["pivot_x"] - 60, n["pivot_x"] + 60, "px", f"hinge of {name}, seen from {body.on or 'the picture'}", prior=prior)
+    py = out.param(f"{name}_pivot_y", n["pivot_y"], n["pivot_y"] - 60, n["pivot_y"] + 60, "px", f"hinge of {name}, seen from {body.on or 'the picture'}", prior=prior)
+    length = math.hypot(n["centre_x"], n["centre_y"])
+    reach = out.param(f"{name}_reach", 1.0, 0.3, 2.5, "1", f"centre of mass of {name}, as a multiple of its drawn centre's distance from the hinge", prior=0.1)
+    com = f"({_number(n['centre_x'])} * {reach}, {_number(n['centre_y'])} * {reach})"
+    inertia = n.get("gyration", length / math.sqrt(3)) ** 2
+    return f'Link("{name}", "hinge"{on}, at=({px}, {py}), com={com}, mass={mass}, inertia={mass} * {_number(inertia)} * {reach} ** 2)'
+
+
+def _efforts(out: Dynamics, tree: Sequence[Body]) -> tuple[str, list[str]]:
+    """Expression of gravity and the lines (last: the dict) of joint efforts."""
+    m = out.mechanism
+    gravity = ["0.0", "0.0"]
+    if term := _acts(m, "gravity", tree[-1].name):
+        if "gx" in term.numbers:
+            gravity[0] = out.param("field_x", term.numbers["gx"], *_around(term.numbers["gx"]), "px/s^2", "constant acceleration to the right")
+        gravity[1] = out.param("gravity", term.numbers["gy"], *_around(term.numbers["gy"]), "px/s^2", "gravity, downwards")
+    pieces: list[str] = []
+    rates = []
+    for k, body in enumerate(tree):
+        summands = []
+        if term := _acts(m, "push", body.name):
+            unit = "px/s^2" if body.motion == "slides" else "px^2/s^2"
+            summands.append(out.param(f"push{_suffix(m, 'push', body.name)}", term.numbers["a"], *_around(term.numbers["a"]), unit, f"constant effort on {body.name}, per unit mass of {tree[0].name}"))
+        if term := _acts(m, "action", body.name):
+            summands.append(f"{out.param(f'gain{_suffix(m, chr(97) + chr(99) + chr(116) + chr(105) + chr(111) + chr(110), body.name)}', term.numbers['a'], *_around(term.numbers['a']), 'per unit of action', f'effort on {body.name} per unit of action')} * action")
+        if term := _acts(m, "damping", body.name):
+            c = out.param(f"damping_{body.name}", term.numbers["c"], 0.0, max(50 * abs(term.numbers["c"]), 1e3), "", f"damping at the joint of {body.name}")
+            relative = f"v[{k}]" if body.on is None or tree[[b.name for b in tree].index(body.on)].motion == "slides" or k == 0 else f"(v[{k}] - v[{[b.name for b in tree].index(body.on)}])"
+            summands.append(f"- {c} * {relative}")
+        if term := _acts(m, "joint_spring", body.name):
+            c = out.param(f"stiffness_{body.name}", term.numbers["k"], 0.0, max(50 * abs(term.numbers["k"]), 1e3), "", f"spring at the joint of {body.name}")
+            rest = out.param(f"rest_{body.name}", term.numbers["rest"], term.numbers["rest"] - 500, term.numbers["rest"] + 500, "", "where that spring is slack")
+            summands.append(f"- {c} * (q[{k}] - {rest})")
+        if summands:
+            pieces.append(f'"{body.name}": {_signed(summands)}')
+    return f"({gravity[0]}, {gravity[1]})", [*rates, "{" + ", ".join(pieces) + "}"]
+
+
+# ---------------------------------------------------------------------------------------------------------- rendering
+
+
+def write_rendering(mechanism: Mechanism) -> str:
+    """The rendering program: parts drawn back to front over the plate."""
+    order = [mechanism.body(name) for name in mechanism.order] if mechanism.order else list(mechanism.bodies)
+    whole = mechanism.drawing == "whole pixels"
+    imports = {"canvas", "finish", "pose_of", "visible"}
+    lines = ['"""Rendering: the plate, and the parts over it from back to front."""', ""]
+    body_lines: list[str] = []
+    for body in order:
+        body_lines += _draw(body, imports, whole)
+    if any(True for _ in order):
+        imports.add("draw_front")
+    lines += [f"from tools.rendering import {', '.join(sorted(imports))}", "", ""]
+    lines += ["def render(state, scene, shape):", "    image = canvas(scene.background)", *body_lines, "    draw_front(image, scene)", "    return finish(image)", ""]
+    return "\n".join(lines)
+
+
+def _draw(body: Body, imports: set[str], whole: bool) -> list[str]:
+    name = body.name
+    lines = [f'    p = pose_of("{name}", state, scene)', '    if visible(p, "x", "y"):']
+    if body.shape == "disk":
+        imports.add("draw_disk")
+        at = 'p["x"], p["y"]'
+        if whole:
+            imports.add("whole")
+            at = 'whole(p["x"]), whole(p["y"])'
+        lines.append(f'        draw_disk(image, {at}, p["radius"], p["colour"], p["softness"])')
+    elif body.shape == "box":
+        imports.update(("box_corners", "draw_polygon"))
+        corners = 'box_corners(p["x"], p["y"], p["angle"], p["width"], p["height"])'
+        if whole:
+            imports.add("whole_corners")
+            corners = f'whole_corners({corners})'
+        lines.append(f'        draw_polygon(image, {corners}, p["colour"], p["softness"])')
+    elif body.shape == "polygon":
+        imports.update(("place", "draw_polygon"))
+        lines.append('        draw_polygon(image, place(p["outline"], p["x"], p["y"], p["angle"]), p["colour"], p["softness"])')
+    else:
+        imports.add("draw_sprite")
+        lines.append(f'        draw_sprite(image, scene.sprites["{name}"], p["x"], p["y"], p["angle"])')
+    return lines

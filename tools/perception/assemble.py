@@ -1,0 +1,111 @@
+"""From tracks to the two things that a perception program returns: states and scene."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tools.perception.parts import Track
+from tools.perception.tracking import Tracks
+from tools.rendering.scene import FRONT
+from tools.types import Scene, States
+
+
+def states_of(tracks: Tracks, varies: Mapping[str, Sequence[str]]) -> States:
+    """Table of the varying attributes ("x", "y" in pixels, "angle" in radians, "radius" in pixels) of each part.
+
+    A part that was not found has only NaN. noise: measured for positions and angles.
+    """
+    length = len(tracks.tracks[0].poses) if tracks.tracks else 0
+    found = {track.name: track for track in tracks.tracks}
+    columns, values, noise = [], [], []
+    for name, attributes in varies.items():
+        for attribute in attributes:
+            columns.append(f"{name}.{attribute}")
+            track = found.get(name)
+            values.append(np.full(length, np.nan) if track is None else _series(track, attribute))
+            noise.append(_noise(track, attribute))
+    table = np.stack(values, 1) if values else np.zeros((length, 0))
+    return States(tuple(columns), table, np.array(noise) if noise else None)
+
+
+def _series(track: Track, attribute: str) -> np.ndarray:
+    if attribute == "radius":
+        return np.where(track.seen, size_of(track), np.nan)
+    return track.poses[:, ("x", "y", "angle").index(attribute)]
+
+
+def _noise(track: Track | None, attribute: str) -> float:
+    if track is None or attribute == "radius":
+        return 0.1
+    k = ("x", "y", "angle").index(attribute)
+    least = 0.01 if k < 2 else 0.01 / max(track.look.reach, 1.0)
+    return float(max(track.noise[k], scatter(track.poses[:, k]), least))
+
+
+def scatter(series: np.ndarray) -> float:
+    """Noise of a smooth series (T,), NaN = not seen, in its own unit; 0 when too short to tell.
+
+    From third differences, which a smooth course hardly has (white noise of unit variance gives them variance 20),
+    robustly, so that a few kinks do not count. A series that moves on whole numbers only carries the error of rounding,
+    uniform over one unit: sqrt(1 / 12).
+    """
+    seen = series[np.isfinite(series)]
+    if len(seen) < 3 or np.ptp(seen) == 0:
+        return 0.0
+    rounded = math.sqrt(1 / 12) if np.ptp(seen) > 1 and np.quantile(np.abs(seen - np.round(seen)), 0.8) < 0.03 else 0.0
+    third = np.abs(np.diff(seen, 3))
+    return max(rounded, 1.4826 * float(np.median(third)) / math.sqrt(20.0) if len(third) >= 4 else 0.0)
+
+
+def size_of(track: Track) -> float:
+    """Radius of a disk; half the smaller side of anything else (what touches first), in pixels."""
+    look = track.look
+    return look.size[0] if look.shape == "disk" else 0.5 * min(look.size or (2 * look.reach,))
+
+
+def scene_of(tracks: Tracks, varies: Mapping[str, Sequence[str]], rides: Mapping[str, str] | None = None) -> Scene:
+    """Everything that stays: plate, sprites, colours, sizes, constant poses, and places of riding parts on their hosts."""
+    rides = rides or {}
+    constants, sprites = {}, {}
+    for track in tracks.tracks:
+        constants[track.name] = _constants(track, varies.get(track.name, ()))
+        if track.name in rides:
+            constants[track.name].update(_riding(track, tracks[rides[track.name]], rides[track.name]))
+        if track.look.sprite is not None:
+            sprites[track.name] = track.look.sprite
+    if tracks.front.any():
+        sprites[FRONT] = np.dstack([tracks.plate / 255.0, tracks.front]).astype(np.float32)
+    return Scene(tracks.plate, sprites, constants, tuple(track.name for track in tracks.tracks))
+
+
+def _constants(track: Track, varies: Sequence[str]) -> dict:
+    look, constants = track.look, {}
+    if look.shape != "sprite":
+        constants |= {"colour": [round(float(c), 1) for c in look.colour], "softness": round(float(look.width), 3)}
+    if look.shape == "disk":
+        constants["radius"] = float(look.size[0])
+    elif look.shape == "box":
+        constants |= {"width": float(look.size[0]), "height": float(look.size[1])}
+    elif look.shape == "polygon":
+        constants["outline"] = np.round(look.outline, 3).tolist()
+    for k, attribute in enumerate(("x", "y", "angle")):
+        if attribute not in varies:
+            constants[attribute] = float(np.nanmedian(track.poses[:, k]))
+    return constants
+
+
+def _riding(track: Track, host: Track, name: str) -> dict:
+    """Median place of a part in its host's frame."""
+    both = track.seen & host.seen
+    if not both.any():
+        return {}
+    offset = track.poses[both, :2] - host.poses[both, :2]
+    angle = host.poses[both, 2]
+    dx = np.cos(angle) * offset[:, 0] + np.sin(angle) * offset[:, 1]
+    dy = -np.sin(angle) * offset[:, 0] + np.cos(angle) * offset[:, 1]
+    turn = track.poses[both, 2] - angle if track.look.turns else np.zeros(1)
+    middle = float(np.median(turn))
+    return {"on": name, "dx": float(np.median(dx)), "dy": float(np.median(dy)), "turn": math.remainder(middle, 2 * math.pi)}

@@ -1,0 +1,52 @@
+"""Contacts of disks with lines and with each other, written elementwise so that batches work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tools.physics.namespace import xp
+
+
+def bounce_off_line(
+    x: Any, y: Any, vx: Any, vy: Any, normal: tuple[float, float], offset: Any, radius: Any, restitution: Any,
+    friction: Any = 0.0, rest_speed: float = 0.0,
+) -> tuple[Any, Any, Any, Any]:
+    """A disk against the half-plane ``normal . (x, y) >= offset`` (unit normal pointing to the free side).
+
+    Called after a free step: where the disk reaches beyond the line and moves into it, the part of the path behind the
+    line is folded back (scaled by ``restitution``), the normal velocity reversed and scaled, and the tangential velocity
+    reduced by Coulomb friction (impulse at most ``friction`` times the normal impulse). Closing speeds below
+    ``rest_speed`` (px/s) stop. Returns (x, y, vx, vy).
+    """
+    nx, ny = normal
+    depth = offset + radius - (nx * x + ny * y)
+    closing = nx * vx + ny * vy
+    hit = (depth > 0) & (closing < 0)
+    bounce = xp.where(-closing < rest_speed, 0.0, restitution)
+    push = xp.where(hit, (1.0 + bounce) * depth, xp.where(depth > 0, depth, 0.0))
+    impulse = xp.where(hit, -(1.0 + bounce) * closing, 0.0)
+    slide = -ny * vx + nx * vy
+    brake = xp.clip(slide, -friction * impulse, friction * impulse)
+    return x + push * nx, y + push * ny, vx + impulse * nx + brake * ny, vy + impulse * ny - brake * nx
+
+
+def collide_disks(a: dict, b: dict, reach: Any, mass_ratio: Any, restitution: Any) -> tuple[dict, dict]:
+    """Two disks after a free step: where they overlap and approach, exchange momentum along the line of centres.
+
+    a, b: {"x", "y", "vx", "vy", ...}. reach: sum of radii in pixels. mass_ratio: mass of b / mass of a. The overlap is
+    folded back in proportion to the masses, which makes the result continuous in the time of contact.
+    Newton's law of restitution; momentum is conserved exactly. Returns new (a, b).
+    """
+    dx, dy = b["x"] - a["x"], b["y"] - a["y"]
+    distance = xp.sqrt(dx * dx + dy * dy + 1e-12)
+    nx, ny = dx / distance, dy / distance
+    depth = reach - distance
+    closing = (b["vx"] - a["vx"]) * nx + (b["vy"] - a["vy"]) * ny
+    hit = (depth > 0) & (closing < 0)
+    share = mass_ratio / (1.0 + mass_ratio)
+    jump = xp.where(hit, -(1.0 + restitution) * closing, 0.0)
+    fold = xp.where(hit, (1.0 + restitution) * depth, 0.0)
+    ja, jb, fa, fb = share * jump, (1.0 - share) * jump, share * fold, (1.0 - share) * fold
+    new_a = {**a, "x": a["x"] - fa * nx, "y": a["y"] - fa * ny, "vx": a["vx"] - ja * nx, "vy": a["vy"] - ja * ny}
+    new_b = {**b, "x": b["x"] + fb * nx, "y": b["y"] + fb * ny, "vx": b["vx"] + jb * nx, "vy": b["vy"] + jb * ny}
+    return new_a, new_b

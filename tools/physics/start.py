@@ -1,0 +1,67 @@
+"""First states from measured ones: place and speed at the first frame, from the frames seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tools.types import States
+
+RATE_NAMES = {"x": "vx", "y": "vy", "angle": "spin", "s": "v"}
+"""Name of the rate that belongs to a coordinate."""
+
+
+def value_and_rate(series: np.ndarray, dt: float, first: int = 6) -> tuple[float, float]:
+    """Value and rate (per second) at frame 0 of a series (T,) with gaps (NaN), from its first ``first`` sightings.
+
+    A straight line through two or three sightings, a parabola through more. Before the first sighting the line is
+    extended backwards. (0, 0) when nothing is seen.
+
+    >>> value_and_rate(np.array([1.0, 3.0, 5.0]), 0.5)
+    (1.0, 4.0)
+    """
+    seen = np.flatnonzero(np.isfinite(series))[:first]
+    if len(seen) == 0:
+        return 0.0, 0.0
+    if len(seen) == 1:
+        return float(series[seen[0]]), 0.0
+    origin = seen[0]
+    order = 2 if len(seen) >= 5 else 1
+    coefficients = np.polynomial.polynomial.polyfit((seen - origin) * dt, series[seen], order)
+    rate = float(coefficients[1])
+    return float(coefficients[0] - rate * origin * dt), rate
+
+
+def start_of(states: States, name: str, coordinates: Sequence[str], dt: float) -> dict[str, float]:
+    """Coordinates of one object and their rates at frame 0: {"x": ..., "vx": ..., "y": ..., "vy": ...}."""
+    start: dict[str, float] = {}
+    for coordinate in coordinates:
+        start[coordinate], start[RATE_NAMES[coordinate]] = value_and_rate(states.column(f"{name}.{coordinate}"), dt)
+    return start
+
+
+def start_along(states: States, name: str, origin: tuple[float, float], axis: tuple[float, float], dt: float) -> dict[str, float]:
+    """Distance ``s`` along a line (origin, unit axis; pixels) and its rate ``v`` at frame 0."""
+    along = (states.column(f"{name}.x") - origin[0]) * axis[0] + (states.column(f"{name}.y") - origin[1]) * axis[1]
+    value, rate = value_and_rate(along, dt)
+    return {"s": value, "v": rate}
+
+
+def start_of_angle(states: States, name: str, pivot: tuple[float, float] | str, dt: float) -> dict[str, float]:
+    """Direction (radians) from a pivot to an object, and its rate, at frame 0; the pivot is a place or another object."""
+    px, py = (states.column(f"{pivot}.x"), states.column(f"{pivot}.y")) if isinstance(pivot, str) else pivot
+    angle = np.arctan2(states.column(f"{name}.y") - py, states.column(f"{name}.x") - px)
+    seen = np.isfinite(angle)
+    angle[seen] = np.unwrap(angle[seen])
+    value, rate = value_and_rate(angle, dt)
+    return {"angle": value, "spin": rate}
+
+
+def typical(series: np.ndarray) -> float:
+    """Median of what is seen of a series (T,); 1.0 when nothing is."""
+    seen = series[np.isfinite(series)]
+    return float(np.median(seen)) if len(seen) else 1.0
+
+
+__all__ = ["RATE_NAMES", "start_along", "start_of", "start_of_angle", "typical", "value_and_rate"]

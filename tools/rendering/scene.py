@@ -1,0 +1,53 @@
+"""Reading a scene while drawing: where a part is, and what lies in front of everything."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tools.rendering.canvas import blend
+from tools.types import Scene, State
+
+FRONT = "front"
+"""Sprite name of fixed structures that hide what passes behind them; as large as the image."""
+
+
+def pose_of(name: str, state: State, scene: Scene) -> dict[str, Any]:
+    """Everything known about a part now: its constants, overlaid by the state, placed on what it rides on.
+
+    Always holds "x", "y" and "angle" (radians; NaN = not visible).
+    """
+    part = {"angle": 0.0, **scene.constants.get(name, {}), **state.get(name, {})}
+    host = part.get("on")
+    if host:
+        base = pose_of(host, state, scene)
+        c, s = math.cos(base["angle"]), math.sin(base["angle"])
+        part["x"] = base["x"] + c * part["dx"] - s * part["dy"]
+        part["y"] = base["y"] + s * part["dx"] + c * part["dy"]
+        part["angle"] = base["angle"] + part["turn"]
+    part.setdefault("x", math.nan)
+    part.setdefault("y", math.nan)
+    return part
+
+
+def draw_front(image: np.ndarray, scene: Scene) -> None:
+    """Draw the fixed structures that lie in front of everything, if the scene has any."""
+    front = scene.sprites.get(FRONT)
+    if front is not None:
+        blend(image, 0, 0, front[..., 3], 255.0 * front[..., :3])
+
+
+def whole(value: float) -> float:
+    """Nearest whole pixel, halves upwards: for drawings that are made on the pixel grid."""
+    return math.floor(value + 0.5)
+
+
+def whole_corners(points: np.ndarray) -> np.ndarray:
+    """Corners (N, 2) moved to whole pixels and half a pixel outwards, so that the drawn edge pixels are covered.
+
+    This is how a polygon filled on the pixel grid looks: its boundary pixels belong to it.
+    """
+    centre = points.mean(0)
+    return np.floor(points + 0.5 * np.sign(centre - points) + 0.5) - 0.5 * np.sign(centre - points)

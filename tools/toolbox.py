@@ -1,0 +1,34 @@
+"""Every measuring function and value that a perception program may use, flat: the ``tools`` of ``perceive(frames, tools)``."""
+
+from tools.perception.assemble import scene_of, size_of, states_of
+from tools.perception.background import background, dominant_colour, fill, pixel_noise
+from tools.perception.looks import flat_colour
+from tools.perception.parts import Look, Part, Track
+from tools.perception.segmentation import Region, coverage, foreground, moments, palette, regions
+from tools.perception.tracking import Tracks, discover, track
+from tools.types import Scene, States
+
+__all__ = [
+    "Look",
+    "Part",
+    "Region",
+    "Scene",
+    "States",
+    "Track",
+    "Tracks",
+    "background",
+    "coverage",
+    "discover",
+    "dominant_colour",
+    "fill",
+    "flat_colour",
+    "foreground",
+    "moments",
+    "palette",
+    "pixel_noise",
+    "regions",
+    "scene_of",
+    "size_of",
+    "states_of",
+    "track",
+]
