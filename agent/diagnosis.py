@@ -23,6 +23,7 @@ UNFINISHED = ("budget spent", "starts disagree", "non-finite")
 
 _LEAST_GAP = 0.3  # pixels (or hundredths of a radian): smaller gaps between prediction and measurement are no evidence
 _RADIAN = 100.0
+_INTERPOLATION = 0.25  # perception loss that shifting pictures by fractions of a pixel alone may cost
 
 
 def diagnose(evaluation: Evaluation) -> Diagnosis:
@@ -51,7 +52,7 @@ def _guilty(evaluation: Evaluation, findings: list[Finding]) -> str:
         return findings[0].stage
     losses = evaluation.losses
     excess = {
-        "perception": losses.perception or 0.0,
+        "perception": max((losses.perception or 0.0) - _INTERPOLATION, 0.0),
         "dynamics": losses.dynamics or 0.0,
         "rendering": max((losses.rendering or 0.0) - (losses.floor or 0.0), 0.0),
     }

@@ -27,6 +27,7 @@ from tools.metrics.score import Target, pixel_noise, score
 from tools.types import Evaluation, Losses, Programs, States, Task, Video
 
 _REDRAWN_CLIPS = 8  # clips that the rendering and perception losses look at
+_SHOWN = 6  # frames of a filmstrip
 _WORST = 1e6  # largest loss that is written down
 
 
@@ -51,6 +52,7 @@ class Evaluator:
         self.sigma = pixel_noise([video.frames for video in task.train or task.test])
         self._targets = tuple(Target.of(trial.seen.frames, trial.truth, self.sigma) for trial in self.split.trials)
         self._unexplained: dict[str, tuple[float, float]] = {}
+        self._plates = {id(video): losses.plate(video.frames) for video in self.split.fit[:_REDRAWN_CLIPS]}
         self._whole = tuple(trial.whole for trial in self.split.trials)
 
     def summary(self) -> dict[str, Any]:
@@ -129,7 +131,7 @@ class Evaluator:
         drawn = [(video, frames, times) for video, frames, times in self._drawn(fitted) if times]
         rendering, floor = losses.rendering(
             [frames for _, frames, _ in drawn], [video.frames[times] for video, _, times in drawn],
-            [losses.plate(video.frames) for video, _, _ in drawn], self.sigma,
+            [self._plates[id(video)] for video, _, _ in drawn], self.sigma,
         )  # fmt: skip
         return Losses(self._perception_loss(source, clips), min(dynamics, _WORST), min(rendering, _WORST), floor)
 
@@ -147,17 +149,22 @@ class Evaluator:
         return left / moved if moved > 0 else None
 
     def _pictures(self, fitted: Fitted, predicted: Sequence[Predicted]) -> dict[str, str]:
+        """Two filmstrips for people and for proposers that read pictures: what was predicted, what was drawn from measurements."""
         if self._keep is None:
             return {}
         trial = self.split.trials[0]
-        strips = {"prediction": pictures.comparison(trial.truth, predicted[0].frames, len(trial.seen), 6)}
-        video, frames, times = self._drawn(fitted)[0]
-        if times:
-            picked = pictures.spread(len(times), 6)
-            rows = [("seen", video.frames[times][picked]), ("redrawn", frames[picked])]
-            rows.append(("difference", pictures.difference(rows[0][1], rows[1][1])))
-            strips["reconstruction"] = pictures.filmstrip(rows, [f"frame {times[i]}" for i in picked])
+        times = pictures.spread(trial.horizon, _SHOWN)
+        numbers = [len(trial.seen) + t for t in times]
+        strips = {"prediction": _strip(("truth", "prediction"), trial.truth[times], predicted[0].frames[times], numbers)}
+        video, frames, drawn = self._drawn(fitted)[0]
+        picked = pictures.spread(len(drawn), _SHOWN)
+        numbers = [drawn[index] for index in picked]
+        strips["reconstruction"] = _strip(("seen", "redrawn"), video.frames[numbers], frames[picked], numbers)
         return {name: self._keep(_png(strip)) for name, strip in strips.items()}
+
+
+def _strip(names: tuple[str, str], truth: np.ndarray, drawn: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
+    return pictures.comparison(names, pictures.reduced(truth), pictures.reduced(drawn), numbers)
 
 
 def _redraw(lengths: Sequence[int], count: int) -> list[list[int]]:

@@ -28,6 +28,7 @@ UNMEASURED = {
     "lpips_vgg": "needs VGG weights, which are not part of this package",
 }
 
+_SHOWN = 8  # frames of the filmstrip
 _NO_TRUTH = "the video ends before the predicted frames"
 
 
@@ -187,20 +188,25 @@ def _readme(conclusion: Conclusion) -> str:
 
 def _write_prediction(folder: RunFolder, conclusion: Conclusion, held_back: HeldBack) -> None:
     task, predicted = conclusion.task, conclusion.forecast.predicted
-    frames = np.stack([one.frames for one in predicted])
     states = tuple(one.states.cut(task.context, len(one.states)) for one in predicted)
-    write_prediction(folder.path / "prediction.npz", frames, states, task.dt)
-    truth = held_back.frames[0]
-    first = task.test[0].frames
-    shown = frames[0] if truth is None else frames[0][: len(truth)]
-    if truth is None:
-        strip = pictures.filmstrip([("prediction", shown[(times := pictures.spread(len(shown), 8))])], [f"frame {task.context + t}" for t in times])
-        video = np.concatenate([first, frames[0]])
-    else:
-        strip = pictures.comparison(truth[: len(shown)], shown, task.context)
-        truth, shown = (np.concatenate([first, part]) for part in (truth[: len(shown)], shown))
-        video = pictures.side_by_side([truth, shown, pictures.difference(truth, shown)])
+    write_prediction(folder.path / "prediction.npz", np.stack([one.frames for one in predicted]), states, task.dt)
+    strip, film = _shown(task.test[0].frames, predicted[0].frames, held_back.frames[0])
     with store.replacing(folder.path / "filmstrip.png") as temporary:
         media.write_image(temporary, strip)
     with store.replacing(folder.path / "prediction.mp4") as temporary:
-        media.write(temporary, video, task.dt)
+        media.write(temporary, film, task.dt)
+
+
+def _shown(seen: np.ndarray, predicted: np.ndarray, truth: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Filmstrip (one picture) and film (T, H, W, 3), seen frames first: truth, prediction and difference side by side, or
+    the prediction alone where nobody knows the truth."""
+    length = len(predicted) if truth is None else min(len(predicted), len(truth))
+    times = pictures.spread(length, _SHOWN)
+    numbers = [len(seen) + t for t in times]
+    small = pictures.reduced(predicted[times])
+    film = np.concatenate([seen, predicted[:length]])
+    if truth is None:
+        return pictures.filmstrip([("prediction", small)], [f"frame {number}" for number in numbers]), film
+    true = np.concatenate([seen, truth[:length]])
+    strip = pictures.comparison(("truth", "prediction"), pictures.reduced(truth[times]), small, numbers)
+    return strip, pictures.side_by_side([true, film, pictures.difference(true, film)])

@@ -23,26 +23,29 @@ def difference(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     return np.clip(128 + 2 * gap, 0, 255).astype(np.uint8)
 
 
-def filmstrip(rows: Sequence[tuple[str, np.ndarray]], captions: Sequence[str], height: int = 160) -> np.ndarray:
-    """(H, W, 3) uint8 picture: one titled row for each (title, (n, h, w, 3) uint8 frames), one caption a column.
-
-    Frames higher than ``height`` pixels are scaled down to it; smaller ones are left alone.
-    """
-    factor = min(1.0, height / rows[0][1].shape[1])
+def filmstrip(rows: Sequence[tuple[str, np.ndarray]], captions: Sequence[str]) -> np.ndarray:
+    """(H, W, 3) uint8 picture: one titled row for each (title, (n, h, w, 3) uint8 frames), one caption a column."""
     margin = 8 + max(cv2.getTextSize(title, _FONT, _SIZE, 1)[0][0] for title, _ in rows)
-    bands = [_band(title, [_scaled(frame, factor) for frame in frames], margin) for title, frames in rows]
+    bands = [_band(title, frames, margin) for title, frames in rows]
     head = np.full((_LABEL, bands[0].shape[1], 3), _PAPER, np.uint8)
-    width = _scaled(rows[0][1][0], factor).shape[1] + 2
+    width = rows[0][1].shape[2] + 2
     for index, caption in enumerate(captions):
         _write(head, caption, margin + index * width + 2, _LABEL - 5)
     return np.concatenate([head, *bands])
 
 
-def comparison(truth: np.ndarray, prediction: np.ndarray, first: int, most: int = 8, height: int = 160) -> np.ndarray:
-    """Filmstrip of truth, prediction and difference, both (n, H, W, 3) uint8; ``first`` is the number of their first frame."""
-    times = spread(len(truth), most)
-    rows = [("truth", truth[times]), ("prediction", prediction[times]), ("difference", difference(truth[times], prediction[times]))]
-    return filmstrip(rows, [f"frame {first + t}" for t in times], height)
+def comparison(names: tuple[str, str], truth: np.ndarray, drawn: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
+    """Filmstrip of true frames, drawn frames and their difference, both (n, H, W, 3) uint8, with the frames' numbers."""
+    rows = [(names[0], truth), (names[1], drawn), ("difference", difference(truth, drawn))]
+    return filmstrip(rows, [f"frame {number}" for number in numbers])
+
+
+def reduced(frames: np.ndarray, height: int = 160) -> np.ndarray:
+    """(n, H, W, 3) frames scaled down to ``height`` rows; smaller ones as they are."""
+    factor = height / frames.shape[1]
+    if factor >= 1.0:
+        return frames
+    return np.stack([cv2.resize(frame, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) for frame in frames])
 
 
 def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
@@ -52,11 +55,7 @@ def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts[:-1], axis=2)
 
 
-def _scaled(frame: np.ndarray, factor: float) -> np.ndarray:
-    return frame if factor == 1.0 else cv2.resize(frame, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-
-
-def _band(title: str, frames: Sequence[np.ndarray], margin: int) -> np.ndarray:
+def _band(title: str, frames: np.ndarray, margin: int) -> np.ndarray:
     height, width = frames[0].shape[:2]
     band = np.full((height + 2, margin + len(frames) * (width + 2), 3), _PAPER, np.uint8)
     for index, frame in enumerate(frames):

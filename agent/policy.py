@@ -12,6 +12,7 @@ import numpy as np
 from agent.archive import NodeArchive
 from agent.errors import UsageError
 from agent.protocols import Archive, Move, Node, Policy
+from agent.screen import DUPLICATE
 
 _FRUITLESS = 0.02  # score that every fruitless attempt on a node costs it when nodes compete
 
@@ -45,6 +46,8 @@ class TreeSearch:
         """The newest node, if it failed, has not been followed up and its line of repairs is not too long."""
         node = next((node for node in reversed(archive.nodes) if node.evaluation.status != "pending"), None)
         if node is None or node.evaluation.failure is None or archive.children(node.id) or _declined(archive, node.id):
+            return None
+        if node.evaluation.failure.kind == DUPLICATE:
             return None
         return node if _repairs(archive, node) < self.repairs else None
 

@@ -27,6 +27,9 @@ ALLOWED = frozenset((
 ))  # fmt: skip
 """Modules that a program may import."""
 
+DUPLICATE = "Duplicate"
+"""Kind of the failure of a candidate that was there before; there is nothing in it to repair."""
+
 MAX_SOURCE = 64_000
 """Characters of one program."""
 
@@ -149,7 +152,7 @@ def fingerprint(programs: Programs) -> str:
 def duplicate(programs: Programs, seen: Mapping[str, str]) -> Failure | None:
     """A failure when ``seen`` (fingerprint -> node id) holds these programs already."""
     known = seen.get(fingerprint(programs))
-    return None if known is None else Failure("screen", "Duplicate", f"the same programs as node {known}; change what they do")
+    return None if known is None else Failure("screen", DUPLICATE, f"the same programs as node {known}; change what they do")
 
 
 def complexity(programs: Programs, params: tuple[FittedParam, ...] = ()) -> float:

@@ -30,7 +30,7 @@ from agent.screen import complexity, duplicate
 from agent.split import Split, validation
 from agent.store import Store, digest
 from sandbox import Sandbox
-from tools.types import Candidate, Evaluation, HeldBack, Task
+from tools.types import STAGES, Candidate, Evaluation, HeldBack, Programs, Task
 
 MAX_DECLINED = 3
 """Proposals in a row that may come to nothing before the search ends."""
@@ -196,11 +196,20 @@ class Search:
     def _accept(self, node_id: str, attempt: Attempt) -> None:
         proposal, move = attempt.proposal, attempt.move
         origin = proposal.origin or self._proposer.name
-        candidate = Candidate(node_id, proposal.programs, move.parent, move.kind, proposal.stages, proposal.rationale, origin)
+        stages = self._changed(proposal.programs, move.parent)
+        candidate = Candidate(node_id, proposal.programs, move.parent, move.kind, stages, proposal.rationale, origin)
         self.archive = self.archive.added(Node(candidate, _PENDING, _UNREAD))
         saved = records.save_proposal(proposal, move)
         sources = {stage: digest(source.encode()) for stage, source in proposal.programs.items()}
-        self._tell({"event": "proposed", "node": node_id, **saved, "origin": origin, "sources": sources, "time": time.time()})
+        facts = {"origin": origin, "stages": list(stages), "sources": sources, "time": time.time()}
+        self._tell({"event": "proposed", "node": node_id, **saved, **facts})
+
+    def _changed(self, programs: Programs, parent: str | None) -> tuple[str, ...]:
+        """The stages in which ``programs`` differ from their parent's."""
+        if parent is None:
+            return STAGES
+        before = self.archive[parent].candidate.programs
+        return tuple(stage for stage, source in programs.items() if source != before[stage])
 
     def _decline(self, node_id: str, attempt_number: int, attempt: Attempt) -> None:
         saved = records.save_proposal(attempt.proposal, attempt.move)

@@ -176,7 +176,7 @@ def edited(program: Any, states: States, measured: fitting.Measured, values: Map
     row = flatten_state(states[since], allow_nan=True)
     before, after = (program.initial(measured.states, dict(theta), measured.dt) for theta in (values, edits["values"]))
     for column, shift in _shifts(before, after).items():
-        if column in row and column not in program.LATENTS:
+        if column in row and column not in getattr(program, "LATENTS", ()):
             row[column] += shift
     for column, operator, number in edits["state"]:
         if column not in row:

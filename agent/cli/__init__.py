@@ -5,6 +5,7 @@ Exit codes: 0 finished, 1 failed, 2 the call was wrong (one line on stderr).
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -20,6 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return getattr(import_module(module), function)(arguments)
     except KeyboardInterrupt:
         return _say("stopped", 1)
+    except BrokenPipeError:                          # the reader (head, less) has gone: no complaint, and none at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except Exception as error:
         code = _exit_code(error)
         if code is None:

@@ -1,0 +1,193 @@
+"""What each subcommand does: arguments in, library calls, text out, exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from agent import outcome, proposers, runfolder, search, store, whatif
+from agent import trace as traces
+from agent.cli import inputs, live, text
+from agent.config import EvaluationConfig, SearchConfig
+from agent.diagnosis import diagnose
+from agent.errors import UsageError
+from agent.evaluate import Evaluator
+from agent.jobs import CandidateFailed
+from agent.outcome import RunResult
+from agent.runfolder import RunFolder
+from agent.split import validation
+from sandbox import Sandbox
+from tools import media
+
+STRICT = "strict"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Search."""
+    config = _search_config(arguments)
+    task, held_back = inputs.load(arguments)
+    out = Path(arguments.out or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{inputs.name_of(arguments)}-{arguments.seed}")
+    proposer = proposers.make(config, store.Store(out / "store"))
+    with live.watching(config.budget, arguments.quiet) as watch:
+        result = search.run(task, held_back, config, proposer=proposer, out=out, on_event=watch)
+    return _finish(result)
+
+
+def resume(arguments: argparse.Namespace) -> int:
+    """Go on with a run."""
+    config = SearchConfig.from_json(RunFolder(arguments.run).first()["config"])
+    with live.watching(config.budget, arguments.quiet) as watch:
+        result = search.resume(arguments.run, workers=arguments.workers, on_event=watch)
+    return _finish(result)
+
+
+def _search_config(arguments: argparse.Namespace) -> SearchConfig:
+    return SearchConfig(
+        budget=arguments.budget, threshold=arguments.threshold, seed=arguments.seed, batch=arguments.batch, workers=_workers(arguments),
+        policy=arguments.policy, proposer=arguments.proposer, hint=arguments.hint, sandbox=_mode(arguments),
+        evaluation=EvaluationConfig(repeat=arguments.repeat),
+    )  # fmt: skip
+
+
+def _workers(arguments: argparse.Namespace) -> int:
+    return 1 if arguments.workers is None else arguments.workers
+
+
+def _mode(arguments: argparse.Namespace) -> str:
+    mode = arguments.unsafe_sandbox
+    if mode not in (None, "landlock-only", "rlimits-only"):
+        raise UsageError(f"--unsafe-sandbox: expected landlock-only or rlimits-only, got {mode!r}; leave it out for the strict sandbox")
+    return mode or STRICT
+
+
+def _finish(result: RunResult) -> int:
+    _print(text.summary(result))
+    return 0 if result.status in ("threshold", "budget") else 1
+
+
+def _print(lines: Iterable[str]) -> None:
+    for each in lines:
+        print(each)
+
+
+# ------------------------------------------------------------------------------------------------------------ trace
+
+
+def trace(arguments: argparse.Namespace) -> int:
+    """Show a search, a node, or a difference."""
+    folder = RunFolder(arguments.run)
+    if arguments.diff is not None:
+        _print(_difference(folder, arguments.node, arguments.diff))
+    elif arguments.node is not None:
+        _print(text.node(folder, arguments.node))
+    elif not arguments.plain and sys.stdout.isatty() and find_spec("agent.trace_browser"):
+        return import_module("agent.trace_browser").browse(folder.path)
+    else:
+        _print(text.tree(list(traces.read(folder.trace))))
+    return 0
+
+
+def _difference(folder: RunFolder, node: str | None, other: str) -> Iterable[str]:
+    if node is None:
+        raise UsageError("--diff: expected a node, as in `run-agent trace RUN NODE --diff`, got none")
+    parent = other or folder.load_proposal(folder.node(node).name)[1].parent
+    if parent is None:
+        raise UsageError(f"--diff: node {node} is a draft and has no parent; name another node, as in --diff 0")
+    programs = [runfolder.read_programs(folder.node(name)) for name in (parent, node)]
+    return text.difference(*programs, (parent, node))
+
+
+# -------------------------------------------------------------------------------------------------- own programs
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Score three programs of the user's own."""
+    programs = runfolder.read_programs(arguments.programs)
+    task, _ = inputs.load(arguments)
+    config = EvaluationConfig(repeat=arguments.repeat)
+    split = validation(task, config.validation)
+    with Sandbox(_workers(arguments), _mode(arguments)) as sandbox:
+        evaluation = Evaluator(task, split, sandbox, config).evaluate(programs, search.node_seed(arguments.seed, "0"))
+    _print(text.judged(evaluation))
+    diagnosis = diagnose(evaluation)
+    _print(f"  found ({finding.stage}, {finding.kind}): {finding.message}" for finding in diagnosis.findings)
+    if arguments.out:
+        store.write_json(Path(arguments.out), evaluation.to_json())
+    return 0 if evaluation.status == "ok" else 1
+
+
+def fit(arguments: argparse.Namespace) -> int:
+    """Fit the numbers of three programs on everything visible."""
+    programs = runfolder.read_programs(arguments.programs)
+    task, held_back = inputs.load(arguments)
+    config = EvaluationConfig(repeat=arguments.repeat)
+    with Sandbox(_workers(arguments), _mode(arguments)) as sandbox:
+        try:
+            forecast = Evaluator(task, validation(task, config.validation), sandbox, config).forecast(programs, search.node_seed(arguments.seed, "0"))
+        except CandidateFailed as failed:
+            print(f"failed in {failed.failure.stage}: {failed.failure.kind}: {failed.failure.message}", file=sys.stderr)
+            return 1
+    fitted = forecast.fitted
+    print(f"fit {fitted.report['status']}: {fitted.report['message']}; rms residual {_number(fitted.report['rms'])} (1 = the noise level)")
+    _print(text.parameters(fitted.params))
+    figures = outcome.measure([one.frames for one in forecast.predicted], held_back)
+    if figures["psnr"] is not None:
+        print(f"held-back frames: psnr {figures['psnr']:.2f} dB, mae {figures['mae']:.5f}")
+    if arguments.out:
+        runfolder.write_params(Path(arguments.out), fitted.params)
+    return 0
+
+
+def _number(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.3g}"
+
+
+def predict(arguments: argparse.Namespace) -> int:
+    """Predict with the best programs of a run, edited or not."""
+    question = whatif.Question(tuple(arguments.edits), arguments.since, arguments.horizon)
+    clip = None if arguments.video is None else media.read(arguments.video, 0, arguments.context)
+    with Sandbox() as sandbox:
+        answer = whatif.ask(RunFolder(arguments.run), question, clip, sandbox)
+    _print(answer.lines())
+    if arguments.out:
+        answer.write(Path(arguments.out))
+        print(f"written to {arguments.out}")
+    return 0
+
+
+# ---------------------------------------------------------------------------------------------------------- others
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """The programs found in another form."""
+    return _optional("agent.export", "export").main(arguments)
+
+
+def bench(arguments: argparse.Namespace) -> int:
+    """Benchmark suites."""
+    return _optional("benchmarks.suite", "bench").main(arguments.rest)
+
+
+def weights(arguments: argparse.Namespace) -> int:
+    """Weights of learned perception."""
+    return _optional("tools.vision.weights", "weights").main(arguments.rest)
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """Which barriers hold here."""
+    examination = import_module("sandbox.doctor").examine()
+    print(json.dumps(examination.to_json(), indent=1) if arguments.json else examination)
+    return 0
+
+
+def _optional(module: str, command: str) -> Any:
+    if find_spec(module) is None:
+        raise UsageError(f"{command}: expected the module {module}, which this installation does not have; install it from a full checkout")
+    return import_module(module)
