@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from agent.models.errors import ModelError, NotRecorded, Unreachable
+from agent.models.errors import CapReached, ModelError, NoAnswer, Unreachable
 from agent.models.ledger import Ledger, estimate_tokens
 from agent.models.messages import Reply, Request
 from agent.models.recording import Exchange, Recording
@@ -64,47 +64,53 @@ class ClientConfig:
 class Client:
     """One model, one recording, one ledger. Safe to share between threads.
 
-    sender: None to answer from the recording alone (replay). sleep, clock: seconds; given so that tests need not wait.
+    sleep, clock: seconds; given so that tests need not wait.
     """
 
     def __init__(
-        self, config: ClientConfig, recording: Recording, ledger: Ledger, sender: Sender | None,
+        self, config: ClientConfig, recording: Recording, ledger: Ledger, sender: Sender,
         sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic,
     ):  # fmt: skip
         self.config, self.recording, self.ledger = config, recording, ledger
         self._sender, self._sleep, self._clock = sender, sleep, clock
 
     def __repr__(self) -> str:
-        return f"Client({self.config.model!r}, {self._sender or 'replaying'}, {self.ledger.spent})"
+        return f"Client({self.config.model!r}, {self._sender!r}, {self.ledger.spent})"
 
     def ask(self, request: Request) -> Exchange:
         """The reply to ``request``: recorded, or paid for and recorded before it is returned.
 
-        Raises CapReached before a call that could pass a cap, NotRecorded when replaying, and the errors of the sender
-        (Unreachable after the last retry).
+        Raises CapReached before a call that could pass a cap, the lasting errors of the sender, and
+        after the last retry Unreachable (the server fails) or NoAnswer (the server is there, its answers are not).
         """
         known = self.recording.find(request)
         if known is not None:
             return known
-        if self._sender is None:
-            raise NotRecorded(f"replay: expected a recorded reply to this request ({request.digest[:12]}), got none; the prompt has changed")
         return self._insist(request)
 
     def _insist(self, request: Request) -> Exchange:
         """Pay for an answer, waiting and trying again while failures are passing ones."""
         started, lost = self._clock(), Cost()
-        failure = ""
+        failure = TryAgain("nothing")
         for attempt in range(self.config.retry.attempts):
             try:
                 return self._pay(request, lost, started)
             except TryAgain as error:
-                lost, failure = lost + error.cost, str(error)
+                lost, failure = lost + error.cost, error
                 if attempt + 1 < self.config.retry.attempts:
                     self._sleep(self.config.retry.pause(attempt, error.wait))
-        self.recording.lose(request, lost, failure)
-        raise Unreachable(
-            f"model {self.config.model!r}: expected an answer, got {failure} ({self.config.retry.attempts} attempts); is the server up?", lost
-        )
+            except CapReached as error:
+                error.cost = self._lose(request, lost, str(failure))
+                raise
+        self._lose(request, lost, str(failure))
+        attempts = self.config.retry.attempts
+        kind = NoAnswer if failure.sent else Unreachable
+        raise kind(f"model {self.config.model!r}: expected an answer, got {failure} (attempts: {attempts}); is the server up?", lost)
+
+    def _lose(self, request: Request, lost: Cost, reason: str) -> Cost:
+        if lost.calls:
+            self.recording.lose(request, lost, reason)
+        return lost
 
     def _pay(self, request: Request, lost: Cost, started: float) -> Exchange:
         estimate = estimate_tokens(request)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from agent.errors import UsageError
+
 STRUCTURES = ("json_schema", "tool", "fenced")
 """Ways of asking for a structured answer, best first."""
 
@@ -25,6 +27,15 @@ class Dialect:
     temperature: bool = True
     stream_usage: bool = True
     pictures: bool = True
+
+    @classmethod
+    def first(cls, structure: str, hosted: bool) -> Dialect:
+        """The dialect to begin with. structure: one of STRUCTURES, or "auto". hosted: OpenAI itself, which has renamed a field.
+        Raises UsageError for an unknown structure."""
+        if structure not in ("auto", *STRUCTURES):
+            raise UsageError(f"structure: expected auto, {', '.join(STRUCTURES)}, got {structure!r}")
+        limit = "max_completion_tokens" if hosted else "max_tokens"
+        return cls(STRUCTURES[0] if structure == "auto" else structure, limit)
 
     def without(self, complaint: str) -> Dialect | None:
         """The next poorer dialect after a 400 with this text, or None when it does not name anything we can give up.

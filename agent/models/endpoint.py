@@ -32,22 +32,23 @@ NO_KEY = "none"
 @dataclass(frozen=True)
 class EndpointConfig:
     """model: name as the endpoint knows it. base_url: up to and with /v1; "" for OpenAI. api_key: None for servers that
-    need none. timeout: seconds for one whole answer, however slowly it trickles. stream: ask for the answer in pieces."""
+    need none. timeout: seconds for one whole answer, however slowly it trickles. stream: ask for the answer in pieces. structure:
+    where to begin, one of agent.models.dialect.STRUCTURES, or "auto" for the first."""
 
     model: str
     base_url: str = ""
     api_key: SecretStr | None = None
     timeout: float = 300.0
     stream: bool = False
+    structure: str = "auto"
 
 
 class Endpoint:
     """Sends one request at a time (from any thread) and says in our own errors what went wrong."""
 
-    def __init__(self, config: EndpointConfig, dialect: Dialect | None = None):
+    def __init__(self, config: EndpointConfig):
         self.config = config
-        default = Dialect() if config.base_url else Dialect(output_limit="max_completion_tokens")
-        self.dialect = dialect or default
+        self.dialect = Dialect.first(config.structure, hosted=not config.base_url)
         self._http = httpx.Client(timeout=httpx.Timeout(config.timeout, connect=15.0), event_hooks={"response": [_bounded(config.timeout)]})
         self._chat = ChatOpenAI(
             model=config.model, base_url=config.base_url or OPENAI_URL, api_key=config.api_key or SecretStr(NO_KEY),

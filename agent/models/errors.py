@@ -2,11 +2,11 @@
 
 ModelError (an AgentError)
 ├── WrongKey          401 / 403: nothing was spent (a UsageError)
-├── Unreachable       no connection, no such model, no credit, or no answer after every retry (a RunError)
+├── Unreachable       no connection, no such model, no credit, or only HTTP errors after every retry (a RunError)
+├── NoAnswer          the endpoint is there, but no complete answer came in time, or none that could be read
 ├── RequestRefused    the endpoint will not take this request, whatever is changed in it
 ├── ContextTooLong    the prompt does not fit; ask again with less
-├── CapReached        the next call could pass --max-cost or --max-tokens
-└── NotRecorded       replaying, and the recording has no reply to this request
+└── CapReached        the next call could pass --max-cost or --max-tokens
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ class Unreachable(ModelError, RunError):
     """No usable answer came back."""
 
 
+class NoAnswer(ModelError):
+    """Every attempt ran out of time or brought something that is not an answer."""
+
+
 class RequestRefused(ModelError):
     """The endpoint answered that the request itself is not acceptable."""
 
@@ -42,7 +46,3 @@ class ContextTooLong(ModelError):
 
 class CapReached(ModelError):
     """A call was not made because it might have passed a cap."""
-
-
-class NotRecorded(ModelError):
-    """A replayed run asked something that its recording has no answer to."""
