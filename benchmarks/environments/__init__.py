@@ -12,6 +12,9 @@ from tools.types import ContractError, HeldBack, Task, as_names
 
 _MODULES = {
     "cartpole": "benchmarks.environments.cartpole",
+    "phyworld-collision": "benchmarks.environments.phyworld",
+    "phyworld-parabola": "benchmarks.environments.phyworld",
+    "phyworld-uniform": "benchmarks.environments.phyworld",
 }
 _FAMILIES = {
     "gallery": "benchmarks.environments.gallery",

@@ -97,7 +97,7 @@ def test_an_option_of_another_environment_is_refused():
 def test_known_names_all_load():
     for name in known():
         if name != "gym:ID" and not name.startswith("gallery:"):
-            assert load(name, seed=0, context=2, horizon=1)[0].test
+            assert load(name, seed=0, context=2, horizon=1, options=Options(train=1))[0].test
 
 
 class Blind(gymnasium.Env):
