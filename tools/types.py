@@ -113,7 +113,7 @@ class Video:
     def cut(self, start: int, stop: int) -> Video:
         """A copy (never a view) of frames ``start`` to ``stop`` (exclusive)."""
         actions = None if self.actions is None else self.actions[start:stop].copy()
-        return replace(self, frames=np.ascontiguousarray(self.frames[start:stop]), actions=actions)
+        return replace(self, frames=self.frames[start:stop].copy(), actions=actions)
 
 
 @dataclass(frozen=True)
