@@ -3,64 +3,108 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from tools.fitting import least_squares, probe
+from tools.fitting import auto, differential_evolution, lbfgs, least_squares, mcmc, multistart, powell, probe
+from tools.fitting.conclusion import conclude, states_at
 from tools.fitting.data import Budget, Measured
-from tools.fitting.identifiability import identify
 from tools.fitting.model import Model
-from tools.fitting.objective import BudgetSpent, Objective
-from tools.fitting.problem import Point, Problem
-from tools.fitting.result import CONVERGED, FitResult
-from tools.fitting.robust import check_loss
-from tools.types import FittedParam, State, unflatten_state
+from tools.fitting.objective import BudgetSpent, Meter, Objective
+from tools.fitting.problem import Point, Problem, stack
+from tools.fitting.result import FitResult
+from tools.fitting.robust import Loss
+from tools.fitting.solution import Optimizer, Solution
+from tools.types import ContractError, State, as_names
+
+OPTIMIZERS: Mapping[str, Optimizer] = MappingProxyType(
+    {
+        "auto": auto.solve,
+        "least_squares": least_squares.solve,
+        "multistart": multistart.solve,
+        "powell": powell.solve,
+        "lbfgs": lbfgs.solve,
+        "differential_evolution": differential_evolution.solve,
+        "mcmc": mcmc.solve,
+    }
+)
+"""Optimisers by name. lbfgs needs the extra ``jax``, mcmc the extra ``mcmc``."""
+
+_DEFAULT = Budget()
+_FIRST_LOOKS = 64  # random theta tried when the declared one does not give finite rollouts
 
 
 def fit(
-    program: Any, data: Sequence[Measured], *, optimizer: str = "auto", rng: np.random.Generator, budget: Budget = Budget(), loss: str = "linear"
+    program: Any,
+    data: Sequence[Measured],
+    *,
+    optimizer: str = "auto",
+    rng: np.random.Generator,
+    budget: Budget = _DEFAULT,
+    loss: str = "linear",
 ) -> FitResult:
-    """Fit theta (shared) and latents (per video) of ``program`` to ``data``."""
-    check_loss(loss)
+    """Fit theta (shared) and latents (per video) of a dynamics program to measured states.
+
+    program: anything with PARAMS, initial, step and optionally LATENTS, DIFFERENTIABLE (see CONTRIBUTING.md). Columns that
+    are both measured and returned by ``step`` are compared, each in units of its noise; a Param with a prior is held near
+    its declared value by it. optimizer: a name of OPTIMIZERS. loss: "linear", "huber" or "soft_l1"; "auto" goes over to huber by
+    itself when a few measurements are far off. The best point seen is returned.
+
+    Bad numbers of a program (divisions by zero, explosions, flat or jumping losses) end in a status; exceptions raised by its
+    code pass through. Raises ContractError for a program or a call that breaks the contract, ImportError for a missing extra.
+    """
+    if optimizer not in OPTIMIZERS:
+        raise ContractError("optimizer", "one of " + as_names(tuple(OPTIMIZERS)), repr(optimizer))
+    if not data:
+        raise ContractError("fit data", "at least one video", "none")
     with np.errstate(all="ignore"):
-        problem = Problem(Model(program), data)
-        problem.batched = probe.batched(problem, rng)
-        objective = Objective(problem, loss, budget)
-        try:
-            least_squares.solve(objective, problem.point(), rng)
-        except BudgetSpent:
-            pass
-        return _result(objective)
+        problem, meter = Problem(Model(program), data), Meter(budget)
+        return conclude(problem, _solve(problem, Loss(loss), meter, optimizer, rng), meter)
 
 
-def infer_start(program: Any, values: Mapping[str, float], measured: Measured, *, loss: str = "linear") -> State:
-    """The state at the first measured frame, latents inferred from this video alone with theta fixed at ``values``."""
+def infer_start(program: Any, values: Mapping[str, float], measured: Measured) -> State:
+    """The state at the first measured frame, its latents inferred from this video alone, theta held at ``values``.
+
+    Deterministic. Parameters that ``values`` lacks keep their declared value. Without LATENTS it is what ``initial`` returns;
+    NaN becomes the first visible measurement (0 where there is none).
+    """
     with np.errstate(all="ignore"):
-        problem = Problem(Model(program), [measured], fixed=values)
-        objective = Objective(problem, loss, Budget())
-        point = least_squares.solve(objective, problem.point()) if problem.unknowns else problem.point()
-        return _starts(problem, point)[0]
+        model = Model(program)
+        problem = Problem(model, [measured], fixed={param.name: param.value for param in model.params} | dict(values))
+        found = _solve(problem, Loss(), Meter(_DEFAULT), "auto", np.random.default_rng(0))
+        return states_at(problem, found.objective.best or problem.point())[0]
 
 
-def _result(objective: Objective) -> FitResult:
-    problem, point = objective.problem, objective.best
-    line = least_squares.linearise(objective, point)
-    found = identify(problem, point, line, objective.loss)
-    params = tuple(
-        FittedParam(p.name, float(v), p.low, p.high, p.unit, None if np.isnan(e) else float(e), note, p.about)
-        for p, v, e, note in zip(problem.free, point.theta[0], found.errors, found.notes, strict=True)
-    )
-    rms = float(np.sqrt(np.mean(np.concatenate([part.ravel() for part in line.values]) ** 2)))
-    return FitResult(
-        CONVERGED, ". ".join(["the fit converged", *found.sentences]), problem.values(point.theta[0]), params, _starts(problem, point),
-        2.0 * objective.best_cost / problem.size, rms, objective.evaluations, objective.seconds, "least_squares", {}, problem.batched,
-    )  # fmt: skip
+def _solve(problem: Problem, loss: Loss, meter: Meter, optimizer: str, rng: np.random.Generator) -> Solution:
+    """Run one optimiser; once more, one rollout at a time, if its best point turns out not to be what batches said."""
+    objective = Objective(problem, loss, meter)
+    if not problem.size:
+        return Solution(objective, "none")
+    problem.batched = probe.batched(problem, rng)
+    found = _run(objective, optimizer, rng)
+    if not problem.batched or probe.confirmed(found.objective):
+        return found
+    problem.batched = False
+    return _run(Objective(problem, loss, meter), optimizer, rng)
 
 
-def _starts(problem: Problem, point: Point) -> tuple[State, ...]:
-    starts: list[State] = [{}] * len(problem.data)
-    for group, rows in zip(problem.groups, problem.starts(point), strict=True):
-        for index, row in zip(group.indices, rows[0], strict=True):
-            starts[index] = unflatten_state(dict(zip(group.layout.columns, row.tolist(), strict=True)))
-    return tuple(starts)
+def _run(objective: Objective, optimizer: str, rng: np.random.Generator) -> Solution:
+    start = _finite_start(objective, rng)
+    if not objective.problem.unknowns:
+        return Solution(objective, "none")
+    try:
+        return OPTIMIZERS[optimizer](objective, start, rng)
+    except BudgetSpent:
+        return Solution(objective, optimizer, spent=True)
+
+
+def _finite_start(objective: Objective, rng: np.random.Generator) -> Point:
+    """The declared point, or the best of many random ones if its rollouts are not finite."""
+    problem, start = objective.problem, objective.problem.point()
+    residuals, _ = objective.evaluate(start)
+    if not residuals.bad_total[0] or not problem.free:
+        return start
+    points = stack([problem.point(theta) for theta in multistart.sample(problem, _FIRST_LOOKS, rng)])
+    return points[int(np.argmin(objective.costs(points)))]

@@ -12,127 +12,123 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tools.fitting.least_squares import Linearised
-from tools.fitting.problem import Point, Problem
-from tools.fitting.robust import weights
+from tools.fitting.differences import Linearised
+from tools.fitting.problem import Group, Point, Problem
+from tools.fitting.robust import Loss
 from tools.types import Param
 
-_WEAK = 1.0  # a direction is open when its standard deviation exceeds that of the prior or box
-_SHARE = 0.25  # least component of a direction for a parameter to be named
-_PRIOR_STRENGTH = 5.0  # stated noise counts as this many residuals when the noise is estimated from the fit
+NO_EFFECT = "no effect on this data"
+NOT_IDENTIFIED = "not identified by this data"
+BY_PRIOR = "held by its prior"
+AT_LOW = "at its lower bound"
+AT_HIGH = "at its upper bound"
+
+_OPEN = 1.0  # information, in units of what was known before, below which the data leave a direction open
+_NAMED = 0.25  # least component of an open direction for a parameter to be named
+_NOTHING = 1e-12  # information, in the same units, that counts as none
+_STATED = 5.0  # the stated noise counts as so many residuals when the noise is estimated from the fit
+_MARGIN = 1e-6  # of the box: closer to a bound is at the bound
 
 
 @dataclass(frozen=True)
 class Identified:
     """errors: (p,) standard errors, NaN where there is none. notes: (p,) "" or why the value is not to be trusted.
-    sentences: what to tell a person about combinations and parameters without effect."""
+    sentences: on combinations that only together are identified, and on parameters without effect."""
 
     errors: np.ndarray
     notes: tuple[str, ...]
     sentences: tuple[str, ...]
 
 
-def identify(problem: Problem, point: Point, line: Linearised, loss: str) -> Identified:
-    """Standard errors and identifiability at an optimum."""
-    theta, params = point.theta[0], problem.free
-    bounds = [_at_bound(param, value) for param, value in zip(params, theta, strict=True)]
-    free = np.array([not note for note in bounds], bool)
-    variance = _variances(problem, line, loss)
-    information = _information(line, loss, variance)[np.ix_(free, free)]
-    scale = np.array([_spread(param) for param in params])
-    picked = [param for param, is_free in zip(params, free, strict=True) if is_free]
-    directions = _open_directions(information, scale[free])
-    errors = np.full(len(params), np.nan)
-    errors[free] = _errors(information, problem.prior_weight[free], scale[free])
-    notes, sentences = _notes(picked, theta[free], directions, information, errors[free])
-    merged = list(bounds)
-    for index, note in zip(np.flatnonzero(free), notes, strict=True):
-        merged[index] = note
-    errors[[note in (NOT_IDENTIFIED, NO_EFFECT) for note in merged]] = np.nan
-    return Identified(errors, tuple(merged), tuple(sentences))
+def identify(problem: Problem, point: Point, line: Linearised, loss: Loss) -> Identified:
+    """Standard errors and identifiability at an optimum. Parameters at a bound are taken as known there."""
+    notes = [_bound_note(param, value) for param, value in zip(problem.free, point.theta[0], strict=True)]
+    inside = np.array([not note for note in notes], bool)
+    params = [param for param, free in zip(problem.free, inside, strict=True) if free]
+    known = np.array([_known_before(param) for param in params])
+    information = _information(line, loss, _variances(problem, line, loss))[np.ix_(inside, inside)]
+    scaled = known[:, None] * information * known
+    errors = np.full(len(notes), np.nan)
+    errors[inside] = known * _deviations(scaled + np.diag((problem.prior_weight[inside] * known) ** 2))
+    found, sentences = _open_notes(params, point.theta[0][inside], scaled, known)
+    for index, note in zip(np.flatnonzero(inside), found, strict=True):
+        notes[index] = note
+    errors[[note in (NO_EFFECT, NOT_IDENTIFIED) for note in notes]] = np.nan
+    return Identified(errors, tuple(notes), tuple(sentences))
 
 
-NOT_IDENTIFIED = "not identified by this data"
-NO_EFFECT = "no effect on this data"
-BY_PRIOR = "held by its prior"
-
-
-def _at_bound(param: Param, value: float) -> str:
-    margin = 1e-6 * (param.high - param.low)
+def _bound_note(param: Param, value: float) -> str:
+    margin = _MARGIN * (param.high - param.low)
     if value <= param.low + margin:
-        return "at its lower bound"
-    return "at its upper bound" if value >= param.high - margin else ""
+        return AT_LOW
+    return AT_HIGH if value >= param.high - margin else ""
 
 
-def _spread(param: Param) -> float:
+def _known_before(param: Param) -> float:
     """Standard deviation of what is known beforehand: the prior, else a uniform distribution over the box."""
     return param.prior if param.prior is not None else (param.high - param.low) / 12**0.5
 
 
-def _variances(problem: Problem, line: Linearised, loss: str) -> tuple[np.ndarray, ...]:
+def _variances(problem: Problem, line: Linearised, loss: Loss) -> tuple[np.ndarray, ...]:
     """Per group (T * C,): variance of the scaled residuals of each column, shrunk towards the stated noise (1)."""
-    lost = problem.unknowns / max(problem.size, 1)
-    return tuple(_column_variances(group, r, loss, lost) for group, r in zip(problem.groups, line.values, strict=True))
+    kept = max(1.0 - problem.unknowns / max(problem.size, 1), 0.0)
+    return tuple(_column_variances(group, r, loss, kept) for group, r in zip(problem.groups, line.values, strict=True))
 
 
-def _column_variances(group, residuals: np.ndarray, loss: str, lost: float) -> np.ndarray:
+def _column_variances(group: Group, residuals: np.ndarray, loss: Loss, kept: float) -> np.ndarray:
     videos, frames, columns = group.weight.shape
-    square = (weights(residuals, loss) * residuals**2).reshape(videos * frames, columns).sum(0)
-    seen = (group.weight > 0).sum((0, 1)) * max(1.0 - lost, 0.0)
-    return np.tile((square + _PRIOR_STRENGTH) / (seen + _PRIOR_STRENGTH), frames)
+    square = (loss.weights(residuals) * residuals**2).reshape(videos * frames, columns).sum(0)
+    freedom = kept * (group.weight > 0).sum((0, 1))
+    return np.tile((square + _STATED) / (freedom + _STATED), frames)
 
 
-def _information(line: Linearised, loss: str, variances: Sequence[np.ndarray]) -> np.ndarray:
+def _information(line: Linearised, loss: Loss, variances: Sequence[np.ndarray]) -> np.ndarray:
     """(p, p) information of the data on theta with the latents eliminated."""
     total = np.zeros((line.prior.size, line.prior.size))
     for r, jt, jl, variance in zip(line.values, line.theta, line.latents, variances, strict=True):
-        root = np.sqrt(weights(r, loss) / variance)[..., None]
+        root = np.sqrt(loss.weights(r) / variance)[..., None]
         jt, jl = root * jt, root * jl
         rest = jt - jl @ (np.linalg.pinv(jl, rcond=1e-10) @ jt) if jl.shape[-1] else jt
         total += np.einsum("vni,vnj->ij", rest, rest)
     return total
 
 
-def _open_directions(information: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """(n, p) unit vectors, in units of ``scale``, along which the data say less than what was known before."""
-    if not len(scale):
-        return np.zeros((0, 0))
-    values, vectors = np.linalg.eigh(scale[:, None] * information * scale)
-    return vectors.T[values < _WEAK]
+def _deviations(precision: np.ndarray) -> np.ndarray:
+    """(p,) standard deviations of a precision matrix, finite also where it is singular."""
+    if not len(precision):
+        return np.zeros(0)
+    values, vectors = np.linalg.eigh(precision)
+    return np.sqrt((vectors**2 / np.maximum(values, _NOTHING)).sum(1))
 
 
-def _errors(information: np.ndarray, prior_weight: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Standard errors, priors included."""
-    scaled = scale[:, None] * (information + np.diag(prior_weight**2)) * scale
-    values, vectors = np.linalg.eigh(scaled) if len(scale) else (np.zeros(0), np.zeros((0, 0)))
-    return scale * np.sqrt((vectors**2 / np.maximum(values, 1e-12)).sum(1))
-
-
-def _notes(params: Sequence[Param], theta: np.ndarray, directions: np.ndarray, information: np.ndarray, errors: np.ndarray):
-    notes, sentences = [""] * len(params), []
-    for j, param in enumerate(params):
-        if information[j, j] <= 1e-12 / _spread(param) ** 2:
-            notes[j] = NO_EFFECT if param.prior is None else BY_PRIOR
-            sentences.append(f"{param.name} has no effect on these videos: remove it, fix it, or show a video in which it acts")
-    for direction in directions:
-        named = [j for j in np.flatnonzero(np.abs(direction) >= _SHARE) if notes[j] not in (NO_EFFECT,)]
-        for j in named:
-            if not notes[j]:
-                notes[j] = BY_PRIOR if params[j].prior is not None else NOT_IDENTIFIED
-        if len(named) > 1:
-            sentences.append(_combination([params[j] for j in named], direction[named], theta[named]))
-        elif named and notes[named[0]] == NOT_IDENTIFIED and information[named[0], named[0]] > 0:
-            sentences.append(f"{params[named[0]].name} is hardly seen in these videos: its error exceeds its bounds")
+def _open_notes(params: Sequence[Param], theta: np.ndarray, scaled: np.ndarray, known: np.ndarray) -> tuple[list[str], list[str]]:
+    """Notes (p,) and sentences from the eigenvectors of the scaled information."""
+    idle = np.diag(scaled) <= _NOTHING
+    notes = [NO_EFFECT if is_idle else "" for is_idle in idle]
+    sentences = []
+    acting = np.flatnonzero(~idle)
+    values, vectors = np.linalg.eigh(scaled[np.ix_(acting, acting)]) if len(acting) else (np.zeros(0), np.zeros((0, 0)))
+    for value, direction in zip(values, vectors.T, strict=True):
+        if value >= _OPEN:
+            continue
+        shares = np.abs(direction) >= _NAMED
+        named = acting[shares]
+        for index in named:
+            notes[index] = notes[index] or (NOT_IDENTIFIED if params[index].prior is None else BY_PRIOR)
+        sentences += _sentence([params[i] for i in named], direction[shares] * known[named], theta[named])
     return notes, sentences
 
 
-def _combination(params: Sequence[Param], direction: np.ndarray, theta: np.ndarray) -> str:
+def _sentence(params: Sequence[Param], direction: np.ndarray, theta: np.ndarray) -> list[str]:
+    """What an open direction (in the parameters' units) means."""
     names = [param.name for param in params]
+    if all(param.prior is not None for param in params):
+        return []
+    if len(params) == 1:
+        return [f"{names[0]} is hardly seen in these videos: its error exceeds its bounds; fix it, or give it a prior"]
     if len(params) == 2 and (theta != 0).all():
-        relative = direction * np.array([_spread(param) for param in params]) / theta
-        ratio = relative[0] / relative[1]
-        if abs(ratio - 1.0) < 0.1:
-            return f"only the ratio {names[0]} / {names[1]} is identified: fix one of them"
-        if abs(ratio + 1.0) < 0.1:
-            return f"only the product {names[0]} * {names[1]} is identified: fix one of them"
-    return f"{', '.join(names)} trade off against each other: these videos fix only a combination of them"
+        ratio = (direction[0] / theta[0]) / (direction[1] / theta[1])
+        for sign, word, symbol in ((1.0, "ratio", "/"), (-1.0, "product", "*")):
+            if abs(ratio - sign) < 0.1:
+                return [f"only the {word} {names[0]} {symbol} {names[1]} is identified: fix one of the two"]
+    return [f"{', '.join(names)} trade off against each other: these videos fix only a combination of them; fix one"]

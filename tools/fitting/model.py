@@ -96,6 +96,11 @@ class Model:
             _read_batch(keys, after, out[t], out[t + 1])
         return out
 
+    def next_row(self, layout: Layout, row: Any, values: Mapping[str, Any], action: Any, dt: float) -> list[Any]:
+        """One step on anything that indexes like a row (a traced array); nothing is converted."""
+        after = self.program.step(_nest(layout.keys, list(row)), dict(values), action, dt)
+        return [after.get(obj, {}).get(name, old) for (obj, name), old in zip(layout.keys, row, strict=True)]
+
     def _advance(self, state: State, params: dict[str, float], action: float, dt: float) -> Any:
         try:
             return self.program.step(state, params, action, dt)

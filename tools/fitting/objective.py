@@ -8,43 +8,60 @@ from collections.abc import Callable
 import numpy as np
 
 from tools.fitting.data import Budget
-from tools.fitting.problem import PENALTY, Point, Problem, Residuals
-from tools.fitting.robust import rho
+from tools.fitting.problem import Point, Problem, Residuals
+from tools.fitting.robust import Loss
+
+PENALTY = 1e12
+"""Cost per value of a rollout that is not finite: large, finite, and smaller the later a rollout explodes."""
+
+EXPLAINED = 2.5
+"""Mean squared residual, in units of noise and corrected for the fitted numbers, up to which a fit explains its data."""
 
 
 class BudgetSpent(Exception):
     """Raised by an objective that may not be evaluated any more; the best point seen is kept."""
 
 
-class Objective:
-    """A problem under a loss and a budget.
+class Meter:
+    """Counts the evaluations of a fit and watches its budget. seconds: wall clock since the meter was made."""
 
-    cost = 0.5 * (sum of rho over residuals + sum of squared prior residuals), plus PENALTY for every compared value that
-    is not finite. best: the point of least cost seen so far inside the bounds (None before the first).
-    """
-
-    def __init__(self, problem: Problem, loss: str, budget: Budget, clock: Callable[[], float] = time.perf_counter):
-        self.problem, self.loss, self.budget = problem, loss, budget
-        self._clock, self._began = clock, clock()
-        self.evaluations = 0
-        self.non_finite = 0
-        self.best: Point | None = None
-        self.best_cost = np.inf
+    def __init__(self, budget: Budget, clock: Callable[[], float] = time.perf_counter):
+        self.budget, self._clock, self._began = budget, clock, clock()
+        self.evaluations = 0.0
+        self.non_finite = 0.0
 
     @property
     def seconds(self) -> float:
         return self._clock() - self._began
 
-    @property
-    def spent(self) -> bool:
-        return self.evaluations >= self.budget.evaluations or self.seconds >= self.budget.seconds
+    def check(self) -> None:
+        """Raise BudgetSpent once the budget is used up."""
+        if self.evaluations >= self.budget.evaluations or self.seconds >= self.budget.seconds:
+            raise BudgetSpent
+
+    def count(self, points: float, non_finite: float) -> None:
+        """Note evaluated points, and how many of them had rollouts that are not finite (parts of the data as fractions)."""
+        self.evaluations += points
+        self.non_finite += non_finite
+
+
+class Objective:
+    """A problem under a loss, evaluated on a meter.
+
+    cost = 0.5 * (sum of rho over residuals + sum of squared prior residuals), plus PENALTY for every compared value that
+    is not finite. best: the point of least cost seen so far inside the bounds (None before the first).
+    """
+
+    def __init__(self, problem: Problem, loss: Loss, meter: Meter):
+        self.problem, self.loss, self.meter = problem, loss, meter
+        self.best: Point | None = None
+        self.best_cost = np.inf
 
     def evaluate(self, point: Point) -> tuple[Residuals, np.ndarray]:
         """Residuals and costs (K,) of K points; raises BudgetSpent once the budget is used up."""
-        if self.spent:
-            raise BudgetSpent
+        self.meter.check()
         residuals = self.problem.residuals(point)
-        costs = self._costs(point, residuals)
+        costs = sum((part.sum(1) for part in self.video_costs(residuals)), self._prior_costs(point))
         self._remember(point, residuals, costs)
         return residuals, costs
 
@@ -52,16 +69,44 @@ class Objective:
         """(K,) costs."""
         return self.evaluate(point)[1]
 
-    def _costs(self, point: Point, residuals: Residuals) -> np.ndarray:
-        data = sum((rho(part, self.loss).sum((1, 2)) for part in residuals.values), np.zeros(len(point)))
-        prior = (self.problem.prior(point.theta) ** 2).sum(1)
-        return 0.5 * (data + prior) + PENALTY * residuals.bad
+    @property
+    def explained(self) -> bool:
+        """Whether the best point leaves no more than noise: a mean squared residual of at most EXPLAINED."""
+        return 2.0 * self.best_cost <= EXPLAINED * max(self.problem.size - self.problem.unknowns, 1)
+
+    def video_costs(self, residuals: Residuals) -> tuple[np.ndarray, ...]:
+        """Per group (K, V): the share of the cost that each video has (priors apart)."""
+        parts = zip(residuals.values, residuals.bad, strict=True)
+        return tuple(0.5 * self.loss.rho(values).sum(2) + PENALTY * bad for values, bad in parts)
+
+    def under(self, loss: Loss) -> Objective:
+        """The same problem under another loss, on the same meter."""
+        return Objective(self.problem, loss, self.meter)
+
+    def only(self, videos: int) -> Objective:
+        """The same problem on a few videos of every group, on the same meter."""
+        return Objective(self.problem.only(videos), self.loss, self.meter)
+
+    def until(self, frames: int) -> Objective:
+        """The same problem on the first ``frames`` frames of every video, on the same meter."""
+        return Objective(self.problem.until(frames), self.loss, self.meter)
+
+    def note(self, point: Point, cost: float, finite: bool) -> None:
+        """Count one point whose cost was found by other means (exact gradients)."""
+        self.meter.count(self.problem.share, 0.0 if finite else self.problem.share)
+        self._keep(point, np.array([cost]))
+
+    def _prior_costs(self, point: Point) -> np.ndarray:
+        return 0.5 * (self.problem.prior(point.theta) ** 2).sum(1)
 
     def _remember(self, point: Point, residuals: Residuals, costs: np.ndarray) -> None:
-        self.evaluations += len(point)
-        self.non_finite += int((residuals.bad > 0).sum())
+        share = self.problem.share
+        self.meter.count(share * len(point), share * float((residuals.bad_total > 0).sum()))
+        self._keep(point, costs)
+
+    def _keep(self, point: Point, costs: np.ndarray) -> None:
         inside = ((point.theta >= self.problem.low) & (point.theta <= self.problem.high)).all(1)
         eligible = np.where(inside, costs, np.inf)
-        index = int(np.argmin(eligible))
-        if eligible[index] < self.best_cost:
+        if len(eligible) and eligible.min() < self.best_cost:
+            index = int(np.argmin(eligible))
             self.best, self.best_cost = point[index], float(eligible[index])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tools.fitting.objective import Objective
 from tools.fitting.problem import Point, Problem, stack
 
 _AGREE = 1e-6  # relative difference of two rollouts that counts as the same program
@@ -26,6 +27,20 @@ def batched(problem: Problem, rng: np.random.Generator) -> bool:
     finally:
         problem.batched = False
     return all(_same(a, b, group.lengths) for a, b, group in zip(alone, together, problem.groups, strict=True))
+
+
+def confirmed(objective: Objective) -> bool:
+    """Whether the best point costs the same when it is rolled out one by one; leaves ``problem.batched`` as found."""
+    problem, best = objective.problem, objective.best
+    if best is None:
+        return True
+    try:
+        problem.batched = False
+        residuals = problem.residuals(best)
+    finally:
+        problem.batched = True
+    alone = float(sum(part.sum() for part in objective.video_costs(residuals)))
+    return alone <= objective.best_cost * (1.0 + 1e-3) + 1e-6 * problem.size
 
 
 def _random_point(problem: Problem, rng: np.random.Generator) -> Point:

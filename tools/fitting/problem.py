@@ -7,7 +7,8 @@ together. A point is theta (parameters, shared) and, per group, the latents of i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,9 +16,6 @@ from tools.fitting.data import Measured
 from tools.fitting.model import Layout, Model
 from tools.fitting.scaling import Scale, angle_columns, difference, noise_of, scales_of
 from tools.types import MAX_ABS, ContractError, as_names
-
-PENALTY = 1e12
-"""Cost per value of a rollout that is not finite, for optimisers that need a finite number everywhere."""
 
 
 @dataclass(frozen=True)
@@ -83,16 +81,26 @@ class Group:
 @dataclass(frozen=True)
 class Residuals:
     """What K points leave unexplained. values: per group (K, V, T * C), in units of noise, 0 where nothing is compared.
-    bad: (K,) number of compared values that are not finite (they count 0 in ``values``)."""
+    bad: per group (K, V), number of compared values that are not finite (they count 0 in ``values``)."""
 
     values: tuple[np.ndarray, ...]
-    bad: np.ndarray
+    bad: tuple[np.ndarray, ...]
+
+    @property
+    def bad_total(self) -> np.ndarray:
+        """(K,) values that are not finite, all videos together."""
+        return sum((part.sum(1) for part in self.bad), 0)
+
+    def __getitem__(self, index: int) -> Residuals:
+        """Residuals of one point (the axis is kept)."""
+        return Residuals(tuple(part[index : index + 1] for part in self.values), tuple(part[index : index + 1] for part in self.bad))
 
 
 class Problem:
     """A program and its data, ready to be evaluated at points.
 
-    batched: whether points and videos are rolled out in one vectorised call (``probe`` finds out).
+    batched: whether points and videos are rolled out in one vectorised call (``probe`` finds out). moving: whether what
+    ``initial`` returns besides latents depends on theta.
     """
 
     def __init__(self, model: Model, data: Sequence[Measured], theta: np.ndarray | None = None, fixed: Mapping[str, float] | None = None):
@@ -109,7 +117,7 @@ class Problem:
         self.batched = False
         self._base: dict[bytes, tuple[np.ndarray, ...]] = {}
         self.groups = self._groups()
-        self._moving = self._start_moves_with_theta()
+        self.moving = self._start_moves_with_theta()
         _check_latents(model, self.groups)
 
     # ------------------------------------------------------------------------------------------------------ points
@@ -118,6 +126,11 @@ class Problem:
     def size(self) -> int:
         """Number of compared values."""
         return int(sum((group.weight > 0).sum() for group in self.groups))
+
+    @property
+    def share(self) -> float:
+        """Frames to be rolled out, relative to all the data."""
+        return sum(int(group.lengths.sum()) for group in self.groups) / max(sum(len(one.states) for one in self.data), 1)
 
     @property
     def unknowns(self) -> int:
@@ -131,12 +144,12 @@ class Problem:
     def point(self, theta: np.ndarray | None = None) -> Point:
         """The point where the program itself would start: ``initial`` at theta (declared values if None)."""
         theta = self.declared if theta is None else np.clip(theta, self.low, self.high)
-        rows = self._starts(theta)
+        rows = self.base_rows(theta)
         return Point(theta[None].copy(), tuple(rows[g][None, :, group.latents] for g, group in enumerate(self.groups)))
 
     def starts(self, point: Point) -> tuple[np.ndarray, ...]:
         """Per group (K, V, columns): the start states of K points."""
-        bases = [self._starts(theta) if self._moving else self._starts(self.declared) for theta in point.theta]
+        bases = [self.base_rows(theta) if self.moving else self.base_rows(self.declared) for theta in point.theta]
         rows = []
         for g, group in enumerate(self.groups):
             full = np.stack([base[g] for base in bases])
@@ -153,20 +166,32 @@ class Problem:
 
     def residuals(self, point: Point) -> Residuals:
         """Residuals of K points, without priors."""
-        values, bad = [], np.zeros(len(point), int)
+        values, bad = [], []
         with np.errstate(all="ignore"):
             for group, rolled in zip(self.groups, self.predict(point), strict=True):
                 gap = difference(rolled[..., group.compared], group.target, group.angles) * group.weight
                 seen = group.weight > 0
                 wrong = seen & ~(np.abs(gap) < MAX_ABS)
                 gap[~np.broadcast_to(seen, gap.shape) | wrong] = 0.0
-                bad += wrong.sum((1, 2, 3))
+                bad.append(wrong.sum((2, 3)))
                 values.append(gap.reshape(*gap.shape[:2], -1))
-        return Residuals(tuple(values), bad)
+        return Residuals(tuple(values), tuple(bad))
 
     def prior(self, theta: np.ndarray) -> np.ndarray:
         """(K, p) residuals of the Gaussian priors."""
         return (theta - self.prior_mean) * self.prior_weight
+
+    def until(self, frames: int) -> Problem:
+        """The same problem with only the first ``frames`` frames to explain (start states still from all of them)."""
+        short = copy(self)
+        short.groups = tuple(_first_frames(group, frames) for group in self.groups)
+        return short
+
+    def only(self, count: int) -> Problem:
+        """The same problem on at most ``count`` videos of every group."""
+        fewer = copy(self)
+        fewer.groups, fewer._base = tuple(_first_videos(group, count) for group in self.groups), {}
+        return fewer
 
     # ------------------------------------------------------------------------------------------------------- set-up
 
@@ -189,6 +214,8 @@ class Problem:
         columns = [column for column in data[0].states.columns if column in layout.produced]
         latents = [name for name in self.model.latents if name in layout.columns]
         target, weight = _targets(data, columns, self.scales)
+        first = latents or self._row(data[0], values)
+        weight[:, 0] *= [column in first for column in columns]
         return Group(
             tuple(indices), data, layout, layout.indices(columns), layout.indices(latents), target, weight, _actions(data),
             np.array([len(one.states) for one in data]), np.array([_latent_scales(one, latents, self.scales) for one in data]).reshape(len(data), -1),
@@ -197,9 +224,10 @@ class Problem:
 
     def _row(self, one: Measured, values: Mapping[str, float]) -> dict[str, float]:
         row = self.model.start(one.states, values, one.dt)
-        return {column: _first_seen(one, column) if np.isnan(value) else value for column, value in row.items()}
+        missing = {column: np.nan for column in self.model.latents if row and column not in row and column in one.states.columns}
+        return {column: _first_seen(one, column) if np.isnan(value) else value for column, value in (row | missing).items()}
 
-    def _starts(self, theta: np.ndarray) -> tuple[np.ndarray, ...]:
+    def base_rows(self, theta: np.ndarray) -> tuple[np.ndarray, ...]:
         """Per group (V, columns): ``initial`` at one theta (cached for the few thetas in use)."""
         key = theta.tobytes()
         if key not in self._base:
@@ -215,9 +243,9 @@ class Problem:
 
     def _start_moves_with_theta(self) -> bool:
         """Whether ``initial`` depends on theta in a column that is not a latent; found by trying the bounds' midpoints."""
-        here = self._starts(self.declared)
+        here = self.base_rows(self.declared)
         for share in (0.5, 0.31):
-            there = self._starts(self.low + share * (self.high - self.low))
+            there = self.base_rows(self.low + share * (self.high - self.low))
             for group, a, b in zip(self.groups, here, there, strict=True):
                 others = np.setdiff1d(np.arange(a.shape[1]), group.latents)
                 if not np.array_equal(a[:, others], b[:, others], equal_nan=True):
@@ -245,6 +273,18 @@ class Problem:
         actions = np.tile(group.actions.T, (1, count)) if group.actions.ndim == 2 else group.actions
         rolled = self.model.roll_batch(group.layout, flat, values, actions, group.dt, group.frames - 1)
         return rolled.reshape(group.frames, columns, count, videos).transpose(2, 3, 0, 1)
+
+
+def _first_frames(group: Group, frames: int) -> Group:
+    return replace(
+        group, target=group.target[:, :frames], weight=group.weight[:, :frames], lengths=np.minimum(group.lengths, frames),
+        actions=group.actions[..., : max(frames - 1, 0)],
+    )  # fmt: skip
+
+
+def _first_videos(group: Group, count: int) -> Group:
+    cut = {name: getattr(group, name)[:count] for name in ("indices", "data", "target", "weight", "lengths", "latent_scale")}
+    return replace(group, **cut, actions=group.actions[:count] if group.actions.ndim == 2 else group.actions)
 
 
 def _theta_scale(param) -> float:

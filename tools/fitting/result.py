@@ -37,7 +37,7 @@ class FitResult:
     name. params: theta with bounds, unit, standard error and note. starts: per video, the start state at its first frame,
     latents fitted. loss: mean robust squared residual in units of noise, priors included (about 1 at the noise level; inf
     when not finite). rms: root mean square residual in units of noise. columns: root mean square residual by column, in
-    its own unit. evaluations: parameter vectors rolled out on all videos. seconds: wall clock. optimizer: the one that
+    its own unit. explained: whether no more than noise is left. evaluations: parameter vectors rolled out on all videos. seconds: wall clock. optimizer: the one that
     found the best point. batched: whether the program ran elementwise on arrays. samples: name -> draws, of a posterior
     sampler, else empty.
     """
@@ -53,6 +53,7 @@ class FitResult:
     seconds: float
     optimizer: str
     columns: Mapping[str, float] = field(default_factory=dict)
+    explained: bool = False
     batched: bool = False
     samples: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
@@ -63,7 +64,7 @@ class FitResult:
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready dict; numbers that are not finite become None. Start states and samples are left out."""
-        keys = ("status", "message", "values", "loss", "rms", "evaluations", "seconds", "optimizer", "columns", "batched")
+        keys = ("status", "message", "values", "loss", "rms", "evaluations", "seconds", "optimizer", "columns", "explained", "batched")
         data = {key: getattr(self, key) for key in keys}
         data["params"] = [asdict(param) for param in self.params]
         return _json_ready(data)

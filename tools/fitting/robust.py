@@ -1,42 +1,47 @@
 """Losses of one residual: quadratic, or growing slower for outliers.
 
-Every loss is 0.5 * rho(z**2) with z a residual in units of noise; the robust ones leave the quadratic at ``THRESHOLD``.
+Every loss is 0.5 * rho(z) with z a residual in units of noise; the robust ones leave the quadratic at a threshold.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from tools.physics import xp
 from tools.types import ContractError, as_names
-
-THRESHOLD = 3.0
-"""Residual (in noise units) from which a measurement starts to count as an outlier."""
 
 LOSSES = ("linear", "huber", "soft_l1")
 
 
-def check_loss(name: str) -> str:
-    """Return ``name`` if it is a known loss, else raise ContractError that lists them."""
-    if name not in LOSSES:
-        raise ContractError("loss", "one of " + as_names(LOSSES), repr(name))
-    return name
+@dataclass(frozen=True)
+class Loss:
+    """name: one of LOSSES. threshold: residual, in noise units, from which a measurement starts to count as an outlier.
 
+    rho is z**2 for small z; huber: 2 c |z| - c**2 past the threshold c; soft_l1: 2 c**2 (sqrt(1 + (z / c)**2) - 1).
+    """
 
-def rho(residuals: np.ndarray, loss: str) -> np.ndarray:
-    """Loss of each residual: z**2 for small z; huber 2 c |z| - c**2 past c; soft_l1 2 c**2 (sqrt(1 + (z / c)**2) - 1)."""
-    square = residuals**2
-    if loss == "linear":
-        return square
-    if loss == "huber":
-        size = np.abs(residuals)
-        return np.where(size <= THRESHOLD, square, 2.0 * THRESHOLD * size - THRESHOLD**2)
-    return 2.0 * THRESHOLD**2 * (np.sqrt(1.0 + square / THRESHOLD**2) - 1.0)
+    name: str = "linear"
+    threshold: float = 3.0
 
+    def __post_init__(self):
+        if self.name not in LOSSES:
+            raise ContractError("loss", "one of " + as_names(LOSSES), repr(self.name))
 
-def weights(residuals: np.ndarray, loss: str) -> np.ndarray:
-    """d rho / d z**2: the factor that turns a squared residual into the tangent quadratic of its loss (1 for small z)."""
-    if loss == "linear":
-        return np.ones_like(residuals)
-    if loss == "huber":
-        return np.minimum(1.0, THRESHOLD / np.maximum(np.abs(residuals), THRESHOLD))
-    return 1.0 / np.sqrt(1.0 + (residuals / THRESHOLD) ** 2)
+    def rho(self, residuals: np.ndarray) -> np.ndarray:
+        """Loss of each residual (times two); on NumPy or, inside ``tools.physics.namespace.using``, on JAX."""
+        if self.name == "linear":
+            return residuals**2
+        if self.name == "huber":
+            size = xp.abs(residuals)
+            return xp.where(size <= self.threshold, size**2, 2.0 * self.threshold * size - self.threshold**2)
+        return 2.0 * self.threshold**2 * (xp.sqrt(1.0 + (residuals / self.threshold) ** 2) - 1.0)
+
+    def weights(self, residuals: np.ndarray) -> np.ndarray:
+        """d rho / d z**2: what turns a squared residual into the tangent quadratic of its loss (1 for small z)."""
+        if self.name == "linear":
+            return np.ones_like(residuals)
+        if self.name == "huber":
+            return np.minimum(1.0, self.threshold / np.maximum(np.abs(residuals), self.threshold))
+        return 1.0 / np.sqrt(1.0 + (residuals / self.threshold) ** 2)

@@ -5,17 +5,20 @@ Every residual of a fit is divided by the noise of its attribute; a loss reporte
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tools.fitting.data import Measured
+from tools.physics import xp
 
 QUANTISED_NOISE = 12**-0.5
 """Standard deviation of rounding to whole units: uniform on [-0.5, 0.5]."""
 
-_LEAST_NOISE = 1e-3  # of the motion of the attribute's kind, when nothing else is known
+_LEAST_NOISE = 1e-4  # of the motion of the attribute's kind, when nothing else is known
+_REMOVES = 0.7  # a higher difference counts as removing motion when it has this share of the spread or less
 _LEAST_CLAIM = 1e-6  # of the same, for a noise that perception claims
 
 
@@ -52,17 +55,15 @@ def angle_columns(columns: Sequence[str]) -> np.ndarray:
 def difference(predicted: np.ndarray, measured: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """``predicted - measured`` over the last axis (columns), angle columns wrapped; NaN stays NaN."""
     gap = predicted - measured
-    if angles.any():
-        gap[..., angles] = wrap(gap[..., angles])
-    return gap
+    return xp.where(angles, wrap(gap), gap) if angles.any() else gap
 
 
 def scales_of(data: Sequence[Measured]) -> dict[str, Scale]:
     """Column -> its scales over all videos, from the measurements alone, so that losses of different programs compare.
 
-    Noise is the robust spread (median absolute deviation) of third differences, which a smooth motion hardly has and
-    which a few jumps do not move; whole numbers count as rounded. It is at least a thousandth of the largest motion of
-    the same kind (lengths, angles).
+    Noise is the robust spread (median absolute deviation) of differences of high order, which a smooth motion hardly
+    has and which a few jumps do not move; whole numbers count as rounded. It is at least a ten-thousandth of the largest
+    motion of the same kind (lengths, angles).
     """
     columns = tuple(dict.fromkeys(column for one in data for column in one.states.columns))
     tracks = {column: [_track(one, column) for one in data if column in one.states.columns] for column in columns}
@@ -107,10 +108,22 @@ def _is_quantised(tracks: list[np.ndarray]) -> bool:
 
 
 def _difference_noise(tracks: list[np.ndarray]) -> float:
-    """Spread of third differences (their standard deviation is sqrt(20) sigma), second ones for short tracks."""
-    for order, gain in ((3, 20.0**0.5), (2, 6.0**0.5)):
-        differences = np.concatenate([np.diff(track, order) for track in tracks])
-        differences = differences[np.isfinite(differences)]
-        if len(differences) >= 3:
-            return float(1.4826 * np.median(np.abs(differences)) / gain)
-    return 0.0
+    """Spread of differences of order 3, or higher where that still removes motion (second ones for short tracks).
+
+    The difference of order n of white noise has the variance (2 n over n) times that of the noise.
+    """
+    spreads = [spread for order in (3, 4, 5) if (spread := _spread(tracks, order)) is not None]
+    if not spreads:
+        return _spread(tracks, 2, least=2) or 0.0
+    noise = spreads[0]
+    for spread in spreads[1:]:
+        noise = spread if spread < _REMOVES * noise else noise
+    return noise
+
+
+def _spread(tracks: list[np.ndarray], order: int, least: int = 5) -> float | None:
+    differences = np.concatenate([np.diff(track, order) for track in tracks])
+    differences = differences[np.isfinite(differences)]
+    if len(differences) < least:
+        return None
+    return float(1.4826 * np.median(np.abs(differences)) / math.comb(2 * order, order) ** 0.5)

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tools.fitting.data import Measured
-from tools.fitting.robust import check_loss, rho
+from tools.fitting.robust import Loss
 from tools.fitting.scaling import Scale, angle_columns, difference, noise_of, scales_of
 from tools.types import ContractError, States
+
+_ROBUST = Loss("soft_l1", threshold=1.0)
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,13 @@ def state_loss(rolled: Sequence[States], measured: Sequence[Measured], loss: str
     largest motion of their kind. Frames where a measurement is NaN do not count; angle columns are compared modulo a turn.
 
     Source: relative is sqrt(sum rho(e / m) / sum rho(h / m)), e the residuals, h those of holding the first visible state, m the
-    root mean square of h, rho soft_l1, so that a few outliers among the measurements cannot decide it.
+    root mean square of h, rho soft_l1 with threshold 1, so that a few outliers among the measurements cannot decide it.
     """
     if len(rolled) != len(measured):
         raise ContractError("state_loss", f"{len(measured)} rollouts, one a video", str(len(rolled)))
-    check_loss(loss)
     scales = scales_of(measured)
     parts = [_compare(states, one, scales) for states, one in zip(rolled, measured, strict=True)]
-    return _combine([part for video in parts for part in video], loss)
+    return _combine([part for video in parts for part in video], Loss(loss))
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,13 @@ def _track(predicted: np.ndarray, one: Measured, column: str, noise: float, scal
     return _Track(column, np.where(np.isfinite(errors), errors, np.inf), still, noise, unit)
 
 
-def _combine(tracks: Sequence[_Track], loss: str) -> StateLoss:
+def _combine(tracks: Sequence[_Track], loss: Loss) -> StateLoss:
     if not tracks:
         return StateLoss(0.0, 0.0)
     with np.errstate(invalid="ignore", over="ignore"):
-        noise = np.concatenate([rho(track.errors / track.noise, loss) for track in tracks]).mean()
-        lost = sum(rho(track.errors / track.unit, "soft_l1").mean() for track in tracks)
-        held = sum(rho(track.still / track.unit, "soft_l1").mean() for track in tracks)
+        noise = np.concatenate([loss.rho(track.errors / track.noise) for track in tracks]).mean()
+        lost = sum(_ROBUST.rho(track.errors / track.unit).mean() for track in tracks)
+        held = sum(_ROBUST.rho(track.still / track.unit).mean() for track in tracks)
     columns = {name: _rms([track for track in tracks if track.column == name]) for name in dict.fromkeys(t.column for t in tracks)}
     return StateLoss(_or_infinite(noise), _or_infinite(np.sqrt(lost / max(held, 1e-12))), columns)
 

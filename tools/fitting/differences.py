@@ -1,0 +1,107 @@
+"""Derivatives of residuals: finite differences that videos share, and secant updates between them.
+
+Latents of different videos do not interact, so perturbing latent j of every video is one evaluation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tools.fitting.objective import Objective
+from tools.fitting.problem import Point, Problem, Residuals
+
+_STEP = 1e-6  # relative to the scale of a coordinate
+_CENTRAL_STEP = 1e-5
+
+
+@dataclass(frozen=True)
+class Linearised:
+    """Residuals and their derivatives at one point. values: per group (V, N); theta: (V, N, p); latents: (V, N, q);
+    prior: (p,) residuals of the priors."""
+
+    values: tuple[np.ndarray, ...]
+    theta: tuple[np.ndarray, ...]
+    latents: tuple[np.ndarray, ...]
+    prior: np.ndarray
+
+
+def linearise(objective: Objective, point: Point, residuals: Residuals | None = None, central: bool = False) -> Linearised:
+    """Finite differences at one point: forward (inwards at a bound), or central and wider, for error bars.
+
+    Where a rollout is not finite the step goes the other way; where that is not finite either, the slope is 0.
+    """
+    problem = objective.problem
+    residuals = objective.evaluate(point)[0] if residuals is None else residuals
+    steps = _steps(problem, point, _CENTRAL_STEP if central else _STEP)
+    line = _differences(problem, point, residuals, *_shifted(objective, point, steps))
+    if not central:
+        return line
+    other = _differences(problem, point, residuals, *_shifted(objective, point, -steps))
+    theta = tuple((a + b) / 2.0 for a, b in zip(line.theta, other.theta, strict=True))
+    return Linearised(line.values, theta, tuple((a + b) / 2.0 for a, b in zip(line.latents, other.latents, strict=True)), line.prior)
+
+
+def secant(problem: Problem, line: Linearised, before: Point, after: Point, residuals: Residuals) -> Linearised:
+    """``line`` moved to ``after`` without further rollouts: the least change that explains the residuals found there.
+
+    Every video gets its own rank-one update, coordinates in units of their scales. Source: Broyden (1965).
+    """
+    move = after.theta[0] - before.theta[0]
+    theta, latents = [], []
+    for group, r, new, jt, jl, a, b in zip(
+        problem.groups, line.values, residuals.values, line.theta, line.latents, before.latents, after.latents, strict=True
+    ):
+        shift = (b - a)[0]
+        weighted, moved = move / problem.theta_scale**2, shift / group.latent_scale**2
+        length = move @ weighted + (shift * moved).sum(1)
+        surprise = (new[0] - r - jt @ move - np.einsum("vnq,vq->vn", jl, shift)) / np.maximum(length, 1e-300)[:, None]
+        theta.append(jt + surprise[..., None] * weighted)
+        latents.append(jl + surprise[..., None] * moved[:, None, :])
+    return Linearised(tuple(part[0] for part in residuals.values), tuple(theta), tuple(latents), problem.prior(after.theta)[0])
+
+
+def _shifted(objective: Objective, point: Point, steps: np.ndarray) -> tuple[Residuals, np.ndarray]:
+    """Residuals of the perturbed points, and the steps that they took (infinite where none is finite)."""
+    problem = objective.problem
+    steps = _inwards(problem, point, steps)
+    shifted, _ = objective.evaluate(_perturbed(problem, point, steps))
+    if shifted.bad_total.any():
+        steps = _inwards(problem, point, np.where(shifted.bad_total > 0, -steps, steps))
+        shifted, _ = objective.evaluate(_perturbed(problem, point, steps))
+    return shifted, np.where(shifted.bad_total > 0, np.inf, steps)
+
+
+def _steps(problem: Problem, point: Point, step: float) -> np.ndarray:
+    """(p + most latents of a group,) steps of theta; for latents, in units of their own scale."""
+    size = step * np.maximum(np.abs(point.theta[0]), problem.theta_scale)
+    most = max((group.latent_scale.shape[1] for group in problem.groups), default=0)
+    return np.concatenate([size, np.full(most, step)])
+
+
+def _inwards(problem: Problem, point: Point, steps: np.ndarray) -> np.ndarray:
+    """The steps, reversed where theta would leave its bounds."""
+    theta, p = point.theta[0], len(problem.free)
+    outside = (theta + steps[:p] > problem.high) | (theta + steps[:p] < problem.low)
+    return np.concatenate([np.where(outside, -steps[:p], steps[:p]), steps[p:]])
+
+
+def _perturbed(problem: Problem, point: Point, steps: np.ndarray) -> Point:
+    """One point per coordinate: theta j shifted for all videos, then latent j shifted in every video at once."""
+    p = len(problem.free)
+    many = point.repeat(len(steps))
+    many.theta[np.arange(p), np.arange(p)] += steps[:p]
+    for group, latents in zip(problem.groups, many.latents, strict=True):
+        for j in range(group.latent_scale.shape[1]):
+            latents[p + j, :, j] += steps[p + j] * group.latent_scale[:, j]
+    return many
+
+
+def _differences(problem: Problem, point: Point, at: Residuals, shifted: Residuals, steps: np.ndarray) -> Linearised:
+    p, theta, latents = len(problem.free), [], []
+    for group, here, there in zip(problem.groups, at.values, shifted.values, strict=True):
+        slopes = np.moveaxis((there - here) / steps[:, None, None], 0, -1)
+        theta.append(slopes[..., :p])
+        latents.append(slopes[..., p : p + group.latent_scale.shape[1]] / group.latent_scale[:, None, :])
+    return Linearised(tuple(part[0] for part in at.values), tuple(theta), tuple(latents), problem.prior(point.theta)[0])
