@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import socket
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sandbox import kernel, limits, marks, wire
@@ -23,19 +25,31 @@ LOCKED, SEALED, REFUSED = b"L", b"S", b"!"
 FAILED_CLOSED = 98
 
 
-def main(control: socket.socket, lock: ChildLock, server: int, size: int, routines: Mapping[str, Routine]) -> None:
+@dataclass(frozen=True)
+class Heritage:
+    """What a child needs of its server. pid: of the server. size: its address space in bytes."""
+
+    pid: int
+    size: int
+    lock: ChildLock
+    routines: Mapping[str, Routine]
+
+
+def main(control: socket.socket, server: Heritage, spare: bool) -> None:
     """Serve the one job that arrives on ``control``; runs in a fresh fork of the server and never returns.
 
-    server: its pid. size: its address space in bytes.
+    spare: no job is waiting yet, so there is time to prepare.
     """
     try:
         control = _isolate(control)
-        lock.close(server)
+        server.lock.close(server.pid)
         os.write(CONTROL, LOCKED)
+        if spare:
+            _rehearse()
         message, fds = wire.receive(control)
         if not message:
             os._exit(0)                               # the server has gone
-        work = _Work(message["limits"], fds, size, routines, lock)
+        work = _Work(message["limits"], fds, server)
         os.write(CONTROL, SEALED)
         control.close()
     except BaseException as error:
@@ -45,6 +59,7 @@ def main(control: socket.socket, lock: ChildLock, server: int, size: int, routin
 
 def _isolate(control: socket.socket) -> socket.socket:
     """Own session; descriptors 0 to 2 and the control socket, nothing else that the server holds."""
+    signal.set_wakeup_fd(-1)
     os.setsid()
     os.dup2(control.detach(), CONTROL, inheritable=False)
     os.closerange(CONTROL + 1, 1 << 20)
@@ -59,10 +74,19 @@ def _refuse(error: BaseException) -> None:
         os._exit(FAILED_CLOSED)
 
 
+def _rehearse() -> None:
+    """Go through the motions of a job: pages that a fork shares are copied at first touch, which takes time."""
+    LoadedPrograms({"dynamics": "import numpy\ndef f(*_):\n    return {}\n"}).function("dynamics", "f")()
+    json.loads(json.dumps({"inputs": [[0, ["a", [2, 2], "<f8", 0]]] * 8, "text": "x" * 4096}))
+    encode(CLAIM, {"value": [0.0] * 64})
+    Slot.from_json(["a", [2, 2], "<f8", 0]).view(bytearray(32))
+    random.seed(0)
+
+
 class _Work:
     """A job that has arrived: memory mapped, limits set, doors sealed."""
 
-    def __init__(self, caps: dict[str, Any], fds: list[int], size: int, routines: Mapping[str, Routine], lock: ChildLock):
+    def __init__(self, caps: dict[str, Any], fds: list[int], server: Heritage):
         payload, out, self.result, log, *inputs = fds
         os.dup2(log, 1, inheritable=False)
         os.dup2(log, 2, inheritable=False)
@@ -74,28 +98,34 @@ class _Work:
         self.caps = Limits(**caps["shown"])
         self.inputs = {slot.name: slot.view(maps[inputs[i]]) for i, slot in ((i, Slot.from_json(s)) for i, s in self.header["inputs"])}
         self.outputs = {slot.name: slot.view(maps[out]) for slot in map(Slot.from_json, self.header["outputs"])}
-        self.routine = routines[self.header["routine"]]
+        self.routine = server.routines[self.header["routine"]]
         marks.observe(_marker(maps[out]))
-        self._no_memory = encode(FAILURE, describe(MemoryError(), self.caps))
-        _seed()
-        if lock.posture.limited:
+        self._no_memory = encode(FAILURE, {
+            "stage": "limits", "kind": "MemoryLimit", "message": limits.sentence("MemoryLimit", self.caps), "traceback": "",
+        })
+        random.seed(0)                                # Python seeds it anew at every fork; the other generators were seeded
+        if server.lock.posture.limited:
             limits.forbid_descriptors(self.result)
-            limits.apply(self.caps.wall, self.caps.cpu, size + sum(sizes.values()) + caps["memory"], caps["processes"])
-        lock.seal()
+            limits.apply(self.caps.wall, self.caps.cpu, server.size + sum(sizes.values()) + caps["memory"], caps["processes"])
+        server.lock.seal()
 
     def finish(self) -> None:
-        """Run the candidate, write the frame, exit."""
+        """Run the candidate, write the frame, and stop: the server kills a stopped child, and nobody waits for its exit."""
         code = 1
         try:
-            try:
-                frame = self._frame()
-            except MemoryError:
-                frame = self._no_memory
-            _write(self.result, frame)
+            _write(self.result, self._whole_frame())
+            os.close(self.result)
             sys.stdout.flush()
-            code = 0
+            signal.raise_signal(signal.SIGSTOP)
+            code = 0                                  # only where stopping itself is forbidden
         finally:
             os._exit(code)
+
+    def _whole_frame(self) -> bytes:
+        try:
+            return self._frame()
+        except MemoryError:
+            return self._no_memory
 
     def _frame(self) -> bytes:
         try:
@@ -114,15 +144,6 @@ def _marker(memory: memoryview) -> Any:
         memory[0] = 0 if name is None else 1 + marks.PLACES.index(name)
 
     return mark
-
-
-def _seed() -> None:
-    """The same random numbers in every child, for programs that use a global generator."""
-    random.seed(0)
-    if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed(0)
-    if "cv2" in sys.modules:
-        sys.modules["cv2"].setRNGSeed(0)
 
 
 def _write(fd: int, data: bytes) -> None:

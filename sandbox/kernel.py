@@ -16,6 +16,10 @@ _libc.syscall.restype = ctypes.c_long
 _libc.mmap.restype = ctypes.c_void_p
 _libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long)
 
+_memory_at = ctypes.pythonapi.PyMemoryView_FromMemory
+_memory_at.restype, _memory_at.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int)
+_READ, _WRITE = 0x100, 0x200
+
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
 PR_GET_SECCOMP, PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_CAP_AMBIENT = 21, 23, 24, 47
 PR_SET_NAME, PR_SET_THP_DISABLE = 15, 41
@@ -84,6 +88,11 @@ def drop_capabilities() -> None:
     syscall(number("capset"), _capability_header(), (ctypes.c_uint32 * 6)())
 
 
+def madvise(address: int, size: int, advice: int) -> None:
+    """madvise(2)."""
+    _checked(_libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(size), ctypes.c_int(advice)))
+
+
 def map_file(fd: int, size: int, writable: bool) -> memoryview:
     """The whole of ``fd`` as shared memory that stays mapped for the life of the process (``size`` 0: nothing)."""
     if size == 0:
@@ -92,8 +101,7 @@ def map_file(fd: int, size: int, writable: bool) -> memoryview:
     address = _libc.mmap(None, size, protection, mmap.MAP_SHARED, fd, 0)
     if address == ctypes.c_void_p(-1).value:
         _checked(-1)
-    view = memoryview((ctypes.c_ubyte * size).from_address(address)).cast("B")
-    return view if writable else view.toreadonly()
+    return _memory_at(address, size, _WRITE if writable else _READ)
 
 
 def _capability_header() -> ctypes.Array[ctypes.c_uint32]:

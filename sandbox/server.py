@@ -18,16 +18,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox import child, limits, wire
+from sandbox import child, heap, limits, wire
 from sandbox.lockdown import THREADS, ChildLock, Posture, ServerLock
-from sandbox.routines import ROUTINES, UNAVAILABLE, Routine
+from sandbox.routines import ROUTINES, UNAVAILABLE
 from sandbox.warm import warm_up
-
-HARD_WALL = 1.0
 
 
 @dataclass
@@ -35,13 +33,13 @@ class Child:
     """A forked child, locked and waiting (job None) or at work. deadline: monotonic seconds after which it is killed."""
 
     pid: int
-    pidfd: int
     control: socket.socket
     job: int | None = None
     deadline: float = float("inf")
     said: str = ""
     sealed: bool = False
     killed: str = ""
+    reported: bool = False
 
     def listen(self) -> None:
         """Note what the child says about its lock; this channel closes before the candidate's first line."""
@@ -50,51 +48,63 @@ class Child:
                 self.sealed = self.sealed or data == child.SEALED
                 self.said = data[1:].decode("utf-8", "replace") if data[:1] == child.REFUSED else self.said
 
+    def kill(self, why: str) -> None:
+        """SIGKILL; the process id is the child's own until it is reaped."""
+        self.killed = self.killed or why
+        self.deadline = float("inf")
+        os.kill(self.pid, signal.SIGKILL)
+
 
 @dataclass
 class Server:
-    """The state of the loop. host: pidfd. wanted: number of spares to keep. size: address space in bytes."""
+    """The state of the loop. host: pidfd of the host. wanted: number of spares to keep."""
 
     control: socket.socket
     host: int
     wanted: int
-    lock: ChildLock
-    size: int
-    routines: Mapping[str, Routine] = field(default_factory=dict)
+    heritage: child.Heritage
     children: list[Child] = field(default_factory=list)
 
     def serve(self) -> None:
         """Loop until the host is gone."""
+        alarm = _child_alarm()
         while True:
-            ready = self._wait()
+            ready = self._wait(alarm)
             if self.host in ready or (self.control.fileno() in ready and not self._take()):
                 return
+            if alarm in ready:
+                os.read(alarm, 4096)
+                self._look_after()
             self._enforce()
-            self._reap(ready)
 
-    def fork(self) -> Child:
+    def fork(self, spare: bool) -> Child:
         """A new child, on its way to being locked."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        server = os.getpid()
         pid = os.fork()
         if pid == 0:
-            child.main(theirs, self.lock, server, self.size, self.routines)
+            child.main(theirs, self.heritage, spare)
         theirs.close()
-        self.children.append(Child(pid, os.pidfd_open(pid), ours))
+        self.children.append(Child(pid, ours))
         return self.children[-1]
+
+    def stop(self) -> None:
+        """Kill and reap whatever is left."""
+        for one in self.children:
+            one.kill("stop")
+            os.waitpid(one.pid, 0)
 
     def _spares(self) -> list[Child]:
         return [one for one in self.children if one.job is None]
 
-    def _wait(self) -> set[int]:
+    def _wait(self, alarm: int) -> set[int]:
         """Descriptors with news; forks a spare instead when nothing else is to be done."""
         poll = select.poll()
-        for fd in (self.control.fileno(), self.host, *(one.pidfd for one in self.children)):
+        for fd in (self.control.fileno(), self.host, alarm):
             poll.register(fd, select.POLLIN)
         idle = len(self.children) == len(self._spares()) < self.wanted
         ready = {fd for fd, _ in poll.poll(0 if idle else self._timeout())}
         if idle and not ready:
-            self.fork()
+            self.fork(spare=True)
         return ready
 
     def _timeout(self) -> float | None:
@@ -106,8 +116,8 @@ class Server:
         message, fds = wire.receive(self.control)
         if "kill" in message:
             for one in self.children:
-                if one.job == message["kill"]:
-                    _kill(one, message["why"])
+                if one.job == message["kill"] and not one.reported:
+                    one.kill(message["why"])
         elif message:
             self._hand_over(message, fds)
         for fd in fds:
@@ -115,9 +125,9 @@ class Server:
         return bool(message)
 
     def _hand_over(self, message: dict[str, Any], fds: list[int]) -> None:
-        """Pass a job to a spare, or to a new child. One that died meanwhile is reaped as not sealed: not its fault."""
+        """Pass a job to a spare, or to a new child. One that died meanwhile is reported as not sealed: not its fault."""
         spares = self._spares()
-        one = spares[0] if spares else self.fork()
+        one = spares[0] if spares else self.fork(spare=False)
         one.job = message["job"]
         one.deadline = time.monotonic() + message["limits"]["shown"]["wall"]
         with contextlib.suppress(OSError):
@@ -127,45 +137,49 @@ class Server:
         now = time.monotonic()
         for one in self.children:
             if one.deadline <= now:
-                _kill(one, "WallLimit")
+                one.kill("WallLimit")
 
-    def _reap(self, ready: set[int]) -> None:
-        for one in [one for one in self.children if one.pidfd in ready]:
+    def _look_after(self) -> None:
+        """Report children that ended or stopped. A stopped child runs no line any more: it is killed where it stands,
+        and the host need not wait until its memory has been taken apart."""
+        for one in tuple(self.children):
+            pid, status, usage = os.wait4(one.pid, os.WNOHANG | os.WUNTRACED)
+            if pid == 0:
+                continue
             one.listen()
-            self.children.remove(one)
-            status, usage = _bury(one)
-            if one.job is not None:
-                wire.send(self.control, {
-                    "job": one.job, "status": status, "killed": one.killed, "sealed": one.sealed, "said": one.said,
-                    "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss * 1024,
-                })
-            elif one.said:
-                raise OSError(0, f"a spare could not lock itself: {one.said}")
+            self._report(one, status, usage)
+            if os.WIFSTOPPED(status):
+                one.kill("finished")
+            else:
+                one.control.close()
+                self.children.remove(one)
 
-    def stop(self) -> None:
-        """Kill and reap whatever is left."""
-        for one in self.children:
-            _kill(one, "stop")
-            _bury(one)
-
-
-def _kill(one: Child, why: str) -> None:
-    if not one.killed:
-        one.killed = why
-        signal.pidfd_send_signal(one.pidfd, signal.SIGKILL)
-        one.deadline = float("inf")
+    def _report(self, one: Child, status: int, usage: resource.struct_rusage) -> None:
+        if one.job is None:
+            raise OSError(0, f"a waiting child ended: {one.said or status}")
+        if not one.reported:
+            one.reported = True
+            wire.send(self.control, {
+                "job": one.job, "status": status, "killed": one.killed, "sealed": one.sealed, "said": one.said,
+                "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss * 1024,
+            })
 
 
-def _bury(one: Child) -> tuple[int, resource.struct_rusage]:
-    _, status, usage = os.wait4(one.pid, 0)
-    os.close(one.pidfd)
-    one.control.close()
-    return status, usage
+def _child_alarm() -> int:
+    """A descriptor that is readable whenever a child has ended or stopped."""
+    read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, _nothing)
+    return read
+
+
+def _nothing(*_: object) -> None:
+    """A signal is handled by being written to the alarm."""
 
 
 def _prove(server: Server) -> str:
     """Fork the first spare and wait until it is locked; returns why it could not, or an empty string."""
-    first = server.fork()
+    first = server.fork(spare=True)
     data = first.control.recv(1024)
     if data == child.LOCKED:
         return ""
@@ -213,10 +227,11 @@ def _prepare(control: socket.socket, options: argparse.Namespace) -> tuple[Serve
     limits.catch_timers()
     size, processes = _address_space(), _processes() if posture.profile == "threads" else None
     lock = ChildLock(posture, guard.uid)
-    guard.after_imports()
     gc.collect()
     gc.freeze()
-    server = Server(control, options.host, options.spares, lock, size, dict(ROUTINES))
+    heap.collapse()
+    guard.after_imports()
+    server = Server(control, options.host, options.spares, child.Heritage(os.getpid(), size, lock, dict(ROUTINES)))
     problem = _prove(server)
     if problem:
         raise OSError(0, problem)

@@ -39,10 +39,10 @@ class Ending:
 
 
 def judge(end: Ending, caps: Limits, outputs: Outputs) -> Outcome:
-    """Success is one whole frame with a claim, the end of the stream, exit code 0 and no kill; all else is a failure."""
+    """Success is exactly one whole frame with a claim from a child that stopped or ended by itself; all else is a failure."""
     log = clean(end.log.decode("utf-8", "replace"), 2 * caps.log)
     measured = {"log": log, "wall": end.wall, "cpu": end.cpu, "peak": end.peak}
-    if end.killed or end.status:
+    if end.killed or not (end.status == 0 or os.WIFSTOPPED(end.status)):
         return Outcome(None, {}, _death(end, caps, log), **measured)
     try:
         kind, body = decode(end.result, caps.claim)
