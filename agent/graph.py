@@ -14,15 +14,16 @@ from typing import Any, Protocol, TypedDict
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 
+from agent.errors import StorageError
+
 STEPS_A_ROUND = 4
 
 
 class State(TypedDict, total=False):
-    """ids: the nodes of the current round. status: what ended the search, "" while it goes on. best: node id or ""."""
+    """ids: the nodes of the current round. over: whether the search ends after it."""
 
     ids: list[str]
-    status: str
-    best: str
+    over: bool
 
 
 class Steps(Protocol):
@@ -32,8 +33,8 @@ class Steps(Protocol):
     def propose(self) -> list[str]: ...
     def evaluate(self, ids: list[str]) -> None: ...
     def diagnose(self, ids: list[str]) -> None: ...
-    def record(self, ids: list[str]) -> str: ...
-    def finish(self, status: str) -> Any: ...
+    def record(self, ids: list[str]) -> bool: ...
+    def finish(self) -> Any: ...
 
 
 def build(steps: Steps, results: list[Any]) -> StateGraph:
@@ -41,7 +42,7 @@ def build(steps: Steps, results: list[Any]) -> StateGraph:
 
     def observe(state: State) -> State:
         steps.observe()
-        return {"ids": [], "status": ""}
+        return {"ids": [], "over": False}
 
     def propose(state: State) -> State:
         return {"ids": steps.propose()}
@@ -55,10 +56,10 @@ def build(steps: Steps, results: list[Any]) -> StateGraph:
         return {}
 
     def record(state: State) -> State:
-        return {"status": steps.record(state["ids"])}
+        return {"over": steps.record(state["ids"])}
 
     def finish(state: State) -> State:
-        results.append(steps.finish(state["status"]))
+        results.append(steps.finish())
         return {}
 
     graph = StateGraph(State)
@@ -66,15 +67,24 @@ def build(steps: Steps, results: list[Any]) -> StateGraph:
         graph.add_node(step.__name__, step)
     for before, after in ((START, "observe"), ("observe", "propose"), ("propose", "evaluate"), ("evaluate", "diagnose"), ("diagnose", "record")):
         graph.add_edge(before, after)
-    graph.add_conditional_edges("record", lambda state: "finish" if state["status"] else "propose", ["propose", "finish"])
+    graph.add_conditional_edges("record", lambda state: "finish" if state["over"] else "propose", ["propose", "finish"])
     graph.add_edge("finish", END)
     return graph
 
 
 def execute(steps: Steps, checkpoint: Path, budget: int) -> Any:
-    """Run the graph to its end, checkpoints in the SQLite file ``checkpoint``; what ``finish`` returned."""
+    """Run the graph to its end, checkpoints in the SQLite file ``checkpoint``; what ``finish`` returned.
+
+    The checkpoints of an earlier session are dropped: the steps find their results in the run folder, so that the graph
+    goes through them again in no time and writes the same checkpoints. Raises StorageError when the disk refuses.
+    """
     results: list[Any] = []
     settings = {"configurable": {"thread_id": "search"}, "recursion_limit": STEPS_A_ROUND * (budget + 1) + 3}
-    with closing(sqlite3.connect(checkpoint, check_same_thread=False)) as connection:
-        build(steps, results).compile(checkpointer=SqliteSaver(connection)).invoke({"ids": [], "status": ""}, settings, durability="sync")
+    try:
+        for path in checkpoint.parent.glob(f"{checkpoint.name}*"):
+            path.unlink()
+        with closing(sqlite3.connect(checkpoint, check_same_thread=False)) as connection:
+            build(steps, results).compile(checkpointer=SqliteSaver(connection)).invoke({"ids": [], "over": False}, settings, durability="sync")
+    except (sqlite3.Error, OSError) as error:
+        raise StorageError(f"{checkpoint}: {error}; free space or check the folder, then `run-agent resume {checkpoint.parent}`") from error
     return results[0]

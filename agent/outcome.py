@@ -80,9 +80,9 @@ class RunResult:
 # ------------------------------------------------------------------------------------------------------ concluding
 
 
-def conclude(task: Task, held_back: HeldBack, archive: NodeArchive, evaluator: Evaluator, config: SearchConfig, status: str, stopped: str) -> Conclusion:
-    """Refit and forecast with the best node that can; compare with what was held back."""
-    reason = stopped or ("the score reached the threshold" if status == "threshold" else f"all {config.budget} evaluations are spent")
+def conclude(task: Task, held_back: HeldBack, archive: NodeArchive, evaluator: Evaluator, config: SearchConfig, stopped: str) -> Conclusion:
+    """Refit and forecast with the best node that can; compare with what was held back. stopped: why the search ended early, or ""."""
+    reason = _why(archive, config, stopped)
     baselines = _baselines(task, held_back)
     for node in archive.ranked():
         try:
@@ -91,10 +91,20 @@ def conclude(task: Task, held_back: HeldBack, archive: NodeArchive, evaluator: E
             reason += f"; node {node.id} failed on all visible frames: {failed.failure.message}"
             continue
         figures = measure([one.frames for one in forecast.predicted], held_back)
+        status = "threshold" if node.score >= config.threshold else "budget"
         return Conclusion(task, archive, config, status, reason, node, forecast, figures, baselines)
-    last = archive.nodes[-1].evaluation.failure if archive.nodes else None
-    reason += "; no program ran to its end" + (f"; the last failed with: {last.message}" if last is not None else "")
-    return Conclusion(task, archive, config, "failed", reason, baselines=baselines)
+    return Conclusion(task, archive, config, "failed", reason + "; no program ran to its end" + _last_failure(archive), baselines=baselines)
+
+
+def _why(archive: NodeArchive, config: SearchConfig, stopped: str) -> str:
+    if archive.best is not None and archive.best.score >= config.threshold:
+        return "the score reached the threshold"
+    return stopped or f"all {config.budget} evaluations are spent"
+
+
+def _last_failure(archive: NodeArchive) -> str:
+    failure = archive.nodes[-1].evaluation.failure if archive.nodes else None
+    return "" if failure is None else f"; the last failed with: {failure.message}"
 
 
 def node_final_seed(seed: int, node_id: str) -> int:

@@ -37,12 +37,8 @@ class RunFolder:
     @classmethod
     def create(cls, path: str | Path, first: trace.Event) -> RunFolder:
         """Make a new run folder whose trace starts with ``first``. Raises UsageError when there is something there already."""
-        path = Path(path)
-        if (path / "trace.jsonl").exists():
-            raise UsageError(f"{path}: expected a new folder, got one that holds a run; choose another --out, or `run-agent resume {path}`")
-        if path.exists() and (not path.is_dir() or any(p for p in path.iterdir() if p.name != "store" and not p.name.startswith(store.TEMPORARY))):
-            raise UsageError(f"{path}: expected a new or empty folder for the run, got {_what(path)}; choose another --out")
-        trace.Writer(path / "trace.jsonl").write(first)
+        check_new(path)
+        trace.Writer(Path(path) / "trace.jsonl").write(first)
         return cls(path)
 
     @property
@@ -120,6 +116,15 @@ class RunFolder:
     def events(self, kind: str) -> Iterator[dict[str, Any]]:
         """Events of one kind in the trace, in order."""
         return (event for event in trace.read(self.trace) if event["event"] == kind)
+
+
+def check_new(path: str | Path) -> None:
+    """Raise UsageError unless ``path`` is free for a run: absent, empty, or left by a run killed before it began."""
+    path = Path(path)
+    if (path / "trace.jsonl").exists():
+        raise UsageError(f"{path}: expected a new folder, got one that holds a run; choose another --out, or `run-agent resume {path}`")
+    if path.exists() and (not path.is_dir() or any(p for p in path.iterdir() if p.name != "store" and not p.name.startswith(store.TEMPORARY))):
+        raise UsageError(f"{path}: expected a new or empty folder for the run, got {_what(path)}; choose another --out")
 
 
 def _what(path: Path) -> str:

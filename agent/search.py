@@ -25,7 +25,7 @@ from agent.errors import Interrupted
 from agent.evaluate import Evaluator
 from agent.outcome import RunResult, Spent, conclude, finished, publish
 from agent.protocols import Cost, Diagnosis, Move, Node, Proposal, Proposer
-from agent.runfolder import RunFolder
+from agent.runfolder import RunFolder, check_new
 from agent.screen import complexity, duplicate
 from agent.split import Split, validation
 from agent.store import Store, digest
@@ -49,8 +49,8 @@ def run(
     as it is written, and with {"event": "evaluating", "node": id}. Raises UsageError (bad input), StorageError (disk),
     SandboxError, Interrupted (Ctrl-C).
     """
+    check_new(out)
     store = Store(Path(out) / "store")
-    policies.named(config.policy)
     split = validation(task, config.evaluation.validation)
     saved = {"task": records.save_task(store, task), "held_back": records.save_held_back(store, held_back)}
     first = {"event": "run", "config": config.to_json(), **saved, "versions": versions.known(), "time": time.time()}
@@ -66,12 +66,16 @@ def resume(path: str | Path, *, proposer: Proposer | None = None, workers: int |
     done = finished(folder)
     if done is not None:
         return done
-    first = folder.first()
-    config = SearchConfig.from_json(first["config"])
-    task, held_back = records.load_task(folder.store, first["task"]), records.load_held_back(folder.store, first["held_back"])
-    proposer = proposer or proposers.make(config, folder.store)
-    inputs = Inputs(task, held_back, validation(task, config.evaluation.validation))
-    return _go(folder, inputs, replace(config, workers=workers or config.workers), proposer, on_event)
+    inputs, config = _recalled(folder)
+    config = replace(config, workers=workers or config.workers)
+    return _go(folder, inputs, config, proposer or proposers.make(config, folder.store), on_event)
+
+
+def reopened(path: str | Path) -> Search:
+    """The steps of a run on disk, with a sandbox of their own, for somebody else's scheduler."""
+    folder = RunFolder(path)
+    inputs, config = _recalled(folder)
+    return Search(folder, inputs, config, proposers.make(config, folder.store), Sandbox(config.workers, config.sandbox), None)
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,14 @@ class Inputs:
     task: Task
     held_back: HeldBack
     split: Split
+
+
+def _recalled(folder: RunFolder) -> tuple[Inputs, SearchConfig]:
+    """What a run was started with, from the first line of its trace."""
+    first = folder.first()
+    config = SearchConfig.from_json(first["config"])
+    task, held_back = records.load_task(folder.store, first["task"]), records.load_held_back(folder.store, first["held_back"])
+    return Inputs(task, held_back, validation(task, config.evaluation.validation)), config
 
 
 def _go(folder: RunFolder, inputs: Inputs, config: SearchConfig, proposer: Proposer, on_event: OnEvent | None) -> RunResult:
@@ -157,23 +169,22 @@ class Search:
                 self.folder.save_diagnosis(node_id, diagnosis)
             self.archive = self.archive.added(replace(self.archive[node_id], diagnosis=diagnosis))
 
-    def record(self, ids: list[str]) -> str:
-        """Tell the story of a round; the status that ends the search, or ""."""
+    def record(self, ids: list[str]) -> bool:
+        """Tell the story of a round; whether the search is over."""
         for node_id in ids:
             self._tell_node(self.archive[node_id])
         best = self.archive.best
         if best is not None and best.id != self._best:
             self._best = best.id
             self._tell({"event": "best", "node": best.id, "score": best.score})
-        if best is not None and best.score >= self.config.threshold:
-            return "threshold"
-        return "budget" if self.stopped or len(self.archive) >= self.config.budget else ""
+        reached = best is not None and best.score >= self.config.threshold
+        return reached or bool(self.stopped) or len(self.archive) >= self.config.budget
 
-    def finish(self, status: str) -> RunResult:
+    def finish(self) -> RunResult:
         """Refit the best programs on everything visible, predict, compare with what was held back, write the results."""
         spent = Spent(self._clock.seconds(), self.cost)
         held_back = self.inputs.held_back
-        conclusion = conclude(self.task, held_back, self.archive, self._evaluator, self.config, status, self.stopped)
+        conclusion = conclude(self.task, held_back, self.archive, self._evaluator, self.config, self.stopped)
         return publish(conclusion, held_back, self.folder, spent, self._tell)
 
     # --------------------------------------------------------------------------------------------------- proposing

@@ -60,6 +60,7 @@ def replacing(path: Path) -> Iterator[Path]:
 def append(path: Path, data: bytes) -> None:
     """Add ``data`` to the end of ``path`` durably; if that fails, the file is cut back to what it was."""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         size = path.stat().st_size if path.exists() else 0
         with open(path, "ab") as file:
             try:

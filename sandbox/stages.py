@@ -15,17 +15,14 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from sandbox.marks import stage
-from tools import fitting
+from tools import fitting, toolbox
 from tools.types import ContractError, Scene, State, States, flatten_state, unflatten_state
 
-toolbox = import_module("tools.toolbox" if find_spec("tools.toolbox") else "tools")
 Arrays = Mapping[str, np.ndarray]
 _PREFIX = 8  # bytes of the parcel's header length
 

@@ -1,0 +1,303 @@
+"""The pure parts of the agent: split, screen, archive, policy, diagnosis, edits, losses, pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from agent import diagnosis, edits, losses, pictures, policy
+from agent.archive import NodeArchive
+from agent.errors import UsageError
+from agent.protocols import Diagnosis, Finding, Move, Node
+from agent.screen import MAX_LITERAL, complexity, duplicate, fingerprint, normalised, screen
+from agent.split import final, moves, validation
+from tests.agent.candidates import DYNAMICS, GOOD, WRONG, changed, thrown
+from tools.types import Candidate, ContractError, Evaluation, Failure, Losses, States, Task, Video
+
+# ----------------------------------------------------------------------------------------------------------- split
+
+
+def single(context=14):
+    return Task((), (thrown(context + 6).cut(0, context),), context, 6)
+
+
+def test_a_single_video_is_split_in_time_and_uses_no_frame_twice():
+    split = validation(single())
+    (trial,) = split.trials
+    assert len(trial.seen) == 10 and trial.horizon == 4 and split.fit == (trial.seen,)
+    np.testing.assert_array_equal(np.concatenate([trial.seen.frames, trial.truth]), single().test[0].frames)
+    np.testing.assert_array_equal(trial.whole.frames, single().test[0].frames)
+
+
+def test_no_more_frames_judge_than_the_horizon_asks_for():
+    task = Task((), (thrown(40).cut(0, 40),), 40, 3)
+    assert validation(task).trials[0].horizon == 3
+
+
+@pytest.mark.parametrize("context, seen, judged", [(3, 2, 1), (4, 2, 2), (5, 3, 2), (10, 7, 3)])
+def test_short_contexts_leave_at_least_two_frames_to_see(context, seen, judged):
+    trial = validation(single(context)).trials[0]
+    assert (len(trial.seen), trial.horizon) == (seen, judged)
+
+
+def test_two_frames_and_nothing_else_cannot_judge():
+    with pytest.raises(UsageError, match="at least 3 frames"):
+        validation(single(2))
+
+
+def test_several_training_videos_are_split_by_video():
+    train = tuple(thrown(12, x=x) for x in (5.0, 8.0, 11.0, 14.0, 17.0, 20.0))
+    task = Task(train, (thrown(5).cut(0, 3),), 3, 6)
+    split = validation(task)
+    assert len(split.fit) == 4 and len(split.trials) == 2
+    assert all(len(trial.seen) == 3 and trial.horizon == 6 for trial in split.trials)
+    assert all(trial.seen.frames.tobytes() not in {video.frames[:3].tobytes() for video in split.fit} for trial in split.trials)
+    assert final(task).fit == train and final(task).trials[0].truth is None
+
+
+def test_nothing_moves_is_a_clear_refusal():
+    still = Video(np.repeat(thrown(1).frames, 12, axis=0))
+    with pytest.raises(UsageError, match="nothing moves"):
+        validation(Task((), (still,), 12, 4))
+
+
+def test_motion_is_told_from_noise():
+    assert moves(thrown(6).frames)
+    assert not moves(np.clip(thrown(1).frames + np.random.default_rng(0).normal(0, 5, (8, 64, 64, 3)), 0, 255).astype(np.uint8))
+
+
+def test_the_cut_moves_forward_until_something_moves_behind_it():
+    video = thrown(20)
+    frames = video.frames.copy()
+    frames[12:] = frames[12]
+    split = validation(Task((), (Video(frames, video.dt),), 20, 10))
+    assert len(split.trials[0].seen) < 12
+
+
+def test_actions_travel_with_their_frames():
+    video = replace(thrown(14), actions=np.arange(14.0))
+    trial = validation(Task((), (video,), 14, 6)).trials[0]
+    assert trial.all_actions.tolist() == list(range(14)) and trial.whole.actions.tolist() == list(range(14))
+
+
+# ---------------------------------------------------------------------------------------------------------- screen
+
+
+@pytest.mark.parametrize(
+    "stage, source, kind, words",
+    [
+        ("dynamics", "def step(:", "SyntaxError", "does not parse"),
+        ("perception", "x = 1", "MissingFunction", "perceive(frames, tools)"),
+        ("rendering", "def render(state):\n    pass", "WrongArguments", "expected render(state, scene, shape), got render(state)"),
+        ("rendering", "import os\ndef render(a, b, c):\n    pass", "ForbiddenImport", "cannot import os"),
+        ("rendering", "from urllib.request import urlopen\ndef render(a, b, c):\n    pass", "ForbiddenImport", "urllib"),
+        ("rendering", f"X = {'a' * (MAX_LITERAL + 1)!r}\ndef render(a, b, c):\n    pass", "LargeLiteral", "measure it in perceive"),
+        ("rendering", f"X = 0x{'f' * 20000}\ndef render(a, b, c):\n    pass", "LargeLiteral", "measure it"),
+        ("rendering", f"X = {list(range(4000))}\ndef render(a, b, c):\n    pass", "ManyConstants", "at most"),
+        ("rendering", "#" * 70_000, "TooLong", "at most"),
+        ("rendering", "(" * 5000, "SyntaxError", "does not parse"),
+    ],
+)
+def test_the_screen_says_which_file_and_what_to_do(stage, source, kind, words):
+    failure = screen(changed(**{stage: source}))
+    assert failure.stage == "screen" and failure.kind == kind and words in failure.message
+    assert failure.message.startswith(f"{stage}.py: ") and "\n" not in failure.message
+
+
+def test_good_programs_pass():
+    assert screen(GOOD) is None
+    assert screen(changed(rendering="def render(state, scene, shape, extra=1, *more):\n    pass")) is None
+
+
+def test_duplicates_are_known_by_what_they_do():
+    same = changed(dynamics='"""Other words."""\n# and comments\n' + DYNAMICS.replace("ball, g", "ball,   g"))
+    assert fingerprint(same) == fingerprint(GOOD) != fingerprint(WRONG)
+    assert duplicate(same, {fingerprint(GOOD): "3"}).message.startswith("the same programs as node 3")
+    assert duplicate(WRONG, {fingerprint(GOOD): "3"}) is None
+
+
+def test_complexity_ignores_comments_and_counts_parameters():
+    assert complexity(changed(dynamics="# a comment\n" + DYNAMICS)) == complexity(GOOD)
+    assert complexity(changed(dynamics=DYNAMICS + "\ndef more():\n    return [k**2 for k in range(9)]\n")) > complexity(GOOD)
+
+
+def test_what_does_not_parse_is_its_own_normal_form():
+    assert normalised("def (") == "def ("
+
+
+# ------------------------------------------------------------------------------------------------ archive and policy
+
+FAILED = Evaluation("failed", failure=Failure("rendering", "ValueError", "broken"))
+
+
+def node(name, score=0.0, parent=None, move="draft", evaluation=None, complexity=100.0, guilty="dynamics"):
+    evaluation = evaluation or Evaluation("ok", score, complexity=complexity)
+    programs = changed(dynamics=f"{DYNAMICS}\nNAME = {name!r}\n")
+    finding = Finding(guilty, "drift", "it drifts")
+    return Node(Candidate(name, programs, parent, move), evaluation, Diagnosis(guilty, "bad structure", (finding,)))
+
+
+def test_ties_go_to_the_simpler_then_the_older_program():
+    archive = NodeArchive((node("0", 0.900, complexity=300), node("1", 0.903, complexity=200), node("2", 0.902, complexity=200), node("3", 0.95, evaluation=FAILED)))
+    assert archive.best.id == "1"
+    assert NodeArchive(archive.nodes, tolerance=0.0).best.id == "1"
+    assert [n.id for n in archive.ranked()] == ["1", "2", "0"]
+    assert NodeArchive().best is None and NodeArchive((node("0", evaluation=FAILED),)).best is None
+
+
+def test_an_archive_is_a_value():
+    empty = NodeArchive()
+    one = empty.added(node("0"))
+    assert len(empty) == 0 and len(one) == 1 and one.added(node("0", 0.5)).nodes[0].score == 0.5
+    with pytest.raises(ContractError, match="one of 0"):
+        one["7"]
+
+
+def chosen(*nodes, name="tree", declined=()):
+    return policy.named(name).choose(NodeArchive(nodes, declined), np.random.default_rng(0))
+
+
+def test_tree_search_drafts_first():
+    assert chosen().kind == "draft"
+
+
+def test_tree_search_repairs_what_broke_but_not_for_ever():
+    first = node("0", evaluation=FAILED, guilty="rendering")
+    move = chosen(first)
+    assert (move.kind, move.parent, move.stage) == ("repair", "0", "rendering") and "broken" in move.reason
+    second, third = node("1", parent="0", move="repair", evaluation=FAILED), node("2", parent="1", move="repair", evaluation=FAILED)
+    assert chosen(first, second).parent == "1"
+    assert chosen(first, second, third).kind == "draft"
+
+
+def test_tree_search_refines_the_guilty_stage_of_the_best():
+    move = chosen(node("0", 0.6), node("1", 0.8, parent="0", move="refine", guilty="rendering"))
+    assert (move.kind, move.parent, move.stage) == ("refine", "1", "rendering") and "it drifts" in move.reason
+
+
+def test_tree_search_tries_another_structure_while_nothing_is_promising():
+    assert chosen(node("0", 0.2)).kind == "draft"
+    assert chosen(node("0", 0.2), node("1", 0.3)).kind == "refine"
+    assert chosen(node("0", 0.2), declined=(Move("draft"),)).kind == "refine"
+
+
+def test_tree_search_leaves_a_node_on_which_everything_fails():
+    nodes = [node("0", 0.60), node("1", 0.59)] + [node(str(k), 0.3, parent="0", move="refine") for k in range(2, 6)]
+    assert chosen(*nodes).parent == "1"
+    assert chosen(node("0", 0.6), node("1", 0.59), declined=(Move("refine", "0"),) * 4).parent == "1"
+
+
+def test_a_duplicate_is_not_repaired():
+    copy = node("1", parent="0", move="refine", evaluation=Evaluation("failed", failure=Failure("screen", "Duplicate", "again")))
+    assert chosen(node("0", 0.8), copy).parent == "0"
+
+
+def test_baselines():
+    nodes = (node("0", 0.9), node("1", 0.1, parent="0", move="refine"))
+    assert chosen(*nodes, name="best-of-n").kind == "draft"
+    assert chosen(*nodes, name="linear").parent == "1"
+    assert chosen(*nodes, node("2", evaluation=FAILED), name="linear").kind == "repair"
+    with pytest.raises(UsageError, match="tree, best-of-n, linear"):
+        policy.named("magic")
+
+
+# ------------------------------------------------------------------------------------------------------- diagnosis
+
+
+def evaluated(gap, losses=None, **fields):
+    """An evaluation whose prediction of ball.x is off by ``gap`` over the judging frames."""
+    gap = np.asarray(gap, float)
+    truth = 3.0 * np.arange(len(gap))
+    table = [States(("ball.x",), column[:, None]) for column in (truth + gap, truth, 3.0 * np.arange(20.0))]
+    losses = losses or Losses(0.1, 0.02, 0.01, 0.0)
+    return Evaluation("ok", 0.6, losses, predicted=(table[0],), remeasured=(table[1],), measured=(table[2],), **({"fit": {"status": "converged", "message": ""}} | fields))
+
+
+@pytest.mark.parametrize(
+    "gap, kind",
+    [([4, 4.1, 4, 4.2, 4, 4.1], "lag"), ([0.1, 0.7, 1.5, 2.6, 3.8, 5.2], "drift"), ([0, 0, 0, 0, 0, 2, 4, 6, 8, 10], "kink")],
+)
+def test_a_residual_is_named_by_its_shape(gap, kind):
+    found = diagnosis.diagnose(evaluated(gap))
+    assert found.guilty == "dynamics" and found.verdict == "bad structure"
+    assert found.findings[0].kind == kind and found.findings[0].where == "ball.x" and "ball.x" in found.findings[0].message
+
+
+def test_small_gaps_are_no_evidence():
+    assert not diagnosis.diagnose(evaluated([0.05] * 6)).findings
+
+
+def test_guilt_goes_to_the_stage_whose_loss_stands_out():
+    assert diagnosis.diagnose(evaluated([0.0] * 4, Losses(0.9, 0.0, 0.9, 0.0))).guilty == "perception"
+    assert diagnosis.diagnose(evaluated([0.0] * 4, Losses(0.1, 0.0, 0.4, 0.0))).guilty == "rendering"
+    assert diagnosis.diagnose(evaluated([0.0] * 4, Losses(0.1, 0.02, 0.001, 0.0))).guilty == "dynamics"
+
+
+def test_an_unfinished_fit_is_told_from_a_bad_structure():
+    fit = {"status": "starts disagree", "message": "2 of 8 agree"}
+    found = diagnosis.diagnose(evaluated([1, 2, 3, 4], fit=fit))
+    assert found.verdict == "fit not converged" and any("2 of 8 agree" in f.message for f in found.findings)
+
+
+def test_a_failure_blames_its_stage():
+    assert diagnosis.diagnose(FAILED).guilty == "rendering"
+    assert diagnosis.diagnose(Evaluation("failed", failure=Failure("screen", "X", "perception.py: no"))).guilty == "perception"
+    assert diagnosis.diagnose(Evaluation("ok", 0.999)).verdict == "exact"
+
+
+# ---------------------------------------------------------------------------------------------------- losses, edits
+
+
+def positions(frames=8, **fixed):
+    v = [{"ball": {"x": 10.0 + 30.0 * t / 25, "y": 44.8 - 55.0 * t / 25 + 30.0 * (t / 25) ** 2} | fixed} for t in range(frames)]
+    return States.of(v)
+
+
+def test_perception_loss_measures_the_motion_that_states_leave_out():
+    frames = thrown(8).frames
+    left, moved = losses.unexplained(frames, positions(), 0.0)
+    assert moved > 0 and left / moved < 0.25
+    left, moved = losses.unexplained(frames, positions(x=20.0, y=20.0), 0.0)
+    assert left == moved
+    left, moved = losses.unexplained(frames, positions(y=20.0), 0.0)
+    assert 0.4 < left / moved < 1.0
+
+
+def test_rendering_loss_and_its_floor():
+    frames = thrown(8).frames
+    back = losses.plate(thrown(24).frames)
+    assert losses.rendering([frames], [frames], [back], 0.0) == (0.0, 0.0)
+    assert losses.rendering([np.repeat(back[None], 8, 0)], [frames], [back], 0.0)[0] == 1.0
+    noisy = thrown(8, noise=4.0).frames
+    loss, floor = losses.rendering([frames], [noisy], [back], 4.0)
+    assert 0.0 < loss < 0.05 and 0.3 < loss / floor < 3.0
+
+
+@pytest.mark.parametrize("text, name, before, after", [("g=3", "g", 1, 3), ("g *= 2", "g", 4, 8), ("ball.x+=-5", "ball.x", 7, 2), ("a-=1", "a", 1, 0)])
+def test_edits(text, name, before, after):
+    edit = edits.parse(text)
+    assert edit.name == name and edit.apply(before) == after
+
+
+@pytest.mark.parametrize("text", ["g", "g=", "=3", "g=x", "g==3", "g=nan", "3g=1", "g/=2"])
+def test_edits_that_are_none(text):
+    with pytest.raises(UsageError, match="NAME=VALUE"):
+        edits.parse(text)
+
+
+def test_edits_go_to_parameters_or_states_and_unknown_names_list_the_known():
+    values, states = edits.split([edits.parse("g*=2"), edits.parse("ball.x=1")], {"g": 3.0}, ("ball.x",))
+    assert values == {"g": 6.0} and [e.name for e in states] == ["ball.x"]
+    with pytest.raises(UsageError, match=r"parameters: g; states: ball\.x"):
+        edits.split([edits.parse("mass=1")], {"g": 3.0}, ("ball.x",))
+
+
+def test_filmstrips_show_every_row_and_the_last_frame():
+    truth = thrown(9, size=200).frames
+    times = pictures.spread(9, 5)
+    assert times[0] == 0 and times[-1] == 8 and len(times) == 5
+    strip = pictures.comparison(("truth", "prediction"), pictures.reduced(truth[times]), pictures.reduced(truth[times]), times)
+    assert strip.shape[0] == 18 + 3 * 162 and strip.dtype == np.uint8
+    assert (pictures.difference(truth, truth) == 128).all()

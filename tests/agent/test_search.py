@@ -1,0 +1,264 @@
+"""Whole searches with a scripted proposer: the story they tell, what is on disk, and that nothing is done twice."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from agent import graph, records, search, trace
+from agent.config import SearchConfig
+from agent.errors import UsageError
+from agent.protocols import Proposal
+from agent.runfolder import RunFolder
+from agent.split import validation
+from tests.agent.candidates import BROKEN, DYNAMICS, GOOD, STORY, WRONG, Scripted, changed, task
+from tools import media
+from tools.types import HeldBack
+
+CONFIG = SearchConfig(budget=8)
+TASK, HELD = task()
+
+
+def searched(box, out, proposer=None, config=CONFIG, held=HELD, on_event=None):
+    """A search in the given sandbox: new where ``out`` holds none, resumed where it does."""
+    inputs = search.Inputs(TASK, held, validation(TASK))
+    if not (out / "trace.jsonl").exists():
+        store = search.Store(out / "store")
+        saved = {"task": records.save_task(store, TASK), "held_back": records.save_held_back(store, held)}
+        RunFolder.create(out, {"event": "run", "config": config.to_json(), **saved})
+    folder = RunFolder(out)
+    steps = search.Search(folder, inputs, config, proposer or Scripted(*STORY), box, on_event)
+    return graph.execute(steps, folder.checkpoint, config.budget)
+
+
+def story(out):
+    return [trace.without_times(event) for event in trace.read(out / "trace.jsonl")]
+
+
+def result(out):
+    return trace.without_times(json.loads((out / "result.json").read_text()))
+
+
+@pytest.fixture(scope="module")
+def reference(box, tmp_path_factory):
+    """The run that nothing disturbs."""
+    out = tmp_path_factory.mktemp("reference") / "run"
+    searched(box, out)
+    return out
+
+
+def test_the_search_ends_at_the_threshold_with_the_best_program(reference):
+    found = result(reference)
+    assert found["status"] == "threshold" and found["score"] > 0.98 and found["best"] == "3" and found["evaluations"] == 4
+    assert found["metrics"]["psnr"] > 45 > found["baselines"]["persistence"]["psnr"]
+    assert found["metrics"]["lpips_vgg"] is None and "lpips_vgg" in found["metrics"]["notes"]
+    assert set(found) >= {"format", "status", "score", "evaluations", "seed", "best", "metrics", "baselines", "cost", "versions"}
+
+
+def test_the_trace_tells_the_story_in_order(reference):
+    events = story(reference)
+    assert [e["event"] for e in events[:2]] == ["run", "observed"] and events[-1]["event"] == "finished"
+    told = [(e["event"], e.get("node")) for e in events[2:-1]]
+    assert told == [
+        ("proposed", "0"), ("evaluated", "0"), ("diagnosed", "0"),
+        ("proposed", "1"), ("evaluated", "1"), ("diagnosed", "1"), ("best", "1"),
+        ("declined", "2"), ("proposed", "2"), ("evaluated", "2"), ("diagnosed", "2"),
+        ("proposed", "3"), ("evaluated", "3"), ("diagnosed", "3"), ("best", "3"),
+    ]  # fmt: skip
+    moves = {e["node"]: e["move"] for e in events if e["event"] == "proposed"}
+    assert moves["0"]["kind"] == "draft" and (moves["1"]["kind"], moves["1"]["parent"], moves["1"]["stage"]) == ("repair", "0", "rendering")
+    assert moves["2"]["kind"] == "refine" and moves["2"]["stage"] == "dynamics"
+    failures = {e["node"]: e["failure"] for e in events if e["event"] == "evaluated"}
+    assert failures["2"]["kind"] == "Duplicate" and "scene.nothing" in failures["0"]["traceback"]
+
+
+def test_the_run_folder_holds_what_the_design_says(reference):
+    names = {path.name for path in reference.iterdir()}
+    assert names == {
+        "result.json", "trace.jsonl", "best", "prediction.npz", "prediction.mp4", "filmstrip.png", "report.html", "nodes", "checkpoint.sqlite", "store",
+    }  # fmt: skip
+    assert {path.name for path in (reference / "best").iterdir()} == {"perception.py", "dynamics.py", "rendering.py", "params.json", "README.md"}
+    assert (reference / "best" / "dynamics.py").read_text() == GOOD.dynamics
+    assert "gravity" in (reference / "best" / "README.md").read_text()
+    params = json.loads((reference / "best" / "params.json").read_text())
+    assert params["gravity"]["value"] == pytest.approx(60.0, abs=1.5) and params["gravity"]["unit"] == "px/s^2" and params["gravity"]["error"] > 0
+    with np.load(reference / "prediction.npz") as data:
+        assert data["frames"].shape == (1, 10, 64, 64, 3) and data["states"].shape == (1, 10, 4)
+        assert np.abs(data["frames"][0].astype(int) - HELD.frames[0]).mean() < 0.5
+    assert media.read(reference / "prediction.mp4").frames.shape == (24, 64, 3 * 64 + 2 * 4, 3)
+    assert "data:image/png" in (reference / "report.html").read_text()
+
+
+def test_checkpoints_hold_ids_and_no_frames(reference):
+    assert (reference / "checkpoint.sqlite").stat().st_size < 1 << 20
+    with sqlite3.connect(reference / "checkpoint.sqlite") as connection:
+        assert connection.execute("select count(*) from checkpoints").fetchone()[0] > 10
+        largest = connection.execute("select max(length(checkpoint)) from checkpoints").fetchone()[0]
+    assert largest < 10_000
+
+
+def test_the_same_seed_gives_the_same_trace(box, reference, tmp_path):
+    searched(box, tmp_path / "run")
+    assert story(tmp_path / "run") == story(reference) and result(tmp_path / "run") == result(reference)
+
+
+def test_workers_change_nothing_but_the_time(box, tmp_path):
+    programs = [changed(dynamics=DYNAMICS.replace("100.0, low", f"{value}.0, low")) for value in (10, 20, 30, 40)]
+    runs = []
+    for workers in (1, 3):
+        out = tmp_path / str(workers)
+        searched(box, out, Scripted(WRONG, BROKEN, *programs), replace(CONFIG, batch=3, workers=workers, threshold=2.0, budget=6))
+        runs.append([event for event in story(out) if event["event"] != "run"])
+    assert runs[0] == runs[1]
+    order = [(e["event"], e["node"]) for e in runs[0] if e["event"] in ("proposed", "evaluated")]
+    assert order[:6] == [("proposed", "0"), ("proposed", "1"), ("proposed", "2"), ("evaluated", "0"), ("evaluated", "1"), ("evaluated", "2")]
+
+
+def test_within_a_round_no_proposal_sees_a_score(box, tmp_path):
+    seen = []
+
+    class Looking(Scripted):
+        def propose(self, task, archive, move, rng):
+            seen.append([node.evaluation.status for node in archive.nodes])
+            return super().propose(task, archive, move, rng)
+
+    searched(box, tmp_path / "run", Looking(WRONG, BROKEN, GOOD), replace(CONFIG, batch=2, budget=3))
+    assert seen == [[], ["pending"], ["ok", "failed"]]
+
+
+def test_a_search_without_success_says_why(box, tmp_path):
+    searched(box, tmp_path / "run", Scripted(BROKEN), replace(CONFIG, budget=4))
+    found = result(tmp_path / "run")
+    assert found["status"] == "failed" and found["best"] is None and "no program ran to its end" in found["reason"] and "nothing" in found["reason"]
+    assert not (tmp_path / "run" / "best").exists()
+
+
+def test_a_spent_budget_keeps_the_best(box, tmp_path):
+    searched(box, tmp_path / "run", Scripted(WRONG, BROKEN, GOOD), replace(CONFIG, budget=2))
+    assert result(tmp_path / "run")["status"] == "budget" and result(tmp_path / "run")["best"] == "0"
+
+
+def test_a_proposer_that_only_declines_ends_the_search(box, tmp_path):
+    class Mute:
+        name = "mute"
+
+        def propose(self, task, archive, move, rng):
+            return Proposal(None, "no idea")
+
+    searched(box, tmp_path / "run", Mute())
+    assert result(tmp_path / "run")["status"] == "failed" and "came to nothing" in result(tmp_path / "run")["reason"]
+
+
+def test_when_the_best_fails_on_all_frames_the_next_one_is_taken(box, tmp_path):
+    late = changed(perception=GOOD.perception.replace("states = []", "states = []\n    assert len(frames) < 12, 'too many'"))
+    searched(box, tmp_path / "run", Scripted(WRONG, late), replace(CONFIG, budget=2))
+    found = result(tmp_path / "run")
+    assert found["best"] == "0" and "node 1 failed on all visible frames" in found["reason"] and found["status"] == "budget"
+
+
+def test_an_unknown_future_gives_null_metrics_and_a_film(box, tmp_path):
+    searched(box, tmp_path / "run", held=HeldBack((None,)))
+    found = result(tmp_path / "run")
+    assert found["metrics"]["psnr"] is None and "ends before" in found["metrics"]["notes"]["psnr"]
+    assert (tmp_path / "run" / "filmstrip.png").exists() and (tmp_path / "run" / "prediction.mp4").exists()
+
+
+# ------------------------------------------------------------------------------------------------------- durability
+
+
+class Killed(BaseException):
+    """Ends a search from within, wherever it is."""
+
+
+def kill_at(number, counter):
+    def on_event(event):
+        counter.append(event["event"])
+        if len(counter) == number:
+            raise Killed
+
+    return on_event
+
+
+def test_a_search_killed_at_any_event_ends_the_same_and_repeats_nothing(box, reference, tmp_path):
+    events: list[str] = []
+    searched(box, tmp_path / "whole", on_event=kill_at(0, events))
+    total = len(events)
+    for number in range(1, total + 1, 3):
+        out, asked, done = tmp_path / str(number), Scripted(*STORY), []
+        with pytest.raises(Killed):
+            searched(box, out, asked, on_event=kill_at(number, done))
+        second = Scripted(*STORY)
+        searched(box, out, second, on_event=lambda event, done=done: done.append(event["event"]))
+        assert story(out) == story(reference) and result(out) == result(reference)
+        assert len(asked.asked) + len(second.asked) == 5, f"a proposal was made twice after a kill at event {number}"
+
+
+def test_evaluations_on_disk_are_used_not_repeated(box, reference, tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(Killed):
+        searched(box, out, on_event=kill_at(14, []))
+    path = out / "nodes" / "1" / "evaluation.json"
+    marked = json.loads(path.read_text()) | {"score": 0.123}
+    path.write_text(json.dumps(marked))
+    searched(box, out)
+    assert RunFolder(out).load_evaluation("1").score == 0.123
+
+
+def test_a_lost_checkpoint_or_result_is_made_again(box, reference, tmp_path):
+    out = tmp_path / "run"
+    searched(box, out)
+    (out / "checkpoint.sqlite").write_bytes(b"rubbish")
+    (out / "result.json").unlink()
+    searched(box, out, Scripted())
+    assert result(out) == result(reference)
+
+
+SCRIPT = """
+import sys
+from agent import search
+from agent.config import SearchConfig
+from tests.agent.candidates import STORY, Scripted, task
+seen, held = task()
+if sys.argv[2] == "run":
+    search.run(seen, held, SearchConfig(budget=8), proposer=Scripted(*STORY), out=sys.argv[1])
+else:
+    search.resume(sys.argv[1], proposer=Scripted(*STORY))
+"""
+
+
+def started(out, command):
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(out), command])
+
+
+def test_a_real_kill_loses_nothing(reference, tmp_path):
+    out = tmp_path / "run"
+    process = started(out, "run")
+    deadline = time.monotonic() + 60
+    while not (out / "nodes" / "1" / "proposal.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (out / "result.json").exists()
+    assert started(out, "resume").wait() == 0
+    assert result(out) == result(reference)
+    mine, theirs = story(out), story(reference)
+    assert mine[1:] == theirs[1:]
+
+
+def test_a_run_is_not_started_over_another(tmp_path, reference):
+    with pytest.raises(UsageError, match="resume"):
+        search.run(TASK, HELD, CONFIG, proposer=Scripted(), out=reference)
+
+
+def test_resuming_a_finished_run_only_tells_its_result(reference):
+    before = (reference / "result.json").stat().st_mtime_ns
+    assert search.resume(reference, proposer=Scripted()).score > 0.98
+    assert (reference / "result.json").stat().st_mtime_ns == before
