@@ -1,7 +1,7 @@
 """Drawing with sub-pixel positions: anti-aliased primitives, sprites, compositing."""
 
 from tools.rendering.canvas import blend, canvas, finish
-from tools.rendering.scene import draw_front, pose_of, whole, whole_corners
+from tools.rendering.scene import draw_front, grown, pose_of, whole
 from tools.rendering.shapes import (
     box_corners,
     disk_coverage,
@@ -24,11 +24,11 @@ __all__ = [
     "draw_polygon",
     "draw_sprite",
     "finish",
+    "grown",
     "place",
     "polygon_coverage",
     "pose_of",
     "sprite_layer",
     "visible",
     "whole",
-    "whole_corners",
 ]

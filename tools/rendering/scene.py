@@ -39,15 +39,23 @@ def draw_front(image: np.ndarray, scene: Scene) -> None:
         blend(image, 0, 0, front[..., 3], 255.0 * front[..., :3])
 
 
-def whole(value: float) -> float:
-    """Nearest whole pixel, halves upwards: for drawings that are made on the pixel grid."""
-    return math.floor(value + 0.5)
+def whole(values: Any) -> Any:
+    """Nearest whole pixels, halves upwards: for drawings that are made on the pixel grid. A float or an array."""
+    return np.floor(np.asarray(values, np.float64) + 0.5)
 
 
-def whole_corners(points: np.ndarray) -> np.ndarray:
-    """Corners (N, 2) moved to whole pixels and half a pixel outwards, so that the drawn edge pixels are covered.
+def grown(points: np.ndarray, margin: float) -> np.ndarray:
+    """A convex polygon (N, 2) with every edge moved outwards by ``margin`` pixels.
 
-    This is how a polygon filled on the pixel grid looks: its boundary pixels belong to it.
+    A polygon that is filled on the pixel grid owns its boundary pixels: it looks half a pixel larger all around.
+
+    >>> grown(np.array([[0.0, 0.0], [4.0, 0.0], [4.0, 2.0], [0.0, 2.0]]), 0.5).tolist()
+    [[-0.5, -0.5], [4.5, -0.5], [4.5, 2.5], [-0.5, 2.5]]
     """
-    centre = points.mean(0)
-    return np.floor(points + 0.5 * np.sign(centre - points) + 0.5) - 0.5 * np.sign(centre - points)
+    points = np.asarray(points, np.float64)
+    following, before = np.roll(points, -1, 0) - points, points - np.roll(points, 1, 0)
+    turn = np.sign(np.sum(before[:, 0] * following[:, 1] - before[:, 1] * following[:, 0]))
+    a, b = (v / np.maximum(np.hypot(v[:, 0], v[:, 1]), 1e-9)[:, None] for v in (before, following))
+    normal_a, normal_b = (turn * np.stack([v[:, 1], -v[:, 0]], 1) for v in (a, b))
+    mid = normal_a + normal_b
+    return points + 2.0 * margin * mid / np.maximum(np.sum(mid * mid, 1), 0.2)[:, None]

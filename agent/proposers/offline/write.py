@@ -579,14 +579,14 @@ def _draw(body: Body, imports: set[str], whole: bool) -> list[str]:
         at = 'p["x"], p["y"]'
         if whole:
             imports.add("whole")
-            at = 'whole(p["x"]), whole(p["y"])'
+            at = '*whole((p["x"], p["y"]))'
         lines.append(f'        draw_disk(image, {at}, p["radius"], p["colour"], p["softness"])')
     elif body.shape == "box":
         imports.update(("box_corners", "draw_polygon"))
         corners = 'box_corners(p["x"], p["y"], p["angle"], p["width"], p["height"])'
-        if whole:
-            imports.add("whole_corners")
-            corners = f'whole_corners({corners})'
+        if whole:  # the grid's boundary pixels belong to the box, so its corners lie half a pixel inside what is seen
+            imports.update(("grown", "whole"))
+            corners = 'grown(whole(box_corners(p["x"], p["y"], p["angle"], p["width"] - 1, p["height"] - 1)), 0.5)'
         lines.append(f'        draw_polygon(image, {corners}, p["colour"], p["softness"])')
     elif body.shape == "polygon":
         imports.update(("place", "draw_polygon"))
