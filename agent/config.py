@@ -44,7 +44,8 @@ class SearchConfig:
     workers: evaluations at the same time; changes the time a run takes, never its result. tolerance: scores closer than
     this are ties, which the smaller program wins. policy, proposer: names, see agent.policy and agent.proposers. hint:
     words of the user for the proposer. rules: affordance rules as Markdown (agent.affordances), "" for none. model: how a
-    language model is asked, for the proposers that do. sandbox: mode, see `run-agent doctor`.
+    language model is asked, for the proposers that do. sandbox: mode, see `run-agent doctor`. lpips: folder with the
+    weights of that metric (see agent.outcome), "" for none.
     """
 
     budget: int = 20
@@ -59,6 +60,7 @@ class SearchConfig:
     rules: str = ""
     model: ModelOptions = field(default_factory=ModelOptions)
     sandbox: str = "strict"
+    lpips: str = ""
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def __post_init__(self):

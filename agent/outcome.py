@@ -17,16 +17,14 @@ from agent.jobs import CandidateFailed
 from agent.protocols import Cost, Node
 from agent.runfolder import RESULT_FORMAT, RunFolder, write_params, write_prediction, write_programs
 from tools import media
-from tools.metrics import frames as metrics
+from tools.metrics.frames import mae, psnr, ssim
+from tools.metrics.gmsd import gmsd
+from tools.metrics.lpips import NETS, Weights, lpips
+from tools.metrics.score import Target, pixel_noise, score
 from tools.types import HeldBack, Task
 
-MEASURES: Mapping[str, Callable[[np.ndarray, np.ndarray], float | None]] = {"mae": metrics.mae, "psnr": metrics.psnr, "ssim": metrics.ssim}
-"""Metrics computed for every prediction; see tools.metrics.frames."""
-
-UNMEASURED = {
-    "lpips_alex": "needs AlexNet weights, which are not part of this package",
-    "lpips_vgg": "needs VGG weights, which are not part of this package",
-}
+MEASURES: Mapping[str, Callable[[np.ndarray, np.ndarray], float | None]] = {"mae": mae, "psnr": psnr, "ssim": ssim, "gmsd": gmsd}
+"""Metrics computed for every prediction; their cards are in tools.metrics.cards."""
 
 _SHOWN = 8  # frames of the filmstrip
 _NO_TRUTH = "the video ends before the predicted frames"
@@ -83,14 +81,14 @@ class RunResult:
 def conclude(task: Task, held_back: HeldBack, archive: NodeArchive, evaluator: Evaluator, config: SearchConfig, stopped: str) -> Conclusion:
     """Refit and forecast with the best node that can; compare with what was held back. stopped: why the search ended early, or ""."""
     reason = _why(archive, config, stopped)
-    baselines = _baselines(task, held_back)
+    baselines = _baselines(task, held_back, config.lpips)
     for node in archive.ranked():
         try:
             forecast = evaluator.forecast(node.candidate.programs, node_final_seed(config.seed, node.id))
         except CandidateFailed as failed:
             reason += f"; node {node.id} failed on all visible frames: {failed.failure.message}"
             continue
-        figures = measure([one.frames for one in forecast.predicted], held_back)
+        figures = measure([one.frames for one in forecast.predicted], held_back, _seen(task), config.lpips)
         status = "threshold" if node.score >= config.threshold else "budget"
         return Conclusion(task, archive, config, status, reason, node, forecast, figures, baselines)
     return Conclusion(task, archive, config, "failed", reason + "; no program ran to its end" + _last_failure(archive), baselines=baselines)
@@ -112,24 +110,45 @@ def node_final_seed(seed: int, node_id: str) -> int:
     return int(np.random.SeedSequence(seed, spawn_key=(int(node_id), 1 << 21)).generate_state(1)[0])
 
 
-def measure(predictions: Sequence[np.ndarray], held_back: HeldBack) -> dict[str, Any]:
+def measure(predictions: Sequence[np.ndarray], held_back: HeldBack, seen: Sequence[np.ndarray], lpips_folder: str = "") -> dict[str, Any]:
     """Every metric, averaged over the videos whose future is known; None (and why, under ``notes``) where there is none.
 
-    A video that ends before the horizon is compared for as long as it lasts.
+    predictions: per video (horizon, H, W, 3); seen: the frames before. A video that ends before the horizon is compared for as
+    long as it lasts. ``score`` is the search's score (tools.metrics.score) on these frames.
     """
-    pairs = [(p[: len(t)], t[: len(p)]) for p, t in zip(predictions, held_back.frames, strict=True) if t is not None and len(t)]
-    figures: dict[str, Any] = {name: _mean([function(*pair) for pair in pairs]) for name, function in MEASURES.items()}
-    notes = {name: _NO_TRUTH if not pairs else "the pictures are too small" for name, value in figures.items() if value is None}
-    return figures | dict.fromkeys(UNMEASURED) | {"notes": notes | UNMEASURED}
+    videos = zip(predictions, held_back.frames, seen, strict=True)
+    known = [(p[: len(t)], t[: len(p)], s) for p, t, s in videos if t is not None and len(t)]
+    if not known:
+        names = (*MEASURES, "score", *(f"lpips_{net}" for net in NETS))
+        return dict.fromkeys(names) | {"notes": dict.fromkeys(names, "the video ends before the predicted frames")}
+    figures: dict[str, Any] = {name: _mean([function(p, t) for p, t, _ in known]) for name, function in MEASURES.items()}
+    targets = [Target.of(s, t, pixel_noise([s])) for _, t, s in known]
+    figures["score"] = score([p for p, _, _ in known], targets).value
+    notes = {name: "the pictures are too small" for name, value in figures.items() if value is None}
+    for net in NETS:
+        found = [lpips(p, t, net, _weights(lpips_folder, net)) for p, t, _ in known]
+        figures[f"lpips_{net}"] = _mean([one.value for one in found])
+        notes |= {f"lpips_{net}": one.reason for one in found if one.reason}
+    return figures | {"notes": notes}
+
+
+def _weights(folder: str, net: str) -> Weights | None:
+    """``alexnet.pth`` and ``alex.pth``, or ``vgg16.pth`` and ``vgg.pth``, in ``folder``; None when no folder was given."""
+    backbone = {"alex": "alexnet.pth", "vgg": "vgg16.pth"}[net]
+    return Weights(Path(folder) / backbone, Path(folder) / f"{net}.pth") if folder else None
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
     return float(np.mean(values)) if values and None not in values else None
 
 
-def _baselines(task: Task, held_back: HeldBack) -> dict[str, Any]:
-    still = [np.repeat(video.frames[-1:], task.horizon, axis=0) for video in task.test]
-    return {"persistence": measure(still, held_back)}
+def _seen(task: Task) -> list[np.ndarray]:
+    return [video.frames for video in task.test]
+
+
+def _baselines(task: Task, held_back: HeldBack, lpips_folder: str) -> dict[str, Any]:
+    still = [np.repeat(frames[-1:], task.horizon, axis=0) for frames in _seen(task)]
+    return {"persistence": measure(still, held_back, _seen(task), lpips_folder)}
 
 
 # ------------------------------------------------------------------------------------------------------ publishing

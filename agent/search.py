@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from agent import affordances, proposers, records, trace, versions
 from agent import policy as policies
-from agent import proposers, records, trace, versions
 from agent.archive import NodeArchive
 from agent.config import SearchConfig
 from agent.diagnosis import diagnose
@@ -35,6 +35,8 @@ from tools.types import STAGES, Candidate, Evaluation, HeldBack, Programs, Task
 MAX_DECLINED = 3
 """Proposals in a row that may come to nothing before the search ends."""
 
+_NO_KEY = proposers.Access()
+
 OnEvent = Callable[[Mapping[str, Any]], None]
 _PENDING = Evaluation("pending")
 _UNREAD = Diagnosis(None, "pending")
@@ -50,6 +52,7 @@ def run(
     SandboxError, Interrupted (Ctrl-C).
     """
     check_new(out)
+    policies.named(config.policy)
     store = Store(Path(out) / "store")
     split = validation(task, config.evaluation.validation)
     saved = {"task": records.save_task(store, task), "held_back": records.save_held_back(store, held_back)}
@@ -57,10 +60,14 @@ def run(
     return _go(RunFolder.create(out, first), Inputs(task, held_back, split), config, proposer, on_event)
 
 
-def resume(path: str | Path, *, proposer: Proposer | None = None, workers: int | None = None, on_event: OnEvent | None = None) -> RunResult:
+def resume(
+    path: str | Path, *, proposer: Proposer | None = None, secrets: proposers.Access = _NO_KEY, workers: int | None = None,
+    on_event: OnEvent | None = None,
+) -> RunResult:  # fmt: skip
     """Go on with a run that was stopped in any way; a finished one only gives its result.
 
-    proposer: None makes the one that the run was started with. workers: None keeps the run's number.
+    proposer: None makes the one that the run was started with, with ``secrets`` where it needs a key. workers: None keeps the
+    run's number.
     """
     folder = RunFolder(path)
     done = finished(folder)
@@ -68,7 +75,7 @@ def resume(path: str | Path, *, proposer: Proposer | None = None, workers: int |
         return done
     inputs, config = _recalled(folder)
     config = replace(config, workers=workers or config.workers)
-    return _go(folder, inputs, config, proposer or proposers.make(config, folder.store), on_event)
+    return _go(folder, inputs, config, proposer or proposers.make(config, folder.store, secrets), on_event)
 
 
 def reopened(path: str | Path) -> Search:
@@ -123,6 +130,7 @@ class Search:
         self.cost = Cost()
         self.stopped = ""
         self._proposer, self._policy = proposer, policies.named(config.policy)
+        self._rules = affordances.of(config.rules)
         self._evaluator = Evaluator(inputs.task, inputs.split, sandbox, config.evaluation, folder.store.put)
         self._writer, self._on_event = trace.Writer(folder.trace), on_event
         self._refusals = _refusals(folder)
@@ -245,7 +253,7 @@ class Search:
     def _evaluate(self, candidate: Candidate) -> Evaluation:
         position = int(candidate.id)
         known = NodeArchive(self.archive.nodes[:position]).fingerprints()
-        failure = duplicate(candidate.programs, known)
+        failure = duplicate(candidate.programs, known) or self._rules.check(candidate.programs)
         if failure is not None:
             return Evaluation("failed", failure=failure, complexity=complexity(candidate.programs))
         return self._evaluator.evaluate(candidate.programs, node_seed(self.config.seed, candidate.id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from agent import outcome, proposers, runfolder, search, store, whatif
+from agent import affordances, outcome, proposers, runfolder, search, store, whatif
 from agent import trace as traces
 from agent.cli import inputs, live, text
 from agent.config import EvaluationConfig, SearchConfig
@@ -20,6 +21,8 @@ from agent.diagnosis import diagnose
 from agent.errors import UsageError
 from agent.evaluate import Evaluator
 from agent.jobs import CandidateFailed
+from agent.models.options import ModelOptions
+from agent.models.prices import parse_price
 from agent.outcome import RunResult
 from agent.runfolder import RunFolder
 from agent.split import validation
@@ -34,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     config = _search_config(arguments)
     task, held_back = inputs.load(arguments)
     out = Path(arguments.out or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{inputs.name_of(arguments)}-{arguments.seed}")
-    proposer = proposers.make(config, store.Store(out / "store"))
+    runfolder.check_new(out)
+    proposer = proposers.make(config, store.Store(out / "store"), proposers.access(os.environ))
     with live.watching(config.budget, arguments.quiet) as watch:
         result = search.run(task, held_back, config, proposer=proposer, out=out, on_event=watch)
     return _finish(result)
@@ -44,15 +48,27 @@ def resume(arguments: argparse.Namespace) -> int:
     """Go on with a run."""
     config = SearchConfig.from_json(RunFolder(arguments.run).first()["config"])
     with live.watching(config.budget, arguments.quiet) as watch:
-        result = search.resume(arguments.run, workers=arguments.workers, on_event=watch)
+        result = search.resume(arguments.run, secrets=proposers.access(os.environ), workers=arguments.workers, on_event=watch)
     return _finish(result)
 
 
 def _search_config(arguments: argparse.Namespace) -> SearchConfig:
     return SearchConfig(
         budget=arguments.budget, threshold=arguments.threshold, seed=arguments.seed, batch=arguments.batch, workers=_workers(arguments),
-        policy=arguments.policy, proposer=arguments.proposer, hint=arguments.hint, sandbox=_mode(arguments),
-        evaluation=EvaluationConfig(repeat=arguments.repeat),
+        policy=arguments.policy, proposer=arguments.proposer, hint=arguments.hint, sandbox=_mode(arguments), lpips=arguments.lpips or "",
+        rules=affordances.load_all(arguments.affordance).to_markdown(), model=_model(arguments), evaluation=EvaluationConfig(repeat=arguments.repeat),
+    )  # fmt: skip
+
+
+def _model(arguments: argparse.Namespace) -> ModelOptions:
+    try:
+        price = None if arguments.price is None else parse_price(arguments.price)
+    except ValueError as error:
+        raise UsageError(f"--{error}") from None
+    return ModelOptions(
+        name=arguments.model or "", base_url=arguments.base_url or proposers.base_url(os.environ), max_cost=arguments.max_cost, max_tokens=arguments.max_tokens,
+        price=price and (price.input, price.output), temperature=arguments.temperature, stream=arguments.stream, check=not arguments.no_check,
+        replay=arguments.replay or "",
     )  # fmt: skip
 
 
@@ -137,7 +153,7 @@ def fit(arguments: argparse.Namespace) -> int:
     fitted = forecast.fitted
     print(f"fit {fitted.report['status']}: {fitted.report['message']}; rms residual {_number(fitted.report['rms'])} (1 = the noise level)")
     _print(text.parameters(fitted.params))
-    figures = outcome.measure([one.frames for one in forecast.predicted], held_back)
+    figures = outcome.measure([one.frames for one in forecast.predicted], held_back, [video.frames for video in task.test])
     if figures["psnr"] is not None:
         print(f"held-back frames: psnr {figures['psnr']:.2f} dB, mae {figures['mae']:.5f}")
     if arguments.out:

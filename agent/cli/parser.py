@@ -70,13 +70,29 @@ def _run(commands: argparse._SubParsersAction) -> None:
     search = parser.add_argument_group("search")
     search.add_argument("--budget", type=int, default=20, metavar="N", help="evaluations (default 20)")
     search.add_argument("--threshold", type=float, default=0.97, metavar="S", help="score at which to stop; above 1 = never (default 0.97)")
-    search.add_argument("--proposer", default="offline", metavar="NAME", help="who writes the programs (default offline: no key, no network)")
+    search.add_argument("--proposer", default="offline", metavar="NAME", help="who writes the programs: offline, llm, both or replay (default offline: no key, no network)")
     search.add_argument("--policy", default="tree", metavar="NAME", help="tree, best-of-n or linear (default tree)")
     search.add_argument("--batch", type=int, default=1, metavar="N", help="proposals a round, made before any of them is scored (default 1)")
     search.add_argument("--hint", default="", metavar="TEXT", help="words about the scene for the proposer")
+    _model(parser)
     _machine(parser)
     parser.add_argument("--out", metavar="DIR", help="new folder for the run (default runs/<time>-<env>-<seed>)")
+    parser.add_argument("--lpips", metavar="DIR", help="weights of the LPIPS metric: alexnet.pth, alex.pth, vgg16.pth, vgg.pth")
     parser.add_argument("--quiet", action="store_true", help="only the summary")
+
+
+def _model(parser: argparse.ArgumentParser) -> None:
+    model = parser.add_argument_group("language model (--proposer llm, both, replay)")
+    model.add_argument("--model", metavar="NAME", help="as the endpoint calls it; the key is read from PROGGEN_API_KEY or OPENAI_API_KEY")
+    model.add_argument("--base-url", metavar="URL", help="any OpenAI-compatible endpoint (default PROGGEN_BASE_URL, OPENAI_BASE_URL, then OpenAI)")
+    model.add_argument("--max-cost", type=float, metavar="USD", help="stop before a call that could pass this")
+    model.add_argument("--max-tokens", type=int, metavar="N", help="stop before a call that could pass this many tokens")
+    model.add_argument("--price", metavar="IN,OUT", help="dollars a million tokens, where the model is not in the table")
+    model.add_argument("--temperature", type=float, metavar="T", help="default: the endpoint's own")
+    model.add_argument("--stream", action="store_true", help="ask for answers in pieces")
+    model.add_argument("--no-check", action="store_true", help="do not let the model check detections")
+    model.add_argument("--affordance", action="append", default=[], metavar="NAME|FILE", help="rules about the scene: rigid, circles, articulated, differentiable, engine or a file; repeatable")
+    model.add_argument("--from", dest="replay", metavar="RUN", help="for --proposer replay: the run whose proposals are repeated")
 
 
 def _input(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,178 @@
+"""The command line from a folder that is not the checkout: what it prints, what it writes, how it refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from agent.cli import main
+from agent.cli.parser import COMMANDS, build
+from agent.runfolder import write_programs
+from tests.agent import test_search
+from tests.agent.candidates import BROKEN, GOOD, STORY, Scripted, thrown
+from tools import media
+
+
+@pytest.fixture(scope="module")
+def run_folder(box, tmp_path_factory):
+    out = tmp_path_factory.mktemp("cli") / "run"
+    test_search.searched(box, out, Scripted(*STORY))
+    return out
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    video = thrown(24)
+    np.savez(folder / "clip.npz", frames=video.frames, dt=video.dt)
+    np.savez(folder / "one.npz", frames=video.frames[:1], dt=video.dt)
+    np.savez(folder / "still.npz", frames=np.repeat(video.frames[:1], 12, axis=0))
+    write_programs(folder / "good", GOOD)
+    write_programs(folder / "broken", BROKEN)
+    (folder / "bad.mp4").write_text("no video")
+    (folder / "empty").mkdir()
+    return folder
+
+
+def called(capsys, *arguments):
+    """(exit code, stdout, stderr) of one command."""
+    code = main([str(argument) for argument in arguments])
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+def test_help_is_instant_and_lists_every_command():
+    began = time.perf_counter()
+    done = subprocess.run([sys.executable, "-m", "agent", "--help"], capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - began
+    bare = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import argparse, importlib.metadata"], check=True)
+    assert done.returncode == 0 and all(command in done.stdout for command in COMMANDS)
+    assert seconds < 0.5 + 3 * (time.perf_counter() - bare)
+
+
+def test_importing_the_command_line_imports_nothing_heavy():
+    code = "import sys, agent.cli, agent.cli.parser; agent.cli.parser.build(); print([m for m in ('numpy', 'scipy', 'langgraph', 'cv2', 'rich', 'av') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+REFUSALS = {
+    "unknown env": (["--env", "nowhere"], "one of"),
+    "no input": (["--budget", "3"], "--env NAME and --video FILE, got neither"),
+    "both inputs": (["--env", "cartpole", "--video", "clip.npz"], "got both"),
+    "missing video": (["--video", "missing.mp4"], "existing file"),
+    "broken video": (["--video", "bad.mp4"], "decode"),
+    "empty folder": (["--video", "empty"], "no image"),
+    "one frame": (["--video", "one.npz"], "at least 2 frames"),
+    "context too long": (["--video", "clip.npz", "--context", "30"], "at least 30 frames"),
+    "context of two": (["--video", "clip.npz", "--context", "2"], "at least 3 frames"),
+    "nothing moves": (["--video", "still.npz"], "nothing moves"),
+    "budget 0": (["--video", "clip.npz", "--budget", "0"], "budget: expected at least 1"),
+    "workers 0": (["--video", "clip.npz", "--workers", "0"], "workers"),
+    "horizon 0": (["--video", "clip.npz", "--horizon", "0"], "--horizon"),
+    "negative seed": (["--video", "clip.npz", "--seed", "-1"], "seed"),
+    "unknown policy": (["--video", "clip.npz", "--policy", "magic"], "tree, best-of-n, linear"),
+    "unknown proposer": (["--video", "clip.npz", "--proposer", "magic"], "offline"),
+    "option of an env": (["--video", "clip.npz", "--level", "in"], "--level"),
+    "unknown sandbox": (["--video", "clip.npz", "--unsafe-sandbox", "none"], "landlock-only"),
+    "resume of nothing": (["resume", "empty"], "trace.jsonl"),
+    "trace of nothing": (["trace", "missing"], "nothing there"),
+    "programs that are not there": (["evaluate", "empty", "--video", "clip.npz"], "perception.py"),
+    "predict of nothing": (["predict", "empty"], "trace.jsonl"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_wrong_call_is_one_line_and_code_2(name, files, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(files)
+    arguments, words = REFUSALS[name]
+    out = ["--out", str(tmp_path / "out")] if arguments[0].startswith("--") else []
+    code, printed, error = called(capsys, *arguments, *out)
+    assert code == 2 and printed == "" and words in error
+    assert error.startswith("run-agent: ") and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_holds_a_run_is_left_alone(run_folder, files, capsys):
+    before = sorted(path.name for path in run_folder.rglob("*"))
+    code, _, error = called(capsys, "--video", files / "clip.npz", "--out", run_folder)
+    assert code == 2 and "resume" in error and sorted(path.name for path in run_folder.rglob("*")) == before
+
+
+def test_evaluate_scores_three_programs(files, capsys, tmp_path):
+    code, printed, _ = called(capsys, "evaluate", files / "good", "--video", files / "clip.npz", "--context", 14, "--out", tmp_path / "e.json")
+    assert code == 0 and "score 0.99" in printed and "gravity = " in printed and "dynamics loss" in printed
+    assert json.loads((tmp_path / "e.json").read_text())["status"] == "ok"
+
+
+def test_evaluate_says_what_broke(files, capsys):
+    code, printed, _ = called(capsys, "evaluate", files / "broken", "--video", files / "clip.npz")
+    assert code == 1 and "failed in rendering: AttributeError" in printed and "return scene.nothing" in printed
+
+
+def test_fit_gives_the_numbers(files, capsys, tmp_path):
+    code, printed, _ = called(capsys, "fit", files / "good", "--video", files / "clip.npz", "--context", 16, "--out", tmp_path / "params.json")
+    assert code == 0 and "converged" in printed and "psnr" in printed
+    assert json.loads((tmp_path / "params.json").read_text())["gravity"]["value"] == pytest.approx(60.0, abs=1.0)
+
+
+def test_trace_shows_tree_node_and_difference(run_folder, capsys):
+    code, tree, _ = called(capsys, "trace", run_folder)
+    lines = tree.splitlines()
+    assert code == 0 and any(line.startswith("0 draft [all] failed in rendering") for line in lines)
+    assert any(line.lstrip().startswith("3 refine") and line.endswith("<- best") for line in lines)
+    assert any(line.startswith("  1 repair") for line in lines), "children are indented below their parent"
+    _, node, _ = called(capsys, "trace", run_folder, "3")
+    assert "score 0.99" in node and "--- dynamics.py" in node and "gravity = " in node and "rationale: line 4" in node
+    _, changes, _ = called(capsys, "trace", run_folder, "3", "--diff", "1")
+    assert '-    ball, g = state["ball"], 0.0 * params["gravity"]' in changes and "perception" not in changes
+    assert called(capsys, "trace", run_folder, "3", "--diff")[1] == changes
+    assert called(capsys, "trace", run_folder, "0", "--diff")[0] == 2
+    assert "one of 0, 1, 2, 3" in called(capsys, "trace", run_folder, "9")[2]
+
+
+def test_predict_what_if(run_folder, capsys, tmp_path):
+    code, printed, _ = called(capsys, "predict", run_folder, "--set", "gravity=0", "--set", "ball.x+=10", "--out", tmp_path / "w.npz")
+    assert code == 0 and "edited: gravity=0" in printed and "->" in printed
+    with np.load(tmp_path / "w.npz") as edited, np.load(run_folder / "prediction.npz") as plain:
+        columns = edited["columns"].tolist()
+        x, y, vy = (columns.index(f"ball.{name}") for name in ("x", "y", "vy"))
+        np.testing.assert_allclose(edited["states"][0, :, x], plain["states"][0, :, x] + 10.0, atol=0.02)
+        assert np.ptp(edited["states"][0, :, vy]) == 0.0 and np.ptp(np.diff(edited["states"][0, :, y])) < 1e-9
+        assert edited["frames"].shape == plain["frames"].shape
+    assert "parameters: gravity; states: ball.x" in called(capsys, "predict", run_folder, "--set", "mass*=2")[2]
+    assert called(capsys, "predict", run_folder, "--set", "gravity")[0] == 2
+    called(capsys, "predict", run_folder, "--set", "gravity*=-1", "--out", tmp_path / "w.mp4")
+    assert media.read(tmp_path / "w.mp4").frames.shape == (10, 64, 132, 3)
+    called(capsys, "predict", run_folder, "--out", tmp_path / "w.png")
+    assert media.read_image(tmp_path / "w.png").shape[0] < 100
+
+
+def test_predict_another_video_and_from_an_earlier_frame(run_folder, files, capsys, tmp_path):
+    np.savez(tmp_path / "other.npz", frames=thrown(12, x=20.0, v=10.0).frames, dt=1 / 25)
+    code, printed, _ = called(capsys, "predict", run_folder, "--video", tmp_path / "other.npz", "--horizon", 6, "--out", tmp_path / "o.npz")
+    assert code == 0 and "frame 17" in printed
+    with np.load(tmp_path / "o.npz") as other:
+        truth = thrown(18, x=20.0, v=10.0).frames[12:]
+        assert np.abs(other["frames"][0].astype(int) - truth).mean() < 0.5
+    code, printed, _ = called(capsys, "predict", run_folder, "--set", "gravity=0", "--since", 0, "--horizon", 20)
+    assert code == 0 and called(capsys, "predict", run_folder, "--since", 99)[0] == 2
+    np.savez(tmp_path / "small.npz", frames=thrown(12, size=32).frames)
+    assert "64 x 64" in called(capsys, "predict", run_folder, "--video", tmp_path / "small.npz")[2]
+
+
+def test_a_reader_that_leaves_early_is_no_error(run_folder):
+    command = f"{sys.executable} -m agent trace {run_folder} 3 | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout.startswith("node 3") and "Traceback" not in done.stderr
+
+
+def test_every_command_has_a_help_text():
+    actions = next(action for action in build()._actions if hasattr(action, "choices") and action.choices)
+    assert set(actions.choices) == set(COMMANDS)
+    assert all(choice.help for choice in actions._choices_actions)
