@@ -1,0 +1,158 @@
+"""The rules of the house, as tests: which way imports run, where effects live, what the wheel carries."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+import zipfile
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYERS = ("tools", "sandbox", "agent", "benchmarks", "prompts")
+ALLOWED = {
+    "tools": {"tools"},
+    "prompts": {"prompts", "tools"},
+    "sandbox": {"sandbox", "tools"},
+    "agent": {"agent", "sandbox", "tools", "prompts"},
+    "agent.cli": {"agent", "sandbox", "tools", "prompts", "benchmarks"},
+    "benchmarks": {"benchmarks", "agent", "sandbox", "tools", "prompts"},
+    "benchmarks.environments": {"benchmarks", "tools"},
+}
+"""What each part may import of ours."""
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for layer in LAYERS:
+        for path in (ROOT / layer).rglob("*.py"):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+@cache
+def imports(path: Path, at_top: bool = False) -> set[str]:
+    """Dotted names that a file imports; ``at_top``: only those that run when it is imported."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = list(_top(tree)) if at_top else list(ast.walk(tree))
+    names: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names |= {f"{node.module}.{alias.name}" if f"{node.module}.{alias.name}" in MODULES else node.module for alias in node.names}
+    return names
+
+
+def _top(tree: ast.Module):
+    """Statements that run on import, those under TYPE_CHECKING and in functions left out."""
+    for node in tree.body:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        yield node
+        if isinstance(node, (ast.If, ast.Try, ast.With)):
+            yield from ast.walk(node)
+
+
+def part(module: str) -> str:
+    return max((name for name in ALLOWED if module == name or module.startswith(name + ".")), key=len)
+
+
+def test_imports_run_one_way():
+    wrong = []
+    for module, path in MODULES.items():
+        for name in imports(path):
+            layer = name.split(".")[0]
+            if layer in LAYERS and layer not in ALLOWED[part(module)]:
+                wrong.append(f"{module} imports {name}")
+    assert not wrong
+
+
+def test_only_the_command_line_and_suites_know_ground_truth():
+    knowing = {module for module, path in MODULES.items() if any(name.split(".")[0] == "benchmarks" for name in imports(path))}
+    assert {module for module in knowing if module.split(".")[0] != "benchmarks"} <= {"agent.cli", "agent.cli.inputs", "agent.cli.commands"}
+    searching = [module for module, path in MODULES.items() if module.startswith("benchmarks.environments") and any(n.split(".")[0] in ("agent", "sandbox") for n in imports(path))]
+    assert not searching, "environments make videos; they do not search"
+
+
+def test_there_are_no_import_cycles():
+    edges = {module: {name for name in imports(path, at_top=True) if name in MODULES and name != module} for module, path in MODULES.items()}
+    edges = {module: {name for name in names if not module.startswith(name + ".")} for module, names in edges.items()}
+    state: dict[str, int] = {}
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        if state.get(module) == 1:
+            raise AssertionError("cycle: " + " -> ".join((*trail[trail.index(module) :], module)))
+        if state.get(module) == 2:
+            return
+        state[module] = 1
+        for name in sorted(edges[module]):
+            visit(name, (*trail, module))
+        state[module] = 2
+
+    for module in sorted(edges):
+        visit(module, ())
+
+
+@pytest.mark.parametrize("package, home", [("langgraph", "agent.graph"), ("langchain_openai", "agent.models.endpoint"), ("av", "tools.media")])
+def test_one_module_knows_each_outside_machine(package, home):
+    assert {module for module, path in MODULES.items() if package in {name.split(".")[0] for name in imports(path)}} <= {home}
+
+
+def test_nobody_unpickles():
+    assert not [module for module, path in MODULES.items() if {"pickle", "dill", "cloudpickle", "shelve", "marshal"} & {n.split(".")[0] for n in imports(path)} and "load" in _calls(path)]
+
+
+def _calls(path: Path) -> set[str]:
+    """Attributes called on a pickling module in a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return {f.attr for f in calls if isinstance(f, ast.Attribute) and isinstance(f.value, ast.Name) and f.value.id in ("pickle", "dill", "cloudpickle", "shelve", "marshal")}
+
+
+def test_there_is_no_drawer_for_odds_and_ends():
+    assert not [module for module in MODULES if module.rsplit(".", 1)[-1] in ("utils", "util", "helpers", "misc", "common")]
+
+
+def test_every_module_says_what_it_is_for():
+    silent = [module for module, path in MODULES.items() if path.read_text(encoding="utf-8").strip() and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))]
+    assert not silent
+
+
+def test_importing_is_quiet_and_does_nothing(tmp_path):
+    code = "import os, threading; before = set(os.listdir('.'));\nimport agent.search, sandbox, tools.media, agent.cli.commands\nassert threading.active_count() == 1 and set(os.listdir('.')) == before"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(ROOT), "PATH": ""})
+    assert done.returncode == 0 and not done.stdout and not done.stderr, done.stderr
+
+
+def test_the_wheel_carries_the_program_and_nothing_else(tmp_path):
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path)]
+    copy = tmp_path / "source"
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    for name in tracked or [str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file()]:
+        if (ROOT / name).is_file() and not name.startswith(".") and "/." not in name:
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            (copy / name).write_bytes((ROOT / name).read_bytes())
+    built = subprocess.run([*pip, str(copy)], capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
+    assert {name.split("/")[0] for name in names} == {*LAYERS, *(n.split("/")[0] for n in names if ".dist-info/" in n)}
+    assert "agent/cli/commands.py" in names and any(name.startswith("prompts/") and name.endswith(".md") for name in names)
+
+
+def test_locks_agree_with_what_is_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    locked = {line.split("==")[0].lower().replace("_", "-") for name in ("requirements.lock", "requirements-extras.lock", "requirements-vision.lock") for line in (ROOT / name).read_text().splitlines() if "==" in line}
+    declared = [*project["dependencies"], *(entry for extra in project["optional-dependencies"].values() for entry in extra)]
+    names = {"".join(c for c in entry.split(">")[0].split("[")[0]).lower() for entry in declared}
+    assert names <= locked
+    for name in ("requirements.lock", "requirements-extras.lock", "requirements-vision.lock"):
+        assert all("==" in line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#"))
