@@ -14,6 +14,16 @@ from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from tools.physics.multibody import Link, accelerations
 
 
+MASSES = (0.05, 0.3, 1.0, 3.0)
+"""Mass ratios tried for the links of a tree; the lightest is preferred, because a light link leaves the others alone."""
+
+LIGHT = 4.0
+"""Price in BIC of each step up in ``MASSES``."""
+
+HEIGHTS = 2.5
+"""Gravity, in image heights per s^2, of a picture that shows about four metres: assumed where the motion hardly tells."""
+
+
 def any_sign(value: float) -> bool:
     return True
 
@@ -139,7 +149,7 @@ def _free_options(body: Body, evidence: Evidence, limit: int) -> list[tuple[tupl
     xy, v = smooth(path.xy, evidence.dt, path.kinks)
     features = library(path, evidence, xy, v)
     where = {name: centre for name, centre in centres(path, evidence, xy).items()}
-    explanations = explain(path.xy, path.sigma, evidence.dt, features, path.kinks)
+    explanations = _cautious(explain(path.xy, path.sigma, evidence.dt, features, path.kinks))
     middle = np.nanmean(xy, axis=0)
     span = float(np.nanmax(np.ptp(xy[np.isfinite(xy[:, 0])], axis=0)))
     options = []
@@ -147,6 +157,18 @@ def _free_options(body: Body, evidence: Evidence, limit: int) -> list[tuple[tupl
         terms = _free_terms(body.name, e, middle, span, where)
         options.append((terms, e.bic, _sentence(body.name, e)))
     return options
+
+
+def _cautious(explanations: list[Explanation]) -> list[Explanation]:
+    """Sideways braking that a constant push explains no better than dry friction is taken for friction.
+
+    The two differ only once the body stops: friction leaves it at rest, a push would drive it back.
+    """
+    best = explanations[0]
+    if best.names != ("gx",):
+        return explanations
+    rival = next((e for e in explanations if e.names == ("friction",) and e.bic < best.bic + 25), None)
+    return explanations if rival is None else [rival, *(e for e in explanations if e is not rival)]
 
 
 def _sentence(name: str, e: Explanation) -> str:
@@ -382,12 +404,13 @@ def _linkage_options(tree: Sequence[Body], evidence: Evidence) -> list[tuple[tup
     values, rates = smooth(q, evidence.dt, cuts)
     sigma = np.array(sigmas)
     best: list[tuple[tuple[Term, ...], float, str]] = []
-    for mass in (0.1, 0.3, 1.0, 3.0) if len(tree) > 1 else (1.0,):
+    for mass in MASSES if len(tree) > 1 else (1.0,):
         features, always = _linkage_features(tree, values, rates, mass, evidence)
         scaled = [(name, f / sigma, ok) for name, f, ok in features]
         must = ("gy",)
         for e in explain(q / sigma, 1.0, evidence.dt, scaled, cuts, limit=3, must=must, always=always / sigma)[:3]:
-            best.append((_linkage_terms(tree, e), e.bic + 2 * abs(math.log(mass / 0.3)), f"{' and '.join(b.name for b in tree)}: {', '.join(e.names)} at mass ratio {mass:g}"))
+            terms = _linkage_terms(tree, e, mass, evidence)
+            best.append((terms, e.bic + LIGHT * MASSES.index(mass) * (len(tree) > 1), f"{' and '.join(b.name for b in tree)}: {', '.join(e.names)} at mass ratio {mass:g}"))
     best.sort(key=lambda option: option[1])
     unique, seen = [], set()
     for option in best:
@@ -443,9 +466,12 @@ def _linkage_features(tree: Sequence[Body], q: np.ndarray, v: np.ndarray, mass: 
     return features, base
 
 
-def _linkage_terms(tree: Sequence[Body], e: Explanation) -> tuple[Term, ...]:
+def _linkage_terms(tree: Sequence[Body], e: Explanation, mass: float, evidence: Evidence) -> tuple[Term, ...]:
     v, names = e.values, tuple(b.name for b in tree)
-    terms = [Term("gravity", names, {k: v[k] for k in ("gx", "gy") if k in v})]
+    gravity = {k: v[k] for k in ("gx", "gy") if k in v}
+    if abs(v["gy"]) < 4 * e.errors["gy"]:  # hardly seen: fall back on a picture a few metres high, give or take half
+        gravity |= {"gy": HEIGHTS * evidence.shape[0], "prior": 0.5 * HEIGHTS * evidence.shape[0]}
+    terms = [Term("gravity", names, {**gravity, "mass": mass})]
     for key, value in v.items():
         kind, _, name = key.partition("@")
         if kind in ("push", "action"):

@@ -507,7 +507,9 @@ def _rate(body: Body) -> str:
 def _link(out: Dynamics, body: Body, tree: Sequence[Body]) -> str:
     n, name, root = body.numbers, body.name, body is tree[0]
     on = "" if body.on is None or root else f', on="{body.on}"'
-    mass = "1.0" if root else out.param(f"{name}_mass", n.get("mass", 0.3), 0.01, 20.0, "1", f"mass of {name} relative to {tree[0].name}", prior=max(n.get("mass", 0.3), 0.2))
+    gravity = _acts(out.mechanism, "gravity", name)
+    weight = n.get("mass", gravity.numbers.get("mass", 0.3) if gravity else 0.3)
+    mass = "1.0" if root else out.param(f"{name}_mass", weight, 0.001, 20.0, "1", f"mass of {name} relative to {tree[0].name}", prior=weight)
     if body.motion == "slides":
         axis = {"x": (1.0, 0.0), "y": (0.0, 1.0), "s": (n["axis_x"], n["axis_y"])}[_coordinate(body)]
         at = {"x": (0.0, n["at_y"]), "y": (n["at_x"], 0.0), "s": (n["at_x"], n["at_y"])}[_coordinate(body)]
@@ -529,7 +531,7 @@ def _efforts(out: Dynamics, tree: Sequence[Body]) -> tuple[str, list[str]]:
     if term := _acts(m, "gravity", tree[-1].name):
         if "gx" in term.numbers:
             gravity[0] = out.param("field_x", term.numbers["gx"], *_around(term.numbers["gx"]), "px/s^2", "constant acceleration to the right")
-        gravity[1] = out.param("gravity", term.numbers["gy"], *_around(term.numbers["gy"]), "px/s^2", "gravity, downwards")
+        gravity[1] = out.param("gravity", term.numbers["gy"], *_around(term.numbers["gy"]), "px/s^2", "gravity, downwards", term.numbers.get("prior"))
     pieces: list[str] = []
     rates = []
     for k, body in enumerate(tree):
