@@ -1,0 +1,110 @@
+"""Choose and build the models that answer requests: learned where weights are present, classical otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.vision.classical import ClassicalTracker
+from tools.vision.colour_words import ColourWords
+from tools.vision.extra import Device, available, choose_device
+from tools.vision.grabcut import GrabCutSegmenter
+from tools.vision.pipeline import Backend
+from tools.vision.roles import Detector, Segmenter, VideoTracker
+from tools.vision.weights import WeightsError, WeightStore
+
+
+@dataclass(frozen=True)
+class VisionConfig:
+    """Which models to use.
+
+    detector: "auto", "colour-words" or "grounding-dino-tiny". segmenter: "auto", "grabcut", "sam-vit-b", "sam-vit-l" or
+    "sam-vit-h". tracker: "classical" (the default), "sam2.1-hiera-tiny", "xmem" or "auto". "auto" takes the first
+    learned model whose weights are there, else the classical one. device, precision: see ``extra.choose_device``.
+    xmem_root: a checkout of XMem's repository, needed for "xmem" only.
+    """
+
+    detector: str = "auto"
+    segmenter: str = "auto"
+    tracker: str = "classical"
+    device: str = "auto"
+    precision: str = "auto"
+    xmem_root: Path | None = None
+
+
+def _sam(size: str) -> Callable:
+    def build(store: WeightStore, device: Device, config: VisionConfig) -> Segmenter:
+        from tools.vision.sam import SamSegmenter, sam_network
+        return SamSegmenter.from_checkpoint(sam_network(size), store.require(size)[0], f"{size}-{store.digest(size)[:16]}", device)
+    return build
+
+
+def _grounding_dino(store: WeightStore, device: Device, config: VisionConfig) -> Detector:
+    from tools.vision.grounding_dino import GroundingDino
+    return GroundingDino.from_folder(store.require("grounding-dino-tiny")[0].parent, store.digest("grounding-dino-tiny"), device)
+
+
+def _sam2_video(store: WeightStore, device: Device, config: VisionConfig) -> VideoTracker:
+    from tools.vision.sam2_video import Sam2VideoTracker
+    return Sam2VideoTracker.from_folder(store.require("sam2.1-hiera-tiny")[0].parent, store.digest("sam2.1-hiera-tiny"), device)
+
+
+def _xmem(store: WeightStore, device: Device, config: VisionConfig) -> VideoTracker:
+    from tools.vision.xmem import XMemTracker, check_checkout
+    check_checkout(config.xmem_root)
+    return XMemTracker.from_checkout(config.xmem_root, store.require("xmem")[0], store.digest("xmem"), device)
+
+
+CLASSICAL: dict[str, dict[str, Callable]] = {
+    "detector": {"colour-words": ColourWords},
+    "segmenter": {"grabcut": GrabCutSegmenter},
+    "tracker": {"classical": ClassicalTracker},
+}
+"""Role -> name -> constructor of what needs no weights."""
+
+LEARNED: dict[str, dict[str, Callable]] = {
+    "detector": {"grounding-dino-tiny": _grounding_dino},
+    "segmenter": {name: _sam(name) for name in ("sam-vit-h", "sam-vit-l", "sam-vit-b")},
+    "tracker": {"sam2.1-hiera-tiny": _sam2_video, "xmem": _xmem},
+}
+"""Role -> name of the weights -> builder, in the order in which "auto" tries them."""
+
+
+def build_backend(config: VisionConfig, store: WeightStore) -> tuple[Backend, tuple[str, ...]]:
+    """Build the models of ``config``; returns them and, in words, why each "auto" chose what it chose.
+
+    Raises WeightsError or MissingExtra when a model that was asked for by name cannot be loaded, ValueError for an
+    unknown name.
+    """
+    names, reasons = {}, []
+    for role in CLASSICAL:
+        names[role], reason = _choose(role, getattr(config, role), config, store)
+        reasons += [reason] if reason else []
+    parts = {role: _build(role, name, config, store) for role, name in names.items()}
+    return Backend(**parts), tuple(reasons)
+
+
+def _choose(role: str, wanted: str, config: VisionConfig, store: WeightStore) -> tuple[str, str]:
+    """(name, reason): the model for a role; the reason is empty when it was asked for by name."""
+    known = (*CLASSICAL[role], *LEARNED[role])
+    if wanted != "auto":
+        if wanted not in known:
+            raise ValueError(f"{role}: expected auto or one of {', '.join(known)}, got {wanted!r}")
+        return wanted, ""
+    fallback = next(iter(CLASSICAL[role]))
+    if not available("torch", "transformers", "segment_anything"):
+        return fallback, f"{role}: {fallback}, because the extra is not installed (pip install 'proggen-agent[vision]')"
+    ready = [name for name in LEARNED[role] if store.present(name) and (name != "xmem" or config.xmem_root is not None)]
+    if not ready:
+        return fallback, f"{role}: {fallback}, because no weights are present (run-agent weights get {list(LEARNED[role])[-1]})"
+    return ready[0], f"{role}: {ready[0]}, because its weights are present"
+
+
+def _build(role: str, name: str, config: VisionConfig, store: WeightStore) -> Detector | Segmenter | VideoTracker:
+    if name in CLASSICAL[role]:
+        return CLASSICAL[role][name]()
+    missing = [model for model in (name,) if model not in store.models]
+    if missing:
+        raise WeightsError(f"weights: expected one of {', '.join(store.models)}, got {name!r}")
+    return LEARNED[role][name](store, choose_device(config.device, config.precision), config)
