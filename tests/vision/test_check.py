@@ -7,6 +7,8 @@ import json
 import numpy as np
 import pytest
 
+from tools.masks.area import mask_iou
+from tools.masks.request import MaskSet
 from tools.types import ContractError
 from tools.vision.check import Answer, Question, decide, measured_verdict, outlined, parse_answer, question
 from tools.vision.classical import ClassicalTracker
@@ -16,8 +18,6 @@ from tools.vision.evidence import gather
 from tools.vision.grabcut import GrabCutSegmenter
 from tools.vision.pipeline import Backend
 from tools.vision.repair import check_and_repair
-from tools.vision.request import MaskSet
-from tools.vision.roles import mask_iou
 
 WORDS = {"cart": "the black cart", "pole": "the brown pole"}
 BACKEND = Backend(ColourWords(), ClassicalTracker(), GrabCutSegmenter())

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tools.masks.states import mask_states
 from tools.types import ContractError
-from tools.vision.geometry import mask_states
 
 
 @pytest.fixture(scope="module")

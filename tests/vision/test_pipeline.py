@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
+from tools.masks.area import mask_box, mask_iou
+from tools.masks.request import Wanted, parse_detections, request_of
 from tools.types import ContractError
 from tools.vision.backends import VisionConfig, build_backend
 from tools.vision.cache import MaskCache
@@ -14,8 +16,7 @@ from tools.vision.classical import ClassicalTracker
 from tools.vision.colour_words import ColourWords
 from tools.vision.grabcut import GrabCutSegmenter
 from tools.vision.pipeline import Backend, Options, both_ways, find, masks_for, select
-from tools.vision.request import Wanted, parse_detections, request_of
-from tools.vision.roles import Detection, Prompt, Seed, mask_box, mask_iou
+from tools.vision.roles import Detection, Prompt, Seed
 from tools.vision.weights import WeightsError, WeightStore
 
 CLASSICAL = Backend(ColourWords(), ClassicalTracker(), GrabCutSegmenter())

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from tools.masks.request import MaskSet, Toolbox, pack, parse_detections, request_of, unpack
 from tools.types import ContractError
-from tools.vision.request import MaskSet, Toolbox, pack, parse_detections, request_of, unpack
 
 
 def test_a_declaration_is_read_without_running_the_program():

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tools.vision.request import MaskSet
+from tools.masks.request import MaskSet
 
 VERSION = 1
 """Raised whenever the same request to the same models gives other masks than before."""

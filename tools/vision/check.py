@@ -15,10 +15,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from tools.masks.area import mask_box
+from tools.masks.request import MAX_WORDS
 from tools.types import ContractError
 from tools.vision.evidence import ClipEvidence, ObjectEvidence
-from tools.vision.request import MAX_WORDS
-from tools.vision.roles import mask_box
 
 WRONG_COLOUR = 45.0
 """CIELAB distance from the nearest colour named in the words from which a colour contradicts them."""

@@ -13,10 +13,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from tools.masks.area import core, mask_iou
+from tools.masks.states import Evidence, Measured, measure
 from tools.perception.segmentation import foreground, regions
 from tools.vision.colours import colour_distance, colour_name, colours_in, lab
-from tools.vision.geometry import Evidence, Measured, core, measure
-from tools.vision.roles import mask_iou
 
 APART = 12.0
 """CIELAB distance from which two objects can be told apart by colour."""

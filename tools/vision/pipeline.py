@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from tools.masks.area import mask_box, mask_iou
+from tools.masks.request import DetectionRequest, MaskSet, Wanted
 from tools.types import ContractError, check_frames
 from tools.vision import cache as cached
 from tools.vision.cache import MaskCache
-from tools.vision.request import DetectionRequest, MaskSet, Wanted
 from tools.vision.roles import (
     Detection,
     Detector,
@@ -22,8 +23,6 @@ from tools.vision.roles import (
     Tracks,
     VideoTracker,
     box_iou,
-    mask_box,
-    mask_iou,
     silent,
 )
 

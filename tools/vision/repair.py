@@ -9,13 +9,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from tools.masks.request import MaskSet, Wanted
+from tools.masks.states import Evidence
 from tools.perception.segmentation import foreground, regions
 from tools.vision.check import Answer, Ask, Decision, Question, Verdict, better, decide, measured_verdict, question
 from tools.vision.colours import colour_distance, colours_in
 from tools.vision.evidence import ClipEvidence, gather
-from tools.vision.geometry import Evidence
 from tools.vision.pipeline import DEFAULTS, Backend, Options, both_ways, find, keyframes
-from tools.vision.request import MaskSet, Wanted
 from tools.vision.roles import Prompt, Seed, Tracks
 
 

@@ -12,9 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
+from tools.masks.area import Box
 from tools.types import ContractError, check_name
 
-Box = tuple[float, float, float, float]
 Progress = Callable[[str, int, int], None]
 """Called as ``progress(what, done, total)``; ``silent`` by default."""
 
@@ -161,16 +161,6 @@ def impose(seeds: Sequence[Seed], masks: Mapping[str, np.ndarray], confidence: M
         confidence[seed.name][seed.frame] = 1.0
 
 
-def mask_box(mask: np.ndarray) -> Box | None:
-    """Tight box of a mask, or None if it is empty.
-
-    >>> mask_box(np.eye(4, dtype=bool))
-    (0.0, 0.0, 4.0, 4.0)
-    """
-    ys, xs = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return (float(xs[0]), float(ys[0]), float(xs[-1] + 1), float(ys[-1] + 1)) if len(xs) else None
-
-
 def box_iou(a: Box, b: Box) -> float:
     """Intersection over union of two boxes."""
     width = min(a[2], b[2]) - max(a[0], b[0])
@@ -178,12 +168,6 @@ def box_iou(a: Box, b: Box) -> float:
     inter = max(width, 0.0) * max(height, 0.0)
     union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - inter
     return inter / union if union > 0 else 0.0
-
-
-def mask_iou(a: np.ndarray, b: np.ndarray) -> float:
-    """Intersection over union of two masks; 0 when both are empty."""
-    union = np.count_nonzero(a | b)
-    return np.count_nonzero(a & b) / union if union else 0.0
 
 
 def suppress(boxes: Sequence[Box], scores: Sequence[float], overlap: float) -> list[int]:

@@ -10,9 +10,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from tools.masks.area import mask_box
 from tools.types import check_frames
 from tools.vision.extra import Device, load, load_segment_anything
-from tools.vision.roles import Prompt, Segment, mask_box, suppress
+from tools.vision.roles import Prompt, Segment, suppress
 from tools.vision.weights import fill, read_checkpoint
 
 SIZES = {"sam-vit-b": "vit_b", "sam-vit-l": "vit_l", "sam-vit-h": "vit_h"}

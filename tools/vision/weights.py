@@ -46,7 +46,8 @@ class WeightFile:
 
 @dataclass(frozen=True)
 class Model:
-    """Weights of one model. files[0] is the network itself. note: what else it needs, or ""."""
+    """Weights of one model. files[0] is the network itself. note: what else it needs, or "". folder: name of its
+    folder in the store, "" = the model's name."""
 
     name: str
     role: str
@@ -54,6 +55,7 @@ class Model:
     source: str
     files: tuple[WeightFile, ...]
     note: str = ""
+    folder: str = ""
 
     @property
     def variable(self) -> str:
@@ -73,6 +75,7 @@ def _hub(repository: str, revision: str, files: Mapping[str, tuple[int | None, s
 
 _SAM = "https://dl.fbaipublicfiles.com/segment_anything"
 _TORCH = "https://download.pytorch.org/models"
+_LPIPS_NOTE = "name its folder with --lpips"
 _LPIPS = "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1"
 
 MODELS: dict[str, Model] = {
@@ -105,15 +108,15 @@ MODELS: dict[str, Model] = {
             WeightFile("XMem.pth", "https://github.com/hkchengrex/XMem/releases/download/v1.0/XMem.pth", 249_026_057),),
             note=f"needs a checkout of github.com/hkchengrex/XMem, its path in {XMEM_VARIABLE}"),
         Model("lpips-alex", "metric", "BSD-3-Clause (AlexNet), BSD-2-Clause (linear)", "pytorch/vision, richzhang/PerceptualSimilarity", (
-            WeightFile("alexnet-owt-7be5be79.pth", f"{_TORCH}/alexnet-owt-7be5be79.pth", 244_408_911,
+            WeightFile("alexnet.pth", f"{_TORCH}/alexnet-owt-7be5be79.pth", 244_408_911,
                        "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02"),
             WeightFile("alex.pth", f"{_LPIPS}/alex.pth", 6_009,
-                       "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"),)),
+                       "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"),), folder="lpips", note=_LPIPS_NOTE),
         Model("lpips-vgg", "metric", "BSD-3-Clause (VGG), BSD-2-Clause (linear)", "pytorch/vision, richzhang/PerceptualSimilarity", (
-            WeightFile("vgg16-397923af.pth", f"{_TORCH}/vgg16-397923af.pth", 553_433_881,
+            WeightFile("vgg16.pth", f"{_TORCH}/vgg16-397923af.pth", 553_433_881,
                        "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"),
             WeightFile("vgg.pth", f"{_LPIPS}/vgg.pth", 7_289,
-                       "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868"),)),
+                       "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868"),), folder="lpips", note=_LPIPS_NOTE),
     )
 }
 
@@ -157,7 +160,7 @@ class WeightStore:
         """Where ``file`` of model ``name`` is expected."""
         override = self.overrides.get(name)
         if override is None:
-            return self.folder / name / file.name
+            return self.folder / (self.model(name).folder or name) / file.name
         return override if override.suffix and len(self.model(name).files) == 1 else override / file.name
 
     def state(self, name: str, file: WeightFile, check: bool = False) -> FileState:

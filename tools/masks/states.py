@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
+from tools.masks.area import core, mask_box
 from tools.perception.background import background, pixel_noise, sample
 from tools.perception.linking import Chain
 from tools.perception.looks import fit_look, guess_look
@@ -21,7 +22,6 @@ from tools.perception.parts import Part, Track
 from tools.perception.segmentation import Region, coverage, foreground, moments
 from tools.perception.tracking import follow
 from tools.types import ContractError, States, check_frames
-from tools.vision.roles import mask_box
 
 ATTRIBUTES = ("x", "y", "angle", "length", "width", "area")
 FLAT = 24.0
@@ -227,12 +227,6 @@ def mask_colour(frames: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, bool
     stack = np.concatenate(pixels).astype(np.float64)
     colour = np.median(stack, axis=0)
     return colour, bool(np.median(np.abs(stack - colour).max(1)) <= FLAT)
-
-
-def core(mask: np.ndarray) -> np.ndarray:
-    """The mask (H, W) without its outermost pixels, or the whole mask where nothing would be left."""
-    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-    return inner if inner.sum() >= 5 else mask
 
 
 def soft_mask(evidence: Evidence, t: int, mask: np.ndarray, others: np.ndarray, colour: np.ndarray | None) -> np.ndarray:
