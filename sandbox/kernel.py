@@ -26,14 +26,14 @@ PR_SET_NAME, PR_SET_THP_DISABLE = 15, 41
 CAP_SETGID, CAP_SETUID = 6, 7
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE, MS_REMOUNT = 1, 2, 4, 8, 1 << 14, 1 << 18, 32
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 1 << 14, 1 << 18, 32, 4096
 MNT_DETACH = 2
 _CAPABILITY_VERSION = 0x20080522
 _NUMBERS = {
     "x86_64": {"seccomp": 317, "capget": 125, "capset": 126, "pivot_root": 155},
     "aarch64": {"seccomp": 277, "capget": 90, "capset": 91, "pivot_root": 41},
 }
-LANDLOCK_CREATE, LANDLOCK_RESTRICT = 444, 446          # the same on every architecture
+LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446          # the same on every architecture
 
 
 def syscall(number: int, *arguments: object) -> int:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sandbox import kernel, landlock, limits, namespaces, seccomp
+from sandbox.warm import start_jax
 
 MODES = ("strict+", "strict", "landlock-only", "rlimits-only", "none")
 """From the strongest to none at all; the last three have to be asked for as unsafe."""
@@ -36,6 +37,11 @@ class Posture:
     @property
     def filtered(self) -> bool:
         return self.mode in ("strict", "strict+")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What a child may still read while it sets up libraries, before its own filter: the compiler of JAX seeds itself."""
+        return ("/dev/urandom",) if self.profile == "threads" else ()
 
     @property
     def limited(self) -> bool:
@@ -82,9 +88,9 @@ class ServerLock:
     def after_imports(self) -> None:
         """Barriers that take the file system away from the server as well."""
         if any(layer.name == "namespaces" and layer.active for layer in self.layers):
-            self._attempt("empty file system", _hide_files)
+            self._attempt("empty file system", lambda: _hide_files(self.posture.files))
         if self.posture.mode in ("strict+", "landlock-only"):
-            self._attempt("Landlock", _landlock)
+            self._attempt("Landlock", lambda: _landlock(self.posture.files))
 
     def _enter_namespaces(self, host: int) -> None:
         try:
@@ -110,13 +116,13 @@ class ServerLock:
             self.layers.append(Layer(name, False, error.strerror or str(error)))
 
 
-def _hide_files() -> str:
-    namespaces.hide_files()
-    return f"the root folder holds {len(os.listdir('/'))} entries"
+def _hide_files(keep: Sequence[str]) -> str:
+    namespaces.hide_files(keep)
+    return f"the root folder holds {', '.join(os.listdir('/')) or 'nothing'}"
 
 
-def _landlock() -> str:
-    abi = landlock.restrict()
+def _landlock(readable: Sequence[str]) -> str:
+    abi = landlock.restrict(readable)
     try:
         os.close(os.open("/", os.O_RDONLY))
     except PermissionError as error:
@@ -168,6 +174,8 @@ class ChildLock:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != server:
             raise OSError(0, "the server is gone")
+        if self.posture.profile == "threads":
+            start_jax()
         if self.posture.filtered:
             seccomp.install(self._filter.bytes_for(os.getpid()))
             _verify()

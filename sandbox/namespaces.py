@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox import kernel
@@ -53,11 +54,19 @@ def become_first_process(host: int) -> None:
     os._exit(0)
 
 
-def hide_files() -> None:
-    """Replace the file system by an empty read-only one. Everything that will be imported must have been."""
+def hide_files(keep: Sequence[str] = ()) -> None:
+    """Replace the file system by a read-only one that holds only the files to ``keep``.
+
+    Everything that will be imported must have been.
+    """
     flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
-    kernel.mount("none", _MOUNT_POINT, "tmpfs", flags, "size=4k,mode=555")
+    kernel.mount("none", _MOUNT_POINT, "tmpfs", flags, "size=64k,mode=755")
     os.chdir(_MOUNT_POINT)
+    for path in keep:
+        place = Path(path.lstrip("/"))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
+        kernel.mount(path, str(place), None, kernel.MS_BIND)
     kernel.syscall(kernel.number("pivot_root"), b".", b".")
     kernel.unmount(".")
     os.chdir("/")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
+import sys
 import warnings
 from types import ModuleType
 from typing import Any
@@ -14,7 +16,8 @@ STANDARD = (
     "operator pprint queue random re reprlib statistics string struct textwrap threading time timeit traceback types typing "
     "unicodedata unittest uuid warnings weakref zlib encodings.idna encodings.utf_16 encodings.latin_1 encodings.cp437"
 ).split()
-LIBRARIES = {"plain": ("numpy", "scipy", "cv2", "pymunk"), "threads": ("numpy", "scipy", "cv2", "pymunk", "jax")}
+LIBRARIES = ("numpy", "scipy", "cv2", "pymunk")
+JAX = ("jax", "jax.numpy", "jax.scipy.linalg", "jax.scipy.special", "jax.scipy.optimize", "jax.scipy.ndimage", "jax.random", "jax.nn")
 SKIPPED = ("tests", "testing", "conftest", "f2py", "distutils", "_examples", "examples", "pygame_util", "pyglet_util", "matplotlib_util")
 OURS = "tools"
 NOT_OURS = ("tools.vision", "tools.media")            # learned models and codecs are for trusted code only
@@ -27,11 +30,13 @@ def warm_up(profile: str) -> dict[str, Any]:
         warnings.simplefilter("ignore")
         for name in STANDARD:
             _load(name, missing)
-        for name in LIBRARIES[profile]:
+        for name in LIBRARIES:
             _load_all(name, missing)
+        if profile == "threads":
+            _load_jax(missing)
         _load_all(OURS, missing)
     _touch()
-    return {"missing": {name: reason for name, reason in missing.items() if name.split(".")[0] == OURS or name in LIBRARIES[profile]}}
+    return {"missing": {name: reason for name, reason in missing.items() if name.split(".")[0] == OURS or name in (*LIBRARIES, "jax")}}
 
 
 def _load(name: str, missing: dict[str, str]) -> ModuleType | None:
@@ -49,6 +54,58 @@ def _load_all(name: str, missing: dict[str, str]) -> None:
         if info.name in SKIPPED or full in NOT_OURS or (info.name.startswith("_") and name != OURS):
             continue
         _load_all(full, missing)
+
+
+def _load_jax(missing: dict[str, str]) -> None:
+    """JAX loads much of itself at first use, and must not be used in a process that forks: a child tries what it takes."""
+    for name in JAX:
+        _load(name, missing)
+    if "jax" in missing:
+        return
+    known = set(sys.modules)
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _use_jax()
+        finally:
+            os.write(write, "\n".join(set(sys.modules) - known).encode()[:60_000])
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as file:
+        names = file.read().split()
+    os.waitpid(pid, 0)
+    for name in sorted(names):
+        _load(name, {})                               # parts of namespaces that cannot be imported by name are no loss
+
+
+def start_jax() -> None:
+    """Start JAX's compiler and its threads where JAX is loaded; in a child, before it is locked."""
+    if "jax" in sys.modules:
+        sys.modules["jax"].numpy.arange(2.0).block_until_ready()
+
+
+def _use_jax() -> None:
+    """One of each kind of thing that a differentiable program does."""
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    x = jnp.linspace(0.0, 1.0, 4)
+    jax.jit(jax.value_and_grad(lambda v: jnp.sum(jnp.where(v > 0.5, jnp.sin(v), v**2))))(x)
+    jax.jit(jax.vmap(jax.grad(lambda v: jnp.tanh(v) * jnp.sqrt(1.0 + v * v))))(x)
+    jax.lax.scan(lambda c, _: (c * 0.5 + 1.0, c), x, None, length=3)
+    jax.lax.while_loop(lambda c: c < 3, lambda c: c + 1, 0)
+    jax.lax.fori_loop(0, 2, lambda i, c: jax.lax.cond(i > 0, jnp.cos, jnp.exp, c), x)
+    jax.hessian(lambda v: jnp.sum(v**3))(x)
+    jax.jacrev(jnp.sin)(x)
+    matrix = jnp.eye(4) * 2.0 + jnp.outer(x, x)
+    for value in (jnp.linalg.solve(matrix, x), jnp.linalg.eigh(matrix), jnp.linalg.lstsq(matrix, x), jnp.linalg.svd(matrix)):
+        jax.tree.leaves(value)[0].block_until_ready()
+    jax.random.normal(jax.random.key(0), (3,))
+    x.at[0].set(1.0)[jnp.array([1, 0])].block_until_ready()
+    jax.scipy.special.erf(x)
+    str(jax.make_jaxpr(jnp.sin)(x))
 
 
 def _touch() -> None:
