@@ -31,6 +31,7 @@ _PRESENT, _ABSENT = 1.5, -2.5
 _STEADY, _UNSTEADY = 1.5, -2.0
 _FOLLOWS, _STRAYS = 1.0, -2.0
 _MISTAKEN = -3.5
+_MOST = 4.0  # measurements do not know what a thing is called: together they never count for more
 _SAME_PLACE = -5.0
 _SAYS = {"right": 1.2, "wrong": -1.6, "twice": -1.6, "unsure": 0.0}
 _SAYS_WITH_A_GAP = _SAYS | {"wrong": -5.0}  # something else moves that no object stands for: confusion is likely
@@ -83,11 +84,11 @@ class Evidence:
     @property
     def odds(self) -> float:
         """Log-odds that the detection is right, from the measurements alone."""
-        total = _PRIOR + (_SAME_PLACE if self.twin else 0.0)
-        total += _step(self.present, 0.5, 0.9, _ABSENT, _PRESENT)
+        total = _PRIOR + _step(self.present, 0.5, 0.9, _ABSENT, _PRESENT)
         total += _step(self.steady, 0.6, 0.8, _UNSTEADY, _STEADY)
         total += _step(self.mistaken, 0.15, 0.3, 0.0, _MISTAKEN)
-        return total + _step(self.following, 0.1, 0.5, _STRAYS, _FOLLOWS)
+        total += _step(self.following, 0.1, 0.5, _STRAYS, _FOLLOWS)
+        return min(_MOST, total) + (_SAME_PLACE if self.twin else 0.0)
 
     def describe(self) -> str:
         """The measurements in words."""
@@ -389,7 +390,8 @@ def unexplained(seen: Sighting, states: States) -> tuple[Thing, ...]:
 
 def _moves(seen: Sighting, thing: Thing) -> bool:
     places = np.array([seen.place(thing, t) for t in thing.regions])
-    return len(places) > 2 and float(np.ptp(places, axis=0).max()) > 2.0
+    size = math.sqrt(thing.area) / seen.scale
+    return len(places) > 2 and float(np.ptp(places, axis=0).max()) > max(2.0, 0.25 * size)
 
 
 def _accounts(seen: Sighting, thing: Thing, pose: np.ndarray) -> bool:

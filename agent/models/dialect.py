@@ -55,7 +55,7 @@ class Dialect:
 _Concession = tuple[tuple[str, ...], Callable[[Dialect], bool], Callable[[Dialect], Dialect]]
 
 _CONCESSIONS: tuple[_Concession, ...] = (
-    (("max_completion_tokens",), lambda d: d.output_limit == "max_tokens", lambda d: replace(d, output_limit="max_completion_tokens")),
+    (("max_tokens", "max_completion_tokens"), lambda d: d.output_limit == "max_tokens", lambda d: replace(d, output_limit="max_completion_tokens")),
     (("max_tokens", "max_completion_tokens"), lambda d: d.output_limit != "", lambda d: replace(d, output_limit="")),
     (("stream_options", "include_usage"), lambda d: d.stream_usage, lambda d: replace(d, stream_usage=False)),
     (("response_format", "json_schema", "structured output"), lambda d: d.structure == "json_schema", lambda d: replace(d, structure="tool")),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import operator
 import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import httpx
@@ -104,7 +106,7 @@ class Endpoint:
         messages = [_speak(message, dialect.pictures) for message in request.messages]
         options = _options(request, output_tokens, dialect)
         try:
-            answer = self._chat.invoke(messages, stream=self.config.stream, **options)
+            answer = self._invoke(messages, options, dialect)
         except openai.BadRequestError:
             raise
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
@@ -122,6 +124,16 @@ class Endpoint:
         except (openai.OpenAIError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
             raise TryAgain(f"malformed answer: {self._clean(error)}", sent=True) from None
         return _reply(answer, request)
+
+    def _invoke(self, messages: list[BaseMessage], options: dict[str, Any], dialect: Dialect) -> AIMessage:
+        """The whole answer, in one piece or put together from a stream. A stream that ends without saying why is cut off."""
+        if not self.config.stream:
+            return self._chat.invoke(messages, **options)
+        pieces = self._chat.stream(messages, stream_usage=dialect.stream_usage, **options)
+        answer = reduce(operator.add, pieces)
+        if not answer.response_metadata.get("finish_reason"):
+            raise ValueError("the stream broke off")
+        return answer
 
     @property
     def _name(self) -> str:
@@ -185,7 +197,7 @@ def _options(request: Request, output_tokens: int, dialect: Dialect) -> dict[str
         extra[dialect.output_limit] = output_tokens
     if dialect.structure == "json_schema":
         extra["response_format"] = {"type": "json_schema", "json_schema": {"name": request.form.name, "strict": True, "schema": request.form.schema()}}
-    options: dict[str, Any] = {"extra_body": extra, "stream_usage": dialect.stream_usage}
+    options: dict[str, Any] = {"extra_body": extra}
     if dialect.structure == "tool":
         options["tools"] = [_tool(request.form)]
         options["tool_choice"] = {"type": "function", "function": {"name": request.form.name}}

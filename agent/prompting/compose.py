@@ -228,5 +228,7 @@ def _captioned(shown: Sequence[Picture]) -> list[Part]:
 
 
 def _tidy(text: str) -> str:
-    """No more than one empty line in a row."""
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    """No more than one empty line in a row, except in fenced blocks, whose line numbers count."""
+    pieces = re.split(r"(^```.*?^```$)", text, flags=re.DOTALL | re.MULTILINE)
+    pieces[::2] = [re.sub(r"\n{3,}", "\n\n", piece) for piece in pieces[::2]]
+    return "".join(pieces).strip() + "\n"

@@ -66,13 +66,13 @@ def composite(frames: np.ndarray, seen: Sighting) -> Picture:
 
 def zoom(frame: np.ndarray, seen: Sighting, t: int) -> Picture | None:
     """Enlarged untouched windows around things that are small in the frame, with their numbers; None when none is small."""
-    limit = max(24.0, 0.09 * max(seen.shape))
+    limit = max(24.0, 0.05 * max(seen.shape))
     small = [thing for thing in seen.things if t in thing.regions and _extent(seen.box(thing, t)) < limit][:4]
     if not small:
         return None
     tiles = [_tile(frame, seen, thing, t, limit) for thing in small]
     numbers = ", ".join(str(thing.label) for thing in small)
-    return to_picture(_beside(*tiles), f"frame {t}, enlarged around the small things {numbers} (in this order)")
+    return to_picture(_beside(*tiles), f"frame {t}, enlarged around what is small: {numbers} (in this order)")
 
 
 def overlay(frame: np.ndarray, states: States, t: int) -> Picture:

@@ -96,7 +96,10 @@ def _unfenced(source: str) -> str:
 def _from_prose(text: str) -> Written:
     files = {stage: body.strip() + "\n" for stage, body in _blocks(text) if body.strip()}
     before = text[: match.start()] if (match := _FENCE.search(text)) else text
-    return Written(_paragraph(before), files)
+    lines = before.rstrip().splitlines()
+    if lines and _FILE.search(lines[-1]) and len(lines[-1]) < 40:
+        lines.pop()  # the file's name above its fence
+    return Written(_paragraph("\n".join(lines)), files)
 
 
 def _blocks(text: str) -> Iterator[tuple[str, str]]:

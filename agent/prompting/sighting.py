@@ -11,18 +11,20 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tools.perception.background import background, dominant_colour, pixel_noise
+from tools.perception.background import background, dominant_colour, pixel_noise, threshold
 from tools.perception.linking import link
 from tools.perception.segmentation import Region, coverage, foreground, moments, palette, regions
 from tools.types import States
 
-MAX_SIDE = 640
+MAX_SIDE = 512
 """Larger pictures are reduced to this longer side for looking; results are in pixels of the original."""
-MAX_FRAMES = 64
+MAX_FRAMES = 40
 """Longer clips are looked at in this many evenly spaced frames."""
 MAX_THINGS = 9
+_MAX_REGIONS = 24
 _SMALLEST = 3e-5
-_LONG = 1.3
+_LONG = 1.3  # ratio of axes from which on an angle means something
+_TURN = 0.02  # radians: what turns less does not turn
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Sighting:
         return x0 / self.scale, y0 / self.scale, x1 / self.scale, y1 / self.scale
 
     def table(self) -> States:
-        """One row a frame looked at: thing<label>.x, .y, .area in original pixels, .angle (of the long axis) where there is one."""
+        """One row a frame looked at: thing<label>.x and .y in original pixels, and .angle (of the long axis) where it turns."""
         columns: dict[str, np.ndarray] = {}
         for thing in self.things:
             for name, values in _columns(self, thing).items():
@@ -93,7 +95,7 @@ def _things(frames: np.ndarray, plate: np.ndarray, noise: float, times: Sequence
     smallest = max(4.0, _SMALLEST * shape[0] * shape[1])
     found: list[tuple[tuple[int, int, int], dict[int, Region]]] = []
     for colour, masks in _layers(frames, plate, noise):
-        for chain in link([regions(mask, smallest) for mask in masks], shape):
+        for chain in link([regions(mask, smallest)[:_MAX_REGIONS] for mask in masks], shape):
             found.append((colour, {times[k]: region for k, region in sorted(chain.regions.items())}))
     ordered = sorted(found, key=lambda item: (-round(np.median([r.area for r in item[1].values()])), min(item[1])))
     return tuple(Thing(label, *item) for label, item in enumerate(ordered[:MAX_THINGS], 1))
@@ -101,7 +103,8 @@ def _things(frames: np.ndarray, plate: np.ndarray, noise: float, times: Sequence
 
 def _layers(frames: np.ndarray, plate: np.ndarray, noise: float) -> list[tuple[tuple[int, int, int], list[np.ndarray]]]:
     """(colour, mask a frame) per flat colour of the foreground; one layer of everything where flat colours explain little."""
-    fronts = [foreground(frame, plate, noise) for frame in frames]
+    changing = (frames.max(axis=0) - frames.min(axis=0)).max(axis=-1) > threshold(noise)
+    fronts = [foreground(frame, plate, noise) & changing for frame in frames]
     if not any(front.any() for front in fronts):
         return []
     layers = []
@@ -109,12 +112,22 @@ def _layers(frames: np.ndarray, plate: np.ndarray, noise: float) -> list[tuple[t
     for colour, share in palette(frames, plate, noise, limit=6):
         ghost = filled > 0.5 and np.abs(colour - empty).max() < 30
         if share >= 0.01 and not ghost:
-            layers.append((_rgb(colour), [(coverage(frame, plate, colour, noise) > 0.5) & front for frame, front in zip(frames, fronts, strict=True)]))
+            layers.append((_rgb(colour), [_of_colour(frame, plate, front, colour, noise) for frame, front in zip(frames, fronts, strict=True)]))
     named = sum(int(mask.sum()) for _, masks in layers for mask in masks)
     if named < 0.5 * sum(int(front.sum()) for front in fronts) or len(layers) > 5:
         inside = np.concatenate([frame[front] for frame, front in zip(frames, fronts, strict=True)])
         return [(_rgb(np.median(inside, axis=0)), fronts)]
     return layers
+
+
+def _of_colour(frame: np.ndarray, plate: np.ndarray, front: np.ndarray, colour: np.ndarray, noise: float) -> np.ndarray:
+    """bool (H, W): foreground pixels that are more ``colour`` than plate (looked for within the foreground's window only)."""
+    mask = np.zeros_like(front)
+    rows, columns = np.flatnonzero(front.any(axis=1)), np.flatnonzero(front.any(axis=0))
+    if len(rows):
+        window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        mask[window] = (coverage(frame[window], plate[window], colour, noise) > 0.5) & front[window]
+    return mask
 
 
 def _rgb(colour: np.ndarray) -> tuple[int, int, int]:
@@ -123,25 +136,22 @@ def _rgb(colour: np.ndarray) -> tuple[int, int, int]:
 
 
 def _columns(sighting: Sighting, thing: Thing) -> dict[str, np.ndarray]:
-    rows = {t: _shape(region) for t, region in thing.regions.items()}
-    blank = np.full(len(sighting.times), np.nan)
-    columns = {name: blank.copy() for name in ("x", "y", "area", "angle")}
+    columns = {name: np.full(len(sighting.times), np.nan) for name in ("x", "y", "angle")}
     for k, t in enumerate(sighting.times):
-        if t in rows:
+        if t in thing.regions:
             columns["x"][k], columns["y"][k] = sighting.place(thing, t)
-            columns["area"][k] = rows[t][0] / sighting.scale**2
-            columns["angle"][k] = rows[t][1]
-    if np.median([elongation for _, _, elongation in rows.values()]) < _LONG:
+            columns["angle"][k] = _axis(thing.regions[t])[0]
+    columns["angle"] = _unwrapped(columns["angle"])
+    long = np.median([_axis(region)[1] for region in thing.regions.values()]) > _LONG
+    if not long or np.nanmax(columns["angle"]) - np.nanmin(columns["angle"]) < _TURN:
         del columns["angle"]
-    else:
-        columns["angle"] = _unwrapped(columns["angle"])
     return columns
 
 
-def _shape(region: Region) -> tuple[float, float, float]:
-    """Area, angle of the long axis, ratio of the axes."""
+def _axis(region: Region) -> tuple[float, float]:
+    """Angle of the long axis, and the ratio of the axes."""
     _, _, _, angle, elongation = moments(region.mask.astype(np.float64))
-    return region.area, angle, elongation
+    return angle, elongation
 
 
 def _unwrapped(angles: np.ndarray) -> np.ndarray:
