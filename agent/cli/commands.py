@@ -193,7 +193,7 @@ def bench(arguments: argparse.Namespace) -> int:
 
 def weights(arguments: argparse.Namespace) -> int:
     """Weights of learned perception."""
-    return _optional("tools.vision.weights", "weights").main(arguments.rest)
+    return import_module("tools.vision.weights_cli").main(arguments.rest, os.environ)
 
 
 def doctor(arguments: argparse.Namespace) -> int:

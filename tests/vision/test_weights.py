@@ -191,6 +191,7 @@ def test_the_command_lists_gets_and_verifies(server, tmp_path, capsys):
         return weights_cli.execute(parser.parse_args(argv), store, out), out.getvalue()
 
     assert "missing" in run("list")[1]
+    assert run("verify")[0] == 0 and run("verify", "tiny")[0] == 1
     code, text = run("get", "tiny")
     assert code == 0 and "verified" in text
     assert "ready" in run("list")[1]

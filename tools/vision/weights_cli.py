@@ -40,7 +40,9 @@ def execute(options: argparse.Namespace, store: WeightStore, out: TextIO = sys.s
         return 2
     if options.action == "list":
         return _list(models, store, out)
-    return _get(models, store, out) if options.action == "get" else _verify(models, store, out)
+    if options.action == "get":
+        return _get(models, store, out)
+    return _verify(models, store, out, every=bool(options.names))
 
 
 def _list(models: Sequence[Model], store: WeightStore, out: TextIO) -> int:
@@ -64,7 +66,8 @@ def _get(models: Sequence[Model], store: WeightStore, out: TextIO) -> int:
     return 0
 
 
-def _verify(models: Sequence[Model], store: WeightStore, out: TextIO) -> int:
+def _verify(models: Sequence[Model], store: WeightStore, out: TextIO, every: bool) -> int:
+    """every: a missing file counts as broken (its model was asked for by name)."""
     broken = 0
     for model in models:
         for file in model.files:
@@ -72,7 +75,7 @@ def _verify(models: Sequence[Model], store: WeightStore, out: TextIO) -> int:
             published = "published checksum" if file.sha256 else "no published checksum: recorded on first use"
             detail = f"sha256 {state.digest} ({published})" if state.digest else ""
             print(f"{model.name:20} {state.status:14} {state.path} {detail}".rstrip(), file=out)
-            broken += state.status.startswith("wrong")
+            broken += state.status.startswith("wrong") or (every and state.status == "missing")
     return 1 if broken else 0
 
 
