@@ -1,6 +1,7 @@
 """Every measuring function and value that a perception program may use, flat: the ``tools`` of ``perceive(frames, tools)``."""
 
 from tools.perception.assemble import scene_of, size_of, states_of
+from tools.perception.lattice import grid_corners
 from tools.perception.background import background, dominant_colour, fill, pixel_noise
 from tools.perception.looks import flat_colour
 from tools.perception.parts import Look, Part, Track
@@ -23,6 +24,7 @@ __all__ = [
     "fill",
     "flat_colour",
     "foreground",
+    "grid_corners",
     "moments",
     "palette",
     "pixel_noise",

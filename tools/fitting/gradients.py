@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tools.fitting.objective import Objective
-from tools.fitting.problem import Group, Point, Problem
+from tools.fitting.problem import Group, Point, Problem, sharpened
 from tools.fitting.scaling import difference
 from tools.physics.namespace import using
 
@@ -63,7 +63,8 @@ class Gradients:
         def cost(theta: Any, rows: Any) -> Any:
             rolled = rollout(theta, rows, group.actions)[..., group.compared]
             gap = jax.numpy.where(seen, difference(jax.numpy.where(seen, rolled, group.target), group.target, group.angles), 0.0)
-            return 0.5 * loss.rho(gap * group.weight).sum()
+            residuals = gap * group.weight
+            return 0.5 * loss.rho(jax.numpy.where(group.rounded, sharpened(residuals), residuals)).sum()
 
         traced = jax.jit(jax.value_and_grad(cost, argnums=(0, 1)))
 

@@ -7,17 +7,24 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tools.perception.lattice import CORNERS
 from tools.perception.parts import Track
 from tools.perception.tracking import Tracks
 from tools.rendering.scene import FRONT
 from tools.types import Scene, States
 
+_COARSE = 30.0
+"""Factor on the noise of a pose whose corners are known better."""
 
-def states_of(tracks: Tracks, varies: Mapping[str, Sequence[str]]) -> States:
+
+def states_of(tracks: Tracks, varies: Mapping[str, Sequence[str]], corners: Mapping[str, np.ndarray] | None = None) -> States:
     """Table of the varying attributes ("x", "y" in pixels, "angle" in radians, "radius" in pixels) of each part.
 
-    A part that was not found has only NaN. noise: measured for positions and angles.
+    A part that was not found has only NaN. noise: measured for positions and angles. corners: part name -> (T, 4, 2) whole
+    numbers from ``grid_corners``; they become the columns "ax" ... "dy" (of a part that does not turn only the first
+    corner, along the coordinates that vary), and the part's pose, which says the same less exactly, counts little.
     """
+    corners = corners or {}
     length = len(tracks.tracks[0].poses) if tracks.tracks else 0
     found = {track.name: track for track in tracks.tracks}
     columns, values, noise = [], [], []
@@ -26,9 +33,24 @@ def states_of(tracks: Tracks, varies: Mapping[str, Sequence[str]]) -> States:
             columns.append(f"{name}.{attribute}")
             track = found.get(name)
             values.append(np.full(length, np.nan) if track is None else _series(track, attribute))
-            noise.append(_noise(track, attribute))
+            noise.append(_noise(track, attribute) * (_COARSE if name in corners else 1.0))
+        for corner in corner_names(attributes) if name in corners else ():
+            columns.append(f"{name}.{corner}")
+            values.append(corners[name].reshape(length, 8)[:, CORNERS.index(corner)])
+            noise.append(math.sqrt(1 / 12))
     table = np.stack(values, 1) if values else np.zeros((length, 0))
     return States(tuple(columns), table, np.array(noise) if noise else None)
+
+
+def corner_names(attributes: Sequence[str]) -> tuple[str, ...]:
+    """Corner columns of a box drawn on the pixel grid, given which of its attributes vary.
+
+    >>> corner_names(("x",)), len(corner_names(("x", "y", "angle")))
+    (('ax',), 8)
+    """
+    if "angle" in attributes:
+        return CORNERS
+    return tuple("a" + axis for axis in ("x", "y") if axis in attributes)
 
 
 def _series(track: Track, attribute: str) -> np.ndarray:

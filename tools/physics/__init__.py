@@ -2,7 +2,7 @@
 
 from tools.physics.contacts import bounce_off_line, collide_disks
 from tools.physics.integrators import explicit_euler, rk4, symplectic_euler
-from tools.physics.multibody import Link, accelerations, frames_of, turned
+from tools.physics.multibody import Link, accelerations, corners_of, frames_of, turned
 from tools.physics.namespace import xp
 from tools.physics.start import start_along, start_of, start_of_angle, typical, value_and_rate
 
@@ -11,6 +11,7 @@ __all__ = [
     "accelerations",
     "bounce_off_line",
     "collide_disks",
+    "corners_of",
     "explicit_euler",
     "frames_of",
     "rk4",

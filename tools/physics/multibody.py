@@ -131,3 +131,12 @@ def solve(matrix: list[list[Any]], right: list[Any]) -> tuple:
             total = total - a[k][j] * x[j]
         x[k] = total / a[k][k]
     return tuple(x)
+
+
+def corners_of(x: Any, y: Any, angle: Any, width: Any, height: Any) -> dict[str, Any]:
+    """Corners of a box as state attributes: {"ax", "ay", ..., "dx", "dy"}, in the order of tools.rendering.box_corners."""
+    corners: dict[str, Any] = {}
+    for name, across, down in (("a", -0.5, -0.5), ("b", 0.5, -0.5), ("c", 0.5, 0.5), ("d", -0.5, 0.5)):
+        ox, oy = turned((across * width, down * height), angle)
+        corners[name + "x"], corners[name + "y"] = x + ox, y + oy
+    return corners

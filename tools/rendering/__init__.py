@@ -1,7 +1,7 @@
 """Drawing with sub-pixel positions: anti-aliased primitives, sprites, compositing."""
 
 from tools.rendering.canvas import blend, canvas, finish
-from tools.rendering.scene import draw_front, grown, pose_of, whole
+from tools.rendering.scene import draw_front, grid_box, grown, pose_of, whole
 from tools.rendering.shapes import (
     box_corners,
     disk_coverage,
@@ -24,6 +24,7 @@ __all__ = [
     "draw_polygon",
     "draw_sprite",
     "finish",
+    "grid_box",
     "grown",
     "place",
     "polygon_coverage",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tools.rendering.canvas import blend
+from tools.rendering.shapes import box_corners
 from tools.types import Scene, State
 
 FRONT = "front"
@@ -37,6 +38,18 @@ def draw_front(image: np.ndarray, scene: Scene) -> None:
     front = scene.sprites.get(FRONT)
     if front is not None:
         blend(image, 0, 0, front[..., 3], 255.0 * front[..., :3])
+
+
+def grid_box(part: dict[str, Any]) -> np.ndarray:
+    """Corners (4, 2) on whole pixels of a box drawn on the pixel grid.
+
+    part: from ``pose_of``, with "width" and "height" as seen. Corners that the state holds ("ax" ... "dy") count before
+    those that follow from the pose. The grid's boundary pixels belong to the box, so its corners lie half a pixel inside what is seen: draw
+    ``grown(corners, 0.5)``.
+    """
+    corners = box_corners(part["x"], part["y"], part["angle"], max(part["width"] - 1.0, 0.5), max(part["height"] - 1.0, 0.5))
+    known = np.array([part.get(name, math.nan) for name in ("ax", "ay", "bx", "by", "cx", "cy", "dx", "dy")]).reshape(4, 2)
+    return whole(known if np.isfinite(known).all() else corners)
 
 
 def whole(values: Any) -> Any:

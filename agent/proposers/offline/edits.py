@@ -32,7 +32,7 @@ def edits(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
 def _rendering(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
     other = "whole pixels" if mechanism.drawing == "smooth" else "smooth"
     why = "parts may be drawn on the pixel grid" if other == "whole pixels" else "parts may be drawn between pixels"
-    yield Edit(replace(mechanism, drawing=other), ("rendering",), f"The redrawn frames keep an error at the edges: {why}.")
+    yield Edit(replace(mechanism, drawing=other), ("perception", "dynamics", "rendering"), f"The redrawn frames keep an error at the edges: {why}.")
 
 
 def _dynamics(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:

@@ -41,8 +41,10 @@ def _body(path: Path, evidence: Evidence) -> Body:
     sprites = [p for p in evidence.paths.values() if p.look.shape == "sprite"]
     crowded = len(twins) > 1 or (look.shape == "sprite" and len(sprites) > 1)
     first = path.xy[path.seen][0]
+    still = {f"still_{a}": float(np.median(v[path.seen])) for a, v in (("x", path.xy[:, 0]), ("y", path.xy[:, 1]), ("angle", path.angle))}
+    sizes = {"width": look.size[0], "height": look.size[1], **still} if look.shape == "box" else {}
     return Body(path.name, look.shape, None if look.shape == "sprite" else look.colour, (float(first[0]), float(first[1])) if crowded else None,
-                "free" if path.moves or path.turns else "rests", None, path.turns)
+                "free" if path.moves or path.turns else "rests", None, path.turns, sizes)
 
 
 def _tolerance(*paths: Path) -> float:
@@ -245,7 +247,7 @@ def _combine(movers, choices, chosen, cost, why, found, evidence, base) -> None:
         if _sound(chosen):
             bodies = dict(base)
             for name, joint in chosen.items():
-                bodies[name] = replace(base[name], motion=joint.motion, on=joint.on, numbers=joint.numbers)
+                bodies[name] = replace(base[name], motion=joint.motion, on=joint.on, numbers={**base[name].numbers, **joint.numbers})
             order = tuple(track.name for track in evidence.tracks.tracks)
             found.append(Structure(Mechanism(tuple(bodies.values()), order=order), cost, "; ".join(why)))
         return

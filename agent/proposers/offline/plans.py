@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from agent.proposers.offline.evidence import Evidence, gather
 from agent.proposers.offline.forces import Driven, drive
 from agent.proposers.offline.kinematics import structures
@@ -52,7 +54,24 @@ def plan(task: Task) -> Plan:
     ranked.sort(key=lambda item: item[:2])
     multi = len(task.train) + len(task.test) > 1
     drafts = [replace(d, mechanism=_anywhere(d.mechanism)) if multi else d for _, _, d in ranked]
+    if on_grid(evidence):
+        drafts = [_drawn_on_grid(d) for d in drafts]
     return Plan(evidence, tuple(_distinct(drafts)))
+
+
+def on_grid(evidence: Evidence) -> bool:
+    """Whether a box that does not turn moves in whole pixels only: the sign of a drawing that rounds to the pixel grid."""
+    for path in evidence.movers:
+        if path.look.shape == "box" and not path.turns:
+            for series in path.xy[path.seen].T:
+                phase = (series - series[0] + 0.5) % 1.0 - 0.5
+                if np.ptp(series) > 2 and np.quantile(np.abs(phase), 0.9) < 0.05:
+                    return True
+    return False
+
+
+def _drawn_on_grid(draft: Draft) -> Draft:
+    return Draft(replace(draft.mechanism, drawing="whole pixels"), draft.why + " Things move in whole pixels, so corners are taken to be drawn on the pixel grid.")
 
 
 def watched(task: Task) -> Sequence[Video]:

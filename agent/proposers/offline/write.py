@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from agent.proposers.offline.mechanism import MARK, Body, Mechanism, Term
 from tools.types import Programs
 
-SUBSTEPS = 8
+SUBSTEPS = 4
 """Substeps of a frame when there are contacts: keeps the fold-back at a contact small."""
 
 
@@ -55,6 +55,13 @@ def measured(body: Body, mechanism: Mechanism) -> tuple[str, ...]:
     return attributes
 
 
+def gridded(mechanism: Mechanism) -> list[Body]:
+    """Moving boxes whose corners are taken to lie on whole pixels."""
+    if mechanism.drawing != "whole pixels":
+        return []
+    return [b for b in mechanism.bodies if b.shape == "box" and b.motion not in ("rests", "rides")]
+
+
 def needs_radius(body: Body, mechanism: Mechanism) -> bool:
     """Whether the dynamics asks how large the body is."""
     return any(body.name in term.bodies for term in mechanism.terms if term.kind in ("wall", "collide"))
@@ -77,11 +84,15 @@ def write_perception(mechanism: Mechanism) -> str:
     riders = [body for body in order if body.motion == "rides"]
     if riders:
         lines += ["", "# Parts that are fixed to another part.", "RIDES = {", *[f'    "{b.name}": "{b.on}",' for b in riders], "}"]
+    grid = [body.name for body in gridded(mechanism)]
+    if grid:
+        lines += ["", "# Boxes whose corners are drawn on whole pixels.", f"ON_GRID = {spread(grid)}"]
     lines += [
         "", "", "def perceive(frames, tools):",
         "    plate = tools.background(frames)",
         "    tracks = tools.track(frames, PARTS, plate)",
-        "    states = tools.states_of(tracks, VARIES)",
+        *(["    corners = {name: tools.grid_corners(frames, tracks, name) for name in ON_GRID}"] if grid else []),
+        f"    states = tools.states_of(tracks, VARIES{', corners' if grid else ''})",
         f"    scene = tools.scene_of(tracks, VARIES{', RIDES' if riders else ''})",
         "    return states, scene", "",
     ]
@@ -132,16 +143,36 @@ class Dynamics:
         mechanism = self.mechanism
         about = ['"""Dynamics: how the state moves on from frame to frame.', "", *[f"- {s}" for s in mechanism.sentences()], "",
                  f"Integrated by {mechanism.integrator.replace('_', ' ')}.", '"""', ""]
+        if gridded(mechanism):
+            self.imports.add("corners_of")
         imports = [f"from tools.physics import {', '.join(sorted(self.imports))}"] if self.imports else []
         params = ["PARAMS = (", *self.params, ")"] if self.params else ["PARAMS = ()"]
         latents = [f"LATENTS = {spread(self.latents)}", "DIFFERENTIABLE = True"]
         blocks = [*about, *imports, "from tools.types import Param", "", *params, *latents, *self.constants]
         for function in self.functions:
             blocks += ["", "", *function.splitlines()]
-        blocks += ["", "", "def initial(states, params, dt):", "    state = {}", *self.initial, "    return state"]
-        blocks += ["", "", "def step(state, params, action, dt):", "    new = dict(state)", *self.step, "    return new", "", "",
+        outcome = "{}"
+        if gridded(mechanism):
+            blocks += ["", "", *_cornered(self).splitlines()]
+            outcome = "cornered({}, params)"
+        params_at = next(k for k, block in enumerate(blocks) if block.startswith("PARAMS"))
+        blocks[params_at : params_at + len(params)] = ["PARAMS = (", *self.params, ")"] if self.params else ["PARAMS = ()"]
+        blocks += ["", "", "def initial(states, params, dt):", "    state = {}", *self.initial, f"    return {outcome.format('state')}"]
+        blocks += ["", "", "def step(state, params, action, dt):", "    new = dict(state)", *self.step, f"    return {outcome.format('new')}", "", "",
                    MARK + mechanism.dumps(), ""]
         return "\n".join(blocks)
+
+
+def _cornered(out: Dynamics) -> str:
+    """Source of the function that adds the corners of boxes drawn on the pixel grid."""
+    lines = ["def cornered(state, params):", '    """Corners of the boxes, as they are before the drawing rounds them to whole pixels."""', "    state = dict(state)"]
+    for body in gridded(out.mechanism):
+        name, n = body.name, body.numbers
+        width = out.param(f"{name}_width", n["width"] - 1.0, max(n["width"] - 13.0, 0.1), n["width"] + 11.0, "px", f"length of {name} between its corners", prior=4.0)
+        height = out.param(f"{name}_height", n["height"] - 1.0, max(n["height"] - 9.0, 0.1), n["height"] + 7.0, "px", f"width of {name} between its corners", prior=1.0)
+        pose = [f'b["{a}"]' if a in measured(body, out.mechanism) else _number(n.get(f"still_{a}", 0.0)) for a in ("x", "y", "angle")]
+        lines += [f'    b = state["{name}"]', f'    state["{name}"] = {{**b, **corners_of({", ".join(pose)}, {width}, {height})}}']
+    return "\n".join([*lines, "    return state"])
 
 
 def write_dynamics(mechanism: Mechanism) -> str:
@@ -199,13 +230,17 @@ def _free(out: Dynamics, bodies: Sequence[Body]) -> None:
         results += [f"ax{s}", f"ay{s}"]
     forced = any(not line.strip().endswith("= 0.0") for line in lines)
     contacts = [t for t in mechanism.terms if t.kind in ("wall", "collide") and set(t.bodies) & set(names)]
-    if forced:
+    steady = forced and all(t.kind in ("gravity", "push", "action", "wall", "collide", "turning") for t in mechanism.terms if set(t.bodies) & set(names))
+    if steady:
+        out.step += [line for line in lines if not line.endswith("= 0.0")]
+    elif forced:
         doc = f'    """Accelerations in px/s^2 of {" and ".join(names)} at places q and speeds v: (x'"'', y'') each" + '."""'
         out.functions.append("\n".join(["def accelerate(q, v, params, action):", doc, f"    {unpack_q} = q", f"    {unpack_v} = v", *lines,
                                         f"    return ({', '.join(results)})"]))
         out.imports.add(mechanism.integrator)
     _free_initial(out, bodies)
-    _free_step(out, bodies, symbols, forced, contacts)
+    pulls = [tuple(line.split(" = ")[1] != "0.0" for line in lines if line.strip().startswith((f"ax{s} =", f"ay{s} ="))) for s in symbols] if steady else None
+    _free_step(out, bodies, symbols, forced and not steady, contacts, pulls)
 
 
 def _forces(out: Dynamics, body: Body, s: str, symbols: dict[str, str]) -> tuple[list[str], list[str], list[str]]:
@@ -331,7 +366,19 @@ def _free_initial(out: Dynamics, bodies: Sequence[Body]) -> None:
             out.latents += [f"{body.name}.angle", f"{body.name}.spin"]
 
 
-def _free_step(out: Dynamics, bodies: Sequence[Body], symbols: Sequence[str], forced: bool, contacts: Sequence[Term]) -> None:
+def _flight(s: str, h: str, pulls: tuple[bool, bool]) -> str:
+    """One body under constant acceleration for ``h`` seconds, exactly; pulls: whether there is any along x and y."""
+    moved = []
+    for axis, pulled in zip(("x", "y"), pulls, strict=True):
+        gain = f" + 0.5 * {h} * {h} * a{axis}{s}" if pulled else ""
+        moved.append(f'"{axis}": b{s}["{axis}"] + {h} * b{s}["v{axis}"]{gain}')
+        if pulled:
+            moved.append(f'"v{axis}": b{s}["v{axis}"] + {h} * a{axis}{s}')
+    return f"b{s} = {{**b{s}, {', '.join(moved)}}}"
+
+
+def _free_step(out: Dynamics, bodies: Sequence[Body], symbols: Sequence[str], forced: bool, contacts: Sequence[Term],
+               pulls: Sequence[tuple[bool, bool]] | None) -> None:
     lines = []
     names = [b.name for b in bodies]
     for body, s in zip(bodies, symbols, strict=True):
@@ -349,8 +396,8 @@ def _free_step(out: Dynamics, bodies: Sequence[Body], symbols: Sequence[str], fo
         for k, s in enumerate(symbols):
             lines.append(f'{indent}b{s} = {{**b{s}, "x": q[{2 * k}], "y": q[{2 * k + 1}], "vx": v[{2 * k}], "vy": v[{2 * k + 1}]}}')
     else:
-        for s in symbols:
-            lines.append(f'{indent}b{s} = {{**b{s}, "x": b{s}["x"] + {h} * b{s}["vx"], "y": b{s}["y"] + {h} * b{s}["vy"]}}')
+        for k, s in enumerate(symbols):
+            lines.append(indent + _flight(s, h, pulls[k] if pulls else (False, False)))
     for term in contacts:
         lines += [indent + line for line in _contact(out, term, dict(zip(names, symbols, strict=True)))]
     for body, s in zip(bodies, symbols, strict=True):
@@ -586,9 +633,10 @@ def _draw(body: Body, imports: set[str], whole: bool) -> list[str]:
     elif body.shape == "box":
         imports.update(("box_corners", "draw_polygon"))
         corners = 'box_corners(p["x"], p["y"], p["angle"], p["width"], p["height"])'
-        if whole:  # the grid's boundary pixels belong to the box, so its corners lie half a pixel inside what is seen
-            imports.update(("grown", "whole"))
-            corners = 'grown(whole(box_corners(p["x"], p["y"], p["angle"], p["width"] - 1, p["height"] - 1)), 0.5)'
+        if whole:
+            imports.update(("grid_box", "grown"))
+            imports.discard("box_corners")
+            corners = "grown(grid_box(p), 0.5)"
         lines.append(f'        draw_polygon(image, {corners}, p["colour"], p["softness"])')
     elif body.shape == "polygon":
         imports.update(("place", "draw_polygon"))
