@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -126,6 +126,24 @@ class Proposer(Protocol):
     name: str
 
     def propose(self, task: Task, archive: Archive, move: Move, rng: np.random.Generator) -> Proposal: ...
+
+
+@dataclass(frozen=True)
+class Question:
+    """What ``Proposer.propose`` will be asked: its arguments, but for the task."""
+
+    archive: Archive
+    move: Move
+    rng: np.random.Generator
+
+
+@runtime_checkable
+class Foreseeing(Protocol):
+    """A proposer that would rather know a whole round's questions beforehand, because it waits for others (a model)."""
+
+    def prepare(self, task: Task, questions: Sequence[Question], workers: int) -> None:
+        """Begin answering, ``workers`` at a time. Changes nothing in what ``propose`` will answer, only how soon."""
+        ...
 
 
 class Policy(Protocol):

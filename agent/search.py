@@ -24,7 +24,7 @@ from agent.diagnosis import diagnose
 from agent.errors import Interrupted
 from agent.evaluate import Evaluator
 from agent.outcome import RunResult, Spent, conclude, finished, publish
-from agent.protocols import Cost, Diagnosis, Move, Node, Proposal, Proposer
+from agent.protocols import Cost, Diagnosis, Foreseeing, Move, Node, Proposal, Proposer, Question
 from agent.runfolder import RunFolder, check_new
 from agent.screen import complexity, duplicate
 from agent.split import Split, validation
@@ -40,6 +40,7 @@ _NO_KEY = proposers.Access()
 OnEvent = Callable[[Mapping[str, Any]], None]
 _PENDING = Evaluation("pending")
 _UNREAD = Diagnosis(None, "pending")
+_UNWRITTEN = Programs("", "", "")
 
 
 def run(
@@ -148,6 +149,7 @@ class Search:
         room = min(self.config.batch, self.config.budget - len(self.archive))
         ids: list[str] = []
         tries = 0
+        self._foresee(room)
         while len(ids) < room and not self.stopped:
             node_id = str(len(self.archive))
             attempt = self._attempt(node_id, tries)
@@ -204,13 +206,29 @@ class Search:
             return Attempt(*records.load_proposal(refusal, None))
         if stored is not None:
             return Attempt(*stored)
-        rng = np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(int(node_id), tries)))
+        rng = self._rng(node_id, tries)
         move = self._policy.choose(self.archive, rng)
         self._announce({"event": "proposing", "node": node_id, "move": move.kind, "parent": move.parent, "stage": move.stage})
         proposal = self._proposer.propose(self.task, self.archive, move, rng)
         if proposal.programs is not None:
             self.folder.save_proposal(node_id, proposal, move)
         return Attempt(proposal, move)
+
+    def _foresee(self, room: int) -> None:
+        """Show the questions of a round of several to a proposer that can work on them at once. They are the ones that will be
+        asked, unless one of them comes to nothing."""
+        if room < 2 or not isinstance(self._proposer, Foreseeing) or self.folder.load_proposal(str(len(self.archive) + room - 1)):
+            return
+        archive, questions = self.archive, []
+        for node_id in map(str, range(len(archive), len(archive) + room)):
+            rng = self._rng(node_id, 0)
+            move = self._policy.choose(archive, rng)
+            questions.append(Question(archive, move, rng))
+            archive = archive.added(Node(Candidate(node_id, _UNWRITTEN, move.parent, move.kind), _PENDING, _UNREAD))
+        self._proposer.prepare(self.task, questions, self.config.workers)
+
+    def _rng(self, node_id: str, tries: int) -> np.random.Generator:
+        return np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(int(node_id), tries)))
 
     def _accept(self, node_id: str, attempt: Attempt) -> None:
         proposal, move = attempt.proposal, attempt.move

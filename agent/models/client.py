@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -73,6 +74,7 @@ class Client:
     ):  # fmt: skip
         self.config, self.recording, self.ledger = config, recording, ledger
         self._sender, self._sleep, self._clock = sender, sleep, clock
+        self._lock, self._asking = threading.Lock(), {}
 
     def __repr__(self) -> str:
         return f"Client({self.config.model!r}, {self._sender!r}, {self.ledger.spent})"
@@ -83,10 +85,10 @@ class Client:
         Raises CapReached before a call that could pass a cap, the lasting errors of the sender, and
         after the last retry Unreachable (the server fails) or NoAnswer (the server is there, its answers are not).
         """
-        known = self.recording.find(request)
-        if known is not None:
-            return known
-        return self._insist(request)
+        with self._lock:
+            turn = self._asking.setdefault(request.digest, threading.Lock())
+        with turn:  # whoever asks the same at the same time waits for the one answer
+            return self.recording.find(request) or self._insist(request)
 
     def _insist(self, request: Request) -> Exchange:
         """Pay for an answer, waiting and trying again while failures are passing ones."""

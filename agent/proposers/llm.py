@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,14 +16,14 @@ from agent.config import SearchConfig
 from agent.detection_check import Missing, Verdict, check_detections, checked_clip, parse_verdicts
 from agent.errors import UsageError
 from agent.models.client import Client, ClientConfig, Retry
-from agent.models.errors import CapReached, ContextTooLong, NoAnswer, RequestRefused
+from agent.models.errors import CapReached, ContextTooLong, ModelError, NoAnswer, RequestRefused
 from agent.models.ledger import Caps, Ledger
 from agent.models.messages import Form, Message, Reply, Request
 from agent.models.prices import AS_OF, Price, price_of
 from agent.models.recording import Exchange, Recording
-from agent.prompting.compose import LEVELS, PROGRAMS, VERDICTS, Composer
+from agent.prompting.compose import LEVELS, PROGRAMS, VERDICTS, Composer, subject
 from agent.prompting.reply import Declined, ReplyError, Written, read_fields, read_programs
-from agent.protocols import Archive, Cost, Finding, Move, Node, Proposal
+from agent.protocols import Archive, Cost, Finding, Move, Node, Proposal, Question
 from agent.screen import fingerprint, screen
 from agent.store import Store
 from tools.types import STAGES, Failure, Programs, Task
@@ -72,6 +74,19 @@ class LLMProposer:
             return turn.nothing(str(error))
 
 
+    def prepare(self, task: Task, questions: Sequence[Question], workers: int) -> None:
+        """Ask the first question of each of several proposals at once; the replies are recorded, and ``propose`` finds them. What
+        cannot be asked now is left to ``propose``."""
+        self.composer.sighting(subject(task))
+        with ThreadPoolExecutor(max(1, min(workers, len(questions)))) as pool:
+            list(pool.map(lambda question: self._begin(task, question), questions))
+
+    def _begin(self, task: Task, question: Question) -> None:
+        turn = _Turn(self, task, question.archive, question.move, int(question.rng.integers(1 << 31)))
+        with suppress(ModelError):
+            turn.begin()
+
+
 class _Turn:
     """One proposal in the making: what was asked and answered so far, and what it cost."""
 
@@ -83,8 +98,7 @@ class _Turn:
 
     def answer(self) -> Proposal:
         """The proposal. Raises ReplyError when even the second answer cannot be used."""
-        self._findings = self._checked()
-        conversation, exchange = self._ask_fitting()
+        conversation, exchange = self.begin()
         written, problem = self._read(exchange.answer, Written(""))
         if problem is not None:
             whole = not written.files or problem.kind == "Duplicate"
@@ -94,6 +108,11 @@ class _Turn:
             raise ReplyError(f"nothing usable in two answers: {problem.message}")
         programs = self._combined(written)
         return Proposal(programs, written.rationale or "(no rationale given)", self._changed(programs), self._cost, self._findings, tuple(self._exchanges))
+
+    def begin(self) -> tuple[tuple[Message, ...], Exchange]:
+        """Check the parent's detections, then ask for programs: the conversation and its answer."""
+        self._findings = self._checked()
+        return self._ask_fitting()
 
     def nothing(self, why: str, lost: Cost = Cost(), exhausted: bool = False) -> Proposal:  # noqa: B008 - a frozen value
         """A proposal of no programs, with what was spent on it all the same."""

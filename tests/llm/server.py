@@ -81,7 +81,7 @@ def images_of(request: dict[str, Any]) -> list[np.ndarray]:
 
 
 class ScriptedServer:
-    """requests: every chat request so far, parsed. spoken: their Authorization headers. key: the only key it takes, None for any.
+    """requests: every chat request so far, parsed. spoken: their Authorization headers. busiest: most of them at once. key: the only key it takes, None for any.
     without: names of request fields that it refuses (400), as poorer servers do. models: whether it lists models."""
 
     def __init__(self, brain: Brain, key: str | None = KEY, without: Sequence[str] = (), models: bool = True):
@@ -89,6 +89,7 @@ class ScriptedServer:
         self.requests: list[dict[str, Any]] = []
         self.spoken: list[str] = []
         self.complaints: list[str] = []
+        self.active = self.busiest = 0
         self.lock = threading.Lock()
 
     @property
@@ -121,6 +122,12 @@ class ScriptedServer:
             except Exception as problem:
                 self.complaints.append(f"the script failed: {problem!r}")
                 return error(500, "the script failed")
+
+    def count(self, change: int) -> None:
+        """Requests that are being answered right now."""
+        with self.lock:
+            self.active += change
+            self.busiest = max(self.busiest, self.active)
 
     def _complaint(self, request: dict[str, Any]) -> str:
         for name in self.without:
@@ -163,7 +170,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._admitted():
             return self._send(error(401, f"Incorrect API key provided: {self.headers.get('Authorization')}", "invalid_api_key"))
         answer = self.owner.decide(request)
+        self.owner.count(1)
         time.sleep(answer.delay)
+        self.owner.count(-1)
         if answer.raw is None and request.get("stream"):
             return self._stream(answer, request)
         return self._send(answer, request)

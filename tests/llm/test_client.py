@@ -281,6 +281,15 @@ def test_threads_share_a_cap(tmp_path):
     assert mine.ledger.spent.input_tokens + mine.ledger.spent.output_tokens <= 14_000
 
 
+def test_the_same_question_at_the_same_time_is_paid_once(tmp_path):
+    with serve(Answer("one", delay=0.2), Answer("two")) as server:
+        mine, _ = client(server, tmp_path)
+        heard = []
+        threads = [threading.Thread(target=lambda: heard.append(mine.ask(request()).answer.text)) for _ in range(3)]
+        [t.start() for t in threads], [t.join() for t in threads]
+        assert heard == ["one"] * 3 and len(server.requests) == 1
+
+
 def test_the_digest_of_a_request_is_stable_and_sees_everything():
     base = request()
     others = [request(1), request(messages=QUESTION[1:]), Request("other", QUESTION, PROGRAMS), Request("scripted", QUESTION, PROGRAMS, 0.5)]

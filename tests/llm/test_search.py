@@ -189,6 +189,17 @@ def test_a_bad_day_streams_and_structured_output_give_the_same_tree(collision_ru
     assert tree(tmp_path / "run") == tree(whole)
 
 
+def test_drafts_of_a_round_are_asked_for_at_once_and_change_nothing(tmp_path):
+    def brain(request):
+        return Answer(IMPORTING.replace("socket", f"socket{request['seed']}"), delay=0.3)
+
+    for workers in (1, 3):
+        with ScriptedServer(brain) as server:
+            run(scenes.collision(), config(server, policy="best-of-n", budget=3, batch=3, workers=workers, model={"check": False}), tmp_path / str(workers))
+            assert server.busiest == workers and len(server.requests) == 6
+    assert tree(tmp_path / "1") == tree(tmp_path / "3")
+
+
 # ------------------------------------------------------------------------------------------------------ useless, hostile
 
 RUNS = reply("collision_draft").replace("itmes", "items")
