@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -15,7 +16,9 @@ from tools.metrics.score import SIGMAS, frame_errors
 from tools.types import State, States
 
 _PAIRS = 6  # pairs of frames that motion is compensated between
-_SIDE = 200  # pixels: larger pictures are reduced to this longer side
+_SIDE = 240  # pixels: larger windows are reduced to this longer side
+_MARGIN = 6  # pixels around what changes
+_CHANGE = 8  # grey levels that count as a change
 _WINDOW = 5  # pixels: side of the box in which one motion must explain the picture
 _HYPOTHESES = 24  # motions tried at most
 
@@ -50,39 +53,65 @@ def _forgiven_rest(sigma: float) -> float:
 def unexplained(frames: np.ndarray, states: States, sigma: float) -> tuple[float, float]:
     """Motion in the picture that measured states leave unexplained, and all of it: the perception loss is their ratio.
 
-    frames: (T, H, W, 3) uint8; states: one row a frame. Between pairs of successive frames, every small window may choose
-    among rigid motions: standing still, and those that the states of each object describe (its x, y and angle; an angle
-    alone turns about any object's position). What the best choice leaves is compared with what standing still leaves, in both
-    cases allowing for background that comes into view. No renderer is involved, so that this loss and the rendering loss
-    blame different programs; states that never change leave everything unexplained.
+    frames: (T, H, W, 3) uint8; states: one row a frame. Between pairs of frames a few apart, every small window may choose
+    among rigid motions: standing still, and those that the states of each object describe (its x, y and angle; a coordinate
+    that was not measured counts as constant; an angle alone turns about any object's position). What the best choice
+    leaves is compared with what standing still leaves, in both cases allowing for background that comes into view. No
+    renderer is involved, so that this loss and the rendering loss blame different programs; states that never change leave
+    everything unexplained.
     """
-    factor = min(1.0, _SIDE / max(frames.shape[1:3]))
-    back, left, moved = _small(plate(frames), factor), 0.0, 0.0
-    for t in _pairs(len(frames)):
-        before, after = _small(frames[t], factor), _small(frames[t + 1], factor)
+    empty = plate(frames)
+    window = _Window.around(frames, empty)
+    back, left, moved = window.cut(empty), 0.0, 0.0
+    for t, later in _pairs(len(frames)):
+        before, after = window.cut(frames[t]), window.cut(frames[later])
         still = np.minimum(_gap(before, after, sigma), _gap(back, after, sigma))
         best = still
-        for motion in _motions(_scaled(states[t], factor), _scaled(states[t + 1], factor)):
+        for motion in _motions(window.seen(states[t]), window.seen(states[later])):
             shifted = cv2.warpAffine(before, motion, before.shape[1::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             best = np.minimum(best, _gap(shifted, after, sigma))
         left, moved = left + float(best.sum()), moved + float(still.sum())
     return left, moved
 
 
-def _pairs(frames: int) -> list[int]:
-    return np.unique(np.linspace(0, frames - 2, min(_PAIRS, frames - 1)).round().astype(int)).tolist() if frames > 1 else []
+@dataclass(frozen=True)
+class _Window:
+    """The part of the picture in which anything changes, reduced where it is large. left, top: pixels; factor <= 1."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    factor: float
+
+    @classmethod
+    def around(cls, frames: np.ndarray, back: np.ndarray) -> _Window:
+        changed = np.max([np.abs(frame.astype(np.int16) - back).max(axis=2) > _CHANGE for frame in frames], axis=0)
+        rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+        if not len(rows):
+            return cls(0, 0, back.shape[1], back.shape[0], 1.0)
+        left, top = max(columns[0] - _MARGIN, 0), max(rows[0] - _MARGIN, 0)
+        right, bottom = columns[-1] + 1 + _MARGIN, rows[-1] + 1 + _MARGIN
+        return cls(left, top, right, bottom, min(1.0, _SIDE / max(right - left, bottom - top)))
+
+    def cut(self, image: np.ndarray) -> np.ndarray:
+        part = image[self.top : self.bottom, self.left : self.right]
+        return (part if self.factor == 1.0 else cv2.resize(part, None, fx=self.factor, fy=self.factor, interpolation=cv2.INTER_AREA)).astype(np.float32)
+
+    def seen(self, state: State) -> State:
+        """Positions in the window (pixel centres at integers)."""
+        corner = {"x": self.left, "y": self.top}
+        return {
+            name: {key: self.factor * (value - corner[key] + 0.5) - 0.5 if key in corner else value for key, value in part.items()}
+            for name, part in state.items()
+        }
 
 
-def _small(image: np.ndarray, factor: float) -> np.ndarray:
-    return (image if factor == 1.0 else cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)).astype(np.float32)
-
-
-def _scaled(state: State, factor: float) -> State:
-    """Positions in the reduced picture (pixel centres at integers in both)."""
-    return {
-        name: {key: factor * (value + 0.5) - 0.5 if key in ("x", "y") else value for key, value in part.items()}
-        for name, part in state.items()
-    }
+def _pairs(frames: int) -> list[tuple[int, int]]:
+    """Pairs a third of the clip apart, so that motion stands out from what interpolation costs."""
+    lag = max(1, frames // 3)
+    first = np.unique(np.linspace(0, frames - 1 - lag, min(_PAIRS, max(frames - lag, 1))).round().astype(int)).tolist() if frames > 1 else []
+    return [(t, t + lag) for t in first]
 
 
 def _gap(picture: np.ndarray, truth: np.ndarray, sigma: float) -> np.ndarray:
@@ -93,17 +122,21 @@ def _gap(picture: np.ndarray, truth: np.ndarray, sigma: float) -> np.ndarray:
 
 def _motions(before: State, after: State) -> Iterator[np.ndarray]:
     """(2, 3) affine maps from the first frame to the second, one an object (times one a pivot for bare angles)."""
-    places = {name: _place(part) for name, part in before.items() if name in after}
-    located = [(before[name], after[name]) for name, place in places.items() if place is not None and _place(after[name]) is not None]
-    bare = [_turn(before[name], after[name]) for name, place in places.items() if place is None]
-    found = [_rigid(a, b, _turn(a, b)) for a, b in located]
-    found += [_rigid(a, b, turn) for a, b in located for turn in bare if turn]
+    places = {name: (_place(part), _place(after[name])) for name, part in before.items() if name in after}
+    located = {name: pair for name, pair in places.items() if None not in pair}
+    bare = [_turn(before[name], after[name]) for name in places if name not in located]
+    found = [_rigid(*pair, _turn(before[name], after[name])) for name, pair in located.items()]
+    found += [_rigid(*pair, turn) for pair in located.values() for turn in bare if turn]
     yield from found[:_HYPOTHESES]
 
 
 def _place(part: dict[str, float]) -> tuple[float, float] | None:
-    x, y = part.get("x", math.nan), part.get("y", math.nan)
-    return (x, y) if math.isfinite(x) and math.isfinite(y) else None
+    """Where an object is, 0 for a coordinate that was not measured; None when neither was or it is out of sight."""
+    x, y = part.get("x"), part.get("y")
+    if x is None and y is None:
+        return None
+    place = (0.0 if x is None else x, 0.0 if y is None else y)
+    return place if math.isfinite(place[0]) and math.isfinite(place[1]) else None
 
 
 def _turn(before: dict[str, float], after: dict[str, float]) -> float:
@@ -111,8 +144,8 @@ def _turn(before: dict[str, float], after: dict[str, float]) -> float:
     return turn if math.isfinite(turn) else 0.0
 
 
-def _rigid(before: dict[str, float], after: dict[str, float], turn: float) -> np.ndarray:
+def _rigid(before: tuple[float, float], after: tuple[float, float], turn: float) -> np.ndarray:
     """Turn about the first place, then shift to the second; positive angles are clockwise on the screen."""
-    (x0, y0), (x1, y1) = _place(before), _place(after)
+    (x0, y0), (x1, y1) = before, after
     c, s = math.cos(turn), math.sin(turn)
     return np.array([[c, -s, x1 - c * x0 + s * y0], [s, c, y1 - s * x0 - c * y0]], np.float32)

@@ -30,7 +30,7 @@ def line(event: Mapping[str, Any]) -> str | None:
         case "proposed":
             move = event["move"]
             parent = "" if move["parent"] is None else f" of {move['parent']}"
-            return f"node {event['node']}: {move['kind']}{parent} ({', '.join(event['stages'])}): {_short(event['rationale'])}"
+            return f"node {event['node']}: {move['kind']}{parent} ({', '.join(event['stages']) or 'changes nothing'}): {_short(event['rationale'])}"
         case "declined":
             return f"node {event['node']}: nothing proposed: {_short(event['rationale'])}"
         case "evaluated":
@@ -89,7 +89,8 @@ class _View:
         node = event.get("node")
         match event["event"]:
             case "proposing":
-                self.rows["now"] = f"node {node}: proposing a {event['move']}" + (f" of {event['parent']}" if event["parent"] else "")
+                words = {"refine": "refinement"}.get(event["move"], event["move"])
+                self.rows["now"] = f"node {node}: proposing a {words}" + (f" of {event['parent']}" if event["parent"] else "")
             case "evaluating":
                 self.rows["now"] = f"node {node}: running it in the sandbox"
             case "evaluated":

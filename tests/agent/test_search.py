@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import signal
 import sqlite3
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from tests.agent.candidates import BROKEN, DYNAMICS, GOOD, STORY, WRONG, Scripte
 from tools import media
 from tools.types import HeldBack
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIG = SearchConfig(budget=8)
 TASK, HELD = task()
 
@@ -262,3 +265,12 @@ def test_resuming_a_finished_run_only_tells_its_result(reference):
     before = (reference / "result.json").stat().st_mtime_ns
     assert search.resume(reference, proposer=Scripted()).score > 0.98
     assert (reference / "result.json").stat().st_mtime_ns == before
+
+
+def test_the_graph_opens_in_langgraphs_own_tooling():
+    places = json.loads((ROOT / "langgraph.json").read_text())["graphs"]
+    module, function = places["search"].removeprefix("./").removesuffix(".py:search").replace("/", "."), "search"
+    opened = getattr(importlib.import_module(module), function)({})
+    assert {"observe", "propose", "evaluate", "diagnose", "record", "finish"} <= set(opened.get_graph().nodes)
+    with pytest.raises(UsageError, match=r"configurable\.run"):
+        opened.invoke({"ids": [], "over": False})
