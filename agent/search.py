@@ -104,9 +104,9 @@ def _recalled(folder: RunFolder) -> tuple[Inputs, SearchConfig]:
 
 
 def _go(folder: RunFolder, inputs: Inputs, config: SearchConfig, proposer: Proposer, on_event: OnEvent | None) -> RunResult:
-    from agent import graph  # LangGraph takes a second to import; only a search needs it
-
     with Sandbox(config.workers, config.sandbox) as sandbox:
+        from agent import graph  # LangGraph takes a second to import, in which the sandbox warms up
+
         try:
             search = Search(folder, inputs, config, proposer, sandbox, on_event)
             return graph.execute(search, folder.checkpoint, config.budget)

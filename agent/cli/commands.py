@@ -7,14 +7,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from agent import affordances, outcome, proposers, runfolder, search, store, whatif
-from agent import trace as traces
 from agent.cli import inputs, live, text
 from agent.config import EvaluationConfig, SearchConfig
 from agent.diagnosis import diagnose
@@ -84,40 +82,8 @@ def _mode(arguments: argparse.Namespace) -> str:
 
 
 def _finish(result: RunResult) -> int:
-    _print(text.summary(result))
+    text.show(text.summary(result))
     return 0 if result.status in ("threshold", "budget") else 1
-
-
-def _print(lines: Iterable[str]) -> None:
-    for each in lines:
-        print(each)
-
-
-# ------------------------------------------------------------------------------------------------------------ trace
-
-
-def trace(arguments: argparse.Namespace) -> int:
-    """Show a search, a node, or a difference."""
-    folder = RunFolder(arguments.run)
-    if arguments.diff is not None:
-        _print(_difference(folder, arguments.node, arguments.diff))
-    elif arguments.node is not None:
-        _print(text.node(folder, arguments.node))
-    elif not arguments.plain and sys.stdout.isatty() and find_spec("agent.trace_browser"):
-        return import_module("agent.trace_browser").browse(folder.path)
-    else:
-        _print(text.tree(list(traces.read(folder.trace))))
-    return 0
-
-
-def _difference(folder: RunFolder, node: str | None, other: str) -> Iterable[str]:
-    if node is None:
-        raise UsageError("--diff: expected a node, as in `run-agent trace RUN NODE --diff`, got none")
-    parent = other or folder.load_proposal(folder.node(node).name)[1].parent
-    if parent is None:
-        raise UsageError(f"--diff: node {node} is a draft and has no parent; name another node, as in --diff 0")
-    programs = [runfolder.read_programs(folder.node(name)) for name in (parent, node)]
-    return text.difference(*programs, (parent, node))
 
 
 # -------------------------------------------------------------------------------------------------- own programs
@@ -131,9 +97,9 @@ def evaluate(arguments: argparse.Namespace) -> int:
     split = validation(task, config.validation)
     with Sandbox(_workers(arguments), _mode(arguments)) as sandbox:
         evaluation = Evaluator(task, split, sandbox, config).evaluate(programs, search.node_seed(arguments.seed, "0"))
-    _print(text.judged(evaluation))
+    text.show(text.judged(evaluation))
     diagnosis = diagnose(evaluation)
-    _print(f"  found ({finding.stage}, {finding.kind}): {finding.message}" for finding in diagnosis.findings)
+    text.show(f"  found ({finding.stage}, {finding.kind}): {finding.message}" for finding in diagnosis.findings)
     if arguments.out:
         store.write_json(Path(arguments.out), evaluation.to_json())
     return 0 if evaluation.status == "ok" else 1
@@ -152,7 +118,7 @@ def fit(arguments: argparse.Namespace) -> int:
             return 1
     fitted = forecast.fitted
     print(f"fit {fitted.report['status']}: {fitted.report['message']}; rms residual {_number(fitted.report['rms'])} (1 = the noise level)")
-    _print(text.parameters(fitted.params))
+    text.show(text.parameters(fitted.params))
     figures = outcome.measure([one.frames for one in forecast.predicted], held_back, [video.frames for video in task.test])
     if figures["psnr"] is not None:
         print(f"held-back frames: psnr {figures['psnr']:.2f} dB, mae {figures['mae']:.5f}")
@@ -171,7 +137,7 @@ def predict(arguments: argparse.Namespace) -> int:
     clip = None if arguments.video is None else media.read(arguments.video, 0, arguments.context)
     with Sandbox() as sandbox:
         answer = whatif.ask(RunFolder(arguments.run), question, clip, sandbox)
-    _print(answer.lines())
+    text.show(answer.lines())
     if arguments.out:
         answer.write(Path(arguments.out))
         print(f"written to {arguments.out}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from agent.search import OnEvent
+if TYPE_CHECKING:
+    from agent.search import OnEvent
 
 
 @contextmanager

@@ -125,7 +125,7 @@ def _resume(commands: argparse._SubParsersAction) -> None:
 
 
 def _trace(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "trace", "agent.cli.commands:trace", "how a search went, or one node of it")
+    parser = _command(commands, "trace", "agent.cli.reading:trace", "how a search went, or one node of it")
     parser.add_argument("run", metavar="RUN")
     parser.add_argument("node", metavar="NODE", nargs="?")
     parser.add_argument("--diff", metavar="OTHER", nargs="?", const="", help="the node's programs against its parent, or another node")

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from agent.cli.live import outcome
-from agent.outcome import RunResult
 from agent.runfolder import RunFolder, read_params
 from tools.types import STAGES, Evaluation, FittedParam, Programs
 
+if TYPE_CHECKING:
+    from agent.outcome import RunResult
+
 Events = Sequence[Mapping[str, Any]]
+
+
+def show(lines: Iterable[str]) -> None:
+    """Print lines to stdout."""
+    for line in lines:
+        print(line)
 
 
 # ------------------------------------------------------------------------------------------------------------ tree
