@@ -10,6 +10,7 @@ from agent.errors import UsageError
 from agent.models.options import ModelOptions
 from sandbox.contract import Limits
 from tools.fitting import Budget
+from tools.vision.config import VisionConfig
 
 MODES = ("strict", "strict+", "landlock-only", "rlimits-only")
 
@@ -21,6 +22,7 @@ class EvaluationConfig:
     limits: caps of each sandbox job. fit: caps of one fit. validation: share of visible frames (or training videos) kept
     for the score, in (0, 1). redraw: frames drawn from measured states for the rendering loss. repeat: draw predictions a
     second time in a fresh child and fail the candidate when a byte differs. cache: bytes of perception results kept.
+    vision: what answers the detections that a perception program declares.
     """
 
     limits: Limits = field(default_factory=lambda: Limits(claim=8 << 20))
@@ -29,6 +31,7 @@ class EvaluationConfig:
     redraw: int = 12
     repeat: bool = False
     cache: int = 512 << 20
+    vision: VisionConfig = field(default_factory=VisionConfig)
 
     def __post_init__(self):
         if not 0.0 < self.validation < 1.0:
@@ -81,6 +84,6 @@ class SearchConfig:
         """Inverse of :meth:`to_json`; fields that this version does not know are ignored."""
         known = {f.name for f in fields(cls)}
         inner = dict(data["evaluation"])
-        inner |= {"limits": Limits(**inner["limits"]), "fit": Budget(**inner["fit"])}
+        inner |= {"limits": Limits(**inner["limits"]), "fit": Budget(**inner["fit"]), "vision": VisionConfig(**inner.get("vision", {}))}
         model = ModelOptions.from_json(data.get("model", {}))
         return cls(**{k: v for k, v in data.items() if k in known} | {"evaluation": EvaluationConfig(**inner), "model": model})

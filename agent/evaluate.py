@@ -6,6 +6,7 @@ losses, score and baselines are computed here, from bytes that came out.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy as np
 
 from agent import losses, pictures
 from agent.config import EvaluationConfig
+from agent.detections import remarks
 from agent.jobs import CandidateFailed, Fitted, Perceived, Predicted
 from agent.runner import Runner
 from agent.screen import complexity, screen
@@ -93,10 +95,10 @@ class Evaluator:
             remeasured=self._remeasured(programs.perception),
             frame_errors=scored.frame_errors,
             complexity=complexity(programs, fitted.params),
-            reasons=scored.reasons + _remarks(fitted),
+            reasons=scored.reasons + _remarks(fitted) + _detection_remarks(clips),
             log="".join(dict.fromkeys(one.log for one in (*perceived, fitted, *predicted)))[: self._config.limits.log],
             timings=_timings(perceived, fitted, predicted) | {"total": time.perf_counter() - began},
-            blobs=self._pictures(fitted, predicted),
+            blobs=self._pictures(fitted, predicted) | self._detections(clips),
         )
 
     def _fit(self, programs: Programs, clips: Sequence[Video], perceived: Sequence[Perceived], seed: int) -> Fitted:
@@ -162,6 +164,11 @@ class Evaluator:
         strips["reconstruction"] = _strip(("seen", "redrawn"), video.frames[numbers], frames[picked], numbers)
         return {name: self._keep(_png(strip)) for name, strip in strips.items()}
 
+    def _detections(self, clips: Sequence[Perceived]) -> dict[str, str]:
+        """What was detected for the program in each clip, how it was checked and what was decided: one JSON file."""
+        reports = [dict(one.detections) for one in clips]
+        return {"detections": self._keep(json.dumps(reports).encode())} if self._keep is not None and any(reports) else {}
+
 
 def _strip(names: tuple[str, str], truth: np.ndarray, drawn: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
     return pictures.comparison(names, pictures.reduced(truth), pictures.reduced(drawn), numbers)
@@ -172,6 +179,11 @@ def _redraw(lengths: Sequence[int], count: int) -> list[list[int]]:
     clips = min(len(lengths), _REDRAWN_CLIPS)
     share = max(1, count // max(1, clips))
     return [pictures.spread(length, share) if index < clips else [] for index, length in enumerate(lengths)]
+
+
+def _detection_remarks(clips: Sequence[Perceived]) -> tuple[str, ...]:
+    """What the check on declared detections found, each sentence once."""
+    return tuple(dict.fromkeys(sentence for one in clips for sentence in remarks(one.detections)))
 
 
 def _remarks(fitted: Fitted) -> tuple[str, ...]:

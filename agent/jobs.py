@@ -16,6 +16,7 @@ import numpy as np
 from agent.split import Trial
 from sandbox.contract import ArraySpec, Job, Limits, Outcome
 from tools.fitting import Budget
+from tools.masks.request import MaskSet, pack
 from tools.types import MAX_ABS, MAX_PARAMS, ContractError, Failure, FittedParam, Programs, States, Video, check_name
 
 PARCEL = 24 << 20
@@ -32,12 +33,14 @@ class CandidateFailed(Exception):
 
 @dataclass(frozen=True)
 class Perceived:
-    """What perception made of one clip. states: a claim. parcel: bytes that only a later child opens. seconds: wall clock."""
+    """What perception made of one clip. states: a claim. parcel: bytes that only a later child opens. seconds: wall clock.
+    detections: the host's report on the masks that the program was given (see agent.detections), empty without any."""
 
     states: States
     parcel: np.ndarray
     seconds: float = 0.0
     log: str = ""
+    detections: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,12 @@ class Predicted:
 # ---------------------------------------------------------------------------------------------------------- jobs
 
 
-def perceive_job(source: str, frames: Any, shape: tuple[int, ...], limits: Limits, parcel: bool = True) -> Job:
-    """Show one clip (array or shared array of ``shape`` (T, H, W, 3)) to a perception program, in a child with nothing else in it."""
+def perceive_job(source: str, frames: Any, shape: tuple[int, ...], limits: Limits, parcel: bool = True, masks: MaskSet | None = None) -> Job:
+    """Show one clip (array or shared array of ``shape`` (T, H, W, 3)) to a perception program, in a child with nothing else in it
+    but the ``masks`` that the program declared."""
     room = {"parcel": ArraySpec((PARCEL + math.prod(shape[1:]),))} if parcel else {}
-    return Job("perceive", Programs(source, "", ""), {"frames": frames}, {}, room, limits)
+    inputs = {"frames": frames} | ({} if masks is None else pack(masks))
+    return Job("perceive", Programs(source, "", ""), inputs, {} if masks is None else {"masks": list(masks.names)}, room, limits)
 
 
 def fit_job(

@@ -6,16 +6,18 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agent import jobs
 from agent.config import EvaluationConfig
+from agent.detections import Detections
 from agent.jobs import CandidateFailed, Fitted, Perceived, Predicted
 from agent.split import Trial
 from sandbox import Sandbox
 from sandbox.memory import SharedArray
-from tools.types import Failure, Programs, Video
+from tools.masks.request import MaskSet, parse_detections
+from tools.types import ContractError, Failure, Programs, Video
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class _Clip:
 class PerceptionCache:
     """What perception made of a clip, by content of source and clip, least recently used dropped beyond ``room`` bytes.
 
-    An entry is a function of one perception source and one clip, because the child that made it was given nothing else.
+    An entry is a function of one perception source and one clip, because the child that made it was given nothing else
+    (but masks of that clip, which follow from the words in that source).
     """
 
     def __init__(self, room: int):
@@ -67,6 +70,7 @@ class Runner:
     def __init__(self, sandbox: Sandbox, config: EvaluationConfig):
         self._sandbox, self._config = sandbox, config
         self._cache = PerceptionCache(config.cache)
+        self._detections = Detections(config.vision)
         self._clips: dict[int, _Clip] = {}
 
     def key(self, source: str, video: Video) -> str:
@@ -83,11 +87,20 @@ class Runner:
         found = {key: entry for key in keys if (entry := self._cache.get(key)) is not None}
         wanted = {key: clip for key, clip in zip(keys, clips, strict=True) if key not in found}
         limits = self._config.limits
-        outcomes = self._sandbox.map([jobs.perceive_job(source, clip.shared, clip.shared.shape, limits, remember) for clip in wanted.values()])
-        for (key, clip), outcome in zip(wanted.items(), outcomes, strict=True):
-            found[key] = jobs.read_perceived(outcome, len(clip.video))
+        masks = self._masks(source, [clip.video for clip in wanted.values()])
+        made = [jobs.perceive_job(source, clip.shared, clip.shared.shape, limits, remember, one) for clip, one in zip(wanted.values(), masks, strict=True)]
+        for (key, clip), one, outcome in zip(wanted.items(), masks, self._sandbox.map(made), strict=True):
+            found[key] = replace(jobs.read_perceived(outcome, len(clip.video)), detections={} if one is None else one.report)
             self._cache.put(key, found[key])
         return tuple(found[key] for key in keys)
+
+    def _masks(self, source: str, videos: Sequence[Video]) -> list[MaskSet | None]:
+        """Per clip the masks that a program declares, of exactly the frames it will be shown; None when it declares none."""
+        try:
+            request = parse_detections(source)
+            return [self._detections.masks(video.frames, request) if request else None for video in videos]
+        except ContractError as error:
+            raise CandidateFailed(Failure("perception", "ContractError", str(error))) from error
 
     def _clip(self, video: Video) -> _Clip:
         """The video with what is worth computing once: its memory file and its hash."""

@@ -21,6 +21,7 @@ import numpy as np
 
 from sandbox.marks import stage
 from tools import fitting, toolbox
+from tools.masks import request
 from tools.types import ContractError, Scene, State, States, flatten_state, unflatten_state
 
 Arrays = Mapping[str, np.ndarray]
@@ -31,7 +32,8 @@ _PREFIX = 8  # bytes of the parcel's header length
 
 
 def perceive(programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays) -> dict[str, Any]:
-    """inputs: ``frames`` (T, H, W, 3) uint8. outputs: optionally ``parcel``, bytes to fill.
+    """inputs: ``frames`` (T, H, W, 3) uint8. outputs: optionally ``parcel``, bytes to fill. Where the program declares
+    detections, the payload names them (``masks``) and the inputs hold their masks (see tools.masks.request).
 
     Claim: ``states`` (JSON), ``size`` of the parcel in bytes, ``seconds``. A parcel that does not fit is a failure.
     """
@@ -39,7 +41,8 @@ def perceive(programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs:
     function = programs.function("perception", "perceive")
     began = time.perf_counter()
     with stage("perception"):
-        states, scene = _checked_perception(function(frames, toolbox), frames)
+        tools = request.Toolbox(toolbox, request.unpack(payload["masks"], inputs) if "masks" in payload else None)
+        states, scene = _checked_perception(function(frames, tools), frames)
         parcel = pack(states, scene)
         if "parcel" in outputs:
             _fill(outputs["parcel"], parcel)

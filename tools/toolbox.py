@@ -1,5 +1,6 @@
 """Every measuring function and value that a perception program may use, flat: the ``tools`` of ``perceive(frames, tools)``."""
 
+from tools.masks.states import mask_states
 from tools.perception.assemble import scene_of, size_of, states_of
 from tools.perception.lattice import grid_corners
 from tools.perception.background import background, dominant_colour, fill, pixel_noise
@@ -25,6 +26,7 @@ __all__ = [
     "flat_colour",
     "foreground",
     "grid_corners",
+    "mask_states",
     "moments",
     "palette",
     "pixel_noise",

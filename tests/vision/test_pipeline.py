@@ -10,10 +10,11 @@ import pytest
 from tools.masks.area import mask_box, mask_iou
 from tools.masks.request import Wanted, parse_detections, request_of
 from tools.types import ContractError
-from tools.vision.backends import VisionConfig, build_backend
+from tools.vision.backends import build_backend
 from tools.vision.cache import MaskCache
 from tools.vision.classical import ClassicalTracker
 from tools.vision.colour_words import ColourWords
+from tools.vision.config import VisionConfig
 from tools.vision.grabcut import GrabCutSegmenter
 from tools.vision.pipeline import Backend, Options, both_ways, find, masks_for, select
 from tools.vision.roles import Detection, Prompt, Seed

@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from tools.vision.classical import ClassicalTracker
 from tools.vision.colour_words import ColourWords
+from tools.vision.config import VisionConfig
 from tools.vision.extra import Device, available, choose_device
 from tools.vision.grabcut import GrabCutSegmenter
 from tools.vision.pipeline import Backend
 from tools.vision.roles import Detector, Segmenter, VideoTracker
 from tools.vision.weights import WeightsError, WeightStore
-
-
-@dataclass(frozen=True)
-class VisionConfig:
-    """Which models to use.
-
-    detector: "auto", "colour-words" or "grounding-dino-tiny". segmenter: "auto", "grabcut", "sam-vit-b", "sam-vit-l" or
-    "sam-vit-h". tracker: "classical" (the default), "sam2.1-hiera-tiny", "xmem" or "auto". "auto" takes the first
-    learned model whose weights are there, else the classical one. device, precision: see ``extra.choose_device``.
-    xmem_root: a checkout of XMem's repository, needed for "xmem" only.
-    """
-
-    detector: str = "auto"
-    segmenter: str = "auto"
-    tracker: str = "classical"
-    device: str = "auto"
-    precision: str = "auto"
-    xmem_root: Path | None = None
 
 
 def _sam(size: str) -> Callable:
@@ -52,8 +34,9 @@ def _sam2_video(store: WeightStore, device: Device, config: VisionConfig) -> Vid
 
 def _xmem(store: WeightStore, device: Device, config: VisionConfig) -> VideoTracker:
     from tools.vision.xmem import XMemTracker, check_checkout
-    check_checkout(config.xmem_root)
-    return XMemTracker.from_checkout(config.xmem_root, store.require("xmem")[0], store.digest("xmem"), device)
+    root = Path(config.xmem_root) if config.xmem_root else None
+    check_checkout(root)
+    return XMemTracker.from_checkout(root, store.require("xmem")[0], store.digest("xmem"), device)
 
 
 CLASSICAL: dict[str, dict[str, Callable]] = {
@@ -95,7 +78,7 @@ def _choose(role: str, wanted: str, config: VisionConfig, store: WeightStore) ->
     fallback = next(iter(CLASSICAL[role]))
     if not available("torch", "transformers", "segment_anything"):
         return fallback, f"{role}: {fallback}, because the extra is not installed (pip install 'proggen-agent[vision]')"
-    ready = [name for name in LEARNED[role] if store.present(name) and (name != "xmem" or config.xmem_root is not None)]
+    ready = [name for name in LEARNED[role] if store.present(name) and (name != "xmem" or config.xmem_root)]
     if not ready:
         return fallback, f"{role}: {fallback}, because no weights are present (run-agent weights get {list(LEARNED[role])[-1]})"
     return ready[0], f"{role}: {ready[0]}, because its weights are present"

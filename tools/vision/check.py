@@ -150,6 +150,9 @@ class Answer:
     words: str | None = None
     point: tuple[float, float] | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"point": self.point and list(self.point)}
+
 
 Ask = Callable[[Question], Answer]
 """The injected verdict function. It may raise ValueError for an unusable reply: then only the measurements count."""
@@ -234,7 +237,7 @@ class Decision:
     frames: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"frames": list(self.frames)}
+        return asdict(self) | {"frames": list(self.frames), "point": self.point and list(self.point)}
 
 
 def decide(verdict: Verdict, evidence: ObjectEvidence, answer: Answer | None, asked: Question | None,

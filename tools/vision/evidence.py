@@ -57,7 +57,7 @@ class ObjectEvidence:
         data = asdict(self)
         for key in ("colour_error", "elongation", "fill", "agreement", "idle"):
             data[key] = None if data[key] is None else round(float(data[key]), 3)
-        return data | {"colour": [round(v) for v in self.colour], "twin": [self.twin[0], round(self.twin[1], 3)],
+        return data | {"colour": [round(v) for v in self.colour], "named": list(self.named), "twin": [self.twin[0], round(self.twin[1], 3)],
                        "swapped": {k: list(v) for k, v in self.swapped.items()}, "missing": list(self.missing), "jumps": list(self.jumps)}
 
 

@@ -31,7 +31,7 @@ class CheckRecord:
     helped: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
-        answer = None if self.answer is None else {"ok": self.answer.ok, "reason": self.answer.reason, "words": self.answer.words, "point": self.answer.point}
+        answer = None if self.answer is None else self.answer.to_json()
         return {"name": self.name, "verdict": self.verdict.to_json(), "model": answer, "decision": self.decision.to_json(),
                 "evidence": dict(self.evidence), "helped": self.helped}
 

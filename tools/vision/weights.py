@@ -17,14 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tools.vision.config import FOLDER_VARIABLE, XMEM_VARIABLE, VisionConfig
 from tools.vision.extra import load
 from tools.vision.roles import Progress, silent
-
-FOLDER_VARIABLE = "PROGGEN_WEIGHTS"
-"""Environment variable with the folder of weights; read by the command line only (``WeightStore.from_environ``)."""
-
-XMEM_VARIABLE = "XMEM_ROOT"
-"""Environment variable with a checkout of XMem's repository."""
 
 BLOCK = 1 << 20
 
@@ -139,6 +134,10 @@ class WeightStore:
     overrides: Mapping[str, Path] = field(default_factory=dict)
     models: Mapping[str, Model] = field(default_factory=lambda: MODELS, repr=False)
 
+    def described(self) -> dict[str, Any]:
+        """The fields ``weights`` and ``paths`` of a ``VisionConfig``; inverse of :meth:`of`."""
+        return {"weights": str(self.folder), "paths": {name: str(path) for name, path in self.overrides.items()}}
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], models: Mapping[str, Model] = MODELS) -> WeightStore:
         """The store that the environment describes: ``PROGGEN_WEIGHTS`` and one variable per model (``Model.variable``).
@@ -149,6 +148,11 @@ class WeightStore:
         folder = Path(environ.get(FOLDER_VARIABLE) or cache / "proggen-agent" / "weights")
         overrides = {name: Path(environ[model.variable]) for name, model in models.items() if environ.get(model.variable)}
         return cls(folder.expanduser(), overrides, models)
+
+    @classmethod
+    def of(cls, config: VisionConfig) -> WeightStore:
+        """The store that a configuration names; without a folder nothing is present."""
+        return cls(Path(config.weights or os.devnull), {name: Path(path) for name, path in config.paths.items()})
 
     def model(self, name: str) -> Model:
         """The model of that name; an unknown name lists the known ones."""

@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 
 from tools.types import check_frames
+from tools.vision.config import XMEM_VARIABLE
 from tools.vision.extra import Device, load
 from tools.vision.roles import Progress, Seed, Tracks, check_seeds, empty_tracks, impose, silent
 from tools.vision.sam import resized
 from tools.vision.sam2_video import MEAN, STD
-from tools.vision.weights import XMEM_VARIABLE, WeightsError, read_checkpoint
+from tools.vision.weights import WeightsError, read_checkpoint
 
 SOURCE = "https://github.com/hkchengrex/XMem"
 NEEDED = ("model/network.py", "inference/inference_core.py", "util/tensor_util.py")
