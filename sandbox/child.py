@@ -100,9 +100,7 @@ class _Work:
         self.outputs = {slot.name: slot.view(maps[out]) for slot in map(Slot.from_json, self.header["outputs"])}
         self.routine = server.routines[self.header["routine"]]
         marks.observe(_marker(maps[out]))
-        self._no_memory = encode(FAILURE, {
-            "stage": "limits", "kind": "MemoryLimit", "message": limits.sentence("MemoryLimit", self.caps), "traceback": "",
-        })
+        self._last_words = {kind: _last_words(kind, self.caps) for kind in limits.KINDS}
         random.seed(0)                                # Python seeds it anew at every fork; the other generators were seeded
         if server.lock.posture.limited:
             limits.forbid_descriptors(self.result)
@@ -122,10 +120,13 @@ class _Work:
             os._exit(code)
 
     def _whole_frame(self) -> bytes:
+        """The frame, or a small one that was made ready when there is no memory or time left to make it."""
         try:
             return self._frame()
         except MemoryError:
-            return self._no_memory
+            return self._last_words["MemoryLimit"]
+        except limits.Overrun as error:
+            return self._last_words[error.kind]
 
     def _frame(self) -> bytes:
         try:
@@ -135,6 +136,10 @@ class _Work:
             raise limits.Overrun("OutputLimit")
         except BaseException as error:
             return encode(FAILURE, describe(error, self.caps))
+
+
+def _last_words(kind: str, caps: Limits) -> bytes:
+    return encode(FAILURE, {"stage": "limits", "kind": kind, "message": limits.sentence(kind, caps), "traceback": ""})
 
 
 def _marker(memory: memoryview) -> Any:

@@ -5,20 +5,27 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
+import re
 import sys
 import warnings
 from types import ModuleType
 from typing import Any
 
-STANDARD = (
-    "abc array ast bisect calendar cmath collections collections.abc colorsys contextlib copy csv dataclasses datetime decimal "
-    "difflib enum fractions functools graphlib hashlib heapq inspect io itertools json keyword locale logging math numbers "
-    "operator pprint queue random re reprlib statistics string struct textwrap threading time timeit traceback types typing "
-    "unicodedata unittest uuid warnings weakref zlib encodings.idna encodings.utf_16 encodings.latin_1 encodings.cp437"
-).split()
+STANDARD = """
+abc array ast base64 bisect calendar cmath collections.abc colorsys contextlib copy csv dataclasses datetime decimal difflib enum
+fractions functools graphlib hashlib heapq inspect io itertools json keyword locale logging math numbers operator pickle pprint queue
+random re reprlib secrets statistics string struct textwrap threading time timeit traceback types typing unicodedata uuid warnings
+weakref zlib encodings.idna encodings.utf_16 encodings.latin_1 encodings.cp437
+concurrent.futures.process concurrent.futures.thread glob http.client multiprocessing.pool multiprocessing.popen_fork
+multiprocessing.synchronize pathlib shutil socket subprocess tempfile
+"""
+"""The last two lines are there to fail with the right message."""
 LIBRARIES = ("numpy", "scipy", "cv2", "pymunk")
 JAX = ("jax", "jax.numpy", "jax.scipy.linalg", "jax.scipy.special", "jax.scipy.optimize", "jax.scipy.ndimage", "jax.random", "jax.nn")
-SKIPPED = ("tests", "testing", "conftest", "f2py", "distutils", "_examples", "examples", "pygame_util", "pyglet_util", "matplotlib_util")
+SKIPPED = re.compile(                                  # parts that need a screen, a compiler, other array libraries, or are tests
+    r"_?tests?|_?test_.*|_*ctest|_*cytest|.*testutils|_tstutils|testing|conftest|f2py|distutils|_?examples|_pyinstaller|.*docs?_.*|.*_doc|"
+    r"_precompute|_mptestutils|pygame_util|pyglet_util|matplotlib_util|cupy|torch|dask|_multiarray_tests|.*_tests|_configtool|cversions"
+)
 OURS = "tools"
 NOT_OURS = ("tools.vision", "tools.media")            # learned models and codecs are for trusted code only
 
@@ -28,7 +35,7 @@ def warm_up(profile: str) -> dict[str, Any]:
     missing: dict[str, str] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name in STANDARD:
+        for name in STANDARD.split():
             _load(name, missing)
         for name in LIBRARIES:
             _load_all(name, missing)
@@ -51,7 +58,7 @@ def _load_all(name: str, missing: dict[str, str]) -> None:
     package = _load(name, missing)
     for info in pkgutil.iter_modules(getattr(package, "__path__", ())):
         full = f"{name}.{info.name}"
-        if info.name in SKIPPED or full in NOT_OURS or (info.name.startswith("_") and name != OURS):
+        if SKIPPED.fullmatch(info.name) or full in NOT_OURS:
             continue
         _load_all(full, missing)
 

@@ -448,7 +448,7 @@ class Out:
     def write(self, text):
         return len(text)
 sys.stdout = Out()
-''', judge="ended", wall=0.5)
+''', judge="ended", wall=0.3)
 
 _add("resources", '''
 ## output_flood
