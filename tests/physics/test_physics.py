@@ -1,0 +1,146 @@
+"""Physics against closed forms and conservation laws."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tools.physics import (
+    Link,
+    accelerations,
+    bounce_off_line,
+    collide_disks,
+    corners_of,
+    explicit_euler,
+    frames_of,
+    rk4,
+    start_along,
+    start_of,
+    start_of_angle,
+    symplectic_euler,
+    turned,
+    value_and_rate,
+)
+from tools.rendering import box_corners
+from tools.types import States
+
+
+def oscillator(q, v):
+    return (-4.0 * q[0],)
+
+
+@pytest.mark.parametrize(("integrate", "order"), [(rk4, 4), (symplectic_euler, 1), (explicit_euler, 1)])
+def test_integrators_converge_at_their_order(integrate, order):
+    def error(steps: int) -> float:
+        (q,), _ = integrate((1.0,), (0.0,), oscillator, 1.0, steps)
+        return abs(q - math.cos(2.0))
+
+    assert error(40) / error(80) == pytest.approx(2**order, rel=0.35)
+
+
+@pytest.mark.parametrize(("theta", "omega"), [(0.1, 0.5), (0.7, -2.0), (-1.3, 3.0)])
+def test_a_slider_with_a_rod_obeys_the_textbook_equations_of_the_cart_and_pole(theta, omega):
+    """Florian (2007), 'Correct equations for the dynamics of the cart-pole system', without friction."""
+    m_cart, m_pole, half, g, force = 1.0, 0.1, 0.5, 9.8, -10.0
+    pull = (force + m_pole * half * omega**2 * math.sin(theta)) / (m_cart + m_pole)
+    turn = (g * math.sin(theta) - math.cos(theta) * pull) / (half * (4 / 3 - m_pole * math.cos(theta) ** 2 / (m_cart + m_pole)))
+    push = pull - m_pole * half * turn * math.cos(theta) / (m_cart + m_pole)
+    links = [Link("cart", "slide", mass=m_cart), Link("pole", "hinge", on="cart", com=(half, 0.0), mass=m_pole, inertia=m_pole * half**2 / 3)]
+    found = accelerations(links, (0.0, theta - math.pi / 2), (0.0, omega), (0.0, g), {"cart": force})
+    assert found == pytest.approx((push, turn), rel=1e-12)
+
+
+def energy(links, q, v, g):
+    """Kinetic plus potential energy, velocities of the centres of mass by central differences of the kinematics."""
+    def centres(q):
+        poses = frames_of(links, q)
+        return np.array([np.add(poses[link.name][:2], turned(link.com, poses[link.name][2])) for link in links])
+
+    h = 1e-6
+    speed = (centres([a + h * b for a, b in zip(q, v, strict=True)]) - centres([a - h * b for a, b in zip(q, v, strict=True)])) / (2 * h)
+    kinetic = sum(0.5 * link.mass * (speed[k] ** 2).sum() + 0.5 * link.inertia * v[k] ** 2 for k, link in enumerate(links))
+    return kinetic - sum(link.mass * g * centres(q)[k, 1] for k, link in enumerate(links))
+
+
+def test_a_chain_of_three_links_conserves_energy():
+    links = [
+        Link("a", "hinge", com=(0.6, 0.1), mass=1.0, inertia=0.2),
+        Link("b", "hinge", on="a", at=(1.0, 0.0), com=(0.5, 0.0), mass=0.7, inertia=0.1),
+        Link("c", "hinge", on="b", at=(0.8, 0.1), com=(0.3, -0.1), mass=0.4, inertia=0.05),
+    ]
+    q, v = (0.3, -0.5, 1.0), (1.0, -2.0, 0.5)
+    before = energy(links, q, v, 9.8)
+    for _ in range(400):
+        q, v = rk4(q, v, lambda q, v: accelerations(links, q, v, (0.0, 9.8)), 0.0025)
+    assert energy(links, q, v, 9.8) == pytest.approx(before, abs=1e-5)
+
+
+def test_a_batch_of_links_moves_like_its_members():
+    angles, rates = np.array([0.2, -1.0, 2.0]), np.array([0.0, 1.0, -3.0])
+    links = [Link("cart", "slide", mass=1.0), Link("pole", "hinge", on="cart", com=(50.0, 0.0), mass=np.array([0.1, 0.5, 2.0]), inertia=300.0)]
+    together = accelerations(links, (0.0, angles), (0.0, rates), (0.0, 900.0))
+    for k in range(3):
+        alone = [links[0], Link("pole", "hinge", on="cart", com=(50.0, 0.0), mass=(0.1, 0.5, 2.0)[k], inertia=300.0)]
+        assert [part[k] for part in together] == pytest.approx(accelerations(alone, (0.0, angles[k]), (0.0, rates[k]), (0.0, 900.0)))
+
+
+def test_a_bounce_reflects_position_and_speed_about_the_line():
+    x, y, vx, vy = bounce_off_line(10.0, 98.0, 30.0, 100.0, (0.0, -1.0), -100.0, 5.0, 0.5)
+    assert (x, vx) == (10.0, 30.0)
+    assert y == pytest.approx(95.0 - 0.5 * 3.0)
+    assert vy == pytest.approx(-50.0)
+
+
+def test_a_bounce_with_friction_never_reverses_the_sliding():
+    *_, vx, vy = bounce_off_line(0.0, 1.0, 3.0, 100.0, (0.0, -1.0), 0.0, 0.0, 1.0, friction=0.9)
+    assert vx == 0.0
+    assert vy == -100.0
+
+
+def test_leaving_the_line_changes_nothing_but_the_overlap():
+    x, y, vx, vy = bounce_off_line(0.0, 1.0, 3.0, -100.0, (0.0, -1.0), 0.0, 0.0, 1.0)
+    assert (x, y, vx, vy) == (0.0, 0.0, 3.0, -100.0)
+
+
+@pytest.mark.parametrize("ratio", [0.3, 1.0, 4.0])
+def test_colliding_disks_keep_momentum_and_with_restitution_one_energy(ratio):
+    a = {"x": 0.0, "y": 0.0, "vx": 50.0, "vy": 10.0}
+    b = {"x": 9.0, "y": 3.0, "vx": -20.0, "vy": 0.0}
+    c, d = collide_disks(a, b, 10.0, ratio, 1.0)
+    for axis in ("vx", "vy"):
+        assert c[axis] + ratio * d[axis] == pytest.approx(a[axis] + ratio * b[axis])
+    power = lambda p, q: sum(p[k] ** 2 + ratio * q[k] ** 2 for k in ("vx", "vy"))  # noqa: E731
+    assert power(c, d) == pytest.approx(power(a, b))
+    assert math.hypot(d["x"] - c["x"], d["y"] - c["y"]) > math.hypot(9.0, 3.0)
+
+
+def test_corners_in_a_state_are_those_of_the_drawing():
+    corners = corners_of(30.0, 20.0, 0.4, 16.0, 6.0)
+    drawn = box_corners(30.0, 20.0, 0.4, 16.0, 6.0).ravel()
+    assert list(corners.values()) == pytest.approx(drawn.tolist())
+
+
+def table(**columns) -> States:
+    return States(tuple(f"ball.{name}" for name in columns), np.stack(list(columns.values()), 1))
+
+
+def test_first_places_and_speeds_are_read_through_gaps():
+    t = np.arange(10) * 0.1
+    x = 5.0 + 20.0 * t + 3.0 * t**2
+    x[2] = np.nan
+    assert value_and_rate(x, 0.1) == pytest.approx((5.0, 20.0))
+    late = x.copy()
+    late[:3] = np.nan
+    place, speed = value_and_rate(late, 0.1)
+    assert place == pytest.approx(5.0, abs=0.4) and speed == pytest.approx(21.8, abs=0.1)
+    assert start_of(table(x=x, y=0 * t), "ball", ("x", "y"), 0.1)["vx"] == pytest.approx(20.0)
+
+
+def test_first_coordinates_along_a_line_and_around_a_pivot():
+    t = np.arange(8) * 0.1
+    slope = table(x=10.0 + 3.0 * t, y=20.0 + 4.0 * t)
+    assert start_along(slope, "ball", (10.0, 20.0), (0.6, 0.8), 0.1) == pytest.approx({"s": 0.0, "v": 5.0})
+    angle = 3.0 + 2.0 * t
+    circle = table(x=50 + 30 * np.cos(angle), y=60 + 30 * np.sin(angle))
+    start = start_of_angle(circle, "ball", (50.0, 60.0), 0.1)
+    assert start == pytest.approx({"angle": 3.0, "spin": 2.0})
