@@ -35,6 +35,14 @@ class Step:
     latents: tuple[np.ndarray, ...]
     promise: float
 
+    def scaled(self, factor: float) -> Step:
+        """The move times ``factor`` (its promise is no longer known)."""
+        return Step(factor * self.theta, tuple(factor * move for move in self.latents), 0.0)
+
+    def plus(self, other: Step) -> Step:
+        """Both moves together."""
+        return Step(self.theta + other.theta, tuple(a + b for a, b in zip(self.latents, other.latents, strict=True)), 0.0)
+
     def applied(self, problem: Problem, point: Point) -> Point:
         """The point moved, theta inside its bounds."""
         theta = np.clip(point.theta + self.theta, problem.low, problem.high)
@@ -55,6 +63,16 @@ def normal_equations(problem: Problem, line: Linearised, loss: Loss) -> Arrow:
         flat, weighted = jt.reshape(r.size, p), (w * jt).reshape(r.size, p)
         h, gradient = h + flat.T @ weighted, gradient + weighted.T @ r.ravel()
     return Arrow(tuple(a), tuple(b), tuple(g), h, gradient)
+
+
+def projected(problem: Problem, line: Linearised, loss: Loss, arrow: Arrow, values: tuple[np.ndarray, ...]) -> Arrow:
+    """The same arrow with the gradient that other residual values, per group (V, N), would have (no priors)."""
+    gradient, g = np.zeros(len(problem.free)), []
+    for r, jt, jl, other in zip(line.values, line.theta, line.latents, values, strict=True):
+        weighted = loss.weights(r) * other
+        g.append(np.einsum("vnq,vn->vq", jl, weighted))
+        gradient = gradient + np.einsum("vnp,vn->p", jt, weighted)
+    return Arrow(arrow.a, arrow.b, tuple(g), arrow.h, gradient)
 
 
 def damped_step(problem: Problem, arrow: Arrow, theta: np.ndarray, damping: float) -> Step:

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tools.fitting import differential_evolution, multistart, powell, restarts
+from tools.fitting import differential_evolution, horizon, multistart, powell, restarts
 from tools.fitting.differences import linearise
 from tools.fitting.objective import BudgetSpent, Objective
-from tools.fitting.outliers import robust
+from tools.fitting.outliers import explained, robust
 from tools.fitting.problem import Point
-from tools.fitting.projection import project
 from tools.fitting.smoothness import rough_params
 from tools.fitting.solution import Solution
 
@@ -49,7 +48,7 @@ class _Search:
         start = self._from_few(start)
         for stage in (self._starts, self._videos, self._direct):
             stage(start)
-            if self.objective.explained:
+            if explained(self.objective):
                 return
 
     def _from_few(self, start: Point) -> Point:
@@ -58,12 +57,16 @@ class _Search:
             return start
         few = self.objective.only(_FEW)
         _Search(few, self.rng).run(few.problem.point(start.theta[0]))
-        return start if few.best is None else project(self.objective, self.objective.problem.point(few.best.theta[0]))
+        if few.best is None:
+            return start
+        start = self.objective.problem.point(few.best.theta[0])
+        self.objective.evaluate(start)
+        return horizon.infer(self.objective, start)
 
     def _starts(self, start: Point) -> None:
         for cost in multistart.ends(self.objective, start, self.rng):
             self.attempts.append(cost)
-            if self.objective.explained or self._robust():
+            if explained(self.objective) or self._robust():
                 return
             if len(self.attempts) >= _TRIES and multistart.agree(self.attempts):
                 return

@@ -13,7 +13,7 @@ from tools.fitting.differences import Linearised, linearise
 from tools.fitting.identifiability import AT_HIGH, AT_LOW, NO_EFFECT, Identified, identify
 from tools.fitting.multistart import agree
 from tools.fitting.objective import Meter, Objective
-from tools.fitting.outliers import FAR, bulk, compared, far_share
+from tools.fitting.outliers import FAR, compared, explained, far_share
 from tools.fitting.problem import Point, Problem, stack
 from tools.fitting.result import FitResult
 from tools.fitting.smoothness import rough_params
@@ -43,7 +43,7 @@ class _Judged:
 
     @property
     def explained(self) -> bool:
-        return self.solution.objective.explained
+        return explained(self.solution.objective)
 
     @property
     def fits(self) -> str:
@@ -60,8 +60,9 @@ def conclude(problem: Problem, solution: Solution, meter: Meter) -> FitResult:
     if best is None or problem.residuals(best).bad_total[0]:
         return _failed(problem, meter)
     objective = Objective(problem, solution.objective.loss, Meter(_CLOSING))
-    line = linearise(objective, best, central=True)
-    found = _with_jumps(objective, best, line, identify(problem, best, line, objective.loss))
+    line = linearise(objective, best, central=problem.batched)
+    found = identify(problem, best, line, objective.loss)
+    found = found if solution.spent else _with_jumps(objective, best, line, found)
     judged = _Judged(objective, solution, best, line, found)
     status, sentence = _verdict(judged)
     return FitResult(
@@ -158,6 +159,8 @@ def _failed(problem: Problem, meter: Meter) -> FitResult:
 def _columns_apart(problem: Problem) -> str:
     measured = as_names(problem.data[0].states.columns)
     produced = as_names(problem.groups[0].layout.produced)
+    if any(len(group.compared) for group in problem.groups):
+        return f"nothing is visible after the first frame in {measured}, so there is nothing to compare: give frames in which objects are seen."
     return f"no measured column is returned by step, so there is nothing to compare: measured {measured or 'nothing'}; step returns {produced}; use the same names."
 
 
@@ -191,7 +194,7 @@ def _acts_elsewhere(objective: Objective, best: Point, j: int) -> bool:
 def _remarks(judged: _Judged, meter: Meter) -> list[str]:
     """Sentences on wrong measurements and on exploding rollouts."""
     residuals, remarks = judged.problem.residuals(judged.point), []
-    share = far_share(judged.problem, residuals, bulk(judged.problem, residuals))
+    share = far_share(judged.problem, residuals)
     if judged.solution.objective.loss.name != "linear" and share:
         remarks.append(f"{round(share * judged.problem.size)} of {judged.problem.size} measurements lie more than {FAR:g} noise widths off and count little")
     if meter.non_finite > 0.02 * meter.evaluations:

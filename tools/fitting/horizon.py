@@ -9,8 +9,10 @@ from __future__ import annotations
 from tools.fitting import least_squares
 from tools.fitting.objective import Objective
 from tools.fitting.problem import Point
+from tools.fitting.projection import project
 
 _SHORTEST = 6  # frames of the first horizon, at least
+_INNER = 2  # steps of latents per horizon
 _ITERATIONS = 8  # per horizon: a start for the next one is enough
 
 
@@ -20,6 +22,13 @@ def descend(objective: Objective, start: Point) -> Point:
     for frames in horizons(max(group.frames for group in objective.problem.groups)):
         point = least_squares.descend(objective.until(frames), point, _ITERATIONS)
     return least_squares.descend(objective, point)
+
+
+def infer(objective: Objective, points: Point) -> Point:
+    """The points with latents fitted over growing horizons, theta held."""
+    for frames in horizons(max(group.frames for group in objective.problem.groups))[::2]:
+        points = project(objective.until(frames), points, _INNER)
+    return project(objective, points)
 
 
 def horizons(longest: int) -> list[int]:

@@ -24,7 +24,7 @@ AT_LOW = "at its lower bound"
 AT_HIGH = "at its upper bound"
 
 _OPEN = 1.0  # information, in units of what was known before, below which the data leave a direction open
-_NAMED = 0.25  # least component of an open direction for a parameter to be named
+_NAMED = 0.25  # least component of an open direction, absolute or relative to the value, for a parameter to be named
 _NOTHING = 1e-12  # information, in the same units, that counts as none
 _STATED = 5.0  # the stated noise counts as so many residuals when the noise is estimated from the fit
 _MARGIN = 1e-6  # of the box: closer to a bound is at the bound
@@ -41,20 +41,16 @@ class Identified:
 
 
 def identify(problem: Problem, point: Point, line: Linearised, loss: Loss) -> Identified:
-    """Standard errors and identifiability at an optimum. Parameters at a bound are taken as known there."""
-    notes = [_bound_note(param, value) for param, value in zip(problem.free, point.theta[0], strict=True)]
-    inside = np.array([not note for note in notes], bool)
-    params = [param for param, free in zip(problem.free, inside, strict=True) if free]
+    """Standard errors and identifiability at an optimum, as if there were no bounds."""
+    theta, params = point.theta[0], problem.free
     known = np.array([_known_before(param) for param in params])
-    information = _information(line, loss, _variances(problem, line, loss))[np.ix_(inside, inside)]
-    scaled = known[:, None] * information * known
-    errors = np.full(len(notes), np.nan)
-    errors[inside] = known * _deviations(scaled + np.diag((problem.prior_weight[inside] * known) ** 2))
-    found, sentences = _open_notes(params, point.theta[0][inside], scaled, known)
-    for index, note in zip(np.flatnonzero(inside), found, strict=True):
-        notes[index] = note
+    information, scatter = _information(problem, line, loss)
+    spread = np.trace(scatter) / np.trace(information) if np.trace(information) > 0 else 1.0
+    notes, sentences = _open_notes(params, theta, known[:, None] * information * known / spread, known)
+    errors = known * _deviations(known[:, None] * information * known, known[:, None] * scatter * known, (problem.prior_weight * known) ** 2)
     errors[[note in (NO_EFFECT, NOT_IDENTIFIED) for note in notes]] = np.nan
-    return Identified(errors, tuple(notes), tuple(sentences))
+    bounds = [_bound_note(param, value) for param, value in zip(params, theta, strict=True)]
+    return Identified(errors, tuple(bound or note for bound, note in zip(bounds, notes, strict=True)), tuple(sentences))
 
 
 def _bound_note(param: Param, value: float) -> str:
@@ -77,28 +73,38 @@ def _variances(problem: Problem, line: Linearised, loss: Loss) -> tuple[np.ndarr
 
 def _column_variances(group: Group, residuals: np.ndarray, loss: Loss, kept: float) -> np.ndarray:
     videos, frames, columns = group.weight.shape
-    square = (loss.weights(residuals) * residuals**2).reshape(videos * frames, columns).sum(0)
+    square = ((loss.weights(residuals) * residuals) ** 2).reshape(videos * frames, columns).sum(0)
     freedom = kept * (group.weight > 0).sum((0, 1))
     return np.tile((square + _STATED) / (freedom + _STATED), frames)
 
 
-def _information(line: Linearised, loss: Loss, variances: Sequence[np.ndarray]) -> np.ndarray:
-    """(p, p) information of the data on theta with the latents eliminated."""
-    total = np.zeros((line.prior.size, line.prior.size))
-    for r, jt, jl, variance in zip(line.values, line.theta, line.latents, variances, strict=True):
-        root = np.sqrt(loss.weights(r) / variance)[..., None]
+def _information(problem: Problem, line: Linearised, loss: Loss) -> tuple[np.ndarray, np.ndarray]:
+    """(p, p) information of the data on theta with the latents eliminated, and (p, p) scatter of its gradient, which is the same if
+    the residuals are as large as their noise says."""
+    information, scatter = np.zeros((2, line.prior.size, line.prior.size))
+    for r, jt, jl, variance in zip(line.values, line.theta, line.latents, _variances(problem, line, loss), strict=True):
+        root = np.sqrt(loss.weights(r))[..., None]
         jt, jl = root * jt, root * jl
         rest = jt - jl @ (np.linalg.pinv(jl, rcond=1e-10) @ jt) if jl.shape[-1] else jt
-        total += np.einsum("vni,vnj->ij", rest, rest)
-    return total
+        information += np.einsum("vni,vnj->ij", rest, rest)
+        scatter += np.einsum("vni,n,vnj->ij", rest, variance, rest)
+    return information, scatter
 
 
-def _deviations(precision: np.ndarray) -> np.ndarray:
-    """(p,) standard deviations of a precision matrix, finite also where it is singular."""
-    if not len(precision):
+def _deviations(information: np.ndarray, scatter: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """(p,) standard deviations, finite also where the data say nothing: the sandwich of scatter between inverse informations.
+
+    Source: Huber (1967), White (1980); with the prior's own information (p,) added to both. A direction that the data leave
+    open has the inverse of its information alone.
+    """
+    if not len(information):
         return np.zeros(0)
-    values, vectors = np.linalg.eigh(precision)
-    return np.sqrt((vectors**2 / np.maximum(values, _NOTHING)).sum(1))
+    values, vectors = np.linalg.eigh(information + np.diag(prior))
+    seen = values > _OPEN
+    middle = vectors.T @ (scatter + np.diag(prior)) @ vectors
+    covariance = np.where(np.outer(seen, seen), middle, np.diag(np.where(seen, 0.0, values)))
+    inverse = vectors / np.maximum(values, _NOTHING)
+    return np.sqrt(np.maximum(np.diag(inverse @ covariance @ inverse.T), 0.0))
 
 
 def _open_notes(params: Sequence[Param], theta: np.ndarray, scaled: np.ndarray, known: np.ndarray) -> tuple[list[str], list[str]]:
@@ -111,7 +117,8 @@ def _open_notes(params: Sequence[Param], theta: np.ndarray, scaled: np.ndarray, 
     for value, direction in zip(values, vectors.T, strict=True):
         if value >= _OPEN:
             continue
-        shares = np.abs(direction) >= _NAMED
+        relative = np.abs(direction * known[acting] / np.where(theta[acting] == 0, np.inf, theta[acting]))
+        shares = (np.abs(direction) >= _NAMED) | (relative >= _NAMED * relative.max())
         named = acting[shares]
         for index in named:
             notes[index] = notes[index] or (NOT_IDENTIFIED if params[index].prior is None else BY_PRIOR)

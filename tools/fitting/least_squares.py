@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tools.fitting.arrow import Arrow, damped_step, normal_equations
-from tools.fitting.differences import linearise, secant
+from tools.fitting.arrow import Arrow, Step, damped_step, normal_equations, projected
+from tools.fitting.differences import Linearised, linearise, secant
 from tools.fitting.objective import Objective
 from tools.fitting.problem import Point, Residuals, stack
 from tools.fitting.solution import Solution
@@ -24,16 +24,18 @@ _FIRST_DAMPING = 1e-3
 _TOGETHER = (0.01, 1.0, 100.0)  # factors on the damping that are tried in one batch
 _ALONE = 10.0  # factor on the damping after a failure, one trial at a time
 _MOST_DAMPING = 1e10
+_AHEAD = 0.1  # share of a step after which its curvature is measured
 _STALE_TRIALS = 2  # failures with secant derivatives before they are recomputed
 
 
 @dataclass(frozen=True)
 class _At:
-    """Where a descent stands."""
+    """Where a descent stands. straight: the least damped step was the best one so far."""
 
     point: Point
     residuals: Residuals
     cost: float
+    straight: bool = True
 
 
 def solve(objective: Objective, start: Point, rng: np.random.Generator) -> Solution:
@@ -42,7 +44,7 @@ def solve(objective: Objective, start: Point, rng: np.random.Generator) -> Solut
     return Solution(objective, "least_squares")
 
 
-def descend(objective: Objective, start: Point, iterations: int = 60) -> Point:
+def descend(objective: Objective, start: Point, iterations: int = 200) -> Point:
     """The local minimum that ``start`` leads to (the start itself when it is not finite); raises BudgetSpent."""
     problem, damping = objective.problem, _FIRST_DAMPING
     residuals, (cost,) = objective.evaluate(start)
@@ -53,7 +55,7 @@ def descend(objective: Objective, start: Point, iterations: int = 60) -> Point:
         if line is None:
             line, fresh = linearise(objective, at.point, at.residuals), True
         arrow = normal_equations(problem, line, objective.loss)
-        found, damping = _improve(objective, at, arrow, damping, fresh)
+        found, damping = _improve(objective, at, line, arrow, damping, fresh)
         done = found is None or at.cost - found.cost <= _TOLERANCE * at.cost or found.cost <= _EXACT * problem.size
         if found is not None:
             line = None if problem.batched or done else secant(problem, line, at.point, found.point, found.residuals)
@@ -64,21 +66,40 @@ def descend(objective: Objective, start: Point, iterations: int = 60) -> Point:
     return at.point
 
 
-def _improve(objective: Objective, at: _At, arrow: Arrow, damping: float, fresh: bool) -> tuple[_At | None, float]:
+def _improve(objective: Objective, at: _At, line: Linearised, arrow: Arrow, damping: float, fresh: bool) -> tuple[_At | None, float]:
     """A better point, or None when no damping (or, with stale derivatives, none of the first few) leads to one; and the damping
     to go on with."""
+    problem = objective.problem
     for trial in range(100 if fresh else _STALE_TRIALS):
-        factors = [damping * factor for factor in _TOGETHER] if objective.problem.batched else [damping]
-        steps = [damped_step(objective.problem, arrow, at.point.theta[0], factor) for factor in factors]
+        factors = [damping * factor for factor in _TOGETHER] if problem.batched else [damping]
+        steps = [damped_step(problem, arrow, at.point.theta[0], factor) for factor in factors]
         if trial == 0 and steps[0].promise <= _TOLERANCE * at.cost:
             return None, damping
-        points = stack([step.applied(objective.problem, at.point) for step in steps])
+        if problem.batched and not (at.straight and trial == 0):
+            steps += _bent(objective, at, line, arrow, steps, factors)
+        points = stack([step.applied(problem, at.point) for step in steps])
         residuals, costs = objective.evaluate(points)
         best = int(np.argmin(costs))
         if costs[best] < at.cost:
-            relaxed = factors[best] if len(factors) > 1 else factors[best] / _ALONE
-            return _At(points[best], residuals[best], costs[best]), max(relaxed, 1e-12)
+            factor = factors[best % len(factors)]
+            straight = best % len(factors) == 0 and trial == 0
+            return _At(points[best], residuals[best], costs[best], straight), max(factor if len(factors) > 1 else factor / _ALONE, 1e-12)
         damping = factors[-1] * _ALONE
         if damping > _MOST_DAMPING:
             break
     return None, damping if fresh else _FIRST_DAMPING
+
+
+def _bent(objective: Objective, at: _At, line: Linearised, arrow: Arrow, steps: list[Step], factors: list[float]) -> list[Step]:
+    """The steps with geodesic acceleration: bent along the curve of the residuals, which narrow valleys need."""
+    problem = objective.problem
+    ahead, _ = objective.evaluate(stack([step.scaled(_AHEAD).applied(problem, at.point) for step in steps]))
+    bent = []
+    for k, (step, factor) in enumerate(zip(steps, factors, strict=True)):
+        curvature = tuple(
+            2.0 / _AHEAD * ((there[k] - here) / _AHEAD - jt @ step.theta - np.einsum("vnq,vq->vn", jl, move))
+            for there, here, jt, jl, move in zip(ahead.values, line.values, line.theta, line.latents, step.latents, strict=True)
+        )
+        turn = damped_step(problem, projected(problem, line, objective.loss, arrow, curvature), at.point.theta[0], factor)
+        bent.append(step.plus(turn.scaled(0.5)))
+    return bent

@@ -58,14 +58,14 @@ class Model:
             if not _is_domain_error(error):
                 raise
             return {}
-        return flatten_state(_without_infinities(state), "initial(states, params, dt)", allow_nan=True)
+        return flatten_state(_real(state), "initial(states, params, dt)", allow_nan=True)
 
     def layout(self, row: Mapping[str, float], values: Mapping[str, float], dt: float) -> Layout:
         """Columns of ``row`` and of one step from it."""
         after = self._advance(unflatten_state(row), dict(values), 0.0, dt)
         if after is None:
             return Layout(tuple(row), tuple(row))
-        produced = tuple(flatten_state(_without_infinities(after), "step(state, params, action, dt)", allow_nan=True))
+        produced = tuple(flatten_state(_real(after), "step(state, params, action, dt)", allow_nan=True))
         return Layout(tuple(dict.fromkeys([*row, *produced])), produced)
 
     def roll(
@@ -131,14 +131,19 @@ def _is_domain_error(error: ValueError) -> bool:
     return str(error).startswith(("math domain error", "expected a "))
 
 
-def _without_infinities(state: Any) -> Any:
+def _real(state: Any) -> Any:
     if not isinstance(state, Mapping):
         return state
-    return {obj: _finite_part(part) if isinstance(part, Mapping) else part for obj, part in state.items()}
+    return {obj: _real_part(part) if isinstance(part, Mapping) else part for obj, part in state.items()}
 
 
-def _finite_part(part: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: math.nan if isinstance(value, (float, np.floating)) and math.isinf(value) else value for name, value in part.items()}
+def _real_part(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: math.nan if _is_bad_number(value) else value for name, value in part.items()}
+
+
+def _is_bad_number(value: Any) -> bool:
+    """Infinite, or complex (a root of a negative number)."""
+    return isinstance(value, complex) or (isinstance(value, (float, np.floating)) and math.isinf(value))
 
 
 def _nest(keys: Sequence[tuple[str, str]], values: Sequence[Any]) -> dict[str, dict[str, Any]]:
@@ -162,9 +167,8 @@ def _read(keys: Sequence[tuple[str, str]], state: Any, before: list[float]) -> l
 
 
 def _read_odd(keys: Sequence[tuple[str, str]], state: Any) -> list[float]:
-    """A state with something else than floats in it: a complex number (a root of a negative) is NaN, the rest an error."""
-    real = {obj: {name: math.nan if isinstance(v, complex) else v for name, v in part.items()} for obj, part in state.items()}
-    flat = flatten_state(_without_infinities(real), "step(state, params, action, dt)", allow_nan=True)
+    """A state with something else than floats in it: bad numbers are NaN, the rest an error."""
+    flat = flatten_state(_real(state), "step(state, params, action, dt)", allow_nan=True)
     return [flat.get(f"{obj}.{name}", math.nan) for obj, name in keys]
 
 

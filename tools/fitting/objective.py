@@ -14,10 +14,6 @@ from tools.fitting.robust import Loss
 PENALTY = 1e12
 """Cost per value of a rollout that is not finite: large, finite, and smaller the later a rollout explodes."""
 
-EXPLAINED = 2.5
-"""Mean squared residual, in units of noise and corrected for the fitted numbers, up to which a fit explains its data."""
-
-
 class BudgetSpent(Exception):
     """Raised by an objective that may not be evaluated any more; the best point seen is kept."""
 
@@ -68,11 +64,6 @@ class Objective:
     def costs(self, point: Point) -> np.ndarray:
         """(K,) costs."""
         return self.evaluate(point)[1]
-
-    @property
-    def explained(self) -> bool:
-        """Whether the best point leaves no more than noise: a mean squared residual of at most EXPLAINED."""
-        return 2.0 * self.best_cost <= EXPLAINED * max(self.problem.size - self.problem.unknowns, 1)
 
     def video_costs(self, residuals: Residuals) -> tuple[np.ndarray, ...]:
         """Per group (K, V): the share of the cost that each video has (priors apart)."""

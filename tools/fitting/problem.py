@@ -154,7 +154,7 @@ class Problem:
         bases = [self.base_rows(theta) if self.moving else self.base_rows(self.declared) for theta in point.theta]
         rows = []
         for g, group in enumerate(self.groups):
-            full = np.stack([base[g] for base in bases])
+            full = np.array([base[g] for base in bases]).reshape(len(bases), len(group), len(group.layout.columns))
             full[:, :, group.latents] = point.latents[g]
             rows.append(full)
         return tuple(rows)
@@ -177,7 +177,7 @@ class Problem:
                 wrong = seen & ~(np.abs(gap) < MAX_ABS)
                 gap[~np.broadcast_to(seen, gap.shape) | wrong] = 0.0
                 bad.append(wrong.sum((2, 3)))
-                values.append(gap.reshape(*gap.shape[:2], -1))
+                values.append(gap.reshape(*gap.shape[:2], gap.shape[2] * gap.shape[3]))
         return Residuals(tuple(values), tuple(bad))
 
     def prior(self, theta: np.ndarray) -> np.ndarray:
@@ -258,7 +258,7 @@ class Problem:
     # ------------------------------------------------------------------------------------------------------ rollouts
 
     def _roll(self, group: Group, theta: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        if self.batched:
+        if self.batched and len(theta):
             return self._roll_batch(group, theta, rows)
         out = np.full((len(theta), len(group), group.frames, rows.shape[-1]), np.nan)
         for k, vector in enumerate(theta):

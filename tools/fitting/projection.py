@@ -11,6 +11,7 @@ import numpy as np
 from tools.fitting.objective import Objective
 from tools.fitting.problem import Point, Residuals
 
+_TOLERANCE = 1e-6  # relative gain of a video that keeps the iteration going
 _STEP = 1e-6  # finite-difference step, in units of the latent's scale
 
 
@@ -24,12 +25,14 @@ def project(objective: Objective, points: Point, iterations: int = 4) -> Point:
     for _ in range(iterations):
         trial = _stepped(objective, points, residuals, dampings)
         found, _ = objective.evaluate(trial)
-        better = [new < old for new, old in zip(objective.video_costs(found), costs, strict=True)]
-        if not any(part.any() for part in better):
-            break
+        found_costs = objective.video_costs(found)
+        better = [new < old for new, old in zip(found_costs, costs, strict=True)]
+        gains = [np.where(won, old - new, 0.0) > _TOLERANCE * old for won, new, old in zip(better, found_costs, costs, strict=True)]
         dampings = tuple(np.where(won, 0.1, 10.0) * d for won, d in zip(better, dampings, strict=True))
         points, residuals = _merge(points, residuals, trial, found, better)
         costs = objective.video_costs(residuals)
+        if not any(gain.any() for gain in gains):
+            break
     return points
 
 

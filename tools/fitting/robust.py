@@ -12,14 +12,15 @@ import numpy as np
 from tools.physics import xp
 from tools.types import ContractError, as_names
 
-LOSSES = ("linear", "huber", "soft_l1")
+LOSSES = ("linear", "huber", "soft_l1", "tukey")
 
 
 @dataclass(frozen=True)
 class Loss:
     """name: one of LOSSES. threshold: residual, in noise units, from which a measurement starts to count as an outlier.
 
-    rho is z**2 for small z; huber: 2 c |z| - c**2 past the threshold c; soft_l1: 2 c**2 (sqrt(1 + (z / c)**2) - 1).
+    rho is about z**2 for small z; with the threshold c, huber: 2 c |z| - c**2 past c; soft_l1: 2 c**2 (sqrt(1 + (z / c)**2) - 1);
+    tukey: c**2 / 3 (1 - (1 - (z / c)**2)**3), constant past c, so that an outlier has no say at all.
     """
 
     name: str = "linear"
@@ -36,6 +37,8 @@ class Loss:
         if self.name == "huber":
             size = xp.abs(residuals)
             return xp.where(size <= self.threshold, size**2, 2.0 * self.threshold * size - self.threshold**2)
+        if self.name == "tukey":
+            return self.threshold**2 / 3.0 * (1.0 - xp.maximum(1.0 - (residuals / self.threshold) ** 2, 0.0) ** 3)
         return 2.0 * self.threshold**2 * (xp.sqrt(1.0 + (residuals / self.threshold) ** 2) - 1.0)
 
     def weights(self, residuals: np.ndarray) -> np.ndarray:
@@ -44,4 +47,6 @@ class Loss:
             return np.ones_like(residuals)
         if self.name == "huber":
             return np.minimum(1.0, self.threshold / np.maximum(np.abs(residuals), self.threshold))
+        if self.name == "tukey":
+            return np.maximum(1.0 - (residuals / self.threshold) ** 2, 0.0) ** 2
         return 1.0 / np.sqrt(1.0 + (residuals / self.threshold) ** 2)

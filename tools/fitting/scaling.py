@@ -18,6 +18,7 @@ QUANTISED_NOISE = 12**-0.5
 """Standard deviation of rounding to whole units: uniform on [-0.5, 0.5]."""
 
 _LEAST_NOISE = 1e-4  # of the motion of the attribute's kind, when nothing else is known
+_FEW_VALUES = 3  # so many different whole numbers may be chance
 _REMOVES = 0.7  # a higher difference counts as removing motion when it has this share of the spread or less
 _LEAST_CLAIM = 1e-6  # of the same, for a noise that perception claims
 
@@ -62,14 +63,20 @@ def scales_of(data: Sequence[Measured]) -> dict[str, Scale]:
     """Column -> its scales over all videos, from the measurements alone, so that losses of different programs compare.
 
     Noise is the robust spread (median absolute deviation) of differences of high order, which a smooth motion hardly
-    has and which a few jumps do not move; whole numbers count as rounded. It is at least a ten-thousandth of the largest
-    motion of the same kind (lengths, angles).
+    has and which a few jumps do not move. It is at least a ten-thousandth of the largest motion of the same kind (lengths,
+    angles). Where columns hold whole numbers only, one of them more than a few different ones, they count as rounded.
     """
     columns = tuple(dict.fromkeys(column for one in data for column in one.states.columns))
     tracks = {column: [_track(one, column) for one in data if column in one.states.columns] for column in columns}
     motion = {column: max((_motion(track) for track in tracks[column]), default=0.0) for column in columns}
-    largest = {kind: max([motion[c] for c in columns if is_angle(c) == kind], default=0.0) for kind in (False, True)}
-    return {column: _scale(tracks[column], motion[column], largest[is_angle(column)] or 1.0) for column in columns}
+    scales = {}
+    for kind in (False, True):
+        same = [column for column in columns if is_angle(column) == kind]
+        largest = max([motion[column] for column in same], default=0.0) or 1.0
+        whole = {column: _distinct_whole(tracks[column]) for column in same}
+        rounded = max(whole.values(), default=0) > _FEW_VALUES
+        scales |= {column: _scale(tracks[column], motion[column], largest, rounded and whole[column] > 0) for column in same}
+    return scales
 
 
 def noise_of(one: Measured, scales: dict[str, Scale]) -> np.ndarray:
@@ -96,15 +103,15 @@ def _motion(track: np.ndarray) -> float:
     return float(np.sqrt(np.mean((seen - seen[0]) ** 2))) if len(seen) else 0.0
 
 
-def _scale(tracks: list[np.ndarray], motion: float, largest: float) -> Scale:
-    quantised = _is_quantised(tracks)
+def _scale(tracks: list[np.ndarray], motion: float, largest: float, quantised: bool) -> Scale:
     noise = QUANTISED_NOISE if quantised else _difference_noise(tracks)
     return Scale(max(noise, _LEAST_NOISE * largest), motion, quantised)
 
 
-def _is_quantised(tracks: list[np.ndarray]) -> bool:
+def _distinct_whole(tracks: list[np.ndarray]) -> int:
+    """Number of different values when all of them are whole numbers, else 0."""
     values = np.concatenate([track[np.isfinite(track)] for track in tracks])
-    return len(values) > 3 and len(np.unique(values)) > 3 and bool((values == np.rint(values)).all())
+    return len(np.unique(values)) if (values == np.rint(values)).all() else 0
 
 
 def _difference_noise(tracks: list[np.ndarray]) -> float:
