@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import affordances, outcome, proposers, runfolder, search, store, whatif
-from agent.cli import inputs, live, text
+from agent.cli import inputs, live, text, vision
 from agent.config import EvaluationConfig, SearchConfig
 from agent.diagnosis import diagnose
 from agent.errors import UsageError
@@ -54,7 +54,7 @@ def _search_config(arguments: argparse.Namespace) -> SearchConfig:
     return SearchConfig(
         budget=arguments.budget, threshold=arguments.threshold, seed=arguments.seed, batch=arguments.batch, workers=_workers(arguments),
         policy=arguments.policy, proposer=arguments.proposer, hint=arguments.hint, sandbox=_mode(arguments), lpips=arguments.lpips or "",
-        rules=affordances.load_all(arguments.affordance).to_markdown(), model=_model(arguments), evaluation=EvaluationConfig(repeat=arguments.repeat),
+        rules=affordances.load_all(arguments.affordance).to_markdown(), model=_model(arguments), evaluation=EvaluationConfig(repeat=arguments.repeat, vision=vision.config(arguments, os.environ)),
     )  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     """Score three programs of the user's own."""
     programs = runfolder.read_programs(arguments.programs)
     task, _ = inputs.load(arguments)
-    config = EvaluationConfig(repeat=arguments.repeat)
+    config = EvaluationConfig(repeat=arguments.repeat, vision=vision.config(arguments, os.environ))
     split = validation(task, config.validation)
     with Sandbox(_workers(arguments), _mode(arguments)) as sandbox:
         evaluation = Evaluator(task, split, sandbox, config).evaluate(programs, search.node_seed(arguments.seed, "0"))
@@ -109,7 +109,7 @@ def fit(arguments: argparse.Namespace) -> int:
     """Fit the numbers of three programs on everything visible."""
     programs = runfolder.read_programs(arguments.programs)
     task, held_back = inputs.load(arguments)
-    config = EvaluationConfig(repeat=arguments.repeat)
+    config = EvaluationConfig(repeat=arguments.repeat, vision=vision.config(arguments, os.environ))
     with Sandbox(_workers(arguments), _mode(arguments)) as sandbox:
         try:
             forecast = Evaluator(task, validation(task, config.validation), sandbox, config).forecast(programs, search.node_seed(arguments.seed, "0"))

@@ -76,6 +76,7 @@ def _run(commands: argparse._SubParsersAction) -> None:
     search.add_argument("--hint", default="", metavar="TEXT", help="words about the scene for the proposer")
     _model(parser)
     _machine(parser)
+    _vision(parser)
     parser.add_argument("--out", metavar="DIR", help="new folder for the run (default runs/<time>-<env>-<seed>)")
     parser.add_argument("--lpips", metavar="DIR", help="weights of the LPIPS metric: alexnet.pth, alex.pth, vgg16.pth, vgg.pth")
     parser.add_argument("--quiet", action="store_true", help="only the summary")
@@ -117,6 +118,14 @@ def _machine(parser: argparse.ArgumentParser) -> None:
     machine.add_argument("--unsafe-sandbox", metavar="MODE", help="landlock-only or rlimits-only, where strict is not to be had; see run-agent doctor")
 
 
+def _vision(parser: argparse.ArgumentParser) -> None:
+    vision = parser.add_argument_group("learned perception (for programs that declare DETECTIONS; see run-agent weights list)")
+    vision.add_argument("--detector", default="auto", metavar="NAME", help="auto, colour-words or grounding-dino-tiny (default auto: what is there)")
+    vision.add_argument("--segmenter", default="auto", metavar="NAME", help="auto, grabcut, sam-vit-b, sam-vit-l or sam-vit-h (default auto)")
+    vision.add_argument("--tracker", default="classical", metavar="NAME", help="classical, sam2.1-hiera-tiny, xmem or auto (default classical)")
+    vision.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps (default auto)")
+
+
 def _resume(commands: argparse._SubParsersAction) -> None:
     parser = _command(commands, "resume", "agent.cli.commands:resume", "go on with a run that was stopped in any way")
     parser.add_argument("run", metavar="RUN")
@@ -137,6 +146,7 @@ def _evaluate(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("programs", metavar="DIR", help="folder with perception.py, dynamics.py, rendering.py")
     _input(parser)
     _machine(parser)
+    _vision(parser)
     parser.add_argument("--out", metavar="FILE", help="write the evaluation as JSON")
 
 
@@ -145,6 +155,7 @@ def _fit(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("programs", metavar="DIR", help="folder with perception.py, dynamics.py, rendering.py")
     _input(parser)
     _machine(parser)
+    _vision(parser)
     parser.add_argument("--out", metavar="FILE", help="write the fitted parameters as JSON")
 
 
