@@ -57,7 +57,7 @@ def gym_pendulum_driven(rng: np.random.Generator, frames: int) -> Film:
 def gym_acrobot(rng: np.random.Generator, frames: int) -> Film:
     """Acrobot-v1, two links, no torque."""
     return shoot(
-        Classic("Acrobot-v1", lambda r: np.array([r.uniform(0.5, 0.9), r.uniform(-0.4, 0.4), 0.0, 0.0]), lambda r, n: np.ones(n), ("upper.angle", "lower.angle", "upper.angular_velocity", "lower.angular_velocity"), Mechanism("double pendulum", (HINGE,))),
+        Classic("Acrobot-v1", lambda r: np.array([r.uniform(0.5, 0.9), r.uniform(-0.4, 0.4), 0.0, 0.0]), lambda r, n: np.ones(n), ("upper.angle", "lower.angle", "upper.angular_velocity", "lower.angular_velocity"), Mechanism("double pendulum", (r"double|two.?link|(hinge|pendul)[\s\S]*(hinge|pendul)",))),
         rng, frames,
     )
 
@@ -65,7 +65,7 @@ def gym_acrobot(rng: np.random.Generator, frames: int) -> Film:
 def gym_mountain_car(rng: np.random.Generator, frames: int) -> Film:
     """MountainCar-v0 rolling in its valley, no push."""
     return shoot(
-        Classic("MountainCar-v0", lambda r: np.array([r.uniform(-1.0, -0.85), 0.0]), lambda r, n: np.ones(n), ("car.position", "car.velocity"), Mechanism("car in a valley", (r"oscillat|harmonic|periodic|spring|valley|curve|hinge|pendul",))),
+        Classic("MountainCar-v0", lambda r: np.array([r.uniform(-1.0, -0.85), 0.0]), lambda r, n: np.ones(n), ("car.position", "car.velocity"), Mechanism("car in a valley", (r"oscillat|harmonic|periodic|spring|valley|hinge|pendul|depends on place",))),
         rng, frames,
     )
 

@@ -11,8 +11,9 @@ from benchmarks.gallery.film import Body, Film, Mechanism, Stage, palette
 from benchmarks.gallery.flight import GRAVITY, NOMINAL
 from benchmarks.gallery.simulate import Disks, Wall, fly, room
 
-BOUNCE = r"bounc|restitution|collision|collide|contact|impact|wall|floor"
-FORCE_FREE = ("gravity|pendulum|spring",)
+WALL = r"wall|floor|cushion|bounces off"
+COLLIDE = r"collision|collide|bounce off each other|contact"
+FORCE_FREE = ("constant field|pendul|hinge|spring|attract",)
 
 
 def bouncing_ball(rng: np.random.Generator, frames: int) -> Film:
@@ -29,7 +30,7 @@ def bouncing_ball(rng: np.random.Generator, frames: int) -> Film:
         (0.0, gravity), (Wall((0, -1), -floor),), wall_restitution=restitution,
     )
     path = fly(disks, stage.times)[:, 0]
-    mechanism = Mechanism("ball bouncing on a floor", (GRAVITY, BOUNCE))
+    mechanism = Mechanism("ball bouncing on a floor", (GRAVITY, WALL))
     return stage.film([Body("ball", disk(radius, flat(colour)), *path.T)], mechanism, {"gravity": gravity, "restitution": restitution})
 
 
@@ -45,7 +46,7 @@ def ball_in_box(rng: np.random.Generator, frames: int) -> Film:
     speed, angle = rng.uniform(700, 950), rng.uniform(0.5, 1.0) + rng.choice([0, 1, 2, 3]) * math.pi / 2
     disks = Disks(rng.uniform(80, 140, (1, 2)), speed * np.array([[math.cos(angle), math.sin(angle)]]), np.array([radius]), np.ones(1), walls=walls, wall_restitution=restitution)
     path = fly(disks, stage.times)[:, 0]
-    mechanism = Mechanism("ball between elastic walls", (BOUNCE,), FORCE_FREE)
+    mechanism = Mechanism("ball between elastic walls", (WALL,), FORCE_FREE)
     return stage.film([Body("ball", disk(radius, flat(colour)), *path.T)], mechanism, {"restitution": restitution})
 
 
@@ -64,7 +65,7 @@ def two_balls(rng: np.random.Generator, frames: int) -> Film:
     path = fly(Disks(position, np.array([[speeds[0], 0.0], [-speeds[1], 0.0]]), radius, radius**2, restitution=restitution), stage.times)
     bodies = [Body(f"ball_{i + 1}", disk(radius[i], flat(c)), *path[:, i].T) for i, c in enumerate((first, second))]
     parameters = {"restitution": restitution, "mass_ratio": float((radius[1] / radius[0]) ** 2)}
-    return stage.film(bodies, Mechanism("collision of two balls", (r"collision|collide|contact|impact|restitution",), FORCE_FREE), parameters)
+    return stage.film(bodies, Mechanism("collision of two balls", (COLLIDE,), FORCE_FREE), parameters)
 
 
 def billiards(rng: np.random.Generator, frames: int) -> Film:
@@ -80,7 +81,7 @@ def billiards(rng: np.random.Generator, frames: int) -> Film:
     path = fly(Disks(position, velocity, np.full(4, radius), np.ones(4), walls=walls, restitution=0.96, wall_restitution=0.9), stage.times)
     paints = [(245.0, 245.0, 235.0), (225.0, 60.0, 50.0), (240.0, 200.0, 40.0), (70.0, 80.0, 210.0)]
     bodies = [Body(f"ball_{i + 1}", disk(radius, flat(paint)), *path[:, i].T) for i, paint in enumerate(paints)]
-    return stage.film(bodies, Mechanism("billiards", (BOUNCE,), FORCE_FREE), {"restitution": 0.96, "wall_restitution": 0.9})
+    return stage.film(bodies, Mechanism("billiards", (COLLIDE, WALL), FORCE_FREE), {"restitution": 0.96, "wall_restitution": 0.9})
 
 
 def sliding_box(rng: np.random.Generator, frames: int) -> Film:
@@ -94,7 +95,7 @@ def sliding_box(rng: np.random.Generator, frames: int) -> Film:
     friction = 2 * way / stop**2
     t = np.minimum(stage.times, stop)
     x = 40 + friction * (stop * t - t**2 / 2)
-    mechanism = Mechanism("sliding with dry friction", (r"friction|decelerat|constant force|accelerat",))
+    mechanism = Mechanism("sliding with dry friction", (r"friction",))
     return stage.film([Body("box", box(side, tall, flat(colour)), x, floor - tall / 2)], mechanism, {"friction": friction})
 
 
@@ -111,7 +112,7 @@ def rolling_ball(rng: np.random.Generator, frames: int) -> Film:
     acceleration = 2 * rng.uniform(225, 260) / ((NOMINAL - 1) / 30) ** 2
     way = acceleration * stage.times**2 / 2
     place = top + 15 * down + radius * up + way[:, None] * down
-    mechanism = Mechanism("rolling down an incline", (GRAVITY + "|roll|inclin",))
+    mechanism = Mechanism("rolling down an incline", (GRAVITY + "|roll|inclin|slides along", "turn|rotat|roll|spin"))
     return stage.film([Body("ball", disk(radius, halves(first, second)), *place.T, 0.4 + way / radius)], mechanism, {"acceleration": acceleration, "slope": slope})
 
 
@@ -126,7 +127,7 @@ def falling_stack(rng: np.random.Generator, frames: int) -> Film:
     gravity, restitution = rng.uniform(230, 300), 0.2
     poses = _drop(sizes, 120 + rng.uniform(-7, 7, 3), floor, gaps, gravity, restitution, stage)
     bodies = [Body(f"box_{i + 1}", box(*sizes[i], flat(c)), *poses[:, i].T) for i, c in enumerate(colours)]
-    return stage.film(bodies, Mechanism("boxes falling into a stack", (GRAVITY, BOUNCE + "|stack|rest")), {"gravity": gravity, "restitution": restitution})
+    return stage.film(bodies, Mechanism("boxes falling into a stack", (GRAVITY, WALL + "|" + COLLIDE + "|stack")), {"gravity": gravity, "restitution": restitution})
 
 
 def _drop(sizes: np.ndarray, xs: np.ndarray, floor: float, gaps: np.ndarray, gravity: float, restitution: float, stage: Stage) -> np.ndarray:

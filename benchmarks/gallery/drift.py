@@ -11,8 +11,8 @@ from benchmarks.gallery.film import Body, Film, Mechanism, Stage, palette
 from benchmarks.gallery.flight import NOMINAL
 from benchmarks.gallery.simulate import integrate
 
-UNIFORM = r"uniform|constant velocity|straight|linear|inertia|free"
-FORCE_FREE = ("pendul|spring|gravity",)
+UNIFORM = r"uniform|constant velocity|straight|inertia|moves freely|slides along"
+FORCE_FREE = (r"constant field|constant force|pendul|hinge|\bspring|attract|friction|quadratic",)
 
 
 def crossing_balls(rng: np.random.Generator, frames: int) -> Film:
@@ -26,7 +26,7 @@ def crossing_balls(rng: np.random.Generator, frames: int) -> Film:
     for name, side in (("ball_1", 1), ("ball_2", -1)):
         vx, vy = side * rng.uniform(150, 190) / seconds, rng.uniform(20, 60) * rng.choice([-1, 1]) / seconds
         bodies.append(Body(name, ball, 160 + vx * (t - meet), 110 + rng.uniform(-4, 4) + vy * (t - meet)))
-    return stage.film(bodies, Mechanism("two equal balls in uniform motion", (UNIFORM,), (*FORCE_FREE, "collision|restitution")), {})
+    return stage.film(bodies, Mechanism("two equal balls in uniform motion", (UNIFORM,), (*FORCE_FREE, "collision|bounce off each other")), {})
 
 
 def conveyor(rng: np.random.Generator, frames: int) -> Film:
@@ -85,7 +85,7 @@ def rotating_bar(rng: np.random.Generator, frames: int) -> Film:
     length, shift = rng.uniform(110, 140), rng.uniform(10, 25)
     bar = box(length, rng.uniform(12, 20), halves(first, second), (shift, 0.0))
     body = Body("bar", bar, 120.0, 120.0, rng.uniform(-3, 3) + spin * stage.times)
-    return stage.film([body], Mechanism("rotation at constant speed", (r"rotat|spin|angular|hinge|revolute|turn",), ("gravity",)), {"angular_velocity": spin})
+    return stage.film([body], Mechanism("rotation at constant speed", (r"rotat|spin|angular|hinge|revolute|turn",), ("constant field",)), {"angular_velocity": spin})
 
 
 def orbit(rng: np.random.Generator, frames: int) -> Film:
@@ -103,7 +103,7 @@ def orbit(rng: np.random.Generator, frames: int) -> Film:
 
     s = integrate(rates, np.concatenate([far * out, speed * along]), stage.times)
     bodies = [Body("star", disk(14, flat(star)), 150.0, 130.0), Body("planet", disk(rng.uniform(6, 10), flat(planet)), 150 + s[:, 0], 130 + s[:, 1])]
-    return stage.film(bodies, Mechanism("orbit under a central force", (r"central|orbit|attract|inverse|gravitat",)), {"strength": strength})
+    return stage.film(bodies, Mechanism("orbit under a central force", (r"central|orbit|attract|inverse.square|gravitat",)), {"strength": strength})
 
 
 def jumping_dot(rng: np.random.Generator, frames: int) -> Film:

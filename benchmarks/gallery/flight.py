@@ -13,7 +13,7 @@ from benchmarks.gallery.simulate import integrate
 NOMINAL = 60
 """Frames that the speeds of every scene are chosen for."""
 
-GRAVITY = r"gravit|accelerat|parabol|constant force"
+GRAVITY = r"gravit|constant field|constant acceleration|parabol|constant force"
 
 
 def thrown_ball(rng: np.random.Generator, frames: int) -> Film:
@@ -28,7 +28,7 @@ def thrown_ball(rng: np.random.Generator, frames: int) -> Film:
     t = stage.times
     y = height - 25 - gravity * apex * t + gravity * t**2 / 2
     ball = Body("ball", disk(radius, flat(colour)), 30 + speed * t, y)
-    return stage.film([ball], Mechanism("projectile under gravity", (GRAVITY,), ("drag", "spring")), {"gravity": gravity})
+    return stage.film([ball], Mechanism("projectile under gravity", (GRAVITY,), ("spring", "hinge")), {"gravity": gravity})
 
 
 def sideways_fall(rng: np.random.Generator, frames: int) -> Film:
@@ -44,7 +44,7 @@ def sideways_fall(rng: np.random.Generator, frames: int) -> Film:
         x0, y0 = 130 - gx * seconds**2 / 4 + rng.uniform(-12, 12), row - gy * seconds**2 / 4
         vx, vy = rng.uniform(-12, 12, 2) / seconds
         bodies.append(Body(name, disk(rng.uniform(6, 11), flat(colour)), x0 + vx * t + gx * t**2 / 2, y0 + vy * t + gy * t**2 / 2))
-    mechanism = Mechanism("uniform field in another direction", (GRAVITY,), ("spring",))
+    mechanism = Mechanism("uniform field in another direction", (GRAVITY,), ("spring", "hinge"))
     return stage.film(bodies, mechanism, {"gravity_x": gx, "gravity_y": gy})
 
 
@@ -59,7 +59,7 @@ def drag_fall(rng: np.random.Generator, frames: int) -> Film:
     fade = (1 - np.exp(-rate * t)) / rate
     sideways = rng.uniform(60, 90) * rate * rng.choice([-1, 1])
     ball = Body("ball", disk(rng.uniform(8, 14), flat(colour)), 100 - np.sign(sideways) * 45 + sideways * fade, 30 + terminal * (t - fade))
-    return stage.film([ball], Mechanism("fall with linear drag", (GRAVITY, "drag|damp|friction|resist")), {"gravity": terminal * rate, "drag": rate})
+    return stage.film([ball], Mechanism("fall with linear drag", (GRAVITY, "drag|damp|resist")), {"gravity": terminal * rate, "drag": rate})
 
 
 def quadratic_drag(rng: np.random.Generator, frames: int) -> Film:

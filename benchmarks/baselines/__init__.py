@@ -1,0 +1,1 @@
+"""Baselines that run here, each behind one function or one program."""

@@ -1,0 +1,1 @@
+"""A candidate written by hand; see `benchmarks.programs`."""
