@@ -40,10 +40,11 @@ def diagnose(evaluation: Evaluation) -> Diagnosis:
 
 
 def _stage_of(stage: str, message: str) -> str:
-    """The program that a failure belongs to; the screen names the file at the start of its message."""
+    """The program that a failure belongs to; the screen names the file at the start of its message. When nobody knows (a
+    limit that was hit outside all programs) it is the first that runs."""
     if stage in STAGES:
         return stage
-    return next((name for name in STAGES if message.startswith(f"{name}.py")), "dynamics")
+    return next((name for name in STAGES if message.startswith(f"{name}.py")), "dynamics" if stage == "fit" else STAGES[0])
 
 
 def _guilty(evaluation: Evaluation, findings: list[Finding]) -> str:

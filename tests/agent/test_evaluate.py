@@ -64,7 +64,6 @@ FAILURES = {
     "render returns floats": (dict(rendering=RENDERING.replace(".astype(np.uint8)", "")), "rendering", "convert with np.uint8"),
     "render of another size": (dict(rendering=RENDERING.replace(".astype(np.uint8)", ".astype(np.uint8)[1:]")), "rendering", "(64, 64, 3)"),
     "loops for ever": (dict(rendering="def render(state, scene, shape):\n    while True:\n        pass\n"), "rendering", "do less work"),
-    "eats memory": (dict(perception="def perceive(frames, tools):\n    x = []\n    while True:\n        x.append(bytearray(1 << 28))\n"), "perception", ""),
     "exits": (dict(dynamics="import numpy\nraise SystemExit(0)\n" + DYNAMICS), "dynamics", "exit"),
 }
 
@@ -75,6 +74,14 @@ def test_a_program_that_breaks_the_contract_learns_why(judge, name):
     evaluation = judge.evaluate(changed(**sources), 0)
     assert evaluation.status == "failed" and evaluation.score == 0.0
     assert evaluation.failure.stage == stage and words in evaluation.failure.message and "\n" not in evaluation.failure.message
+
+
+def test_a_program_that_eats_memory_is_stopped(box):
+    greedy = "def perceive(frames, tools):\n    kept = []\n    while True:\n        kept.append(bytearray(1 << 24))\n"
+    seen = task()[0]
+    small = replace(CONFIG, limits=Limits(wall=20.0, cpu=20.0, memory=128 << 20))
+    failure = Evaluator(seen, validation(seen), box, small).evaluate(changed(perception=greedy), 0).failure
+    assert failure.stage in ("perception", "limits") and "memory" in f"{failure.kind} {failure.message}".lower()
 
 
 def test_what_a_program_prints_is_kept(judge):
