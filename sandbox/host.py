@@ -24,7 +24,7 @@ import numpy as np
 
 from sandbox import cgroup, limits, wire
 from sandbox.contract import Job, Limits, Outcome, SandboxError
-from sandbox.lockdown import MODES, PROFILES, THREADS, UNSAFE, Layer, Posture
+from sandbox.lockdown import MODES, PROFILES, THREADS, Layer, Posture
 from sandbox.memory import Outputs, SharedArray, Slot, layout, pack, sealed
 from sandbox.protocol import HEADER, clean
 from sandbox.verdict import Ending, judge
@@ -46,14 +46,14 @@ class Sandbox:
     """A pool of warm servers, each with one job at a time. Use as a context manager; any thread may call it.
 
     workers: number of servers. mode: "strict" (system call filter and resource limits), or "strict+" (also namespaces,
-    Landlock, a user id and a control group of its own, as far as this machine has them); the weaker "landlock-only",
-    "rlimits-only" and "none" need ``unsafe=True``. spares: children that each server keeps forked and locked in advance.
-    profile: "plain" (one thread), or "threads" (threads of the same process and compiled code, for JAX).
-    Servers start at once, in the background.
+    Landlock, a user id and a control group of its own, as far as this machine has them). "landlock-only", "rlimits-only"
+    and "none" do not hold hostile programs: ask for them by name, and name them in every report. spares: children that
+    each server keeps forked and locked in advance. profile: "plain" (one thread), or "threads" (threads of the same
+    process and compiled code, for JAX). Servers start at once, in the background.
     """
 
-    def __init__(self, workers: int = 1, mode: str = "strict", spares: int = 2, profile: str = "plain", unsafe: bool = False):
-        _check_options(workers, mode, profile, unsafe)
+    def __init__(self, workers: int = 1, mode: str = "strict", spares: int = 2, profile: str = "plain"):
+        _check_options(workers, mode, profile)
         self._pool = ThreadPoolExecutor(workers, "sandbox")
         self._all = [_Server(Posture(mode, profile, next(_slots) % 5000), spares, workers) for _ in range(workers)]
         self._free: queue.SimpleQueue[_Server] = queue.SimpleQueue()
@@ -133,15 +133,13 @@ class Sandbox:
         self.close()
 
 
-def _check_options(workers: int, mode: str, profile: str, unsafe: bool) -> None:
+def _check_options(workers: int, mode: str, profile: str) -> None:
     if workers < 1:
         raise ValueError(f"workers: expected at least 1, got {workers}")
     if mode not in MODES:
         raise ValueError(f"mode: expected one of {', '.join(MODES)}, got {mode!r}")
     if profile not in PROFILES:
         raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}")
-    if mode in UNSAFE and not unsafe:
-        raise ValueError(f"mode: {mode!r} does not hold hostile programs; pass unsafe=True (--unsafe-sandbox) to accept that")
 
 
 class ServerLost(Exception):
@@ -209,7 +207,7 @@ class _Server:
         self.posture, self._spares = posture, spares
         self._memory = limits.fair_memory(1 << 62, workers)
         self._jobs = itertools.count(1)
-        self._lifecycle = threading.Lock()
+        self._lifecycle, self._reading = threading.Lock(), threading.Lock()
         self._stopped = False
         self._start()
 
@@ -219,15 +217,16 @@ class _Server:
 
     def report(self) -> dict[str, Any]:
         """What the server said when it was warm; raises SandboxError when it cannot do what was asked."""
-        if self._report is None:
-            report = self._next(time.monotonic() + START_SECONDS)
-            if "problem" in report:
-                raise SandboxError(
-                    f"the sandbox cannot start in mode {self.posture.mode}: {report['problem']}; see `run-agent doctor`, "
-                    "or accept a weaker mode with --unsafe-sandbox"
-                )
-            self._report = report
-        return self._report
+        with self._reading:
+            if self._report is None:
+                report = self._next(time.monotonic() + START_SECONDS)
+                if "problem" in report:
+                    raise SandboxError(
+                        f"the sandbox cannot start in mode {self.posture.mode}: {report['problem']}; see `run-agent doctor`, "
+                        "or accept a weaker mode with --unsafe-sandbox"
+                    )
+                self._report = report
+            return self._report
 
     def layers(self) -> tuple[Layer, ...]:
         return (*(Layer(**layer) for layer in self.report()["layers"]), *self._group_layer)

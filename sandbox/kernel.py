@@ -96,7 +96,7 @@ def madvise(address: int, size: int, advice: int) -> None:
 def map_file(fd: int, size: int, writable: bool) -> memoryview:
     """The whole of ``fd`` as shared memory that stays mapped for the life of the process (``size`` 0: nothing)."""
     if size == 0:
-        return memoryview(bytearray(0))
+        return memoryview(bytearray(0) if writable else b"")
     protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
     address = _libc.mmap(None, size, protection, mmap.MAP_SHARED, fd, 0)
     if address == ctypes.c_void_p(-1).value:

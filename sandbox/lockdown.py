@@ -18,8 +18,9 @@ from sandbox import kernel, landlock, limits, namespaces, seccomp
 from sandbox.warm import start_jax
 
 MODES = ("strict+", "strict", "landlock-only", "rlimits-only", "none")
-"""From the strongest to none at all; the last three have to be asked for as unsafe."""
-UNSAFE = ("landlock-only", "rlimits-only", "none")
+"""From the strongest to none at all."""
+SAFE = ("strict+", "strict")
+"""The modes that hold hostile programs."""
 PROFILES = tuple(seccomp.POLICIES)
 FIRST_UID = 60_000
 THREADS = 256
@@ -36,7 +37,7 @@ class Posture:
 
     @property
     def filtered(self) -> bool:
-        return self.mode in ("strict", "strict+")
+        return self.mode in SAFE
 
     @property
     def files(self) -> tuple[str, ...]:

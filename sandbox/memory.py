@@ -166,7 +166,7 @@ def _seal(fd: int, writes: bool) -> None:
 
 
 def _plain(array: Any, what: str) -> np.ndarray:
-    array = np.ascontiguousarray(array)
+    array = np.asarray(array, order="C")
     if array.dtype.kind not in _PLAIN:
         raise ValueError(f"{what}: expected an array of numbers, got dtype {array.dtype}; convert it first")
     return array

@@ -76,7 +76,7 @@ class Station:
         self.canary = subprocess.Popen(["sleep", "600"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.targets = self._lay_out()
         self.clip = np.arange(8 * 16 * 16 * 3, dtype=np.uint32).astype(np.uint8).reshape(8, 16, 16, 3)
-        self.box = Sandbox(1, mode, spares=1, profile=profile, unsafe=True)
+        self.box = Sandbox(1, mode, spares=1, profile=profile)
         self.shared = self.box.share(self.clip)
 
     def _lay_out(self) -> dict:

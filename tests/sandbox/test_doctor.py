@@ -1,0 +1,37 @@
+"""The doctor finds out what holds, and says so in a table and in JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sandbox.doctor import PROBES, Sandbox, examine
+
+
+@pytest.fixture(scope="module")
+def report():
+    return examine()
+
+
+def test_this_machine_holds_hostile_programs(report):
+    assert report.mode in ("strict", "strict+") and report.ok
+    assert all(row.active and row.proof for row in report.rows if row.required)
+    assert {row.barrier for row in report.rows} >= {"files", "network", "new processes", "memory", "wall clock", "same answer twice"}
+
+
+def test_the_report_is_json_and_a_table(report):
+    data = json.loads(json.dumps(report.to_json()))
+    assert data["mode"] == report.mode and data["ok"] is True and len(data["rows"]) == len(report.rows)
+    text = str(report)
+    assert "every required barrier holds" in text and "virtual machine" in text
+    assert all(row.barrier in text for row in report.rows)
+    assert 0 < report.timings["trivial_job_with_a_spare"] < report.timings["start"] < 60
+
+
+def test_the_probes_notice_missing_barriers():
+    """Positive control: with the barriers off the same probes report what gets through."""
+    with Sandbox(mode="none") as box:
+        missing = {probe.barrier for probe in PROBES if not probe.run(box).active}
+    assert missing >= {"files", "file metadata", "writing", "network", "new processes", "threads", "signals", "environment of others", "memory"}
+    assert not missing & {"wall clock", "output", "result protocol", "own environment"}
