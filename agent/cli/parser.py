@@ -40,8 +40,8 @@ def build() -> argparse.ArgumentParser:
     _run(commands)
     _resume(commands)
     _trace(commands)
-    _evaluate(commands)
-    _fit(commands)
+    _own(commands, "evaluate", "score your own three programs, in the same sandbox", "the evaluation")
+    _own(commands, "fit", "fit only the numbers of your own programs, on all frames seen", "the fitted parameters")
     _predict(commands)
     _others(commands)
     return parser
@@ -141,22 +141,14 @@ def _trace(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--plain", action="store_true", help="plain text even in a terminal")
 
 
-def _evaluate(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "evaluate", "agent.cli.commands:evaluate", "score your own three programs, in the same sandbox")
+def _own(commands: argparse._SubParsersAction, name: str, about: str, out: str) -> None:
+    """A command on three programs of the user's own."""
+    parser = _command(commands, name, f"agent.cli.commands:{name}", about)
     parser.add_argument("programs", metavar="DIR", help="folder with perception.py, dynamics.py, rendering.py")
     _input(parser)
     _machine(parser)
     _vision(parser)
-    parser.add_argument("--out", metavar="FILE", help="write the evaluation as JSON")
-
-
-def _fit(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "fit", "agent.cli.commands:fit", "fit only the numbers of your own programs, on all frames seen")
-    parser.add_argument("programs", metavar="DIR", help="folder with perception.py, dynamics.py, rendering.py")
-    _input(parser)
-    _machine(parser)
-    _vision(parser)
-    parser.add_argument("--out", metavar="FILE", help="write the fitted parameters as JSON")
+    parser.add_argument("--out", metavar="FILE", help=f"write {out} as JSON")
 
 
 def _predict(commands: argparse._SubParsersAction) -> None:
