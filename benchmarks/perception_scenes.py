@@ -68,11 +68,13 @@ class Actor:
 
 @dataclass(frozen=True)
 class Scene:
-    """frames: (T, H, W, 3) uint8. actors: those that move, back to front. shown: actor name -> (T,) share that is visible."""
+    """frames: (T, H, W, 3) uint8. actors: those that move, back to front. shown: actor name -> (T,) share that is visible.
+    plate: (H, W, 3) uint8, the picture without the actors that move (clean, at the first frame's light)."""
 
     frames: np.ndarray
     actors: tuple[Actor, ...]
     shown: dict[str, np.ndarray]
+    plate: np.ndarray
 
 
 # -------------------------------------------------------------------------------------------------------------- drawing
@@ -125,7 +127,10 @@ def film(ground: np.ndarray, actors: Sequence[Actor], frames: int, in_front: Seq
         for name, mask in owner.items():
             shown[name][t] = mask.sum() / whole[name]
         pictures.append(np.clip(np.rint(image), 0, 255).astype(np.uint8))
-    return Scene(np.stack(pictures), tuple(a for a in actors if a.moves), shown)
+    for actor in (*(a for a in actors if not a.moves), *in_front):
+        stamp(base, actor, actor.at(0), samples)
+    plate = np.clip(np.rint(base), 0, 255).astype(np.uint8)
+    return Scene(np.stack(pictures), tuple(a for a in actors if a.moves), shown, plate)
 
 
 def _area(actor: Actor, samples: int) -> float:

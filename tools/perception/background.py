@@ -1,12 +1,23 @@
-"""Pixel noise and the background plate: what the picture looks like without the things that move."""
+"""Pixel noise and the background plate: what the picture looks like without the things that move.
+
+The plate is the temporal median, corrected in three steps. Where a pixel shows two colours over time, the one that
+continues what lies around it is the background, not the more frequent one (a thing that rests for most of the clip is no
+background). What is enclosed by change and breaks with its surroundings was never uncovered, nor was a region whose colour
+comes and goes along its border: both are filled from their surroundings.
+"""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
+from tools.perception.light import evened
+
 MAX_SAMPLES = 64
 """Frames looked at by the estimates below: enough for a median, and bounded memory for long or large clips."""
+MAX_VALUES = 1 << 27
+"""Pixel values held at once while medians are taken (bytes)."""
+_KERNEL3, _KERNEL5, _KERNEL7 = (np.ones((k, k), np.uint8) for k in (3, 5, 7))
 
 
 def sample(frames: np.ndarray, limit: int = MAX_SAMPLES) -> np.ndarray:
@@ -23,14 +34,13 @@ def pixel_noise(frames: np.ndarray) -> float:
     objects (a minority of pixels) do not count; 1.4826 makes it consistent for Gaussian noise and sqrt(2) accounts for
     the difference of two frames. 0.0 for a clean drawing or a single frame.
     """
-    few = sample(frames, 12)
-    if len(few) < 2:
+    pairs = np.unique(np.linspace(0, len(frames) - 2, 8).round().astype(int)) if len(frames) > 1 else []
+    if not len(pairs):
         return 0.0
-    stride = max(1, int(np.sqrt(few[0, ..., 0].size / 20000)))
-    grid = few[:, ::stride, ::stride].astype(np.int16)
-    differences = np.abs(np.diff(grid, axis=0))
+    stride = max(1, int(np.sqrt(frames[0, ..., 0].size / 20000)))
+    differences = np.abs(np.stack([frames[t + 1, ::stride, ::stride].astype(np.int16) - frames[t, ::stride, ::stride] for t in pairs]))
     median = float(np.median(differences))
-    if median == 0.0:  # quantised to nothing: use the mean of the smaller half, which sees noise below one level
+    if median == 0.0:  # most differences round to nothing: only a share of odd pixels tells clean from weak noise
         share = float((differences > 0).mean())
         return 0.0 if share < 0.2 else 0.5
     return 1.4826 * median / np.sqrt(2)
@@ -49,19 +59,6 @@ def dominant_colour(frames: np.ndarray, bins: int = 16) -> tuple[np.ndarray, flo
     return np.median(pixels[near], axis=0), float(near.mean())
 
 
-def background(frames: np.ndarray, noise: float | None = None) -> np.ndarray:
-    """The plate behind everything that moves: (H, W, 3) uint8.
-
-    Temporal median first. Where a slow object covers the same pixels in most frames the median shows the object; such
-    cores are found by ``uncovered`` and filled from the surroundings.
-    """
-    noise = pixel_noise(frames) if noise is None else noise
-    few = sample(frames)
-    plate = np.median(few, axis=0).astype(np.uint8) if len(few) > 2 else few[0].copy()
-    ghost = ghosts(few, plate, noise)
-    return fill(plate, ghost) if ghost.any() else plate
-
-
 def threshold(noise: float) -> float:
     """Grey-level difference that noise does not explain (largest of three channels)."""
     return max(14.0, 5.0 * noise)
@@ -69,34 +66,252 @@ def threshold(noise: float) -> float:
 
 def differs(a: np.ndarray, b: np.ndarray, level: float) -> np.ndarray:
     """(..., 3) pictures -> bool (...): some channel differs by more than ``level`` grey levels."""
-    return (cv2.absdiff(a, b) if a.shape == b.shape else np.abs(a.astype(np.int16) - b)).max(-1) > level
+    if a.dtype == b.dtype == np.uint8 and a.shape == b.shape and a.ndim == 3:
+        channels = cv2.split(cv2.absdiff(a, b))
+        return cv2.max(cv2.max(channels[0], channels[1]), channels[2]) > level
+    return np.abs(a.astype(np.int16) - b).max(-1) > level
 
 
-def ghosts(frames: np.ndarray, plate: np.ndarray, noise: float) -> np.ndarray:
-    """Pixels of ``plate`` that show a moving object instead of the background: bool (H, W).
+# ---------------------------------------------------------------------------------------------------------------- plate
 
-    On a mostly flat background, a region of another colour is an object (and not a fixed structure) if pixels that
-    change border it and take its colour at some time, while no other colour explains the change there. Thin fixed
-    structures (lines) that run through an object are kept.
+
+def background(frames: np.ndarray, noise: float | None = None) -> np.ndarray:
+    """The plate behind everything that moves: (H, W, 3) uint8, at the light of the middle of the clip.
+
+    frames: (T, H, W, 3) uint8. What was never uncovered is continued from its surroundings (see the module's text).
     """
-    colour, share = dominant_colour(frames)
+    noise = pixel_noise(frames) if noise is None else noise
+    few = evened(sample(frames, max(9, min(MAX_SAMPLES, 2 * MAX_VALUES // frames[0].size))), noise)
+    if len(few) < 2:
+        return few[0].copy()
+    low, high = few[0].copy(), few[0].copy()
+    for frame in few[1:]:
+        np.minimum(low, frame, out=low)
+        np.maximum(high, frame, out=high)
+    changing = differs(high, low, 3.0 + 6.5 * noise)
+    plate = _steady(few, noise)
+    if not changing.any():
+        return plate
+    usual, other = _modes(few, changing, noise)
+    plate[changing] = usual
+    doubtful = np.zeros(changing.shape, bool)
+    doubtful[changing] = np.abs(usual.astype(np.int16) - other).max(-1) > threshold(noise)
+    second = plate.copy()
+    second[changing] = other
+    _settle(plate, second, doubtful, noise)
+    moving = differs(high, low, 2 * threshold(noise))
+    hole = _islands(plate, moving, noise) | _cores(few, plate, moving, noise)
+    return fill(plate, hole) if hole.any() else plate
+
+
+def _steady(few: np.ndarray, noise: float) -> np.ndarray:
+    """Mean over time where there is noise to average out, else the middle frame."""
+    if noise == 0.0:
+        return few[len(few) // 2].copy()
+    total = np.zeros(few.shape[1:], np.float32)
+    for frame in few:
+        cv2.accumulate(frame, total)
+    return np.rint(total / len(few)).astype(np.uint8)
+
+
+def _modes(few: np.ndarray, changing: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """For each changing pixel its most frequent colour and the most frequent of its other colours, both (n, 3) uint8.
+
+    The second equals the first where fewer than two samples (or 4%) agree on another colour.
+    """
+    rows, columns = np.nonzero(changing)
+    usual, other = np.empty((len(rows), 3), np.uint8), np.empty((len(rows), 3), np.uint8)
+    chunk = max(1, MAX_VALUES // (24 * len(few)))
+    for start in range(0, len(rows), chunk):
+        part = slice(start, start + chunk)
+        values = np.stack([frame[rows[part], columns[part]] for frame in few]).astype(np.int16)
+        usual[part], other[part] = _two_modes(values, threshold(noise), 3.0 + 3.0 * noise)
+    return usual, other
+
+
+def _two_modes(values: np.ndarray, level: float, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Densest colour over time of each pixel, and the densest among the samples that differ from it by more than ``level``.
+
+    values: (S, n, 3) int16 -> two (n, 3). A colour counts the samples within ``tolerance`` of it, of the channels' largest.
+    """
+    half = (len(values) - 1) // 2
+    middle = np.partition(values, half, axis=0)[half]
+    near = _near(values, middle, tolerance)
+    first = _mean(values, near)
+    unclear = np.flatnonzero(near.sum(0) <= len(values) // 2)
+    if len(unclear):
+        first[unclear] = _densest(values[:, unclear], np.ones((len(values), len(unclear)), bool), tolerance)[0]
+    away = ~_near(values, first.astype(np.int16), level)
+    second = first.copy()
+    often = np.flatnonzero(away.sum(0) >= max(2, 0.04 * len(values)))
+    if len(often):
+        colour, count = _densest(values[:, often], away[:, often], tolerance)
+        agreed = count >= max(2, 0.04 * len(values))
+        second[often[agreed]] = colour[agreed]
+    return first, second
+
+
+def _near(values: np.ndarray, colour: np.ndarray, tolerance: float) -> np.ndarray:
+    """(S, n) bool: within tolerance of a colour (n, 3) in every channel."""
+    near = np.abs(values[..., 0] - colour[..., 0]) <= tolerance
+    for channel in (1, 2):
+        near &= np.abs(values[..., channel] - colour[..., channel]) <= tolerance
+    return near
+
+
+def _mean(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """(n, 3) uint8 mean over time of the chosen (S, n) samples."""
+    total = np.einsum("snc,sn->nc", values, chosen, dtype=np.float64)
+    return np.rint(total / np.maximum(chosen.sum(0), 1)[:, None]).astype(np.uint8)
+
+
+def _densest(values: np.ndarray, allowed: np.ndarray, tolerance: float, candidates: int = 9) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of the allowed samples around the candidate that has most of them nearby, (n, 3), and their number, (n,).
+
+    Candidates are spread evenly over the allowed samples of each pixel.
+    """
+    total, rank = allowed.sum(0), np.cumsum(allowed, 0)
+    best_count = np.zeros(values.shape[1], int)
+    best = np.zeros(values.shape[1:], np.int16)
+    for k in range(min(candidates, int(total.max(initial=0)))):
+        wanted = 1 + (k * np.maximum(total - 1, 0)) // max(1, min(candidates, int(total.max())) - 1)
+        index = np.argmax(rank >= wanted, axis=0)
+        candidate = values[index, np.arange(values.shape[1])]
+        count = (allowed & _near(values, candidate, tolerance)).sum(0)
+        better = count > best_count
+        best[better], best_count[better] = candidate[better], count[better]
+    return _mean(values, allowed & _near(values, best, tolerance)), best_count
+
+
+def _settle(plate: np.ndarray, second: np.ndarray, doubtful: np.ndarray, noise: float) -> None:
+    """Decide doubtful pixels in place, from the sure ones inwards: the other colour wins where it
+    continues some decided neighbour and the frequent one does so less.
+
+    Sure regions that are wholly enclosed by doubtful pixels do not count as neighbours: they may be the inside of a mover.
+    """
+    if not doubtful.any():
+        return
+    sure = ~doubtful & ~_enclosed(doubtful)
+    rows, columns = np.nonzero(cv2.dilate((doubtful & sure.any()).astype(np.uint8), _KERNEL3))
+    if not len(rows) or not sure.any():
+        return
+    window = (slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1))
+    plate, second, open_, done = plate[window], second[window], doubtful[window].copy(), sure[window].copy()
+    pad = np.pad(plate, ((1, 1), (1, 1), (0, 0))).astype(np.int16)
+    known = np.pad(done, 1)
+    while open_.any():
+        front = open_ & (cv2.dilate(done.astype(np.uint8), _KERNEL3) > 0)
+        if not front.any():
+            break
+        i, j = np.nonzero(front)
+        first, alternative = plate[i, j].astype(np.int16), second[i, j].astype(np.int16)
+        gap_first, gap_other = _nearest_gap(pad, known, i, j, first), _nearest_gap(pad, known, i, j, alternative)
+        swap = (gap_other <= threshold(noise)) & (gap_other + 5 + 2 * noise < gap_first)
+        plate[i[swap], j[swap]] = second[i[swap], j[swap]]
+        pad[i + 1, j + 1] = plate[i, j]
+        done[i, j], known[i + 1, j + 1], open_[i, j] = True, True, False
+
+
+def _nearest_gap(pad: np.ndarray, known: np.ndarray, i: np.ndarray, j: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """Smallest difference to a decided neighbour of 8: (n,)."""
+    best = np.full(len(i), 1000)
+    for di in range(3):
+        for dj in range(3):
+            if (di, dj) != (1, 1):
+                gap = np.abs(pad[i + di, j + dj] - colour).max(-1)
+                best = np.where(known[i + di, j + dj] & (gap < best), gap, best)
+    return best
+
+
+def _enclosed(mask: np.ndarray) -> np.ndarray:
+    """Pixels outside ``mask`` that cannot reach the image border without crossing it."""
+    count, labels = cv2.connectedComponents((~mask).astype(np.uint8), connectivity=4)
+    open_ = np.zeros(count, bool)
+    for line in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        open_[line] = True
+    open_[0] = True
+    return ~open_[labels]
+
+
+# ------------------------------------------------------------------------------------------------- what was never shown
+
+
+def _islands(plate: np.ndarray, moving: np.ndarray, noise: float) -> np.ndarray:
+    """Still regions enclosed by change whose rim breaks with the plate just outside them: the inside of slow movers."""
+    hole = np.zeros(moving.shape, bool)
+    inside = _enclosed(moving)
+    if not inside.any():
+        return hole
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(inside.astype(np.uint8), connectivity=8)
+    for k in range(1, count):
+        window = _grown_box(stats[k], moving.shape, 4)
+        island = labels[window] == k
+        ring = (cv2.dilate(island.astype(np.uint8), _KERNEL7) > 0) & ~island
+        if not ring.any() or stats[k, cv2.CC_STAT_AREA] < 4:
+            continue
+        around = _around(plate[window], island, moving[window])
+        if around is not None and _breaks(plate[window], island, around, noise):
+            hole[window] |= island
+    return _rimmed(hole, plate, moving, noise) if hole.any() else hole
+
+
+def _around(plate: np.ndarray, island: np.ndarray, moving: np.ndarray) -> np.ndarray | None:
+    """Median colour of what lies beyond the change that surrounds an island."""
+    beyond = ~island & ~moving
+    near = cv2.dilate(island.astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
+    chosen = beyond & near if (beyond & near).sum() >= 8 else ~island & near
+    return np.median(plate[chosen], axis=0) if chosen.any() else None
+
+
+def _breaks(plate: np.ndarray, island: np.ndarray, around: np.ndarray, noise: float) -> bool:
+    """Does most of an island's rim differ from what lies around it?"""
+    rim = island & (cv2.erode(np.pad(island, 1).astype(np.uint8), _KERNEL3)[1:-1, 1:-1] == 0)
+    return bool((np.abs(plate[rim].astype(np.int16) - around).max(-1) > threshold(noise)).mean() > 0.6)
+
+
+def _rimmed(hole: np.ndarray, plate: np.ndarray, moving: np.ndarray, noise: float) -> np.ndarray:
+    """Add the changing pixels next to a hole that still have its colours."""
+    level = threshold(noise)
+    for _ in range(64):
+        ring = (cv2.dilate(hole.astype(np.uint8), _KERNEL3) > 0) & ~hole & moving
+        if not ring.any():
+            break
+        inner = np.where(hole[..., None], plate, 0).astype(np.float32)
+        weight = cv2.blur(hole.astype(np.float32), (3, 3))
+        mean = cv2.blur(inner, (3, 3)) / np.maximum(weight, 1e-6)[..., None]
+        same = ring & (np.abs(plate - mean).max(-1) <= level)
+        if not same.any():
+            break
+        hole = hole | same
+    return cv2.dilate(hole.astype(np.uint8), _KERNEL5).astype(bool) & (moving | hole)
+
+
+def _grown_box(stats: np.ndarray, shape: tuple[int, int], pad: int) -> tuple[slice, slice]:
+    x0, y0, w, h = (int(v) for v in stats[:4])
+    return slice(max(0, y0 - pad), min(shape[0], y0 + h + pad)), slice(max(0, x0 - pad), min(shape[1], x0 + w + pad))
+
+
+def _cores(frames: np.ndarray, plate: np.ndarray, moving: np.ndarray, noise: float) -> np.ndarray:
+    """Regions of one colour, on a mostly flat plate, whose colour comes and goes along their border: bool (H, W).
+
+    Thin fixed structures (lines) that run through an object are kept.
+    """
+    colour, share = dominant_colour(plate[None])
     mask = np.zeros(plate.shape[:2], bool)
     level = threshold(noise)
-    spread = frames.max(0).astype(np.int16) - frames.min(0)
-    changing = spread.max(-1) > 2 * level
-    if share < 0.3 or not changing.any() or changing.mean() > 0.9:
+    if share < 0.3 or not moving.any() or moving.mean() > 0.9:
         return mask
     foreign = np.abs(plate.astype(np.int16) - colour).max(-1) > max(2.0, 3.0 * noise)
-    opened = cv2.morphologyEx(foreign.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-    for region in regions_by_colour(plate, opened.astype(bool), level):
-        if _is_core(frames, plate, region, changing, foreign, colour, level):
-            mask |= cv2.dilate(region.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool) & foreign
-    return mask | _crumbs(changing | mask, foreign & ~mask) if mask.any() else mask
+    opened = cv2.morphologyEx(foreign.astype(np.uint8), cv2.MORPH_OPEN, _KERNEL5).astype(bool)
+    for region in regions_by_colour(plate, opened, level):
+        if _is_core(frames, plate, region, moving, colour, level):
+            mask |= cv2.dilate(region.astype(np.uint8), _KERNEL5).astype(bool) & foreign
+    return mask | _crumbs(moving | mask, foreign & ~mask) if mask.any() else mask
 
 
 def _crumbs(swept: np.ndarray, rest: np.ndarray) -> np.ndarray:
     """Foreign specks that lie wholly within the swept area: parts of the mover that are too small to stand alone."""
-    swept = cv2.dilate(swept.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)
+    swept = cv2.dilate(swept.astype(np.uint8), _KERNEL7).astype(bool)
     count, labels = cv2.connectedComponents(rest.astype(np.uint8), connectivity=8)
     outside = np.zeros(count, bool)
     outside[np.unique(labels[~swept])] = True
@@ -115,56 +330,75 @@ def regions_by_colour(plate: np.ndarray, mask: np.ndarray, level: float) -> list
     return found
 
 
-def _is_core(frames, plate, region, changing, foreign, colour, level) -> bool:
+def _is_core(frames, plate, region, moving, colour, level) -> bool:
     """Is this region of the plate the never-uncovered core of something that moves?"""
-    border = cv2.dilate(region.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool) & ~region
-    ring = border & changing
+    border = cv2.dilate(region.astype(np.uint8), _KERNEL7).astype(bool) & ~region
+    ring = border & moving
     if ring.sum() < 0.05 * border.sum() or ring.sum() < 4:
         return False
     own = np.median(plate[region], axis=0)
-    sees_own = (np.abs(frames[:, ring].astype(np.int16) - own).max(-1) <= level).any(0)
-    sees_ground = (np.abs(frames[:, ring].astype(np.int16) - colour).max(-1) <= level).any(0)
+    if np.abs(own - colour).max() <= 2 * level:
+        return False
+    seen = np.stack([frame[ring] for frame in frames]).astype(np.int16)
+    sees_own = (np.abs(seen - own).max(-1) <= level).any(0)
+    sees_ground = (np.abs(seen - colour).max(-1) <= level).any(0)
     if (sees_own & sees_ground).mean() < 0.25:
         return False
     touched = region[0].sum() + region[-1].sum() + region[:, 0].sum() + region[:, -1].sum()
-    return touched < 0.5 * np.sqrt(region.sum())
+    return touched < 0.5 * np.sqrt(region.sum()) and _could_move(region, moving)
+
+
+def _could_move(region: np.ndarray, moving: np.ndarray) -> bool:
+    """Is there a direction of travel along which the rim that never changes lies? A rim across it would have to change."""
+    rows, columns = np.nonzero(cv2.dilate(region.astype(np.uint8), _KERNEL5))
+    window = (slice(max(0, rows.min() - 3), rows.max() + 4), slice(max(0, columns.min() - 3), columns.max() + 4))
+    soft = cv2.GaussianBlur(region[window].astype(np.float32), (0, 0), 1.5)
+    gx, gy = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
+    rim = region[window] & (cv2.erode(region[window].astype(np.uint8), _KERNEL3) == 0)
+    still = rim & (cv2.dilate(moving[window].astype(np.uint8), _KERNEL5) == 0)
+    length = np.maximum(np.hypot(gx[still], gy[still]), 1e-6)
+    angles = np.arange(12) * np.pi / 12
+    across = np.abs(np.outer(np.cos(angles), gx[still] / length) + np.outer(np.sin(angles), gy[still] / length))
+    return bool((across > 0.6).sum(1).min() <= 0.12 * rim.sum())
+
+
+# -------------------------------------------------------------------------------------------------------------- filling
 
 
 def fill(plate: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """Fill ``hole`` (bool (H, W)) from the nearest known pixels along rows and columns.
+    """Fill ``hole`` (bool (H, W)) from the known pixels on both sides along rows and columns.
 
-    A line that enters the hole on one side and leaves it on the other is continued; elsewhere the two nearest sides
-    decide. Exact for flat plates and for straight horizontal or vertical structures.
+    A line that enters the hole on one side and leaves it on the other is continued; elsewhere the nearer sides decide,
+    blended from one to the other. Exact for flat plates, gradients and straight horizontal or vertical structures.
     """
     known = ~hole
-    if not known.any():
+    if not known.any() or not hole.any():
         return plate
-    rows = _bridge(plate, known)
-    columns = tuple(np.swapaxes(a, 0, 1) for a in _bridge(np.swapaxes(plate, 0, 1), known.T))
-    row_value, row_gap, row_agree = rows
-    column_value, column_gap, column_agree = columns
+    row_value, row_gap, row_agree = _bridge(plate, known)
+    column_value, column_gap, column_agree = (np.swapaxes(a, 0, 1) for a in _bridge(np.swapaxes(plate, 0, 1), known.T))
     ground, _ = dominant_colour(plate[None])
     structure = np.abs(row_value - ground).max(-1) > 20
     column_structure = np.abs(column_value - ground).max(-1) > 20
     use_row = np.where(row_agree & column_agree, np.where(structure != column_structure, structure, row_gap <= column_gap),
                        np.where(row_agree | column_agree, row_agree, row_gap <= column_gap))
     filled = plate.copy()
-    filled[hole] = np.where(use_row[..., None], row_value, column_value)[hole].astype(np.uint8)
+    filled[hole] = np.rint(np.where(use_row[..., None], row_value, column_value)[hole]).astype(np.uint8)
     return filled
 
 
 def _bridge(plate: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Along each row: the value of the nearer known neighbour, the gap between both, and whether both agree."""
+    """Along each row: the blend of the known neighbours (of the nearer one where they disagree), the gap between them, and
+    whether they agree."""
     h, w = known.shape
     index = np.arange(w)
     left = np.maximum.accumulate(np.where(known, index, -1), axis=1)
     right = np.minimum.accumulate(np.where(known, index, w)[:, ::-1], axis=1)[:, ::-1]
     rows = np.arange(h)[:, None]
-    left_value = plate[rows, np.clip(left, 0, w - 1)].astype(np.int16)
-    right_value = plate[rows, np.clip(right, 0, w - 1)].astype(np.int16)
+    left_value = plate[rows, np.clip(left, 0, w - 1)].astype(np.float32)
+    right_value = plate[rows, np.clip(right, 0, w - 1)].astype(np.float32)
     has_left, has_right = left >= 0, right < w
-    nearer_left = has_left & ((index - left <= right - index) | ~has_right)
-    value = np.where(nearer_left[..., None], left_value, right_value)
-    gap = np.where(has_left & has_right, right - left, 4 * w)
     agree = has_left & has_right & (np.abs(left_value - right_value).max(-1) <= 20)
-    return value, gap, agree
+    nearer_left = has_left & ((index - left <= right - index) | ~has_right)
+    share = np.where(agree, (index - left) / np.maximum(right - left, 1), np.where(nearer_left, 0.0, 1.0))[..., None].astype(np.float32)
+    gap = np.where(has_left & has_right, right - left, 4 * w)
+    return (1 - share) * left_value + share * right_value, gap, agree

@@ -9,12 +9,17 @@ from scipy.optimize import linear_sum_assignment
 
 from tools.perception.segmentation import Region
 
+_NEVER = 1e6
+_FREE = 0.25
+"""A region stands free when less than this share of its rim borders on other things."""
+
 
 @dataclass
 class Chain:
-    """One object's regions: frame index -> Region."""
+    """One object's regions: frame index -> Region. merged: frames in which it shares a region with another object."""
 
     regions: dict[int, Region] = field(default_factory=dict)
+    merged: set[int] = field(default_factory=set)
 
     @property
     def last(self) -> int:
@@ -22,7 +27,13 @@ class Chain:
 
     @property
     def area(self) -> float:
+        """Usual area: a high quantile, because what lies in front or outside only makes it smaller."""
         return float(np.quantile([region.area for region in self.regions.values()], 0.75))
+
+    @property
+    def contact(self) -> float:
+        """Usual share of the regions' rim that borders on something else."""
+        return float(np.median([region.contact for region in self.regions.values()]))
 
     def predict(self, t: int) -> np.ndarray:
         """(2,) position at frame t, from the last two sightings at constant velocity (gaps shrink the confidence)."""
@@ -36,6 +47,7 @@ class Chain:
         return here + speed * min(t - times[-1], 8)
 
     def speed(self) -> float:
+        """Pixels per frame between the last two sightings."""
         times = sorted(self.regions)[-2:]
         if len(times) < 2:
             return 0.0
@@ -44,11 +56,12 @@ class Chain:
 
 
 def link(frames: list[list[Region]], shape: tuple[int, int], smallest: float = 0.2) -> list[Chain]:
-    """Regions per frame -> chains, longest first.
+    """Regions per frame -> chains, in order of first sighting.
 
     Assignment by predicted position (Hungarian); the gate grows with size, speed and the time not seen. A region much
-    smaller than the largest of its frame (``smallest``) starts no chain; fragments next to a chain that has been
-    split by something in front are merged into it; chains seen in fewer than three frames (and a fifth) are dropped.
+    smaller than the largest (``smallest``) starts no chain unless it stands free; fragments next to a chain that has
+    been split by something in front are merged into it; a region in which several objects meet belongs to none of
+    them; chains seen in fewer than three frames (and an eighth) are dropped.
     """
     chains: list[Chain] = []
     top = max((region.area for frame in frames for region in frame), default=0.0)
@@ -60,32 +73,86 @@ def link(frames: list[list[Region]], shape: tuple[int, int], smallest: float = 0
             host = _owner(chains, region, t)
             if host is not None:
                 host.regions[t] = _union(host.regions[t], region)
-            elif region.area >= smallest * top or (region.edge and region.area >= 0.25 * smallest * top):
+            elif region.area >= smallest * top or region.contact < _FREE or (region.edge and region.area >= 0.25 * smallest * top):
                 chains.append(Chain({t: region}))
+        _part_ways(chains, t)
+    chains = _joined(chains)
     needed = min(3, len(frames))
-    kept = [c for c in chains if len(c.regions) >= max(needed, 0.12 * len(frames)) and c.area >= 0.5 * smallest * top]
+    kept = [c for c in chains if len(c.regions) >= max(needed, 0.12 * len(frames)) and (c.area >= 0.5 * smallest * top or c.contact < _FREE)]
     return sorted(kept, key=lambda chain: (min(chain.regions), -chain.area))
 
 
+def _joined(chains: list[Chain]) -> list[Chain]:
+    """Chains that end and begin again where their motion leads, behind something, become one."""
+    left = sorted(chains, key=lambda chain: min(chain.regions))
+    out: list[Chain] = []
+    for chain in left:
+        fits = [(away, k) for k, earlier in enumerate(out) if (away := _gap(earlier, chain)) is not None]
+        if fits:
+            _, k = min(fits)
+            out[k].regions.update(chain.regions)
+            out[k].merged |= chain.merged
+        else:
+            out.append(chain)
+    return out
+
+
+def _gap(earlier: Chain, later: Chain) -> float | None:
+    """Distance in pixels between where the earlier chain leads and where the later begins; None when they do not fit."""
+    a, b = _whole_sightings(earlier), _whole_sightings(later)
+    if max(earlier.regions) >= min(later.regions) or len(a) < 3 or len(b) < 3 or not 0.6 < later.area / earlier.area < 1.6:
+        return None
+    a, b = a[-5:], b[:5]
+    line = [np.polynomial.polynomial.polyfit([t for t, _ in points], [p for _, p in points], 1) for points in (a, b)]
+    middle = 0.5 * (a[-1][0] + b[0][0])
+    away = float(np.hypot(*(line[0][0] + line[0][1] * middle - line[1][0] - line[1][1] * middle)))
+    speed = 0.5 * (np.hypot(*line[0][1]) + np.hypot(*line[1][1]))
+    return away if away < np.sqrt(earlier.area) + 0.25 * speed * (b[0][0] - a[-1][0]) else None
+
+
+def _whole_sightings(chain: Chain) -> list[tuple[int, tuple[float, float]]]:
+    """(t, (x, y)) of regions that show nearly all of the object."""
+    return [(t, (r.x, r.y)) for t, r in sorted(chain.regions.items()) if r.area > 0.8 * chain.area]
+
+
 def _assign(chains: list[Chain], found: list[Region], t: int, shape: tuple[int, int]) -> set[int]:
+    """Give regions to chains in place; returns the indices of regions that are spoken for."""
     if not chains or not found:
         return set()
-    cost = np.zeros((len(chains), len(found)))
-    for i, chain in enumerate(chains):
-        gap = t - chain.last
-        where, size = chain.predict(t), np.sqrt(chain.area)
-        gate = 1.5 * size + 2.0 * chain.speed() * min(gap, 3) + (0.08 * max(shape) if len(chain.regions) < 2 else 0.0) + 2.0 * size * min(gap - 1, 4)
-        for k, region in enumerate(found):
-            distance = np.hypot(region.x - where[0], region.y - where[1])
-            ratio = region.area / chain.area
-            mismatch = abs(np.log(ratio)) * 0.3 * size
-            cost[i, k] = distance + mismatch if distance <= gate and ratio > 0.08 else 1e6
+    cost = np.array([[_cost(chain, region, t, shape) for region in found] for chain in chains])
     taken = set()
     for i, k in zip(*linear_sum_assignment(cost), strict=True):
-        if cost[i, k] < 1e6:
+        if cost[i, k] < _NEVER:
             chains[i].regions[t] = found[k]
-            taken.add(k)
+            taken.add(int(k))
     return taken
+
+
+def _cost(chain: Chain, region: Region, t: int, shape: tuple[int, int]) -> float:
+    gap = t - chain.last
+    where, size = chain.predict(t), np.sqrt(chain.area)
+    gate = 1.5 * size + 2.0 * chain.speed() * min(gap, 3) + (0.08 * max(shape) if len(chain.regions) < 2 else 0.0) + 2.0 * size * min(gap - 1, 4)
+    distance = np.hypot(region.x - where[0], region.y - where[1])
+    ratio = region.area / chain.area
+    return distance + abs(np.log(ratio)) * 0.3 * size if distance <= gate and ratio > 0.08 else _NEVER
+
+
+def _part_ways(chains: list[Chain], t: int) -> None:
+    """Take regions of frame t away from chains where they plainly hold another chain's object too."""
+    lost = [c for c in chains if t not in c.regions and len(c.regions) >= 2 and (t - c.last <= 12 or t - 1 in c.merged)]
+    for chain in [c for c in chains if t in c.regions and len(c.regions) >= 3]:
+        region = chain.regions[t]
+        usual = float(np.median([r.area for f, r in chain.regions.items() if f != t and not r.edge] or [np.inf]))
+        before = t - 1 in chain.merged
+        guests = [c for c in lost if (before and t - 1 in c.merged) or _within(c.predict(t), region.box, 0.5 * np.sqrt(c.area))]
+        if guests and region.area > 1.08 * usual:
+            del chain.regions[t]
+            for member in (chain, *guests):
+                member.merged.add(t)
+
+
+def _within(point: np.ndarray, box: tuple[int, int, int, int], margin: float) -> bool:
+    return box[0] - margin <= point[0] <= box[2] + margin and box[1] - margin <= point[1] <= box[3] + margin
 
 
 def _owner(chains: list[Chain], region: Region, t: int) -> Chain | None:

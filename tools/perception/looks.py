@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
+from tools.perception.appearance import corners_of, cover_at_size, picture_at, telling, thinned, with_sizes
 from tools.perception.background import threshold
 from tools.perception.parts import Look
-from tools.perception.pose import compose, crop, gauss_newton
+from tools.perception.pose import View, contrasts, gauss_newton, locate_size, view
 from tools.perception.segmentation import Region, homogeneous, moments
+
+_FINE = 4
+"""Enlargement at which outlines are traced."""
+SLACK = 0.06
+"""Pixels by which a simpler shape may explain an outline worse."""
 
 
 def flat_colour(frame: np.ndarray, region: Region, noise: float = 0.0) -> tuple[float, float, float]:
@@ -25,29 +32,125 @@ def flat_colour(frame: np.ndarray, region: Region, noise: float = 0.0) -> tuple[
 
 def fit_look(look: Look, pose, frame: np.ndarray, plate: np.ndarray, weight: np.ndarray | None = None,
              soften: bool = True) -> tuple[Look, np.ndarray, float]:
-    """Fit pose, size and edge softness of a disk or box together: (look, pose (3,), rms error in grey levels)."""
-    window = crop(frame.shape[:2], pose[0], pose[1], 1.3 * look.reach + 6)
-    target, ground = frame[window].astype(np.float32), plate[window].astype(np.float32)
-    origin = (window[1].start, window[0].start)
-    keep = None if weight is None else weight[window].ravel()
-    free = 3 if look.turns else 2
-    sizes = len(look.size)
+    """Fit pose, size and edge softness of a disk or box together: (look, pose (3,), rms error in grey levels near its outline)."""
+    found, fit = locate_size(look, np.asarray(pose, np.float64), view(frame, plate, weight), soften=soften)
+    return found, fit.x, fit.error
 
-    def unpack(x: np.ndarray) -> tuple[Look, np.ndarray]:
-        size = tuple(float(v) for v in np.maximum(x[free : free + sizes], 0.3))
-        width = float(np.clip(x[-1], 0.6, 6.0)) if soften else look.width
-        return replace(look, size=size, width=width), np.array([x[0], x[1], x[2] if free == 3 else 0.0])
 
-    def residual(x: np.ndarray) -> np.ndarray:
-        trial, at = unpack(x)
-        difference = (compose(trial, at, ground, origin) - target).reshape(-1, 3)
-        return (difference if keep is None else difference[keep]).ravel().astype(np.float64)
+@dataclass(frozen=True)
+class Guess:
+    """One explanation of a region. misfit: root mean square distance (pixels) by which the outline is off, as the colour
+    errors near it say: sqrt(sum of squared errors / contrast^2 / length of the outline)."""
 
-    start = [*pose[:free], *look.size] + ([look.width] if soften else [])
-    steps = [0.25, 0.25, *([0.3 / max(look.reach, 2.0)] if free == 3 else []), *([0.25] * sizes)] + ([0.15] if soften else [])
-    fit = gauss_newton(residual, np.array(start, np.float64), np.array(steps), iterations=25)
-    found, at = unpack(fit.x)
-    return found, at, fit.error
+    look: Look
+    pose: np.ndarray
+    misfit: float
+
+
+def choose_look(region: Region, colour, seen: View, noise: float, kind: str | None = None) -> Guess:
+    """The simplest flat shape that explains a region of one colour about as well as any: disk, box, then polygon.
+
+    seen: the picture around the region; its ``free`` leaves out what hides the part. ``kind`` forces a shape. A hollow
+    region, which no outline explains, comes back with a large misfit.
+    """
+    blocked = ~_free_mask(seen, region)
+    guesses: list[Guess] = []
+    for shape in ("disk", "box", "polygon"):
+        first = mask_guess(region, blocked, colour, shape) if kind in (None, shape) else None
+        if first is not None:
+            guesses.append(_measured(*first[:2], region, seen, noise))
+            if guesses[-1].misfit <= SLACK:
+                break
+    if not guesses:
+        return choose_look(region, colour, seen, noise, "box")
+    best = min(guesses, key=lambda guess: guess.misfit)
+    slack = SLACK if best.look.width > 0.6 else 2.5 * SLACK  # many corners explain the staircase of a hard edge
+    return next(guess for guess in guesses if guess.misfit <= 1.25 * best.misfit + slack)
+
+
+def _free_mask(seen: View, region: Region) -> np.ndarray:
+    """bool (H, W): where nothing hides the part, asked for only around the region."""
+    free = np.ones(seen.shape, bool)
+    x0, y0, x1, y1 = region.box
+    ys, xs = np.mgrid[max(0, y0 - 4) : min(seen.shape[0], y1 + 4), max(0, x0 - 4) : min(seen.shape[1], x1 + 4)]
+    free[ys.ravel(), xs.ravel()] = seen.free(xs.ravel().astype(float), ys.ravel().astype(float))
+    return free
+
+
+def _measured(look: Look, pose: np.ndarray, region: Region, seen: View, noise: float) -> Guess:
+    """Fit a guess to the picture and say how far it is off."""
+    if look.shape == "polygon":
+        look, pose = refine_outline(look, [pose], [seen]), pose
+    else:
+        trial, fit = locate_size(look, pose, seen)
+        if fit.error < np.inf and np.hypot(*(fit.x[:2] - pose[:2])) < 0.5 * look.reach + 3:
+            look, pose = trial, fit.x
+    return Guess(look, pose, outline_misfit(look, pose, region, seen, noise))
+
+
+def outline_misfit(look: Look, pose: np.ndarray, region: Region, seen: View, noise: float) -> float:
+    """See Guess.misfit; pixel noise is taken off."""
+    x0, y0, x1, y1 = region.box
+    ys, xs = np.mgrid[max(0, y0 - 3) : min(seen.shape[0], y1 + 3), max(0, x0 - 3) : min(seen.shape[1], x1 + 3)]
+    px, py = xs.ravel().astype(float), ys.ravel().astype(float)
+    if len(px) > 20000:
+        chosen = thinned(len(px), 20000)
+        px, py = px[chosen], py[chosen]
+    share = len(px) / xs.size
+    px, py, target, ground = seen.pick(px, py)
+    contrast = np.linalg.norm(np.asarray(look.colour) - ground, axis=1)
+    error = picture_at(look, pose, px, py, ground, look.width) - target
+    squares = np.maximum((error**2).sum(1) - 3 * noise**2, 0) / np.maximum(contrast, 20.0) ** 2
+    outline = 2 * np.pi * look.size[0] if look.shape == "disk" else float(np.hypot(*np.diff(corners_of(look, pose), axis=0, append=corners_of(look, pose)[:1]).T).sum())
+    return float(np.sqrt(np.minimum(squares, 1.0).sum() / share / max(outline, 8.0)))
+
+
+def refine_outline(look: Look, poses: Sequence[np.ndarray], views: Sequence[View], spare: float = 0.2) -> Look:
+    """Move a polygon's corners to where the pictures want them, all views together; corners that say nothing are dropped.
+
+    A weak pull holds each corner where it is: along a straight edge nothing else would. spare: pixels by which the outline
+    may change when a corner is dropped.
+    """
+    look = _without_spare(_moved(look, poses, views), spare)
+    return _without_spare(_moved(look, poses, views), spare)
+
+
+def _moved(look: Look, poses: Sequence[np.ndarray], views: Sequence[View], limit: int = 2000) -> Look:
+    """One fit of all corners and the edge softness, poses fixed."""
+    lists = []
+    for pose, seen in zip(poses, views, strict=True):
+        px, py, target, ground = seen.pick(*telling(look, pose, seen.shape, 2.5, limit // len(views) + 200))
+        lists.append((pose, px, py, *contrasts(look.colour, target, ground)))
+    start = np.append(look.outline.ravel(), look.width)
+    contrast = float(np.median(np.concatenate([item[3] for item in lists] or [[100.0]])))
+    pull = 0.03 * contrast * np.sqrt(sum(len(item[1]) for item in lists) / max(len(start), 1) / 8)
+
+    def model(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        trial = with_sizes(look, x[:-1], float(np.clip(x[-1], 0.3, 8.0)))
+        residuals, slopes = [pull * (x - start)], [pull * np.eye(len(x))]
+        for pose, px, py, strength, seen in lists:
+            alpha, by = cover_at_size(trial, pose, px, py)
+            residuals.append(strength * alpha - seen)
+            slopes.append(strength[:, None] * by[:, 3:])
+        return np.concatenate(residuals), np.concatenate(slopes)
+
+    fit = gauss_newton(model, start, np.append(np.full(len(start) - 1, 1.0), 0.5), iterations=8)
+    return with_sizes(look, fit.x[:-1], float(np.clip(fit.x[-1], 0.3, 8.0)))
+
+
+def _without_spare(look: Look, spare: float) -> Look:
+    """Drop corners one by one that lie within ``spare`` pixels of the line between their neighbours."""
+    points = look.outline
+    while len(points) > 3:
+        before, after = np.roll(points, 1, 0), np.roll(points, -1, 0)
+        chord = after - before
+        length = np.maximum(np.hypot(*chord.T), 1e-9)
+        height = np.abs(chord[:, 0] * (points - before)[:, 1] - chord[:, 1] * (points - before)[:, 0]) / length
+        k = int(np.argmin(height))
+        if height[k] > spare:
+            break
+        points = np.delete(points, k, 0)
+    return replace(look, outline=points)
 
 
 def sprite_look(frame: np.ndarray, plate: np.ndarray, region: Region, noise: float = 0.0) -> tuple[Look, np.ndarray]:
@@ -58,7 +161,7 @@ def sprite_look(frame: np.ndarray, plate: np.ndarray, region: Region, noise: flo
     window, ground = frame[y0:y1, x0:x1].astype(np.float32), plate[y0:y1, x0:x1].astype(np.float32)
     solid = np.zeros(window.shape[:2], np.uint8)
     solid[region.box[1] - y0 : region.box[3] - y0, region.box[0] - x0 : region.box[2] - x0] = region.mask
-    solid = _filled(cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)))
+    solid = _filled(cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)))
     inner = cv2.erode(np.pad(solid, 1), np.ones((3, 3), np.uint8))[1:-1, 1:-1]
     alpha, colour = _matte(window, ground, solid, inner, threshold(noise))
     _, x, y, _, _ = moments(solid.astype(np.float32))
@@ -67,8 +170,13 @@ def sprite_look(frame: np.ndarray, plate: np.ndarray, region: Region, noise: flo
 
 
 def _filled(solid: np.ndarray) -> np.ndarray:
-    contours, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(np.zeros_like(solid), contours, -1, 1, cv2.FILLED)
+    """Close small holes: texture that happens to look like the plate. Large ones (5% of the area) show what lies behind."""
+    contours, tree = cv2.findContours(solid, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    area, out = int(solid.sum()), solid.copy()
+    for contour, links in zip(contours, tree[0] if tree is not None else (), strict=True):
+        if links[3] >= 0 and cv2.contourArea(contour) < 0.05 * area:
+            cv2.drawContours(out, [contour], -1, 1, cv2.FILLED)
+    return out
 
 
 def _matte(window, ground, solid, inner, level) -> tuple[np.ndarray, np.ndarray]:
@@ -99,23 +207,29 @@ def guess_look(region: Region, blocked: np.ndarray, colour, kind: str | None = N
     """First idea of a flat look from a binary region: (look, pose (3,)).
 
     blocked: bool (H, W), pixels where something else may hide the part; they are not held against a shape. The simplest
-    shape whose outline disagrees with the region by little more than the best one's is taken; ``kind`` forces one.
+    shape whose outline disagrees with the region by little more than the best one's is taken; ``kind`` forces one (a
+    region too small for a polygon becomes a box).
     """
+    guesses = [g for g in (mask_guess(region, blocked, colour, k) for k in ("disk", "box", "polygon") if kind in (None, k)) if g]
+    if not guesses:
+        guesses = [mask_guess(region, blocked, colour, "box")]
+    best = min(mismatch for _, _, mismatch in guesses)
+    look, pose, _ = next(g for g in guesses if g[2] <= best + 0.22)
+    return look, pose
+
+
+def mask_guess(region: Region, blocked: np.ndarray, colour, kind: str) -> tuple[Look, np.ndarray, float] | None:
+    """(look, pose, disagreeing pixels per pixel of outline) of one kind of shape; None when the region has no such shape."""
     x0, y0, x1, y1 = region.box
     pad = 4
     known = np.zeros((y1 - y0 + 2 * pad, x1 - x0 + 2 * pad), bool)
     known[pad:-pad, pad:-pad] = region.mask
-    free = np.ones(known.shape, bool)
+    free = np.zeros(known.shape, bool)
     rows, columns = slice(max(0, y0 - pad), min(blocked.shape[0], y1 + pad)), slice(max(0, x0 - pad), min(blocked.shape[1], x1 + pad))
     oy, ox = y0 - pad, x0 - pad
     free[rows.start - oy : rows.stop - oy, columns.start - ox : columns.stop - ox] = ~blocked[rows, columns]
-    outside = np.ones(known.shape, bool)
-    outside[rows.start - oy : rows.stop - oy, columns.start - ox : columns.stop - ox] = False
-    free = (free | known) & ~outside
-    guesses = [g for g in (_guess(k, known, free, colour) for k in ("disk", "box", "polygon") if kind in (None, k)) if g]
-    best = min(mismatch for _, _, mismatch in guesses)
-    look, pose, _ = next(g for g in guesses if g[2] <= best + 0.22)
-    return look, pose + (ox, oy, 0.0)
+    found = _guess(kind, known, free | known, colour)
+    return None if found is None else (found[0], found[1] + (ox, oy, 0.0), found[2])
 
 
 def _guess(kind: str, known: np.ndarray, free: np.ndarray, colour) -> tuple[Look, np.ndarray, float] | None:
@@ -159,13 +273,12 @@ def _guess_disk(known, free, contour, colour) -> tuple[Look, np.ndarray]:
 
 
 def _guess_polygon(known, colour) -> tuple[Look | None, np.ndarray | None]:
-    from skimage.measure import approximate_polygon, find_contours
-
-    smooth = cv2.GaussianBlur(known.astype(np.float32), (0, 0), 0.7)
-    contour = max(find_contours(smooth, 0.5), key=len, default=None)
+    fine = cv2.resize(cv2.GaussianBlur(known.astype(np.float32), (0, 0), 0.7), None, fx=_FINE, fy=_FINE, interpolation=cv2.INTER_LINEAR)
+    contours, _ = cv2.findContours((fine > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    contour = max(contours, key=len, default=None)
     if contour is None or len(contour) < 4:
         return None, None
-    points = approximate_polygon(contour, 0.6)[:-1, ::-1]
+    points = (cv2.approxPolyDP(contour, 0.6 * _FINE, True)[:, 0] + 0.5) / _FINE - 0.5
     if len(points) < 3:
         return None, None
     _, x, y, _, _ = moments(known.astype(np.float32))

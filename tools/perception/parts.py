@@ -44,7 +44,8 @@ class Look:
 
     size: (radius,) of a disk, (width, height) of a box, else (). outline: (N, 2) pixels relative to the part's centre at
     angle 0, for a polygon. sprite: float32 RGBA for a sprite (see tools.types.Scene). width: edge softness in pixels.
-    reach: radius in pixels of a circle around the centre that holds the part.
+    round: True for a sprite that looks the same at every angle (a ring). reach: radius in pixels of a circle around the
+    centre that holds the part.
     """
 
     shape: str
@@ -53,6 +54,7 @@ class Look:
     outline: np.ndarray | None = field(default=None, repr=False)
     sprite: np.ndarray | None = field(default=None, repr=False)
     width: float = 1.0
+    round: bool = False
 
     @property
     def reach(self) -> float:
@@ -67,7 +69,7 @@ class Look:
     @property
     def turns(self) -> bool:
         """Whether an angle can be seen at all."""
-        return self.shape != "disk"
+        return self.shape != "disk" and not self.round
 
     def cover(self, shape: tuple[int, int], pose: np.ndarray) -> tuple[int, int, np.ndarray, np.ndarray] | None:
         """Draw at ``pose`` = (x, y, angle): (x0, y0, alpha (h, w), colour (3,) or (h, w, 3)) or None outside the image."""
@@ -77,7 +79,7 @@ class Look:
         if self.shape == "disk":
             covered = disk_coverage(shape, x, y, self.size[0], self.width)
         elif self.shape == "box":
-            covered = polygon_coverage(shape, box_corners(x, y, angle, *self.size), self.width, convex=True)
+            covered = polygon_coverage(shape, box_corners(x, y, angle, *self.size), self.width)
         else:
             covered = polygon_coverage(shape, place(self.outline, x, y, angle), self.width)
         return None if covered is None else (*covered, np.asarray(self.colour, np.float32))
@@ -86,14 +88,15 @@ class Look:
 @dataclass(frozen=True)
 class Track:
     """A part through one video. poses: (T, 3) x, y in pixels and angle in radians (unwrapped; 0 for a disk), NaN where
-    the part is not seen. noise: (3,) standard deviation of a pose. error: (T,) mean colour error in the part's own
-    pixels, grey levels."""
+    the part is not seen. noise: (3,) usual standard deviation of a pose. error: (T,) mean colour error in the part's own
+    pixels, grey levels. spread: (T, 3) standard deviations frame by frame (inf = the picture does not say), or None."""
 
     name: str
     look: Look
     poses: np.ndarray
     noise: np.ndarray
     error: np.ndarray
+    spread: np.ndarray | None = None
 
     @property
     def seen(self) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Sub-pixel poses and sizes by analysis by synthesis: draw, compare, correct (Gauss-Newton with damping)."""
+"""Sub-pixel poses and sizes by analysis by synthesis: draw, compare, correct (Levenberg-Marquardt, exact derivatives)."""
 
 from __future__ import annotations
 
@@ -7,61 +7,99 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tools.perception.appearance import (
+    at_pose,
+    cover_at,
+    cover_at_size,
+    covered,
+    free_sizes,
+    picture_at,
+    telling,
+    with_sizes,
+)
 from tools.perception.parts import Look
 
-_STEPS = np.array([0.25, 0.25])
-"""Half-width in pixels of the central differences for x and y; the angle's is scaled to move the outline as much."""
+PIXELS = 1500
+"""Pixels used by one fit at most: more hardly sharpen a pose and cost time."""
+GOOD = 3.0
+"""Mean colour error (grey levels) at which a pose needs no second attempt."""
+HUBER = 30.0
+"""Residuals above this many grey levels count linearly."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """x: the parameters found; error: root mean square residual in grey levels; spread: standard deviations of x."""
+    """x: the parameters found; error: root mean square residual in grey levels; spread: standard deviations of x (inf where
+    the picture says nothing)."""
 
     x: np.ndarray
     error: float
     spread: np.ndarray
 
 
-def gauss_newton(residual: Callable[[np.ndarray], np.ndarray], x: np.ndarray, steps: np.ndarray, iterations: int = 12,
-                 clip: float = 60.0) -> Fit:
-    """Minimise the sum of squared residuals, large ones damped (Huber weights at ``clip`` / 2), by Levenberg-Marquardt.
+Model = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""x (P,) -> residual (N,) in grey levels and its derivatives (N, P); N fixed."""
 
-    residual: x -> (N,) grey levels, N fixed. steps: central-difference half-widths, also the largest sensible step / 8.
+
+def _cost(residual: np.ndarray) -> float:
+    size = np.abs(residual)
+    return float(np.sum(np.where(size <= HUBER, size * size, HUBER * (2 * size - HUBER))))
+
+
+def gauss_newton(model: Model, x: np.ndarray, largest: np.ndarray, iterations: int = 15) -> Fit:
+    """Minimise the Huber cost of the residuals by Levenberg-Marquardt.
+
+    largest: (P,) longest step taken at once; a thousandth of it counts as arrived.
     """
-    damping, current = 1e-3, residual(x)
-
-    def cost_of(r):
-        a, k = np.abs(r), clip / 2
-        return float(np.sum(np.where(a <= k, a * a, k * (2 * a - k))))
-
-    cost = cost_of(current)
-    normal = np.eye(len(x))
+    residual, slopes = model(x)
+    cost, damping = _cost(residual), 1e-3
     for _ in range(iterations):
-        jacobian = np.stack([(residual(x + d) - residual(x - d)) / (2 * h) for h, d in zip(steps, np.diag(steps), strict=True)], 1)
-        weight = np.minimum(1.0, (clip / 2) / np.maximum(np.abs(current), 1e-9))
-        normal = jacobian.T @ (weight[:, None] * jacobian)
-        gradient = jacobian.T @ (weight * current)
-        scale = np.maximum(np.diag(normal), 1e-9)
-        improved = False
+        weighted = slopes * np.minimum(1.0, HUBER / np.maximum(np.abs(residual), 1e-9))[:, None]
+        normal, gradient = _product(weighted, slopes), _product(weighted, residual[:, None])[:, 0]
+        moved = False
         for _ in range(5):
-            move = -np.linalg.solve(normal + damping * np.diag(scale), gradient)
-            move = np.clip(move, -8 * steps, 8 * steps)
-            trial = residual(x + move)
-            trial_cost = cost_of(trial)
+            move = np.clip(-_solve(normal, gradient, damping), -largest, largest)
+            trial, trial_slopes = model(x + move)
+            trial_cost = _cost(trial)
             if trial_cost < cost:
-                x, current, improved = x + move, trial, True
-                damping = max(damping / 5, 1e-6)
+                moved = True
                 break
-            damping *= 6
-        if not improved or np.all(np.abs(move) < 0.004 * steps):
+            damping = max(damping * 8, 1e-4)
+        if not moved:
             break
-        if cost - trial_cost < 1e-7 * cost:
-            cost = trial_cost
+        arrived = np.all(np.abs(move) < 1e-3 * largest) or cost - trial_cost < 1e-6 * cost
+        x, residual, slopes, cost, damping = x + move, trial, trial_slopes, trial_cost, damping / 8
+        if arrived:
             break
-        cost = trial_cost
-    error = float(np.sqrt(np.mean(current**2))) if len(current) else np.inf
-    variance = np.diag(np.linalg.pinv(normal + 1e-9 * np.eye(len(x)))) * max(error, 0.5) ** 2
-    return Fit(x, error, np.sqrt(np.maximum(variance, 0)))
+    return Fit(x, *_quality(residual, slopes))
+
+
+def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a.T @ b; for few columns without BLAS, whose threads would cost more than they save."""
+    return np.einsum("ni,nj->ij", a, b) if a.shape[1] <= 8 else a.T @ b
+
+
+def _solve(normal: np.ndarray, gradient: np.ndarray, damping: float) -> np.ndarray:
+    """Damped normal equations; directions about which nothing is known stay where they are."""
+    scale = np.diag(normal)
+    floor = 1e-9 * max(float(scale.max()), 1e-12)
+    return np.linalg.solve(normal + np.diag(damping * scale + floor), gradient)
+
+
+def _quality(residual: np.ndarray, slopes: np.ndarray) -> tuple[float, np.ndarray]:
+    """Root mean square residual and standard deviations of the parameters (at least the rounding of grey levels)."""
+    if not len(residual):
+        return np.inf, np.full(slopes.shape[1], np.inf)
+    error = float(np.sqrt(np.mean(residual**2)))
+    normal = _product(slopes, slopes)
+    scale = np.sqrt(np.maximum(np.diag(normal), 0))
+    known = scale > 1e-6
+    spread = np.full(len(scale), np.inf)
+    if known.any():
+        unit = normal[np.ix_(known, known)] / np.outer(scale[known], scale[known])
+        inverse = np.linalg.pinv(unit, rcond=1e-9, hermitian=True)
+        spread[known] = np.sqrt(np.maximum(np.diag(inverse), 0)) / scale[known] * max(error, 0.3)
+    return error, spread
 
 
 def crop(shape: tuple[int, int], x: float, y: float, reach: float) -> tuple[slice, slice] | None:
@@ -71,56 +109,154 @@ def crop(shape: tuple[int, int], x: float, y: float, reach: float) -> tuple[slic
     return (slice(y0, y1), slice(x0, x1)) if x0 < x1 and y0 < y1 else None
 
 
-def compose(look: Look, pose: np.ndarray, ground: np.ndarray, origin: tuple[int, int]) -> np.ndarray:
-    """``ground`` (h, w, 3) float32, whose corner is image pixel ``origin`` = (x, y), with the look drawn over it."""
-    picture = ground.copy()
-    layer = look.cover(ground.shape[:2], np.asarray(pose, np.float64) - (origin[0], origin[1], 0.0))
-    if layer is not None:
-        x0, y0, alpha, colour = layer
-        window = picture[y0 : y0 + alpha.shape[0], x0 : x0 + alpha.shape[1]]
-        window += alpha[..., None] * (colour - window)
-    return picture
+# ------------------------------------------------------------------------------------------------------------ pictures
+
+
+@dataclass(frozen=True)
+class View:
+    """What a part is compared with. frame: (H, W, 3) picture. ground: what lies behind the part; free: where nothing lies in
+    front of it. Both are asked at pixels (px, py) (N,), whole numbers as floats: -> (N, 3) grey levels, (N,) bool."""
+
+    frame: np.ndarray
+    ground: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    free: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.frame.shape[:2]
+
+    def pick(self, px: np.ndarray, py: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Free pixels among (px, py), with target and ground (N, 3) float64."""
+        free = self.free(px, py)
+        px, py = px[free], py[free]
+        target = self.frame[py.astype(int), px.astype(int)].astype(np.float64)
+        return px, py, target, self.ground(px, py)
+
+
+def view(frame: np.ndarray, ground: np.ndarray, weight: np.ndarray | None = None) -> View:
+    """A view over whole pictures: frame, ground (H, W, 3); weight (H, W) bool, False where something hides the part."""
+
+    def behind(px: np.ndarray, py: np.ndarray) -> np.ndarray:
+        return ground[py.astype(int), px.astype(int)].astype(np.float64)
+
+    def free(px: np.ndarray, py: np.ndarray) -> np.ndarray:
+        return np.ones(len(px), bool) if weight is None else weight[py.astype(int), px.astype(int)] > 0
+
+    return View(frame, behind, free)
+
+
+# ---------------------------------------------------------------------------------------------------------------- poses
 
 
 def fit_pose(look: Look, pose: np.ndarray, frame: np.ndarray, ground: np.ndarray, weight: np.ndarray | None = None,
              margin: float = 4.0, turn: bool = True) -> Fit | None:
     """Refine ``pose`` (x, y, angle) of a look in ``frame`` over ``ground`` (both (H, W, 3)).
 
-    weight: bool (H, W), False where something in front hides the part. turn: False keeps the angle. None when no pixel
-    of the part is visible.
+    weight: bool (H, W), False where something in front hides the part. margin: pixels by which the start may be off.
+    turn: False keeps the angle. None when no pixel of the part is visible.
     """
-    window = crop(frame.shape[:2], pose[0], pose[1], look.reach + margin)
-    if window is None:
-        return None
-    keep = None if weight is None else weight[window].ravel()
-    if keep is not None and keep.sum() < 6:
-        return None
-    target = frame[window].astype(np.float32)
-    floor = ground[window].astype(np.float32)
-    origin = (window[1].start, window[0].start)
-    free = 3 if (turn and look.turns) else 2
-    steps = np.append(_STEPS, 0.35 / max(look.reach, 2.0))[:free]
+    return locate(look, np.asarray(pose, np.float64), view(frame, ground, weight), margin, turn)
 
-    def residual(x: np.ndarray) -> np.ndarray:
-        full = np.array([x[0], x[1], x[2] if free == 3 else pose[2]])
-        difference = (compose(look, full, floor, origin) - target).reshape(-1, 3)
-        return (difference if keep is None else difference[keep]).ravel().astype(np.float64)
 
-    fit = gauss_newton(residual, np.array(pose[:free], np.float64), steps)
+def locate(look: Look, pose: np.ndarray, seen: View, margin: float = 4.0, turn: bool = True) -> Fit | None:
+    """Refine a pose in a view. First from the start itself; only where that leaves the picture unexplained, and ``margin``
+    (pixels) allows for more, again with softened edges, which pull from further away, and the better result is kept."""
+    found = _settle(look, pose, seen, min(margin, 1.5), None, turn)
+    if found is None or margin <= 1.5 or misfit(look, found.x, seen) <= GOOD:
+        return found
+    if look.shape == "sprite":
+        wide = _settle(look, pose, seen, margin, None, turn)
+    else:
+        wide = _settle(look, pose, seen, margin, margin, turn)
+        wide = wide and _settle(look, wide.x, seen, 1.5, None, turn)
+    if wide is None or misfit(look, wide.x, seen) >= misfit(look, found.x, seen):
+        return found
+    return wide
+
+
+def _settle(look: Look, pose: np.ndarray, seen: View, margin: float, width: float | None, turn: bool) -> Fit | None:
+    px, py, target, ground = seen.pick(*telling(look, pose, seen.shape, margin + (width or 0.0) / 2, PIXELS))
+    if len(px) < 6:
+        return None
+    free = 3 if turn and look.turns else 2
+    if look.shape == "sprite":
+        model = _sprite_model(look, pose, free, (px, py), target, ground)
+    else:
+        model = _flat_model(look, pose, free, (px, py), *contrasts(look.colour, target, ground), None if width is None else max(width, look.width))
+    steps = np.array([2.0, 2.0, 2.0 / max(look.reach, 2.0)])[:free]
+    fit = gauss_newton(model, np.array(pose[:free], np.float64), steps)
     if free == 2:
         return Fit(np.append(fit.x, pose[2]), fit.error, np.append(fit.spread, np.inf))
     return fit
 
 
+def contrasts(colour, target: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How strongly a flat colour stands out at each pixel (N,), in grey levels, and how much of it is seen there (N,).
+
+    All that coverage changes lies along the line from ground to colour, so that one number a pixel says everything.
+    """
+    line = np.asarray(colour, np.float64) - ground
+    strength = np.sqrt((line * line).sum(1))
+    return strength, ((target - ground) * line).sum(1) / np.maximum(strength, 1.0)
+
+
+def _flat_model(look: Look, pose: np.ndarray, free: int, pixels: tuple[np.ndarray, np.ndarray], strength: np.ndarray, seen: np.ndarray,
+                width: float | None) -> Model:
+    def model(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        alpha, slopes = cover_at(look, np.append(x, pose[2:]) if free == 2 else x, *pixels, width)
+        return strength * alpha - seen, strength[:, None] * slopes[:, :free]
+
+    return model
+
+
+def _sprite_model(look: Look, pose: np.ndarray, free: int, pixels: tuple[np.ndarray, np.ndarray], target: np.ndarray, ground: np.ndarray) -> Model:
+    def model(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        sample = at_pose(look, np.append(x, pose[2:]) if free == 2 else x, *pixels)
+        return (sample.over(ground) - target).ravel(), sample.slopes_over(ground)[:, :, :free].reshape(-1, free)
+
+    return model
+
+
+def locate_size(look: Look, pose: np.ndarray, seen: View, margin: float = 3.0, soften: bool = True) -> tuple[Look, Fit]:
+    """Fit pose, sizes and edge softness of a flat look together: (look, fit of the pose).
+
+    The fit's error is that of everything; its spread holds x, y, angle, the sizes and the softness.
+    """
+    px, py, target, ground = seen.pick(*telling(look, pose, seen.shape, margin, 3 * PIXELS))
+    strength, shown = contrasts(look.colour, target, ground)
+    sizes = free_sizes(look)
+    still = np.zeros(4 + len(sizes), bool)
+    still[2] = not look.turns or look.shape == "polygon"
+    still[:2] = look.shape == "polygon"
+    still[-1] = not soften
+
+    def unpack(x: np.ndarray) -> tuple[Look, np.ndarray]:
+        return with_sizes(look, x[3:-1], float(np.clip(x[-1], 0.3, 8.0)) if soften else look.width), x[:3]
+
+    def model(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        alpha, slopes = cover_at_size(*unpack(x), px, py)
+        slopes[:, still] = 0.0
+        return strength * alpha - shown, strength[:, None] * slopes
+
+    start = np.array([*pose, *sizes, look.width], np.float64)
+    largest = np.array([2.0, 2.0, 2.0 / max(look.reach, 2.0), *np.full(len(sizes), 2.0), 0.5])
+    fit = gauss_newton(model, start, largest, iterations=30)
+    found, at = unpack(fit.x)
+    return found, Fit(at, fit.error, fit.spread)
+
+
 def own_error(look: Look, pose: np.ndarray, frame: np.ndarray, ground: np.ndarray, weight: np.ndarray | None = None) -> float:
     """Mean absolute colour error (grey levels) over the pixels that the part covers; inf when none is visible."""
-    layer = look.cover(frame.shape[:2], pose)
-    if layer is None:
+    return misfit(look, pose, view(frame, ground, weight))
+
+
+def misfit(look: Look, pose: np.ndarray, seen: View, limit: int = PIXELS) -> float:
+    """The same in a view, on at most about ``limit`` pixels."""
+    px, py, target, ground = seen.pick(*covered(look, pose, seen.shape, limit))
+    if not len(px):
         return np.inf
-    x0, y0, alpha, colour = layer
-    window = (slice(y0, y0 + alpha.shape[0]), slice(x0, x0 + alpha.shape[1]))
-    share = alpha if weight is None else alpha * weight[window]
-    if share.sum() < 2.0:
+    weight = at_pose(look, pose, px, py).alpha if look.shape == "sprite" else cover_at(look, pose, px, py)[0]
+    if weight.sum() < 2.0:
         return np.inf
-    drawn = ground[window] + alpha[..., None] * (colour - ground[window])
-    return float((np.abs(drawn - frame[window]).mean(-1) * share).sum() / share.sum())
+    error = np.abs(picture_at(look, pose, px, py, ground) - target).mean(-1)
+    return float((error * weight).sum() / weight.sum())

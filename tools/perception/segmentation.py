@@ -64,7 +64,8 @@ def coverage(frame: np.ndarray, plate: np.ndarray, colour, noise: float = 0.0) -
 
 @dataclass(frozen=True)
 class Region:
-    """A connected region of a mask. x, y: centroid; box: (x0, y0, x1, y1) exclusive; edge: touches the image border."""
+    """A connected region of a mask. x, y: centroid; box: (x0, y0, x1, y1) exclusive; edge: touches the image border;
+    mask: bool (y1 - y0, x1 - x0). contact: share of the rim that borders on other things, 1 when nobody looked."""
 
     x: float
     y: float
@@ -72,10 +73,11 @@ class Region:
     box: tuple[int, int, int, int]
     edge: bool
     mask: np.ndarray
+    contact: float = 1.0
 
 
-def regions(mask: np.ndarray, smallest: float = 4.0) -> list[Region]:
-    """8-connected regions of a bool (H, W) mask, largest first."""
+def regions(mask: np.ndarray, smallest: float = 4.0, others: np.ndarray | None = None) -> list[Region]:
+    """8-connected regions of a bool (H, W) mask, largest first. others: bool (H, W), to measure ``Region.contact`` with."""
     count, labels, stats, centres = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     h, w = mask.shape
     found = []
@@ -84,8 +86,21 @@ def regions(mask: np.ndarray, smallest: float = 4.0) -> list[Region]:
         if area >= smallest:
             edge = x0 == 0 or y0 == 0 or x0 + bw == w or y0 + bh == h
             window = labels[y0 : y0 + bh, x0 : x0 + bw] == k
-            found.append(Region(float(centres[k][0]), float(centres[k][1]), float(area), (x0, y0, x0 + bw, y0 + bh), edge, window))
+            box = (x0, y0, x0 + bw, y0 + bh)
+            contact = 1.0 if others is None else _contact(window, box, others)
+            found.append(Region(float(centres[k][0]), float(centres[k][1]), float(area), box, edge, window, contact))
     return sorted(found, key=lambda region: -region.area)
+
+
+def _contact(inside: np.ndarray, box: tuple[int, int, int, int], others: np.ndarray) -> float:
+    """Share of the pixels two to three away from a region that belong to other things."""
+    x0, y0, x1, y1 = box
+    padded = np.pad(inside, 3).astype(np.uint8)
+    ring = (cv2.dilate(padded, np.ones((7, 7), np.uint8)) > 0) & (cv2.dilate(padded, np.ones((3, 3), np.uint8)) == 0)
+    window = np.zeros(padded.shape, bool)
+    rows, columns = slice(max(0, y0 - 3), min(others.shape[0], y1 + 3)), slice(max(0, x0 - 3), min(others.shape[1], x1 + 3))
+    window[rows.start - y0 + 3 : rows.stop - y0 + 3, columns.start - x0 + 3 : columns.stop - x0 + 3] = others[rows, columns]
+    return float((window & ring).sum()) / max(int(ring.sum()), 1)
 
 
 def moments(weight: np.ndarray) -> tuple[float, float, float, float, float]:

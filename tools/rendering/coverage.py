@@ -2,7 +2,7 @@
 
 A pixel sees the box of ``width`` x ``width`` around its centre: 1 is the area-sampled (anti-aliased) picture, larger
 values blur, values near 0 sample the centre only (hard edges). Polygons are exact for every width; disks use the tangent
-at the nearest point of the rim.
+at the nearest point of the rim, moved inwards by the mean sagitta of the arc in a pixel (width^2 / 24 radius).
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def disk(px: np.ndarray, py: np.ndarray, x: float, y: float, radius: float, widt
     length = np.hypot(dx, dy)
     safe = np.maximum(length, 1e-9)
     nx, ny = np.where(length > 1e-9, dx / safe, 1.0), dy / safe
-    share, slope = half_plane(length - radius, nx, ny, max(width, THINNEST))
+    width = max(width, THINNEST)
+    sagitta = width * width / (24 * max(radius, 0.5 * width))
+    share, slope = half_plane(length - radius + sagitta, nx, ny, width)
     return share, np.stack([-slope * nx, -slope * ny, -slope], 1)
 
 

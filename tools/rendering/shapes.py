@@ -1,8 +1,7 @@
 """Disks, polygons and sprites with anti-aliased edges, placed anywhere (not only on whole pixels).
 
-Coverage is computed from the signed distance to the outline: ``clip(0.5 - distance / width, 0, 1)`` with ``width`` in
-pixels (1 = the ramp of an ideal box-filtered edge, larger = a blurred edge). The error against exact area coverage is
-below 0.05 at straight edges and confined to the corner pixels elsewhere.
+Coverage is the share of the box of ``width`` pixels around a pixel's centre (see ``tools.rendering.coverage``): 1 = ideal
+anti-aliasing, larger = a blurred edge, near 0 = a hard one.
 """
 
 from __future__ import annotations
@@ -12,7 +11,11 @@ import math
 import cv2
 import numpy as np
 
+from tools.rendering import coverage
 from tools.rendering.canvas import blend
+
+_CHUNK = 4096
+"""Pixels whose coverage is computed at a time: bounds the memory of outlines with many corners."""
 
 
 def visible(part: dict[str, float] | None, *attributes: str) -> bool:
@@ -51,57 +54,32 @@ def disk_coverage(shape: tuple[int, int], x: float, y: float, radius: float, wid
     if window is None:
         return None
     x0, y0, x1, y1 = window
-    distance = np.hypot(np.arange(x0, x1) - x, (np.arange(y0, y1) - y)[:, None])
-    return x0, y0, np.clip(0.5 + (radius - distance) / width, 0, 1).astype(np.float32)
+    square = (np.arange(x0, x1) - x) ** 2 + ((np.arange(y0, y1) - y) ** 2)[:, None]
+    alpha = (square <= radius * radius).astype(np.float32)
+    band = np.abs(square - radius * radius) <= 2 * (radius + width) * (0.8 * width + 0.1)
+    rows, columns = np.nonzero(band)
+    alpha[band] = coverage.disk(columns + float(x0), rows + float(y0), x, y, radius, width)[0]
+    return x0, y0, alpha
 
 
-def _signed_distance(points: np.ndarray, px: np.ndarray, py: np.ndarray) -> np.ndarray:
-    """Distance of pixels to a polygon's outline, negative inside (even-odd rule); points (N, 2), px (w,), py (h,)."""
-    nearest = np.full((len(py), len(px)), np.inf)
-    inside = np.zeros((len(py), len(px)), bool)
-    column = py[:, None]
-    for (ax, ay), (bx, by) in zip(points, np.roll(points, -1, 0), strict=True):
-        dx, dy = bx - ax, by - ay
-        length = dx * dx + dy * dy
-        if length < 1e-12:
-            continue
-        t = np.clip(((px - ax) * dx + (column - ay) * dy) / length, 0, 1)
-        np.minimum(nearest, (px - ax - t * dx) ** 2 + (column - ay - t * dy) ** 2, out=nearest)
-        crosses = (ay > column) != (by > column)
-        if crosses.any():
-            inside ^= crosses & (px < ax + (column - ay) * (dx / dy if dy else 0.0))
-    return np.where(inside, -1.0, 1.0) * np.sqrt(nearest)
-
-
-def _convex_distance(points: np.ndarray, px: np.ndarray, py: np.ndarray) -> np.ndarray:
-    """The same for a convex polygon, by half-planes: exact inside and at edges, a lower bound beyond corners."""
-    edges = np.roll(points, -1, 0) - points
-    area = float(np.sum(points[:, 0] * np.roll(points[:, 1], -1) - points[:, 1] * np.roll(points[:, 0], -1)))
-    normals = np.stack([edges[:, 1], -edges[:, 0]], 1) / np.maximum(np.hypot(edges[:, 0], edges[:, 1]), 1e-9)[:, None]
-    normals *= 1.0 if area >= 0 else -1.0
-    offsets = np.sum(normals * points, 1)
-    distance = None
-    for (nx, ny), offset in zip(normals, offsets, strict=True):
-        plane = (nx * px - offset) + (ny * py)[:, None]
-        distance = plane if distance is None else np.maximum(distance, plane, out=distance)
-    return distance
-
-
-def polygon_coverage(
-    shape: tuple[int, int], points: np.ndarray, width: float = 1.0, convex: bool | None = None
-) -> tuple[int, int, np.ndarray] | None:
-    """Coverage of a polygon (N, 2), even-odd inside: (x0, y0, alpha (h, w) float32), or None outside the image."""
+def polygon_coverage(shape: tuple[int, int], points: np.ndarray, width: float = 1.0) -> tuple[int, int, np.ndarray] | None:
+    """Coverage of a simple polygon (N, 2): (x0, y0, alpha (h, w) float32), or None outside the image."""
     points = np.asarray(points, np.float64)
     low, high = points.min(0) - width, points.max(0) + width
     window = _window(shape, low[0], low[1], high[0], high[1])
     if window is None:
         return None
     x0, y0, x1, y1 = window
-    px, py = np.arange(x0, x1, dtype=np.float64), np.arange(y0, y1, dtype=np.float64)
-    if convex is None:
-        convex = len(points) <= 4 and cv2.isContourConvex(points.astype(np.float32).reshape(-1, 1, 2))
-    distance = (_convex_distance if convex else _signed_distance)(points, px, py)
-    return x0, y0, np.clip(0.5 - distance / width, 0, 1).astype(np.float32)
+    corners = np.rint(np.clip(points - (x0, y0), -1e6, 1e6) * 16).astype(np.int32).reshape(1, -1, 1, 2)
+    alpha, band = np.zeros((y1 - y0, x1 - x0), np.uint8), np.zeros((y1 - y0, x1 - x0), np.uint8)
+    cv2.fillPoly(alpha, corners, 1, shift=4)
+    cv2.polylines(band, corners, True, 1, 3 + 2 * math.ceil(0.71 * width), shift=4)
+    rows, columns = np.nonzero(band)
+    alpha = alpha.astype(np.float32)
+    for part in range(0, len(rows), _CHUNK):
+        r, c = rows[part : part + _CHUNK], columns[part : part + _CHUNK]
+        alpha[r, c] = coverage.polygon(c + float(x0), r + float(y0), points, width)[0]
+    return x0, y0, alpha
 
 
 def sprite_layer(shape: tuple[int, int], sprite: np.ndarray, x: float, y: float, angle: float = 0.0) -> tuple[int, int, np.ndarray, np.ndarray] | None:

@@ -1,0 +1,98 @@
+"""Coverage against brute-force point sampling, derivatives against differences."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tools.rendering import coverage, disk_coverage, polygon_coverage
+
+SHAPES = {
+    "convex": [(10.2, 5.1), (30.7, 9.3), (25.1, 28.9), (8.3, 20.2)],
+    "notched": [(10.2, 5.1), (30.7, 9.3), (18.0, 14.0), (25.1, 28.9), (8.3, 20.2)],
+    "thinner than a pixel": [(5.0, 20.0), (35.0, 21.0), (35.0, 21.6), (5.0, 20.6)],
+}
+GRID = np.mgrid[:40, :40].astype(float)
+PY, PX = GRID[0].ravel(), GRID[1].ravel()
+
+
+def sampled(inside, width, steps=30):
+    """Share of a pixel's box that is inside, by point samples."""
+    offsets = ((np.arange(steps) + 0.5) / steps - 0.5) * width
+    return sum(inside(PX + a, PY + b) for a in offsets for b in offsets) / steps**2
+
+
+def odd(points):
+    def inside(u, v):
+        hit = np.zeros(u.shape, bool)
+        for (ax, ay), (bx, by) in zip(points, np.roll(points, -1, 0), strict=True):
+            if ay != by:
+                hit ^= ((ay > v) != (by > v)) & (u < ax + (v - ay) * (bx - ax) / (by - ay))
+        return hit
+
+    return inside
+
+
+@pytest.mark.parametrize("width", [0.3, 1.0, 3.0])
+@pytest.mark.parametrize("name", SHAPES)
+def test_polygon_coverage_is_the_share_of_the_box(name, width):
+    points = np.array(SHAPES[name])
+    share, _ = coverage.polygon(PX, PY, points, width)
+    assert np.abs(share - sampled(odd(points), width)).max() < 0.006
+
+
+def test_orientation_does_not_matter():
+    points = np.array(SHAPES["notched"])
+    assert np.allclose(coverage.polygon(PX, PY, points, 1.0)[0], coverage.polygon(PX, PY, points[::-1], 1.0)[0])
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_polygon_derivatives(name):
+    points, step = np.array(SHAPES[name]), 1e-5
+    _, slopes = coverage.polygon(PX, PY, points, 1.0)
+    for corner in range(len(points)):
+        for axis in range(2):
+            move = np.zeros_like(points)
+            move[corner, axis] = step
+            difference = coverage.polygon(PX, PY, points + move, 1.0)[0] - coverage.polygon(PX, PY, points - move, 1.0)[0]
+            assert np.allclose(slopes[:, corner, axis], difference / (2 * step), atol=1e-3)
+
+
+@pytest.mark.parametrize("radius", [2.5, 5.0, 14.0])
+def test_disk_coverage_and_area(radius):
+    share, _ = coverage.disk(PX, PY, 19.3, 20.1, radius, 1.0)
+    brute = sampled(lambda u, v: (u - 19.3) ** 2 + (v - 20.1) ** 2 <= radius**2, 1.0)
+    assert np.abs(share - brute).max() < 0.02
+    assert share.sum() == pytest.approx(math.pi * radius**2, abs=0.05)
+
+
+def test_disk_derivatives():
+    at, step = np.array([19.3, 20.1, 7.2]), 1e-5
+    _, slopes = coverage.disk(PX, PY, *at, 1.0)
+    for k in range(3):
+        move = np.eye(3)[k] * step
+        difference = coverage.disk(PX, PY, *(at + move), 1.0)[0] - coverage.disk(PX, PY, *(at - move), 1.0)[0]
+        assert np.abs(slopes[:, k] - difference / (2 * step)).max() < 0.05
+
+
+@pytest.mark.parametrize("width", [0.05, 1.0, 4.0])
+def test_windows_agree_with_the_lists(width):
+    points = np.array(SHAPES["notched"])
+    x0, y0, alpha = polygon_coverage((40, 40), points, width)
+    whole = np.zeros((40, 40))
+    whole[y0 : y0 + alpha.shape[0], x0 : x0 + alpha.shape[1]] = alpha
+    assert np.abs(whole.ravel() - coverage.polygon(PX, PY, points, width)[0]).max() < 1e-6
+    x0, y0, alpha = disk_coverage((40, 40), 19.3, 20.1, 9.0, width)
+    whole[:] = 0
+    whole[y0 : y0 + alpha.shape[0], x0 : x0 + alpha.shape[1]] = alpha
+    assert np.abs(whole.ravel() - coverage.disk(PX, PY, 19.3, 20.1, 9.0, width)[0]).max() < 1e-6
+
+
+def test_outside_the_image_nothing_is_covered():
+    assert polygon_coverage((40, 40), np.array(SHAPES["convex"]) + 100, 1.0) is None
+    assert disk_coverage((40, 40), -20.0, 5.0, 8.0) is None
+
+
+def test_a_shape_larger_than_the_image_covers_all_of_it():
+    x0, y0, alpha = polygon_coverage((30, 40), np.array([(-90, -80), (200, -80), (200, 200), (-90, 200)]), 1.0)
+    assert (x0, y0) == (0, 0) and alpha.shape == (30, 40) and (alpha == 1).all()

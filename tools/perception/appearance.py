@@ -1,0 +1,228 @@
+"""What a look contributes to single pixels, and how that changes with its pose and its size: the model behind every fit.
+
+A picture is composed as ``colour + (1 - alpha) ground`` with premultiplied colour. Everything here works on lists of pixels,
+so that a fit touches only the pixels that can tell it something.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from tools.perception.parts import Look
+from tools.rendering import box_corners, coverage, place
+
+SOFTEST = 1.1
+"""Smallest edge width used in fits of poses (pixels): an edge of at most one pixel that lies between two rows of pixels
+changes none of them until it has moved."""
+HARDEST = 0.3
+"""Smallest edge width used in fits of sizes."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A look at N pixels. colour: (N, 3) premultiplied grey levels. alpha: (N,). colour_slopes: (N, 3, P) and alpha_slopes:
+    (N, P), derivatives by P parameters."""
+
+    colour: np.ndarray
+    alpha: np.ndarray
+    colour_slopes: np.ndarray
+    alpha_slopes: np.ndarray
+
+    def over(self, ground: np.ndarray) -> np.ndarray:
+        """(N, 3) picture over a ground (N, 3)."""
+        return self.colour + (1 - self.alpha)[:, None] * ground
+
+    def slopes_over(self, ground: np.ndarray) -> np.ndarray:
+        """(N, 3, P) derivatives of that picture."""
+        return self.colour_slopes - self.alpha_slopes[:, None, :] * ground[:, :, None]
+
+
+def at_pose(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray, width: float | None = None) -> Sample:
+    """A look at ``pose`` = (x, y, angle), with derivatives by x, y and angle (for a disk the last are 0).
+
+    width: edge softness in pixels in place of the look's own, which is never taken below SOFTEST.
+    """
+    if look.shape == "sprite":
+        return _sprite(look, pose, px, py)
+    alpha, slopes = cover_at(look, pose, px, py, width)
+    ink = np.asarray(look.colour, np.float64)
+    return Sample(alpha[:, None] * ink, alpha, ink[None, :, None] * slopes[:, None, :], slopes)
+
+
+def picture_at(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray, ground: np.ndarray, width: float | None = None) -> np.ndarray:
+    """(N, 3) picture of a look over a ground (N, 3)."""
+    if look.shape == "sprite":
+        return _sprite(look, pose, px, py).over(ground)
+    return ground + cover_at(look, pose, px, py, width)[0][:, None] * (np.asarray(look.colour, np.float64) - ground)
+
+
+def cover_at(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray, width: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Coverage (N,) by a flat look at ``pose``, and its derivatives (N, 3) by x, y and angle; width as in ``at_pose``."""
+    width = max(look.width, SOFTEST) if width is None else width
+    if look.shape == "disk":
+        alpha, slopes = coverage.disk(px, py, pose[0], pose[1], look.size[0], width)
+        slopes[:, 2] = 0.0
+        return alpha, slopes
+    corners = corners_of(look, pose)
+    alpha, by_corner = coverage.polygon(px, py, corners, width)
+    lever = corners - pose[:2]
+    turn = np.einsum("nek,ek->n", by_corner, np.stack([-lever[:, 1], lever[:, 0]], 1))
+    return alpha, np.column_stack([by_corner.sum(1), turn])
+
+
+def corners_of(look: Look, pose: np.ndarray) -> np.ndarray:
+    """(N, 2) corners of a box or polygon in the picture."""
+    x, y, angle = (float(v) for v in pose)
+    return box_corners(x, y, angle, *look.size) if look.shape == "box" else place(look.outline, x, y, angle)
+
+
+# --------------------------------------------------------------------------------------------------------------- sizes
+
+
+def free_sizes(look: Look) -> np.ndarray:
+    """The numbers that describe a flat shape besides pose and softness: radius; width and height; or (2N,) outline."""
+    return np.asarray(look.size, np.float64) if look.shape in ("disk", "box") else look.outline.ravel()
+
+
+def with_sizes(look: Look, sizes: np.ndarray, width: float) -> Look:
+    """The look with those numbers replaced."""
+    if look.shape == "polygon":
+        return replace(look, outline=np.asarray(sizes, np.float64).reshape(-1, 2), width=width)
+    return replace(look, size=tuple(float(v) for v in np.maximum(sizes, 0.3)), width=width)
+
+
+def cover_at_size(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coverage (N,) by a flat look and its derivatives (N, P) by (x, y, angle, sizes..., width)."""
+    width, step = max(look.width, HARDEST), 0.05
+    if look.shape == "disk":
+        alpha, slopes = coverage.disk(px, py, pose[0], pose[1], look.size[0], width)
+        parts = [slopes[:, :2], np.zeros((len(px), 1)), slopes[:, 2:]]
+        wider = coverage.disk(px, py, pose[0], pose[1], look.size[0], width + step)[0]
+    else:
+        corners = corners_of(look, pose)
+        alpha, by_corner = coverage.polygon(px, py, corners, width)
+        lever = corners - pose[:2]
+        turn = np.einsum("nek,ek->n", by_corner, np.stack([-lever[:, 1], lever[:, 0]], 1))
+        parts = [by_corner.sum(1), turn[:, None], _by_size(look, pose[2], by_corner)]
+        wider = coverage.polygon(px, py, corners, width + step)[0]
+    return alpha, np.column_stack([*parts, (wider - alpha) / step])
+
+
+def _by_size(look: Look, angle: float, by_corner: np.ndarray) -> np.ndarray:
+    """(N, sizes) derivatives of the coverage from those by the corners (N, E, 2)."""
+    c, s = math.cos(angle), math.sin(angle)
+    along, across = by_corner @ np.array([c, s]), by_corner @ np.array([-s, c])
+    if look.shape == "polygon":
+        return np.stack([along, across], -1).reshape(len(by_corner), -1)
+    right, down = np.array([-0.5, 0.5, 0.5, -0.5]), np.array([-0.5, -0.5, 0.5, 0.5])
+    return np.stack([along @ right, across @ down], 1)
+
+
+# ------------------------------------------------------------------------------------------------------------- sprites
+
+
+@lru_cache(maxsize=32)
+def _premultiplied(key: _Key) -> tuple[np.ndarray, np.ndarray]:
+    """Padded premultiplied sprite (h + 4, w + 4, 4) in grey levels (alpha in [0, 1]), and the mask of telling pixels."""
+    sprite = key.sprite.astype(np.float64)
+    layer = np.dstack([255.0 * sprite[..., :3] * sprite[..., 3:], sprite[..., 3]])
+    layer = np.pad(layer, ((2, 2), (2, 2), (0, 0)))
+    level = np.dstack([layer[..., :3], 255 * layer[..., 3:]]).astype(np.float32)
+    spread = (cv2.dilate(level, np.ones((3, 3))) - cv2.erode(level, np.ones((3, 3)))).max(-1)
+    return layer, spread > 8.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Key:
+    """A sprite as a cache key: the array itself, by identity."""
+
+    sprite: np.ndarray
+
+    def __hash__(self) -> int:
+        return id(self.sprite)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and self.sprite is other.sprite
+
+
+def _body(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Pixels in the coordinates of the padded sprite, with cosine and sine of the angle."""
+    c, s = math.cos(pose[2]), math.sin(pose[2])
+    h, w = look.sprite.shape[:2]
+    dx, dy = px - pose[0], py - pose[1]
+    return c * dx + s * dy + (w - 1) / 2 + 2, -s * dx + c * dy + (h - 1) / 2 + 2, c, s
+
+
+def _sprite(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray) -> Sample:
+    """Bilinear interpolation of the premultiplied sprite, with its exact slopes."""
+    layer, _ = _premultiplied(_Key(look.sprite))
+    u, v, c, s = _body(look, pose, px, py)
+    h, w = layer.shape[:2]
+    i, j = np.clip(np.floor(v).astype(int), 0, h - 2), np.clip(np.floor(u).astype(int), 0, w - 2)
+    fv, fu = np.clip(v - i, 0, 1)[:, None], np.clip(u - j, 0, 1)[:, None]
+    a, b, d, e = layer[i, j], layer[i, j + 1], layer[i + 1, j], layer[i + 1, j + 1]
+    value = (1 - fv) * ((1 - fu) * a + fu * b) + fv * ((1 - fu) * d + fu * e)
+    by_u, by_v = (1 - fv) * (b - a) + fv * (e - d), (1 - fu) * (d - a) + fu * (e - b)
+    dx, dy = (px - pose[0])[:, None], (py - pose[1])[:, None]
+    turn = by_u * (-s * dx + c * dy) + by_v * (-c * dx - s * dy)
+    slopes = np.stack([-c * by_u + s * by_v, -s * by_u - c * by_v, turn], -1)
+    return Sample(value[:, :3], value[:, 3], slopes[:, :3], slopes[:, 3])
+
+
+# -------------------------------------------------------------------------------------------------------------- pixels
+
+
+def telling(look: Look, pose: np.ndarray, shape: tuple[int, int], margin: float, limit: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (px, py) float, at most about ``limit``, that change when the look moves by up to ``margin`` pixels."""
+    reach = look.reach + margin + max(look.width, 1.0)
+    x0, x1 = max(0, math.floor(pose[0] - reach)), min(shape[1], math.ceil(pose[0] + reach) + 1)
+    y0, y1 = max(0, math.floor(pose[1] - reach)), min(shape[0], math.ceil(pose[1] + reach) + 1)
+    if x0 >= x1 or y0 >= y1:
+        return np.zeros(0), np.zeros(0)
+    mask = _telling_mask(look, pose, (x0, y0, x1, y1), margin)
+    rows, columns = np.nonzero(mask)
+    if len(rows) > limit:
+        chosen = thinned(len(rows), limit)
+        rows, columns = rows[chosen], columns[chosen]
+    return columns + float(x0), rows + float(y0)
+
+
+def thinned(count: int, limit: int) -> np.ndarray:
+    """About ``limit`` of ``count`` indices, spread without a pattern that lines up with rows (golden-ratio sequence)."""
+    return np.flatnonzero((np.arange(count) * 0.6180339887498949) % 1.0 < limit / count)
+
+
+def _telling_mask(look: Look, pose: np.ndarray, box: tuple[int, int, int, int], margin: float) -> np.ndarray:
+    x0, y0, x1, y1 = box
+    if look.shape == "sprite":
+        _, informative = _premultiplied(_Key(look.sprite))
+        size = 2 * math.ceil(margin) + 1
+        wide = cv2.dilate(np.pad(informative, size).astype(np.uint8), np.ones((size, size), np.uint8))
+        u, v, _, _ = _body(look, pose, np.arange(x0, x1, dtype=float)[None], np.arange(y0, y1, dtype=float)[:, None])
+        i, j = np.rint(v).astype(int) + size, np.rint(u).astype(int) + size
+        inside = (i >= 0) & (j >= 0) & (i < wide.shape[0]) & (j < wide.shape[1])
+        return inside & (wide[np.where(inside, i, 0), np.where(inside, j, 0)] > 0)
+    thickness = margin + 0.71 * max(look.width, 1.0)
+    if look.shape == "disk":
+        distance = np.hypot(np.arange(x0, x1) - pose[0], (np.arange(y0, y1) - pose[1])[:, None])
+        return np.abs(distance - look.size[0]) <= thickness
+    corners = np.rint((corners_of(look, pose) - (x0, y0)) * 16).astype(np.int32).reshape(1, -1, 1, 2)
+    mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
+    return cv2.polylines(mask, corners, True, 1, 2 * math.ceil(thickness) + 1, shift=4) > 0
+
+
+def covered(look: Look, pose: np.ndarray, shape: tuple[int, int], limit: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (px, py) float, at most about ``limit``, in which the look may cover something."""
+    layer = look.cover(shape, pose)
+    if layer is None:
+        return np.zeros(0), np.zeros(0)
+    rows, columns = np.nonzero(layer[2] > 0.02)
+    if len(rows) > limit:
+        chosen = thinned(len(rows), limit)
+        rows, columns = rows[chosen], columns[chosen]
+    return columns + float(layer[0]), rows + float(layer[1])

@@ -1,0 +1,89 @@
+"""Deciding what the pieces of a clip are: textured things taken whole, or pieces of flat colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from tools.perception.appearance import at_pose
+from tools.perception.clip import Clip
+from tools.perception.following import cut_sprite, first_poses, typical
+from tools.perception.linking import Chain, link
+from tools.perception.parts import Look
+from tools.perception.pose import crop
+from tools.perception.seeds import Ink, Seed, colour_regions, contents_of, palette_of, whole_chains
+from tools.perception.segmentation import Region
+
+_WRONG = 25.0
+"""Local mean colour error (grey levels) that misplaced texture leaves and resampling does not."""
+
+
+def find_seeds(clip: Clip) -> list[Seed]:
+    """Everything that moves, knowing nothing."""
+    sprites, inks = survey(clip)
+    return [Seed(None, chain) for chain in sprites] + flat_seeds(clip, inks, sprites)
+
+
+def survey(clip: Clip) -> tuple[list[Chain], list[Ink]]:
+    """Textured things, and the flat colours of everything else."""
+    sprites, contents = [], []
+    for chain in whole_chains(clip):
+        inside = contents_of(clip, chain)
+        textured = np.median([c.flat for c in inside]) < 0.75
+        patched = np.median([c.fragments for c in inside]) >= 2
+        if textured or (patched and is_rigid(clip, chain)):
+            sprites.append(chain)
+        else:
+            contents += inside
+    return sprites, palette_of(clip, contents)
+
+
+def flat_seeds(clip: Clip, inks: Sequence[Ink], sprites: Sequence[Chain]) -> list[Seed]:
+    """Pieces of each flat colour."""
+    per_ink = colour_regions(clip, inks, sprites)
+    return [Seed(ink.colour, chain) for ink, found in zip(inks, per_ink, strict=True) for chain in link(found, clip.shape)]
+
+
+def is_rigid(clip: Clip, chain: Chain, frames: int = 6) -> bool:
+    """Does the picture of one frame, moved and turned as a whole, explain the others?"""
+    usual = typical(chain)
+    times = [t for t in sorted(chain.regions) if not chain.regions[t].edge and 0.9 * usual < chain.regions[t].area < 1.12 * usual]
+    if len(times) < max(3, 0.4 * len(chain.regions)) or not _same_silhouette([chain.regions[t] for t in times]):
+        return False
+    chosen = [times[k] for k in np.unique(np.linspace(0, len(times) - 1, 40).round().astype(int))]
+    middle = chosen[len(chosen) // 2]
+    look, start = cut_sprite(clip, chain, middle)
+    part = Chain({t: chain.regions[t] for t in chosen})
+    poses = first_poses(clip, Seed(None, part), look, start, middle)
+    tested = [chosen[k] for k in np.unique(np.linspace(0, len(chosen) - 1, frames).round().astype(int)) if chosen[k] != middle]
+    wrong = [_misplaced(clip, look, poses[t], t) for t in tested]
+    return bool(np.quantile(wrong, 0.75) < 0.03)
+
+
+def _same_silhouette(shapes: Sequence[Region]) -> bool:
+    """Second moments about the own centre agree to a few percent: what a rigid piece keeps while it moves and turns."""
+    axes = []
+    for region in shapes:
+        ys, xs = np.nonzero(region.mask)
+        axes.append(np.sqrt(np.maximum(np.linalg.eigvalsh(np.cov(np.stack([xs, ys]))), 0.1)))
+    spread = np.ptp(np.quantile(axes, (0.1, 0.9), axis=0), axis=0) / np.median(axes, axis=0)
+    return bool((spread < 0.05 + 0.5 / np.median(axes, axis=0)).all())
+
+
+def _misplaced(clip: Clip, look: Look, pose: np.ndarray, t: int) -> float:
+    """Share of the look's area where the signed colour error, averaged over 5 x 5 pixels, is more than resampling leaves.
+
+    Edges that are off by a fraction of a pixel cancel in the average, edges that are off by pixels do not.
+    """
+    window = crop(clip.shape, pose[0], pose[1], look.reach + 3)
+    if window is None:
+        return 1.0
+    ys, xs = np.mgrid[window]
+    px, py = xs.ravel().astype(float), ys.ravel().astype(float)
+    ground = clip.plate[window].reshape(-1, 3).astype(np.float64)
+    sample = at_pose(look, pose, px, py)
+    error = (sample.over(ground) - clip.frame(t)[window].reshape(-1, 3)).reshape(*xs.shape, 3).astype(np.float32)
+    wrong = np.abs(cv2.blur(error, (5, 5))).max(-1) > _WRONG + 2 * clip.noise
+    return float(wrong.sum() / max(sample.alpha.sum(), 1.0))

@@ -1,0 +1,188 @@
+"""All parts of a scene at once: who is where in each frame, who hides whom, and what each part sees around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from tools.perception.appearance import at_pose, covered, picture_at
+from tools.perception.background import dominant_colour
+from tools.perception.clip import Clip
+from tools.perception.parts import Look
+from tools.perception.pose import Fit, View, locate, misfit
+
+_HIDDEN = 0.02
+"""Coverage by something in front above which a pixel tells nothing about what lies behind."""
+
+
+@dataclass
+class Layout:
+    """The working state of tracking. poses: per part (T, 3), NaN = not seen. order: part numbers from back to front. front:
+    bool (H, W), fixed structures that hide parts. spreads: per part (T, 3) standard deviations. errors: per part (T,)."""
+
+    clip: Clip
+    looks: list[Look]
+    poses: list[np.ndarray]
+    order: list[int] = field(default_factory=list)
+    front: np.ndarray | None = None
+    spreads: list[np.ndarray] = field(default_factory=list)
+    errors: list[np.ndarray] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.order = self.order or list(range(len(self.looks)))
+        self.spreads = self.spreads or [np.full(p.shape, np.inf) for p in self.poses]
+        self.errors = self.errors or [np.full(len(p), np.inf) for p in self.poses]
+
+    def seen(self, k: int) -> np.ndarray:
+        """Frames in which part k has a pose."""
+        return np.flatnonzero(np.isfinite(self.poses[k][:, 0]))
+
+    def view(self, k: int, t: int, pose: np.ndarray | None = None) -> View:
+        """Frame t as part k sees it: what lies behind is drawn, what lies in front is left out."""
+        near = self._near(k, t, self.poses[k][t] if pose is None else pose)
+        rank = self.order.index(k)
+        behind = [j for j in self.order[:rank] if j in near]
+        before = [j for j in self.order[rank + 1 :] if j in near]
+        gain, frame = self.clip.light[t], self.clip.frames[t]
+        if (gain != 1).any():
+            frame = self.clip.frame(t)
+
+        def ground(px: np.ndarray, py: np.ndarray) -> np.ndarray:
+            picture = self.clip.plate[py.astype(int), px.astype(int)].astype(np.float64)
+            for j in behind:
+                picture = picture_at(self.looks[j], self.poses[j][t], px, py, picture, self.looks[j].width)
+            return picture
+
+        def free(px: np.ndarray, py: np.ndarray) -> np.ndarray:
+            open_ = np.ones(len(px), bool) if self.front is None else ~self.front[py.astype(int), px.astype(int)]
+            for j in before:
+                open_[open_] = at_pose(self.looks[j], self.poses[j][t], px[open_], py[open_]).alpha < _HIDDEN
+            return open_
+
+        return View(frame, ground, free)
+
+    def _near(self, k: int, t: int, pose: np.ndarray) -> set[int]:
+        reach = self.looks[k].reach + 10
+        return {j for j in range(len(self.looks)) if j != k and np.isfinite(self.poses[j][t, 0])
+                and np.hypot(*(self.poses[j][t, :2] - pose[:2])) < reach + self.looks[j].reach}
+
+    def place(self, k: int, t: int, start: np.ndarray, margin: float) -> bool:
+        """Fit part k in frame t from ``start``; the pose becomes NaN (False) when the picture does not show it there."""
+        seen = self.view(k, t, start)
+        fit = locate(self.looks[k], start, seen, margin)
+        error = np.inf if fit is None else misfit(self.looks[k], fit.x, seen)
+        if fit is None or not self._accepted(k, t, fit, start, error, seen, margin):
+            self.poses[k][t], self.errors[k][t], self.spreads[k][t] = np.nan, np.inf, np.inf
+            return False
+        self.poses[k][t], self.errors[k][t], self.spreads[k][t] = fit.x, error, fit.spread
+        return True
+
+    def _accepted(self, k: int, t: int, fit: Fit, start: np.ndarray, error: float, seen: View, margin: float) -> bool:
+        look = self.looks[k]
+        if error > tolerance(look, fit.x, seen, self.clip.noise) or max(fit.spread[:2]) > 0.15 * look.reach + 1.0:
+            return False
+        if np.hypot(*(fit.x[:2] - start[:2])) > 2.5 * margin + 0.5 * look.reach:
+            return False
+        return not any(self._same(k, j, t, fit.x) for j in range(len(self.looks)) if j != k)
+
+    def _same(self, k: int, j: int, t: int, pose: np.ndarray) -> bool:
+        """Would part k lie on top of part j, which looks alike?"""
+        a, b = self.looks[k], self.looks[j]
+        if not np.isfinite(self.poses[j][t, 0]) or np.abs(np.subtract(a.colour, b.colour)).max() > 40:
+            return False
+        if not 0.6 < a.reach / b.reach < 1.6 or a.shape != b.shape:
+            return False
+        turn = abs(np.sin(pose[2] - self.poses[j][t, 2])) if a.shape == "box" else 0.0
+        return bool(np.hypot(*(pose[:2] - self.poses[j][t, :2])) < 0.3 * min(a.size or (a.reach,)) and turn < 0.3)
+
+
+def tolerance(look: Look, pose: np.ndarray, seen: View, noise: float) -> float:
+    """Largest mean colour error at which a part counts as seen: a third of its contrast with what lies behind."""
+    px, py = covered(look, pose, seen.shape, 300)
+    if not len(px):
+        return 0.0
+    ground = seen.ground(px, py)
+    sample = at_pose(look, pose, px, py)
+    contrast = float((np.abs(sample.over(ground) - ground).mean(1) * sample.alpha).sum() / max(sample.alpha.sum(), 1e-6))
+    return max(0.35 * contrast, 12.0) + noise
+
+
+# ---------------------------------------------------------------------------------------------------------------- depth
+
+
+def depth(layout: Layout) -> list[int]:
+    """Part numbers from back to front: where two overlap, the one whose colours are seen is in front."""
+    n = len(layout.looks)
+    votes = np.zeros((n, n))
+    for t in layout.clip.spread_times(40):
+        for i in range(n):
+            for j in range(i + 1, n):
+                votes[i, j] += _front_vote(layout, i, j, t)
+    votes -= votes.T
+    order: list[int] = []
+    for k in sorted(range(n), key=lambda k: -layout.looks[k].reach):
+        place = len(order)
+        while place and votes[k, order[place - 1]] < 0:
+            place -= 1
+        order.insert(place, k)
+    return order
+
+
+def _front_vote(layout: Layout, i: int, j: int, t: int) -> float:
+    """Pixels of the overlap that look like part i minus those that look like part j."""
+    a, b = layout.poses[i][t], layout.poses[j][t]
+    if not (np.isfinite(a[0]) and np.isfinite(b[0])) or np.hypot(*(a[:2] - b[:2])) > layout.looks[i].reach + layout.looks[j].reach:
+        return 0.0
+    small, _ = (i, j) if layout.looks[i].reach <= layout.looks[j].reach else (j, i)
+    px, py = covered(layout.looks[small], layout.poses[small][t], layout.clip.shape, 1500)
+    if not len(px):
+        return 0.0
+    first, second = (at_pose(layout.looks[k], layout.poses[k][t], px, py) for k in (i, j))
+    both = (first.alpha > 0.9) & (second.alpha > 0.9)
+    if not both.any():
+        return 0.0
+    picture = layout.clip.frame(t)[py[both].astype(int), px[both].astype(int)].astype(np.float64)
+    to_a, to_b = (np.abs(picture - s.colour[both] / s.alpha[both, None]).max(1) for s in (first, second))
+    return float((to_a < to_b - 10).sum() - (to_b < to_a - 10).sum())
+
+
+def hiding(layout: Layout) -> np.ndarray:
+    """Fixed structures of the plate that are seen where a part should be: bool (H, W)."""
+    clip = layout.clip
+    ground, share = dominant_colour(clip.plate[None])
+    front = np.zeros(clip.shape, bool)
+    structure = np.abs(clip.plate.astype(np.int16) - ground).max(-1) > clip.level
+    if share < 0.4 or not structure.any():
+        return front
+    count, labels = cv2.connectedComponents(structure.astype(np.uint8))
+    seen, hidden = np.zeros(count), np.zeros(count)
+    for look, path in zip(layout.looks, layout.poses, strict=True):
+        for t, pose in _expected(path):
+            px, py = covered(look, pose, clip.shape, 1500)
+            rows, columns = py.astype(int), px.astype(int)
+            at = labels[rows, columns]
+            over = (at > 0) & (at_pose(look, pose, px, py).alpha > 0.95)
+            if not over.any():
+                continue
+            rows, columns, at = rows[over], columns[over], at[over]
+            plate = clip.plate[rows, columns].astype(np.int16)
+            telling = np.abs(plate - np.asarray(look.colour)).max(1) > 2 * clip.level
+            same = np.abs(clip.frame(t)[rows, columns].astype(np.int16) - plate).max(1) <= clip.level
+            np.add.at(seen, at[telling & same], 1)
+            np.add.at(hidden, at[telling & ~same], 1)
+    inside = (seen > 2 * hidden) & (seen > 8)
+    inside[0] = False
+    return inside[labels]
+
+
+def _expected(path: np.ndarray) -> Sequence[tuple[int, np.ndarray]]:
+    """(t, pose) between a part's first and last sighting, gaps bridged by straight lines."""
+    known = np.flatnonzero(np.isfinite(path[:, 0]))
+    if not len(known):
+        return []
+    times = np.arange(known[0], known[-1] + 1)
+    whole = np.stack([np.interp(times, known, path[known, i]) for i in range(3)], 1)
+    return list(zip(times.tolist(), whole, strict=True))

@@ -1,0 +1,122 @@
+"""Passes over a layout: sharpen poses, fill gaps in time, measure looks again in the frames that show them best."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from tools.perception.layout import Layout
+from tools.perception.looks import refine_outline
+from tools.perception.parts import Look
+from tools.perception.pose import locate_size
+from tools.perception.stretching import stretch
+
+
+def refine(layout: Layout, margin: float) -> None:
+    """Fit every pose that there is, each part with all others drawn around it, in place."""
+    for t in range(len(layout.clip)):
+        for k in layout.order:
+            if np.isfinite(layout.poses[k][t, 0]):
+                layout.place(k, t, layout.poses[k][t].copy(), margin)
+
+
+def fill_gaps(layout: Layout) -> None:
+    """Follow parts into frames in which they have no pose yet, forwards then backwards, as far as the pictures confirm it."""
+    for step in (1, -1):
+        times = range(len(layout.clip)) if step > 0 else range(len(layout.clip) - 1, -1, -1)
+        for t in times:
+            _continue(layout, t, step)
+
+
+def _continue(layout: Layout, t: int, step: int) -> None:
+    """Predict the parts that are missing in frame t from the frames just before (in the sense of ``step``) and fit them."""
+    missing = [k for k in layout.order if np.isnan(layout.poses[k][t, 0]) and _expected(layout, k, t, step) is not None]
+    for k in missing:
+        layout.poses[k][t] = _expected(layout, k, t, step)
+    guesses = {k: layout.poses[k][t].copy() for k in missing}
+    for _ in range(2 if len(missing) > 1 else 1):
+        for k in missing:
+            layout.place(k, t, guesses[k], 4.0)
+            if np.isfinite(layout.poses[k][t, 0]):
+                guesses[k] = layout.poses[k][t].copy()
+
+
+def _expected(layout: Layout, k: int, t: int, step: int) -> np.ndarray | None:
+    """Pose continued at constant velocity from the two frames before; None where there is nothing to continue."""
+    path, before, earlier = layout.poses[k], t - step, t - 2 * step
+    if not 0 <= before < len(path) or np.isnan(path[before, 0]):
+        return None
+    known = 0 <= earlier < len(path) and np.isfinite(path[earlier, 0])
+    pose = 2 * path[before] - path[earlier] if known else path[before].copy()
+    reach, (height, width) = layout.looks[k].reach, layout.clip.shape
+    inside = -reach < pose[0] < width + reach and -reach < pose[1] < height + reach
+    return pose if inside else None
+
+
+# ---------------------------------------------------------------------------------------------------------------- looks
+
+
+def refit_looks(layout: Layout) -> bool:
+    """Measure flat looks again now that everything else is drawn around them; True when one changed noticeably."""
+    changed = False
+    for k, look in enumerate(layout.looks):
+        times = best_times(layout, k)
+        if look.shape == "sprite" or not len(times):
+            continue
+        if stretch(layout, k, times):
+            look, changed = layout.looks[k], True
+        new = _outline(layout, k, times) if look.shape == "polygon" else _sizes(layout, k, times)
+        changed |= _differs(look, new)
+        layout.looks[k] = new
+    return changed
+
+
+def _sizes(layout: Layout, k: int, times: np.ndarray) -> Look:
+    """Size and softness over several frames, each size weighted by how well its frame shows it: an edge that something
+    hides says nothing about the size."""
+    look, found, spreads = layout.looks[k], [], []
+    for t in times:
+        trial, fit = locate_size(look, layout.poses[k][t], layout.view(k, int(t)))
+        if fit.error < np.inf:
+            found.append((*trial.size, trial.width))
+            spreads.append(fit.spread[3:])
+    if not found:
+        return look
+    *size, width = _weighted_median(np.array(found), 1.0 / np.maximum(np.array(spreads), 1e-3) ** 2)
+    if not all(0.5 < a / b < 2.0 for a, b in zip(size, look.size, strict=True)):
+        return look
+    return replace(look, size=tuple(float(v) for v in size), width=float(width))
+
+
+def _weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Column-wise median of (N, d) values, each counted by its weight."""
+    order = np.argsort(values, axis=0)
+    ordered, heights = np.take_along_axis(values, order, 0), np.cumsum(np.take_along_axis(weights, order, 0), 0)
+    middle = np.argmax(heights >= 0.5 * heights[-1], axis=0)
+    return np.take_along_axis(ordered, middle[None], 0)[0]
+
+
+def _outline(layout: Layout, k: int, times: np.ndarray) -> Look:
+    """All corners from several frames together."""
+    views = [layout.view(k, int(t)) for t in times]
+    return refine_outline(layout.looks[k], [layout.poses[k][t] for t in times], views)
+
+
+def _differs(a: Look, b: Look) -> bool:
+    if a.shape == "polygon":
+        return a.outline.shape != b.outline.shape or bool(np.abs(a.outline - b.outline).max() > 0.01)
+    return bool(np.abs(np.subtract((*a.size, a.width), (*b.size, b.width))).max() > 0.01)
+
+
+def best_times(layout: Layout, k: int, limit: int = 5) -> np.ndarray:
+    """Frames in which the part lies inside the image and fits best, spread over the clip."""
+    path, errors, reach = layout.poses[k], layout.errors[k], layout.looks[k].reach
+    height, width = layout.clip.shape
+    with np.errstate(invalid="ignore"):
+        inside = (path[:, 0] > reach) & (path[:, 1] > reach) & (path[:, 0] < width - 1 - reach) & (path[:, 1] < height - 1 - reach)
+    times = np.flatnonzero(inside & np.isfinite(errors))
+    if not len(times):
+        times = np.flatnonzero(np.isfinite(errors))
+    good = times[errors[times] <= np.median(errors[times]) + 1e-9] if len(times) else times
+    return good[np.unique(np.linspace(0, len(good) - 1, limit).round().astype(int))] if len(good) > limit else good

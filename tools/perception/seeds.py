@@ -1,0 +1,272 @@
+"""What there is to follow: flat-coloured pieces, and textured things taken whole, each as regions linked over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from tools.perception.clip import Clip
+from tools.perception.linking import Chain, link
+from tools.perception.parts import Part
+from tools.perception.segmentation import Region, foreground, homogeneous, regions
+
+SMALLEST = 5.0
+"""Regions below this many pixels are not looked at (twice as many where there is noise)."""
+REACH = 70.0
+"""Colour distance (Euclidean, grey levels) up to which a pixel may belong to a flat colour."""
+MIXED = 36.0
+"""Colour error up to which a pixel counts as a mixture of a flat colour and the ground."""
+
+
+@dataclass(frozen=True)
+class Ink:
+    """A flat colour of the foreground. thin: it has no pixels of its own, only edges (a string), so that mixtures count."""
+
+    colour: np.ndarray
+    thin: bool = False
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a foreground region is made of. inks: its flat colours, most frequent first. flat: share of its inner pixels that
+    they (and, within five pixels of the rim, their mixtures with the ground) explain. fragments: number of separate pieces beyond one per colour."""
+
+    inks: tuple[Ink, ...]
+    flat: float
+    fragments: int
+
+
+def smallest(clip: Clip) -> float:
+    """Pixels that a region needs to count."""
+    return SMALLEST if clip.noise <= 1 else 2 * SMALLEST
+
+
+# ------------------------------------------------------------------------------------------------------------ contents
+
+
+def content(clip: Clip, frame: np.ndarray, region: Region) -> Content:
+    """Flat colours of one foreground region, found greedily: the densest colour, then what it leaves."""
+    window, ground, mask = _windows(clip, frame, region)
+    flat = homogeneous(window, clip.noise) & mask
+    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=2 if mask.sum() > 400 else 1) > 0
+    inks, tight, fragments, strongest = [], np.zeros(mask.shape, bool), 0, 0.0
+    rest = flat.copy()
+    while rest.sum() >= max(4, 0.005 * flat.sum()) and len(inks) < 8:
+        pixels = window[rest].astype(np.float32)
+        colour = _densest_colour(pixels)
+        distance = np.abs(window - colour).max(-1)
+        own = mask & (distance <= 12 + 3 * clip.noise)
+        rest &= np.linalg.norm(window - colour, axis=-1) > 40 + 3 * clip.noise
+        pieces = len(regions(own, max(4.0, 0.02 * region.area)))
+        if (own & flat).sum() >= max(5, 0.005 * flat.sum()) and pieces:
+            ink = np.median(window[own & flat], axis=0).astype(np.float64)
+            strength = float(np.median(np.abs(ink - ground[own & flat]).max(-1)))
+            strongest = max(strongest, strength)
+            if strength > max(clip.level, 0.2 * strongest) and not _is_soft_edge(clip, window, ground, own, inks):
+                inks.append(Ink(ink))
+                tight |= own
+                fragments += pieces
+    inks += _thin_inks(clip, window, ground, mask, inks)
+    tight |= _rim_mixtures(clip, window, ground, mask, inks)
+    share = float((tight & inner).sum()) / inner.sum() if inner.sum() >= 12 else 1.0
+    return Content(tuple(inks), share, fragments - sum(not ink.thin for ink in inks))
+
+
+def _is_soft_edge(clip: Clip, window: np.ndarray, ground: np.ndarray, own: np.ndarray, inks: Sequence[Ink]) -> bool:
+    """Are these pixels a thin band of mixtures of another ink and the ground?"""
+    if cv2.erode(own.astype(np.uint8), np.ones((3, 3), np.uint8)).sum() >= 4:
+        return False
+    picture, behind = window[own].astype(np.float32), ground[own].astype(np.float32)
+    return any(mixture(picture, behind, ink.colour, clip.noise)[1].mean() > 0.8 for ink in inks)
+
+
+def _rim_mixtures(clip: Clip, window: np.ndarray, ground: np.ndarray, mask: np.ndarray, inks: Sequence[Ink]) -> np.ndarray:
+    """Pixels within five of the rim that are mixtures of an ink and the ground: soft or blurred edges, not texture."""
+    rim = mask & (cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=5) == 0)
+    picture, behind = window.astype(np.float32), ground.astype(np.float32)
+    found = np.zeros(mask.shape, bool)
+    for ink in inks:
+        found |= mixture(picture, behind, ink.colour, clip.noise)[1]
+    return found & rim
+
+
+def _windows(clip: Clip, frame: np.ndarray, region: Region) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Picture, plate and mask in a window two pixels larger than the region (float32 pictures)."""
+    x0, y0, x1, y1 = region.box
+    left, top = max(0, x0 - 2), max(0, y0 - 2)
+    rows, columns = slice(top, min(clip.shape[0], y1 + 2)), slice(left, min(clip.shape[1], x1 + 2))
+    mask = np.zeros((rows.stop - top, columns.stop - left), bool)
+    mask[y0 - top : y1 - top, x0 - left : x1 - left] = region.mask
+    return frame[rows, columns], clip.plate[rows, columns], mask
+
+
+def _densest_colour(pixels: np.ndarray) -> np.ndarray:
+    """Median of the fullest 16-level bin of the colour cube: (3,) float32."""
+    codes = (pixels // 16).astype(np.int32) @ np.array([256, 16, 1])
+    return np.median(pixels[codes == np.bincount(codes).argmax()], axis=0)
+
+
+def _thin_inks(clip: Clip, window: np.ndarray, ground: np.ndarray, mask: np.ndarray, inks: Sequence[Ink]) -> list[Ink]:
+    """Colours of lines too thin for a pixel of their own: what is left after the inks and the mixtures next to them."""
+    picture, behind = window.astype(np.float32), ground.astype(np.float32)
+    left = mask.copy()
+    for ink in inks:
+        near = np.linalg.norm(picture - ink.colour, axis=-1) <= 40 + 3 * clip.noise
+        beside = cv2.dilate(near.astype(np.uint8), np.ones((11, 11), np.uint8)) > 0
+        left &= ~near & ~(beside & mixture(picture, behind, ink.colour, clip.noise)[1])
+    if len(inks) > 1:
+        solid = [np.linalg.norm(picture - ink.colour, axis=-1) <= 40 + 3 * clip.noise for ink in inks]
+        close = sum((cv2.dilate(s.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0).astype(int) for s in solid)
+        left &= close < 2
+    pieces = [r for r in regions(left, 3 * SMALLEST if inks else SMALLEST) if not inks or max(r.box[2] - r.box[0], r.box[3] - r.box[1]) >= 10]
+    if not pieces:
+        return []
+    x0, y0, x1, y1 = pieces[0].box
+    part = np.zeros(mask.shape, bool)
+    part[y0:y1, x0:x1] = pieces[0].mask
+    contrast = np.linalg.norm(picture - behind, axis=-1)
+    strong = part & (contrast >= np.quantile(contrast[part], 0.85))
+    return [Ink(np.median(picture[strong], axis=0).astype(np.float64), thin=True)]
+
+
+def mixture(picture: np.ndarray, ground: np.ndarray, colour: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """(..., 3) pictures -> share of ``colour`` over ``ground`` in [0, 1], and whether such a mixture explains the pixel."""
+    contrast = np.asarray(colour, np.float32) - ground
+    difference = picture - ground
+    share = np.clip((difference * contrast).sum(-1) / np.maximum((contrast * contrast).sum(-1), 1.0), 0, 1)
+    rest = np.abs(difference - share[..., None] * contrast).max(-1)
+    return share, rest <= max(MIXED, 6 * noise)
+
+
+# ---------------------------------------------------------------------------------------------------------------- inks
+
+
+def palette_of(clip: Clip, contents: Sequence[Content]) -> list[Ink]:
+    """Inks that occur in several regions or frames, near-equal ones merged, most frequent first."""
+    groups: list[tuple[list[np.ndarray], list[bool]]] = []
+    for part in contents:
+        for ink in part.inks:
+            for colours, thin in groups:
+                if np.linalg.norm(np.median(colours, axis=0) - ink.colour) <= 28 + 3 * clip.noise:
+                    colours.append(ink.colour)
+                    thin.append(ink.thin)
+                    break
+            else:
+                groups.append(([ink.colour], [ink.thin]))
+    often = [g for g in groups if len(g[0]) >= min(2, len(clip) - 1) and len(g[0]) >= 0.04 * len(contents)]
+    ordered = sorted(often, key=lambda g: -len(g[0]))[:16]
+    return [Ink(np.median(np.array(c)[np.array(t) == (sum(t) > len(t) / 2)], axis=0), sum(t) > len(t) / 2) for c, t in ordered]
+
+
+# -------------------------------------------------------------------------------------------------------------- labels
+
+
+def colour_regions(clip: Clip, inks: Sequence[Ink], sprites: Sequence[Chain]) -> list[list[list[Region]]]:
+    """Regions of each ink in each frame: [ink][frame] -> regions."""
+    on_plate = [_plate_alike(clip, ink) for ink in inks]
+    found: list[list[list[Region]]] = [[] for _ in inks]
+    for t in range(len(clip)):
+        frame = clip.frame(t)
+        front = foreground(frame, clip.plate, clip.noise)
+        blocked = covered_by(clip.shape, sprites, t)
+        if blocked is not None:
+            front &= ~blocked
+        labels = label(clip, frame, front, inks)
+        for k, alike in enumerate(on_plate):
+            own = labels == k + 1
+            if alike is not None:
+                bridged = cv2.morphologyEx(own.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8)) > 0
+                own |= bridged & alike & (np.linalg.norm(frame.astype(np.float32) - inks[k].colour, axis=-1) <= REACH)
+            pieces = regions(own, smallest(clip), front & ~own)
+            found[k].append([r for r in pieces if inks[k].thin or thick(r)])
+    return found
+
+
+def label(clip: Clip, frame: np.ndarray, front: np.ndarray, inks: Sequence[Ink]) -> np.ndarray:
+    """(H, W) uint8: 0, or 1 + index of the ink that each foreground pixel has (nearer to it than to the ground and to others)."""
+    labels = np.zeros(front.shape, np.uint8)
+    rows, columns = np.nonzero(front)
+    if not len(rows) or not inks:
+        return labels
+    pixels, ground = frame[rows, columns].astype(np.float32), clip.plate[rows, columns].astype(np.float32)
+    distance = np.stack([np.linalg.norm(pixels - ink.colour.astype(np.float32), axis=1) for ink in inks])
+    nearest = distance.argmin(0)
+    closest = distance[nearest, np.arange(len(rows))]
+    own = (closest <= max(REACH, 6 * clip.noise)) & (closest < np.linalg.norm(pixels - ground, axis=1))
+    labels[rows[own], columns[own]] = nearest[own] + 1
+    for k, ink in enumerate(inks):
+        if ink.thin:
+            _label_thin(clip, labels, inks, k, (rows, columns, pixels, ground))
+    return labels
+
+
+def _label_thin(clip: Clip, labels: np.ndarray, inks: Sequence[Ink], k: int, pixels: tuple[np.ndarray, ...]) -> None:
+    """Add to a thin ink the pixels that it covers in part, unless they are the edge of something else."""
+    rows, columns, picture, ground = pixels
+    share, explained = mixture(picture, ground, inks[k].colour, clip.noise)
+    mine = explained & (share >= 0.3) & (labels[rows, columns] == 0)
+    for j, ink in enumerate(inks):
+        if j != k and not ink.thin:
+            beside = cv2.dilate((labels == j + 1).astype(np.uint8), np.ones((3, 3), np.uint8))[rows, columns] > 0
+            mine &= ~(beside & mixture(picture, ground, ink.colour, clip.noise)[1])
+    labels[rows[mine], columns[mine]] = k + 1
+
+
+def _plate_alike(clip: Clip, ink: Ink) -> np.ndarray | None:
+    """Pixels of the plate that have this ink's colour, or None."""
+    alike = np.linalg.norm(clip.plate.astype(np.float32) - ink.colour.astype(np.float32), axis=-1) <= 0.6 * REACH
+    return alike if alike.any() else None
+
+
+def thick(region: Region) -> bool:
+    """Not merely the one-pixel fringe of something else: survives an erosion, or is small."""
+    if region.area < 12:
+        return True
+    inside = cv2.erode(np.pad(region.mask, 1).astype(np.uint8), np.ones((2, 2), np.uint8))
+    return inside.sum() >= 0.15 * region.area
+
+
+def covered_by(shape: tuple[int, int], chains: Sequence[Chain], t: int) -> np.ndarray | None:
+    """Pixels of frame t that belong to given chains, with a rim of two pixels; None when there are none."""
+    present = [chain.regions[t] for chain in chains if t in chain.regions]
+    if not present:
+        return None
+    mask = np.zeros(shape, np.uint8)
+    for region in present:
+        x0, y0, x1, y1 = region.box
+        mask[y0:y1, x0:x1] |= region.mask
+    return cv2.dilate(mask, np.ones((5, 5), np.uint8)).astype(bool)
+
+
+# -------------------------------------------------------------------------------------------------------------- wholes
+
+
+def whole_chains(clip: Clip) -> list[Chain]:
+    """Foreground regions of any colours, linked over time."""
+    per_frame = []
+    for t in range(len(clip)):
+        front = foreground(clip.frame(t), clip.plate, clip.noise)
+        per_frame.append(regions(front, smallest(clip), np.zeros(clip.shape, bool)))
+    return link(per_frame, clip.shape)
+
+
+def contents_of(clip: Clip, chain: Chain, limit: int = 6) -> list[Content]:
+    """Contents of a chain's regions in at most ``limit`` frames, those away from the border preferred."""
+    times = sorted(t for t, r in chain.regions.items() if not r.edge) or sorted(chain.regions)
+    chosen = [times[k] for k in np.unique(np.linspace(0, len(times) - 1, min(limit, len(times))).round().astype(int))]
+    return [content(clip, clip.frame(t), chain.regions[t]) for t in chosen]
+
+
+# --------------------------------------------------------------------------------------------------------------- seeds
+
+
+@dataclass(frozen=True)
+class Seed:
+    """Something to follow. colour: (3,), or None for a sprite. chain: its regions. part: its declaration, if it has one."""
+
+    colour: np.ndarray | None
+    chain: Chain
+    part: Part | None = None
