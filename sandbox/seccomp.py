@@ -132,15 +132,20 @@ _INSTRUCTION = struct.Struct("=HBBI")
 Instruction = tuple[int, int, int, int]
 
 
-@dataclass(frozen=True)
 class Filter:
-    """An assembled program. ``instructions`` still carry OWN_PID."""
+    """An assembled program, packed once; only the process id is put in for each child."""
 
-    instructions: tuple[Instruction, ...]
+    def __init__(self, instructions: Iterable[Instruction]):
+        self.instructions = tuple(instructions)
+        self._template = b"".join(_INSTRUCTION.pack(*instruction) for instruction in self.instructions)
+        self._holes = [8 * index + 4 for index, (_, _, _, k) in enumerate(self.instructions) if k == OWN_PID]
 
-    def bytes_for(self, pid: int) -> bytes:
+    def bytes_for(self, pid: int) -> bytearray:
         """The program as the kernel takes it, for the process ``pid``."""
-        return b"".join(_INSTRUCTION.pack(c, t, f, pid if k == OWN_PID else k) for c, t, f, k in self.instructions)
+        program = bytearray(self._template)
+        for hole in self._holes:
+            struct.pack_into("=I", program, hole, pid)
+        return program
 
 
 def assemble(rules: Iterable[Rule], machine: str) -> Filter:
@@ -208,10 +213,9 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
 
-def install(program: bytes) -> None:
+def install(program: bytearray) -> None:
     """Put a filter on every thread of this process for good; needs no_new_privs. Raises OSError when the kernel refuses."""
-    buffer = ctypes.create_string_buffer(program, len(program))
-    argument = _Program(len(program) // _INSTRUCTION.size, ctypes.addressof(buffer))
+    argument = _Program(len(program) // _INSTRUCTION.size, ctypes.addressof(ctypes.c_char.from_buffer(program)))
     failed = kernel.syscall(kernel.number("seccomp"), _SET_MODE_FILTER, _ALL_THREADS, ctypes.byref(argument))
     if failed:
         raise OSError(0, f"thread {failed} could not take over the filter")
