@@ -9,7 +9,10 @@ from tools.types import ContractError
 
 _SUITES = {
     "cartpole": ("benchmarks.suites.cartpole", "CartPole"),
+    "phyworld": ("benchmarks.suites.phyworld", "PhyWorld"),
+    "phyworld-size": ("benchmarks.suites.phyworld", "PhyWorldSize"),
     "gallery": ("benchmarks.suites.gallery", "Gallery"),
+    "failure": ("benchmarks.suites.failure", "Failure"),
 }
 
 

@@ -14,21 +14,18 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
-from tools.masks.area import core, mask_box
-from tools.perception.background import background, pixel_noise, sample
+from tools.masks.soft import Evidence, mask_colour, soften
 from tools.perception.linking import Chain
 from tools.perception.looks import fit_look, guess_look
 from tools.perception.parts import Part, Track
-from tools.perception.segmentation import Region, coverage, foreground, moments
+from tools.perception.segmentation import Region
 from tools.perception.tracking import follow
-from tools.types import ContractError, States, check_frames
+from tools.types import ContractError, States
 
 ATTRIBUTES = ("x", "y", "angle", "length", "width", "area")
-FLAT = 24.0
-"""Spread of an object's colours (grey levels, median absolute deviation) up to which it counts as flat-coloured."""
 
-EXPLAINED = 9.0
-"""Root mean square residual (grey levels, beyond noise) up to which a fitted shape counts as the right one."""
+EXPLAINED = 0.1
+"""Root mean square residual, as a share of the object's contrast, up to which a fitted shape counts as the right one."""
 
 
 @dataclass(frozen=True)
@@ -46,21 +43,6 @@ class Measured:
     agreement: np.ndarray = field(repr=False)
     colour: np.ndarray
     flat: bool
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the image says, shared by all objects of a clip: frames, plate (H, W, 3) uint8, pixel noise in grey levels."""
-
-    frames: np.ndarray = field(repr=False)
-    plate: np.ndarray = field(repr=False)
-    noise: float
-
-    @classmethod
-    def of(cls, frames: np.ndarray, plate: np.ndarray | None = None) -> Evidence:
-        """Measure noise and plate; pass ``plate`` when it is known better."""
-        noise = pixel_noise(check_frames(frames))
-        return cls(frames, background(frames, noise) if plate is None else plate, noise)
 
 
 def mask_states(frames: np.ndarray, masks: Mapping[str, np.ndarray], confidence: Mapping[str, np.ndarray] | None = None,
@@ -118,17 +100,16 @@ def _rough(evidence: Evidence, masks: Mapping[str, np.ndarray], name: str, refin
     colour, flat = mask_colour(evidence.frames, masks[name])
     count = len(evidence.frames)
     values, deviation, agreement = np.full((count, 6), np.nan), np.full(count, np.nan), np.zeros(count)
-    softs: dict[int, np.ndarray] = {}
-    for t in np.flatnonzero(masks[name].any(axis=(1, 2))):
-        mask = masks[name][t]
-        soft = soft_mask(evidence, t, mask, _others(masks, name, t), colour if flat else None)
-        if soft.sum() >= 3.0:
-            softs[int(t)], values[t] = soft, _pose(soft)
-            agreement[t] = _agreement(mask, soft)
-            deviation[t] = _deviation(soft, mask, agreement[t], evidence, colour)
+    regions: dict[int, Region] = {}
+    for t in np.flatnonzero(masks[name].any(axis=(1, 2))).tolist():
+        soft = soften(evidence, t, masks[name][t], _others(masks, name, t), colour if flat else None)
+        if soft.area >= 3.0:
+            values[t], agreement[t], deviation[t] = soft.pose(), soft.agreement, soft.deviation(evidence.noise)
+            if (region := soft.region()) is not None:
+                regions[t] = region
     values[:, 2] = _unwrap_axis(values[:, 2])
     measured = Measured(name, values, deviation, agreement, colour, flat)
-    return measured, _sighting(evidence, softs, masks, name, colour if flat else None) if refine else None
+    return measured, _sighting(evidence, regions, masks, name, colour if flat else None) if refine else None
 
 
 def _others(masks: Mapping[str, np.ndarray], name: str, t: int) -> np.ndarray:
@@ -140,15 +121,14 @@ def _others(masks: Mapping[str, np.ndarray], name: str, t: int) -> np.ndarray:
 # ------------------------------------------------------------------------------------------------ analysis by synthesis
 
 
-def _sighting(evidence: Evidence, softs: Mapping[int, np.ndarray], masks: Mapping[str, np.ndarray], name: str,
+def _sighting(evidence: Evidence, regions: Mapping[int, Region], masks: Mapping[str, np.ndarray], name: str,
               colour: np.ndarray | None) -> _Sighting | None:
-    """Regions of the soft coverage, and the shape that explains the largest of them away from the border."""
-    found = {t: region for t, soft in softs.items() if (region := _region(soft > 0.5)) is not None}
-    if not found:
+    """The regions, and the shape that explains the largest of them away from the border."""
+    if not regions:
         return None
-    t = max(found, key=lambda t: (not found[t].edge, found[t].area, -t))
-    shape = "sprite" if colour is None else _shape(evidence, t, found[t], _others(masks, name, t), colour)
-    return _Sighting(colour, shape, Chain(found))
+    t = max(regions, key=lambda t: (not regions[t].edge, regions[t].area, -t))
+    shape = "sprite" if colour is None else _shape(evidence, t, regions[t], _others(masks, name, t), colour)
+    return _Sighting(colour, shape, Chain(dict(regions)))
 
 
 def _shape(evidence: Evidence, t: int, region: Region, others: np.ndarray, colour: np.ndarray) -> str:
@@ -159,20 +139,11 @@ def _shape(evidence: Evidence, t: int, region: Region, others: np.ndarray, colou
         look, pose = guess_look(region, ~free, tuple(float(c) for c in colour), kind)
         errors[kind] = fit_look(look, pose, evidence.frames[t], evidence.plate, free)[2]
     best = min(errors.values())
-    if best > EXPLAINED + 2.0 * evidence.noise:
+    x0, y0, x1, y1 = region.box
+    contrast = float(np.linalg.norm(evidence.plate[y0:y1, x0:x1][region.mask] - colour, axis=1).mean())
+    if best > EXPLAINED * contrast + 2.0 * evidence.noise:
         return "polygon"
     return next(kind for kind, error in errors.items() if error <= 1.2 * best + 0.5)
-
-
-def _region(mask: np.ndarray) -> Region | None:
-    """All pieces of a mask as one region; None below 5 pixels."""
-    box = mask_box(mask)
-    if box is None or mask.sum() < 5:
-        return None
-    x0, y0, x1, y1 = (int(v) for v in box)
-    _, x, y, _, _ = moments(mask.astype(np.float64))
-    edge = x0 == 0 or y0 == 0 or x1 == mask.shape[1] or y1 == mask.shape[0]
-    return Region(x, y, float(mask.sum()), (x0, y0, x1, y1), edge, mask[y0:y1, x0:x1])
 
 
 def _synthesised(evidence: Evidence, sightings: Mapping[str, _Sighting]) -> dict[str, Track]:
@@ -214,64 +185,6 @@ def _values_of(track: Track, rough: np.ndarray) -> np.ndarray:
     turn = 0.5 * np.angle(np.exp(2j * (rough[known, 2] - angle[known])).mean()) if known.any() else 0.0
     sizes = np.broadcast_to(np.nanmedian(rough[:, 3:], axis=0), (count, 3))
     return np.column_stack([x, y, angle + turn, sizes])
-
-
-# ----------------------------------------------------------------------------------------------------------- coverage
-
-
-def mask_colour(frames: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Median colour (3,) of what masks (T, H, W) cover, away from their edges, and whether it is one flat colour."""
-    pixels = [frames[t][core(masks[t])] for t in sample(np.flatnonzero(masks.any(axis=(1, 2))), 32)]
-    if not pixels:
-        return np.zeros(3), False
-    stack = np.concatenate(pixels).astype(np.float64)
-    colour = np.median(stack, axis=0)
-    return colour, bool(np.median(np.abs(stack - colour).max(1)) <= FLAT)
-
-
-def soft_mask(evidence: Evidence, t: int, mask: np.ndarray, others: np.ndarray, colour: np.ndarray | None) -> np.ndarray:
-    """Coverage (H, W) float in [0, 1] of an object near its mask, from the image.
-
-    others: pixels that other objects claim. colour: the object's flat colour, or None: then every pixel that differs from the plate counts, as far as the mask
-    reaches. The margin by which the mask is grown follows its size, so that small objects are not lost in it.
-    """
-    frame = evidence.frames[t]
-    margin = int(np.clip(round(0.2 * np.sqrt(mask.sum())), 2, 8))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
-    region = cv2.dilate(mask.astype(np.uint8), kernel).astype(bool) & ~others
-    if colour is None:
-        return (mask & (foreground(frame, evidence.plate, evidence.noise) | core(mask))).astype(np.float64)
-    soft = coverage(frame, evidence.plate, colour, evidence.noise).astype(np.float64) * region
-    return soft if soft.sum() >= 0.25 * mask.sum() else mask.astype(np.float64)
-
-
-def _pose(soft: np.ndarray) -> np.ndarray:
-    """x, y, angle, length, width, area by moments of the coverage."""
-    area, x, y, angle, elongation = moments(soft)
-    ys, xs = np.arange(soft.shape[0]), np.arange(soft.shape[1])
-    spread = (soft.sum(0) @ (xs - x) ** 2 + soft.sum(1) @ (ys - y) ** 2) / area
-    minor = spread / (1 + elongation**2)
-    return np.array([x, y, angle, np.sqrt(12 * minor) * elongation, np.sqrt(12 * minor), area])
-
-
-def _agreement(mask: np.ndarray, soft: np.ndarray) -> float:
-    image = soft > 0.5
-    union = np.count_nonzero(mask | image)
-    return np.count_nonzero(mask & image) / union if union else 0.0
-
-
-def _deviation(soft: np.ndarray, mask: np.ndarray, agreement: float, evidence: Evidence, colour: np.ndarray) -> float:
-    """Standard deviation of the centroid in pixels.
-
-    Pixel noise: each of n pixels carries noise / contrast of coverage with lever r. Disagreement of mask and image: were
-    the share 1 - IoU of the area missing on one side, the centroid would move by (1 - IoU) r / 2; a tenth of it counts,
-    because the image decides and the mask only limits where it is asked.
-    """
-    area = float(soft.sum())
-    radius = np.sqrt(area / np.pi)
-    contrast = max(float(np.abs(evidence.plate[mask].astype(np.float64) - colour).max(-1).mean()), 1.0)
-    random = max(evidence.noise, 0.3) / contrast * radius * np.sqrt(np.pi) / 2 / np.sqrt(area)
-    return float(np.hypot(random, 0.05 * (1 - agreement) * radius))
 
 
 def _unwrap_axis(angle: np.ndarray) -> np.ndarray:

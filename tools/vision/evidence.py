@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 
 from tools.masks.area import core, mask_iou
-from tools.masks.states import Evidence, Measured, measure
+from tools.masks.soft import Evidence
+from tools.masks.states import Measured, measure
 from tools.perception.segmentation import foreground, regions
 from tools.vision.colours import colour_distance, colour_name, colours_in, lab
 

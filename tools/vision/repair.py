@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from tools.masks.request import MaskSet, Wanted
-from tools.masks.states import Evidence
+from tools.masks.soft import Evidence
 from tools.perception.segmentation import foreground, regions
 from tools.vision.check import Answer, Ask, Decision, Question, Verdict, better, decide, measured_verdict, question
 from tools.vision.colours import colour_distance, colours_in
