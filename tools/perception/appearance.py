@@ -213,7 +213,7 @@ def _telling_mask(look: Look, pose: np.ndarray, box: tuple[int, int, int, int], 
         return np.abs(distance - look.size[0]) <= thickness
     corners = np.rint((corners_of(look, pose) - (x0, y0)) * 16).astype(np.int32).reshape(1, -1, 1, 2)
     mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
-    return cv2.polylines(mask, corners, True, 1, 2 * math.ceil(thickness) + 1, shift=4) > 0
+    return cv2.polylines(mask, corners, True, 1, max(3, round(2 * thickness)), shift=4) > 0
 
 
 def covered(look: Look, pose: np.ndarray, shape: tuple[int, int], limit: int) -> tuple[np.ndarray, np.ndarray]:

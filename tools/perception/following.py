@@ -12,7 +12,7 @@ import numpy as np
 from tools.perception.background import differs
 from tools.perception.clip import Clip
 from tools.perception.linking import Chain
-from tools.perception.looks import SLACK, Guess, choose_look, guess_look, sprite_look
+from tools.perception.looks import SLACK, Guess, choose_look, guess_look, hidden, sprite_look
 from tools.perception.parts import Look
 from tools.perception.pose import View, locate, misfit
 from tools.perception.registration import likeness, polar, turn
@@ -129,8 +129,7 @@ def _from_regions(clip: Clip, seed: Seed, look: Look, poses: np.ndarray, times: 
     for t in times:
         region = seed.chain.regions[t]
         if 0.6 * usual < region.area < 1.3 * usual:
-            free = np.zeros(clip.shape, bool)
-            poses[t] = guess_look(region, free, look.colour, look.shape)[1]
+            poses[t] = guess_look(region, hidden(region, alone(clip, t, look.colour)), look.colour, look.shape)[1]
         else:
             poses[t] = (region.x, region.y, 0.0)
     if look.shape == "box":

@@ -16,6 +16,8 @@ from tools.perception.segmentation import Region, homogeneous, moments
 
 _FINE = 4
 """Enlargement at which outlines are traced."""
+PLAIN = 0.2
+"""Misfit in pixels up to which a box is not worth an outline with more corners (which costs a hundred times the time)."""
 SLACK = 0.06
 """Pixels by which a simpler shape may explain an outline worse."""
 
@@ -53,13 +55,13 @@ def choose_look(region: Region, colour, seen: View, noise: float, kind: str | No
     seen: the picture around the region; its ``free`` leaves out what hides the part. ``kind`` forces a shape. A hollow
     region, which no outline explains, comes back with a large misfit.
     """
-    blocked = ~_free_mask(seen, region)
+    blocked = hidden(region, seen)
     guesses: list[Guess] = []
     for shape in ("disk", "box", "polygon"):
         first = mask_guess(region, blocked, colour, shape) if kind in (None, shape) else None
         if first is not None:
             guesses.append(_measured(*first[:2], region, seen, noise))
-            if guesses[-1].misfit <= SLACK:
+            if guesses[-1].misfit <= (PLAIN if shape == "box" else SLACK):
                 break
     if not guesses:
         return choose_look(region, colour, seen, noise, "box")
@@ -68,13 +70,13 @@ def choose_look(region: Region, colour, seen: View, noise: float, kind: str | No
     return next(guess for guess in guesses if guess.misfit <= 1.25 * best.misfit + slack)
 
 
-def _free_mask(seen: View, region: Region) -> np.ndarray:
-    """bool (H, W): where nothing hides the part, asked for only around the region."""
-    free = np.ones(seen.shape, bool)
+def hidden(region: Region, seen: View) -> np.ndarray:
+    """bool (H, W): where something hides the part, asked for only around its region."""
+    blocked = np.zeros(seen.shape, bool)
     x0, y0, x1, y1 = region.box
     ys, xs = np.mgrid[max(0, y0 - 4) : min(seen.shape[0], y1 + 4), max(0, x0 - 4) : min(seen.shape[1], x1 + 4)]
-    free[ys.ravel(), xs.ravel()] = seen.free(xs.ravel().astype(float), ys.ravel().astype(float))
-    return free
+    blocked[ys.ravel(), xs.ravel()] = ~seen.free(xs.ravel().astype(float), ys.ravel().astype(float))
+    return blocked
 
 
 def _measured(look: Look, pose: np.ndarray, region: Region, seen: View, noise: float) -> Guess:
