@@ -147,7 +147,7 @@ class Endpoint:
 
     def _wrong_key(self, error: openai.APIStatusError) -> WrongKey:
         given = "the key given" if self.config.api_key else "no key"
-        return WrongKey(f"{self._name}: expected a valid API key for {self.address}, got {given} and HTTP {error.status_code}; set OPENAI_API_KEY")
+        return WrongKey(f"{self._name}: expected a valid API key for {self.address}, got {given} and HTTP {error.status_code}; set PROGGEN_API_KEY or OPENAI_API_KEY")
 
     def _clean(self, error: BaseException) -> str:
         """The endpoint's own words on one line, without the key, cut to 300 characters."""

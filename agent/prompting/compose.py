@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -73,6 +73,29 @@ def subject(task: Task) -> Video:
     return (task.train or task.test)[0]
 
 
+class _Seen:
+    """A clip, what can be pointed at in it, and the pictures drawn of it so far."""
+
+    def __init__(self, video: Video, sighting: Sighting):
+        self.video, self.sighting = video, sighting
+        self._drawn: dict[Detail, list[Picture]] = {}
+
+    def pictures(self, detail: Detail) -> list[Picture]:
+        """Key frames with outlines, the motion composite, and what is small enlarged."""
+        if detail not in self._drawn:
+            self._drawn[detail] = list(self._draw(detail))
+        return list(self._drawn[detail])
+
+    def _draw(self, detail: Detail) -> Iterator[Picture]:
+        frames, seen = self.video.frames, self.sighting
+        times = pictures.key_frames(frames[list(seen.times)], detail.frames) if detail.frames else []
+        yield from (pictures.annotated(frames[seen.times[k]], seen, seen.times[k]) for k in times)
+        if detail.extras:
+            yield pictures.composite(frames, seen)
+            enlarged = pictures.zoom(frames[0], seen, 0)
+            yield from [enlarged] if enlarged else []
+
+
 class Composer:
     """Writes the messages of every request. hint: the user's words, or "". rules: affordance rules. blob: gives the bytes of a
     stored picture by its hash."""
@@ -80,7 +103,7 @@ class Composer:
     def __init__(self, hint: str, rules: Affordances, blob: Callable[[str], bytes]):
         self.hint, self.rules = hint, rules
         self._blob = blob
-        self._last: tuple[Video, Sighting] | None = None
+        self._last: _Seen | None = None
 
     # ------------------------------------------------------------------------------------------------------- messages
 
@@ -88,7 +111,7 @@ class Composer:
         """The request for programs that ``move`` calls for. checks: findings on the parent's detections."""
         detail = LEVELS[level]
         parent = None if move.parent is None else archive[move.parent]
-        shown = self._scene_pictures(task, detail) + (self._node_pictures(parent) if parent and detail.extras else [])
+        shown = self.look(subject(task)).pictures(detail) + (self._node_pictures(parent) if parent and detail.extras else [])
         values = {
             "reason": f"Why now: {move.reason}." if move.reason else "",
             "scene": self._scene(task, shown, detail),
@@ -114,15 +137,16 @@ class Composer:
 
     # ------------------------------------------------------------------------------------------------------- sections
 
-    def sighting(self, video: Video) -> Sighting:
-        """What can be pointed at in ``video`` (the last answer is kept)."""
-        if self._last is None or self._last[0] is not video:
-            self._last = (video, sight(video.frames))
-        return self._last[1]
+    def look(self, video: Video) -> _Seen:
+        """What can be pointed at in ``video`` and the pictures of it; kept for the clip that was looked at last."""
+        seen = self._last
+        if seen is None or seen.video is not video:
+            seen = self._last = _Seen(video, sight(video.frames))
+        return seen
 
     def _scene(self, task: Task, shown: Sequence[Picture], detail: Detail) -> str:
         video = subject(task)
-        seen = self.sighting(video)
+        seen = self.look(video).sighting
         rules = self.rules.describe()
         return prompts.load("scene").render({
             "clips": clips(task),
@@ -132,17 +156,6 @@ class Composer:
             "table": state_table(seen.table(), video.dt, detail.rows, seen.times) if seen.things else "",
             "pictures": _list_pictures(shown),
         })  # fmt: skip
-
-    def _scene_pictures(self, task: Task, detail: Detail) -> list[Picture]:
-        video = subject(task)
-        seen = self.sighting(video)
-        times = pictures.key_frames(video.frames[list(seen.times)], detail.frames) if detail.frames else []
-        shown = [pictures.annotated(video.frames[seen.times[k]], seen, seen.times[k]) for k in times]
-        if detail.extras:
-            shown.append(pictures.composite(video.frames, seen))
-            enlarged = pictures.zoom(video.frames[0], seen, 0)
-            shown += [enlarged] if enlarged else []
-        return shown
 
     def _node_pictures(self, node: Node) -> list[Picture]:
         captions = {

@@ -93,7 +93,7 @@ def magnification(shape: tuple[int, int]) -> float:
 
 def to_picture(image: np.ndarray, caption: str) -> Picture:
     """(H, W, 3) uint8 RGB -> PNG with a caption."""
-    png = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
+    png = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 6])[1].tobytes()
     return Picture(png, caption, image.shape[1], image.shape[0])
 
 

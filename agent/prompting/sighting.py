@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tools.perception.background import background, dominant_colour, pixel_noise, threshold
+from tools.perception.background import background, dominant_colour, pixel_noise
 from tools.perception.linking import link
 from tools.perception.segmentation import Region, coverage, foreground, moments, palette, regions
 from tools.types import States
@@ -103,8 +103,7 @@ def _things(frames: np.ndarray, plate: np.ndarray, noise: float, times: Sequence
 
 def _layers(frames: np.ndarray, plate: np.ndarray, noise: float) -> list[tuple[tuple[int, int, int], list[np.ndarray]]]:
     """(colour, mask a frame) per flat colour of the foreground; one layer of everything where flat colours explain little."""
-    changing = (frames.max(axis=0) - frames.min(axis=0)).max(axis=-1) > threshold(noise)
-    fronts = [foreground(frame, plate, noise) & changing for frame in frames]
+    fronts = [foreground(frame, plate, noise) for frame in frames]
     if not any(front.any() for front in fronts):
         return []
     layers = []

@@ -17,15 +17,17 @@ from agent.models.messages import Reply
 from agent.models.options import ModelOptions
 from agent.prompting.reply import read_programs
 from agent.proposers import Access
+from agent.protocols import Move
 from agent.runfolder import RunFolder
 from agent.store import Store
+from benchmarks.environments import load
 from tests.llm import scenes
 from tests.llm.server import KEY, Answer, ScriptedServer, error, images_of, in_turn, text_of
 from tools.types import HeldBack
 
 REPLIES = Path(__file__).parent / "replies"
 NOTHING = HeldBack((None,))
-ALL_RIGHT = json.dumps({"verdicts": [{"object": name, "verdict": "right", "why": "it sits on it"} for name in ("red", "blue")], "missing": []})
+ALL_RIGHT = json.dumps({"verdicts": [{"object": name, "verdict": "right", "why": "it sits on it"} for name in ("red", "blue", "cart", "pole")], "missing": []})
 
 
 def reply(name):
@@ -72,6 +74,12 @@ def run(task, settings, out):
     return search.run(task, NOTHING, settings, proposer=proposer, out=out)
 
 
+def direct(server, out):
+    """The proposer alone, and its store."""
+    store = Store(out / "store")
+    return proposers.make(config(server), store, Access(SecretStr(KEY))), store
+
+
 def events(out, kind):
     return list(RunFolder(out).events(kind))
 
@@ -112,6 +120,21 @@ def test_a_competent_model_reaches_the_threshold_and_the_trace_reads_as_a_story(
     assert "collide" in events(out, "proposed")[2]["rationale"] and "itmes" in events(out, "proposed")[1]["move"]["reason"]
     checked = [f for f in events(out, "proposed")[2]["findings"] if f["kind"] == "detections_checked"]
     assert checked and min(checked[0]["evidence"].values()) > 0.9
+
+
+@pytest.mark.slow
+def test_a_competent_model_finds_the_cart_and_its_pole(tmp_path):
+    task, held_back = load("cartpole", seed=2)
+    with ScriptedServer(competent("cartpole")) as server:
+        settings = config(server, threshold=0.85)
+        proposer = proposers.make(settings, Store(tmp_path / "run" / "store"), Access(SecretStr(KEY)))
+        result = search.run(task, held_back, settings, proposer=proposer, out=tmp_path / "run")
+        sent = "".join(map(text_of, server.requests))
+    assert (result.status, result.evaluations) == ("threshold", 3) and result.metrics["psnr"] > 25
+    told = events(tmp_path / "run", "proposed")
+    assert [event["move"]["kind"] for event in told] == ["draft", "repair", "refine"]
+    assert [finding["kind"] for finding in told[2]["findings"]] == ["detections_checked"]
+    assert "cartpole" not in sent.lower()
 
 
 def test_every_call_is_accounted_for(collision_run):
@@ -157,6 +180,14 @@ def test_a_replay_may_follow_another_policy(collision_run, tmp_path):
     assert "another kind of question" in events(tmp_path / "again", "proposed")[-1]["rationale"]
 
 
+def test_grammar_and_model_share_one_budget(tmp_path):
+    with ScriptedServer(lambda request: Answer(RUNS, usage=(9000, 800))) as server:
+        run(scenes.collision(), config(server, proposer="both", policy="best-of-n", budget=2, threshold=2.0), tmp_path / "run")
+    told = events(tmp_path / "run", "proposed")
+    assert [event["origin"] for event in told] == ["offline", "llm"] and [event["cost"]["calls"] for event in told] == [0, 1]
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["cost"]["calls"] == len(server.requests) == 1
+
+
 # --------------------------------------------------------------------------------------------------------- interruptions
 
 
@@ -189,15 +220,18 @@ def test_a_bad_day_streams_and_structured_output_give_the_same_tree(collision_ru
     assert tree(tmp_path / "run") == tree(whole)
 
 
-def test_drafts_of_a_round_are_asked_for_at_once_and_change_nothing(tmp_path):
+def test_drafts_of_a_round_are_asked_for_at_once_and_are_what_they_would_be_alone(tmp_path):
     def brain(request):
         return Answer(IMPORTING.replace("socket", f"socket{request['seed']}"), delay=0.3)
 
-    for workers in (1, 3):
-        with ScriptedServer(brain) as server:
-            run(scenes.collision(), config(server, policy="best-of-n", budget=3, batch=3, workers=workers, model={"check": False}), tmp_path / str(workers))
-            assert server.busiest == workers and len(server.requests) == 6
-    assert tree(tmp_path / "1") == tree(tmp_path / "3")
+    with ScriptedServer(brain) as server:
+        run(scenes.collision(), config(server, policy="best-of-n", budget=3, batch=3, workers=3), tmp_path / "run")
+        assert server.busiest == 3 and len(server.requests) == 6
+        again, _ = direct(server, tmp_path / "again")
+        third = events(tmp_path / "run", "proposed")[2]
+        rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(2, 0)))
+        alone = again.propose(scenes.collision(), scenes.archive_of(), Move(**third["move"]), rng)
+    assert alone.exchanges[0] == third["exchanges"][0] and f"socket{server.requests[-1]['seed']}" in alone.programs.dynamics
 
 
 # ------------------------------------------------------------------------------------------------------ useless, hostile
@@ -225,7 +259,7 @@ def test_nothing_is_spent_past_the_cap(tmp_path):
     count = iter(range(10_000))
 
     def brain(request):
-        return Answer(reply("collision_draft").replace("itmes", f"itmes_{next(count)}"), usage=(9000, 2000))
+        return Answer(IMPORTING.replace("socket", f"socket{next(count)}"), usage=(9000, 2000))
 
     with ScriptedServer(brain) as server:
         result = run(scenes.collision(), config(server, budget=50, model={"max_tokens": 60_000}), tmp_path / "run")
