@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tools.metrics.score import SIGMAS, frame_errors
+from tools.metrics.score import frame_errors, tolerance
 from tools.types import State, States
 
 _PAIRS = 6  # pairs of frames that motion is compensated between
@@ -44,10 +44,13 @@ def rendering(redrawn: Sequence[np.ndarray], frames: Sequence[np.ndarray], plate
 
 
 def _forgiven_rest(sigma: float) -> float:
-    """Mean of max(0, |n| - 3 sigma) for n ~ N(0, sigma): what soft thresholding leaves of pure noise."""
-    density = math.exp(-0.5 * SIGMAS**2) / math.sqrt(2.0 * math.pi)
-    tail = 0.5 * math.erfc(SIGMAS / math.sqrt(2.0))
-    return 2.0 * sigma * (density - SIGMAS * tail)
+    """Mean of max(0, |n| - tolerance) for n ~ N(0, sigma): what soft thresholding leaves of pure noise."""
+    if sigma == 0.0:
+        return 0.0
+    limit = tolerance(sigma) / sigma
+    density = math.exp(-0.5 * limit**2) / math.sqrt(2.0 * math.pi)
+    tail = 0.5 * math.erfc(limit / math.sqrt(2.0))
+    return 2.0 * sigma * (density - limit * tail)
 
 
 def unexplained(frames: np.ndarray, states: States, sigma: float) -> tuple[float, float]:
@@ -116,7 +119,7 @@ def _pairs(frames: int) -> list[tuple[int, int]]:
 
 def _gap(picture: np.ndarray, truth: np.ndarray, sigma: float) -> np.ndarray:
     """(H, W) absolute difference beyond noise, summed over channels, averaged over a small window."""
-    gap = np.maximum(np.abs(picture - truth) - SIGMAS * sigma, 0.0).sum(axis=2)
+    gap = np.maximum(np.abs(picture - truth) - tolerance(sigma), 0.0).sum(axis=2)
     return cv2.blur(gap, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REPLICATE)
 
 

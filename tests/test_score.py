@@ -117,3 +117,16 @@ def test_a_constant_prediction_is_right_where_the_truth_came_to_rest():
     video = film()
     video[10:] = video[12]
     assert judged(np.repeat(video[12:13], 6, axis=0), video).value == 1.0
+
+
+def test_compression_does_not_drown_the_object(tmp_path):
+    from tools import media
+
+    clean = np.repeat(np.repeat(film(step=3.0, radius=4.0), 4, axis=1), 4, axis=2)
+    media.write(tmp_path / "clip.mp4", clean)
+    coded = media.read(tmp_path / "clip.mp4").frames
+    assert judged(clean[10:], coded).value > 0.9
+    assert judged(np.roll(clean[10:], 6, axis=2), coded).value < 0.7
+    still = np.repeat(coded[:1], 16, axis=0)
+    still[::2, ::3] ^= 1                             # flicker by one grey level is no motion
+    assert "nothing moves" in judged(still[10:], still).reasons[0]
