@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tools.rendering import coverage, disk_coverage, polygon_coverage
+from tools.rendering import box_corners, coverage, disk_coverage, polygon_coverage
 
 SHAPES = {
     "convex": [(10.2, 5.1), (30.7, 9.3), (25.1, 28.9), (8.3, 20.2)],
@@ -96,3 +96,17 @@ def test_outside_the_image_nothing_is_covered():
 def test_a_shape_larger_than_the_image_covers_all_of_it():
     x0, y0, alpha = polygon_coverage((30, 40), np.array([(-90, -80), (200, -80), (200, 200), (-90, 200)]), 1.0)
     assert (x0, y0) == (0, 0) and alpha.shape == (30, 40) and (alpha == 1).all()
+
+
+@pytest.mark.parametrize("size", [(20.0, 12.0), (25.0, 1.4), (0.7, 18.0)])
+@pytest.mark.parametrize("angle", [0.0, 0.4, 1.9])
+def test_box_is_the_polygon_of_its_corners(size, angle):
+    pose = np.array([19.3, 20.1, angle])
+    share, slopes = coverage.box(PX, PY, pose, size, 1.0)
+    corners = box_corners(*pose, *size)
+    assert np.allclose(share, coverage.polygon(PX, PY, corners, 1.0)[0], atol=1e-9)
+    step = 1e-5
+    for k in range(5):
+        move = np.eye(5)[k] * step
+        high, low = (coverage.box(PX, PY, pose + d[:3], tuple(np.add(size, d[3:])), 1.0)[0] for d in (move, -move))
+        assert np.abs(slopes[:, k] - (high - low) / (2 * step)).max() < 0.02 * max(1.0, np.abs(slopes[:, k]).max())

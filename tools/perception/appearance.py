@@ -68,6 +68,9 @@ def cover_at(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray, width
         alpha, slopes = coverage.disk(px, py, pose[0], pose[1], look.size[0], width)
         slopes[:, 2] = 0.0
         return alpha, slopes
+    if look.shape == "box":
+        alpha, slopes = coverage.box(px, py, pose, look.size, width)
+        return alpha, slopes[:, :3]
     corners = corners_of(look, pose)
     alpha, by_corner = coverage.polygon(px, py, corners, width)
     lever = corners - pose[:2]
@@ -97,30 +100,26 @@ def with_sizes(look: Look, sizes: np.ndarray, width: float) -> Look:
 
 
 def cover_at_size(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Coverage (N,) by a flat look and its derivatives (N, P) by (x, y, angle, sizes..., width)."""
+    """Coverage (N,) by a flat look and its derivatives (N, P) by (x, y, angle, sizes..., width).
+
+    A polygon's pose is taken as fixed (derivatives 0): its corners can do all that the pose can.
+    """
     width, step = max(look.width, HARDEST), 0.05
     if look.shape == "disk":
         alpha, slopes = coverage.disk(px, py, pose[0], pose[1], look.size[0], width)
-        parts = [slopes[:, :2], np.zeros((len(px), 1)), slopes[:, 2:]]
+        slopes = np.insert(slopes, 2, 0.0, axis=1)
         wider = coverage.disk(px, py, pose[0], pose[1], look.size[0], width + step)[0]
+    elif look.shape == "box":
+        alpha, slopes = coverage.box(px, py, pose, look.size, width)
+        wider = coverage.box(px, py, pose, look.size, width + step)[0]
     else:
         corners = corners_of(look, pose)
         alpha, by_corner = coverage.polygon(px, py, corners, width)
-        lever = corners - pose[:2]
-        turn = np.einsum("nek,ek->n", by_corner, np.stack([-lever[:, 1], lever[:, 0]], 1))
-        parts = [by_corner.sum(1), turn[:, None], _by_size(look, pose[2], by_corner)]
+        c, s = math.cos(pose[2]), math.sin(pose[2])
+        by_outline = by_corner @ np.array([(c, -s), (s, c)])
+        slopes = np.column_stack([np.zeros((len(px), 3)), by_outline.reshape(len(px), -1)])
         wider = coverage.polygon(px, py, corners, width + step)[0]
-    return alpha, np.column_stack([*parts, (wider - alpha) / step])
-
-
-def _by_size(look: Look, angle: float, by_corner: np.ndarray) -> np.ndarray:
-    """(N, sizes) derivatives of the coverage from those by the corners (N, E, 2)."""
-    c, s = math.cos(angle), math.sin(angle)
-    along, across = by_corner @ np.array([c, s]), by_corner @ np.array([-s, c])
-    if look.shape == "polygon":
-        return np.stack([along, across], -1).reshape(len(by_corner), -1)
-    right, down = np.array([-0.5, 0.5, 0.5, -0.5]), np.array([-0.5, -0.5, 0.5, 0.5])
-    return np.stack([along @ right, across @ down], 1)
+    return alpha, np.column_stack([slopes, (wider - alpha) / step])
 
 
 # ------------------------------------------------------------------------------------------------------------- sprites
@@ -217,12 +216,34 @@ def _telling_mask(look: Look, pose: np.ndarray, box: tuple[int, int, int, int], 
 
 
 def covered(look: Look, pose: np.ndarray, shape: tuple[int, int], limit: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels (px, py) float, at most about ``limit``, in which the look may cover something."""
-    layer = look.cover(shape, pose)
-    if layer is None:
+    """Pixels (px, py) float, at most about ``limit``, that the look covers (the edge pixels more or less)."""
+    reach = look.reach + 1
+    x0, x1 = max(0, math.floor(pose[0] - reach)), min(shape[1], math.ceil(pose[0] + reach) + 1)
+    y0, y1 = max(0, math.floor(pose[1] - reach)), min(shape[0], math.ceil(pose[1] + reach) + 1)
+    if x0 >= x1 or y0 >= y1:
         return np.zeros(0), np.zeros(0)
-    rows, columns = np.nonzero(layer[2] > 0.02)
+    rows, columns = np.nonzero(_covered_mask(look, pose, (x0, y0, x1, y1)))
     if len(rows) > limit:
         chosen = thinned(len(rows), limit)
         rows, columns = rows[chosen], columns[chosen]
-    return columns + float(layer[0]), rows + float(layer[1])
+    return columns + float(x0), rows + float(y0)
+
+
+def _covered_mask(look: Look, pose: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    x0, y0, x1, y1 = box
+    px, py = np.arange(x0, x1, dtype=float)[None], np.arange(y0, y1, dtype=float)[:, None]
+    if look.shape == "disk":
+        return (px - pose[0]) ** 2 + (py - pose[1]) ** 2 <= (look.size[0] + 0.5) ** 2
+    if look.shape == "sprite":
+        layer, _ = _premultiplied(_Key(look.sprite))
+        u, v, _, _ = _body(look, pose, px, py)
+        i, j = np.rint(v).astype(int), np.rint(u).astype(int)
+        inside = (i >= 0) & (j >= 0) & (i < layer.shape[0]) & (j < layer.shape[1])
+        return inside & (layer[np.where(inside, i, 0), np.where(inside, j, 0), 3] > 0.02)
+    corners = np.rint((corners_of(look, pose) - (x0, y0)) * 16).astype(np.int32).reshape(1, -1, 1, 2)
+    return cv2.fillPoly(np.zeros((y1 - y0, x1 - x0), np.uint8), corners, 1, shift=4) > 0
+
+
+def alpha_at(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray) -> np.ndarray:
+    """(N,) coverage by a look, edges never harder than SOFTEST."""
+    return _sprite(look, pose, px, py).alpha if look.shape == "sprite" else cover_at(look, pose, px, py)[0]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from tools.perception.appearance import at_pose, covered, picture_at
+from tools.perception.appearance import alpha_at, at_pose, covered, picture_at
 from tools.perception.background import dominant_colour
 from tools.perception.clip import Clip
 from tools.perception.parts import Look
@@ -59,7 +59,7 @@ class Layout:
         def free(px: np.ndarray, py: np.ndarray) -> np.ndarray:
             open_ = np.ones(len(px), bool) if self.front is None else ~self.front[py.astype(int), px.astype(int)]
             for j in before:
-                open_[open_] = at_pose(self.looks[j], self.poses[j][t], px[open_], py[open_]).alpha < _HIDDEN
+                open_[open_] = alpha_at(self.looks[j], self.poses[j][t], px[open_], py[open_]) < _HIDDEN
             return open_
 
         return View(frame, ground, free)
@@ -105,8 +105,8 @@ def tolerance(look: Look, pose: np.ndarray, seen: View, noise: float) -> float:
     if not len(px):
         return 0.0
     ground = seen.ground(px, py)
-    sample = at_pose(look, pose, px, py)
-    contrast = float((np.abs(sample.over(ground) - ground).mean(1) * sample.alpha).sum() / max(sample.alpha.sum(), 1e-6))
+    alpha = alpha_at(look, pose, px, py)
+    contrast = float((np.abs(picture_at(look, pose, px, py, ground) - ground).mean(1) * alpha).sum() / max(alpha.sum(), 1e-6))
     return max(0.35 * contrast, 12.0) + noise
 
 
@@ -164,7 +164,7 @@ def hiding(layout: Layout) -> np.ndarray:
             px, py = covered(look, pose, clip.shape, 1500)
             rows, columns = py.astype(int), px.astype(int)
             at = labels[rows, columns]
-            over = (at > 0) & (at_pose(look, pose, px, py).alpha > 0.95)
+            over = (at > 0) & (alpha_at(look, pose, px, py) > 0.95)
             if not over.any():
                 continue
             rows, columns, at = rows[over], columns[over], at[over]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tools.perception.appearance import (
+    alpha_at,
     at_pose,
     cover_at,
     cover_at_size,
@@ -250,12 +251,12 @@ def own_error(look: Look, pose: np.ndarray, frame: np.ndarray, ground: np.ndarra
     return misfit(look, pose, view(frame, ground, weight))
 
 
-def misfit(look: Look, pose: np.ndarray, seen: View, limit: int = PIXELS) -> float:
+def misfit(look: Look, pose: np.ndarray, seen: View, limit: int = 600) -> float:
     """The same in a view, on at most about ``limit`` pixels."""
     px, py, target, ground = seen.pick(*covered(look, pose, seen.shape, limit))
     if not len(px):
         return np.inf
-    weight = at_pose(look, pose, px, py).alpha if look.shape == "sprite" else cover_at(look, pose, px, py)[0]
+    weight = alpha_at(look, pose, px, py)
     if weight.sum() < 2.0:
         return np.inf
     error = np.abs(picture_at(look, pose, px, py, ground) - target).mean(-1)

@@ -7,6 +7,8 @@ at the nearest point of the rim, moved inwards by the mean sagitta of the arc in
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 THINNEST = 0.02
@@ -40,6 +42,41 @@ def disk(px: np.ndarray, py: np.ndarray, x: float, y: float, radius: float, widt
     sagitta = width * width / (24 * max(radius, 0.5 * width))
     share, slope = half_plane(length - radius + sagitta, nx, ny, width)
     return share, np.stack([-slope * nx, -slope * ny, -slope], 1)
+
+
+def box(px: np.ndarray, py: np.ndarray, pose: np.ndarray, size: tuple[float, float], width: float) -> tuple[np.ndarray, np.ndarray]:
+    """Coverage (N,) of pixels by a turned rectangle at ``pose`` = (x, y, angle) of ``size`` = (width, height), and its
+    derivatives (N, 5) by x, y, angle, width and height. The same as ``polygon`` of its corners, only faster."""
+    width = max(width, THINNEST)
+    c, s = math.cos(pose[2]), math.sin(pose[2])
+    dx, dy = px - pose[0], py - pose[1]
+    u, v = c * dx + s * dy, c * dy - s * dx
+    half_u, half_v = 0.5 * size[0], 0.5 * size[1]
+    out_u, out_v = np.abs(u) - half_u, np.abs(v) - half_v
+    reach = 0.5 * width * (abs(c) + abs(s))
+    share = ((out_u < 0) & (out_v < 0)).astype(np.float64)
+    slopes = np.zeros((len(px), 5))
+    cut_u, cut_v = np.abs(out_u) < reach, np.abs(out_v) < reach
+    near = (cut_u & (out_v < reach)) | (cut_v & (out_u < reach))
+    only_u = near & (out_v <= -reach) & (half_u >= reach)
+    only_v = near & (out_u <= -reach) & (half_v >= reach)
+    if only_u.any():
+        side = np.sign(u[only_u])
+        share[only_u], slope = half_plane(out_u[only_u], c * side, s * side, width)
+        slopes[only_u] = np.stack([-slope * side * c, -slope * side * s, slope * side * v[only_u], -0.5 * slope, np.zeros(len(side))], 1)
+    if only_v.any():
+        side = np.sign(v[only_v])
+        share[only_v], slope = half_plane(out_v[only_v], -s * side, c * side, width)
+        slopes[only_v] = np.stack([slope * side * s, -slope * side * c, -slope * side * u[only_v], np.zeros(len(side)), -0.5 * slope], 1)
+    rest = np.flatnonzero(near & ~only_u & ~only_v)
+    if len(rest):
+        lever = np.array([(-half_u, -half_v), (half_u, -half_v), (half_u, half_v), (-half_u, half_v)]) @ np.array([(c, s), (-s, c)])
+        share[rest], by_corner = _exact(px[rest], py[rest], lever + pose[:2], width)
+        turn = np.einsum("nek,ek->n", by_corner, np.stack([-lever[:, 1], lever[:, 0]], 1))
+        along, across = by_corner @ np.array([c, s]), by_corner @ np.array([-s, c])
+        wider, higher = along @ np.array([-0.5, 0.5, 0.5, -0.5]), across @ np.array([-0.5, -0.5, 0.5, 0.5])
+        slopes[rest] = np.column_stack([by_corner.sum(1), turn, wider, higher])
+    return share, slopes
 
 
 def polygon(px: np.ndarray, py: np.ndarray, points: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
