@@ -165,3 +165,17 @@ def test_the_plan_for_a_drawn_throw_starts_with_gravity():
     assert (body.shape, body.motion) == ("disk", "free")
     (gravity,) = first.mechanism.terms
     assert gravity.kind == "gravity" and gravity.numbers["gy"] == pytest.approx(500.0, rel=0.05)
+
+
+def test_mechanisms_side_by_side_do_not_share_names():
+    rod = MECHANISMS[4].bodies[0]
+    still = Body("bar", "box", (200, 9, 9), motion="hinges", turns=True, numbers=dict(rod.numbers))
+    both = Mechanism((rod, still, Body("ball", "disk", (9, 200, 9))), (*MECHANISMS[4].terms, Term("drag", ("ball",), {"c": 1.0})))
+    space: dict = {}
+    exec(compile(write(both).dynamics, "dynamics.py", "exec"), space)
+    params = {param.name: param.value for param in space["PARAMS"]}
+    state = {name: {"x": 60.0, "y": 70.0, "vx": 10.0, "vy": 5.0, "angle": 0.3, "spin": 0.5} for name in ("rod", "bar", "ball")}
+    after = space["step"](state, params, 0.0, 0.02)
+    assert after["bar"]["angle"] == pytest.approx(0.31)
+    assert after["rod"]["spin"] != 0.5
+    assert after["ball"]["vx"] < 10.0

@@ -70,7 +70,7 @@ def noise_of(series: np.ndarray, floor: float) -> float:
 
 def gather(video: Video) -> Evidence:
     """Look at one clip without knowing anything about it."""
-    tracks = discover(video.frames)
+    tracks = _credible(discover(video.frames))
     words = [f"{colour_word(track.look.colour)}_{SHAPE_WORDS[track.look.shape]}" for track in tracks.tracks]
     paths = {}
     for name, track in zip(unique(words), tracks.tracks, strict=True):
@@ -79,15 +79,28 @@ def gather(video: Video) -> Evidence:
     return Evidence(paths, video.dt, video.shape, replace(tracks, tracks=renamed), video.actions)
 
 
+def _credible(tracks: Tracks) -> Tracks:
+    """Without specks: parts of a few hundredths of the largest one's area that are seen only now and then."""
+    areas = [_area(track.look) for track in tracks.tracks]
+    keep = [t for t, area in zip(tracks.tracks, areas, strict=True) if area > 0.03 * max(areas) or t.seen.mean() > 0.9]
+    return replace(tracks, tracks=tuple(keep))
+
+
+def _area(look: Look) -> float:
+    if look.shape == "disk":
+        return math.pi * look.size[0] ** 2
+    return look.size[0] * look.size[1] if look.shape == "box" else look.reach**2
+
+
 def _path(name: str, track: Track, dt: float) -> Path:
     xy, angle = track.poses[:, :2], track.poses[:, 2]
     sigma = max(noise_of(xy[:, 0], 0.02), noise_of(xy[:, 1], 0.02))
     sigma_angle = noise_of(angle, 0.02 / max(track.look.reach, 2.0))
     seen = np.isfinite(xy[:, 0])
     spread = np.ptp(xy[seen], axis=0).max() if seen.any() else 0.0
-    swing = np.ptp(angle[seen]) * track.look.reach if seen.any() else 0.0
+    swing = np.ptp(angle[seen]) * track.look.reach if np.isfinite(angle[seen]).sum() > 2 else 0.0
     moves = bool(spread > max(0.7, 5 * sigma))
-    turns = bool(track.look.turns and swing > max(1.2, 5 * sigma_angle * track.look.reach))
+    turns = bool(track.look.turns and np.isfinite(swing) and swing > max(1.2, 5 * sigma_angle * track.look.reach))
     return Path(name, track.look, xy, angle, sigma, sigma_angle, moves, turns, tuple(kinks(xy, sigma)))
 
 
@@ -265,6 +278,8 @@ def regress(series: np.ndarray, sigma: float, dt: float, features: Sequence[Feat
             block[:, column], block[:, column + 1] = 1.0, time / max(time[-1], dt)
             rows.append(block[known])
             targets.append((series[a:b, d] - (base[:, d] if always is not None else 0.0))[known])
+    if not rows:
+        return Explanation((), {}, {}, math.inf, math.inf, sigma)
     design, target = np.concatenate(rows), np.concatenate(targets)
     scale = np.maximum(np.abs(design).max(0), 1e-12)
     solution, *_ = np.linalg.lstsq(design / scale, target, rcond=1e-10)
@@ -289,6 +304,8 @@ def explain(series: np.ndarray, sigma: float, dt: float, library: Sequence[Featu
     chosen = [f for f in library if f[0] in must]
     best = regress(series, sigma, dt, chosen, cuts, always)
     found = [best]
+    if math.isinf(best.bic):
+        return found
     while len(chosen) < limit + len(must):
         trials = []
         for feature in library:

@@ -121,6 +121,7 @@ class Dynamics:
 
     def __init__(self, mechanism: Mechanism):
         self.mechanism = mechanism
+        self.tag = ""  # distinguishes functions and parameters when several mechanisms share a program
         self.params: list[str] = []
         self.latents: list[str] = []
         self.imports: set[str] = set()
@@ -180,8 +181,10 @@ def write_dynamics(mechanism: Mechanism) -> str:
     out = Dynamics(mechanism)
     free = [b for b in mechanism.bodies if b.motion == "free"]
     jointed = [b for b in mechanism.bodies if b.motion in ("slides", "hinges")]
-    for root in [b for b in jointed if b.on is None or mechanism.body(b.on).motion not in ("slides", "hinges")]:
+    roots = [b for b in jointed if b.on is None or mechanism.body(b.on).motion not in ("slides", "hinges")]
+    for root in roots:
         tree = _tree(root, jointed)
+        out.tag = f"_{root.name}" if len(roots) + bool(free) > 1 else ""
         if len(tree) == 1 and root.motion == "hinges":
             _pendulum(out, root)
         else:
@@ -454,43 +457,44 @@ def _wall(out: Dynamics, term: Term, symbols: dict[str, str]) -> list[str]:
 def _pendulum(out: Dynamics, body: Body) -> None:
     """One body on a fixed hinge: only ratios such as gravity over length can be known, so these are the parameters."""
     m, n, name = out.mechanism, body.numbers, body.name
-    out.imports.update(("turned", "start_of" if body.turns else "start_of_angle", m.integrator))
+    out.imports.update(("turned", "start_of" if body.turns else "start_of_angle"))
+    tag = out.tag
     px = out.param(f"{name}_pivot_x", n["pivot_x"], n["pivot_x"] - 200, n["pivot_x"] + 200, "px", f"hinge of {name} in the picture", prior=max(n.get("spread", 2.0), 0.5))
     py = out.param(f"{name}_pivot_y", n["pivot_y"], n["pivot_y"] - 200, n["pivot_y"] + 200, "px", f"hinge of {name} in the picture", prior=max(n.get("spread", 2.0), 0.5))
     if body.turns:
-        out.constants.append(f"CENTRE = {_pair((n['centre_x'], n['centre_y']))}  # centre of {name} seen from its hinge, in its own frame")
-        centre = "CENTRE"
+        out.constants.append(f"CENTRE{tag.upper()} = {_pair((n['centre_x'], n['centre_y']))}  # centre of {name} seen from its hinge, in its own frame")
+        centre = f"CENTRE{tag.upper()}"
     else:
         length = out.param(f"{name}_length", n["centre_x"], 0.3 * n["centre_x"], 3 * n["centre_x"], "px", "distance of the centre from the hinge", prior=max(n.get("spread", 2.0), 0.5))
         centre = f"({length}, 0.0)"
     pieces = []
     if term := _acts(m, "gravity", name):
         out.imports.add("xp")
-        k = out.param("gravity_over_length", term.numbers["k"], 0.0, max(10 * term.numbers["k"], 50.0), "1/s^2", "pull back per radian near rest")
-        rest = out.param("rest_angle", term.numbers["rest"], term.numbers["rest"] - math.pi, term.numbers["rest"] + math.pi, "rad", "angle at which it would hang still", prior=0.3)
+        k = out.param(f"gravity_over_length{tag}", term.numbers["k"], 0.0, max(10 * term.numbers["k"], 50.0), "1/s^2", "pull back per radian near rest")
+        rest = out.param(f"rest_angle{tag}", term.numbers["rest"], term.numbers["rest"] - math.pi, term.numbers["rest"] + math.pi, "rad", "angle at which it would hang still", prior=0.3)
         pieces.append(f"- {k} * xp.sin(angle - {rest})")
     if term := _acts(m, "damping", name):
-        pieces.append(f"- {out.param('damping', term.numbers['c'], 0.0, max(20 * term.numbers['c'], 5.0), '1/s', 'friction at the hinge')} * spin")
+        pieces.append(f"- {out.param(f'damping{tag}', term.numbers['c'], 0.0, max(20 * term.numbers['c'], 5.0), '1/s', 'friction at the hinge')} * spin")
     if term := _acts(m, "push", name):
-        pieces.append(out.param("torque", term.numbers["a"], *_around(term.numbers["a"]), "rad/s^2", "constant angular acceleration"))
+        pieces.append(out.param(f"torque{tag}", term.numbers["a"], *_around(term.numbers["a"]), "rad/s^2", "constant angular acceleration"))
     if term := _acts(m, "action", name):
-        pieces.append(f"{out.param('gain', term.numbers['a'], *_around(term.numbers['a']), 'rad/s^2', 'angular acceleration per unit of action')} * action")
+        pieces.append(f"{out.param(f'gain{tag}', term.numbers['a'], *_around(term.numbers['a']), 'rad/s^2', 'angular acceleration per unit of action')} * action")
     if pieces:
-        out.functions.append("\n".join(["def accelerate(q, v, params, action):", '    """Angular acceleration in rad/s^2."""',
+        out.imports.add(m.integrator)
+        out.functions.append("\n".join([f"def accelerate{tag}(q, v, params, action):", '    """Angular acceleration in rad/s^2."""',
                                         "    (angle,), (spin,) = q, v", f"    return ({_signed(pieces)},)"]))
         out.step += [f'    b = state["{name}"]',
-                     f'    (angle,), (spin,) = {m.integrator}((b["angle"],), (b["spin"],), lambda q, v: accelerate(q, v, params, action), dt)']
+                     f'    (angle,), (spin,) = {m.integrator}((b["angle"],), (b["spin"],), lambda q, v: accelerate{tag}(q, v, params, action), dt)']
     else:
-        out.imports.discard(m.integrator)
         out.step += [f'    b = state["{name}"]', '    angle, spin = b["angle"] + dt * b["spin"], b["spin"]']
     if body.turns:
         out.initial.append(f'    state["{name}"] = start_of(states, "{name}", ("angle",), dt)')
     else:
         out.initial.append(f'    state["{name}"] = start_of_angle(states, "{name}", ({px}, {py}), dt)')
-    out.initial.append(f'    state["{name}"].update(place(state["{name}"], params))')
-    out.functions.append("\n".join(["def place(body, params):", f'    """Where the centre of {name} is at its angle."""',
+    out.initial.append(f'    state["{name}"].update(place{tag}(state["{name}"], params))')
+    out.functions.append("\n".join([f"def place{tag}(body, params):", f'    """Where the centre of {name} is at its angle."""',
                                     f'    ox, oy = turned({centre}, body["angle"])', f'    return {{"x": {px} + ox, "y": {py} + oy}}']))
-    out.step += ['    b = {**b, "angle": angle, "spin": spin}', f'    new["{name}"] = {{**b, **place(b, params)}}']
+    out.step += ['    b = {**b, "angle": angle, "spin": spin}', f'    new["{name}"] = {{**b, **place{tag}(b, params)}}']
     out.latents += [f"{name}.angle", f"{name}.spin"]
 
 
@@ -498,18 +502,18 @@ def _linkage(out: Dynamics, tree: Sequence[Body]) -> None:
     """A tree of links on a slider or hinges: the equations of motion come from tools.physics.multibody."""
     m = out.mechanism
     out.imports.update(("Link", "accelerations", "frames_of", "start_of", "turned", m.integrator))
-    names = [b.name for b in tree]
+    tag = out.tag
     out.constants.append("# Centre of each drawn link seen from its joint, in its own frame (px).")
-    out.constants.append("CENTRE = {" + ", ".join(f'"{b.name}": {_pair((b.numbers.get("centre_x", 0.0), b.numbers.get("centre_y", 0.0)))}' for b in tree) + "}")
+    out.constants.append(f"CENTRE{tag.upper()} = {{" + ", ".join(f'"{b.name}": {_pair((b.numbers.get("centre_x", 0.0), b.numbers.get("centre_y", 0.0)))}' for b in tree) + "}")
     links = [_link(out, body, tree) for body in tree]
-    out.functions.append("\n".join(["def links(params):", '    """The mechanism: which link hangs where, and how heavy it is (first link: mass 1)."""', "    return (",
+    out.functions.append("\n".join([f"def links{tag}(params):", '    """The mechanism: which link hangs where, and how heavy it is (first link: mass 1)."""', "    return (",
                                     *[f"        {link}," for link in links], "    )"]))
     gravity, efforts = _efforts(out, tree)
     coordinates = [_coordinate(b) for b in tree]
     out.functions.append("\n".join([
-        "def place(state, params):", '    """Put every drawn link where its joint and angle say."""',
-        f"    poses = frames_of(links(params), ({', '.join(f'state[{b.name!r}][{c!r}]' for b, c in zip(tree, coordinates, strict=True))},))".replace("'", '"'),
-        "    placed = {}", "    for name, (x, y, angle) in poses.items():", "        ox, oy = turned(CENTRE[name], angle)",
+        f"def place{tag}(state, params):", '    """Put every drawn link where its joint and angle say."""',
+        f"    poses = frames_of(links{tag}(params), ({', '.join(f'state[{b.name!r}][{c!r}]' for b, c in zip(tree, coordinates, strict=True))},))".replace("'", '"'),
+        "    placed = {}", "    for name, (x, y, angle) in poses.items():", "        ox, oy = turned(CENTRE" + tag.upper() + "[name], angle)",
         '        placed[name] = {**state[name], "x": x + ox, "y": y + oy}', "    return placed"]))
     for body, coordinate in zip(tree, coordinates, strict=True):
         rate = _rate(body)
@@ -523,15 +527,14 @@ def _linkage(out: Dynamics, tree: Sequence[Body]) -> None:
         else:
             out.initial.append(f'    state["{body.name}"] = start_of(states, "{body.name}", ("{coordinate}",), dt)')
         out.latents += [f"{body.name}.{coordinate}", f"{body.name}.{rate}"]
-    out.initial.append("    state.update(place(state, params))")
+    out.initial.append(f"    state.update(place{tag}(state, params))")
     q = ", ".join(f'state["{b.name}"]["{c}"]' for b, c in zip(tree, coordinates, strict=True))
     v = ", ".join(f'state["{b.name}"]["{_rate(b)}"]' for b in tree)
-    out.step += [f"    q, v = ({q},), ({v},)", "    system = links(params)", f"    gravity = {gravity}"]
+    out.step += [f"    q, v = ({q},), ({v},)", f"    system = links{tag}(params)", f"    gravity = {gravity}"]
     out.step += ["", "    def motion(q, v):", *[f"        {line}" for line in efforts[:-1]], f"        return accelerations(system, q, v, gravity, {efforts[-1]})", "",
                  f"    q, v = {m.integrator}(q, v, motion, dt)"]
     moved = ", ".join(f'"{b.name}": {{**state["{b.name}"], "{c}": q[{k}], "{_rate(b)}": v[{k}]}}' for k, (b, c) in enumerate(zip(tree, coordinates, strict=True)))
-    out.step.append(f"    new.update(place({{{moved}}}, params))")
-    del names
+    out.step.append(f"    new.update(place{tag}({{{moved}}}, params))")
 
 
 def _hidden_pivot(body: Body) -> str:
