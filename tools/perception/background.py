@@ -46,17 +46,21 @@ def pixel_noise(frames: np.ndarray) -> float:
     return 1.4826 * median / np.sqrt(2)
 
 
-def dominant_colour(frames: np.ndarray, bins: int = 16) -> tuple[np.ndarray, float]:
+def dominant_colour(frames: np.ndarray) -> tuple[np.ndarray, float]:
     """The most frequent colour (3,) float64 and the share of pixels within 12 grey levels of it."""
     few = sample(frames, 8)
-    stride = max(1, int(np.sqrt(few[0, ..., 0].size / 40000)))
+    stride = max(1, int(np.sqrt(len(few) * few[0, ..., 0].size / 80000)))
     pixels = few[:, ::stride, ::stride].reshape(-1, 3)
-    width = 256 // bins
-    codes = (pixels // width).astype(np.int32) @ np.array([bins * bins, bins, 1])
-    peak = np.bincount(codes, minlength=bins**3).argmax()
-    centre = np.median(pixels[codes == peak], axis=0).astype(np.float64)
+    centre = densest_colour(pixels)
     near = np.abs(pixels - centre).max(1) <= 12
     return np.median(pixels[near], axis=0), float(near.mean())
+
+
+def densest_colour(pixels: np.ndarray) -> np.ndarray:
+    """Median of the fullest 16-level bin of the colour cube: (N, 3) -> (3,) float64."""
+    bins = pixels.astype(np.uint8) >> 4
+    codes = (bins[:, 0].astype(np.int32) << 8) | (bins[:, 1].astype(np.int32) << 4) | bins[:, 2]
+    return np.median(pixels[codes == np.bincount(codes).argmax()], axis=0).astype(np.float64)
 
 
 def threshold(noise: float) -> float:
@@ -88,20 +92,40 @@ def background(frames: np.ndarray, noise: float | None = None) -> np.ndarray:
     for frame in few[1:]:
         np.minimum(low, frame, out=low)
         np.maximum(high, frame, out=high)
-    changing = differs(high, low, 3.0 + 6.5 * noise)
     plate = _steady(few, noise)
+    changing = differs(high, low, 3.0 + 6.5 * noise)
     if not changing.any():
         return plate
+    ground = dominant_colour(few)
+    window = _around_of(changing, 20)
+    cut = np.ascontiguousarray(few[:, *window])
+    moving = differs(high[window], low[window], 2 * threshold(noise))
+    plate[window] = _uncovered(cut, plate[window], changing[window], moving, noise, ground)
+    return plate
+
+
+def _around_of(mask: np.ndarray, pad: int) -> tuple[slice, slice]:
+    """Window (rows, columns) that holds a mask with ``pad`` pixels to spare."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return slice(max(0, rows[0] - pad), rows[-1] + pad + 1), slice(max(0, columns[0] - pad), columns[-1] + pad + 1)
+
+
+def _uncovered(few: np.ndarray, plate: np.ndarray, changing: np.ndarray, moving: np.ndarray, noise: float,
+               ground: tuple[np.ndarray, float]) -> np.ndarray:
+    """The plate of a window: frequent colours, corrected by continuity, then what was never uncovered filled in.
+
+    ground: the dominant colour (3,) and its share of the whole picture.
+    """
     usual, other = _modes(few, changing, noise)
+    plate = plate.copy()
     plate[changing] = usual
     doubtful = np.zeros(changing.shape, bool)
     doubtful[changing] = np.abs(usual.astype(np.int16) - other).max(-1) > threshold(noise)
     second = plate.copy()
     second[changing] = other
     _settle(plate, second, doubtful, noise)
-    moving = differs(high, low, 2 * threshold(noise))
-    hole = _islands(plate, moving, noise) | _cores(few, plate, moving, noise)
-    return fill(plate, hole) if hole.any() else plate
+    hole = _islands(plate, moving, noise) | _cores(few, plate, moving, noise, *ground)
+    return fill(plate, hole, ground[0]) if hole.any() else plate
 
 
 def _steady(few: np.ndarray, noise: float) -> np.ndarray:
@@ -291,12 +315,11 @@ def _grown_box(stats: np.ndarray, shape: tuple[int, int], pad: int) -> tuple[sli
     return slice(max(0, y0 - pad), min(shape[0], y0 + h + pad)), slice(max(0, x0 - pad), min(shape[1], x0 + w + pad))
 
 
-def _cores(frames: np.ndarray, plate: np.ndarray, moving: np.ndarray, noise: float) -> np.ndarray:
+def _cores(frames: np.ndarray, plate: np.ndarray, moving: np.ndarray, noise: float, colour: np.ndarray, share: float) -> np.ndarray:
     """Regions of one colour, on a mostly flat plate, whose colour comes and goes along their border: bool (H, W).
 
     Thin fixed structures (lines) that run through an object are kept.
     """
-    colour, share = dominant_colour(plate[None])
     mask = np.zeros(plate.shape[:2], bool)
     level = threshold(noise)
     if share < 0.3 or not moving.any() or moving.mean() > 0.9:
@@ -365,18 +388,19 @@ def _could_move(region: np.ndarray, moving: np.ndarray) -> bool:
 # -------------------------------------------------------------------------------------------------------------- filling
 
 
-def fill(plate: np.ndarray, hole: np.ndarray) -> np.ndarray:
+def fill(plate: np.ndarray, hole: np.ndarray, ground: np.ndarray | None = None) -> np.ndarray:
     """Fill ``hole`` (bool (H, W)) from the known pixels on both sides along rows and columns.
 
     A line that enters the hole on one side and leaves it on the other is continued; elsewhere the nearer sides decide,
     blended from one to the other. Exact for flat plates, gradients and straight horizontal or vertical structures.
+    ground: colour (3,) of most of the picture, against which structures stand out; measured when not given.
     """
     known = ~hole
     if not known.any() or not hole.any():
         return plate
     row_value, row_gap, row_agree = _bridge(plate, known)
     column_value, column_gap, column_agree = (np.swapaxes(a, 0, 1) for a in _bridge(np.swapaxes(plate, 0, 1), known.T))
-    ground, _ = dominant_colour(plate[None])
+    ground = dominant_colour(plate[None])[0] if ground is None else ground
     structure = np.abs(row_value - ground).max(-1) > 20
     column_structure = np.abs(column_value - ground).max(-1) > 20
     use_row = np.where(row_agree & column_agree, np.where(structure != column_structure, structure, row_gap <= column_gap),

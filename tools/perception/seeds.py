@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from tools.perception.background import densest_colour
 from tools.perception.clip import Clip
 from tools.perception.linking import Chain, link
 from tools.perception.parts import Part
@@ -56,7 +57,7 @@ def content(clip: Clip, frame: np.ndarray, region: Region) -> Content:
     rest = flat.copy()
     while rest.sum() >= max(4, 0.005 * flat.sum()) and len(inks) < 8:
         pixels = window[rest].astype(np.float32)
-        colour = _densest_colour(pixels)
+        colour = densest_colour(pixels)
         distance = np.abs(window - colour).max(-1)
         own = mask & (distance <= 12 + 3 * clip.noise)
         rest &= np.linalg.norm(window - colour, axis=-1) > 40 + 3 * clip.noise
@@ -101,12 +102,6 @@ def _windows(clip: Clip, frame: np.ndarray, region: Region) -> tuple[np.ndarray,
     mask = np.zeros((rows.stop - top, columns.stop - left), bool)
     mask[y0 - top : y1 - top, x0 - left : x1 - left] = region.mask
     return frame[rows, columns], clip.plate[rows, columns], mask
-
-
-def _densest_colour(pixels: np.ndarray) -> np.ndarray:
-    """Median of the fullest 16-level bin of the colour cube: (3,) float32."""
-    codes = (pixels // 16).astype(np.int32) @ np.array([256, 16, 1])
-    return np.median(pixels[codes == np.bincount(codes).argmax()], axis=0)
 
 
 def _thin_inks(clip: Clip, window: np.ndarray, ground: np.ndarray, mask: np.ndarray, inks: Sequence[Ink]) -> list[Ink]:

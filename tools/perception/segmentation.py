@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tools.perception.background import differs, sample, threshold
+from tools.perception.background import densest_colour, differs, sample, threshold
 
 
 def foreground(frame: np.ndarray, plate: np.ndarray, noise: float = 0.0) -> np.ndarray:
@@ -38,8 +38,7 @@ def palette(frames: np.ndarray, plate: np.ndarray, noise: float = 0.0, limit: in
     rest = np.concatenate(pixels).astype(np.float64)
     total, reach, found = len(rest), max(40.0, 6.0 * noise), []
     while len(found) < limit and len(rest) > max(8, 0.01 * total):
-        codes = (rest // 16).astype(np.int32) @ np.array([256, 16, 1])
-        centre = np.median(rest[codes == np.bincount(codes).argmax()], axis=0)
+        centre = densest_colour(rest)
         near = np.linalg.norm(rest - centre, axis=1) <= reach
         if not near.any():
             break
