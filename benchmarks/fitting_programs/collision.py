@@ -9,7 +9,7 @@ from tools.types import Param
 PARAMS = (
     Param("restitution", 0.5, low=0.0, high=1.0, unit="1", about="separation speed over closing speed"),
     Param("mass_power", 1.0, low=0.0, high=4.0, unit="1", about="mass grows with radius ** mass_power"),
-    Param("drag", 0.05, low=0.0, high=5.0, unit="1/s", about="linear drag per unit of mass"),
+    Param("drag", 0.05, low=0.0, high=0.5, unit="1/s", about="linear drag per unit of mass"),
 )
 LATENTS = ("left.x", "left.vx", "right.x", "right.vx")
 DIFFERENTIABLE = True

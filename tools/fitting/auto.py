@@ -2,18 +2,21 @@
 
 1. Least squares from the declared theta, enough for most programs.
 2. If that leaves more than noise: the same under a robust loss, in case a few measurements are wrong.
-3. Growing horizons, then random starts, until two starts agree on the best minimum.
-4. New latents for single videos (a contact at the wrong time), and the robust loss once more.
+3. Growing horizons; a look along every parameter; random starts, until one agrees with the best minimum.
+4. New latents for videos that fit worse than others (a contact at the wrong time).
 5. If the loss jumps: differential evolution, then Powell.
 
-Gradients by JAX are not tried on their own: compiling costs more than a whole fit by finite differences in a batch.
+Where rollouts cannot be batched, theta is first fitted to a few videos. Gradients by JAX are not tried on their own: compiling
+costs more than a whole fit by finite differences in a batch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from tools.fitting import differential_evolution, horizon, multistart, powell, restarts
+from tools.fitting import differential_evolution, horizon, least_squares, multistart, powell, restarts
 from tools.fitting.differences import linearise
 from tools.fitting.objective import BudgetSpent, Objective
 from tools.fitting.outliers import explained, robust
@@ -22,7 +25,6 @@ from tools.fitting.smoothness import rough_params
 from tools.fitting.solution import Solution
 
 _FEW = 3  # videos that a program which cannot be batched is fitted to first
-_TRIES = 3  # starts before agreement counts
 _MOST_UNKNOWNS = 24  # for Powell
 
 
@@ -46,31 +48,44 @@ class _Search:
 
     def run(self, start: Point) -> None:
         start = self._from_few(start)
-        for stage in (self._starts, self._videos, self._direct):
+        for stage in (self._own_starts, self._more_starts, self._videos, self._direct):
             stage(start)
-            if explained(self.objective):
+            if explained(self.objective) or self._robust():
                 return
 
     def _from_few(self, start: Point) -> Point:
         """A start fitted to a few videos, where rolling out all of them one by one is slow."""
-        if self.objective.problem.batched or sum(len(group) for group in self.objective.problem.groups) <= 2 * _FEW:
+        problem = self.objective.problem
+        if problem.batched or sum(len(group) for group in problem.groups) <= 2 * _FEW or not problem.free:
             return start
         few = self.objective.only(_FEW)
         _Search(few, self.rng).run(few.problem.point(start.theta[0]))
         if few.best is None:
             return start
-        start = self.objective.problem.point(few.best.theta[0])
+        start = problem.point(few.best.theta[0])
         self.objective.evaluate(start)
         return horizon.infer(self.objective, start)
 
-    def _starts(self, start: Point) -> None:
-        for cost in multistart.ends(self.objective, start, self.rng):
-            self.attempts.append(cost)
-            if explained(self.objective) or self._robust():
+    def _own_starts(self, start: Point) -> None:
+        self._attempt(least_squares.descend, start)
+        if self.objective.meter.budget.starts > 1 and not explained(self.objective) and not self._robust():
+            self._attempt(horizon.descend, start)
+
+    def _more_starts(self, start: Point) -> None:
+        count = self.objective.meter.budget.starts - 2
+        if not self.objective.problem.free or count < 1:
+            return
+        self.by = "multistart"
+        self.attempts = [min(self.attempts + list(multistart.scans(self.objective)))]
+        if explained(self.objective):
+            return
+        for point in multistart.promising(self.objective, count, self.rng):
+            self._attempt(horizon.descend, point)
+            if explained(self.objective) or multistart.agree(self.attempts):
                 return
-            if len(self.attempts) >= _TRIES and multistart.agree(self.attempts):
-                return
-            self.by = "multistart"
+
+    def _attempt(self, descend: Callable[[Objective, Point], Point], start: Point) -> None:
+        self.attempts.append(float(self.objective.costs(descend(self.objective, start))[0]))
 
     def _robust(self) -> bool:
         """Whether a robust loss explains the data; it is then kept."""
@@ -81,20 +96,19 @@ class _Search:
         return found is not None
 
     def _videos(self, start: Point) -> None:
-        before = self.objective.best_cost
-        if any(part.size for part in start.latents):
-            restarts.descend(self.objective, self.objective.best, self.rng)
-            self.by = "multistart" if self.objective.best_cost < before else self.by
-            self._robust()
+        if restarts.promises(self.objective):
+            self._take(lambda best: restarts.descend(self.objective, best, self.rng), "multistart")
 
     def _direct(self, start: Point) -> None:
         best = self.objective.best
-        if not rough_params(self.objective, best, linearise(self.objective, best)):
+        if best is None or not rough_params(self.objective, best, linearise(self.objective, best)):
             return
-        before = self.objective.best_cost
-        differential_evolution.solve(self.objective, self.objective.best, self.rng)
-        self.by = "differential_evolution" if self.objective.best_cost < before else self.by
-        before = self.objective.best_cost
+        self._take(lambda best: differential_evolution.solve(self.objective, best, self.rng), "differential_evolution")
         if self.objective.problem.unknowns <= _MOST_UNKNOWNS:
-            powell.solve(self.objective, self.objective.best, self.rng)
-            self.by = "powell" if self.objective.best_cost < before else self.by
+            self._take(lambda best: powell.solve(self.objective, best, self.rng), "powell")
+
+    def _take(self, search: Callable[[Point], object], name: str) -> None:
+        """Search from the best point; the name counts if it finds a better one."""
+        before = self.objective.best_cost
+        search(self.objective.best)
+        self.by = name if self.objective.best_cost < before else self.by

@@ -16,7 +16,8 @@ from tools.fitting.projection import project
 from tools.fitting.solution import Solution
 
 _MEMBERS = 6  # per parameter
-_GENERATIONS = 40
+_GENERATIONS = 30
+_REFITS = 2  # steps of the latents per member
 
 
 def solve(objective: Objective, start: Point, rng: np.random.Generator) -> Solution:
@@ -24,17 +25,13 @@ def solve(objective: Objective, start: Point, rng: np.random.Generator) -> Solut
     problem = objective.problem
     if len(problem.free):
         differential_evolution(
-            lambda theta: _costs(objective, start, theta.T), np.stack([problem.low, problem.high], 1), x0=start.theta[0],
+            lambda theta: _costs(objective, theta.T), np.stack([problem.low, problem.high], 1), x0=start.theta[0],
             popsize=_MEMBERS, maxiter=_GENERATIONS, tol=1e-3, polish=False, rng=rng, vectorized=True, updating="deferred",
         )  # fmt: skip
     least_squares.descend(objective, objective.best if objective.best is not None else start)
     return Solution(objective, "differential_evolution")
 
 
-def _costs(objective: Objective, start: Point, thetas: np.ndarray) -> np.ndarray:
-    """(S,) costs with latents refitted, from the better of the program's own and the best latents so far."""
-    own = stack([objective.problem.point(theta) for theta in thetas])
-    known = objective.best or start
-    best = Point(own.theta, tuple(np.repeat(part, len(thetas), 0) for part in known.latents))
-    costs = [objective.costs(project(objective, points, 2)) for points in ((own, best) if own.latents[0].size else (own,))]
-    return np.minimum.reduce(costs)
+def _costs(objective: Objective, thetas: np.ndarray) -> np.ndarray:
+    """(S,) costs with latents refitted from the program's own."""
+    return objective.costs(project(objective, stack([objective.problem.point(theta) for theta in thetas]), _REFITS))

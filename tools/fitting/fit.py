@@ -91,10 +91,10 @@ def _solve(problem: Problem, loss: Loss, meter: Meter, optimizer: str, rng: np.r
 
 
 def _run(objective: Objective, optimizer: str, rng: np.random.Generator) -> Solution:
-    start = _finite_start(objective, rng)
-    if not objective.problem.unknowns:
-        return Solution(objective, "none")
     try:
+        start = _finite_start(objective, rng)
+        if not objective.problem.unknowns:
+            return Solution(objective, "none")
         return OPTIMIZERS[optimizer](objective, start, rng)
     except BudgetSpent:
         return Solution(objective, optimizer, spent=True)

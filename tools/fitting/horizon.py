@@ -35,7 +35,7 @@ def horizons(longest: int) -> list[int]:
     """Numbers of frames, growing by a quarter, below ``longest``.
 
     >>> horizons(16)
-    [6, 8, 10, 12, 15]
+    [6, 8, 10, 13]
     """
     lengths, frames = [], max(_SHORTEST, longest // 5)
     while frames < longest:

@@ -13,12 +13,15 @@ import numpy as np
 from tools.fitting import horizon, least_squares
 from tools.fitting.objective import BudgetSpent, Objective
 from tools.fitting.problem import Point, Problem, stack
+from tools.fitting.projection import project
 from tools.fitting.solution import Solution
 from tools.types import Param
 
-SAME = 1.02  # ratio of costs below which two starts count as having found the same minimum
+SAME = 1.005  # ratio of costs below which two starts count as having found the same minimum
 _CANDIDATES = 8  # random theta looked at per start
 _SCANS = 4  # scans along the parameters, at most
+_HELPS = 0.999  # ratio of costs below which a look is worth a descent
+_REFITS = 2  # steps of the latents at every look, where rollouts are batched
 _SHARES = np.concatenate([np.geomspace(0.003, 0.1, 6), np.linspace(0.2, 1.0, 7)])  # of a box, where scans look
 _WIDE = 100.0  # ratio of positive bounds from which a parameter is drawn on a logarithmic scale
 
@@ -40,7 +43,7 @@ def ends(objective: Objective, start: Point, rng: np.random.Generator) -> Iterat
     yield _cost(objective, least_squares.descend(objective, start))
     if count > 1:
         yield _cost(objective, horizon.descend(objective, start))
-    if len(objective.problem.free) and count > 1:
+    if count > 2 and objective.problem.free:
         yield from scans(objective)
         for point in promising(objective, count - 2, rng):
             yield _cost(objective, horizon.descend(objective, point))
@@ -53,18 +56,19 @@ def scans(objective: Objective) -> Iterator[float]:
     """
     for _ in range(_SCANS):
         before, looks = objective.best_cost, _looks(objective.problem, objective.best)
+        looks = project(objective, looks, _REFITS) if objective.problem.batched else looks
         costs = objective.costs(looks)
-        if costs.min() >= before:
+        if costs.min() > _HELPS * before:
             return
         yield _cost(objective, least_squares.descend(objective, looks[int(np.argmin(costs))]))
 
 
 def _looks(problem: Problem, point: Point) -> Point:
-    """One point per parameter and share of its box."""
-    p, many = len(problem.free), point.repeat(len(problem.free) * len(_SHARES))
-    rows = np.arange(len(many))
-    many.theta[rows, rows % p] = np.outer(_SHARES, problem.high - problem.low).ravel() + np.tile(problem.low, len(_SHARES))
-    return many
+    """Two points per parameter and share of its box: with the latents of ``point``, and with those of the program itself."""
+    p, held = len(problem.free), point.repeat(len(problem.free) * len(_SHARES))
+    rows = np.arange(len(held))
+    held.theta[rows, rows % p] = np.outer(_SHARES, problem.high - problem.low).ravel() + np.tile(problem.low, len(_SHARES))
+    return stack([held, *(problem.point(theta) for theta in held.theta)])
 
 
 def promising(objective: Objective, count: int, rng: np.random.Generator) -> list[Point]:

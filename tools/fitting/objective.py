@@ -31,7 +31,9 @@ class Meter:
         return self._clock() - self._began
 
     def check(self) -> None:
-        """Raise BudgetSpent once the budget is used up."""
+        """Raise BudgetSpent once the budget is used up; the first evaluation is always allowed."""
+        if not self.evaluations:
+            return
         if self.evaluations >= self.budget.evaluations or self.seconds >= self.budget.seconds:
             raise BudgetSpent
 

@@ -10,11 +10,13 @@ from tools.fitting.problem import Point, Problem, Residuals
 from tools.fitting.robust import Loss
 
 EXPLAINED = 2.5
-"""Mean squared residual, in units of noise and corrected for the fitted numbers, up to which a fit explains its data."""
+"""Mean squared residual, in units of noise and corrected for the fitted numbers, up to which a fit explains its data (more where
+there are few measurements, because their noise is not well known then)."""
 
 FAR = 6.0
 """Residual, in units of the bulk's spread, beyond which a measurement is called wrong."""
 
+_UNSURE = 20  # measurements that the uncertainty of the noise is worth
 _MOST = 0.15  # share of measurements that may be wrong; more than that is a wrong program
 _RUN = 2  # consecutive frames that may be wrong
 _ROUNDS = 10  # descents with a threshold that shrinks to the noise
@@ -31,7 +33,7 @@ def explained(objective: Objective) -> bool:
     if best is None:
         return False
     if objective.loss.name == "linear":
-        return 2.0 * objective.best_cost <= EXPLAINED * max(problem.size - problem.unknowns, 1)
+        return 2.0 * objective.best_cost <= _limit(problem) * max(problem.size - problem.unknowns, 1)
     return _explained_but_few(problem, problem.residuals(best))
 
 
@@ -55,6 +57,10 @@ def robust(objective: Objective, point: Point) -> Objective | None:
     return final if _explained_but_few(problem, residuals) and far_share(problem, residuals) > 0.0 else None
 
 
+def _limit(problem: Problem) -> float:
+    return EXPLAINED * (1.0 + _UNSURE / max(problem.size, 1))
+
+
 def bulk(problem: Problem, residuals: Residuals) -> float:
     """Robust standard deviation of the residuals that are compared, in units of noise."""
     values = compared(problem, residuals)
@@ -70,7 +76,7 @@ def far_share(problem: Problem, residuals: Residuals) -> float:
 def _explained_but_few(problem: Problem, residuals: Residuals) -> bool:
     """Whether the bulk is noise and the rest is rare and comes singly, as wrong measurements do and wrong motion does not."""
     spread = bulk(problem, residuals)
-    if spread**2 > EXPLAINED or far_share(problem, residuals) > _MOST:
+    if spread**2 > _limit(problem) or far_share(problem, residuals) > _MOST:
         return False
     limit = FAR * max(spread, 1.0)
     return all(

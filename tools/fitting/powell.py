@@ -21,6 +21,6 @@ def solve(objective: Objective, start: Point, rng: np.random.Generator) -> Solut
     if len(coordinates.reference):
         minimize(
             lambda z: objective.costs(coordinates.unpack(z))[0], np.zeros(len(coordinates.reference)), method="Powell",
-            bounds=coordinates.bounds, options={"xtol": 1e-6, "ftol": 1e-10, "maxfev": objective.meter.budget.evaluations},
+            bounds=coordinates.bounds, options={"xtol": 1e-4, "ftol": 1e-7, "maxfev": objective.meter.budget.evaluations},
         )  # fmt: skip
     return Solution(objective, "powell")

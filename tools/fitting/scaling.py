@@ -19,7 +19,7 @@ QUANTISED_NOISE = 12**-0.5
 
 _LEAST_NOISE = 1e-4  # of the motion of the attribute's kind, when nothing else is known
 _FEW_VALUES = 3  # so many different whole numbers may be chance
-_REMOVES = 0.7  # a higher difference counts as removing motion when it has this share of the spread or less
+_REMOVES = 0.5  # a higher difference counts as removing motion when it has this share of the spread or less
 _LEAST_CLAIM = 1e-6  # of the same, for a noise that perception claims
 
 
@@ -46,6 +46,13 @@ def is_angle(column: str) -> bool:
 def wrap(difference: np.ndarray) -> np.ndarray:
     """Angle differences (radians) brought into [-pi, pi)."""
     return (difference + np.pi) % (2.0 * np.pi) - np.pi
+
+
+def unwrapped(track: np.ndarray) -> np.ndarray:
+    """A track of angles (T,) without jumps of a turn; NaN stays where it is."""
+    seen, smooth = np.isfinite(track), track.copy()
+    smooth[seen] = np.unwrap(track[seen])
+    return smooth
 
 
 def angle_columns(columns: Sequence[str]) -> np.ndarray:
@@ -90,12 +97,7 @@ def noise_of(one: Measured, scales: dict[str, Scale]) -> np.ndarray:
 
 def _track(one: Measured, column: str) -> np.ndarray:
     values = one.states.column(column)
-    if not is_angle(column):
-        return values
-    seen = np.isfinite(values)
-    unwrapped = values.copy()
-    unwrapped[seen] = np.unwrap(values[seen])
-    return unwrapped
+    return unwrapped(values) if is_angle(column) else values
 
 
 def _motion(track: np.ndarray) -> float:

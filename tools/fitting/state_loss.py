@@ -9,7 +9,8 @@ import numpy as np
 
 from tools.fitting.data import Measured
 from tools.fitting.robust import Loss
-from tools.fitting.scaling import Scale, angle_columns, difference, noise_of, scales_of
+from tools.fitting.scaling import Scale, angle_columns, difference, noise_of, scales_of, unwrapped
+from tools.fitting.spikes import spikes
 from tools.types import ContractError, States
 
 _ROBUST = Loss("soft_l1", threshold=1.0)
@@ -31,7 +32,8 @@ def state_loss(rolled: Sequence[States], measured: Sequence[Measured], loss: str
 
     Each column that both have is scaled by its noise (``States.noise``, else estimated from the measurements) for
     ``noise``, and by the distance that it moves in the video for ``relative``; columns that never move count against the
-    largest motion of their kind. Frames where a measurement is NaN do not count; angle columns are compared modulo a turn.
+    largest motion of their kind. Frames where a measurement is NaN, or stands out alone from its track (``spikes``), do not
+    count; angle columns are compared modulo a turn.
 
     Source: relative is sqrt(sum rho(e / m) / sum rho(h / m)), e the residuals, h those of holding the first visible state, m the
     root mean square of h, rho soft_l1 with threshold 1, so that a few outliers among the measurements cannot decide it.
@@ -62,7 +64,8 @@ def _compare(states: States, one: Measured, scales: dict[str, Scale]) -> list[_T
 
 def _track(predicted: np.ndarray, one: Measured, column: str, noise: float, scales: dict[str, Scale]) -> _Track | None:
     target, angles = one.states.column(column), angle_columns((column,))
-    seen = np.flatnonzero(np.isfinite(target))
+    wrong = spikes(unwrapped(target) if angles[0] else target, noise)
+    seen = np.flatnonzero(np.isfinite(target) & ~wrong)
     if not len(seen):
         return None
     rolled = np.full(len(target), np.nan)

@@ -1,0 +1,56 @@
+"""Error bars mean what they say: over many seeds, the truth lies within k standard errors as often as it should."""
+
+import numpy as np
+import pytest
+
+from benchmarks.fitting_cases import CASES
+from tests.fitting.programs import line, swinging, swings, thrown, throws, uniform_walk
+from tools.fitting import Budget, fit
+
+SEEDS = 100
+
+
+def misses(code, truth, data_of):
+    """(SEEDS,) distance of each fitted value from the truth, in standard errors."""
+    out = []
+    for seed in range(SEEDS):
+        rng = np.random.default_rng([11, seed])
+        result = fit(code, data_of(rng), rng=rng)
+        assert result.converged
+        out.append([abs(p.value - truth) / p.error for p in result.params])
+    return np.array(out)
+
+
+@pytest.mark.parametrize(
+    ("code", "truth", "data_of"),
+    [
+        (line(), 7.0, lambda rng: [uniform_walk(rng)]),
+        (thrown(), 60.0, lambda rng: throws(rng, 2)),
+        (thrown(), 60.0, lambda rng: throws(rng, 2, stated=False)),
+        (swinging(), 9.0, lambda rng: swings(rng, 1)),
+    ],
+    ids=["line", "thrown, stated noise", "thrown, estimated noise", "pendulum"],
+)
+def test_hundred_seeds(code, truth, data_of):
+    found = misses(code, truth, data_of)
+    assert (found <= 3.0).sum() >= 95
+    assert 50 <= (found <= 1.0).sum() <= 85
+
+
+def test_collision_program():
+    case, hits = CASES["collision"], 0
+    for seed in range(30):
+        rng = np.random.default_rng([12, seed])
+        result = fit(case.module, case.data(2, rng), rng=rng)
+        hits += all(abs(p.value - case.truth[p.name]) <= 3.0 * p.error for p in result.params)
+    assert hits >= 28
+
+
+def test_posterior_samples_agree_with_the_error_bars(rng):
+    pytest.importorskip("emcee")
+    case = CASES["collision"]
+    result = fit(case.module, case.data(2, rng), optimizer="mcmc", rng=rng, budget=Budget(evaluations=6000, seconds=60.0))
+    for param in result.params:
+        draws = np.array(result.samples[param.name])
+        assert draws.mean() == pytest.approx(param.value, abs=0.5 * param.error)
+        assert draws.std() == pytest.approx(param.error, rel=0.5)
