@@ -21,7 +21,6 @@ from sandbox.protocol import CLAIM, FAILURE, HEADER, encode
 from sandbox.routines import Routine
 
 CONTROL = 3
-LOCKED, SEALED, REFUSED = b"L", b"S", b"!"
 FAILED_CLOSED = 98
 
 
@@ -41,35 +40,44 @@ def main(control: socket.socket, server: Heritage, spare: bool) -> None:
     spare: no job is waiting yet, so there is time to prepare.
     """
     try:
-        control = _isolate(control)
+        signal.set_wakeup_fd(-1)
+        os.setsid()
+        control = _keep_only(control)
+    except BaseException as error:
+        _refuse(control.fileno(), error)
+    serve(control, server, {}, spare)
+
+
+def serve(control: socket.socket, server: Heritage, report: Mapping[str, Any], spare: bool) -> None:
+    """Lock, say so with ``report``, take the job, seal, run. Never returns."""
+    talk = control.fileno()
+    try:
         server.lock.close(server.pid)
-        os.write(CONTROL, LOCKED)
+        os.write(talk, wire.LOCKED + json.dumps(report).encode() + b"\n")
         if spare:
             _rehearse()
         message, fds = wire.receive(control)
         if not message:
             os._exit(0)                               # the server has gone
         work = _Work(message["limits"], fds, server)
-        os.write(CONTROL, SEALED)
+        os.write(talk, wire.SEALED + b"\n")
         control.close()
     except BaseException as error:
-        _refuse(error)
+        _refuse(talk, error)
     work.finish()
 
 
-def _isolate(control: socket.socket) -> socket.socket:
-    """Own session; descriptors 0 to 2 and the control socket, nothing else that the server holds."""
-    signal.set_wakeup_fd(-1)
-    os.setsid()
+def _keep_only(control: socket.socket) -> socket.socket:
+    """Descriptors 0 to 2 and the control socket stay, nothing else that the server holds."""
     os.dup2(control.detach(), CONTROL, inheritable=False)
     os.closerange(CONTROL + 1, 1 << 20)
-    return socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=CONTROL)
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=CONTROL)
 
 
-def _refuse(error: BaseException) -> None:
+def _refuse(talk: int, error: BaseException) -> None:
     """Fail closed: tell the server why and end without having seen a line of the candidate."""
     try:
-        os.write(CONTROL, REFUSED + f"{type(error).__name__}: {error}".encode()[:500])
+        os.write(talk, wire.REFUSED + f"{type(error).__name__}: {error}".replace("\n", " ").encode()[:500] + b"\n")
     finally:
         os._exit(FAILED_CLOSED)
 

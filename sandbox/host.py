@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from sandbox import cgroup, limits, wire
+from sandbox import cgroup, kernel, limits, wire
 from sandbox.contract import Job, Limits, Outcome, SandboxError
-from sandbox.lockdown import MODES, PROFILES, THREADS, Layer, Posture
-from sandbox.memory import Outputs, SharedArray, Slot, layout, pack, sealed
+from sandbox.lockdown import MODES, PROFILES, START, THREADS, Layer, Posture
+from sandbox.memory import Outputs, SharedArray, Slot, anonymous_file, layout, pack, sealed
 from sandbox.protocol import HEADER, clean
 from sandbox.verdict import Ending, judge
 
@@ -36,9 +36,11 @@ ENVIRONMENT = {
 """The whole environment of a server; the host's variables never cross."""
 PASSED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 START_SECONDS = 120.0
-GRACE_SECONDS = 10.0
+GRACE_SECONDS = 40.0
+"""How much longer than its wall clock a job may take until the server is taken for lost; the server itself is stricter."""
 MAX_PAYLOAD = 64 << 20
-_BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from sandbox.server import main; main()"
+_BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from sandbox.{} import main; main()"
+_SERVERS = {"fork": "server", "spawn": "spawner"}
 _slots = itertools.count(os.getpid() * 16 % 5000)
 
 
@@ -49,13 +51,14 @@ class Sandbox:
     Landlock, a user id and a control group of its own, as far as this machine has them). "landlock-only", "rlimits-only"
     and "none" do not hold hostile programs: ask for them by name, and name them in every report. spares: children that
     each server keeps forked and locked in advance. profile: "plain" (one thread), or "threads" (threads of the same
-    process and compiled code, for JAX). Servers start at once, in the background.
+    process and compiled code, for JAX). start: "fork" (children of a warm server), or "spawn" (fresh processes, for systems
+    where a loaded process must not fork). Servers start at once, in the background.
     """
 
-    def __init__(self, workers: int = 1, mode: str = "strict", spares: int = 2, profile: str = "plain"):
-        _check_options(workers, mode, profile)
+    def __init__(self, workers: int = 1, mode: str = "strict", spares: int = 2, profile: str = "plain", start: str = START):
+        _check_options(workers, mode, profile, start)
         self._pool = ThreadPoolExecutor(workers, "sandbox")
-        self._all = [_Server(Posture(mode, profile, next(_slots) % 5000), spares, workers) for _ in range(workers)]
+        self._all = [_Server(Posture(mode, profile, next(_slots) % 5000), spares, workers, start) for _ in range(workers)]
         self._free: queue.SimpleQueue[_Server] = queue.SimpleQueue()
         self._closed = False
         for server in self._all:
@@ -133,13 +136,15 @@ class Sandbox:
         self.close()
 
 
-def _check_options(workers: int, mode: str, profile: str) -> None:
+def _check_options(workers: int, mode: str, profile: str, start: str) -> None:
     if workers < 1:
         raise ValueError(f"workers: expected at least 1, got {workers}")
     if mode not in MODES:
         raise ValueError(f"mode: expected one of {', '.join(MODES)}, got {mode!r}")
     if profile not in PROFILES:
         raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}")
+    if start not in _SERVERS:
+        raise ValueError(f"start: expected one of {', '.join(_SERVERS)}, got {start!r}")
 
 
 class ServerLost(Exception):
@@ -203,8 +208,8 @@ def _check_limits(caps: Limits) -> None:
 class _Server:
     """One warm server process and the host's end of its socket. Used by one thread at a time, but for ``stop``."""
 
-    def __init__(self, posture: Posture, spares: int, workers: int):
-        self.posture, self._spares = posture, spares
+    def __init__(self, posture: Posture, spares: int, workers: int, start: str):
+        self.posture, self._spares, self._start_by = posture, spares, start
         self._memory = limits.fair_memory(1 << 62, workers)
         self._jobs = itertools.count(1)
         self._lifecycle, self._reading = threading.Lock(), threading.Lock()
@@ -283,19 +288,20 @@ class _Server:
         self._report: dict[str, Any] | None = None
         self._group_layer: tuple[Layer, ...] = ()
         self._group: cgroup.Group | None = None
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._errors = os.memfd_create("sandbox-errors", os.MFD_CLOEXEC)
-        host = os.pidfd_open(os.getpid())
+        self._control, theirs = wire.pair()
+        self._errors = anonymous_file("errors", 0)
+        host = os.pidfd_open(os.getpid()) if kernel.LINUX else -1
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-s", "-P", "-c", _BOOT, _package_root(), "--control", str(theirs.fileno()), "--host", str(host),
-                 "--spares", str(self._spares), "--posture", json.dumps(asdict(self.posture))],
+                [sys.executable, "-s", "-P", "-c", _BOOT.format(_SERVERS[self._start_by]), _package_root(), "--control", str(theirs.fileno()),
+                 "--host", str(host), "--spares", str(self._spares), "--posture", json.dumps(asdict(self.posture))],
                 env=ENVIRONMENT | {key: os.environ[key] for key in PASSED_ON if key in os.environ}, cwd="/", start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors, pass_fds=(theirs.fileno(), host),
+                stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors, pass_fds=(theirs.fileno(), *([host] if host >= 0 else [])),
             )
         finally:
             theirs.close()
-            os.close(host)
+            if host >= 0:
+                os.close(host)
         if self.posture.mode == "strict+":
             self._enter_group()
 
@@ -351,8 +357,7 @@ class _Exchange:
         self._result, self._log = bytearray(), bytearray()
         self._logged = 0
         self._killed = False
-        self._pipes = [*os.pipe2(os.O_CLOEXEC), *os.pipe2(os.O_CLOEXEC)]
-        self._begun = time.monotonic()
+        self._pipes = [*os.pipe(), *os.pipe()]
         result_end, result, log_end, log = self._pipes
         fds = [request.payload, self._outputs.fd, result, log, *request.inputs]
         try:
@@ -369,7 +374,7 @@ class _Exchange:
             raise ServerLost(f"a child did not get as far as the candidate ({end['said'] or end['killed'] or end['status']})")
         ending = Ending(
             end["status"], end["killed"], bytes(self._result), bytes(self._log), self._outputs.mark(),
-            time.monotonic() - self._begun, end["cpu"], end["peak"],
+            end["wall"], end["cpu"], end["peak"],
         )
         return judge(ending, self._limits, self._outputs)
 
@@ -387,7 +392,7 @@ class _Exchange:
         poll = select.poll()
         for fd in (self._server.fileno(), *self._pipes):
             poll.register(fd, select.POLLIN)
-        deadline = self._begun + self._limits.wall + GRACE_SECONDS
+        deadline = time.monotonic() + self._limits.wall + GRACE_SECONDS
         while True:
             ready = [fd for fd, _ in poll.poll(max(0.0, deadline - time.monotonic()) * 1000)]
             if not ready:

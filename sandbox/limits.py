@@ -7,6 +7,7 @@ import math
 import os
 import resource
 import signal
+import time
 from typing import Any
 
 from sandbox.contract import Limits
@@ -57,7 +58,7 @@ def forbid_leftovers() -> None:
 
 def apply(wall: float, cpu: float, memory: int, processes: int | None) -> None:
     """Caps of one job, in the child. memory: bytes of address space in all. processes: None to leave the cap alone."""
-    seconds = max(1, math.ceil(cpu))
+    seconds = max(1, math.ceil(cpu + time.process_time()))
     caps = {"RLIMIT_CPU": (seconds, seconds + 1), "RLIMIT_FSIZE": (0, 0), "RLIMIT_AS": (memory, memory)}
     caps["RLIMIT_DATA"] = (memory, memory)
     if processes is not None:

@@ -26,6 +26,10 @@ FIRST_UID = 60_000
 THREADS = 256
 
 
+START = "fork" if kernel.LINUX else "spawn"
+"""How children come into being: forks of a warm server, or fresh processes where forking a loaded process is not safe."""
+
+
 @dataclass(frozen=True)
 class Posture:
     """What the host asks of one server. mode: one of MODES. profile: one of PROFILES. slot: number of the server, which
@@ -170,9 +174,11 @@ class ChildLock:
             os.setgroups([])
             os.setresgid(self.uid, self.uid, self.uid)
             os.setresuid(self.uid, self.uid, self.uid)
-        kernel.drop_capabilities()
-        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if kernel.LINUX:
+            kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+            kernel.drop_capabilities()
+            kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != server:
             raise OSError(0, "the server is gone")
         if self.posture.profile == "threads":

@@ -9,8 +9,9 @@ import fcntl
 import math
 import mmap
 import os
+import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,37 +111,45 @@ def pack(arrays: Mapping[str, Any]) -> tuple[int, list[Slot]]:
     for name, array in plain.items():
         slots.append(Slot(name, array.shape, array.dtype.str, end))
         end = _aligned(end + array.nbytes)
-    fd = anonymous_file("in", end)
-    for slot, array in zip(slots, plain.values(), strict=True):
-        _write(fd, _bytes(array), slot.offset)
-    _seal(fd, writes=True)
-    return fd, slots
+    return _finished(end, [(slot.offset, _bytes(array)) for slot, array in zip(slots, plain.values(), strict=True)]), slots
 
 
 def sealed(data: bytes | memoryview) -> int:
     """A memory file holding ``data`` that nobody can change any more; the caller closes the descriptor."""
-    fd = anonymous_file("in", len(data))
-    _write(fd, data, 0)
-    _seal(fd, writes=True)
-    return fd
+    return _finished(len(data), [(0, data)])
 
 
 def anonymous_file(name: str, size: int) -> int:
     """Descriptor of a zero-filled nameless file of ``size`` bytes, in memory where the system can."""
     if not hasattr(os, "memfd_create"):
-        return _unlinked(name, size)
+        return _unlinked(name, size)[0]
     fd = os.memfd_create(f"sandbox-{name}", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.ftruncate(fd, size)
     return fd
 
 
-def _unlinked(name: str, size: int) -> int:
-    import tempfile
-
-    fd, path = tempfile.mkstemp(f"sandbox-{name}")
+def _unlinked(name: str, size: int) -> tuple[int, int]:
+    """The same on disk, for systems without memory files: a descriptor to read and write, and one only to read."""
+    fd, path = tempfile.mkstemp(prefix=f"sandbox-{name}-")
+    reader = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     os.unlink(path)
     os.ftruncate(fd, size)
-    return fd
+    return fd, reader
+
+
+def _finished(size: int, pieces: Iterable[tuple[int, bytes | memoryview]]) -> int:
+    """A file made of ``pieces`` (offset, data) that cannot be written any more."""
+    if hasattr(os, "memfd_create"):
+        fd = anonymous_file("in", size)
+        reader = fd
+    else:
+        fd, reader = _unlinked("in", size)
+    for offset, data in pieces:
+        _write(fd, data, offset)
+    _seal(fd, writes=True)
+    if reader != fd:
+        os.close(fd)
+    return reader
 
 
 def _write(fd: int, data: bytes | memoryview, offset: int) -> None:

@@ -114,7 +114,7 @@ def test_a_limit_is_the_candidates_failure_with_its_stage(call, kind):
     begun = time.monotonic()
     failure = call(f"def f(i, p, o):\n    {body}\n", limits=limits).failure
     assert (failure.stage, failure.kind) == ("dynamics", kind)
-    assert time.monotonic() - begun < 6
+    assert time.monotonic() - begun < 15
 
 
 def test_a_loop_that_is_cut_off_shows_where_it_was(call):
