@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,11 +46,12 @@ class Forecast:
 class Evaluator:
     """Judges candidates on one task. Any thread may call; nothing about one candidate reaches another.
 
-    split: which visible frames are fitted and which judge (agent.split.validation). keep: stores a picture and returns its hash (see agent.store), or None to keep none.
+    split: which visible frames are fitted and which judge (agent.split.validation). workers: jobs that the sandbox runs at the
+    same time. keep: stores a picture and returns its hash (see agent.store), or None to keep none.
     """
 
-    def __init__(self, task: Task, split: Split, sandbox: Sandbox, config: EvaluationConfig, keep: Keep | None = None):
-        self._task, self.split = task, split
+    def __init__(self, task: Task, split: Split, sandbox: Sandbox, config: EvaluationConfig, keep: Keep | None = None, workers: int = 1):
+        self._task, self.split, self._workers = task, split, workers
         self._runner, self._config, self._keep = Runner(sandbox, config), config, keep
         self.sigma = pixel_noise([video.frames for video in task.train or task.test])
         self._targets = tuple(Target.of(trial.seen.frames, trial.truth, self.sigma) for trial in self.split.trials)
@@ -71,12 +73,14 @@ class Evaluator:
         if failure is not None:
             return Evaluation("failed", failure=failure, complexity=complexity(programs), timings={"total": time.perf_counter() - began})
         try:
-            return self._judge(programs, seed, began)
+            with ThreadPoolExecutor(1) as side:      # measuring again needs nothing of the rest; with one worker it waits its turn
+                again = side.submit(self._remeasured, programs.perception) if self._workers > 1 else None
+                return self._judge(programs, seed, again, began)
         except CandidateFailed as failed:
             timings = {"total": time.perf_counter() - began}
             return Evaluation("failed", failure=failed.failure, complexity=complexity(programs), log=failed.log, timings=timings)
 
-    def _judge(self, programs: Programs, seed: int, began: float) -> Evaluation:
+    def _judge(self, programs: Programs, seed: int, again: Future[tuple[States, ...]] | None, began: float) -> Evaluation:
         perceived = self._runner.perceive(programs.perception, (*self.split.fit, *(trial.seen for trial in self.split.trials)))
         clips = perceived[: len(self.split.fit)]
         seen = perceived[len(self.split.fit) :]
@@ -92,7 +96,7 @@ class Evaluator:
             measured=tuple(one.states for one in clips),
             rolled=fitted.rolled,
             predicted=tuple(one.states.cut(len(t.seen), len(one.states)) for one, t in zip(predicted, self.split.trials, strict=True)),
-            remeasured=self._remeasured(programs.perception),
+            remeasured=self._remeasured(programs.perception) if again is None else again.result(),
             frame_errors=scored.frame_errors,
             complexity=complexity(programs, fitted.params),
             reasons=scored.reasons + _remarks(fitted) + _detection_remarks(clips),
@@ -119,7 +123,7 @@ class Evaluator:
     def _remeasured(self, source: str) -> tuple[States, ...]:
         """The same perception on seen and judging frames together, cut to the latter; () when it fails there."""
         try:
-            whole = self._runner.perceive(source, self._whole, remember=False)
+            whole = self._runner.perceive(source, self._whole)
         except CandidateFailed:
             return ()
         return tuple(one.states.cut(len(trial.seen), len(one.states)) for one, trial in zip(whole, self.split.trials, strict=True))

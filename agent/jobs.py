@@ -70,10 +70,10 @@ class Predicted:
 # ---------------------------------------------------------------------------------------------------------- jobs
 
 
-def perceive_job(source: str, frames: Any, shape: tuple[int, ...], limits: Limits, parcel: bool = True, masks: MaskSet | None = None) -> Job:
+def perceive_job(source: str, frames: Any, shape: tuple[int, ...], limits: Limits, masks: MaskSet | None = None) -> Job:
     """Show one clip (array or shared array of ``shape`` (T, H, W, 3)) to a perception program, in a child with nothing else in it
     but the ``masks`` that the program declared."""
-    room = {"parcel": ArraySpec((PARCEL + math.prod(shape[1:]),))} if parcel else {}
+    room = {"parcel": ArraySpec((PARCEL + math.prod(shape[1:]),))}
     inputs = {"frames": frames} | ({} if masks is None else pack(masks))
     return Job("perceive", Programs(source, "", ""), inputs, {} if masks is None else {"masks": list(masks.names)}, room, limits)
 
@@ -113,10 +113,10 @@ def read_perceived(outcome: Outcome, frames: int) -> Perceived:
 
     def read(claim: Mapping[str, Any]) -> Perceived:
         states = States.from_json(claim["states"])
-        size = claim["size"] if "parcel" in outcome.arrays else 0
-        if len(states) != frames or not 0 <= size <= len(outcome.arrays.get("parcel", ())):
-            raise ContractError("perceive", f"{frames} states", str(len(states)))
-        return Perceived(states, outcome.arrays["parcel"][:size].copy() if size else np.zeros(0, np.uint8), outcome.wall, outcome.log)
+        size, room = claim["size"], outcome.arrays["parcel"]
+        if len(states) != frames or not 0 < size <= len(room):
+            raise ContractError("perceive", f"{frames} states in at most {len(room)} bytes", f"{len(states)} in {size}")
+        return Perceived(states, room[:size].copy(), outcome.wall, outcome.log)
 
     return _read(outcome, "perception", read)
 

@@ -28,9 +28,9 @@ class _Clip:
     shared: SharedArray
     content: str
 
-    def key(self, source: str, remember: bool) -> str:
-        """Name of what ``source`` made of this clip; results without a parcel have names of their own."""
-        return hashlib.blake2b(f"{remember}\0{self.video.frames.shape}\0{self.content}\0{source}".encode(), digest_size=16).hexdigest()
+    def key(self, source: str) -> str:
+        """Name of what ``source`` made of this clip."""
+        return hashlib.blake2b(f"{self.video.frames.shape}\0{self.content}\0{source}".encode(), digest_size=16).hexdigest()
 
 
 class PerceptionCache:
@@ -75,20 +75,21 @@ class Runner:
 
     def key(self, source: str, video: Video) -> str:
         """Content hash of a perception source and a clip."""
-        return self._clip(video).key(source, True)
+        return self._clip(video).key(source)
 
-    def perceive(self, source: str, videos: Sequence[Video], remember: bool = True) -> tuple[Perceived, ...]:
+    def perceive(self, source: str, videos: Sequence[Video]) -> tuple[Perceived, ...]:
         """Perception of each video, each in a child that sees nothing else; known results are not computed again.
 
-        With ``remember`` False no parcel is made: that is for frames that judge, which no later child may see.
+        A later child is given a parcel only in place of the very clip that it was made from, so that no frame reaches a
+        child by way of a parcel that would not reach it as a frame.
         """
         clips = [self._clip(video) for video in videos]
-        keys = [clip.key(source, remember) for clip in clips]
+        keys = [clip.key(source) for clip in clips]
         found = {key: entry for key in keys if (entry := self._cache.get(key)) is not None}
         wanted = {key: clip for key, clip in zip(keys, clips, strict=True) if key not in found}
         limits = self._config.limits
         masks = self._masks(source, [clip.video for clip in wanted.values()])
-        made = [jobs.perceive_job(source, clip.shared, clip.shared.shape, limits, remember, one) for clip, one in zip(wanted.values(), masks, strict=True)]
+        made = [jobs.perceive_job(source, clip.shared, clip.shared.shape, limits, one) for clip, one in zip(wanted.values(), masks, strict=True)]
         for (key, clip), one, outcome in zip(wanted.items(), masks, self._sandbox.map(made), strict=True):
             found[key] = replace(jobs.read_perceived(outcome, len(clip.video)), detections={} if one is None else one.report)
             self._cache.put(key, found[key])

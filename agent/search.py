@@ -132,7 +132,7 @@ class Search:
         self.stopped = ""
         self._proposer, self._policy = proposer, policies.named(config.policy)
         self._rules = affordances.of(config.rules)
-        self._evaluator = Evaluator(inputs.task, inputs.split, sandbox, config.evaluation, folder.store.put)
+        self._evaluator = Evaluator(inputs.task, inputs.split, sandbox, config.evaluation, folder.store.put, config.workers)
         self._writer, self._on_event = trace.Writer(folder.trace), on_event
         self._refusals = _refusals(folder)
         self._best: str | None = None

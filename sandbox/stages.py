@@ -5,8 +5,9 @@
 ``predict``   parcel of one clip and θ -> states and frames after the clip
 
 Each runs in a child of its own. ``perceive`` is given one clip and one program, so a parcel is a function of these two
-alone: the host may hand it to later candidates with the same perception source without opening a path between
-candidates, or from frames that are held back. The host never opens a parcel; only a child does.
+alone: the host may hand it to later children, in place of that very clip and for candidates with the same perception source,
+without opening a path between candidates, or from frames that a child may not see. The host never opens a parcel; only
+a child does.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ _PREFIX = 8  # bytes of the parcel's header length
 
 
 def perceive(programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays) -> dict[str, Any]:
-    """inputs: ``frames`` (T, H, W, 3) uint8. outputs: optionally ``parcel``, bytes to fill. Where the program declares
-    detections, the payload names them (``masks``) and the inputs hold their masks (see tools.masks.request).
+    """inputs: ``frames`` (T, H, W, 3) uint8. outputs: ``parcel``, bytes to fill. Where the program declares detections,
+     the payload names them (``masks``) and the inputs hold their masks (see tools.masks.request).
 
     Claim: ``states`` (JSON), ``size`` of the parcel in bytes, ``seconds``. A parcel that does not fit is a failure.
     """
@@ -44,8 +45,7 @@ def perceive(programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs:
         tools = request.Toolbox(toolbox, request.unpack(payload["masks"], inputs) if "masks" in payload else None)
         states, scene = _checked_perception(function(frames, tools), frames)
         parcel = pack(states, scene)
-        if "parcel" in outputs:
-            _fill(outputs["parcel"], parcel)
+        _fill(outputs["parcel"], parcel)
     return {"states": states.to_json(), "size": len(parcel), "seconds": time.perf_counter() - began}
 
 

@@ -113,7 +113,7 @@ def _input(parser: argparse.ArgumentParser) -> None:
 
 def _machine(parser: argparse.ArgumentParser) -> None:
     machine = parser.add_argument_group("machine")
-    machine.add_argument("--workers", type=int, default=None, metavar="N", help="processes at work; changes the time, never the result (default 1)")
+    machine.add_argument("--workers", type=int, default=None, metavar="N", help="processes at work; changes the time, never the result (default: one a processor, at most 4)")
     machine.add_argument("--repeat", action="store_true", help="draw every prediction twice and refuse programs that are not deterministic")
     machine.add_argument("--unsafe-sandbox", metavar="MODE", help="landlock-only or rlimits-only, where strict is not to be had; see run-agent doctor")
 
