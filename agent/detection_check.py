@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from agent.prompting.sighting import Sighting, Thing, sight
-from agent.protocols import Finding
+from agent.protocols import Archive, Finding, Node
 from agent.split import validation
 from tools.perception.background import background, differs, pixel_noise, threshold
 from tools.types import Evaluation, States, Task
@@ -137,6 +137,14 @@ def check_detections(task: Task, evaluation: Evaluation, verdicts: Sequence[Verd
     return tuple(judge(*clip, verdicts, missing))
 
 
+def checked_before(archive: Archive, parent: Node, origin: str) -> bool:
+    """Whether an earlier refinement by ``origin`` (or one that came to nothing) has looked at the detections of this perception."""
+    source = parent.candidate.programs.perception
+    parents = [node.candidate.parent for node in archive.nodes if node.candidate.move == "refine" and node.candidate.origin == origin]
+    parents += [move.parent for move in archive.declined if move.kind == "refine"]
+    return any(one is not None and archive[one].candidate.programs.perception == source for one in parents)
+
+
 def checked_clip(task: Task, evaluation: Evaluation) -> tuple[np.ndarray, States] | None:
     """(frames, states) that are looked at: the first clip that the candidate was fitted to, or None."""
     if not evaluation.measured or not evaluation.measured[0].columns:
@@ -152,7 +160,8 @@ def judge(frames: np.ndarray, states: States, verdicts: Sequence[Verdict], missi
     lost = unexplained(seen, states)
     said, weights = {verdict.name: verdict for verdict in verdicts}, _SAYS_WITH_A_GAP if lost else _SAYS
     beliefs: dict[str, float] = {}
-    for evidence in measure(frames, states):
+    plate = seen.plate if seen.plate.shape == frames.shape[1:] else None
+    for evidence in measure(frames, states, plate):
         verdict = said.get(evidence.name)
         beliefs[evidence.name] = belief(evidence.odds + (weights[verdict.verdict] if verdict else 0.0))
         yield from _findings(evidence, verdict, beliefs[evidence.name])
@@ -205,12 +214,13 @@ def _near(one: Missing, seen: Sighting, thing: Thing) -> bool:
 # ------------------------------------------------------------------------------------------------------------ measuring
 
 
-def measure(frames: np.ndarray, states: States) -> tuple[Evidence, ...]:
-    """Evidence on every object that has ``x`` and ``y`` columns. frames: (T, H, W, 3) uint8, one row of ``states`` each."""
+def measure(frames: np.ndarray, states: States, plate: np.ndarray | None = None) -> tuple[Evidence, ...]:
+    """Evidence on every object that has ``x`` and ``y`` columns. frames: (T, H, W, 3) uint8, one row of ``states`` each. plate: the
+    background where it is known already."""
     picked = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), _FRAMES)).round().astype(int))
     frames = frames[picked]
     noise = pixel_noise(frames)
-    plate = background(frames, noise)
+    plate = background(frames, noise) if plate is None else plate
     masks = [differs(frame, plate, threshold(noise)) for frame in frames]
     poses = {name: pose[picked] for name, pose in _poses(states).items()}
     regions = {name: _follow(pose, frames, plate, masks) for name, pose in poses.items()}

@@ -16,7 +16,7 @@ from tools.perception.linking import link
 from tools.perception.segmentation import Region, coverage, foreground, moments, palette, regions
 from tools.types import States
 
-MAX_SIDE = 512
+MAX_SIDE = 640
 """Larger pictures are reduced to this longer side for looking; results are in pixels of the original."""
 MAX_FRAMES = 40
 """Longer clips are looked at in this many evenly spaced frames."""

@@ -61,7 +61,8 @@ def make(config: SearchConfig, store: Store, secrets: Access = Access()) -> Prop
 
 
 def _offline(config: SearchConfig, store: Store, secrets: Access) -> Proposer:
-    return import_module("agent.proposers.offline").OfflineProposer()
+    checked = import_module("agent.proposers.checked")
+    return checked.CheckedProposer(import_module("agent.proposers.offline").OfflineProposer())
 
 
 def _llm(config: SearchConfig, store: Store, secrets: Access) -> Proposer:

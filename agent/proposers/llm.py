@@ -13,7 +13,7 @@ import prompts
 from agent import affordances
 from agent.affordances import Affordances
 from agent.config import SearchConfig
-from agent.detection_check import Missing, Verdict, check_detections, checked_clip, parse_verdicts
+from agent.detection_check import Missing, Verdict, check_detections, checked_before, checked_clip, parse_verdicts
 from agent.errors import UsageError
 from agent.models.client import Client, ClientConfig, Retry
 from agent.models.errors import CapReached, ContextTooLong, ModelError, NoAnswer, RequestRefused
@@ -152,18 +152,11 @@ class _Turn:
         """What the model says of the detections; nothing when it does not answer usably. The question is the same for all
         children of one perception, so that it is paid for once."""
         try:
-            exchange = self._ask(messages, VERDICTS, 0, counted=not self._asked_before())
+            exchange = self._ask(messages, VERDICTS, 0, counted=not checked_before(self._archive, self._parent, LLMProposer.name))
             fields = read_fields(exchange.answer)
         except (ContextTooLong, NoAnswer, RequestRefused, ReplyError):
             return (), ()
         return parse_verdicts(_rows(fields, "verdicts"), objects), tuple(_missing(fields))
-
-    def _asked_before(self) -> bool:
-        """Whether an earlier proposal has paid for the check of this perception."""
-        source = self._parent.candidate.programs.perception
-        parents = [node.candidate.parent for node in self._archive.nodes if node.candidate.move == "refine" and node.candidate.origin == LLMProposer.name]
-        parents += [move.parent for move in self._archive.declined if move.kind == "refine"]
-        return any(parent is not None and self._archive[parent].candidate.programs.perception == source for parent in parents)
 
     # ---------------------------------------------------------------------------------------------------------- reading
 

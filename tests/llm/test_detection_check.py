@@ -132,6 +132,6 @@ def test_large_and_long_clips_stay_within_bounds():
     frames, _ = two_disks(12)
     large = np.repeat(np.repeat(frames, 5, axis=1), 5, axis=2)
     seen = sight(large)
-    assert seen.plate.shape == (384, 512, 3)
+    assert seen.plate.shape == (480, 640, 3)
     assert seen.things[0].area / seen.scale**2 == pytest.approx(25 * np.pi * 14**2, rel=0.05)
     assert len(sight(np.concatenate([frames[:1]] * 80 + [frames])).times) <= 40

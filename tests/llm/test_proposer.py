@@ -12,6 +12,7 @@ from agent.models.errors import Unreachable
 from agent.models.options import ModelOptions
 from agent.proposers import Access
 from agent.proposers.both import MixedProposer
+from agent.proposers.checked import CheckedProposer
 from agent.proposers.replay import Recorded, ReplayProposer
 from agent.protocols import Cost, Move, Proposal
 from agent.screen import fingerprint
@@ -176,6 +177,17 @@ def test_a_hint_reaches_the_prompt_and_a_name_does_not(tmp_path):
         mine.propose(scenes.sliders(), scenes.archive_of(), Move("draft"), np.random.default_rng(0))
         sent = text_of(server.requests[0])
     assert "The user says: air track" in sent and "secret-environment" not in sent and KEY not in repr(mine)
+
+
+def test_offline_the_same_check_runs_on_measurements_alone_and_once():
+    task, node, rng = scenes.sliders(), with_places(scenes.sliding_node()), np.random.default_rng(0)
+    archive, move = scenes.archive_of(node), Move("refine", "0")
+    mine = CheckedProposer(Says("offline"))
+    first = mine.propose(task, archive, move, rng)
+    assert [finding.kind for finding in first.findings] == ["detections_checked"] and mine.name == "offline"
+    child = replace(node, candidate=Candidate("1", scenes.SLIDING, "0", "refine", origin="offline"))
+    assert mine.propose(task, archive.added(child), move, rng).findings == ()
+    assert mine.propose(task, archive, Move("draft"), rng).findings == ()
 
 
 # --------------------------------------------------------------------------------------------------------------- mixed
