@@ -47,7 +47,7 @@ def _dynamics(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
 
 
 def _integrators(mechanism: Mechanism) -> Iterator[Edit]:
-    if any(t.kind not in ("wall", "collide") for t in mechanism.terms):
+    if mechanism.integrator == "rk4" and any(t.kind not in ("wall", "collide") for t in mechanism.terms):
         for name in INTEGRATORS:
             if name != mechanism.integrator:
                 yield Edit(replace(mechanism, integrator=name), ("dynamics",),

@@ -13,16 +13,21 @@ from agent.proposers.offline.kinematics import structures
 from agent.proposers.offline.mechanism import Mechanism
 from tools.types import Task, Video
 
+FAR = 4.0
+"""Cost (agent.proposers.offline.kinematics.Structure) above the best one's from which a structure counts as far-fetched."""
+
 MAX_WATCHED = 3
 """Training videos that are looked at closely; dynamics are fitted on all of them."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A mechanism worth trying and why."""
+    """A mechanism worth trying and why. far: its joints are much less plausible than the best ones; it is only worth an
+    evaluation while nothing else explains the clip."""
 
     mechanism: Mechanism
     why: str
+    far: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,11 @@ def plan(task: Task) -> Plan:
     if not evidence.paths:
         return Plan(evidence, (Draft(Mechanism(()), "nothing moves in the visible frames"),))
     ranked: list[tuple[float, int, Draft]] = []
-    for place, structure in enumerate(structures(evidence)):
+    found = structures(evidence)
+    for place, structure in enumerate(found):
+        far = structure.cost > found[0].cost + FAR
         for rank, driven in enumerate(drive(structure.mechanism, evidence)):
-            ranked.append((3.0 * structure.cost + 1.5 * rank, place, Draft(driven.mechanism, _why(structure.why, driven))))
+            ranked.append((3.0 * structure.cost + 1.5 * rank, place, Draft(driven.mechanism, _why(structure.why, driven), far)))
     ranked.sort(key=lambda item: item[:2])
     multi = len(task.train) + len(task.test) > 1
     drafts = [replace(d, mechanism=_anywhere(d.mechanism)) if multi else d for _, _, d in ranked]
@@ -71,7 +78,7 @@ def on_grid(evidence: Evidence) -> bool:
 
 
 def _drawn_on_grid(draft: Draft) -> Draft:
-    return Draft(replace(draft.mechanism, drawing="whole pixels"), draft.why + " Things move in whole pixels, so corners are taken to be drawn on the pixel grid.")
+    return replace(draft, mechanism=replace(draft.mechanism, drawing="whole pixels"), why=draft.why + " Things move in whole pixels, so corners are taken to be drawn on the pixel grid.")
 
 
 def watched(task: Task) -> Sequence[Video]:

@@ -14,6 +14,10 @@ from agent.protocols import Archive, Move, Node, Proposal
 from tools.types import STAGES, Programs, Task
 
 
+GOOD = 0.7
+"""Score from which the joints of the best node are taken to be right."""
+
+
 class OfflineProposer:
     """Searches the grammar of ``agent.proposers.offline.mechanism``. Deterministic: ``rng`` is not used.
 
@@ -48,10 +52,33 @@ class OfflineProposer:
             node = archive[move.parent]
             mechanism = mechanism_of(node.candidate.programs.dynamics)
             if mechanism is not None and node.evaluation.failure is None:
+                refuted = _refuted(archive)
                 for edit in edits(node, mechanism, plan):
-                    yield _edited(node, mechanism, edit), edit.why
+                    if not _causes(edit.mechanism) - _causes(mechanism) & refuted:
+                        yield _edited(node, mechanism, edit), edit.why
+        stuck = archive.best is None or archive.best.score < GOOD
         for draft in plan.drafts:
-            yield write(draft.mechanism), draft.why
+            if stuck or not draft.far:
+                yield write(draft.mechanism), draft.why
+
+
+def _causes(mechanism: Mechanism) -> set[tuple]:
+    """What an edit may add: terms by kind and bodies, and the way of stepping and drawing."""
+    return {(t.kind, t.bodies) for t in mechanism.terms} | {("by", mechanism.integrator), ("drawn", mechanism.drawing)}
+
+
+def _refuted(archive: Archive) -> set[tuple]:
+    """Causes that were added once, alone, and made the prediction worse."""
+    refuted: set[tuple] = set()
+    for node in archive.nodes:
+        if node.candidate.parent is None or node.evaluation.status != "ok":
+            continue
+        before, after = (mechanism_of(n.candidate.programs.dynamics) for n in (archive[node.candidate.parent], node))
+        if before is not None and after is not None and node.score < archive[node.candidate.parent].score - 0.005:
+            added = _causes(after) - _causes(before)
+            if len(added) == 1:
+                refuted |= added
+    return refuted
 
 
 def _edited(node: Node, mechanism: Mechanism, edit: Edit) -> Programs:
