@@ -54,7 +54,7 @@ class Endpoint:
         self._http = httpx.Client(timeout=httpx.Timeout(config.timeout, connect=15.0), event_hooks={"response": [_bounded(config.timeout)]})
         self._chat = ChatOpenAI(
             model=config.model, base_url=config.base_url or OPENAI_URL, api_key=config.api_key or SecretStr(NO_KEY),
-            http_client=self._http, max_retries=0, use_responses_api=False, timeout=config.timeout,
+            http_client=self._http, openai_proxy=None, max_retries=0, use_responses_api=False, timeout=config.timeout,
         )  # fmt: skip
 
     def __repr__(self) -> str:

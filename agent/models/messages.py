@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from agent.store import digest
 
 FORMAT = 1
 
@@ -29,8 +30,8 @@ class Picture:
 
     @property
     def digest(self) -> str:
-        """sha256 of the bytes, hex."""
-        return hashlib.sha256(self.png).hexdigest()
+        """Content hash: the name of the bytes in a run's store."""
+        return digest(self.png)
 
     def __repr__(self) -> str:
         return f"Picture({self.width}x{self.height}, {self.caption!r})"
@@ -118,8 +119,8 @@ class Request:
 
     @property
     def digest(self) -> str:
-        """sha256 of :meth:`to_bytes`, hex: the name under which the reply is recorded."""
-        return hashlib.sha256(self.to_bytes()).hexdigest()
+        """Content hash of :meth:`to_bytes`: its name in a run's store, under which the reply is recorded."""
+        return digest(self.to_bytes())
 
     @property
     def pictures(self) -> Iterator[Picture]:

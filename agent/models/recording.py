@@ -1,7 +1,7 @@
 """Every reply, kept before it is used: blobs by content in the run's store, and one index line per paid call.
 
 The index is JSON lines, append-only and flushed to disk with each line; a line torn by a kill is ignored when read
-again (that call had not been used either). Its lines: ``reply`` (request digest -> hashes of both blobs, cost) and
+again (that call had not been used either). Its lines: ``reply`` (hashes of request and reply in the store, cost, price) and
 ``lost`` (a question that was never answered; its prompts may have been charged).
 """
 
@@ -74,14 +74,13 @@ class Recording:
             self._blobs.put(picture.png)
         exchange = Exchange(self._blobs.put(request.to_bytes()), self._blobs.put(reply.to_bytes()), reply, cost)
         self._append({
-            "kind": "reply", "digest": request.digest, "request": exchange.request, "reply": exchange.reply,
-            "cost": asdict(cost), **note,
+            "kind": "reply", "request": exchange.request, "reply": exchange.reply, "cost": asdict(cost), **note,
         })  # fmt: skip
         return exchange
 
     def lose(self, request: Request, cost: Cost, reason: str) -> None:
         """Note a question that brought nothing, with what asking may have cost."""
-        self._append({"kind": "lost", "digest": request.digest, "cost": asdict(cost), "reason": reason})
+        self._append({"kind": "lost", "request": request.digest, "cost": asdict(cost), "reason": reason})
 
     def _append(self, line: dict[str, Any]) -> None:
         with self._lock:
@@ -94,7 +93,7 @@ class Recording:
     def _remember(self, line: dict[str, Any]) -> None:
         self._spent = self._spent + Cost(**line["cost"])
         if line["kind"] == "reply":
-            self._lines[line["digest"]] = line
+            self._lines[line["request"]] = line
 
 
 def _is_torn(path: Path | None) -> bool:

@@ -218,8 +218,10 @@ def test_pictures_are_kept_once_and_the_request_names_them(tmp_path):
     with serve(Answer("a")) as server:
         mine, _ = client(server, tmp_path)
         exchanges = [mine.ask(request(n)) for n in range(3)]
-    kept = json.loads(mine.recording._blobs.get(exchanges[0].request))
+    store = Store(tmp_path / "store")
+    kept = json.loads(store.get(exchanges[0].request))
     assert kept["messages"][1]["parts"][1] == {"image": PICTURE.digest, "caption": "a red picture", "size": [30, 20]}
+    assert store.get(PICTURE.digest) == PICTURE.png
     pngs = [p for p in (tmp_path / "store").rglob("*") if p.is_file() and p.read_bytes() == PICTURE.png]
     assert len(pngs) == 1
 

@@ -169,9 +169,11 @@ def test_version_is_the_hash_of_every_file():
     assert prompts.version() == hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def test_every_prompt_file_is_used():
-    used = {"system", "contract", "example", "tools", "output", "draft", "repair", "refine", "scene", "fix", "detections"}
-    assert {name for name, _ in prompts._sources()} == used | {f"affordances/{name}" for name in affordances.BUILT_IN}
+def test_every_prompt_file_loads_and_names_when_it_is_used():
+    names = {name for name, _ in prompts._sources()}
+    assert {"system", "draft", "repair", "refine", "fix", "detections"} | {f"affordances/{name}" for name in affordances.BUILT_IN} <= names
+    for name, source in prompts._sources():
+        assert source.startswith("<!-- ") and prompts.load(name).text and "<!--" not in prompts.load(name).text
 
 
 # --------------------------------------------------------------------------------------------------------- worked example
