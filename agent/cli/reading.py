@@ -25,7 +25,7 @@ def trace(arguments: argparse.Namespace) -> int:
     elif not arguments.plain and sys.stdout.isatty() and find_spec("agent.trace_browser"):
         return import_module("agent.trace_browser").browse(folder.path)
     else:
-        text.show(text.tree(list(traces.read(folder.trace))))
+        text.show(text.tree(traces.read(folder.trace)))
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.live import outcome
@@ -13,7 +14,6 @@ from tools.types import STAGES, Evaluation, FittedParam, Programs
 if TYPE_CHECKING:
     from agent.outcome import RunResult
 
-Events = Sequence[Mapping[str, Any]]
 
 
 def show(lines: Iterable[str]) -> None:
@@ -25,36 +25,57 @@ def show(lines: Iterable[str]) -> None:
 # ------------------------------------------------------------------------------------------------------------ tree
 
 
-def tree(events: Events) -> Iterator[str]:
-    """The search as an indented tree, one line a node: id, move, stages, score or failure, why it was tried."""
-    proposed = {event["node"]: event for event in events if event["event"] == "proposed"}
-    evaluated = {event["node"]: event for event in events if event["event"] == "evaluated"}
-    diagnosed = {event["node"]: event for event in events if event["event"] == "diagnosed"}
-    best = next((event["node"] for event in reversed(events) if event["event"] == "best"), None)
-    children: dict[str | None, list[str]] = {}
-    for node, event in proposed.items():
-        children.setdefault(event["move"]["parent"], []).append(node)
-    yield from _head(events)
-    stack = [(node, "") for node in reversed(children.get(None, []))]
-    while stack:
-        node, indent = stack.pop()
-        event = proposed[node]
-        stages = ", ".join(event["stages"]) if len(event["stages"]) < len(STAGES) else "all"
-        result = outcome(evaluated[node]) if node in evaluated else "not evaluated"
-        yield f"{indent}{node} {event['move']['kind']} [{stages}] {result}" + ("  <- best" if node == best else "")
-        yield f"{indent}    tried because {event['move']['reason']}"
-        if node in diagnosed and diagnosed[node]["findings"]:
-            yield f"{indent}    found: {diagnosed[node]['findings'][0]['message']}"
-        stack += [(child, indent + "  ") for child in reversed(children.get(node, []))]
+@dataclass
+class _Branch:
+    """A node of the tree as far as its line needs it."""
+
+    move: Mapping[str, Any]
+    stages: str
+    result: str = "not evaluated"
+    found: str = ""
+    children: list[str] = field(default_factory=list)
 
 
-def _head(events: Events) -> Iterator[str]:
+def tree(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The search as an indented tree: id, move, stages, score or failure; why it was tried; what was found."""
+    branches: dict[str, _Branch] = {}
+    drafts: list[str] = []
+    best = None
     for event in events:
-        if event["event"] == "run":
-            config = event["config"]
-            yield f"budget {config['budget']}, threshold {config['threshold']}, seed {config['seed']}, policy {config['policy']}, proposer {config['proposer']}"
-        if event["event"] == "finished":
-            yield f"{event['status']}: {event['reason']}; score {event['score']:.4f} in {event['evaluations']} evaluations"
+        node = event.get("node", "")
+        match event["event"]:
+            case "proposed":
+                branches[node] = _Branch(event["move"], ", ".join(event["stages"]) if len(event["stages"]) < len(STAGES) else "all")
+                parent = branches.get(event["move"]["parent"])
+                (drafts if parent is None else parent.children).append(node)
+            case "evaluated":
+                branches[node].result = outcome(event)
+            case "diagnosed":
+                branches[node].found = event["findings"][0]["message"] if event["findings"] else ""
+            case "best":
+                best = node
+            case _:
+                yield from _head(event)
+    stack = [(node, 0) for node in reversed(drafts)]
+    while stack:
+        node, depth = stack.pop()
+        yield from _lines(node, branches[node], "  " * depth, node == best)
+        stack += [(child, depth + 1) for child in reversed(branches[node].children)]
+
+
+def _lines(node: str, branch: _Branch, indent: str, best: bool) -> Iterator[str]:
+    yield f"{indent}{node} {branch.move['kind']} [{branch.stages or 'nothing'}] {branch.result}" + ("  <- best" if best else "")
+    yield f"{indent}    tried because {branch.move['reason']}"
+    if branch.found:
+        yield f"{indent}    found: {branch.found}"
+
+
+def _head(event: Mapping[str, Any]) -> Iterator[str]:
+    if event["event"] == "run":
+        config = event["config"]
+        yield f"budget {config['budget']}, threshold {config['threshold']}, seed {config['seed']}, policy {config['policy']}, proposer {config['proposer']}"
+    if event["event"] == "finished":
+        yield f"{event['status']}: {event['reason']}; score {event['score']:.4f} in {event['evaluations']} evaluations"
 
 
 # ------------------------------------------------------------------------------------------------------------ node
