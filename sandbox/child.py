@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import signal
 import socket
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from sandbox import kernel, limits, marks, wire
+from sandbox import kernel, limits, marks, memory, wire
 from sandbox.contract import Limits
 from sandbox.lockdown import ChildLock
-from sandbox.memory import Slot
+from sandbox.memory import Slot, anonymous_file
 from sandbox.programs import LoadedPrograms, describe
 from sandbox.protocol import CLAIM, FAILURE, HEADER, encode
 from sandbox.routines import Routine
@@ -43,23 +44,24 @@ def main(control: socket.socket, server: Heritage, spare: bool) -> None:
         signal.set_wakeup_fd(-1)
         os.setsid()
         control = _keep_only(control)
+        if spare:
+            _rehearse(server)
     except BaseException as error:
         _refuse(control.fileno(), error)
-    serve(control, server, {}, spare)
+    serve(control, server, {})
 
 
-def serve(control: socket.socket, server: Heritage, report: Mapping[str, Any], spare: bool) -> None:
+def serve(control: socket.socket, server: Heritage, report: Mapping[str, Any]) -> None:
     """Lock, say so with ``report``, take the job, seal, run. Never returns."""
     talk = control.fileno()
     try:
         server.lock.close(server.pid)
         os.write(talk, wire.LOCKED + json.dumps(report).encode() + b"\n")
-        if spare:
-            _rehearse()
         message, fds = wire.receive(control)
         if not message:
             os._exit(0)                               # the server has gone
-        work = _Work(message["limits"], fds, server)
+        work = _Work(message["caps"], fds, server)
+        work.seal(server, message["memory"], message["processes"])
         os.write(talk, wire.SEALED + b"\n")
         control.close()
     except BaseException as error:
@@ -82,37 +84,49 @@ def _refuse(talk: int, error: BaseException) -> None:
         os._exit(FAILED_CLOSED)
 
 
-def _rehearse() -> None:
-    """Go through the motions of a job: pages that a fork shares are copied at first touch, which takes time."""
-    LoadedPrograms({"dynamics": "import numpy\ndef f(*_):\n    return {}\n"}).function("dynamics", "f")()
-    json.loads(json.dumps({"inputs": [[0, ["a", [2, 2], "<f8", 0]]] * 8, "text": "x" * 4096}))
-    encode(CLAIM, {"value": [0.0] * 64})
-    Slot.from_json(["a", [2, 2], "<f8", 0]).view(bytearray(32))
-    random.seed(0)
+def _rehearse(server: Heritage) -> None:
+    """Go through the motions of a job before one comes: pages shared with the server are copied at first touch, which
+    takes most of a small job's time."""
+    slot = ["a", [2, 2], "<f8", 64]
+    header = {"routine": "idle", "programs": {"dynamics": "import numpy\ndef f(*_):\n    return {}\n"}, "payload": {}}
+    files = [memory.sealed(json.dumps(header | {"inputs": [[0, slot]], "outputs": [slot]}).encode()), *(anonymous_file("try", 256) for _ in range(3))]
+    work = _Work(asdict(Limits()), [files[0], files[1], 2, 2, files[2]], server)
+    LoadedPrograms(header["programs"]).function("dynamics", "f")()
+    encode(CLAIM, work.routine(None, work.inputs, {}, work.outputs))
+    resource.setrlimit(resource.RLIMIT_NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE))
+    os.close(files[3])
 
 
 class _Work:
-    """A job that has arrived: memory mapped, limits set, doors sealed."""
+    """A job that has arrived, mapped into memory. caps: its Limits as a dict. fds: payload, outputs, result, log, inputs."""
 
-    def __init__(self, caps: dict[str, Any], fds: list[int], server: Heritage):
-        payload, out, self.result, log, *inputs = fds
-        os.dup2(log, 1, inheritable=False)
-        os.dup2(log, 2, inheritable=False)
-        sizes = {fd: os.lseek(fd, 0, os.SEEK_END) for fd in (payload, out, *inputs)}
-        maps = {fd: kernel.map_file(fd, sizes[fd], writable=fd == out) for fd in sizes}
-        for fd in (log, *sizes):
+    def __init__(self, caps: Mapping[str, Any], fds: Sequence[int], server: Heritage):
+        payload, out, self.result, self._log, *inputs = fds
+        self._sizes = {fd: os.lseek(fd, 0, os.SEEK_END) for fd in (payload, out, *inputs)}
+        maps = {fd: kernel.map_file(fd, size, writable=fd == out) for fd, size in self._sizes.items()}
+        for fd in self._sizes:
             os.close(fd)
         self.header = json.loads(bytes(maps[payload]))
-        self.caps = Limits(**caps["shown"])
+        self.caps = Limits(**caps)
         self.inputs = {slot.name: slot.view(maps[inputs[i]]) for i, slot in ((i, Slot.from_json(s)) for i, s in self.header["inputs"])}
         self.outputs = {slot.name: slot.view(maps[out]) for slot in map(Slot.from_json, self.header["outputs"])}
         self.routine = server.routines[self.header["routine"]]
-        marks.observe(_marker(maps[out]))
-        self._last_words = {kind: _last_words(kind, self.caps) for kind in limits.KINDS}
+        self._marks = maps[out]
+        self._no_memory = _last_words("MemoryLimit", self.caps)
+
+    def seal(self, server: Heritage, memory: int, processes: int) -> None:
+        """Turn output to the job's log, set its limits and close the last doors; the candidate comes next.
+
+        memory: bytes it may add to what is there. processes: it and all others of its user may have.
+        """
+        os.dup2(self._log, 1, inheritable=False)
+        os.dup2(self._log, 2, inheritable=False)
+        os.close(self._log)
+        marks.observe(_marker(self._marks))
         random.seed(0)                                # Python seeds it anew at every fork; the other generators were seeded
         if server.lock.posture.limited:
             limits.forbid_descriptors(self.result)
-            limits.apply(self.caps.wall, self.caps.cpu, server.size + sum(sizes.values()) + caps["memory"], caps["processes"])
+            limits.apply(self.caps.wall, self.caps.cpu, server.size + sum(self._sizes.values()) + memory, processes)
         server.lock.seal()
 
     def finish(self) -> None:
@@ -132,9 +146,9 @@ class _Work:
         try:
             return self._frame()
         except MemoryError:
-            return self._last_words["MemoryLimit"]
+            return self._no_memory
         except limits.Overrun as error:
-            return self._last_words[error.kind]
+            return _last_words(error.kind, self.caps)
 
     def _frame(self) -> bytes:
         try:

@@ -9,7 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sandbox import kernel, landlock, seccomp
@@ -122,7 +122,7 @@ class Probe:
     tried: str
     body: str
     held: Callable[[Outcome], bool]
-    limits: Limits = Limits(wall=5.0, cpu=5.0, memory=256 << 20)
+    limits: Limits = field(default_factory=lambda: Limits(wall=5.0, cpu=5.0, memory=256 << 20))
 
     def run(self, box: Sandbox) -> Row:
         """Try it in a fresh child."""

@@ -162,23 +162,24 @@ class Request:
         self.routine, self.limits = job.routine, job.limits
         self.slots, self.output_bytes = layout(job.outputs)
         shared = {name: value for name, value in job.inputs.items() if isinstance(value, SharedArray)}
-        packed, slots = pack({name: value for name, value in job.inputs.items() if name not in shared})
+        own = {name: value for name, value in job.inputs.items() if name not in shared}
         if len(shared) > wire.MAX_FDS - 8:
             raise ValueError(f"inputs: expected at most {wire.MAX_FDS - 8} shared arrays, got {len(shared)}; stack them into one")
-        self._own = [packed]
-        self.inputs = [packed, *(array.fd for array in shared.values())]
+        packed, slots = pack(own)
+        self.inputs = [*(array.fd for array in shared.values()), *packed]
         header = {
             "routine": job.routine, "programs": dict(job.programs.items()) if job.programs else {}, "payload": dict(job.payload),
-            "inputs": [[0, slot.to_json()] for slot in slots]
-            + [[i, Slot(name, a.slot.shape, a.slot.dtype, 0).to_json()] for i, (name, a) in enumerate(shared.items(), 1)],
+            "inputs": [[i, Slot(name, a.slot.shape, a.slot.dtype, 0).to_json()] for i, (name, a) in enumerate(shared.items())]
+            + [[len(shared), slot.to_json()] for slot in slots],
             "outputs": [slot.to_json() for slot in self.slots],
         }
+        self._own = packed
         try:
             self.payload = sealed(_as_json(header))
         except ValueError:
-            os.close(packed)
+            self.close()
             raise
-        self._own.append(self.payload)
+        self._own = [*packed, self.payload]
 
     def close(self) -> None:
         """Close the descriptors; shared arrays stay the caller's."""
@@ -197,7 +198,7 @@ def _as_json(header: dict[str, Any]) -> bytes:
 
 
 def _check_limits(caps: Limits) -> None:
-    for name, value in asdict(caps).items():
+    for name, value in vars(caps).items():
         if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
             raise ValueError(f"Limits.{name}: expected a positive number, got {value!r}")
 
@@ -315,7 +316,7 @@ class _Server:
             self._group_layer = (Layer("control group", False, error.strerror or str(error)),)
 
     def _caps(self, caps: Limits, processes: int) -> dict[str, Any]:
-        return {"shown": asdict(caps), "memory": min(int(caps.memory), self._memory), "processes": processes}
+        return {"caps": vars(caps), "memory": min(int(caps.memory), self._memory), "processes": processes}
 
     def _next(self, deadline: float) -> dict[str, Any]:
         if not select.select([self._control], [], [], max(0.0, deadline - time.monotonic()))[0]:
@@ -361,7 +362,7 @@ class _Exchange:
         result_end, result, log_end, log = self._pipes
         fds = [request.payload, self._outputs.fd, result, log, *request.inputs]
         try:
-            server.send({"job": self._job, "limits": caps}, fds)
+            server.send({"job": self._job, **caps}, fds)
         finally:
             os.close(result)
             os.close(log)

@@ -178,9 +178,9 @@ class Keeper(ABC):
         one = spares[0] if spares else self.begin(spare=False)
         if one.said(wire.LOCKED) is None:
             one.listen(wait=True)
-        one.take(message["job"], message["limits"]["shown"]["wall"])
+        one.take(message["job"], message["caps"]["wall"])
         with contextlib.suppress(OSError):
-            wire.send(one.control, {"limits": message["limits"]}, fds)
+            wire.send(one.control, message, fds)
 
     def _enforce(self) -> None:
         now = time.monotonic()

@@ -104,14 +104,15 @@ def layout(specs: Mapping[str, ArraySpec]) -> tuple[list[Slot], int]:
     return slots, end
 
 
-def pack(arrays: Mapping[str, Any]) -> tuple[int, list[Slot]]:
-    """All ``arrays`` in one sealed memory file: its descriptor (the caller closes it) and where each lies."""
+def pack(arrays: Mapping[str, Any]) -> tuple[list[int], list[Slot]]:
+    """All ``arrays`` in one sealed memory file: its descriptor (the caller closes it; none without arrays), where each lies."""
     plain = {name: _plain(array, f"inputs[{name!r}]") for name, array in arrays.items()}
     slots, end = [], 0
     for name, array in plain.items():
         slots.append(Slot(name, array.shape, array.dtype.str, end))
         end = _aligned(end + array.nbytes)
-    return _finished(end, [(slot.offset, _bytes(array)) for slot, array in zip(slots, plain.values(), strict=True)]), slots
+    pieces = [(slot.offset, _bytes(array)) for slot, array in zip(slots, plain.values(), strict=True)]
+    return [_finished(end, pieces)] if arrays else [], slots
 
 
 def sealed(data: bytes | memoryview) -> int:

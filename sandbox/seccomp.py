@@ -82,12 +82,16 @@ F_GETFD, F_GETFL = 1, 3
 PR_SET_NAME = kernel.PR_SET_NAME
 _THREAD_FLAGS = (0x3D0F00, 0x7D0F00)                  # what pthread_create asks for, in glibc and in musl
 
-_PLAIN = (
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_PLAIN = _names(
     "brk clock_getres clock_gettime clock_nanosleep close exit exit_group fstat getcpu getcwd getegid geteuid getgid getpid getppid "
     "getrandom getrlimit getrusage gettid gettimeofday getuid lseek madvise mremap munmap nanosleep read restart_syscall "
     "rt_sigaction rt_sigprocmask rt_sigreturn sched_yield sigaltstack time times write writev"
-).split()
-_UNTIL_SEALED = "dup3 recvmsg setitimer seccomp prlimit64".split()
+)
+_UNTIL_SEALED = ("dup3", "recvmsg", "setitimer", "seccomp", "prlimit64")
 _FUTEX_WAIT_AND_WAKE = (0, 1, 9, 10)
 _FUTEX_THREADS = (3, 4, 5)
 

@@ -22,4 +22,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
     posture = Posture(**json.loads(options.posture))
     report = server.load(posture)
     heritage = child.Heritage(os.getppid(), server.address_space(), ChildLock(posture, None), dict(ROUTINES))
-    child.serve(socket.socket(fileno=options.control), heritage, report, spare=False)
+    child.serve(socket.socket(fileno=options.control), heritage, report)

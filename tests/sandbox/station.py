@@ -209,7 +209,7 @@ def _accepted(station, outcome, seconds, attack) -> str:
 
 def _host_unharmed(station, outcome, seconds, attack) -> str:
     texts = [outcome.log, *(vars(outcome.failure).values() if outcome.failure else ())]
-    if any(ord(c) < 32 and c not in "\n\t" or c in "\x7f\x9b\u200b\u202e" for text in texts for c in text):
+    if any((ord(c) < 32 and c not in "\n\t") or c in "\x7f\x9b\u200b\u202e" for text in texts for c in text):
         return "control characters got through"
     if outcome.cpu < 0 or outcome.wall < 0 or outcome.peak < 1 << 20:
         return "the measurements are the child's own"

@@ -251,7 +251,7 @@ def test_when_the_host_is_killed_everything_is_gone_within_a_second(mode, tmp_pa
         "box.map([job, job])\n"
     )
     process = _host(script, tmp_path)
-    mode_said, *servers = process.stdout.readline().split()
+    _, *servers = process.stdout.readline().split()
     family: list[int] = []
     deadline = time.monotonic() + 20
     while len(family) < 4 and time.monotonic() < deadline:

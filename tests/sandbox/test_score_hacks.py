@@ -131,7 +131,7 @@ HACKS = {
 }
 
 
-FORBIDDEN = "os sys gc time threading json struct multiprocessing sandbox".split()
+FORBIDDEN = {"os", "sys", "gc", "time", "threading", "json", "struct", "multiprocessing", "sandbox"}
 
 
 def _smuggled(source: str) -> str:
