@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,15 +20,22 @@ from agent.errors import UsageError
 from tools.masks.request import DetectionRequest, MaskSet
 from tools.vision.config import VisionConfig
 
+if TYPE_CHECKING:
+    from tools.vision.check import Ask
+
 ROOM = 256 << 20
 """Bytes of masks kept in memory."""
 
 
 class Detections:
-    """Answers requests, one at a time. config: which models. The same frames and request always give the same masks."""
+    """Answers requests, one at a time. The same frames and request always give the same masks.
 
-    def __init__(self, config: VisionConfig):
-        self._config = config
+    config: which models. ask: a language model's verdict on each mask (agent.mask_questions.asker), None = measurements only;
+    what it said is kept by its own recording, not in the cache on disk.
+    """
+
+    def __init__(self, config: VisionConfig, ask: Ask | None = None):
+        self._config, self._ask = config, ask
         self._lock = threading.Lock()
         self._backend: Any = None
         self._recent: OrderedDict[str, MaskSet] = OrderedDict()
@@ -55,7 +62,7 @@ class Detections:
     def _made(self, key: str, frames: np.ndarray, request: DetectionRequest) -> MaskSet:
         found = import_module("tools.vision.pipeline").masks_for(frames, request, self._backend)
         words = {name: entry.words for entry in request.wanted for name in entry.names}
-        answer = import_module("tools.vision.repair").check_and_repair(frames, found, words, self._backend)[0]
+        answer = import_module("tools.vision.repair").check_and_repair(frames, found, words, self._backend, ask=self._ask)[0]
         if self._disk is not None:
             self._disk.put(key, answer)
         return answer
@@ -65,7 +72,8 @@ class Detections:
 
     @property
     def _disk(self) -> Any:
-        return import_module("tools.vision.cache").MaskCache(Path(self._config.cache)) if self._config.cache else None
+        kept = self._config.cache and self._ask is None
+        return import_module("tools.vision.cache").MaskCache(Path(self._config.cache)) if kept else None
 
     def _remember(self, key: str, answer: MaskSet) -> None:
         self._recent[key] = answer

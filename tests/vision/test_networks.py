@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,13 +11,18 @@ torch = pytest.importorskip("torch", reason="learned perception: pip install 'pr
 pytest.importorskip("transformers", reason="learned perception: pip install 'proggen-agent[vision]'")
 
 from tests.vision import models  # noqa: E402
+from tools.masks.request import request_of  # noqa: E402
 from tools.types import ContractError  # noqa: E402
+from tools.vision.backends import build_backend  # noqa: E402
+from tools.vision.cache import MaskCache  # noqa: E402
+from tools.vision.config import VisionConfig  # noqa: E402
 from tools.vision.extra import CPU, Device, choose_device  # noqa: E402
 from tools.vision.grounding_dino import GroundingDino, _image_processor  # noqa: E402
+from tools.vision.pipeline import Backend, Options, masks_for  # noqa: E402
 from tools.vision.roles import Prompt, Seed  # noqa: E402
 from tools.vision.sam import Grid, SamSegmenter  # noqa: E402
 from tools.vision.sam2_video import Sam2VideoTracker  # noqa: E402
-from tools.vision.weights import WeightsError  # noqa: E402
+from tools.vision.weights import MODELS, WeightFile, WeightsError, WeightStore  # noqa: E402
 
 PICTURE = np.random.default_rng(1).integers(0, 255, (60, 90, 3), dtype=np.uint8)
 CLIP = np.random.default_rng(2).integers(0, 255, (24, 60, 90, 3), dtype=np.uint8)
@@ -193,6 +200,33 @@ def test_seeds_are_checked(sam2):
         sam2.track(CLIP, [])
     with pytest.raises(ContractError, match="at least one pixel"):
         Seed("a", 0, np.zeros((60, 90), bool))
+
+
+# --------------------------------------------------------------------------------------------------------- all together
+
+
+def test_words_become_masks_through_all_three_networks(detector, sam, sam2, tmp_path):
+    backend = Backend(detector, sam2, sam)
+    options, steps = Options(score=0.0, keyframes=2), []
+    answer = masks_for(CLIP, request_of({"cart": "the black cart", "pole": "a brown pole"}), backend, options, MaskCache(tmp_path), lambda *s: steps.append(s[0]))
+    assert answer.names == ("cart", "pole") and all(m.shape == (24, 60, 90) and m.dtype == bool for m in answer.masks.values())
+    assert answer.report["models"] == {"detector": "tiny", "tracker": "tiny", "segmenter": "tiny"}
+    found = [name for name in answer.names if answer.report["objects"][name]["found"]]
+    assert found and all(answer.masks[name][answer.report["objects"][name]["frame"]].any() for name in found)
+    assert "sam2 video" in steps and "detection" in steps
+
+
+def test_models_are_built_from_a_store_of_weights(detector, sam2, tmp_path):
+    for name, parts in {"grounding-dino-tiny": (detector.model, detector.tokenizer), "sam2.1-hiera-tiny": (sam2.model,)}.items():
+        for part in parts:
+            part.save_pretrained(tmp_path / name)
+    small = {name: replace(MODELS[name], files=tuple(WeightFile(p.name, "", None, "") for p in sorted((tmp_path / name).iterdir(), key=lambda p: p.suffix != ".safetensors")))
+             for name in ("grounding-dino-tiny", "sam2.1-hiera-tiny")}
+    store = WeightStore(tmp_path, models=MODELS | small)
+    backend, reasons = build_backend(VisionConfig(tracker="auto", device="cpu"), store)
+    digest = store.digest("grounding-dino-tiny")[:16]
+    assert backend.identity["detector"] == f"grounding-dino-{digest}" and backend.identity["tracker"].startswith("sam2-video-")
+    assert backend.identity["segmenter"] == "grabcut-1" and any("its weights are present" in reason for reason in reasons)
 
 
 # ------------------------------------------------------------------------------------------------------------ device

@@ -7,7 +7,6 @@ Everything here is pure; ``repair`` carries decisions out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -127,18 +126,16 @@ def _swaps(e: ObjectEvidence) -> list[Problem]:
 
 @dataclass(frozen=True)
 class Question:
-    """What a vision-language model is asked about one object.
-
-    overlay: (H, W, 3) uint8, frame ``frame`` with the mask outlined in magenta. text: the question with the measured
-    evidence. It is to answer with the JSON object that ``parse_answer`` reads.
-    """
+    """What a vision-language model is asked about one object: is what is outlined in magenta in ``overlay`` (H, W, 3) uint8, frame
+    ``frame``, what ``words`` say? others: names of the other objects. evidence, verdict: what was measured."""
 
     name: str
     words: str
     frame: int
     overlay: np.ndarray = field(repr=False)
-    text: str = field(repr=False)
-    shape: tuple[int, int] = (0, 0)
+    others: tuple[str, ...]
+    evidence: ObjectEvidence
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -157,27 +154,11 @@ class Answer:
 Ask = Callable[[Question], Answer]
 """The injected verdict function. It may raise ValueError for an unusable reply: then only the measurements count."""
 
-ANSWER_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "ok": {"type": "boolean", "description": "the outlined pixels are the object that the words describe"},
-        "reason": {"type": "string"},
-        "words": {"type": ["string", "null"], "description": "a phrase that describes the right object better"},
-        "point": {"type": ["array", "null"], "items": {"type": "number"}, "description": "[x, y] pixels on the right object"},
-    },
-    "required": ["ok", "reason"],
-}
-
-
 def question(frames: np.ndarray, masks: Mapping[str, np.ndarray], evidence: ObjectEvidence, verdict: Verdict) -> Question:
     """Ask about the frame in which the object's mask is largest (the first frame when there is none)."""
     frame = int(masks[evidence.name].sum(axis=(1, 2)).argmax())
-    others = [name for name in masks if name != evidence.name]
-    text = (f"The magenta outline is meant to be '{evidence.words}' (name: {evidence.name}; other objects: {', '.join(others) or 'none'}).\n"
-            f"Measured: {json.dumps(evidence.to_json())}\n"
-            f"Measured problems: {'; '.join(p.message for p in verdict.problems) or 'none'}\n"
-            "Is it? Answer with one JSON object: ok, reason, and if it is not: words (a better phrase) or point ([x, y] on the right object).")
-    return Question(evidence.name, evidence.words, frame, outlined(frames[frame], masks[evidence.name][frame]), text, frames.shape[1:3])
+    others = tuple(name for name in masks if name != evidence.name)
+    return Question(evidence.name, evidence.words, frame, outlined(frames[frame], masks[evidence.name][frame]), others, evidence, verdict)
 
 
 def outlined(frame: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int] = (255, 0, 255)) -> np.ndarray:
@@ -192,27 +173,26 @@ def outlined(frame: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int] =
     return picture
 
 
-def parse_answer(text: str, asked: Question) -> Answer:
-    """Read a model's reply (JSON, perhaps inside prose); raises ContractError with what is wrong, for a second try."""
-    start, stop = text.find("{"), text.rfind("}")
-    try:
-        data = json.loads(text[start : stop + 1])
-    except ValueError:
-        raise ContractError(f"verdict on {asked.name}", "one JSON object with ok and reason", repr(text[:60])) from None
-    if not isinstance(data, dict) or not isinstance(data.get("ok"), bool):
-        raise ContractError(f"verdict on {asked.name}", "'ok': true or false", repr(text[:60]))
-    words = data.get("words")
-    if words is not None and (not isinstance(words, str) or not 0 < len(words.strip()) <= MAX_WORDS):
-        raise ContractError(f"verdict on {asked.name}: words", f"1 to {MAX_WORDS} characters", repr(words)[:60])
-    return Answer(data["ok"], str(data.get("reason", ""))[:500], words, _point(data.get("point"), asked))
+def read_answer(data: Mapping[str, Any], asked: Question) -> Answer:
+    """Read a model's reply: ``ok`` (a bool, or yes / no), ``reason``, ``words``, ``point`` ([x, y] or "x, y").
+
+    Raises ContractError with what is wrong with it.
+    """
+    ok = {"yes": True, "true": True, "no": False, "false": False}.get(str(data.get("ok")).strip().lower())
+    if ok is None:
+        raise ContractError(f"verdict on {asked.name}", "'ok': yes or no", repr(data.get("ok"))[:60])
+    words = data.get("words") or None
+    if words is not None and (not isinstance(words, str) or len(words.strip()) > MAX_WORDS):
+        raise ContractError(f"verdict on {asked.name}: words", f"at most {MAX_WORDS} characters", repr(words)[:60])
+    return Answer(ok, str(data.get("reason") or "")[:500], words and words.strip(), _point(data.get("point") or None, asked))
 
 
 def _point(value: Any, asked: Question) -> tuple[float, float] | None:
     if value is None:
         return None
-    h, w = asked.shape
+    h, w = asked.overlay.shape[:2]
     try:
-        x, y = (float(v) for v in value)
+        x, y = (float(v) for v in (value.strip("[]() ").split(",") if isinstance(value, str) else value))
     except (TypeError, ValueError):
         raise ContractError(f"verdict on {asked.name}: point", "[x, y]", repr(value)[:60]) from None
     if not (0 <= x < w and 0 <= y < h):

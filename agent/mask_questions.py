@@ -1,0 +1,45 @@
+"""Asking a vision-language model whether the masks made for a program are what its words say (see tools.vision.check)."""
+
+from __future__ import annotations
+
+import json
+
+import prompts
+from agent.models.client import Client
+from agent.models.errors import ModelError
+from agent.models.messages import Field, Form, Message, Request, Text
+from agent.prompting.pictures import to_picture
+from agent.prompting.reply import read_fields
+from tools.vision.check import Answer, Ask, Question, read_answer
+
+MASK = Form("mask", "Whether the outlined pixels are the object that the words describe.", (
+    Field("ok", "yes or no"),
+    Field("reason", "why, in a few words"),
+    Field("words", "a phrase that describes the right object better", nullable=True),
+    Field("point", "x, y: pixels of a point on the right object", nullable=True),
+))  # fmt: skip
+
+
+def asker(client: Client) -> Ask:
+    """The verdict function for ``tools.vision.repair.check_and_repair`` that asks a model. Replies are recorded like all others.
+
+    It raises ValueError where the model cannot be asked or its reply not used: then the measurements decide alone.
+    """
+
+    def ask(question: Question) -> Answer:
+        messages = (Message("user", (Text(written(question)), to_picture(question.overlay, f"frame {question.frame}"))),)
+        try:
+            exchange = client.ask(Request(client.config.model, messages, MASK, client.config.temperature))
+            return read_answer(read_fields(exchange.answer), question)
+        except ModelError as error:
+            raise ValueError(f"no verdict on {question.name}: {error}") from error
+
+    return ask
+
+
+def written(question: Question) -> str:
+    """The question in words."""
+    return prompts.load("masks").render({
+        "frame": str(question.frame), "words": question.words, "name": question.name, "others": ", ".join(question.others) or "none",
+        "evidence": json.dumps(question.evidence.to_json()), "problems": "; ".join(p.message for p in question.verdict.problems) or "none",
+    })  # fmt: skip
