@@ -9,7 +9,7 @@ import numpy as np
 
 _LABEL = 18  # pixels: height of a caption, width of the row titles is measured
 _FONT, _SIZE = cv2.FONT_HERSHEY_SIMPLEX, 0.4
-_INK, _PAPER = (40, 40, 40), (250, 250, 250)
+_INK, _PAPER = (40, 40, 40), (222, 226, 230)
 
 
 def spread(count: int, most: int) -> list[int]:
