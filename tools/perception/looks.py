@@ -11,13 +11,15 @@ import numpy as np
 from tools.perception.appearance import corners_of, cover_at_size, picture_at, telling, thinned, with_sizes
 from tools.perception.background import threshold
 from tools.perception.parts import Look
-from tools.perception.pose import View, contrasts, gauss_newton, locate_size, view
+from tools.perception.pose import Fit, View, contrasts, gauss_newton, locate_size, view
 from tools.perception.segmentation import Region, homogeneous, moments
 
 _FINE = 4
 """Enlargement at which outlines are traced."""
 PLAIN = 0.2
 """Misfit in pixels up to which a box is not worth an outline with more corners (which costs a hundred times the time)."""
+COMPLETE = 0.2
+"""Disagreeing pixels per pixel of outline below which a region is taken for the whole of a disk or box."""
 SLACK = 0.06
 """Pixels by which a simpler shape may explain an outline worse."""
 
@@ -56,6 +58,8 @@ def choose_look(region: Region, colour, seen: View, noise: float, kind: str | No
     region, which no outline explains, comes back with a large misfit.
     """
     blocked = hidden(region, seen)
+    if blocked.any() and _complete(region, colour):
+        blocked = np.zeros_like(blocked)
     guesses: list[Guess] = []
     for shape in ("disk", "box", "polygon"):
         first = mask_guess(region, blocked, colour, shape) if kind in (None, shape) else None
@@ -68,6 +72,13 @@ def choose_look(region: Region, colour, seen: View, noise: float, kind: str | No
     best = min(guesses, key=lambda guess: guess.misfit)
     slack = SLACK if best.look.width > 0.6 else 2.5 * SLACK  # many corners explain the staircase of a hard edge
     return next(guess for guess in guesses if guess.misfit <= 1.25 * best.misfit + slack)
+
+
+def _complete(region: Region, colour) -> bool:
+    """Is the region as it stands a disk or a box? Then nothing hides it, whatever lies around it."""
+    nothing = np.zeros((region.box[3] + 4, region.box[2] + 4), bool)
+    found = [mask_guess(region, nothing, colour, shape) for shape in ("disk", "box")]
+    return min(mismatch for *_, mismatch in found) < COMPLETE
 
 
 def hidden(region: Region, seen: View) -> np.ndarray:
@@ -84,7 +95,8 @@ def _measured(look: Look, pose: np.ndarray, region: Region, seen: View, noise: f
     if look.shape == "polygon":
         look, pose = refine_outline(look, [pose], [seen]), pose
     else:
-        trial, fit = locate_size(look, pose, seen)
+        px, py = telling(look, pose, seen.shape, 1.0, 400)
+        trial, fit = locate_size(look, pose, seen) if seen.free(px, py).mean() > 0.3 else (look, Fit(pose, np.inf, pose))
         if fit.error < np.inf and np.hypot(*(fit.x[:2] - pose[:2])) < 0.5 * look.reach + 3:
             look, pose = trial, fit.x
     return Guess(look, pose, outline_misfit(look, pose, region, seen, noise))

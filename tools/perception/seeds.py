@@ -18,6 +18,8 @@ SMALLEST = 5.0
 """Regions below this many pixels are not looked at (twice as many where there is noise)."""
 REACH = 70.0
 """Colour distance (Euclidean, grey levels) up to which a pixel may belong to a flat colour."""
+PLAIN = 28.0
+"""Colour distance up to which it plainly does."""
 MIXED = 36.0
 """Colour error up to which a pixel counts as a mixture of a flat colour and the ground."""
 
@@ -181,7 +183,11 @@ def colour_regions(clip: Clip, inks: Sequence[Ink], sprites: Sequence[Chain]) ->
 
 
 def label(clip: Clip, frame: np.ndarray, front: np.ndarray, inks: Sequence[Ink]) -> np.ndarray:
-    """(H, W) uint8: 0, or 1 + index of the ink that each foreground pixel has (nearer to it than to the ground and to others)."""
+    """(H, W) uint8: 0, or 1 + index of the ink that each foreground pixel has.
+
+    A pixel has the ink that it is nearest to, if that is nearer than the ground and not far, or not very far but next to
+    pixels that plainly have it: edges of other things often look like some ink from afar.
+    """
     labels = np.zeros(front.shape, np.uint8)
     rows, columns = np.nonzero(front)
     if not len(rows) or not inks:
@@ -191,11 +197,23 @@ def label(clip: Clip, frame: np.ndarray, front: np.ndarray, inks: Sequence[Ink])
     nearest = distance.argmin(0)
     closest = distance[nearest, np.arange(len(rows))]
     own = (closest <= max(REACH, 6 * clip.noise)) & (closest < np.linalg.norm(pixels - ground, axis=1))
-    labels[rows[own], columns[own]] = nearest[own] + 1
+    plain = own & (closest <= PLAIN + 3 * clip.noise)
+    labels[rows[plain], columns[plain]] = nearest[plain] + 1
+    _label_edges(labels, rows[own & ~plain], columns[own & ~plain], nearest[own & ~plain] + 1)
     for k, ink in enumerate(inks):
         if ink.thin:
             _label_thin(clip, labels, inks, k, (rows, columns, pixels, ground))
     return labels
+
+
+def _label_edges(labels: np.ndarray, rows: np.ndarray, columns: np.ndarray, wanted: np.ndarray) -> None:
+    """Give pixels the label they are nearest to where one of the 24 pixels around already has it."""
+    padded = np.pad(labels, 2)
+    beside = np.zeros(len(rows), bool)
+    for dy in range(5):
+        for dx in range(5):
+            beside |= padded[rows + dy, columns + dx] == wanted
+    labels[rows[beside], columns[beside]] = wanted[beside]
 
 
 def _label_thin(clip: Clip, labels: np.ndarray, inks: Sequence[Ink], k: int, pixels: tuple[np.ndarray, ...]) -> None:
