@@ -11,8 +11,11 @@ _SUITES = {
     "cartpole": ("benchmarks.suites.cartpole", "CartPole"),
     "phyworld": ("benchmarks.suites.phyworld", "PhyWorld"),
     "phyworld-size": ("benchmarks.suites.phyworld", "PhyWorldSize"),
+    "counterfactual": ("benchmarks.suites.counterfactual", "Counterfactual"),
     "gallery": ("benchmarks.suites.gallery", "Gallery"),
+    "search": ("benchmarks.suites.search", "Search"),
     "failure": ("benchmarks.suites.failure", "Failure"),
+    "failure-search": ("benchmarks.suites.mistaken", "Mistaken"),
 }
 
 

@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from agent import proposers, search
+from agent import proposers, search, store
 from agent.config import EvaluationConfig, SearchConfig
 from agent.evaluate import Evaluator
 from agent.jobs import CandidateFailed, Predicted
 from agent.outcome import RunResult
+from agent.protocols import Archive, Move, Proposal, Proposer
 from agent.runfolder import RunFolder, read_params, read_programs
 from agent.runner import Runner
 from agent.split import final, validation
 from agent.store import Store
-from benchmarks.harness.case import Figures, Options, row
+from benchmarks.harness.case import Case, Figures, Options, Record, Workplace, row
 from benchmarks.harness.figures import content, picture_figures
 from sandbox import Sandbox
 from tools.metrics.states import state_errors
@@ -36,12 +37,30 @@ def search_config(options: Options, seed: int, policy: str = "tree") -> SearchCo
     return SearchConfig(budget=options.budget, seed=seed, policy=policy, proposer=options.proposer, workers=1, lpips=options.weights or "")
 
 
-def searched(task: Task, held_back: HeldBack, config: SearchConfig, folder: Path) -> RunResult:
-    """Search, or go on with what a kill left in ``folder``, or read what is finished there."""
-    if (folder / "trace.jsonl").exists():
-        return search.resume(folder)
+def searched(task: Task, held_back: HeldBack, config: SearchConfig, folder: Path, first: Programs | None = None) -> RunResult:
+    """Search, or go on with what a kill left in ``folder``, or read what is finished there. first: a candidate that is evaluated
+    before the proposer is asked."""
     proposer = proposers.make(config, Store(folder / "store"))
+    if first is not None:
+        proposer = Primed(proposer, first)
+    if (folder / "trace.jsonl").exists():
+        return search.resume(folder, proposer=proposer)
     return search.run(task, held_back, config, proposer=proposer, out=folder)
+
+
+@dataclass(frozen=True)
+class Primed:
+    """A proposer whose first answer is given; every later one is ``then``'s."""
+
+    then: Proposer
+    first: Programs
+    name: str = "primed"
+
+    def propose(self, task: Task, archive: Archive, move: Move, rng: np.random.Generator) -> Proposal:
+        """The given programs while nothing has been proposed."""
+        if not archive.nodes:
+            return Proposal(self.first, "given beforehand", origin="hand")
+        return self.then.propose(task, archive, move, rng)
 
 
 def search_row(result: RunResult, task: Task, held_back: HeldBack, options: Options) -> list[Figures]:
@@ -107,6 +126,17 @@ def predict(programs: Programs, values: Mapping[str, float], task: Task, edits: 
 def straightened(programs: Programs) -> Programs:
     """The same perception and rendering with every measured column extrapolated in a straight line."""
     return replace(programs, dynamics=LINEAR.read_text(encoding="utf-8"))
+
+
+def kept(case: Case, place: Workplace, model: Mapping[str, Any], data: Mapping[str, str], error: str = "") -> Record:
+    """What a baseline learned, on disk for a later phase and in the record. "reason": why there is no model, or ""."""
+    store.write_json(place.run(case.key) / "model.json", {**model, "reason": error or model.get("reason", "")})
+    return Record(case.key, notes=model, data=data, error=error)
+
+
+def model_in(folder: Path) -> dict[str, Any]:
+    """Inverse of :func:`kept`."""
+    return store.read_json(folder / "model.json")
 
 
 # ------------------------------------------------------------------------------------------------------------ rows

@@ -19,7 +19,7 @@ def initial(states, params, dt):
     x, angle = states.column("cart.x"), states.column("pole.angle")
     t = np.arange(len(x)) * dt
     (vx, x0), (w, a0) = (np.polyfit(t, line, min(2, len(t) - 1))[-2:] for line in (x, angle))
-    return {"cart": {"x": x0, "vx": vx}, "pole": {"angle": a0, "angular_velocity": w}}
+    return {"cart": {"x": x0, "vx": vx}, "pole": {"angle": a0, "angular_velocity": w, "long": 2.0 * params["length"]}}
 
 
 def step(state, params, action, dt):
@@ -31,5 +31,9 @@ def step(state, params, action, dt):
     pushing = drive - share * length * turning * cosine
     return {
         "cart": {"x": cart["x"] + dt * cart["vx"], "vx": cart["vx"] + dt * pushing},
-        "pole": {"angle": pole["angle"] + dt * pole["angular_velocity"], "angular_velocity": pole["angular_velocity"] + dt * turning},
+        "pole": {
+            "angle": pole["angle"] + dt * pole["angular_velocity"],
+            "angular_velocity": pole["angular_velocity"] + dt * turning,
+            "long": 2.0 * params["length"],
+        },
     }

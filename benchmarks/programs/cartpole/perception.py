@@ -4,27 +4,34 @@ import numpy as np
 
 from tools.types import Scene, States
 
-CART, POLE = np.array([0, 0, 0]), np.array([202, 152, 101])
-BELOW = slice(305, 312)  # rows of the cart below the pole's end
+CART, POLE = (0, 0, 0), (202, 152, 101)
+BELOW = slice(300, 313)  # rows in which the cart is seen beside the pole's end and off the rail
+PIVOT = 292.0  # row of the hinge
+COLUMNS = ("cart.x", "cart.y", "pole.x", "pole.y", "pole.angle")
 
 
 def perceive(frames, tools):
-    table = np.array([measure(frame) for frame in frames])
-    pivot = 292.0
-    x = table[:, 0]
-    angle = np.unwrap(np.arctan2(table[:, 1] - x, pivot - table[:, 2]))
-    middle = x + 0.5  # the drawing rounds down
-    states = States(("cart.x", "pole.angle"), np.stack([middle, angle], axis=1), np.array([0.29, 0.004]))
-    constants = {"cart": {"y": 300.0, "width": 50.0, "height": 30.0}, "pole": {"y": pivot, "long": 125.0, "wide": 10.0}}
+    cart = np.array([middle(frame[BELOW], CART) for frame in frames]) + np.array([0.5, BELOW.start])  # the drawing rounds down
+    pole = np.array([centroid(frame, POLE) for frame in frames])
+    angle = np.unwrap(np.arctan2(pole[:, 0] - (cart[:, 0] - 0.5), PIVOT - pole[:, 1]))
+    table = np.column_stack([cart, pole, angle])
+    constants = {"cart": {"width": 50.0, "height": 30.0}, "pole": {"wide": 10.0}}
     background = np.full(frames.shape[1:], 255, np.uint8)
     background[299] = 0
-    return states, Scene(background, {}, constants, ("cart", "pole"))
+    return States(COLUMNS, table, np.array([0.29, 0.29, 0.3, 0.3, 0.004])), Scene(background, {}, constants, ("cart", "pole"))
 
 
-def measure(frame):
-    """(x of the cart, x and y of the pole's visible centre) in pixels."""
-    black = (np.abs(frame.astype(int) - CART) < 40).all(axis=2)
-    brown = (np.abs(frame.astype(int) - POLE) < 40).all(axis=2)
-    columns = np.flatnonzero(black[BELOW].any(axis=0))
-    rows, across = np.nonzero(brown)
-    return (columns.min() + columns.max()) / 2.0, across.mean(), rows.mean()
+def painted(picture, colour):
+    return (np.abs(picture.astype(int) - colour) < 40).all(axis=2)
+
+
+def middle(picture, colour):
+    """(x, y) halfway between the outermost pixels of a colour."""
+    rows, columns = np.nonzero(painted(picture, colour))
+    return (columns.min() + columns.max()) / 2.0, (rows.min() + rows.max()) / 2.0
+
+
+def centroid(picture, colour):
+    """(x, y) mean of the pixels of a colour."""
+    rows, columns = np.nonzero(painted(picture, colour))
+    return columns.mean(), rows.mean()

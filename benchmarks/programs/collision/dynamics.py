@@ -8,6 +8,7 @@ from tools.types import Param
 
 PARAMS = (
     Param("restitution", 0.9, low=0.0, high=1.0, unit="1", about="separation speed over closing speed"),
+    Param("density_2", 1.0, low=0.1, high=10.0, unit="1", prior=0.001, about="density of ball_2 over that of ball_1"),
     Param("mass_power", 2.0, low=0.0, high=4.0, unit="1", prior=0.5, about="mass grows with radius ** mass_power"),
 )
 LATENTS = ("ball_1.x", "ball_1.y", "ball_1.vx", "ball_2.x", "ball_2.y", "ball_2.vx")
@@ -33,7 +34,7 @@ def step(state, params, action, dt):
     hit = (closing > 0.0) & (wait < dt)
     wait = xp.where(hit, wait, dt)
     bounce = xp.where(closing > SLOW, params["restitution"], 0.0)
-    ratio = (b["radius"] / a["radius"]) ** params["mass_power"]
+    ratio = params["density_2"] * (b["radius"] / a["radius"]) ** params["mass_power"]
     common = (a["vx"] + ratio * b["vx"]) / (1.0 + ratio)
     after_a, after_b = common - bounce * (a["vx"] - common), common - bounce * (b["vx"] - common)
     return {"ball_1": moved(a, after_a, hit, wait, dt), "ball_2": moved(b, after_b, hit, wait, dt)}
