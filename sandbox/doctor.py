@@ -181,7 +181,7 @@ PROBES = (
     Probe("clone3", "call it", _CLONE3, _refused),
     Probe("foreign machine code", "int 0x80" if kernel.MACHINE == "x86_64" else "writable code", _FOREIGN, _refused_or_dead),
     Probe("memory", "200 MiB of 64", "return len(bytearray(200 << 20))", _ended_by("MemoryLimit"), _SMALL),
-    Probe("processor time", "an endless loop", "while True: pass", _ended_by("CpuLimit"), Limits(wall=5.0, cpu=1.0)),
+    Probe("processor time", "an endless loop", "while True: pass", _ended_by("CpuLimit"), Limits(wall=60.0, cpu=1.0)),
     Probe("wall clock", "sleep with signals blocked", _SLEEP, _ended_by("WallLimit"), Limits(wall=0.3)),
     Probe("output", "print without end", "while True: os.write(1, b'x' * 65536)", _ended_by("OutputLimit")),
     Probe("result protocol", "return NaN", "return float('nan')", _ended_by("ValueError", "BadResult")),

@@ -100,7 +100,7 @@ def test_a_failure_names_the_program(box, stage):
 
 LIMITS = {
     "WallLimit": ("import time; time.sleep(60)", Limits(wall=0.3)),
-    "CpuLimit": ("while True: pass", Limits(wall=20, cpu=1)),
+    "CpuLimit": ("while True: pass", Limits(wall=60, cpu=1)),
     "MemoryLimit": ("return len(bytearray(200 << 20))", Limits(memory=64 << 20)),
     "OutputLimit": ("return 'x' * 5000", Limits(claim=4000)),
     "Crash": ("import ctypes; ctypes.string_at(1)", Limits()),
@@ -114,7 +114,7 @@ def test_a_limit_is_the_candidates_failure_with_its_stage(call, kind):
     begun = time.monotonic()
     failure = call(f"def f(i, p, o):\n    {body}\n", limits=limits).failure
     assert (failure.stage, failure.kind) == ("dynamics", kind)
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 50
 
 
 def test_a_loop_that_is_cut_off_shows_where_it_was(call):
