@@ -87,6 +87,8 @@ def _scanned(jax: Any, problem: Problem, group: Group) -> Callable:
             after = jax.numpy.stack([jax.numpy.asarray(v, row.dtype) for v in model.next_row(layout, current, values, action, dt)])
             return after, after
 
+        if problem.settles:
+            row = jax.numpy.stack([jax.numpy.asarray(v, row.dtype) for v in model.next_row(layout, row, values, 0.0, 0.0)])
         _, rows = jax.lax.scan(advance, row, actions)
         return jax.numpy.concatenate([row[None], rows])
 

@@ -69,12 +69,18 @@ class Model:
         return Layout(tuple(dict.fromkeys([*row, *produced])), produced)
 
     def roll(
-        self, layout: Layout, row: np.ndarray, values: Mapping[str, float], actions: np.ndarray, dt: float, steps: int
+        self, layout: Layout, row: np.ndarray, values: Mapping[str, float], actions: np.ndarray, dt: float, steps: int, settle: bool = False
     ) -> np.ndarray:
-        """(steps + 1, columns) float64 from the start ``row``; NaN from the first frame whose arithmetic fails."""
+        """(steps + 1, columns) float64 from the start ``row``; NaN from the first frame whose arithmetic fails.
+
+        settle: pass the start through a step of zero seconds first, which recomputes what follows from the rest of it.
+        """
         keys, params, out = layout.keys, dict(values), np.full((steps + 1, len(row)), np.nan)
-        out[0] = row
         current = row.tolist()
+        if settle:
+            after = self._advance(_nest(keys, current), params, 0.0, 0.0)
+            current = current if after is None else _read(keys, after, current)
+        out[0] = current
         for t in range(steps):
             after = self._advance(_nest(keys, current), params, float(actions[t]), dt)
             if after is None:
@@ -84,12 +90,14 @@ class Model:
         return out
 
     def roll_batch(
-        self, layout: Layout, rows: np.ndarray, values: Mapping[str, np.ndarray], actions: np.ndarray, dt: float, steps: int
+        self, layout: Layout, rows: np.ndarray, values: Mapping[str, np.ndarray], actions: np.ndarray, dt: float, steps: int, settle: bool = False
     ) -> np.ndarray:
         """(steps + 1, columns, B) from rows (columns, B), values name -> (B,), actions (steps, B) or (steps,) zeros."""
         keys, params = layout.keys, dict(values)
         out = np.empty((steps + 1, *rows.shape))
         out[0] = rows
+        if settle:
+            _read_batch(keys, self.program.step(_nest(keys, rows), params, 0.0, 0.0), rows, out[0])
         for t in range(steps):
             action = actions[t] if actions.ndim == 2 else float(actions[t])
             after = self.program.step(_nest(keys, out[t]), params, action, dt)

@@ -17,6 +17,8 @@ from tools.fitting.model import Layout, Model
 from tools.fitting.scaling import Scale, angle_columns, difference, noise_of, scales_of
 from tools.types import MAX_ABS, ContractError, as_names
 
+_CACHED = 64  # thetas whose start states are kept
+
 
 @dataclass(frozen=True)
 class Point:
@@ -102,7 +104,9 @@ class Problem:
     """A program and its data, ready to be evaluated at points.
 
     batched: whether points and videos are rolled out in one vectorised call (``probe`` finds out). moving: whether what
-    ``initial`` returns besides latents depends on theta.
+    ``initial`` returns besides latents depends on theta. settles: whether a step of zero seconds leaves the latents alone;
+    it then recomputes, in the first frame too, the columns that follow from them (the place of a link from its angle), and
+    these are compared there.
     """
 
     def __init__(self, model: Model, data: Sequence[Measured], theta: np.ndarray | None = None, fixed: Mapping[str, float] | None = None):
@@ -118,8 +122,11 @@ class Problem:
         self.scales = scales_of(self.data)
         self.batched = False
         self._base: dict[bytes, tuple[np.ndarray, ...]] = {}
+        self.settles, self._varies = False, True
         self.groups = self._groups()
-        self.moving = self._start_moves_with_theta()
+        if self._settles():
+            self.settles, self.groups = True, self._groups()
+        self._varies, self.moving = self._start_dependence()
         _check_latents(model, self.groups)
 
     # ------------------------------------------------------------------------------------------------------ points
@@ -151,7 +158,7 @@ class Problem:
 
     def starts(self, point: Point) -> tuple[np.ndarray, ...]:
         """Per group (K, V, columns): the start states of K points."""
-        bases = [self.base_rows(theta) if self.moving else self.base_rows(self.declared) for theta in point.theta]
+        bases = [self.base_rows(theta if self.moving else self.declared) for theta in point.theta]
         rows = []
         for g, group in enumerate(self.groups):
             full = np.array([base[g] for base in bases]).reshape(len(bases), len(group), len(group.layout.columns))
@@ -218,7 +225,8 @@ class Problem:
         latents = [name for name in self.model.latents if name in layout.columns]
         target, weight = _targets(data, columns, self.scales)
         first = latents or self._row(data[0], values)
-        weight[:, 0] *= [column in first for column in columns]
+        if not self.settles:
+            weight[:, 0] *= [column in first for column in columns]
         return Group(
             tuple(indices), data, layout, layout.indices(columns), layout.indices(latents), target, weight, _actions(data),
             np.array([len(one.states) for one in data]), np.array([_latent_scales(one, latents, self.scales) for one in data]).reshape(len(data), -1),
@@ -232,9 +240,10 @@ class Problem:
 
     def base_rows(self, theta: np.ndarray) -> tuple[np.ndarray, ...]:
         """Per group (V, columns): ``initial`` at one theta (cached for the few thetas in use)."""
+        theta = theta if self._varies else self.declared
         key = theta.tobytes()
         if key not in self._base:
-            if len(self._base) >= 64:
+            if len(self._base) >= _CACHED:
                 self._base.clear()
             values = self.values(theta)
             self._base[key] = tuple(self._rows(group, values) for group in self.groups)
@@ -244,16 +253,33 @@ class Problem:
         rows = [self._row(one, values) for one in group.data]
         return np.array([[row.get(column, np.nan) for column in group.layout.columns] for row in rows])
 
-    def _start_moves_with_theta(self) -> bool:
-        """Whether ``initial`` depends on theta in a column that is not a latent; found by trying the bounds' midpoints."""
+    def _settles(self) -> bool:
+        """See ``settles``; tried from where the program itself would start. A program that cannot take such a step does not settle."""
+        values = self.values(self.declared)
+        for group, rows in zip(self.groups, self.base_rows(self.declared), strict=True):
+            if not len(group.latents):
+                return False
+            for row in rows:
+                try:
+                    with np.errstate(all="ignore"):
+                        after = self.model.roll(group.layout, row, values, np.zeros(1), 0.0, 1)[1]
+                except Exception:  # whatever a program does with no time at all, it is not asked to
+                    return False
+                if not np.allclose(after[group.latents], row[group.latents], rtol=1e-9, atol=1e-9) or not np.isfinite(after[group.compared]).all():
+                    return False
+        return bool(self.groups)
+
+    def _start_dependence(self) -> tuple[bool, bool]:
+        """Whether ``initial`` depends on theta at all, and in a column that is not a latent; found by trying two more thetas."""
         here = self.base_rows(self.declared)
+        varies = moving = False
         for share in (0.5, 0.31):
             there = self.base_rows(self.low + share * (self.high - self.low))
             for group, a, b in zip(self.groups, here, there, strict=True):
-                others = np.setdiff1d(np.arange(a.shape[1]), group.latents)
-                if not np.array_equal(a[:, others], b[:, others], equal_nan=True):
-                    return True
-        return False
+                differs = ~((a == b) | (np.isnan(a) & np.isnan(b))).all(0)
+                varies |= bool(differs.any())
+                moving |= bool(np.delete(differs, group.latents).any())
+        return varies, moving
 
     # ------------------------------------------------------------------------------------------------------ rollouts
 
@@ -265,7 +291,7 @@ class Problem:
             values = self.values(vector)
             for v, length in enumerate(group.lengths):
                 actions = group.actions[v] if group.actions.ndim == 2 else group.actions
-                out[k, v, :length] = self.model.roll(group.layout, rows[k, v], values, actions, group.dt, length - 1)
+                out[k, v, :length] = self.model.roll(group.layout, rows[k, v], values, actions, group.dt, length - 1, self.settles)
         return out
 
     def _roll_batch(self, group: Group, theta: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -274,7 +300,7 @@ class Problem:
         values: dict[str, np.ndarray | float] = dict(self.fixed)
         values.update({param.name: np.repeat(theta[:, j], videos) for j, param in enumerate(self.free)})
         actions = np.tile(group.actions.T, (1, count)) if group.actions.ndim == 2 else group.actions
-        rolled = self.model.roll_batch(group.layout, flat, values, actions, group.dt, group.frames - 1)
+        rolled = self.model.roll_batch(group.layout, flat, values, actions, group.dt, group.frames - 1, self.settles)
         return rolled.reshape(group.frames, columns, count, videos).transpose(2, 3, 0, 1)
 
 
@@ -286,6 +312,15 @@ def sharpened(residuals: np.ndarray) -> np.ndarray:
     most of the gain and stays easy to minimise.
     """
     return residuals * abs(residuals) / 3**0.5
+
+
+def blunted(residuals: np.ndarray) -> np.ndarray:
+    """Inverse of ``sharpened``.
+
+    >>> round(float(blunted(sharpened(np.array(-0.7)))), 12)
+    -0.7
+    """
+    return np.sign(residuals) * (3**0.5 * np.abs(residuals)) ** 0.5
 
 
 def _first_frames(group: Group, frames: int) -> Group:
