@@ -51,6 +51,15 @@ def test_words_become_masks_in_every_frame(cart_and_pole):
     assert answer.report["objects"]["cart"]["found"] and answer.report["models"]["detector"] == "colour-words-1"
 
 
+def test_a_fixed_line_of_its_own_colour_does_not_cut_an_object(cart_and_pole):
+    frames = cart_and_pole.frames.copy()
+    line = np.zeros(frames.shape[:3], bool)
+    line[:, 69:71] = True
+    frames[line & ~cart_and_pole.masks["pole"]] = (12, 12, 12)
+    answer = masks_for(frames, request_of({"cart": "the black cart"}), CLASSICAL)
+    assert min(mask_iou(a, b) for a, b in zip(answer.masks["cart"], cart_and_pole.masks["cart"], strict=True)) > 0.9
+
+
 def test_what_is_not_there_is_not_found_and_that_is_no_error(cart_and_pole):
     answer = masks_for(cart_and_pole.frames, request_of({"cart": "the black cart", "bird": "a green bird", "thing": "the thing"}), CLASSICAL)
     assert not answer.masks["bird"].any() and not answer.confidence["bird"].any()

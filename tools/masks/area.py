@@ -25,6 +25,14 @@ def mask_iou(a: np.ndarray, b: np.ndarray) -> float:
     return np.count_nonzero(a & b) / union if union else 0.0
 
 
+def bridged(mask: np.ndarray, same: np.ndarray) -> np.ndarray:
+    """The mask with its narrow gaps closed where ``same`` holds: where a fixed line of the object's own colour runs through it."""
+    if not same.any():
+        return mask
+    closed = cv2.morphologyEx(np.pad(mask, 3).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))[3:-3, 3:-3]
+    return mask | (closed.astype(bool) & same)
+
+
 def core(mask: np.ndarray) -> np.ndarray:
     """The mask without its outermost pixels, or the whole mask where nothing would be left."""
     inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from tools.masks.area import bridged
 from tools.perception.background import background, pixel_noise
 from tools.perception.segmentation import foreground, regions
 from tools.types import check_frames
@@ -77,8 +78,9 @@ class ClassicalTracker:
             return {}
         cost = np.stack([self._cost(frame, obj) for obj in objects])
         owner = cost.argmin(axis=0)
-        claimed = moving & (cost.min(axis=0) < 1.0)
-        return {obj.name: _nearest_region(claimed & (owner == k), obj) for k, obj in enumerate(objects)}
+        near = cost.min(axis=0) < 1.0
+        own = {obj.name: near & (owner == k) for k, obj in enumerate(objects)}
+        return {obj.name: _nearest_region(bridged(own[obj.name] & moving, own[obj.name] & ~moving), obj) for obj in objects}
 
     def _cost(self, frame: np.ndarray, obj: _Object) -> np.ndarray:
         """(H, W): below 1 where colour and place fit; place decides among objects of one colour."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tools.masks.area import bridged
 from tools.perception.background import background, pixel_noise
 from tools.perception.segmentation import coverage, foreground, palette, regions
 from tools.types import check_frames
@@ -17,6 +18,9 @@ from tools.vision.roles import Detection
 
 NEAR = 45.0
 """CIELAB distance to a colour word at which a region's score has dropped to 0."""
+
+ALIKE = 45.0
+"""Grey levels within which a still pixel has an object's colour."""
 
 
 class ColourWords:
@@ -51,7 +55,8 @@ class ColourWords:
         return tuple(sorted(found, key=lambda d: -d.score))
 
     def _regions(self, frame, plate, noise, moving, colour, name, phrase, likeness) -> list[Detection]:
-        mask = moving & (coverage(frame, plate, colour, noise) > 0.5)
+        alike = np.abs(frame.astype(np.float32) - colour).max(-1) <= ALIKE
+        mask = bridged(moving & (coverage(frame, plate, colour, noise) > 0.5), alike & ~moving)
         total = max(int(mask.sum()), 1)
         found = []
         for region in regions(mask, self.smallest):
