@@ -17,8 +17,11 @@ from tools.physics.multibody import Link, accelerations
 MASSES = (0.05, 0.3, 1.0, 3.0)
 """Mass ratios tried for the links of a tree; the lightest is preferred, because a light link leaves the others alone."""
 
-LIGHT = 4.0
+LIGHT = 8.0
 """Price in BIC of each step up in ``MASSES``."""
+
+SIDEWAYS = 8.0
+"""Price in BIC of gravity that does not point straight down, for things that hang on joints."""
 
 HEIGHTS = 2.5
 """Gravity, in image heights per s^2, of a picture that shows about four metres: assumed where the motion hardly tells."""
@@ -410,15 +413,15 @@ def _linkage_options(tree: Sequence[Body], evidence: Evidence) -> list[tuple[tup
         must = ("gy",)
         for e in explain(q / sigma, 1.0, evidence.dt, scaled, cuts, limit=3, must=must, always=always / sigma)[:3]:
             terms = _linkage_terms(tree, e, mass, evidence)
-            best.append((terms, e.bic + LIGHT * MASSES.index(mass) * (len(tree) > 1), f"{' and '.join(b.name for b in tree)}: {', '.join(e.names)} at mass ratio {mass:g}"))
+            best.append((terms, e.bic + LIGHT * MASSES.index(mass) * (len(tree) > 1) + SIDEWAYS * ("gx" in e.names), f"{' and '.join(b.name for b in tree)}: {', '.join(e.names)} at mass ratio {mass:g}"))
     best.sort(key=lambda option: option[1])
     unique, seen = [], set()
     for option in best:
-        key = tuple((t.kind, t.bodies, tuple(t.numbers)) for t in option[0])
+        key = tuple((t.kind, t.bodies, tuple(t.numbers), t.numbers.get("mass")) for t in option[0])
         if key not in seen:
             seen.add(key)
             unique.append(option)
-    return unique[:5]
+    return unique[:6]
 
 
 def _coordinate(body: Body, path: Path, evidence: Evidence) -> tuple[np.ndarray, float]:

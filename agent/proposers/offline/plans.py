@@ -105,7 +105,7 @@ def _distinct(drafts: Sequence[Draft]) -> list[Draft]:
     """Without drafts that differ in first guesses only."""
     seen, kept = set(), []
     for draft in drafts:
-        key = (skeleton(draft.mechanism), tuple(sorted((t.kind, t.bodies, tuple(sorted(t.numbers))) for t in draft.mechanism.terms)))
+        key = (skeleton(draft.mechanism), tuple(sorted((t.kind, t.bodies, tuple(sorted(t.numbers)), t.numbers.get("mass", 0.0)) for t in draft.mechanism.terms)))
         if key not in seen:
             seen.add(key)
             kept.append(draft)
