@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from contextlib import contextmanager
 from dataclasses import replace
 
+from agent.errors import UsageError
 from benchmarks.harness.case import Case, Options, Record, Suite, Workplace
 from benchmarks.harness.ledger import Ledger
 
@@ -55,8 +56,12 @@ def _work(name: str, case: Case, place: Workplace) -> Record:
 
 
 def _timed(suite: Suite, case: Case, place: Workplace) -> Record:
+    """The case's record with its time; a case that the agent refuses (nothing moves, no program) is a failed one, the bench goes on."""
     began = time.perf_counter()
-    record = suite.run(case, place)
+    try:
+        record = suite.run(case, place)
+    except UsageError as error:
+        record = Record(case.key, ({},), error=str(error))
     return replace(record, seconds=round(time.perf_counter() - began, 3))
 
 

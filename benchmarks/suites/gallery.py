@@ -126,7 +126,7 @@ def _line(record: Record) -> str:
     cells = [
         record.key.partition("/")[2], _number(r.get("score"), 3), _number(r.get("search_score"), 3), _number(r.get("psnr"), 1), _number(r.get("psnr_still"), 1),
         _number(r.get("gain"), 1), _number(r.get("evaluations"), 0), f"{record.timings.get('search', 0):.0f}", "yes" if r.get("named") else "no",
-        "–" if worst is None else f"{worst[1][6:]} {100 * worst[0]:.1f}%", str(record.notes["true"]),
+        "–" if worst is None else f"{worst[1][6:]} {100 * worst[0]:.1f}%", str(record.notes.get("true") or record.error),
     ]  # fmt: skip
     return "| " + " | ".join(cells) + " |"
 

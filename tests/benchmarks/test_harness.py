@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from agent.errors import UsageError
 from benchmarks import published, suite, suites
 from benchmarks.environments import load
 from benchmarks.harness.case import Case, Options, Record, Workplace, row
@@ -74,6 +75,18 @@ def test_a_line_torn_by_a_kill_is_cut_off_and_its_case_done_again(tmp_path):
     ledger = ledger_of(tmp_path)
     execute(again, Workplace(tmp_path, Options()), ledger, 1, lambda line: None)
     assert again.done == ["large/20"] and ledger.records["large/20"].rows[0]["square"] == 400
+
+
+def test_a_case_that_the_agent_refuses_fails_alone(tmp_path):
+    class Still(Squares):
+        def run(self, case, place):
+            if case.key == "small/1":
+                raise UsageError("nothing moves")
+            return super().run(case, place)
+
+    ledger = ledger_of(tmp_path)
+    execute(Still(), Workplace(tmp_path, Options()), ledger, 1, lambda line: None)
+    assert ledger.records["small/1"].error == "nothing moves" and len(ledger.records) == 4
 
 
 def test_a_folder_of_other_arguments_is_refused(tmp_path):
