@@ -19,7 +19,7 @@ from tools.perception.registration import likeness, polar, turn
 from tools.perception.seeds import Seed, mixture
 from tools.perception.segmentation import Region, moments
 
-ROUND = 0.99
+ROUND = 0.985
 """Likeness of a sprite with itself at the worst angle above which its angle cannot be told."""
 HOLLOW = 0.6
 """Misfit in pixels above which no flat outline explains a region, so that it is taken as a sprite."""
@@ -99,9 +99,10 @@ def cut_sprite(clip: Clip, chain: Chain, t: int) -> tuple[Look, np.ndarray]:
 
 def mark_round(look: Look) -> Look:
     """The look with ``round`` set when its picture hardly changes with the angle."""
-    solid = look.sprite[..., 3]
+    solid = cv2.GaussianBlur(look.sprite[..., 3], (0, 0), 1.0)
+    colours = cv2.GaussianBlur(look.sprite[..., :3] * look.sprite[..., 3:], (0, 0), 1.0) / np.maximum(solid, 1e-3)[..., None]
     _, x, y, _, _ = moments(solid)
-    own = polar(255 * look.sprite[..., :3], solid, look.colour, (x, y), 0.5 * max(solid.shape))
+    own = polar(255 * colours, solid, look.colour, (x, y), 0.5 * max(solid.shape))
     return replace(look, round=bool(likeness(own, own).min() > ROUND))
 
 

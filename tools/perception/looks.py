@@ -17,7 +17,7 @@ from tools.perception.segmentation import Region, homogeneous, moments
 _FINE = 4
 """Enlargement at which outlines are traced."""
 PLAIN = 0.2
-"""Misfit in pixels up to which a box is not worth an outline with more corners (which costs a hundred times the time)."""
+"""Misfit in pixels up to which a disk or box is not worth an outline with more corners (which costs a hundred times the time)."""
 COMPLETE = 0.2
 """Disagreeing pixels per pixel of outline below which a region is taken for the whole of a disk or box."""
 SLACK = 0.06
@@ -65,7 +65,7 @@ def choose_look(region: Region, colour, seen: View, noise: float, kind: str | No
         first = mask_guess(region, blocked, colour, shape) if kind in (None, shape) else None
         if first is not None:
             guesses.append(_measured(*first[:2], region, seen, noise))
-            if guesses[-1].misfit <= (PLAIN if shape == "box" else SLACK):
+            if min(guess.misfit for guess in guesses) <= (PLAIN if shape == "box" else SLACK):
                 break
     if not guesses:
         return choose_look(region, colour, seen, noise, "box")

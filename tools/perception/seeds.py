@@ -107,18 +107,14 @@ def _windows(clip: Clip, frame: np.ndarray, region: Region) -> tuple[np.ndarray,
 
 
 def _thin_inks(clip: Clip, window: np.ndarray, ground: np.ndarray, mask: np.ndarray, inks: Sequence[Ink]) -> list[Ink]:
-    """Colours of lines too thin for a pixel of their own: what is left after the inks and the mixtures next to them."""
+    """Colours of lines too thin for a pixel of their own: what is left after the inks and everything within four pixels of
+    them (soft or compressed edges)."""
     picture, behind = window.astype(np.float32), ground.astype(np.float32)
-    left = mask.copy()
+    near = np.zeros(mask.shape, np.uint8)
     for ink in inks:
-        near = np.linalg.norm(picture - ink.colour, axis=-1) <= 40 + 3 * clip.noise
-        beside = cv2.dilate(near.astype(np.uint8), np.ones((11, 11), np.uint8)) > 0
-        left &= ~near & ~(beside & mixture(picture, behind, ink.colour, clip.noise)[1])
-    if len(inks) > 1:
-        solid = [np.linalg.norm(picture - ink.colour, axis=-1) <= 40 + 3 * clip.noise for ink in inks]
-        close = sum((cv2.dilate(s.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0).astype(int) for s in solid)
-        left &= close < 2
-    pieces = [r for r in regions(left, 3 * SMALLEST if inks else SMALLEST) if not inks or max(r.box[2] - r.box[0], r.box[3] - r.box[1]) >= 10]
+        near |= np.linalg.norm(picture - ink.colour, axis=-1) <= 40 + 3 * clip.noise
+    left = mask & (cv2.dilate(near, np.ones((9, 9), np.uint8)) == 0)
+    pieces = regions(left, 2 * SMALLEST if inks else SMALLEST)
     if not pieces:
         return []
     x0, y0, x1, y1 = pieces[0].box
