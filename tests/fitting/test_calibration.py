@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.fitting_cases import CASES
-from tests.fitting.programs import line, swinging, swings, thrown, throws, uniform_walk
+from tests.fitting.programs import DT, line, swinging, swings, thrown, throws, uniform_walk, walk
 from tools.fitting import Budget, fit
 
 SEEDS = 100
@@ -35,6 +35,24 @@ def test_hundred_seeds(code, truth, data_of):
     found = misses(code, truth, data_of)
     assert (found <= 3.0).sum() >= 95
     assert 50 <= (found <= 1.0).sum() <= 85
+
+
+def test_whole_pixels():
+    """Rounded measurements: the error is uniform, and error bars know it."""
+    found = []
+    for seed in range(SEEDS):
+        rng = np.random.default_rng([13, seed])
+        velocity = rng.uniform(20.0, 60.0)
+        result = fit(line(), [walk(np.rint(rng.uniform(0, 9) + velocity * DT * np.arange(30)))], rng=rng)
+        found.append(abs(result.values["v"] - velocity) / result.params[0].error)
+    assert (np.array(found) <= 3.0).sum() >= 95
+    assert 50 <= (np.array(found) <= 1.0).sum() <= 90
+
+
+def test_rounding_leaves_its_own_standard_deviation(rng):
+    result = fit(line(), [walk(np.rint(4.2 + 3.33 * np.arange(60)))], rng=rng)
+    assert result.columns["ball.x"] == pytest.approx(12**-0.5, rel=0.15)
+    assert result.rms == pytest.approx(1.0, rel=0.15)
 
 
 def test_collision_program():

@@ -12,7 +12,7 @@ from tools.physics.namespace import using
 
 jax = pytest.importorskip("jax")
 
-DIFFERENTIABLE = [name for name, case in CASES.items() if getattr(case.module, "DIFFERENTIABLE", False)]
+DIFFERENTIABLE = [name for name, case in CASES.items() if case.latents and getattr(case.module, "DIFFERENTIABLE", False)]
 
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)

@@ -13,7 +13,7 @@ from tools.fitting.differences import Linearised, linearise
 from tools.fitting.identifiability import AT_HIGH, AT_LOW, NO_EFFECT, Identified, identify
 from tools.fitting.multistart import agree
 from tools.fitting.objective import Meter, Objective
-from tools.fitting.outliers import FAR, compared, explained, far_share
+from tools.fitting.outliers import FAR, explained, far_share
 from tools.fitting.problem import Point, Problem, stack
 from tools.fitting.result import FitResult
 from tools.fitting.smoothness import rough_params
@@ -59,18 +59,19 @@ def conclude(problem: Problem, solution: Solution, meter: Meter) -> FitResult:
     best = solution.objective.best
     if best is None or problem.residuals(best).bad_total[0]:
         return _failed(problem, meter)
-    objective = Objective(problem, solution.objective.loss, Meter(_CLOSING))
+    objective = Objective(problem.plain(), solution.objective.loss, Meter(_CLOSING))
     line = linearise(objective, best, central=problem.batched)
-    found = identify(problem, best, line, objective.loss)
+    found = identify(objective.problem, best, line, objective.loss)
     found = found if solution.spent else _with_jumps(objective, best, line, found)
     judged = _Judged(objective, solution, best, line, found)
     status, sentence = _verdict(judged)
+    columns = {column: _rms(residuals) for column, residuals in _column_residuals(objective.problem, line).items()}
     return FitResult(
         status, ". ".join([sentence, *found.sentences, *_remarks(judged, meter)]) + ".",
         problem.values(best.theta[0]), _params(judged), states_at(problem, best),
-        loss=2.0 * float(objective.costs(best)[0]) / max(problem.size, 1), rms=_rms(compared(problem, problem.residuals(best))),
+        loss=2.0 * solution.objective.best_cost / max(problem.size, 1), rms=columns.pop(""),
         evaluations=int(np.ceil(meter.evaluations + objective.meter.evaluations)), seconds=meter.seconds, optimizer=solution.by,
-        columns=_column_rms(problem, line), explained=judged.explained, batched=problem.batched, samples=_samples(judged),
+        columns=columns, explained=judged.explained, batched=problem.batched, samples=_samples(judged),
     )  # fmt: skip
 
 
@@ -215,15 +216,16 @@ def _samples(judged: _Judged) -> Mapping[str, tuple[float, ...]]:
     return {} if draws is None else {p.name: tuple(draws[:, j].tolist()) for j, p in enumerate(judged.problem.free)}
 
 
-def _column_rms(problem: Problem, line: Linearised) -> dict[str, float]:
-    """Root mean square residual of each compared column, in its own unit."""
-    squares: dict[str, list[np.ndarray]] = {}
+def _column_residuals(problem: Problem, line: Linearised) -> dict[str, np.ndarray]:
+    """Residuals of each compared column, in its own unit, and under "" all of them in units of noise."""
+    found: dict[str, list[np.ndarray]] = {"": []}
     for group, values in zip(problem.groups, line.values, strict=True):
         residuals = values.reshape(group.weight.shape)
         for c, index in enumerate(group.compared):
             seen = group.weight[..., c] > 0
-            squares.setdefault(group.layout.columns[index], []).append(residuals[..., c][seen] / group.weight[..., c][seen])
-    return {column: _rms(np.concatenate(parts)) for column, parts in squares.items()}
+            found[""].append(residuals[..., c][seen])
+            found.setdefault(group.layout.columns[index], []).append(residuals[..., c][seen] / group.weight[..., c][seen])
+    return {column: np.concatenate(parts) for column, parts in found.items()}
 
 
 def _rms(values: np.ndarray) -> float:

@@ -65,30 +65,28 @@ def _known_before(param: Param) -> float:
     return param.prior if param.prior is not None else (param.high - param.low) / 12**0.5
 
 
-def _variances(problem: Problem, line: Linearised, loss: Loss) -> tuple[np.ndarray, ...]:
-    """Per group (T * C,): variance of the scaled residuals of each column, shrunk towards the stated noise (1)."""
-    kept = max(1.0 - problem.unknowns / max(problem.size, 1), 0.0)
-    return tuple(_column_variances(group, r, loss, kept) for group, r in zip(problem.groups, line.values, strict=True))
-
-
-def _column_variances(group: Group, residuals: np.ndarray, loss: Loss, kept: float) -> np.ndarray:
-    videos, frames, columns = group.weight.shape
-    square = ((loss.weights(residuals) * residuals) ** 2).reshape(videos * frames, columns).sum(0)
-    freedom = kept * (group.weight > 0).sum((0, 1))
-    return np.tile((square + _STATED) / (freedom + _STATED), frames)
-
-
 def _information(problem: Problem, line: Linearised, loss: Loss) -> tuple[np.ndarray, np.ndarray]:
     """(p, p) information of the data on theta with the latents eliminated, and (p, p) scatter of its gradient, which is the same if
     the residuals are as large as their noise says."""
     information, scatter = np.zeros((2, line.prior.size, line.prior.size))
-    for r, jt, jl, variance in zip(line.values, line.theta, line.latents, _variances(problem, line, loss), strict=True):
+    kept = max(1.0 - problem.unknowns / max(problem.size, 1), 0.0)
+    for group, r, jt, jl in zip(problem.groups, line.values, line.theta, line.latents, strict=True):
         root = np.sqrt(loss.weights(r))[..., None]
         jt, jl = root * jt, root * jl
         rest = jt - jl @ (np.linalg.pinv(jl, rcond=1e-10) @ jt) if jl.shape[-1] else jt
         information += np.einsum("vni,vnj->ij", rest, rest)
-        scatter += np.einsum("vni,n,vnj->ij", rest, variance, rest)
+        scatter += np.einsum("vni,n,vnj->ij", rest, _column_variances(group, r, loss, kept), rest)
     return information, scatter
+
+
+def _column_variances(group: Group, residuals: np.ndarray, loss: Loss, kept: float) -> np.ndarray:
+    """(T * C,) variance of the weighted residuals of each column, shrunk towards the stated noise (1); of rounded columns at least
+    that of rounding, which chance may hide."""
+    videos, frames, columns = group.weight.shape
+    square = ((loss.weights(residuals) * residuals) ** 2).reshape(videos * frames, columns).sum(0)
+    freedom = kept * (group.weight > 0).sum((0, 1))
+    found = (square + _STATED) / (freedom + _STATED)
+    return np.tile(np.where(group.rounded, np.maximum(found, 1.0), found), frames)
 
 
 def _deviations(information: np.ndarray, scatter: np.ndarray, prior: np.ndarray) -> np.ndarray:

@@ -18,10 +18,10 @@ from tools.fitting.solution import Solution
 from tools.types import Param
 
 SAME = 1.005  # ratio of costs below which two starts count as having found the same minimum
-_CANDIDATES = 8  # random theta looked at per start
+_CANDIDATES = 8  # random theta looked at per start; looks whose latents are refitted
 _SCANS = 4  # scans along the parameters, at most
 _HELPS = 0.999  # ratio of costs below which a look is worth a descent
-_REFITS = 2  # steps of the latents at every look, where rollouts are batched
+_REFITS = 3  # steps of the latents at these looks, where rollouts are batched
 _SHARES = np.concatenate([np.geomspace(0.003, 0.1, 6), np.linspace(0.2, 1.0, 7)])  # of a box, where scans look
 _WIDE = 100.0  # ratio of positive bounds from which a parameter is drawn on a logarithmic scale
 
@@ -56,8 +56,10 @@ def scans(objective: Objective) -> Iterator[float]:
     """
     for _ in range(_SCANS):
         before, looks = objective.best_cost, _looks(objective.problem, objective.best)
-        looks = project(objective, looks, _REFITS) if objective.problem.batched else looks
         costs = objective.costs(looks)
+        if objective.problem.batched:
+            looks = project(objective, looks[np.argsort(costs, kind="stable")[:_CANDIDATES]], _REFITS)
+            costs = objective.costs(looks)
         if costs.min() > _HELPS * before:
             return
         yield _cost(objective, least_squares.descend(objective, looks[int(np.argmin(costs))]))

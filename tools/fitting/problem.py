@@ -122,7 +122,7 @@ class Problem:
         self.scales = scales_of(self.data)
         self.batched = False
         self._base: dict[bytes, tuple[np.ndarray, ...]] = {}
-        self.settles, self._varies = False, True
+        self.settles, self._varies, self._sharpens = False, True, True
         self.groups = self._groups()
         if self._settles():
             self.settles, self.groups = True, self._groups()
@@ -179,10 +179,11 @@ class Problem:
         with np.errstate(all="ignore"):
             for group, rolled in zip(self.groups, self.predict(point), strict=True):
                 gap = difference(rolled[..., group.compared], group.target, group.angles) * group.weight
-                gap[..., group.rounded] = sharpened(gap[..., group.rounded])
                 seen = group.weight > 0
                 wrong = seen & ~(np.abs(gap) < MAX_ABS)
                 gap[~np.broadcast_to(seen, gap.shape) | wrong] = 0.0
+                if self._sharpens:
+                    gap[..., group.rounded] = sharpened(gap[..., group.rounded])
                 bad.append(wrong.sum((2, 3)))
                 values.append(gap.reshape(*gap.shape[:2], gap.shape[2] * gap.shape[3]))
         return Residuals(tuple(values), tuple(bad))
@@ -196,6 +197,12 @@ class Problem:
         short = copy(self)
         short.groups = tuple(_first_frames(group, frames) for group in self.groups)
         return short
+
+    def plain(self) -> Problem:
+        """The same problem with no residual sharpened: what error bars and residuals in units are taken from."""
+        plain = copy(self)
+        plain._sharpens = False
+        return plain
 
     def only(self, count: int) -> Problem:
         """The same problem on at most ``count`` videos of every group."""
@@ -312,15 +319,6 @@ def sharpened(residuals: np.ndarray) -> np.ndarray:
     most of the gain and stays easy to minimise.
     """
     return residuals * abs(residuals) / 3**0.5
-
-
-def blunted(residuals: np.ndarray) -> np.ndarray:
-    """Inverse of ``sharpened``.
-
-    >>> round(float(blunted(sharpened(np.array(-0.7)))), 12)
-    -0.7
-    """
-    return np.sign(residuals) * (3**0.5 * np.abs(residuals)) ** 0.5
 
 
 def _first_frames(group: Group, frames: int) -> Group:
