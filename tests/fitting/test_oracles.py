@@ -183,3 +183,27 @@ def test_start_states_that_depend_on_theta_are_followed(rng):
     result = fit(code, [walk(3.0 + 12.0 * DT * np.arange(15))], rng=rng)
     assert result.values["launch"] == pytest.approx(12.0, rel=1e-4)
     assert result.starts[0]["ball"]["vx"] == pytest.approx(12.0, rel=1e-4)
+
+
+def test_columns_that_follow_from_latents_count_in_the_first_frame_too(rng):
+    """A pendulum seen by its bob: ``initial`` puts the bob somewhere else, a step of zero seconds puts it right."""
+    case = CASES["pendulum"]
+    data = case.data(1, rng)[0]
+    code = program(case.module.step, case.module.PARAMS, case.module.LATENTS)
+    code.initial = lambda states, params, dt: case.module.initial(states, params, dt) | {"bob": {"x": 0.0, "y": 0.0}}
+    problem = Problem(Model(code), [data])
+    assert problem.settles and problem.size == 2 * len(data.states)
+    result = fit(code, [data], rng=rng)
+    assert result.explained
+    assert result.starts[0]["bob"]["x"] == pytest.approx(data.states.column("bob.x")[0], abs=1.0)
+
+
+def test_a_program_that_divides_by_the_interval_does_not_settle(rng):
+    def step(state, params, action, dt):
+        x = state["ball"]["x"] + params["v"] * dt
+        return {"ball": {"x": x, "speed": (x - state["ball"]["x"]) / dt}}
+
+    code = program(step, (Param("v", 1.0, 0.0, 100.0),))
+    data = walk(3.0 + 0.7 * np.arange(12))
+    assert not Problem(Model(code), [data]).settles
+    assert fit(code, [data], rng=rng).values["v"] == pytest.approx(7.0, abs=1e-4)

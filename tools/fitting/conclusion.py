@@ -78,8 +78,8 @@ def conclude(problem: Problem, solution: Solution, meter: Meter) -> FitResult:
 def states_at(problem: Problem, point: Point) -> tuple[State, ...]:
     """Start state of every video at one point; {} where ``initial`` failed."""
     starts: list[State] = [{} for _ in problem.data]
-    for group, rows in zip(problem.groups, problem.starts(point), strict=True):
-        for index, row in zip(group.indices, rows[0], strict=True):
+    for group, rows in zip(problem.groups, problem.first_states(point), strict=True):
+        for index, row in zip(group.indices, rows, strict=True):
             starts[index] = unflatten_state(dict(zip(group.layout.columns, row.tolist(), strict=True)))
     return tuple(starts)
 

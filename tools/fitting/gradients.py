@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from tools.fitting.group import Group, sharpened
 from tools.fitting.objective import Objective
-from tools.fitting.problem import Group, Point, Problem, sharpened
+from tools.fitting.problem import Point, Problem
 from tools.fitting.scaling import difference
 from tools.physics.namespace import using
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tools.fitting.differences import Linearised
-from tools.fitting.problem import Group, Point, Problem
+from tools.fitting.group import Group
+from tools.fitting.problem import Point, Problem
 from tools.fitting.robust import Loss
 from tools.types import Param
 

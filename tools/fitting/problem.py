@@ -1,4 +1,4 @@
-"""A fit as numbers: points (theta and latents), residuals, costs, and the record of the best point seen.
+"""A fit as numbers: points (theta and latents) and their residuals.
 
 Videos whose states have the same columns and frame interval form a *group*, so that one batch can roll them out
 together. A point is theta (parameters, shared) and, per group, the latents of its videos.
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from tools.fitting.data import Measured
-from tools.fitting.model import Layout, Model
-from tools.fitting.scaling import Scale, angle_columns, difference, noise_of, scales_of
-from tools.types import MAX_ABS, ContractError, as_names
-
-_CACHED = 64  # thetas whose start states are kept
+from tools.fitting.group import Group, make_groups, sharpened
+from tools.fitting.model import Model
+from tools.fitting.scaling import difference
+from tools.fitting.starts import Starts
+from tools.types import MAX_ABS, ContractError, Param, as_names
 
 
 @dataclass(frozen=True)
@@ -47,42 +47,6 @@ def stack(points: Sequence[Point]) -> Point:
 
 
 @dataclass(frozen=True)
-class Group:
-    """Videos that are rolled out together.
-
-    indices: positions in the data. layout: columns of the state. compared: positions of compared columns in the layout.
-    latents: positions of latents in the layout. target: (V, T, C) measured. weight: (V, T, C) 1 / noise, 0 where there
-    is nothing to compare. actions: (V, T - 1), or (T - 1,) zeros when no video has any. lengths: frames per video.
-    latent_scale: (V, q) unit in which a latent is perturbed. angles: (C,) bool. rounded: (C,) bool, columns measured in
-    whole units (see ``sharpened``).
-    """
-
-    indices: tuple[int, ...]
-    data: tuple[Measured, ...]
-    layout: Layout
-    compared: np.ndarray
-    latents: np.ndarray
-    target: np.ndarray
-    weight: np.ndarray
-    actions: np.ndarray
-    lengths: np.ndarray
-    latent_scale: np.ndarray
-    angles: np.ndarray
-    rounded: np.ndarray
-
-    @property
-    def dt(self) -> float:
-        return self.data[0].dt
-
-    @property
-    def frames(self) -> int:
-        return self.target.shape[1]
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-
-@dataclass(frozen=True)
 class Residuals:
     """What K points leave unexplained. values: per group (K, V, T * C), in units of noise, 0 where nothing is compared.
     bad: per group (K, V), number of compared values that are not finite (they count 0 in ``values``)."""
@@ -103,30 +67,24 @@ class Residuals:
 class Problem:
     """A program and its data, ready to be evaluated at points.
 
-    batched: whether points and videos are rolled out in one vectorised call (``probe`` finds out). moving: whether what
-    ``initial`` returns besides latents depends on theta. settles: whether a step of zero seconds leaves the latents alone;
-    it then recomputes, in the first frame too, the columns that follow from them (the place of a link from its angle), and
-    these are compared there.
+    batched: whether points and videos are rolled out in one vectorised call (``probe`` finds out). settles: whether a step of
+    zero seconds leaves the latents alone; it then recomputes, in the first frame too, the columns that follow from them
+    (the place of a link from its angle), and these are compared there.
     """
 
-    def __init__(self, model: Model, data: Sequence[Measured], theta: np.ndarray | None = None, fixed: Mapping[str, float] | None = None):
-        self.model, self.data = model, tuple(data)
-        self.fixed = dict(fixed or {})
+    def __init__(self, model: Model, data: Sequence[Measured], fixed: Mapping[str, float] | None = None):
+        self.model, self.data, self.fixed = model, tuple(data), dict(fixed or {})
         self.free = tuple(param for param in model.params if param.name not in self.fixed)
-        self.low = np.array([param.low for param in self.free])
-        self.high = np.array([param.high for param in self.free])
-        self.declared = np.array([param.value for param in self.free]) if theta is None else np.asarray(theta, float)
+        self.low, self.high, self.declared = (np.array([getattr(p, key) for p in self.free]) for key in ("low", "high", "value"))
         self.theta_scale = np.array([_theta_scale(param) for param in self.free])
-        self.prior_mean = np.array([param.value for param in self.free])
         self.prior_weight = np.array([0.0 if param.prior is None else 1.0 / param.prior for param in self.free])
-        self.scales = scales_of(self.data)
-        self.batched = False
-        self._base: dict[bytes, tuple[np.ndarray, ...]] = {}
-        self.settles, self._varies, self._sharpens = False, True, True
-        self.groups = self._groups()
-        if self._settles():
-            self.settles, self.groups = True, self._groups()
-        self._varies, self.moving = self._start_dependence()
+        self.batched, self._sharpens = False, True
+        self.groups = make_groups(model, self.data, self.values(self.declared))
+        self._starts = Starts(model, self.groups, self.values, self.declared)
+        self._starts.look(self.low, self.high)
+        self.settles = self._starts.settle()
+        if self.settles:
+            self.groups = tuple(group.with_first_frame() for group in self.groups)
         _check_latents(model, self.groups)
 
     # ------------------------------------------------------------------------------------------------------ points
@@ -153,18 +111,37 @@ class Problem:
     def point(self, theta: np.ndarray | None = None) -> Point:
         """The point where the program itself would start: ``initial`` at theta (declared values if None)."""
         theta = self.declared if theta is None else np.clip(theta, self.low, self.high)
-        rows = self.base_rows(theta)
+        rows = self._starts.rows(theta)
         return Point(theta[None].copy(), tuple(rows[g][None, :, group.latents] for g, group in enumerate(self.groups)))
 
     def starts(self, point: Point) -> tuple[np.ndarray, ...]:
         """Per group (K, V, columns): the start states of K points."""
-        bases = [self.base_rows(theta if self.moving else self.declared) for theta in point.theta]
+        bases = [self._starts.rows(theta if self.moving else self.declared) for theta in point.theta]
         rows = []
         for g, group in enumerate(self.groups):
             full = np.array([base[g] for base in bases]).reshape(len(bases), len(group), len(group.layout.columns))
             full[:, :, group.latents] = point.latents[g]
             rows.append(full)
         return tuple(rows)
+
+    @property
+    def moving(self) -> bool:
+        """Whether what ``initial`` returns besides latents depends on theta."""
+        return self._starts.moving
+
+    def base_rows(self, theta: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Per group (V, columns): what ``initial`` returns at one theta (p,)."""
+        return self._starts.rows(theta)
+
+    def first_states(self, point: Point) -> tuple[np.ndarray, ...]:
+        """Per group (V, columns): the start states of a single point, settled where the program settles."""
+        values, rows = self.values(point.theta[0]), self.starts(point)
+        if not self.settles:
+            return tuple(part[0] for part in rows)
+        return tuple(
+            np.array([self.model.roll(group.layout, row, values, np.zeros(0), group.dt, 0, True)[0] for row in part[0]])
+            for group, part in zip(self.groups, rows, strict=True)
+        )
 
     # -------------------------------------------------------------------------------------------------- evaluation
 
@@ -190,12 +167,12 @@ class Problem:
 
     def prior(self, theta: np.ndarray) -> np.ndarray:
         """(K, p) residuals of the Gaussian priors."""
-        return (theta - self.prior_mean) * self.prior_weight
+        return (theta - self.declared) * self.prior_weight
 
     def until(self, frames: int) -> Problem:
         """The same problem with only the first ``frames`` frames to explain (start states still from all of them)."""
         short = copy(self)
-        short.groups = tuple(_first_frames(group, frames) for group in self.groups)
+        short.groups = tuple(group.until(frames) for group in self.groups)
         return short
 
     def plain(self) -> Problem:
@@ -207,86 +184,9 @@ class Problem:
     def only(self, count: int) -> Problem:
         """The same problem on at most ``count`` videos of every group."""
         fewer = copy(self)
-        fewer.groups, fewer._base = tuple(_first_videos(group, count) for group in self.groups), {}
+        fewer.groups = tuple(group.only(count) for group in self.groups)
+        fewer._starts = self._starts.only(fewer.groups)
         return fewer
-
-    # ------------------------------------------------------------------------------------------------------- set-up
-
-    def _groups(self) -> tuple[Group, ...]:
-        values = self.values(self.declared)
-        members: dict[tuple, list[int]] = {}
-        layouts: dict[tuple, Layout] = {}
-        for index, one in enumerate(self.data):
-            row = self._row(one, values)
-            if not row:
-                continue
-            key = (tuple(row), one.states.columns, one.dt)
-            if key not in members:
-                layouts[key] = self.model.layout(row, values, one.dt)
-            members.setdefault(key, []).append(index)
-        return tuple(self._group(layouts[key], indices, values) for key, indices in members.items())
-
-    def _group(self, layout: Layout, indices: list[int], values: Mapping[str, float]) -> Group:
-        data = tuple(self.data[index] for index in indices)
-        columns = [column for column in data[0].states.columns if column in layout.produced]
-        latents = [name for name in self.model.latents if name in layout.columns]
-        target, weight = _targets(data, columns, self.scales)
-        first = latents or self._row(data[0], values)
-        if not self.settles:
-            weight[:, 0] *= [column in first for column in columns]
-        return Group(
-            tuple(indices), data, layout, layout.indices(columns), layout.indices(latents), target, weight, _actions(data),
-            np.array([len(one.states) for one in data]), np.array([_latent_scales(one, latents, self.scales) for one in data]).reshape(len(data), -1),
-            angle_columns(columns), np.array([self.scales[column].quantised for column in columns], bool),
-        )  # fmt: skip
-
-    def _row(self, one: Measured, values: Mapping[str, float]) -> dict[str, float]:
-        row = self.model.start(one.states, values, one.dt)
-        missing = {column: np.nan for column in self.model.latents if row and column not in row and column in one.states.columns}
-        return {column: _first_seen(one, column) if np.isnan(value) else value for column, value in (row | missing).items()}
-
-    def base_rows(self, theta: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Per group (V, columns): ``initial`` at one theta (cached for the few thetas in use)."""
-        theta = theta if self._varies else self.declared
-        key = theta.tobytes()
-        if key not in self._base:
-            if len(self._base) >= _CACHED:
-                self._base.clear()
-            values = self.values(theta)
-            self._base[key] = tuple(self._rows(group, values) for group in self.groups)
-        return self._base[key]
-
-    def _rows(self, group: Group, values: Mapping[str, float]) -> np.ndarray:
-        rows = [self._row(one, values) for one in group.data]
-        return np.array([[row.get(column, np.nan) for column in group.layout.columns] for row in rows])
-
-    def _settles(self) -> bool:
-        """See ``settles``; tried from where the program itself would start. A program that cannot take such a step does not settle."""
-        values = self.values(self.declared)
-        for group, rows in zip(self.groups, self.base_rows(self.declared), strict=True):
-            if not len(group.latents):
-                return False
-            for row in rows:
-                try:
-                    with np.errstate(all="ignore"):
-                        after = self.model.roll(group.layout, row, values, np.zeros(1), 0.0, 1)[1]
-                except Exception:  # whatever a program does with no time at all, it is not asked to
-                    return False
-                if not np.allclose(after[group.latents], row[group.latents], rtol=1e-9, atol=1e-9) or not np.isfinite(after[group.compared]).all():
-                    return False
-        return bool(self.groups)
-
-    def _start_dependence(self) -> tuple[bool, bool]:
-        """Whether ``initial`` depends on theta at all, and in a column that is not a latent; found by trying two more thetas."""
-        here = self.base_rows(self.declared)
-        varies = moving = False
-        for share in (0.5, 0.31):
-            there = self.base_rows(self.low + share * (self.high - self.low))
-            for group, a, b in zip(self.groups, here, there, strict=True):
-                differs = ~((a == b) | (np.isnan(a) & np.isnan(b))).all(0)
-                varies |= bool(differs.any())
-                moving |= bool(np.delete(differs, group.latents).any())
-        return varies, moving
 
     # ------------------------------------------------------------------------------------------------------ rollouts
 
@@ -311,70 +211,10 @@ class Problem:
         return rolled.reshape(group.frames, columns, count, videos).transpose(2, 3, 0, 1)
 
 
-def sharpened(residuals: np.ndarray) -> np.ndarray:
-    """Residuals of rounded measurements, in units of their noise: r |r| / sqrt(3), so that their squares are fourth powers.
-
-    The error of rounding is uniform, not normal: anything inside half a unit (sqrt(3) standard deviations) is equally
-    likely, anything outside impossible. Of the p-norms, large p suit uniform errors (least squares are p = 2); p = 4 keeps
-    most of the gain and stays easy to minimise.
-    """
-    return residuals * abs(residuals) / 3**0.5
-
-
-def _first_frames(group: Group, frames: int) -> Group:
-    return replace(
-        group, target=group.target[:, :frames], weight=group.weight[:, :frames], lengths=np.minimum(group.lengths, frames),
-        actions=group.actions[..., : max(frames - 1, 0)],
-    )  # fmt: skip
-
-
-def _first_videos(group: Group, count: int) -> Group:
-    cut = {name: getattr(group, name)[:count] for name in ("indices", "data", "target", "weight", "lengths", "latent_scale")}
-    return replace(group, **cut, actions=group.actions[:count] if group.actions.ndim == 2 else group.actions)
-
-
-def _theta_scale(param) -> float:
+def _theta_scale(param: Param) -> float:
     if param.prior is not None:
         return param.prior
     return max(abs(param.value), 1e-3 * (param.high - param.low))
-
-
-def _targets(data: Sequence[Measured], columns: Sequence[str], scales: Mapping[str, Scale]) -> tuple[np.ndarray, np.ndarray]:
-    frames = max(len(one.states) for one in data)
-    target, weight = np.zeros((len(data), frames, len(columns))), np.zeros((len(data), frames, len(columns)))
-    for v, one in enumerate(data):
-        picked = [one.states.columns.index(column) for column in columns]
-        values = one.states.values[:, picked]
-        target[v, : len(values)] = np.nan_to_num(values)
-        weight[v, : len(values)] = np.isfinite(values) / noise_of(one, dict(scales))[picked]
-    return target, weight
-
-
-def _actions(data: Sequence[Measured]) -> np.ndarray:
-    frames = max(len(one.states) for one in data)
-    if all(one.actions is None for one in data):
-        return np.zeros(frames - 1)
-    actions = np.zeros((len(data), frames - 1))
-    for v, one in enumerate(data):
-        if one.actions is not None:
-            given = one.actions[: len(one.states) - 1]
-            actions[v, : len(given)] = given
-    return actions
-
-
-def _latent_scales(one: Measured, latents: Sequence[str], scales: Mapping[str, Scale]) -> list[float]:
-    """What counts as a visible change of a latent: the motion of its column, else motion per duration of the video."""
-    general = max([scale.motion for scale in scales.values()], default=0.0) or 1.0
-    duration = max(len(one.states) - 1, 1) * one.dt
-    return [scales[name].motion or general if name in scales else general / duration for name in latents]
-
-
-def _first_seen(one: Measured, column: str) -> float:
-    if column not in one.states.columns:
-        return 0.0
-    seen = one.states.column(column)
-    seen = seen[np.isfinite(seen)]
-    return float(seen[0]) if len(seen) else 0.0
 
 
 def _check_latents(model: Model, groups: Sequence[Group]) -> None:
