@@ -8,6 +8,9 @@ from agent.protocols import Move, Node
 from agent.screen import fingerprint
 from tools.types import ContractError, as_names
 
+SMALLER = 1.03
+"""Programs whose complexity differs by less than this factor are equally simple: a digit more in a number decides nothing."""
+
 
 @dataclass(frozen=True)
 class NodeArchive:
@@ -49,12 +52,15 @@ class NodeArchive:
 
     @property
     def best(self) -> Node | None:
-        """Highest score; among ties the smaller complexity, then the older node. None before anything ran to its end."""
+        """Highest score; among ties the clearly smaller complexity (by ``SMALLER``), then the older node, which the proposer
+        thought likelier. None before anything ran to its end."""
         nodes = self.scored
         if not nodes:
             return None
         top = max(node.score for node in nodes)
-        return min((node for node in nodes if node.score >= top - self.tolerance), key=lambda node: node.evaluation.complexity)
+        ties = [node for node in nodes if node.score >= top - self.tolerance]
+        least = min(node.evaluation.complexity for node in ties)
+        return next(node for node in ties if node.evaluation.complexity <= SMALLER * least)
 
     def ranked(self) -> tuple[Node, ...]:
         """Nodes that ran to the end, the best first."""

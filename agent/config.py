@@ -56,7 +56,7 @@ class SearchConfig:
     seed: int = 0
     batch: int = 1
     workers: int = 1
-    tolerance: float = 0.005
+    tolerance: float = 0.01
     policy: str = "tree"
     proposer: str = "offline"
     hint: str = ""
