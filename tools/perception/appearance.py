@@ -217,16 +217,25 @@ def _telling_mask(look: Look, pose: np.ndarray, box: tuple[int, int, int, int], 
 
 def covered(look: Look, pose: np.ndarray, shape: tuple[int, int], limit: int) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (px, py) float, at most about ``limit``, that the look covers (the edge pixels more or less)."""
-    reach = look.reach + 1
-    x0, x1 = max(0, math.floor(pose[0] - reach)), min(shape[1], math.ceil(pose[0] + reach) + 1)
-    y0, y1 = max(0, math.floor(pose[1] - reach)), min(shape[0], math.ceil(pose[1] + reach) + 1)
-    if x0 >= x1 or y0 >= y1:
+    found = covered_window(look, pose, shape, 1)
+    if found is None:
         return np.zeros(0), np.zeros(0)
-    rows, columns = np.nonzero(_covered_mask(look, pose, (x0, y0, x1, y1)))
+    (over, along), mask = found
+    rows, columns = np.nonzero(mask)
     if len(rows) > limit:
         chosen = thinned(len(rows), limit)
         rows, columns = rows[chosen], columns[chosen]
-    return columns + float(x0), rows + float(y0)
+    return columns + float(along.start), rows + float(over.start)
+
+
+def covered_window(look: Look, pose: np.ndarray, shape: tuple[int, int], pad: int) -> tuple[tuple[slice, slice], np.ndarray] | None:
+    """The same as a window (rows, columns) with ``pad`` pixels to spare and a bool mask; None outside the image."""
+    reach = look.reach + pad
+    x0, x1 = max(0, math.floor(pose[0] - reach)), min(shape[1], math.ceil(pose[0] + reach) + 1)
+    y0, y1 = max(0, math.floor(pose[1] - reach)), min(shape[0], math.ceil(pose[1] + reach) + 1)
+    if x0 >= x1 or y0 >= y1:
+        return None
+    return (slice(y0, y1), slice(x0, x1)), _covered_mask(look, pose, (x0, y0, x1, y1))
 
 
 def _covered_mask(look: Look, pose: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:

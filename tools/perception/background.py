@@ -164,12 +164,12 @@ def _two_modes(values: np.ndarray, level: float, tolerance: float) -> tuple[np.n
     first = _mean(values, near)
     unclear = np.flatnonzero(near.sum(0) <= len(values) // 2)
     if len(unclear):
-        first[unclear] = _densest(values[:, unclear], np.ones((len(values), len(unclear)), bool), tolerance)[0]
+        first[unclear] = densest(values[:, unclear], np.ones((len(values), len(unclear)), bool), tolerance)[0]
     away = ~_near(values, first.astype(np.int16), level)
     second = first.copy()
     often = np.flatnonzero(away.sum(0) >= max(2, 0.04 * len(values)))
     if len(often):
-        colour, count = _densest(values[:, often], away[:, often], tolerance)
+        colour, count = densest(values[:, often], away[:, often], tolerance)
         agreed = count >= max(2, 0.04 * len(values))
         second[often[agreed]] = colour[agreed]
     return first, second
@@ -189,7 +189,7 @@ def _mean(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     return np.rint(total / np.maximum(chosen.sum(0), 1)[:, None]).astype(np.uint8)
 
 
-def _densest(values: np.ndarray, allowed: np.ndarray, tolerance: float, candidates: int = 9) -> tuple[np.ndarray, np.ndarray]:
+def densest(values: np.ndarray, allowed: np.ndarray, tolerance: float, candidates: int = 9) -> tuple[np.ndarray, np.ndarray]:
     """Mean of the allowed samples around the candidate that has most of them nearby, (n, 3), and their number, (n,).
 
     Candidates are spread evenly over the allowed samples of each pixel.

@@ -13,7 +13,7 @@ from tools.perception.following import cut_sprite, first_poses, typical
 from tools.perception.linking import Chain, link
 from tools.perception.parts import Look
 from tools.perception.pose import crop
-from tools.perception.seeds import Ink, Seed, colour_regions, contents_of, palette_of, whole_chains
+from tools.perception.seeds import Ink, Seed, colour_regions, contents_of, palette_of, surfaces, whole_chains
 from tools.perception.segmentation import Region
 
 _WRONG = 25.0
@@ -43,7 +43,8 @@ def survey(clip: Clip) -> tuple[list[Chain], list[Ink]]:
 def flat_seeds(clip: Clip, inks: Sequence[Ink], sprites: Sequence[Chain]) -> list[Seed]:
     """Pieces of each flat colour."""
     per_ink = colour_regions(clip, inks, sprites)
-    return [Seed(ink.colour, chain) for ink, found in zip(inks, per_ink, strict=True) for chain in link(found, clip.shape)]
+    return [Seed(ink.colour, chain) for ink, found in zip(inks, per_ink, strict=True) for chain in link(found, clip.shape)
+            if not surfaces(chain, found)]
 
 
 def is_rigid(clip: Clip, chain: Chain, frames: int = 6) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from tools.perception.appearance import alpha_at, at_pose, covered, picture_at
 from tools.perception.background import dominant_colour
 from tools.perception.clip import Clip
-from tools.perception.parts import Look
+from tools.perception.parts import Look, Part
 from tools.perception.pose import Fit, View, locate, misfit
 
 _HIDDEN = 0.02
@@ -20,18 +20,21 @@ _HIDDEN = 0.02
 
 @dataclass
 class Layout:
-    """The working state of tracking. poses: per part (T, 3), NaN = not seen. order: part numbers from back to front. front:
-    bool (H, W), fixed structures that hide parts. spreads: per part (T, 3) standard deviations. errors: per part (T,)."""
+    """The working state of tracking. poses: per part (T, 3), NaN = not seen. parts: declarations, None where there is none.
+    order: part numbers from back to front. front: bool (H, W), fixed structures that hide parts. spreads: per part (T, 3)
+    standard deviations. errors: per part (T,)."""
 
     clip: Clip
     looks: list[Look]
     poses: list[np.ndarray]
+    parts: list[Part | None] = field(default_factory=list)
     order: list[int] = field(default_factory=list)
     front: np.ndarray | None = None
     spreads: list[np.ndarray] = field(default_factory=list)
     errors: list[np.ndarray] = field(default_factory=list)
 
     def __post_init__(self):
+        self.parts = self.parts or [None] * len(self.looks)
         self.order = self.order or list(range(len(self.looks)))
         self.spreads = self.spreads or [np.full(p.shape, np.inf) for p in self.poses]
         self.errors = self.errors or [np.full(len(p), np.inf) for p in self.poses]

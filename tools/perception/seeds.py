@@ -250,6 +250,25 @@ def covered_by(shape: tuple[int, int], chains: Sequence[Chain], t: int) -> np.nd
     return cv2.dilate(mask, np.ones((5, 5), np.uint8)).astype(bool)
 
 
+def surfaces(chain: Chain, frames: Sequence[Sequence[Region]]) -> bool:
+    """Is this nothing but ground that came to light? It turns up amid the picture, after the beginning, not out of another of
+    its kind, and stays in place. frames: all regions of its kind, frame by frame."""
+    first, last = min(chain.regions), max(chain.regions)
+    start = chain.regions[first]
+    if first == 0 or start.edge or any(overlap(start, region) > 0.5 for region in frames[first - 1]):
+        return False
+    return overlap(start, chain.regions[last]) > 0.6
+
+
+def overlap(a: Region, b: Region) -> float:
+    """Pixels that two regions share, relative to the smaller one."""
+    x0, y0, x1, y1 = max(a.box[0], b.box[0]), max(a.box[1], b.box[1]), min(a.box[2], b.box[2]), min(a.box[3], b.box[3])
+    if x0 >= x1 or y0 >= y1:
+        return 0.0
+    inside = [r.mask[y0 - r.box[1] : y1 - r.box[1], x0 - r.box[0] : x1 - r.box[0]] for r in (a, b)]
+    return float((inside[0] & inside[1]).sum()) / min(a.area, b.area)
+
+
 # -------------------------------------------------------------------------------------------------------------- wholes
 
 
@@ -259,7 +278,7 @@ def whole_chains(clip: Clip) -> list[Chain]:
     for t in range(len(clip)):
         front = foreground(clip.frame(t), clip.plate, clip.noise)
         per_frame.append(regions(front, smallest(clip), np.zeros(clip.shape, bool)))
-    return link(per_frame, clip.shape)
+    return [chain for chain in link(per_frame, clip.shape) if not surfaces(chain, per_frame)]
 
 
 def contents_of(clip: Clip, chain: Chain, limit: int = 6) -> list[Content]:

@@ -7,7 +7,7 @@ filled in from its neighbours in time, forwards and backwards, as far as the pic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +18,13 @@ from tools.perception.following import first_look, first_poses
 from tools.perception.layout import Layout, depth, hiding
 from tools.perception.linking import Chain
 from tools.perception.matching import declared_seeds
-from tools.perception.parts import Look, Part, Track
+from tools.perception.parts import Part, Track
 from tools.perception.refining import fill_gaps, refine, refit_looks
 from tools.perception.seeds import Seed
+from tools.perception.uncovering import moves, uncover
+
+WRONG = 8
+"""Pixels of the plate that may be wrong before everything is looked at again."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,7 @@ def discover(frames: np.ndarray, plate: np.ndarray | None = None, noise: float |
 
     Parts are named by shape and order of first sighting: ``disk_1``, ``box_1``, ``sprite_1`` ...
     """
-    clip = Clip.of(frames, plate, noise)
-    return _solve(clip, find_seeds(clip))
+    return _look_twice(Clip.of(frames, plate, noise), find_seeds)
 
 
 def track(frames: np.ndarray, parts: Sequence[Part], plate: np.ndarray | None = None, noise: float | None = None) -> Tracks:
@@ -53,8 +56,7 @@ def track(frames: np.ndarray, parts: Sequence[Part], plate: np.ndarray | None = 
     A part that is not found has no track. Of several chains of one colour each part takes the one nearest to
     its ``near`` (or the largest).
     """
-    clip = Clip.of(frames, plate, noise)
-    return _solve(clip, declared_seeds(clip, parts))
+    return _look_twice(Clip.of(frames, plate, noise), lambda clip: declared_seeds(clip, parts))
 
 
 def follow(frames: np.ndarray, plate: np.ndarray, noise: float, chains: Sequence[tuple[np.ndarray | None, Chain]],
@@ -65,17 +67,28 @@ def follow(frames: np.ndarray, plate: np.ndarray, noise: float, chains: Sequence
     """
     clip = Clip.of(frames, plate, noise)
     named = parts or [None] * len(chains)
-    return _solve(clip, [Seed(colour, chain, part) for (colour, chain), part in zip(chains, named, strict=True)])
+    return _finished(_solve(clip, [Seed(colour, chain, part) for (colour, chain), part in zip(chains, named, strict=True)]), clip.plate)
 
 
-def _solve(clip: Clip, seeds: Sequence[Seed]) -> Tracks:
+def _look_twice(clip: Clip, seeds_of: Callable[[Clip], list[Seed]]) -> Tracks:
+    """Solve; where the parts found show that the plate was wrong, solve again over the better one."""
+    layout = _solve(clip, seeds_of(clip))
+    found = uncover(layout)
+    if found.wrong > WRONG:
+        better = Clip.of(clip.frames, found.plate, clip.noise)
+        layout = _solve(better, seeds_of(better))
+        found = uncover(layout)
+    return _finished(layout, found.plate)
+
+
+def _solve(clip: Clip, seeds: Sequence[Seed]) -> Layout:
     """Looks and poses of all seeds together."""
     looks, poses = [], []
     for seed in seeds:
         look, start, reference = first_look(clip, seed)
         looks.append(look)
         poses.append(first_poses(clip, seed, look, start, reference))
-    layout = Layout(clip, looks, poses)
+    layout = Layout(clip, looks, poses, [seed.part for seed in seeds])
     layout.order = depth(layout)
     layout.front = hiding(layout)
     refine(layout, margin=4.0)
@@ -83,25 +96,25 @@ def _solve(clip: Clip, seeds: Sequence[Seed]) -> Tracks:
     layout.order = depth(layout)
     if refit_looks(layout):
         refine(layout, margin=1.5)
-    return _finished(layout, seeds)
+    return layout
 
 
-def _finished(layout: Layout, seeds: Sequence[Seed]) -> Tracks:
-    names = _names(layout.looks, seeds)
+def _finished(layout: Layout, plate: np.ndarray) -> Tracks:
+    names = _names(layout)
     tracks = []
     for k in layout.order:
         seen = layout.seen(k)
-        if len(seen):
+        if len(seen) and (layout.parts[k] is not None or moves(layout, k)):
             spread = np.median(layout.spreads[k][seen], axis=0)
             noise = np.where(np.isfinite(spread), np.maximum(spread, 1e-3), 1e-3)
             tracks.append(Track(names[k], layout.looks[k], layout.poses[k], noise, layout.errors[k], layout.spreads[k]))
-    return Tracks(layout.clip.plate, layout.clip.noise, tuple(tracks), layout.front, layout.clip.light)
+    return Tracks(plate, layout.clip.noise, tuple(tracks), layout.front, layout.clip.light)
 
 
-def _names(looks: Sequence[Look], seeds: Sequence[Seed]) -> list[str]:
+def _names(layout: Layout) -> list[str]:
     counts: dict[str, int] = {}
     names = []
-    for look, seed in zip(looks, seeds, strict=True):
+    for look, part in zip(layout.looks, layout.parts, strict=True):
         counts[look.shape] = counts.get(look.shape, 0) + 1
-        names.append(seed.part.name if seed.part is not None else f"{look.shape}_{counts[look.shape]}")
+        names.append(part.name if part is not None else f"{look.shape}_{counts[look.shape]}")
     return names

@@ -1,0 +1,99 @@
+"""The plate a second time, now that the parts are known: what each pixel shows while nothing lies on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from tools.perception.appearance import covered_window, picture_at
+from tools.perception.background import MAX_VALUES, densest, fill
+from tools.perception.layout import Layout
+
+SAMPLES = 40
+"""Frames looked at."""
+RIM = 2
+"""Pixels around a part that its soft edge or its shadow in a compressed picture may touch."""
+RESTING = 0.3
+"""A part that stays within so many pixels (and so many pixels of turning at its rim) through the clip does not move."""
+
+
+@dataclass(frozen=True)
+class Uncovered:
+    """plate: (H, W, 3) uint8. wrong: number of pixels at which the plate before was noticeably different."""
+
+    plate: np.ndarray
+    wrong: int
+
+
+def uncover(layout: Layout) -> Uncovered:
+    """Measure the plate in frames in which no moving part covers a pixel; fill where the parts never leave and the plate before
+    showed one of them. Parts that never move do not count: what they cover may well be the plate."""
+    clip, movers = layout.clip, [k for k in range(len(layout.looks)) if moves(layout, k)]
+    times = clip.spread_times(SAMPLES)
+    shadows = [_shadow(layout, movers, t) for t in times]
+    swept = np.logical_or.reduce(shadows) if movers else np.zeros(clip.shape, bool)
+    resting = [k for k in range(len(layout.looks)) if k not in movers]
+    swept |= np.logical_or.reduce([_shadow(layout, resting, t) for t in times]) if resting else False
+    if not swept.any():
+        return Uncovered(clip.plate, 0)
+    plate = clip.plate.copy()
+    rows, columns = np.nonzero(swept)
+    never = np.zeros(swept.shape, bool)
+    chunk = max(1, MAX_VALUES // (24 * len(times)))
+    for start in range(0, len(rows), chunk):
+        r, c = rows[start : start + chunk], columns[start : start + chunk]
+        values = np.stack([clip.frame(t)[r, c] for t in times]).astype(np.int16)
+        open_ = np.stack([~shadow[r, c] for shadow in shadows])
+        found, count = densest(values, open_, 3.0 + 3.0 * clip.noise)
+        plate[r[count > 0], c[count > 0]] = found[count > 0]
+        never[r[count == 0], c[count == 0]] = True
+    hole = never & _shows_part(layout, movers, never, times)
+    if hole.any():
+        plate = fill(plate, cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & never)
+    wrong = np.abs(plate.astype(np.int16) - clip.plate).max(-1) > clip.level
+    return Uncovered(plate, int(wrong.sum()))
+
+
+def moves(layout: Layout, k: int) -> bool:
+    """Does part k move or turn noticeably?"""
+    path = layout.poses[k][layout.seen(k)]
+    if len(path) < 2:
+        return False
+    away = np.ptp(path, axis=0)
+    spread = np.median(layout.spreads[k][layout.seen(k)], axis=0)
+    turned = away[2] * layout.looks[k].reach if layout.looks[k].turns else 0.0
+    return bool(max(away[0], away[1]) > RESTING + 4 * min(max(spread[0], spread[1]), 1.0) or turned > 2 * RESTING)
+
+
+def _shadow(layout: Layout, parts: list[int], t: int) -> np.ndarray:
+    """bool (H, W): pixels on or next to parts in frame t."""
+    mask = np.zeros(layout.clip.shape, np.uint8)
+    for k in parts:
+        if np.isfinite(layout.poses[k][t, 0]):
+            found = covered_window(layout.looks[k], layout.poses[k][t], layout.clip.shape, RIM + 1)
+            if found is not None:
+                window, inside = found
+                size = 2 * RIM + 1
+                mask[window] |= cv2.dilate(inside.astype(np.uint8), np.ones((size, size), np.uint8))
+    return mask > 0
+
+
+def _shows_part(layout: Layout, parts: list[int], never: np.ndarray, times: list[int]) -> np.ndarray:
+    """bool (H, W): never uncovered pixels whose plate looks like the part that lies on them, as the frames do too."""
+    clip = layout.clip
+    rows, columns = np.nonzero(never)
+    px, py = columns.astype(float), rows.astype(float)
+    alike = np.zeros(len(rows))
+    looked = times[:: max(1, len(times) // 6)]
+    for t in looked if len(rows) else ():
+        picture = clip.plate[rows, columns].astype(np.float64)
+        plain = np.full(picture.shape, -1000.0)
+        for k in [k for k in layout.order if k in parts and np.isfinite(layout.poses[k][t, 0])]:
+            plain = picture_at(layout.looks[k], layout.poses[k][t], px, py, plain)
+        frame = clip.frame(t)[rows, columns].astype(np.float64)
+        alike += (np.abs(plain - frame).max(1) <= clip.level) & (np.abs(picture - frame).max(1) <= clip.level)
+    mask = np.zeros(never.shape, bool)
+    mask[rows, columns] = alike >= 0.5 * len(looked)
+    return mask
