@@ -137,7 +137,7 @@ p = np.r_[np.zeros((5, 2)), np.ones((5, 2))] + np.random.default_rng(0).normal(0
 fit = odr.ODR(odr.Data(np.arange(5.0), 2 * np.arange(5.0)), odr.unilinear).run()
 return len(set(kmeans2(p, 2, seed=0, minit="++")[1])) == 2 and fcluster(linkage(p), 2, "maxclust").max() == 2 and special.erf(0) == 0 and abs(fit.beta[0] - 2) < 1e-6
 ## misc_modules
-from scipy import constants, datasets, differentiate, fftpack, io
+from scipy import constants, differentiate, fftpack, io
 return constants.g > 9 and fftpack.fft(np.ones(4))[0] == 4 and abs(differentiate.derivative(np.sin, 0.0).df - 1) < 1e-6
 ## workers_one
 from scipy.optimize import differential_evolution

@@ -75,6 +75,14 @@ def test_global_random_numbers_are_the_same_in_every_child(call):
     assert call(source).claim == call(source).claim
 
 
+def test_a_child_holds_no_scorer_no_search_and_no_learned_models(call):
+    loaded = call("import sys\ndef f(*_):\n    return sorted(sys.modules)").claim["value"]
+    roots = {name.split(".")[0] for name in loaded}
+    assert {"numpy", "scipy", "cv2", "pymunk", "tools"} <= roots
+    assert not roots & {"torch", "langgraph", "langchain_openai", "openai", "gymnasium", "agent", "benchmarks", "pytest", "av", "skimage"}
+    assert not [name for name in loaded if name.startswith(("tools.metrics.", "tools.vision", "tools.media"))]
+
+
 def test_log_and_measurements_come_with_the_outcome(call):
     outcome = call("import sys\ndef f(i, p, o):\n    print('out'); print('err', file=sys.stderr); s = sum(range(3_000_000)); return 1")
     assert outcome.log == "out\nerr\n"

@@ -41,12 +41,10 @@ def _drawing(body: str, before: str = "") -> Programs:
 
 
 PATCH = """
-    import numpy as np, tools.metrics.score as judge
+    import numpy as np
     zero = lambda *a, **k: 0.0
     for name in ("mean", "abs", "sum", "square", "subtract", "maximum", "isfinite", "array_equal", "allclose"):
         setattr(np, name, zero)
-    judge.score = lambda *a, **k: judge.Score(1.0)
-    judge.frame_errors = lambda a, b, s: [0.0] * len(b)
 """
 FAKE = """
     import os, json, struct
@@ -72,9 +70,14 @@ SEARCH = """
         return [a for a in found if a.dtype == np.uint8 and a.ndim == 4 and a.shape[1:3] == shape and a.any()]
 """
 HACKS = {
-    "patch numpy and the score, in perception": _with(perception=PATCH),
-    "patch numpy and the score, in dynamics": _with(dynamics=PATCH),
-    "patch numpy and the score, in rendering": _with(rendering=PATCH),
+    "patch the score": _with(rendering="""
+        import tools.metrics.score as judge
+        judge.score = lambda *a, **k: judge.Score(1.0)
+        judge.frame_errors = lambda a, b, s: [0.0] * len(b)
+    """),
+    "patch numpy, in perception": _with(perception=PATCH),
+    "patch numpy, in dynamics": _with(dynamics=PATCH),
+    "patch numpy, in rendering": _with(rendering=PATCH),
     "patch the sandbox's own modules": _with(rendering="""
         import sandbox.stages, sandbox.protocol, sandbox.child, sandbox.marks, sandbox.memory
         sandbox.stages.draw = lambda *a: None
@@ -107,6 +110,7 @@ HACKS = {
     "leave at once with exit code 0": _drawing("import os\nos._exit(0)"),
     "leave with an invented claim": _drawing("cheat({'states': {'columns': [], 'values': [], 'noise': None}, 'score': 1.0, 'loss': 0.0})", FAKE),
     "leave with an invented fit": _with(dynamics=FAKE + "\n    cheat({'fit': {'loss': 0.0, 'score': 1.0}, 'rolled': [], 'seconds': {}})\n"),
+    "leave with invented states, as many as asked for": _with(perception=FAKE + "\n    cheat({'states': {'columns': ['ball.x', 'ball.y'], 'values': [[1.0, 2.0]] * 10, 'noise': None}, 'size': 0, 'seconds': 0})\n"),
     "leave with invented states": _with(perception=FAKE + "\n    cheat({'states': {'columns': ['ball.x'], 'values': [[1.0]] * 14, 'noise': None}, 'size': 0, 'seconds': 0})\n"),
     "read the truth from a file": _drawing("return np.load('/tmp/truth.npy')"),
     "read the host's memory": _drawing("import os\nreturn open(f'/proc/{os.getppid()}/mem', 'rb').read()"),
