@@ -27,6 +27,15 @@ JSON. Code that belongs to a program runs under ``with stage("dynamics"):`` so t
         with stage("perception"):
             states, scene = perceive(inputs["frames"], toolbox)
         return {"states": ...}
+
+``Sandbox(mode="strict+")`` adds the second layers that this machine has, ``profile="threads"`` lets JAX run;
+``box.mode`` and ``box.layers`` say what is in force, ``sandbox.doctor.examine()`` finds out what holds, and
+``sandbox.determinism.run_twice`` whether a program gives the same answer twice.
+
+How it is made, from the inside out: ``seccomp``, ``landlock``, ``namespaces``, ``cgroup``, ``limits`` (one barrier each,
+on ``kernel``), ``lockdown`` (which mode wants which, in what order), ``programs`` and ``child`` (one job), ``keeper``,
+``server`` and ``spawner`` (many jobs), ``host`` (the interface), ``protocol``, ``memory`` and ``wire`` (what crosses),
+``verdict`` (what it means).
 """
 
 from sandbox.contract import ArraySpec, Job, Limits, Outcome, SandboxError

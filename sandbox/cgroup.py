@@ -49,6 +49,20 @@ def make(memory: int, processes: int) -> Group:
     return Group(tuple(folders))
 
 
+def memory_limit() -> int:
+    """Bytes that the groups above this process allow it (a container's size); a huge number without any."""
+    own = _own()
+    folders = [_ROOT / "memory" / own["memory"].lstrip("/")] if "memory" in own else []
+    folders += [_ROOT / own[""].lstrip("/")] if "" in own else []
+    caps = [1 << 62]
+    for folder in folders:
+        for place in (folder, *folder.parents):
+            for name in ("memory.max", "memory.limit_in_bytes"):
+                with contextlib.suppress(OSError, ValueError):
+                    caps.append(int((place / name).read_text()))
+    return min(caps)
+
+
 def sweep() -> None:
     """Remove empty groups that hosts left behind when they were killed."""
     for parent in _parents(strict=False):
@@ -70,13 +84,18 @@ def _set(folder: Path, caps: dict[str, int]) -> None:
         (folder / name).write_text(str(value))
 
 
-def _parents(strict: bool = True) -> dict[Path, tuple[str, ...]]:
-    """Folder of this process's own group -> the controllers to set in it."""
+def _own() -> dict[str, str]:
+    """Controller ("" in version 2) -> path of this process's group."""
     try:
         lines = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
     except OSError:
-        lines = []
-    own = {controller: path for _, controllers, path in lines for controller in controllers.split(",")}
+        return {}
+    return {controller: path for _, controllers, path in lines for controller in controllers.split(",")}
+
+
+def _parents(strict: bool = True) -> dict[Path, tuple[str, ...]]:
+    """Folder to make groups in -> the controllers to set there."""
+    own = _own()
     found: dict[Path, tuple[str, ...]] = {}
     for controller in ("memory", "pids"):
         if controller in own:

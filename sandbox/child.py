@@ -61,7 +61,7 @@ def serve(control: socket.socket, server: Heritage, report: Mapping[str, Any]) -
         if not message:
             os._exit(0)                               # the server has gone
         work = _Work(message["caps"], fds, server)
-        work.seal(server, message["memory"], message["processes"])
+        work.seal(server, message["processes"])
         os.write(talk, wire.SEALED + b"\n")
         control.close()
     except BaseException as error:
@@ -72,7 +72,7 @@ def serve(control: socket.socket, server: Heritage, report: Mapping[str, Any]) -
 def _keep_only(control: socket.socket) -> socket.socket:
     """Descriptors 0 to 2 and the control socket stay, nothing else that the server holds."""
     os.dup2(control.detach(), CONTROL, inheritable=False)
-    os.closerange(CONTROL + 1, 1 << 20)
+    os.closerange(CONTROL + 1, limits.MAX_DESCRIPTORS)
     return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=CONTROL)
 
 
@@ -114,10 +114,10 @@ class _Work:
         self._marks = maps[out]
         self._no_memory = _last_words("MemoryLimit", self.caps)
 
-    def seal(self, server: Heritage, memory: int, processes: int) -> None:
+    def seal(self, server: Heritage, processes: int) -> None:
         """Turn output to the job's log, set its limits and close the last doors; the candidate comes next.
 
-        memory: bytes it may add to what is there. processes: it and all others of its user may have.
+        processes: how many this user may have, this one's threads included.
         """
         os.dup2(self._log, 1, inheritable=False)
         os.dup2(self._log, 2, inheritable=False)
@@ -126,7 +126,8 @@ class _Work:
         random.seed(0)                                # Python seeds it anew at every fork; the other generators were seeded
         if server.lock.posture.limited:
             limits.forbid_descriptors(self.result)
-            limits.apply(self.caps.wall, self.caps.cpu, server.size + sum(self._sizes.values()) + memory, processes)
+            memory = server.size + sum(self._sizes.values()) + self.caps.memory if server.size else None
+            limits.apply(self.caps.wall, self.caps.cpu, memory, processes)
         server.lock.seal()
 
     def finish(self) -> None:

@@ -11,18 +11,16 @@ import queue
 import select
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sandbox import cgroup, kernel, limits, wire
+from sandbox import boot, cgroup, limits, wire
 from sandbox.contract import Job, Limits, Outcome, SandboxError
 from sandbox.lockdown import MODES, PROFILES, START, THREADS, Layer, Posture
 from sandbox.memory import Outputs, SharedArray, Slot, anonymous_file, layout, pack, sealed
@@ -39,8 +37,7 @@ START_SECONDS = 120.0
 GRACE_SECONDS = 40.0
 """How much longer than its wall clock a job may take until the server is taken for lost; the server itself is stricter."""
 MAX_PAYLOAD = 64 << 20
-_BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from sandbox.{} import main; main()"
-_SERVERS = {"fork": "server", "spawn": "spawner"}
+_SERVERS = {"fork": "sandbox.server", "spawn": "sandbox.spawner"}
 _slots = itertools.count(os.getpid() * 16 % 5000)
 
 
@@ -291,11 +288,10 @@ class _Server:
         self._group: cgroup.Group | None = None
         self._control, theirs = wire.pair()
         self._errors = anonymous_file("errors", 0)
-        host = os.pidfd_open(os.getpid()) if kernel.LINUX else -1
+        host = _own_descriptor()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-s", "-P", "-c", _BOOT.format(_SERVERS[self._start_by]), _package_root(), "--control", str(theirs.fileno()),
-                 "--host", str(host), "--spares", str(self._spares), "--posture", json.dumps(asdict(self.posture))],
+                [*boot.command(_SERVERS[self._start_by]), "--control", str(theirs.fileno()), "--host", str(host), "--spares", str(self._spares), "--posture", json.dumps(asdict(self.posture))],
                 env=ENVIRONMENT | {key: os.environ[key] for key in PASSED_ON if key in os.environ}, cwd="/", start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors, pass_fds=(theirs.fileno(), *([host] if host >= 0 else [])),
             )
@@ -316,7 +312,7 @@ class _Server:
             self._group_layer = (Layer("control group", False, error.strerror or str(error)),)
 
     def _caps(self, caps: Limits, processes: int) -> dict[str, Any]:
-        return {"caps": vars(caps), "memory": min(int(caps.memory), self._memory), "processes": processes}
+        return {"caps": vars(caps) | {"memory": min(int(caps.memory), self._memory)}, "processes": processes}
 
     def _next(self, deadline: float) -> dict[str, Any]:
         if not select.select([self._control], [], [], max(0.0, deadline - time.monotonic()))[0]:
@@ -341,8 +337,12 @@ class _Server:
         os.close(self._errors)
 
 
-def _package_root() -> str:
-    return str(Path(__file__).resolve().parent.parent)
+def _own_descriptor() -> int:
+    """A descriptor that is readable when this process has ended, -1 where the system has none."""
+    try:
+        return os.pidfd_open(os.getpid())
+    except (AttributeError, OSError):
+        return -1
 
 
 # ------------------------------------------------------------------------------------------------------ exchange

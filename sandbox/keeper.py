@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox import wire
+from sandbox import limits, wire
 
 SETUP_SECONDS = 30.0
 """How long a child may take to get ready for the candidate, on a machine that is very busy."""
@@ -235,7 +235,20 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     for name in ("--control", "--host", "--spares"):
         parser.add_argument(name, type=int, required=True)
     parser.add_argument("--posture", required=True)
-    return parser.parse_args(arguments)
+    found = parser.parse_args(arguments)
+    found.control, found.host = _lowest(found.control), _lowest(found.host)
+    limits.cap_descriptors()
+    return found
+
+
+def _lowest(fd: int) -> int:
+    """The same file under the smallest free number: a host may have thousands open, a child closes only so many."""
+    if fd < 0:
+        return fd
+    copy = os.dup(fd)
+    keep, close = min(fd, copy), max(fd, copy)
+    os.close(close)
+    return keep
 
 
 def run(keeper: Keeper, report: dict[str, Any]) -> None:

@@ -10,11 +10,13 @@ import signal
 import time
 from typing import Any
 
+from sandbox import cgroup
 from sandbox.contract import Limits
 
 FLOOD = 4 << 20
 """Bytes of output after which a child is killed; far less is kept."""
 SHARE_OF_MEMORY = 0.7
+MAX_DESCRIPTORS = 1024
 KINDS = ("WallLimit", "CpuLimit", "MemoryLimit", "OutputLimit")
 
 
@@ -56,17 +58,24 @@ def forbid_leftovers() -> None:
             resource.setrlimit(getattr(resource, name), (0, 0))
 
 
-def apply(wall: float, cpu: float, memory: int, processes: int | None) -> None:
-    """Caps of one job, in the child. memory: bytes of address space in all. processes: None to leave the cap alone."""
+def apply(wall: float, cpu: float, memory: int | None, processes: int) -> None:
+    """Caps of one job, in the child. memory: bytes of address space in all, or None where the system does not count them.
+    processes: how many this user may have."""
     seconds = max(1, math.ceil(cpu + time.process_time()))
-    caps = {"RLIMIT_CPU": (seconds, seconds + 1), "RLIMIT_FSIZE": (0, 0), "RLIMIT_AS": (memory, memory)}
-    caps["RLIMIT_DATA"] = (memory, memory)
-    if processes is not None:
-        caps["RLIMIT_NPROC"] = (processes, processes)
+    caps = {"RLIMIT_CPU": (seconds, seconds + 1), "RLIMIT_FSIZE": (0, 0), "RLIMIT_NPROC": (processes, processes)}
+    if memory is not None:
+        caps |= {"RLIMIT_AS": (memory, memory), "RLIMIT_DATA": (memory, memory)}
     for name, (soft, hard) in caps.items():
         with contextlib.suppress(ValueError):         # a harder cap was inherited: that one stays
             resource.setrlimit(getattr(resource, name), (soft, hard))
     signal.setitimer(signal.ITIMER_REAL, max(0.05, wall - min(0.5, 0.05 * wall)))
+
+
+def cap_descriptors() -> None:
+    """At most MAX_DESCRIPTORS, for a server and its children: closing them all is then cheap everywhere."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(MAX_DESCRIPTORS, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def forbid_descriptors(highest: int) -> None:
@@ -77,4 +86,4 @@ def forbid_descriptors(highest: int) -> None:
 def fair_memory(wanted: int, workers: int) -> int:
     """``wanted`` bytes, or less when all workers together would take more than 70 % of the machine's memory."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min(wanted, int(SHARE_OF_MEMORY * total / workers))
+    return min(wanted, int(SHARE_OF_MEMORY * min(total, cgroup.memory_limit()) / workers))

@@ -13,13 +13,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from sandbox import keeper, wire
+from sandbox import boot, keeper, wire
 
-_BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from sandbox.solo import main; main()"
-_ROOT = str(Path(__file__).resolve().parent.parent)
 _SEATBELT = """
 (version 1)
 (deny default)
@@ -43,7 +40,7 @@ class Spawner(keeper.Keeper):
 
     def create(self, control: socket.socket, spare: bool) -> int:
         fd = control.fileno()
-        command = [*self._prefix, sys.executable, "-s", "-P", "-c", _BOOT, _ROOT, "--control", str(fd), "--posture", self._posture]
+        command = [*self._prefix, *boot.command("sandbox.solo"), "--control", str(fd), "--posture", self._posture]
         return subprocess.Popen(command, pass_fds=(fd,), start_new_session=True, stdin=subprocess.DEVNULL, close_fds=True).pid
 
 
@@ -78,6 +75,6 @@ def _prepare(control: socket.socket, options: argparse.Namespace) -> tuple[Spawn
 
 
 def _cage() -> list[str]:
-    places = {"PREFIX": sys.prefix, "BASE": sys.base_prefix, "ROOT": _ROOT}
+    places = {"PREFIX": sys.prefix, "BASE": sys.base_prefix, "ROOT": boot.ROOT}
     definitions = [part for name, path in places.items() for part in ("-D", f"{name}={os.path.realpath(path)}")]
     return ["sandbox-exec", *definitions, "-p", _SEATBELT]
