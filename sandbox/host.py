@@ -64,18 +64,19 @@ class Sandbox:
     @property
     def mode(self) -> str:
         """The mode in force: "strict+" only where at least one barrier beyond "strict" is up. Waits for the first server."""
-        wanted = self._all[0].posture.mode
-        return "strict" if wanted == "strict+" and not any(layer.active for layer in self.layers) else wanted
+        wanted, active = self._all[0].posture.mode, any(layer.active for layer in self.layers)
+        return "strict" if wanted == "strict+" and not active else wanted
 
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The barriers beyond "strict", active or not, as the first server found them."""
-        return self._all[0].layers()
+        report = self._report()
+        return (*(Layer(**layer) for layer in report["layers"]), *self._all[0].group_layer)
 
     @property
     def missing(self) -> dict[str, str]:
         """Modules and routines that the server could not load, with the reason."""
-        report = self._all[0].report()
+        report = self._report()
         return report["missing"] | report["unavailable"]
 
     def share(self, array: np.ndarray) -> SharedArray:
@@ -112,6 +113,12 @@ class Sandbox:
     def pids(self) -> list[int]:
         """Process ids of the servers, for monitoring."""
         return [server.pid for server in self._all]
+
+    def _report(self) -> dict[str, Any]:
+        try:
+            return self._all[0].report()
+        except ServerLost as error:
+            raise SandboxError(f"the sandbox does not start: {error}; see `run-agent doctor`") from None
 
     def _try_twice(self, server: _Server, request: Request) -> Outcome:
         try:
@@ -231,9 +238,6 @@ class _Server:
                 self._report = report
             return self._report
 
-    def layers(self) -> tuple[Layer, ...]:
-        return (*(Layer(**layer) for layer in self.report()["layers"]), *self._group_layer)
-
     def run(self, request: Request) -> Outcome:
         """Send the job and follow it to its end."""
         report = self.report()
@@ -284,7 +288,7 @@ class _Server:
 
     def _start(self) -> None:
         self._report: dict[str, Any] | None = None
-        self._group_layer: tuple[Layer, ...] = ()
+        self.group_layer: tuple[Layer, ...] = ()
         self._group: cgroup.Group | None = None
         self._control, theirs = wire.pair()
         self._errors = anonymous_file("errors", 0)
@@ -307,9 +311,9 @@ class _Server:
             self._group = cgroup.make(self._memory, 64 + THREADS * (self.posture.profile == "threads"))
             self._group.add(self._process.pid)
             where = ", ".join(str(folder.parent) for folder in self._group.folders)
-            self._group_layer = (Layer("control group", True, f"{self._memory >> 20} MiB and a cap on processes, under {where}"),)
+            self.group_layer = (Layer("control group", True, f"{self._memory >> 20} MiB and a cap on processes, under {where}"),)
         except OSError as error:
-            self._group_layer = (Layer("control group", False, error.strerror or str(error)),)
+            self.group_layer = (Layer("control group", False, error.strerror or str(error)),)
 
     def _caps(self, caps: Limits, processes: int) -> dict[str, Any]:
         return {"caps": vars(caps) | {"memory": min(int(caps.memory), self._memory)}, "processes": processes}
