@@ -5,6 +5,7 @@
     run-agent bench table FILE...
     run-agent bench score --frames DIR (--truth DIR | --env NAME)
     run-agent bench data --env NAME --out DIR
+    run-agent bench sheet --out FILE.png
     run-agent bench list | metrics
 """
 
@@ -24,10 +25,11 @@ from benchmarks.harness.compare import compare
 from benchmarks.harness.execute import asked, execute
 from benchmarks.harness.ledger import Ledger
 from benchmarks.harness.results import Result, surroundings
+from tools import media
 from tools.metrics.cards import CARDS
 from tools.types import ContractError
 
-VERBS = ("compare", "table", "score", "data", "list", "metrics")
+VERBS = ("compare", "table", "score", "data", "sheet", "list", "metrics")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -37,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
         print((__doc__ or "").strip() + "\n\nsuites: " + ", ".join(suites.known()))
         return 0
     if verb in VERBS:
-        return {"compare": _compare, "table": _table, "score": _score, "data": _data, "list": _list, "metrics": _metrics}[verb](argv[1:])
+        return {"compare": _compare, "table": _table, "score": _score, "data": _data, "sheet": _sheet, "list": _list, "metrics": _metrics}[verb](argv[1:])
     return _suite(verb, argv[1:])
 
 
@@ -128,6 +130,18 @@ def _data(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     written = scoring.write_seen(arguments.env, arguments.seed, arguments.count, arguments.level, arguments.out)
     print(f"{written} videos written to {arguments.out}; predict the frames after them and score with run-agent bench score")
+    return 0
+
+
+def _sheet(argv: Sequence[str]) -> int:
+    from benchmarks.gallery.sheet import contact_sheet
+
+    parser = argparse.ArgumentParser(prog="run-agent bench sheet", description="A picture of every scene of the gallery.")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.png")
+    parser.add_argument("--seed", type=int, default=0, metavar="S")
+    arguments = parser.parse_args(argv)
+    media.write_image(arguments.out, contact_sheet(arguments.seed))
+    print(f"written to {arguments.out}")
     return 0
 
 

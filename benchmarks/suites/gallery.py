@@ -100,9 +100,10 @@ def _parameters(result: RunResult, held_back: HeldBack) -> dict[str, float]:
 
 
 def _against_still(figures: Figures, task: Task, held_back: HeldBack) -> dict[str, float]:
-    base = psnr(still(task)[0], held_back.frames[0])
-    mine = figures.get("psnr")
-    return {"psnr_still": base, "gain": np.nan if mine is None else mine - base}
+    """PSNR of repeating the last frame, what is gained over it, and what the clean future frames would get."""
+    real, mine = held_back.frames[0], figures.get("psnr")
+    base, clean = psnr(still(task)[0], real), held_back.truth.get("clean_frames", (real,))[0]
+    return {"psnr_still": base, "psnr_floor": psnr(clean, real), "gain": np.nan if mine is None else mine - base}
 
 
 # ---------------------------------------------------------------------------------------------------------- tables
@@ -114,7 +115,7 @@ def _in_order(records: Mapping[str, Record], method: str) -> list[str]:
 
 
 def _table(method: str, records: Sequence[Record], options: Options) -> str:
-    head = ["scene", "score", "visible", "PSNR, dB", "still, dB", "gain", "evaluations", "seconds", "named", "worst parameter", "true mechanism"]
+    head = ["scene", "score", "visible", "PSNR, dB", "still, dB", "clean truth, dB", "gain", "evaluations", "seconds", "named", "worst parameter", "true mechanism"]
     lines = [f"## Gallery, policy {method}, budget {options.budget}, variant {options.variant or 'clean'}, seed {options.seed}", ""]
     lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *(_line(record) for record in records)]
     return "\n".join([*lines, "", _summary(records), ""])
@@ -125,7 +126,7 @@ def _line(record: Record) -> str:
     worst = max(((value, key) for key, value in r.items() if key.startswith("param.") and value is not None), default=None)
     cells = [
         record.key.partition("/")[2], _number(r.get("score"), 3), _number(r.get("search_score"), 3), _number(r.get("psnr"), 1), _number(r.get("psnr_still"), 1),
-        _number(r.get("gain"), 1), _number(r.get("evaluations"), 0), f"{record.timings.get('search', 0):.0f}", "yes" if r.get("named") else "no",
+        _number(r.get("psnr_floor"), 1), _number(r.get("gain"), 1), _number(r.get("evaluations"), 0), f"{record.timings.get('search', 0):.0f}", "yes" if r.get("named") else "no",
         "–" if worst is None else f"{worst[1][6:]} {100 * worst[0]:.1f}%", str(record.notes.get("true") or record.error),
     ]  # fmt: skip
     return "| " + " | ".join(cells) + " |"

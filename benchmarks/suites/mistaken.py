@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from agent.config import EvaluationConfig
 from agent.detection_check import check_detections
 from agent.diagnosis import diagnose
 from agent.evaluate import Evaluator
@@ -18,7 +17,7 @@ from benchmarks.environments import load
 from benchmarks.harness.case import Case, Options, Record, Workplace, row
 from benchmarks.harness.statistics import estimate
 from benchmarks.programs import programs
-from benchmarks.suites.predicting import data_of, search_config, search_row, searched
+from benchmarks.suites.predicting import UNHURRIED, data_of, search_config, search_row, searched
 from sandbox import Sandbox
 from tools.types import Evaluation, Programs, Task
 
@@ -69,7 +68,7 @@ def _program(case: Case, place: Workplace) -> Record:
 
 def _evaluated(candidate: Programs, task: Task, seed: int) -> Evaluation:
     with Sandbox(1) as sandbox:
-        return Evaluator(task, validation(task), sandbox, EvaluationConfig()).evaluate(candidate, seed)
+        return Evaluator(task, validation(task), sandbox, UNHURRIED).evaluate(candidate, seed)
 
 
 def _program_table(records: Mapping[str, Record]) -> str:

@@ -22,6 +22,8 @@ from agent.store import Store
 from benchmarks.harness.case import Case, Figures, Options, Record, Workplace, row
 from benchmarks.harness.figures import content, picture_figures
 from sandbox import Sandbox
+from sandbox.contract import Limits
+from tools.fitting import Budget
 from tools.metrics.states import state_errors
 from tools.types import FittedParam, HeldBack, Programs, States, Task
 
@@ -29,12 +31,17 @@ LINEAR = Path(__file__).parent.parent / "baselines" / "linear.py"
 """Dynamics that extrapolate every column in a straight line."""
 
 
+UNHURRIED = EvaluationConfig(limits=Limits(wall=600.0, cpu=600.0, claim=8 << 20), fit=Budget(evaluations=4_000, seconds=600.0))
+"""Fits end by the number of evaluations, not by the clock, so that a busy machine gives the same figures."""
+
+
 # ------------------------------------------------------------------------------------------------------- searching
 
 
 def search_config(options: Options, seed: int, policy: str = "tree") -> SearchConfig:
     """One search of a bench: its own seed, one worker (the bench runs several searches at a time)."""
-    return SearchConfig(budget=options.budget, seed=seed, policy=policy, proposer=options.proposer, workers=1, lpips=options.weights or "")
+    settings = {"budget": options.budget, "seed": seed, "policy": policy, "proposer": options.proposer}
+    return SearchConfig(**settings, workers=1, lpips=options.weights or "", evaluation=UNHURRIED)
 
 
 def searched(task: Task, held_back: HeldBack, config: SearchConfig, folder: Path, first: Programs | None = None) -> RunResult:
@@ -105,7 +112,7 @@ def forecast(programs: Programs, task: Task, seed: int) -> Outlook:
     """Fit on everything visible, predict the test videos, in the sandbox."""
     with Sandbox(1) as sandbox:
         try:
-            done = Evaluator(task, validation(task), sandbox, EvaluationConfig()).forecast(programs, seed)
+            done = Evaluator(task, validation(task), sandbox, UNHURRIED).forecast(programs, seed)
         except CandidateFailed as failed:
             return Outlook({}, error=f"{failed.failure.stage}: {failed.failure.message}")
     return Outlook(done.fitted.values, done.predicted)
@@ -115,7 +122,7 @@ def predict(programs: Programs, values: Mapping[str, float], task: Task, edits: 
     """Predict the test videos with given θ, in the sandbox."""
     trials = final(task).trials
     with Sandbox(1) as sandbox:
-        runner = Runner(sandbox, EvaluationConfig())
+        runner = Runner(sandbox, UNHURRIED)
         try:
             seen = runner.perceive(programs.perception, [trial.seen for trial in trials])
             return Outlook(values, runner.predict(programs, trials, seen, values, edits))

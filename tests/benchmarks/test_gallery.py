@@ -8,6 +8,7 @@ import pytest
 from benchmarks.environments import Options, load
 from benchmarks.gallery import SCENES, UNEXPLAINED
 from benchmarks.gallery.drawing import Placed, backdrop, box, disk, draw, flat, halves, polygon, union
+from benchmarks.gallery.sheet import contact_sheet
 from benchmarks.gallery.simulate import Disks, Wall, fly
 from tools.types import ContractError
 
@@ -153,6 +154,14 @@ def test_a_seed_repeats_the_scene_and_another_changes_it():
     first, again, other = (load("gallery:pendulum", seed=s, context=2, horizon=1)[1] for s in (0, 0, 1))
     assert first.truth["parameters"] == again.truth["parameters"] != other.truth["parameters"]
     assert np.array_equal(first.frames[0], again.frames[0])
+
+
+def test_the_contact_sheet_shows_the_scenes_that_are_loaded():
+    sheet = contact_sheet(0, ["thrown-ball", "orbit"])
+    assert sheet.shape == (2 * 122, 9 * 162, 3)
+    frame = load("gallery:orbit", seed=0, context=2, horizon=1)[0].test[0].frames[0]
+    assert np.abs(np.median(sheet[122:], axis=(0, 1)) - np.median(frame, axis=(0, 1))).max() < 5
+    assert (sheet == (255, 0, 0)).all(-1).any()
 
 
 def test_there_are_enough_scenes_and_one_that_nothing_explains():
