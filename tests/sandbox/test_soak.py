@@ -25,8 +25,8 @@ def test_two_thousand_jobs_leave_no_descriptor_zombie_or_memory():
         _run(box, clip, 2000)
         time.sleep(0.3)
         after = _measure(box)
-    assert after["host descriptors"] == before["host descriptors"]
-    assert after["server descriptors"] == before["server descriptors"]
+    assert after["host descriptors"] <= before["host descriptors"]  # fewer is no leak: a spare may be on its way
+    assert after["server descriptors"] <= before["server descriptors"]
     assert after["zombies"] == 0
     assert after["processes"] <= before["processes"] + 2
     assert after["server memory"] - before["server memory"] < 8 << 20
