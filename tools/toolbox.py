@@ -1,9 +1,9 @@
 """Every measuring function and value that a perception program may use, flat: the ``tools`` of ``perceive(frames, tools)``."""
 
 from tools.masks.states import mask_states
-from tools.perception.assemble import scene_of, size_of, states_of
-from tools.perception.lattice import grid_corners
+from tools.perception.assemble import scene_of, size_of, states_of, with_light
 from tools.perception.background import background, dominant_colour, fill, pixel_noise
+from tools.perception.lattice import grid_corners
 from tools.perception.looks import flat_colour
 from tools.perception.parts import Look, Part, Track
 from tools.perception.segmentation import Region, coverage, foreground, moments, palette, regions
@@ -35,4 +35,5 @@ __all__ = [
     "size_of",
     "states_of",
     "track",
+    "with_light",
 ]

@@ -13,12 +13,16 @@ from tools.perception.tracking import Tracks
 from tools.rendering.scene import FRONT
 from tools.types import Scene, States
 
+SIZES = ("radius", "width", "height")
+"""Attributes that a part keeps, reported where the dynamics asks how large it is."""
+_FLICKER = 2e-4
+"""Least noise of a gain."""
 _COARSE = 30.0
 """Factor on the noise of a pose whose corners are known better."""
 
 
 def states_of(tracks: Tracks, varies: Mapping[str, Sequence[str]], corners: Mapping[str, np.ndarray] | None = None) -> States:
-    """Table of the varying attributes ("x", "y" in pixels, "angle" in radians, "radius" in pixels) of each part.
+    """Table of the varying attributes ("x", "y" in pixels, "angle" in radians, and ``SIZES`` in pixels) of each part.
 
     A part that was not found has only NaN. noise: measured for positions and angles. corners: part name -> (T, 4, 2) whole
     numbers from ``grid_corners``; they become the columns "ax" ... "dy" (of a part that does not turn only the first
@@ -42,6 +46,15 @@ def states_of(tracks: Tracks, varies: Mapping[str, Sequence[str]], corners: Mapp
     return States(tuple(columns), table, np.array(noise) if noise else None)
 
 
+def with_light(states: States, tracks: Tracks, gains: Sequence[str]) -> States:
+    """The states with the light of each frame relative to the plate's, as columns of "light": its "gain", or "red", "green", "blue"."""
+    light = np.ones((len(states), 3)) if tracks.light is None else tracks.light
+    series = light.mean(1, keepdims=True) if tuple(gains) == ("gain",) else light
+    noise = [max(scatter(column), _FLICKER) for column in series.T]
+    own = np.ones(len(states.columns)) if states.noise is None else states.noise
+    return States((*states.columns, *(f"light.{gain}" for gain in gains)), np.concatenate([states.values, series], 1), np.concatenate([own, noise]))
+
+
 def corner_names(attributes: Sequence[str]) -> tuple[str, ...]:
     """Corner columns of a box drawn on the pixel grid, given which of its attributes vary.
 
@@ -54,13 +67,13 @@ def corner_names(attributes: Sequence[str]) -> tuple[str, ...]:
 
 
 def _series(track: Track, attribute: str) -> np.ndarray:
-    if attribute == "radius":
-        return np.where(track.seen, size_of(track), np.nan)
+    if attribute in SIZES:
+        return np.where(track.seen, size_of(track) if attribute == "radius" else track.look.size[SIZES.index(attribute) - 1], np.nan)
     return track.poses[:, ("x", "y", "angle").index(attribute)]
 
 
 def _noise(track: Track | None, attribute: str) -> float:
-    if track is None or attribute == "radius":
+    if track is None or attribute in SIZES:
         return 0.1
     k = ("x", "y", "angle").index(attribute)
     least = 0.01 if k < 2 else 0.01 / max(track.look.reach, 1.0)

@@ -11,13 +11,26 @@ from tools.perception.appearance import at_pose
 from tools.perception.clip import Clip
 from tools.perception.following import cut_sprite, first_poses, typical
 from tools.perception.linking import Chain, link
+from tools.perception.looks import mask_guess
 from tools.perception.parts import Look
 from tools.perception.pose import crop
-from tools.perception.seeds import Ink, Seed, colour_regions, contents_of, palette_of, surfaces, whole_chains
-from tools.perception.segmentation import Region
+from tools.perception.seeds import (
+    Content,
+    Ink,
+    Seed,
+    colour_regions,
+    contents_of,
+    label,
+    palette_of,
+    surfaces,
+    whole_chains,
+)
+from tools.perception.segmentation import Region, regions
 
 _WRONG = 25.0
 """Local mean colour error (grey levels) that misplaced texture leaves and resampling does not."""
+_ODD = 0.8
+"""Disagreeing pixels per pixel of outline that a staircase edge does not explain."""
 
 
 def find_seeds(clip: Clip) -> list[Seed]:
@@ -33,7 +46,7 @@ def survey(clip: Clip) -> tuple[list[Chain], list[Ink]]:
         inside = contents_of(clip, chain)
         textured = np.median([c.flat for c in inside]) < 0.75
         patched = np.median([c.fragments for c in inside]) >= 2
-        if textured or (patched and is_rigid(clip, chain)):
+        if textured or ((patched or interlocked(clip, chain, inside)) and is_rigid(clip, chain)):
             sprites.append(chain)
         else:
             contents += inside
@@ -45,6 +58,35 @@ def flat_seeds(clip: Clip, inks: Sequence[Ink], sprites: Sequence[Chain]) -> lis
     per_ink = colour_regions(clip, inks, sprites)
     return [Seed(ink.colour, chain) for ink, found in zip(inks, per_ink, strict=True) for chain in link(found, clip.shape)
             if not surfaces(chain, found)]
+
+
+def interlocked(clip: Clip, chain: Chain, inside: Sequence[Content], frames: int = 3) -> bool:
+    """Is a thing made of colours of which some have no plain shape of their own (half a disk), as far as they can be seen?
+
+    Then its colours do not lie over one another, they are painted on one body.
+    """
+    inks = palette_of(clip, inside)
+    times = [t for t, region in sorted(chain.regions.items()) if not region.edge]
+    if len(inks) < 2 or not times:
+        return False
+    odd = [_odd_piece(clip, chain.regions[times[k]], times[k], inks) for k in np.unique(np.linspace(0, len(times) - 1, frames).round().astype(int))]
+    return sum(odd) > len(odd) / 2
+
+
+def _odd_piece(clip: Clip, region: Region, t: int, inks: Sequence[Ink]) -> bool:
+    """Whether some colour of a region forms neither disks nor boxes; small pieces do not count."""
+    x0, y0, x1, y1 = region.box
+    mask = np.zeros(clip.shape, bool)
+    mask[y0:y1, x0:x1] = region.mask
+    labels = label(clip, clip.frame(t), mask, inks)
+    pieces = [[piece for piece in regions(labels == k + 1, max(12.0, 0.1 * region.area))] for k in range(len(inks))]
+    return sum(map(bool, pieces)) > 1 and any(_odd(piece) for found in pieces for piece in found)
+
+
+def _odd(piece: Region) -> bool:
+    """Is a region, as it stands, neither a disk nor a box?"""
+    nothing = np.zeros((piece.box[3] + 4, piece.box[2] + 4), bool)
+    return min(mask_guess(piece, nothing, (0.0, 0.0, 0.0), kind)[2] for kind in ("disk", "box")) > _ODD
 
 
 def is_rigid(clip: Clip, chain: Chain, frames: int = 6) -> bool:

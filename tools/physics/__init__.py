@@ -4,10 +4,13 @@ from tools.physics.contacts import bounce_off_line, collide_disks
 from tools.physics.integrators import explicit_euler, rk4, symplectic_euler
 from tools.physics.multibody import Link, accelerations, corners_of, frames_of, turned
 from tools.physics.namespace import xp
+from tools.physics.rigid import Ground, Solid, tumble
 from tools.physics.start import start_along, start_of, start_of_angle, typical, value_and_rate
 
 __all__ = [
+    "Ground",
     "Link",
+    "Solid",
     "accelerations",
     "bounce_off_line",
     "collide_disks",
@@ -19,6 +22,7 @@ __all__ = [
     "start_of",
     "start_of_angle",
     "symplectic_euler",
+    "tumble",
     "turned",
     "typical",
     "value_and_rate",

@@ -33,20 +33,20 @@ def bounce_off_line(
 def collide_disks(a: dict, b: dict, reach: Any, mass_ratio: Any, restitution: Any) -> tuple[dict, dict]:
     """Two disks after a free step: where they overlap and approach, exchange momentum along the line of centres.
 
-    a, b: {"x", "y", "vx", "vy", ...}. reach: sum of radii in pixels. mass_ratio: mass of b / mass of a. The overlap is
-    folded back in proportion to the masses, which makes the result continuous in the time of contact.
-    Newton's law of restitution; momentum is conserved exactly. Returns new (a, b).
+    a, b: {"x", "y", "vx", "vy", ...}. reach: sum of radii in pixels. mass_ratio: mass of b / mass of a. Both are taken back to the
+    moment at which they touched (their relative path is taken for straight), where the line of centres is the true one, and
+    go on from there with their new velocities; so the result is continuous in the time of contact. Newton's law of restitution;
+    momentum is conserved exactly. Returns new (a, b).
     """
     dx, dy = b["x"] - a["x"], b["y"] - a["y"]
-    distance = xp.sqrt(dx * dx + dy * dy + 1e-12)
-    nx, ny = dx / distance, dy / distance
-    depth = reach - distance
-    closing = (b["vx"] - a["vx"]) * nx + (b["vy"] - a["vy"]) * ny
-    hit = (depth > 0) & (closing < 0)
+    wx, wy = b["vx"] - a["vx"], b["vy"] - a["vy"]
+    overlap, along, speed2 = reach * reach - dx * dx - dy * dy, dx * wx + dy * wy, wx * wx + wy * wy + 1e-9
+    hit = (overlap > 0) & (along < 0)
+    since = xp.where(hit, (along + xp.sqrt(along * along + speed2 * xp.where(hit, overlap, 0.0) + 1e-12)) / speed2, 0.0)
+    nx, ny = (dx - since * wx) / reach, (dy - since * wy) / reach
     share = mass_ratio / (1.0 + mass_ratio)
-    jump = xp.where(hit, -(1.0 + restitution) * closing, 0.0)
-    fold = xp.where(hit, (1.0 + restitution) * depth, 0.0)
-    ja, jb, fa, fb = share * jump, (1.0 - share) * jump, share * fold, (1.0 - share) * fold
-    new_a = {**a, "x": a["x"] - fa * nx, "y": a["y"] - fa * ny, "vx": a["vx"] - ja * nx, "vy": a["vy"] - ja * ny}
-    new_b = {**b, "x": b["x"] + fb * nx, "y": b["y"] + fb * ny, "vx": b["vx"] + jb * nx, "vy": b["vy"] + jb * ny}
+    jump = xp.where(hit, -(1.0 + restitution) * (wx * nx + wy * ny), 0.0)
+    ja, jb = share * jump, (1.0 - share) * jump
+    new_a = {**a, "x": a["x"] - since * ja * nx, "y": a["y"] - since * ja * ny, "vx": a["vx"] - ja * nx, "vy": a["vy"] - ja * ny}
+    new_b = {**b, "x": b["x"] + since * jb * nx, "y": b["y"] + since * jb * ny, "vx": b["vx"] + jb * nx, "vy": b["vy"] + jb * ny}
     return new_a, new_b

@@ -8,7 +8,7 @@ import numpy as np
 
 from tools.types import States
 
-RATE_NAMES = {"x": "vx", "y": "vy", "angle": "spin", "s": "v"}
+RATE_NAMES = {"x": "vx", "y": "vy", "angle": "spin", "s": "v", "gain": "d_gain", "red": "d_red", "green": "d_green", "blue": "d_blue"}
 """Name of the rate that belongs to a coordinate."""
 
 

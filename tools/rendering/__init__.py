@@ -1,6 +1,6 @@
 """Drawing with sub-pixel positions: anti-aliased primitives, sprites, compositing."""
 
-from tools.rendering.canvas import blend, canvas, finish
+from tools.rendering.canvas import blend, canvas, finish, lit
 from tools.rendering.scene import draw_front, grid_box, grown, pose_of, whole
 from tools.rendering.shapes import (
     box_corners,
@@ -26,6 +26,7 @@ __all__ = [
     "finish",
     "grid_box",
     "grown",
+    "lit",
     "place",
     "polygon_coverage",
     "pose_of",

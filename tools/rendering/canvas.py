@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -18,6 +20,11 @@ def blend(image: np.ndarray, x0: int, y0: int, alpha: np.ndarray, colour: np.nda
     h, w = alpha.shape
     window = image[y0 : y0 + h, x0 : x0 + w]
     window += alpha[..., None] * (np.asarray(colour, np.float32) - window)
+
+
+def lit(image: np.ndarray, gains: Sequence[float]) -> None:
+    """Brighten a canvas in place: one factor for all channels, or one each for red, green and blue."""
+    image *= np.asarray(gains, np.float32)
 
 
 def finish(image: np.ndarray) -> np.ndarray:

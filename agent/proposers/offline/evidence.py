@@ -94,7 +94,8 @@ def _area(look: Look) -> float:
 
 def _path(name: str, track: Track, dt: float) -> Path:
     xy, angle = track.poses[:, :2], track.poses[:, 2]
-    sigma = max(noise_of(xy[:, 0], 0.02), noise_of(xy[:, 1], 0.02))
+    floor = 0.05 if track.look.shape == "sprite" else 0.02  # a cut-out is placed a little less exactly than a flat shape
+    sigma = max(noise_of(xy[:, 0], floor), noise_of(xy[:, 1], floor))
     sigma_angle = noise_of(angle, 0.02 / max(track.look.reach, 2.0))
     seen = np.isfinite(xy[:, 0])
     spread = np.ptp(xy[seen], axis=0).max() if seen.any() else 0.0
@@ -224,9 +225,9 @@ def smooth(series: np.ndarray, dt: float, cuts: Sequence[int] = (), window: int 
 
 
 def segments(length: int, cuts: Sequence[int]) -> list[tuple[int, int]]:
-    """Runs of frames between cuts; the frame of a cut belongs to the run before it."""
-    edges = [0, *[c + 1 for c in sorted(cuts) if 0 < c + 1 < length], length]
-    return [(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+    """Runs of frames between cuts. The frame of a cut belongs to none: the jump happens at most half a frame before or after it."""
+    edges = [-1, *sorted({c for c in cuts if 0 <= c < length}), length]
+    return [(a + 1, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a + 1]
 
 
 def integrate_twice(values: np.ndarray, dt: float) -> np.ndarray:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
-from agent.proposers.offline.evidence import Evidence, Explanation, Feature, Path, explain, smooth
+from agent.proposers.offline.evidence import Evidence, Explanation, Feature, Path, explain, regress, segments, smooth
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
+from agent.proposers.offline.walls import Boundary, boundaries
 from tools.physics.multibody import Link, accelerations
-
 
 MASSES = (0.05, 0.3, 1.0, 3.0)
 """Mass ratios tried for the links of a tree; the lightest is preferred, because a light link leaves the others alone."""
@@ -64,7 +65,9 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
     if partners:
         without = tuple(c for c in contacts if c not in partners)
         found.append(_assemble(structure, best, without, evidence))
-    return [found[0], *sorted(found[1:], key=lambda d: d.bic)]
+    ranked = [found[0], *sorted(found[1:], key=lambda d: d.bic)]
+    engine = touching(structure, contacts, found[0].bic, evidence)
+    return ranked if engine is None else [engine, *ranked]
 
 
 def _tree(root: Body, bodies: Sequence[Body]) -> list[Body]:
@@ -220,10 +223,16 @@ def _turning_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, .
 
 
 def contacts_of(bodies: Sequence[Body], evidence: Evidence) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
-    """Walls and collisions read off the velocity jumps; and those collisions that are only expected, not seen."""
+    """Walls and collisions read off the velocity jumps; and those contacts that are only expected, not seen.
+
+    A jump beside a drawn boundary is a bounce off it. Where one drawn boundary (or one border of the picture) turned a body back,
+    the others are taken to do so too.
+    """
     names = [b.name for b in bodies]
-    walls: list[dict] = []
+    hit: list[dict] = []
+    kinds: set[bool] = set()
     pairs: dict[tuple[str, str], dict] = {}
+    sides = {name: boundaries(evidence.paths[name], evidence) for name in names if evidence.paths[name].kinks}
     for name in names:
         path = evidence.paths[name]
         for t in path.kinks:
@@ -232,14 +241,121 @@ def contacts_of(bodies: Sequence[Body], evidence: Evidence) -> tuple[tuple[Term,
                 key = tuple(sorted((name, partner), key=names.index))
                 pairs.setdefault(key, _impact(evidence.paths[key[0]], evidence.paths[key[1]], t, evidence.dt))
                 continue
-            wall = _wall(path, t, evidence.dt)
-            if wall is not None:
-                walls.append(wall)
-    terms = [Term("wall", _free_of(w, names, evidence), w) for w in _merge(walls)]
+            found = [(side, wall) for side in sides[name] if (wall := _turned_back(path, t, evidence.dt, side)) is not None]
+            kinds |= {side.border for side, _ in found}
+            wall = _wall(path, t, evidence.dt) if not found else None
+            hit += [wall for _, wall in found] + ([wall] if wall is not None else [])
+    walls = _merge(hit)
+    terms = [Term("wall", inside, w) for w in walls if (inside := _free_of(w, names, evidence))]
     terms += [Term("collide", pair, numbers) for pair, numbers in pairs.items()]
-    expected = [Term("collide", (a, b), {"e": 0.95, "by_size": 1.0}) for a, b in itertools.combinations(names, 2)
-                if (a, b) not in pairs and _may_meet(evidence.paths[a], evidence.paths[b])]
-    return (*terms, *expected), tuple(expected)
+    more = _merge([_like(side, walls) for found in sides.values() for side in found if side.border in kinds and not _known(side, walls)])
+    expected = [Term("wall", inside, w) for w in more if (inside := _free_of(w, names, evidence))]
+    pending = [Term("collide", (a, b), {"e": 0.95, "by_size": 1.0}) for a, b in itertools.combinations(names, 2)
+               if (a, b) not in pairs and _may_meet(evidence.paths[a], evidence.paths[b])]
+    return (*terms, *expected, *pending), (*expected, *pending)
+
+
+def _known(side: Boundary, walls: Sequence[Mapping[str, float]]) -> bool:
+    return any(side.normal[0] * w["nx"] + side.normal[1] * w["ny"] > 0.95 and abs(side.offset - w["offset"]) < 14 for w in walls)
+
+
+def _like(side: Boundary, walls: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """A wall that nothing has touched yet, as bouncy as the others."""
+    return {"nx": float(side.normal[0]), "ny": float(side.normal[1]), "offset": side.offset, "e": float(np.median([w["e"] for w in walls])), "drawn": 1.0}
+
+
+def _turned_back(path: Path, t: int, dt: float, side: Boundary) -> dict[str, float] | None:
+    """The bounce at frame t off a boundary, if the body touches it there and is turned back by it."""
+    pair = _velocities(path, t, dt)
+    if pair is None:
+        return None
+    normal = np.array(side.normal, float)
+    before, after = (float(v @ normal) for v in pair)
+    near = [k for k in (t - 1, t, t + 1) if 0 <= k < len(path.xy) and np.isfinite(path.xy[k, 0])]
+    gap = min(float(path.xy[k] @ normal) for k in near) - side.offset - path.radius
+    if before >= 0 or after <= 0.3 * before or not -3.0 < gap < max(3.0, -1.1 * before * dt):
+        return None
+    return {"nx": normal[0], "ny": normal[1], "offset": side.offset, "e": float(np.clip(-after / before, 0.05, 1.0)), "drawn": 1.0}
+
+
+def touching(structure: Mechanism, contacts: Sequence[Term], bic: float, evidence: Evidence) -> Driven | None:
+    """All free bodies in one rigid-body engine, where bodies that are not plain disks collide or turn at a bounce; else None.
+
+    Gravity is read off the stretches between jumps in which a body flies.
+    """
+    free = [b for b in structure.bodies if b.motion == "free"]
+    met = {name for c in contacts if c.kind == "collide" or any(structure.body(n).turns for n in c.bodies) for name in c.bodies}
+    if not any(structure.body(name).shape != "disk" for name in met):
+        return None
+    walls = [c for c in contacts if c.kind == "wall"]
+    walls += [Term("wall", (b.name,), w) for b in free for w in _leaned_on(evidence.paths[b.name], evidence) if not any(_known_wall(w, c.numbers) for c in walls)]
+    bounces = [c.numbers["e"] for c in walls if c.numbers.get("e", -1.0) >= 0]
+    impacts = [c.numbers["e"] for c in contacts if c.kind == "collide" and "ratio" in c.numbers]
+    e = float(np.median(bounces)) if bounces else 0.3
+    numbers = {"e_wall": e, "e": float(np.median(impacts)) if impacts else e, "friction": 0.5}
+    names = tuple(b.name for b in free)
+    pull = _falls(free, evidence)
+    terms = [Term("gravity", names, pull)] if pull else []
+    mechanism = structure.plus(*terms, *_unique_walls(walls, names), Term("contact", names, numbers))
+    for body in free:
+        mechanism = mechanism.with_body(_outlined(body, evidence.paths[body.name]))
+    return Driven(mechanism, bic, f"{' and '.join(names)} touch: a rigid-body engine moves them")
+
+
+def _unique_walls(walls: Sequence[Term], names: tuple[str, ...]) -> list[Term]:
+    kept: list[Term] = []
+    for wall in walls:
+        if not any(_known_wall(wall.numbers, k.numbers) for k in kept):
+            kept.append(Term("wall", names, wall.numbers))
+    return kept
+
+
+def _known_wall(a: Mapping[str, float], b: Mapping[str, float]) -> bool:
+    return a["nx"] * b["nx"] + a["ny"] * b["ny"] > 0.95 and abs(a["offset"] - b["offset"]) < 14
+
+
+def _leaned_on(path: Path, evidence: Evidence) -> list[dict[str, float]]:
+    """Drawn boundaries that a body touches in several frames."""
+    found = []
+    for side in boundaries(path, evidence):
+        gap = path.xy[path.seen] @ np.array(side.normal, float) - side.offset - path.radius
+        if not side.border and (np.abs(gap) < 1.0).sum() >= 3:
+            found.append({"nx": float(side.normal[0]), "ny": float(side.normal[1]), "offset": side.offset, "drawn": 1.0})
+    return found
+
+
+def _outlined(body: Body, path: Path) -> Body:
+    """Corners of a body that is neither disk nor box, for the engine ("u0", "v0", "u1", ...)."""
+    if body.shape in ("disk", "box"):
+        return body
+    if body.shape == "polygon":
+        points = np.asarray(path.look.outline)
+    else:
+        alpha = path.look.sprite[..., 3] > 0.5
+        ys, xs = np.nonzero(alpha)
+        points = np.stack([xs, ys], 1) - (np.array(alpha.shape[::-1]) - 1) / 2
+    hull = cv2.convexHull(points.astype(np.float32))[:, 0]
+    hull = cv2.approxPolyDP(hull[:, None], 0.5, True)[:, 0]
+    return replace(body, numbers={**body.numbers, **{f"{axis}{k}": float(p[i]) for k, p in enumerate(hull) for i, axis in enumerate("uv")}})
+
+
+def _falls(bodies: Sequence[Body], evidence: Evidence) -> dict[str, float]:
+    """The constant acceleration of the stretch between jumps that shows one most clearly; {} when none does."""
+    best: tuple[float, dict[str, float]] = (0.0, {})
+    for body in bodies:
+        path = evidence.paths[body.name]
+        one, zero = np.ones(len(path.xy)), np.zeros(len(path.xy))
+        features = [("gx", np.stack([one, zero], 1), any_sign), ("gy", np.stack([zero, one], 1), any_sign)]
+        for first, last in segments(len(path.xy), path.kinks):
+            if last - first < 5:
+                continue
+            piece = np.full_like(path.xy, np.nan)
+            piece[first:last] = path.xy[first:last]
+            e = regress(piece, path.sigma, evidence.dt, features, path.kinks)
+            clear = {k: abs(v) / max(e.errors[k], 1e-9) for k, v in e.values.items()}
+            if e.rms < 4 * path.sigma and max(clear.values()) > max(5.0, best[0]):
+                best = max(clear.values()), {k: v for k, v in e.values.items() if clear[k] > 5 and abs(v) > 0.05 * max(map(abs, e.values.values()))}
+    return best[1]
 
 
 def _velocities(path: Path, t: int, dt: float) -> tuple[np.ndarray, np.ndarray] | None:
@@ -302,7 +418,7 @@ def _merge(walls: Sequence[dict]) -> list[dict]:
     merged = []
     for group in groups:
         keys = set.intersection(*(set(w) for w in group))
-        merged.append({k: float(np.median([w[k] for w in group])) for k in ("nx", "ny", "offset", "e", "friction") if k in keys})
+        merged.append({k: float(np.median([w[k] for w in group])) for k in ("nx", "ny", "offset", "e", "friction", "drawn") if k in keys})
     return merged
 
 

@@ -35,6 +35,7 @@ TERMS = {
     "joint_spring": "a spring at the joint of",
     "wall": "bounces off a wall:",
     "collide": "bounce off each other:",
+    "contact": "collide, rub and rest on what they touch:",
     "curve": "an acceleration that depends on place and speed drives",
     "turning": "turning is slowed or driven:",
 }
@@ -68,17 +69,23 @@ class Term:
 @dataclass(frozen=True)
 class Mechanism:
     """A hypothesis. integrator: "rk4", "symplectic_euler" or "explicit_euler". drawing: "smooth" or "whole pixels".
-    order: body names from back to front."""
+    order: body names from back to front. light: "steady", "white" (one gain changes over time) or "coloured" (one a channel)."""
 
     bodies: tuple[Body, ...]
     terms: tuple[Term, ...] = ()
     integrator: str = "rk4"
     drawing: str = "smooth"
     order: tuple[str, ...] = ()
+    light: str = "steady"
 
     def body(self, name: str) -> Body:
         """The body of that name."""
         return next(body for body in self.bodies if body.name == name)
+
+    @property
+    def gains(self) -> tuple[str, ...]:
+        """Attributes of the light that vary."""
+        return {"steady": (), "white": ("gain",), "coloured": ("red", "green", "blue")}[self.light]
 
     def of(self, kind: str) -> tuple[Term, ...]:
         """All terms of a kind."""
@@ -105,7 +112,7 @@ class Mechanism:
             turning = " and turns" if body.turns and body.motion == "free" else ""
             lines.append(f"{body.name} {MOTIONS[body.motion]}{where}{turning}")
         lines += [f"{TERMS[term.kind]} {' and '.join(term.bodies)}" for term in self.terms]
-        return lines
+        return lines if self.light == "steady" else [*lines, "the light changes steadily"]
 
     def dumps(self) -> str:
         """One line of JSON."""
@@ -128,7 +135,7 @@ def loads(text: str) -> Mechanism:
     return Mechanism(
         tuple(body(d) for d in data["bodies"]),
         tuple(Term(d["kind"], tuple(d["bodies"]), d["numbers"]) for d in data["terms"]),
-        data["integrator"], data["drawing"], tuple(data["order"]),
+        data["integrator"], data["drawing"], tuple(data["order"]), data.get("light", "steady"),
     )
 
 

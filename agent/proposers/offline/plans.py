@@ -16,6 +16,9 @@ from tools.types import Task, Video
 FAR = 4.0
 """Cost (agent.proposers.offline.kinematics.Structure) above the best one's from which a structure counts as far-fetched."""
 
+DIM = 0.01
+"""Change of a light's gain below which it counts as steady."""
+
 MAX_WATCHED = 3
 """Training videos that are looked at closely; dynamics are fitted on all of them."""
 
@@ -61,6 +64,8 @@ def plan(task: Task) -> Plan:
     ranked.sort(key=lambda item: item[:2])
     multi = len(task.train) + len(task.test) > 1
     drafts = [replace(d, mechanism=_anywhere(d.mechanism)) if multi else d for _, _, d in ranked]
+    light = light_of(evidence)
+    drafts = [replace(d, mechanism=replace(d.mechanism, light=light)) for d in drafts]
     if on_grid(evidence):
         drafts = [_drawn_on_grid(d) for d in drafts]
     return Plan(evidence, tuple(_distinct(drafts)))
@@ -75,6 +80,14 @@ def on_grid(evidence: Evidence) -> bool:
                 if np.ptp(series) > 2 and np.quantile(np.abs(phase), 0.9) < 0.05:
                     return True
     return False
+
+
+def light_of(evidence: Evidence) -> str:
+    """How the light of the clip changes (Mechanism.light)."""
+    gains = evidence.tracks.light
+    if gains is None or np.ptp(gains, axis=0).max() < DIM:
+        return "steady"
+    return "white" if np.ptp(gains, axis=1).max() < 0.02 else "coloured"
 
 
 def _drawn_on_grid(draft: Draft) -> Draft:

@@ -13,7 +13,6 @@ from agent.proposers.offline.write import write
 from agent.protocols import Archive, Move, Node, Proposal
 from tools.types import STAGES, Programs, Task
 
-
 GOOD = 0.7
 """Score from which the joints of the best node are taken to be right."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from agent.proposers.offline.mechanism import MARK, Body, Mechanism, Term
 from tools.types import Programs
@@ -48,8 +48,11 @@ def measured(body: Body, mechanism: Mechanism) -> tuple[str, ...]:
         attributes = ("x",)
     elif body.motion == "slides" and abs(body.numbers["axis_x"]) < 0.02:
         attributes = ("y",)
-    if body.turns:
+    contact = _acts(mechanism, "contact", body.name) is not None
+    if body.turns or (contact and body.shape != "disk"):
         attributes += ("angle",)
+    if contact and body.shape == "box":
+        return (*attributes, "width", "height")
     if needs_radius(body, mechanism):
         attributes += ("radius",)
     return attributes
@@ -64,7 +67,7 @@ def gridded(mechanism: Mechanism) -> list[Body]:
 
 def needs_radius(body: Body, mechanism: Mechanism) -> bool:
     """Whether the dynamics asks how large the body is."""
-    return any(body.name in term.bodies for term in mechanism.terms if term.kind in ("wall", "collide"))
+    return any(body.name in term.bodies for term in mechanism.terms if term.kind in ("wall", "collide", "contact"))
 
 
 def write_perception(mechanism: Mechanism) -> str:
@@ -93,6 +96,7 @@ def write_perception(mechanism: Mechanism) -> str:
         "    tracks = tools.track(frames, PARTS, plate)",
         *(["    corners = {name: tools.grid_corners(frames, tracks, name) for name in ON_GRID}"] if grid else []),
         f"    states = tools.states_of(tracks, VARIES{', corners' if grid else ''})",
+        *([f"    states = tools.with_light(states, tracks, {spread(mechanism.gains)})"] if mechanism.gains else []),
         f"    scene = tools.scene_of(tracks, VARIES{', RIDES' if riders else ''})",
         "    return states, scene", "",
     ]
@@ -129,6 +133,7 @@ class Dynamics:
         self.functions: list[str] = []
         self.initial: list[str] = []
         self.step: list[str] = []
+        self.elementwise = True  # written with xp alone, so that arrays and derivatives pass through
 
     def param(self, name: str, value: float, low: float, high: float, unit: str, about: str, prior: float | None = None) -> str:
         """Declare a parameter and return the expression that reads it."""
@@ -148,7 +153,7 @@ class Dynamics:
             self.imports.add("corners_of")
         imports = [f"from tools.physics import {', '.join(sorted(self.imports))}"] if self.imports else []
         params = ["PARAMS = (", *self.params, ")"] if self.params else ["PARAMS = ()"]
-        latents = [f"LATENTS = {spread(self.latents)}", "DIFFERENTIABLE = True"]
+        latents = [f"LATENTS = {spread(self.latents)}", f"DIFFERENTIABLE = {self.elementwise}"]
         blocks = [*about, *imports, "from tools.types import Param", "", *params, *latents, *self.constants]
         for function in self.functions:
             blocks += ["", "", *function.splitlines()]
@@ -189,8 +194,10 @@ def write_dynamics(mechanism: Mechanism) -> str:
             _pendulum(out, root)
         else:
             _linkage(out, tree)
+    if mechanism.gains:
+        _light(out)
     if free:
-        _free(out, free)
+        (_engine if mechanism.of("contact") else _free)(out, free)
     return out.source()
 
 
@@ -244,6 +251,50 @@ def _free(out: Dynamics, bodies: Sequence[Body]) -> None:
     _free_initial(out, bodies)
     pulls = [tuple(line.split(" = ")[1] != "0.0" for line in lines if line.strip().startswith((f"ax{s} =", f"ay{s} ="))) for s in symbols] if steady else None
     _free_step(out, bodies, symbols, forced and not steady, contacts, pulls)
+
+
+def _light(out: Dynamics) -> None:
+    """A light that goes up or down at a constant rate."""
+    gains = out.mechanism.gains
+    out.imports.add("start_of")
+    out.initial.append(f'    state["light"] = start_of(states, "light", {spread(gains)}, dt)')
+    faded = ", ".join(f'"{gain}": light["{gain}"] + dt * light["d_{gain}"]' for gain in gains)
+    out.step += ['    light = state["light"]', f'    new["light"] = {{**light, {faded}}}']
+    out.latents += [f"light.{prefix}{gain}" for gain in gains for prefix in ("", "d_")]
+
+
+def _engine(out: Dynamics, bodies: Sequence[Body]) -> None:
+    """Bodies that collide, rub and rest on each other: a rigid-body engine moves them all."""
+    m, out.elementwise = out.mechanism, False
+    out.imports.update(("Ground", "Solid", "tumble", "start_of", "typical"))
+    out.constants += ["SOLIDS = (", *[f"    {_solid(body)}," for body in bodies], ")"]
+    grounds = [f"Ground({_pair((w.numbers['nx'], w.numbers['ny']))}, {_wall_offset(out, w.numbers)})" for w in m.of("wall")]
+    out.functions.append("\n".join(["def grounds(params):", '    """Walls and floors that nothing passes."""', f"    return ({''.join(g + ', ' for g in grounds).rstrip()})"]))
+    term = m.of("contact")[0].numbers
+    e = out.param("restitution", term["e_wall"], 0.0, 1.0, "1", "share of the closing speed that a bounce off a wall or floor gives back")
+    between = out.param("restitution_bodies", term["e"], 0.0, 1.0, "1", "share of the closing speed that two bodies give back", prior=0.3)
+    rub = out.param("friction", term["friction"], 0.0, 3.0, "1", "Coulomb friction wherever bodies touch", prior=0.5)
+    field = ["0.0", "0.0"]
+    if gravity := m.of("gravity"):
+        for k, (key, name, words) in enumerate((("gx", "field_x", "constant acceleration to the right"), ("gy", "gravity", "constant acceleration downwards"))):
+            if key in gravity[0].numbers:
+                field[k] = out.param(name, gravity[0].numbers[key], *_around(gravity[0].numbers[key]), "px/s^2", words)
+    for body in bodies:
+        turning = ', "angle"' if body.turns else ""
+        out.initial.append(f'    state["{body.name}"] = start_of(states, "{body.name}", ("x", "y"{turning}), dt)')
+        still = [a for a in measured(body, m) if a not in ("x", "y") and not (a == "angle" and body.turns)]
+        out.initial += [f'    state["{body.name}"]["{a}"] = typical(states.column("{body.name}.{a}"))' for a in still]
+        out.initial += [f'    state["{body.name}"].setdefault("{a}", 0.0)' for a in ("angle", "spin") if not body.turns]
+        out.latents += [f"{body.name}.{a}" for a in ("x", "y", "vx", "vy") + (("angle", "spin") if body.turns else ())]
+    out.step.append(f"    new.update(tumble(state, SOLIDS, grounds(params), ({field[0]}, {field[1]}), ({e}, {between}), {rub}, dt))")
+
+
+def _solid(body: Body) -> str:
+    corners = sorted((int(key[1:]), key[0]) for key in body.numbers if key[0] in "uv" and key[1:].isdigit())
+    if not corners:
+        return f'Solid("{body.name}")'
+    points = ", ".join(_pair((body.numbers[f"u{k}"], body.numbers[f"v{k}"])) for k in sorted({k for k, _ in corners}))
+    return f'Solid("{body.name}", outline=({points}))'
 
 
 def _forces(out: Dynamics, body: Body, s: str, symbols: dict[str, str]) -> tuple[list[str], list[str], list[str]]:
@@ -439,11 +490,16 @@ def _contact(out: Dynamics, term: Term, symbols: dict[str, str]) -> list[str]:
     return [f'b{a}, b{b} = collide_disks(b{a}, b{b}, b{a}["radius"] + b{b}["radius"], {ratio}, {e})']
 
 
+def _wall_offset(out: Dynamics, n: Mapping[str, float]) -> str:
+    """The parameter that says where a wall stands."""
+    word = {(0, -1): "floor", (0, 1): "ceiling", (1, 0): "left_wall", (-1, 0): "right_wall"}.get((round(n["nx"], 1), round(n["ny"], 1)), f"wall_{round(math.degrees(math.atan2(n['ny'], n['nx'])) % 360)}")
+    return out.param(f"{word}_offset", n["offset"], n["offset"] - 60.0, n["offset"] + 60.0, "px", f"place of the {word.replace('_', ' ')} along its normal {_pair((n['nx'], n['ny']))}", prior=1.0 if "drawn" in n else 8.0)
+
+
 def _wall(out: Dynamics, term: Term, symbols: dict[str, str]) -> list[str]:
     n = term.numbers
-    word = {(0, -1): "floor", (0, 1): "ceiling", (1, 0): "left_wall", (-1, 0): "right_wall"}.get((round(n["nx"], 1), round(n["ny"], 1)), f"wall_{round(math.degrees(math.atan2(n['ny'], n['nx'])) % 360)}")
     out.imports.update(("bounce_off_line",))
-    offset = out.param(f"{word}_offset", n["offset"], n["offset"] - 60.0, n["offset"] + 60.0, "px", f"place of the {word.replace('_', ' ')} along its normal {_pair((n['nx'], n['ny']))}", prior=8.0)
+    offset = _wall_offset(out, n)
     e = out.param("restitution", n.get("e", 0.9), 0.0, 1.2, "1", "share of the normal speed that a bounce gives back")
     friction = out.param("friction_contact", n["friction"], 0.0, 1.5, "1", "Coulomb friction at a bounce") if "friction" in n else "0.0"
     lines = []
@@ -618,8 +674,10 @@ def write_rendering(mechanism: Mechanism) -> str:
         body_lines += _draw(body, imports, whole)
     if any(True for _ in order):
         imports.add("draw_front")
+    lit = [f'    lit(image, [{", ".join(f"state[{chr(34)}light{chr(34)}][{chr(34)}{gain}{chr(34)}]" for gain in mechanism.gains)}])'] if mechanism.gains else []
+    imports |= {"lit"} if lit else set()
     lines += [f"from tools.rendering import {', '.join(sorted(imports))}", "", ""]
-    lines += ["def render(state, scene, shape):", "    image = canvas(scene.background)", *body_lines, "    draw_front(image, scene)", "    return finish(image)", ""]
+    lines += ["def render(state, scene, shape):", "    image = canvas(scene.background)", *body_lines, "    draw_front(image, scene)", *lit, "    return finish(image)", ""]
     return "\n".join(lines)
 
 

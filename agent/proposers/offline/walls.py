@@ -1,0 +1,89 @@
+"""Where walls may stand: straight boundaries of the ground that a body moves over, drawn ones and the picture's own border."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from agent.proposers.offline.evidence import Evidence, Path
+from tools.perception.background import threshold
+
+DIRECTIONS = ((0, -1), (0, 1), (1, 0), (-1, 0))
+"""Normals of walls that are looked for, pointing to the free side: floor, ceiling, left wall, right wall."""
+
+STRAIGHT = 0.7
+"""Share of the lines across a boundary that must agree on its place."""
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """normal . (x, y) = offset, free side along the normal (pixels). border: it is the picture's own edge, else it is drawn."""
+
+    normal: tuple[int, int]
+    offset: float
+    border: bool
+
+
+def boundaries(path: Path, evidence: Evidence) -> list[Boundary]:
+    """Straight, level or upright boundaries of the ground under a path, at most one a direction; [] where the ground is no
+    plain colour."""
+    free = _ground(path, evidence)
+    if free is None:
+        return []
+    found = [_boundary(free, path, normal) for normal in DIRECTIONS]
+    return [boundary for boundary in found if boundary is not None]
+
+
+def _ground(path: Path, evidence: Evidence) -> np.ndarray | None:
+    """bool (H, W): the connected part of the plate in the colour that the path runs over."""
+    plate, level = evidence.tracks.plate, threshold(evidence.tracks.noise)
+    h, w = plate.shape[:2]
+    places = np.rint(path.xy[path.seen]).astype(int)
+    places = places[(places >= 0).all(1) & (places < (w, h)).all(1)]
+    if len(places) < 3:
+        return None
+    under = plate[places[:, 1], places[:, 0]].astype(np.int16)
+    colour = np.median(under, axis=0)
+    over = np.abs(under - colour).max(1) <= level
+    if over.mean() < 0.9:
+        return None
+    alike = (np.abs(plate.astype(np.int16) - colour).max(-1) <= level).astype(np.uint8)
+    _, labels = cv2.connectedComponents(alike, connectivity=4)
+    x, y = places[over][len(places[over]) // 2]
+    return labels == labels[y, x]
+
+
+def _boundary(free: np.ndarray, path: Path, normal: Sequence[int]) -> Boundary | None:
+    """The boundary met by going against ``normal`` from every place that the body sweeps."""
+    along = 0 if normal[0] else 1                        # axis of the normal
+    lines = free if along == 0 else free.T               # one row per line across the boundary
+    lines = lines if normal[along] < 0 else lines[:, ::-1]
+    xy = path.xy[path.seen]
+    low, high = xy[:, 1 - along].min() - path.radius, xy[:, 1 - along].max() + path.radius
+    rows = np.arange(max(0, int(np.ceil(low))), min(len(lines) - 1, int(np.floor(high))) + 1)
+    if len(rows) < 3:
+        return None
+    size = lines.shape[1]
+    middle = float(np.median(xy[:, along]))
+    start = int(np.clip(round(middle if normal[along] < 0 else size - 1 - middle), 0, size - 1))
+    ends = np.array([_end(lines[row], start) for row in rows])
+    known = ends >= 0
+    if known.mean() < STRAIGHT:
+        return None
+    place = float(np.median(ends[known]))
+    if (np.abs(ends - place) <= 1.5).mean() < STRAIGHT:
+        return None
+    edge = place - 0.5 if normal[along] < 0 else size - 0.5 - place
+    return Boundary((int(normal[0]), int(normal[1])), edge * normal[along], place >= size)
+
+
+def _end(line: np.ndarray, start: int) -> int:
+    """Number of the first pixel from ``start`` on that is not free; the length of the line if there is none; -1 if not even
+    the start is free."""
+    if not line[start]:
+        return -1
+    blocked = np.flatnonzero(~line[start:])
+    return start + int(blocked[0]) if len(blocked) else len(line)
