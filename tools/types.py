@@ -63,7 +63,7 @@ def check_name(name: Any, what: str) -> str:
 
 
 def _number(value: Any, what: str, allow_nan: bool = False) -> float:
-    if isinstance(value, (bool, str)) or value is None and not allow_nan:
+    if isinstance(value, (bool, str)) or (value is None and not allow_nan):
         raise ContractError(what, "a number", _describe(value))
     try:
         number = math.nan if value is None else float(value)

@@ -126,6 +126,8 @@ def _constants(track: Track, varies: Sequence[str]) -> dict:
         constants |= {"width": float(look.size[0]), "height": float(look.size[1])}
     elif look.shape == "polygon":
         constants["outline"] = np.round(look.outline, 3).tolist()
+    elif look.shape == "sprite":
+        constants["cut"] = [round(value, 4) for value in look.cut]
     for k, attribute in enumerate(("x", "y", "angle")):
         if attribute not in varies:
             constants[attribute] = float(np.nanmedian(track.poses[:, k]))

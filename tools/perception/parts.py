@@ -44,7 +44,8 @@ class Look:
 
     size: (radius,) of a disk, (width, height) of a box, else (). outline: (N, 2) pixels relative to the part's centre at
     angle 0, for a polygon. sprite: float32 RGBA for a sprite (see tools.types.Scene). width: edge softness in pixels.
-    round: True for a sprite that looks the same at every angle (a ring). reach: radius in pixels of a circle around the
+    round: True for a sprite that looks the same at every angle (a ring). cut: (x, y, turn) of the sprite's middle in the part's own
+    frame, pixels and radians. reach: radius in pixels of a circle around the
     centre that holds the part.
     """
 
@@ -55,6 +56,7 @@ class Look:
     sprite: np.ndarray | None = field(default=None, repr=False)
     width: float = 1.0
     round: bool = False
+    cut: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     @property
     def reach(self) -> float:

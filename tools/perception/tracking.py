@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tools.perception.anchoring import anchored
 from tools.perception.clip import Clip
 from tools.perception.discovery import find_seeds
 from tools.perception.following import first_look, first_poses
@@ -107,7 +108,7 @@ def _finished(layout: Layout, plate: np.ndarray) -> Tracks:
         if len(seen) and (layout.parts[k] is not None or moves(layout, k)):
             spread = np.median(layout.spreads[k][seen], axis=0)
             noise = np.where(np.isfinite(spread), np.maximum(spread, 1e-3), 1e-3)
-            tracks.append(Track(names[k], layout.looks[k], layout.poses[k], noise, layout.errors[k], layout.spreads[k]))
+            tracks.append(Track(names[k], *anchored(layout.looks[k], layout.poses[k]), noise, layout.errors[k], layout.spreads[k]))
     return Tracks(plate, layout.clip.noise, tuple(tracks), layout.front, layout.clip.light)
 
 

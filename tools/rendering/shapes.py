@@ -7,6 +7,7 @@ anti-aliasing, larger = a blurred edge, near 0 = a hard one.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -117,8 +118,12 @@ def draw_polygon(image: np.ndarray, points, colour, width: float = 1.0) -> None:
         blend(image, *covered, colour)
 
 
-def draw_sprite(image: np.ndarray, sprite: np.ndarray, x: float, y: float, angle: float = 0.0) -> None:
-    """Draw a float RGBA sprite (h, w, 4) with its centre at (x, y), turned by ``angle``."""
-    layer = sprite_layer(image.shape[:2], sprite, x, y, angle)
+def draw_sprite(image: np.ndarray, sprite: np.ndarray, x: float, y: float, angle: float = 0.0, cut: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
+    """Draw a float RGBA sprite (h, w, 4) on a part whose centre is at (x, y), turned by ``angle``.
+
+    cut: (x, y, turn), where the sprite's middle lies in the part's frame; zeros when it is the part's centre.
+    """
+    c, s = np.cos(angle + cut[2]), np.sin(angle + cut[2])
+    layer = sprite_layer(image.shape[:2], sprite, x + c * cut[0] - s * cut[1], y + s * cut[0] + c * cut[1], angle + cut[2])
     if layer is not None:
         blend(image, *layer)

@@ -7,14 +7,18 @@ while the Bayesian information criterion improves.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from agent.proposers.offline.naming import SHAPE_WORDS, colour_word, unique
+from tools.perception.background import differs, dominant_colour, threshold
 from tools.perception.parts import Look, Track
+from tools.perception.segmentation import regions
 from tools.perception.tracking import Tracks, discover
 from tools.types import Video
 
@@ -54,6 +58,17 @@ class Evidence:
     tracks: Tracks
     actions: np.ndarray | None
 
+    @cached_property
+    def spots(self) -> tuple[tuple[float, float], ...]:
+        """Centres (pixels) of small things that stand alone on the plate: bodies at rest, anchors, axles."""
+        plate, noise = self.tracks.plate, self.tracks.noise
+        ground, share = dominant_colour(plate[None])
+        if share < 0.4:
+            return ()
+        found = regions(differs(plate, ground, threshold(noise)), 12.0)
+        compact = [r for r in found if not r.edge and r.area < 0.05 * plate[..., 0].size and r.area > 0.5 * (r.box[2] - r.box[0]) * (r.box[3] - r.box[1])]
+        return tuple((r.x, r.y) for r in compact[:6])
+
     @property
     def movers(self) -> list[Path]:
         return [path for path in self.paths.values() if path.moves or path.turns]
@@ -74,16 +89,29 @@ def gather(video: Video) -> Evidence:
     words = [f"{colour_word(track.look.colour)}_{SHAPE_WORDS[track.look.shape]}" for track in tracks.tracks]
     paths = {}
     for name, track in zip(unique(words), tracks.tracks, strict=True):
-        paths[name] = _path(name, track, video.dt)
+        paths[name] = _path(name, track, video.shape)
     renamed = tuple(replace(track, name=name) for name, track in zip(paths, tracks.tracks, strict=True))
     return Evidence(paths, video.dt, video.shape, replace(tracks, tracks=renamed), video.actions)
 
 
 def _credible(tracks: Tracks) -> Tracks:
-    """Without specks: parts of a few hundredths of the largest one's area that are seen only now and then."""
+    """Without specks (parts of a few hundredths of the largest one's area that are seen only now and then) and without fragments
+    (pieces of a part's colour that show up where the part itself is going while it is half hidden)."""
     areas = [_area(track.look) for track in tracks.tracks]
     keep = [t for t, area in zip(tracks.tracks, areas, strict=True) if area > 0.03 * max(areas) or t.seen.mean() > 0.9]
-    return replace(tracks, tracks=tuple(keep))
+    return replace(tracks, tracks=tuple(t for t in keep if not any(_fragment(t, other) for other in keep if other is not t)))
+
+
+def _fragment(piece: Track, whole: Track) -> bool:
+    """Whether one track is what shows of another one while that has no pose of its own."""
+    both, alone = piece.seen & whole.seen, piece.seen & ~whole.seen
+    if whole.seen.sum() < 2 * piece.seen.sum() or both.sum() > 0.2 * piece.seen.sum() or math.dist(piece.look.colour, whole.look.colour) > 40:
+        return False
+    times, known = np.arange(len(piece.poses)), np.flatnonzero(whole.seen)
+    there = np.stack([np.interp(times, known, whole.poses[known, d]) for d in range(2)], 1)
+    away = np.hypot(*(piece.poses[alone, :2] - there[alone]).T)
+    step = float(np.median(np.hypot(*np.diff(whole.poses[known, :2], axis=0).T / np.diff(known))))
+    return bool(np.median(away) < whole.look.reach + piece.look.reach + 2 * step)
 
 
 def _area(look: Look) -> float:
@@ -92,17 +120,27 @@ def _area(look: Look) -> float:
     return look.size[0] * look.size[1] if look.shape == "box" else look.reach**2
 
 
-def _path(name: str, track: Track, dt: float) -> Path:
+def _path(name: str, track: Track, shape: tuple[int, int]) -> Path:
     xy, angle = track.poses[:, :2], track.poses[:, 2]
+    whole = _inside(track, shape)
     floor = 0.05 if track.look.shape == "sprite" else 0.02  # a cut-out is placed a little less exactly than a flat shape
     sigma = max(noise_of(xy[:, 0], floor), noise_of(xy[:, 1], floor))
-    sigma_angle = noise_of(angle, 0.02 / max(track.look.reach, 2.0))
+    sigma_angle = noise_of(np.where(whole, angle, np.nan), 0.02 / max(track.look.reach, 2.0))
     seen = np.isfinite(xy[:, 0])
     spread = np.ptp(xy[seen], axis=0).max() if seen.any() else 0.0
-    swing = np.ptp(angle[seen]) * track.look.reach if np.isfinite(angle[seen]).sum() > 2 else 0.0
+    swing = np.ptp(angle[whole]) * track.look.reach if whole.sum() > 2 else 0.0
     moves = bool(spread > max(0.7, 5 * sigma))
     turns = bool(track.look.turns and np.isfinite(swing) and swing > max(1.2, 5 * sigma_angle * track.look.reach))
     return Path(name, track.look, xy, angle, sigma, sigma_angle, moves, turns, tuple(kinks(xy, sigma)))
+
+
+def _inside(track: Track, shape: tuple[int, int]) -> np.ndarray:
+    """(T,) bool: frames that show the whole part with its angle (all that do so in part, if the clip never shows it whole)."""
+    known = np.isfinite(track.poses).all(1)
+    x, y, reach = track.poses[:, 0], track.poses[:, 1], track.look.reach * 0.8
+    with np.errstate(invalid="ignore"):
+        whole = known & (x > reach) & (x < shape[1] - 1 - reach) & (y > reach) & (y < shape[0] - 1 - reach)
+    return whole if whole.sum() >= 5 else known
 
 
 def kinks(xy: np.ndarray, sigma: float) -> list[int]:
@@ -227,7 +265,7 @@ def smooth(series: np.ndarray, dt: float, cuts: Sequence[int] = (), window: int 
 def segments(length: int, cuts: Sequence[int]) -> list[tuple[int, int]]:
     """Runs of frames between cuts. The frame of a cut belongs to none: the jump happens at most half a frame before or after it."""
     edges = [-1, *sorted({c for c in cuts if 0 <= c < length}), length]
-    return [(a + 1, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a + 1]
+    return [(a + 1, b) for a, b in itertools.pairwise(edges) if b > a + 1]
 
 
 def integrate_twice(values: np.ndarray, dt: float) -> np.ndarray:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from scipy.optimize import minimize
 
 from agent.proposers.offline.evidence import Evidence, Explanation, Feature, Path, explain, regress, segments, smooth
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
+from agent.proposers.offline.pairs import pair_options
 from agent.proposers.offline.walls import Boundary, boundaries
 from tools.physics.multibody import Link, accelerations
 
@@ -23,6 +25,9 @@ LIGHT = 8.0
 
 SIDEWAYS = 8.0
 """Price in BIC of gravity that does not point straight down, for things that hang on joints."""
+
+ODD = 100.0
+"""Price in BIC of a constant torque on a pendulum, and of one that is pulled to the side: possible, not likely."""
 
 HEIGHTS = 2.5
 """Gravity, in image heights per s^2, of a picture that shows about four metres: assumed where the motion hardly tells."""
@@ -62,12 +67,27 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
     for k, group in enumerate(groups):
         for option in group[1 : alternatives + 1]:
             found.append(_assemble(structure, [*best[:k], option, *best[k + 1 :]], contacts, evidence))
+    for i, j, option in pair_options(free, [_alone(groups, free, k) for k in range(len(free))], evidence)[:alternatives]:
+        places = [_place(free, i), _place(free, j)]
+        options = [option if k == places[0] else ((), 0.0, "") if k == places[1] else choice for k, choice in enumerate(best)]
+        found.insert(0, _assemble(structure, options, contacts, evidence))
+    if found[0].bic > min(d.bic for d in found):
+        found.sort(key=lambda d: d.bic)
     if partners:
         without = tuple(c for c in contacts if c not in partners)
         found.append(_assemble(structure, best, without, evidence))
     ranked = [found[0], *sorted(found[1:], key=lambda d: d.bic)]
-    engine = touching(structure, contacts, found[0].bic, evidence)
+    engine = touching(structure, [c for c in contacts if c not in partners], found[0].bic, evidence)
     return ranked if engine is None else [engine, *ranked]
+
+
+def _place(free: Sequence[Body], k: int) -> int:
+    """Where the options of free body k stand among all groups: bodies that turn have a second group."""
+    return sum(1 + body.turns for body in free[:k])
+
+
+def _alone(groups: Sequence[Sequence[tuple]], free: Sequence[Body], k: int) -> float:
+    return groups[_place(free, k)][0][1]
 
 
 def _tree(root: Body, bodies: Sequence[Body]) -> list[Body]:
@@ -137,6 +157,7 @@ def library(path: Path, evidence: Evidence, xy: np.ndarray, v: np.ndarray) -> li
 def centres(path: Path, evidence: Evidence, xy: np.ndarray) -> dict[str, np.ndarray]:
     """Places that may attract: resting parts, and the point at which the accelerations aim."""
     found = {p.name: np.nanmean(p.xy, axis=0) for p in evidence.paths.values() if not p.moves and p is not path}
+    found |= {f"spot_{k + 1}": np.array(spot) for k, spot in enumerate(evidence.spots)}
     _, v = smooth(xy, evidence.dt, path.kinks, 9)
     _, a = smooth(v, evidence.dt, path.kinks, 7)
     size = np.hypot(a[:, 0], a[:, 1])
@@ -250,7 +271,8 @@ def contacts_of(bodies: Sequence[Body], evidence: Evidence) -> tuple[tuple[Term,
     terms += [Term("collide", pair, numbers) for pair, numbers in pairs.items()]
     more = _merge([_like(side, walls) for found in sides.values() for side in found if side.border in kinds and not _known(side, walls)])
     expected = [Term("wall", inside, w) for w in more if (inside := _free_of(w, names, evidence))]
-    pending = [Term("collide", (a, b), {"e": 0.95, "by_size": 1.0}) for a, b in itertools.combinations(names, 2)
+    round_ = [b.name for b in bodies if b.shape == "disk"]
+    pending = [Term("collide", (a, b), {"e": 0.95, "by_size": 1.0}) for a, b in itertools.combinations(round_, 2)
                if (a, b) not in pairs and _may_meet(evidence.paths[a], evidence.paths[b])]
     return (*terms, *expected, *pending), (*expected, *pending)
 
@@ -333,7 +355,8 @@ def _outlined(body: Body, path: Path) -> Body:
     else:
         alpha = path.look.sprite[..., 3] > 0.5
         ys, xs = np.nonzero(alpha)
-        points = np.stack([xs, ys], 1) - (np.array(alpha.shape[::-1]) - 1) / 2
+        c, s = math.cos(path.look.cut[2]), math.sin(path.look.cut[2])
+        points = (np.stack([xs, ys], 1) - (np.array(alpha.shape[::-1]) - 1) / 2 + path.look.cut[:2]) @ np.array([[c, s], [-s, c]])
     hull = cv2.convexHull(points.astype(np.float32))[:, 0]
     hull = cv2.approxPolyDP(hull[:, None], 0.5, True)[:, 0]
     return replace(body, numbers={**body.numbers, **{f"{axis}{k}": float(p[i]) for k, p in enumerate(hull) for i, axis in enumerate("uv")}})
@@ -507,8 +530,9 @@ def _pendulum_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, 
         terms += [Term("damping", (name,), {"c": v["damping"]})] if "damping" in v else []
         terms += [Term("push", (name,), {"a": v["torque"]})] if "torque" in v else []
         terms += [Term("action", (name,), {"a": v["action"]})] if "action" in v else []
-        options.append((tuple(terms), e.bic, f"{name} swings: {', '.join(e.names) or 'steadily'} leaves {e.rms * length:.2f} px rms"))
-    return options
+        odd = ODD * ("torque" in v) + ODD * (abs(v.get("across", 0.0)) > 0.3 * abs(v.get("down", 0.0)))
+        options.append((tuple(terms), e.bic + odd, f"{name} swings: {', '.join(e.names) or 'steadily'} leaves {e.rms * length:.2f} px rms"))
+    return sorted(options, key=lambda option: option[1] + 10 * len(option[0]))
 
 
 # ----------------------------------------------------------------------------------------------------------- linkages
@@ -523,13 +547,16 @@ def _linkage_options(tree: Sequence[Body], evidence: Evidence) -> list[tuple[tup
     values, rates = smooth(q, evidence.dt, cuts)
     sigma = np.array(sigmas)
     best: list[tuple[tuple[Term, ...], float, str]] = []
-    for mass in MASSES if len(tree) > 1 else (1.0,):
+    tree, masses = _weighed(tree, q, values, rates, sigma, cuts, evidence)
+    for mass in masses:
         features, always = _linkage_features(tree, values, rates, mass, evidence)
         scaled = [(name, f / sigma, ok) for name, f, ok in features]
         must = ("gy",)
         for e in explain(q / sigma, 1.0, evidence.dt, scaled, cuts, limit=3, must=must, always=always / sigma)[:3]:
             terms = _linkage_terms(tree, e, mass, evidence)
-            best.append((terms, e.bic + LIGHT * MASSES.index(mass) * (len(tree) > 1) + SIDEWAYS * ("gx" in e.names), f"{' and '.join(b.name for b in tree)}: {', '.join(e.names)} at mass ratio {mass:g}"))
+            step = MASSES.index(mass) if mass in MASSES and len(tree) > 1 else 0
+            guessed = 20.0 * (len(e.names) - 1) if any("reach" in b.numbers for b in tree) else 0.0  # little residues of guessed masses
+            best.append((terms, e.bic + guessed + LIGHT * step + SIDEWAYS * ("gx" in e.names), f"{' and '.join(b.name for b in tree)}: {', '.join(e.names)} at mass ratio {mass:.2g}"))
     best.sort(key=lambda option: option[1])
     unique, seen = [], set()
     for option in best:
@@ -538,6 +565,41 @@ def _linkage_options(tree: Sequence[Body], evidence: Evidence) -> list[tuple[tup
             seen.add(key)
             unique.append(option)
     return unique[:6]
+
+
+def _weighed(tree: Sequence[Body], q: np.ndarray, values: np.ndarray, rates: np.ndarray, sigma: np.ndarray, cuts: Sequence[int],
+             evidence: Evidence) -> tuple[Sequence[Body], Sequence[float]]:
+    """The tree with first guesses of how its masses are spread, and the mass ratios worth trying.
+
+    A drawn box is taken for what it looks like. How heavy the pieces of any other shape are is not seen (a rod with a bob): their
+    centre of mass ("reach", relative to the drawn centre), radius of gyration and mass ratio are those with which gravity alone explains
+    the motion best.
+    """
+    odd = [k for k, body in enumerate(tree) if body.motion == "hinges" and body.shape not in ("box", "disk")]
+    if not odd or len(tree) < 2:
+        return tree, MASSES if len(tree) > 1 else (1.0,)
+
+    def spread(x: np.ndarray) -> tuple[list[Body], float]:
+        bodies = list(tree)
+        for n, k in enumerate(odd):
+            numbers = tree[k].numbers
+            bodies[k] = replace(tree[k], numbers={**numbers, "reach": float(np.clip(1 + x[1 + 2 * n], 0.3, 2.4)), "gyration": numbers["gyration"] * float(np.clip(1 + x[2 + 2 * n], 0.0, 2.5))})
+        return bodies, float(np.clip(math.exp(x[0]), 0.02, 10.0))
+
+    def cost(x: np.ndarray) -> float:
+        bodies, mass = spread(x)
+        features, always = _linkage_features(bodies, values, rates, mass, evidence)
+        e = regress(q / sigma, 1.0, evidence.dt, [(name, f / sigma, ok) for name, f, ok in features if name == "gy"], cuts, always / sigma)
+        return e.bic + 10.0 * float((np.maximum(np.abs(x[1:]) - 1.0, 0.0) ** 2).sum()) + 2.0 * float((x[1:] ** 2).sum()) + float((x[0] + 1.0) ** 2)
+
+    start = np.concatenate([[-1.0], np.zeros(2 * len(odd))])
+    found = minimize(cost, start, method="Nelder-Mead", options={"maxfev": 60 * len(start), "initial_simplex": _simplex(start)})
+    bodies, mass = spread(found.x)
+    return bodies, (mass,)
+
+
+def _simplex(start: np.ndarray) -> np.ndarray:
+    return np.concatenate([start[None], start + np.diag(np.where(np.arange(len(start)) == 0, 1.0, -0.5 + (np.arange(len(start)) % 2)))])
 
 
 def _coordinate(body: Body, path: Path, evidence: Evidence) -> tuple[np.ndarray, float]:
@@ -561,7 +623,7 @@ def links_of(tree: Sequence[Body], mass: float) -> list[Link]:
             links.append(Link(b.name, "slide", at=(n["at_x"], n["at_y"]), axis=(n["axis_x"], n["axis_y"]), mass=m))
         else:
             on = b.on if k else None
-            links.append(Link(b.name, "hinge", on=on, at=(n["pivot_x"], n["pivot_y"]), com=(n["centre_x"], n["centre_y"]), mass=m, inertia=m * n["gyration"] ** 2))
+            links.append(Link(b.name, "hinge", on=on, at=(n["pivot_x"], n["pivot_y"]), com=(n["centre_x"] * n.get("reach", 1.0), n["centre_y"] * n.get("reach", 1.0)), mass=m, inertia=m * n["gyration"] ** 2))
     return links
 
 
@@ -590,7 +652,8 @@ def _linkage_terms(tree: Sequence[Body], e: Explanation, mass: float, evidence: 
     gravity = {k: v[k] for k in ("gx", "gy") if k in v}
     if abs(v["gy"]) < 4 * e.errors["gy"]:  # hardly seen: fall back on a picture a few metres high, give or take half
         gravity |= {"gy": HEIGHTS * evidence.shape[0], "prior": 0.5 * HEIGHTS * evidence.shape[0]}
-    terms = [Term("gravity", names, {**gravity, "mass": mass})]
+    weights = {f"{key}@{b.name}": b.numbers[key] for b in tree for key in ("reach", "gyration") if "reach" in b.numbers}
+    terms = [Term("gravity", names, {**gravity, "mass": mass, **weights})]
     for key, value in v.items():
         kind, _, name = key.partition("@")
         if kind in ("push", "action"):

@@ -124,7 +124,7 @@ def _wanders(path: Path, host: Path) -> float | None:
     if both.sum() < 3:
         return None
     angle = host.angle[both] if host.turns else np.zeros(both.sum())
-    if path.turns:
+    if path.turns or (host.turns and path.look.turns):
         slip = np.ptp(path.angle[both] - angle) * path.look.reach
         if slip > 1.5 + 5 * path.sigma_angle * path.look.reach:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -57,10 +58,13 @@ def plan(task: Task) -> Plan:
         return Plan(evidence, (Draft(Mechanism(()), "nothing moves in the visible frames"),))
     ranked: list[tuple[float, int, Draft]] = []
     found = structures(evidence)
-    for place, structure in enumerate(found):
+    explained = [drive(structure.mechanism, evidence) for structure in found]
+    least = min(driven[0].bic for driven in explained)
+    for place, (structure, options) in enumerate(zip(found, explained, strict=True)):
         far = structure.cost > found[0].cost + FAR
-        for rank, driven in enumerate(drive(structure.mechanism, evidence)):
-            ranked.append((3.0 * structure.cost + 1.5 * rank, place, Draft(driven.mechanism, _why(structure.why, driven), far)))
+        for rank, driven in enumerate(options):
+            cost = 3.0 * structure.cost + 1.5 * rank + unexplained(options[0].bic, least, evidence)
+            ranked.append((cost, place, Draft(driven.mechanism, _why(structure.why, driven), far)))
     ranked.sort(key=lambda item: item[:2])
     multi = len(task.train) + len(task.test) > 1
     drafts = [replace(d, mechanism=_anywhere(d.mechanism)) if multi else d for _, _, d in ranked]
@@ -80,6 +84,15 @@ def on_grid(evidence: Evidence) -> bool:
                 if np.ptp(series) > 2 and np.quantile(np.abs(phase), 0.9) < 0.05:
                     return True
     return False
+
+
+def unexplained(bic: float, least: float, evidence: Evidence) -> float:
+    """Charge on a structure whose forces leave more unexplained, or are less likely, than those of the best one: little for little more,
+    then growing with its logarithm."""
+    if not math.isfinite(bic):
+        return 20.0
+    usual = sum(2.0 * path.seen.sum() for path in evidence.movers)
+    return min((bic - least) / 30.0, 4.0) + 2.0 * max(0.0, math.log2(max(bic, usual) / max(least, usual)) - 2.0)
 
 
 def light_of(evidence: Evidence) -> str:

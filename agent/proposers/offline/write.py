@@ -378,14 +378,19 @@ def _mutual(out: Dynamics, term: Term, name: str, symbols: dict[str, str], ax: l
     first, second = term.bodies
     other = second if name == first else first
     s, o, n = symbols[name], symbols[other], term.numbers
-    k = out.param(f"pull_{first}_{second}", n["k"], -20 * abs(n["k"]), 20 * abs(n["k"]), "1/s^2", f"acceleration of {first} towards {second} per pixel of stretch")
-    rest = out.param(f"length_{first}_{second}", n["length"], 0.0, 4 * n["length"] + 10, "px", "distance at which they leave each other alone")
+    k = out.param(f"pull_{first}_{second}", n["k"], -20 * abs(n["k"]), 20 * abs(n["k"]), "1/s^2" if "length" in n else f"px^{1 - round(n['power'])}/s^2",
+                  f"acceleration of {first} towards {second}" + (" per pixel of stretch" if "length" in n else f", times distance^{-n['power']:g}"))
+    if "length" in n:
+        rest = out.param(f"length_{first}_{second}", n["length"], 0.0, 4 * n["length"] + 10, "px", "distance at which they leave each other alone")
+        factor = f"{k} * (1.0 - {rest} / far{s})"
+    else:
+        factor = f"{k} * far{s} ** {_number(n['power'] - 1)}"
     ratio = "1.0"
     if name == second:
         ratio = out.param(f"mass_{first}_to_{second}", n.get("ratio", 1.0), 0.02, 50.0, "1", f"mass of {first} relative to {second}")
     out.imports.add("xp")
     lines += [f"    dx{s}, dy{s} = x{s} - x{o}, y{s} - y{o}", f"    far{s} = xp.sqrt(dx{s} * dx{s} + dy{s} * dy{s} + 1e-9)"]
-    factor = f"{k} * (1.0 - {rest} / far{s})" + ("" if ratio == "1.0" else f" * {ratio}")
+    factor += "" if ratio == "1.0" else f" * {ratio}"
     ax.append(f"- {factor} * dx{s}")
     ay.append(f"- {factor} * dy{s}")
 
@@ -624,10 +629,15 @@ def _link(out: Dynamics, body: Body, tree: Sequence[Body]) -> str:
     px = out.param(f"{name}_pivot_x", n["pivot_x"], n["pivot_x"] - 60, n["pivot_x"] + 60, "px", f"hinge of {name}, seen from {body.on or 'the picture'}", prior=prior)
     py = out.param(f"{name}_pivot_y", n["pivot_y"], n["pivot_y"] - 60, n["pivot_y"] + 60, "px", f"hinge of {name}, seen from {body.on or 'the picture'}", prior=prior)
     length = math.hypot(n["centre_x"], n["centre_y"])
-    reach = out.param(f"{name}_reach", 1.0, 0.3, 2.5, "1", f"centre of mass of {name}, as a multiple of its drawn centre's distance from the hinge", prior=0.1)
+    known = gravity.numbers if gravity else {}
+    reach = out.param(f"{name}_reach", known.get(f"reach@{name}", 1.0), 0.3, 2.5, "1", f"centre of mass of {name}, as a multiple of its drawn centre's distance from the hinge", prior=0.1 if body.shape == "box" else 0.4)
     com = f"({_number(n['centre_x'])} * {reach}, {_number(n['centre_y'])} * {reach})"
-    inertia = n.get("gyration", length / math.sqrt(3)) ** 2
-    return f'Link("{name}", "hinge"{on}, at=({px}, {py}), com={com}, mass={mass}, inertia={mass} * {_number(inertia)} * {reach} ** 2)'
+    gyration = known.get(f"gyration@{name}", n.get("gyration", length / math.sqrt(3)))
+    if body.shape == "box":
+        inertia = f"{mass} * {_number(gyration**2)} * {reach} ** 2"
+    else:  # how the mass is spread over the shape is not seen
+        inertia = f'{mass} * {out.param(f"{name}_gyration", gyration, 0.0, 3 * length, "px", f"radius of gyration of {name} about its centre of mass", prior=0.4 * length)} ** 2'
+    return f'Link("{name}", "hinge"{on}, at=({px}, {py}), com={com}, mass={mass}, inertia={inertia})'
 
 
 def _efforts(out: Dynamics, tree: Sequence[Body]) -> tuple[str, list[str]]:
@@ -704,5 +714,5 @@ def _draw(body: Body, imports: set[str], whole: bool) -> list[str]:
         lines.append('        draw_polygon(image, place(p["outline"], p["x"], p["y"], p["angle"]), p["colour"], p["softness"])')
     else:
         imports.add("draw_sprite")
-        lines.append(f'        draw_sprite(image, scene.sprites["{name}"], p["x"], p["y"], p["angle"])')
+        lines.append(f'        draw_sprite(image, scene.sprites["{name}"], p["x"], p["y"], p["angle"], p["cut"])')
     return lines

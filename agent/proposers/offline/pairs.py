@@ -1,0 +1,99 @@
+"""Forces between two free bodies: springs with a length of their own, attraction and repulsion that fall off with distance."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from agent.proposers.offline.evidence import Evidence, Explanation, Feature, Path, explain, regress, smooth
+from agent.proposers.offline.mechanism import Body, Term
+
+Option = tuple[tuple[Term, ...], float, str]
+
+GAIN = 30.0
+"""BIC by which a force between two bodies must beat what each may feel alone."""
+
+LAWS = {"mutual-1": -1.0, "mutual-2": -2.0}
+"""Forces that vary as a power of the distance, and that power."""
+
+
+def pair_options(bodies: Sequence[Body], alone: Sequence[float], evidence: Evidence) -> list[tuple[int, int, Option]]:
+    """(first body, second body, terms that replace what either felt alone), best first. alone: BIC of each body's best explanation
+    without the others."""
+    found = []
+    for i, j in itertools.combinations(range(len(bodies)), 2):
+        for option in _between(evidence.paths[bodies[i].name], evidence.paths[bodies[j].name], evidence.dt):
+            if option[1] + GAIN < alone[i] + alone[j]:
+                found.append((i, j, option))
+    return sorted(found, key=lambda item: item[2][1] - alone[item[0]] - alone[item[1]])
+
+
+def _between(a: Path, b: Path, dt: float) -> list[Option]:
+    """Explanations of two paths together that contain a force between them."""
+    both = a.seen & b.seen
+    if both.sum() < 8:
+        return []
+    cuts = sorted({*a.kinks, *b.kinks})
+    series = np.concatenate([np.where(both[:, None], p.xy, np.nan) for p in (a, b)], 1)
+    xy, v = smooth(series, dt, cuts)
+    apart = xy[:, :2] - xy[:, 2:]
+    distance = np.maximum(np.hypot(*apart.T), 1.0)[:, None]
+    if np.ptp(distance[both]) < 5 * (a.sigma + b.sigma) and np.ptp(np.arctan2(*apart[both].T)) < 0.2:
+        return []
+    sigma = float(np.hypot(a.sigma, b.sigma))
+    ratio = _ratio(series, sigma, dt, apart, distance, cuts)
+    if ratio is None:
+        return []
+
+    def shared(pull: np.ndarray) -> np.ndarray:
+        return np.concatenate([-pull, ratio * pull], 1)
+
+    one, zero = np.ones(len(xy)), np.zeros(len(xy))
+    library: list[Feature] = [
+        ("spring", shared(apart), lambda value: value > 0), ("length", shared(-apart / distance), lambda value: value > 0),
+        *((name, shared(apart * distance ** (power - 1)), lambda value: True) for name, power in LAWS.items()),
+        ("gx", np.stack([one, zero, one, zero], 1), lambda value: True), ("gy", np.stack([zero, one, zero, one], 1), lambda value: True),
+        ("drag", -v, lambda value: value > 0),
+    ]
+    options = []
+    for e in [found for start in (("spring", "length"), ("mutual-1",), ("mutual-2",)) for found in explain(series, sigma, dt, library, cuts, limit=2, must=start)]:
+        terms = _terms(a.name, b.name, e, ratio)
+        if terms is not None:
+            options.append((terms, e.bic, f"{a.name} and {b.name} pull on each other ({', '.join(e.names)}): leaves {e.rms:.2f} px rms"))
+    return sorted(options, key=lambda option: option[1] + 10 * len(option[0]))[:4]
+
+
+def _ratio(series: np.ndarray, sigma: float, dt: float, apart: np.ndarray, distance: np.ndarray, cuts: Sequence[int]) -> float | None:
+    """Acceleration of the second body over that of the first, opposite (mass of the first over that of the second)."""
+    none = np.zeros_like(apart)
+    pulls = [-apart, apart / distance, -apart / distance**2, -apart / distance**3]
+    best: tuple[float, float] | None = None
+    for law in ((0, 1), (2,), (3,)):
+        features = [(f"a{k}", np.concatenate([pulls[k], none], 1), lambda value: True) for k in law]
+        features += [(f"b{k}", np.concatenate([none, -pulls[k]], 1), lambda value: True) for k in law]
+        features += [("gx", np.tile([1.0, 0.0, 1.0, 0.0], (len(series), 1)), lambda value: True), ("gy", np.tile([0.0, 1.0, 0.0, 1.0], (len(series), 1)), lambda value: True)]
+        e = regress(series, sigma, dt, features, cuts)
+        first, second = e.values.get(f"a{law[0]}", 0.0), e.values.get(f"b{law[0]}", 0.0)
+        if first * second > 0 and (best is None or e.bic < best[0]):
+            best = e.bic, second / first
+    return None if best is None or not 0.01 < best[1] < 100.0 else best[1]
+
+
+def _terms(first: str, second: str, e: Explanation, ratio: float) -> tuple[Term, ...] | None:
+    v, names = e.values, (first, second)
+    laws = [name for name in LAWS if name in v]
+    if ("spring" in v) + len(laws) != 1 or ("length" in v and "spring" not in v):
+        return None
+    if laws:
+        force = {"k": v[laws[0]], "power": LAWS[laws[0]], "ratio": ratio}
+    elif v["spring"] <= 0 or v.get("length", 0.0) < 0:
+        return None
+    else:
+        force = {"k": v["spring"], "length": v.get("length", 0.0) / v["spring"], "ratio": ratio}
+    terms = [Term("mutual", names, force)]
+    pull = {key: v[key] for key in ("gx", "gy") if key in v}
+    terms += [Term("gravity", names, pull)] if pull else []
+    terms += [Term("drag", names, {"c": v["drag"]})] if v.get("drag", 0.0) > 0 else []
+    return tuple(terms)

@@ -1,0 +1,75 @@
+"""A part's own frame, so that it does not depend on which frame of the clip the part was cut from.
+
+The origin is the centre of its area. An elongated part lies along its own x axis (turned by less than half a turn in the first
+frame that shows it); any other part has angle 0 there. Disks and boxes have such a frame already.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from tools.perception.parts import Look
+
+ELONGATED = 1.5
+"""Ratio of the standard deviations along and across a part from which its long axis is well defined."""
+LOWEST = -1.9
+"""Lowest angle (radians) of a long axis in the first frame; far from the upright and level positions in which clips often begin."""
+
+
+def anchored(look: Look, poses: np.ndarray) -> tuple[Look, np.ndarray]:
+    """The look in its own frame, and its poses (T, 3) to match. A sprite keeps its pixels and notes where its middle is (``cut``)."""
+    seen = np.flatnonzero(np.isfinite(poses).all(1))
+    if look.shape not in ("polygon", "sprite") or not len(seen):
+        return look, poses
+    centre, spread = _area_moments(look)
+    turn = _own_turn(spread, float(poses[seen[0], 2])) if look.turns else 0.0
+    moved = poses.copy()
+    c, s = np.cos(poses[:, 2]), np.sin(poses[:, 2])
+    moved[:, 0] += c * centre[0] - s * centre[1]
+    moved[:, 1] += s * centre[0] + c * centre[1]
+    moved[:, 2] += turn
+    if look.shape == "sprite":
+        return replace(look, cut=(-float(centre[0]), -float(centre[1]), -turn)), moved
+    return replace(look, outline=_turned(look.outline - centre, -turn)), moved
+
+
+def _own_turn(spread: np.ndarray, first: float) -> float:
+    """Angle of the own frame in the old one. spread: (2, 2) second moments. first: old angle in the first frame seen."""
+    low, high = np.linalg.eigvalsh(spread)
+    if high < ELONGATED**2 * max(low, 1e-9):
+        return -first
+    axis = 0.5 * math.atan2(2 * spread[0, 1], spread[0, 0] - spread[1, 1])
+    return axis - math.pi * math.floor((first + axis - LOWEST) / math.pi)
+
+
+def _area_moments(look: Look) -> tuple[np.ndarray, np.ndarray]:
+    """Centre (2,) and second moments (2, 2) of the area covered, in the look's frame."""
+    if look.shape == "sprite":
+        alpha = np.maximum(look.sprite[..., 3], 0.0).astype(np.float64)
+        ys, xs = np.mgrid[: alpha.shape[0], : alpha.shape[1]]
+        points = np.stack([xs.ravel() - (alpha.shape[1] - 1) / 2, ys.ravel() - (alpha.shape[0] - 1) / 2], 1)
+        weight = alpha.ravel()
+    else:
+        points, weight = _triangles(look.outline)
+    total = weight.sum()
+    if abs(total) < 1e-9:
+        return np.zeros(2), np.eye(2)
+    centre = weight @ points / total
+    away = points - centre
+    return centre, (away * weight[:, None]).T @ away / total
+
+
+def _triangles(outline: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points and signed weights whose moments up to the second are those of a polygon's area (midpoints of the edges of a fan)."""
+    a, b = outline, np.roll(outline, -1, 0)
+    area = 0.5 * (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
+    points = np.concatenate([a / 2, b / 2, (a + b) / 2])
+    return points, np.tile(area / 3, 3)
+
+
+def _turned(points: np.ndarray, angle: float) -> np.ndarray:
+    c, s = math.cos(angle), math.sin(angle)
+    return points @ np.array([[c, s], [-s, c]])
