@@ -144,3 +144,33 @@ def test_first_coordinates_along_a_line_and_around_a_pivot():
     circle = table(x=50 + 30 * np.cos(angle), y=60 + 30 * np.sin(angle))
     start = start_of_angle(circle, "ball", (50.0, 60.0), 0.1)
     assert start == pytest.approx({"angle": 3.0, "spin": 2.0})
+
+
+@pytest.mark.parametrize("integrate", [rk4, symplectic_euler, explicit_euler])
+def test_many_states_at_once_go_where_each_goes_alone(integrate):
+    rng = np.random.default_rng(0)
+    def pulled(q, v):
+        return (-3.0 * q[0] - 0.2 * v[0], 9.81, q[0] - q[2])
+
+    q, v = rng.normal(size=(3, 5)), rng.normal(size=(3, 5))
+    together = integrate(tuple(q), tuple(v), pulled, 0.1, 3)
+    for k in range(5):
+        alone = integrate(tuple(q[:, k].tolist()), tuple(v[:, k].tolist()), pulled, 0.1, 3)
+        assert [[float(row[k]) for row in part] for part in together] == [list(part) for part in alone]
+
+
+def test_contacts_of_a_batch_are_those_of_its_members():
+    """Some disks touch and some do not; where none does, nothing is computed."""
+    rng = np.random.default_rng(0)
+    x, y, vx, vy = rng.uniform(0, 30, 40), rng.uniform(0, 30, 40), rng.normal(0, 50, 40), rng.normal(0, 50, 40)
+    bounced = bounce_off_line(x, y, vx, vy, (0.0, -1.0), -25.0, 4.0, 0.8, 0.3)
+    a, b = {"x": x, "y": y, "vx": vx, "vy": vy}, {"x": y, "y": x + 3.0, "vx": vy, "vy": vx}
+    collided = collide_disks(a, b, 10.0, 2.0, 0.9)
+    moved = set()
+    for k in range(40):
+        alone = bounce_off_line(*(float(part[k]) for part in (x, y, vx, vy)), (0.0, -1.0), -25.0, 4.0, 0.8, 0.3)
+        assert np.allclose([part[k] for part in bounced], alone, rtol=0, atol=1e-12)
+        pair = collide_disks(*({name: float(part[k]) for name, part in one.items()} for one in (a, b)), 10.0, 2.0, 0.9)
+        assert all(np.isclose(many[name][k], one[name], rtol=0, atol=1e-9) for many, one in zip(collided, pair, strict=True) for name in many)
+        moved.add((alone[1] != y[k], pair[0]["x"] != x[k]))
+    assert len(moved) == 4

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tools.physics.namespace import xp
 
 
@@ -20,13 +22,16 @@ def bounce_off_line(
     """
     nx, ny = normal
     depth = offset + radius - (nx * x + ny * y)
+    touching = depth > 0
+    if _nowhere(touching):
+        return x, y, vx, vy
     closing = nx * vx + ny * vy
-    hit = (depth > 0) & (closing < 0)
+    hit = touching & (closing < 0)
     bounce = xp.where(-closing < rest_speed, 0.0, restitution)
-    push = xp.where(hit, (1.0 + bounce) * depth, xp.where(depth > 0, depth, 0.0))
+    push = xp.where(hit, (1.0 + bounce) * depth, xp.where(touching, depth, 0.0))
     impulse = xp.where(hit, -(1.0 + bounce) * closing, 0.0)
-    slide = -ny * vx + nx * vy
-    brake = xp.clip(slide, -friction * impulse, friction * impulse)
+    most = friction * impulse
+    brake = xp.minimum(xp.maximum(-ny * vx + nx * vy, -most), most)
     return x + push * nx, y + push * ny, vx + impulse * nx + brake * ny, vy + impulse * ny - brake * nx
 
 
@@ -39,8 +44,11 @@ def collide_disks(a: dict, b: dict, reach: Any, mass_ratio: Any, restitution: An
     momentum is conserved exactly. Returns new (a, b).
     """
     dx, dy = b["x"] - a["x"], b["y"] - a["y"]
+    overlap = reach * reach - dx * dx - dy * dy
+    if _nowhere(overlap > 0):
+        return a, b
     wx, wy = b["vx"] - a["vx"], b["vy"] - a["vy"]
-    overlap, along, speed2 = reach * reach - dx * dx - dy * dy, dx * wx + dy * wy, wx * wx + wy * wy + 1e-9
+    along, speed2 = dx * wx + dy * wy, wx * wx + wy * wy + 1e-9
     hit = (overlap > 0) & (along < 0)
     since = xp.where(hit, (along + xp.sqrt(along * along + speed2 * xp.where(hit, overlap, 0.0) + 1e-12)) / speed2, 0.0)
     nx, ny = (dx - since * wx) / reach, (dy - since * wy) / reach
@@ -50,3 +58,11 @@ def collide_disks(a: dict, b: dict, reach: Any, mass_ratio: Any, restitution: An
     new_a = {**a, "x": a["x"] - since * ja * nx, "y": a["y"] - since * ja * ny, "vx": a["vx"] - ja * nx, "vy": a["vy"] - ja * ny}
     new_b = {**b, "x": b["x"] + since * jb * nx, "y": b["y"] + since * jb * ny, "vx": b["vx"] + jb * nx, "vy": b["vy"] + jb * ny}
     return new_a, new_b
+
+
+def _nowhere(mask: Any) -> bool:
+    """Whether a condition on floats or NumPy arrays holds nowhere, as contacts mostly do: the rest of their arithmetic can be
+    spared. False for traced arrays, which do not know."""
+    if isinstance(mask, np.ndarray):
+        return not mask.any()
+    return isinstance(mask, (bool, np.bool_)) and not mask
