@@ -92,8 +92,10 @@ def remarks(report: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _sentence(record: Mapping[str, Any]) -> str:
-    problems = record["verdict"]["problems"]
+    problems = [problem["message"] for problem in record["verdict"]["problems"]][:1]
+    if record["model"] and not record["model"]["ok"]:
+        problems.append(f"the checker says that the mask of {record['name']} is not what its words say ({record['model']['reason'] or 'no reason given'})")
     if not problems:
         return ""
     outcome = {True: f"; corrected ({record['decision']['action']})", False: "; a correction did not help", None: ""}[record["helped"]]
-    return f"detections: {problems[0]['message']}{outcome}"
+    return f"detections: {', and '.join(problems)}{outcome}"

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -28,6 +28,9 @@ from sandbox import Sandbox
 from tools.fitting import Measured, state_loss
 from tools.metrics.score import Target, pixel_noise, score
 from tools.types import Evaluation, Losses, Programs, States, Task, Video
+
+if TYPE_CHECKING:
+    from tools.vision.check import Ask
 
 _REDRAWN_CLIPS = 8  # clips that the rendering and perception losses look at
 _SHOWN = 6  # frames of a filmstrip
@@ -47,12 +50,12 @@ class Evaluator:
     """Judges candidates on one task. Any thread may call; nothing about one candidate reaches another.
 
     split: which visible frames are fitted and which judge (agent.split.validation). workers: jobs that the sandbox runs at the
-    same time. keep: stores a picture and returns its hash (see agent.store), or None to keep none.
+    same time. keep: stores a picture and returns its hash (see agent.store), or None to keep none. ask: a model's verdict on masks.
     """
 
-    def __init__(self, task: Task, split: Split, sandbox: Sandbox, config: EvaluationConfig, keep: Keep | None = None, workers: int = 1):
+    def __init__(self, task: Task, split: Split, sandbox: Sandbox, config: EvaluationConfig, keep: Keep | None = None, workers: int = 1, ask: Ask | None = None):
         self._task, self.split, self._workers = task, split, workers
-        self._runner, self._config, self._keep = Runner(sandbox, config), config, keep
+        self._runner, self._config, self._keep = Runner(sandbox, config, ask), config, keep
         self.sigma = pixel_noise([video.frames for video in task.train or task.test])
         self._targets = tuple(Target.of(trial.seen.frames, trial.truth, self.sigma) for trial in self.split.trials)
         self._unexplained: dict[str, tuple[float, float]] = {}

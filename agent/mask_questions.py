@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import prompts
-from agent.models.client import Client
+from agent.models.client import ClientConfig
 from agent.models.errors import ModelError
 from agent.models.messages import Field, Form, Message, Request, Text
+from agent.models.recording import Exchange
 from agent.prompting.pictures import to_picture
 from agent.prompting.reply import read_fields
 from tools.vision.check import Answer, Ask, Question, read_answer
@@ -20,16 +22,18 @@ MASK = Form("mask", "Whether the outlined pixels are the object that the words d
 ))  # fmt: skip
 
 
-def asker(client: Client) -> Ask:
-    """The verdict function for ``tools.vision.repair.check_and_repair`` that asks a model. Replies are recorded like all others.
+def asker(config: ClientConfig, answer: Callable[[Request], Exchange]) -> Ask:
+    """The verdict function for ``tools.vision.repair.check_and_repair`` that asks a model.
 
-    It raises ValueError where the model cannot be asked or its reply not used: then the measurements decide alone.
+    config: which model, and how. answer: ``Client.ask``, whose replies are recorded like all others, or what finds recorded
+    ones. The verdict function raises ValueError where the model cannot be asked or its reply not used: then the measurements
+    decide alone.
     """
 
     def ask(question: Question) -> Answer:
         messages = (Message("user", (Text(written(question)), to_picture(question.overlay, f"frame {question.frame}"))),)
         try:
-            exchange = client.ask(Request(client.config.model, messages, MASK, client.config.temperature))
+            exchange = answer(Request(config.model, messages, MASK, config.temperature))
             return read_answer(read_fields(exchange.answer), question)
         except ModelError as error:
             raise ValueError(f"no verdict on {question.name}: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -40,8 +41,8 @@ class Spent:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """How a search ended. status: "threshold", "budget" or "failed". reason: why it ended, in words. forecast: None exactly
-    when no program could predict."""
+    """How a search ended. status: "threshold"; "budget", also where none of the programs proposed ran to its end; "failed": some ran, but
+    none on everything visible. reason: why it ended, in words. forecast: None exactly when no program could predict."""
 
     task: Task
     archive: NodeArchive
@@ -90,8 +91,10 @@ def conclude(task: Task, held_back: HeldBack, archive: NodeArchive, evaluator: E
             continue
         figures = measure([one.frames for one in forecast.predicted], held_back, _seen(task), config.lpips)
         status = "threshold" if node.score >= config.threshold else "budget"
+        reason += _shortfall(node) if status == "budget" else ""
         return Conclusion(task, archive, config, status, reason, node, forecast, figures, baselines)
-    return Conclusion(task, archive, config, "failed", reason + "; no program ran to its end" + _last_failure(archive), baselines=baselines)
+    status = "failed" if archive.ranked() else "budget"
+    return Conclusion(task, archive, config, status, reason + "; no program ran to its end" + _failures(archive), baselines=baselines)
 
 
 def _why(archive: NodeArchive, config: SearchConfig, stopped: str) -> str:
@@ -100,9 +103,19 @@ def _why(archive: NodeArchive, config: SearchConfig, stopped: str) -> str:
     return stopped or f"all {config.budget} evaluations are spent"
 
 
-def _last_failure(archive: NodeArchive) -> str:
-    failure = archive.nodes[-1].evaluation.failure if archive.nodes else None
-    return "" if failure is None else f"; the last failed with: {failure.message}"
+def _shortfall(node: Node) -> str:
+    """What keeps a node from a better score: its own remark, or the strongest finding."""
+    remarks = [*node.evaluation.reasons[-1:], *(finding.message for finding in node.diagnosis.findings[:1])]
+    return f"; node {node.id}, the best, falls short: {remarks[0]}" if remarks else ""
+
+
+def _failures(archive: NodeArchive) -> str:
+    """What the candidates failed with, most frequent first, and the last one's message."""
+    failures = [node.evaluation.failure for node in archive.nodes if node.evaluation.failure is not None]
+    if not failures:
+        return ""
+    kinds = ", ".join(f"{kind} {count}" for kind, count in Counter(failure.kind for failure in failures).most_common())
+    return f" ({kinds}); the last failed with: {failures[-1].message}"
 
 
 def node_final_seed(seed: int, node_id: str) -> int:

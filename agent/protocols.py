@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from tools.types import STAGES, Candidate, Evaluation, Programs, Task
+
+if TYPE_CHECKING:
+    from tools.vision.check import Ask
 
 MOVES = ("draft", "repair", "refine")
 
@@ -143,6 +146,27 @@ class Foreseeing(Protocol):
 
     def prepare(self, task: Task, questions: Sequence[Question], workers: int) -> None:
         """Begin answering, ``workers`` at a time. Changes nothing in what ``propose`` will answer, only how soon."""
+        ...
+
+
+@runtime_checkable
+class Seeing(Protocol):
+    """A proposer whose model can be shown pictures: it also judges the masks made for programs that declare detections."""
+
+    @property
+    def ask(self) -> Ask | None:
+        """The verdict on one mask, or None where the model is not to be asked."""
+        ...
+
+
+@runtime_checkable
+class Paying(Protocol):
+    """A proposer that keeps an account of its own, which also holds what belongs to no proposal (verdicts on masks, answers that were
+    not needed in the end)."""
+
+    @property
+    def spent(self) -> Cost:
+        """Everything that this run has cost so far, over all its sessions."""
         ...
 
 

@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent import jobs
 from agent.config import EvaluationConfig
@@ -18,6 +18,9 @@ from sandbox import Sandbox
 from sandbox.memory import SharedArray
 from tools.masks.request import MaskSet, parse_detections
 from tools.types import ContractError, Failure, Programs, Video
+
+if TYPE_CHECKING:
+    from tools.vision.check import Ask
 
 
 @dataclass(frozen=True)
@@ -65,12 +68,15 @@ def _bytes(entry: Perceived) -> int:
 
 
 class Runner:
-    """Runs steps for candidates. Any thread may call. Every method raises CandidateFailed when the candidate did."""
+    """Runs steps for candidates. Any thread may call. Every method raises CandidateFailed when the candidate did.
 
-    def __init__(self, sandbox: Sandbox, config: EvaluationConfig):
+    ask: a model's verdict on masks made for a program (see agent.detections), None = measurements only.
+    """
+
+    def __init__(self, sandbox: Sandbox, config: EvaluationConfig, ask: Ask | None = None):
         self._sandbox, self._config = sandbox, config
         self._cache = PerceptionCache(config.cache)
-        self._detections = Detections(config.vision)
+        self._detections = Detections(config.vision, ask)
         self._clips: dict[int, _Clip] = {}
 
     def key(self, source: str, video: Video) -> str:

@@ -24,7 +24,7 @@ from agent.diagnosis import diagnose
 from agent.errors import Interrupted
 from agent.evaluate import Evaluator
 from agent.outcome import RunResult, Spent, conclude, finished, publish
-from agent.protocols import Cost, Diagnosis, Foreseeing, Move, Node, Proposal, Proposer, Question
+from agent.protocols import Cost, Diagnosis, Foreseeing, Move, Node, Paying, Proposal, Proposer, Question, Seeing
 from agent.runfolder import RunFolder, check_new
 from agent.screen import complexity, duplicate
 from agent.split import Split, validation
@@ -132,7 +132,8 @@ class Search:
         self.stopped = ""
         self._proposer, self._policy = proposer, policies.named(config.policy)
         self._rules = affordances.of(config.rules)
-        self._evaluator = Evaluator(inputs.task, inputs.split, sandbox, config.evaluation, folder.store.put, config.workers)
+        ask = proposer.ask if isinstance(proposer, Seeing) else None
+        self._evaluator = Evaluator(inputs.task, inputs.split, sandbox, config.evaluation, folder.store.put, config.workers, ask)
         self._writer, self._on_event = trace.Writer(folder.trace), on_event
         self._refusals = _refusals(folder)
         self._best: str | None = None
@@ -192,9 +193,9 @@ class Search:
 
     def finish(self) -> RunResult:
         """Refit the best programs on everything visible, predict, compare with what was held back, write the results."""
-        spent = Spent(self._clock.seconds(), self.cost)
         held_back = self.inputs.held_back
         conclusion = conclude(self.task, held_back, self.archive, self._evaluator, self.config, self.stopped)
+        spent = Spent(self._clock.seconds(), self._proposer.spent if isinstance(self._proposer, Paying) else self.cost)
         return publish(conclusion, held_back, self.folder, spent, self._tell)
 
     # --------------------------------------------------------------------------------------------------- proposing

@@ -113,7 +113,7 @@ class Composer:
         parent = None if move.parent is None else archive[move.parent]
         shown = self.look(subject(task)).pictures(detail) + (self._node_pictures(parent) if parent and detail.extras else [])
         values = {
-            "reason": f"Why now: {move.reason}." if move.reason else "",
+            "reason": f"Why now: {_by_number(move.reason)}." if move.reason else "",
             "scene": self._scene(task, shown, detail),
             "search": "\n\n".join([*self._search(archive, parent, detail), *([_SHORTENED] if level else [])]),
         }
@@ -141,7 +141,7 @@ class Composer:
         """What can be pointed at in ``video`` and the pictures of it; kept for the clip that was looked at last."""
         seen = self._last
         if seen is None or seen.video is not video:
-            seen = self._last = _Seen(video, sight(video.frames))
+            seen = self._last = _Seen(video, sight(video.frames, thin=True))
         return seen
 
     def _scene(self, task: Task, shown: Sequence[Picture], detail: Detail) -> str:
@@ -210,8 +210,10 @@ def _things(seen: Sighting) -> str:
     for thing in seen.things:
         t = min(thing.regions)
         x0, y0, x1, y1 = seen.box(thing, t)
+        bar = seen.bar(thing, t)
+        size = f"a bar about {bar[0]:.0f} px long and {bar[1]:.0f} px thick" if bar else f"about {x1 - x0:.0f} x {y1 - y0:.0f} px"
         span = f"frames {t} to {max(thing.regions)}" if len(thing.regions) < len(seen.times) else "all frames"
-        lines.append(f"- thing {thing.label}: colour RGB {thing.colour}, about {x1 - x0:.0f} x {y1 - y0:.0f} px, in {span}")
+        lines.append(f"- thing {thing.label}: colour RGB {thing.colour}, {size}, in {span}")
     return "\n".join(lines)
 
 
@@ -224,6 +226,11 @@ def _about_parent(parent: Node, move: Move, checks: Sequence[Finding], dt: float
     checked = f"\n\nCheck of its detections:{report.findings(checks)}" if checks else ""
     stage = f", above all its {move.stage}" if move.stage else ""
     return values | {"stage": stage, "score": f"{parent.score:.3f}", "shortfall": report.shortfall(parent, dt, detail.rows) + checked}
+
+
+def _by_number(reason: str) -> str:
+    """A policy's reason in the words of a prompt, which calls nodes programs."""
+    return re.sub(r"\bnode (?=\d)", "program ", reason)
 
 
 def _evidence(found: Sequence[Evidence]) -> str:

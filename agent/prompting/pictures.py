@@ -143,8 +143,10 @@ def _outline(image: np.ndarray, seen: Sighting, thing: Thing, t: int, factor: fl
     contours, _ = cv2.findContours(region.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     moved = [(((c + region.box[:2] + 0.5) / seen.scale) * factor).round().astype(np.int32) for c in contours]
     cv2.polylines(image, moved, True, colour, 1, cv2.LINE_AA)
-    _, y0, x1, _ = seen.box(thing, t)
-    _label(image, str(thing.label), round(x1 * factor) + 2, round(y0 * factor) + 10, colour)
+    rows, columns = np.nonzero(region.mask)
+    corner = np.argmax(columns - rows)
+    x, y = ((at + 0.5) / seen.scale * factor for at in (columns[corner] + region.box[0], rows[corner] + region.box[1]))
+    _label(image, str(thing.label), round(x) + 6, round(y), colour)
 
 
 def _label(image: np.ndarray, text: str, x: int, y: int, colour: tuple[int, int, int]) -> None:

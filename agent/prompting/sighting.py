@@ -5,6 +5,7 @@ Numbers are anonymous on purpose: naming things is left to whoever writes the pr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,8 +23,10 @@ MAX_FRAMES = 40
 """Longer clips are looked at in this many evenly spaced frames."""
 MAX_THINGS = 9
 _MAX_REGIONS = 24
+BAR = 4.0
 _SMALLEST = 3e-5
 _LONG = 1.3  # ratio of axes from which on an angle means something
+_LEAST_REST = 0.05  # share of the foreground from which on what is left over is worth a look
 _TURN = 0.02  # radians: what turns less does not turn
 
 
@@ -64,6 +67,12 @@ class Sighting:
         x0, y0, x1, y1 = thing.regions[t].box
         return x0 / self.scale, y0 / self.scale, x1 / self.scale, y1 / self.scale
 
+    def bar(self, thing: Thing, t: int) -> tuple[float, float] | None:
+        """(length, thickness) in original pixels of what is at least BAR times as long as thick, else None."""
+        _, _, _, _, elongation = moments(thing.regions[t].mask.astype(np.float64))
+        side = math.sqrt(thing.regions[t].area) / self.scale
+        return (side * math.sqrt(elongation), side / math.sqrt(elongation)) if elongation >= BAR else None
+
     def table(self) -> States:
         """One row a frame looked at: thing<label>.x and .y in original pixels, and .angle (of the long axis) where it turns."""
         columns: dict[str, np.ndarray] = {}
@@ -74,14 +83,15 @@ class Sighting:
         return States(tuple(columns), values)
 
 
-def sight(frames: np.ndarray) -> Sighting:
-    """Look at (T, H, W, 3) uint8 frames."""
+def sight(frames: np.ndarray, thin: bool = False) -> Sighting:
+    """Look at (T, H, W, 3) uint8 frames. thin: also at what is left over between the flat colours, such as rods of a few pixels,
+    which have no flat inside."""
     times = tuple(np.unique(np.linspace(0, len(frames) - 1, min(len(frames), MAX_FRAMES)).round().astype(int)).tolist())
     scale = min(1.0, MAX_SIDE / max(frames.shape[1:3]))
     few = np.stack([reduced(frames[t], scale) for t in times])
     noise = pixel_noise(few)
     plate = background(few, noise)
-    things = _things(few, plate, noise, times)
+    things = _things(few, plate, noise, times, thin)
     return Sighting(times, frames.shape[1:3], scale, plate, noise, things)
 
 
@@ -90,18 +100,18 @@ def reduced(frame: np.ndarray, scale: float) -> np.ndarray:
     return frame if scale == 1.0 else cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
-def _things(frames: np.ndarray, plate: np.ndarray, noise: float, times: Sequence[int]) -> tuple[Thing, ...]:
+def _things(frames: np.ndarray, plate: np.ndarray, noise: float, times: Sequence[int], thin: bool) -> tuple[Thing, ...]:
     shape = frames.shape[1:3]
     smallest = max(4.0, _SMALLEST * shape[0] * shape[1])
     found: list[tuple[tuple[int, int, int], dict[int, Region]]] = []
-    for colour, masks in _layers(frames, plate, noise):
+    for colour, masks in _layers(frames, plate, noise, thin):
         for chain in link([regions(mask, smallest)[:_MAX_REGIONS] for mask in masks], shape):
             found.append((colour, {times[k]: region for k, region in sorted(chain.regions.items())}))
     ordered = sorted(found, key=lambda item: (-round(np.median([r.area for r in item[1].values()])), min(item[1])))
     return tuple(Thing(label, *item) for label, item in enumerate(ordered[:MAX_THINGS], 1))
 
 
-def _layers(frames: np.ndarray, plate: np.ndarray, noise: float) -> list[tuple[tuple[int, int, int], list[np.ndarray]]]:
+def _layers(frames: np.ndarray, plate: np.ndarray, noise: float, thin: bool) -> list[tuple[tuple[int, int, int], list[np.ndarray]]]:
     """(colour, mask a frame) per flat colour of the foreground; one layer of everything where flat colours explain little."""
     fronts = [foreground(frame, plate, noise) for frame in frames]
     if not any(front.any() for front in fronts):
@@ -116,7 +126,20 @@ def _layers(frames: np.ndarray, plate: np.ndarray, noise: float) -> list[tuple[t
     if named < 0.5 * sum(int(front.sum()) for front in fronts) or len(layers) > 5:
         inside = np.concatenate([frame[front] for frame, front in zip(frames, fronts, strict=True)])
         return [(_rgb(np.median(inside, axis=0)), fronts)]
-    return layers
+    return layers + (_left_over(frames, plate, fronts, layers) if thin and layers else [])
+
+
+def _left_over(frames: np.ndarray, plate: np.ndarray, fronts: Sequence[np.ndarray], layers: Sequence) -> list[tuple[tuple[int, int, int], list[np.ndarray]]]:
+    """One more layer: foreground that is not of the colours of ``layers``, nor their softened rim; its colour is taken where it differs
+    most from the plate. Nothing where there is little of it."""
+    rim = np.ones((5, 5), np.uint8)
+    named = [np.any([masks[k] for _, masks in layers], axis=0) for k in range(len(frames))]
+    rest = [front & (cv2.dilate(mask.astype(np.uint8), rim) == 0) for front, mask in zip(fronts, named, strict=True)]
+    if sum(int(mask.sum()) for mask in rest) < _LEAST_REST * sum(int(front.sum()) for front in fronts):
+        return []
+    pixels = np.concatenate([frame[mask] for frame, mask in zip(frames, rest, strict=True)]).astype(float)
+    contrast = np.abs(pixels - np.concatenate([plate[mask] for mask in rest])).max(axis=1)
+    return [(_rgb(np.median(pixels[contrast >= np.quantile(contrast, 0.7)], axis=0)), rest)]
 
 
 def _of_colour(frame: np.ndarray, plate: np.ndarray, front: np.ndarray, colour: np.ndarray, noise: float) -> np.ndarray:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.protocols import Archive, Move, Proposal, Proposer
+from agent.protocols import Archive, Cost, Move, Paying, Proposal, Proposer, Seeing
 from tools.types import Task
+
+if TYPE_CHECKING:
+    from tools.vision.check import Ask
 
 
 class MixedProposer:
@@ -25,6 +29,16 @@ class MixedProposer:
 
     def __repr__(self) -> str:
         return f"MixedProposer({self.offline!r}, {self.llm!r})"
+
+    @property
+    def ask(self) -> Ask | None:
+        """The model's verdict on masks, also for programs of the grammar."""
+        return self.llm.ask if isinstance(self.llm, Seeing) else None
+
+    @property
+    def spent(self) -> Cost:
+        """What the model has cost; the grammar costs nothing."""
+        return self.llm.spent if isinstance(self.llm, Paying) else Cost()
 
     def propose(self, task: Task, archive: Archive, move: Move, rng: np.random.Generator) -> Proposal:
         """The answer of the proposer whose turn it is, or else of the other; ``origin`` tells whose it is."""

@@ -15,6 +15,7 @@ from agent.affordances import Affordances
 from agent.config import SearchConfig
 from agent.detection_check import Missing, Verdict, check_detections, checked_before, checked_clip, parse_verdicts
 from agent.errors import UsageError
+from agent.mask_questions import asker
 from agent.models.client import Client, ClientConfig, Retry
 from agent.models.errors import CapReached, ContextTooLong, ModelError, NoAnswer, RequestRefused
 from agent.models.ledger import Caps, Ledger
@@ -30,6 +31,8 @@ from tools.types import STAGES, Failure, Programs, Task
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
+
+    from tools.vision.check import Ask
 
 INDEX = "exchanges.jsonl"
 """The recording's index in a run folder, beside its store."""
@@ -60,6 +63,16 @@ class LLMProposer:
     def __repr__(self) -> str:
         return f"LLMProposer({self.client!r})"
 
+    @property
+    def ask(self) -> Ask | None:
+        """The model's verdict on masks made for a program, None when it is not to check detections."""
+        return asker(self.client.config, self.client.ask) if self.check else None
+
+    @property
+    def spent(self) -> Cost:
+        """Everything paid in this run, over all its sessions."""
+        return self.client.ledger.spent
+
     def propose(self, task: Task, archive: Archive, move: Move, rng: np.random.Generator) -> Proposal:
         """Programs for ``move``, or why there are none. Raises WrongKey and Unreachable: the run stops there, nothing is lost,
         and it can be resumed."""
@@ -72,7 +85,6 @@ class LLMProposer:
             return turn.nothing(str(error), error.cost)
         except (Declined, ReplyError) as error:
             return turn.nothing(str(error))
-
 
     def prepare(self, task: Task, questions: Sequence[Question], workers: int) -> None:
         """Ask the first question of each of several proposals at once; the replies are recorded, and ``propose`` finds them. What

@@ -16,16 +16,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from agent import records
 from agent.config import SearchConfig
 from agent.errors import UsageError
+from agent.mask_questions import asker
+from agent.models.errors import ModelError
+from agent.models.messages import Request
+from agent.models.recording import Exchange, Recording
+from agent.proposers.llm import INDEX, settings
 from agent.protocols import Archive, Cost, Move, Proposal
 from agent.runfolder import RunFolder
 from agent.screen import fingerprint
 from tools.types import Task
+
+if TYPE_CHECKING:
+    from tools.vision.check import Ask
 
 
 @dataclass(frozen=True)
@@ -42,13 +51,13 @@ class Recorded:
 class ReplayProposer:
     """Answers from the proposals of an earlier run, in their order.
 
-    answers: in order of proposal, those with no programs included.
+    answers: in order of proposal, those with no programs included. ask: the recorded verdicts on masks, None when that run had none.
     """
 
     name = "replay"
 
-    def __init__(self, answers: Sequence[Recorded]):
-        self.answers = tuple(answers)
+    def __init__(self, answers: Sequence[Recorded], ask: Ask | None = None):
+        self.answers, self.ask = tuple(answers), ask
 
     def __repr__(self) -> str:
         return f"ReplayProposer({len(self.answers)} recorded proposals)"
@@ -107,7 +116,27 @@ def open_run(config: SearchConfig) -> ReplayProposer:
     """A replay of the run that the configuration names. Raises UsageError when there is no such run."""
     if not config.model.replay:
         raise UsageError("replay: expected the folder of a run to repeat, got none; pass --from RUN")
-    return ReplayProposer(recorded(RunFolder(config.model.replay)))
+    folder = RunFolder(config.model.replay)
+    return ReplayProposer(recorded(folder), recorded_verdicts(folder))
+
+
+def recorded_verdicts(folder: RunFolder) -> Ask | None:
+    """What the model of a run said of masks, as a verdict function; None where no model was asked. What it was not asked
+    then is left to the measurements."""
+    config = SearchConfig.from_json(folder.first()["config"])
+    if config.proposer == "replay":
+        return recorded_verdicts(RunFolder(config.model.replay))
+    if config.proposer not in ("llm", "both") or not config.model.check:
+        return None
+    recording = Recording(folder.store, folder.path / INDEX)
+
+    def answer(request: Request) -> Exchange:
+        exchange = recording.find(request)
+        if exchange is None:
+            raise ModelError(f"expected a recorded answer in {folder.path}, got none")
+        return exchange
+
+    return asker(settings(config), answer)
 
 
 def recorded(folder: RunFolder) -> list[Recorded]:

@@ -140,7 +140,7 @@ def test_within_a_round_no_proposal_sees_a_score(box, tmp_path):
 def test_a_search_without_success_says_why(box, tmp_path):
     searched(box, tmp_path / "run", Scripted(BROKEN), replace(CONFIG, budget=4))
     found = result(tmp_path / "run")
-    assert found["status"] == "failed" and found["best"] is None and "no program ran to its end" in found["reason"] and "nothing" in found["reason"]
+    assert found["status"] == "budget" and found["best"] is None and "no program ran to its end" in found["reason"] and "nothing" in found["reason"]
     assert not (tmp_path / "run" / "best").exists()
 
 
@@ -157,7 +157,7 @@ def test_a_proposer_that_only_declines_ends_the_search(box, tmp_path):
             return Proposal(None, "no idea")
 
     searched(box, tmp_path / "run", Mute())
-    assert result(tmp_path / "run")["status"] == "failed" and "came to nothing" in result(tmp_path / "run")["reason"]
+    assert result(tmp_path / "run")["status"] == "budget" and "came to nothing" in result(tmp_path / "run")["reason"]
 
 
 def test_when_the_best_fails_on_all_frames_the_next_one_is_taken(box, tmp_path):

@@ -210,16 +210,6 @@ def test_a_run_that_lost_its_key_goes_on_without_paying_twice(collision_run, tmp
     assert json.loads((out / "result.json").read_text())["cost"] == json.loads((whole / "result.json").read_text())["cost"]
 
 
-def test_a_bad_day_streams_and_structured_output_give_the_same_tree(collision_run, tmp_path):
-    whole, _, _ = collision_run
-    trouble = [error(429, "slow down", retry_after="0"), error(500, "oops"), Answer(raw="<html>"), Answer("half", cut=2)]
-    brain = competent("collision", structured=True)
-    with ScriptedServer(lambda request: trouble.pop() if trouble else brain(request)) as server:
-        run(scenes.collision(), config(server, model={"stream": True}), tmp_path / "run")
-        assert all(request["stream"] for request in server.requests) and not trouble
-    assert tree(tmp_path / "run") == tree(whole)
-
-
 def test_drafts_of_a_round_are_asked_for_at_once_and_are_what_they_would_be_alone(tmp_path):
     def brain(request):
         return Answer(IMPORTING.replace("socket", f"socket{request['seed']}"), delay=0.3)

@@ -14,6 +14,11 @@ from tools.masks.area import mask_iou
 from tools.vision.repair import check_and_repair
 
 
+def asked_by(mine):
+    """The verdict function around a client."""
+    return asker(mine.config, mine.ask)
+
+
 def brain(request):
     """Sees from the words that the cart is asked about, and points at it."""
     if '"the black cart"' in text_of(request):
@@ -23,10 +28,10 @@ def brain(request):
 
 def test_a_models_point_corrects_the_mask_and_its_words_are_kept(cart_and_pole, tmp_path):
     with ScriptedServer(brain) as server:
-        ask = asker(client(server, tmp_path)[0])
+        ask = asked_by(client(server, tmp_path)[0])
         repaired, records = check_and_repair(cart_and_pole.frames, answer_of(mistaken(cart_and_pole)), WORDS, BACKEND, ask=ask)
         asked = server.requests[0]
-        again, _ = check_and_repair(cart_and_pole.frames, answer_of(mistaken(cart_and_pole)), WORDS, BACKEND, ask=asker(client(server, tmp_path)[0]))
+        again, _ = check_and_repair(cart_and_pole.frames, answer_of(mistaken(cart_and_pole)), WORDS, BACKEND, ask=asked_by(client(server, tmp_path)[0]))
         assert len(server.requests) == 2, "what was asked before is read from the recording"
     assert min(mask_iou(a, b) for a, b in zip(repaired.masks["cart"], cart_and_pole.masks["cart"], strict=True)) > 0.9
     assert records[0].answer.reason == "the pole is outlined" and records[0].decision.action == "point" and records[0].helped
@@ -37,5 +42,5 @@ def test_a_models_point_corrects_the_mask_and_its_words_are_kept(cart_and_pole, 
 
 def test_a_model_that_talks_nonsense_changes_nothing(cart_and_pole, tmp_path):
     with serve(Answer("I would rather not say.")) as server:
-        _, records = check_and_repair(cart_and_pole.frames, answer_of(cart_and_pole.masks), WORDS, BACKEND, ask=asker(client(server, tmp_path)[0]))
+        _, records = check_and_repair(cart_and_pole.frames, answer_of(cart_and_pole.masks), WORDS, BACKEND, ask=asked_by(client(server, tmp_path)[0]))
     assert all(record.answer is None and record.decision.action == "accept" for record in records)

@@ -102,7 +102,13 @@ def size_of(track: Track) -> float:
 
 
 def scene_of(tracks: Tracks, varies: Mapping[str, Sequence[str]], rides: Mapping[str, str] | None = None) -> Scene:
-    """Everything that stays: plate, sprites, colours, sizes, constant poses, and places of riding parts on their hosts."""
+    """Everything that stays: plate, sprites, colours, sizes, constant poses, and places of riding parts on their hosts.
+
+    Constants of a part: "colour" (RGB) and "softness" (of its edge; what drawing functions call ``width``) unless it is a
+    sprite; "radius" of a disk, "width" and "height" of a box, "outline" of a polygon ((N, 2) pixels from its centre, at angle 0); and
+    the median of each of "x", "y", "angle" that is not in ``varies`` (part name -> attributes of the state). rides: part name -> name of
+    the part that carries it; adds "on", "dx", "dy", "turn", which tools.rendering.pose_of places it by.
+    """
     rides = rides or {}
     constants, sprites = {}, {}
     for track in tracks.tracks:

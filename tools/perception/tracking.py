@@ -40,6 +40,7 @@ class Tracks:
     light: np.ndarray | None = None
 
     def __getitem__(self, name: str) -> Track:
+        """The track of the part of that name."""
         return next(track for track in self.tracks if track.name == name)
 
 

@@ -45,6 +45,8 @@ def _simpson(x: Any, k1: Any, k2: Any, k3: Any, k4: Any, h: Any) -> Any:
 def rk4(q: tuple, v: tuple, acceleration: Acceleration, dt: float, substeps: int = 1) -> tuple[tuple, tuple]:
     """Classical fourth-order Runge-Kutta: (q, v) after dt seconds. Error per frame O(dt^5).
 
+    q, v: tuples of coordinates and of their rates. ``acceleration(q, v)`` gives the tuple q''. The same for all integrators.
+
     >>> (x,), (speed,) = rk4((0.0,), (1.0,), lambda q, v: (-2.0,), 0.5)
     >>> round(x, 12), round(speed, 12)
     (0.25, 0.0)

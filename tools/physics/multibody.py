@@ -57,7 +57,7 @@ def frames_of(links: Sequence[Link], q: Sequence[Any]) -> dict[str, tuple[Any, A
 
 def accelerations(links: Sequence[Link], q: Sequence[Any], v: Sequence[Any], gravity: tuple[Any, Any] = (0.0, 0.0),
                   efforts: Mapping[str, Any] | None = None) -> tuple:
-    """q'' for every link, in order.
+    """q'' for every link, in order; q, v: the links' coordinates and rates, in the same order.
 
     gravity: px/s^2. efforts: link name -> generalised force at its joint (force along the axis of a slider, torque at a
     hinge between the link and its parent), in mass units times px/s^2 (times px for a torque).

@@ -34,7 +34,8 @@ def value_and_rate(series: np.ndarray, dt: float, first: int = 6) -> tuple[float
 
 
 def start_of(states: States, name: str, coordinates: Sequence[str], dt: float) -> dict[str, float]:
-    """Coordinates of one object and their rates at frame 0: {"x": ..., "vx": ..., "y": ..., "vy": ...}."""
+    """Coordinates of one object and their rates at frame 0: {"x": ..., "vx": ..., "y": ..., "vy": ...}; the rate of
+    "angle" is called "spin"."""
     start: dict[str, float] = {}
     for coordinate in coordinates:
         start[coordinate], start[RATE_NAMES[coordinate]] = value_and_rate(states.column(f"{name}.{coordinate}"), dt)
