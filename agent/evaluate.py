@@ -1,7 +1,8 @@
 """What becomes of a candidate: fitted to some visible frames, judged by others. The host's side.
 
-Candidate code runs in three kinds of fresh children (``sandbox.stages``) that never hold a frame they are judged by. Split,
-losses, score and baselines are computed here, from bytes that came out.
+Candidate code runs in three kinds of fresh children (``sandbox.stages``) that never hold a frame they are judged by; its
+perception alone is shown these frames when all that is judged has been drawn, for the diagnosis. Split, losses, score and
+baselines are computed here, from bytes that came out.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,12 +50,12 @@ class Forecast:
 class Evaluator:
     """Judges candidates on one task. Any thread may call; nothing about one candidate reaches another.
 
-    split: which visible frames are fitted and which judge (agent.split.validation). workers: jobs that the sandbox runs at the
-    same time. keep: stores a picture and returns its hash (see agent.store), or None to keep none. ask: a model's verdict on masks.
+    split: which visible frames are fitted and which judge (agent.split.validation). keep: stores a picture and returns its hash
+    (see agent.store), or None to keep none. ask: a model's verdict on masks.
     """
 
-    def __init__(self, task: Task, split: Split, sandbox: Sandbox, config: EvaluationConfig, keep: Keep | None = None, workers: int = 1, ask: Ask | None = None):
-        self._task, self.split, self._workers = task, split, workers
+    def __init__(self, task: Task, split: Split, sandbox: Sandbox, config: EvaluationConfig, keep: Keep | None = None, ask: Ask | None = None):
+        self._task, self.split = task, split
         self._runner, self._config, self._keep = Runner(sandbox, config, ask), config, keep
         self.sigma = pixel_noise([video.frames for video in task.train or task.test])
         self._targets = tuple(Target.of(trial.seen.frames, trial.truth, self.sigma) for trial in self.split.trials)
@@ -76,30 +77,31 @@ class Evaluator:
         if failure is not None:
             return Evaluation("failed", failure=failure, complexity=complexity(programs), timings={"total": time.perf_counter() - began})
         try:
-            with ThreadPoolExecutor(1) as side:      # measuring again needs nothing of the rest; with one worker it waits its turn
-                again = side.submit(self._remeasured, programs.perception) if self._workers > 1 else None
-                return self._judge(programs, seed, again, began)
+            return self._judge(programs, seed, began)
         except CandidateFailed as failed:
             timings = {"total": time.perf_counter() - began}
             return Evaluation("failed", failure=failed.failure, complexity=complexity(programs), log=failed.log, timings=timings)
 
-    def _judge(self, programs: Programs, seed: int, again: Future[tuple[States, ...]] | None, began: float) -> Evaluation:
+    def _judge(self, programs: Programs, seed: int, began: float) -> Evaluation:
         perceived = self._runner.perceive(programs.perception, (*self.split.fit, *(trial.seen for trial in self.split.trials)))
         clips = perceived[: len(self.split.fit)]
         seen = perceived[len(self.split.fit) :]
         fitted = self._fit(programs, self.split.fit, clips, seed)
         predicted = self._runner.predict(programs, self.split.trials, seen, fitted.values)
-        scored = score([one.frames for one in predicted], self._targets)
+        with ThreadPoolExecutor(1) as side:          # not before: this child sees the frames that judge
+            remeasured = side.submit(self._remeasured, programs.perception)
+            scored = score([one.frames for one in predicted], self._targets)
+            stage_losses = self._losses(programs.perception, clips, fitted)
         return Evaluation(
             status="ok",
             score=scored.value,
-            losses=self._losses(programs.perception, clips, fitted),
+            losses=stage_losses,
             params=fitted.params,
             fit=fitted.report,
             measured=tuple(one.states for one in clips),
             rolled=fitted.rolled,
             predicted=tuple(one.states.cut(len(t.seen), len(one.states)) for one, t in zip(predicted, self.split.trials, strict=True)),
-            remeasured=self._remeasured(programs.perception) if again is None else again.result(),
+            remeasured=remeasured.result(),
             frame_errors=scored.frame_errors,
             complexity=complexity(programs, fitted.params),
             reasons=scored.reasons + _remarks(fitted) + _detection_remarks(clips),

@@ -128,7 +128,7 @@ def read_fitted(outcome: Outcome, clips: Sequence[Video]) -> Fitted:
         params = tuple(_param(entry) for entry in claim["fit"]["params"])
         values = {check_name(name, "parameter"): _finite(value, name) for name, value in claim["fit"]["values"].items()}
         rolled = tuple(States.from_json(states) for states in claim["rolled"])
-        if len(values) > MAX_PARAMS or [len(states) for states in rolled] != [len(clip) for clip in clips]:
+        if max(len(values), len(params)) > MAX_PARAMS or [len(states) for states in rolled] != [len(clip) for clip in clips]:
             raise ContractError("fit", f"at most {MAX_PARAMS} parameters and one rollout a clip", f"{len(values)} and {len(rolled)}")
         redrawn = tuple(outcome.arrays.get(f"redrawn{i}", np.zeros((0, *clip.shape, 3), np.uint8)) for i, clip in enumerate(clips))
         seconds = {str(name)[:20]: _finite(value, "seconds") for name, value in claim["seconds"].items()}
@@ -174,5 +174,5 @@ def _param(entry: Mapping[str, Any]) -> FittedParam:
 def _report(fit: Mapping[str, Any]) -> dict[str, Any]:
     words = {key: str(fit[key])[:limit] for key, limit in (("status", 40), ("optimizer", 40), ("message", 2000))}
     numbers = {key: None if fit[key] is None else _finite(min(fit[key], MAX_ABS), key) for key in ("loss", "rms", "evaluations", "seconds")}
-    columns = {str(name)[:80]: None if value is None else float(value) for name, value in fit["columns"].items()}
+    columns = {str(name)[:80]: None if value is None else _finite(min(value, MAX_ABS), "columns") for name, value in fit["columns"].items()}
     return words | numbers | {"columns": columns}

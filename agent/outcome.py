@@ -42,7 +42,8 @@ class Spent:
 @dataclass(frozen=True)
 class Conclusion:
     """How a search ended. status: "threshold"; "budget", also where none of the programs proposed ran to its end; "failed": some ran, but
-    none on everything visible. reason: why it ended, in words. forecast: None exactly when no program could predict."""
+    none on everything visible. reason: why it ended, in words. forecast: None exactly when no program could predict.
+    sandbox: which barriers held (sandbox.doctor.record)."""
 
     task: Task
     archive: NodeArchive
@@ -53,6 +54,7 @@ class Conclusion:
     forecast: Forecast | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
     baselines: Mapping[str, Any] = field(default_factory=dict)
+    sandbox: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,7 @@ def _result(conclusion: Conclusion, spent: Spent) -> dict[str, Any]:
         "baselines": dict(conclusion.baselines),
         "cost": asdict(spent.cost),
         "versions": versions.known(),
+        "sandbox": dict(conclusion.sandbox),
     }
 
 

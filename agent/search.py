@@ -29,7 +29,7 @@ from agent.runfolder import RunFolder, check_new
 from agent.screen import complexity, duplicate
 from agent.split import Split, validation
 from agent.store import Store, digest
-from sandbox import Sandbox
+from sandbox import Sandbox, doctor
 from tools.types import STAGES, Candidate, Evaluation, HeldBack, Programs, Task
 
 MAX_DECLINED = 3
@@ -132,8 +132,9 @@ class Search:
         self.stopped = ""
         self._proposer, self._policy = proposer, policies.named(config.policy)
         self._rules = affordances.of(config.rules)
+        self._sandbox = sandbox
         ask = proposer.ask if isinstance(proposer, Seeing) else None
-        self._evaluator = Evaluator(inputs.task, inputs.split, sandbox, config.evaluation, folder.store.put, config.workers, ask)
+        self._evaluator = Evaluator(inputs.task, inputs.split, sandbox, config.evaluation, folder.store.put, ask)
         self._writer, self._on_event = trace.Writer(folder.trace), on_event
         self._refusals = _refusals(folder)
         self._best: str | None = None
@@ -196,6 +197,7 @@ class Search:
         held_back = self.inputs.held_back
         conclusion = conclude(self.task, held_back, self.archive, self._evaluator, self.config, self.stopped)
         spent = Spent(self._clock.seconds(), self._proposer.spent if isinstance(self._proposer, Paying) else self.cost)
+        conclusion = replace(conclusion, sandbox=doctor.record(self._sandbox))
         return publish(conclusion, held_back, self.folder, spent, self._tell)
 
     # --------------------------------------------------------------------------------------------------- proposing

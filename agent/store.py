@@ -32,8 +32,8 @@ def write(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """:func:`write` for UTF-8 text."""
-    write(path, text.encode())
+    """:func:`write` for UTF-8 text; half characters, as a model's reply may hold, are replaced."""
+    write(path, text.encode("utf-8", "replace"))
 
 
 def write_json(path: Path, data: Any) -> None:

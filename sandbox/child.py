@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -43,7 +44,7 @@ def main(control: socket.socket, server: Heritage, spare: bool) -> None:
     try:
         signal.set_wakeup_fd(-1)
         os.setsid()
-        control = _keep_only(control)
+        control = keep_only(control)
         if spare:
             _rehearse(server)
     except BaseException as error:
@@ -69,8 +70,8 @@ def serve(control: socket.socket, server: Heritage, report: Mapping[str, Any]) -
     work.finish()
 
 
-def _keep_only(control: socket.socket) -> socket.socket:
-    """Descriptors 0 to 2 and the control socket stay, nothing else that the server holds."""
+def keep_only(control: socket.socket) -> socket.socket:
+    """Descriptors 0 to 2 and the control socket stay, nothing else that this process was born with or has opened."""
     os.dup2(control.detach(), CONTROL, inheritable=False)
     os.closerange(CONTROL + 1, limits.MAX_DESCRIPTORS)
     return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=CONTROL)
@@ -134,9 +135,11 @@ class _Work:
         """Run the candidate, write the frame, and stop: the server kills a stopped child, and nobody waits for its exit."""
         code = 1
         try:
-            _write(self.result, self._whole_frame())
+            frame = self._whole_frame()
+            signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGALRM, signal.SIGXCPU))
+            _write(self.result, frame)
             os.close(self.result)
-            sys.stdout.flush()
+            _flush()
             signal.raise_signal(signal.SIGSTOP)
             code = 0                                  # only where stopping itself is forbidden
         finally:
@@ -159,6 +162,12 @@ class _Work:
             raise limits.Overrun("OutputLimit")
         except BaseException as error:
             return encode(FAILURE, describe(error, self.caps))
+
+
+def _flush() -> None:
+    """Send what was printed and not yet sent; a program may have put anything in the place of standard output."""
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
 
 
 def _last_words(kind: str, caps: Limits) -> bytes:

@@ -66,6 +66,17 @@ def _word(row: Row) -> str:
     return "active" if row.active else "MISSING" if row.required else "absent"
 
 
+def record(box: Sandbox) -> dict[str, Any]:
+    """What a result says about the sandbox that it came from: the mode, whether it holds hostile programs, and which barriers
+    were seen to hold in it just now. As :func:`examine` but for the one probe that takes a second."""
+    mode, probes = box.mode, [probe for probe in PROBES if probe.quick]
+    rows = [probe.judge(outcome) for probe, outcome in zip(probes, box.map(probe.job() for probe in probes), strict=True)]
+    return {
+        "mode": mode, "ok": mode in SAFE and all(row.active for row in rows), "barriers": {row.barrier: row.active for row in rows},
+        "layers": {layer.name: layer.active for layer in box.layers},
+    }
+
+
 def examine() -> DoctorReport:
     """Start the strongest sandbox that this machine allows and try its barriers from inside."""
     reasons: list[str] = []
@@ -82,7 +93,7 @@ def _examine(box: Sandbox, reasons: list[str]) -> DoctorReport:
     begun = time.monotonic()
     mode = box.mode
     timings = {"start": time.monotonic() - begun}
-    rows = [probe.run(box) for probe in PROBES] + [_deterministic(box)]
+    rows = [probe.judge(box.run(probe.job())) for probe in PROBES] + [_deterministic(box)]
     rows += [Row(layer.name, layer.active, layer.proof, False) for layer in box.layers]
     timings["trivial_job_with_a_spare"] = statistics.median(_trivial(box) for _ in range(9))
     return DoctorReport(mode, tuple(rows), _system(), timings, (*reasons, *_advice(mode, rows)))
@@ -116,20 +127,25 @@ def _advice(mode: str, rows: list[Row]) -> list[str]:
 @dataclass(frozen=True)
 class Probe:
     """A program that tries one thing. tried: what, in words. body: of ``probe(inputs, t, outputs)``, where t["host"] is the
-    host's pid and t["foreign"] names its variables. held: whether the outcome shows that the barrier holds."""
+    host's pid and t["foreign"] names its variables. held: whether the outcome shows that the barrier holds. quick: whether
+    it takes well under a second."""
 
     barrier: str
     tried: str
     body: str
     held: Callable[[Outcome], bool]
     limits: Limits = field(default_factory=lambda: Limits(wall=5.0, cpu=5.0, memory=256 << 20))
+    quick: bool = True
 
-    def run(self, box: Sandbox) -> Row:
-        """Try it in a fresh child."""
+    def job(self) -> Job:
+        """The attempt, for a fresh child."""
         source = f"import ctypes, os, sys\n\n\ndef probe(inputs, t, outputs):\n{textwrap.indent(textwrap.dedent(self.body), '    ')}\n"
         foreign = sorted(set(os.environ) - {*ENVIRONMENT, *PASSED_ON})
         payload = {"function": "probe", "host": os.getpid(), "foreign": foreign}
-        outcome = box.run(Job("call", Programs("", source, ""), payload=payload, limits=self.limits))
+        return Job("call", Programs("", source, ""), payload=payload, limits=self.limits)
+
+    def judge(self, outcome: Outcome) -> Row:
+        """What came of it."""
         if outcome.failure:
             seen = f"{outcome.failure.kind}: {outcome.failure.message.partition(';')[0]}"
         else:
@@ -181,8 +197,8 @@ PROBES = (
     Probe("clone3", "call it", _CLONE3, _refused),
     Probe("foreign machine code", "int 0x80" if kernel.MACHINE == "x86_64" else "writable code", _FOREIGN, _refused_or_dead),
     Probe("memory", "200 MiB of 64", "return len(bytearray(200 << 20))", _ended_by("MemoryLimit"), _SMALL),
-    Probe("processor time", "an endless loop", "while True: pass", _ended_by("CpuLimit"), Limits(wall=60.0, cpu=1.0)),
-    Probe("wall clock", "sleep with signals blocked", _SLEEP, _ended_by("WallLimit"), Limits(wall=0.3)),
+    Probe("processor time", "an endless loop", "while True: pass", _ended_by("CpuLimit"), Limits(wall=60.0, cpu=1.0), quick=False),
+    Probe("wall clock", "sleep with signals blocked", _SLEEP, _ended_by("WallLimit"), Limits(wall=0.1)),
     Probe("output", "print without end", "while True: os.write(1, b'x' * 65536)", _ended_by("OutputLimit")),
     Probe("result protocol", "return NaN", "return float('nan')", _ended_by("ValueError", "BadResult")),
 )

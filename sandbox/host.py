@@ -29,7 +29,7 @@ from sandbox.verdict import Ending, judge
 
 ENVIRONMENT = {
     "LANG": "C.UTF-8", "PATH": os.defpath, "HOME": "/", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1", "NUMEXPR_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1", "JAX_PLATFORMS": "cpu",
+    "MKL_NUM_THREADS": "1", "NUMEXPR_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "JAX_PLATFORMS": "cpu",
 }
 """The whole environment of a server; the host's variables never cross."""
 PASSED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -299,6 +299,7 @@ class _Server:
                 env=ENVIRONMENT | {key: os.environ[key] for key in PASSED_ON if key in os.environ}, cwd="/", start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors, pass_fds=(theirs.fileno(), *([host] if host >= 0 else [])),
             )
+            wire.tie(theirs, self._process.pid)
         finally:
             theirs.close()
             if host >= 0:
@@ -366,7 +367,7 @@ class _Exchange:
         result_end, result, log_end, log = self._pipes
         fds = [request.payload, self._outputs.fd, result, log, *request.inputs]
         try:
-            server.send({"job": self._job, **caps}, fds)
+            server.send({"job": self._job, "writes": bool(request.slots), **caps}, fds)
         finally:
             os.close(result)
             os.close(log)

@@ -31,18 +31,20 @@ RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 @dataclass
 class Child:
-    """A child, on its way or waiting (job None) or at work. wall: seconds it may work. begun, deadline: monotonic seconds
-    when it got the job, and after which it is killed."""
+    """A child, on its way or waiting (job None) or at work. wall: seconds it may work. writes: whether it has output arrays.
+    begun, deadline: monotonic seconds when it got the job, and after which it is killed. stopped: its status when it stopped."""
 
     pid: int
     control: socket.socket
     job: int | None = None
     wall: float = 0.0
+    writes: bool = False
     begun: float = 0.0
     deadline: float = float("inf")
     heard: bytes = b""
     talking: bool = True
     killed: str = ""
+    stopped: int = 0
     reported: bool = False
 
     def listen(self, wait: bool = False) -> None:
@@ -66,9 +68,9 @@ class Child:
         lines = [line for line in self.heard.split(b"\n") if line.startswith(mark)]
         return lines[0][1:].decode("utf-8", "replace") if lines else None
 
-    def take(self, job: int, wall: float) -> None:
+    def take(self, job: int, wall: float, writes: bool) -> None:
         """A job has been handed over; the clock runs once the child says that no door is open any more."""
-        self.job, self.wall = job, wall
+        self.job, self.wall, self.writes = job, wall, writes
         self.begun = time.monotonic()
         self.deadline = self.begun + wall + SETUP_SECONDS
 
@@ -77,10 +79,10 @@ class Child:
         self.listen()
         if self.said(wire.SEALED) is not None:
             self.talking = False
-            self.deadline = min(self.deadline, time.monotonic() + self.wall)
+            self.deadline = min(self.deadline, time.monotonic() + self.wall + limits.LAST_WORDS)
 
     def kill(self, why: str) -> None:
-        """SIGKILL; the process id is the child's own until it is reaped."""
+        """SIGKILL; the process id is the child's own until it is reaped. why: the limit that was hit, "" for none."""
         self.killed = self.killed or why
         self.deadline = float("inf")
         os.kill(self.pid, signal.SIGKILL)
@@ -178,7 +180,7 @@ class Keeper(ABC):
         one = spares[0] if spares else self.begin(spare=False)
         if one.said(wire.LOCKED) is None:
             one.listen(wait=True)
-        one.take(message["job"], message["caps"]["wall"])
+        one.take(message["job"], message["caps"]["wall"], message["writes"])
         with contextlib.suppress(OSError):
             wire.send(one.control, message, fds)
 
@@ -189,17 +191,21 @@ class Keeper(ABC):
                 one.kill("WallLimit")
 
     def _look_after(self) -> None:
-        """Report children that ended or stopped. A stopped child runs no line any more: it is killed where it stands,
-        and the host need not wait until its memory has been taken apart."""
+        """Report children that ended or stopped. A stopped child runs no line any more: it is killed where it stands, and the
+        host need not wait until its memory has been taken apart. Unless that memory holds output arrays: while a process ends,
+        the kernel still writes where the process told it to (robust futexes), so these are read when it is dead."""
         for one in tuple(self.children):
             pid, status, usage = os.wait4(one.pid, os.WNOHANG | os.WUNTRACED)
             if pid == 0:
                 continue
             one.listen()
-            self._report(one, status, usage)
             if os.WIFSTOPPED(status):
-                one.kill("finished")
+                one.stopped = status
+                if not one.writes:
+                    self._report(one, status, usage)
+                one.kill("")
             else:
+                self._report(one, one.stopped or status, usage)
                 one.control.close()
                 self.children.remove(one)
 
@@ -253,6 +259,7 @@ def _lowest(fd: int) -> int:
 
 def run(keeper: Keeper, report: dict[str, Any]) -> None:
     """Tell the host that this server is ready, and serve until the host has gone. Never returns."""
+    wire.untie(keeper.control)
     wire.send(keeper.control, report)
     try:
         keeper.serve()

@@ -6,6 +6,7 @@ import ctypes
 import mmap
 import os
 import platform
+import signal
 import sys
 
 LINUX = sys.platform.startswith("linux")
@@ -51,6 +52,12 @@ def prctl(option: int, *arguments: int) -> int:
     """prctl(2); missing arguments are 0."""
     padded = [ctypes.c_ulong(a) for a in (*arguments, 0, 0, 0, 0)[:4]]
     return _checked(_libc.prctl(ctypes.c_int(option), *padded))
+
+
+def end_with_parent() -> None:
+    """Have this process killed when the thread that forked it ends (Linux only; a change of user id forgets it)."""
+    if LINUX:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def unshare(flags: int) -> None:

@@ -15,13 +15,15 @@ from sandbox.contract import Limits
 
 FLOOD = 4 << 20
 """Bytes of output after which a child is killed; far less is kept."""
+LAST_WORDS = 0.3
+"""Seconds that a child has, after its wall clock ran out, to say where it was; then it is killed."""
 SHARE_OF_MEMORY = 0.7
 MAX_DESCRIPTORS = 1024
 KINDS = ("WallLimit", "CpuLimit", "MemoryLimit", "OutputLimit")
 
 
 class Overrun(BaseException):
-    """Raised inside the child by a timer shortly before the host would kill it, so that a traceback shows the place."""
+    """Raised inside the child by a timer shortly before it would be killed, so that a traceback shows the place."""
 
     def __init__(self, kind: str):
         self.kind = kind
@@ -52,8 +54,9 @@ def _overrun(kind: str) -> Any:
 
 
 def forbid_leftovers() -> None:
-    """Caps that hold for the server and all its children: no core file, no locked memory, no message queue."""
-    for name in ("RLIMIT_CORE", "RLIMIT_MEMLOCK", "RLIMIT_MSGQUEUE", "RLIMIT_RTPRIO", "RLIMIT_NICE"):
+    """Caps that hold for the server and all its children: no core file, no locked memory, no queue of messages or
+    signals (a user has only one of the latter)."""
+    for name in ("RLIMIT_CORE", "RLIMIT_MEMLOCK", "RLIMIT_MSGQUEUE", "RLIMIT_SIGPENDING", "RLIMIT_RTPRIO", "RLIMIT_NICE"):
         if hasattr(resource, name):
             resource.setrlimit(getattr(resource, name), (0, 0))
 
@@ -68,7 +71,14 @@ def apply(wall: float, cpu: float, memory: int | None, processes: int) -> None:
     for name, (soft, hard) in caps.items():
         with contextlib.suppress(ValueError):         # a harder cap was inherited: that one stays
             resource.setrlimit(getattr(resource, name), (soft, hard))
-    signal.setitimer(signal.ITIMER_REAL, max(0.05, wall - min(0.5, 0.05 * wall)))
+    signal.setitimer(signal.ITIMER_REAL, wall)
+
+
+def address_space() -> int:
+    """Bytes of address space of this process, 0 where the system does not tell."""
+    with contextlib.suppress(OSError), open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+    return 0
 
 
 def cap_descriptors() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -76,6 +75,11 @@ class ServerLock:
         self.layers: list[Layer] = []
         self.uid: int | None = None
 
+    @property
+    def namespaced(self) -> bool:
+        """Whether this process has left the host's namespaces."""
+        return any(layer.name == "namespaces" and layer.active for layer in self.layers)
+
     def before_imports(self, host: int) -> None:
         """Barriers that must be up before libraries are loaded. With namespaces the process goes on as their process 1.
 
@@ -88,11 +92,12 @@ class ServerLock:
         _offer_to_oom_killer()
         if self.posture.mode == "strict+":
             self._enter_namespaces(host)
-            self._choose_uid()
+        if self.posture.mode == "strict+" or (self.posture.filtered and self.posture.profile == "threads"):
+            self._choose_uid()                        # threads are counted by user, and root's are not counted at all
 
     def after_imports(self) -> None:
         """Barriers that take the file system away from the server as well."""
-        if any(layer.name == "namespaces" and layer.active for layer in self.layers):
+        if self.namespaced:
             self._attempt("empty file system", lambda: _hide_files(self.posture.files))
         if self.posture.mode in ("strict+", "landlock-only"):
             self._attempt("Landlock", lambda: _landlock(self.posture.files))
@@ -178,7 +183,7 @@ class ChildLock:
             kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
             kernel.drop_capabilities()
             kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-            kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+            kernel.end_with_parent()
         if os.getppid() != server:
             raise OSError(0, "the server is gone")
         if self.posture.profile == "threads":

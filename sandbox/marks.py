@@ -25,7 +25,7 @@ def stage(name: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if not hasattr(error, "sandbox_stage"):
+        if failed_in(error) is None:
             _tag(error, name)
         raise
     finally:
@@ -45,7 +45,11 @@ def latest() -> str | None:
 
 def failed_in(error: BaseException) -> str | None:
     """The innermost mark that ``error`` left, or None."""
-    return getattr(error, "sandbox_stage", None)
+    try:
+        found = getattr(error, "sandbox_stage", None)
+    except Exception:                                 # an error of the program's own making may do anything
+        return None
+    return found if found in PLACES else None
 
 
 def observe(callback: Callable[[str | None], None]) -> None:

@@ -38,7 +38,7 @@ def become_first_process(host: int) -> None:
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        kernel.end_with_parent()
         if os.getppid() not in (0, parent):
             os._exit(1)
         return

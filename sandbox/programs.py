@@ -77,7 +77,7 @@ def describe(error: BaseException, caps: Limits) -> dict[str, str]:
     return {
         "stage": failed_in(error) or _place(error) or latest() or "limits",
         "kind": kind[:KIND_CAP],
-        "message": (limits.sentence(kind, caps) if kind.endswith("Limit") else _message(error))[:MESSAGE_CAP],
+        "message": (limits.sentence(kind, caps) if kind in limits.KINDS else _message(error))[:MESSAGE_CAP],
         "traceback": _traceback(error)[-TRACEBACK_CAP:],
     }
 

@@ -25,6 +25,8 @@ _CONTROL = re.compile(                                # control, bidirectional a
     "\U000e0000-\U000e0fff]"
 )
 
+_ESCAPED = re.compile(r"\\[ubfr]")                       # how such characters look in JSON
+
 
 class FrameError(ValueError):
     """The child's answer does not obey the protocol."""
@@ -47,7 +49,7 @@ def encode(kind: bytes, body: Any) -> bytes:
 
 
 def decode(data: bytes, cap: int) -> tuple[bytes, dict[str, Any]]:
-    """(kind, JSON object) of exactly one frame, or FrameError saying what is wrong with it."""
+    """(kind, JSON object) of exactly one frame, or FrameError saying what is wrong with it. Its text is cleaned."""
     if len(data) < HEADER.size:
         raise FrameError("no result" if not data else "the result is cut off")
     magic, kind, size = HEADER.unpack_from(data)
@@ -72,7 +74,10 @@ def read_failure(body: dict[str, Any]) -> Failure:
 
 def _parse(data: bytes) -> dict[str, Any]:
     try:
-        body = json.loads(data.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique)
+        text = data.decode("utf-8")
+        body = json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique)
+        if _ESCAPED.search(text) or _CONTROL.search(text):
+            body = _cleaned(body)
     except RecursionError:
         raise FrameError("the result is nested too deeply") from None
     except ValueError as error:
@@ -80,6 +85,16 @@ def _parse(data: bytes) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise FrameError("the result is not a JSON object")
     return body
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value, len(value))
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return _unique([(clean(key, len(key)), _cleaned(item)) for key, item in value.items()])
+    return value
 
 
 def _no_constant(name: str) -> Any:

@@ -64,7 +64,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Rule:
-    """Allow ``name`` when every check holds; several rules for one name are alternatives.
+    """Allow ``name`` when every check holds; several rules for one name are alternatives, the first that fits decides.
 
     pretend: do not run the call, and say that it went well.
     """
@@ -87,13 +87,19 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 _PLAIN = _names(
-    "brk clock_getres clock_gettime clock_nanosleep close exit exit_group fstat getcpu getcwd getegid geteuid getgid getpid getppid "
-    "getrandom getrlimit getrusage gettid gettimeofday getuid lseek madvise mremap munmap nanosleep read restart_syscall "
+    "brk close exit exit_group fstat getcpu getcwd getegid geteuid getgid getpid getppid "
+    "getrandom getrlimit getrusage gettid gettimeofday getuid lseek mremap munmap nanosleep read restart_syscall "
     "rt_sigaction rt_sigprocmask rt_sigreturn sched_yield sigaltstack time times write writev"
 )
 _UNTIL_SEALED = ("dup3", "recvmsg", "setitimer", "seccomp", "prlimit64")
-_FUTEX_WAIT_AND_WAKE = (0, 1, 9, 10)
-_FUTEX_THREADS = (3, 4, 5)
+_CLOCKS = _names("clock_getres clock_gettime clock_nanosleep")
+_SYSTEM_CLOCK = Check(0, 0xFFFFFFF0, 0)               # other numbers stand for the processor time of some process, by its id
+_ADVICE = (0, 1, 2, 3, 4, 8, 14, 15, 16)              # on one's own pages; none that evicts, merges or punches holes in shared ones
+_ADVICE_THREADS = (102, 103)                          # guards of thread stacks
+_FUTEX_WAIT_AND_WAKE, _FUTEX_THREADS = (0, 1, 9, 10), (3, 4, 5)
+_FUTEX_WAITS = (0, 9)
+_PRIVATE, _ANY_CLOCK = 128, 0xFFFFFEFF                # a futex that is not private is one with that of all who map the same file
+_MAP_TYPE, _MAP_PRIVATE, _MAP_HUGETLB = 0xF, 2, 0x40000
 
 
 def _common() -> list[Rule]:
@@ -101,10 +107,16 @@ def _common() -> list[Rule]:
     return [
         *(Rule(name) for name in _PLAIN),
         *(Rule("fcntl", (Check(1, 0xFFFFFFFF, command),)) for command in (F_GETFD, F_GETFL)),
-        *(Rule("futex", (Check(1, 0x7F, operation),)) for operation in _FUTEX_WAIT_AND_WAKE),
+        *(Rule(name, (_SYSTEM_CLOCK,)) for name in _CLOCKS),
+        *(Rule("madvise", (Check(2, 0xFFFFFFFF, advice),)) for advice in _ADVICE),
+        *(_futex(operation | _PRIVATE) for operation in _FUTEX_WAIT_AND_WAKE),
         *(Rule("sched_getaffinity", (check,)) for check in own),
         Rule("tgkill", (own[1],)),
     ]
+
+
+def _futex(operation: int, pretend: bool = False) -> Rule:
+    return Rule("futex", (Check(1, _ANY_CLOCK, operation),), pretend)
 
 
 def plain_policy() -> list[Rule]:
@@ -114,12 +126,17 @@ def plain_policy() -> list[Rule]:
 
 
 def threads_policy() -> list[Rule]:
-    """As plain, and threads of the same process and memory that a compiler may run; nothing more."""
+    """As plain, and threads of the same process and memory that a compiler may run; nothing more.
+
+    Waiting for a thread to end is a shared futex: it is told to look again at once.
+    """
     return [
         *_common(),
         *(Rule(name) for name in [*_UNTIL_SEALED, "mmap", "mprotect", "set_robust_list", "rseq"]),
         *(Rule("clone", (Check(0, 0xFFFFFFFF, flags),)) for flags in _THREAD_FLAGS),
-        *(Rule("futex", (Check(1, 0x7F, operation),)) for operation in _FUTEX_THREADS),
+        *(Rule("madvise", (Check(2, 0xFFFFFFFF, advice),)) for advice in _ADVICE_THREADS),
+        *(_futex(operation | _PRIVATE) for operation in _FUTEX_THREADS),
+        *(_futex(operation, pretend=True) for operation in _FUTEX_WAITS),
         Rule("prctl", (Check(0, 0xFFFFFFFF, PR_SET_NAME),)),
         *(Rule(name, pretend=True) for name in ("sched_getparam", "sched_getscheduler")),
     ]
@@ -156,27 +173,36 @@ def assemble(rules: Iterable[Rule], machine: str) -> Filter:
     """The allow-list as BPF for ``machine`` (a key of ARCHITECTURES)."""
     arch = ARCHITECTURES[machine]
     rules = [rule for rule in rules if rule.name in arch.numbers]
-    plain = {arch.numbers[rule.name]: ERRNO if rule.pretend else ALLOW for rule in rules if not rule.checks}
+    plain = {arch.numbers[rule.name]: _action(rule) for rule in rules if not rule.checks}
     program = [*_prologue(arch), (_LOAD, 0, 0, _NR)]
     program += [(_RETURN, 0, 0, ERRNO | errno.ENOSYS) if step else (_JUMP_EQUAL, 0, 1, arch.numbers["clone3"]) for step in (0, 1)]
     for number, action in sorted(plain.items()):
         program += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, action)]
     for rule in rules:
         if rule.checks:
-            program += _conditional(arch.numbers[rule.name], rule.checks)
+            program += _conditional(arch.numbers[rule.name], rule.checks, _action(rule))
     return Filter((*program, (_RETURN, 0, 0, ERRNO | errno.EPERM)))
 
 
 def assemble_seal(machine: str) -> Filter:
-    """A second filter on top, in force before the candidate's first line: what only taking a job needed is refused."""
+    """A second filter on top, in force before the candidate's first line: what only taking a job needed is refused.
+
+    New memory is private and of small pages from here on: what is left of a shared piece after it was cut would escape the
+    cap on memory.
+    """
     arch = ARCHITECTURES[machine]
     refuse = (_RETURN, 0, 0, ERRNO | errno.EPERM)
     program: list[Instruction] = [*_prologue(arch), (_LOAD, 0, 0, _NR)]
     for name in _UNTIL_SEALED:
         if name != "prlimit64":
             program += [(_JUMP_EQUAL, 0, 1, arch.numbers[name]), refuse]
-    program += _conditional(arch.numbers["prlimit64"], (Check(2, 0xFFFFFFFF_FFFFFFFF, 0, wide=True), Check(0, 0xFFFFFFFF, 0)))
-    program += [(_LOAD, 0, 0, _NR), (_JUMP_EQUAL, 0, 1, arch.numbers["prlimit64"]), refuse]
+    only = {
+        "prlimit64": (Check(2, 0xFFFFFFFF_FFFFFFFF, 0, wide=True), Check(0, 0xFFFFFFFF, 0)),
+        "mmap": (Check(3, _MAP_TYPE | _MAP_HUGETLB, _MAP_PRIVATE),),
+    }
+    for name, checks in only.items():
+        program += _conditional(arch.numbers[name], checks, ALLOW)
+        program += [(_LOAD, 0, 0, _NR), (_JUMP_EQUAL, 0, 1, arch.numbers[name]), refuse]
     return Filter((*program, (_RETURN, 0, 0, ALLOW)))
 
 
@@ -188,7 +214,11 @@ def _prologue(arch: Architecture) -> list[Instruction]:
     return program
 
 
-def _conditional(number: int, checks: Sequence[Check]) -> list[Instruction]:
+def _action(rule: Rule) -> int:
+    return ERRNO if rule.pretend else ALLOW
+
+
+def _conditional(number: int, checks: Sequence[Check], action: int) -> list[Instruction]:
     tests = [step for check in checks for step in _test(check)]
     body: list[Instruction] = []
     for index, (offset, mask, value) in enumerate(tests):
@@ -197,7 +227,7 @@ def _conditional(number: int, checks: Sequence[Check]) -> list[Instruction]:
         if mask != 0xFFFFFFFF:
             body.append((_AND, 0, 0, mask))
         body.append((_JUMP_EQUAL, 0, left, value))
-    return [(_LOAD, 0, 0, _NR), (_JUMP_EQUAL, 0, len(body) + 1, number), *body, (_RETURN, 0, 0, ALLOW)]
+    return [(_LOAD, 0, 0, _NR), (_JUMP_EQUAL, 0, len(body) + 1, number), *body, (_RETURN, 0, 0, action)]
 
 
 def _test(check: Check) -> list[tuple[int, int, int]]:

@@ -12,7 +12,6 @@ import faulthandler
 import gc
 import json
 import os
-import resource
 import socket
 import sys
 from collections.abc import Sequence
@@ -45,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         forker, report = _prepare(control, options)
     except Exception as error:
+        wire.untie(control)
         wire.send(control, {"problem": f"{type(error).__name__}: {error}"[:2000]})
         raise
     keeper.run(forker, report)
@@ -55,7 +55,8 @@ def _prepare(control: socket.socket, options: argparse.Namespace) -> tuple[Forke
     guard = ServerLock(posture)
     guard.before_imports(options.host)
     report = load(posture)
-    size, processes = address_space(), _processes() + THREADS if posture.profile == "threads" else 0
+    size = limits.address_space() + report.pop("room")
+    processes = _processes() + THREADS if posture.profile == "threads" else 0
     lock = ChildLock(posture, guard.uid)
     gc.collect()
     gc.freeze()
@@ -73,13 +74,6 @@ def load(posture: Posture) -> dict[str, Any]:
     faulthandler.enable(2, all_threads=False)
     limits.catch_timers()
     return report | {"routines": sorted(ROUTINES), "unavailable": UNAVAILABLE}
-
-
-def address_space() -> int:
-    """Bytes of address space of this process, 0 where the system does not tell."""
-    with contextlib.suppress(OSError), open("/proc/self/statm") as file:
-        return int(file.read().split()[0]) * resource.getpagesize()
-    return 0
 
 
 def _processes() -> int:

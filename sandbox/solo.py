@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import Sequence
 
-from sandbox import child, server
+from sandbox import child, limits, server, wire
 from sandbox.lockdown import ChildLock, Posture
 from sandbox.routines import ROUTINES
 
@@ -21,5 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     posture = Posture(**json.loads(options.posture))
     report = server.load(posture)
-    heritage = child.Heritage(os.getppid(), server.address_space(), ChildLock(posture, None), dict(ROUTINES))
-    child.serve(socket.socket(fileno=options.control), heritage, report)
+    size = limits.address_space() + report.pop("room")
+    heritage = child.Heritage(os.getppid(), size, ChildLock(posture, None), dict(ROUTINES))
+    control = socket.socket(fileno=options.control)
+    wire.untie(control)
+    child.serve(child.keep_only(control), heritage, report)

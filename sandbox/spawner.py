@@ -41,7 +41,9 @@ class Spawner(keeper.Keeper):
     def create(self, control: socket.socket, spare: bool) -> int:
         fd = control.fileno()
         command = [*self._prefix, *boot.command("sandbox.solo"), "--control", str(fd), "--posture", self._posture]
-        return subprocess.Popen(command, pass_fds=(fd,), start_new_session=True, stdin=subprocess.DEVNULL, close_fds=True).pid
+        pid = subprocess.Popen(command, pass_fds=(fd,), start_new_session=True, stdin=subprocess.DEVNULL, close_fds=True).pid
+        wire.tie(control, pid)
+        return pid
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -51,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         spawner, report = _prepare(control, options)
     except Exception as error:
+        wire.untie(control)
         wire.send(control, {"problem": f"{type(error).__name__}: {error}"[:2000]})
         raise
     keeper.run(spawner, report)

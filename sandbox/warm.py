@@ -11,6 +11,8 @@ import warnings
 from types import ModuleType
 from typing import Any
 
+from sandbox import kernel, limits
+
 STANDARD = """
 abc array ast base64 bisect calendar cmath collections.abc colorsys contextlib copy csv dataclasses datetime decimal difflib enum
 fractions functools graphlib hashlib heapq inspect io itertools json keyword locale logging math numbers operator pickle pprint queue
@@ -32,8 +34,10 @@ NOT_OURS = ("tools.vision", "tools.media", "tools.metrics")
 
 
 def warm_up(profile: str) -> dict[str, Any]:
-    """Import and touch every library of a profile; returns {"missing": {name: reason}} for what could not be loaded."""
+    """Import and touch every library of a profile; returns what could not be loaded ({"missing": {name: reason}}) and how many
+    bytes of address space a child will take to start its threads ("room")."""
     missing: dict[str, str] = {}
+    room = 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in STANDARD.split():
@@ -41,10 +45,11 @@ def warm_up(profile: str) -> dict[str, Any]:
         for name in LIBRARIES:
             _load_all(name, missing)
         if profile == "threads":
-            _load_jax(missing)
+            room = _load_jax(missing)
         _load_all(OURS, missing)
     _touch()
-    return {"missing": {name: reason for name, reason in missing.items() if name.split(".")[0] == OURS or name in (*LIBRARIES, "jax")}}
+    told = {name: reason for name, reason in missing.items() if name.split(".")[0] == OURS or name in (*LIBRARIES, "jax")}
+    return {"missing": told, "room": room}
 
 
 def _load(name: str, missing: dict[str, str]) -> ModuleType | None:
@@ -64,27 +69,35 @@ def _load_all(name: str, missing: dict[str, str]) -> None:
         _load_all(full, missing)
 
 
-def _load_jax(missing: dict[str, str]) -> None:
-    """JAX loads much of itself at first use, and must not be used in a process that forks: a child tries what it takes."""
+def _load_jax(missing: dict[str, str]) -> int:
+    """JAX loads much of itself at first use, and must not be used in a process that forks: a child tries what it takes.
+
+    Returns the address space that its start took, in bytes.
+    """
     for name in JAX:
         _load(name, missing)
     if "jax" in missing:
-        return
-    known = set(sys.modules)
+        return 0
+    known, size = set(sys.modules), limits.address_space()
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
+        room = ""
         try:
+            kernel.end_with_parent()
+            start_jax()
+            room = limits.address_space() - size
             _use_jax()
         finally:
-            os.write(write, "\n".join(set(sys.modules) - known).encode()[:60_000])
+            os.write(write, "\n".join([str(room), *(set(sys.modules) - known)]).encode()[:60_000])
             os._exit(0)
     os.close(write)
     with os.fdopen(read) as file:
-        names = file.read().split()
+        room, _, names = file.read().partition("\n")
     os.waitpid(pid, 0)
-    for name in sorted(names):
+    for name in sorted(names.split()):
         _load(name, {})                               # parts of namespaces that cannot be imported by name are no loss
+    return int(room or 0)
 
 
 def start_jax() -> None:

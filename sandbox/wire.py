@@ -7,8 +7,10 @@ A message is four bytes of length, big endian, and that much JSON. A child that 
 from __future__ import annotations
 
 import array
+import fcntl
 import json
 import os
+import signal
 import socket
 import struct
 from collections.abc import Sequence
@@ -24,6 +26,20 @@ _CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 def pair() -> tuple[socket.socket, socket.socket]:
     """Two connected ends."""
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+
+
+def tie(end: socket.socket, pid: int) -> None:
+    """Have process ``pid`` killed when the other end closes or says something: for one that is busy starting (Linux only)."""
+    if hasattr(fcntl, "F_SETSIG"):
+        fcntl.fcntl(end, fcntl.F_SETOWN, pid)
+        fcntl.fcntl(end, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(end, fcntl.F_SETFL, fcntl.fcntl(end, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def untie(end: socket.socket) -> None:
+    """From here on this process listens by itself."""
+    if hasattr(fcntl, "F_SETSIG"):
+        fcntl.fcntl(end, fcntl.F_SETFL, fcntl.fcntl(end, fcntl.F_GETFL) & ~os.O_ASYNC)
 
 
 def send(control: socket.socket, message: dict[str, Any], fds: Sequence[int] = ()) -> None:

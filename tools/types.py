@@ -205,7 +205,7 @@ class States:
         object.__setattr__(self, "values", values)
         if self.noise is not None:
             noise = np.asarray(self.noise, np.float64)
-            if noise.shape != (len(columns),) or not (noise > 0).all():
+            if noise.shape != (len(columns),) or not (np.isfinite(noise) & (noise > 0)).all():
                 raise ContractError("States.noise", f"{len(columns)} positive numbers", _describe(noise))
             object.__setattr__(self, "noise", noise)
 
@@ -384,11 +384,15 @@ class FittedParam:
 
 @dataclass(frozen=True)
 class Programs:
-    """The three sources of a candidate, plain text."""
+    """The three sources of a candidate, plain text (half characters, as a model's reply may hold, are replaced)."""
 
     perception: str
     dynamics: str
     rendering: str
+
+    def __post_init__(self):
+        for stage in STAGES:
+            object.__setattr__(self, stage, getattr(self, stage).encode("utf-8", "replace").decode())
 
     def __getitem__(self, stage: str) -> str:
         if stage not in STAGES:

@@ -97,7 +97,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     config = EvaluationConfig(repeat=arguments.repeat, vision=vision.config(arguments, os.environ))
     split = validation(task, config.validation)
     with Sandbox(_workers(arguments), _mode(arguments)) as sandbox:
-        evaluation = Evaluator(task, split, sandbox, config, workers=_workers(arguments)).evaluate(programs, search.node_seed(arguments.seed, "0"))
+        evaluation = Evaluator(task, split, sandbox, config).evaluate(programs, search.node_seed(arguments.seed, "0"))
     text.show(text.judged(evaluation))
     diagnosis = diagnose(evaluation)
     text.show(f"  found ({finding.stage}, {finding.kind}): {finding.message}" for finding in diagnosis.findings)

@@ -37,6 +37,22 @@ def ok(result):
     return result
 
 
+def text_page():
+    """A page of the C library's code: a file that every process of the machine maps, this one read-only."""
+    return ctypes.cast(libc.getpid, ctypes.c_void_p).value // 4096 * 4096
+
+
+def descriptors():
+    """Every open descriptor."""
+    found = []
+    for fd in range(300):
+        try:
+            call(5, 80, fd, ctypes.create_string_buffer(256)); found.append(fd)
+        except OSError:
+            pass
+    return found
+
+
 def frame(kind, data):
     return struct.pack(">4scQ", b"SBX1", kind, len(data)) + data
 
@@ -243,6 +259,10 @@ if not find(t["own_prefix"], t["own_tail"]):
 return find(t["held_prefix"], t["held_tail"])
 ## mem_prevjob
 return find(t["previous_prefix"], t["previous_tail"])
+## state_of_previous_job
+import builtins, numpy, tools
+places = (builtins, numpy, tools, sys.modules["sandbox.marks"], sys)
+return [str(place) for place in places if hasattr(place, "NOTE")] + [os.environ[name] for name in ("NOTE",) if name in os.environ]
 ## mem_shared_mailbox
 shared = [line for line in open("/proc/self/maps") if line.split()[1] == "rw-s" and "sandbox-out" not in line]
 return shared
@@ -361,6 +381,21 @@ os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1)); return "real time"
 return str(os.nice(1))
 ## eventfd_epoll !
 return f"fds {call(290, 19, 0, 0)} {call(291, 20, 0)}"
+## signal_queue_flood !
+signal.pthread_sigmask(signal.SIG_BLOCK, [40]); queued = 0
+while queued < 200:
+    call(234, 131, os.getpid(), os.getpid(), 40); queued += 1
+return f"{queued} of the signals that this user may have waiting"
+## prlimit_own_pid !
+call(302, 261, os.getpid(), 7, (ctypes.c_uint64 * 2)(0, 0), None); return "own caps changed by process id"
+## mem_reserve_huge !
+address = ok(libc.mmap(None, 1 << 40, 3, 0x4022, -1, 0)); return None if address == 2**64 - 1 else hex(address)
+## huge_page_pool
+address = ok(libc.mmap(None, 2 << 20, 3, 0x40022, -1, 0)); return None if address == 2**64 - 1 else hex(address)
+## ioprio_set !
+return call(251, 30, 1, 0, 3 << 13) == 0
+## sched_setattr !
+call(314, 274, 0, (ctypes.c_uint32 * 12)(48, 3), 0); return "another scheduling class"
 ## timer_create !
 ident = ctypes.c_int(); call(222, 107, 0, None, ctypes.byref(ident)); return "a timer"
 ''')
@@ -379,6 +414,15 @@ if address == 2**64 - 1:
 for offset in range(0, size, 4096):
     ctypes.memset(address + offset, 1, 1)
 return size
+## mem_bomb_shared_remnants !
+page, size, held = 4096, 16 << 20, 0
+while held < 240 << 20:
+    address = ok(libc.mmap(None, size, 3, 0x21, -1, 0))
+    if address == 2**64 - 1:
+        raise MemoryError
+    ctypes.memset(address, 1, size)
+    ok(libc.munmap(ctypes.c_void_p(address + page), ctypes.c_size_t(size - page))); held += size    # one page keeps the rest
+return held
 ## mem_bomb_numpy_lazy !
 import numpy as np
 array = np.empty(240 << 20, np.uint8); array[::4096] = 1; return array.size
@@ -440,6 +484,9 @@ Hydra()
 os.write(result_fd(), frame(b"C", b'{"value": 1}'))
 while True:
     pass
+## byte_flood
+while True:
+    os.write(1, b"x")
 ## hang_in_flush
 class Out:
     def flush(self):
@@ -502,6 +549,30 @@ return started
 ''', profiles=("threads",), wall=20.0)
 
 _add("resources", '''
+## thread_flood_without_memory
+if not X86:
+    return None
+code = bytes.fromhex(                                      # clone(a thread that only sleeps, on this very stack), 3000 times
+    "415441bcb80b0000" "b838000000" "bf000f3d00" "31f6" "488d1545000000" "4c8d153e000000" "4531c0" "0f05" "85c0" "740d" "7805" "41ffcc" "75d6"
+    "4489e0" "415c" "c3" "b823000000" "488d3d0c000000" "31f6" "0f05" "ebee"
+)
+address = ok(libc.mmap(None, 4096, 7, 0x22, -1, 0))
+ctypes.memmove(address, code, len(code)); ctypes.memmove(address + 80, struct.pack("=qq", 1000, 0), 16)
+started = 3000 - ctypes.CFUNCTYPE(ctypes.c_int)(address)()
+return started if started > 600 else None
+''', profiles=("threads",), wall=20.0)
+
+_add("resources", '''
+## leader_leaves
+import threading
+def spin():
+    while True:
+        pass
+threading.Thread(target=spin, daemon=True).start()
+call(60, 93, 0)
+''', profiles=("threads",), judge="ended", wall=0.5)
+
+_add("resources", '''
 ## threads_left_over
 import threading
 def spin():
@@ -523,6 +594,36 @@ os.kill(t["host"], 0); return "the host can be signalled"
 os.kill(-1, 0); return "everybody can be signalled"
 ## tgkill_host !
 call(234, 131, t["host"], t["host"], 0); return "the host can be signalled"
+## tkill_canary !
+call(200, 130, t["canary"], 0); return "the canary can be signalled"
+## tgsigqueue_host !
+info = ctypes.create_string_buffer(128); struct.pack_into("=iii", info, 0, 0, 0, -1)
+call(297, 240, t["host"], t["host"], 0, info); return "the host can be signalled"
+## cpu_clock_host !
+now = (ctypes.c_long * 2)(); call(228, 113, ~t["host"] << 3 | 2, now); return f"the host has used {list(now)} of processor time"
+## cpu_clock_probe !
+call(229, 114, ~t["canary"] << 3 | 2, None); return "the canary exists"
+## cpu_clock_wait !
+call(230, 115, ~t["host"] << 3 | 2, 1, (ctypes.c_long * 2)(0, 1), None); return "woken by the work of the host"
+## futex_mailbox_wake !
+return f"{call(202, 98, text_page(), 1, 1, None, None, 0)} sleepers in other processes woken"
+## futex_mailbox_wait !
+word, began = ctypes.c_uint32.from_address(text_page()).value, time.monotonic()
+try:
+    call(202, 98, text_page(), 0, word, (ctypes.c_long * 2)(0, 200_000_000))
+except OSError as error:
+    if error.errno != errno.ETIMEDOUT:
+        raise
+return "waited where others can wake it" if time.monotonic() - began > 0.15 else None
+## evict_pages !
+ok(libc.madvise(ctypes.c_void_p(text_page()), ctypes.c_size_t(4096), 21)); return "pages of others evicted"
+## merge_pages !
+address = ok(libc.mmap(None, 4096, 3, 0x22, -1, 0)); ok(libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(4096), 12)); return "pages compared with others'"
+## robust_list_host !
+head, size = ctypes.c_uint64(), ctypes.c_uint64()
+call(274, 100, t["host"], ctypes.byref(head), ctypes.byref(size)); return hex(head.value)
+## set_tid_address !
+return call(218, 96, text_page()) and "the kernel wakes others when this thread ends"
 ## sigqueue_host !
 info = ctypes.create_string_buffer(128); struct.pack_into("=iii", info, 0, 0, 0, -1)
 call(129, 138, t["host"], 0, info); return "the host can be signalled"
@@ -606,6 +707,18 @@ signal.setitimer(signal.ITIMER_REAL, 0); return "the timer is off"
 program = (ctypes.c_uint64 * 1)(0x7FFF000000000006)
 header = (ctypes.c_uint64 * 2)(1, ctypes.addressof(program))
 ok(libc.prctl(38, 1, 0, 0, 0)); call(317, 277, 1, 0, header); return "a filter of its own"
+## spare_descriptors
+return [fd for fd in descriptors() if fd not in (0, 1, 2, result_fd())]
+## map_descriptors
+found = []
+for fd in descriptors():
+    for kind in (1, 2):
+        address = libc.mmap(None, 4096, 3, kind, fd, 0)
+        if address != 2**64 - 1:
+            found.append((fd, kind))
+return found
+## offset_mailbox
+return [fd for fd in descriptors() if libc.lseek(fd, ctypes.c_long(7), 0) == 7 and libc.lseek(fd, ctypes.c_long(0), 1) == 7]
 ## dup_over_log !
 os.dup2(0, 1); return "the log is gone"
 ## pipe_mailbox !
@@ -615,6 +728,20 @@ return os.uname().release
 ''')
 
 _add("process", '''
+## execveat !
+try:
+    call(322, 281, -100, ctypes.c_char_p(b"/nowhere"), None, None, 0)
+except FileNotFoundError:
+    return "only the program was missing"
+## every_other_system_call
+from sandbox import seccomp
+known, answered = seccomp.ARCHITECTURES["x86_64" if X86 else "aarch64"].numbers.values(), []
+for number in sorted({*range(600), 1024, 0x3FFFFFFF} - set(known) - {335, 336}):     # traps of the kernel's own, never filtered
+    try:
+        answered.append((number, call(number, number, -1, -1, -1, -1, -1, -1)))
+    except OSError as error:
+        answered += [] if error.errno in (errno.EPERM, errno.ENOSYS) else [(number, error.errno)]
+return answered
 ## x32_i386_abi
 return X86 and call(0x40000000 | 39, 0x40000000 | 39) > 0
 ## shellcode_int80 !
@@ -630,6 +757,19 @@ _add("process", '''
 address = ok(libc.mmap(None, 4096, 7, 0x22, -1, 0)); return None if address == 2**64 - 1 else hex(address)
 ## mprotect_exec !
 address = ok(libc.mmap(None, 4096, 3, 0x22, -1, 0)); ok(libc.mprotect(ctypes.c_void_p(address), 4096, 5)); return hex(address)
+## pkey_mprotect_exec !
+address = ok(libc.mmap(None, 4096, 3, 0x22, -1, 0)); call(329, 288, address, 4096, 5, -1); return hex(address)
+## int80_by_gadget
+import cv2, numpy
+def code(function):
+    return ctypes.c_uint64.from_address(ctypes.c_uint64.from_address(id(function) + 16).value + 8).value // 4096 * 4096
+for start in (code(cv2.absdiff), code(numpy.dot), text_page()) if X86 else ():
+    page = start
+    while page < start + (96 << 20) and readable(page):
+        at = ctypes.string_at(page, 4096).find(bytes.fromhex("cd80c3"))
+        if at >= 0:
+            return f"came back with {ctypes.CFUNCTYPE(ctypes.c_int)(page + at)()}"
+        page += 4096
 ''', profiles=("plain",))
 
 _add("process", '''
@@ -650,6 +790,16 @@ if pid == 0:
     os._exit(0)
 os.waitpid(pid, 0); return pid
 ''')
+
+_add("protocol", '''
+## thread_draws_on
+import threading
+def draw():
+    while True:
+        outputs["picture"][...] += 1
+threading.Thread(target=draw, daemon=True).start()
+return 0
+''', judge="host_unharmed", profiles=("threads",))
 
 _add("protocol", '''
 ## pickle_gadget
@@ -753,6 +903,40 @@ inputs["clip"].flags.writeable = True; inputs["clip"][:] = 9; return 0
 ## input_mprotect
 page = inputs["clip"].ctypes.data // 4096 * 4096
 libc.mprotect(ctypes.c_void_p(page), 4096, 3); ctypes.memset(inputs["clip"].ctypes.data, 9, 16); return 0
+## claim_with_escapes
+return {"\\x1b]0;title\\x07": ["\\x1b[2J\\u202e\\ud800", "\\r\\b"]}
+## claim_with_raw_escapes
+answer(frame(b"C", '{"value": "\\u202e\\x9b31m\\u200b"}'.encode()))
+## error_that_bites
+class Bite(Exception):
+    @property
+    def sandbox_stage(self):
+        raise KeyboardInterrupt
+    def __str__(self):
+        raise SystemExit(0)
+raise Bite
+## error_from_nowhere
+error = ValueError("x"); error.sandbox_stage = "sandbox"; raise error
+## errors_under_false_names
+raise type("WallLimit", (Exception,), {"sandbox_stage": ["limits"]})
+## punch_holes_in_the_input
+libc.madvise(ctypes.c_void_p(inputs["clip"].ctypes.data), ctypes.c_size_t(4096), 9); return 0
+## write_while_dying
+libc.pthread_self.restype = ctypes.c_void_p                # the kernel marks robust futexes while a process ends
+at, out, far = libc.pthread_self(), outputs["picture"].ctypes.data, 1 << 44
+word = ctypes.c_uint64.from_address
+head = next(p for p in range(at, at + 4096, 8) if word(p).value == p and ctypes.c_int32.from_address(p + 8).value in (-32, -28, -20))
+def at_place(address, size):
+    if ok(libc.mmap(ctypes.c_void_p(address), size, 3, 0x100022, -1, 0)) != address:
+        raise AssertionError("this place is taken")
+    return address
+last = at_place(2 * far, 4096)                             # its word is the first of the picture; those of the entries before it
+entries = [*range(at_place(far, 8 << 20), far + (8 << 20), 4096)][:2000]    # lie in pages still to be made, which takes a while
+at_place((far + out - last) // 4096 * 4096, (8 << 20) + 4096)
+for entry, following in zip([head, *entries, last], [*entries, last, head]):
+    word(entry).value = following
+ctypes.c_int64.from_address(head + 8).value = out - last
+ctypes.c_uint32.from_address(out).value = call(186, 178); return 0
 ## mark_forged
 base = outputs["picture"].ctypes.data - 64; ctypes.memset(base, 255, 1); os._exit(5)
 ''', judge="host_unharmed")

@@ -129,7 +129,7 @@ class Station:
         from tools.types import Programs
 
         attack = ATTACKS[name]
-        if "previous" in attack.body:
+        if "previous" in name or "previous" in attack.body:
             self._run_somebody_else()
         limits = Limits(wall=attack.wall, cpu=attack.wall + 2, memory=160 << 20)
         payload = self.targets | {"tag": secrets.token_hex(6), "function": "attack"}
@@ -146,7 +146,11 @@ class Station:
         from tools.types import Programs
 
         mark = self.previous.whole.decode("latin-1")
-        source = "def attack(inputs, t, outputs):\n    keep = [t['mark'].encode('latin-1')] * 100\n    return 0\n"
+        source = (
+            "import builtins, os, sys\ndef attack(inputs, t, outputs):\n    keep = [t['mark'].encode('latin-1')] * 100\n"
+            "    for place in (builtins, sys, *map(sys.modules.get, ('numpy', 'tools', 'sandbox.marks'))):\n        place.NOTE = keep\n"
+            "    os.environ['NOTE'] = 'left'\n    return 0\n"
+        )
         assert self.box.run(Job("call", Programs("", source, ""), {}, {"mark": mark, "function": "attack"})).failure is None
 
     def _harm(self) -> str:
@@ -208,14 +212,34 @@ def _accepted(station, outcome, seconds, attack) -> str:
 
 
 def _host_unharmed(station, outcome, seconds, attack) -> str:
-    texts = [outcome.log, *(vars(outcome.failure).values() if outcome.failure else ())]
-    if any((ord(c) < 32 and c not in "\n\t") or c in "\x7f\x9b\u200b\u202e" for text in texts for c in text):
+    texts = [outcome.log, *(vars(outcome.failure).values() if outcome.failure else ()), *_texts(outcome.claim)]
+    if any((ord(c) < 32 and c not in "\n\t") or c in "\x7f\x9b\u200b\u202e\ud800" for text in texts for c in text):
         return "control characters got through"
     if outcome.cpu < 0 or outcome.wall < 0 or outcome.peak < 1 << 20:
         return "the measurements are the child's own"
     for array in outcome.arrays.values():
         if type(array).__name__ != "ndarray" or array.shape != (4, 4, 3) or array.dtype != "uint8":
             return "an output is not what the host asked for"
+    if _changes(outcome.arrays):
+        return "an output changed after the host had got it"
+    return _misreported(outcome)
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [text for pair in value.items() for part in pair for text in _texts(part)]
+    return [text for part in value for text in _texts(part)] if isinstance(value, list) else [value] if isinstance(value, str) else []
+
+
+def _changes(arrays: dict) -> bool:
+    before = {name: array.tobytes() for name, array in arrays.items()}
+    time.sleep(0.02)
+    return any(arrays[name].tobytes() != data for name, data in before.items())
+
+
+def _misreported(outcome) -> str:
+    if outcome.failure and outcome.failure.stage not in ("perception", "dynamics", "rendering", "fit", "limits"):
+        return "a failure in a place that does not exist"
     return ""
 
 
