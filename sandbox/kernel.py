@@ -8,6 +8,7 @@ import os
 import platform
 import signal
 import sys
+import weakref
 
 LINUX = sys.platform.startswith("linux")
 MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
@@ -16,6 +17,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 _libc.mmap.restype = ctypes.c_void_p
 _libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long)
+_libc.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
 
 _memory_at = ctypes.pythonapi.PyMemoryView_FromMemory
 _memory_at.restype, _memory_at.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int)
@@ -104,11 +106,24 @@ def map_file(fd: int, size: int, writable: bool) -> memoryview:
     """The whole of ``fd`` as shared memory that stays mapped for the life of the process (``size`` 0: nothing)."""
     if size == 0:
         return memoryview(bytearray(0) if writable else b"")
+    return _memory_at(_map(fd, size, writable), size, _WRITE if writable else _READ)
+
+
+def borrow_file(fd: int, size: int) -> ctypes.Array[ctypes.c_ubyte]:
+    """The whole of ``fd`` as writable shared memory that is given back when nothing refers to it any more. Unlike Python's own
+    mmap it keeps no descriptor open meanwhile."""
+    address = _map(fd, size, writable=True)
+    memory = (ctypes.c_ubyte * size).from_address(address)
+    weakref.finalize(memory, _libc.munmap, address, size).atexit = False
+    return memory
+
+
+def _map(fd: int, size: int, writable: bool) -> int:
     protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
     address = _libc.mmap(None, size, protection, mmap.MAP_SHARED, fd, 0)
     if address == ctypes.c_void_p(-1).value:
         _checked(-1)
-    return _memory_at(address, size, _WRITE if writable else _READ)
+    return address
 
 
 def _capability_header() -> ctypes.Array[ctypes.c_uint32]:

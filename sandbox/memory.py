@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import math
-import mmap
 import os
 import tempfile
 import weakref
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from sandbox import kernel
 from sandbox.contract import ArraySpec
 
 ALIGN = 64
@@ -78,18 +78,18 @@ class Outputs:
         self._slots = slots
         self.fd = anonymous_file("out", size)
         _seal(self.fd, writes=False)
-        self._map = mmap.mmap(self.fd, size)
+        self._memory = kernel.borrow_file(self.fd, size)
 
     def mark(self) -> int:
         """The stage byte that the child left (a claim)."""
-        return self._map[0]
+        return self._memory[0]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Views of the memory, to be taken only when the child is dead."""
-        return {slot.name: slot.view(self._map) for slot in self._slots}
+        return {slot.name: slot.view(self._memory) for slot in self._slots}
 
     def close(self) -> None:
-        """Close the file; views that were taken stay valid."""
+        """Close the file; views that were taken stay valid, and hold the memory but no descriptor."""
         os.close(self.fd)
 
 

@@ -70,6 +70,19 @@ def test_every_job_gets_a_fresh_process_and_zeroed_outputs(call):
     assert all(value[1:] == [1, 0.0] for value in values)
 
 
+def test_outcomes_that_are_kept_hold_no_descriptor(call):
+    def draw(n):
+        return call("def f(i, p, o):\n    o['a'][...] = p['n']; return 0", payload={"n": n}, outputs={"a": ArraySpec((70_000 + n,), "float64")})
+
+    assert draw(0).failure is None
+    before = len(os.listdir("/proc/self/fd"))
+    kept = [draw(n) for n in range(10)]
+    assert len(os.listdir("/proc/self/fd")) == before
+    rows = [outcome.arrays["a"][n:] for n, outcome in enumerate(kept)]
+    del kept
+    assert all((row == n).all() and len(row) == 70_000 for n, row in enumerate(rows))
+
+
 def test_global_random_numbers_are_the_same_in_every_child(call):
     source = "import random, numpy as np\ndef f(i, p, o):\n    return [random.random(), float(np.random.rand()), hash('word')]"
     assert call(source).claim == call(source).claim
@@ -104,6 +117,20 @@ def test_a_failure_names_the_program(box, stage):
         failure = box.run(job).failure
         assert (failure.stage, failure.kind) == (stage, kind)
     assert "it defines no functions" in box.run(Job("call", Programs(**sources), payload={"stage": stage, "function": "f"})).failure.message
+
+
+def test_an_error_that_is_named_like_a_limit_keeps_its_words(call):
+    failure = call("class RateLimit(Exception): pass\ndef f(i, p, o):\n    raise RateLimit('3 a second')").failure
+    assert (failure.stage, failure.kind, failure.message) == ("dynamics", "RateLimit", "3 a second")
+
+
+def test_a_program_that_puts_something_else_in_the_place_of_standard_output_has_its_answer(call):
+    assert call("import sys\ndef f(i, p, o):\n    sys.stdout = None; return 1").claim == {"value": 1}
+
+
+def test_text_of_a_claim_is_clean(call):
+    value = call("def f(i, p, o):\n    return {'a\\x1b[2J': ['\\u202e\\ud800 µ°🎾\\n\\t', '\\\\u001b', 1.5, None]}").claim["value"]
+    assert value == {"a\ufffd[2J": ["\ufffd\ufffd µ°🎾\n\t", "\\u001b", 1.5, None]}
 
 
 LIMITS = {
@@ -268,8 +295,23 @@ def test_when_the_host_is_killed_everything_is_gone_within_a_second(mode, tmp_pa
         for pid in family:
             family += _children(pid)
     assert len(family) >= 4
-    process.kill()
-    process.wait()
+    _kill_and_see_all_gone(process, family)
+
+
+@pytest.mark.parametrize("mode, start", [("strict", "fork"), ("strict+", "fork"), ("strict", "spawn")])
+def test_when_the_host_is_killed_servers_that_are_starting_are_gone_too(mode, start, tmp_path):
+    script = f"from sandbox import *\nimport time\nbox = Sandbox(2, mode='{mode}', start='{start}')\nprint(*box.pids(), flush=True)\ntime.sleep(60)"
+    process = _host(script, tmp_path)
+    family = [int(pid) for pid in process.stdout.readline().split()]
+    time.sleep(0.3)
+    for pid in family:
+        family += _children(pid)
+    _kill_and_see_all_gone(process, family)
+
+
+def _kill_and_see_all_gone(host: subprocess.Popen, family: list[int]) -> None:
+    host.kill()
+    host.wait()
     deadline = time.monotonic() + 1.0
     while any(_alive(pid) for pid in family) and time.monotonic() < deadline:
         time.sleep(0.01)
