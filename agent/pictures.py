@@ -25,13 +25,23 @@ def difference(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 
 def filmstrip(rows: Sequence[tuple[str, np.ndarray]], captions: Sequence[str]) -> np.ndarray:
     """(H, W, 3) uint8 picture: one titled row for each (title, (n, h, w, 3) uint8 frames), one caption a column."""
-    margin = 8 + max(cv2.getTextSize(title, _FONT, _SIZE, 1)[0][0] for title, _ in rows)
+    margin = _margin([title for title, _ in rows])
     bands = [_band(title, frames, margin) for title, frames in rows]
     head = np.full((_LABEL, bands[0].shape[1], 3), _PAPER, np.uint8)
     width = rows[0][1].shape[2] + 2
     for index, caption in enumerate(captions):
         _write(head, caption, margin + index * width + 2, _LABEL - 5)
     return np.concatenate([head, *bands])
+
+
+def frames_of(strip: np.ndarray, titles: Sequence[str]) -> np.ndarray:
+    """Inverse of :func:`filmstrip`: the frames of an (H, W, 3) strip with these row titles, (rows, n, h, w, 3) uint8."""
+    margin, band = _margin(titles), (strip.shape[0] - _LABEL) // len(titles)
+    body = strip[_LABEL:, margin:]
+    paper = (body == _PAPER).all(axis=(0, 2))        # columns of the gaps; no frame has one, for its difference is mid grey there
+    step = next(step for step in range(3, body.shape[1] + 1) if body.shape[1] % step == 0 and paper.reshape(-1, step)[:, -2:].all())
+    cells = body.reshape(len(titles), band, -1, step, 3).swapaxes(1, 2)
+    return cells[:, :, :-2, :-2]
 
 
 def comparison(names: tuple[str, str], truth: np.ndarray, drawn: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
@@ -53,6 +63,10 @@ def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
     gap = np.full((*pictures[0].shape[:2], 4, 3), 255, np.uint8)
     parts = [part for picture in pictures for part in (picture, gap)]
     return np.concatenate(parts[:-1], axis=2)
+
+
+def _margin(titles: Sequence[str]) -> int:
+    return 8 + max(cv2.getTextSize(title, _FONT, _SIZE, 1)[0][0] for title in titles)
 
 
 def _band(title: str, frames: np.ndarray, margin: int) -> np.ndarray:

@@ -38,24 +38,24 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     try:
         with open(path, "rb") as file:
             for number, line in enumerate(file, 1):
-                event = _parse(line)
-                if event is None and line.endswith(b"\n"):
-                    raise StorageError(f"{path}: line {number} is damaged: expected one JSON object, got {line[:60]!r}")
-                if event is None:
+                if not line.endswith(b"\n"):
                     return
-                if event.get("v", 0) > VERSION:
-                    raise StorageError(f"{path}: expected format {VERSION} or older, got {event['v']}; use a newer version of this program")
-                yield event
+                yield parsed(line, path, number)
     except OSError as error:
         raise StorageError(f"{path}: expected the trace of a run, got: {error.strerror}") from error
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
+def parsed(line: bytes, path: Path, number: int) -> dict[str, Any]:
+    """The event on a whole line. Raises StorageError (with its number) when it is damaged or of a newer format."""
     try:
-        event = json.loads(line) if line.endswith(b"\n") else None
+        event = json.loads(line.decode())       # told the encoding, the parser need not guess
     except ValueError:
-        return None
-    return event if isinstance(event, dict) else None
+        event = None
+    if not isinstance(event, dict):
+        raise StorageError(f"{path}: line {number} is damaged: expected one JSON object, got {line[:60]!r}")
+    if event.get("v", 0) > VERSION:
+        raise StorageError(f"{path}: expected format {VERSION} or older, got {event['v']}; use a newer version of this program")
+    return event
 
 
 def without_times(event: Event) -> dict[str, Any]:

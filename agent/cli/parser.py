@@ -11,7 +11,7 @@ COMMANDS = ("run", "resume", "trace", "evaluate", "fit", "predict", "export", "b
 _EPILOG = """examples:
   run-agent --env cartpole --budget 20              search; a summary with score, metrics, paths
   run-agent --video clip.mp4 --context 20           the same on your own video
-  run-agent trace RUN                               how the search went; RUN is the folder that a search wrote
+  run-agent trace RUN                               browse a search; RUN is the folder that it wrote
   run-agent predict RUN --set push*=-1 --out what-if.mp4
   run-agent evaluate DIR --video clip.mp4           score your own three programs
 
@@ -134,9 +134,9 @@ def _resume(commands: argparse._SubParsersAction) -> None:
 
 
 def _trace(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "trace", "agent.cli.reading:trace", "how a search went, or one node of it")
-    parser.add_argument("run", metavar="RUN")
-    parser.add_argument("node", metavar="NODE", nargs="?")
+    parser = _command(commands, "trace", "agent.cli.reading:trace", "how a search went: a browser in a terminal, plain text elsewhere")
+    parser.usage = "run-agent trace RUN [NODE] [--diff [OTHER]] [--plain]\n       run-agent trace list [FOLDER]\n       run-agent trace compare A B      (each RUN, or RUN:NODE)"
+    parser.add_argument("words", metavar="RUN", nargs="+", help="the folder of a run, and perhaps one of its nodes; or list, or compare")
     parser.add_argument("--diff", metavar="OTHER", nargs="?", const="", help="the node's programs against its parent, or another node")
     parser.add_argument("--plain", action="store_true", help="plain text even in a terminal")
 

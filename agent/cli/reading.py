@@ -4,29 +4,59 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Iterable
-from importlib import import_module
-from importlib.util import find_spec
+from pathlib import Path
 
 from agent import runfolder
 from agent import trace as traces
-from agent.cli import text
+from agent.browser.index import Index
+from agent.cli import comparing, text
 from agent.errors import UsageError
 from agent.runfolder import RunFolder
 
+RUNS = Path("runs")
+"""Where runs land when nothing else is said."""
+
 
 def trace(arguments: argparse.Namespace) -> int:
-    """Show a search, a node, or a difference."""
-    folder = RunFolder(arguments.run)
+    """Show a search, a node, a difference, all runs, or two of them next to each other."""
+    match arguments.words:
+        case ["list", *rest] if len(rest) < 2:
+            text.show(comparing.table(_indices(Path(rest[0]) if rest else RUNS), time.time()))
+        case ["compare", first, second]:
+            text.show(comparing.compared(comparing.side(first), comparing.side(second)))
+        case [run] | [run, _] if run not in ("list", "compare"):
+            _one(arguments, RunFolder(run), arguments.words[1] if len(arguments.words) > 1 else None)
+        case words:
+            raise UsageError(f"trace: expected RUN, RUN NODE, list [FOLDER], or compare A B, got {' '.join(words) or 'nothing'}; see `run-agent trace --help`")
+    return 0
+
+
+def _one(arguments: argparse.Namespace, folder: RunFolder, node: str | None) -> None:
     if arguments.diff is not None:
-        text.show(_difference(folder, arguments.node, arguments.diff))
-    elif arguments.node is not None:
-        text.show(text.node(folder, arguments.node))
-    elif not arguments.plain and sys.stdout.isatty() and find_spec("agent.trace_browser"):
-        return import_module("agent.trace_browser").browse(folder.path)
+        text.show(_difference(folder, node, arguments.diff))
+    elif not arguments.plain and sys.stdout.isatty() and sys.stdin.isatty():
+        from agent.browser.app import browse  # Textual takes a moment to import
+
+        browse(folder.path, None if node is None else folder.node(node).name)
+    elif node is not None:
+        text.show(text.node(folder, node))
     else:
         text.show(text.tree(traces.read(folder.trace)))
-    return 0
+
+
+def _indices(folder: Path) -> Iterable[Index]:
+    """Every run in ``folder``, the newest first."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: expected a folder with runs in it, got nothing there; name one, as in `run-agent trace list FOLDER`")
+    found = sorted({*folder.glob("*/trace.jsonl"), *folder.glob("*/*/trace.jsonl")}, key=lambda path: -path.stat().st_mtime)
+    if not found:
+        raise UsageError(f"{folder}: expected a folder with runs in it, got none; start one with `run-agent --env cartpole`")
+    for path in found:
+        index = Index(path)
+        index.refresh()
+        yield index
 
 
 def _difference(folder: RunFolder, node: str | None, other: str) -> Iterable[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.live import outcome
+from agent.plain import clean
 from agent.runfolder import RunFolder, read_params
 from tools.types import STAGES, Evaluation, FittedParam, Programs
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def show(lines: Iterable[str]) -> None:
-    """Print lines to stdout."""
+    """Print lines to stdout, without anything that a terminal would obey."""
     for line in lines:
-        print(line)
+        print(clean(line))
 
 
 # ------------------------------------------------------------------------------------------------------------ tree

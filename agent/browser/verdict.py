@@ -1,0 +1,114 @@
+"""Why a node won or lost, in words and numbers that are on record. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent.archive import SMALLER
+from agent.browser.index import Index, Row
+from tools.types import STAGES
+
+_SAME = 0.002
+"""Losses that differ by less say nothing."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One node on the way from a draft. gain: score above the scored node before it, or None where there is none."""
+
+    row: Row
+    gain: float | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """headline: won or lost. sentences: why. steps: the way there, from the draft on. rival: the node to compare with, or
+    None when there is no other that ran to its end."""
+
+    headline: str
+    sentences: tuple[str, ...]
+    steps: tuple[Step, ...]
+    rival: str | None
+
+
+def verdict(index: Index, node: str) -> Verdict:
+    """What is to be said about ``node``."""
+    row, best = index.rows[node], index.best
+    if row.status == "pending":
+        headline, sentences, rival = f"Node {node} has not been judged yet.", (), best
+    elif row.failure is not None:
+        stage, kind, message = row.failure
+        headline, sentences, rival = f"Node {node} failed in {stage} and has no score.", (f"{kind}: {message}",), best
+    elif node == best:
+        headline = f"Node {node} {'won' if index.finished else 'leads so far'}: score {row.score:.3f}."
+        sentences, rival = tuple(_won(index, row)), _rival(index, row)
+    else:
+        headline = f"Node {node} lost: score {row.score:.3f}, node {best} has {index.rows[best].score:.3f}." if best else f"Node {node}: score {row.score:.3f}."
+        sentences, rival = tuple(_lost(index, row)), best
+    return Verdict(headline, sentences, tuple(_steps(index, node)), None if rival == node else rival)
+
+
+def scale(index: Index) -> str:
+    """What a score means, and on which frames it was earned."""
+    judged = [trial["judged"] for trial in (index.observed or {}).get("trials", ())]
+    videos = f" of {len(judged)} videos" if len(judged) > 1 else ""
+    where = f" on {sum(judged)} frames{videos} that no candidate had seen" if judged else ""
+    return f"A score is earned{where}: 1 is exact, 0 no better than repeating the last frame seen."
+
+
+def _ties(index: Index) -> tuple[list[Row], list[Row]]:
+    """Rows that ran to their end: those as good as the best, and the others."""
+    scored = [row for row in index.rows.values() if row.status == "ok"]
+    least = max((row.score for row in scored), default=0.0) - index.config.get("tolerance", 0.0)
+    return [row for row in scored if row.score >= least], [row for row in scored if row.score < least]
+
+
+def _won(index: Index, row: Row) -> Iterator[str]:
+    ties, others = _ties(index)
+    equals = [other for other in ties if other is not row]
+    if equals:
+        names = ", ".join(other.id for other in equals[:8]) + (f" and {len(equals) - 8} more" if len(equals) > 8 else "")
+        least = min(equals, key=lambda other: other.complexity)
+        yield (
+            f"As good, within {index.config.get('tolerance', 0.0):g}: {'node' if len(equals) == 1 else 'nodes'} {names}. Among equals the clearly simpler programs win"
+            f" ({row.complexity:,.0f} bits here, {least.complexity:,.0f} in node {least.id}; {SMALLER - 1:.0%} counts as equal), then the earlier."
+        )
+    if others:
+        second = max(others, key=lambda other: other.score)
+        yield f"The best of the others, node {second.id}, is {row.score - second.score:.3f} behind; {_against(second, row)}."
+
+
+def _lost(index: Index, row: Row) -> Iterator[str]:
+    best = index.rows.get(index.best)
+    if best is None:
+        return
+    if row in _ties(index)[0]:
+        yield f"As good as node {best.id}, within {index.config.get('tolerance', 0.0):g}, but not clearly simpler ({row.complexity:,.0f} bits, {best.complexity:,.0f} there)."
+        return
+    words = _against(row, best)
+    yield f"{words[0].upper()}{words[1:]}."
+
+
+def _against(row: Row, better: Row) -> str:
+    """Where the losses of ``row`` are furthest above those of ``better``."""
+    gaps = {stage: row.losses[stage] - better.losses[stage] for stage in STAGES if row.losses.get(stage) is not None and better.losses.get(stage) is not None}
+    stage = max(gaps, key=lambda name: gaps[name], default=None)
+    if stage is None or gaps[stage] < _SAME:
+        return "its losses on the frames fitted are no larger: only the frames ahead tell them apart"
+    return f"most of all in {stage}: its loss is {row.losses[stage]:.3g}, that of node {better.id} {better.losses[stage]:.3g}"
+
+
+def _rival(index: Index, row: Row) -> str | None:
+    """The best node that is not as good; among equals only, the next of them."""
+    ties, others = _ties(index)
+    rest = others or [other for other in ties if other is not row]
+    return max(rest, key=lambda other: other.score).id if rest else None
+
+
+def _steps(index: Index, node: str) -> Iterator[Step]:
+    before: float | None = None
+    for row in index.lineage(node):
+        scored = row.status == "ok"
+        yield Step(row, row.score - before if scored and before is not None else None)
+        before = row.score if scored else before
