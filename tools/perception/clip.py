@@ -40,6 +40,12 @@ class Clip:
         """Grey-level difference that noise does not explain."""
         return threshold(self.noise)
 
+    @property
+    def luma(self) -> bool:
+        """Whether edges are read from brightness: without noise to be averaged over channels nothing is lost by it, and
+        compressed clips have it at full resolution."""
+        return self.noise == 0.0
+
     def frame(self, t: int) -> np.ndarray:
         """Frame t at the plate's light: (H, W, 3) uint8."""
         return relight(self.frames[t], self.light[t])

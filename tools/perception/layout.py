@@ -12,7 +12,7 @@ from tools.perception.appearance import alpha_at, at_pose, covered, picture_at
 from tools.perception.background import dominant_colour
 from tools.perception.clip import Clip
 from tools.perception.parts import Look, Part
-from tools.perception.pose import Fit, View, locate, misfit
+from tools.perception.pose import Fit, View, locate, misfit, sharpen
 
 _HIDDEN = 0.02
 """Coverage by something in front above which a pixel tells nothing about what lies behind."""
@@ -65,7 +65,7 @@ class Layout:
                 open_[open_] = alpha_at(self.looks[j], self.poses[j][t], px[open_], py[open_]) < _HIDDEN
             return open_
 
-        return View(frame, ground, free)
+        return View(frame, ground, free, self.clip.luma)
 
     def _near(self, k: int, t: int, pose: np.ndarray) -> set[int]:
         reach = self.looks[k].reach + 10
@@ -82,6 +82,12 @@ class Layout:
             return False
         self.poses[k][t], self.errors[k][t], self.spreads[k][t] = fit.x, error, fit.spread
         return True
+
+    def sharpen(self, k: int, t: int) -> None:
+        """Fit a disk's pose again with its edge as hard as it was measured; a pose that strays is left as it was."""
+        fit = sharpen(self.looks[k], self.poses[k][t], self.view(k, t))
+        if fit is not None and np.hypot(*(fit.x[:2] - self.poses[k][t, :2])) < 0.5:
+            self.poses[k][t], self.spreads[k][t] = fit.x, fit.spread
 
     def _accepted(self, k: int, t: int, fit: Fit, start: np.ndarray, error: float, seen: View, margin: float) -> bool:
         look = self.looks[k]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tools.perception.appearance import (
+    HARDEST,
+    SOFTEST,
     alpha_at,
     at_pose,
     cover_at,
@@ -24,6 +26,10 @@ PIXELS = 1500
 """Pixels used by one fit at most: more hardly sharpen a pose and cost time."""
 GOOD = 3.0
 """Mean colour error (grey levels) at which a pose needs no second attempt."""
+LUMA = np.sqrt(3.0) * np.array([0.299, 0.587, 0.114])
+"""Channel weights of brightness, scaled so that between greys it counts like the distance of colours."""
+DIM = 100.0
+"""Contrast in brightness (so scaled) from which edges may be read from it alone."""
 HUBER = 30.0
 """Residuals above this many grey levels count linearly."""
 
@@ -116,11 +122,13 @@ def crop(shape: tuple[int, int], x: float, y: float, reach: float) -> tuple[slic
 @dataclass(frozen=True)
 class View:
     """What a part is compared with. frame: (H, W, 3) picture. ground: what lies behind the part; free: where nothing lies in
-    front of it. Both are asked at pixels (px, py) (N,), whole numbers as floats: -> (N, 3) grey levels, (N,) bool."""
+    front of it. Both are asked at pixels (px, py) (N,), whole numbers as floats: -> (N, 3) grey levels, (N,) bool. luma: whether
+    edges are read from brightness alone where there is enough of it, because codecs store colour at half resolution."""
 
     frame: np.ndarray
     ground: Callable[[np.ndarray, np.ndarray], np.ndarray]
     free: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    luma: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -132,6 +140,15 @@ class View:
         px, py = px[free], py[free]
         target = self.frame[py.astype(int), px.astype(int)].astype(np.float64)
         return px, py, target, self.ground(px, py)
+
+    def contrasts(self, colour, target: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See :func:`contrasts`; from luma alone where ``luma`` says so and there is enough of it."""
+        strength, shown = contrasts(colour, target, ground)
+        if not self.luma:
+            return strength, shown
+        bright = (np.asarray(colour, np.float64) - ground) @ LUMA
+        told = np.abs(bright) > DIM
+        return np.where(told, np.abs(bright), strength), np.where(told, (target - ground) @ LUMA * np.sign(bright), shown)
 
 
 def view(frame: np.ndarray, ground: np.ndarray, weight: np.ndarray | None = None) -> View:
@@ -175,6 +192,14 @@ def locate(look: Look, pose: np.ndarray, seen: View, margin: float = 4.0, turn: 
     return wide
 
 
+def sharpen(look: Look, pose: np.ndarray, seen: View) -> Fit | None:
+    """Refine the pose of a disk whose edge is harder than the fits of poses take it to be, from a start that is nearly right: all
+    round a disk some pixels lie on the edge, so a hard edge says more than a soft one. None for other looks."""
+    if look.shape != "disk" or look.width >= SOFTEST:
+        return None
+    return _settle(look, pose, seen, 1.0, max(look.width, HARDEST), False)
+
+
 def _settle(look: Look, pose: np.ndarray, seen: View, margin: float, width: float | None, turn: bool) -> Fit | None:
     px, py, target, ground = seen.pick(*telling(look, pose, seen.shape, margin + (width or 0.0) / 2, PIXELS))
     if len(px) < 6:
@@ -183,7 +208,7 @@ def _settle(look: Look, pose: np.ndarray, seen: View, margin: float, width: floa
     if look.shape == "sprite":
         model = _sprite_model(look, pose, free, (px, py), target, ground)
     else:
-        model = _flat_model(look, pose, free, (px, py), *contrasts(look.colour, target, ground), None if width is None else max(width, look.width))
+        model = _flat_model(look, pose, free, (px, py), *seen.contrasts(look.colour, target, ground), None if width is None else max(width, look.width))
     steps = np.array([2.0, 2.0, 2.0 / max(look.reach, 2.0)])[:free]
     fit = gauss_newton(model, np.array(pose[:free], np.float64), steps)
     if free == 2:
@@ -224,7 +249,7 @@ def locate_size(look: Look, pose: np.ndarray, seen: View, margin: float = 3.0, s
     The fit's error is that of everything; its spread holds x, y, angle, the sizes and the softness.
     """
     px, py, target, ground = seen.pick(*telling(look, pose, seen.shape, margin, 3 * PIXELS))
-    strength, shown = contrasts(look.colour, target, ground)
+    strength, shown = seen.contrasts(look.colour, target, ground)
     sizes = free_sizes(look)
     still = np.zeros(4 + len(sizes), bool)
     still[2] = not look.turns or look.shape == "polygon"

@@ -21,6 +21,14 @@ def refine(layout: Layout, margin: float) -> None:
                 layout.place(k, t, layout.poses[k][t].copy(), margin)
 
 
+def sharpen(layout: Layout) -> None:
+    """Last pass: disks with hard edges, each frame for itself, in place."""
+    for k, look in enumerate(layout.looks):
+        if look.shape == "disk":
+            for t in layout.seen(k):
+                layout.sharpen(k, int(t))
+
+
 def fill_gaps(layout: Layout) -> None:
     """Follow parts into frames in which they have no pose yet, forwards then backwards, as far as the pictures confirm it."""
     for step in (1, -1):
