@@ -91,13 +91,25 @@ def draw(positions: np.ndarray, radius: Sequence[float], size: int = SIZE) -> np
     truncated to bytes.
     """
     axis = np.linspace(0.0, WORLD, size)
-    frames = np.full((len(positions), size, size, 3), 255.0)
-    for ball, r in enumerate(radius):
-        dx2 = (axis[None, :] - positions[:, ball, 0, None]) ** 2
-        dy2 = (axis[None, ::-1] - positions[:, ball, 1, None]) ** 2
-        alpha = np.clip((r * r - dy2[:, :, None] - dx2[:, None, :]) / (0.03 * r * r), 0.0, 1.0)[..., None]
-        frames = (1.0 - alpha) * frames + alpha * np.asarray(COLOURS[ball], np.float64)
-    return frames.astype(np.uint8)
+    frames = np.full((len(positions), size, size, 3), 255, np.uint8)
+    canvas = np.full((size, size, 3), 255.0)
+    for frame, places in zip(frames, positions, strict=True):
+        windows = [(_span(axis[::-1], y, r), _span(axis, x, r)) for (x, y), r in zip(places, radius, strict=True)]
+        for (rows, columns), (x, y), r, colour in zip(windows, places, radius, COLOURS, strict=False):
+            dx2, dy2 = (axis[columns] - x) ** 2, (axis[::-1][rows] - y) ** 2
+            alpha = np.clip((r * r - dy2[:, None] - dx2[None, :]) / (0.03 * r * r), 0.0, 1.0)[..., None]
+            canvas[rows, columns] = (1.0 - alpha) * canvas[rows, columns] + alpha * np.asarray(colour, np.float64)
+        for window in windows:
+            frame[window] = canvas[window].astype(np.uint8)
+        for window in windows:
+            canvas[window] = 255.0
+    return frames
+
+
+def _span(axis: np.ndarray, at: float, r: float) -> slice:
+    """The pixels of a row or column that a ball may colour."""
+    near = np.flatnonzero(np.abs(axis - at) <= r)
+    return slice(near[0], near[-1] + 1) if len(near) else slice(0, 0)
 
 
 def to_pixels(positions: np.ndarray, size: int = SIZE) -> np.ndarray:

@@ -81,8 +81,7 @@ class PhyWorld:
 
     def _predict(self, case: Case, place: Workplace, scenario: str, size: int, level: str, chunk: int) -> Record:
         count = _many(level, place.options.count or self.count)
-        task, held_back = _task(place.options, scenario, size, (level,), count)
-        task, held_back = _part(task, held_back, slice(chunk * CHUNK, min(count, (chunk + 1) * CHUNK)))
+        task, held_back = _task(place.options, scenario, size, (level,), count, slice(chunk * CHUNK, (chunk + 1) * CHUNK))
         rows: list[dict[str, float | None]] = [{} for _ in task.test]
         errors = []
         for method in (*self.learned, "linear", "frames", "renderer"):
@@ -127,9 +126,12 @@ def _many(level: str, count: int) -> int:
 # ------------------------------------------------------------------------------------------------------------ data
 
 
-def _task(options: Options, scenario: str, size: int, levels: tuple[str, ...], test: int) -> tuple[Task, HeldBack]:
-    """Training videos and ``test`` test videos of each level, compressed as published unless another variant is asked for."""
+def _task(options: Options, scenario: str, size: int, levels: tuple[str, ...], test: int, part: slice | None = None) -> tuple[Task, HeldBack]:
+    """Training videos and ``test`` test videos of each level, compressed as published unless another variant is asked for. part: which
+    of the test videos; then without training videos, which prediction does not need."""
     training, testing = _clips(options, scenario, size, levels, test)
+    if part is not None:
+        training, testing = (), testing[part]
     train, test_videos = (_dressed(videos(clips), options) for clips in (training, testing))
     seen = tuple(video.cut(0, CONTEXT) for video in test_videos)
     held = tuple(video.cut(CONTEXT, FRAMES).frames for video in test_videos)
@@ -159,11 +161,6 @@ def _dressed(clips: Sequence[Video], options: Options) -> tuple[Video, ...]:
     variant = options.variant or ("mp4" if options.data is None else "clean")
     rng = np.random.default_rng([options.seed, 0xD2E55])
     return tuple(dressed(video, variant, rng) for video in clips)
-
-
-def _part(task: Task, held: HeldBack, part: slice) -> tuple[Task, HeldBack]:
-    truth = {key: value[part] if isinstance(value, tuple) else value for key, value in held.truth.items()}
-    return replace(task, test=task.test[part], future_actions=task.future_actions[part]), HeldBack(held.frames[part], truth)
 
 
 # -------------------------------------------------------------------------------------------------------- learning

@@ -1,21 +1,26 @@
-"""Fits a soft-edged circle to each ball: red moves right, blue (when there is one) left and in front."""
+"""Fits a soft-edged circle to each ball: red moves right, blue (when there is one) left and in front.
+
+Edges are read from luma: compressed videos store colour at half resolution."""
 
 import numpy as np
 
 from tools.types import Scene, States
 
-SOFT = (2.0, 0.4)  # pixels over which the model of an edge fades: wide to find it, then as sharp as it was drawn
+LUMA = np.array([0.299, 0.587, 0.114])
+WHITE, RED, BLUE = np.array([[255.0, 255.0, 255.0], [255.0, 0.0, 0.0], [0.0, 0.0, 255.0]]) @ LUMA
+WIDE = 2.0  # pixels over which the model of an edge fades while it is looked for
+SHARP, SHARPEST = 0.015, 0.25  # then as it was drawn: this share of the radius, and no less than this many pixels
 HALF = 0.9925  # the drawing fades inwards: half coverage lies at this share of the radius
+OTHER = 200  # grey level below which a pixel belongs to the other ball: red has no blue in it, blue no red, white both
 SMALLEST = 40  # pixels below which a ball is not measured
 
 
 def perceive(frames, tools):
-    blue = 1.0 - frames[..., 0] / 255.0
-    hidden = blue > 0.3
-    red = np.where(hidden, 0.0, 1.0 - frames[..., 1] / 255.0)
-    covers = {"ball_1": (red, ~hidden)}
-    if (blue > 0.7).any():
-        covers["ball_2"] = (blue, np.ones_like(hidden))
+    dark = WHITE - frames @ LUMA
+    not_red, not_blue = frames[..., 2] > OTHER, frames[..., 0] > OTHER
+    covers = {"ball_1": (np.where(not_blue, dark / (WHITE - RED), 0.0), not_blue)}
+    if (frames[..., 0] < 80).any():
+        covers["ball_2"] = (np.where(not_red, dark / (WHITE - BLUE), 0.0), not_red)
     columns, values = [], []
     for name, (cover, known) in covers.items():
         fits = np.array([fit(c, k) for c, k in zip(cover, known, strict=True)])
@@ -35,8 +40,9 @@ def fit(cover, known):
     seen, use = cover[window], known[window]
     y, x = np.mgrid[window[0].start : window[0].start + seen.shape[0], window[1].start : window[1].start + seen.shape[1]]
     place = np.array([columns.mean(), rows.mean(), np.sqrt(len(rows) / np.pi)])
-    for soft in SOFT:
+    for sharpest in (WIDE, SHARPEST):
         for _ in range(12):
+            soft = max(SHARP * place[2], sharpest)
             dx, dy = x - place[0], y - place[1]
             distance = np.hypot(dx, dy)
             edge = use & (np.abs(distance - place[2]) < soft / 2)
