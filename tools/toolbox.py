@@ -2,7 +2,7 @@
 
 from tools.masks.states import mask_states
 from tools.perception.assemble import scene_of, size_of, states_of, with_light
-from tools.perception.background import background, dominant_colour, fill, pixel_noise
+from tools.perception.background import background, dominant_colour, fill, pixel_noise, plain
 from tools.perception.lattice import grid_corners
 from tools.perception.looks import flat_colour
 from tools.perception.parts import Look, Part, Track
@@ -30,6 +30,7 @@ __all__ = [
     "moments",
     "palette",
     "pixel_noise",
+    "plain",
     "regions",
     "scene_of",
     "size_of",

@@ -79,6 +79,11 @@ def differs(a: np.ndarray, b: np.ndarray, level: float) -> np.ndarray:
 # ---------------------------------------------------------------------------------------------------------------- plate
 
 
+def plain(frames: np.ndarray, colour: tuple[float, float, float]) -> np.ndarray:
+    """A plate of one known colour, (H, W, 3) uint8: for pictures with nothing else behind what moves."""
+    return np.full(frames.shape[1:], np.clip(np.rint(colour), 0, 255), np.uint8)
+
+
 def background(frames: np.ndarray, noise: float | None = None) -> np.ndarray:
     """The plate behind everything that moves: (H, W, 3) uint8, at the light of the middle of the clip.
 

@@ -35,13 +35,14 @@ def bounce_off_line(
     return x + push * nx, y + push * ny, vx + impulse * nx + brake * ny, vy + impulse * ny - brake * nx
 
 
-def collide_disks(a: dict, b: dict, reach: Any, mass_ratio: Any, restitution: Any) -> tuple[dict, dict]:
+def collide_disks(a: dict, b: dict, reach: Any, mass_ratio: Any, restitution: Any, rest_speed: Any = 0.0) -> tuple[dict, dict]:
     """Two disks after a free step: where they overlap and approach, exchange momentum along the line of centres.
 
     a, b: {"x", "y", "vx", "vy", ...}. reach: sum of radii in pixels. mass_ratio: mass of b / mass of a. Both are taken back to the
     moment at which they touched (their relative path is taken for straight), where the line of centres is the true one, and
     go on from there with their new velocities; so the result is continuous in the time of contact. Newton's law of restitution;
-    momentum is conserved exactly. Returns new (a, b).
+    impacts that close at no more than ``rest_speed`` (px/s) give nothing back, as in engines that let things come to rest. Momentum is
+    conserved exactly. Returns new (a, b).
     """
     dx, dy = b["x"] - a["x"], b["y"] - a["y"]
     overlap = reach * reach - dx * dx - dy * dy
@@ -53,7 +54,9 @@ def collide_disks(a: dict, b: dict, reach: Any, mass_ratio: Any, restitution: An
     since = xp.where(hit, (along + xp.sqrt(along * along + speed2 * xp.where(hit, overlap, 0.0) + 1e-12)) / speed2, 0.0)
     nx, ny = (dx - since * wx) / reach, (dy - since * wy) / reach
     share = mass_ratio / (1.0 + mass_ratio)
-    jump = xp.where(hit, -(1.0 + restitution) * (wx * nx + wy * ny), 0.0)
+    closing = -(wx * nx + wy * ny)
+    bounce = xp.where(closing <= rest_speed, 0.0, restitution)
+    jump = xp.where(hit, (1.0 + bounce) * closing, 0.0)
     ja, jb = share * jump, (1.0 - share) * jump
     new_a = {**a, "x": a["x"] - since * ja * nx, "y": a["y"] - since * ja * ny, "vx": a["vx"] - ja * nx, "vy": a["vy"] - ja * ny}
     new_b = {**b, "x": b["x"] + since * jb * nx, "y": b["y"] + since * jb * ny, "vx": b["vx"] + jb * nx, "vy": b["vy"] + jb * ny}

@@ -69,7 +69,8 @@ class Term:
 @dataclass(frozen=True)
 class Mechanism:
     """A hypothesis. integrator: "rk4", "symplectic_euler" or "explicit_euler". drawing: "smooth" or "whole pixels".
-    order: body names from back to front. light: "steady", "white" (one gain changes over time) or "coloured" (one a channel)."""
+    order: body names from back to front. light: "steady", "white" (one gain changes over time) or "coloured" (one a channel).
+    plate: the one colour of what lies behind, where it is known to be plain."""
 
     bodies: tuple[Body, ...]
     terms: tuple[Term, ...] = ()
@@ -77,6 +78,7 @@ class Mechanism:
     drawing: str = "smooth"
     order: tuple[str, ...] = ()
     light: str = "steady"
+    plate: tuple[float, float, float] | None = None
 
     def body(self, name: str) -> Body:
         """The body of that name."""
@@ -135,7 +137,7 @@ def loads(text: str) -> Mechanism:
     return Mechanism(
         tuple(body(d) for d in data["bodies"]),
         tuple(Term(d["kind"], tuple(d["bodies"]), d["numbers"]) for d in data["terms"]),
-        data["integrator"], data["drawing"], tuple(data["order"]), data.get("light", "steady"),
+        data["integrator"], data["drawing"], tuple(data["order"]), data.get("light", "steady"), tuple(data["plate"]) if data.get("plate") else None,
     )
 
 

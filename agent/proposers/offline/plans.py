@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from agent.proposers.offline.across import across
 from agent.proposers.offline.evidence import Evidence, gather
 from agent.proposers.offline.forces import Driven, drive
 from agent.proposers.offline.kinematics import structures
@@ -53,7 +54,8 @@ def skeleton(mechanism: Mechanism) -> tuple:
 
 def plan(task: Task) -> Plan:
     """Look at the visible frames and rank what could explain them."""
-    evidence = most_eventful([gather(video) for video in watched(task)])
+    seen = [gather(video) for video in watched(task)]
+    evidence = most_eventful(seen)
     if not evidence.paths:
         return Plan(evidence, (Draft(Mechanism(()), "nothing moves in the visible frames"),))
     ranked: list[tuple[float, int, Draft]] = []
@@ -67,7 +69,7 @@ def plan(task: Task) -> Plan:
             ranked.append((cost, place, Draft(driven.mechanism, _why(structure.why, driven), far)))
     ranked.sort(key=lambda item: item[:2])
     multi = len(task.train) + len(task.test) > 1
-    drafts = [replace(d, mechanism=_anywhere(d.mechanism)) if multi else d for _, _, d in ranked]
+    drafts = [replace(d, mechanism=across(d.mechanism, seen)) if multi else d for _, _, d in ranked]
     light = light_of(evidence)
     drafts = [replace(d, mechanism=replace(d.mechanism, light=light)) for d in drafts]
     if on_grid(evidence):
@@ -119,12 +121,6 @@ def most_eventful(seen: Sequence[Evidence]) -> Evidence:
 
 def _why(structure: str, driven: Driven) -> str:
     return ". ".join(text[0].upper() + text[1:] for text in (structure, driven.why) if text) + "."
-
-
-def _anywhere(mechanism: Mechanism) -> Mechanism:
-    """Places of one clip mean nothing in another."""
-    colours = [b.colour for b in mechanism.bodies]
-    return replace(mechanism, bodies=tuple(replace(b, near=None) if colours.count(b.colour) == 1 else b for b in mechanism.bodies))
 
 
 def _distinct(drafts: Sequence[Draft]) -> list[Draft]:

@@ -92,7 +92,7 @@ def write_perception(mechanism: Mechanism) -> str:
         lines += ["", "# Boxes whose corners are drawn on whole pixels.", f"ON_GRID = {spread(grid)}"]
     lines += [
         "", "", "def perceive(frames, tools):",
-        "    plate = tools.background(frames)",
+        "    plate = tools.background(frames)" if mechanism.plate is None else f"    plate = tools.plain(frames, {tuple(round(c) for c in mechanism.plate)})",
         "    tracks = tools.track(frames, PARTS, plate)",
         *(["    corners = {name: tools.grid_corners(frames, tracks, name) for name in ON_GRID}"] if grid else []),
         f"    states = tools.states_of(tracks, VARIES{', corners' if grid else ''})",
@@ -487,12 +487,16 @@ def _contact(out: Dynamics, term: Term, symbols: dict[str, str]) -> list[str]:
     first, second = term.bodies
     a, b = symbols[first], symbols[second]
     out.imports.add("collide_disks")
-    e = out.param("restitution_disks", term.numbers.get("e", 0.95), 0.0, 1.0, "1", "share of the closing speed that a collision gives back")
+    e = out.param("restitution_disks", term.numbers.get("e", 0.95), 0.0, 1.0, "1", "share of the closing speed that a collision gives back", prior=term.numbers.get("e_sigma"))
     if term.numbers.get("by_size", 0.0):
         ratio = f'(b{b}["radius"] / b{a}["radius"]) ** 2'
     else:
         ratio = out.param(f"mass_{second}_to_{first}", term.numbers.get("ratio", 1.0), 0.02, 50.0, "1", f"mass of {second} relative to {first}")
-    return [f'b{a}, b{b} = collide_disks(b{a}, b{b}, b{a}["radius"] + b{b}["radius"], {ratio}, {e})']
+    rest = ""
+    if "rest_speed" in term.numbers:
+        speed = term.numbers["rest_speed"]
+        rest = ", " + out.param("rest_speed", speed, 0.0, 4 * speed, "px/s", "closing speed up to which a collision gives nothing back", prior=0.2 * speed)
+    return [f'b{a}, b{b} = collide_disks(b{a}, b{b}, b{a}["radius"] + b{b}["radius"], {ratio}, {e}{rest})']
 
 
 def _wall_offset(out: Dynamics, n: Mapping[str, float]) -> str:
