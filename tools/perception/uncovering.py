@@ -29,8 +29,8 @@ class Uncovered:
 
 def uncover(layout: Layout) -> Uncovered:
     """Measure the plate in frames in which no moving part covers a pixel; fill where the parts never leave and the plate before
-    showed one of them. Parts that never move do not count: what they cover may well be the plate."""
-    clip, movers = layout.clip, [k for k in range(len(layout.looks)) if moves(layout, k)]
+    showed one of them. Parts that never move do not count unless they were declared: what they cover may well be the plate."""
+    clip, movers = layout.clip, [k for k in range(len(layout.looks)) if layout.parts[k] is not None or moves(layout, k)]
     times = clip.spread_times(SAMPLES)
     shadows = [_shadow(layout, movers, t) for t in times]
     swept = np.logical_or.reduce(shadows) if movers else np.zeros(clip.shape, bool)

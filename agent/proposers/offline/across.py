@@ -14,6 +14,9 @@ PLAIN = 8.0
 """Grey levels by which a plate of one colour may stray from it (compression)."""
 ELASTIC = 0.002
 """Restitution this close to 1 is taken to be 1."""
+RESTING = 0.1
+"""Closing speed, picture widths a second, up to which impacts are taken to give nothing back where none so slow was seen. A guess that no
+clip of faster impacts can check: Box2D and its kin stop impacts slower than one unit a second, and their scenes are some ten units wide."""
 SIDE = 4
 """Frames needed before and after an impact to measure it."""
 
@@ -58,9 +61,8 @@ def _informed(term: Term, clips: Sequence[Evidence]) -> Term:
         elastic = abs(e - 1.0) < max(ELASTIC, 3 * sigma)
         numbers |= {"e": 1.0 if elastic else float(np.clip(e, 0.0, 1.0)), "e_sigma": 1e-5 if elastic else max(sigma, 1e-3)}
     bouncing = [impact.closing for impact in seen if impact.restitution > 0.5]
-    radii = [clip.paths[name].radius for clip in clips for name in term.bodies if name in clip.paths]
-    if bouncing and radii:
-        numbers["rest_speed"] = min(float(np.mean(radii)), 0.9 * min(bouncing))
+    if bouncing:
+        numbers["rest_speed"] = min(RESTING * clips[0].shape[1], 0.9 * min(bouncing))
     return replace(term, numbers=numbers)
 
 
