@@ -10,6 +10,7 @@ from benchmarks.environments import Options, load
 from benchmarks.environments.phyworld import film
 from benchmarks.phyworld import files, scenes, world
 from benchmarks.phyworld.world import Rules, Start, draw, simulate
+from tools import toolbox as tools
 from tools.types import ContractError
 
 
@@ -106,6 +107,25 @@ def test_pixels_and_world_are_inverse():
     points = rng().uniform(0, 10, (5, 2))
     assert world.to_world(world.to_pixels(points)) == pytest.approx(points)
     assert world.to_pixels(np.array([10.0, 10.0])) == pytest.approx([255.0, 0.0])
+
+
+@pytest.mark.parametrize("speed", [0.0, 0.3, 5.0])
+def test_a_ball_is_placed_to_thousandths_of_a_pixel_by_its_hard_edge_though_it_rests(speed):
+    path = simulate(start_of([[3.0, 5.03]], [[speed, 0.0]], [1.07]), Rules(), frames=3)
+    frames = draw(path, [1.07])
+    found = tools.track(frames, (tools.Part("ball", "disk", (255, 0, 0)),), tools.plain(frames, (255, 255, 255)))["ball"]
+    assert np.abs(found.poses[:, :2] - world.to_pixels(path[:, 0])).max() < 0.004
+    assert found.look.size[0] == pytest.approx(0.9925 * 1.07 * 25.5, abs=0.01), "half coverage"
+
+
+def test_compressed_balls_are_placed_by_their_luma():
+    scenes_ = scenes.draw_scenes("uniform", "in", 4, rng(3))
+    errors = []
+    for clip in map(film, scenes_):
+        frames = files.decode(files.encode(clip.frames))[:3]
+        found = tools.track(frames, (tools.Part("ball", "disk", (253, 0, 0)),), tools.plain(frames, (255, 255, 255)))["ball"]
+        errors.append(found.poses[:, :2] - world.to_pixels(clip.positions[:3, 0]))
+    assert np.sqrt(np.mean(np.square(errors))) < 0.013, "0.02 from the colours"
 
 
 # -------------------------------------------------------------------------------------------------------- splits
