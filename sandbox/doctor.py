@@ -172,6 +172,7 @@ def _says_nothing(outcome: Outcome) -> bool:
 _CALL = "call = ctypes.CDLL(None, use_errno=True).syscall\nif call({}) < 0:\n    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))\nreturn '{}'"
 _IO_URING = _CALL.format("425, 4, ctypes.create_string_buffer(256)", "io_uring_setup")
 _CLONE3 = _CALL.format("435, (ctypes.c_uint64 * 11)(), 88", "clone3")
+_WAKE = _CALL.format(f"{202 if kernel.MACHINE == 'x86_64' else 98}, ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p), 1, 1", "sleepers woken")
 _FOREIGN = """
 code = bytes.fromhex("b814000000cd80c3")
 libc = ctypes.CDLL(None, use_errno=True); libc.mmap.restype = ctypes.c_void_p
@@ -192,6 +193,8 @@ PROBES = (
     Probe("signals", "signal 0 to the host", "return os.kill(t['host'], 0)", _refused),
     Probe("memory of others", "read the host's", "return open('/proc/%d/mem' % t['host'], 'rb').fileno()", _refused),
     Probe("environment of others", "read the host's", "return len(open('/proc/%d/environ' % t['host']).read())", _refused),
+    Probe("clocks of others", "processor time of the host", "import time\nreturn time.clock_gettime(~t['host'] << 3 | 2)", _refused),
+    Probe("mailboxes", "wake sleepers on a shared page", _WAKE, _refused),
     Probe("own environment", "variables of the host", "return sorted(set(os.environ) & set(t['foreign']))", _says_nothing),
     Probe("io_uring", "set one up", _IO_URING, _refused),
     Probe("clone3", "call it", _CLONE3, _refused),

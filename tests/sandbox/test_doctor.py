@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sandbox.doctor import PROBES, Sandbox, examine
+from sandbox.doctor import PROBES, Sandbox, examine, record
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +29,18 @@ def test_the_report_is_json_and_a_table(report):
     assert 0 < report.timings["trivial_job_with_a_spare"] < report.timings["start"] < 60
 
 
+def test_a_result_says_which_barriers_held():
+    with Sandbox(workers=2) as box, Sandbox(mode="rlimits-only") as weak:
+        held, missing = record(box), record(weak)
+    assert held["mode"] == "strict" and held["ok"] and all(held["barriers"].values())
+    assert set(held["barriers"]) == {probe.barrier for probe in PROBES if probe.quick}
+    assert missing["mode"] == "rlimits-only" and not missing["ok"] and not missing["barriers"]["files"] and missing["barriers"]["memory"]
+    assert json.dumps([held, missing], allow_nan=False)
+
+
 def test_the_probes_notice_missing_barriers():
     """Positive control: with the barriers off the same probes report what gets through."""
     with Sandbox(mode="none") as box:
         missing = {probe.barrier for probe in PROBES if probe.quick and not probe.judge(box.run(probe.job())).active}
-    assert missing >= {"files", "file metadata", "writing", "network", "new processes", "threads", "signals", "environment of others", "memory"}
+    assert missing >= {"files", "file metadata", "writing", "network", "new processes", "threads", "signals", "environment of others", "memory", "clocks of others", "mailboxes"}
     assert not missing & {"wall clock", "output", "result protocol", "own environment"}

@@ -15,10 +15,11 @@ import pytest
 
 from agent.config import EvaluationConfig
 from agent.evaluate import Evaluator
+from agent.jobs import CandidateFailed, read_fitted
 from agent.split import validation
-from sandbox import ArraySpec, Job, Limits
+from sandbox import ArraySpec, Job, Limits, Outcome
 from tests.agent.candidates import DYNAMICS, GOOD, PERCEPTION, RENDERING, task
-from tools.types import Programs
+from tools.types import Programs, Video
 
 STILL = Programs(
     PERCEPTION,
@@ -131,6 +132,7 @@ HACKS = {
     "theta that is not finite": Programs(STILL.perception, STILL.dynamics.replace("100.0, low=0.0, high=2000.0", "float('nan'), low=0.0, high=2000.0"), STILL.rendering),
     "a picture larger than the scene may be": _with().__class__(STILL.perception.replace("Scene(background)", "Scene(background, {'film': np.zeros((4000, 4000, 4), np.uint8)})"), STILL.dynamics, STILL.rendering),
     "wait for the limit after drawing": _drawing("import time\nglobal n\nn += 1\nif n == 4: time.sleep(60)\nreturn old(state, scene, shape)", "n = 0\n"),
+    "half a character in the source": Programs(STILL.perception + "# \ud83d\n", STILL.dynamics, STILL.rendering + "# \udc00\n"),
     "a loss reported as perfect": Programs(STILL.perception, STILL.dynamics + "\nloss = score = 0.0\n__score__ = 1.0\n", STILL.rendering),
 }
 
@@ -188,6 +190,48 @@ def test_the_frames_that_judge_are_in_no_memory_of_a_child(judge, box):
     seen = [bytes.fromhex(text) for text in box.run(job).claim["value"]]
     assert any(trial.seen.frames[0].tobytes() in data for data in seen)      # the search works: it finds what is there
     assert not any(frame in data for frame in unseen for data in seen)
+
+
+CLOCK = "__import__('time').monotonic()"
+
+
+def test_the_frames_that_judge_are_shown_to_perception_only_when_all_that_is_judged_is_drawn(box):
+    """With two servers at work, a child that has seen them could otherwise tell one that draws."""
+    dated = Programs(
+        GOOD.perception.replace('states.append({"ball"', f'states.append({{"clock": {{"t": {CLOCK}}}, "ball"'),
+        GOOD.dynamics.replace('return {"ball"', f'return {{"clock": {{"t": {CLOCK}}}, "ball"'), GOOD.rendering,
+    )
+    seen, _ = task()
+    evaluation = Evaluator(seen, validation(seen), box, EvaluationConfig()).evaluate(dated, 0)
+    assert evaluation.status == "ok", evaluation.failure
+    assert evaluation.remeasured[0].column("clock.t").min() > evaluation.predicted[0].column("clock.t").max()
+
+
+CLIP = Video(np.zeros((3, 8, 8, 3), np.uint8))
+ROLLED = {"columns": ["ball.x"], "values": [[1.0], [2.0], [None]], "noise": [0.1]}
+PARAM = {"name": "g", "value": 1.0, "low": 0.0, "high": 2.0, "error": None, "unit": "", "note": "", "about": ""}
+FIT = {
+    "params": [PARAM], "values": {"g": 1.0}, "status": "converged", "optimizer": "lm", "message": "", "loss": 0.5, "rms": None,
+    "evaluations": 9, "seconds": 0.1, "columns": {"ball.x": 0.1, "ball.y": None},
+}
+BAD_CLAIMS = {
+    "a loss that is not a number": {"columns": {"ball.x": "nan"}}, "an infinite loss": {"columns": {"ball.x": "inf"}}, "a truth as a number": {"values": {"g": True}},
+    "frames in the list of parameters": {"params": [PARAM] * 1000}, "frames in theta": {"values": {f"p{i}": 1.0 for i in range(1000)}},
+    "a parameter of another kind": {"params": [PARAM | {"value": "nan"}]}, "a huge parameter": {"params": [PARAM | {"high": 1e300}]},
+    "a name that is no name": {"values": {"../../x": 1.0}}, "a loss in words": {"loss": "0.0"}, "nothing": {"columns": None},
+}
+
+
+@pytest.mark.parametrize("what", BAD_CLAIMS)
+def test_a_claim_that_the_host_could_not_write_down_is_the_candidates_failure(what):
+    def read(fit, rolled=ROLLED):
+        return read_fitted(Outcome({"fit": fit, "rolled": [rolled], "seconds": {}}, {}, None), [CLIP])
+
+    assert json.dumps(read(FIT).report, allow_nan=False) and read(FIT).values == {"g": 1.0}
+    for claim in (lambda: read(FIT | BAD_CLAIMS[what]), lambda: read(FIT, ROLLED | {"noise": ["inf"]}), lambda: read(FIT, ROLLED | {"values": [[1e300]] * 3})):
+        with pytest.raises(CandidateFailed) as failed:
+            claim()
+        assert (failed.value.failure.stage, failed.value.failure.kind) == ("dynamics", "BadClaim")
 
 
 # -------------------------------------------------------------------------------------------------------- control
