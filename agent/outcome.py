@@ -17,6 +17,7 @@ from agent.evaluate import Evaluator, Forecast
 from agent.jobs import CandidateFailed
 from agent.protocols import Cost, Node
 from agent.runfolder import RESULT_FORMAT, RunFolder, write_params, write_prediction, write_programs
+from sandbox.lockdown import SAFE
 from tools import media
 from tools.metrics.frames import mae, psnr, ssim
 from tools.metrics.gmsd import gmsd
@@ -83,7 +84,7 @@ class RunResult:
 
 def conclude(task: Task, held_back: HeldBack, archive: NodeArchive, evaluator: Evaluator, config: SearchConfig, stopped: str) -> Conclusion:
     """Refit and forecast with the best node that can; compare with what was held back. stopped: why the search ended early, or ""."""
-    reason = _why(archive, config, stopped)
+    reason = _why(archive, config, stopped) + _caution(config)
     baselines = _baselines(task, held_back, config.lpips)
     for node in archive.ranked():
         try:
@@ -103,6 +104,10 @@ def _why(archive: NodeArchive, config: SearchConfig, stopped: str) -> str:
     if archive.best is not None and archive.best.score >= config.threshold:
         return "the score reached the threshold"
     return stopped or f"all {config.budget} evaluations are spent"
+
+
+def _caution(config: SearchConfig) -> str:
+    return "" if config.sandbox in SAFE else f"; in the sandbox mode {config.sandbox}, which does NOT hold hostile programs"
 
 
 def _shortfall(node: Node) -> str:

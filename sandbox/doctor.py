@@ -169,10 +169,14 @@ def _says_nothing(outcome: Outcome) -> bool:
     return outcome.failure is None and not outcome.claim["value"]
 
 
-_CALL = "call = ctypes.CDLL(None, use_errno=True).syscall\nif call({}) < 0:\n    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))\nreturn '{}'"
-_IO_URING = _CALL.format("425, 4, ctypes.create_string_buffer(256)", "io_uring_setup")
-_CLONE3 = _CALL.format("435, (ctypes.c_uint64 * 11)(), 88", "clone3")
-_WAKE = _CALL.format(f"{202 if kernel.MACHINE == 'x86_64' else 98}, ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p), 1, 1", "sleepers woken")
+_CALL = """
+answer = ctypes.CDLL(None, use_errno=True).syscall({})
+if answer < 0: raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+{}return '{}'
+"""
+_IO_URING = _CALL.format("425, 4, ctypes.create_string_buffer(256)", "", "io_uring_setup")
+_CLONE3 = _CALL.format("435, (ctypes.c_uint64 * 11)(0, 0, 0, 0, 17), 88", "if answer == 0: os._exit(0)\n", "clone3")
+_WAKE = _CALL.format(f"{202 if kernel.MACHINE == 'x86_64' else 98}, ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p), 1, 1", "", "sleepers woken")
 _FOREIGN = """
 code = bytes.fromhex("b814000000cd80c3")
 libc = ctypes.CDLL(None, use_errno=True); libc.mmap.restype = ctypes.c_void_p

@@ -33,7 +33,7 @@ ENVIRONMENT = {
 }
 """The whole environment of a server; the host's variables never cross."""
 PASSED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 GRACE_SECONDS = 40.0
 """How much longer than its wall clock a job may take until the server is taken for lost; the server itself is stricter."""
 MAX_PAYLOAD = 64 << 20

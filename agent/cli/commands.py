@@ -167,7 +167,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     """Which barriers hold here."""
     examination = import_module("sandbox.doctor").examine()
     print(json.dumps(examination.to_json(), indent=1) if arguments.json else examination)
-    return 0
+    return 0 if examination.ok else 1
 
 
 def _optional(module: str, command: str) -> Any:

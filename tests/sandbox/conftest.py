@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import Job, Outcome, Sandbox
+from tests.sandbox.station import CANNOT_RUN
 from tools.types import Programs
 
 USER = 12345
@@ -28,6 +29,7 @@ class Visitor:
         )
         line = self.process.stdout.readline()
         if not line:
+            assert self.process.wait() == CANNOT_RUN, "the station did not start"
             pytest.skip("an ordinary user cannot run this interpreter here")
         self.about = json.loads(line)
 

@@ -23,6 +23,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 KEY_NAME, KEY = "STATION_API_KEY", "sk-canary-" + "7" * 32
 
+CANNOT_RUN = 77
+"""Exit code when the ordinary user may not execute the interpreter."""
+
 
 def become(uid: int) -> None:
     """Go on as user ``uid``, in a fresh process that can still read the interpreter and this project."""
@@ -36,7 +39,10 @@ def become(uid: int) -> None:
     os.setgroups([])
     os.setgid(uid)
     os.setuid(uid)
-    os.execv(sys.executable, [sys.executable, "-P", __file__, *sys.argv[1:3]])
+    try:
+        os.execv(sys.executable, [sys.executable, "-P", __file__, *sys.argv[1:3]])
+    except PermissionError:
+        sys.exit(CANNOT_RUN)
 
 
 def _open_way_to(path: Path, kernel) -> None:
