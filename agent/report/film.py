@@ -1,0 +1,196 @@
+"""Frames for the page: decoded once, made small, packed as WebP sheets that stay within a number of bytes."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from agent import pictures, records
+from agent.errors import StorageError
+from agent.report.story import Story
+from agent.runfolder import RunFolder
+
+BYTES = 3_000_000
+"""Most bytes of film on a page (before base64), over all videos."""
+
+VIDEOS = 6
+"""Most videos in the player."""
+
+LOSSLESS = 101
+"""WebP quality at which nothing is lost."""
+
+_FRAMES = (150, 75, 38, 19)  # predicted frames shown of one video, the first that fits; of a longer one every so many-th
+_PIXELS = 32e6  # decoded pixels of one video's sheets: what a phone bears
+_SHEET = 2048  # pixels: longest side of a sheet
+_WIDEST = 560  # pixels
+_QUALITIES = ((560, LOSSLESS), (400, LOSSLESS), (560, 85), (400, 80), (320, 72), (240, 62), (176, 50), (128, 35))  # width of a tile, WebP quality
+_CHANGE = 24  # grey levels that count as a difference
+_CLOSEST = 0.25  # of the picture's height or width: closer nobody needs to look
+_COARSE = 200  # pixels: narrower pictures are shown with their pixels as squares
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One test video: (T, H, W, 3) uint8 frames. first: number of the first predicted frame. seen: the frames before it.
+    predicted: None when no program ran. truth: may end early; None when nobody knows it."""
+
+    title: str
+    first: int
+    dt: float
+    seen: np.ndarray
+    predicted: np.ndarray | None
+    truth: np.ndarray | None
+
+    @property
+    def known(self) -> int:
+        """Predicted frames whose truth is known."""
+        return 0 if self.truth is None or self.predicted is None else min(len(self.truth), len(self.predicted))
+
+    @property
+    def error(self) -> float | None:
+        """Mean absolute error on [0, 1], or None without truth."""
+        if not self.known:
+            return None
+        return float(np.mean([np.abs(self.predicted[t].astype(np.int16) - self.truth[t]).mean() for t in range(self.known)])) / 255.0
+
+
+def clips(folder: RunFolder, story: Story) -> tuple[Clip, ...]:
+    """Test videos of a run, in order; () when its frames are not on disk any more."""
+    try:
+        task, held = records.load_task(folder.store, story.first["task"]), records.load_held_back(folder.store, story.first["held_back"])
+    except (StorageError, KeyError):
+        return ()
+    path = folder.path / "prediction.npz"
+    predicted: Sequence[np.ndarray | None] = [None] * len(task.test)
+    if path.exists():
+        with np.load(path) as data:
+            predicted = data["frames"]
+    titles = [video.name or f"video {index + 1}" for index, video in enumerate(task.test)]
+    return tuple(Clip(title, task.context, video.dt, video.frames, frames, true) for title, video, frames, true in zip(titles, task.test, predicted, held.frames, strict=False))
+
+
+def chosen(found: Sequence[Clip]) -> list[Clip]:
+    """At most VIDEOS of them: all, or evenly spread from the best predicted to the worst."""
+    if len(found) <= VIDEOS:
+        return list(found)
+    ordered = sorted(found, key=lambda clip: -1.0 if clip.error is None else clip.error)
+    return [ordered[index] for index in pictures.spread(len(ordered), VIDEOS)]
+
+
+# ------------------------------------------------------------------------------------------------------------ player
+
+
+def reel(clip: Clip, budget: int) -> dict[str, Any]:
+    """One video for the player, as JSON with at most ``budget`` bytes of pictures: ``sheets`` (data URIs) of tiles ``width`` x
+    ``height``, ``columns`` a row and ``per_sheet`` a sheet, and ``frames``: [number, tile of the truth, of the prediction, of
+    their difference], None where there is none."""
+    for most in _FRAMES:
+        tiles, frames = _tiles(clip, most)
+        packed = _packed(tiles, budget)
+        if packed is not None:
+            break
+    about = {"title": clip.title, "first": clip.first, "dt": clip.dt, "pixelated": clip.seen.shape[2] <= _COARSE, "frames": frames}
+    return about | packed
+
+
+def _tiles(clip: Clip, most: int) -> tuple[list[np.ndarray], list[list[int | None]]]:
+    """Pictures, each once, and what every frame shown is made of."""
+    tiles: list[np.ndarray] = []
+
+    def keep(picture: np.ndarray) -> int:
+        tiles.append(_narrowed(picture, _WIDEST))
+        return len(tiles) - 1
+
+    length = 0 if clip.predicted is None else len(clip.predicted)
+    stride = -(-(length or len(clip.seen)) // most)
+    frames: list[list[int | None]] = []
+    for number in list(range(len(clip.seen) - 1, -1, -stride))[: most // 4 if length else most][::-1]:
+        tile = keep(clip.seen[number])
+        frames.append([number, tile, tile if length else None, None])
+    for t in range(0, length, stride):
+        drawn = keep(clip.predicted[t])
+        true, gap = (keep(clip.truth[t]), keep(pictures.difference(clip.truth[t], clip.predicted[t]))) if t < clip.known else (None, None)
+        frames.append([clip.first + t, true, drawn, gap])
+    return tiles, frames
+
+
+def _packed(tiles: Sequence[np.ndarray], budget: int) -> dict[str, Any] | None:
+    """Sheets at the best of _QUALITIES that fits, or None."""
+    for width, quality in _QUALITIES:
+        small = [_narrowed(tile, width) for tile in tiles]
+        if len(small) * small[0][..., 0].size > _PIXELS or _guess(small, quality) > budget:
+            continue
+        height, width = small[0].shape[:2]
+        columns, rows = max(1, _SHEET // width), max(1, _SHEET // height)
+        sheets = [webp(_sheet(small[first : first + columns * rows], columns), quality) for first in range(0, len(small), columns * rows)]
+        if sum(map(len, sheets)) <= budget:
+            return {"width": width, "height": height, "columns": columns, "per_sheet": columns * rows, "sheets": list(map(uri, sheets))}
+    return None
+
+
+def _guess(tiles: Sequence[np.ndarray], quality: int) -> float:
+    """About how many bytes the tiles take, from a few of them. Tiles of one lossless sheet share what they have in common."""
+    few = [tiles[index] for index in pictures.spread(len(tiles), 6)]
+    return len(tiles) * sum(len(webp(tile, quality)) for tile in few) / len(few) / (6.0 if quality == LOSSLESS else 1.0)
+
+
+def _sheet(tiles: Sequence[np.ndarray], columns: int) -> np.ndarray:
+    height, width = tiles[0].shape[:2]
+    sheet = np.zeros((-(-len(tiles) // columns) * height, min(columns, len(tiles)) * width, 3), np.uint8)
+    for index, tile in enumerate(tiles):
+        top, left = index // columns * height, index % columns * width
+        sheet[top : top + height, left : left + width] = tile
+    return sheet
+
+
+# ------------------------------------------------------------------------------------------------------------ stills
+
+
+def still(picture: np.ndarray, width: int = 240) -> str:
+    """A picture as a small data URI, lossless where that costs little."""
+    small = _narrowed(picture, width)
+    exact = webp(small, LOSSLESS)
+    return uri(exact if len(exact) < 12_000 else webp(small, 80))
+
+
+def region(frames: Sequence[np.ndarray]) -> tuple[slice, slice]:
+    """Rows and columns of the part of the picture in which (H, W, 3) ``frames`` differ, with room around it and the picture's
+    proportions; the whole picture where that is most of it."""
+    height, width = frames[0].shape[:2]
+    changed = np.max([np.abs(frame.astype(np.int16) - frames[0]).max(axis=2) > _CHANGE for frame in frames], axis=0)
+    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+    if not len(rows):
+        return slice(0, height), slice(0, width)
+    share = max((rows[-1] - rows[0] + 1) / height, (columns[-1] - columns[0] + 1) / width, _CLOSEST) * 1.3
+    if share > 0.8:
+        return slice(0, height), slice(0, width)
+    return _centred(rows, share, height), _centred(columns, share, width)
+
+
+def _centred(found: np.ndarray, share: float, length: int) -> slice:
+    size = round(share * length)
+    start = min(max((int(found[0]) + int(found[-1]) - size) // 2, 0), length - size)
+    return slice(start, start + size)
+
+
+def webp(image: np.ndarray, quality: int) -> bytes:
+    """(H, W, 3) RGB uint8 as WebP."""
+    return cv2.imencode(".webp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, quality])[1].tobytes()
+
+
+def uri(data: bytes) -> str:
+    """Bytes of a WebP picture as a data URI."""
+    return f"data:image/webp;base64,{base64.b64encode(data).decode()}"
+
+
+def _narrowed(picture: np.ndarray, width: int) -> np.ndarray:
+    """Scaled down to ``width`` columns; a narrower one as it is."""
+    if picture.shape[1] <= width:
+        return picture
+    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,178 @@
+"""What a run's files say, as plain values: every candidate in short, who won and on what grounds. Reads, decides nothing anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from agent.archive import SMALLER
+from agent.runfolder import RunFolder
+from agent import trace
+from tools.types import STAGES, Failure, Losses
+
+
+@dataclass(frozen=True)
+class Told:
+    """One candidate as the trace tells it. status: "ok", "failed" or "pending". found: what its diagnosis says, strongest
+    first. checks: what was found about its detections. timings: seconds by stage. blobs: pictures in the store."""
+
+    id: str
+    parent: str | None
+    kind: str
+    reason: str
+    stages: tuple[str, ...]
+    rationale: str
+    origin: str = ""
+    checks: tuple[str, ...] = ()
+    status: str = "pending"
+    score: float = 0.0
+    losses: Losses = Losses()
+    failure: Failure | None = None
+    frame_errors: tuple[tuple[float, ...], ...] = ()
+    complexity: float = 0.0
+    remarks: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+    blobs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Story:
+    """A run. first: the event that describes it. observed: what was known before the first candidate ({} when that is not on
+    record). nodes: in order of proposal. leaders: ids that were the best so far, in order. result: result.json, or None while
+    the run is not finished."""
+
+    first: Mapping[str, Any]
+    observed: Mapping[str, Any]
+    nodes: Mapping[str, Told]
+    leaders: tuple[str, ...]
+    declined: int
+    result: Mapping[str, Any] | None
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        return self.first["config"]
+
+    @property
+    def name(self) -> str:
+        """What the task is called, for people."""
+        return self.first["task"].get("name") or "a video"
+
+    @cached_property
+    def winner(self) -> Told | None:
+        """The program that was kept: the one in the result, or the leader of an unfinished run."""
+        best = self.result["best"] if self.result is not None else self.leaders[-1] if self.leaders else None
+        return self.nodes.get(best)
+
+    @cached_property
+    def ran(self) -> tuple[Told, ...]:
+        """Candidates that ran to their end."""
+        return tuple(node for node in self.nodes.values() if node.status == "ok")
+
+    @cached_property
+    def failed(self) -> tuple[Told, ...]:
+        return tuple(node for node in self.nodes.values() if node.status == "failed")
+
+    @cached_property
+    def lineage(self) -> tuple[Told, ...]:
+        """From the draft to the winner, each the parent of the next."""
+        line, node = [], self.winner
+        while node is not None:
+            line.append(node)
+            node = None if node.parent is None else self.nodes.get(node.parent)
+        return tuple(reversed(line))
+
+    @cached_property
+    def ties(self) -> tuple[Told, ...]:
+        """Others whose score is within the tolerance of the highest, as the search counts ties; best first."""
+        top = max((node.score for node in self.ran), default=0.0)
+        tied = [node for node in self.ran if node is not self.winner and node.score >= top - self.config.get("tolerance", 0.0)]
+        return tuple(sorted(tied, key=lambda node: -node.score))
+
+    @cached_property
+    def rival(self) -> Told | None:
+        """The best candidate that did not lead to the winner."""
+        line = {node.id for node in self.lineage}
+        others = [node for node in self.ran if node.id not in line and not self._descends(node)]
+        return max(others, key=lambda node: node.score, default=None)
+
+    def _descends(self, node: Told) -> bool:
+        """Whether ``node`` is a later refinement of the winner."""
+        while node.parent in self.nodes:
+            node = self.nodes[node.parent]
+            if self.winner is not None and node.id == self.winner.id:
+                return True
+        return False
+
+    @property
+    def why_among_ties(self) -> str:
+        """What decided between the winner and those it ties with, or ""."""
+        if self.winner is None or not self.ties:
+            return ""
+        smallest = min(node.complexity for node in (self.winner, *self.ties))
+        equally_small = [node for node in self.ties if node.complexity <= SMALLER * smallest]
+        if self.winner.complexity > SMALLER * smallest:
+            return "failed ones apart"
+        return "older" if equally_small else "smaller"
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Seconds by stage, over all candidates."""
+        total: dict[str, float] = {}
+        for node in self.nodes.values():
+            for stage, seconds in node.timings.items():
+                total[stage] = total.get(stage, 0.0) + seconds
+        return total
+
+
+def read(folder: RunFolder) -> Story:
+    """The story of the run in ``folder``, finished or not. Raises StorageError when its trace cannot be read."""
+    nodes: dict[str, Told] = {}
+    observed: Mapping[str, Any] = {}
+    leaders: list[str] = []
+    declined = 0
+    for event in trace.read(folder.trace):
+        node = event.get("node", "")
+        match event["event"]:
+            case "observed":
+                observed = event
+            case "proposed":
+                nodes[node] = _proposed(event)
+            case "declined":
+                declined += 1
+            case "evaluated":
+                nodes[node] = _evaluated(nodes[node], event)
+            case "diagnosed":
+                nodes[node] = replace(nodes[node], found=_messages(event["findings"]))
+            case "best":
+                leaders.append(node)
+    return Story(folder.first(), observed, nodes, tuple(leaders), declined, folder.result())
+
+
+def _proposed(event: Mapping[str, Any]) -> Told:
+    move = event["move"]
+    stages = tuple(event.get("stages", STAGES))
+    checks = _messages(event.get("findings", ()))
+    return Told(event["node"], move["parent"], move["kind"], move["reason"], stages, event["rationale"], event.get("origin", ""), checks)
+
+
+def _evaluated(node: Told, event: Mapping[str, Any]) -> Told:
+    failure = event["failure"]
+    return replace(
+        node,
+        status=event["status"],
+        score=event["score"],
+        losses=Losses(**event["losses"]),
+        failure=None if failure is None else Failure(**failure),
+        frame_errors=tuple(map(tuple, event.get("frame_errors", ()))),
+        complexity=event.get("complexity", 0.0),
+        remarks=tuple(event.get("reasons", ())),
+        timings=event.get("timings", {}),
+        blobs=event.get("blobs", {}),
+    )
+
+
+def _messages(findings: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(finding["message"] for finding in findings)

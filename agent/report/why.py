@@ -1,0 +1,236 @@
+"""Why the best program won: the scale that decides, the grounds in words, its rivals side by side, and the steps that led to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from agent import pictures
+from agent.errors import UsageError
+from agent.report import code, film, losses
+from agent.report.markup import Html, join, tag
+from agent.report.story import Story, Told
+from agent.report.words import count, listed, number, sentence
+from agent.runfolder import RunFolder, read_programs
+from tools.types import STAGES
+
+_TITLES = ("truth", "prediction", "difference")  # rows of the pictures that the search keeps
+_HEADS = ("score", *(f"{stage} loss" for stage in STAGES), "size")
+_STEPS = 10  # steps of the way that are shown
+
+
+# ------------------------------------------------------------------------------------------------------------- scale
+
+
+def scale(story: Story) -> Html:
+    """Every candidate's score as a tick on one line from a still picture to an exact one."""
+    winner = story.winner
+    ticks = [tag("i", style=f"left:{100 * node.score:.2f}%", class_="tick-mark") for node in story.ran if node is not winner][:400]
+    threshold = story.config.get("threshold", 2.0)
+    goal = [tag("i", style=f"left:{100 * threshold:.2f}%", class_="goal-mark")] if 0 < threshold < 1 else []
+    place = min(max(100 * winner.score, 0), 100)
+    lean = " lean-left" if place > 80 else " lean-right" if place < 20 else ""
+    crown = tag("i", tag("span", f"program {winner.id}: {winner.score:.3f}"), style=f"left:{place:.2f}%", class_="crown-mark" + lean)
+    ends = tag("div", tag("span", "0: a still picture"), tag("span", f"{f'dotted: the goal, {threshold:g}' if goal else ''} · 1: exact".lstrip(" ·")), class_="ends")
+    words = f"Scores of {count(len(story.ran), 'program')} on a scale from 0, a still picture, to 1, exact. Program {winner.id} has {winner.score:.3f}."
+    return tag("div", tag("div", *ticks, *goal, crown, class_="rail"), ends, class_="scale", role="img", aria_label=words)
+
+
+# ----------------------------------------------------------------------------------------------------------- grounds
+
+
+def grounds(story: Story) -> Html:
+    """The reasons, as a list of sentences."""
+    return tag("ol", *(tag("li", *parts) for parts in _reasons(story)), class_="grounds")
+
+
+def _reasons(story: Story) -> Iterator[list[Any]]:
+    winner = story.winner
+    yield [tag("b", "The same test for all. "), _test(story)]
+    yield [tag("b", _headline(story)), *_lead(story)]
+    if story.why_among_ties:
+        yield [tag("b", "Ties. "), _ties(story)]
+    first = story.lineage[0]
+    if first is not winner:
+        gain = _gain(first, winner)
+        steps = count(len(story.lineage) - 1, "change")
+        yield [tag("b", "It is the fruit of a search. "), f"The first draft on its line, program {first.id}, scored {first.score:.3f}; {steps} led from there to {winner.score:.3f}. {gain}"]
+    else:
+        yield [tag("b", "It is a first idea. "), f"Program {winner.id} is a draft: nothing that was tried on top of it did better." if len(story.nodes) > 1 else "The first draft was good enough; nothing else had to be tried."]
+    if winner.found:
+        yield [tag("b", "What is left. "), sentence(winner.found[0])]
+
+
+def _test(story: Story) -> str:
+    """How candidates are judged, with this run's numbers."""
+    trials, fitted = story.observed.get("trials", ()), story.observed.get("fitted", ())
+    score = "The score is the share of a still picture's error that is gone."
+    if not trials:
+        return f"Every program had to predict frames it had not seen. {score}"
+    judged = count(sum(trial["judged"] for trial in trials), "frame")
+    if len(story.first["task"]["train"]) > 1:
+        return f"Every program was fitted to {count(len(fitted), 'video')} and had to predict {judged} of {count(len(trials), 'other one', 'others')}. {score}"
+    videos = "" if len(trials) == 1 else f" of {count(len(trials), 'video')}"
+    return f"Every program was fitted to the first {count(sum(fitted), 'frame')}{videos} and had to draw the next {judged} without seeing them. {score}"
+
+
+def _headline(story: Story) -> str:
+    top = max(node.score for node in story.ran)
+    if top > story.winner.score + story.config.get("tolerance", 0.0):
+        return "It is the best that also ran on all frames seen. "
+    return "It predicts best. " if top <= story.winner.score else "It predicts as well as any. "
+
+
+def _lead(story: Story) -> list[Any]:
+    winner, others = story.winner, [node for node in story.ran if node is not story.winner]
+    removed = f"It removes {_percent(winner.score)} of a still picture's error"
+    if not others:
+        alone = "no other program ran to its end." if len(story.nodes) > 1 else "no other program was needed."
+        return [f"{removed}; {alone}"]
+    second = max(others, key=lambda node: node.score)
+    failed = f" {count(len(story.failed), 'other')} failed." if story.failed else ""
+    return [f"{removed}; ", tag("a", f"program {second.id}", href=f"#program-{second.id}"), f", the best of the {len(others)} others that ran, {_percent(second.score)}.{failed}"]
+
+
+def _percent(share: float) -> str:
+    """
+    >>> _percent(0.86291), _percent(0.9784), _percent(0.99992), _percent(1.0)
+    ('86.3%', '97.8%', '99.99%', '100%')
+    """
+    if share >= 1.0:
+        return "100%"
+    return f"{100 * share:.2f}%" if share > 0.995 else f"{100 * share:.1f}%"
+
+
+def _ties(story: Story) -> str:
+    names = f"program{'s' if len(story.ties) > 1 else ''} {listed([node.id for node in story.ties])}"
+    rule = f"Scores within {story.config.get('tolerance', 0.0):g} of each other count as equal, then the clearly smaller program wins, then the earlier one."
+    decided = {
+        "smaller": f"Program {story.winner.id} is smaller than {names}.",
+        "older": f"Program {story.winner.id} ties with {names}; it is no larger, and it came first.",
+        "failed ones apart": f"It ties with {names}, which failed on all the frames seen or came later.",
+    }
+    return f"{rule} {decided[story.why_among_ties]}"
+
+
+def _gain(first: Told, winner: Told) -> str:
+    """The stage that got better most, as a sentence."""
+    gains = {stage: a / b for stage in STAGES if (a := getattr(first.losses, stage)) and (b := getattr(winner.losses, stage)) and a > 1.1 * b}
+    if not gains:
+        return ""
+    stage = max(gains, key=lambda name: gains[name])
+    return f"Most of it is better {stage}: a loss of {number(getattr(first.losses, stage), 3)} became {number(getattr(winner.losses, stage), 3)}."
+
+
+# ------------------------------------------------------------------------------------------------------------ rivals
+
+
+def rivals(story: Story) -> list[tuple[str, str, Told]]:
+    """(class, name, candidate): the winner, its first draft, the best one on another way."""
+    shown = [("crown", f"program {story.winner.id}, the winner", story.winner)]
+    if story.rival is not None:
+        shown.append(("rival", f"program {story.rival.id}, the best on another way", story.rival))
+    if story.lineage[0] is not story.winner:
+        shown.append(("origin", f"program {story.lineage[0].id}, its first draft", story.lineage[0]))
+    return shown
+
+
+def comparison(story: Story) -> Html:
+    """Rivals in a table and their errors over the judging frames in a chart."""
+    shown = rivals(story)
+    heads = ("", *_HEADS)
+    lead = tag("tr", *(tag("th", head, scope="col") for head in heads))
+    body = [_row(class_, name, node, [other for _, _, other in shown]) for class_, name, node in shown]
+    still = tag("tr", tag("th", tag("span", class_="key still"), "a still picture", scope="row"), tag("td", "0", data_label=_HEADS[0]), *(tag("td", "–", data_label=head) for head in _HEADS[1:]), class_="still")
+    table = tag("div", tag("table", tag("thead", lead), tag("tbody", *body, still), class_="figures"), class_="wide")
+    trials = story.observed.get("trials") or [{}]
+    first = trials[0].get("seen", 0)
+    chart = losses.error_chart(shown, first)
+    caption = tag("figcaption", tag("b", "Error of each frame that judged"), " ", tag("span", "as a share of a still picture's; lower is better."))
+    return tag("div", table, tag("figure", caption, chart) if chart else None, class_="versus")
+
+
+def _row(class_: str, name: str, node: Told, others: Sequence[Told]) -> Html:
+    cells = [tag("td", f"{node.score:.3f}", data_label=_HEADS[0], class_="best" if node.score >= max(other.score for other in others) else None)]
+    for stage in STAGES:
+        loss = getattr(node.losses, stage)
+        known = [value for other in others if (value := getattr(other.losses, stage)) is not None]
+        cells.append(tag("td", number(loss, 3), data_label=f"{stage} loss", class_="best" if loss is not None and loss <= min(known) and len(set(known)) > 1 else None))
+    cells.append(tag("td", f"{node.complexity / 8192:.1f} kB" if node.complexity else "–", data_label=_HEADS[-1]))
+    return tag("tr", tag("th", tag("span", class_=f"key {class_}"), tag("a", name, href=f"#program-{node.id}"), scope="row"), *cells)
+
+
+# ------------------------------------------------------------------------------------------------------------- steps
+
+
+def steps(folder: RunFolder, story: Story) -> Html:
+    """The way from the draft to the winner: what was seen, what was changed, what it brought, and how it looked."""
+    line = story.lineage
+    shown = line if len(line) <= _STEPS else (*line[:2], *line[2 - _STEPS :])
+    kept = {node.id: cells for node in shown if (cells := _cells(folder, story, node)) is not None}
+    window = film.region([frame for cells in kept.values() for frame in (*cells[0], *cells[1])]) if kept else None
+    items = []
+    for node in shown:
+        before = None if node is line[0] else line[line.index(node) - 1]
+        if len(line) > _STEPS and node is shown[2]:
+            items.append(tag("li", tag("p", f"… {count(len(line) - _STEPS, 'step')} more, in the tree below.", class_="muted")))
+        items.append(_step(folder, story, node, before, _stills(node, kept[node.id][:, -1][:, *window]) if node.id in kept else None))
+    return tag("ol", *items, class_="steps")
+
+
+def _step(folder: RunFolder, story: Story, node: Told, before: Told | None, stills: Html | None) -> Html:
+    change = "" if before is None else _signed(node.score - before.score)
+    head = tag("p", tag("b", f"Program {node.id}"), " ", tag("span", f"{node.score:.3f}", class_="figure"), " ", tag("span", change, class_="change"), class_="head")
+    what = "A first draft." if before is None else f"Changes {listed(list(node.stages)) or 'nothing'} of program {before.id}."
+    words = [head, tag("p", sentence(node.rationale) or what), tag("p", what, class_="muted") if node.rationale else None]
+    if node.found and node is not story.winner:
+        words.append(tag("p", tag("b", "Then seen: "), sentence(node.found[0]), class_="muted"))
+    words.append(_diff(folder, node, before))
+    return tag("li", tag("div", *words, class_="words"), stills, class_="won" if node is story.winner else None)
+
+
+def _signed(change: float) -> str:
+    return f"+{change:.3f}" if change >= 0.0005 else "no better by itself" if change > -0.0005 else f"−{-change:.3f}"
+
+
+def _diff(folder: RunFolder, node: Told, before: Told | None) -> Html | None:
+    if before is None:
+        return None
+    try:
+        return code.difference(read_programs(folder.node(before.id)), read_programs(folder.node(node.id)), node.stages)
+    except UsageError:
+        return None
+
+
+def _stills(node: Told, last: np.ndarray) -> Html:
+    """Truth, prediction and difference, (3, h, w, 3), of the last frame that judged."""
+    images = [tag("figure", tag("img", src=film.still(picture, 260), alt=f"{title} of the last frame that judged program {node.id}"), tag("figcaption", title)) for title, picture in zip(_TITLES, last, strict=True)]
+    return tag("div", *images, class_="stills")
+
+
+def _cells(folder: RunFolder, story: Story, node: Told) -> np.ndarray | None:
+    """(3, n, h, w, 3) frames of the picture that was kept of how a candidate did; None without one."""
+    strip, shape = _kept(folder, node.blobs.get("prediction")), _shape(story.first)
+    return None if strip is None or shape is None else pictures.cells(strip, _TITLES, shape)
+
+
+def _kept(folder: RunFolder, key: str | None) -> np.ndarray | None:
+    """A picture in the store, or None when it is not there any more."""
+    path = None if key is None else folder.store.path(key)
+    image = None if path is None or not path.exists() else cv2.imread(str(path), cv2.IMREAD_COLOR)
+    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _shape(first: Mapping[str, Any]) -> tuple[int, int] | None:
+    videos = first["task"]["test"]
+    shape = videos[0]["frames"].get("shape") if videos else None
+    return None if shape is None else (shape[1], shape[2])
+
+
+def section(folder: RunFolder, story: Story) -> Html:
+    """All of it."""
+    way = join(tag("h3", "The way to it"), steps(folder, story)) if len(story.lineage) > 1 or story.winner.blobs else None
+    return join(scale(story), grounds(story), comparison(story), way)
