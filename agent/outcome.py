@@ -187,11 +187,13 @@ def publish(conclusion: Conclusion, held_back: HeldBack, folder: RunFolder, spen
 
 
 def finished(folder: RunFolder) -> RunResult | None:
-    """The result of a run that has ended (its report is written if a kill prevented that), or None while it has not."""
+    """The result of a run that has ended (its report is written if a kill prevented that, or if it is one of before the end), or
+    None while it has not."""
     result = folder.result()
     if result is None:
         return None
-    if not (folder.path / "report.html").exists():
+    page = folder.path / "report.html"
+    if not page.exists() or page.stat().st_mtime_ns < (folder.path / "result.json").stat().st_mtime_ns:
         report.write_report(folder.path)
     return RunResult.from_json(folder.path, result)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-COMMANDS = ("run", "resume", "trace", "evaluate", "fit", "predict", "export", "bench", "doctor", "weights")
+COMMANDS = ("run", "resume", "trace", "report", "evaluate", "fit", "predict", "export", "bench", "doctor", "weights")
 """Subcommands; `run` is meant when none is given."""
 
 _EPILOG = """examples:
@@ -40,6 +40,7 @@ def build() -> argparse.ArgumentParser:
     _run(commands)
     _resume(commands)
     _trace(commands)
+    _report(commands)
     _own(commands, "evaluate", "score your own three programs, in the same sandbox", "the evaluation")
     _own(commands, "fit", "fit only the numbers of your own programs, on all frames seen", "the fitted parameters")
     _predict(commands)
@@ -139,6 +140,12 @@ def _trace(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("words", metavar="RUN", nargs="+", help="the folder of a run, and perhaps one of its nodes; or list, or compare")
     parser.add_argument("--diff", metavar="OTHER", nargs="?", const="", help="the node's programs against its parent, or another node")
     parser.add_argument("--plain", action="store_true", help="plain text even in a terminal")
+
+
+def _report(commands: argparse._SubParsersAction) -> None:
+    parser = _command(commands, "report", "agent.cli.reporting:write", "write the report of a run again, or that of an unfinished one")
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("--out", metavar="FILE", help="where to (default: report.html in the run's folder)")
 
 
 def _own(commands: argparse._SubParsersAction, name: str, about: str, out: str) -> None:

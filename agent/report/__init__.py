@@ -121,20 +121,20 @@ def _sections(folder: RunFolder, told: Story, clips: tuple[Clip, ...]) -> Iterat
     """(anchor, title, body) in order; an empty body leaves a section out."""
     yield "film", "Watch it predict" if told.winner is not None else "What was seen", _film(clips)
     if told.winner is not None:
-        yield "why", f"Why program {told.winner.id} won", why.section(folder, told)
+        yield "why", f"Why program {told.winner.id} {'won' if len(told.ran) > 1 else 'was kept'}", why.section(folder, told)
     kept = sections.source(folder, told)
     if kept is not None:
-        yield "programs", "The three programs", sections.programs(*kept)
+        yield "programs", "The programs", sections.programs(*kept)
     params = sections.fitted(folder, told)
     if params:
         yield "parameters", "The numbers", join(_lead("Fitted to the video, with standard errors. A value at a bound, or with a remark, is not to be trusted."), sections.parameters(params))
     yield "states", "The motion", sections.states(folder, told)
     if told.result is not None:
-        yield "metrics", "Against a still picture", sections.metrics(told.result)
+        yield "metrics", "In figures", sections.metrics(told.result)
     if told.nodes:
         yield "losses", "The search", join(_lead("Each dot is a program; the line is the one that was leading, the ring the one that was kept, a cross one that failed."), losses.search_charts(told))
         yield "tree", "Everything tried", join(_lead("From top to bottom. At each program, what led nowhere branches off to the side; the thick line leads to the winner. Open a line for its reasons."), tree.drawing(told))
-    yield "facts", "Cost and circumstances", sections.circumstances(told)
+    yield "facts", "Circumstances", sections.circumstances(told)
 
 
 def _lead(text: str) -> Html:

@@ -56,7 +56,7 @@ class Clip:
         """Mean absolute error on [0, 1], or None without truth."""
         if not self.known:
             return None
-        return float(np.mean([np.abs(self.predicted[t].astype(np.int16) - self.truth[t]).mean() for t in range(self.known)])) / 255.0
+        return float(np.mean([cv2.absdiff(self.predicted[t], self.truth[t]).mean() for t in range(self.known)])) / 255.0
 
 
 def clips(folder: RunFolder, story: Story) -> tuple[Clip, ...]:
@@ -75,10 +75,10 @@ def clips(folder: RunFolder, story: Story) -> tuple[Clip, ...]:
 
 
 def chosen(found: Sequence[Clip]) -> list[Clip]:
-    """At most VIDEOS of them: all, or evenly spread from the best predicted to the worst."""
+    """At most VIDEOS of them: all, or evenly spread from the best predicted to the worst, those that nobody knows the truth of last."""
     if len(found) <= VIDEOS:
         return list(found)
-    ordered = sorted(found, key=lambda clip: -1.0 if clip.error is None else clip.error)
+    ordered = sorted(found, key=lambda clip: np.inf if clip.error is None else clip.error)
     return [ordered[index] for index in pictures.spread(len(ordered), VIDEOS)]
 
 
@@ -103,19 +103,20 @@ def _tiles(clip: Clip, most: int) -> tuple[list[np.ndarray], list[list[int | Non
     tiles: list[np.ndarray] = []
 
     def keep(picture: np.ndarray) -> int:
-        tiles.append(_narrowed(picture, _WIDEST))
+        tiles.append(picture)
         return len(tiles) - 1
 
     length = 0 if clip.predicted is None else len(clip.predicted)
     stride = -(-(length or len(clip.seen)) // most)
     frames: list[list[int | None]] = []
     for number in list(range(len(clip.seen) - 1, -1, -stride))[: most // 4 if length else most][::-1]:
-        tile = keep(clip.seen[number])
+        tile = keep(_narrowed(clip.seen[number], _WIDEST))
         frames.append([number, tile, tile if length else None, None])
     for t in range(0, length, stride):
-        drawn = keep(clip.predicted[t])
-        true, gap = (keep(clip.truth[t]), keep(pictures.difference(clip.truth[t], clip.predicted[t]))) if t < clip.known else (None, None)
-        frames.append([clip.first + t, true, drawn, gap])
+        drawn = _narrowed(clip.predicted[t], _WIDEST)
+        true = _narrowed(clip.truth[t], _WIDEST) if t < clip.known else None
+        seen = [None, keep(drawn), None] if true is None else [keep(true), keep(drawn), keep(pictures.difference(true, drawn))]
+        frames.append([clip.first + t, *seen])
     return tiles, frames
 
 
@@ -162,7 +163,9 @@ def region(frames: Sequence[np.ndarray]) -> tuple[slice, slice]:
     """Rows and columns of the part of the picture in which (H, W, 3) ``frames`` differ, with room around it and the picture's
     proportions; the whole picture where that is most of it."""
     height, width = frames[0].shape[:2]
-    changed = np.max([np.abs(frame.astype(np.int16) - frames[0]).max(axis=2) > _CHANGE for frame in frames], axis=0)
+    changed = np.zeros((height, width), bool)
+    for frame in frames[1:]:
+        changed |= cv2.absdiff(frame, frames[0]).max(axis=2) > _CHANGE
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
     if not len(rows):
         return slice(0, height), slice(0, width)

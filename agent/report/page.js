@@ -39,7 +39,7 @@ addEventListener("beforeprint", () => document.querySelectorAll(".source").forEa
       canvas.classList.toggle("pixelated", reel.pixelated);
     }
     Promise.allSettled(sheets.map((sheet) => sheet.decode())).then(draw);
-    go(reel.frames.length - 1);
+    go(Math.min(Math.floor((seen + reel.frames.length) / 2), reel.frames.length - 1));
   }
 
   function draw() {

@@ -42,9 +42,8 @@ def player(clips: Sequence[Clip]) -> Html | None:
     if not shown:
         return None
     reels = [film.reel(clip, film.BYTES // len(shown)) for clip in shown]
-    for reel, clip in zip(reels, shown, strict=True):
-        error = clip.error
-        reel["title"] += "" if error is None or len(shown) == 1 else f", error {number(error, 2)}"
+    for reel, clip in zip(reels, shown, strict=True) if len(shown) > 1 else ():
+        reel["title"] += "" if clip.error is None else f", off by {number(255.0 * clip.error, 2)} of 255"
     data = Html(json.dumps(reels, separators=(",", ":")).replace("<", "\\u003c"))
     return tag("script", data, type="application/json", id="reels")
 
@@ -54,7 +53,7 @@ def panes(clips: Sequence[Clip]) -> list[str]:
     first = clips[0]
     if first.predicted is None:
         return ["seen"]
-    return ["truth", "prediction", "difference"] if any(clip.known for clip in clips) else ["seen", "prediction"]
+    return ["truth", "prediction", "difference"] if any(clip.known for clip in clips) else ["prediction"]
 
 
 def strip(clip: Clip) -> Html:
@@ -168,6 +167,8 @@ def metrics(result: Mapping[str, Any]) -> Html | None:
     if not names:
         return None
     baselines = result.get("baselines") or {}
+    if all(figures[name] is None for name in names):
+        return tag("p", "Nothing to compare with: ", next(iter((figures.get("notes") or {}).values()), "no truth is known"), ".")
     named = {"a still picture" if name == "persistence" else name: baseline for name, baseline in baselines.items()}
     head = tag("tr", *(tag("th", text, scope="col") for text in ("", "prediction", *named, "")))
     rows = [_metric(name, figures, named) for name in names]

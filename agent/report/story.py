@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from agent import trace
 from agent.archive import SMALLER
 from agent.runfolder import RunFolder
-from agent import trace
 from tools.types import STAGES, Failure, Losses
 
 
@@ -28,7 +28,7 @@ class Told:
     checks: tuple[str, ...] = ()
     status: str = "pending"
     score: float = 0.0
-    losses: Losses = Losses()
+    losses: Losses = field(default_factory=Losses)
     failure: Failure | None = None
     frame_errors: tuple[tuple[float, ...], ...] = ()
     complexity: float = 0.0

@@ -56,7 +56,7 @@ def _shown(story: Story) -> dict[str, Told]:
     """All candidates, or of very many those on the way to the winner and to the highest scores, with their ancestors."""
     if len(story.nodes) <= MOST:
         return dict(story.nodes)
-    kept = {node.id for node in story.lineage}
+    kept = {node.id for node in story.lineage[-MOST:]}
     for node in sorted(story.nodes.values(), key=lambda node: -node.score):
         line = []
         while node is not None and node.id not in kept:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -33,10 +33,10 @@ def scale(story: Story) -> Html:
     goal = [tag("i", style=f"left:{100 * threshold:.2f}%", class_="goal-mark")] if 0 < threshold < 1 else []
     place = min(max(100 * winner.score, 0), 100)
     lean = " lean-left" if place > 80 else " lean-right" if place < 20 else ""
-    crown = tag("i", tag("span", f"program {winner.id}: {winner.score:.3f}"), style=f"left:{place:.2f}%", class_="crown-mark" + lean)
+    crown = [tag("i", style=f"left:{place:.2f}%", class_="crown-mark"), tag("b", f"program {winner.id}: {winner.score:.3f}", style=f"left:{place:.2f}%", class_="crown-label" + lean)]
     ends = tag("div", tag("span", "0: a still picture"), tag("span", f"{f'dotted: the goal, {threshold:g}' if goal else ''} · 1: exact".lstrip(" ·")), class_="ends")
     words = f"Scores of {count(len(story.ran), 'program')} on a scale from 0, a still picture, to 1, exact. Program {winner.id} has {winner.score:.3f}."
-    return tag("div", tag("div", *ticks, *goal, crown, class_="rail"), ends, class_="scale", role="img", aria_label=words)
+    return tag("div", tag("div", *ticks, *goal, *crown, class_="rail"), ends, class_="scale", role="img", aria_label=words)
 
 
 # ----------------------------------------------------------------------------------------------------------- grounds
@@ -53,15 +53,20 @@ def _reasons(story: Story) -> Iterator[list[Any]]:
     yield [tag("b", _headline(story)), *_lead(story)]
     if story.why_among_ties:
         yield [tag("b", "Ties. "), _ties(story)]
-    first = story.lineage[0]
-    if first is not winner:
-        gain = _gain(first, winner)
-        steps = count(len(story.lineage) - 1, "change")
-        yield [tag("b", "It is the fruit of a search. "), f"The first draft on its line, program {first.id}, scored {first.score:.3f}; {steps} led from there to {winner.score:.3f}. {gain}"]
-    else:
-        yield [tag("b", "It is a first idea. "), f"Program {winner.id} is a draft: nothing that was tried on top of it did better." if len(story.nodes) > 1 else "The first draft was good enough; nothing else had to be tried."]
+    if len(story.ran) > 1:
+        yield _origin(story)
     if winner.found:
         yield [tag("b", "What is left. "), sentence(winner.found[0])]
+
+
+def _origin(story: Story) -> list[Any]:
+    """Whether it came of a search or was a first idea."""
+    first, winner = story.lineage[0], story.winner
+    began = f"scored {first.score:.3f}" if first.status == "ok" else "failed"
+    if first is winner:
+        return [tag("b", "It is a first idea. "), f"Program {winner.id} is a draft; nothing that was tried on top of it did better."]
+    steps = count(len(story.lineage) - 1, "change")
+    return [tag("b", "It is the fruit of a search. "), f"The first draft on its line, program {first.id}, {began}; {steps} led from there to {winner.score:.3f}. {_gain(first, winner)}"]
 
 
 def _test(story: Story) -> str:
@@ -78,6 +83,8 @@ def _test(story: Story) -> str:
 
 
 def _headline(story: Story) -> str:
+    if len(story.ran) == 1:
+        return "It was enough. " if len(story.nodes) == 1 else "It is the only one that ran. "
     top = max(node.score for node in story.ran)
     if top > story.winner.score + story.config.get("tolerance", 0.0):
         return "It is the best that also ran on all frames seen. "
@@ -88,11 +95,12 @@ def _lead(story: Story) -> list[Any]:
     winner, others = story.winner, [node for node in story.ran if node is not story.winner]
     removed = f"It removes {_percent(winner.score)} of a still picture's error"
     if not others:
-        alone = "no other program ran to its end." if len(story.nodes) > 1 else "no other program was needed."
+        alone = f"{count(len(story.failed), 'other')} failed." if story.failed else "no other program was tried."
         return [f"{removed}; {alone}"]
     second = max(others, key=lambda node: node.score)
     failed = f" {count(len(story.failed), 'other')} failed." if story.failed else ""
-    return [f"{removed}; ", tag("a", f"program {second.id}", href=f"#program-{second.id}"), f", the best of the {len(others)} others that ran, {_percent(second.score)}.{failed}"]
+    place = "the only other that ran" if len(others) == 1 else f"the best of the {len(others)} others that ran"
+    return [f"{removed}; ", tag("a", f"program {second.id}", href=f"#program-{second.id}"), f", {place}, {_percent(second.score)}.{failed}"]
 
 
 def _percent(share: float) -> str:
@@ -154,7 +162,7 @@ def comparison(story: Story) -> Html:
 
 
 def _row(class_: str, name: str, node: Told, others: Sequence[Told]) -> Html:
-    cells = [tag("td", f"{node.score:.3f}", data_label=_HEADS[0], class_="best" if node.score >= max(other.score for other in others) else None)]
+    cells = [tag("td", f"{node.score:.3f}" if node.status == "ok" else "failed", data_label=_HEADS[0], class_="best" if node.score >= max(other.score for other in others) else None)]
     for stage in STAGES:
         loss = getattr(node.losses, stage)
         known = [value for other in others if (value := getattr(other.losses, stage)) is not None]
@@ -172,18 +180,19 @@ def steps(folder: RunFolder, story: Story) -> Html:
     shown = line if len(line) <= _STEPS else (*line[:2], *line[2 - _STEPS :])
     kept = {node.id: cells for node in shown if (cells := _cells(folder, story, node)) is not None}
     window = film.region([frame for cells in kept.values() for frame in (*cells[0], *cells[1])]) if kept else None
+    moment = _telling(kept.values()) if kept else 0
     items = []
     for node in shown:
         before = None if node is line[0] else line[line.index(node) - 1]
         if len(line) > _STEPS and node is shown[2]:
             items.append(tag("li", tag("p", f"… {count(len(line) - _STEPS, 'step')} more, in the tree below.", class_="muted")))
-        items.append(_step(folder, story, node, before, _stills(node, kept[node.id][:, -1][:, *window]) if node.id in kept else None))
+        items.append(_step(folder, story, node, before, _stills(node, kept[node.id][:, moment][:, *window]) if node.id in kept else None))
     return tag("ol", *items, class_="steps")
 
 
 def _step(folder: RunFolder, story: Story, node: Told, before: Told | None, stills: Html | None) -> Html:
-    change = "" if before is None else _signed(node.score - before.score)
-    head = tag("p", tag("b", f"Program {node.id}"), " ", tag("span", f"{node.score:.3f}", class_="figure"), " ", tag("span", change, class_="change"), class_="head")
+    change = "" if before is None or node.status != "ok" or before.status != "ok" else _signed(node.score - before.score)
+    head = tag("p", tag("b", f"Program {node.id}"), " ", tag("span", f"{node.score:.3f}" if node.status == "ok" else "failed", class_="figure"), " ", tag("span", change, class_="change"), class_="head")
     what = "A first draft." if before is None else f"Changes {listed(list(node.stages)) or 'nothing'} of program {before.id}."
     words = [head, tag("p", sentence(node.rationale) or what), tag("p", what, class_="muted") if node.rationale else None]
     if node.found and node is not story.winner:
@@ -205,9 +214,14 @@ def _diff(folder: RunFolder, node: Told, before: Told | None) -> Html | None:
         return None
 
 
-def _stills(node: Told, last: np.ndarray) -> Html:
-    """Truth, prediction and difference, (3, h, w, 3), of the last frame that judged."""
-    images = [tag("figure", tag("img", src=film.still(picture, 260), alt=f"{title} of the last frame that judged program {node.id}"), tag("figcaption", title)) for title, picture in zip(_TITLES, last, strict=True)]
+def _telling(strips: Iterable[np.ndarray]) -> int:
+    """Which of the frames shows the differences best, over all candidates."""
+    return int(np.argmax(sum(np.abs(cells[2].astype(np.int16) - 128).mean(axis=(1, 2, 3)) for cells in strips)))
+
+
+def _stills(node: Told, shown: np.ndarray) -> Html:
+    """Truth, prediction and difference, (3, h, w, 3), of one frame that judged."""
+    images = [tag("figure", tag("img", src=film.still(picture, 260), alt=f"{title}: a frame that judged program {node.id}"), tag("figcaption", title)) for title, picture in zip(_TITLES, shown, strict=True)]
     return tag("div", *images, class_="stills")
 
 
