@@ -267,6 +267,13 @@ def _sandbox(story: Story) -> Iterator[Html]:
     mode = story.config.get("sandbox", "strict")
     yield _pair("mode", mode)
     yield _pair("means", _MODES.get(mode, "See run-agent doctor."))
+    seen = (story.result or {}).get("sandbox") or {}
+    barriers, layers = seen.get("barriers") or {}, seen.get("layers") or {}
+    if barriers:
+        open_ = [name for name, held in barriers.items() if not held]
+        yield _pair("barriers", f"all {len(barriers)} were seen to hold" if not open_ else f"{len(barriers) - len(open_)} of {len(barriers)} were seen to hold; not: {', '.join(open_)}")
+    if layers:
+        yield _pair("layers", ", ".join(name for name, active in layers.items() if active) or "none")
 
 
 def _versions(story: Story) -> Iterator[Html]:
