@@ -10,6 +10,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from agent.plain import clean
 from agent.report.markup import Html, tag
 from agent.report.words import count, listed
 from tools.types import Programs
@@ -25,7 +26,7 @@ _FORMATTER = HtmlFormatter(nowrap=True)
 def listing(source: str) -> Html:
     """Python with a class on every token. Very long lines are cut on the page; the file has them whole."""
     text = "\n".join(line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…" for line in source.rstrip().splitlines())
-    return tag("pre", tag("code", Html(highlight(text, PythonLexer(stripnl=False), _FORMATTER))), class_="code", tabindex="0")
+    return tag("pre", tag("code", Html(highlight(clean(text), PythonLexer(stripnl=False), _FORMATTER))), class_="code", tabindex="0")
 
 
 def explanation(stage: str, source: str) -> Html | None:

@@ -1,9 +1,11 @@
-"""HTML that cannot be broken by what is put into it: whatever is not markup already is escaped."""
+"""HTML that cannot be broken by what is put into it: whatever is not markup already is escaped, and control characters become visible marks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
+
+from agent.plain import clean
 
 VOID = frozenset(("br", "col", "hr", "img", "input", "link", "meta"))
 
@@ -38,9 +40,9 @@ def _one(child: Child) -> str:
     if isinstance(child, Html):
         return child
     if isinstance(child, str | int | float):
-        return escape(str(child))
+        return escape(clean(str(child)))
     return join(*child)
 
 
 def _attribute(key: str, value: str | float | bool) -> str:
-    return f" {key}" if value is True else f' {key}="{escape(str(value))}"'
+    return f" {key}" if value is True else f' {key}="{escape(clean(str(value)))}"'

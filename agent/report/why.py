@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -178,7 +178,7 @@ def steps(folder: RunFolder, story: Story) -> Html:
     """The way from the draft to the winner: what was seen, what was changed, what it brought, and how it looked."""
     line = story.lineage
     shown = line if len(line) <= _STEPS else (*line[:2], *line[2 - _STEPS :])
-    kept = {node.id: cells for node in shown if (cells := _cells(folder, story, node)) is not None}
+    kept = {node.id: cells for node in shown if (cells := _cells(folder, node)) is not None}
     window = film.region([frame for cells in kept.values() for frame in (*cells[0], *cells[1])]) if kept else None
     moment = _telling(kept.values()) if kept else 0
     items = []
@@ -225,10 +225,10 @@ def _stills(node: Told, shown: np.ndarray) -> Html:
     return tag("div", *images, class_="stills")
 
 
-def _cells(folder: RunFolder, story: Story, node: Told) -> np.ndarray | None:
+def _cells(folder: RunFolder, node: Told) -> np.ndarray | None:
     """(3, n, h, w, 3) frames of the picture that was kept of how a candidate did; None without one."""
-    strip, shape = _kept(folder, node.blobs.get("prediction")), _shape(story.first)
-    return None if strip is None or shape is None else pictures.cells(strip, _TITLES, shape)
+    strip = _kept(folder, node.blobs.get("prediction"))
+    return None if strip is None else pictures.frames_of(strip, _TITLES)
 
 
 def _kept(folder: RunFolder, key: str | None) -> np.ndarray | None:
@@ -236,12 +236,6 @@ def _kept(folder: RunFolder, key: str | None) -> np.ndarray | None:
     path = None if key is None else folder.store.path(key)
     image = None if path is None or not path.exists() else cv2.imread(str(path), cv2.IMREAD_COLOR)
     return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
-def _shape(first: Mapping[str, Any]) -> tuple[int, int] | None:
-    videos = first["task"]["test"]
-    shape = videos[0]["frames"].get("shape") if videos else None
-    return None if shape is None else (shape[1], shape[2])
 
 
 def section(folder: RunFolder, story: Story) -> Html:

@@ -30,7 +30,7 @@ from tests.agent.test_search import searched
 from tools.types import HeldBack, Losses, Programs, Task
 
 TASK, HELD = task()
-EVIL = "</script><img src=x onerror=alert(1)><script>alert(2)</script> & \"'"
+EVIL = "</script><img src=x onerror=alert(1)><script>alert(2)</script> & \"' \x1b[2J"
 
 
 class Reader(HTMLParser):
@@ -140,7 +140,7 @@ def test_nothing_that_others_wrote_breaks_out(box, tmp_path):
     good = Programs(*(doc + source + comment for source in (GOOD.perception, GOOD.dynamics.replace("downward acceleration", EVIL.replace('"', "")), GOOD.rendering)))
     searched(box, tmp_path / "run", Evil(bad, good), SearchConfig(budget=2, hint=EVIL, threshold=2.0))
     found = checked((tmp_path / "run" / "report.html").read_text())
-    assert found.text.count("alert(1)") > 5 and not [attributes for attributes in found.all("img") if attributes["src"] == "x"]
+    assert found.text.count("alert(1)") > 5 and "\x1b" not in found.text and not [attributes for attributes in found.all("img") if attributes["src"] == "x"]
 
 
 # --------------------------------------------------------------------------------------------------- all kinds of runs
