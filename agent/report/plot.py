@@ -95,7 +95,7 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
     """Round numbers from ``low`` to ``high``.
 
     >>> ticks(0, 19), ticks(-1.48, -1.32, 3)
-    ([0.0, 5.0, 10.0, 15.0], [-1.45, -1.4, -1.35])
+    ([0.0, 5.0, 10.0, 15.0], [-1.4])
     """
     if not high > low:
         return [low]
