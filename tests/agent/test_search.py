@@ -97,7 +97,7 @@ def test_the_run_folder_holds_what_the_design_says(reference):
         assert data["frames"].shape == (1, 10, 64, 64, 3) and data["states"].shape == (1, 10, 4)
         assert np.abs(data["frames"][0].astype(int) - HELD.frames[0]).mean() < 0.5
     assert media.read(reference / "prediction.mp4").frames.shape == (24, 64, 3 * 64 + 2 * 4, 3)
-    assert "data:image/png" in (reference / "report.html").read_text()
+    assert "data:image/webp" in (reference / "report.html").read_text()
 
 
 def test_checkpoints_hold_ids_and_no_frames(reference):
