@@ -31,7 +31,7 @@ class Detections:
     """Answers requests, one at a time. The same frames and request always give the same masks.
 
     config: which models. ask: a language model's verdict on each mask (agent.mask_questions.asker), None = measurements only;
-    what it said is kept by its own recording, not in the cache on disk.
+    what it said is kept by its own recording; the cache on disk then holds the masks as they were before.
     """
 
     def __init__(self, config: VisionConfig, ask: Ask | None = None):
@@ -60,20 +60,20 @@ class Detections:
             raise UsageError(str(error)) from error
 
     def _made(self, key: str, frames: np.ndarray, request: DetectionRequest) -> MaskSet:
-        found = import_module("tools.vision.pipeline").masks_for(frames, request, self._backend)
+        unjudged = None if self._ask is None else self._disk
+        found = import_module("tools.vision.pipeline").masks_for(frames, request, self._backend, cache=unjudged)
         words = {name: entry.words for entry in request.wanted for name in entry.names}
         answer = import_module("tools.vision.repair").check_and_repair(frames, found, words, self._backend, ask=self._ask)[0]
-        if self._disk is not None:
+        if self._ask is None and self._disk is not None:
             self._disk.put(key, answer)
         return answer
 
     def _kept(self, key: str) -> MaskSet | None:
-        return None if self._disk is None else self._disk.get(key)
+        return None if self._ask is not None or self._disk is None else self._disk.get(key)
 
     @property
     def _disk(self) -> Any:
-        kept = self._config.cache and self._ask is None
-        return import_module("tools.vision.cache").MaskCache(Path(self._config.cache)) if kept else None
+        return import_module("tools.vision.cache").MaskCache(Path(self._config.cache)) if self._config.cache else None
 
     def _remember(self, key: str, answer: MaskSet) -> None:
         self._recent[key] = answer

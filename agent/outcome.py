@@ -34,7 +34,7 @@ _NO_TRUTH = "the video ends before the predicted frames"
 
 @dataclass(frozen=True)
 class Spent:
-    """What a run took. seconds: over all sessions. cost: of the proposals."""
+    """What a run took. seconds: over all sessions. cost: of everything asked of a model."""
 
     seconds: float
     cost: Cost
@@ -60,7 +60,7 @@ class Conclusion:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run came to, as in result.json. path: the run folder."""
+    """What a run came to, as in result.json. path: the run folder. cost: calls, input_tokens, output_tokens, money (None = unknown)."""
 
     path: Path
     status: str
@@ -71,11 +71,12 @@ class RunResult:
     reason: str
     metrics: Mapping[str, Any]
     baselines: Mapping[str, Any]
+    cost: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, path: Path, data: Mapping[str, Any]) -> RunResult:
         """From the content of result.json in ``path``."""
-        keys = ("status", "score", "best", "evaluations", "seconds", "reason", "metrics", "baselines")
+        keys = ("status", "score", "best", "evaluations", "seconds", "reason", "metrics", "baselines", "cost")
         return cls(path, **{key: data[key] for key in keys})
 
 

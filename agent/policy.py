@@ -85,7 +85,7 @@ class Linear:
             return Move("draft", reason="nothing has run yet")
         if node.evaluation.failure is not None:
             return Move("repair", node.id, _failed_stage(node), f"it failed: {node.evaluation.failure.message}")
-        return Move("refine", node.id, node.diagnosis.guilty, "it is the newest")
+        return Move("refine", node.id, node.diagnosis.guilty, f"it is the newest; {_what_is_left(node)}")
 
 
 POLICIES: dict[str, Policy] = {policy.name: policy for policy in (TreeSearch(), BestOfN(), Linear())}
@@ -126,5 +126,8 @@ def _better(archive: NodeArchive, node: Node, score: float) -> bool:
 
 def _why(node: Node, archive: NodeArchive, fruitless: int) -> str:
     place = "the best so far" if node is archive.best else f"promising at {node.score:.3f} while better nodes are stuck"
-    finding = node.diagnosis.findings[0].message if node.diagnosis.findings else node.diagnosis.verdict
-    return f"node {node.id} is {place}" + (f" after {fruitless} fruitless attempts" if fruitless else "") + f"; {finding}"
+    return f"node {node.id} is {place}" + (f" after {fruitless} fruitless attempts" if fruitless else "") + f"; {_what_is_left(node)}"
+
+
+def _what_is_left(node: Node) -> str:
+    return node.diagnosis.findings[0].message if node.diagnosis.findings else node.diagnosis.verdict

@@ -20,7 +20,7 @@ from agent.errors import UsageError
 from agent.evaluate import Evaluator
 from agent.jobs import CandidateFailed
 from agent.models.options import ModelOptions
-from agent.models.prices import parse_price
+from agent.models.prices import parse_price, price_of
 from agent.outcome import RunResult
 from agent.runfolder import RunFolder
 from agent.split import validation
@@ -60,7 +60,7 @@ def _search_config(arguments: argparse.Namespace) -> SearchConfig:
 
 def _model(arguments: argparse.Namespace) -> ModelOptions:
     try:
-        price = None if arguments.price is None else parse_price(arguments.price)
+        price = price_of(arguments.model or "") if arguments.price is None else parse_price(arguments.price)
     except ValueError as error:
         raise UsageError(f"--{error}") from None
     return ModelOptions(

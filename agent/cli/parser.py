@@ -8,6 +8,9 @@ from collections.abc import Sequence
 COMMANDS = ("run", "resume", "trace", "report", "evaluate", "fit", "predict", "export", "bench", "doctor", "weights")
 """Subcommands; `run` is meant when none is given."""
 
+_OWN_OPTIONS = ("bench", "weights")
+"""Those that read what follows them with a parser of their own, --help included."""
+
 _EPILOG = """examples:
   run-agent --env cartpole --budget 20              search; a summary with score, metrics, paths
   run-agent --video clip.mp4 --context 20           the same on your own video
@@ -26,6 +29,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
         parser.exit(2)
     if argv[0] not in COMMANDS and argv[0] not in ("-h", "--help", "--version"):
         argv = ["run", *argv]
+    if argv[0] in _OWN_OPTIONS:
+        return argparse.Namespace(**vars(parser.parse_args(argv[:1])) | {"rest": argv[1:]})
     return parser.parse_args(argv)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.live import outcome
@@ -32,13 +33,16 @@ class _Branch:
 
     move: Mapping[str, Any]
     stages: str
+    said: str = ""
+    checked: tuple[str, ...] = ()
     result: str = "not evaluated"
     found: str = ""
     children: list[str] = field(default_factory=list)
 
 
 def tree(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """The search as an indented tree: id, move, stages, score or failure; why it was tried; what was found."""
+    """The search as an indented tree: id, move, stages, score or failure; why it was tried, what was checked before, what was
+    proposed, what was found. Above it what came to nothing."""
     branches: dict[str, _Branch] = {}
     drafts: list[str] = []
     best = None
@@ -46,7 +50,8 @@ def tree(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         node = event.get("node", "")
         match event["event"]:
             case "proposed":
-                branches[node] = _Branch(event["move"], ", ".join(event["stages"]) if len(event["stages"]) < len(STAGES) else "all")
+                stages = ", ".join(event["stages"]) if len(event["stages"]) < len(STAGES) else "all"
+                branches[node] = _Branch(event["move"], stages, _first_sentence(event["rationale"]), tuple(finding["message"] for finding in event["findings"]))
                 parent = branches.get(event["move"]["parent"])
                 (drafts if parent is None else parent.children).append(node)
             case "evaluated":
@@ -67,6 +72,8 @@ def tree(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 def _lines(node: str, branch: _Branch, indent: str, best: bool) -> Iterator[str]:
     yield f"{indent}{node} {branch.move['kind']} [{branch.stages or 'nothing'}] {branch.result}" + ("  <- best" if best else "")
     yield f"{indent}    tried because {branch.move['reason']}"
+    yield from (f"{indent}    checked: {message}" for message in branch.checked)
+    yield f"{indent}    proposed: {branch.said or '(no rationale)'}"
     if branch.found:
         yield f"{indent}    found: {branch.found}"
 
@@ -75,8 +82,19 @@ def _head(event: Mapping[str, Any]) -> Iterator[str]:
     if event["event"] == "run":
         config = event["config"]
         yield f"budget {config['budget']}, threshold {config['threshold']}, seed {config['seed']}, policy {config['policy']}, proposer {config['proposer']}"
+    if event["event"] == "declined":
+        yield f"nothing for node {event['node']} ({event['move']['kind']}{_of(event['move'])}): {event['rationale'][:300]}"
     if event["event"] == "finished":
         yield f"{event['status']}: {event['reason']}; score {event['score']:.4f} in {event['evaluations']} evaluations"
+
+
+def _of(move: Mapping[str, Any]) -> str:
+    return f" of {move['parent']}" if move["parent"] else ""
+
+
+def _first_sentence(text: str) -> str:
+    sentence = re.split(r"(?<=[.!?])\s", text.strip(), maxsplit=1)[0]
+    return sentence if len(sentence) <= 200 else sentence[:197] + "..."
 
 
 # ------------------------------------------------------------------------------------------------------------ node
@@ -88,7 +106,10 @@ def node(folder: RunFolder, node_id: str) -> Iterator[str]:
     proposal, move = folder.load_proposal(node_id)
     yield f"node {node_id}: {move.kind}" + (f" of {move.parent}" if move.parent else "") + f", changes {', '.join(proposal.stages)}"
     yield f"tried because {move.reason}"
+    yield from (f"checked ({finding.kind}): {finding.message}" for finding in proposal.findings)
     yield f"rationale: {proposal.rationale}"
+    if proposal.cost.calls:
+        yield f"cost: {_cost(asdict(proposal.cost))}"
     evaluation, diagnosis = folder.load_evaluation(node_id), folder.load_diagnosis(node_id)
     if evaluation is not None:
         yield from judged(evaluation)
@@ -132,9 +153,17 @@ def difference(first: Programs, second: Programs, names: tuple[str, str]) -> Ite
 # --------------------------------------------------------------------------------------------------------- summary
 
 
+def _cost(cost: Mapping[str, Any]) -> str:
+    """Calls, tokens and money of a model; a price that nobody knows is said to be unknown."""
+    money = "price unknown" if cost["money"] is None else f"${cost['money']:.4f}"
+    return f"{cost['calls']} calls, {cost['input_tokens']:,} tokens in, {cost['output_tokens']:,} out, {money}"
+
+
 def summary(result: RunResult) -> Iterator[str]:
     """What a run came to, where its files are, and what to type next."""
     yield f"{result.status}: score {result.score:.4f} after {result.evaluations} evaluations, {result.seconds:.1f} s ({result.reason})"
+    if result.cost.get("calls"):
+        yield f"  cost      {_cost(result.cost)}"
     if result.best is None:
         yield f"  trace     run-agent trace {result.path}"
         return

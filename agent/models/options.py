@@ -13,7 +13,8 @@ class ModelOptions:
 
     name: as the endpoint knows it, "" when no model is used. base_url: of an OpenAI-compatible endpoint, up to and with /v1; ""
     for OpenAI itself. max_cost: US dollars that a run may spend, None for no cap. max_tokens: input and output tokens that
-    a run may use, None for no cap. price: US dollars a million (input, output) tokens, None to look it up. temperature: None
+    a run may use, None for no cap. price: US dollars a million (input, output) tokens, None to look it up (the command line saves what it
+    found with the run, so that a resumed run counts with the same). temperature: None
     leaves it to the endpoint. max_output: tokens of one answer. timeout: seconds for one answer. attempts: calls for one question, while
     failures are passing ones. pause: seconds before the second attempt, doubled with each. stream: ask for answers in
     pieces. structure: "auto" begins with structured output and falls back to what the endpoint takes; or one of "json_schema",

@@ -168,6 +168,7 @@ def test_the_key_is_in_no_file_no_message_and_no_process_of_the_sandbox(tmp_path
     assert set(server.spoken) == {f"Bearer {KEY}"}
     assert wrong.returncode == 2 and b"OPENAI_API_KEY" in wrong.stderr and wrong.stderr.count(b"\n") == 1
     assert seen and not any(KEY.encode() in one for one in seen.values())
+    assert b"calls, " in output and b"price unknown" in output
     assert KEY.encode() not in output + wrong.stdout + wrong.stderr
     first = next(RunFolder(tmp_path / "run").events("evaluated"))
     assert first["failure"]["kind"] == "ValueError" and "OPENAI" not in first["failure"]["message"]

@@ -9,7 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 import prompts
-from agent import proposers, search
+from agent import proposers, search, trace
+from agent.cli import text as plain
 from agent.config import SearchConfig
 from agent.errors import UsageError
 from agent.models.errors import WrongKey
@@ -118,6 +119,9 @@ def test_a_competent_model_reaches_the_threshold_and_the_trace_reads_as_a_story(
     ]
     assert "itmes" in events(out, "evaluated")[0]["failure"]["message"]
     assert "collide" in events(out, "proposed")[2]["rationale"] and "itmes" in events(out, "proposed")[1]["move"]["reason"]
+    story = "\n".join(plain.tree(trace.read(RunFolder(out).trace)))
+    assert "failed in dynamics" in story and "proposed: A slip of the pen" in story and "checked: belief that each detection is right" in story
+    assert "it is the newest; blue.x drifts away" in story and "proposed: Until the disks touch everything fits" in story
     checked = [f for f in events(out, "proposed")[2]["findings"] if f["kind"] == "detections_checked"]
     assert checked and min(checked[0]["evidence"].values()) > 0.9
 

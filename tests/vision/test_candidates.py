@@ -16,6 +16,7 @@ from agent.split import validation
 from sandbox import Sandbox
 from tests.agent.candidates import GOOD, task
 from tools.masks.request import request_of
+from tools.vision.check import Answer
 from tools.vision.config import VisionConfig
 
 DECLARES = '''
@@ -87,6 +88,20 @@ def test_answers_are_kept_in_memory_and_on_disk(cart_and_pole, tmp_path):
     again = Detections(config).masks(cart_and_pole.frames, request)
     assert np.array_equal(first.masks["cart"], again.masks["cart"]) and again.report["check"] == first.report["check"]
     assert len(list(tmp_path.glob("*.npz"))) == 1
+
+
+def test_what_a_model_said_is_not_kept_with_the_masks_but_they_are(cart_and_pole, tmp_path):
+    request, config, asked = request_of({"cart": "black cart"}), VisionConfig(cache=str(tmp_path)), []
+
+    def ask(question):
+        asked.append(question.name)
+        return Answer(True, "yes it is")
+
+    for _ in range(2):
+        answer = Detections(config, ask).masks(cart_and_pole.frames, request)
+        assert answer.report["check"][0]["model"]["reason"] == "yes it is"
+    assert asked == ["cart", "cart"] and len(list(tmp_path.glob("*.npz"))) == 1
+    assert Detections(config).masks(cart_and_pole.frames, request).report["check"][0]["model"] is None
 
 
 def test_which_models_answer_is_saved_with_a_run():

@@ -31,6 +31,12 @@ def test_neither_help_nor_a_search_without_detections_imports_networks():
     assert done.returncode == 0, done.stderr
 
 
+def test_commands_with_options_of_their_own_answer_help():
+    assert parse(["weights", "--help"]).rest == ["--help"] and parse(["bench", "--list", "x"]).rest == ["--list", "x"]
+    done = subprocess.run([sys.executable, "-m", "agent", "weights", "--help"], capture_output=True, text=True, check=False, env=os.environ)
+    assert done.returncode == 0 and "list | get | verify" in done.stdout
+
+
 def test_weights_is_a_command(tmp_path):
     done = subprocess.run([sys.executable, "-m", "agent", "weights", "verify", "xmem"], capture_output=True, text=True, check=False,
                           env=os.environ | {"PROGGEN_WEIGHTS": str(tmp_path)})
