@@ -115,7 +115,7 @@ class Evaluator:
         return self._runner.fit(programs, clips, perceived, seed, redraw)
 
     def forecast(self, programs: Programs, seed: int) -> Forecast:
-        """Refit on everything visible and predict the test videos. Raises CandidateFailed."""
+        """Refit on everything visible and predict the test videos, twice, with the same bytes. Raises CandidateFailed."""
         split = final(self._task)
         clips = self._runner.perceive(programs.perception, split.fit)
         fitted = self._fit(programs, split.fit, clips, seed)
@@ -123,7 +123,7 @@ class Evaluator:
 
     def _forecast(self, programs: Programs, split: Split, values: Mapping[str, float]) -> tuple[Predicted, ...]:
         seen = self._runner.perceive(programs.perception, [trial.seen for trial in split.trials])
-        return self._runner.predict(programs, split.trials, seen, values)
+        return self._runner.predict(programs, split.trials, seen, values, repeat=True)
 
     def _remeasured(self, source: str) -> tuple[States, ...]:
         """The same perception on seen and judging frames together, cut to the latter; () when it fails there."""

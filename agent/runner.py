@@ -122,12 +122,13 @@ class Runner:
 
     def predict(
         self, programs: Programs, trials: Sequence[Trial], perceived: Sequence[Perceived], values: Mapping[str, float],
-        edits: Mapping[str, Any] | None = None,
+        edits: Mapping[str, Any] | None = None, repeat: bool = False,
     ) -> tuple[Predicted, ...]:  # fmt: skip
-        """The frames after each trial's seen ones, each video in its own child. Raises CandidateFailed."""
+        """The frames after each trial's seen ones, each video in its own child; with ``repeat`` (or if configured) in two, that
+        must agree. Raises CandidateFailed."""
         made = [jobs.predict_job(programs, trial, one, values, self._config.limits, edits) for trial, one in zip(trials, perceived, strict=True)]
         first = [jobs.read_predicted(outcome, trial) for outcome, trial in zip(self._sandbox.map(made), trials, strict=True)]
-        if self._config.repeat:
+        if repeat or self._config.repeat:
             again = [jobs.read_predicted(outcome, trial) for outcome, trial in zip(self._sandbox.map(made), trials, strict=True)]
             _check_same(first, again)
         return tuple(first)

@@ -207,6 +207,13 @@ def test_a_forecast_that_fails_is_the_candidates_failure(box):
         evaluator.forecast(changed(perception=late), 0)
 
 
+def test_the_final_prediction_is_drawn_twice_in_any_case(box):
+    shaky = changed(rendering=RENDERING.replace("RADIUS + 0.5", "RADIUS + np.random.default_rng().random()"))
+    with pytest.raises(CandidateFailed, match="different frames") as failed:
+        Evaluator(task()[0], validation(task()[0]), box, CONFIG).forecast(shaky, 0)
+    assert failed.value.failure.kind == "NotDeterministic"
+
+
 def test_a_video_is_shown_to_programs_without_its_name(box):
     named = Video(thrown(8).frames, 1 / 25, None, "secret-name")
     peek = PERCEPTION.replace("states = []", "states = []; print(vars())")

@@ -65,3 +65,10 @@ def box():
 @pytest.fixture(scope="session")
 def call(box):
     return Caller(box)
+
+
+def shared_and_writable(pid: int) -> list[str]:
+    """Mappings of a process that it shares with all its forks, and all may write: a mailbox, if there were one."""
+    lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    assert len(lines) > 100
+    return [line for line in lines if line.split()[1].startswith("rw") and line.split()[1].endswith("s")]

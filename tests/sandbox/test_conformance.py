@@ -8,7 +8,7 @@ import pytest
 
 from sandbox import Sandbox
 from tests.sandbox.conformance import HONEST, JAX, source
-from tests.sandbox.conftest import Caller
+from tests.sandbox.conftest import Caller, shared_and_writable
 
 
 @pytest.mark.parametrize("name", HONEST)
@@ -23,6 +23,7 @@ def test_jax_runs_in_the_profile_with_threads():
     HONEST["jax"] = JAX
     with Sandbox(profile="threads") as box:
         outcome = Caller(box)(source("jax"))
+        assert not shared_and_writable(box.pids()[0])
     assert outcome.failure is None, outcome.failure
     assert outcome.claim["value"] is True
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from sandbox import ArraySpec, Job, Limits, Sandbox, SandboxError
-from tests.sandbox.conftest import Caller
+from tests.sandbox.conftest import Caller, shared_and_writable
 from tools.types import Programs
 
 ECHO = """
@@ -94,6 +94,10 @@ def test_a_child_holds_no_scorer_no_search_and_no_learned_models(call):
     assert {"numpy", "scipy", "cv2", "pymunk", "tools"} <= roots
     assert not roots & {"torch", "langgraph", "langchain_openai", "openai", "gymnasium", "agent", "benchmarks", "pytest", "av", "skimage"}
     assert not [name for name in loaded if name.startswith(("tools.metrics.", "tools.vision", "tools.media"))]
+
+
+def test_a_server_has_no_memory_that_all_its_children_could_write(box):
+    assert box.mode and not [shared_and_writable(pid) for pid in box.pids() if shared_and_writable(pid)]
 
 
 def test_log_and_measurements_come_with_the_outcome(call):
