@@ -19,7 +19,7 @@ MODES = ("strict", "strict+", "landlock-only", "rlimits-only")
 class EvaluationConfig:
     """How one candidate is judged.
 
-    limits: caps of each sandbox job. fit: caps of one fit. validation: share of visible frames (or training videos) kept
+    limits: caps of each sandbox job. fit: caps of one fit. optimizer: that fits, a name of tools.fitting.OPTIMIZERS. validation: share of visible frames (or training videos) kept
     for the score, in (0, 1). redraw: frames drawn from measured states for the rendering loss. repeat: draw predictions a
     second time in a fresh child and fail the candidate when a byte differs. cache: bytes of perception results kept.
     vision: what answers the detections that a perception program declares.
@@ -27,6 +27,7 @@ class EvaluationConfig:
 
     limits: Limits = field(default_factory=lambda: Limits(claim=8 << 20))
     fit: Budget = field(default_factory=lambda: Budget(evaluations=20_000, seconds=30.0))
+    optimizer: str = "auto"
     validation: float = 0.3
     redraw: int = 12
     repeat: bool = False

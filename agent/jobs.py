@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from agent.config import EvaluationConfig
 from agent.split import Trial
 from sandbox.contract import ArraySpec, Job, Limits, Outcome
-from tools.fitting import Budget
+from tools.fitting.result import QUANTILES
 from tools.masks.request import MaskSet, pack
 from tools.types import MAX_ABS, MAX_PARAMS, ContractError, Failure, FittedParam, Programs, States, Video, check_name
 
@@ -79,7 +80,7 @@ def perceive_job(source: str, frames: Any, shape: tuple[int, ...], limits: Limit
 
 
 def fit_job(
-    programs: Programs, clips: Sequence[Video], perceived: Sequence[Perceived], seed: int, budget: Budget, redraw: Sequence[Sequence[int]], limits: Limits
+    programs: Programs, clips: Sequence[Video], perceived: Sequence[Perceived], seed: int, config: EvaluationConfig, redraw: Sequence[Sequence[int]]
 ) -> Job:
     """Fit θ to what perception made of ``clips`` and draw some of their frames again (``redraw``: per clip, which)."""
     payload = {
@@ -87,12 +88,13 @@ def fit_job(
         "dt": [clip.dt for clip in clips],
         "actions": [None if clip.actions is None else clip.actions.tolist() for clip in clips],
         "seed": seed,
-        "budget": asdict(budget),
+        "budget": asdict(config.fit),
+        "optimizer": config.optimizer,
         "redraw": [list(times) for times in redraw],
     }
     outputs = {f"redrawn{i}": ArraySpec((len(times), *clips[i].shape, 3)) for i, times in enumerate(redraw) if len(times)}
     inputs = {"parcels": np.concatenate([one.parcel for one in perceived])}
-    return Job("fit", Programs("", programs.dynamics, programs.rendering), inputs, payload, outputs, limits)
+    return Job("fit", Programs("", programs.dynamics, programs.rendering), inputs, payload, outputs, config.limits)
 
 
 def predict_job(
@@ -175,4 +177,11 @@ def _report(fit: Mapping[str, Any]) -> dict[str, Any]:
     words = {key: str(fit[key])[:limit] for key, limit in (("status", 40), ("optimizer", 40), ("message", 2000))}
     numbers = {key: None if fit[key] is None else _finite(min(fit[key], MAX_ABS), key) for key in ("loss", "rms", "evaluations", "seconds")}
     columns = {str(name)[:80]: None if value is None else _finite(min(value, MAX_ABS), "columns") for name, value in fit["columns"].items()}
-    return words | numbers | {"columns": columns}
+    posterior = {name: _quantiles(row, name) for name, row in fit["posterior"].items() if name in fit["values"]}
+    return words | numbers | {"columns": columns, "posterior": posterior}
+
+
+def _quantiles(row: Sequence[Any], name: str) -> list[float]:
+    if len(row) != len(QUANTILES):
+        raise ContractError(f"posterior of {name}", f"{len(QUANTILES)} quantiles", str(len(row)))
+    return [_finite(value, name) for value in row]

@@ -117,7 +117,7 @@ class Runner:
 
     def fit(self, programs: Programs, clips: Sequence[Video], perceived: Sequence[Perceived], seed: int, redraw: Sequence[Sequence[int]]) -> Fitted:
         """θ from what perception made of ``clips``; ``redraw``: per clip, frames to draw from their measured states."""
-        job = jobs.fit_job(programs, clips, perceived, seed, self._config.fit, redraw, self._config.limits)
+        job = jobs.fit_job(programs, clips, perceived, seed, self._config, redraw)
         return jobs.read_fitted(self._sandbox.run(job), clips)
 
     def predict(

@@ -112,7 +112,7 @@ def fit(programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arra
     """inputs: ``parcels``, the parcels of all clips one after another.
 
     payload: ``sizes`` (bytes of each parcel), ``dt`` and ``actions`` per clip, ``seed``, ``budget`` (fields of
-    tools.fitting.Budget), ``redraw`` (per clip, the frames to draw again). outputs: ``redrawn<i>`` per clip with any.
+    tools.fitting.Budget), ``optimizer``, ``redraw`` (per clip, the frames to draw again). outputs: ``redrawn<i>`` per clip with any.
 
     Claim: ``fit`` (FitResult as JSON), ``rolled`` (States per clip), ``seconds`` by step.
     """
@@ -121,7 +121,9 @@ def fit(programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arra
     began = time.perf_counter()
     with stage("dynamics"):                          # whatever goes wrong or takes too long in here is the program's doing
         measured = [clip for clip, _ in clips]
-        result = fitting.fit(program, measured, rng=np.random.default_rng(payload["seed"]), budget=fitting.Budget(**payload["budget"]))
+        result = fitting.fit(
+            program, measured, optimizer=payload["optimizer"], rng=np.random.default_rng(payload["seed"]), budget=fitting.Budget(**payload["budget"])
+        )
         rolled = [
             fitting.rollout(program, result.values, start, len(one.states) - 1, one.dt, one.actions) if start else one.states
             for start, one in zip(result.starts, measured, strict=True)

@@ -28,6 +28,8 @@ SKIPPED = re.compile(                                  # parts that need a scree
     r"_?tests?|_?test_.*|_*ctest|_*cytest|.*testutils|_tstutils|_?testing|conftest|f2py|distutils|_?examples|_pyinstaller|.*docs?_.*|.*_doc|"
     r"_precompute|_mptestutils|_backends|.*_build|datasets|pygame_util|pyglet_util|matplotlib_util|cupy|torch|dask|_multiarray_tests|.*_tests|_configtool|cversions"
 )
+FITTING = ("emcee",)
+"""What an optimiser needs beside JAX; only in the profile with threads."""
 OURS = "tools"
 NOT_OURS = ("tools.vision", "tools.media", "tools.metrics")
 """Learned models, codecs and the scorer are for the host."""
@@ -46,6 +48,8 @@ def warm_up(profile: str) -> dict[str, Any]:
             _load_all(name, missing)
         if profile == "threads":
             room = _load_jax(missing)
+            for name in FITTING:
+                _load(name, missing)
         _load_all(OURS, missing)
     _touch()
     told = {name: reason for name, reason in missing.items() if name.split(".")[0] == OURS or name in (*LIBRARIES, "jax")}

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,16 +19,19 @@ from agent.config import EvaluationConfig, SearchConfig
 from agent.diagnosis import diagnose
 from agent.errors import UsageError
 from agent.evaluate import Evaluator
-from agent.jobs import CandidateFailed
+from agent.jobs import CandidateFailed, Fitted
 from agent.models.options import ModelOptions
 from agent.models.prices import parse_price, price_of
 from agent.outcome import RunResult
 from agent.runfolder import RunFolder
-from agent.split import validation
+from agent.split import final, validation
 from sandbox import Sandbox
 from tools import media
+from tools.fitting import OPTIMIZERS, Measured
+from tools.fitting import report as fit_report
 
 STRICT = "strict"
+_LIBRARIES = {"lbfgs": ("jax", "jax"), "mcmc": ("emcee", "mcmc")}  # optimiser -> the library it needs and the extra that has it
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -109,23 +113,52 @@ def evaluate(arguments: argparse.Namespace) -> int:
 def fit(arguments: argparse.Namespace) -> int:
     """Fit the numbers of three programs on everything visible."""
     programs = runfolder.read_programs(arguments.programs)
+    profile = _profile(arguments.optimizer)
+    if arguments.plot and not arguments.plot.endswith(".png"):
+        raise UsageError(f"--plot: expected a file name that ends in .png, got {arguments.plot!r}")
     task, held_back = inputs.load(arguments)
-    config = EvaluationConfig(repeat=arguments.repeat, vision=vision.config(arguments, os.environ))
-    with Sandbox(_workers(arguments), _mode(arguments)) as sandbox:
+    config = EvaluationConfig(repeat=arguments.repeat, optimizer=arguments.optimizer, vision=vision.config(arguments, os.environ))
+    with Sandbox(_workers(arguments), _mode(arguments), profile=profile) as sandbox:
         try:
             forecast = Evaluator(task, validation(task, config.validation), sandbox, config).forecast(programs, search.node_seed(arguments.seed, "0"))
         except CandidateFailed as failed:
             print(f"failed in {failed.failure.stage}: {failed.failure.kind}: {failed.failure.message}", file=sys.stderr)
             return 1
     fitted = forecast.fitted
-    print(f"fit {fitted.report['status']}: {fitted.report['message']}; rms residual {_number(fitted.report['rms'])} (1 = the noise level)")
-    text.show(text.parameters(fitted.params))
+    seen = [Measured(states, video.dt, video.actions) for states, video in zip(forecast.measured, final(task).fit, strict=True)]
+    text.show(_fit_lines(fitted, seen))
     figures = outcome.measure([one.frames for one in forecast.predicted], held_back, [video.frames for video in task.test])
     if figures["psnr"] is not None:
         print(f"held-back frames: psnr {figures['psnr']:.2f} dB, mae {figures['mae']:.5f}")
     if arguments.out:
         runfolder.write_params(Path(arguments.out), fitted.params)
+    if arguments.plot:
+        with store.replacing(Path(arguments.plot)) as temporary:
+            media.write_image(temporary, fit_report.residual_plot(fitted.rolled, seen))
+        print(f"residuals drawn in {arguments.plot}")
     return 0
+
+
+def _profile(optimizer: str) -> str:
+    """The sandbox's profile for an optimiser: those with a library of their own get a server that holds it."""
+    if optimizer not in OPTIMIZERS:
+        raise UsageError(f"--optimizer: expected one of {', '.join(OPTIMIZERS)}, got {optimizer!r}")
+    library, extra = _LIBRARIES.get(optimizer, ("numpy", ""))
+    if find_spec(library) is None:
+        raise UsageError(f"--optimizer {optimizer}: expected the library {library}, which is not installed; pip install 'proggen-agent[{extra}]', or leave the option out")
+    return "threads" if extra else "plain"
+
+
+def _fit_lines(fitted: Fitted, seen: Sequence[Measured]) -> Iterator[str]:
+    """What a fit came to: sentence, table of parameters, posterior where one was sampled, residuals over time."""
+    said = fitted.report
+    yield f"fit {said['status']}: {said['message']}"
+    yield f"{said['evaluations']:.0f} evaluations in {said['seconds']:.2f} s by {said['optimizer']}; rms residual {_number(said['rms'])} (1 = the noise level)"
+    if fitted.params:
+        yield from ("", *text.table(fit_report.HEADER, fit_report.rows(fitted.params)))
+    for name, (low, middle, high) in said["posterior"].items():
+        yield f"posterior of {name}: {middle:.6g}, 95 % in [{low:.6g}, {high:.6g}]"
+    yield from ("", "residuals (measured - fitted) over time:", *fit_report.residual_lines(fitted.rolled, seen), "")
 
 
 def _number(value: float | None) -> str:

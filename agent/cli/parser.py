@@ -47,7 +47,9 @@ def build() -> argparse.ArgumentParser:
     _trace(commands)
     _report(commands)
     _own(commands, "evaluate", "score your own three programs, in the same sandbox", "the evaluation")
-    _own(commands, "fit", "fit only the numbers of your own programs, on all frames seen", "the fitted parameters")
+    fit = _own(commands, "fit", "fit only the numbers of your own programs, on all frames seen", "the fitted parameters")
+    fit.add_argument("--optimizer", default="auto", metavar="NAME", help="auto, least_squares, multistart, powell, lbfgs, differential_evolution or mcmc (default auto)")
+    fit.add_argument("--plot", metavar="FILE", help="write the residual plot as PNG")
     _predict(commands)
     _others(commands)
     return parser
@@ -153,7 +155,7 @@ def _report(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", metavar="FILE", help="where to (default: report.html in the run's folder)")
 
 
-def _own(commands: argparse._SubParsersAction, name: str, about: str, out: str) -> None:
+def _own(commands: argparse._SubParsersAction, name: str, about: str, out: str) -> argparse.ArgumentParser:
     """A command on three programs of the user's own."""
     parser = _command(commands, name, f"agent.cli.commands:{name}", about)
     parser.add_argument("programs", metavar="DIR", help="folder with perception.py, dynamics.py, rendering.py")
@@ -161,6 +163,7 @@ def _own(commands: argparse._SubParsersAction, name: str, about: str, out: str) 
     _machine(parser)
     _vision(parser)
     parser.add_argument("--out", metavar="FILE", help=f"write {out} as JSON")
+    return parser
 
 
 def _predict(commands: argparse._SubParsersAction) -> None:

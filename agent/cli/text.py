@@ -143,6 +143,13 @@ def parameters(params: Sequence[FittedParam]) -> Iterator[str]:
         yield f"{param.name} = {param.value:.6g}{error} {param.unit} in [{param.low:g}, {param.high:g}]" + (f" ({about})" if about else "")
 
 
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Aligned columns under a head, as wide as they need to be."""
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    for row in (head, ["-" * width for width in widths], *rows):
+        yield "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
 def difference(first: Programs, second: Programs, names: tuple[str, str]) -> Iterator[str]:
     """Unified difference of the programs of two nodes."""
     for stage in STAGES:

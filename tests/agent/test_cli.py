@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from agent.runfolder import write_programs
 from tests.agent import test_search
 from tests.agent.candidates import BROKEN, GOOD, STORY, Scripted, thrown
 from tools import media
+from tools.fitting import OPTIMIZERS
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +87,8 @@ REFUSALS = {
     "trace of nothing": (["trace", "missing"], "nothing there"),
     "programs that are not there": (["evaluate", "empty", "--video", "clip.npz"], "perception.py"),
     "predict of nothing": (["predict", "empty"], "trace.jsonl"),
+    "unknown optimizer": (["fit", "good", "--video", "clip.npz", "--optimizer", "magic"], "one of auto, least_squares"),
+    "a plot that is none": (["fit", "good", "--video", "clip.npz", "--plot", "residuals.txt"], "ends in .png"),
 }
 
 
@@ -116,9 +121,38 @@ def test_evaluate_says_what_broke(files, capsys):
 
 
 def test_fit_gives_the_numbers(files, capsys, tmp_path):
-    code, printed, _ = called(capsys, "fit", files / "good", "--video", files / "clip.npz", "--context", 16, "--out", tmp_path / "params.json")
+    out, plot = tmp_path / "params.json", tmp_path / "new" / "residuals.png"
+    code, printed, _ = called(capsys, "fit", files / "good", "--video", files / "clip.npz", "--context", 16, "--out", out, "--plot", plot)
     assert code == 0 and "converged" in printed and "psnr" in printed
+    row = next(line for line in printed.splitlines() if line.startswith("gravity")).split()
+    assert float(row[1]) == pytest.approx(60.0, abs=1.0) and 0.0 < float(row[2]) < 1.0 and row[-1] == "yes"
+    assert next(line for line in printed.splitlines() if line.startswith("ball.y  ±")).split()[-1].strip("▁▂▃▄▅▆▇█") == ""
+    assert media.read_image(plot).shape == (150, 600, 3)
     assert json.loads((tmp_path / "params.json").read_text())["gravity"]["value"] == pytest.approx(60.0, abs=1.0)
+
+
+def test_fit_by_the_optimizer_that_was_asked_for(files, capsys):
+    code, printed, _ = called(capsys, "fit", files / "good", "--video", files / "clip.npz", "--context", 16, "--optimizer", "powell")
+    assert code == 0 and " by powell; " in printed
+    code, _, error = called(capsys, "fit", files / "good", "--video", files / "clip.npz", "--optimizer", "lbfgs")
+    assert (code, "DIFFERENTIABLE = True" in error) == (1, True) if find_spec("jax") else (code, "proggen-agent[jax]" in error) == (2, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "library"), [("lbfgs", "jax"), ("mcmc", "emcee")])
+def test_optimizers_with_libraries_of_their_own_run_in_the_sandbox(name, library, files, capsys, tmp_path):
+    pytest.importorskip(library)
+    write_programs(tmp_path / "smooth", replace(GOOD, dynamics=GOOD.dynamics.replace("LATENTS", "DIFFERENTIABLE = True\nLATENTS")))
+    code, printed, _ = called(capsys, "fit", tmp_path / "smooth", "--video", files / "clip.npz", "--context", 16, "--optimizer", name)
+    assert code == 0 and "converged" in printed and f" by {name}; " in printed
+    assert ("posterior of gravity: 60." in printed) == (name == "mcmc")
+
+
+def test_the_help_of_fit_names_every_optimizer(capsys):
+    with pytest.raises(SystemExit):
+        build().parse_args(["fit", "--help"])
+    words = capsys.readouterr().out.replace(",", " ").split()
+    assert set(OPTIMIZERS) <= set(words)
 
 
 def test_trace_shows_tree_node_and_difference(run_folder, capsys):

@@ -10,7 +10,7 @@ from tools.types import FittedParam, Param, States
 
 def test_rows_round_to_the_error_and_carry_notes(rng):
     result = fit(moved(lambda p: p["v"], (Param("v", 1.0, 0.0, 100.0, "px/s"), Param("mass", 2.0, 0.1, 10.0, "kg"))), [uniform_walk(rng)], rng=rng)
-    first, second = rows(result)
+    first, second = rows(result.params)
     assert len(first) == len(HEADER)
     assert first[0] == "v" and first[3:5] == ("px/s", "0 .. 100") and len(first[1].split(".")[1]) == len(first[2].split(".")[1])
     assert second[:4] == ("mass", "2", "", "kg") and second[5] == "no effect on this data"

@@ -14,24 +14,27 @@ from tools.fitting.result import FitResult
 from tools.fitting.scaling import angle_columns, difference, noise_of, scales_of
 from tools.types import FittedParam, States
 
-HEADER = ("parameter", "value", "± error", "unit", "bounds", "note")
+HEADER = ("parameter", "value", "± error", "unit", "bounds", "identified")
 """Column titles of :func:`rows`."""
 
 _PANEL = (300, 150)  # width, height of one plot
 _ACROSS = 3  # plots side by side
 _MARGIN = (46, 24, 10, 20)  # left, top, right, bottom of a plot
 _INK, _GRID, _BAND = (40, 40, 40), (215, 215, 215), (235, 241, 250)
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_LINE, _MOST_TRACKS = 72, 8  # characters of a line of bars; videos in it
 _COLOURS = ((31, 119, 180), (214, 39, 40), (44, 160, 44), (148, 103, 189), (255, 127, 14), (23, 190, 207))
 
 
-def rows(result: FitResult) -> list[tuple[str, ...]]:
-    """One row of text per parameter, in the order of HEADER; values are rounded to two digits of their error.
+def rows(params: Sequence[FittedParam]) -> list[tuple[str, ...]]:
+    """One row of text per parameter, in the order of HEADER; values are rounded to two digits of their error. The last says
+    "yes" or why not.
 
     >>> from tools.types import FittedParam
     >>> formatted(FittedParam("gravity", 64.01234, 0.0, 2000.0, "px/s^2", error=0.0301))
     ('64.012', '0.030')
     """
-    return [(p.name, *formatted(p), p.unit, f"{p.low:g} .. {p.high:g}", p.note) for p in result.params]
+    return [(p.name, *formatted(p), p.unit, f"{p.low:g} .. {p.high:g}", p.note or "yes") for p in params]
 
 
 def formatted(param: FittedParam) -> tuple[str, str]:
@@ -47,7 +50,7 @@ def formatted(param: FittedParam) -> tuple[str, str]:
 def markdown(result: FitResult) -> str:
     """The whole result as Markdown: table, status, message, residuals by column."""
     lines = ["| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows(result)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows(result.params)]
     lines += ["", f"{result.status}: {result.message}", ""]
     lines += [f"- {column}: {rms:.4g} rms" for column, rms in result.columns.items()]
     lines += [f"- {result.evaluations} evaluations in {result.seconds:.2f} s by {result.optimizer}"]
@@ -80,6 +83,25 @@ def residual_plot(rolled: Sequence[States], measured: Sequence[Measured]) -> np.
     blank = [np.full_like(panels[0], 255)] * (-len(panels) % across)
     panels += blank
     return np.concatenate([np.concatenate(panels[i : i + across], 1) for i in range(0, len(panels), across)], 0)
+
+
+def residual_lines(rolled: Sequence[States], measured: Sequence[Measured]) -> list[str]:
+    """The same as text, a line per column: the largest residual of every stretch of time, blanks between videos, low to high
+    over plus and minus the largest one (at least three times the noise)."""
+    panels = _panels(rolled, measured)
+    width = max([len(panel.column) for panel in panels], default=0)
+    return [f"{panel.column:<{width}}  ±{panel.reach:<8.2g} {_bars(panel)}" for panel in panels]
+
+
+def _bars(panel: _Panel) -> str:
+    tracks = [gaps for _, gaps in panel.tracks if len(gaps)][:_MOST_TRACKS]
+    return " ".join(_bar(gaps, max(_LINE // len(tracks) - 1, 4), panel.reach) for gaps in tracks)
+
+
+def _bar(gaps: np.ndarray, width: int, reach: float) -> str:
+    largest = [part[np.argmax(np.abs(part))] for part in np.array_split(gaps, min(width, len(gaps)))]
+    levels = np.rint((np.array(largest) / (reach or 1.0) + 1.0) / 2.0 * (len(_BLOCKS) - 1))
+    return "".join(_BLOCKS[int(level)] for level in levels)
 
 
 def _panels(rolled: Sequence[States], measured: Sequence[Measured]) -> list[_Panel]:

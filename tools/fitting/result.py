@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+
 from tools.types import FittedParam, State
 
 CONVERGED = "converged"
@@ -18,6 +20,9 @@ FLAT = "flat"
 NOT_SMOOTH = "not smooth"
 NOTHING_TO_COMPARE = "nothing to compare"
 NOTHING_TO_FIT = "nothing to fit"
+
+QUANTILES = (0.025, 0.5, 0.975)
+"""Of posterior samples, in JSON."""
 
 STATUSES = (
     CONVERGED, BOUND_HIT, STARTS_DISAGREE, BUDGET_SPENT, NON_FINITE, FLAT, NOT_SMOOTH, NOTHING_TO_COMPARE, NOTHING_TO_FIT,
@@ -63,10 +68,12 @@ class FitResult:
         return self.status in (CONVERGED, BOUND_HIT, NOTHING_TO_FIT)
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-ready dict; numbers that are not finite become None. Start states and samples are left out."""
+        """JSON-ready dict; numbers that are not finite become None. Start states are left out; of samples only quantiles go in
+        (``posterior``: name -> values at QUANTILES)."""
         keys = ("status", "message", "values", "loss", "rms", "evaluations", "seconds", "optimizer", "columns", "explained", "batched")
         data = {key: getattr(self, key) for key in keys}
         data["params"] = [asdict(param) for param in self.params]
+        data["posterior"] = {name: np.quantile(draws, QUANTILES).tolist() for name, draws in self.samples.items()}
         return _json_ready(data)
 
 
