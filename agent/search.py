@@ -8,8 +8,9 @@ clock or on the order in which workers finish, so the resumed run ends like the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -79,11 +80,13 @@ def resume(
     return _go(folder, inputs, config, proposer or proposers.make(config, folder.store, secrets), on_event)
 
 
-def reopened(path: str | Path) -> Search:
+@contextmanager
+def reopened(path: str | Path) -> Iterator[Search]:
     """The steps of a run on disk, with a sandbox of their own, for somebody else's scheduler."""
     folder = RunFolder(path)
     inputs, config = _recalled(folder)
-    return Search(folder, inputs, config, proposers.make(config, folder.store), Sandbox(config.workers, config.sandbox), None)
+    with Sandbox(config.workers, config.sandbox) as sandbox:
+        yield Search(folder, inputs, config, proposers.make(config, folder.store), sandbox, None)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ The folder is given as ``configurable.run`` when the graph is opened; without on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 from agent import graph
@@ -21,11 +23,23 @@ class _Shown:
     observe = propose = evaluate = diagnose = record = finish = _refuse
 
 
-def search(config: Mapping[str, Any]) -> Any:
-    """A compiled graph without a checkpointer (the tooling brings its own)."""
+@asynccontextmanager
+async def search(config: Mapping[str, Any]) -> AsyncIterator[Any]:
+    """A compiled graph without a checkpointer (the tooling brings its own). Files are read, and the sandbox is started and
+    stopped, in threads: the tooling's event loop must not wait."""
     run = config.get("configurable", {}).get("run")
     if run is None:
-        return graph.build(_Shown(), []).compile()
-    from agent.search import reopened
+        yield graph.build(_Shown(), []).compile()
+        return
+    with ExitStack() as stack:
+        steps = await asyncio.to_thread(_opened, run, stack)
+        try:
+            yield graph.build(steps, []).compile()
+        finally:
+            await asyncio.to_thread(stack.close)
 
-    return graph.build(reopened(run), []).compile()
+
+def _opened(run: str, stack: ExitStack) -> Any:
+    from agent.search import reopened  # takes a second to import
+
+    return stack.enter_context(reopened(run))
