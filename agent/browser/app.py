@@ -107,23 +107,21 @@ class Browser(App):
         self.following = True
         self._start, self._pending, self._shown = node, False, ()
         self.index.refresh()
+        self.head, self.heading, self.rows = Static(id="head"), Static(id="heading"), Rows(id="rows")
+        self.ask = Input(id="ask", compact=True)
+        self.tabs = Tabs(*(Tab(f"{number} {name.title()}", id=name) for number, name in enumerate(PAGES, 1)), id="tabs")
+        self.sheet = Static(id="page", markup=False)
+        self.window = VerticalScroll(self.sheet, id="scroll")
 
     def compose(self) -> ComposeResult:
-        yield Static(id="head")
+        yield self.head
         with Horizontal(id="body"):
-            with Vertical(id="left"):
-                yield Static(id="heading")
-                yield Rows(id="rows")
-                yield Input(id="ask", compact=True)
-            with Vertical(id="right"):
-                yield Tabs(*(Tab(f"{number} {name.title()}", id=name) for number, name in enumerate(PAGES, 1)), id="tabs")
-                with VerticalScroll(id="scroll"):
-                    yield Static(id="page", markup=False)
+            yield Vertical(self.heading, self.rows, self.ask, id="left")
+            yield Vertical(self.tabs, self.window, id="right")
         yield Footer()
 
     def on_mount(self) -> None:
-        self.rows = self.query_one(Rows)
-        self.query_one(Tabs).can_focus = False
+        self.tabs.can_focus = False
         self._list()
         self.rows.focus()
         start = self._start or self.index.best
@@ -157,11 +155,11 @@ class Browser(App):
         shown = lines(self.index, self.folded, self.query_text, self.by_score)
         records = frozenset(node for node, _ in self.index.climb)
         self.rows.show(Listing(shown, self.index.rows, self.index.best, records, self.base))
-        self.query_one("#heading", Static).update(Text(self.rows.heading(), no_wrap=True, overflow="crop"))
+        self.heading.update(Text(self.rows.heading(), no_wrap=True, overflow="crop"))
         self._head()
 
     def _head(self) -> None:
-        self.query_one("#head", Static).update(Text("\n", no_wrap=True, overflow="ellipsis").join((self._what(), self._state(), self._legend())))
+        self.head.update(Text("\n", no_wrap=True, overflow="ellipsis").join((self._what(), self._state(), self._legend())))
 
     def _what(self) -> Text:
         task = (self.index.first or {}).get("task", {})
@@ -206,27 +204,26 @@ class Browser(App):
     def _turn(self, top: bool = False) -> None:
         self._pending = False
         if self.rows.node is None:
-            self.query_one("#page", Static).update(Text("No node matches." if self.query_text else "Nothing has been proposed yet."))
+            self.sheet.update(Text("No node matches." if self.query_text else "Nothing has been proposed yet. This page follows the run."))
             return
         from agent.browser.panes import View, page  # numerics and pictures: after the tree is on the screen
         from agent.runfolder import RunFolder
 
-        scroll = self.query_one("#scroll", VerticalScroll)
-        width = max(40, scroll.size.width - 4)
+        width = max(40, self.window.size.width - 4)
         view = View(RunFolder(self.folder), self.index, self.rows.node, self.base, self.clip, width)
         shown = (self.page, view.node, self.base, self.clip, width, self.index.events)
         if shown == self._shown:
             return
         self._shown = shown
-        self.query_one("#page", Static).update(page(self.page, view))
+        self.sheet.update(page(self.page, view))
         if top:
-            scroll.scroll_home(animate=False)
+            self.window.scroll_home(animate=False)
 
     def action_page(self, name: str) -> None:
-        self.query_one(Tabs).active = name
+        self.tabs.active = name
 
     def action_scroll_page(self, by: int) -> None:
-        self.query_one("#scroll", VerticalScroll).scroll_relative(y=by, animate=False)
+        self.window.scroll_relative(y=by, animate=False)
 
     def action_clip(self, by: int) -> None:
         self.clip += by
@@ -284,11 +281,10 @@ class Browser(App):
 
     def action_ask(self, what: str) -> None:
         self.asking = what
-        ask = self.query_one("#ask", Input)
-        ask.placeholder = {"search": "search: words, move:repair, stage:dynamics, score>0.8", "filter": "show only: words, status:failed, score>0.8"}[what]
-        ask.add_class("-open")
-        ask.value = self.query_text if what == "filter" else ""
-        self.screen.set_focus(ask)           # at once: what is typed next is meant for it
+        self.ask.placeholder = {"search": "search: words, move:repair, stage:dynamics, score>0.8", "filter": "show only: words, status:failed, score>0.8"}[what]
+        self.ask.value = self.query_text if what == "filter" else ""
+        self.ask.add_class("-open")
+        self.screen.set_focus(self.ask)      # at once: what is typed next is meant for it
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
         """Asking comes before all else, so that nothing typed after it goes astray, but not while something is being typed."""
@@ -331,7 +327,7 @@ class Browser(App):
             self._soon()
 
     def _close(self) -> None:
-        self.query_one("#ask", Input).remove_class("-open")
+        self.ask.remove_class("-open")
         self.screen.set_focus(self.rows)
 
     def action_help(self) -> None:

@@ -13,20 +13,8 @@ from rich.text import Text
 TRUE, MADE, BOTH, DIM, GOOD, BAD = "cyan", "dark_orange", "green", "grey58", "green", "red"
 """Colours: what was seen or measured, what was predicted, where they agree, the rest."""
 
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
 _HEIGHTS = "▁▂▃▄▅▆▇█"
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
-
-
-def bar(share: float, width: int) -> str:
-    """``share`` in [0, 1] of a bar of ``width`` characters, to an eighth of one.
-
-    >>> bar(0.5, 3)
-    '█▌ '
-    """
-    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
-    full, rest = divmod(eighths, 8)
-    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
 
 
 def spark(values: Sequence[float], low: float, high: float) -> str:

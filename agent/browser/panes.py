@@ -19,9 +19,9 @@ from rich.text import Text
 from agent import pictures, runfolder
 from agent.browser import ink, verdict
 from agent.browser.index import Index, Row
-from agent.errors import AgentError, UsageError
+from agent.errors import AgentError
 from agent.models.messages import Reply
-from agent.plain import clean, short
+from agent.plain import bar, clean, short
 from agent.protocols import Diagnosis
 from agent.runfolder import RunFolder
 from tools.types import STAGES, Evaluation, FittedParam, Programs, States
@@ -127,7 +127,7 @@ def _steps(steps: Sequence[verdict.Step], view: View) -> Table:
         row = step.row
         gain = "" if step.gain is None else f"{step.gain:+.3f}"
         colour = ink.DIM if not gain or abs(step.gain) < 0.0005 else ink.GOOD if step.gain > 0 else ink.BAD
-        score, drawn = (f"{row.score:.3f}", ink.bar(row.score, 8)) if row.status == "ok" else (row.status, "")
+        score, drawn = (f"{row.score:.3f}", bar(row.score, 8)) if row.status == "ok" else (row.status, "")
         edit = row.kind if row.parent is None else f"{row.kind} {_names(row.stages)}"
         words = Text.assemble((f"{edit}: ", "bold"), short(row.said["rationale"], 180))
         table.add_row(Text(row.id, "bold" if row.id == view.node else ""), score, Text(drawn, ink.MADE), Text(gain, colour), words)
@@ -223,7 +223,7 @@ def _losses(view: View, other: str | None) -> Table:
                 continue
             floor = floors.get(stage) if mine else None
             words = "" if floor is None else f"noise alone {floor:.3g}" if floor else "no noise in this video"
-            drawn = Text(ink.bar(value, _BAR), ink.MADE if mine else ink.DIM)
+            drawn = Text(bar(value, _BAR), ink.MADE if mine else ink.DIM)
             if floor:
                 drawn = _marked(drawn, floor)
             table.add_row(Text(stage if mine else "", "bold"), f"{value:.3g}", drawn, "" if other is None else Text(f"node {node}", "" if mine else ink.DIM), Text(words, ink.DIM))
@@ -489,9 +489,3 @@ PAGES: dict[str, Callable[[View], Iterator[RenderableType]]] = {
 }  # fmt: skip
 """Name of a page -> what makes it."""
 
-
-def check_page(name: str) -> str:
-    """``name`` when there is such a page; else UsageError."""
-    if name not in PAGES:
-        raise UsageError(f"page: expected one of {', '.join(PAGES)}, got {name!r}")
-    return name

@@ -17,13 +17,12 @@ from textual.strip import Strip
 
 from agent.browser.index import Row
 from agent.browser.listing import Line
-from agent.plain import short
+from agent.plain import bar, short
 
 MARKS = {"best": ("★", "bold yellow"), "was best": ("▲", "yellow"), "ok": ("●", "green"), "failed": ("✗", "red"), "pending": ("…", "cyan")}
 """Mark before a node: character and style."""
 
 _MOST_INDENT = 10
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
 _BAR, _EDIT = 6, 18  # characters of a score's bar, and of a column
 _CHOSEN, _UNFOCUSED = Style.parse("bold on dark_blue"), Style.parse("on grey23")
 _DIM = "grey58"
@@ -146,7 +145,7 @@ class Rows(ScrollView, can_focus=True):
         text = self._node_text(line, *MARKS[status])
         text.append(" " * max(0, self._wide - text.cell_len))
         if row.status == "ok":
-            text.append(f" {row.score:.3f} ").append(_bar(row.score), "dark_orange")
+            text.append(f" {row.score:.3f} ").append(bar(row.score, _BAR), "dark_orange")
         else:
             text.append(f" {'failed' if row.status == 'failed' else 'running'}".ljust(7 + _BAR), MARKS[status][1])
         gain = self._gain(row)
@@ -179,11 +178,6 @@ class Rows(ScrollView, can_focus=True):
             return ""
         gain = row.score - parent.score
         return "=" if abs(gain) < 0.0005 else f"{gain:+.3f}"
-
-
-def _bar(share: float) -> str:
-    full, rest = divmod(round(min(max(share, 0.0), 1.0) * _BAR * 8), 8)
-    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(_BAR)
 
 
 def _time(seconds: float | None) -> str:

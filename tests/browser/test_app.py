@@ -173,6 +173,25 @@ def test_a_run_in_progress_is_followed(run, tmp_path):
     driven(copy, script)
 
 
+def test_a_run_goes_on_while_the_help_is_open(run, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    whole = (copy / "trace.jsonl").read_bytes()
+    (copy / "trace.jsonl").write_bytes(b"".join(whole.splitlines(keepends=True)[:2]))
+
+    async def script(app, pilot):
+        await pressed(pilot, "question_mark")
+        (copy / "trace.jsonl").write_bytes(whole)
+        ends = time.monotonic() + 20.0
+        while app.index.finished is None and time.monotonic() < ends:
+            await pilot.pause(0.1)
+        assert isinstance(app.screen, Help)
+        await pressed(pilot, "escape")
+        await sees(app, pilot, "finished (threshold", "Node 3 won")
+
+    driven(copy, script)
+
+
 def test_a_trace_that_breaks_while_it_is_followed_is_said(run, tmp_path):
     copy = tmp_path / "run"
     shutil.copytree(run, copy)
