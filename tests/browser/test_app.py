@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input, Static, Tabs
+from textual.widgets import Input, Tabs
 
 from agent.browser import panes
 from agent.browser.app import PAGES, Browser, Help
@@ -216,18 +216,6 @@ def test_a_node_can_be_opened_directly(run):
         assert app.rows.node == "1"
 
     driven(run, script, node="1")
-
-
-def test_pages_are_made_once_for_a_burst_of_moves(run):
-    async def script(app, pilot):
-        made = []
-        page = app.query_one("#page", Static)
-        update = page.update
-        page.update = lambda *a, **k: (made.append(1), update(*a, **k))
-        await pressed(pilot, *(["up", "down"] * 10), "up")
-        assert app.rows.node == "2" and 1 <= len(made) <= 21
-
-    driven(run, script)
 
 
 def test_textual_is_not_imported_for_plain_text():
