@@ -1,4 +1,4 @@
-"""The three steps of an evaluation as sandbox jobs: what goes in, and claims checked on the way out.
+"""The steps of an evaluation, and what-ifs, as sandbox jobs: what goes in, and claims checked on the way out.
 
 Whatever a child returns is a claim: numbers are parsed and bounded here, or the candidate fails. A candidate's failure
 travels as ``CandidateFailed`` inside this package and becomes data (``Failure``) at its edge.
@@ -16,6 +16,7 @@ import numpy as np
 from agent.config import EvaluationConfig
 from agent.split import Trial
 from sandbox.contract import ArraySpec, Job, Limits, Outcome
+from sandbox.looks import SIZES
 from tools.fitting.result import QUANTILES
 from tools.masks.request import MaskSet, pack
 from tools.types import MAX_ABS, MAX_PARAMS, ContractError, Failure, FittedParam, Programs, States, Video, check_name
@@ -35,13 +36,15 @@ class CandidateFailed(Exception):
 @dataclass(frozen=True)
 class Perceived:
     """What perception made of one clip. states: a claim. parcel: bytes that only a later child opens. seconds: wall clock.
-    detections: the host's report on the masks that the program was given (see agent.detections), empty without any."""
+    detections: the host's report on the masks that the program was given (see agent.detections), empty without any. looks: a
+    claim, the constants of the scene by object and attribute: numbers or lists of them."""
 
     states: States
     parcel: np.ndarray
     seconds: float = 0.0
     log: str = ""
     detections: Mapping[str, Any] = field(default_factory=dict)
+    looks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,20 @@ class Fitted:
     redrawn: tuple[np.ndarray, ...]
     seconds: dict[str, float] = field(default_factory=dict)
     log: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A what-if, as far as a running program is concerned. since: the frame after which it holds. row: the state of that frame by
+    column. values: θ until then; edited: θ from then on. state: (column, operator, number); scene: (object, attribute,
+    operator, number or numbers); see sandbox.stages.imagine."""
+
+    since: int
+    row: Mapping[str, float]
+    values: Mapping[str, float]
+    edited: Mapping[str, float]
+    state: tuple[tuple[str, str, float], ...] = ()
+    scene: tuple[tuple[str, str, str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,14 +114,24 @@ def fit_job(
     return Job("fit", Programs("", programs.dynamics, programs.rendering), inputs, payload, outputs, config.limits)
 
 
-def predict_job(
-    programs: Programs, trial: Trial, perceived: Perceived, values: Mapping[str, float], limits: Limits, edits: Mapping[str, Any] | None = None
-) -> Job:
+def predict_job(programs: Programs, trial: Trial, perceived: Perceived, values: Mapping[str, float], limits: Limits) -> Job:
     """Predict the frames after ``trial.seen``, from what perception made of these alone, with θ = ``values``."""
+    return _ahead("predict", programs, trial, perceived, {"values": dict(values)}, limits)
+
+
+def imagine_job(programs: Programs, trial: Trial, perceived: Perceived, change: Change, limits: Limits) -> Job:
+    """What would come after a frame under a change; ``programs`` are the changed ones."""
+    row = {column: None if math.isnan(value) else value for column, value in change.row.items()}
+    payload = {"since": change.since, "row": row, "values": dict(change.values), "edited": dict(change.edited), "state": change.state, "scene": change.scene}
+    return _ahead("imagine", programs, trial, perceived, payload, limits)
+
+
+def _ahead(routine: str, programs: Programs, trial: Trial, perceived: Perceived, payload: dict[str, Any], limits: Limits) -> Job:
+    """A job that draws the frames after ``trial.seen``."""
     actions = trial.all_actions
-    payload = {"dt": trial.seen.dt, "actions": None if actions is None else actions.tolist(), "values": dict(values), "edits": edits}
+    payload = {"dt": trial.seen.dt, "actions": None if actions is None else actions.tolist()} | payload
     outputs = {"frames": ArraySpec((trial.horizon, *trial.seen.shape, 3))}
-    return Job("predict", Programs("", programs.dynamics, programs.rendering), {"parcel": perceived.parcel}, payload, outputs, limits)
+    return Job(routine, Programs("", programs.dynamics, programs.rendering), {"parcel": perceived.parcel}, payload, outputs, limits)
 
 
 # -------------------------------------------------------------------------------------------------------- claims
@@ -118,7 +145,7 @@ def read_perceived(outcome: Outcome, frames: int) -> Perceived:
         size, room = claim["size"], outcome.arrays["parcel"]
         if len(states) != frames or not 0 < size <= len(room):
             raise ContractError("perceive", f"{frames} states in at most {len(room)} bytes", f"{len(states)} in {size}")
-        return Perceived(states, room[:size].copy(), outcome.wall, outcome.log)
+        return Perceived(states, room[:size].copy(), outcome.wall, outcome.log, looks=_looks(claim["looks"]))
 
     return _read(outcome, "perception", read)
 
@@ -139,16 +166,35 @@ def read_fitted(outcome: Outcome, clips: Sequence[Video]) -> Fitted:
     return _read(outcome, "dynamics", read)
 
 
-def read_predicted(outcome: Outcome, trial: Trial) -> Predicted:
-    """Check the claim of a predict job. Raises CandidateFailed."""
+def read_predicted(outcome: Outcome, trial: Trial, since: int = 0) -> Predicted:
+    """Check the claim of a predict job, or of an imagine job about the frames from ``since`` on. Raises CandidateFailed."""
 
     def read(claim: Mapping[str, Any]) -> Predicted:
-        states = States.from_json(claim["states"])
-        if len(states) != len(trial.seen) + trial.horizon:
-            raise ContractError("predict", f"{len(trial.seen) + trial.horizon} states", str(len(states)))
+        states, expected = States.from_json(claim["states"]), len(trial.seen) + trial.horizon - since
+        if len(states) != expected:
+            raise ContractError("predict", f"{expected} states", str(len(states)))
         return Predicted(states, outcome.arrays["frames"], outcome.wall, outcome.log)
 
     return _read(outcome, "dynamics", read)
+
+
+def _looks(claim: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Constants of a scene that are numbers or (nested) lists of numbers, with "size" for every object that has any length."""
+    looks = {}
+    for name, part in claim["constants"].items():
+        looks[check_name(name, "object")] = {check_name(key, "attribute"): value for key, value in part.items() if _is_numbers(value)}
+    for name in claim["sprites"]:
+        looks.setdefault(check_name(name, "object"), {})
+    for name, part in looks.items():
+        if "size" not in part and (name in claim["sprites"] or any(key in part for key in SIZES)):
+            part["size"] = 1.0
+    return looks
+
+
+def _is_numbers(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_numbers, value))
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= MAX_ABS
 
 
 def _read(outcome: Outcome, stage: str, read: Callable[[Mapping[str, Any]], Any]) -> Any:

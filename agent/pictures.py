@@ -81,3 +81,10 @@ def _band(title: str, frames: np.ndarray, margin: int) -> np.ndarray:
 
 def _write(image: np.ndarray, text: str, x: int, y: int) -> None:
     cv2.putText(image, text, (x, y), _FONT, _SIZE, _INK, 1, cv2.LINE_AA)
+
+
+def titled(frames: np.ndarray, title: str) -> np.ndarray:
+    """(T, H + a line, W, 3): the film under a title, cut where it is wider than the film."""
+    head = np.full((_LABEL, frames.shape[2], 3), _PAPER, np.uint8)
+    _write(head, title, 4, _LABEL - 5)
+    return np.concatenate([np.repeat(head[None], len(frames), axis=0), frames], axis=1)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from agent import records, store, trace
+from agent import listing, records, store, trace
 from agent.errors import StorageError, UsageError
 from agent.protocols import Diagnosis, Move, Proposal
 from agent.store import Store
@@ -143,8 +143,11 @@ def write_programs(folder: Path, programs: Programs) -> None:
 
 
 def read_programs(folder: str | Path) -> Programs:
-    """The three programs in ``folder``. Raises UsageError naming the file that is missing."""
-    sources = {}
+    """The three programs in ``folder`` (of a run: its best), or in a file that ``run-agent export`` wrote. Raises UsageError
+    naming the file that is missing."""
+    if Path(folder).is_file():
+        return listing.read(Path(folder))[0]
+    folder, sources = best_of(Path(folder)), {}
     for stage in STAGES:
         path = Path(folder) / f"{stage}.py"
         try:
@@ -152,6 +155,24 @@ def read_programs(folder: str | Path) -> Programs:
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{path}: expected a program (UTF-8 text), got: {getattr(error, 'strerror', None) or error}; see CONTRIBUTING.md") from None
     return Programs(**sources)
+
+
+def read_model(path: str | Path) -> tuple[Programs, tuple[FittedParam, ...]]:
+    """Programs and fitted parameters: from a folder with the three programs and params.json, a run folder (its best), or a file that
+    ``run-agent export`` wrote. Raises UsageError."""
+    path = Path(path)
+    if path.is_file():
+        return listing.read(path)
+    path = best_of(path)
+    programs = read_programs(path)
+    if not (path / "params.json").exists():
+        raise UsageError(f"{path / 'params.json'}: expected fitted parameters, got nothing there; make them with `run-agent fit {path} --video FILE --out {path / 'params.json'}`")
+    return programs, read_params(path / "params.json")
+
+
+def best_of(path: Path) -> Path:
+    """``path`` itself, or the folder of the best programs when it is a run."""
+    return path / "best" if (path / "trace.jsonl").is_file() else path
 
 
 def write_params(path: Path, params: tuple[FittedParam, ...]) -> None:

@@ -7,12 +7,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agent import jobs
 from agent.config import EvaluationConfig
 from agent.detections import Detections
-from agent.jobs import CandidateFailed, Fitted, Perceived, Predicted
+from agent.jobs import CandidateFailed, Change, Fitted, Perceived, Predicted
 from agent.split import Trial
 from sandbox import Sandbox
 from sandbox.memory import SharedArray
@@ -122,16 +122,21 @@ class Runner:
 
     def predict(
         self, programs: Programs, trials: Sequence[Trial], perceived: Sequence[Perceived], values: Mapping[str, float],
-        edits: Mapping[str, Any] | None = None, repeat: bool = False,
+        repeat: bool = False,
     ) -> tuple[Predicted, ...]:  # fmt: skip
         """The frames after each trial's seen ones, each video in its own child; with ``repeat`` (or if configured) in two, that
         must agree. Raises CandidateFailed."""
-        made = [jobs.predict_job(programs, trial, one, values, self._config.limits, edits) for trial, one in zip(trials, perceived, strict=True)]
+        made = [jobs.predict_job(programs, trial, one, values, self._config.limits) for trial, one in zip(trials, perceived, strict=True)]
         first = [jobs.read_predicted(outcome, trial) for outcome, trial in zip(self._sandbox.map(made), trials, strict=True)]
         if repeat or self._config.repeat:
             again = [jobs.read_predicted(outcome, trial) for outcome, trial in zip(self._sandbox.map(made), trials, strict=True)]
             _check_same(first, again)
         return tuple(first)
+
+    def imagine(self, programs: Sequence[Programs], trial: Trial, perceived: Perceived, changes: Sequence[Change]) -> tuple[Predicted, ...]:
+        """What would come instead under each change, by the (changed) programs beside it; states from ``since`` on."""
+        made = [jobs.imagine_job(one, trial, perceived, change, self._config.limits) for one, change in zip(programs, changes, strict=True)]
+        return tuple(jobs.read_predicted(outcome, trial, change.since) for outcome, change in zip(self._sandbox.map(made), changes, strict=True))
 
 
 def _check_same(first: Sequence[Predicted], again: Sequence[Predicted]) -> None:

@@ -2,113 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from agent import edits, pictures, records, runfolder, store
-from agent.config import SearchConfig
-from agent.errors import RunError, UsageError
-from agent.jobs import CandidateFailed
-from agent.runfolder import RunFolder
-from agent.runner import Runner
-from agent.split import Trial
-from sandbox import Sandbox
+from agent import pictures, runfolder, store
+from agent.errors import UsageError
+from agent.world import Prediction, WorldModel
 from tools import media
-from tools.types import Programs, States, Video
+from tools.types import Video
 
 
 @dataclass(frozen=True)
 class Question:
-    """edits: as typed ("gravity*=0.5", "ball.x+=40"). since: the frame from which they hold, None for the last one seen.
-    horizon: frames to predict after that one, None for the run's own."""
+    """variants: groups of edits as typed ("gravity*=0.5", "ball.x+=40"), each group one what-if. since: the frame from which they
+    hold, None for the last one seen. horizon: frames to predict, None for the run's own. actions: what acts in them, None for
+    the run's own (nothing, about another clip)."""
 
-    edits: tuple[str, ...] = ()
+    variants: tuple[tuple[str, ...], ...] = ()
     since: int | None = None
     horizon: int | None = None
+    actions: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """first: number of the first predicted frame. plain, edited: (horizon, H, W, 3) frames and their states."""
+    """plain: the prediction without edits. edited: one for each variant."""
 
-    first: int
-    dt: float
-    plain: np.ndarray
-    edited: np.ndarray
-    plain_states: States
-    edited_states: States
-    changed: tuple[str, ...]
+    plain: Prediction
+    edited: tuple[Prediction, ...]
 
     def lines(self) -> Iterator[str]:
         """What was edited, and where every attribute ends with and without."""
-        yield from (f"edited: {text}" for text in self.changed)
-        last = self.first + len(self.plain) - 1
-        yield f"state at frame {last}:" + ("" if self.changed else " (no edits)")
-        for column in self.plain_states.columns:
-            before, after = (states.column(column)[-1] for states in (self.plain_states, self.edited_states))
-            yield f"  {column} = {before:.6g}" + (f" -> {after:.6g}" if self.changed else "")
+        yield from (f"edited: {', '.join(one.edits)}" for one in self.edited)
+        last = self.plain.first + len(self.plain.frames) - 1
+        yield f"state at frame {last}:" + ("" if self.edited else " (no edits)")
+        for column in self.plain.states.columns:
+            ends = [one.states.column(column)[-1] for one in (self.plain, *self.edited) if column in one.states.columns]
+            yield f"  {column} = {ends[0]:.6g}" + (f" -> {', '.join(f'{end:.6g}' for end in ends[1:])}" if self.edited else "")
 
     def write(self, path: Path) -> None:
-        """Frames (side by side with the unedited ones when there are edits), or frames and states as npz."""
+        """Frames (the edited ones beside the plain ones), or frames and states of the edited ones as npz."""
         if path.suffix.lower() == ".npz":
-            runfolder.write_prediction(path, self.edited[None], (self.edited_states,), self.dt)
+            shown = self.edited or (self.plain,)
+            runfolder.write_prediction(path, np.stack([one.frames for one in shown]), tuple(one.states for one in shown), self.plain.dt)
             return
-        both = pictures.side_by_side([self.plain, self.edited]) if self.changed else self.plain
+        films = [one.frames for one in (self.plain, *self.edited)]
         with store.replacing(path) as temporary:
             if path.suffix.lower() == ".png":
                 media.write_image(temporary, self._strip())
             else:
-                media.write(temporary, both, self.dt)
+                media.write(temporary, self._film(films), self.plain.dt)
+
+    def _film(self, films: Sequence[np.ndarray]) -> np.ndarray:
+        """Side by side; under titles where there are several edited ones."""
+        if len(films) <= 2:
+            return pictures.side_by_side(films)
+        titles = ("as it is", *(", ".join(one.edits) for one in self.edited))
+        return pictures.side_by_side([pictures.titled(film, title) for film, title in zip(films, titles, strict=True)])
 
     def _strip(self) -> np.ndarray:
-        times = pictures.spread(len(self.plain), 8)
-        rows = [("as it is", pictures.reduced(self.plain[times]))]
-        if self.changed:
-            rows.append(("edited", pictures.reduced(self.edited[times])))
-        return pictures.filmstrip(rows, [f"frame {self.first + t}" for t in times])
+        times = pictures.spread(len(self.plain.frames), 8)
+        rows = [("as it is", pictures.reduced(self.plain.frames[times]))]
+        rows += [(", ".join(one.edits), pictures.reduced(one.frames[times])) for one in self.edited]
+        return pictures.filmstrip(rows, [f"frame {self.plain.first + t}" for t in times])
 
 
-def ask(folder: RunFolder, question: Question, clip: Video | None, sandbox: Sandbox) -> Answer:
-    """Answer ``question`` with the best programs of a run, about ``clip`` (seen whole) or the run's own first test video."""
-    if not (folder.best / "params.json").exists():
-        raise UsageError(f"{folder.path}: expected a finished run with programs in best/, got none; `run-agent resume {folder.path}` first")
-    first = folder.first()
-    trial = _trial(folder, first, question, clip)
-    runner = Runner(sandbox, SearchConfig.from_json(first["config"]).evaluation)
-    values = {param.name: param.value for param in runfolder.read_params(folder.best / "params.json")}
-    try:
-        return _answer(runner, runfolder.read_programs(folder.best), trial, values, question)
-    except CandidateFailed as failed:
-        raise RunError(f"the programs failed in {failed.failure.stage}: {failed.failure.message}; see {folder.best}") from None
+def clip_of(model: WorldModel, clip: Video | None) -> Video:
+    """The clip to talk about: ``clip``, or the run's own first test video. Raises UsageError."""
+    if clip is None and model.seen is None:
+        raise UsageError("predict: expected --video FILE, because a model without a run has no clip of its own, got none")
+    if clip is not None and model.seen is not None and clip.shape != model.seen.shape:
+        (height, width), (h, w) = model.seen.shape, clip.shape
+        raise UsageError(f"--video: expected pictures of {width} x {height} pixels, got {w} x {h}; scale the video")
+    return clip or model.seen
 
 
-def _trial(folder: RunFolder, first: dict[str, Any], question: Question, clip: Video | None) -> Trial:
-    task = records.load_task(folder.store, first["task"])
-    seen = task.test[0] if clip is None else clip
-    if seen.shape != task.shape:
-        raise UsageError(f"--video: expected pictures of {task.shape[1]} x {task.shape[0]} pixels, got {seen.shape[1]} x {seen.shape[0]}; scale the video")
-    since = len(seen) - 1 if question.since is None else question.since
-    if not 0 <= since < len(seen):
-        raise UsageError(f"--since: expected a frame seen, 0 to {len(seen) - 1}, got {since}")
-    horizon = (question.horizon or task.horizon) - (len(seen) - 1 - since)
+def check_since(since: int | None, clip: Video) -> None:
+    """Raise UsageError unless edits can hold from frame ``since`` of ``clip`` on."""
+    if since is not None and not 0 <= since < len(clip):
+        raise UsageError(f"--since: expected a frame seen, 0 to {len(clip) - 1}, got {since}")
+
+
+def ask(model: WorldModel, question: Question, clip: Video | None) -> Answer:
+    """Answer ``question`` about ``clip`` (seen whole), or about the run's own first test video. Raises UsageError, RunError."""
+    seen = clip_of(model, clip)
+    check_since(question.since, seen)
+    horizon = (question.horizon or model.horizon or len(seen))
     if horizon < 1:
-        raise UsageError(f"--horizon: expected to reach beyond the frames seen ({len(seen) - since} or more after frame {since}), got {question.horizon or task.horizon}")
-    actions = task.future_actions[0] if clip is None else None
-    return Trial(seen, horizon, None, None if actions is None else np.resize(actions, horizon))
-
-
-def _answer(runner: Runner, programs: Programs, trial: Trial, values: dict[str, float], question: Question) -> Answer:
-    seen = runner.perceive(programs.perception, [trial.seen])
-    plain = runner.predict(programs, [trial], seen, values)[0]
-    parsed = [edits.parse(text) for text in question.edits]
-    edited_values, state_edits = edits.split(parsed, values, plain.states.columns)
-    since = len(trial.seen) - 1 if question.since is None else question.since
-    change = {"since": since, "values": edited_values, "state": [[e.name, e.operator, e.number] for e in state_edits]}
-    edited = runner.predict(programs, [trial], seen, values, change)[0] if parsed else plain
-    cut = len(trial.seen)
-    states = [one.states.cut(cut, len(one.states)) for one in (plain, edited)]
-    return Answer(cut, trial.seen.dt, plain.frames, edited.frames, *states, question.edits)
+        raise UsageError(f"--horizon: expected at least 1 frame, got {horizon}")
+    actions = question.actions if clip is not None or question.actions is not None else model.future_actions
+    acting = None if actions is None else np.resize(np.asarray(actions, np.float64), horizon)
+    plain, *edited = model.compare(seen, horizon, question.variants, actions=acting, since=question.since)
+    return Answer(plain, tuple(edited))

@@ -37,6 +37,6 @@ UNAVAILABLE: dict[str, str] = {}
 try:
     from sandbox import stages
 except Exception as error:
-    UNAVAILABLE |= dict.fromkeys(("perceive", "fit", "predict"), f"{type(error).__name__}: {error}")
+    UNAVAILABLE |= dict.fromkeys(("perceive", "fit", "predict", "imagine"), f"{type(error).__name__}: {error}")
 else:
-    ROUTINES |= {"perceive": stages.perceive, "fit": stages.fit, "predict": stages.predict}
+    ROUTINES |= {"perceive": stages.perceive, "fit": stages.fit, "predict": stages.predict, "imagine": stages.imagine}

@@ -1,8 +1,9 @@
-"""The three steps of an evaluation that run candidate code, as routines for the locked child.
+"""The steps that run candidate code, as routines for the locked child: three of an evaluation, and what-ifs.
 
 ``perceive``  one clip -> states (claim) and a *parcel* (bytes): states and scene for the steps below
 ``fit``       parcels of the clips to fit -> θ, rolled-out states, frames drawn again from the measured states
 ``predict``   parcel of one clip and θ -> states and frames after the clip
+``imagine``   parcel of one clip, a state and a change -> what would have happened instead, states and frames
 
 Each runs in a child of its own. ``perceive`` is given one clip and one program, so a parcel is a function of these two
 alone: the host may hand it to later children, in place of that very clip and for candidates with the same perception source,
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.looks import altered, changed
 from sandbox.marks import stage
 from tools import fitting, toolbox
 from tools.masks import request
@@ -36,7 +38,8 @@ def perceive(programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs:
     """inputs: ``frames`` (T, H, W, 3) uint8. outputs: ``parcel``, bytes to fill. Where the program declares detections,
      the payload names them (``masks``) and the inputs hold their masks (see tools.masks.request).
 
-    Claim: ``states`` (JSON), ``size`` of the parcel in bytes, ``seconds``. A parcel that does not fit is a failure.
+    Claim: ``states`` (JSON), ``size`` of the parcel in bytes, ``looks`` (the scene's constants, and the sizes of its sprites),
+    ``seconds``. A parcel that does not fit is a failure.
     """
     frames = inputs["frames"]
     function = programs.function("perception", "perceive")
@@ -46,7 +49,8 @@ def perceive(programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs:
         states, scene = _checked_perception(function(frames, tools), frames)
         parcel = pack(states, scene)
         _fill(outputs["parcel"], parcel)
-    return {"states": states.to_json(), "size": len(parcel), "seconds": time.perf_counter() - began}
+    looks = {"constants": dict(scene.constants), "sprites": {name: list(sprite.shape[:2]) for name, sprite in scene.sprites.items()}}
+    return {"states": states.to_json(), "size": len(parcel), "looks": looks, "seconds": time.perf_counter() - began}
 
 
 def _checked_perception(answer: Any, frames: np.ndarray) -> tuple[States, Scene]:
@@ -151,7 +155,7 @@ def _clips(parcels: np.ndarray, payload: Mapping[str, Any]) -> list[tuple[fittin
 def predict(programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays) -> dict[str, Any]:
     """inputs: ``parcel`` of the frames seen. outputs: ``frames`` (horizon, H, W, 3) uint8.
 
-    payload: ``dt``; ``actions`` for all frames seen and to come, or None; ``values`` (θ); ``edits``, see :func:`edited`.
+    payload: ``dt``; ``actions`` for all frames seen and to come, or None; ``values`` (θ).
 
     Claim: ``states`` for the frames seen and to come.
     """
@@ -161,33 +165,37 @@ def predict(programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: 
         start = fitting.infer_start(program, payload["values"], measured)
         steps = len(measured.states) + len(frames) - 1
         states = fitting.rollout(program, payload["values"], start, steps, measured.dt, measured.actions)
-        if payload.get("edits"):
-            states = edited(program, states, measured, payload["values"], payload["edits"])
     draw(programs, list(states)[-len(frames) :], scene, frames)
     return {"states": states.to_json()}
 
 
-def edited(program: Any, states: States, measured: fitting.Measured, values: Mapping[str, float], edits: Mapping[str, Any]) -> States:
-    """The rollout ``states`` with its rows after frame ``edits["since"]`` replaced by what would have happened instead.
+# ------------------------------------------------------------------------------------------------------- imagine
 
-    edits: ``since`` (frame), ``values`` (θ from then on), ``state`` (list of [column, operator, number], operator one of
-    "=", "*=", "+=", applied to the state of that frame). A column that ``initial`` computes from θ (and the fit does not
-    infer) follows a change of θ.
+
+def imagine(programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays) -> dict[str, Any]:
+    """What would have happened after a frame, had something been otherwise. inputs and outputs: as ``predict``.
+
+    payload: ``dt``, ``actions`` as in ``predict``; ``since`` (frame), ``row`` (the state of that frame by column, None = not visible); ``values`` (θ until
+    then), ``edited`` (θ from then on); ``state`` (list of [column, operator, number]), ``scene`` (see sandbox.looks). A column
+    that ``initial`` computes from θ (and the fit does not infer) follows a change of θ.
+
+    Claim: ``states`` from that frame on.
     """
-    since = edits["since"]
-    row = flatten_state(states[since], allow_nan=True)
-    before, after = (program.initial(measured.states, dict(theta), measured.dt) for theta in (values, edits["values"]))
-    for column, shift in _shifts(before, after).items():
-        if column in row and column not in getattr(program, "LATENTS", ()):
-            row[column] += shift
-    for column, operator, number in edits["state"]:
-        if column not in row:
-            raise ContractError("state", "one of " + ", ".join(row), repr(column))
-        row[column] = {"=": number, "*=": row[column] * number, "+=": row[column] + number}[operator]
-    actions = None if measured.actions is None else measured.actions[since:]
-    tail = fitting.rollout(program, edits["values"], unflatten_state(row), len(states) - 1 - since, measured.dt, actions)
-    order = [tail.columns.index(column) for column in states.columns]
-    return States(states.columns, np.concatenate([states.values[:since], tail.values[:, order]]))
+    measured, scene = _clips(inputs["parcel"], {"sizes": [len(inputs["parcel"])], "dt": [payload["dt"]], "actions": [payload["actions"]]})[0]
+    frames, program, since = outputs["frames"], programs["dynamics"], payload["since"]
+    row = {column: math.nan if value is None else value for column, value in payload["row"].items()}
+    with stage("dynamics"):
+        before, after = (program.initial(measured.states, dict(payload[theta]), measured.dt) for theta in ("values", "edited"))
+        for column, shift in _shifts(before, after).items():
+            if column in row and column not in getattr(program, "LATENTS", ()):
+                row[column] += shift
+        for column, operator, number in payload["state"]:
+            row[column] = changed(row[column], operator, number)
+        actions = None if measured.actions is None else measured.actions[since:]
+        steps = len(measured.states) + len(frames) - 1 - since
+        states = fitting.rollout(program, payload["edited"], unflatten_state(row), steps, measured.dt, actions)
+    draw(programs, list(states)[-len(frames) :], altered(scene, payload["scene"]), frames)
+    return {"states": states.to_json()}
 
 
 def _shifts(before: State, after: State) -> dict[str, float]:

@@ -25,6 +25,7 @@ from agent.models.prices import parse_price, price_of
 from agent.outcome import RunResult
 from agent.runfolder import RunFolder
 from agent.split import final, validation
+from agent.world import WorldModel
 from sandbox import Sandbox
 from tools import media
 from tools.fitting import OPTIMIZERS, Measured
@@ -166,11 +167,20 @@ def _number(value: float | None) -> str:
 
 
 def predict(arguments: argparse.Namespace) -> int:
-    """Predict with the best programs of a run, edited or not."""
-    question = whatif.Question(tuple(arguments.edits), arguments.since, arguments.horizon)
+    """Predict with a model, edited or not."""
+    if arguments.horizon is not None and arguments.horizon < 1:
+        raise UsageError(f"--horizon: expected at least 1 frame, got {arguments.horizon}")
+    variants = tuple(tuple(group) for group in arguments.edits)
+    if len(variants) > 1 and not all(variants):
+        raise UsageError("--or: expected --set before and after it, got a what-if without edits")
     clip = None if arguments.video is None else media.read(arguments.video, 0, arguments.context)
-    with Sandbox() as sandbox:
-        answer = whatif.ask(RunFolder(arguments.run), question, clip, sandbox)
+    with WorldModel.load(arguments.run) as model:
+        seen = whatif.clip_of(model, clip)
+        whatif.check_since(arguments.since, seen)
+        if arguments.list:
+            text.show(text.editable(model.editable(seen, arguments.since)))
+            return 0
+        answer = whatif.ask(model, whatif.Question(variants, arguments.since, arguments.horizon, inputs.actions(arguments.actions)), clip)
     text.show(answer.lines())
     if arguments.out:
         answer.write(Path(arguments.out))
@@ -183,7 +193,7 @@ def predict(arguments: argparse.Namespace) -> int:
 
 def export(arguments: argparse.Namespace) -> int:
     """The programs found in another form."""
-    return _optional("agent.export", "export").main(arguments)
+    return import_module("agent.export").main(arguments)
 
 
 def bench(arguments: argparse.Namespace) -> int:

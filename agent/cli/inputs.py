@@ -72,3 +72,16 @@ def _future(clip: Video, context: int, horizon: int) -> np.ndarray | None:
         return None
     known = clip.actions[context : context + horizon]
     return np.concatenate([known, np.zeros(horizon - len(known))])
+
+
+def actions(given: str | None) -> tuple[float, ...] | None:
+    """Actions as typed: numbers with commas between, or a .npy file with one row of them. Raises UsageError."""
+    if given is None:
+        return None
+    try:
+        numbers = np.load(given, allow_pickle=False) if given.endswith(".npy") else np.array([float(part) for part in given.split(",")])
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--actions {given}: expected numbers such as 0,1,1 or a .npy file, got: {error}") from None
+    if numbers.ndim != 1 or not len(numbers) or not np.isfinite(numbers.astype(np.float64)).all():
+        raise UsageError(f"--actions {given}: expected one row of finite numbers, got shape {numbers.shape}")
+    return tuple(float(number) for number in numbers)

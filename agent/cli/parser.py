@@ -16,6 +16,8 @@ _EPILOG = """examples:
   run-agent --video clip.mp4 --context 20           the same on your own video
   run-agent trace RUN                               browse a search; RUN is the folder that it wrote
   run-agent predict RUN --set push*=-1 --out what-if.mp4
+  run-agent predict RUN --set push*=-1 --or --set ball.vx=0 --out three.gif
+  run-agent export RUN --to python --out model.py   the model as one file that runs alone
   run-agent evaluate DIR --video clip.mp4           score your own three programs
 
 exit codes: 0 finished, 1 failed, 2 the call was wrong"""
@@ -158,7 +160,7 @@ def _report(commands: argparse._SubParsersAction) -> None:
 def _own(commands: argparse._SubParsersAction, name: str, about: str, out: str) -> argparse.ArgumentParser:
     """A command on three programs of the user's own."""
     parser = _command(commands, name, f"agent.cli.commands:{name}", about)
-    parser.add_argument("programs", metavar="DIR", help="folder with perception.py, dynamics.py, rendering.py")
+    parser.add_argument("programs", metavar="DIR", help="folder with perception.py, dynamics.py, rendering.py; a run (its best); or a file that export wrote")
     _input(parser)
     _machine(parser)
     _vision(parser)
@@ -166,25 +168,40 @@ def _own(commands: argparse._SubParsersAction, name: str, about: str, out: str) 
     return parser
 
 
+class _Set(argparse.Action):
+    """One more edit in the what-if at hand; ``--or`` (nargs 0) begins another."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option_string: str | None = None) -> None:
+        groups = [list(group) for group in getattr(namespace, self.dest) or [[]]]
+        if self.nargs == 0:
+            groups.append([])
+        else:
+            groups[-1].append(values)
+        setattr(namespace, self.dest, groups)
+
+
 def _predict(commands: argparse._SubParsersAction) -> None:
     parser = _command(commands, "predict", "agent.cli.commands:predict", "predict with the programs found, as they are or edited: what if?")
-    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("run", metavar="RUN", help="a run, a folder with three programs and params.json, or a file that export wrote")
     parser.add_argument("--video", metavar="FILE", help="predict another video of the same scene (default: the run's own)")
     parser.add_argument("--context", type=int, metavar="N", help="frames of --video seen (default: the run's)")
     parser.add_argument("--horizon", type=int, metavar="N", help="frames to predict (default: the run's)")
+    parser.add_argument("--list", action="store_true", help="everything that --set can name, with its value, and stop")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", dest="edits",
-        help="NAME=VALUE, NAME*=FACTOR or NAME+=DELTA: a parameter, or object.attribute of the state; repeatable",
+        "--set", action=_Set, default=[], metavar="NAME=VALUE", dest="edits",
+        help="NAME=VALUE, NAME*=FACTOR, NAME+=DELTA or NAME-=DELTA: a parameter, the state (ball.vx*=-1), looks (ball.colour=255,0,0), a constant in the programs; several act together",
     )  # fmt: skip
+    parser.add_argument("--or", action=_Set, nargs=0, dest="edits", help="begin another what-if, shown beside: --set a*=2 --or --set b=0")
     parser.add_argument("--since", type=int, metavar="FRAME", help="frame from which the edits hold (default: the last one seen)")
-    parser.add_argument("--out", metavar="FILE", help="mp4, webm, gif, png (side by side with the unedited prediction) or npz (the edited one)")
+    parser.add_argument("--actions", metavar="LIST|FILE", help="what acts in the frames to come: 0,1,1 (repeated to the end) or a .npy file (default: the run's own)")
+    parser.add_argument("--out", metavar="FILE", help="mp4, webm, gif, png (side by side with the unedited prediction) or npz (the edited ones)")
 
 
 def _others(commands: argparse._SubParsersAction) -> None:
     export = _command(commands, "export", "agent.cli.commands:export", "the programs found as one file, or as a Gymnasium environment")
-    export.add_argument("run", metavar="RUN")
-    export.add_argument("--to", required=True, metavar="FORM", help="python or gymnasium")
-    export.add_argument("--out", metavar="FILE")
+    export.add_argument("run", metavar="RUN", help="a run, or (for python) a folder with three programs and params.json")
+    export.add_argument("--to", required=True, metavar="FORM", help="python: one file that runs alone; gymnasium: an environment, one at a time or many at once")
+    export.add_argument("--out", metavar="FILE", help="new .py file (default FORM_model.py)")
     for name, handler, about in (
         ("bench", "bench", "run a benchmark suite; `run-agent bench --help` lists them"),
         ("weights", "weights", "weights of learned perception: what is there, what is missing"),

@@ -14,6 +14,7 @@ from agent.runfolder import RunFolder, read_params
 from tools.types import STAGES, Evaluation, FittedParam, Programs
 
 if TYPE_CHECKING:
+    from agent.edits import Editable
     from agent.outcome import RunResult
 
 
@@ -155,6 +156,20 @@ def difference(first: Programs, second: Programs, names: tuple[str, str]) -> Ite
     for stage in STAGES:
         files = [f"{name}/{stage}.py" for name in names]
         yield from (text.rstrip("\n") for text in difflib.unified_diff(first[stage].splitlines(), second[stage].splitlines(), *files, lineterm=""))
+
+
+def editable(things: Iterable[Editable]) -> Iterator[str]:
+    """What can be edited, by kind; a name that several things have means the first."""
+    kind = ""
+    titles = {
+        "parameter": "parameters (fitted, shared by all videos)", "state": "state (at the frame from which edits hold)",
+        "looks": "looks (how things are drawn; size multiplies all lengths of a thing's drawing)", "constant": "constants in the programs",
+    }  # fmt: skip
+    for one in things:
+        if one.kind != kind:
+            kind = one.kind
+            yield f"{titles[kind]}:"
+        yield f"  {one}"
 
 
 # --------------------------------------------------------------------------------------------------------- summary

@@ -1,6 +1,6 @@
 """Figure 5 of the paper, and more: programs edited after the last seen frame, against the true simulator under the same change.
 
-CartPole: the pole doubled, the push reversed. PhyWorld collisions: a changed radius, mass, restitution. Edits go through the same
+CartPole: the pole doubled, the push reversed, gravity halved. PhyWorld collisions: a changed radius, mass, restitution. Edits go through the same
 code as ``run-agent predict --set``; which parameters of a found program mean the change is told from their names, and is noted.
 """
 
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent import edits as editing
+from agent.errors import RunError
+from agent.world import Prediction, WorldModel
 from benchmarks.environments import Options as EnvironmentOptions
 from benchmarks.environments import cartpole, load
 from benchmarks.harness.case import Case, Figures, Options, Record, Workplace, row
@@ -22,7 +23,7 @@ from benchmarks.programs import programs as hand_written
 from benchmarks.suites import predicting
 from tools.metrics.frames import mae, psnr
 from tools.metrics.states import state_errors
-from tools.types import HeldBack, Programs, States, Task
+from tools.types import FittedParam, HeldBack, Programs, States, Task
 
 EPISODES = 5
 VIDEOS = 10
@@ -31,7 +32,7 @@ HEAVIER, LARGER, SOFTER = 3.0, 1.25, 0.5
 
 @dataclass(frozen=True)
 class Change:
-    """One question. wanted: names of parameters and states -> the edits that ask it, [] when the program has no such number.
+    """One question. wanted: everything that an edit can name -> the edits that ask it, [] when the program has no such number.
     truth: (task, held back, video) -> frames and states of the true simulator under the change."""
 
     wanted: Callable[[Sequence[str]], list[str]]
@@ -54,7 +55,12 @@ def _pole(names: Sequence[str]) -> list[str]:
     """Everything that says how long the hinged body is, in its motion and in its drawing."""
     hinged = [name.removesuffix("_pivot_x") for name in names if name.endswith("_pivot_x")]
     long = [f"{body}_{word}" for body in hinged for word in ("length", "reach", "width")]
+    long += [name for body in hinged for name in (f"CENTRE.{body}", f"{body}.width")]
     return [f"{name}*=2" for name in names if name in (*long, "length")]
+
+
+def _gravity(names: Sequence[str]) -> list[str]:
+    return [f"{name}*=0.5" for name in names if name in ("gravity", "gravity_y")]
 
 
 def _push(names: Sequence[str]) -> list[str]:
@@ -97,6 +103,7 @@ CHANGES: Mapping[str, Mapping[str, Change]] = {
         "unchanged": Change(lambda names: [], _gymnasium(cartpole.Physics())),
         "pole-doubled": Change(_pole, _gymnasium(cartpole.Physics(length=1.0))),
         "push-reversed": Change(_push, _gymnasium(cartpole.Physics(push=10.0))),
+        "gravity-halved": Change(_gravity, _gymnasium(cartpole.Physics(gravity=4.9))),
     },
     "collision": {
         "unchanged": Change(lambda names: [], _world(Rules())),
@@ -167,30 +174,29 @@ def _learned(method: str, env: str, place: Workplace, key: str) -> tuple[Program
 
 def _asked(case: Case, change: Change, name: str, learned: tuple[Programs, dict[str, float]], task: Task, held_back: HeldBack) -> Record:
     programs, values = learned
-    plain = predicting.predict(programs, values, task)
-    if plain.error:
-        return Record(case.key, ({},), error=plain.error)
-    words = change.wanted([*values, *plain.predicted[0].states.columns])
-    if not words and name != "unchanged":
-        return Record(case.key, ({},), {"edits": [], "reason": "the program has no number that means this"})
-    edited, states = editing.split([editing.parse(word) for word in words], values, plain.predicted[0].states.columns)
-    edit = {"since": task.context - 1, "values": edited, "state": [[e.name, e.operator, e.number] for e in states]}
-    answer = predicting.predict(programs, values, task, edit) if words else plain
-    if answer.error:
-        return Record(case.key, ({},), {"edits": words}, error=answer.error)
-    rows = [_row(change, answer, plain, task, held_back, video) for video in range(len(task.test))]
+    params = tuple(FittedParam(name, value, value, value) for name, value in values.items())
+    words: list[str] = []
+    with WorldModel(programs, params, config=predicting.UNHURRIED) as model:
+        try:
+            words = change.wanted([one.name for one in model.editable(task.test[0])])
+            if not words and name != "unchanged":
+                return Record(case.key, ({},), {"edits": [], "reason": "the program has no number that means this"})
+            clips = zip(task.test, task.future_actions, strict=True)
+            answers = [model.compare(video, task.horizon, [words] if words else [], actions=acting) for video, acting in clips]
+        except RunError as error:
+            return Record(case.key, ({},), {"edits": words}, error=str(error))
+    rows = [_row(change, answer[-1], answer[0], task, held_back, video) for video, answer in enumerate(answers)]
     return Record(case.key, tuple(rows), {"edits": words}, predicting.data_of(task, held_back))
 
 
-def _row(change: Change, answer: predicting.Outlook, plain: predicting.Outlook, task: Task, held_back: HeldBack, video: int) -> Figures:
+def _row(change: Change, mine: Prediction, plain: Prediction, task: Task, held_back: HeldBack, video: int) -> Figures:
     frames, states = change.truth(task, held_back, video)
-    mine = answer.predicted[video]
-    errors = state_errors(mine.states.cut(task.context, len(mine.states)), states)
+    errors = state_errors(mine.states, states)
     places = [e.spread for e in errors if not e.column.endswith("angle")]
     angles = [e.spread for e in errors if e.column.endswith("angle")]
     return row({
         "position": max(places, default=np.nan), "angle": max(angles, default=np.nan), "psnr": psnr(mine.frames, frames), "mae": mae(mine.frames, frames),
-        "psnr_unedited": psnr(plain.predicted[video].frames, frames),
+        "psnr_unedited": psnr(plain.frames, frames),
     })  # fmt: skip
 
 

@@ -118,14 +118,14 @@ def forecast(programs: Programs, task: Task, seed: int) -> Outlook:
     return Outlook(done.fitted.values, done.predicted)
 
 
-def predict(programs: Programs, values: Mapping[str, float], task: Task, edits: Mapping[str, Any] | None = None) -> Outlook:
+def predict(programs: Programs, values: Mapping[str, float], task: Task) -> Outlook:
     """Predict the test videos with given θ, in the sandbox."""
     trials = final(task).trials
     with Sandbox(1) as sandbox:
         runner = Runner(sandbox, UNHURRIED)
         try:
             seen = runner.perceive(programs.perception, [trial.seen for trial in trials])
-            return Outlook(values, runner.predict(programs, trials, seen, values, edits))
+            return Outlook(values, runner.predict(programs, trials, seen, values))
         except CandidateFailed as failed:
             return Outlook(values, error=f"{failed.failure.stage}: {failed.failure.message}")
 

@@ -14,7 +14,7 @@ from agent.protocols import Diagnosis, Finding, Move, Node
 from agent.screen import MAX_LITERAL, complexity, duplicate, fingerprint, normalised, screen
 from agent.split import final, moves, validation
 from tests.agent.candidates import DYNAMICS, GOOD, WRONG, changed, thrown
-from tools.types import Candidate, ContractError, Evaluation, Failure, Losses, States, Task, Video
+from tools.types import Candidate, ContractError, Evaluation, Failure, FittedParam, Losses, Programs, States, Task, Video
 
 # ----------------------------------------------------------------------------------------------------------- split
 
@@ -287,11 +287,31 @@ def test_edits_that_are_none(text):
         edits.parse(text)
 
 
-def test_edits_go_to_parameters_or_states_and_unknown_names_list_the_known():
-    values, states = edits.split([edits.parse("g*=2"), edits.parse("ball.x=1")], {"g": 3.0}, ("ball.x",))
-    assert values == {"g": 6.0} and [e.name for e in states] == ["ball.x"]
-    with pytest.raises(UsageError, match=r"parameters: g; states: ball\.x"):
-        edits.split([edits.parse("mass=1")], {"g": 3.0}, ("ball.x",))
+NAMED = edits.Named(
+    (FittedParam("g", 3.0, 0.0, 9.0, "px/s^2"),), {"ball.x": 5.0}, {"ball": {"colour": [1.0, 2.0, 3.0], "size": 1.0}},
+    Programs("", "CENTRE = {'ball': (1.0, 2.0)}  # px\n", "RADIUS = 5\n"),
+)  # fmt: skip
+
+
+def test_edits_go_to_what_has_the_name_and_unknown_names_list_the_known():
+    typed = ("g*=2", "ball.x=1", "ball.colour=#ff0010", "ball.size*=2", "CENTRE.ball*=2", "RADIUS+=1")
+    done = edits.sort([edits.parse(text) for text in typed], NAMED)
+    assert done.values == {"g": 6.0} and [e.name for e in done.state] == ["ball.x"] and [e.name for e in done.looks] == ["ball.colour", "ball.size"]
+    assert done.looks[0].number == (255.0, 0.0, 16.0)
+    assert done.programs.dynamics == "CENTRE = {'ball': (2.0, 4.0)}  # px\n" and done.programs.rendering == "RADIUS = 6.0\n"
+    with pytest.raises(UsageError, match=r"parameters: g; states: ball\.x; looks: ball\.colour, ball\.size; constants: CENTRE\.ball, RADIUS"):
+        edits.sort([edits.parse("mass=1")], NAMED)
+
+
+@pytest.mark.parametrize("text, words", [("g=1,2", "one number, got 2"), ("ball.colour=1,2", "3 numbers, got 2"), ("CENTRE.ball=1,2,3", "2 numbers, got 3"), ("ball.x=1,2", "one number")])
+def test_edits_with_too_many_or_too_few_numbers(text, words):
+    with pytest.raises(UsageError, match=words):
+        edits.sort([edits.parse(text)], NAMED)
+
+
+def test_what_can_be_edited_is_listed_with_value_and_unit():
+    lines = [str(one) for one in NAMED.listed()]
+    assert lines[:2] == ["g = 3 px/s^2", "ball.x = 5 px"] and "ball.colour = 1,2,3" in lines and lines[-1] == "RADIUS = 5  (in rendering.py)"
 
 
 def test_filmstrips_show_every_row_and_the_last_frame():

@@ -1,0 +1,25 @@
+"""`run-agent export`: a model as one Python file that runs alone, or as a Gymnasium environment."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from agent import store
+from agent.errors import UsageError
+from agent.export.write import FORMS, exported
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Write the file. Raises UsageError, RunError."""
+    if arguments.to not in FORMS:
+        raise UsageError(f"--to: expected {' or '.join(FORMS)}, got {arguments.to!r}")
+    out = Path(arguments.out or f"{arguments.to}_model.py")
+    if out.suffix != ".py":
+        raise UsageError(f"--out: expected a name ending in .py, got {out}")
+    if out.exists():
+        raise UsageError(f"{out}: expected a new file, got one that exists; choose another --out")
+    text = exported(Path(arguments.run), arguments.to)
+    store.write_text(out, text)
+    print(f"written to {out}: {len(text.splitlines())} lines; {FORMS[arguments.to].format(out=out)}")
+    return 0

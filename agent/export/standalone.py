@@ -1,0 +1,166 @@
+"""What an exported model does by itself: measure a video, find where it starts, roll on, draw. Copied into the exported file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+
+from tools.fitting.data import Measured
+from tools.fitting.model import Model
+from tools.fitting.problem import Point, Problem
+from tools.types import Scene, State, States, unflatten_state
+
+
+class WorldModel:
+    """The three programs with their numbers.
+
+    programs: a namespace with PARAMS, LATENTS, initial, step, perceive, render. params: θ, {name: value}. dt: seconds between frames.
+    tools: what ``perceive`` measures with.
+    """
+
+    def __init__(self, programs: SimpleNamespace, params: Mapping[str, float], dt: float, tools: SimpleNamespace):
+        self.programs, self.params, self.dt, self.tools = programs, dict(params), dt, tools
+        self._model = Model(programs)
+
+    def perceive(self, frames: np.ndarray) -> tuple[States, Scene]:
+        """(T, H, W, 3) uint8 RGB frames -> states (one a frame) and what does not change."""
+        states, scene = self.programs.perceive(frames, self.tools)
+        return states if isinstance(states, States) else States.of(states), scene
+
+    def start(self, states: States, actions: Sequence[float] | None = None) -> State:
+        """The whole state, velocities included, at the first of the frames that ``states`` were measured in."""
+        given = None if actions is None else np.asarray(actions, np.float64)
+        with np.errstate(all="ignore"):
+            problem = Problem(self._model, [Measured(states, self.dt, given)], fixed=self.params)
+            point = _descended(problem, problem.point())
+            (rows,) = problem.first_states(point)
+        return unflatten_state(dict(zip(problem.groups[0].layout.columns, rows[0].tolist(), strict=True)))
+
+    def step(self, state: State, action: float = 0.0) -> State:
+        """The state one frame later. Attributes that the program leaves out keep their value."""
+        after = self.programs.step(state, self.params, action, self.dt)
+        return {name: {**state.get(name, {}), **after.get(name, {})} for name in {**state, **after}}
+
+    def render(self, state: State, scene: Scene) -> np.ndarray:
+        """(H, W, 3) uint8 RGB."""
+        return self.programs.render(state, scene, scene.background.shape[:2])
+
+    def predict(self, frames: np.ndarray, horizon: int, actions: Sequence[float] | None = None, params: Mapping[str, float] | None = None) -> tuple[np.ndarray, States]:
+        """The ``horizon`` frames after ``frames`` (T, H, W, 3), and their states.
+
+        actions: (T + horizon,) numbers, entry t acts between frame t and t + 1; None for nothing. params: other values from the
+        last seen frame on, {name: value}.
+        """
+        given = np.zeros(len(frames) + horizon) if actions is None else np.asarray(actions, np.float64)
+        states, scene = self.perceive(frames)
+        state = self.start(states, None if actions is None else given[: len(frames)])
+        for t in range(len(frames) - 1):
+            state = self.step(state, float(given[t]))
+        later = WorldModel(self.programs, {**self.params, **(params or {})}, self.dt, self.tools)
+        rows = []
+        for t in range(len(frames) - 1, len(frames) + horizon - 1):
+            state = later.step(state, float(given[t]))
+            rows.append(state)
+        return np.stack([later.render(row, scene) for row in rows]), States.of(rows)
+
+
+def _descended(problem: Problem, point: Point, rounds: int = 60) -> Point:
+    """Latents that explain the measured states best: Levenberg-Marquardt with differences, from what ``initial`` says."""
+    if not problem.groups or not problem.groups[0].latents.size:
+        return point
+    scale, damping = problem.groups[0].latent_scale[0], 1e-3
+
+    def at(latents: np.ndarray) -> np.ndarray:
+        return np.stack([problem.residuals(Point(point.theta, (row[None, None],))).values[0][0, 0] for row in latents])
+
+    here = point.latents[0][0, 0]
+    left = at(here[None])[0]
+    for _ in range(rounds):
+        ahead = at(here + np.diag(1e-5 * scale))
+        slopes = (ahead - left).T / 1e-5
+        normal, push = slopes.T @ slopes, slopes.T @ left
+        while damping < 1e10:
+            move = np.linalg.lstsq(normal + damping * np.diag(np.diag(normal) + 1e-12), -push, rcond=None)[0]
+            there = here + scale * move
+            after = at(there[None])[0]
+            if after @ after < left @ left:
+                break
+            damping *= 10.0
+        else:
+            break
+        gain = left @ left - after @ after
+        here, left, damping = there, after, max(damping / 10.0, 1e-12)
+        if gain <= 1e-10 * (left @ left) + 1e-14:
+            break
+    return Point(point.theta, (here[None, None],))
+
+
+# ------------------------------------------------------------------------------------------------------------ files
+
+
+def read_video(path: str, frames: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Frames (T, H, W, 3) uint8 RGB, and actions (T,) or None, of an .npz (``frames``, ``actions``) or anything that OpenCV reads."""
+    if path.endswith(".npz"):
+        with np.load(path, allow_pickle=False) as data:
+            return data["frames"][:frames], data["actions"][:frames] if "actions" in data else None
+    reader, found = cv2.VideoCapture(path), []
+    while frames is None or len(found) < frames:
+        ok, picture = reader.read()
+        if not ok:
+            break
+        found.append(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+    if not found:
+        raise SystemExit(f"{path}: expected a video, got nothing that OpenCV reads")
+    return np.stack(found), None
+
+
+def write_video(path: str, frames: np.ndarray, dt: float) -> None:
+    """(T, H, W, 3) uint8 RGB as .mp4, .avi (whatever OpenCV writes) or .npz."""
+    if path.endswith(".npz"):
+        np.savez_compressed(path, frames=frames, dt=dt)
+        return
+    height, width = frames.shape[1:3]
+    writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*("MJPG" if path.endswith(".avi") else "mp4v")), 1.0 / dt, (width, height))
+    for picture in frames:
+        writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    writer.release()
+    if not Path(path).exists():
+        raise SystemExit(f"{path}: expected a name ending in .mp4, .avi or .npz, got one that OpenCV cannot write")
+
+
+def main(model: WorldModel, fitted: Mapping[str, Mapping[str, Any]], arguments: Sequence[str] | None = None) -> int:
+    """The command line of an exported file."""
+    parser = argparse.ArgumentParser(description="A fitted world model: predicts what comes after the frames of a video.")
+    parser.add_argument("video", nargs="?", help="mp4, avi, ... or .npz (frames, actions); without one, the parameters are listed")
+    parser.add_argument("--context", type=int, metavar="N", help="frames seen (default: all)")
+    parser.add_argument("--horizon", type=int, default=10, metavar="N", help="frames to predict (default 10)")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="another value for a parameter, from the last seen frame on; repeatable")
+    parser.add_argument("--out", metavar="FILE", help="mp4, avi or npz")
+    given = parser.parse_args(arguments)
+    if given.video is None:
+        for name, entry in fitted.items():
+            error = "" if entry["error"] is None else f" ± {entry['error']:.2g}"
+            print(f"{name} = {entry['value']:.6g}{error} {entry['unit']}  {entry['about']}")
+        return 0
+    frames, actions = read_video(given.video)
+    seen = frames[: given.context]
+    acting = None if actions is None else np.concatenate([actions, np.zeros(given.horizon)])[: len(seen) + given.horizon]
+    film, states = model.predict(seen, given.horizon, acting, dict(_setting(text, fitted) for text in given.set))
+    print(json.dumps(dict(zip(states.columns, [round(value, 6) for value in states.values[-1].tolist()], strict=True))))
+    if given.out:
+        write_video(given.out, film, model.dt)
+    return 0
+
+
+def _setting(text: str, fitted: Mapping[str, Any]) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    if name not in fitted:
+        raise SystemExit(f"--set {text}: expected one of {', '.join(fitted)}, got {name!r}")
+    return name, float(value)
