@@ -125,7 +125,7 @@ def unit_of(column: str) -> str:
     """
     attribute = column.rpartition(".")[2]
     units = {"x": "px", "y": "px", "s": "px", "radius": "px", "angle": "rad"}
-    units |= {rate: f"{units[name]}/s" for name, rate in RATE_NAMES.items()} | {"angular_velocity": "rad/s"}
+    units |= {rate: f"{units[name]}/s" for name, rate in RATE_NAMES.items() if name in units} | {"angular_velocity": "rad/s"}
     return units.get(attribute, "")
 
 

@@ -178,7 +178,7 @@ class WorldModel:
         edits: hold from frame ``since`` on (default: the last one seen). actions: (horizon,) what acts from the last seen frame's
         successor on, None for nothing. Raises UsageError for an edit that makes no sense, RunError when the programs fail.
         """
-        return self.compare(frames, horizon, [edits], actions=actions, since=since)[1]
+        return self.compare(frames, horizon, [edits] if edits or self.edits else [], actions=actions, since=since)[-1]
 
     def compare(
         self, frames: Video | np.ndarray, horizon: int, variants: Sequence[Sequence[str]], *, actions: Sequence[float] | None = None, since: int | None = None

@@ -100,11 +100,11 @@ def real(gains: np.ndarray, episodes: int = 20) -> list[int]:
     scale = np.array([SCALE, SCALE, 1.0, 1.0])
     for seed in range(episodes):
         observation, _ = env.reset(seed=seed)
-        for step in range(STEPS):
-            observation, _, fallen, over, _ = env.step(int(gains @ (scale * observation) > 0))
-            if fallen or over:
-                break
-        lengths.append(step + 1)
+        length, over = 0, False
+        while not over:
+            observation, _, fallen, cut, _ = env.step(int(gains @ (scale * observation) > 0))
+            length, over = length + 1, fallen or cut
+        lengths.append(length)
     return lengths
 
 

@@ -14,7 +14,18 @@ from agent.protocols import Diagnosis, Finding, Move, Node
 from agent.screen import MAX_LITERAL, complexity, duplicate, fingerprint, normalised, screen
 from agent.split import final, moves, validation
 from tests.agent.candidates import DYNAMICS, GOOD, WRONG, changed, thrown
-from tools.types import Candidate, ContractError, Evaluation, Failure, FittedParam, Losses, Programs, States, Task, Video
+from tools.types import (
+    Candidate,
+    ContractError,
+    Evaluation,
+    Failure,
+    FittedParam,
+    Losses,
+    Programs,
+    States,
+    Task,
+    Video,
+)
 
 # ----------------------------------------------------------------------------------------------------------- split
 

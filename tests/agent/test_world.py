@@ -70,7 +70,7 @@ def test_looks_and_constants_change_the_picture_and_not_the_motion(model):
 def test_everything_that_can_be_edited_is_listed(model):
     kinds = {one.name: one.kind for one in model.editable(FRAMES)}
     assert kinds == {"gravity": "parameter", "ball.x": "state", "ball.y": "state", "ball.vx": "state", "ball.vy": "state", "RADIUS": "constant"}
-    with pytest.raises(UsageError, match="parameters: gravity; states: ball.x, ball.y, ball.vx, ball.vy; constants: RADIUS"):
+    with pytest.raises(UsageError, match=r"parameters: gravity; states: ball\.x, ball\.y, ball\.vx, ball\.vy; constants: RADIUS"):
         model.predict(FRAMES, 2, edits=["mass*=2"])
 
 
@@ -87,7 +87,7 @@ def test_programs_without_parameters_say_how_to_get_them(tmp_path, box):
     write_programs(tmp_path, GOOD)
     with pytest.raises(UsageError, match="run-agent fit"):
         WorldModel.load(tmp_path)
-    with pytest.raises(UsageError, match="trace.jsonl|program"):
+    with pytest.raises(UsageError, match=r"trace\.jsonl"):
         WorldModel.load(tmp_path / "nothing")
 
 
@@ -227,7 +227,7 @@ def test_an_episode_is_what_the_model_predicts_and_rewards_are_the_users(world, 
         np.testing.assert_allclose(np.array(rows)[film.first :, 0], film.states.column("ball.x")[: len(rows) - film.first], atol=1e-6)
     placed, _ = env.reset(options={"state": {"ball.x": 7.0}})
     assert placed[0] == 7.0
-    with pytest.raises(ValueError, match="columns among ball.x"):
+    with pytest.raises(ValueError, match=r"columns among ball\.x"):
         env.reset(options={"state": {"x": 7.0}})
     with pytest.raises(ValueError, match="names among gravity"):
         world.Environment(params={"mass": 1.0})
@@ -267,7 +267,7 @@ def test_names_that_meet_get_others_and_shadowed_ones_stay(tmp_path):
     assert "#: from math import sin as place_" in text
     dynamics = Writer(gatherer, gathered).program("dynamics")
     assert "return place" in dynamics and "place_" not in dynamics
-    with pytest.raises(UsageError, match="by name|hands the module|import"):
+    with pytest.raises(UsageError, match=r"hands the module tools\.physics around"):
         Gatherer({"perception": two + "x = bad\n"}).gather()
     with pytest.raises(UsageError, match="imports by name"):
         Gatherer({"perception": "from tools.physics import *\nx = rk4\n"}).gather()
