@@ -18,6 +18,10 @@ from tools.fitting.problem import Point, Problem
 from tools.types import Scene, State, States, unflatten_state
 
 
+_EXPLAINED = 2.0
+"""Mean square of residuals, in units of noise, up to which there is nothing left to explain."""
+
+
 class WorldModel:
     """The three programs with their numbers.
 
@@ -71,10 +75,26 @@ class WorldModel:
         return np.stack([later.render(row, scene) for row in rows]), States.of(rows)
 
 
-def _descended(problem: Problem, point: Point, rounds: int = 60) -> Point:
-    """Latents that explain the measured states best: Levenberg-Marquardt with differences, from what ``initial`` says."""
+def _descended(problem: Problem, point: Point) -> Point:
+    """Latents that explain the measured states best; where the whole leaves more than noise, also by way of its beginning."""
     if not problem.groups or not problem.groups[0].latents.size:
         return point
+    found = _descent(problem, point)
+    if _cost(problem, found) <= _EXPLAINED * problem.size:
+        return found
+    frames = problem.groups[0].frames
+    for share in (4, 2, 1):
+        point = _descent(problem.until(max(2, frames // share)), point)
+    return min(found, point, key=lambda one: _cost(problem, one))
+
+
+def _cost(problem: Problem, point: Point) -> float:
+    left = problem.residuals(point).values[0]
+    return float(np.sum(left * left))
+
+
+def _descent(problem: Problem, point: Point, rounds: int = 60) -> Point:
+    """Levenberg-Marquardt with differences, from one point."""
     scale, damping = problem.groups[0].latent_scale[0], 1e-3
 
     def at(latents: np.ndarray) -> np.ndarray:
