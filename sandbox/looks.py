@@ -35,8 +35,6 @@ def altered(scene: Scene, edits: Sequence[Sequence[Any]]) -> Scene:
 def changed(value: Any, operator: str, number: Any) -> Any:
     """``value`` (a number, or numbers in lists) after "=", "*=" or "+=" ``number`` (one for all, or a list of one each)."""
     if isinstance(value, (list, tuple)):
-        if operator == "=" and isinstance(number, (list, tuple)):
-            return list(number)
         each = number if isinstance(number, (list, tuple)) else [number] * len(value)
         return [changed(one, operator, by) for one, by in zip(value, each, strict=True)]
     return {"=": number, "*=": value * number, "+=": value + number}[operator]

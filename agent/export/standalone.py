@@ -17,7 +17,6 @@ from tools.fitting.model import Model
 from tools.fitting.problem import Point, Problem
 from tools.types import Scene, State, States, unflatten_state
 
-
 _EXPLAINED = 2.0
 """Mean square of residuals, in units of noise, up to which there is nothing left to explain."""
 
