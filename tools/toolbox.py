@@ -3,7 +3,7 @@
 from tools.masks.states import mask_states
 from tools.perception.assemble import scene_of, size_of, states_of, with_light
 from tools.perception.background import background, dominant_colour, fill, pixel_noise, plain
-from tools.perception.lattice import grid_corners
+from tools.perception.lattice import on_grid
 from tools.perception.looks import flat_colour
 from tools.perception.parts import Look, Part, Track
 from tools.perception.segmentation import Region, coverage, foreground, moments, palette, regions
@@ -25,9 +25,9 @@ __all__ = [
     "fill",
     "flat_colour",
     "foreground",
-    "grid_corners",
     "mask_states",
     "moments",
+    "on_grid",
     "palette",
     "pixel_noise",
     "plain",

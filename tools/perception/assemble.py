@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tools.perception.lattice import CORNERS
 from tools.perception.parts import Track
 from tools.perception.tracking import Tracks
+from tools.rendering.grid import CORNERS
 from tools.rendering.scene import FRONT
 from tools.types import Scene, States
 
@@ -25,7 +25,7 @@ def states_of(tracks: Tracks, varies: Mapping[str, Sequence[str]], corners: Mapp
     """Table of the varying attributes ("x", "y" in pixels, "angle" in radians, and ``SIZES`` in pixels) of each part.
 
     A part that was not found has only NaN. noise: measured for positions and angles. corners: part name -> (T, 4, 2) whole
-    numbers from ``grid_corners``; they become the columns "ax" ... "dy" (of a part that does not turn only the first
+    numbers from ``on_grid``; they become the columns "ax" ... "dy" (of a part that does not turn only the first
     corner, along the coordinates that vary), and the part's pose, which says the same less exactly, counts little.
     """
     corners = corners or {}
@@ -101,16 +101,17 @@ def size_of(track: Track) -> float:
     return look.size[0] if look.shape == "disk" else 0.5 * min(look.size or (2 * look.reach,))
 
 
-def scene_of(tracks: Tracks, varies: Mapping[str, Sequence[str]], rides: Mapping[str, str] | None = None) -> Scene:
+def scene_of(tracks: Tracks, varies: Mapping[str, Sequence[str]], rides: Mapping[str, str] | None = None, mattes: Mapping[str, np.ndarray] | None = None) -> Scene:
     """Everything that stays: plate, sprites, colours, sizes, constant poses, and places of riding parts on their hosts.
 
     Constants of a part: "colour" (RGB) and "softness" (of its edge; what drawing functions call ``width``) unless it is a
     sprite; "radius" of a disk, "width" and "height" of a box, "outline" of a polygon ((N, 2) pixels from its centre, at angle 0); and
     the median of each of "x", "y", "angle" that is not in ``varies`` (part name -> attributes of the state). rides: part name -> name of
-    the part that carries it; adds "on", "dx", "dy", "turn", which tools.rendering.pose_of places it by.
+    the part that carries it; adds "on", "dx", "dy", "turn", which tools.rendering.pose_of places it by. mattes: of parts drawn on
+    the pixel grid, from ``on_grid``; they become sprites.
     """
     rides = rides or {}
-    constants, sprites = {}, {}
+    constants, sprites = {}, dict(mattes or {})
     for track in tracks.tracks:
         constants[track.name] = _constants(track, varies.get(track.name, ()))
         if track.name in rides:

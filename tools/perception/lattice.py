@@ -7,32 +7,67 @@ then be read exactly; each is the true corner to within half a pixel, which says
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from tools.perception.parts import Look, Track
+from tools.perception.parts import Track
 from tools.perception.tracking import Tracks
-from tools.rendering import box_corners, grown, polygon_coverage
+from tools.rendering import blend, box_corners
+from tools.rendering.grid import grid_disk_coverage, grid_polygon_coverage, matte_coverage, whole
 
 _STEPS = tuple(step for step in itertools.product((-1, 0, 1), repeat=2) if step != (0, 0))
+_CORNERS = tuple(step for step in itertools.product((-2, -1, 0, 1, 2), repeat=2) if step != (0, 0))
+_EDGES = (-3, -2, -1, 1, 2, 3, 4, 6, 8)
 _SWEEPS = 6
+_PASSES = 2
 _TELLING = 0.25
 """A corner is believed when moving it by a pixel costs at least this much (1 = one pixel of full contrast)."""
+_TOLD = 300.0
+"""Squared difference of colour and ground, all frames and channels together, from which coverage is measured."""
 
 
-def grid_corners(frames: np.ndarray, tracks: Tracks, name: str) -> np.ndarray:
-    """Corners of a box drawn on the pixel grid: (T, 4, 2) whole numbers as float64, NaN where it is not seen.
+@dataclass(frozen=True)
+class OnGrid:
+    """What a drawing on whole pixels shows. corners: box -> (T, 4, 2) whole numbers as float64, in the order of
+    tools.rendering.box_corners, NaN where it is not seen or the picture does not tell. mattes: disk -> (2 n + 1, 2 n + 1, 4) float32
+    RGBA around the whole pixel of its centre."""
 
-    frames: (T, H, W, 3) uint8. The corners that, filled with their boundary pixels, reproduce each frame best; found by
-    moving all, then single corners, by one pixel while the picture gets better. Same order as tools.rendering.box_corners.
+    corners: Mapping[str, np.ndarray]
+    mattes: Mapping[str, np.ndarray]
+
+
+def on_grid(frames: np.ndarray, tracks: Tracks, names: Sequence[str]) -> OnGrid:
+    """Corners of the boxes ``names``, and all disks, as they are drawn on the pixel grid.
+
+    frames: (T, H, W, 3) uint8. The corners of a box are those that, drawn on the grid, reproduce each frame best; found by
+    moving all, then edges and single corners, by whole pixels while the picture gets better. Boxes and disks hide each other, so
+    that both are measured twice.
     """
-    track = tracks[name]
-    corners, telling = np.full((len(frames), 4, 2), np.nan), np.zeros((len(frames), 4))
+    seen = [track for track in tracks.tracks if track.name in names]
+    drawn = OnGrid({track.name: _rounded(track) for track in seen}, {})
+    for _ in range(_PASSES):
+        told = {track.name: _box(frames, tracks, track, drawn) for track in seen}
+        corners = {name: found for name, (found, _) in told.items()}
+        disks = [track for track in tracks.tracks if track.look.shape == "disk" and track.seen.any()]
+        drawn = OnGrid(corners, {track.name: _matte(frames, tracks, track, OnGrid(corners, {})) for track in disks})
+    kept = {name: np.where(_doubtful(found, telling)[..., None], np.nan, found) for name, (found, telling) in told.items()}
+    return OnGrid(kept, drawn.mattes)
+
+
+def _rounded(track: Track) -> np.ndarray:
+    """(T, 4, 2) corners of the pose to the nearest pixel; NaN where the box is not seen."""
+    sides = [max(side - 1, 0.5) for side in track.look.size]
+    return np.array([np.round(box_corners(*pose, *sides)) for pose in track.poses])
+
+
+def _box(frames: np.ndarray, tracks: Tracks, track: Track, drawn: OnGrid) -> tuple[np.ndarray, np.ndarray]:
+    """(T, 4, 2) corners, and (T, 4) how much worse each frame gets when a corner moves by a pixel."""
+    corners, telling = drawn.corners[track.name].copy(), np.zeros((len(frames), 4))
     for t in np.flatnonzero(track.seen):
-        corners[t], telling[t] = _corners(frames[t], tracks, track, t)
-    corners[_doubtful(corners, telling)] = np.nan
-    return corners
+        corners[t], telling[t] = _corners(_Window(frames[t], tracks, track, t, drawn), corners[t])
+    return corners, telling
 
 
 def _doubtful(corners: np.ndarray, telling: np.ndarray) -> np.ndarray:
@@ -49,13 +84,9 @@ def _doubtful(corners: np.ndarray, telling: np.ndarray) -> np.ndarray:
     return doubtful
 
 
-def _corners(frame: np.ndarray, tracks: Tracks, track: Track, t: int) -> tuple[np.ndarray, np.ndarray]:
-    """Corners (4, 2) of one frame, and how much worse the picture gets when a corner moves by a pixel: (4,), in units of
-    one pixel of full contrast."""
-    x, y, angle = track.poses[t]
-    width, height = track.look.size
-    best = np.round(box_corners(x, y, angle, max(width - 1, 0.5), max(height - 1, 0.5)))
-    scene = _Window(frame, tracks, track, t)
+def _corners(scene: _Window, best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Corners (4, 2) of one frame, found from ``best``, and how much worse the picture gets when a corner moves by a pixel:
+    (4,), in units of one pixel of full contrast."""
     error = scene.error(best)
     for _ in range(_SWEEPS):
         before = error
@@ -65,11 +96,11 @@ def _corners(frame: np.ndarray, tracks: Tracks, track: Track, t: int) -> tuple[n
                 best, error = trial, trial_error
         if error == before:
             break
-    contrast = max(float(np.sum((scene.colour - np.median(scene.ground, axis=(0, 1))) ** 2)), 1.0)
+    contrast = max(float(np.sum((scene.look.colour - np.median(scene.ground, axis=(0, 1))) ** 2)), 1.0)
     return best, np.array([min(scene.error(_with(best, k, step)) for step in _STEPS) - error for k in range(4)]) / contrast
 
 
-def _with(corners: np.ndarray, k: int, step: tuple[int, int]) -> np.ndarray:
+def _with(corners: np.ndarray, k: int, step: Sequence[float]) -> np.ndarray:
     moved = corners.copy()
     moved[k] += step
     return moved
@@ -77,65 +108,88 @@ def _with(corners: np.ndarray, k: int, step: tuple[int, int]) -> np.ndarray:
 
 def _moves(corners: np.ndarray) -> Iterator[np.ndarray]:
     """Everything by one pixel; edges by up to eight (what hides a corner may hide the place where it nearly fits); single
-    corners by one pixel."""
+    corners by up to two, and to where the other three say."""
     for step in _STEPS:
         yield corners + step
     for k in range(4):
         along = corners[k] - corners[k - 1]
         outward = along / max(np.hypot(*along), 1e-9)
-        for distance in (-2, 2, 4, 6, 8):
+        for distance in _EDGES:
             trial = corners.copy()
             trial[[k, (k + 1) % 4]] += np.round(distance * outward)
             yield trial
     for k in range(4):
-        for step in _STEPS:
+        for step in _CORNERS:
             yield _with(corners, k, step)
+        fourth = corners[k - 1] + corners[(k + 1) % 4] - corners[k - 2]
+        for step in ((0, 0), *_STEPS):
+            yield _with(corners, k, fourth - corners[k] + step)
 
 
 class _Window:
-    """The part of a frame around one box, with what lies behind it drawn and what lies in front of it known."""
+    """The part of a frame around one part, with what lies behind it drawn and what lies in front of it known.
 
-    def __init__(self, frame: np.ndarray, tracks: Tracks, track: Track, t: int):
-        shape, reach = frame.shape[:2], track.look.reach + 4
-        x, y = track.poses[t, :2]
-        self.x0, self.y0 = max(0, int(x - reach)), max(0, int(y - reach))
-        x1, y1 = min(shape[1], int(x + reach) + 2), min(shape[0], int(y + reach) + 2)
-        rows, columns = slice(self.y0, y1), slice(self.x0, x1)
-        self.target = frame[rows, columns].astype(np.float32)
-        self.ground = tracks.plate[rows, columns].astype(np.float32)
-        self.colour = np.asarray(track.look.colour, np.float32)
-        self.width = min(track.look.width, 0.7)
+    corner: (x, y) of the first pixel. target, ground: (h, w, 3) float32 frame, and plate with everything behind. before:
+    layers in front, back to front. drawn: boxes and disks on the grid, as far as they are known.
+    """
+
+    def __init__(self, frame: np.ndarray, tracks: Tracks, track: Track, t: int, drawn: OnGrid):
+        reach = track.look.reach + 4
+        (height, width), (x, y) = frame.shape[:2], track.poses[t, :2]
+        rows, columns = (slice(max(0, int(v - reach)), min(size, int(v + reach) + 2)) for v, size in ((y, height), (x, width)))
+        self.look, self.corner = track.look, np.array([columns.start, rows.start])
+        self.target, self.ground = frame[rows, columns].astype(np.float32), tracks.plate[rows, columns].astype(np.float32)
         self.before: list[tuple[int, int, np.ndarray, np.ndarray]] = []
         behind = True
         for other in tracks.tracks:
-            if other.name == track.name:
+            if other is track:
                 behind = False
-            elif np.isfinite(other.poses[t, 0]):
-                layer = self._layer(other.look, other.poses[t])
-                if layer is not None and behind:
-                    self._over(self.ground, layer)
-                elif layer is not None:
+            elif (layer := self._layer(other, t, drawn)) is not None:
+                if behind:
+                    blend(self.ground, *layer)
+                else:
                     self.before.append(layer)
 
-    def _layer(self, look: Look, pose: np.ndarray):
-        return look.cover(self.target.shape[:2], pose - (self.x0, self.y0, 0.0))
-
-    @staticmethod
-    def _over(picture: np.ndarray, layer) -> None:
-        x0, y0, alpha, colour = layer
-        window = picture[y0 : y0 + alpha.shape[0], x0 : x0 + alpha.shape[1]]
-        window += alpha[..., None] * (colour - window)
+    def _layer(self, track: Track, t: int, drawn: OnGrid):
+        shape, look = self.target.shape[:2], track.look
+        if not track.seen[t]:
+            return None
+        if track.name in drawn.corners:
+            covered = grid_polygon_coverage(shape, drawn.corners[track.name][t] - self.corner, look.width)
+        elif track.name in drawn.mattes:
+            covered = matte_coverage(shape, *(track.poses[t, :2] - self.corner), drawn.mattes[track.name])
+        else:
+            return look.cover(shape, track.poses[t] - (*self.corner, 0.0))
+        return None if covered is None else (*covered, np.asarray(look.colour, np.float32))
 
     def error(self, corners: np.ndarray) -> float:
         """Sum of squared colour errors of the window when the box has these corners."""
-        covered = polygon_coverage(self.target.shape[:2], grown(corners - (self.x0, self.y0), 0.5), self.width)
+        covered = grid_polygon_coverage(self.target.shape[:2], corners - self.corner, self.look.width)
         picture = self.ground.copy()
         if covered is not None:
-            self._over(picture, (*covered, self.colour))
+            blend(picture, *covered, self.look.colour)
         for layer in self.before:
-            self._over(picture, layer)
+            blend(picture, *layer)
         return float(((picture - self.target) ** 2).sum())
 
 
-CORNERS = ("ax", "ay", "bx", "by", "cx", "cy", "dx", "dy")
-"""Attribute names of the four corners of a box, in the order of tools.rendering.box_corners."""
+def _matte(frames: np.ndarray, tracks: Tracks, track: Track, drawn: OnGrid) -> np.ndarray:
+    """A disk's matte, by least squares over the frames: the picture is the ground behind, moved towards the disk's colour by the
+    coverage that is wanted. Pixels that no frame tells (ground of the disk's own colour) are those of a disk drawn on the grid."""
+    n = int(np.ceil(track.look.size[0])) + 2
+    side, colour = 2 * n + 1, np.asarray(track.look.colour, np.float32)
+    along, weight = np.zeros((side, side)), np.zeros((side, side))
+    for t in np.flatnonzero(track.seen):
+        window = _Window(frames[t], tracks, track, t, drawn)
+        x0, y0 = (whole(track.poses[t, :2]) - n - window.corner).astype(int)
+        if x0 < 0 or y0 < 0 or x0 + side > window.target.shape[1] or y0 + side > window.target.shape[0] or window.before:
+            continue
+        ground, target = (picture[y0 : y0 + side, x0 : x0 + side] for picture in (window.ground, window.target))
+        along += ((target - ground) * (colour - ground)).sum(2)
+        weight += ((colour - ground) ** 2).sum(2)
+    alpha = np.zeros((side, side), np.float32)
+    x0, y0, drawn = grid_disk_coverage((side, side), n, n, track.look.size[0] - 0.5, track.look.width)
+    alpha[y0 : y0 + drawn.shape[0], x0 : x0 + drawn.shape[1]] = drawn
+    told = weight > _TOLD
+    alpha[told] = np.clip(along[told] / weight[told], 0.0, 1.0)
+    return np.dstack([np.broadcast_to(colour / 255.0, (side, side, 3)), alpha]).astype(np.float32)

@@ -1,7 +1,8 @@
 """Drawing with sub-pixel positions: anti-aliased primitives, sprites, compositing."""
 
 from tools.rendering.canvas import blend, canvas, finish, lit
-from tools.rendering.scene import draw_front, grid_box, grown, pose_of, whole
+from tools.rendering.grid import draw_grid_box, draw_grid_disk
+from tools.rendering.scene import draw_front, pose_of
 from tools.rendering.shapes import (
     box_corners,
     disk_coverage,
@@ -21,16 +22,15 @@ __all__ = [
     "disk_coverage",
     "draw_disk",
     "draw_front",
+    "draw_grid_box",
+    "draw_grid_disk",
     "draw_polygon",
     "draw_sprite",
     "finish",
-    "grid_box",
-    "grown",
     "lit",
     "place",
     "polygon_coverage",
     "pose_of",
     "sprite_layer",
     "visible",
-    "whole",
 ]

@@ -17,13 +17,13 @@ from agent.proposers.offline.pairs import pair_options
 from agent.proposers.offline.walls import Boundary, boundaries
 from tools.physics.multibody import Link, accelerations
 
-MASSES = (0.05, 0.3, 1.0, 3.0)
+MASSES = (0.1, 0.3, 1.0, 3.0)
 """Mass ratios tried for the links of a tree; the lightest is preferred, because a light link leaves the others alone."""
 
 LIGHT = 8.0
 """Price in BIC of each step up in ``MASSES``."""
 
-SIDEWAYS = 8.0
+SIDEWAYS = 16.0
 """Price in BIC of gravity that does not point straight down, for things that hang on joints."""
 
 ODD = 100.0

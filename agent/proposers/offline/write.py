@@ -94,10 +94,10 @@ def write_perception(mechanism: Mechanism) -> str:
         "", "", "def perceive(frames, tools):",
         "    plate = tools.background(frames)" if mechanism.plate is None else f"    plate = tools.plain(frames, {tuple(round(c) for c in mechanism.plate)})",
         "    tracks = tools.track(frames, PARTS, plate)",
-        *(["    corners = {name: tools.grid_corners(frames, tracks, name) for name in ON_GRID}"] if grid else []),
-        f"    states = tools.states_of(tracks, VARIES{', corners' if grid else ''})",
+        *(["    drawn = tools.on_grid(frames, tracks, ON_GRID)"] if grid else []),
+        f"    states = tools.states_of(tracks, VARIES{', drawn.corners' if grid else ''})",
         *([f"    states = tools.with_light(states, tracks, {spread(mechanism.gains)})"] if mechanism.gains else []),
-        f"    scene = tools.scene_of(tracks, VARIES{', RIDES' if riders else ''})",
+        f"    scene = tools.scene_of(tracks, VARIES{', RIDES' if riders else ''}{', mattes=drawn.mattes' if grid else ''})",
         "    return states, scene", "",
     ]
     return "\n".join(lines)
@@ -174,8 +174,11 @@ def _cornered(out: Dynamics) -> str:
     lines = ["def cornered(state, params):", '    """Corners of the boxes, as they are before the drawing rounds them to whole pixels."""', "    state = dict(state)"]
     for body in gridded(out.mechanism):
         name, n = body.name, body.numbers
-        width = out.param(f"{name}_width", n["width"] - 1.0, max(n["width"] - 13.0, 0.1), n["width"] + 11.0, "px", f"length of {name} between its corners", prior=4.0)
-        height = out.param(f"{name}_height", n["height"] - 1.0, max(n["height"] - 9.0, 0.1), n["height"] + 7.0, "px", f"width of {name} between its corners", prior=1.0)
+        if not body.turns:  # its sides are as long in every frame, so the grid does not cut them
+            width, height = (_number(round(n[key]) - 1.0) for key in ("width", "height"))
+        else:
+            width = out.param(f"{name}_width", n["width"] - 1.0, max(n["width"] - 13.0, 0.1), n["width"] + 11.0, "px", f"length of {name} between its corners", prior=4.0)
+            height = out.param(f"{name}_height", n["height"] - 1.0, max(n["height"] - 9.0, 0.1), n["height"] + 7.0, "px", f"width of {name} between its corners", prior=1.0)
         pose = [f'b["{a}"]' if a in measured(body, out.mechanism) else _number(n.get(f"still_{a}", 0.0)) for a in ("x", "y", "angle")]
         lines += [f'    b = state["{name}"]', f'    state["{name}"] = {{**b, **corners_of({", ".join(pose)}, {width}, {height})}}']
     return "\n".join([*lines, "    return state"])
@@ -526,12 +529,7 @@ def _pendulum(out: Dynamics, body: Body) -> None:
     tag = out.tag
     px = out.param(f"{name}_pivot_x", n["pivot_x"], n["pivot_x"] - 200, n["pivot_x"] + 200, "px", f"hinge of {name} in the picture", prior=max(n.get("spread", 2.0), 0.5))
     py = out.param(f"{name}_pivot_y", n["pivot_y"], n["pivot_y"] - 200, n["pivot_y"] + 200, "px", f"hinge of {name} in the picture", prior=max(n.get("spread", 2.0), 0.5))
-    if body.turns:
-        out.constants.append(f"CENTRE{tag.upper()} = {_pair((n['centre_x'], n['centre_y']))}  # centre of {name} seen from its hinge, in its own frame")
-        centre = f"CENTRE{tag.upper()}"
-    else:
-        length = out.param(f"{name}_length", n["centre_x"], 0.3 * n["centre_x"], 3 * n["centre_x"], "px", "distance of the centre from the hinge", prior=max(n.get("spread", 2.0), 0.5))
-        centre = f"({length}, 0.0)"
+    centre = _centre(out, body)
     pieces = []
     if term := _acts(m, "gravity", name):
         out.imports.add("xp")
@@ -568,17 +566,17 @@ def _linkage(out: Dynamics, tree: Sequence[Body]) -> None:
     m = out.mechanism
     out.imports.update(("Link", "accelerations", "frames_of", "start_of", "turned", m.integrator))
     tag = out.tag
-    out.constants.append("# Centre of each drawn link seen from its joint, in its own frame (px).")
-    out.constants.append(f"CENTRE{tag.upper()} = {{" + ", ".join(f'"{b.name}": {_pair((b.numbers.get("centre_x", 0.0), b.numbers.get("centre_y", 0.0)))}' for b in tree) + "}")
     links = [_link(out, body, tree) for body in tree]
     out.functions.append("\n".join([f"def links{tag}(params):", '    """The mechanism: which link hangs where, and how heavy it is (first link: mass 1)."""', "    return (",
                                     *[f"        {link}," for link in links], "    )"]))
+    centres = ", ".join(f'"{b.name}": {_centre(out, b)}' for b in tree)
+    out.functions.append("\n".join([f"def centres{tag}(params):", '    """Centre of each drawn link seen from its joint, in its own frame (px)."""', f"    return {{{centres}}}"]))
     gravity, efforts = _efforts(out, tree)
     coordinates = [_coordinate(b) for b in tree]
     out.functions.append("\n".join([
         f"def place{tag}(state, params):", '    """Put every drawn link where its joint and angle say."""',
         f"    poses = frames_of(links{tag}(params), ({', '.join(f'state[{b.name!r}][{c!r}]' for b, c in zip(tree, coordinates, strict=True))},))".replace("'", '"'),
-        "    placed = {}", "    for name, (x, y, angle) in poses.items():", "        ox, oy = turned(CENTRE" + tag.upper() + "[name], angle)",
+        f"    placed, centre = {{}}, centres{tag}(params)", "    for name, (x, y, angle) in poses.items():", "        ox, oy = turned(centre[name], angle)",
         '        placed[name] = {**state[name], "x": x + ox, "y": y + oy}', "    return placed"]))
     for body, coordinate in zip(tree, coordinates, strict=True):
         rate = _rate(body)
@@ -600,6 +598,21 @@ def _linkage(out: Dynamics, tree: Sequence[Body]) -> None:
                  f"    q, v = {m.integrator}(q, v, motion, dt)"]
     moved = ", ".join(f'"{b.name}": {{**state["{b.name}"], "{c}": q[{k}], "{_rate(b)}": v[{k}]}}' for k, (b, c) in enumerate(zip(tree, coordinates, strict=True)))
     out.step.append(f"    new.update(place{tag}({{{moved}}}, params))")
+
+
+def _centre(out: Dynamics, body: Body, times: str = "") -> str:
+    """Expression of a link's drawn centre seen from its joint, in its own frame; a parameter along a fixed direction."""
+    n, name = body.numbers, body.name
+    if body.motion == "slides":
+        return _pair((0.0, 0.0))
+    length = math.hypot(n["centre_x"], n["centre_y"])
+    if length < 1.0:  # too close to the joint for a direction
+        return f"({_number(n['centre_x'])}{times}, {_number(n['centre_y'])}{times})"
+    arm = out.param(f"{name}_arm", length, 0.3 * length, 3.0 * length, "px", f"distance of the drawn centre of {name} from its hinge", prior=min(max(n.get("spread", 2.0), 0.5), 6.0)) + times
+    unit = (n["centre_x"] / length, n["centre_y"] / length)
+    if abs(n["centre_y"]) < max(n.get("spread", 2.0), 0.5):  # within error on the axis of the shape
+        return f"({'' if n['centre_x'] > 0 else '-'}{arm}, 0.0)"
+    return "(" + ", ".join(f"{_number(u)} * {arm}" for u in unit) + ")"
 
 
 def _hidden_pivot(body: Body) -> str:
@@ -635,7 +648,7 @@ def _link(out: Dynamics, body: Body, tree: Sequence[Body]) -> str:
     length = math.hypot(n["centre_x"], n["centre_y"])
     known = gravity.numbers if gravity else {}
     reach = out.param(f"{name}_reach", known.get(f"reach@{name}", 1.0), 0.3, 2.5, "1", f"centre of mass of {name}, as a multiple of its drawn centre's distance from the hinge", prior=0.1 if body.shape == "box" else 0.4)
-    com = f"({_number(n['centre_x'])} * {reach}, {_number(n['centre_y'])} * {reach})"
+    com = _centre(out, body, f" * {reach}")
     gyration = known.get(f"gyration@{name}", n.get("gyration", length / math.sqrt(3)))
     if body.shape == "box":
         inertia = f"{mass} * {_number(gyration**2)} * {reach} ** 2"
@@ -698,21 +711,18 @@ def write_rendering(mechanism: Mechanism) -> str:
 def _draw(body: Body, imports: set[str], whole: bool) -> list[str]:
     name = body.name
     lines = [f'    p = pose_of("{name}", state, scene)', '    if visible(p, "x", "y"):']
-    if body.shape == "disk":
+    if body.shape == "disk" and whole:
+        imports.add("draw_grid_disk")
+        lines.append(f'        draw_grid_disk(image, p, scene.sprites.get("{name}"))')
+    elif body.shape == "box" and whole:
+        imports.add("draw_grid_box")
+        lines.append("        draw_grid_box(image, p)")
+    elif body.shape == "disk":
         imports.add("draw_disk")
-        at = 'p["x"], p["y"]'
-        if whole:
-            imports.add("whole")
-            at = '*whole((p["x"], p["y"]))'
-        lines.append(f'        draw_disk(image, {at}, p["radius"], p["colour"], p["softness"])')
+        lines.append('        draw_disk(image, p["x"], p["y"], p["radius"], p["colour"], p["softness"])')
     elif body.shape == "box":
         imports.update(("box_corners", "draw_polygon"))
-        corners = 'box_corners(p["x"], p["y"], p["angle"], p["width"], p["height"])'
-        if whole:
-            imports.update(("grid_box", "grown"))
-            imports.discard("box_corners")
-            corners = "grown(grid_box(p), 0.5)"
-        lines.append(f'        draw_polygon(image, {corners}, p["colour"], p["softness"])')
+        lines.append('        draw_polygon(image, box_corners(p["x"], p["y"], p["angle"], p["width"], p["height"]), p["colour"], p["softness"])')
     elif body.shape == "polygon":
         imports.update(("place", "draw_polygon"))
         lines.append('        draw_polygon(image, place(p["outline"], p["x"], p["y"], p["angle"]), p["colour"], p["softness"])')
