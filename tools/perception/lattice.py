@@ -18,12 +18,15 @@ from tools.rendering import blend, box_corners
 from tools.rendering.grid import grid_disk_coverage, grid_polygon_coverage, matte_coverage, whole
 
 _STEPS = tuple(step for step in itertools.product((-1, 0, 1), repeat=2) if step != (0, 0))
+_SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 _CORNERS = tuple(step for step in itertools.product((-2, -1, 0, 1, 2), repeat=2) if step != (0, 0))
 _EDGES = (-3, -2, -1, 1, 2, 3, 4, 6, 8)
 _SWEEPS = 6
 _PASSES = 2
 _TELLING = 0.25
 """A corner is believed when moving it by a pixel costs at least this much (1 = one pixel of full contrast)."""
+_EXACT = 0.5
+"""Error, in pixels of full contrast, below which corners are not moved any more."""
 _TOLD = 300.0
 """Squared difference of colour and ground, all frames and channels together, from which coverage is measured."""
 
@@ -45,15 +48,14 @@ def on_grid(frames: np.ndarray, tracks: Tracks, names: Sequence[str]) -> OnGrid:
     moving all, then edges and single corners, by whole pixels while the picture gets better. Boxes and disks hide each other, so
     that both are measured twice.
     """
-    seen = [track for track in tracks.tracks if track.name in names]
-    drawn = OnGrid({track.name: _rounded(track) for track in seen}, {})
+    seen = [track for track in reversed(tracks.tracks) if track.name in names]  # front to back
+    disks = [track for track in tracks.tracks if track.look.shape == "disk" and track.seen.any()]
+    corners, telling, mattes = {track.name: _rounded(track) for track in seen}, {}, {}
     for _ in range(_PASSES):
-        told = {track.name: _box(frames, tracks, track, drawn) for track in seen}
-        corners = {name: found for name, (found, _) in told.items()}
-        disks = [track for track in tracks.tracks if track.look.shape == "disk" and track.seen.any()]
-        drawn = OnGrid(corners, {track.name: _matte(frames, tracks, track, OnGrid(corners, {})) for track in disks})
-    kept = {name: np.where(_doubtful(found, telling)[..., None], np.nan, found) for name, (found, telling) in told.items()}
-    return OnGrid(kept, drawn.mattes)
+        for track in seen:
+            corners[track.name], telling[track.name] = _box(frames, tracks, track, OnGrid(corners, mattes))
+        mattes = {track.name: _matte(frames, tracks, track, OnGrid(corners, {})) for track in disks}
+    return OnGrid({name: np.where(_doubtful(found, telling[name])[..., None], np.nan, found) for name, found in corners.items()}, mattes)
 
 
 def _rounded(track: Track) -> np.ndarray:
@@ -88,16 +90,16 @@ def _corners(scene: _Window, best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Corners (4, 2) of one frame, found from ``best``, and how much worse the picture gets when a corner moves by a pixel:
     (4,), in units of one pixel of full contrast."""
     error = scene.error(best)
+    contrast = max(float(np.sum((scene.look.colour - np.median(scene.ground, axis=(0, 1))) ** 2)), 1.0)
     for _ in range(_SWEEPS):
         before = error
-        for trial in _moves(best):
+        for trial in _moves(best) if error > _EXACT * contrast else ():
             trial_error = scene.error(trial)
             if trial_error < error - 1e-9:
                 best, error = trial, trial_error
         if error == before:
             break
-    contrast = max(float(np.sum((scene.look.colour - np.median(scene.ground, axis=(0, 1))) ** 2)), 1.0)
-    return best, np.array([min(scene.error(_with(best, k, step)) for step in _STEPS) - error for k in range(4)]) / contrast
+    return best, np.array([min(scene.error(_with(best, k, step)) for step in _SIDES) - error for k in range(4)]) / contrast
 
 
 def _with(corners: np.ndarray, k: int, step: Sequence[float]) -> np.ndarray:

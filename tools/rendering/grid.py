@@ -129,5 +129,5 @@ def _fill(alpha: np.ndarray, corners: np.ndarray) -> None:
         crossing = xa + (rows[hit] - ya) * (xb - xa) / (yb - ya) if ya != yb else np.array([xa, xb], float)
         left[hit] = np.minimum(left[hit], crossing.min() if ya == yb else crossing)
         right[hit] = np.maximum(right[hit], crossing.max() if ya == yb else crossing)
-    for row in np.flatnonzero(left <= right):
-        alpha[row, math.floor(left[row] + 0.5) : math.ceil(right[row] - 0.5) + 1] = 1.0
+    columns = np.arange(alpha.shape[1])
+    alpha[(columns >= np.floor(left + 0.5)[:, None]) & (columns <= np.ceil(right - 0.5)[:, None])] = 1.0

@@ -75,12 +75,14 @@ class Evidence:
 
 
 def noise_of(series: np.ndarray, floor: float) -> float:
-    """Noise of a smooth series from its third differences (robust): a kink or two do not count."""
+    """Noise of a smooth series from its third differences (robust): a kink or two do not count. A series that moves by whole
+    units carries at least the error of rounding."""
     values = series[np.isfinite(series)]
     if len(values) < 7:
         return floor
-    third = np.abs(np.diff(values, 3))
-    return max(1.4826 * float(np.median(third)) / math.sqrt(20.0), floor)
+    steps = np.diff(values)
+    rounding = 12**-0.5 if np.ptp(values) > 2 and np.quantile(np.abs(steps - np.round(steps)), 0.9) < 0.05 else 0.0
+    return max(1.4826 * float(np.median(np.abs(np.diff(values, 3)))) / math.sqrt(20.0), rounding, floor)
 
 
 def gather(video: Video) -> Evidence:
