@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,11 +27,11 @@ def states_of(tracks: Tracks, varies: Mapping[str, Sequence[str]], corners: Mapp
 
     A part that was not found has only NaN. noise: measured for positions and angles. corners: part name -> (T, 4, 2) whole
     numbers from ``on_grid``; they become the columns "ax" ... "dy" (of a part that does not turn only the first
-    corner, along the coordinates that vary), and the part's pose, which says the same less exactly, counts little.
+    corner, along the coordinates that vary), and the part's pose, which only repeats them, counts little.
     """
     corners = corners or {}
     length = len(tracks.tracks[0].poses) if tracks.tracks else 0
-    found = {track.name: track for track in tracks.tracks}
+    found = {track.name: _through(track, corners[track.name]) if track.name in corners else track for track in tracks.tracks}
     columns, values, noise = [], [], []
     for name, attributes in varies.items():
         for attribute in attributes:
@@ -44,6 +45,14 @@ def states_of(tracks: Tracks, varies: Mapping[str, Sequence[str]], corners: Mapp
             noise.append(math.sqrt(1 / 12))
     table = np.stack(values, 1) if values else np.zeros((length, 0))
     return States(tuple(columns), table, np.array(noise) if noise else None)
+
+
+def _through(track: Track, corners: np.ndarray) -> Track:
+    """The track with the pose that its corners (T, 4, 2) say, where all four are known."""
+    poses, along = track.poses.copy(), corners[:, 1] - corners[:, 0] + corners[:, 2] - corners[:, 3]
+    poses[:, :2], angle = corners.mean(1), np.arctan2(along[:, 1], along[:, 0])
+    poses[:, 2] = track.poses[:, 2] + (angle - track.poses[:, 2] + np.pi) % (2 * np.pi) - np.pi
+    return replace(track, poses=np.where(np.isfinite(corners).all((1, 2))[:, None], poses, track.poses))
 
 
 def with_light(states: States, tracks: Tracks, gains: Sequence[str]) -> States:

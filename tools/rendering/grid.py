@@ -78,7 +78,7 @@ def grid_polygon_coverage(shape: tuple[int, int], corners: np.ndarray, softness:
 
 def grid_disk_coverage(shape: tuple[int, int], x: float, y: float, radius: float, softness: float = 1.0) -> Window | None:
     """Coverage of a disk whose centre and radius are whole pixels, boundary included; as ``grid_polygon_coverage``."""
-    cx, cy, r = (int(math.floor(v + 0.5)) for v in (x, y, radius))
+    cx, cy, r = (math.floor(v + 0.5) for v in (x, y, radius))
     x0, y0 = cx - r - 1, cy - r - 1
     if max(x0, 0) >= min(cx + r + 2, shape[1]) or max(y0, 0) >= min(cy + r + 2, shape[0]):
         return None

@@ -29,7 +29,14 @@ def edits(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
         yield from by_stage[stage](node, mechanism, plan)
 
 
+EXACT = 0.003
+"""Rendering loss above its floor below which the seen frames are redrawn as they are: nobody draws otherwise."""
+
+
 def _rendering(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
+    losses = node.evaluation.losses
+    if losses is not None and losses.rendering is not None and losses.rendering < losses.floor + EXACT:
+        return
     other = "whole pixels" if mechanism.drawing == "smooth" else "smooth"
     why = "parts may be drawn on the pixel grid" if other == "whole pixels" else "parts may be drawn between pixels"
     yield Edit(replace(mechanism, drawing=other), ("perception", "dynamics", "rendering"), f"The redrawn frames keep an error at the edges: {why}.")
