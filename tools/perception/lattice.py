@@ -14,8 +14,8 @@ import numpy as np
 
 from tools.perception.parts import Track
 from tools.perception.tracking import Tracks
-from tools.rendering import blend, box_corners
-from tools.rendering.grid import grid_disk_coverage, grid_polygon_coverage, matte_coverage, whole
+from tools.rendering import box_corners
+from tools.rendering.grid import grid_disk_coverage, grid_polygon_coverage, matte_coverage, stamp, whole
 
 _STEPS = tuple(step for step in itertools.product((-1, 0, 1), repeat=2) if step != (0, 0))
 _SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
@@ -148,7 +148,7 @@ class _Window:
                 behind = False
             elif (layer := self._layer(other, t, drawn)) is not None:
                 if behind:
-                    blend(self.ground, *layer)
+                    stamp(self.ground, *layer)
                 else:
                     self.before.append(layer)
 
@@ -169,9 +169,9 @@ class _Window:
         covered = grid_polygon_coverage(self.target.shape[:2], corners - self.corner, self.look.width)
         picture = self.ground.copy()
         if covered is not None:
-            blend(picture, *covered, self.look.colour)
+            stamp(picture, *covered, self.look.colour)
         for layer in self.before:
-            blend(picture, *layer)
+            stamp(picture, *layer)
         return float(((picture - self.target) ** 2).sum())
 
 
@@ -187,11 +187,12 @@ def _matte(frames: np.ndarray, tracks: Tracks, track: Track, drawn: OnGrid) -> n
         if x0 < 0 or y0 < 0 or x0 + side > window.target.shape[1] or y0 + side > window.target.shape[0] or window.before:
             continue
         ground, target = (picture[y0 : y0 + side, x0 : x0 + side] for picture in (window.ground, window.target))
-        along += ((target - ground) * (colour - ground)).sum(2)
+        between = (target != ground) & (target != colour)  # such drawings cut what they blend to whole grey levels
+        along += ((target + 0.5 * between - ground) * (colour - ground)).sum(2)
         weight += ((colour - ground) ** 2).sum(2)
     alpha = np.zeros((side, side), np.float32)
     x0, y0, drawn = grid_disk_coverage((side, side), n, n, track.look.size[0] - 0.5, track.look.width)
     alpha[y0 : y0 + drawn.shape[0], x0 : x0 + drawn.shape[1]] = drawn
     told = weight > _TOLD
-    alpha[told] = np.clip(along[told] / weight[told], 0.0, 1.0)
+    alpha[told] = np.clip(np.rint(256.0 * along[told] / weight[told]) / 256.0, 0.0, 1.0)
     return np.dstack([np.broadcast_to(colour / 255.0, (side, side, 3)), alpha]).astype(np.float32)

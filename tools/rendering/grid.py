@@ -20,6 +20,8 @@ HARD = 0.3
 CORNERS = ("ax", "ay", "bx", "by", "cx", "cy", "dx", "dy")
 """Attribute names of the four corners of a box, in the order of tools.rendering.box_corners."""
 
+_HAIR = 1e-3
+"""Grey levels below which a float is the next whole number."""
 _LARGEST = 1 << 24
 """Pixels of the largest polygon that is drawn: what explodes is not."""
 
@@ -46,7 +48,7 @@ def draw_grid_box(image: np.ndarray, part: dict[str, Any]) -> None:
     """Draw a box from ``pose_of`` on a canvas in place, its corners on whole pixels."""
     covered = grid_polygon_coverage(image.shape[:2], grid_box(part), part["softness"])
     if covered is not None:
-        blend(image, *covered, part["colour"])
+        stamp(image, *covered, part["colour"])
 
 
 def draw_grid_disk(image: np.ndarray, part: dict[str, Any], matte: np.ndarray | None = None) -> None:
@@ -57,7 +59,14 @@ def draw_grid_disk(image: np.ndarray, part: dict[str, Any], matte: np.ndarray | 
     else:
         covered = matte_coverage(image.shape[:2], part["x"], part["y"], matte)
     if covered is not None:
-        blend(image, *covered, part["colour"])
+        stamp(image, *covered, part["colour"])
+
+
+def stamp(image: np.ndarray, x0: int, y0: int, alpha: np.ndarray, colour: np.ndarray) -> None:
+    """``blend`` in the arithmetic of such drawings: what comes out are whole grey levels, cut, not rounded."""
+    blend(image, x0, y0, alpha, colour)
+    window = image[y0 : y0 + alpha.shape[0], x0 : x0 + alpha.shape[1]]
+    np.floor(window + _HAIR, out=window)
 
 
 def grid_polygon_coverage(shape: tuple[int, int], corners: np.ndarray, softness: float = 1.0) -> Window | None:
@@ -107,17 +116,19 @@ def _clipped(shape: tuple[int, int], x0: int, y0: int, alpha: np.ndarray) -> Win
 
 
 def _line(alpha: np.ndarray, start: np.ndarray, end: np.ndarray) -> None:
-    """Wu's line between two whole pixels, onto the coverage that is there (y first in ``alpha``)."""
-    across = int(abs(end[0] - start[0]) < abs(end[1] - start[1]))  # the axis along which the line makes whole steps
-    if start[across] > end[across]:
+    """Wu's line between two whole pixels, onto the coverage that is there: eight bits of weight from sixteen of slope, counted
+    from the lower end, as programs whose y axis points upwards see it."""
+    if start[1] < end[1]:
         start, end = end, start
-    steps = np.arange(int(end[across] - start[across]) + 1)
-    exact = start[1 - across] + steps * (end[1 - across] - start[1 - across]) / max(len(steps) - 1, 1)
-    near = np.floor(exact + 1e-9).astype(np.int64)
-    along, far = start[across] + steps, np.clip(exact - near, 0.0, 1.0)
-    for place, weight in ((near, 1.0 - far), (near + 1, far)):
+    across = int(abs(end[0] - start[0]) < abs(end[1] - start[1]))  # the axis along which the line makes whole steps
+    (longer, shorter), (step, side) = (np.abs(end - start)[[across, 1 - across]], np.sign(end - start)[[across, 1 - across]])
+    steps = np.arange(longer + 1)
+    passed = steps * ((shorter << 16) // max(longer, 1) if shorter < longer else 1 << 16)
+    along, near = start[across] + step * steps, start[1 - across] + side * (passed >> 16)
+    share = (passed >> 8) & 255
+    for place, weight in ((near, 255 - share), (near + side, share)):
         cells = (along, place) if across else (place, along)
-        alpha[cells] += (1.0 - alpha[cells]) * weight
+        alpha[cells] = np.maximum(alpha[cells], (weight * 255 >> 8) / 256.0)
 
 
 def _fill(alpha: np.ndarray, corners: np.ndarray) -> None:
