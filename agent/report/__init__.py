@@ -131,8 +131,9 @@ def _sections(folder: RunFolder, told: Story, clips: tuple[Clip, ...]) -> Iterat
     yield "states", "The motion", sections.states(folder, told)
     if told.result is not None:
         yield "metrics", "In figures", sections.metrics(told.result)
-    if told.nodes:
+    if told.ran:
         yield "losses", "The search", join(_lead("Each dot is a program; the line is the one that was leading, the ring the one that was kept, a cross one that failed."), losses.search_charts(told))
+    if told.nodes:
         yield "tree", "Everything tried", join(_lead("From top to bottom. At each program, what led nowhere branches off to the side; the thick line leads to the winner. Open a line for its reasons."), tree.drawing(told))
     yield "facts", "Circumstances", sections.circumstances(told)
 

@@ -196,7 +196,7 @@ def _step(folder: RunFolder, story: Story, node: Told, before: Told | None, stil
     what = "A first draft." if before is None else f"Changes {listed(list(node.stages)) or 'nothing'} of program {before.id}."
     words = [head, tag("p", sentence(node.rationale) or what), tag("p", what, class_="muted") if node.rationale else None]
     if node.found and node is not story.winner:
-        words.append(tag("p", tag("b", "Then seen: "), sentence(node.found[0]), class_="muted"))
+        words.append(tag("p", tag("b", "Then seen: " if node.status == "ok" else "It failed: "), sentence(node.found[0]), class_="muted"))
     words.append(_diff(folder, node, before))
     return tag("li", tag("div", *words, class_="words"), stills, class_="won" if node is story.winner else None)
 
