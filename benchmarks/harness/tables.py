@@ -21,13 +21,14 @@ class Column:
 @dataclass(frozen=True)
 class Line:
     """A line of a table. figures: column -> printed number or our estimate. count: videos behind ours, 0 = published. source:
-    where a published line stands, or a remark."""
+    where a published line stands, or a remark. engine: whose dynamics it uses, "" = not told."""
 
     name: str
     data: str
     figures: Mapping[str, float | Estimate | None] = field(default_factory=dict)
     count: int = 0
     source: str = ""
+    engine: str = ""
 
 
 def of_method(records: Mapping[str, Record], method: str, name: str, data: str, columns: Sequence[Column]) -> Line:
@@ -39,12 +40,16 @@ def of_method(records: Mapping[str, Record], method: str, name: str, data: str, 
 
 
 def markdown(title: str, columns: Sequence[Column], lines: Iterable[Line], note: str = "") -> str:
-    """A table with its note. Published numbers are printed as they are, ours as mean and interval; missing ones as a dash."""
-    head = ["model", "training data", *(column.title for column in columns), "videos", "source"]
+    """A table with its note. Published numbers are printed as they are, ours as mean and interval; missing ones as a dash. Engines
+    have a column where a line tells its own."""
+    lines = list(lines)
+    told = any(line.engine for line in lines)
+    head = ["model", "training data", *(column.title for column in columns), *(["dynamics"] if told else []), "videos", "source"]
     table = [f"## {title}", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for line in lines:
         cells = [_cell(line.figures.get(column.figure), column.digits) for column in columns]
-        table.append("| " + " | ".join([line.name, line.data, *cells, str(line.count or "published"), line.source or "measured here"]) + " |")
+        engine = [line.engine or "–"] if told else []
+        table.append("| " + " | ".join([line.name, line.data, *cells, *engine, str(line.count or "published"), line.source or "measured here"]) + " |")
     return "\n".join([*table, "", *([note, ""] if note else [])])
 
 

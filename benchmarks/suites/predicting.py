@@ -31,7 +31,7 @@ LINEAR = Path(__file__).parent.parent / "baselines" / "linear.py"
 """Dynamics that extrapolate every column in a straight line."""
 
 
-UNHURRIED = EvaluationConfig(limits=Limits(wall=600.0, cpu=600.0, claim=8 << 20), fit=Budget(evaluations=4_000, seconds=600.0))
+UNHURRIED = EvaluationConfig(limits=Limits(wall=3600.0, cpu=3600.0, claim=8 << 20), fit=Budget(evaluations=4_000, seconds=3600.0))
 """Fits end by the number of evaluations, not by the clock, so that a busy machine gives the same figures."""
 
 

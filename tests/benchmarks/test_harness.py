@@ -217,6 +217,12 @@ def test_published_numbers_stand_as_printed_and_missing_ones_as_a_dash():
     assert "| ours | 10 | 0.0030 [0.0020, 0.0040] | – | 2 | measured here |" in table and table.endswith("A note.\n")
 
 
+def test_whose_dynamics_a_row_uses_has_a_column_where_it_is_told():
+    table = markdown("T", (Column("a", "A"),), [Line("ours", "10", {"a": 0.1}, 2, engine="pymunk"), Line("theirs", "3M", {"a": 0.2})])
+    assert "| model | training data | A | dynamics | videos | source |" in table
+    assert "| ours | 10 | 0.1 | pymunk | 2 | measured here |" in table and "| theirs | 3M | 0.2 | – | published | measured here |" in table
+
+
 def test_both_published_rows_for_ten_videos_are_there_and_differ():
     (table_1,) = [r for r in published.PHYWORLD if r.model == "ProgGen"]
     (table_3,) = [r for r in published.PHYWORLD_SIZE if r.data == "10"]
