@@ -129,7 +129,7 @@ def test_a_killed_bench_goes_on_to_the_same_result(tmp_path):
     out = tmp_path / "killed"
     words = [sys.executable, "-c", "import sys; from benchmarks.suite import main; main(sys.argv[1:])"]
     process = subprocess.Popen([*words, "cartpole", "--only", "still", "--count", "3", "--workers", "1", "--out", str(out)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    for _ in range(600):
+    for _ in range(6000):
         if (out / "records.jsonl").exists() and len((out / "records.jsonl").read_bytes().splitlines()) >= 2:
             break
         time.sleep(0.05)
