@@ -24,7 +24,7 @@ def troubled(brain):
     """``brain``, but each of the first four questions fails once, in another way; and the answers served in the end."""
     waiting = [
         error(429, "slow down", "rate_limit_exceeded", retry_after="0"), error(500, "the server had an error"),
-        Answer(raw="<html>502 Bad Gateway</html>"), Answer("half an answer", cut=2), Answer(reply("collision_draft"), delay=3.4),
+        Answer(raw="<html>502 Bad Gateway</html>"), Answer("half an answer", cut=2), Answer(reply("collision_draft"), delay=5.4),
     ]  # fmt: skip
     served = []
 
@@ -67,7 +67,7 @@ def calm(tmp_path_factory):
 def test_whatever_the_form_and_the_trouble_the_same_replies_give_the_same_tree(calm, stream, without, tmp_path):
     brain, served = troubled(speaking("collision"))
     with ScriptedServer(brain, without=without) as server:
-        result = run(scenes.collision(), config(server, model={"stream": stream, "timeout": 3.0}), tmp_path / "run")
+        result = run(scenes.collision(), config(server, model={"stream": stream, "timeout": 5.0}), tmp_path / "run")
         assert all(bool(request.get("stream")) == stream for request in server.requests)
         refused = [complaint for complaint in server.complaints if "script failed" in complaint]
     assert result.status == "threshold" and tree(tmp_path / "run") == calm and refused == []
