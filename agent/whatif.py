@@ -90,7 +90,7 @@ def ask(model: WorldModel, question: Question, clip: Video | None) -> Answer:
     """Answer ``question`` about ``clip`` (seen whole), or about the run's own first test video. Raises UsageError, RunError."""
     seen = clip_of(model, clip)
     check_since(question.since, seen)
-    horizon = (question.horizon or model.horizon or len(seen))
+    horizon = question.horizon or model.horizon or len(seen)
     if horizon < 1:
         raise UsageError(f"--horizon: expected at least 1 frame, got {horizon}")
     actions = question.actions if clip is not None or question.actions is not None else model.future_actions

@@ -1,6 +1,6 @@
 """A controller tuned in an exported world, tried in the world it was filmed from: CartPole.
 
-    run-agent --env gym:CartPole-v1 --train 4 --context 12 --horizon 8 --out RUN
+    run-agent --env gym:CartPole-v1 --seed 2 --context 30 --horizon 8 --budget 5 --out RUN
     run-agent export RUN --to gymnasium --out cartpole_world.py
     python -m benchmarks.balance cartpole_world.py
 

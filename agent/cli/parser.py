@@ -201,6 +201,7 @@ def _others(commands: argparse._SubParsersAction) -> None:
     export = _command(commands, "export", "agent.cli.commands:export", "the programs found as one file, or as a Gymnasium environment")
     export.add_argument("run", metavar="RUN", help="a run, or (for python) a folder with three programs and params.json")
     export.add_argument("--to", required=True, metavar="FORM", help="python: one file that runs alone; gymnasium: an environment, one at a time or many at once")
+    export.add_argument("--dt", type=float, metavar="S", help="seconds between frames (default: the run's)")
     export.add_argument("--out", metavar="FILE", help="new .py file (default FORM_model.py)")
     for name, handler, about in (
         ("bench", "bench", "run a benchmark suite; `run-agent bench --help` lists them"),

@@ -19,7 +19,9 @@ def main(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--out: expected a name ending in .py, got {out}")
     if out.exists():
         raise UsageError(f"{out}: expected a new file, got one that exists; choose another --out")
-    text = exported(Path(arguments.run), arguments.to)
+    if arguments.dt is not None and not arguments.dt > 0:
+        raise UsageError(f"--dt: expected seconds between frames, more than 0, got {arguments.dt}")
+    text = exported(Path(arguments.run), arguments.to, arguments.dt)
     store.write_text(out, text)
     print(f"written to {out}: {len(text.splitlines())} lines; {FORMS[arguments.to].format(out=out)}")
     return 0

@@ -33,15 +33,13 @@ _RULE = "# " + "=" * 100
 _WIDTH = 110
 
 
-def exported(path: Path, form: str) -> str:
-    """The text of the file for the model at ``path`` (see WorldModel.load)."""
+def exported(path: Path, form: str, dt: float | None = None) -> str:
+    """The text of the file for the model at ``path`` (see WorldModel.load). dt: seconds between frames, None for the run's own."""
     with WorldModel.load(path) as model:
+        if dt is None and model.seen is None:
+            raise UsageError(f"--dt: expected the seconds between frames, because {path} is no run that knows them, got none")
         worlds = seen.worlds(model, path) if form == "gymnasium" else None
-        return _text(model.programs, model.fitted, _dt(model), _provenance(path), worlds)
-
-
-def _dt(model: WorldModel) -> float:
-    return 1 / 30 if model.seen is None else model.seen.dt
+        return _text(model.programs, model.fitted, dt or model.seen.dt, _provenance(path), worlds)
 
 
 # ------------------------------------------------------------------------------------------------------------ text

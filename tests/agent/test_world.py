@@ -184,6 +184,10 @@ def test_wrong_exports_are_one_line(exported, run_folder, capsys, tmp_path):
     for wrong in (["--to", "java"], ["--to", "python", "--out", exported], ["--to", "python", "--out", tmp_path / "x.txt"]):
         code, _, complaint = called(capsys, "export", run_folder, *wrong)
         assert code == 2 and complaint.count("\n") == 1, complaint
+    again = ["export", exported, "--to", "python", "--out", tmp_path / "again.py"]
+    assert "--dt" in called(capsys, *again)[2], "a file does not say how far apart its frames were"
+    assert called(capsys, *again, "--dt", "0")[0] == 2 and called(capsys, *again, "--dt", "0.04")[0] == 0
+    assert read_model(tmp_path / "again.py") == read_model(exported)
 
 
 # ----------------------------------------------------------------------------------------------------- environments
