@@ -1,11 +1,12 @@
 """Fitting, measured: all optimisers side by side, speed against SciPy's Powell, calibration of error bars, gradients.
 
-``python -m benchmarks.fitting`` prints Markdown. Data are synthetic (``benchmarks.fitting_cases``), so that losses and errors have a
+``python -m benchmarks.fitting`` prints Markdown; ``--sections`` and ``--programs`` choose among its tables and rows. Data are synthetic (``benchmarks.fitting_cases``), so that losses and errors have a
 truth to be compared with; every figure of one table comes from one run.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
@@ -43,13 +44,11 @@ class Config:
     seed: int = 3
 
 
-def report(config: Config = Config()) -> Iterator[str]:
+def report(config: Config, sections: Sequence[str]) -> Iterator[str]:
     """The sections, as they are measured."""
     yield "# Fitting\n"
-    yield side_by_side(config)
-    yield scaling(config)
-    yield coverage(config)
-    yield gradients(config)
+    for name in sections:
+        yield SECTIONS[name](config)
 
 
 # ------------------------------------------------------------------------------------------------------------- tables
@@ -97,6 +96,9 @@ def gradients(config: Config) -> str:
             losses = [_fit(CASES[name], data, optimizer, config).loss for optimizer in ("least_squares", "lbfgs")]
             lines.append((name, f"{gradient_difference(CASES[name], data):.1e}", *(f"{loss:.6f}" for loss in losses)))
     return f"## Gradients\n\n{_table(head, lines)}"
+
+
+SECTIONS = {"side-by-side": side_by_side, "scaling": scaling, "coverage": coverage, "gradients": gradients}
 
 
 # -------------------------------------------------------------------------------------------------------- measurements
@@ -203,6 +205,16 @@ def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(rows) + "\n"
 
 
-if __name__ == "__main__":
-    for section in report():
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the sections that were asked for."""
+    parser = argparse.ArgumentParser("python -m benchmarks.fitting", description="Fitting, measured.")
+    parser.add_argument("--sections", nargs="+", choices=tuple(SECTIONS), default=tuple(SECTIONS), metavar="NAME", help=", ".join(SECTIONS))
+    parser.add_argument("--programs", nargs="+", choices=tuple(CASES), default=tuple(CASES), metavar="NAME", help=", ".join(CASES))
+    parser.add_argument("--seconds", type=float, default=Config.seconds, help="limit of one fit (default %(default)g)")
+    given = parser.parse_args(arguments)
+    for section in report(Config(programs=tuple(given.programs), seconds=given.seconds), given.sections):
         print(section, flush=True)
+
+
+if __name__ == "__main__":
+    main()

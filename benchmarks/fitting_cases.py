@@ -94,6 +94,16 @@ def _dropped(rng: np.random.Generator) -> State:
     return {"ball": ball | {"spin": 0.0, "radius": 10.0}, "floor": {"y": 220.0}}
 
 
+def _shot(rng: np.random.Generator) -> State:
+    """Three disks, each in a third of the box of its own, that fly about."""
+    state = {}
+    for index, name in enumerate(("red", "green", "blue")):
+        radius, heading = rng.uniform(12, 20), rng.uniform(0, 2 * np.pi)
+        x, y, speed = 50.0 + 100.0 * index + rng.uniform(-20, 20), rng.uniform(30, 170), rng.uniform(100, 250)
+        state[name] = {"x": x, "y": y, "vx": speed * np.cos(heading), "vy": speed * np.sin(heading), "radius": radius}
+    return state
+
+
 _COLLISION = Case(
     "collision", {"restitution": 0.9, "mass_power": 2.0, "drag": 0.1}, _pair,
     {"left.x": 0.05, "right.x": 0.05}, ("left.radius", "right.radius"),
@@ -112,6 +122,10 @@ CASES: Mapping[str, Case] = {
     "bounce": Case(
         "bounce", {"gravity": 400.0, "elasticity": 0.8, "friction": 0.05}, _dropped, {"ball.x": 0.1, "ball.y": 0.1},
         ("ball.radius", "floor.y"), dt=0.04,
+    ),
+    "disks": Case(
+        "disks", {"restitution": 0.9, "restitution_disks": 0.95, "drag": 0.2, "floor": -200.0}, _shot,
+        {f"{name}.{axis}": 0.05 for name in ("red", "green", "blue") for axis in "xy"}, ("red.radius", "green.radius", "blue.radius"), dt=0.04,
     ),
 }  # fmt: skip
 

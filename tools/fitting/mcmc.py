@@ -36,11 +36,12 @@ def solve(objective: Objective, start: Point, rng: np.random.Generator) -> Solut
     best = found.objective
     walkers = max(8, _WALKERS * len(objective.problem.free))
     steps = min(_STEPS, int(_RESERVE * (best.meter.budget.evaluations - best.meter.evaluations) / walkers))
-    log_posterior = _log_posterior(best, best.best, linearise(best, best.best, central=True))
+    log_posterior = _rationed(_log_posterior(best, best.best, linearise(best, best.best, central=True)))
     sampler = emcee.EnsembleSampler(walkers, len(best.problem.free), log_posterior, vectorize=True)
     sampler.random_state = np.random.RandomState(int(rng.integers(2**31))).get_state()
     try:
-        sampler.run_mcmc(_spread(best, walkers, rng), max(steps, 1), skip_initial_state_check=True)
+        for _ in sampler.sample(_spread(best, walkers, rng), iterations=max(steps, 1), skip_initial_state_check=True):
+            best.meter.check()
     except BudgetSpent:
         return replace(found, spent=True)
     return replace(found, by="mcmc", samples=sampler.get_chain(discard=int(_BURN_IN * steps), flat=True))
@@ -65,6 +66,18 @@ def _log_posterior(objective: Objective, best: Point, line: Linearised) -> Calla
         return np.where(inside, -costs / variance, -np.inf)
 
     return log_posterior
+
+
+def _rationed(log_posterior: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    """The same, -inf once the budget is used up: emcee prints what is raised in it."""
+
+    def rationed(thetas: np.ndarray) -> np.ndarray:
+        try:
+            return log_posterior(thetas)
+        except BudgetSpent:
+            return np.full(len(thetas), -np.inf)
+
+    return rationed
 
 
 def _spread(objective: Objective, walkers: int, rng: np.random.Generator) -> np.ndarray:
