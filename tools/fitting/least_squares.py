@@ -8,6 +8,7 @@ Source: Marquardt (1963), scaled damping; robust losses by iteratively reweighte
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,8 @@ _TOGETHER = (0.01, 1.0, 100.0)  # factors on the damping that are tried in one b
 _ALONE = 10.0  # factor on the damping after a failure, one trial at a time
 _MOST_DAMPING = 1e10
 _AHEAD = 0.1  # share of a step after which its curvature is measured
+_WINDOW, _CREEP = 10, 5e-3  # so many steps that together lower the cost by less than this share creep
+_FAR = 2.0  # cost per compared value, above that of noise, from which a descent that creeps is given up
 _STALE_TRIALS = 2  # failures with secant derivatives before they are recomputed
 
 
@@ -45,8 +48,11 @@ def solve(objective: Objective, start: Point, rng: np.random.Generator) -> Solut
 
 
 def descend(objective: Objective, start: Point, iterations: int = 200) -> Point:
-    """The local minimum that ``start`` leads to (the start itself when it is not finite); raises BudgetSpent."""
-    problem, damping = objective.problem, _FIRST_DAMPING
+    """The local minimum that ``start`` leads to (the start itself when it is not finite); raises BudgetSpent.
+
+    A descent that creeps far above the noise, as along the kinks of contacts at wrong times, is given up.
+    """
+    problem, damping, costs = objective.problem, _FIRST_DAMPING, []
     residuals, (cost,) = objective.evaluate(start)
     at, line, fresh = _At(start, residuals, cost), None, False
     if residuals.bad_total[0] or not problem.unknowns:
@@ -60,10 +66,15 @@ def descend(objective: Objective, start: Point, iterations: int = 200) -> Point:
         if found is not None:
             line = None if problem.batched or done else secant(problem, line, at.point, found.point, found.residuals)
             at = found
-        if done and fresh:
+        costs.append(at.cost)
+        if (done and fresh) or (at.cost > _FAR * problem.size and _creeps(costs)):
             break
         line, fresh = (None, True) if done else (line, False)
     return at.point
+
+
+def _creeps(costs: Sequence[float]) -> bool:
+    return len(costs) > _WINDOW and costs[-1] > (1.0 - _CREEP) * costs[-1 - _WINDOW]
 
 
 def _improve(objective: Objective, at: _At, line: Linearised, arrow: Arrow, damping: float, fresh: bool) -> tuple[_At | None, float]:
