@@ -22,11 +22,10 @@ _SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 _CORNERS = tuple(step for step in itertools.product((-2, -1, 0, 1, 2), repeat=2) if step != (0, 0))
 _EDGES = (-3, -2, -1, 1, 2, 3, 4, 6, 8)
 _SWEEPS = 6
-_PASSES = 2
 _TELLING = 0.25
 """A corner is believed when moving it by a pixel costs at least this much (1 = one pixel of full contrast)."""
-_EXACT = 0.5
-"""Error, in pixels of full contrast, below which corners are not moved any more."""
+_EXACT = (2.0, 0.5)
+"""Error, in pixels of full contrast, below which corners are not moved any more: before and after the disks are measured."""
 _TOLD = 300.0
 """Squared difference of colour and ground, all frames and channels together, from which coverage is measured."""
 
@@ -51,9 +50,9 @@ def on_grid(frames: np.ndarray, tracks: Tracks, names: Sequence[str]) -> OnGrid:
     seen = [track for track in reversed(tracks.tracks) if track.name in names]  # front to back
     disks = [track for track in tracks.tracks if track.look.shape == "disk" and track.seen.any()]
     corners, telling, mattes = {track.name: _rounded(track) for track in seen}, {}, {}
-    for _ in range(_PASSES):
+    for exact in _EXACT:
         for track in seen:
-            corners[track.name], telling[track.name] = _box(frames, tracks, track, OnGrid(corners, mattes))
+            corners[track.name], telling[track.name] = _box(frames, tracks, track, OnGrid(corners, mattes), exact)
         mattes = {track.name: _matte(frames, tracks, track, OnGrid(corners, {})) for track in disks}
     return OnGrid({name: np.where(_doubtful(found, telling[name])[..., None], np.nan, found) for name, found in corners.items()}, mattes)
 
@@ -64,11 +63,11 @@ def _rounded(track: Track) -> np.ndarray:
     return np.array([np.round(box_corners(*pose, *sides)) for pose in track.poses])
 
 
-def _box(frames: np.ndarray, tracks: Tracks, track: Track, drawn: OnGrid) -> tuple[np.ndarray, np.ndarray]:
+def _box(frames: np.ndarray, tracks: Tracks, track: Track, drawn: OnGrid, exact: float) -> tuple[np.ndarray, np.ndarray]:
     """(T, 4, 2) corners, and (T, 4) how much worse each frame gets when a corner moves by a pixel."""
     corners, telling = drawn.corners[track.name].copy(), np.zeros((len(frames), 4))
     for t in np.flatnonzero(track.seen):
-        corners[t], telling[t] = _corners(_Window(frames[t], tracks, track, t, drawn), corners[t])
+        corners[t], telling[t] = _corners(_Window(frames[t], tracks, track, t, drawn), corners[t], exact)
     return corners, telling
 
 
@@ -86,14 +85,14 @@ def _doubtful(corners: np.ndarray, telling: np.ndarray) -> np.ndarray:
     return doubtful
 
 
-def _corners(scene: _Window, best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _corners(scene: _Window, best: np.ndarray, exact: float) -> tuple[np.ndarray, np.ndarray]:
     """Corners (4, 2) of one frame, found from ``best``, and how much worse the picture gets when a corner moves by a pixel:
     (4,), in units of one pixel of full contrast."""
     error = scene.error(best)
     contrast = max(float(np.sum((scene.look.colour - np.median(scene.ground, axis=(0, 1))) ** 2)), 1.0)
     for _ in range(_SWEEPS):
         before = error
-        for trial in _moves(best) if error > _EXACT * contrast else ():
+        for trial in _moves(best) if error > exact * contrast else ():
             trial_error = scene.error(trial)
             if trial_error < error - 1e-9:
                 best, error = trial, trial_error
