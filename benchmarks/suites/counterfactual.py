@@ -54,8 +54,8 @@ def _gymnasium(physics: cartpole.Physics) -> Callable[[Task, HeldBack, int], tup
 def _pole(names: Sequence[str]) -> list[str]:
     """Everything that says how long the hinged body is, in its motion and in its drawing."""
     hinged = [name.removesuffix("_pivot_x") for name in names if name.endswith("_pivot_x")]
-    long = [f"{body}_{word}" for body in hinged for word in ("length", "reach", "width")]
-    long += [name for body in hinged for name in (f"CENTRE.{body}", f"{body}.width")]
+    long = [f"{body}_{word}" for body in hinged for word in ("length", "arm", "width")]
+    long += [f"{body}.width" for body in hinged]
     return [f"{name}*=2" for name in names if name in (*long, "length")]
 
 

@@ -600,19 +600,26 @@ def _linkage(out: Dynamics, tree: Sequence[Body]) -> None:
     out.step.append(f"    new.update(place{tag}({{{moved}}}, params))")
 
 
+def _arm(out: Dynamics, body: Body) -> str:
+    """Expression of the distance of a link's drawn centre from its hinge; "" where they all but coincide."""
+    length = math.hypot(body.numbers["centre_x"], body.numbers["centre_y"])
+    if length < 1.0:
+        return ""
+    prior = min(max(body.numbers.get("spread", 2.0), 0.5), 6.0)
+    return out.param(f"{body.name}_arm", length, 0.3 * length, 3.0 * length, "px", f"distance of the drawn centre of {body.name} from its hinge", prior=prior)
+
+
 def _centre(out: Dynamics, body: Body, times: str = "") -> str:
-    """Expression of a link's drawn centre seen from its joint, in its own frame; a parameter along a fixed direction."""
-    n, name = body.numbers, body.name
+    """Expression of a link's drawn centre seen from its joint, in its own frame; the direction is fixed."""
     if body.motion == "slides":
         return _pair((0.0, 0.0))
-    length = math.hypot(n["centre_x"], n["centre_y"])
-    if length < 1.0:  # too close to the joint for a direction
-        return f"({_number(n['centre_x'])}{times}, {_number(n['centre_y'])}{times})"
-    arm = out.param(f"{name}_arm", length, 0.3 * length, 3.0 * length, "px", f"distance of the drawn centre of {name} from its hinge", prior=min(max(n.get("spread", 2.0), 0.5), 6.0)) + times
-    unit = (n["centre_x"] / length, n["centre_y"] / length)
-    if abs(n["centre_y"]) < max(n.get("spread", 2.0), 0.5):  # within error on the axis of the shape
-        return f"({'' if n['centre_x'] > 0 else '-'}{arm}, 0.0)"
-    return "(" + ", ".join(f"{_number(u)} * {arm}" for u in unit) + ")"
+    x, y, arm = body.numbers["centre_x"], body.numbers["centre_y"], _arm(out, body)
+    if not arm:
+        return f"({_number(x)}{times}, {_number(y)}{times})"
+    if abs(y) < max(body.numbers.get("spread", 2.0), 0.5):  # within error on the axis of the shape
+        return f"({'' if x > 0 else '-'}{arm}{times}, 0.0)"
+    length = math.hypot(x, y)
+    return f"({_number(x / length)} * {arm}{times}, {_number(y / length)} * {arm}{times})"
 
 
 def _hidden_pivot(body: Body) -> str:
@@ -650,8 +657,9 @@ def _link(out: Dynamics, body: Body, tree: Sequence[Body]) -> str:
     reach = out.param(f"{name}_reach", known.get(f"reach@{name}", 1.0), 0.3, 2.5, "1", f"centre of mass of {name}, as a multiple of its drawn centre's distance from the hinge", prior=0.1 if body.shape == "box" else 0.4)
     com = _centre(out, body, f" * {reach}")
     gyration = known.get(f"gyration@{name}", n.get("gyration", length / math.sqrt(3)))
-    if body.shape == "box":
-        inertia = f"{mass} * {_number(gyration**2)} * {reach} ** 2"
+    if body.shape == "box":  # spread as it is drawn, however long it is
+        scale = f"{_number(gyration / length)} * {arm}" if (arm := _arm(out, body)) else _number(gyration)
+        inertia = f"{mass} * ({scale} * {reach}) ** 2"
     else:  # how the mass is spread over the shape is not seen
         inertia = f'{mass} * {out.param(f"{name}_gyration", gyration, 0.0, 3 * length, "px", f"radius of gyration of {name} about its centre of mass", prior=0.4 * length)} ** 2'
     return f'Link("{name}", "hinge"{on}, at=({px}, {py}), com={com}, mass={mass}, inertia={inertia})'
