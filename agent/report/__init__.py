@@ -19,7 +19,7 @@ from agent.report import film, losses, sections, story, tree, why
 from agent.report.film import Clip
 from agent.report.markup import Child, Html, join, tag
 from agent.report.story import Story
-from agent.report.words import count, duration, number, sentence
+from agent.report.words import count, duration, number, score, sentence
 from agent.runfolder import RunFolder
 
 _KINDS = ((0.97, "predicts the video almost exactly"), (0.8, "predicts most of what happens"), (0.4, "predicts part of what happens"), (0.05, "predicts a little of what happens"))
@@ -101,9 +101,9 @@ def _key_figures(told: Story) -> Html | None:
         return None
     metrics = result.get("metrics") or {}
     still = (result.get("baselines") or {}).get("persistence") or {}
-    figures = [("score", f"{winner.score:.3f}", "in the search; 1 is exact")]
+    figures = [("score", score(winner.score), "in the search; 1 is exact")]
     if metrics.get("score") is not None:
-        figures.append(("unseen frames", f"{metrics['score']:.3f}", "the same score, where no one looked"))
+        figures.append(("unseen frames", score(metrics['score']), "the same score, where no one looked"))
     if metrics.get("psnr") is not None:
         beside = "" if still.get("psnr") is None else f"a still picture: {still['psnr']:.1f}"
         figures.append(("PSNR", f"{metrics['psnr']:.1f} dB", beside))

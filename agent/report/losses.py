@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from agent.report import plot
 from agent.report.markup import Html, tag
 from agent.report.story import Story, Told
-from agent.report.words import number
+from agent.report.words import number, score
 from tools.types import STAGES
 
 _HEIGHT = 210
@@ -41,7 +41,7 @@ def _score_chart(story: Story) -> Html:
     if 0.0 < threshold < 1.0:
         goal = [axes.line(axes.x, (threshold, threshold), "goal"), tag("text", f"goal {threshold:g}", class_="tick goal-label", x=axes.right(axes.x[0]) + 6, y=axes.up(threshold) + 13)]
     parts = [*axes.grid((0, 0.25, 0.5, 0.75, 1)), *goal, *axes.foot("program"), *_marks(axes, story, lambda node: node.score)]
-    best = "none ran to its end" if story.winner is None else f"the best, program {story.winner.id}, has {story.winner.score:.3f}"
+    best = "none ran to its end" if story.winner is None else f"the best, program {story.winner.id}, has {score(story.winner.score)}"
     return plot.chart(f"Score of {len(story.nodes)} candidates in the order in which they were tried: {best}", _HEIGHT, *parts)
 
 

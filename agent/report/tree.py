@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agent.report.markup import Html, join, tag
 from agent.report.story import Story, Told
-from agent.report.words import count, duration, listed, number, sentence, shortened
+from agent.report.words import count, duration, listed, number, score, sentence, shortened
 from agent.screen import DUPLICATE
 from tools.types import STAGES
 
@@ -119,7 +119,7 @@ def _line(node: Told, story: Story) -> Html:
 
 def _verdict(node: Told) -> Html:
     if node.status == "ok":
-        return tag("span", tag("i", style=f"width:{100 * min(max(node.score, 0), 1):.1f}%"), tag("span", f"{node.score:.3f}"), class_="bar")
+        return tag("span", tag("i", style=f"width:{100 * min(max(node.score, 0), 1):.1f}%"), tag("span", score(node.score)), class_="bar")
     if node.status == "pending":
         return tag("span", "not judged", class_="fate")
     return tag("span", "duplicate" if node.failure is not None and node.failure.kind == DUPLICATE else "failed", class_="fate")

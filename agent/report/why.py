@@ -13,7 +13,7 @@ from agent.errors import UsageError
 from agent.report import code, film, losses
 from agent.report.markup import Html, join, tag
 from agent.report.story import Story, Told
-from agent.report.words import count, listed, number, sentence
+from agent.report.words import count, listed, number, score, sentence
 from agent.runfolder import RunFolder, read_programs
 from tools.types import STAGES
 
@@ -33,9 +33,9 @@ def scale(story: Story) -> Html:
     goal = [tag("i", style=f"left:{100 * threshold:.2f}%", class_="goal-mark")] if 0 < threshold < 1 else []
     place = min(max(100 * winner.score, 0), 100)
     lean = " lean-left" if place > 80 else " lean-right" if place < 20 else ""
-    crown = [tag("i", style=f"left:{place:.2f}%", class_="crown-mark"), tag("b", f"program {winner.id}: {winner.score:.3f}", style=f"left:{place:.2f}%", class_="crown-label" + lean)]
+    crown = [tag("i", style=f"left:{place:.2f}%", class_="crown-mark"), tag("b", f"program {winner.id}: {score(winner.score)}", style=f"left:{place:.2f}%", class_="crown-label" + lean)]
     ends = tag("div", tag("span", "0: a still picture"), tag("span", f"{f'dotted: the goal, {threshold:g}' if goal else ''} · 1: exact".lstrip(" ·")), class_="ends")
-    words = f"Scores of {count(len(story.ran), 'program')} on a scale from 0, a still picture, to 1, exact. Program {winner.id} has {winner.score:.3f}."
+    words = f"Scores of {count(len(story.ran), 'program')} on a scale from 0, a still picture, to 1, exact. Program {winner.id} has {score(winner.score)}."
     return tag("div", tag("div", *ticks, *goal, *crown, class_="rail"), ends, class_="scale", role="img", aria_label=words)
 
 
@@ -62,11 +62,11 @@ def _reasons(story: Story) -> Iterator[list[Any]]:
 def _origin(story: Story) -> list[Any]:
     """Whether it came of a search or was a first idea."""
     first, winner = story.lineage[0], story.winner
-    began = f"scored {first.score:.3f}" if first.status == "ok" else "failed"
+    began = f"scored {score(first.score)}" if first.status == "ok" else "failed"
     if first is winner:
         return [tag("b", "It is a first idea. "), f"Program {winner.id} is a draft; nothing that was tried on top of it did better."]
     steps = count(len(story.lineage) - 1, "change")
-    return [tag("b", "It is the fruit of a search. "), f"The first draft on its line, program {first.id}, {began}; {steps} led from there to {winner.score:.3f}. {_gain(first, winner)}"]
+    return [tag("b", "It is the fruit of a search. "), f"The first draft on its line, program {first.id}, {began}; {steps} led from there to {score(winner.score)}. {_gain(first, winner)}"]
 
 
 def _test(story: Story) -> str:
@@ -162,7 +162,7 @@ def comparison(story: Story) -> Html:
 
 
 def _row(class_: str, name: str, node: Told, others: Sequence[Told]) -> Html:
-    cells = [tag("td", f"{node.score:.3f}" if node.status == "ok" else "failed", data_label=_HEADS[0], class_="best" if node.score >= max(other.score for other in others) else None)]
+    cells = [tag("td", score(node.score) if node.status == "ok" else "failed", data_label=_HEADS[0], class_="best" if node.score >= max(other.score for other in others) else None)]
     for stage in STAGES:
         loss = getattr(node.losses, stage)
         known = [value for other in others if (value := getattr(other.losses, stage)) is not None]
@@ -192,7 +192,7 @@ def steps(folder: RunFolder, story: Story) -> Html:
 
 def _step(folder: RunFolder, story: Story, node: Told, before: Told | None, stills: Html | None) -> Html:
     change = "" if before is None or node.status != "ok" or before.status != "ok" else _signed(node.score - before.score)
-    head = tag("p", tag("b", f"Program {node.id}"), " ", tag("span", f"{node.score:.3f}" if node.status == "ok" else "failed", class_="figure"), " ", tag("span", change, class_="change"), class_="head")
+    head = tag("p", tag("b", f"Program {node.id}"), " ", tag("span", score(node.score) if node.status == "ok" else "failed", class_="figure"), " ", tag("span", change, class_="change"), class_="head")
     what = "A first draft." if before is None else f"Changes {listed(list(node.stages)) or 'nothing'} of program {before.id}."
     words = [head, tag("p", sentence(node.rationale) or what), tag("p", what, class_="muted") if node.rationale else None]
     if node.found and node is not story.winner:

@@ -33,6 +33,17 @@ def measured(value: float, error: float | None) -> str:
     return f"{value:.{max(places, 0)}f} ± {error:.{max(places, 0)}f}".replace("-", _MINUS)
 
 
+def score(value: float) -> str:
+    """Three decimals, more where they would hide that it is not quite 1.
+
+    >>> score(0.8629), score(0.99968), score(1.0)
+    ('0.863', '0.9996', '1')
+    """
+    if value >= 1.0:
+        return "1"
+    return f"{value:.3f}" if value < 0.9995 else f"{math.floor(1e4 * value) / 1e4:.4f}"
+
+
 def count(amount: int, noun: str, plural: str = "") -> str:
     """
     >>> count(1, "frame"), count(12000, "frame")
