@@ -19,7 +19,8 @@ from agent.jobs import CandidateFailed, read_fitted
 from agent.split import validation
 from sandbox import ArraySpec, Job, Limits, Outcome
 from tests.agent.candidates import DYNAMICS, GOOD, PERCEPTION, RENDERING, task
-from tools.types import Programs, Video
+from tools.fitting import FitResult
+from tools.types import FittedParam, Programs, Video
 
 STILL = Programs(
     PERCEPTION,
@@ -209,11 +210,8 @@ def test_the_frames_that_judge_are_shown_to_perception_only_when_all_that_is_jud
 
 CLIP = Video(np.zeros((3, 8, 8, 3), np.uint8))
 ROLLED = {"columns": ["ball.x"], "values": [[1.0], [2.0], [None]], "noise": [0.1]}
-PARAM = {"name": "g", "value": 1.0, "low": 0.0, "high": 2.0, "error": None, "unit": "", "note": "", "about": ""}
-FIT = {
-    "params": [PARAM], "values": {"g": 1.0}, "status": "converged", "optimizer": "lm", "message": "", "loss": 0.5, "rms": None,
-    "evaluations": 9, "seconds": 0.1, "columns": {"ball.x": 0.1, "ball.y": None},
-}
+FIT = FitResult("converged", "", {"g": 1.0}, (FittedParam("g", 1.0, 0.0, 2.0),), (), 0.5, 0.7, 9, 0.1, "lm", {"ball.x": 0.1}).to_json()
+(PARAM,) = FIT["params"]
 BAD_CLAIMS = {
     "a loss that is not a number": {"columns": {"ball.x": "nan"}}, "an infinite loss": {"columns": {"ball.x": "inf"}}, "a truth as a number": {"values": {"g": True}},
     "frames in the list of parameters": {"params": [PARAM] * 1000}, "frames in theta": {"values": {f"p{i}": 1.0 for i in range(1000)}},
