@@ -12,7 +12,6 @@ PARAMS = (
 NAMES = ("red", "green", "blue")
 PAIRS = (("red", "green"), ("red", "blue"), ("green", "blue"))
 LATENTS = tuple(f"{name}.{attribute}" for name in NAMES for attribute in ("x", "y", "vx", "vy"))
-DIFFERENTIABLE = True
 WALLS = (((1.0, 0.0), 0.0), ((-1.0, 0.0), -300.0), ((0.0, 1.0), 0.0))
 SUBSTEPS = 2
 
