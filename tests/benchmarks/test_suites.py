@@ -140,6 +140,8 @@ def test_changes_change_the_truth_in_the_right_direction():
 @pytest.mark.parametrize(("env", "change", "names", "edits"), [
     ("cartpole", "pole-doubled", ["push", "gravity", "length"], ["length*=2"]),
     ("cartpole", "pole-doubled", ["rod_pivot_x", "rod_reach", "rod_width", "cart_width"], ["rod_reach*=2", "rod_width*=2"]),
+    ("cartpole", "pole-doubled", ["rod_pivot_x", "rod_arm", "rod_reach", "rod.width"], ["rod_arm*=2", "rod.width*=2"]),
+    ("cartpole", "gravity-halved", ["gravity", "push"], ["gravity*=0.5"]),
     ("cartpole", "push-reversed", ["gravity", "push"], ["push*=-1"]),
     ("cartpole", "push-reversed", ["gravity"], []),
     ("collision", "restitution", ["restitution_disks"], ["restitution_disks*=0.5"]),
