@@ -54,8 +54,10 @@ def _gymnasium(physics: cartpole.Physics) -> Callable[[Task, HeldBack, int], tup
 def _pole(names: Sequence[str]) -> list[str]:
     """Everything that says how long the hinged body is, in its motion and in its drawing."""
     hinged = [name.removesuffix("_pivot_x") for name in names if name.endswith("_pivot_x")]
-    long = [f"{body}_{word}" for body in hinged for word in ("length", "arm", "width")]
-    long += [f"{body}.width" for body in hinged]
+    long: list[str] = []
+    for body in hinged:
+        centre = f"{body}_arm" if f"{body}_arm" in names else f"{body}_reach"
+        long += [f"{body}_length", centre, f"{body}_width", f"{body}.width"]
     return [f"{name}*=2" for name in names if name in (*long, "length")]
 
 
