@@ -42,8 +42,8 @@ class Measured:
 class Budget:
     """Limits of one fit; the first one reached ends it and the best point seen so far is returned.
 
-    evaluations: parameter vectors rolled out on all videos; the limit that keeps a fit reproducible. seconds: wall
-    clock, a safety net (a fit that it ends may differ between runs). starts: starting points tried when the fit from
+    evaluations: parameter vectors rolled out on all videos; the limit that keeps a fit reproducible. seconds:
+    processor time of this process, a safety net (a fit that it ends may differ between runs). starts: starting points tried when the fit from
     the declared values does not explain the data; 1 means no further starts.
     """
 

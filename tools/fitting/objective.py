@@ -19,9 +19,9 @@ class BudgetSpent(Exception):
 
 
 class Meter:
-    """Counts the evaluations of a fit and watches its budget. seconds: wall clock since the meter was made."""
+    """Counts the evaluations of a fit and watches its budget. seconds: processor time of this process since the meter was made."""
 
-    def __init__(self, budget: Budget, clock: Callable[[], float] = time.perf_counter):
+    def __init__(self, budget: Budget, clock: Callable[[], float] = time.process_time):
         self.budget, self._clock, self._began = budget, clock, clock()
         self.evaluations = 0.0
         self.non_finite = 0.0
