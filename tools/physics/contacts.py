@@ -11,14 +11,14 @@ from tools.physics.namespace import xp
 
 def bounce_off_line(
     x: Any, y: Any, vx: Any, vy: Any, normal: tuple[float, float], offset: Any, radius: Any, restitution: Any,
-    friction: Any = 0.0, rest_speed: float = 0.0,
+    friction: Any = 0.0, rest_speed: float = 0.0, pull: tuple[Any, Any] = (0.0, 0.0),
 ) -> tuple[Any, Any, Any, Any]:
     """A disk against the half-plane ``normal . (x, y) >= offset`` (unit normal pointing to the free side).
 
-    Called after a free step: where the disk reaches beyond the line and moves into it, the part of the path behind the
-    line is folded back (scaled by ``restitution``), the normal velocity reversed and scaled, and the tangential velocity
-    reduced by Coulomb friction (impulse at most ``friction`` times the normal impulse). Closing speeds below
-    ``rest_speed`` (px/s) stop. Returns (x, y, vx, vy).
+    Called after a free step under the acceleration ``pull`` (px/s^2): where the disk reaches beyond the line and moves into it, it is
+    taken back to the moment at which it touched, its normal velocity reversed and scaled by ``restitution``, its
+    tangential velocity reduced by Coulomb friction (impulse at most ``friction`` times the normal impulse), and it goes on from
+    there. Closing speeds below ``rest_speed`` (px/s) stop. Returns (x, y, vx, vy).
     """
     nx, ny = normal
     depth = offset + radius - (nx * x + ny * y)
@@ -27,12 +27,18 @@ def bounce_off_line(
         return x, y, vx, vy
     closing = nx * vx + ny * vy
     hit = touching & (closing < 0)
-    bounce = xp.where(-closing < rest_speed, 0.0, restitution)
-    push = xp.where(hit, (1.0 + bounce) * depth, xp.where(touching, depth, 0.0))
-    impulse = xp.where(hit, -(1.0 + bounce) * closing, 0.0)
+    down = nx * pull[0] + ny * pull[1]
+    inside = xp.where(hit, depth, 0.0)
+    speed = xp.where(hit, -closing, 1.0)
+    since = 2.0 * inside / (speed + xp.sqrt(xp.maximum(speed * speed + 2.0 * down * inside, 0.0) + 1e-12))
+    landing = closing - down * since                        # normal velocity at the moment of contact
+    bounce = xp.where(-landing < rest_speed, 0.0, restitution)
+    impulse = xp.where(hit, xp.maximum(-(1.0 + bounce) * landing, 0.0), 0.0)
+    push = xp.where(hit, xp.maximum(since * impulse, depth), xp.where(touching, depth, 0.0))
+    slide = -ny * vx + nx * vy - since * (-ny * pull[0] + nx * pull[1])
     most = friction * impulse
-    brake = xp.minimum(xp.maximum(-ny * vx + nx * vy, -most), most)
-    return x + push * nx, y + push * ny, vx + impulse * nx + brake * ny, vy + impulse * ny - brake * nx
+    brake = xp.minimum(xp.maximum(slide, -most), most)
+    return x + push * nx + since * brake * ny, y + push * ny - since * brake * nx, vx + impulse * nx + brake * ny, vy + impulse * ny - brake * nx
 
 
 def collide_disks(a: dict, b: dict, reach: Any, mass_ratio: Any, restitution: Any, rest_speed: Any = 0.0) -> tuple[dict, dict]:

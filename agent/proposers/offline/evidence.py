@@ -297,25 +297,28 @@ Feature = tuple[str, np.ndarray, Callable[[float], bool]]
 
 
 def regress(series: np.ndarray, sigma: float, dt: float, features: Sequence[Feature], cuts: Sequence[int] = (),
-            always: np.ndarray | None = None) -> Explanation:
+            always: np.ndarray | None = None, places: Sequence[Feature] = ()) -> Explanation:
     """Coefficients of given features in the integral form; every segment has its own start place and speed.
 
-    series: (T, d). always: (T, d) acceleration that is known and only subtracted.
+    series: (T, d). always: (T, d) acceleration that is known and only subtracted. places: as features, but of the series itself, not
+    of its acceleration.
     """
     rows, targets = [], []
     runs = [(a, b) for a, b in segments(len(series), cuts) if np.isfinite(series[a:b]).all(1).sum() >= 2]
     dims = series.shape[1]
-    unknown = len(features) + 2 * dims * len(runs)
+    known_forms = [*features, *places]
+    count = len(known_forms)
+    unknown = count + 2 * dims * len(runs)
     for r, (a, b) in enumerate(runs):
         known = np.isfinite(series[a:b]).all(1)
         time = np.arange(b - a) * dt
         base = 0.0 if always is None else integrate_twice(np.nan_to_num(always[a:b]), dt)
-        doubles = [integrate_twice(np.nan_to_num(f[a:b]), dt) for _, f, _ in features]
+        doubles = [integrate_twice(np.nan_to_num(f[a:b]), dt) for _, f, _ in features] + [np.nan_to_num(f[a:b]) for _, f, _ in places]
         for d in range(dims):
             block = np.zeros((b - a, unknown))
             for k, double in enumerate(doubles):
                 block[:, k] = double[:, d]
-            column = len(features) + 2 * (r * dims + d)
+            column = count + 2 * (r * dims + d)
             block[:, column], block[:, column + 1] = 1.0, time / max(time[-1], dt)
             rows.append(block[known])
             targets.append((series[a:b, d] - (base[:, d] if always is not None else 0.0))[known])
@@ -329,11 +332,29 @@ def regress(series: np.ndarray, sigma: float, dt: float, features: Sequence[Feat
     rss = float(rest @ rest)
     covariance = np.linalg.pinv((design / scale).T @ (design / scale)) * max(rss / max(n - unknown, 1), sigma**2)
     error = np.sqrt(np.diag(covariance)) / scale
-    bic = rss / sigma**2 + (len(features) + 2 * dims * len(runs)) * math.log(max(n, 2))
-    names = tuple(name for name, _, _ in features)
-    coefficients = (solution / scale)[: len(features)]
-    return Explanation(names, dict(zip(names, coefficients.tolist(), strict=True)), dict(zip(names, error[: len(features)].tolist(), strict=True)),
+    bic = rss / sigma**2 + (count + 2 * dims * len(runs)) * math.log(max(n, 2))
+    names = tuple(name for name, _, _ in known_forms)
+    coefficients = (solution / scale)[:count]
+    return Explanation(names, dict(zip(names, coefficients.tolist(), strict=True)), dict(zip(names, error[:count].tolist(), strict=True)),
                        bic, math.sqrt(rss / max(n, 1)), sigma)
+
+
+def centre_of_mass(path: Path, dt: float) -> tuple[float, float] | None:
+    """Where the centre of mass of a turning body lies seen from its drawn centre, in its own frame (pixels): the point that flies
+    straightest. None when the drawn centre does as well, or when the body turns too little to tell."""
+    known = np.isfinite(path.angle) & path.seen
+    if known.sum() < 8 or np.ptp(path.angle[known]) < 1.0:
+        return None
+    c, s = np.cos(path.angle), np.sin(path.angle)
+    xy = np.where(known[:, None], path.xy, np.nan)
+    one, zero = np.ones(len(xy)), np.zeros(len(xy))
+    fields: list[Feature] = [("gx", np.stack([one, zero], 1), bool), ("gy", np.stack([zero, one], 1), bool)]
+    turned: list[Feature] = [("ox", -np.stack([c, s], 1), bool), ("oy", -np.stack([-s, c], 1), bool)]
+    plain, offset = regress(xy, path.sigma, dt, fields, path.kinks), regress(xy, path.sigma, dt, fields, path.kinks, places=turned)
+    away = np.array([offset.values["ox"], offset.values["oy"]])
+    clear = float(np.hypot(*away)) > 5 * max(offset.errors["ox"], offset.errors["oy"])
+    better = offset.bic < plain.bic - 30 and offset.rms < 0.5 * plain.rms
+    return (float(away[0]), float(away[1])) if clear and better and np.hypot(*away) < path.look.reach else None
 
 
 def explain(series: np.ndarray, sigma: float, dt: float, library: Sequence[Feature], cuts: Sequence[int] = (), limit: int = 4,

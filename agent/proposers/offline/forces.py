@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from scipy.optimize import minimize
 
-from agent.proposers.offline.evidence import Evidence, Explanation, Feature, Path, explain, regress, segments, smooth
+from agent.proposers.offline.evidence import Evidence, Explanation, Feature, Path, centre_of_mass, explain, regress, segments, smooth
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.pairs import pair_options
 from agent.proposers.offline.walls import Boundary, boundaries
@@ -53,6 +53,8 @@ class Driven:
 def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> list[Driven]:
     """The structure with the terms that explain its motion; then variants that explain it nearly as well."""
     groups: list[list[tuple[tuple[Term, ...], float, str]]] = []
+    for body in structure.bodies:
+        structure = structure.with_body(_balanced(body, evidence)) if body.motion == "free" and body.turns else structure
     free = [b for b in structure.bodies if b.motion == "free"]
     contacts, partners = contacts_of(free, evidence)
     for body in free:
@@ -156,7 +158,7 @@ def library(path: Path, evidence: Evidence, xy: np.ndarray, v: np.ndarray) -> li
 
 def centres(path: Path, evidence: Evidence, xy: np.ndarray) -> dict[str, np.ndarray]:
     """Places that may attract: resting parts, and the point at which the accelerations aim."""
-    found = {p.name: np.nanmean(p.xy, axis=0) for p in evidence.paths.values() if not p.moves and p is not path}
+    found = {p.name: np.nanmean(p.xy, axis=0) for p in evidence.paths.values() if not p.moves and p.name != path.name}
     found |= {f"spot_{k + 1}": np.array(spot) for k, spot in enumerate(evidence.spots)}
     _, v = smooth(xy, evidence.dt, path.kinks, 9)
     _, a = smooth(v, evidence.dt, path.kinks, 7)
@@ -171,8 +173,23 @@ def centres(path: Path, evidence: Evidence, xy: np.ndarray) -> dict[str, np.ndar
     return found
 
 
-def _free_options(body: Body, evidence: Evidence, limit: int) -> list[tuple[tuple[Term, ...], float, str]]:
+def _balanced(body: Body, evidence: Evidence) -> Body:
+    """The body with the place of its centre of mass, where that is not its drawn centre."""
+    away = centre_of_mass(evidence.paths[body.name], evidence.dt)
+    return body if away is None else replace(body, numbers={**body.numbers, "com_x": away[0], "com_y": away[1]})
+
+
+def _flight(body: Body, evidence: Evidence) -> Path:
+    """The path of a free body's centre of mass."""
     path = evidence.paths[body.name]
+    if "com_x" not in body.numbers:
+        return path
+    c, s, x, y = np.cos(path.angle), np.sin(path.angle), body.numbers["com_x"], body.numbers["com_y"]
+    return replace(path, xy=path.xy + np.stack([c * x - s * y, s * x + c * y], 1))
+
+
+def _free_options(body: Body, evidence: Evidence, limit: int) -> list[tuple[tuple[Term, ...], float, str]]:
+    path = _flight(body, evidence)
     xy, v = smooth(path.xy, evidence.dt, path.kinks)
     features = library(path, evidence, xy, v)
     where = {name: centre for name, centre in centres(path, evidence, xy).items()}

@@ -111,7 +111,7 @@ class Mechanism:
         lines = []
         for body in self.bodies:
             where = {"hinges": f" on {body.on or 'a fixed pivot'}", "rides": f" ({body.on})"}.get(body.motion, "")
-            turning = " and turns" if body.turns and body.motion == "free" else ""
+            turning = " and spins" if body.turns and body.motion == "free" else ""
             lines.append(f"{body.name} {MOTIONS[body.motion]}{where}{turning}")
         lines += [f"{TERMS[term.kind]} {' and '.join(term.bodies)}" for term in self.terms]
         return lines if self.light == "steady" else [*lines, "the light changes steadily"]

@@ -33,7 +33,7 @@ def boundaries(path: Path, evidence: Evidence) -> list[Boundary]:
     free = _ground(path, evidence)
     if free is None:
         return []
-    found = [_boundary(free, path, normal) for normal in DIRECTIONS]
+    found = [_boundary(free, path, normal, evidence.tracks.plate) for normal in DIRECTIONS]
     return [boundary for boundary in found if boundary is not None]
 
 
@@ -56,7 +56,7 @@ def _ground(path: Path, evidence: Evidence) -> np.ndarray | None:
     return labels == labels[y, x]
 
 
-def _boundary(free: np.ndarray, path: Path, normal: Sequence[int]) -> Boundary | None:
+def _boundary(free: np.ndarray, path: Path, normal: Sequence[int], plate: np.ndarray) -> Boundary | None:
     """The boundary met by going against ``normal`` from every place that the body sweeps."""
     along = 0 if normal[0] else 1                        # axis of the normal
     lines = free if along == 0 else free.T               # one row per line across the boundary
@@ -76,8 +76,21 @@ def _boundary(free: np.ndarray, path: Path, normal: Sequence[int]) -> Boundary |
     place = float(np.median(ends[known]))
     if (np.abs(ends - place) <= 1.5).mean() < STRAIGHT:
         return None
+    if place < size:
+        place += 1.0 - _covered(plate, rows, int(place), along, normal[along] < 0)
     edge = place - 0.5 if normal[along] < 0 else size - 0.5 - place
     return Boundary((int(normal[0]), int(normal[1])), edge * normal[along], place >= size)
+
+
+def _covered(plate: np.ndarray, rows: np.ndarray, place: int, along: int, forwards: bool) -> float:
+    """Share of the first pixels behind a boundary that it covers, from their colours between those on either side."""
+    lines = plate if along == 0 else plate.transpose(1, 0, 2)
+    lines = (lines if forwards else lines[:, ::-1])[rows].astype(np.float64)
+    if not 1 <= place < lines.shape[1] - 1:
+        return 1.0
+    before, here, beyond = (np.median(lines[:, k], axis=0) for k in (place - 1, place, place + 1))
+    contrast = beyond - before
+    return float(np.clip((here - before) @ contrast / max(contrast @ contrast, 1.0), 0.0, 1.0))
 
 
 def _end(line: np.ndarray, start: int) -> int:

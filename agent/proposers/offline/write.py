@@ -444,7 +444,10 @@ def _free_step(out: Dynamics, bodies: Sequence[Body], symbols: Sequence[str], fo
     lines = []
     names = [b.name for b in bodies]
     for body, s in zip(bodies, symbols, strict=True):
-        lines.append(f'    b{s} = state["{body.name}"]')
+        lines.append(f'    b{s} = ' + (f'shifted(state["{body.name}"], {_balance(out, body)}, 1.0)' if "com_x" in body.numbers else f'state["{body.name}"]'))
+    if any("com_x" in body.numbers for body in bodies):
+        out.imports.add("turned")
+        out.functions.append(_SHIFTED)
     indent = "    "
     h = "dt"
     if contacts:
@@ -455,18 +458,34 @@ def _free_step(out: Dynamics, bodies: Sequence[Body], symbols: Sequence[str], fo
         v = ", ".join(f'b{s}["vx"], b{s}["vy"]' for s in symbols)
         lines += [f"{indent}q = ({q})", f"{indent}v = ({v})",
                   f"{indent}q, v = {out.mechanism.integrator}(q, v, lambda q, v: accelerate(q, v, params, action), {h})"]
-        for k, s in enumerate(symbols):
+        walled = {name for term in contacts if term.kind == "wall" for name in term.bodies}
+        for k, (body, s) in enumerate(zip(bodies, symbols, strict=True)):
+            if body.name in walled:
+                lines.append(f'{indent}pull{s} = ((v[{2 * k}] - b{s}["vx"]) / {h}, (v[{2 * k + 1}] - b{s}["vy"]) / {h})')
             lines.append(f'{indent}b{s} = {{**b{s}, "x": q[{2 * k}], "y": q[{2 * k + 1}], "vx": v[{2 * k}], "vy": v[{2 * k + 1}]}}')
     else:
         for k, s in enumerate(symbols):
             lines.append(indent + _flight(s, h, pulls[k] if pulls else (False, False)))
     for term in contacts:
-        lines += [indent + line for line in _contact(out, term, dict(zip(names, symbols, strict=True)))]
+        lines += [indent + line for line in _contact(out, term, dict(zip(names, symbols, strict=True)), {s: _pull(k, s, forced, pulls) for k, s in enumerate(symbols)})]
     for body, s in zip(bodies, symbols, strict=True):
         if body.turns:
             lines += _turning(out, body, s)
-        lines.append(f'    new["{body.name}"] = b{s}')
+        lines.append(f'    new["{body.name}"] = ' + (f"shifted(b{s}, {_balance(out, body)}, -1.0)" if "com_x" in body.numbers else f"b{s}"))
     out.step += lines
+
+
+_SHIFTED = '''def shifted(body, centre, sign):
+    """The body with x, y moved from its drawn centre to its centre of mass (sign 1.0), or back (-1.0)."""
+    ox, oy = turned(centre, body["angle"])
+    return {**body, "x": body["x"] + sign * ox, "y": body["y"] + sign * oy}'''
+
+
+def _balance(out: Dynamics, body: Body) -> str:
+    """Expression of a body's centre of mass in its own frame."""
+    parts = [out.param(f"{body.name}_mass_{axis}", body.numbers[f"com_{axis}"], -3 * abs(body.numbers[f"com_{axis}"]) - 10, 3 * abs(body.numbers[f"com_{axis}"]) + 10, "px",
+                       f"centre of mass of {body.name} seen from its drawn centre, in its own frame") for axis in ("x", "y")]
+    return f"({parts[0]}, {parts[1]})"
 
 
 def _turning(out: Dynamics, body: Body, s: str) -> list[str]:
@@ -484,9 +503,18 @@ def _turning(out: Dynamics, body: Body, s: str) -> list[str]:
             f'    b{s} = {{**b{s}, "angle": b{s}["angle"] + dt * b{s}["spin"] + 0.5 * dt * dt * turn, "spin": b{s}["spin"] + dt * turn}}']
 
 
-def _contact(out: Dynamics, term: Term, symbols: dict[str, str]) -> list[str]:
+def _pull(k: int, s: str, forced: bool, pulls: Sequence[tuple[bool, bool]] | None) -> str:
+    """Expression of a body's acceleration during the step, "" for none."""
+    if forced:
+        return f"pull{s}"
+    if pulls is None or not any(pulls[k]):
+        return ""
+    return "(" + ", ".join(f"{axis}{s}" if pulled else "0.0" for axis, pulled in zip(("ax", "ay"), pulls[k], strict=True)) + ")"
+
+
+def _contact(out: Dynamics, term: Term, symbols: dict[str, str], pulls: Mapping[str, str]) -> list[str]:
     if term.kind == "wall":
-        return _wall(out, term, symbols)
+        return _wall(out, term, symbols, pulls)
     first, second = term.bodies
     a, b = symbols[first], symbols[second]
     out.imports.add("collide_disks")
@@ -508,7 +536,7 @@ def _wall_offset(out: Dynamics, n: Mapping[str, float]) -> str:
     return out.param(f"{word}_offset", n["offset"], n["offset"] - 60.0, n["offset"] + 60.0, "px", f"place of the {word.replace('_', ' ')} along its normal {_pair((n['nx'], n['ny']))}", prior=1.0 if "drawn" in n else 8.0)
 
 
-def _wall(out: Dynamics, term: Term, symbols: dict[str, str]) -> list[str]:
+def _wall(out: Dynamics, term: Term, symbols: dict[str, str], pulls: Mapping[str, str]) -> list[str]:
     n = term.numbers
     out.imports.update(("bounce_off_line",))
     offset = _wall_offset(out, n)
@@ -517,7 +545,7 @@ def _wall(out: Dynamics, term: Term, symbols: dict[str, str]) -> list[str]:
     lines = []
     for name in term.bodies:
         s = symbols[name]
-        lines += [f'x, y, vx, vy = bounce_off_line(b{s}["x"], b{s}["y"], b{s}["vx"], b{s}["vy"], {_pair((n["nx"], n["ny"]))}, {offset}, b{s}["radius"], {e}, {friction})',
+        lines += [f'x, y, vx, vy = bounce_off_line(b{s}["x"], b{s}["y"], b{s}["vx"], b{s}["vy"], {_pair((n["nx"], n["ny"]))}, {offset}, b{s}["radius"], {e}, {friction}{f", pull={pulls[s]}" if pulls[s] else ""})',
                   f'b{s} = {{**b{s}, "x": x, "y": y, "vx": vx, "vy": vy}}']
     return lines
 
