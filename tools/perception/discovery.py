@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from tools.perception.appearance import at_pose
+from tools.perception.background import differs
 from tools.perception.clip import Clip
 from tools.perception.following import cut_sprite, first_poses, typical
 from tools.perception.linking import Chain, link
@@ -36,7 +37,34 @@ _ODD = 0.8
 def find_seeds(clip: Clip) -> list[Seed]:
     """Everything that moves, knowing nothing."""
     sprites, inks = survey(clip)
-    return [Seed(None, chain) for chain in sprites] + flat_seeds(clip, inks, sprites)
+    found = [Seed(None, chain) for chain in sprites] + flat_seeds(clip, inks, sprites)
+    return [seed for seed in found if not flickers(seed.chain, [other.chain for other in found if other is not seed], clip)] or found
+
+
+def flickers(chain: Chain, others: Sequence[Chain], clip: Clip) -> bool:
+    """Does it come or go in the middle of the picture, with nothing near that could hide it (a sign, a flash)? Such a thing has no
+    course to follow, and ground that is uncovered for a while looks like it."""
+    times = sorted(chain.regions)
+    if len(times) > 0.9 * len(clip):
+        return False
+    return any(_out_of_nothing(chain.regions[t], [other.regions[t] for other in others if t in other.regions], clip)
+               for t, end in ((times[0], 0), (times[-1], len(clip) - 1)) if t != end)
+
+
+def _out_of_nothing(region: Region, others: Sequence[Region], clip: Clip) -> bool:
+    x0, y0, x1, y1 = region.box
+    margin = 0.5 * max(x1 - x0, y1 - y0) + 3
+    h, w = clip.shape
+    inside = x0 > margin and y0 > margin and x1 < w - margin and y1 < h - margin
+    apart = all(o.box[0] > x1 + margin or o.box[2] < x0 - margin or o.box[1] > y1 + margin or o.box[3] < y0 - margin for o in others)
+    return inside and apart and _open_ground(region, clip, margin)
+
+
+def _open_ground(region: Region, clip: Clip, margin: float) -> bool:
+    """Whether the plate around a region is of one colour: nothing fixed to hide behind."""
+    x0, y0, x1, y1 = (int(v) for v in (region.box[0] - margin, region.box[1] - margin, region.box[2] + margin, region.box[3] + margin))
+    around = clip.plate[max(0, y0) : y1, max(0, x0) : x1]
+    return bool((differs(around, np.median(around.reshape(-1, 3), axis=0), clip.level)).mean() < 0.02)
 
 
 def survey(clip: Clip) -> tuple[list[Chain], list[Ink]]:

@@ -87,7 +87,7 @@ def noise_of(series: np.ndarray, floor: float) -> float:
 
 def gather(video: Video) -> Evidence:
     """Look at one clip without knowing anything about it."""
-    tracks = _credible(discover(video.frames))
+    tracks = _credible(discover(video.frames), video.shape)
     words = [f"{colour_word(track.look.colour)}_{SHAPE_WORDS[track.look.shape]}" for track in tracks.tracks]
     paths = {}
     for name, track in zip(unique(words), tracks.tracks, strict=True):
@@ -96,12 +96,26 @@ def gather(video: Video) -> Evidence:
     return Evidence(paths, video.dt, video.shape, replace(tracks, tracks=renamed), video.actions)
 
 
-def _credible(tracks: Tracks) -> Tracks:
-    """Without specks (parts of a few hundredths of the largest one's area that are seen only now and then) and without fragments
-    (pieces of a part's colour that show up where the part itself is going while it is half hidden)."""
+def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:
+    """Without specks (parts of a few hundredths of the largest one's area that are seen only now and then), without what comes and goes
+    in the middle of the picture (signs, flashes), and without fragments (pieces of a part's colour that show up where the part
+    itself is going while it is half hidden)."""
     areas = [_area(track.look) for track in tracks.tracks]
     keep = [t for t, area in zip(tracks.tracks, areas, strict=True) if area > 0.03 * max(areas) or t.seen.mean() > 0.9]
+    keep = [t for t in keep if not _flickers(t, shape)] or keep
     return replace(tracks, tracks=tuple(t for t in keep if not any(_fragment(t, other) for other in keep if other is not t)))
+
+
+def _flickers(track: Track, shape: tuple[int, int]) -> bool:
+    """Whether a part appears or vanishes well inside the picture, and is missing from a tenth of the frames."""
+    seen = np.flatnonzero(track.seen)
+    if len(seen) > 0.9 * len(track.poses):
+        return False
+    step = float(np.median(np.hypot(*np.diff(track.poses[seen, :2], axis=0).T / np.diff(seen)))) if len(seen) > 1 else 0.0
+    margin = track.look.reach + 2 * step + 2
+    ends = [t for t, end in ((seen[0], 0), (seen[-1], len(track.poses) - 1)) if t != end]
+    inside = [margin < x < shape[1] - 1 - margin and margin < y < shape[0] - 1 - margin for x, y in track.poses[ends, :2]]
+    return any(inside)
 
 
 def _fragment(piece: Track, whole: Track) -> bool:

@@ -11,7 +11,17 @@ import cv2
 import numpy as np
 from scipy.optimize import minimize
 
-from agent.proposers.offline.evidence import Evidence, Explanation, Feature, Path, centre_of_mass, explain, regress, segments, smooth
+from agent.proposers.offline.evidence import (
+    Evidence,
+    Explanation,
+    Feature,
+    Path,
+    centre_of_mass,
+    explain,
+    regress,
+    segments,
+    smooth,
+)
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.pairs import pair_options
 from agent.proposers.offline.walls import Boundary, boundaries
@@ -72,9 +82,8 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
     for i, j, option in pair_options(free, [_alone(groups, free, k) for k in range(len(free))], evidence)[:alternatives]:
         places = [_place(free, i), _place(free, j)]
         options = [option if k == places[0] else ((), 0.0, "") if k == places[1] else choice for k, choice in enumerate(best)]
-        found.insert(0, _assemble(structure, options, contacts, evidence))
-    if found[0].bic > min(d.bic for d in found):
-        found.sort(key=lambda d: d.bic)
+        together = _assemble(structure, options, contacts, evidence)
+        found.insert(0 if together.bic < found[0].bic else len(found), together)
     if partners:
         without = tuple(c for c in contacts if c not in partners)
         found.append(_assemble(structure, best, without, evidence))
@@ -568,8 +577,7 @@ def _linkage_options(tree: Sequence[Body], evidence: Evidence) -> list[tuple[tup
     for mass in masses:
         features, always = _linkage_features(tree, values, rates, mass, evidence)
         scaled = [(name, f / sigma, ok) for name, f, ok in features]
-        must = ("gy",)
-        for e in explain(q / sigma, 1.0, evidence.dt, scaled, cuts, limit=3, must=must, always=always / sigma)[:3]:
+        for e in [e for must, allowed in _driven_at(tree, scaled) for e in explain(q / sigma, 1.0, evidence.dt, allowed, cuts, limit=3, must=must, always=always / sigma)[:3]]:
             terms = _linkage_terms(tree, e, mass, evidence)
             step = MASSES.index(mass) if mass in MASSES and len(tree) > 1 else 0
             guessed = 20.0 * (len(e.names) - 1) if any("reach" in b.numbers for b in tree) else 0.0  # little residues of guessed masses
@@ -582,6 +590,17 @@ def _linkage_options(tree: Sequence[Body], evidence: Evidence) -> list[tuple[tup
             seen.add(key)
             unique.append(option)
     return unique[:6]
+
+
+def _driven_at(tree: Sequence[Body], features: list[Feature]) -> list[tuple[tuple[str, ...], list[Feature]]]:
+    """(terms that are taken, terms to choose from), per hypothesis about which one body told actions drive, with a constant share."""
+    if not any(name.startswith("action@") for name, *_ in features):
+        return [(("gy",), features)]
+    found = []
+    for body in tree:
+        own = (f"action@{body.name}", f"push@{body.name}")
+        found.append((("gy", *own), [f for f in features if not f[0].startswith(("action@", "push@")) or f[0] in own]))
+    return [*found, (("gy",), [f for f in features if not f[0].startswith("action@")])]
 
 
 def _weighed(tree: Sequence[Body], q: np.ndarray, values: np.ndarray, rates: np.ndarray, sigma: np.ndarray, cuts: Sequence[int],
