@@ -5,13 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
+from tools.perception.background import fill
 from tools.perception.clip import Clip
 from tools.perception.discovery import flat_seeds, survey
 from tools.perception.linking import Chain
+from tools.perception.looks import mask_guess
 from tools.perception.parts import Part
-from tools.perception.seeds import Ink, Seed
+from tools.perception.seeds import PLAIN, Ink, Seed, smallest
+from tools.perception.segmentation import Region, regions
+
+_LARGEST = 0.1
+"""Share of the picture above which a piece of the plate is no resting part."""
+_LIKE = 0.6
+"""Disagreeing pixels per pixel of outline up to which a piece has a shape."""
 
 
 def declared_seeds(clip: Clip, parts: Sequence[Part]) -> list[Seed]:
@@ -31,8 +41,32 @@ def declared_seeds(clip: Clip, parts: Sequence[Part]) -> list[Seed]:
     return seeds
 
 
+def cleared(clip: Clip, parts: Sequence[Part]) -> np.ndarray:
+    """The plate (H, W, 3) without the given parts, which rest all through the clip and are therefore taken for background: where one
+    piece of the plate has a part's colour and shape, it is filled from around. The plate itself when there is none."""
+    hole = np.zeros(clip.shape, bool)
+    for part in parts:
+        alike = np.linalg.norm(clip.plate.astype(np.float32) - np.asarray(part.colour, np.float32), axis=-1) <= PLAIN + 3 * clip.noise
+        pieces = [r for r in regions(alike & ~hole, smallest(clip)) if not r.edge and r.area < _LARGEST * alike.size and _has_shape(r, part.shape)]
+        if pieces:
+            piece = max(pieces, key=lambda r: r.area) if part.near is None else min(pieces, key=lambda r: math.hypot(r.x - part.near[0], r.y - part.near[1]))
+            x0, y0, x1, y1 = piece.box
+            hole[y0:y1, x0:x1] |= piece.mask
+    return fill(clip.plate, cv2.dilate(hole.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) if hole.any() else clip.plate
+
+
+def _has_shape(region: Region, shape: str) -> bool:
+    nothing = np.zeros((region.box[3] + 4, region.box[2] + 4), bool)
+    found = mask_guess(region, nothing, (0.0, 0.0, 0.0), shape)
+    return found is not None and found[2] < _LIKE
+
+
 def _match(parts: Sequence[Part], chains: Sequence[Chain]) -> list[tuple[Part, Chain]]:
-    """Pair declared parts with chains: nearest first sighting, else largest."""
+    """Pair declared parts with chains: nearest first sightings where all say where they are, else largest."""
+    if len(parts) > 1 and chains and all(part.near is not None for part in parts):
+        first = [chain.regions[min(chain.regions)] for chain in chains]
+        away = np.array([[math.hypot(r.x - part.near[0], r.y - part.near[1]) for r in first] for part in parts])
+        return [(parts[i], chains[j]) for i, j in zip(*linear_sum_assignment(away), strict=True)]
     left, pairs = list(chains), []
     for part in parts:
         if not left:

@@ -18,7 +18,7 @@ from tools.perception.discovery import find_seeds
 from tools.perception.following import first_look, first_poses
 from tools.perception.layout import Layout, depth, hiding
 from tools.perception.linking import Chain
-from tools.perception.matching import declared_seeds
+from tools.perception.matching import cleared, declared_seeds
 from tools.perception.parts import Part, Track
 from tools.perception.refining import fill_gaps, refine, refit_looks, sharpen
 from tools.perception.seeds import Seed
@@ -55,10 +55,16 @@ def discover(frames: np.ndarray, plate: np.ndarray | None = None, noise: float |
 def track(frames: np.ndarray, parts: Sequence[Part], plate: np.ndarray | None = None, noise: float | None = None) -> Tracks:
     """Follow declared parts through a clip: frames (T, H, W, 3) uint8 -> Tracks with the parts' own names.
 
-    A part that is not found has no track. Of several chains of one colour each part takes the one nearest to
+    A part that rests all the time has a track too, if the plate shows it; one that is not found has none. Of several chains of one colour each part takes the one nearest to
     its ``near`` (or the largest).
     """
-    return _look_twice(Clip.of(frames, plate, noise), lambda clip: declared_seeds(clip, parts))
+    clip = Clip.of(frames, plate, noise)
+    found = [seed.part for seed in declared_seeds(clip, parts)]
+    missing = [part for part in parts if part.colour is not None and part not in found]
+    without = cleared(clip, missing) if missing else clip.plate
+    if without is not clip.plate:
+        clip = Clip.of(frames, without, clip.noise)
+    return _look_twice(clip, lambda clip: declared_seeds(clip, parts))
 
 
 def follow(frames: np.ndarray, plate: np.ndarray, noise: float, chains: Sequence[tuple[np.ndarray | None, Chain]],

@@ -98,11 +98,13 @@ def gather(video: Video) -> Evidence:
 
 def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:
     """Without specks (parts of a few hundredths of the largest one's area that are seen only now and then), without what comes and goes
-    in the middle of the picture (signs, flashes), and without fragments (pieces of a part's colour that show up where the part
+    in the middle of the picture (signs, flashes), without holes that show the ground, and without fragments (pieces of a part's colour that show up where the part
     itself is going while it is half hidden)."""
     areas = [_area(track.look) for track in tracks.tracks]
     keep = [t for t, area in zip(tracks.tracks, areas, strict=True) if area > 0.03 * max(areas) or t.seen.mean() > 0.9]
     keep = [t for t in keep if not _flickers(t, shape)] or keep
+    ground, share = dominant_colour(tracks.plate[None])
+    keep = [t for t in keep if share < 0.4 or t.look.shape == "sprite" or np.abs(ground - t.look.colour).max() > 20] or keep  # no holes
     return replace(tracks, tracks=tuple(t for t in keep if not any(_fragment(t, other) for other in keep if other is not t)))
 
 
@@ -175,7 +177,7 @@ def kinks(xy: np.ndarray, sigma: float) -> list[int]:
         local = deviation[max(0, k - 3) : k + 4]
         if deviation[k] > max(6 * usual, 0.12 * speed, 0.5) and deviation[k] >= np.nanmax(deviation[max(0, k - 1) : k + 2]) and deviation[k] > 3 * np.nanmedian(local):
             found.append(int(k + 1))
-    return found
+    return [k for k in found if k - 1 not in found]  # a jump midway between two frames shows at both
 
 
 # ------------------------------------------------------------------------------------------------------------- joints

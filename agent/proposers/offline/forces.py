@@ -24,6 +24,7 @@ from agent.proposers.offline.evidence import (
 )
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.pairs import pair_options
+from agent.proposers.offline.rails import rail_options
 from agent.proposers.offline.walls import Boundary, boundaries
 from tools.physics.multibody import Link, accelerations
 
@@ -71,6 +72,7 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
         groups.append(_free_options(body, evidence, alternatives))
         if body.turns:
             groups.append(_turning_options(body, evidence))
+    groups += [rail_options(body, evidence) for body in structure.bodies if body.motion == "follows"]
     for root in [b for b in structure.bodies if b.motion in ("slides", "hinges") and b.on is None]:
         tree = _tree(root, structure.bodies)
         groups.append(_pendulum_options(root, evidence) if len(tree) == 1 else _linkage_options(tree, evidence))

@@ -10,6 +10,7 @@ import numpy as np
 
 from agent.proposers.offline.evidence import Evidence, Path, Pivot, line_of_travel, orbit, pivot
 from agent.proposers.offline.mechanism import Body, Mechanism
+from agent.proposers.offline.rails import rail_numbers
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,9 @@ def _joints(path: Path, movers: list[Path], evidence: Evidence) -> list[Joint]:
         if off <= _tolerance(path):
             found.append(Joint("slides", None, {"at_x": float(point[0]), "at_y": float(point[1]), "axis_x": float(axis[0]), "axis_y": float(axis[1])},
                                2.5, f"{path.name} keeps to a straight line"))
+        rail = rail_numbers(path) if off > _tolerance(path) else None
+        if rail is not None:
+            found.append(Joint("follows", None, rail, 2.0, f"{path.name} goes over one curve more than once"))
     return sorted(found, key=lambda j: j.cost)
 
 
@@ -260,7 +264,7 @@ def _sound(chosen: Mapping[str, Joint]) -> bool:
     for name, joint in chosen.items():
         seen, here = {name}, joint.on
         while here is not None:
-            if here in seen or here not in chosen or chosen[here].motion == "free":
+            if here in seen or here not in chosen or chosen[here].motion in ("free", "follows"):
                 return False
             seen.add(here)
             here = chosen[here].on

@@ -19,6 +19,7 @@ MOTIONS = {
     "slides": "slides along a line",
     "hinges": "turns on a hinge",
     "rides": "rides on another body",
+    "follows": "runs to and fro on a curved track",
 }
 
 TERMS = {
@@ -29,6 +30,7 @@ TERMS = {
     "spring": "a spring pulls to an anchor:",
     "attraction": "a centre attracts",
     "mutual": "attract or repel each other:",
+    "rail": "gravity pulls down the slope (a valley):",
     "push": "a constant force pushes",
     "action": "the action drives",
     "damping": "damping at the joint of",

@@ -197,6 +197,9 @@ def write_dynamics(mechanism: Mechanism) -> str:
             _pendulum(out, root)
         else:
             _linkage(out, tree)
+    for body in [b for b in mechanism.bodies if b.motion == "follows"]:
+        out.tag = f"_{body.name}" if len(mechanism.bodies) > 1 else ""
+        _rail(out, body)
     if mechanism.gains:
         _light(out)
     if free:
@@ -254,6 +257,34 @@ def _free(out: Dynamics, bodies: Sequence[Body]) -> None:
     _free_initial(out, bodies)
     pulls = [tuple(line.split(" = ")[1] != "0.0" for line in lines if line.strip().startswith((f"ax{s} =", f"ay{s} ="))) for s in symbols] if steady else None
     _free_step(out, bodies, symbols, forced and not steady, contacts, pulls)
+
+
+def _rail(out: Dynamics, body: Body) -> None:
+    """A body on a curved track: its x says all; the track gives height and slope."""
+    m, n, name, tag = out.mechanism, body.numbers, body.name, out.tag
+    out.imports.update((m.integrator, "start_of"))
+    numbers = [n[f"rail{k}"] for k in range(sum(key.startswith("rail") for key in n))]
+    out.constants += [f"TRACK{tag.upper()} = ({', '.join(_number(c) for c in numbers)})  # height in px: coefficients of u^0, u^1, ..., u = (x - {_number(n['middle'])}) / {_number(n['half'])}"]
+    out.functions.append("\n".join([
+        f"def track{tag}(x):", '    """Height (px), slope and bend (1/px) of the track at x."""', f"    u = (x - {_number(n['middle'])}) / {_number(n['half'])}", "    y, slope, bend = 0.0 * u, 0.0 * u, 0.0 * u",
+        f"    for c in reversed(TRACK{tag.upper()}):", "        bend, slope, y = bend * u + 2.0 * slope, slope * u + y, y * u + c", f"    return y, slope / {_number(n['half'])}, bend / {_number(n['half'])} ** 2"]))
+    term = _acts(m, "rail", name)
+    g = out.param(f"gravity{tag}", term.numbers["g"], 0.0, 10 * abs(term.numbers["g"]) + 10.0, "px/s^2", "pull down the slope of the track")
+    pull = [f"({g} * slope - slope * bend * v * v) / (1.0 + slope * slope)" if "bead" in term.numbers else f"{g} * slope"]
+    if drag := _acts(m, "drag", name):
+        pull.append(f"- {out.param(f'drag{tag}', drag.numbers['c'], 0.0, max(20 * drag.numbers['c'], 10.0), '1/s', f'linear drag on {name}')} * v")
+    if action := _acts(m, "action", name):
+        pull.append(f"{out.param(f'gain{tag}', action.numbers['ax'], *_around(action.numbers['ax']), 'px/s^2', f'acceleration of {name} per unit of action')} * action")
+    out.functions.append("\n".join([f"def accelerate{tag}(q, v, params, action):", '    """Acceleration of x in px/s^2."""', f"    (x,), (v,) = q, v\n    _, slope, bend = track{tag}(x)", f"    return ({_signed(pull)},)"]))
+    lean = ""
+    if body.turns:
+        out.imports.add("xp")
+        lean = f', "angle": xp.arctan(slope) + {out.param(f"{name}_lean", n["lean"], n["lean"] - 1.0, n["lean"] + 1.0, "rad", f"how {name} leans against the slope")}'
+    out.functions.append("\n".join([f"def place{tag}(body, params):", '    """Height and angle that go with x."""', f'    y, slope, _ = track{tag}(body["x"])', f'    return {{**body, "y": y{lean}}}']))
+    out.initial.append(f'    state["{name}"] = place{tag}(start_of(states, "{name}", ("x",), dt), params)')
+    out.step += [f'    b = state["{name}"]', f'    (x,), (vx,) = {m.integrator}((b["x"],), (b["vx"],), lambda q, v: accelerate{tag}(q, v, params, action), dt)',
+                 f'    new["{name}"] = place{tag}({{**b, "x": x, "vx": vx}}, params)']
+    out.latents += [f"{name}.x", f"{name}.vx"]
 
 
 def _light(out: Dynamics) -> None:
