@@ -55,8 +55,8 @@ def discover(frames: np.ndarray, plate: np.ndarray | None = None, noise: float |
 def track(frames: np.ndarray, parts: Sequence[Part], plate: np.ndarray | None = None, noise: float | None = None) -> Tracks:
     """Follow declared parts through a clip: frames (T, H, W, 3) uint8 -> Tracks with the parts' own names.
 
-    A part that rests all the time has a track too, if the plate shows it; one that is not found has none. Of several chains of one colour each part takes the one nearest to
-    its ``near`` (or the largest).
+    A part that rests all the time has a track too, if the plate shows it; one that is not found has none. Of several chains of
+    one colour each part takes the one nearest to its ``near`` (or the largest).
     """
     clip = Clip.of(frames, plate, noise)
     found = [seed.part for seed in declared_seeds(clip, parts)]
