@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import signal
@@ -270,7 +271,12 @@ def test_resuming_a_finished_run_only_tells_its_result(reference):
 def test_the_graph_opens_in_langgraphs_own_tooling():
     places = json.loads((ROOT / "langgraph.json").read_text())["graphs"]
     module, function = places["search"].removeprefix("./").removesuffix(".py:search").replace("/", "."), "search"
-    opened = getattr(importlib.import_module(module), function)({})
-    assert {"observe", "propose", "evaluate", "diagnose", "record", "finish"} <= set(opened.get_graph().nodes)
-    with pytest.raises(UsageError, match=r"configurable\.run"):
-        opened.invoke({"ids": [], "over": False})
+    factory = getattr(importlib.import_module(module), function)
+
+    async def looked_at() -> None:
+        async with factory({}) as opened:
+            assert {"observe", "propose", "evaluate", "diagnose", "record", "finish"} <= set(opened.get_graph().nodes)
+            with pytest.raises(UsageError, match=r"configurable\.run"):
+                opened.invoke({"ids": [], "over": False})
+
+    asyncio.run(looked_at())

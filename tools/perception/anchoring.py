@@ -1,7 +1,7 @@
 """A part's own frame, so that it does not depend on which frame of the clip the part was cut from.
 
 The origin is the centre of its area. An elongated part lies along its own x axis (turned by less than half a turn in the first
-frame that shows it); any other part has angle 0 there. Disks and boxes have such a frame already.
+frame that shows it); any other part has angle 0 there. Disks have such a frame already, boxes but for half a turn.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ LOWEST = -1.9
 def anchored(look: Look, poses: np.ndarray) -> tuple[Look, np.ndarray]:
     """The look in its own frame, and its poses (T, 3) to match. A sprite keeps its pixels and notes where its middle is (``cut``)."""
     seen = np.flatnonzero(np.isfinite(poses).all(1))
-    if look.shape not in ("polygon", "sprite") or not len(seen):
+    if look.shape == "disk" or not len(seen):
         return look, poses
+    if look.shape == "box":
+        return look, poses - (0.0, 0.0, math.pi * math.floor((float(poses[seen[0], 2]) - LOWEST) / math.pi))
     centre, spread = _area_moments(look)
     turn = _own_turn(spread, float(poses[seen[0], 2])) if look.turns else 0.0
     moved = poses.copy()
