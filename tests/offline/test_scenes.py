@@ -152,5 +152,5 @@ def test_a_light_that_fades_is_part_of_the_state():
 @pytest.mark.parametrize("half_turns", [-2, -1, 0, 1])
 def test_a_box_has_the_same_angle_whichever_end_was_taken_for_its_head(half_turns):
     poses = np.array([(np.nan, np.nan, np.nan), (40.0, 30.0, 0.6), (41.0, 30.0, 3.9)])
-    turned = poses + (0.0, 0.0, half_turns * np.pi)
+    turned = poses + np.array([0.0, 0.0, half_turns * np.pi])
     assert np.allclose(anchored(Look("box", (0.0, 0.0, 0.0), (30.0, 5.0)), turned)[1], poses, equal_nan=True)
