@@ -15,7 +15,7 @@ from sandbox.contract import Limits
 from tests.agent.candidates import DYNAMICS, GOOD, PERCEPTION, RENDERING, WRONG, changed, task, thrown
 from tools.types import Task, Video
 
-CONFIG = EvaluationConfig(limits=Limits(wall=10.0, cpu=2.5, claim=8 << 20))
+CONFIG = EvaluationConfig(limits=Limits(wall=2.5, cpu=2.5, claim=8 << 20))
 
 
 @pytest.fixture(scope="module")
