@@ -24,6 +24,8 @@ from sandbox.routines import Routine
 
 CONTROL = 3
 FAILED_CLOSED = 98
+_NEVER = 1e9
+"""Seconds of processor time, and processes, that a waiting spare may use: no cap at all, until the job brings its own."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,9 @@ def _rehearse(server: Heritage) -> None:
     LoadedPrograms(header["programs"]).function("dynamics", "f")()
     encode(CLAIM, work.routine(None, work.inputs, {}, work.outputs))
     resource.setrlimit(resource.RLIMIT_NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE))
+    limits.apply(0.0, _NEVER, sys.maxsize, int(_NEVER))
+    random.seed(0)
+    server.lock.rehearse()
     os.close(files[3])
 
 

@@ -192,6 +192,11 @@ class ChildLock:
             seccomp.install(self._filter.bytes_for(os.getpid()))
             _verify()
 
+    def rehearse(self) -> None:
+        """What ``seal`` does, short of doing it."""
+        if self.posture.filtered:
+            self._seal.bytes_for(os.getpid())
+
     def seal(self) -> None:
         """Take away what only receiving a job needed; the last trusted step before the candidate's first line."""
         if self.posture.filtered:
