@@ -159,27 +159,31 @@ def unwrap(angles: np.ndarray, period: float, start: float, reference: int) -> n
 
 
 def _register(clip: Clip, seed: Seed, look: Look, start: np.ndarray, reference: int, poses: np.ndarray, run: Sequence[int]) -> None:
-    """Poses of a polygon or sprite, frame after frame away from the reference, in place."""
-    chain = seed.chain
+    """Poses of a polygon or sprite, frame after frame away from the reference, in place. Where the border cuts a part, neither its
+    outline nor its middle tells the pose, so it is taken to go on as before."""
+    chain, usual = seed.chain, typical(seed.chain)
     home = chain.regions[reference]
     offset, reach = start[:2] - (home.x, home.y), look.reach + 2
     original = _polar(clip, look, home, reference, (home.x, home.y), reach)
-    angle, rate, before = 0.0, 0.0, reference
+    rates, before, known = np.zeros(3), reference, bool(np.isfinite(poses[reference]).all())
     for t in run:
         region = chain.regions[t]
-        expected = angle + rate * abs(t - before)
-        found = expected
-        if look.turns:
-            found, _ = turn(original, _polar(clip, look, region, t, (region.x, region.y), reach), expected)
-        c, s = math.cos(found), math.sin(found)
-        guess = np.array([region.x + c * offset[0] - s * offset[1], region.y + s * offset[0] + c * offset[1], found])
+        expected = poses[before] + rates * abs(t - before) if known else np.zeros(3)
+        if known and region.edge and region.area < 0.9 * usual:
+            guess = expected
+        else:
+            found = expected[2]
+            if look.turns:
+                found, _ = turn(original, _polar(clip, look, region, t, (region.x, region.y), reach), expected[2])
+            c, s = math.cos(found), math.sin(found)
+            guess = np.array([region.x + c * offset[0] - s * offset[1], region.y + s * offset[0] + c * offset[1], found])
         seen = whole(clip, t) if look.shape == "sprite" else alone(clip, t, look.colour)
         fit = locate(look, guess, seen, margin=3.0)
         better = fit is not None and misfit(look, fit.x, seen) <= misfit(look, guess, seen) + 1e-9
         poses[t] = fit.x if better else guess
-        if t != reference:
-            rate = (poses[t, 2] - angle) / max(1, abs(t - before))
-        angle, before = poses[t, 2], t
+        if known:
+            rates = (poses[t] - poses[before]) / max(1, abs(t - before))
+        before, known = t, True
 
 
 def _polar(clip: Clip, look: Look, region: Region, t: int, centre: tuple[float, float], reach: float) -> np.ndarray:

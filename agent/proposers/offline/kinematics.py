@@ -180,7 +180,7 @@ def _joints(path: Path, movers: list[Path], evidence: Evidence) -> list[Joint]:
                                2.5, f"{path.name} keeps to a straight line"))
         rail = rail_numbers(path) if off > _tolerance(path) else None
         if rail is not None:
-            found.append(Joint("follows", None, rail, 2.0, f"{path.name} goes over one curve more than once"))
+            found.append(Joint("follows", None, rail, 2.0, f"{path.name} " + ("turns with its path, as on a track" if "lean0" in rail else "goes over one curve more than once")))
     return sorted(found, key=lambda j: j.cost)
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from agent.proposers.offline.mechanism import MARK, Body, Mechanism, Term
+from agent.proposers.offline.rails import coefficients
 from tools.types import Programs
 
 SUBSTEPS = 4
@@ -262,12 +263,13 @@ def _free(out: Dynamics, bodies: Sequence[Body]) -> None:
 def _rail(out: Dynamics, body: Body) -> None:
     """A body on a curved track: its x says all; the track gives height and slope."""
     m, n, name, tag = out.mechanism, body.numbers, body.name, out.tag
-    out.imports.update((m.integrator, "start_of"))
-    numbers = [n[f"rail{k}"] for k in range(sum(key.startswith("rail") for key in n))]
-    out.constants += [f"TRACK{tag.upper()} = ({', '.join(_number(c) for c in numbers)})  # height in px: coefficients of u^0, u^1, ..., u = (x - {_number(n['middle'])}) / {_number(n['half'])}"]
+    out.imports.update((m.integrator, "start_of", "xp"))
+    u = f"(x - {_number(n['middle'])}) / {_number(n['half'])}"
+    out.constants += [f"TRACK{tag.upper()} = ({', '.join(map(_number, coefficients(n, 'rail')))})  # height in px: coefficients of u^0, u^1, ..., u = {u}"]
     out.functions.append("\n".join([
-        f"def track{tag}(x):", '    """Height (px), slope and bend (1/px) of the track at x."""', f"    u = (x - {_number(n['middle'])}) / {_number(n['half'])}", "    y, slope, bend = 0.0 * u, 0.0 * u, 0.0 * u",
-        f"    for c in reversed(TRACK{tag.upper()}):", "        bend, slope, y = bend * u + 2.0 * slope, slope * u + y, y * u + c", f"    return y, slope / {_number(n['half'])}, bend / {_number(n['half'])} ** 2"]))
+        f"def track{tag}(x):", '    """Height (px), slope and bend (1/px) of the track at x; beyond what was seen of it, it bends on as it did there."""', f"    u = {u}", "    inside = xp.clip(u, -1.0, 1.0)", "    y, slope, bend = 0.0 * u, 0.0 * u, 0.0 * u",
+        f"    for c in reversed(TRACK{tag.upper()}):", "        bend, slope, y = bend * inside + 2.0 * slope, slope * inside + y, y * inside + c",
+        "    beyond = u - inside", f"    return y + (slope + 0.5 * bend * beyond) * beyond, (slope + bend * beyond) / {_number(n['half'])}, bend / {_number(n['half'])} ** 2"]))
     term = _acts(m, "rail", name)
     g = out.param(f"gravity{tag}", term.numbers["g"], 0.0, 10 * abs(term.numbers["g"]) + 10.0, "px/s^2", "pull down the slope of the track")
     pull = [f"({g} * slope - slope * bend * v * v) / (1.0 + slope * slope)" if "bead" in term.numbers else f"{g} * slope"]
@@ -276,11 +278,14 @@ def _rail(out: Dynamics, body: Body) -> None:
     if action := _acts(m, "action", name):
         pull.append(f"{out.param(f'gain{tag}', action.numbers['ax'], *_around(action.numbers['ax']), 'px/s^2', f'acceleration of {name} per unit of action')} * action")
     out.functions.append("\n".join([f"def accelerate{tag}(q, v, params, action):", '    """Acceleration of x in px/s^2."""', f"    (x,), (v,) = q, v\n    _, slope, bend = track{tag}(x)", f"    return ({_signed(pull)},)"]))
-    lean = ""
+    angle, more = "", []
     if body.turns:
-        out.imports.add("xp")
-        lean = f', "angle": xp.arctan(slope) + {out.param(f"{name}_lean", n["lean"], n["lean"] - 1.0, n["lean"] + 1.0, "rad", f"how {name} leans against the slope")}'
-    out.functions.append("\n".join([f"def place{tag}(body, params):", '    """Height and angle that go with x."""', f'    y, slope, _ = track{tag}(body["x"])', f'    return {{**body, "y": y{lean}}}']))
+        first, *higher = coefficients(n, "lean")
+        angle = f', "angle": xp.arctan(slope) + {out.param(f"{name}_lean", first, first - 1.0, first + 1.0, "rad", f"how {name} leans against the slope")}'
+        if higher:
+            more = [f"    u = xp.clip({u}, -1.0, 1.0)".replace("(x -", '(body["x"] -')]
+            angle += " + u * (" + " + u * (".join(map(_number, higher)) + ")" * len(higher)
+    out.functions.append("\n".join([f"def place{tag}(body, params):", '    """Height and angle that go with x."""', f'    y, slope, _ = track{tag}(body["x"])', *more, f'    return {{**body, "y": y{angle}}}']))
     out.initial.append(f'    state["{name}"] = place{tag}(start_of(states, "{name}", ("x",), dt), params)')
     out.step += [f'    b = state["{name}"]', f'    (x,), (vx,) = {m.integrator}((b["x"],), (b["vx"],), lambda q, v: accelerate{tag}(q, v, params, action), dt)',
                  f'    new["{name}"] = place{tag}({{**b, "x": x, "vx": vx}}, params)']
