@@ -116,8 +116,7 @@ def first_poses(clip: Clip, seed: Seed, look: Look, start: np.ndarray, reference
     if look.shape in ("disk", "box"):
         _from_regions(clip, seed, look, poses, times)
         if look.shape == "box":
-            period = math.pi / 2 if max(look.size) < 1.08 * min(look.size) else math.pi
-            poses[:, 2] = unwrap(poses[:, 2], period, start[2], reference)
+            poses[:, 2] = unwrap(poses[:, 2], period(look), start[2], reference)
         return poses
     for run in ([t for t in times if t >= reference], [t for t in times if t < reference][::-1]):
         _register(clip, seed, look, start, reference, poses, run)
@@ -141,6 +140,11 @@ def _from_regions(clip: Clip, seed: Seed, look: Look, poses: np.ndarray, times: 
             poses[missing, 2] = np.interp(np.flatnonzero(missing), np.flatnonzero(known), poses[known, 2])
         else:
             poses[missing, 2] = 0.0
+
+
+def period(look: Look) -> float:
+    """The turn after which a box looks the same: half a turn, a quarter for one that is about square."""
+    return math.pi / 2 if max(look.size) < 1.08 * min(look.size) else math.pi
 
 
 def unwrap(angles: np.ndarray, period: float, start: float, reference: int) -> np.ndarray:

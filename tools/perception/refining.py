@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from tools.perception.following import period, unwrap
 from tools.perception.layout import Layout
 from tools.perception.looks import refine_outline
 from tools.perception.parts import Look
@@ -35,6 +36,16 @@ def fill_gaps(layout: Layout) -> None:
         times = range(len(layout.clip)) if step > 0 else range(len(layout.clip) - 1, -1, -1)
         for t in times:
             _continue(layout, t, step)
+
+
+def unwind(layout: Layout) -> None:
+    """Tell the angles of boxes again, in place, once their gaps are filled: across a gap the last rate of turning says little about
+    which end is which."""
+    for k, look in enumerate(layout.looks):
+        seen = layout.seen(k)
+        if look.shape == "box" and len(seen):
+            angles = layout.poses[k][:, 2]
+            layout.poses[k][:, 2] = unwrap(angles, period(look), float(angles[seen[0]]), int(seen[0]))
 
 
 def _continue(layout: Layout, t: int, step: int) -> None:

@@ -46,6 +46,7 @@ def _dynamics(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
     good = node.score > 0.8
     if good:
         yield from _integrators(mechanism)
+    yield from _spreads(mechanism)
     for draft in plan.kin(mechanism):
         yield Edit(draft.mechanism, ("perception", "dynamics", "rendering"), f"The same bodies with other causes: {draft.why}")
     yield from _resistances(mechanism)
@@ -59,6 +60,17 @@ def _integrators(mechanism: Mechanism) -> Iterator[Edit]:
             if name != mechanism.integrator:
                 yield Edit(replace(mechanism, integrator=name), ("dynamics",),
                            f"What is left drifts smoothly: the clip may come from a simulator that steps by {name.replace('_', ' ')}.")
+
+
+def _spreads(mechanism: Mechanism) -> Iterator[Edit]:
+    """Boxes on hinges whose mass is not spread as evenly as they are drawn."""
+    for term in mechanism.of("gravity"):
+        rods = [b for name in term.bodies if (b := mechanism.body(name)).motion == "hinges" and b.shape == "box" and f"gyration@{name}" not in term.numbers]
+        if rods and len(term.bodies) > 1:
+            spread = {f"{key}@{b.name}": value for b in rods for key, value in (("reach", 1.0), ("gyration", b.numbers["gyration"]))}
+            heavier = replace(term, numbers={**term.numbers, **spread})
+            yield Edit(replace(mechanism, terms=tuple(heavier if t is term else t for t in mechanism.terms)), ("dynamics",),
+                       f"The mass of {' and '.join(b.name for b in rods)} may not be spread as evenly as it is drawn.")
 
 
 def _resistances(mechanism: Mechanism) -> Iterator[Edit]:

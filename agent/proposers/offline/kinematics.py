@@ -151,7 +151,7 @@ class Joint:
 
 def _joints(path: Path, movers: list[Path], evidence: Evidence) -> list[Joint]:
     """Possible joints of one body, free motion included, best first."""
-    touching = [m for m in movers if m is not path and near(m, path)]
+    touching = [m for m in movers if m is not path and (near(m, path) or _pinned(m, path, evidence))]
     rests = [p for p in evidence.paths.values() if not p.moves and not p.turns and near(p, path)]
     found = [Joint("free", None, {}, 3.0 + 2.0 * bool(touching) + 1.5 * bool(rests), f"{path.name} is taken to move on its own")]
     if path.turns and path.seen.sum() >= 4:
@@ -182,6 +182,12 @@ def _joints(path: Path, movers: list[Path], evidence: Evidence) -> list[Joint]:
         if rail is not None:
             found.append(Joint("follows", None, rail, 2.0, f"{path.name} " + ("turns with its path, as on a track" if "lean0" in rail else "goes over one curve more than once")))
     return sorted(found, key=lambda j: j.cost)
+
+
+def _pinned(a: Path, b: Path, evidence: Evidence) -> bool:
+    """Whether a small disk lies on both bodies and hides the place where they meet."""
+    pins = (p for p in evidence.paths.values() if p.look.shape == "disk" and p is not a and p is not b and p.look.reach < 0.5 * min(a.look.reach, b.look.reach))
+    return any(near(pin, a) and near(pin, b) for pin in pins)
 
 
 def _hinge(path: Path, other: Path | None, joint: Pivot, charge: float, evidence: Evidence) -> list[Joint]:

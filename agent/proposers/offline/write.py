@@ -718,10 +718,11 @@ def _link(out: Dynamics, body: Body, tree: Sequence[Body]) -> str:
     py = out.param(f"{name}_pivot_y", n["pivot_y"], n["pivot_y"] - 60, n["pivot_y"] + 60, "px", f"hinge of {name}, seen from {body.on or 'the picture'}", prior=prior)
     length = math.hypot(n["centre_x"], n["centre_y"])
     known = gravity.numbers if gravity else {}
+    even = body.shape == "box" and f"gyration@{name}" not in known
     reach = out.param(f"{name}_reach", known.get(f"reach@{name}", 1.0), 0.3, 2.5, "1", f"centre of mass of {name}, as a multiple of its drawn centre's distance from the hinge", prior=0.1 if body.shape == "box" else 0.4)
     com = _centre(out, body, f" * {reach}")
     gyration = known.get(f"gyration@{name}", n.get("gyration", length / math.sqrt(3)))
-    if body.shape == "box":  # spread as it is drawn, however long it is
+    if even:  # spread as it is drawn, however long it is
         scale = f"{_number(gyration / length)} * {arm}" if (arm := _arm(out, body)) else _number(gyration)
         inertia = f"{mass} * ({scale} * {reach}) ** 2"
     else:  # how the mass is spread over the shape is not seen
