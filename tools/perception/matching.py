@@ -15,7 +15,7 @@ from tools.perception.discovery import flat_seeds, survey
 from tools.perception.linking import Chain
 from tools.perception.looks import mask_guess
 from tools.perception.parts import Part
-from tools.perception.seeds import PLAIN, Ink, Seed, smallest
+from tools.perception.seeds import PLAIN, Ink, Seed, smallest, whole_chains
 from tools.perception.segmentation import Region, regions
 
 _LARGEST = 0.1
@@ -28,12 +28,15 @@ def declared_seeds(clip: Clip, parts: Sequence[Part]) -> list[Seed]:
     """One seed per declared part that is found."""
     wanted = [part for part in parts if part.colour is None]
     sprites = survey(clip)[0] if wanted else []
+    seeds = [Seed(None, chain, part) for part, chain in _match(wanted, sprites)]
+    if len(seeds) < len(wanted):                      # these frames alone would not make a picture of it; it was declared as one
+        seeds = [Seed(None, chain, part) for part, chain in _match(wanted, whole_chains(clip))]
+        sprites = [seed.chain for seed in seeds]
     inks: list[Ink] = []
     for part in parts:
         if part.colour is not None and not any(np.allclose(part.colour, ink.colour, atol=2) for ink in inks):
             inks.append(Ink(np.asarray(part.colour, np.float64)))
     pieces = flat_seeds(clip, inks, sprites)
-    seeds = [Seed(None, chain, part) for part, chain in _match(wanted, sprites)]
     for ink in inks:
         mine = [p for p in parts if p.colour is not None and np.allclose(p.colour, ink.colour, atol=2)]
         chains = [seed.chain for seed in pieces if seed.colour is ink.colour]

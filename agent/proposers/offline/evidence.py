@@ -76,12 +76,13 @@ class Evidence:
 
 def noise_of(series: np.ndarray, floor: float) -> float:
     """Noise of a smooth series from its third differences (robust): a kink or two do not count. A series that moves by whole
-    units carries at least the error of rounding."""
+    units, not always the same, carries at least the error of rounding."""
     values = series[np.isfinite(series)]
     if len(values) < 7:
         return floor
-    steps = np.diff(values)
-    rounding = 12**-0.5 if np.ptp(values) > 2 and np.quantile(np.abs(steps - np.round(steps)), 0.9) < 0.05 else 0.0
+    whole = np.round(values - values[0])
+    rounded = np.ptp(np.diff(whole)) > 0 and np.quantile(np.abs(values - values[0] - whole), 0.9) < 0.05
+    rounding = 12**-0.5 if np.ptp(values) > 2 and rounded else 0.0
     return max(1.4826 * float(np.median(np.abs(np.diff(values, 3)))) / math.sqrt(20.0), rounding, floor)
 
 
@@ -97,15 +98,22 @@ def gather(video: Video) -> Evidence:
 
 
 def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:
-    """Without specks (parts of a few hundredths of the largest one's area that are seen only now and then), without what comes and goes
+    """Without specks (parts of a few hundredths of the largest one's area that are seen only now and then, or that rest but for a few frames: pieces
+    of scenery that something passes over), without what comes and goes
     in the middle of the picture (signs, flashes), without holes that show the ground, and without fragments (pieces of a part's colour that show up where the part
     itself is going while it is half hidden)."""
     areas = [_area(track.look) for track in tracks.tracks]
-    keep = [t for t, area in zip(tracks.tracks, areas, strict=True) if area > 0.03 * max(areas) or t.seen.mean() > 0.9]
+    keep = [t for t, area in zip(tracks.tracks, areas, strict=True) if area > 0.03 * max(areas) or (t.seen.mean() > 0.9 and not _rests(t))]
     keep = [t for t in keep if not _flickers(t, shape)] or keep
     ground, share = dominant_colour(tracks.plate[None])
     keep = [t for t in keep if share < 0.4 or t.look.shape == "sprite" or np.abs(ground - t.look.colour).max() > 20] or keep  # no holes
     return replace(tracks, tracks=tuple(t for t in keep if not any(_fragment(t, other) for other in keep if other is not t)))
+
+
+def _rests(track: Track) -> bool:
+    """Whether a part keeps its place in most frames."""
+    places = track.poses[track.seen, :2]
+    return bool((np.abs(places - np.median(places, axis=0)).max(1) < 0.5).mean() > 0.8)
 
 
 def _flickers(track: Track, shape: tuple[int, int]) -> bool:
@@ -162,22 +170,25 @@ def _inside(track: Track, shape: tuple[int, int]) -> np.ndarray:
 
 
 def kinks(xy: np.ndarray, sigma: float) -> list[int]:
-    """Frames at which the velocity jumps: second differences far above those of the frames around them."""
+    """Frames at which the velocity jumps: second differences far above those of the frames around them. Two jumps in a row count as two where
+    they point in different directions (a corner)."""
     second = xy[2:] - 2 * xy[1:-1] + xy[:-2]
     size = np.hypot(second[:, 0], second[:, 1])
     known = np.isfinite(size)
     if known.sum() < 5:
         return []
-    found, mid = [], np.nanmedian(second, axis=0)
-    deviation = np.hypot(*(second - mid).T)
+    found, away = [], second - np.nanmedian(second, axis=0)
+    deviation = np.hypot(*away.T)
     usual = max(float(np.nanmedian(deviation)), 2.5 * sigma)
     step = np.hypot(*np.nan_to_num(xy[1:] - xy[:-1]).T)
     for k in np.flatnonzero(known):
         speed = max(step[k], step[k + 1])
         local = deviation[max(0, k - 3) : k + 4]
-        if deviation[k] > max(6 * usual, 0.12 * speed, 0.5) and deviation[k] >= np.nanmax(deviation[max(0, k - 1) : k + 2]) and deviation[k] > 3 * np.nanmedian(local):
-            found.append(int(k + 1))
-    return [k for k in found if k - 1 not in found]  # a jump midway between two frames shows at both
+        alike = np.abs(away[max(0, k - 1) : k + 2] @ away[k]) / max(deviation[k], 1e-9)
+        if deviation[k] > max(6 * usual, 0.12 * speed, 0.5) and deviation[k] >= np.nanmax(alike) - 1e-9 and deviation[k] > 3 * np.nanmedian(local):
+            found.append(int(k))
+    midway = {k for k in found if k - 1 in found and away[k] @ away[k - 1] > 0.5 * deviation[k] * deviation[k - 1]}  # between two frames: shows at both
+    return [k + 1 for k in found if k not in midway]
 
 
 # ------------------------------------------------------------------------------------------------------------- joints

@@ -48,6 +48,10 @@ def _body(path: Path, evidence: Evidence) -> Body:
                 "free" if path.moves or path.turns else "rests", None, path.turns, sizes)
 
 
+SHORT_ARC = 0.8
+"""Radians below which an arc gone through once says little about its centre."""
+
+
 def _tolerance(*paths: Path) -> float:
     """Largest rms distance in pixels that measurement noise explains."""
     return max(0.35, 2.5 * math.hypot(*[p.sigma for p in paths]), *(1.5 * p.sigma_angle * p.look.reach for p in paths))
@@ -167,7 +171,7 @@ def _joints(path: Path, movers: list[Path], evidence: Evidence) -> list[Joint]:
         if circle is not None and circle.rms <= _tolerance(path):
             found.append(Joint("hinges", None, {"pivot_x": circle.other[0], "pivot_y": circle.other[1], "centre_x": circle.own[0], "centre_y": 0.0,
                                                 "spread": max(circle.spread, 0.3), "gyration": path.radius / math.sqrt(2)},
-                               2.0 if not rests else 0.5, f"{path.name} keeps {circle.own[0]:.0f} px from ({circle.other[0]:.0f}, {circle.other[1]:.0f})"))
+                               (0.5 if rests else 2.0) + _one_way(path, circle), f"{path.name} keeps {circle.own[0]:.0f} px from ({circle.other[0]:.0f}, {circle.other[1]:.0f})"))
         for other in movers:
             if other is not path and not other.turns:
                 link = _rod(path, other)
@@ -182,6 +186,14 @@ def _joints(path: Path, movers: list[Path], evidence: Evidence) -> list[Joint]:
         if rail is not None:
             found.append(Joint("follows", None, rail, 2.0, f"{path.name} " + ("turns with its path, as on a track" if "lean0" in rail else "goes over one curve more than once")))
     return sorted(found, key=lambda j: j.cost)
+
+
+def _one_way(path: Path, circle: Pivot) -> float:
+    """Charge on a circle of which a short arc was seen, one way only: any bend looks like that."""
+    away = path.xy[path.seen] - np.array(circle.other)
+    directions = np.unwrap(np.arctan2(away[:, 1], away[:, 0]))
+    arc = float(np.ptp(directions))
+    return 4.0 * max(0.0, 1.0 - arc / SHORT_ARC) if np.abs(np.diff(directions)).sum() < 1.2 * arc else 0.0
 
 
 def _pinned(a: Path, b: Path, evidence: Evidence) -> bool:
