@@ -38,6 +38,36 @@ def fill_gaps(layout: Layout) -> None:
             _continue(layout, t, step)
 
 
+ODD = 1.5
+"""Misfit of a frame, relative to the part's median, from which its pose may have been found in the wrong place."""
+
+
+def reconsider(layout: Layout) -> None:
+    """Where a part fits badly and is not where its course would have it, fit it again from there, in place; the better pose stays."""
+    for k, look in enumerate(layout.looks):
+        seen = layout.seen(k)
+        if len(seen) < 5 or not look.turns:
+            continue
+        usual = float(np.median(layout.errors[k][seen]))
+        for t in seen:
+            if layout.errors[k][t] > ODD * usual:
+                for step in (1, -1):
+                    start = _expected(layout, k, int(t), step)
+                    if start is not None and _apart(look, start, layout.poses[k][t]) > 3.0:
+                        _retry(layout, k, int(t), start)
+
+
+def _apart(look: Look, a: np.ndarray, b: np.ndarray) -> float:
+    """Pixels between two poses, at the rim."""
+    return float(np.hypot(*(a[:2] - b[:2])) + abs(a[2] - b[2]) * look.reach)
+
+
+def _retry(layout: Layout, k: int, t: int, start: np.ndarray) -> None:
+    before = layout.poses[k][t].copy(), layout.errors[k][t], layout.spreads[k][t].copy()
+    if not layout.place(k, t, start, 4.0) or layout.errors[k][t] >= before[1]:
+        layout.poses[k][t], layout.errors[k][t], layout.spreads[k][t] = before
+
+
 def unwind(layout: Layout) -> None:
     """Tell the angles of boxes again, in place, once their gaps are filled: across a gap the last rate of turning says little about
     which end is which."""

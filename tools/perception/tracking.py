@@ -20,7 +20,7 @@ from tools.perception.layout import Layout, depth, hiding
 from tools.perception.linking import Chain
 from tools.perception.matching import cleared, declared_seeds
 from tools.perception.parts import Part, Track
-from tools.perception.refining import fill_gaps, refine, refit_looks, sharpen, unwind
+from tools.perception.refining import fill_gaps, reconsider, refine, refit_looks, sharpen, unwind
 from tools.perception.seeds import Seed
 from tools.perception.uncovering import moves, uncover
 
@@ -105,6 +105,7 @@ def _solve(clip: Clip, seeds: Sequence[Seed]) -> Layout:
     layout.order = depth(layout)
     if refit_looks(layout):
         refine(layout, margin=1.5)
+    reconsider(layout)
     sharpen(layout)
     return layout
 

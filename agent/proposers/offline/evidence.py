@@ -384,34 +384,49 @@ def centre_of_mass(path: Path, dt: float) -> tuple[float, float] | None:
     return (float(away[0]), float(away[1])) if clear and better and np.hypot(*away) < path.look.reach else None
 
 
+EXHAUSTIVE = 50
+"""Most choices of terms that are all tried."""
+
+
+def _greedy(trial: Callable[[Sequence[Feature]], Explanation | None], taken: Sequence[Feature], free: Sequence[Feature], limit: int, best: Explanation) -> list[Explanation]:
+    """Explanations on the way that adds the best term each time, while that helps."""
+    chosen, found = list(taken), []
+    while len(chosen) < limit + len(taken):
+        trials = [(e.bic, f[0], e, f) for f in free if f not in chosen and (e := trial([*chosen, f])) is not None]
+        if not trials:
+            break
+        _, _, top, feature = min(trials, key=lambda item: item[:2])
+        chosen = [*chosen, feature]
+        found += [top, *(e for bic, _, e, f in trials if f is not feature and bic < top.bic + 25)]
+        if top.bic > best.bic - 1e-9:
+            break
+        best = top
+    return found
+
+
 def explain(series: np.ndarray, sigma: float, dt: float, library: Sequence[Feature], cuts: Sequence[int] = (), limit: int = 4,
             must: Sequence[str] = (), always: np.ndarray | None = None, patience: float = 10.0) -> list[Explanation]:
-    """Greedy choice of terms: every explanation on the way, best (lowest BIC, fewer terms on near ties) first.
+    """Choices of at most ``limit`` terms beside those it ``must`` have, best (lowest BIC, fewer terms on near ties) first: all of them from a
+    small library, from a large one those on a greedy way.
 
     A term is admissible when its coefficient has the right sign and stands out of its error (2.5 sigma).
     """
-    chosen = [f for f in library if f[0] in must]
-    best = regress(series, sigma, dt, chosen, cuts, always)
-    found = [best]
-    if math.isinf(best.bic):
+    taken = [f for f in library if f[0] in must]
+    free = [f for f in library if f[0] not in must]
+
+    def trial(features: Sequence[Feature]) -> Explanation | None:
+        found = regress(series, sigma, dt, features, cuts, always)
+        lawful = all(ok(found.values[name]) and (name in must or abs(found.values[name]) > 2.5 * found.errors[name]) for name, _, ok in features)
+        return found if lawful else None
+
+    first = regress(series, sigma, dt, taken, cuts, always)
+    found = [first]
+    if math.isinf(first.bic):
         return found
-    while len(chosen) < limit + len(must):
-        trials = []
-        for feature in library:
-            if feature in chosen:
-                continue
-            trial = regress(series, sigma, dt, [*chosen, feature], cuts, always)
-            lawful = all(ok(trial.values[name]) for name, _, ok in [*chosen, feature])
-            if lawful and abs(trial.values[feature[0]]) > 2.5 * trial.errors[feature[0]]:
-                trials.append((trial.bic, feature[0], trial, feature))
-        if not trials:
-            break
-        _, _, trial, feature = min(trials, key=lambda item: item[:2])
-        chosen = [*chosen, feature]
-        found.append(trial)
-        found += [t for b, _, t, f in trials if f is not feature and b < found[-1].bic + 25]
-        if trial.bic > best.bic - 1e-9:
-            break
-        best = trial
+    if sum(math.comb(len(free), size) for size in range(limit + 1)) <= EXHAUSTIVE:
+        choices = itertools.chain.from_iterable(itertools.combinations(free, size) for size in range(1, limit + 1))
+        found += [e for e in (trial([*taken, *more]) for more in choices) if e is not None]
+    else:
+        found += _greedy(trial, taken, free, limit, first)
     unique_terms = {tuple(sorted(e.names)): e for e in reversed(found)}
     return sorted(unique_terms.values(), key=lambda e: e.bic + patience * len(e.names))
