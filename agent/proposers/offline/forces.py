@@ -22,6 +22,7 @@ from agent.proposers.offline.evidence import (
     segments,
     smooth,
 )
+from agent.proposers.offline.kinematics import gap
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.pairs import pair_options
 from agent.proposers.offline.rails import rail_options
@@ -90,7 +91,8 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
         without = tuple(c for c in contacts if c not in partners)
         found.append(_assemble(structure, best, without, evidence))
     ranked = [found[0], *sorted(found[1:], key=lambda d: d.bic)]
-    engine = touching(structure, [c for c in contacts if c not in partners], found[0].bic, evidence)
+    jointed = [term for terms, _, _ in best[_place(free, len(free)):] for term in terms]
+    engine = touching(structure.plus(*jointed), [c for c in contacts if c not in partners], found[0].bic, evidence)
     return ranked if engine is None else [engine, *ranked]
 
 
@@ -329,7 +331,8 @@ def _turned_back(path: Path, t: int, dt: float, side: Boundary) -> dict[str, flo
 
 
 def touching(structure: Mechanism, contacts: Sequence[Term], bic: float, evidence: Evidence) -> Driven | None:
-    """All free bodies in one rigid-body engine, where bodies that are not plain disks collide or turn at a bounce; else None.
+    """All free bodies in one rigid-body engine, where bodies that are not plain disks collide or turn at a bounce; else None. structure: with
+    the terms of the bodies on joints.
 
     Gravity is read off the stretches between jumps in which a body flies.
     """
@@ -340,7 +343,7 @@ def touching(structure: Mechanism, contacts: Sequence[Term], bic: float, evidenc
     walls = [c for c in contacts if c.kind == "wall"]
     walls += [Term("wall", (b.name,), w) for b in free for w in _leaned_on(evidence.paths[b.name], evidence) if not any(_known_wall(w, c.numbers) for c in walls)]
     bounces = [c.numbers["e"] for c in walls if c.numbers.get("e", -1.0) >= 0]
-    impacts = [c.numbers["e"] for c in contacts if c.kind == "collide" and "ratio" in c.numbers]
+    impacts = [c.numbers["e"] for c in contacts if c.kind == "collide" and "measured" in c.numbers]
     e = float(np.median(bounces)) if bounces else 0.3
     numbers = {"e_wall": e, "e": float(np.median(impacts)) if impacts else e, "friction": 0.5}
     names = tuple(b.name for b in free)
@@ -491,11 +494,11 @@ def _partner(path: Path, t: int, names: Sequence[str], evidence: Evidence) -> st
         other = evidence.paths[name]
         if other is path or not np.isfinite(other.xy[t, 0]) or not np.isfinite(path.xy[t, 0]):
             continue
-        gap = float(np.hypot(*(other.xy[t] - path.xy[t]))) - path.look.reach - other.look.reach
+        apart = gap(other, path, t)
         speed = max(np.nanmax(np.hypot(*np.diff(p.xy[max(0, t - 2) : t + 3], axis=0).T)) for p in (path, other))
         jumps = any(abs(k - t) <= 1 for k in other.kinks)
-        if gap < 2.5 + (speed if jumps else 0.4 * speed) and (best is None or gap < best[0]):
-            best = (gap, name)
+        if apart < 2.5 + (speed if jumps else 0.4 * speed) and (best is None or apart < best[0]):
+            best = (apart, name)
     return None if best is None else best[1]
 
 
@@ -510,7 +513,7 @@ def _impact(a: Path, b: Path, t: int, dt: float) -> dict[str, float]:
     line = line / max(np.hypot(*line), 1e-9)
     (a0, a1), (b0, b1) = [[float(v @ line) for v in pair] for pair in (first, second)]
     if a0 - b0 > 1e-6:
-        numbers["e"] = float(np.clip((b1 - a1) / (a0 - b0), 0.0, 1.0))
+        numbers |= {"e": float(np.clip((b1 - a1) / (a0 - b0), 0.0, 1.0)), "measured": 1.0}
     if abs(b1 - b0) > 1e-6 and (a1 - a0) / (b1 - b0) < 0:
         ratio = -(a1 - a0) / (b1 - b0)
         numbers["ratio"] = float(np.clip(ratio, 0.05, 20.0))

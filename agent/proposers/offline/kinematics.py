@@ -62,11 +62,11 @@ def near(a: Path, b: Path, slack: float = 3.0) -> bool:
     both = a.seen & b.seen
     if not both.any():
         return False
-    gaps = [_gap(a, b, t) for t in np.flatnonzero(both)[:: max(1, int(both.sum()) // 12)]]
+    gaps = [gap(a, b, t) for t in np.flatnonzero(both)[:: max(1, int(both.sum()) // 12)]]
     return float(np.quantile(gaps, 0.9)) <= slack
 
 
-def _gap(a: Path, b: Path, t: int) -> float:
+def gap(a: Path, b: Path, t: int) -> float:
     """Distance between the two outlines at frame t, roughly (0 when they overlap)."""
     points = _outline(b, t)
     inside = _distance(a, t, points)
