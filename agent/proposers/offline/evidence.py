@@ -16,6 +16,7 @@ from functools import cached_property
 import numpy as np
 
 from agent.proposers.offline.naming import SHAPE_WORDS, colour_word, unique
+from agent.proposers.offline.waiting import waiting
 from tools.perception.background import differs, dominant_colour, threshold
 from tools.perception.parts import Look, Track
 from tools.perception.segmentation import regions
@@ -26,7 +27,7 @@ from tools.types import Video
 @dataclass(frozen=True)
 class Path:
     """One body's track in one video. xy: (T, 2) pixels; angle: (T,) radians; NaN = not seen. sigma, sigma_angle:
-    measurement noise. kinks: frames t such that the velocity jumps between t - 1 and t + 1."""
+    measurement noise. kinks: frames t such that the velocity jumps between t - 1 and t + 1. waits: it rests, but is of a kind that moves."""
 
     name: str
     look: Look
@@ -37,6 +38,7 @@ class Path:
     moves: bool
     turns: bool
     kinks: tuple[int, ...] = ()
+    waits: bool = False
 
     @property
     def seen(self) -> np.ndarray:
@@ -71,7 +73,7 @@ class Evidence:
 
     @property
     def movers(self) -> list[Path]:
-        return [path for path in self.paths.values() if path.moves or path.turns]
+        return [path for path in self.paths.values() if path.moves or path.turns or path.waits]
 
 
 def noise_of(series: np.ndarray, floor: float) -> float:
@@ -89,10 +91,12 @@ def noise_of(series: np.ndarray, floor: float) -> float:
 def gather(video: Video) -> Evidence:
     """Look at one clip without knowing anything about it."""
     tracks = _credible(discover(video.frames), video.shape)
+    resting = waiting(tracks)
+    tracks = replace(tracks, tracks=(*resting, *tracks.tracks))
     words = [f"{colour_word(track.look.colour)}_{SHAPE_WORDS[track.look.shape]}" for track in tracks.tracks]
     paths = {}
     for name, track in zip(unique(words), tracks.tracks, strict=True):
-        paths[name] = _path(name, track, video.shape)
+        paths[name] = replace(_path(name, track, video.shape), waits=any(track is r for r in resting))
     renamed = tuple(replace(track, name=name) for name, track in zip(paths, tracks.tracks, strict=True))
     return Evidence(paths, video.dt, video.shape, replace(tracks, tracks=renamed), video.actions)
 
@@ -171,7 +175,7 @@ def _inside(track: Track, shape: tuple[int, int]) -> np.ndarray:
 
 def kinks(xy: np.ndarray, sigma: float) -> list[int]:
     """Frames at which the velocity jumps: second differences far above those of the frames around them. Two jumps in a row count as two where
-    they point in different directions (a corner)."""
+    they point in different directions (a corner). A single place that is off, with the path going on as before, is none."""
     second = xy[2:] - 2 * xy[1:-1] + xy[:-2]
     size = np.hypot(second[:, 0], second[:, 1])
     known = np.isfinite(size)
@@ -184,6 +188,9 @@ def kinks(xy: np.ndarray, sigma: float) -> list[int]:
     for k in np.flatnonzero(known):
         speed = max(step[k], step[k + 1])
         local = deviation[max(0, k - 3) : k + 4]
+        around = np.nan_to_num(away[max(0, k - 1) : k + 2]).sum(0) - away[k]
+        if around @ away[k] < -0.6 * deviation[k] ** 2:
+            continue
         alike = np.abs(away[max(0, k - 1) : k + 2] @ away[k]) / max(deviation[k], 1e-9)
         if deviation[k] > max(6 * usual, 0.12 * speed, 0.5) and deviation[k] >= np.nanmax(alike) - 1e-9 and deviation[k] > 3 * np.nanmedian(local):
             found.append(int(k))

@@ -33,7 +33,7 @@ def pair_options(bodies: Sequence[Body], alone: Sequence[float], evidence: Evide
 def _between(a: Path, b: Path, dt: float) -> list[Option]:
     """Explanations of two paths together that contain a force between them."""
     both = a.seen & b.seen
-    if both.sum() < 8:
+    if both.sum() < 8 or not (a.moves and b.moves):
         return []
     cuts = sorted({*a.kinks, *b.kinks})
     series = np.concatenate([np.where(both[:, None], p.xy, np.nan) for p in (a, b)], 1)
