@@ -156,6 +156,9 @@ def _path(name: str, track: Track, shape: tuple[int, int]) -> Path:
     floor = 0.05 if track.look.shape == "sprite" else 0.02  # a cut-out is placed a little less exactly than a flat shape
     sigma = max(noise_of(xy[:, 0], floor), noise_of(xy[:, 1], floor))
     sigma_angle = noise_of(np.where(whole, angle, np.nan), 0.02 / max(track.look.reach, 2.0))
+    if off := strays(xy, sigma):
+        xy = xy.copy()
+        xy[off] = np.nan
     seen = np.isfinite(xy[:, 0])
     spread = np.ptp(xy[seen], axis=0).max() if seen.any() else 0.0
     swing = np.ptp(angle[whole]) * track.look.reach if whole.sum() > 2 else 0.0
@@ -175,7 +178,7 @@ def _inside(track: Track, shape: tuple[int, int]) -> np.ndarray:
 
 def kinks(xy: np.ndarray, sigma: float) -> list[int]:
     """Frames at which the velocity jumps: second differences far above those of the frames around them. Two jumps in a row count as two where
-    they point in different directions (a corner). A single place that is off, with the path going on as before, is none."""
+    they point in different directions (a corner)."""
     second = xy[2:] - 2 * xy[1:-1] + xy[:-2]
     size = np.hypot(second[:, 0], second[:, 1])
     known = np.isfinite(size)
@@ -188,14 +191,26 @@ def kinks(xy: np.ndarray, sigma: float) -> list[int]:
     for k in np.flatnonzero(known):
         speed = max(step[k], step[k + 1])
         local = deviation[max(0, k - 3) : k + 4]
-        around = np.nan_to_num(away[max(0, k - 1) : k + 2]).sum(0) - away[k]
-        if around @ away[k] < -0.6 * deviation[k] ** 2:
-            continue
         alike = np.abs(away[max(0, k - 1) : k + 2] @ away[k]) / max(deviation[k], 1e-9)
         if deviation[k] > max(6 * usual, 0.12 * speed, 0.5) and deviation[k] >= np.nanmax(alike) - 1e-9 and deviation[k] > 3 * np.nanmedian(local):
             found.append(int(k))
     midway = {k for k in found if k - 1 in found and away[k] @ away[k - 1] > 0.5 * deviation[k] * deviation[k - 1]}  # between two frames: shows at both
     return [k + 1 for k in found if k not in midway]
+
+
+def strays(xy: np.ndarray, sigma: float) -> list[int]:
+    """Frames whose place is off while the path goes on as before: what a part half hidden by its like looks like."""
+    second = np.full(xy.shape, np.nan)
+    second[1:-1] = xy[2:] - 2 * xy[1:-1] + xy[:-2]
+    away = second - np.nanmedian(second, axis=0) if np.isfinite(second).any() else second
+    size = np.hypot(*away.T)
+    limit = max(6 * float(np.nanmedian(size)), 8 * sigma) if np.isfinite(size).any() else math.inf
+    found = []
+    for k in range(3, len(xy) - 3):
+        around, quiet = away[k - 1] + away[k + 1], max(size[k - 2], size[k + 2])
+        if size[k] > limit and quiet < 0.2 * size[k] and around @ away[k] < -0.6 * size[k] ** 2:
+            found.append(k)
+    return found
 
 
 # ------------------------------------------------------------------------------------------------------------- joints
@@ -221,17 +236,30 @@ def pivot(body: Path, other: Path | None = None) -> Pivot | None:
     """The best common point of a body and another (or the picture), by linear least squares.
 
     Solves R(t) p + c(t) = R'(t) p' + c'(t) over all frames for p and p', with a weak pull of p towards the body's own
-    centre line so that a small swing leaves no nonsense. None when too few frames are seen.
+    centre line so that a small swing leaves no nonsense. A few frames that do not fit at all are left out: they were read wrongly. None when
+    too few frames are seen.
     """
-    both = body.seen if other is None else body.seen & other.seen
-    if both.sum() < 4 or not body.turns:
+    both = np.flatnonzero(body.seen if other is None else body.seen & other.seen)
+    if len(both) < 4 or not body.turns:
         return None
+    first, rest = _common_point(body, other, both)
+    off = np.hypot(*rest.T)
+    kept = both[off <= 6 * np.median(off) + 0.3]
+    return first if len(kept) == len(both) or len(kept) < MOSTLY * len(both) else _common_point(body, other, kept)[0]
+
+
+MOSTLY = 0.85
+"""Share of frames that a joint has to explain when some are read wrongly."""
+
+
+def _common_point(body: Path, other: Path | None, both: np.ndarray) -> tuple[Pivot, np.ndarray]:
+    """The common point over the frames ``both``, and what is left (N, 2) in pixels."""
     rotation = _rotations(body.angle[both])
     theirs = np.broadcast_to(np.eye(2), rotation.shape) if other is None else _rotations(other.angle[both])
     offset = -body.xy[both] if other is None else other.xy[both] - body.xy[both]
     design = np.concatenate([rotation, -theirs], -1).reshape(-1, 4)
     target = offset.reshape(-1)
-    pull = 0.02 * math.sqrt(both.sum())
+    pull = 0.02 * math.sqrt(len(both))
     rows, values = [pull * np.array([0.0, 1.0, 0.0, 0.0])], [0.0]
     if other is not None and not other.turns:
         rows.append(pull * 0.1 * np.array([0.0, 0.0, 1.0, 0.0]))
@@ -241,7 +269,7 @@ def pivot(body: Path, other: Path | None = None) -> Pivot | None:
     rest = design @ solution - target
     rms = float(np.sqrt(np.mean(rest**2)))
     covariance = np.linalg.pinv(design_all.T @ design_all) * max(rms, 0.05) ** 2
-    return Pivot(tuple(solution[:2]), tuple(solution[2:]), rms, float(np.sqrt(np.trace(covariance[:2, :2]))))
+    return Pivot(tuple(solution[:2]), tuple(solution[2:]), rms, float(np.sqrt(np.trace(covariance[:2, :2])))), rest.reshape(-1, 2)
 
 
 def orbit(path: Path) -> Pivot | None:
