@@ -46,7 +46,8 @@ def _dynamics(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
     good = node.score > 0.8
     if good:
         yield from _integrators(mechanism)
-    yield from _spreads(mechanism)
+    else:
+        yield from _spreads(mechanism)
     for draft in plan.kin(mechanism):
         yield Edit(draft.mechanism, ("perception", "dynamics", "rendering"), f"The same bodies with other causes: {draft.why}")
     yield from _resistances(mechanism)
