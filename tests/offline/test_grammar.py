@@ -127,6 +127,8 @@ MECHANISMS = [
         (Term("gravity", ("cart", "pole"), {"gy": 900.0, "mass": 0.1}), Term("push", ("cart",), {"a": -500.0}), Term("damping", ("pole",), {"c": 1.0})),
         drawing="whole pixels",
     ),
+    Mechanism((Body("ball", "disk", (9, 9, 200)),), (Term("gravity", ("ball",), {"gx": 3.0}), Term("swerve", ("ball",), {"c": -2.0}))),
+    Mechanism((Body("ball", "disk", (9, 9, 200)),), (Term("curve", ("ball",), {"x0": 90.0, "y0": 60.0, "scale": 50.0, "rate": 40.0, "ax:1": 3.0, "ax:u*u*u": -80.0, "ay:q": -2.0}),)),
 ]  # fmt: skip
 
 

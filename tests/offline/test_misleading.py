@@ -182,6 +182,33 @@ def test_the_mass_of_a_rod_may_be_spread_unevenly():
     assert not any("spread" in e.why for e in edits(node, edit.mechanism, Plan(evidence(), ())))
 
 
+def drifting(rates, start, count=45):
+    """(count, 2) places of a body under ``rates`` (x, y, vx, vy) -> (ax, ay), by fine steps, with measurement noise."""
+    state, rows = np.array(start, float), []
+    for _ in range(count):
+        rows.append(state[:2].copy())
+        for _ in range(100):
+            state[:2] += DT / 100 * state[2:]
+            state[2:] += DT / 100 * np.array(rates(*state))
+    return np.array(rows) + np.random.default_rng(0).normal(0, 0.02, (count, 2))
+
+
+def test_a_charge_in_a_magnetic_field_swerves():
+    ball = path("ball", drifting(lambda x, y, vx, vy: (4.0 * vy, -4.0 * vx + 90.0), (100.0, 80.0, 150.0, 0.0)))
+    structure = next(s.mechanism for s in structures(evidence(ball)) if motions(s, "ball") == "free")
+    terms = drive(structure, evidence(ball))[0].mechanism
+    assert terms.of("swerve")[0].numbers["c"] == pytest.approx(4.0, abs=0.1) and not terms.of("curve")
+
+
+def test_what_no_force_explains_is_regressed_on_place_and_speed():
+    ball = path("ball", drifting(lambda x, y, vx, vy: (60.0 * (x - 150) - 0.04 * (x - 150) ** 3, -40.0 * vy), (153.0, 80.0, 60.0, 30.0), 70))
+    structure = next(s.mechanism for s in structures(evidence(ball)) if motions(s, "ball") == "free")
+    options = [d for d in drive(structure, evidence(ball)) if d.mechanism.of("curve")]
+    assert options and "no force that is known" in options[0].why
+    thrown = path("ball", drifting(lambda x, y, vx, vy: (0.0, 300.0), (20.0, 80.0, 150.0, -150.0)))
+    assert not any(d.mechanism.of("curve") for d in drive(structure, evidence(thrown)))
+
+
 # --------------------------------------------------------------------------------------------------------- perception
 
 

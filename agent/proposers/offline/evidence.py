@@ -419,14 +419,14 @@ def centre_of_mass(path: Path, dt: float) -> tuple[float, float] | None:
     return (float(away[0]), float(away[1])) if clear and better and np.hypot(*away) < path.look.reach else None
 
 
-EXHAUSTIVE = 50
+EXHAUSTIVE = 150
 """Most choices of terms that are all tried."""
 
 
-def _greedy(trial: Callable[[Sequence[Feature]], Explanation | None], taken: Sequence[Feature], free: Sequence[Feature], limit: int, best: Explanation) -> list[Explanation]:
-    """Explanations on the way that adds the best term each time, while that helps."""
-    chosen, found = list(taken), []
-    while len(chosen) < limit + len(taken):
+def _greedy(trial: Callable[[Sequence[Feature]], Explanation | None], chosen: Sequence[Feature], free: Sequence[Feature], limit: int, best: Explanation) -> list[Explanation]:
+    """Explanations on the way from ``best`` that adds the best term each time, while that helps."""
+    found = []
+    while len(chosen) < limit:
         trials = [(e.bic, f[0], e, f) for f in free if f not in chosen and (e := trial([*chosen, f])) is not None]
         if not trials:
             break
@@ -441,8 +441,8 @@ def _greedy(trial: Callable[[Sequence[Feature]], Explanation | None], taken: Seq
 
 def explain(series: np.ndarray, sigma: float, dt: float, library: Sequence[Feature], cuts: Sequence[int] = (), limit: int = 4,
             must: Sequence[str] = (), always: np.ndarray | None = None, patience: float = 10.0) -> list[Explanation]:
-    """Choices of at most ``limit`` terms beside those it ``must`` have, best (lowest BIC, fewer terms on near ties) first: all of them from a
-    small library, from a large one those on a greedy way.
+    """Choices of at most ``limit`` terms beside those it ``must`` have, best (lowest BIC, fewer terms on near ties) first. All small choices are
+    tried, as far as EXHAUSTIVE goes; from the best of them on, the term that helps most is added while it helps.
 
     A term is admissible when its coefficient has the right sign and stands out of its error (2.5 sigma).
     """
@@ -458,10 +458,13 @@ def explain(series: np.ndarray, sigma: float, dt: float, library: Sequence[Featu
     found = [first]
     if math.isinf(first.bic):
         return found
-    if sum(math.comb(len(free), size) for size in range(limit + 1)) <= EXHAUSTIVE:
-        choices = itertools.chain.from_iterable(itertools.combinations(free, size) for size in range(1, limit + 1))
-        found += [e for e in (trial([*taken, *more]) for more in choices) if e is not None]
-    else:
-        found += _greedy(trial, taken, free, limit, first)
+    size, tried = 0, 0
+    while size < limit and tried + math.comb(len(free), size + 1) <= EXHAUSTIVE:
+        size += 1
+        tried += math.comb(len(free), size)
+        found += [e for e in (trial([*taken, *more]) for more in itertools.combinations(free, size)) if e is not None]
+    best = min(found, key=lambda e: e.bic)
+    if size < limit:
+        found += _greedy(trial, [f for f in library if f[0] in best.names], free, limit + len(taken), best)
     unique_terms = {tuple(sorted(e.names)): e for e in reversed(found)}
     return sorted(unique_terms.values(), key=lambda e: e.bic + patience * len(e.names))

@@ -26,6 +26,7 @@ from agent.proposers.offline.kinematics import gap
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.pairs import pair_options
 from agent.proposers.offline.rails import rail_options
+from agent.proposers.offline.regression import curve_option
 from agent.proposers.offline.walls import Boundary, boundaries
 from tools.physics.multibody import Link, accelerations
 
@@ -155,6 +156,7 @@ def library(path: Path, evidence: Evidence, xy: np.ndarray, v: np.ndarray) -> li
         ("gy", np.stack([zero, one], 1), any_sign),
         ("drag", -v, positive),
         ("quadratic_drag", -speed[:, None] * v, positive),
+        ("swerve", np.stack([v[:, 1], -v[:, 0]], 1), any_sign),
         ("friction", -v / np.maximum(speed, 0.02 * usual)[:, None], positive),
         ("spring_x", np.stack([-(xy[:, 0] - middle[0]), zero], 1), positive),
         ("spring_y", np.stack([zero, -(xy[:, 1] - middle[1])], 1), positive),
@@ -213,7 +215,8 @@ def _free_options(body: Body, evidence: Evidence, limit: int) -> list[tuple[tupl
     for e in explanations[: limit + 1]:
         terms = _free_terms(body.name, e, middle, span, where)
         options.append((terms, e.bic, _sentence(body.name, e)))
-    return options
+    regressed = curve_option(path, evidence.dt, explanations[0])
+    return options if regressed is None else [options[0], regressed, *options[1:limit]]
 
 
 def _cautious(explanations: list[Explanation]) -> list[Explanation]:
@@ -247,7 +250,7 @@ def _free_terms(name: str, e: Explanation, middle: np.ndarray, span: float, wher
         terms.append(Term("spring", (name,), numbers))
     if constant:
         terms.append(Term("gravity", (name,), constant))
-    for key in ("drag", "quadratic_drag", "friction"):
+    for key in ("drag", "quadratic_drag", "friction", "swerve"):
         if key in values:
             terms.append(Term(key, (name,), {"c": values[key]}))
     pushes = {"a" + k[-1]: values[k] for k in ("action_x", "action_y") if k in values}

@@ -27,6 +27,7 @@ TERMS = {
     "drag": "linear drag slows",
     "quadratic_drag": "quadratic drag slows",
     "friction": "dry friction slows",
+    "swerve": "a force across its velocity (as on a charge in a magnetic field) turns aside",
     "spring": "a spring pulls to an anchor:",
     "attraction": "a centre attracts",
     "mutual": "attract or repel each other:",

@@ -366,6 +366,10 @@ def _forces(out: Dynamics, body: Body, s: str, symbols: dict[str, str]) -> tuple
         lines.append(f"    rub{s} = xp.sqrt(vx{s} * vx{s} + vy{s} * vy{s} + 4.0)  # 2 px/s: where rubbing gives way to rest")
         ax.append(f"- {c} * vx{s} / rub{s}")
         ay.append(f"- {c} * vy{s} / rub{s}")
+    if term := _acts(m, "swerve", name):
+        c = out.param(f"swerve{_suffix(m, 'swerve', name)}", term.numbers["c"], *_around(term.numbers["c"]), "1/s", f"rate at which a force across its velocity turns {name}, anticlockwise")
+        ax.append(f"{c} * vy{s}")
+        ay.append(f"- {c} * vx{s}")
     if term := _acts(m, "spring", name):
         _spring(out, term, name, s, ax, ay)
     if term := _acts(m, "attraction", name):
@@ -379,7 +383,7 @@ def _forces(out: Dynamics, body: Body, s: str, symbols: dict[str, str]) -> tuple
                 gain = out.param(f"gain_{axis[1]}{_suffix(m, 'action', name)}", term.numbers[axis], *_around(term.numbers[axis]), "px/s^2", f"acceleration of {name} per unit of action")
                 summands.append(f"{gain} * action")
     if term := _acts(m, "curve", name):
-        _curve(out, term, s, ax, ay)
+        _curve(out, term, s, ax, ay, lines)
     return ax, ay, lines
 
 
@@ -434,20 +438,19 @@ def _mutual(out: Dynamics, term: Term, name: str, symbols: dict[str, str], ax: l
     ay.append(f"- {factor} * dy{s}")
 
 
-def _curve(out: Dynamics, term: Term, s: str, ax: list[str], ay: list[str]) -> None:
-    """Sparse regression: a sum of library functions of place and speed with fitted coefficients."""
-    for key, value in term.numbers.items():
+def _curve(out: Dynamics, term: Term, s: str, ax: list[str], ay: list[str], lines: list[str]) -> None:
+    """Sparse regression: a sum of products of place and speed with fitted coefficients."""
+    n, name = term.numbers, term.bodies[0]
+    end = _suffix(out.mechanism, "curve", name)
+    lines.append(f"    # {name}: place from the middle of its path in half spans (u, w), velocity in typical speeds (p, q)")
+    lines += [f"    u{s}, w{s} = (x{s} - {_number(n['x0'])}) / {_number(n['scale'])}, (y{s} - {_number(n['y0'])}) / {_number(n['scale'])}",
+              f"    p{s}, q{s} = vx{s} / {_number(n['rate'])}, vy{s} / {_number(n['rate'])}"]
+    for key, value in n.items():
         if key.startswith(("ax:", "ay:")):
-            axis, _, function = key.partition(":")
-            word = function.replace("*", "_").replace(" ", "")
-            c = out.param(f"{axis}_{word}", value, *_around_tight(value), "", f"coefficient of {function} in {axis[1]}''")
-            expression = " * ".join(f"{factor}{s}" for factor in function.split("*") if factor != "1")
-            (ax if axis == "ax" else ay).append(f"{c} * {expression}" if expression else c)
-
-
-def _around_tight(value: float) -> tuple[float, float]:
-    reach = 5 * abs(value) + 1e-6
-    return -reach, reach
+            axis, _, product = key.partition(":")
+            c = out.param(f"{axis}_{product.replace('*', '')}{end}", value, *_around(value), "px/s^2", f"coefficient of {product} in {axis[1]}''")
+            factors = [f"{factor}{s}" for factor in product.split("*") if factor != "1"]
+            (ax if axis == "ax" else ay).append(" * ".join([c, *factors]))
 
 
 def _free_initial(out: Dynamics, bodies: Sequence[Body]) -> None:
