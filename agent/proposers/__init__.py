@@ -65,6 +65,10 @@ def _offline(config: SearchConfig, store: Store, secrets: Access) -> Proposer:
     return checked.CheckedProposer(import_module("agent.proposers.offline").OfflineProposer())
 
 
+def _random(config: SearchConfig, store: Store, secrets: Access) -> Proposer:
+    return import_module("agent.proposers.offline").RandomProposer()
+
+
 def _llm(config: SearchConfig, store: Store, secrets: Access) -> Proposer:
     return import_module("agent.proposers.llm").connect(config, store, secrets.key)
 
@@ -79,5 +83,5 @@ def _both(config: SearchConfig, store: Store, secrets: Access) -> Proposer:
 
 
 _MAKERS: dict[str, Callable[[SearchConfig, Store, Access], Proposer]] = {
-    "offline": _offline, "llm": _llm, "replay": _replay, "both": _both,
+    "offline": _offline, "llm": _llm, "replay": _replay, "both": _both, "random": _random,
 }  # fmt: skip

@@ -39,8 +39,10 @@ UNHURRIED = EvaluationConfig(limits=Limits(wall=3600.0, cpu=3600.0, claim=8 << 2
 
 
 def search_config(options: Options, seed: int, policy: str = "tree") -> SearchConfig:
-    """One search of a bench: its own seed, one worker (the bench runs several searches at a time)."""
-    settings = {"budget": options.budget, "seed": seed, "policy": policy, "proposer": options.proposer}
+    """One search of a bench: its own seed, one worker (the bench runs several searches at a time). policy: a policy's name, or "random" for
+    random drafts from the same grammar."""
+    drawn = policy == "random"
+    settings = {"budget": options.budget, "seed": seed, "policy": "best-of-n" if drawn else policy, "proposer": policy if drawn else options.proposer}
     return SearchConfig(**settings, workers=1, lpips=options.weights or "", evaluation=UNHURRIED)
 
 

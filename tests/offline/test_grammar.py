@@ -1,6 +1,7 @@
 """The grammar: evidence from tracks, mechanisms as text, and sources that work."""
 
 import math
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -10,11 +11,13 @@ from agent.proposers.offline.evidence import Evidence, Path, explain, kinks, orb
 from agent.proposers.offline.forces import contacts_of, drive
 from agent.proposers.offline.kinematics import structures
 from agent.proposers.offline.mechanism import Body, Mechanism, Term, loads, mechanism_of
+from agent.proposers.offline.proposer import RandomProposer
 from agent.proposers.offline.write import write
+from agent.protocols import Move
 from agent.screen import screen
 from tools.perception.parts import Look
 from tools.perception.tracking import Tracks
-from tools.types import Video
+from tools.types import Task, Video
 
 DT = 0.02
 
@@ -181,3 +184,20 @@ def test_mechanisms_side_by_side_do_not_share_names():
     assert after["bar"]["angle"] == pytest.approx(0.31)
     assert after["rod"]["spin"] != 0.5
     assert after["ball"]["vx"] < 10.0
+
+
+def test_random_drafts_are_programs_of_the_same_grammar_and_follow_their_seed():
+    t = np.arange(20) * 0.04
+    frames = drawn(np.stack([20 + 120 * t, 80 - 150 * t + 200 * t**2], 1))
+    task = Task((), (Video(frames, 0.04),), 20, 5)
+
+    def proposed(seed):
+        rng, proposer, nodes = np.random.default_rng(seed), RandomProposer(), []
+        for number in range(6):
+            found = proposer.propose(task, SimpleNamespace(nodes=nodes), Move("draft"), rng)
+            nodes.append(SimpleNamespace(id=str(number), candidate=SimpleNamespace(programs=found.programs)))
+        return [node.candidate.programs for node in nodes]
+
+    programs = proposed(3)
+    assert all(screen(p) is None for p in programs) and len({p.dynamics for p in programs}) > 3
+    assert programs == proposed(3) and programs != proposed(4)

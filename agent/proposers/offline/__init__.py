@@ -4,6 +4,6 @@ It sees what every proposer sees, visible frames and evaluations. Evidence read 
 jumps, forces in integral form) ranks the drafts; the diagnosis of a node picks among the edits of its mechanism.
 """
 
-from agent.proposers.offline.proposer import OfflineProposer
+from agent.proposers.offline.proposer import OfflineProposer, RandomProposer
 
-__all__ = ["OfflineProposer"]
+__all__ = ["OfflineProposer", "RandomProposer"]

@@ -37,9 +37,18 @@ def _rendering(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
     losses = node.evaluation.losses
     if losses is not None and losses.rendering is not None and losses.rendering < losses.floor + EXACT:
         return
+    yield _redrawn(mechanism)
+
+
+def _redrawn(mechanism: Mechanism) -> Edit:
     other = "whole pixels" if mechanism.drawing == "smooth" else "smooth"
     why = "parts may be drawn on the pixel grid" if other == "whole pixels" else "parts may be drawn between pixels"
-    yield Edit(replace(mechanism, drawing=other), ("perception", "dynamics", "rendering"), f"The redrawn frames keep an error at the edges: {why}.")
+    return Edit(replace(mechanism, drawing=other), ("perception", "dynamics", "rendering"), f"The redrawn frames keep an error at the edges: {why}.")
+
+
+def variations(mechanism: Mechanism) -> list[Edit]:
+    """Every edit of a mechanism that needs no evaluation to be thought of."""
+    return [_redrawn(mechanism), *_integrators(mechanism), *_spreads(mechanism), *_resistances(mechanism)]
 
 
 def _dynamics(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:

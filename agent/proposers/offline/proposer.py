@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from agent.proposers.offline.edits import Edit, edits
+from agent.proposers.offline.edits import Edit, edits, variations
 from agent.proposers.offline.mechanism import Mechanism, mechanism_of
 from agent.proposers.offline.plans import Plan, plan
 from agent.proposers.offline.write import write
@@ -15,6 +15,9 @@ from tools.types import STAGES, Programs, Task
 
 GOOD = 0.7
 """Score from which the joints of the best node are taken to be right."""
+
+ATTEMPTS = 50
+"""Draws after which a random proposer takes the grammar for exhausted."""
 
 
 class OfflineProposer:
@@ -91,3 +94,24 @@ def _changed(programs: Programs, parent: Node | None) -> tuple[str, ...]:
     if parent is None:
         return STAGES
     return tuple(stage for stage in STAGES if programs[stage] != parent.candidate.programs[stage])
+
+
+class RandomProposer(OfflineProposer):
+    """Drafts drawn at random from the same grammar: a structure with causes, and up to two edits of it. It reads no evaluation, and is what a
+    search led by evidence and diagnosis has to beat at equal budget."""
+
+    name = "random"
+
+    def propose(self, task: Task, archive: Archive, move: Move, rng: np.random.Generator) -> Proposal:
+        """A fresh draft, whatever the move."""
+        known = {tuple(node.candidate.programs.items()) for node in archive.nodes}
+        plan = self.plan(task)
+        for _ in range(ATTEMPTS):
+            mechanism = plan.drafts[rng.integers(len(plan.drafts))].mechanism
+            for _ in range(rng.integers(3)):
+                choices = [edit.mechanism for edit in variations(mechanism)]
+                mechanism = choices[rng.integers(len(choices))]
+            programs = write(mechanism)
+            if tuple(programs.items()) not in known:
+                return Proposal(programs, "Drawn at random from what the grammar says of these frames.", STAGES)
+        return Proposal(None, "the grammar has nothing new to say about these frames", exhausted=True)
