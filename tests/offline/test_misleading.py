@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agent.proposers.offline.edits import edits
-from agent.proposers.offline.evidence import explain, kinks, noise_of, pivot, strays
+from agent.proposers.offline.evidence import _switches, explain, kinks, noise_of, pivot, strays
 from agent.proposers.offline.forces import drive, touching
 from agent.proposers.offline.kinematics import structures
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
@@ -255,3 +255,12 @@ def test_a_part_declared_as_a_picture_is_found_though_these_frames_make_none_of_
     found = track(frames, (Part("wheel", "sprite"),))
     assert found["wheel"].seen.all()
     assert found["wheel"].poses[:, 0] == pytest.approx(40 + 0.15 * np.arange(14) ** 1.5, abs=0.3)
+
+
+def test_a_sign_that_switches_is_no_body_and_one_that_is_struck_is():
+    sign = np.zeros((20, 3))
+    sign[10:] = (0.0, 0.0, math.pi)
+    struck = np.zeros((20, 3))
+    struck[10:, 0] = 12.0 * np.arange(1, 11)
+    looks = Look("box", (0.0, 0.0, 0.0), (18.0, 6.0))
+    assert [_switches(Track("t", looks, poses, np.full(3, 0.1), np.zeros(20))) for poses in (sign, struck)] == [True, False]

@@ -104,11 +104,11 @@ def gather(video: Video) -> Evidence:
 def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:
     """Without specks (parts of a few hundredths of the largest one's area that are seen only now and then, or that rest but for a few frames: pieces
     of scenery that something passes over), without what comes and goes
-    in the middle of the picture (signs, flashes), without holes that show the ground, and without fragments (pieces of a part's colour that show up where the part
+    or switches in the middle of the picture (signs, flashes), without holes that show the ground, and without fragments (pieces of a part's colour that show up where the part
     itself is going while it is half hidden)."""
     areas = [_area(track.look) for track in tracks.tracks]
     keep = [t for t, area in zip(tracks.tracks, areas, strict=True) if area > 0.03 * max(areas) or (t.seen.mean() > 0.9 and not _rests(t))]
-    keep = [t for t in keep if not _flickers(t, shape)] or keep
+    keep = [t for t in keep if not _flickers(t, shape) and not _switches(t)] or keep
     ground, share = dominant_colour(tracks.plate[None])
     keep = [t for t in keep if share < 0.4 or t.look.shape == "sprite" or np.abs(ground - t.look.colour).max() > 20] or keep  # no holes
     return replace(tracks, tracks=tuple(t for t in keep if not any(_fragment(t, other) for other in keep if other is not t)))
@@ -118,6 +118,18 @@ def _rests(track: Track) -> bool:
     """Whether a part keeps its place in most frames."""
     places = track.poses[track.seen, :2]
     return bool((np.abs(places - np.median(places, axis=0)).max(1) < 0.5).mean() > 0.8)
+
+
+HOLD = 4
+"""Frames for which a sign rests before and after it switches."""
+
+
+def _switches(track: Track) -> bool:
+    """Whether a part that rests is suddenly elsewhere, or turned, and rests again at once: no body does that."""
+    steps = np.diff(track.poses, axis=0)
+    size = np.hypot(steps[:, 0], steps[:, 1]) + np.abs(steps[:, 2]) * track.look.reach
+    rests = size < 0.5
+    return any(size[k] > track.look.reach and rests[k - HOLD : k].all() and rests[k + 1 : k + 1 + HOLD].all() for k in range(HOLD, len(size) - HOLD))
 
 
 def _flickers(track: Track, shape: tuple[int, int]) -> bool:
