@@ -240,3 +240,19 @@ def test_the_device_is_chosen_and_a_missing_one_is_named():
         choose_device(absent)
     with pytest.raises(ValueError, match="expected one of auto, cpu, cuda, mps"):
         choose_device("tpu")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+@pytest.mark.parametrize("half", [False, True], ids=["whole", "half"])
+def test_an_accelerator_answers_as_the_processor_does(sam, detector, sam2, half, tmp_path):
+    there, agree = Device("cuda", half), 0.9 if half else 0.995
+    boxes = [Prompt(box=(x, 5, x + 25, 40)) for x in range(0, 60, 15)]
+    for ours, theirs in zip(sam.segment(PICTURE, boxes), SamSegmenter(models.tiny_sam(), "tiny", there, sam.grid).segment(PICTURE, boxes), strict=True):
+        assert (ours.mask == theirs.mask).mean() > agree and theirs.score == pytest.approx(ours.score, abs=0.05 if half else 1e-3)
+    model, tokenizer = models.tiny_grounding_dino(tmp_path)
+    elsewhere = GroundingDino(model, tokenizer, detector.images, "tiny", there, floor=0.0)
+    scores = [[d.score for d in found.detect(CLIP, [3], WORDS)[0]] for found in (elsewhere, detector)]
+    assert scores[0] == pytest.approx(scores[1], abs=0.05 if half else 1e-3)
+    seeds = [Seed("a", 0, square(5, 5)), Seed("b", 3, square(50, 30))]
+    ours, theirs = sam2.track(CLIP, seeds), Sam2VideoTracker(models.tiny_sam2_video(), "tiny", there).track(CLIP, seeds)
+    assert all((ours.masks[n] == theirs.masks[n]).mean() > agree for n in "ab")
