@@ -44,9 +44,15 @@ def verdict(index: Index, node: str) -> Verdict:
         headline = f"Node {node} {'won' if index.finished else 'leads so far'}: score {row.score:.3f}."
         sentences, rival = tuple(_won(index, row)), _rival(index, row)
     else:
-        headline = f"Node {node} lost: score {row.score:.3f}, node {best} has {index.rows[best].score:.3f}." if best else f"Node {node}: score {row.score:.3f}."
+        headline = _beside(row, index.rows[best], row in _ties(index)[0]) if best else f"Node {node}: score {row.score:.3f}."
         sentences, rival = tuple(_lost(index, row)), best
     return Verdict(headline, sentences, tuple(_steps(index, node)), None if rival == node else rival)
+
+
+def _beside(row: Row, best: Row, tied: bool) -> str:
+    digits = 3 if abs(row.score - best.score) >= 0.001 else 4
+    scores = f"score {row.score:.{digits}f}, node {best.id} has {best.score:.{digits}f}"
+    return f"Node {row.id} is as good as the winner: {scores}." if tied else f"Node {row.id} lost: {scores}."
 
 
 def scale(index: Index) -> str:
@@ -69,14 +75,14 @@ def _won(index: Index, row: Row) -> Iterator[str]:
     equals = [other for other in ties if other is not row]
     if equals:
         names = ", ".join(other.id for other in equals[:8]) + (f" and {len(equals) - 8} more" if len(equals) > 8 else "")
-        least = min(equals, key=lambda other: other.complexity)
+        least, top = min(equals, key=lambda other: other.complexity), max(ties, key=lambda other: other.score)
         yield (
-            f"As good, within {index.config.get('tolerance', 0.0):g}: {'node' if len(equals) == 1 else 'nodes'} {names}. Among equals the clearly simpler programs win"
-            f" ({row.complexity:,.0f} bits here, {least.complexity:,.0f} in node {least.id}; {SMALLER - 1:.0%} counts as equal), then the earlier."
+            f"As good, within {index.config.get('tolerance', 0.0):g} of the highest score ({top.score:.3f}, node {top.id}): {'node' if len(equals) == 1 else 'nodes'} {names}. Among equals the clearly"
+            f" simpler programs win ({row.complexity:,.0f} bits here, {least.complexity:,.0f} in node {least.id}; up to {SMALLER - 1:.0%} above the smallest counts as equal), then the earliest."
         )
     if others:
         second = max(others, key=lambda other: other.score)
-        yield f"The best of the others, node {second.id}, is {row.score - second.score:.3f} behind; {_against(second, row)}."
+        yield f"The best that is not as good, node {second.id}, has {second.score:.4f}; {_against(second, row)}."
 
 
 def _lost(index: Index, row: Row) -> Iterator[str]:

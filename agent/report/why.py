@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from agent import pictures
+from agent.archive import SMALLER
 from agent.errors import UsageError
 from agent.report import code, film, losses
 from agent.report.markup import Html, join, tag
@@ -115,11 +116,15 @@ def _percent(share: float) -> str:
 
 def _ties(story: Story) -> str:
     names = f"program{'s' if len(story.ties) > 1 else ''} {listed([node.id for node in story.ties])}"
-    rule = f"Scores within {story.config.get('tolerance', 0.0):g} of each other count as equal, then the clearly smaller program wins, then the earlier one."
+    top = max((story.winner, *story.ties), key=lambda node: node.score)
+    rule = (
+        f"Scores within {story.config.get('tolerance', 0.0):g} of the highest ({score(top.score)}, program {top.id}) count as equal. Of these, programs up to {SMALLER - 1:.0%}"
+        " larger than the smallest count as equally simple, and the earliest of them wins."
+    )
     decided = {
-        "smaller": f"Program {story.winner.id} is smaller than {names}.",
-        "older": f"Program {story.winner.id} ties with {names}; it is no larger, and it came first.",
-        "failed ones apart": f"It ties with {names}, which failed on all the frames seen or came later.",
+        "smaller": f"Program {story.winner.id} is clearly smaller than {names}.",
+        "older": f"Program {story.winner.id} ties with {names}; of the equally simple ones it came first.",
+        "failed ones apart": f"It ties with {names}, which failed on all the frames seen, are larger or came later.",
     }
     return f"{rule} {decided[story.why_among_ties]}"
 

@@ -38,7 +38,7 @@ def shown(run, name, node, **options):
 def test_the_winner_is_told_with_its_way_and_its_rival(run):
     text = shown(run, "why", "3")
     assert "Node 3 won: score 0.99" in text and "1 is exact, 0 no better than repeating" in text
-    assert "The best of the others, node 1, is" in text and "most of all in dynamics" in text
+    assert "The best that is not as good, node 1, has" in text and "most of all in dynamics" in text
     assert "How it came about" in text and "line 4 of the script" in text
     assert "error of node 3" in text and "error of node 1" in text and "▀" in text
     assert "Losses by stage, node 3 and node 1" in text
@@ -54,7 +54,7 @@ def test_equals_go_to_the_simpler_and_earlier(run):
     index = view(run, "3").index
     index.rows["1"].score = index.rows["3"].score
     said = verdict.verdict(index, "3")
-    assert any("As good, within 0.01: node 1" in sentence and "the clearly simpler programs win" in sentence for sentence in said.sentences)
+    assert any("As good, within 0.01 of the highest score" in sentence and "node 1" in sentence and "the clearly simpler programs win" in sentence for sentence in said.sentences)
     assert said.rival == "1" and "not clearly simpler" in verdict.verdict(index, "1").sentences[0]
 
 
