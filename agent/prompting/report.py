@@ -102,7 +102,7 @@ def tried(archive: Archive, limit: int) -> str:
         return "Nothing has been tried yet."
     best = archive.best
     lines = elided([_line(node, node is best) for node in done], limit)
-    return "\n".join([f"Tried so far ({len(done)}); do not propose any of these again:", "", *lines])
+    return "\n".join([f"Tried so far ({len(done)}); do not propose any of these again as it stands:", "", *lines])
 
 
 def _line(node: Node, best: bool) -> str:
