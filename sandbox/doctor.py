@@ -134,7 +134,7 @@ class Probe:
     tried: str
     body: str
     held: Callable[[Outcome], bool]
-    limits: Limits = field(default_factory=lambda: Limits(wall=5.0, cpu=5.0, memory=256 << 20))
+    limits: Limits = field(default_factory=lambda: Limits(wall=60.0, cpu=5.0, memory=256 << 20))
     quick: bool = True
 
     def job(self) -> Job:
@@ -185,7 +185,7 @@ if where == 2**64 - 1: raise PermissionError(1, "no memory may be both writable 
 ctypes.memmove(where, code, 8); return ctypes.CFUNCTYPE(ctypes.c_int)(where)()
 """
 _SLEEP = "import signal, time\nsignal.pthread_sigmask(0, range(1, 64))\ntime.sleep(60)"
-_SMALL = Limits(wall=5.0, cpu=5.0, memory=64 << 20)
+_SMALL = Limits(wall=60.0, cpu=5.0, memory=64 << 20)
 
 PROBES = (
     Probe("files", "open /etc/passwd", "return open('/etc/passwd').read(9)", _refused),
