@@ -59,6 +59,7 @@ def test_the_order_and_the_batches_of_prompts_do_not_matter(sam):
 
 
 def test_a_prompt_moves_the_answer(sam):
+    sam._embed(PICTURE)
     logits = [sam._decode(None, sam._scaled(np.array([[[x, 5], [x + 20, 30]]])).reshape(-1, 4), False)[0] for x in (2, 60)]
     assert not torch.allclose(logits[0], logits[1])
 
