@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from agent.protocols import Diagnosis, Finding
-from tools.fitting.scaling import is_angle, wrap
+from tools.columns import is_angle, unit_of
+from tools.fitting.scaling import wrap
 from tools.types import STAGES, Evaluation, States
 
 EXACT = 0.995
@@ -123,7 +124,7 @@ def _pattern(column: str, gap: np.ndarray, moved: float) -> Finding | None:
     if worst < _LEAST_GAP:
         return None
     weight = worst / max(moved, worst)
-    unit = "rad" if is_angle(column) else "px"
+    unit = unit_of(column) or "px"
     shown = [round(float(g) / (_RADIAN if unit == "rad" else 1.0), 3) for g in gap[[0, len(gap) // 2, -1]]]
     kind, words = _shape(gap)
     message = f"{column} {words}: predicted minus measured goes {shown[0]} -> {shown[1]} -> {shown[2]} {unit} over the frames that judge"

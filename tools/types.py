@@ -364,10 +364,20 @@ class Param:
             raise ContractError(f"Param {self.name}.prior", "a positive standard deviation or None", repr(self.prior))
 
 
+NOTES = {
+    "no effect on this data": "changing it changes nothing that was seen",
+    "not identified by this data": "other values, of it alone or together with another number, fit as well",
+    "held by its prior": "the frames say less about it than the program's own first guess, which it stays near",
+    "at its lower bound": "the fit would go lower if the program let it",
+    "at its upper bound": "the fit would go higher if the program let it",
+}
+"""Why a fitted number is not to be trusted -> what that means, for readers."""
+
+
 @dataclass(frozen=True)
 class FittedParam:
-    """A parameter after the fit. error: standard error (same unit) or None; note: "" or why it is not to be trusted
-    ("at its lower bound", "not identified by this data", "held by its prior")."""
+    """A parameter after the fit. error: standard error (same unit) or None; note: "" or one of ``NOTES``, why it is not to be
+    trusted."""
 
     name: str
     value: float

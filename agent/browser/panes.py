@@ -19,12 +19,14 @@ from rich.text import Text
 from agent import pictures, runfolder
 from agent.browser import ink, verdict
 from agent.browser.index import Index, Row
+from agent.differences import Side, differences
 from agent.errors import AgentError
 from agent.models.messages import Reply
 from agent.plain import bar, clean, short
 from agent.protocols import Diagnosis
 from agent.runfolder import RunFolder
-from tools.types import STAGES, Evaluation, FittedParam, Programs, States
+from tools.columns import unit_of
+from tools.types import NOTES, STAGES, Evaluation, FittedParam, Programs, States
 
 _STRIPS = {"prediction": ("truth", "prediction", "difference"), "reconstruction": ("seen", "redrawn", "difference")}
 _BAR = 24
@@ -94,6 +96,7 @@ def why(view: View) -> Iterator[RenderableType]:
     yield Text(verdict.scale(view.index), ink.DIM)
     for sentence in said.sentences:
         yield Text(clean(sentence))
+    yield from _apart(view, said.rival)
     yield from _seen(view, said.rival)
     yield from _titled("How it came about", _steps(said.steps, view))
     if row.status == "ok":
@@ -102,6 +105,16 @@ def why(view: View) -> Iterator[RenderableType]:
         yield from _titled("Tried because", Text(clean(row.reason)))
     if view.diagnosis is not None and view.diagnosis.findings:
         yield from _titled("What is still wrong with it", _findings(view.diagnosis))
+
+
+def _apart(view: View, rival: str | None) -> Iterator[RenderableType]:
+    """What this node and its rival say and have found differently."""
+    if rival is None:
+        return
+    mine, theirs = (
+        Side(f"node {node}", view.programs_of(node), () if (judged := view.folder.load_evaluation(node)) is None else judged.params) for node in (view.node, rival)
+    )
+    yield from _titled(f"What tells node {view.node} and node {rival} apart", *(Padding(Text(clean(f"- {text}")), (0, 0, 0, 1)) for text in differences(mine, theirs)))
 
 
 def _titled(title: str, *body: RenderableType) -> Iterator[RenderableType]:
@@ -250,14 +263,8 @@ def _misfit(evaluation: Evaluation) -> Table:
     noise = {column: float(states.noise[k]) for states in evaluation.measured[:1] if states.noise is not None for k, column in enumerate(states.columns)}
     for column, value in evaluation.fit["columns"].items():
         times = f"{value / noise[column]:.1f} times its noise" if column in noise else ""
-        table.add_row(column, f"{value:.3g}", _unit(column), Text(times, ink.DIM))
+        table.add_row(column, f"{value:.3g}", unit_of(column), Text(times, ink.DIM))
     return table
-
-
-def _unit(column: str) -> str:
-    from tools.fitting.scaling import is_angle  # brings all optimisers with it: not before a page needs it
-
-    return "rad" if is_angle(column) else "px"
 
 
 # --------------------------------------------------------------------------------------------------------- numbers
@@ -276,6 +283,11 @@ def numbers(view: View) -> Iterator[RenderableType]:
         words = Text.assemble(clean(param.about), ("; " if param.about and param.note else ""), (clean(param.note), "yellow"))
         yield Padding(words, (0, 0, 0, 4))
     yield Text("\n● where a value lies between its bounds; in yellow: why a number is not to be trusted.", ink.DIM)
+    for note in NOTES:
+        if any(param.note == note for param in evaluation.params):
+            yield Text(f"{note}: {NOTES[note]}", ink.DIM)
+    if view.node == view.index.best and view.index.finished:
+        yield Text("These are the numbers it was judged with. The report and best/ have them fitted once more, to all frames given.", ink.DIM)
 
 
 def _gauge(param: FittedParam, width: int = 11) -> Text:
@@ -337,7 +349,7 @@ def _curve(column: str, measured: np.ndarray, rolled: np.ndarray, bound: int | N
     head = Text.assemble("\n", (column, "bold"), (f"  {known.min():.4g} to {known.max():.4g}", ink.DIM))
     if np.isfinite(gap).any():
         worst = int(np.nanargmax(gap))
-        head.append(f"  largest gap {gap[worst]:.3g} {_unit(column)}, at frame {worst}", "yellow" if bound is not None and worst >= bound else "")
+        head.append(f"  largest gap {gap[worst]:.3g} {unit_of(column)}, at frame {worst}", "yellow" if bound is not None and worst >= bound else "")
     elif not np.isfinite(measured).any():
         head.append("  not measured", ink.DIM)
     yield head

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.archive import SMALLER
+from agent import contest
 from agent.browser.index import Index, Row
 from tools.types import STAGES
 
@@ -65,21 +65,18 @@ def scale(index: Index) -> str:
 
 def _ties(index: Index) -> tuple[list[Row], list[Row]]:
     """Rows that ran to their end: those as good as the best, and the others."""
-    scored = [row for row in index.rows.values() if row.status == "ok"]
-    least = max((row.score for row in scored), default=0.0) - index.config.get("tolerance", 0.0)
-    return [row for row in scored if row.score >= least], [row for row in scored if row.score < least]
+    return contest.equals(index.rows.values(), _tolerance(index))
+
+
+def _tolerance(index: Index) -> float:
+    return index.config.get("tolerance", 0.0)
 
 
 def _won(index: Index, row: Row) -> Iterator[str]:
     ties, others = _ties(index)
     equals = [other for other in ties if other is not row]
     if equals:
-        names = ", ".join(other.id for other in equals[:8]) + (f" and {len(equals) - 8} more" if len(equals) > 8 else "")
-        least, top = min(equals, key=lambda other: other.complexity), max(ties, key=lambda other: other.score)
-        yield (
-            f"As good, within {index.config.get('tolerance', 0.0):g} of the highest score ({top.score:.3f}, node {top.id}): {'node' if len(equals) == 1 else 'nodes'} {names}. Among equals the clearly"
-            f" simpler programs win ({row.complexity:,.0f} bits here, {least.complexity:,.0f} in node {least.id}; up to {SMALLER - 1:.0%} above the smallest counts as equal), then the earliest."
-        )
+        yield contest.rule(row, equals, _tolerance(index), "node")
     if others:
         second = max(others, key=lambda other: other.score)
         yield f"The best that is not as good, node {second.id}, has {second.score:.4f}; {_against(second, row)}."
@@ -90,7 +87,7 @@ def _lost(index: Index, row: Row) -> Iterator[str]:
     if best is None:
         return
     if row in _ties(index)[0]:
-        yield f"As good as node {best.id}, within {index.config.get('tolerance', 0.0):g}, but not clearly simpler ({row.complexity:,.0f} bits, {best.complexity:,.0f} there)."
+        yield f"As good as node {best.id}, within {_tolerance(index):g}, but not clearly simpler ({row.complexity:,.0f} bits, {best.complexity:,.0f} there)."
         return
     words = _against(row, best)
     yield f"{words[0].upper()}{words[1:]}."
@@ -106,10 +103,9 @@ def _against(row: Row, better: Row) -> str:
 
 
 def _rival(index: Index, row: Row) -> str | None:
-    """The best node that is not as good; among equals only, the next of them."""
-    ties, others = _ties(index)
-    rest = others or [other for other in ties if other is not row]
-    return max(rest, key=lambda other: other.score).id if rest else None
+    """The node to compare the winner with (contest.rival)."""
+    found = contest.rival(row, index.rows.values(), _tolerance(index), frozenset(other.id for other in index.lineage(row.id)))
+    return None if found is None else found.id
 
 
 def _steps(index: Index, node: str) -> Iterator[Step]:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tools.columns import unit_of
 from tools.types import FittedParam, States
 
 MAX_COLUMNS = 14
-_UNITS = {"x": "px", "y": "px", "vx": "px/s", "vy": "px/s", "angle": "rad", "angular_velocity": "rad/s", "area": "px^2", "radius": "px", "width": "px", "height": "px", "length": "px"}
 
 
 def elided(lines: Sequence[str], limit: int) -> list[str]:
@@ -81,7 +81,7 @@ def _gap(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _unit(column: str) -> str:
-    unit = _UNITS.get(column.rpartition(".")[2])
+    unit = unit_of(column)
     return f" [{unit}]" if unit else ""
 
 

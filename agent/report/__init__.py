@@ -92,7 +92,7 @@ def _held_back(told: Story) -> str:
 
 def _ended(told: Story) -> str:
     tried = count(len(told.nodes), "program was", "programs were")
-    return f"{tried} tried in {duration(told.result['seconds'])}; {told.result['reason']}." if "seconds" in told.result else f"{tried} tried."
+    return f"{tried} tried in {duration(told.result['seconds'])}; {told.result['reason'].partition('; ')[0]}." if "seconds" in told.result else f"{tried} tried."
 
 
 def _key_figures(told: Story) -> Html | None:
@@ -127,7 +127,7 @@ def _sections(folder: RunFolder, told: Story, clips: tuple[Clip, ...]) -> Iterat
         yield "programs", "The programs", sections.programs(*kept)
     params = sections.fitted(folder, told)
     if params:
-        yield "parameters", "The numbers", join(_lead("Fitted to the video, with standard errors. A value at a bound, or with a remark, is not to be trusted."), sections.parameters(params))
+        yield "parameters", "The numbers", join(_lead("Fitted once more, to all frames given, with standard errors; the search itself fitted them to fewer, so its numbers differ a little. A value with a remark is not to be trusted."), sections.parameters(params))
     yield "states", "The motion", sections.states(folder, told)
     if told.result is not None:
         yield "metrics", "In figures", sections.metrics(told.result)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
 from collections.abc import Iterator
 
@@ -10,13 +9,11 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from agent.differences import docstring
 from agent.plain import clean
 from agent.report.markup import Html, tag
 from agent.report.words import count, listed
 from tools.types import Programs
-
-ENTRY = {"perception": "perceive", "dynamics": "step", "rendering": "render"}
-"""The function that a program is called by."""
 
 _LONGEST = 300  # characters of a line
 _MOST = 70  # lines of a difference
@@ -32,20 +29,8 @@ def listing(source: str) -> Html:
 def explanation(stage: str, source: str) -> Html | None:
     """What a program says of itself: the docstring of its module, else of its function, as paragraphs and lists; None when it
     is silent."""
-    text = _docstring(stage, source)
+    text = docstring(stage, source)
     return tag("div", *_blocks(text), class_="says") if text else None
-
-
-def _docstring(stage: str, source: str) -> str:
-    try:
-        module = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ""
-    own = ast.get_docstring(module)
-    functions = [node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == ENTRY[stage]]
-    text = own or next((ast.get_docstring(node) or "" for node in functions), "")
-    label, colon, rest = text.partition(":")
-    return rest.lstrip()[:1].upper() + rest.lstrip()[1:] if colon and label.strip().lower() == stage else text
 
 
 def _blocks(text: str) -> Iterator[Html]:

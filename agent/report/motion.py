@@ -13,13 +13,13 @@ from agent.report.markup import Html, tag
 from agent.report.story import Story
 from agent.report.words import number
 from agent.runfolder import RunFolder
-from tools.fitting.scaling import is_angle, unwrapped, wrap
+from tools.columns import is_angle, unit_of
+from tools.fitting.scaling import unwrapped, wrap
 from tools.types import Evaluation, States
 
 _HEIGHT, _SPLIT = 250, 150  # user units: of a chart, and of its upper part
 _PANELS = 9
 _TRACKS = 2
-_UNITS = {"x": "px", "y": "px", "vx": "px/s", "vy": "px/s", "angle": "rad", "spin": "rad/s", "angular_velocity": "rad/s"}
 _LEAST = {"rad": 0.02, "rad/s": 0.05}  # a range that is drawn at least; others 1
 
 
@@ -100,18 +100,13 @@ def _moving(track: Track) -> list[str]:
     for name in names:
         values = _curve(track, name, "modelled")[1]
         values = values[np.isfinite(values)]
-        if len(values) > 1 and np.ptp(values) > 0.3 * _LEAST.get(_unit(name), 1.0):
+        if len(values) > 1 and np.ptp(values) > 0.3 * _LEAST.get(unit_of(name), 1.0):
             moving.append(name)
     return moving
 
 
 def _measured(track: Track, name: str) -> bool:
     return any(stretch.measured is not None and name in stretch.measured.columns for stretch in track.stretches)
-
-
-def _unit(column: str) -> str:
-    attribute = column.rpartition(".")[2]
-    return "rad" if is_angle(column) else _UNITS.get(attribute, "")
 
 
 def _curve(track: Track, column: str, which: str) -> tuple[np.ndarray, np.ndarray]:
@@ -151,14 +146,14 @@ def _noise(track: Track, column: str) -> float | None:
 def _figure(track: Track, column: str) -> Html:
     frames, gaps = _gaps(track, column)
     known = np.isfinite(gaps)
-    unit = _unit(column)
+    unit = unit_of(column)
     rms = f"off by {number(float(np.sqrt(np.mean(gaps[known] ** 2))), 2)} {unit} rms" if known.any() else "inferred, not measured"
     caption = tag("figcaption", tag("span", tag("b", column), f" {unit}"), tag("span", rms))
     return tag("figure", caption, _chart(track, column, frames[known], gaps[known]))
 
 
 def _chart(track: Track, column: str, gap_frames: np.ndarray, gaps: np.ndarray) -> Html:
-    unit = _unit(column)
+    unit = unit_of(column)
     ts, model = _curve(track, column, "modelled")
     seen_ts, seen = _curve(track, column, "measured")
     seen = _same_turn(seen, model) if unit == "rad" else seen

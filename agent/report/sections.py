@@ -16,7 +16,7 @@ from agent.report.story import Story
 from agent.report.words import count, duration, measured, number, sentence, unit
 from agent.runfolder import RunFolder, read_params, read_programs
 from tools.metrics.cards import CARDS
-from tools.types import STAGES, FittedParam, Programs
+from tools.types import NOTES, STAGES, FittedParam, Programs
 
 _TITLES = {"score": "score", "lpips_alex": "LPIPS (AlexNet)", "lpips_vgg": "LPIPS (VGG)"}
 _STRIP = 8  # frames of the film strip
@@ -105,7 +105,9 @@ def programs(found: Programs, stages_folder: str) -> Html:
 def parameters(params: Sequence[FittedParam]) -> Html:
     """A table with a drawing of each value between its bounds."""
     head = tag("tr", *(tag("th", name, scope="col") for name in ("parameter", "value", "unit", "between its bounds", "")))
-    return tag("div", tag("table", tag("thead", head), tag("tbody", *map(_parameter, params)), class_="params"), class_="wide")
+    meanings = [f"{note}: {NOTES[note]}" for note in NOTES if any(param.note == note for param in params)]
+    table = tag("div", tag("table", tag("thead", head), tag("tbody", *map(_parameter, params)), class_="params"), class_="wide")
+    return join(table, tag("p", f"{'; '.join(meanings)}.".capitalize(), class_="muted") if meanings else None)
 
 
 def _parameter(param: FittedParam) -> Html:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from agent import trace
-from agent.archive import SMALLER
+from agent import contest, trace
 from agent.runfolder import RunFolder
 from tools.types import STAGES, Failure, Losses
 
@@ -87,35 +86,22 @@ class Story:
     @cached_property
     def ties(self) -> tuple[Told, ...]:
         """Others whose score is within the tolerance of the highest, as the search counts ties; best first."""
-        top = max((node.score for node in self.ran), default=0.0)
-        tied = [node for node in self.ran if node is not self.winner and node.score >= top - self.config.get("tolerance", 0.0)]
-        return tuple(sorted(tied, key=lambda node: -node.score))
+        tied, _ = contest.equals(self.nodes.values(), self.tolerance)
+        return tuple(sorted((node for node in tied if node is not self.winner), key=lambda node: -node.score))
 
     @cached_property
     def rival(self) -> Told | None:
-        """The best candidate that did not lead to the winner."""
-        line = {node.id for node in self.lineage}
-        others = [node for node in self.ran if node.id not in line and not self._descends(node)]
-        return max(others, key=lambda node: node.score, default=None)
+        """The one to compare the winner with (contest.rival)."""
+        return None if self.winner is None else contest.rival(self.winner, self.nodes.values(), self.tolerance, frozenset(node.id for node in self.lineage))
 
-    def _descends(self, node: Told) -> bool:
-        """Whether ``node`` is a later refinement of the winner."""
-        while node.parent in self.nodes:
-            node = self.nodes[node.parent]
-            if self.winner is not None and node.id == self.winner.id:
-                return True
-        return False
+    @property
+    def tolerance(self) -> float:
+        return self.config.get("tolerance", 0.0)
 
     @property
     def why_among_ties(self) -> str:
-        """What decided between the winner and those it ties with, or ""."""
-        if self.winner is None or not self.ties:
-            return ""
-        smallest = min(node.complexity for node in (self.winner, *self.ties))
-        equally_small = [node for node in self.ties if node.complexity <= SMALLER * smallest]
-        if self.winner.complexity > SMALLER * smallest:
-            return "failed ones apart"
-        return "older" if equally_small else "smaller"
+        """What decided between the winner and those it ties with (contest.decided), or ""."""
+        return "" if self.winner is None else contest.decided(self.winner, self.ties)
 
     @property
     def seconds(self) -> Mapping[str, float]:

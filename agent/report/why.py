@@ -8,8 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from agent import pictures
-from agent.archive import SMALLER
+from agent import contest, pictures
+from agent.differences import Side, differences
 from agent.errors import UsageError
 from agent.report import code, film, losses
 from agent.report.markup import Html, join, tag
@@ -53,7 +53,7 @@ def _reasons(story: Story) -> Iterator[list[Any]]:
     yield [tag("b", "The same test for all. "), _test(story)]
     yield [tag("b", _headline(story)), *_lead(story)]
     if story.why_among_ties:
-        yield [tag("b", "Ties. "), _ties(story)]
+        yield [tag("b", "Ties. "), contest.rule(story.winner, story.ties, story.tolerance, "program")]
     if len(story.ran) > 1:
         yield _origin(story)
     if winner.found:
@@ -67,7 +67,9 @@ def _origin(story: Story) -> list[Any]:
     if first is winner:
         return [tag("b", "It is a first idea. "), f"Program {winner.id} is a draft; nothing that was tried on top of it did better."]
     steps = count(len(story.lineage) - 1, "change")
-    return [tag("b", "It is the fruit of a search. "), f"The first draft on its line, program {first.id}, {began}; {steps} led from there to {score(winner.score)}. {_gain(first, winner)}"]
+    better = first.status != "ok" or winner.score > first.score + story.tolerance
+    head = "It is the fruit of a search. " if better else "It is a first idea, changed. "
+    return [tag("b", head), f"The first draft on its line, program {first.id}, {began}; {steps} led from there to {score(winner.score)}{'.' if better else ', which counts as equal.'} {_gain(first, winner)}"]
 
 
 def _test(story: Story) -> str:
@@ -87,9 +89,9 @@ def _headline(story: Story) -> str:
     if len(story.ran) == 1:
         return "It was enough. " if len(story.nodes) == 1 else "It is the only one that ran. "
     top = max(node.score for node in story.ran)
-    if top > story.winner.score + story.config.get("tolerance", 0.0):
+    if top > story.winner.score + story.tolerance:
         return "It is the best that also ran on all frames seen. "
-    return "It predicts best. " if top <= story.winner.score else "It predicts as well as any. "
+    return "It predicts as well as any. " if story.ties else "It predicts best. "
 
 
 def _lead(story: Story) -> list[Any]:
@@ -98,10 +100,14 @@ def _lead(story: Story) -> list[Any]:
     if not others:
         alone = f"{count(len(story.failed), 'other')} failed." if story.failed else "no other program was tried."
         return [f"{removed}; {alone}"]
-    second = max(others, key=lambda node: node.score)
     failed = f" {count(len(story.failed), 'other')} failed." if story.failed else ""
-    place = "the only other that ran" if len(others) == 1 else f"the best of the {len(others)} others that ran"
-    return [f"{removed}; ", tag("a", f"program {second.id}", href=f"#program-{second.id}"), f", {place}, {_percent(second.score)}.{failed}"]
+    worse = [node for node in others if node not in story.ties]
+    equal = f", and so, nearly, {'does' if len(story.ties) == 1 else 'do'} {count(len(story.ties), 'other')}" if story.ties else ""
+    if not worse:
+        return [f"{removed}{equal}.{failed}"]
+    second = max(worse, key=lambda node: node.score)
+    place = "the only other that ran" if len(others) == 1 else "the best that is not as good" if story.ties else f"the best of the {len(others)} others that ran"
+    return [f"{removed}{equal}; ", tag("a", f"program {second.id}", href=f"#program-{second.id}"), f", {place}, {_percent(second.score)}.{failed}"]
 
 
 def _percent(share: float) -> str:
@@ -112,21 +118,6 @@ def _percent(share: float) -> str:
     if share >= 1.0:
         return "100%"
     return f"{100 * share:.2f}%" if share > 0.995 else f"{100 * share:.1f}%"
-
-
-def _ties(story: Story) -> str:
-    names = f"program{'s' if len(story.ties) > 1 else ''} {listed([node.id for node in story.ties])}"
-    top = max((story.winner, *story.ties), key=lambda node: node.score)
-    rule = (
-        f"Scores within {story.config.get('tolerance', 0.0):g} of the highest ({score(top.score)}, program {top.id}) count as equal. Of these, programs up to {SMALLER - 1:.0%}"
-        " larger than the smallest count as equally simple, and the earliest of them wins."
-    )
-    decided = {
-        "smaller": f"Program {story.winner.id} is clearly smaller than {names}.",
-        "older": f"Program {story.winner.id} ties with {names}; of the equally simple ones it came first.",
-        "failed ones apart": f"It ties with {names}, which failed on all the frames seen, are larger or came later.",
-    }
-    return f"{rule} {decided[story.why_among_ties]}"
 
 
 def _gain(first: Told, winner: Told) -> str:
@@ -142,13 +133,29 @@ def _gain(first: Told, winner: Told) -> str:
 
 
 def rivals(story: Story) -> list[tuple[str, str, Told]]:
-    """(class, name, candidate): the winner, its first draft, the best one on another way."""
-    shown = [("crown", f"program {story.winner.id}, the winner", story.winner)]
-    if story.rival is not None:
-        shown.append(("rival", f"program {story.rival.id}, the best on another way", story.rival))
-    if story.lineage[0] is not story.winner:
-        shown.append(("origin", f"program {story.lineage[0].id}, its first draft", story.lineage[0]))
+    """(class, name, candidate): the winner, the one to compare it with, its first draft."""
+    winner, rival, origin = story.winner, story.rival, story.lineage[0]
+    shown = [("crown", f"program {winner.id}, the winner", winner)]
+    if rival is not None:
+        shown.append(("rival", f"program {rival.id}, {'as good' if rival in story.ties else 'the best that is not as good'}", rival))
+    if origin not in (winner, rival):
+        shown.append(("origin", f"program {origin.id}, its first draft", origin))
     return shown
+
+
+def apart(folder: RunFolder, story: Story) -> Html | None:
+    """What the winner and those beside it say and have found differently; None when it ran alone."""
+    winner, *others = [side for _, _, node in rivals(story) if (side := _side(folder, node)) is not None] or [None]
+    items = [tag("li", tag("b", f"{winner.name[0].upper()}{winner.name[1:]} and {other.name}. "), tag("ul", *(tag("li", text) for text in differences(winner, other)))) for other in others]
+    return join(tag("h3", "What tells them apart"), tag("ul", *items, class_="apart")) if items else None
+
+
+def _side(folder: RunFolder, node: Told) -> Side | None:
+    try:
+        evaluation = folder.load_evaluation(node.id)
+        return Side(f"program {node.id}", read_programs(folder.node(node.id)), () if evaluation is None else evaluation.params)
+    except UsageError:
+        return None
 
 
 def comparison(story: Story) -> Html:
@@ -246,4 +253,4 @@ def _kept(folder: RunFolder, key: str | None) -> np.ndarray | None:
 def section(folder: RunFolder, story: Story) -> Html:
     """All of it."""
     way = join(tag("h3", "The way to it"), steps(folder, story)) if len(story.lineage) > 1 or story.winner.blobs else None
-    return join(scale(story), grounds(story), comparison(story), way)
+    return join(scale(story), grounds(story), comparison(story), apart(folder, story), way)

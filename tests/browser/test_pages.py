@@ -54,7 +54,7 @@ def test_equals_go_to_the_simpler_and_earlier(run):
     index = view(run, "3").index
     index.rows["1"].score = index.rows["3"].score
     said = verdict.verdict(index, "3")
-    assert any("As good, within 0.01 of the highest score" in sentence and "node 1" in sentence and "the clearly simpler programs win" in sentence for sentence in said.sentences)
+    assert any("Scores within 0.01 of the highest" in sentence and "node 1" in sentence and "the clearly smaller program wins" in sentence for sentence in said.sentences)
     assert said.rival == "1" and "not clearly simpler" in verdict.verdict(index, "1").sentences[0]
 
 

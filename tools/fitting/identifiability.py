@@ -16,13 +16,9 @@ from tools.fitting.differences import Linearised
 from tools.fitting.group import Group
 from tools.fitting.problem import Point, Problem
 from tools.fitting.robust import Loss
-from tools.types import Param
+from tools.types import NOTES, Param
 
-NO_EFFECT = "no effect on this data"
-NOT_IDENTIFIED = "not identified by this data"
-BY_PRIOR = "held by its prior"
-AT_LOW = "at its lower bound"
-AT_HIGH = "at its upper bound"
+NO_EFFECT, NOT_IDENTIFIED, BY_PRIOR, AT_LOW, AT_HIGH = NOTES
 
 _OPEN = 1.0  # information, in units of what was known before, below which the data leave a direction open
 _NAMED = 0.25  # least component of an open direction, absolute or relative to the value, for a parameter to be named

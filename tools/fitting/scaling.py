@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tools.columns import is_angle
 from tools.fitting.data import Measured
 from tools.physics import xp
 
@@ -31,16 +32,6 @@ class Scale:
     noise: float
     motion: float
     quantised: bool = False
-
-
-def is_angle(column: str) -> bool:
-    """Whether a column is an angle (attribute ``angle`` or ``*_angle``), compared modulo one turn.
-
-    >>> is_angle("pole.angle"), is_angle("arm.joint_angle"), is_angle("ball.x")
-    (True, True, False)
-    """
-    attribute = column.rsplit(".", 1)[-1]
-    return attribute == "angle" or attribute.endswith("_angle")
 
 
 def wrap(difference: np.ndarray) -> np.ndarray:

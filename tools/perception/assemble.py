@@ -26,7 +26,7 @@ def states_of(tracks: Tracks, varies: Mapping[str, Sequence[str]], corners: Mapp
     """Table of the varying attributes ("x", "y" in pixels, "angle" in radians, and ``SIZES`` in pixels) of each part.
 
     A part that was not found has only NaN. noise: measured for positions and angles. corners: part name -> (T, 4, 2) whole
-    numbers from ``on_grid``; they become the columns "ax" ... "dy" (of a part that does not turn only the first
+    numbers from ``on_grid``; they become the columns "corner1_x" ... "corner4_y" (of a part that does not turn only the first
     corner, along the coordinates that vary), and the part's pose, which only repeats them, counts little.
     """
     corners = corners or {}
@@ -68,11 +68,11 @@ def corner_names(attributes: Sequence[str]) -> tuple[str, ...]:
     """Corner columns of a box drawn on the pixel grid, given which of its attributes vary.
 
     >>> corner_names(("x",)), len(corner_names(("x", "y", "angle")))
-    (('ax',), 8)
+    (('corner1_x',), 8)
     """
     if "angle" in attributes:
         return CORNERS
-    return tuple("a" + axis for axis in ("x", "y") if axis in attributes)
+    return tuple(f"corner1_{axis}" for axis in ("x", "y") if axis in attributes)
 
 
 def _series(track: Track, attribute: str) -> np.ndarray:

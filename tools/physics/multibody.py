@@ -134,9 +134,9 @@ def solve(matrix: list[list[Any]], right: list[Any]) -> tuple:
 
 
 def corners_of(x: Any, y: Any, angle: Any, width: Any, height: Any) -> dict[str, Any]:
-    """Corners of a box as state attributes: {"ax", "ay", ..., "dx", "dy"}, in the order of tools.rendering.box_corners."""
+    """Corners of a box as state attributes: {"corner1_x", "corner1_y", ..., "corner4_y"}, in the order of tools.rendering.box_corners."""
     corners: dict[str, Any] = {}
-    for name, across, down in (("a", -0.5, -0.5), ("b", 0.5, -0.5), ("c", 0.5, 0.5), ("d", -0.5, 0.5)):
+    for name, across, down in (("corner1", -0.5, -0.5), ("corner2", 0.5, -0.5), ("corner3", 0.5, 0.5), ("corner4", -0.5, 0.5)):
         ox, oy = turned((across * width, down * height), angle)
-        corners[name + "x"], corners[name + "y"] = x + ox, y + oy
+        corners[f"{name}_x"], corners[f"{name}_y"] = x + ox, y + oy
     return corners

@@ -17,7 +17,7 @@ from tools.rendering.shapes import box_corners
 HARD = 0.3
 """Edge softness in pixels below which a drawing has no anti-aliased outline."""
 
-CORNERS = ("ax", "ay", "bx", "by", "cx", "cy", "dx", "dy")
+CORNERS = tuple(f"corner{k}_{axis}" for k in (1, 2, 3, 4) for axis in "xy")
 """Attribute names of the four corners of a box, in the order of tools.rendering.box_corners."""
 
 _HAIR = 1e-3
@@ -36,7 +36,7 @@ def whole(values: Any) -> Any:
 def grid_box(part: dict[str, Any]) -> np.ndarray:
     """Corners (4, 2) on whole pixels of a box drawn on the pixel grid.
 
-    part: from ``pose_of``, with "width" and "height" as seen. Corners that the state holds ("ax" ... "dy") count before
+    part: from ``pose_of``, with "width" and "height" as seen. Corners that the state holds ("corner1_x" ... "corner4_y") count before
     those that follow from the pose; boundary pixels belong to the box, so its corners lie half a pixel inside what is seen.
     """
     corners = box_corners(part["x"], part["y"], part["angle"], max(part["width"] - 1.0, 0.5), max(part["height"] - 1.0, 0.5))

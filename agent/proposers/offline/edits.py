@@ -58,7 +58,7 @@ def _dynamics(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
     else:
         yield from _spreads(mechanism)
     for draft in plan.kin(mechanism):
-        yield Edit(draft.mechanism, ("perception", "dynamics", "rendering"), f"The same bodies with other causes: {draft.why}")
+        yield Edit(draft.mechanism, ("perception", "dynamics", "rendering"), f"The same bodies with other causes: {draft.causes}.")
     yield from _resistances(mechanism)
     if not good:
         yield from _integrators(mechanism)

@@ -24,6 +24,7 @@ from agent.proposers.offline.evidence import (
 )
 from agent.proposers.offline.kinematics import gap
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
+from agent.proposers.offline.naming import causes
 from agent.proposers.offline.pairs import pair_options
 from agent.proposers.offline.rails import rail_options
 from agent.proposers.offline.regression import curve_option
@@ -232,8 +233,7 @@ def _cautious(explanations: list[Explanation]) -> list[Explanation]:
 
 
 def _sentence(name: str, e: Explanation) -> str:
-    what = ", ".join(n.replace("_", " ") for n in e.names) or "constant velocity"
-    return f"{name}: {what} leaves {e.rms:.2f} px rms"
+    return f"{name}: {causes(e.names, 'constant velocity')} leaves {e.rms:.2f} px rms"
 
 
 def _free_terms(name: str, e: Explanation, middle: np.ndarray, span: float, where: Mapping[str, np.ndarray]) -> tuple[Term, ...]:
@@ -565,7 +565,7 @@ def _pendulum_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, 
         terms += [Term("push", (name,), {"a": v["torque"]})] if "torque" in v else []
         terms += [Term("action", (name,), {"a": v["action"]})] if "action" in v else []
         odd = ODD * ("torque" in v) + ODD * (abs(v.get("across", 0.0)) > 0.3 * abs(v.get("down", 0.0)))
-        options.append((tuple(terms), e.bic + odd, f"{name} swings: {', '.join(e.names) or 'steadily'} leaves {e.rms * length:.2f} px rms"))
+        options.append((tuple(terms), e.bic + odd, f"{name} swings: {causes(e.names, 'nothing')} leaves {e.rms * length:.2f} px rms"))
     return sorted(options, key=lambda option: option[1] + 10 * len(option[0]))
 
 
@@ -589,7 +589,7 @@ def _linkage_options(tree: Sequence[Body], evidence: Evidence) -> list[tuple[tup
             terms = _linkage_terms(tree, e, mass, evidence)
             step = MASSES.index(mass) if mass in MASSES and len(tree) > 1 else 0
             guessed = 20.0 * (len(e.names) - 1) if any("reach" in b.numbers for b in tree) else 0.0  # little residues of guessed masses
-            best.append((terms, e.bic + guessed + LIGHT * step + SIDEWAYS * ("gx" in e.names), f"{' and '.join(b.name for b in tree)}: {', '.join(e.names)} at mass ratio {mass:.2g}"))
+            best.append((terms, e.bic + guessed + LIGHT * step + SIDEWAYS * ("gx" in e.names), f"{' and '.join(b.name for b in tree)}: {causes(e.names)}, at mass ratio {mass:.2g}"))
     best.sort(key=lambda option: option[1])
     unique, seen = [], set()
     for option in best:

@@ -32,6 +32,27 @@ def colour_word(colour: Sequence[float]) -> str:
     return "red"
 
 
+def causes(names: Sequence[str], none: str = "nothing") -> str:
+    """Terms of an explanation as a person names them; ``none`` where there are none.
+
+    >>> causes(["gy", "push@black_box"]), causes(["quadratic_drag", "attraction-2@red_disk"]), causes([])
+    ('gravity and a push on black_box', 'quadratic drag and attraction (power -2) to red_disk', 'nothing')
+    """
+    return _and([_cause(name) for name in names]) or none
+
+
+def _cause(name: str) -> str:
+    kind, _, body = name.partition("@")
+    if kind.startswith("attraction"):
+        return f"attraction (power {kind.removeprefix('attraction')}) to {body}"
+    words = {"gx": "a sideways field", "gy": "gravity", "push": "a push", "action": "the action", "down": "gravity", "up": "gravity upwards", "across": "gravity sideways"}.get(kind, kind.replace("_", " "))
+    return f"{words} {'at' if kind == 'damping' else 'on'} {body}" if body else words
+
+
+def _and(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
+
+
 def unique(words: Sequence[str]) -> list[str]:
     """Number the words that occur more than once.
 

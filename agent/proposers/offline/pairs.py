@@ -9,6 +9,7 @@ import numpy as np
 
 from agent.proposers.offline.evidence import Evidence, Explanation, Feature, Path, explain, regress, smooth
 from agent.proposers.offline.mechanism import Body, Term
+from agent.proposers.offline.naming import causes
 
 Option = tuple[tuple[Term, ...], float, str]
 
@@ -61,7 +62,7 @@ def _between(a: Path, b: Path, dt: float) -> list[Option]:
     for e in [found for start in (("spring", "length"), ("mutual-1",), ("mutual-2",)) for found in explain(series, sigma, dt, library, cuts, limit=2, must=start)]:
         terms = _terms(a.name, b.name, e, ratio)
         if terms is not None:
-            options.append((terms, e.bic, f"{a.name} and {b.name} pull on each other ({', '.join(e.names)}): leaves {e.rms:.2f} px rms"))
+            options.append((terms, e.bic, f"{a.name} and {b.name} pull on each other ({causes(e.names)}): leaves {e.rms:.2f} px rms"))
     return sorted(options, key=lambda option: option[1] + 10 * len(option[0]))[:4]
 
 

@@ -27,12 +27,13 @@ MAX_WATCHED = 3
 
 @dataclass(frozen=True)
 class Draft:
-    """A mechanism worth trying and why. far: its joints are much less plausible than the best ones; it is only worth an
-    evaluation while nothing else explains the clip."""
+    """A mechanism worth trying and why. causes: of its motion, in words. far: its joints are much less plausible than the best
+    ones; it is only worth an evaluation while nothing else explains the clip."""
 
     mechanism: Mechanism
     why: str
     far: bool = False
+    causes: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def plan(task: Task) -> Plan:
         far = structure.cost > found[0].cost + FAR
         for rank, driven in enumerate(options):
             cost = 3.0 * structure.cost + 1.5 * rank + unexplained(options[0].bic, least, evidence)
-            ranked.append((cost, place, Draft(driven.mechanism, _why(structure.why, driven), far)))
+            ranked.append((cost, place, Draft(driven.mechanism, _why(structure.why, driven), far, driven.why)))
     ranked.sort(key=lambda item: item[:2])
     multi = len(task.train) + len(task.test) > 1
     drafts = [replace(d, mechanism=across(d.mechanism, seen)) if multi else d for _, _, d in ranked]

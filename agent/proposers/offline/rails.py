@@ -10,6 +10,7 @@ import numpy as np
 
 from agent.proposers.offline.evidence import Evidence, Feature, Path, explain, smooth
 from agent.proposers.offline.mechanism import Body, Term
+from agent.proposers.offline.naming import causes
 
 Option = tuple[tuple[Term, ...], float, str]
 
@@ -99,5 +100,5 @@ def rail_options(body: Body, evidence: Evidence) -> list[Option]:
             terms = [Term("rail", (body.name,), {"g": e.values["pull"], kind: 1.0})]
             terms += [Term("drag", (body.name,), {"c": e.values["drag"]})] if "drag" in e.values else []
             terms += [Term("action", (body.name,), {"ax": e.values["action"]})] if "action" in e.values else []
-            options.append((tuple(terms), e.bic, f"{body.name} runs on a track ({', '.join(e.names)}): leaves {e.rms:.2f} px rms"))
+            options.append((tuple(terms), e.bic, f"{body.name} runs on a track ({causes(e.names)}): leaves {e.rms:.2f} px rms"))
     return sorted(options, key=lambda option: option[1] + 10 * len(option[0]) if math.isfinite(option[1]) else math.inf)

@@ -1,0 +1,73 @@
+"""Who won and what decided it, for whoever tells it: ties, the rule among them, the one to compare with. Pure.
+
+The search itself decides in ``agent.archive.NodeArchive.best``; this says why, from what is on record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
+
+from agent.archive import SMALLER
+
+
+class Judged(Protocol):
+    """A candidate as a trace tells it. status: "ok" when it ran to its end. complexity: bits."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def score(self) -> float: ...
+    @property
+    def complexity(self) -> float: ...
+
+
+One = TypeVar("One", bound=Judged)
+
+
+def equals(nodes: Iterable[One], tolerance: float) -> tuple[list[One], list[One]]:
+    """Those that ran to their end: as good as the highest score within ``tolerance``, and the others; each in order of proposal."""
+    ran = [node for node in nodes if node.status == "ok"]
+    least = max((node.score for node in ran), default=0.0) - tolerance
+    return [node for node in ran if node.score >= least], [node for node in ran if node.score < least]
+
+
+def decided(winner: Judged, others: Iterable[Judged]) -> str:
+    """What decided between the winner and ``others`` that are as good: "smaller", "older", or "failed ones apart" when those
+    before it did not run on all frames seen. "" without others."""
+    others = list(others)
+    if not others:
+        return ""
+    smallest = min(node.complexity for node in (winner, *others))
+    if winner.complexity > SMALLER * smallest:
+        return "failed ones apart"
+    return "older" if any(node.complexity <= SMALLER * smallest for node in others) else "smaller"
+
+
+def rival(node: One, nodes: Iterable[One], tolerance: float, line: frozenset[str] = frozenset()) -> One | None:
+    """The one to compare ``node`` with: the best that is not as good as the best and not of its ``line`` (ids); among equals
+    only, the best of these. None when it ran alone."""
+    ties, worse = equals(nodes, tolerance)
+    for some in ([n for n in worse if n.id not in line], [n for n in ties if n.id not in line], worse, ties):
+        rest = [other for other in some if other.id != node.id]
+        if rest:
+            return max(rest, key=lambda other: other.score)
+    return None
+
+
+def rule(winner: Judged, others: Iterable[Judged], tolerance: float, noun: str) -> str:
+    """How a tie was decided, in three sentences. noun: what a candidate is called."""
+    others = list(others)
+    top = max((winner, *others), key=lambda node: node.score)
+    names = f"{noun}{'s' if len(others) > 1 else ''} {', '.join(node.id for node in others[:6])}{f' and {len(others) - 6} more' if len(others) > 6 else ''}"
+    kept = {
+        "smaller": f"{noun} {winner.id} is clearly smaller than {names}.",
+        "older": f"{noun} {winner.id} came before {names}.",
+        "failed ones apart": f"{noun} {winner.id} ties with {names}, which failed on all the frames seen, are larger or came later.",
+    }[decided(winner, others)]
+    return (
+        f"Scores within {tolerance:g} of the highest ({top.score:.4g}, {noun} {top.id}) count as equal: so few frames judge that a smaller lead is luck."
+        f" Of equals the clearly smaller program wins (by more than {SMALLER - 1:.0%}), else the one proposed first, which the evidence made likelier. {kept[0].upper()}{kept[1:]}"
+    )
