@@ -13,7 +13,7 @@ from agent.proposers.offline.forces import drive, touching
 from agent.proposers.offline.kinematics import structures
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.plans import Plan
-from agent.proposers.offline.rails import coefficients, polynomial, rail_numbers
+from agent.proposers.offline.rails import coefficients, foot_of, polynomial, rail_numbers, slopes
 from agent.proposers.offline.waiting import waiting
 from agent.proposers.offline.write import write, write_dynamics
 from tests.offline.test_grammar import DT, evidence, path
@@ -80,6 +80,41 @@ def test_a_body_that_turns_with_its_path_is_on_a_track():
     assert motions(found[0], "car") == "follows" and "turns with its path" in found[0].why
     assert rail_numbers(path("stone", xy, np.linspace(0.0, 2.0, 30), car.look)) is None
     assert rail_numbers(path("ball", xy)) is None
+
+
+def valley(x):
+    """Height and slope of a drawn ground."""
+    return 120.0 + 40.0 * np.sin(x / 50.0), 0.8 * np.cos(x / 50.0)
+
+
+@pytest.mark.parametrize("filled", [True, False])
+def test_a_track_that_is_drawn_is_known_where_nothing_has_been_yet(filled):
+    rows, columns = np.mgrid[:240, :320]
+    ground = np.clip(rows - valley(columns)[0] + 0.5, 0, 1) if filled else np.clip(1.5 - np.abs(rows - valley(columns)[0]), 0, 1)
+    plate = np.repeat((255 - 155 * ground)[..., None], 3, 2).astype(np.uint8)
+    at = 180.0 + 60.0 * np.cos(np.linspace(0.0, 5.0, 40))
+    height, slope = valley(at)
+    xy = np.stack([at + 8.0 * slope / np.hypot(1, slope), height - 8.0 / np.hypot(1, slope)], 1)
+    numbers = rail_numbers(path("ball", xy), plate)
+    assert numbers["foot"] == pytest.approx(8.0, abs=0.8) and numbers["half"] > 150
+    ahead = np.linspace(20.0, 300.0, 15)
+    assert np.abs(slopes(numbers, ahead)[0] - valley(ahead)[1]).max() < 0.05
+    assert np.abs(foot_of(numbers, xy[:, 0]) - at).max() < 0.7
+    body = Body("ball", "disk", (0.0, 0.0, 0.0), motion="follows", numbers=numbers)
+    program = module(write_dynamics(Mechanism((body,), (Term("rail", ("ball",), {"g": 300.0, "bead": 1.0}),))))
+    values = {param.name: param.value for param in program.PARAMS}
+    state = {"ball": {"x": xy[5, 0], "vx": 90.0, "y": xy[5, 1]}}
+    there = program.step(state, values, 0.0, 0.001)["ball"]
+    assert there["y"] == pytest.approx(xy[5, 1], abs=0.5)
+    assert there["x"] - xy[5, 0] == pytest.approx(0.09, abs=2e-3), "the centre goes on at the speed that it had"
+
+
+def test_lines_that_do_not_go_with_the_body_are_no_track():
+    rows, columns = np.mgrid[:240, :320]
+    plate = np.where(np.abs(rows - columns + 20) < 2, 0, 255)[..., None].repeat(3, 2).astype(np.uint8)
+    xy, angle = on_track(220.0)
+    car = path("car", xy, angle + 0.1, Look("box", (0.0, 0.0, 0.0), (30.0, 14.0)))
+    assert rail_numbers(car, plate) == rail_numbers(car)
 
 
 def test_the_program_of_a_track_places_and_turns_as_the_track_does():

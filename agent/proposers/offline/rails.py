@@ -7,10 +7,12 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+from scipy.optimize import least_squares
 
 from agent.proposers.offline.evidence import Evidence, Feature, Path, explain, smooth
 from agent.proposers.offline.mechanism import Body, Term
 from agent.proposers.offline.naming import causes
+from tools.perception.assemble import scatter
 
 Option = tuple[tuple[Term, ...], float, str]
 
@@ -25,10 +27,25 @@ ALIGNED, BENDS = 0.08, 0.4
 a track, also when it goes over it once only: a free body has no reason to turn with its path."""
 
 
-def rail_numbers(path: Path) -> dict[str, float] | None:
+DRAWN = 20.0
+"""Grey levels by which neighbouring pixels of the plate differ where a line or an edge is drawn."""
+
+FARTHEST = 80
+"""Pixels across its track that a body's centre may be from the line that it runs on."""
+
+
+SWAY = 3
+"""Pixels by which a body may be nearer to its line at one place than at another: a drawing puts it upright on the slope, or a bit above."""
+
+
+def rail_numbers(path: Path, plate: np.ndarray | None = None) -> dict[str, float] | None:
     """The track of a body as numbers of a mechanism: its height ("rail0", ..., coefficients of u^0, u^1, ...; "middle", "half": u = (x - middle) / half)
-    and, for a body that turns, its angle against the slope ("lean0", ..., likewise). None when nothing says that it is on a track: it neither comes
-    back on its own path nor turns with it."""
+    and, for a body that turns, its angle against the track ("lean0", ..., coefficients of powers of the slope, which was seen from "gentle" to "steep").
+    None when nothing says that it is on a track: it neither comes back on its own path nor turns with it.
+
+    plate: (H, W, 3) uint8 background. Where it shows the track, that is followed as far as it is drawn, and the body touches it with a
+    "foot", so many pixels from its centre across the track.
+    """
     x, y = path.xy[path.seen].T
     if len(x) < 10 or np.ptp(x) < 20:
         return None
@@ -46,8 +63,103 @@ def rail_numbers(path: Path) -> dict[str, float] | None:
         if np.std(lean) > 0.12:
             return None
         aligned = np.std(lean) < ALIGNED and np.ptp(direction) > BENDS
-        numbers |= _polynomial("lean", u, lean, max(path.sigma_angle, ROUGH / path.look.reach), 0)
-    return numbers if aligned or _comes_back(x) else None
+    if not (aligned or _comes_back(x)):
+        return None
+    numbers = (None if plate is None else _drawn(plate, path, numbers)) or numbers
+    if path.turns:
+        slope = slopes(numbers, foot_of(numbers, x))[0]
+        numbers |= {"gentle": float(slope.min()), "steep": float(slope.max())}
+        numbers |= _polynomial("lean", slope, path.angle[path.seen] - np.arctan(slope), max(path.sigma_angle, ROUGH / path.look.reach), 0)
+    return numbers
+
+
+def foot_of(numbers: Mapping[str, float], x: np.ndarray) -> np.ndarray:
+    """x of the point of the track that a body whose centre is at x touches."""
+    foot = x
+    for _ in range(4 if numbers.get("foot") else 0):
+        foot = x - numbers["foot"] * _sine(slopes(numbers, foot)[0])
+    return foot
+
+
+def _sine(slope: np.ndarray) -> np.ndarray:
+    return slope / np.sqrt(1 + slope**2)
+
+
+# ------------------------------------------------------------------------------------------------------------- drawn tracks
+
+
+def _drawn(plate: np.ndarray, path: Path, numbers: Mapping[str, float]) -> dict[str, float] | None:
+    """The track as it is drawn on the plate, with the "foot" by which the body stands on it; None where no line goes with the body."""
+    x, y = path.xy[path.seen].T
+    edges = np.abs(np.diff(plate.astype(np.float64), axis=0)).max(2)
+    slope = slopes(numbers, x)[0]
+    foot = _beside(edges, x, y, slope)
+    if foot is None:
+        return None
+    along, down = x - foot * _sine(slope), y + foot / np.sqrt(1 + slope**2)
+    line = _traced(edges, along, down)
+    if len(line) < 10:
+        return None
+    low, high = line[:, 0].min(), line[:, 0].max()
+    track = {"middle": float((low + high) / 2), "half": float((high - low) / 2)}
+    track |= _polynomial("rail", (line[:, 0] - track["middle"]) / track["half"], line[:, 1], max(scatter(line[:, 1]), 0.25), 2, LONGEST + 2)
+
+    def gaps(stand: np.ndarray) -> np.ndarray:
+        held = {**track, "foot": float(stand[0])}
+        at = foot_of(held, x)
+        return polynomial(held, "rail", (at - held["middle"]) / held["half"]) - stand[1] - stand[0] / np.sqrt(1 + slopes(held, at)[0] ** 2) - y
+
+    found = least_squares(gaps, (foot, 0.0))
+    if not (np.isfinite(found.fun).all() and np.sqrt(np.mean(found.fun**2)) < max(0.6, 3 * path.sigma)):
+        return None
+    return {**track, "foot": float(found.x[0]), "rail0": track["rail0"] - float(found.x[1])}
+
+
+def _beside(edges: np.ndarray, x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> float | None:
+    """Distance across its path at which an edge of the plate goes with a body best, None without one that always does."""
+    sine, cosine = _sine(slope), 1 / np.sqrt(1 + slope**2)
+    near: list[tuple[float, float]] = []
+    for foot in sorted(range(-FARTHEST, FARTHEST + 1), key=abs):
+        columns, rows = np.rint(x - foot * sine).astype(int), np.rint(y + foot * cosine).astype(int)
+        inside = (columns >= 0) & (columns < edges.shape[1]) & (rows >= SWAY) & (rows < edges.shape[0] - SWAY)
+        if inside.mean() > 0.9:
+            shown = [edges[rows[inside] + k, columns[inside]] > DRAWN for k in range(-SWAY, SWAY + 1)]
+            off = np.min([np.where(row, abs(k), 2 * SWAY) for k, row in zip(range(-SWAY, SWAY + 1), shown, strict=True)], axis=0)
+            near.append((float(off.mean()), float(foot)))
+    off, foot = min(near, key=lambda found: found[0], default=(math.inf, 0.0))
+    return foot if off < SWAY / 2 else None
+
+
+def _traced(edges: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(N, 2) points of the edge that goes through (x, y), followed both ways as far as it is drawn."""
+    order = np.argsort(x)
+    line: dict[int, float] = {}
+    for column in range(math.ceil(x.min()), math.floor(x.max()) + 1):
+        if (row := _edge(edges, column, float(np.interp(column, x[order], y[order])), SWAY + 1.0)) is not None:
+            line[column] = row
+    for step in (-1, 1):
+        column = (min if step < 0 else max)(line, default=0)
+        missed = 0
+        while len(line) > 10 and 0 <= column + step < edges.shape[1] and missed < 8:
+            column += step
+            back = np.array([(c, line[c]) for c in range(column - step, column - 20 * step, -step) if c in line])
+            bend, start = np.polyfit(back[:, 0] - column, back[:, 1], 1) if len(back) > 4 else (0.0, math.nan)
+            row = _edge(edges, column, start, 2.0 + abs(bend) + missed) if math.isfinite(start) else None
+            missed = missed + 1 if row is None else 0
+            if row is not None:
+                line[column] = row
+    return np.array(sorted(line.items()), np.float64).reshape(-1, 2)
+
+
+def _edge(edges: np.ndarray, column: int, row: float, reach: float) -> float | None:
+    """Row of the edge nearest to ``row`` in a column, between pixels; None when there is none within ``reach``."""
+    if not 0 <= column < edges.shape[1]:
+        return None
+    found = np.flatnonzero(edges[:, column] > DRAWN)
+    runs = np.split(found, np.flatnonzero(np.diff(found) > 1) + 1) if len(found) else []
+    rows = [float(np.average(run, weights=edges[run, column])) + 0.5 for run in runs]
+    best = min(rows, key=lambda other: abs(other - row), default=math.inf)
+    return best if abs(best - row) <= reach else None
 
 
 def _comes_back(x: np.ndarray) -> bool:
@@ -57,11 +169,11 @@ def _comes_back(x: np.ndarray) -> bool:
     return bool(again >= 0.25 * np.ptp(x))
 
 
-def _polynomial(name: str, u: np.ndarray, values: np.ndarray, sigma: float, least: int) -> dict[str, float]:
+def _polynomial(name: str, u: np.ndarray, values: np.ndarray, sigma: float, least: int, most: int = LONGEST) -> dict[str, float]:
     """The likeliest polynomial of degree ``least`` or more through ``values``, as {name + power: coefficient}. More degrees have to pay for
     themselves (Bayesian information criterion)."""
     best = (math.inf, np.zeros(1))
-    for degree in range(least, max(least, min(LONGEST, len(u) // 3)) + 1):
+    for degree in range(least, max(least, min(most, len(u) // 3)) + 1):
         coefficients = np.polynomial.polynomial.polyfit(u, values, degree)
         bic = float(((np.polynomial.polynomial.polyval(u, coefficients) - values) ** 2).sum()) / sigma**2 + degree * math.log(len(u))
         best = min(best, (bic, coefficients), key=lambda found: found[0])
@@ -87,7 +199,7 @@ def slopes(numbers: Mapping[str, float], x: np.ndarray) -> tuple[np.ndarray, np.
 def rail_options(body: Body, evidence: Evidence) -> list[Option]:
     """Gravity along the track, exactly as a bead on a wire feels it, or in proportion to the slope; with or without drag."""
     path = evidence.paths[body.name]
-    series = path.xy[:, :1]
+    series = foot_of(body.numbers, path.xy[:, :1])
     x, v = smooth(series, evidence.dt, path.kinks)
     slope, bend = slopes(dict(body.numbers), x[:, 0])
     wide = 1 + slope**2

@@ -278,17 +278,31 @@ def _rail(out: Dynamics, body: Body) -> None:
     if action := _acts(m, "action", name):
         pull.append(f"{out.param(f'gain{tag}', action.numbers['ax'], *_around(action.numbers['ax']), 'px/s^2', f'acceleration of {name} per unit of action')} * action")
     out.functions.append("\n".join([f"def accelerate{tag}(q, v, params, action):", '    """Acceleration of x in px/s^2."""', f"    (x,), (v,) = q, v\n    _, slope, bend = track{tag}(x)", f"    return ({_signed(pull)},)"]))
-    angle, more = "", []
+    angle, more, foot = "", [], n.get("foot")
     if body.turns:
         first, *higher = coefficients(n, "lean")
-        angle = f', "angle": xp.arctan(slope) + {out.param(f"{name}_lean", first, first - 1.0, first + 1.0, "rad", f"how {name} leans against the slope")}'
+        angle = f', "angle": xp.arctan(slope) + {out.param(f"{name}_lean", first, first - 1.0, first + 1.0, "rad", f"how {name} leans against the track")}'
         if higher:
-            more = [f"    u = xp.clip({u}, -1.0, 1.0)".replace("(x -", '(body["x"] -')]
-            angle += " + u * (" + " + u * (".join(map(_number, higher)) + ")" * len(higher)
-    out.functions.append("\n".join([f"def place{tag}(body, params):", '    """Height and angle that go with x."""', f'    y, slope, _ = track{tag}(body["x"])', *more, f'    return {{**body, "y": y{angle}}}']))
+            more = [f"    seen = xp.clip(slope, {_number(n['gentle'])}, {_number(n['steep'])})"]
+            angle += " + seen * (" + " + seen * (".join(map(_number, higher)) + ")" * len(higher)
+    across = ""
+    if foot is not None:
+        out.constants.append(f"FOOT{tag.upper()} = {_number(foot)}  # px from the track to the centre of {name}, across the track")
+        out.functions.append("\n".join([
+            f"def foot{tag}(x):", f'    """Where {name} touches the track when its centre is at x, and how far the centre goes for each px that this goes."""', "    at = x", "    for _ in range(4):",
+            f"        _, slope, _ = track{tag}(at)", f"        at = x - FOOT{tag.upper()} * slope / xp.sqrt(1.0 + slope * slope)",
+            f"    _, slope, bend = track{tag}(at)", f"    return at, 1.0 + FOOT{tag.upper()} * bend / (1.0 + slope * slope) ** 1.5"]))
+        across = f" - FOOT{tag.upper()} / xp.sqrt(1.0 + slope * slope)"
+    at = 'body["x"]' if foot is None else f'foot{tag}(body["x"])[0]'
+    out.functions.append("\n".join([f"def place{tag}(body, params):", '    """Height and angle that go with x."""', f"    y, slope, _ = track{tag}({at})", *more, f'    return {{**body, "y": y{across}{angle}}}']))
     out.initial.append(f'    state["{name}"] = place{tag}(start_of(states, "{name}", ("x",), dt), params)')
-    out.step += [f'    b = state["{name}"]', f'    (x,), (vx,) = {m.integrator}((b["x"],), (b["vx"],), lambda q, v: accelerate{tag}(q, v, params, action), dt)',
-                 f'    new["{name}"] = place{tag}({{**b, "x": x, "vx": vx}}, params)']
+    moved = f"{m.integrator}(({{}},), ({{}},), lambda q, v: accelerate{tag}(q, v, params, action), dt)"
+    if foot is None:
+        out.step += [f'    b = state["{name}"]', f"    (x,), (vx,) = {moved}".format('b["x"]', 'b["vx"]')]
+    else:
+        out.step += [f'    b = state["{name}"]', f'    at, stretch = foot{tag}(b["x"])', f"    (at,), (v,) = {moved}".format("at", 'b["vx"] / stretch'),
+                     f"    _, slope, _ = track{tag}(at)", f"    x = at + FOOT{tag.upper()} * slope / xp.sqrt(1.0 + slope * slope)", f"    vx = v * foot{tag}(x)[1]"]
+    out.step.append(f'    new["{name}"] = place{tag}({{**b, "x": x, "vx": vx}}, params)')
     out.latents += [f"{name}.x", f"{name}.vx"]
 
 
