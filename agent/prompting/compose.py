@@ -238,9 +238,8 @@ def _evidence(found: Sequence[Evidence]) -> str:
 
 
 def _list_pictures(shown: Sequence[Picture]) -> str:
-    if not shown:
-        return ""
-    return "\n".join(["Pictures, below:", "", *(f"- Picture {n}: {picture.caption}" for n, picture in enumerate(shown, 1))])
+    """Where they are; each stands with its caption."""
+    return f"Pictures 1 to {len(shown)} follow this text, each under its caption." if len(shown) > 1 else "Picture 1 follows this text." if shown else ""
 
 
 def _captioned(shown: Sequence[Picture]) -> list[Part]:

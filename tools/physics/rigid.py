@@ -35,7 +35,7 @@ def tumble(
     state: Mapping[str, Mapping[str, float]], solids: Sequence[Solid], grounds: Sequence[Ground], gravity: tuple[float, float], restitution: tuple[float, float],
     friction: float, dt: float, substeps: int = 12,
 ) -> dict[str, dict[str, float]]:  # fmt: skip
-    """The solids ``dt`` seconds later: "x", "y" (px), "angle" (rad), "vx", "vy", "spin" of each in ``state`` moved on.
+    """The solids ``dt`` seconds later: {name: its attributes in ``state``, with "x", "y" (px), "angle" (rad), "vx", "vy", "spin" moved on}.
 
     restitution: of a body against a ground, and of two bodies. friction: Coulomb's coefficient of every contact. A pure function of
     its arguments: the space is built anew, so that contacts keep no memory. Plain floats only.

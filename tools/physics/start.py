@@ -43,14 +43,14 @@ def start_of(states: States, name: str, coordinates: Sequence[str], dt: float) -
 
 
 def start_along(states: States, name: str, origin: tuple[float, float], axis: tuple[float, float], dt: float) -> dict[str, float]:
-    """Distance ``s`` along a line (origin, unit axis; pixels) and its rate ``v`` at frame 0."""
+    """{"s": distance along a line (origin, unit axis; pixels), "v": its rate} at frame 0."""
     along = (states.column(f"{name}.x") - origin[0]) * axis[0] + (states.column(f"{name}.y") - origin[1]) * axis[1]
     value, rate = value_and_rate(along, dt)
     return {"s": value, "v": rate}
 
 
 def start_of_angle(states: States, name: str, pivot: tuple[float, float] | str, dt: float) -> dict[str, float]:
-    """Direction (radians) from a pivot to an object, and its rate, at frame 0; the pivot is a place or another object."""
+    """{"angle": direction (radians) from a pivot to an object, "spin": its rate} at frame 0; the pivot is a place or another object."""
     px, py = (states.column(f"{pivot}.x"), states.column(f"{pivot}.y")) if isinstance(pivot, str) else pivot
     angle = np.arctan2(states.column(f"{name}.y") - py, states.column(f"{name}.x") - px)
     seen = np.isfinite(angle)
