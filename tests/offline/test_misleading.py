@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.proposers.offline.edits import edits
+from agent.proposers.offline.edits import edits, settled
 from agent.proposers.offline.evidence import _switches, explain, kinks, noise_of, pivot, strays
 from agent.proposers.offline.forces import drive, touching
 from agent.proposers.offline.kinematics import structures
@@ -211,7 +211,7 @@ def test_the_mass_of_a_rod_may_be_spread_unevenly():
     numbers = {"pivot_x": 0.0, "pivot_y": 0.0, "centre_x": 25.0, "centre_y": 0.0, "spread": 0.5, "gyration": 14.0}
     rods = (Body("upper", "box", (0.0, 0.0, 0.0), motion="hinges", turns=True, numbers=numbers), Body("lower", "box", (9.0, 0.0, 0.0), motion="hinges", on="upper", turns=True, numbers=numbers))
     mechanism = Mechanism(rods, (Term("gravity", ("upper", "lower"), {"gy": 300.0, "mass": 0.5}),))
-    node = SimpleNamespace(score=0.5, diagnosis=SimpleNamespace(guilty="dynamics"), evaluation=SimpleNamespace(losses=None))
+    node = SimpleNamespace(score=0.5, diagnosis=SimpleNamespace(guilty="dynamics"), evaluation=SimpleNamespace(losses=None, predicted=(), remeasured=()))
     edit = next(e for e in edits(node, mechanism, Plan(evidence(), ())) if "spread" in e.why)
     assert "upper_gyration" in write_dynamics(edit.mechanism) and "upper_gyration" not in write_dynamics(mechanism)
     assert not any("spread" in e.why for e in edits(node, edit.mechanism, Plan(evidence(), ())))
@@ -299,3 +299,11 @@ def test_a_sign_that_switches_is_no_body_and_one_that_is_struck_is():
     struck[10:, 0] = 12.0 * np.arange(1, 11)
     looks = Look("box", (0.0, 0.0, 0.0), (18.0, 6.0))
     assert [_switches(Track("t", looks, poses, np.full(3, 0.1), np.zeros(20))) for poses in (sign, struck)] == [True, False]
+
+
+@pytest.mark.parametrize(("off", "noise", "done"), [(0.05, 0.02, True), (0.3, 0.02, False), (0.3, 0.2, True)])
+def test_what_is_forecast_where_it_is_measured_gets_no_other_cause(off, noise, done):
+    x = np.linspace(10.0, 60.0, 8)[:, None]
+    judged = SimpleNamespace(predicted=(States(("ball.x",), x + off),), remeasured=(States(("ball.x",), x, np.array([noise])),))
+    assert settled(SimpleNamespace(evaluation=judged)) == done
+    assert not settled(SimpleNamespace(evaluation=SimpleNamespace(predicted=(), remeasured=())))

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from agent.proposers.offline.mechanism import Mechanism, Term
 from agent.proposers.offline.plans import Plan
 from agent.protocols import Node
+from tools.columns import is_angle
+from tools.fitting.scaling import wrap
 
 INTEGRATORS = ("rk4", "explicit_euler", "symplectic_euler")
 
@@ -28,6 +32,9 @@ def edits(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
     for stage in dict.fromkeys((guilty, "dynamics", "rendering")):
         yield from by_stage[stage](node, mechanism, plan)
 
+
+CLOSE = 0.1
+"""Pixels (and fiftieths of a radian) by which a forecast may be off where measurements claim less noise."""
 
 EXACT = 0.003
 """Rendering loss above its floor below which the seen frames are redrawn as they are: nobody draws otherwise."""
@@ -52,6 +59,8 @@ def variations(mechanism: Mechanism) -> list[Edit]:
 
 
 def _dynamics(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
+    if settled(node):
+        return
     good = node.score > 0.8
     if good:
         yield from _integrators(mechanism)
@@ -62,6 +71,21 @@ def _dynamics(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
     yield from _resistances(mechanism)
     if not good:
         yield from _integrators(mechanism)
+
+
+def settled(node: Node) -> bool:
+    """Whether everything is forecast where it is then measured, as well as that can be told, so that no other cause would do better: what is still
+    wrong with the frames is how they are drawn."""
+    gaps = []
+    for predicted, measured in zip(node.evaluation.predicted, node.evaluation.remeasured, strict=False):
+        for k, column in enumerate(measured.columns):
+            if column in predicted.columns:
+                gap = predicted.column(column) - measured.values[:, k]
+                gap = (wrap(gap) if is_angle(column) else gap)[np.isfinite(gap)]
+                noise = 0.0 if measured.noise is None else float(measured.noise[k])
+                least = CLOSE / 50 if is_angle(column) else CLOSE
+                gaps.append(float(np.sqrt(np.mean(gap**2))) / max(2 * noise, least) if len(gap) else 0.0)
+    return bool(gaps) and max(gaps) < 1.0
 
 
 def _integrators(mechanism: Mechanism) -> Iterator[Edit]:

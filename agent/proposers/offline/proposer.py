@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from agent.proposers.offline.edits import Edit, edits, variations
+from agent.proposers.offline.edits import Edit, edits, settled, variations
 from agent.proposers.offline.mechanism import Mechanism, mechanism_of
-from agent.proposers.offline.plans import Plan, plan
+from agent.proposers.offline.plans import Plan, plan, skeleton
 from agent.proposers.offline.write import write
 from agent.protocols import Archive, Move, Node, Proposal
 from tools.types import STAGES, Programs, Task
@@ -59,14 +59,21 @@ class OfflineProposer:
                     if not _causes(edit.mechanism) - _causes(mechanism) & refuted:
                         yield _edited(node, mechanism, edit), edit.why
         stuck = archive.best is None or archive.best.score < GOOD
+        done = _settled(archive)
         for draft in plan.drafts:
-            if stuck or not draft.far:
+            if (stuck or not draft.far) and skeleton(draft.mechanism) not in done:
                 yield write(draft.mechanism), draft.why
 
 
 def _causes(mechanism: Mechanism) -> set[tuple]:
     """What an edit may add: terms by kind and bodies, and the way of stepping and drawing."""
     return {(t.kind, t.bodies) for t in mechanism.terms} | {("by", mechanism.integrator), ("drawn", mechanism.drawing)}
+
+
+def _settled(archive: Archive) -> set[tuple]:
+    """Bodies and joints whose motion is explained."""
+    nodes = [node for node in archive.nodes if node.evaluation.status == "ok" and settled(node)]
+    return {skeleton(mechanism) for node in nodes if (mechanism := mechanism_of(node.candidate.programs.dynamics)) is not None}
 
 
 def _refuted(archive: Archive) -> set[tuple]:
