@@ -10,6 +10,7 @@ from tools import toolbox
 from tools.perception.parts import Part
 from tools.rendering import box_corners, canvas, draw_grid_box, draw_grid_disk, finish, pose_of
 from tools.rendering.grid import grid_disk_coverage, grid_polygon_coverage, matte_coverage, stamp, whole
+from tools.types import Scene
 
 gfxdraw = pytest.importorskip("pygame.gfxdraw")
 pygame = pytest.importorskip("pygame")
@@ -69,7 +70,7 @@ def test_every_corner_of_a_clip_is_read_and_drawn_again_exactly():
         true = {(int(np.floor(cart + u * c - v * s)), 399 - int(np.floor(107.5 + u * s + v * c))) for u in (-5, 5) for v in (-5, 120)}
         assert {(int(px), int(py)) for px, py in corners} == true
     table = toolbox.states_of(tracks, {"cart": ("x",), "pole": ("x", "y", "angle")}, drawn.corners)
-    assert np.allclose(table.column("cart.ax"), np.floor(x) - 25)
+    assert np.allclose(table.column("cart.corner1_x"), np.floor(x) - 25)
     assert np.allclose(np.diff(table.column("pole.angle")), np.diff(angle), atol=0.01), "the pose follows from the corners"
     scene = toolbox.scene_of(tracks, {"cart": ("x",), "pole": ("x", "y", "angle")}, {"axle": "cart"}, drawn.mattes)
     for state, frame in zip(table, frames, strict=True):
@@ -79,3 +80,9 @@ def test_every_corner_of_a_clip_is_read_and_drawn_again_exactly():
         draw_grid_disk(image, pose_of("axle", state, scene), scene.sprites["axle"])
         gap = np.abs(finish(image).astype(int) - frame)
         assert gap.max() <= 3 and (gap > 0).sum() < 60, "but for the weights of a few pixels of the disk's rim"
+
+
+def test_a_part_that_was_never_found_is_not_visible():
+    scene = Scene(np.zeros((20, 20, 3), np.uint8), {}, {"cart": {"width": 4.0, "height": 2.0, "colour": [0, 0, 0]}}, ("cart",))
+    state = {"cart": {"x": 5.0, "y": 5.0}, "pole": {"x": 5.0, "y": 5.0, "angle": 0.1}, "ball": {"x": 3.0, "y": 3.0, "radius": 2.0}}
+    assert [np.isnan(pose_of(name, state, scene)["x"]) for name in ("cart", "pole", "ball")] == [False, True, False]

@@ -14,10 +14,15 @@ FRONT = "front"
 """Sprite name of fixed structures that hide what passes behind them; as large as the image."""
 
 
+LOOKS = frozenset(("colour", "radius", "width", "outline"))
+"""Attributes that say what a part looks like."""
+
+
 def pose_of(name: str, state: State, scene: Scene) -> dict[str, Any]:
     """Everything known about a part now: its constants, overlaid by the state, placed on what it rides on.
 
-    Always holds "x", "y" and "angle" (radians; NaN = not visible).
+    Always holds "x", "y" and "angle" (radians; NaN = not visible). A part that perception found in no frame has no look, so it is not
+    visible, wherever the state may have it.
     """
     part = {"angle": 0.0, **scene.constants.get(name, {}), **state.get(name, {})}
     host = part.get("on")
@@ -29,6 +34,8 @@ def pose_of(name: str, state: State, scene: Scene) -> dict[str, Any]:
         part["angle"] = base["angle"] + part["turn"]
     part.setdefault("x", math.nan)
     part.setdefault("y", math.nan)
+    if name not in scene.constants and name not in scene.sprites and not LOOKS & set(part):
+        part |= {"x": math.nan, "y": math.nan}
     return part
 
 

@@ -14,6 +14,9 @@ from tools.perception.background import threshold
 DIRECTIONS = ((0, -1), (0, 1), (1, 0), (-1, 0))
 """Normals of walls that are looked for, pointing to the free side: floor, ceiling, left wall, right wall."""
 
+BLURRED = 6
+"""Pixels over which an edge may go from the ground's colour to the wall's."""
+
 STRAIGHT = 0.7
 """Share of the lines across a boundary that must agree on its place."""
 
@@ -77,20 +80,24 @@ def _boundary(free: np.ndarray, path: Path, normal: Sequence[int], plate: np.nda
     if (np.abs(ends - place) <= 1.5).mean() < STRAIGHT:
         return None
     if place < size:
-        place += 1.0 - _covered(plate, rows, int(place), along, normal[along] < 0)
+        place += _uncovered(plate, rows, int(place), along, normal[along] < 0)
     edge = place - 0.5 if normal[along] < 0 else size - 0.5 - place
     return Boundary((int(normal[0]), int(normal[1])), edge * normal[along], place >= size)
 
 
-def _covered(plate: np.ndarray, rows: np.ndarray, place: int, along: int, forwards: bool) -> float:
-    """Share of the first pixels behind a boundary that it covers, from their colours between those on either side."""
+def _uncovered(plate: np.ndarray, rows: np.ndarray, place: int, along: int, forwards: bool) -> float:
+    """Pixels from ``place`` on that still belong to the ground, from their colours between that and the wall's: half a pixel of a sharp edge that a
+    pixel straddles, more of one that is blurred or compressed."""
     lines = plate if along == 0 else plate.transpose(1, 0, 2)
     lines = (lines if forwards else lines[:, ::-1])[rows].astype(np.float64)
-    if not 1 <= place < lines.shape[1] - 1:
-        return 1.0
-    before, here, beyond = (np.median(lines[:, k], axis=0) for k in (place - 1, place, place + 1))
-    contrast = beyond - before
-    return float(np.clip((here - before) @ contrast / max(contrast @ contrast, 1.0), 0.0, 1.0))
+    if place < 1:
+        return 0.0
+    before = np.median(lines[:, place - 1], axis=0)
+    profile = np.median(lines[:, place : place + BLURRED], axis=0) - before
+    size = np.linalg.norm(profile, axis=1)
+    top = int(np.argmax(size > 0.95 * size.max()))  # behind a thin wall the ground may come again
+    share = profile[: top + 1] @ profile[top] / max(float(profile[top] @ profile[top]), 1.0)
+    return float(np.clip(1.0 - share, 0.0, 1.0).sum())
 
 
 def _end(line: np.ndarray, start: int) -> int:
