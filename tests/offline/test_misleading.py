@@ -13,6 +13,7 @@ from agent.proposers.offline.forces import drive, touching
 from agent.proposers.offline.kinematics import structures
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.plans import Plan
+from agent.proposers.offline.proposer import _less
 from agent.proposers.offline.rails import coefficients, foot_of, polynomial, rail_numbers, slopes
 from agent.proposers.offline.waiting import waiting
 from agent.proposers.offline.write import write, write_dynamics
@@ -307,3 +308,11 @@ def test_what_is_forecast_where_it_is_measured_gets_no_other_cause(off, noise, d
     judged = SimpleNamespace(predicted=(States(("ball.x",), x + off),), remeasured=(States(("ball.x",), x, np.array([noise])),))
     assert settled(SimpleNamespace(evaluation=judged)) == done
     assert not settled(SimpleNamespace(evaluation=SimpleNamespace(predicted=(), remeasured=())))
+
+
+def test_a_wall_that_nothing_has_met_yet_is_not_taken_away_again():
+    ball, gravity = (Body("ball", "disk", (0.0, 0.0, 0.0)),), Term("gravity", ("ball",), {"gy": 300.0})
+    floor, ceiling = (Term("wall", ("ball",), {"nx": 0.0, "ny": ny, "offset": 100.0}) for ny in (-1.0, 1.0))
+    room = Mechanism(ball, (gravity, floor, ceiling))
+    assert _less(Mechanism(ball, (gravity, floor)), room)
+    assert not _less(room, room) and not _less(Mechanism(ball, (floor,)), room) and not _less(room, Mechanism(ball, (gravity, floor)))

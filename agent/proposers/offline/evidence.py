@@ -104,13 +104,14 @@ def gather(video: Video) -> Evidence:
 def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:
     """Without specks (parts of a few hundredths of the largest one's area that are seen only now and then, or that rest but for a few frames: pieces
     of scenery that something passes over), without what comes and goes
-    or switches in the middle of the picture (signs, flashes), without holes that show the ground, and without fragments (pieces of a part's colour that show up where the part
+    or switches in the middle of the picture (signs, flashes), without holes that show the ground, without halos, and without fragments (pieces of a part's colour that show up where the part
     itself is going while it is half hidden)."""
     areas = [_area(track.look) for track in tracks.tracks]
     keep = [t for t, area in zip(tracks.tracks, areas, strict=True) if area > 0.03 * max(areas) or (t.seen.mean() > 0.9 and not _rests(t))]
     keep = [t for t in keep if not _flickers(t, shape) and not _switches(t)] or keep
     ground, share = dominant_colour(tracks.plate[None])
     keep = [t for t in keep if share < 0.4 or t.look.shape == "sprite" or np.abs(ground - t.look.colour).max() > 20] or keep  # no holes
+    keep = [t for t in keep if share < 0.4 or not any(_halo(t, other, ground) for other in keep if other is not t)]
     return replace(tracks, tracks=tuple(t for t in keep if not any(_fragment(t, other) for other in keep if other is not t)))
 
 
@@ -119,6 +120,9 @@ def _rests(track: Track) -> bool:
     places = track.poses[track.seen, :2]
     return bool((np.abs(places - np.median(places, axis=0)).max(1) < 0.5).mean() > 0.8)
 
+
+HUE = 15.0
+"""Distance (in RGB) of a colour from the line between two others up to which it may be their mixture."""
 
 HOLD = 4
 """Frames for which a sign rests before and after it switches."""
@@ -142,6 +146,24 @@ def _flickers(track: Track, shape: tuple[int, int]) -> bool:
     ends = [t for t, end in ((seen[0], 0), (seen[-1], len(track.poses) - 1)) if t != end]
     inside = [margin < x < shape[1] - 1 - margin and margin < y < shape[0] - 1 - margin for x, y in track.poses[ends, :2]]
     return any(inside)
+
+
+def _halo(piece: Track, whole: Track, ground: np.ndarray) -> bool:
+    """Whether one track is the blurred or compressed edge of another: always at it, in a colour on the way from that one's to the ground's, or small
+    and hardly another colour than that one's."""
+    if piece.look.colour is None or whole.look.colour is None:
+        return False
+    colour, own, there = (np.asarray(c, np.float64) for c in (piece.look.colour, whole.look.colour, ground))
+    way = there - own
+    share = float((colour - own) @ way / max(way @ way, 1.0))
+    both = piece.seen & whole.seen
+    size = _area(piece.look) / max(_area(whole.look), 1e-9)
+    mixed = 0.05 < share < 0.95 and np.linalg.norm(own + share * way - colour) < HUE and size < 1.5
+    bled = size < 0.2 and np.linalg.norm(colour - own) < 3 * HUE
+    if both.sum() < 0.9 * piece.seen.sum() or not (mixed or bled):
+        return False
+    apart = np.hypot(*(piece.poses[both, :2] - whole.poses[both, :2]).T)
+    return bool((apart < whole.look.reach + 1.0).mean() > 0.9)
 
 
 def _fragment(piece: Track, whole: Track) -> bool:

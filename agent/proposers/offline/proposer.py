@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from agent.proposers.offline.edits import Edit, edits, settled, variations
-from agent.proposers.offline.mechanism import Mechanism, mechanism_of
+from agent.proposers.offline.mechanism import Mechanism, Term, mechanism_of
 from agent.proposers.offline.plans import Plan, plan, skeleton
 from agent.proposers.offline.write import write
 from agent.protocols import Archive, Move, Node, Proposal
@@ -55,13 +55,14 @@ class OfflineProposer:
             mechanism = mechanism_of(node.candidate.programs.dynamics)
             if mechanism is not None and node.evaluation.failure is None:
                 refuted = _refuted(archive)
+                good = _good(archive)
                 for edit in edits(node, mechanism, plan):
-                    if not _causes(edit.mechanism) - _causes(mechanism) & refuted:
+                    if not _causes(edit.mechanism) - _causes(mechanism) & refuted and not any(_less(edit.mechanism, other) for other in good):
                         yield _edited(node, mechanism, edit), edit.why
         stuck = archive.best is None or archive.best.score < GOOD
-        done = _settled(archive)
+        done, good = _settled(archive), _good(archive)
         for draft in plan.drafts:
-            if (stuck or not draft.far) and skeleton(draft.mechanism) not in done:
+            if (stuck or not draft.far) and skeleton(draft.mechanism) not in done and not any(_less(draft.mechanism, other) for other in good):
                 yield write(draft.mechanism), draft.why
 
 
@@ -74,6 +75,24 @@ def _settled(archive: Archive) -> set[tuple]:
     """Bodies and joints whose motion is explained."""
     nodes = [node for node in archive.nodes if node.evaluation.status == "ok" and settled(node)]
     return {skeleton(mechanism) for node in nodes if (mechanism := mechanism_of(node.candidate.programs.dynamics)) is not None}
+
+
+def _good(archive: Archive) -> list[Mechanism]:
+    """Mechanisms that predict well."""
+    found = (mechanism_of(node.candidate.programs.dynamics) for node in archive.nodes if node.evaluation.status == "ok" and node.score >= GOOD)
+    return [mechanism for mechanism in found if mechanism is not None]
+
+
+def _less(mechanism: Mechanism, other: Mechanism) -> bool:
+    """Whether it is the other one without some of its walls and collisions. Where that one predicts well, frames seen cannot tell the two apart: such
+    a wall is expected, and nothing has met it yet."""
+    own, others = ({_term(t) for t in m.terms} for m in (mechanism, other))
+    return own < others and {kind for kind, *_ in others - own} <= {"wall", "collide"} and skeleton(mechanism) == skeleton(other)
+
+
+def _term(term: Term) -> tuple:
+    """What a term is, but for its numbers; walls by their direction."""
+    return (term.kind, term.bodies, *(round(term.numbers.get(axis, 0.0)) for axis in ("nx", "ny")))
 
 
 def _refuted(archive: Archive) -> set[tuple]:
