@@ -111,7 +111,7 @@ def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:
     keep = [t for t in keep if not _flickers(t, shape) and not _switches(t)] or keep
     ground, share = dominant_colour(tracks.plate[None])
     keep = [t for t in keep if share < 0.4 or t.look.shape == "sprite" or np.abs(ground - t.look.colour).max() > 20] or keep  # no holes
-    keep = [t for t in keep if share < 0.4 or not any(_halo(t, other, ground) for other in keep if other is not t)]
+    keep = [t for t in keep if not any(_halo(t, other) for other in keep if other is not t)]
     return replace(tracks, tracks=tuple(t for t in keep if not any(_fragment(t, other) for other in keep if other is not t)))
 
 
@@ -121,8 +121,8 @@ def _rests(track: Track) -> bool:
     return bool((np.abs(places - np.median(places, axis=0)).max(1) < 0.5).mean() > 0.8)
 
 
-HUE = 15.0
-"""Distance (in RGB) of a colour from the line between two others up to which it may be their mixture."""
+HUE = 45.0
+"""Distance (in RGB) of two colours up to which compression may have made one of the other."""
 
 HOLD = 4
 """Frames for which a sign rests before and after it switches."""
@@ -148,19 +148,12 @@ def _flickers(track: Track, shape: tuple[int, int]) -> bool:
     return any(inside)
 
 
-def _halo(piece: Track, whole: Track, ground: np.ndarray) -> bool:
-    """Whether one track is the blurred or compressed edge of another: always at it, in a colour on the way from that one's to the ground's, or small
-    and hardly another colour than that one's."""
+def _halo(piece: Track, whole: Track) -> bool:
+    """Whether one track is the compressed edge of another: always at it, small, and hardly another colour."""
     if piece.look.colour is None or whole.look.colour is None:
         return False
-    colour, own, there = (np.asarray(c, np.float64) for c in (piece.look.colour, whole.look.colour, ground))
-    way = there - own
-    share = float((colour - own) @ way / max(way @ way, 1.0))
     both = piece.seen & whole.seen
-    size = _area(piece.look) / max(_area(whole.look), 1e-9)
-    mixed = 0.05 < share < 0.95 and np.linalg.norm(own + share * way - colour) < HUE and size < 1.5
-    bled = size < 0.2 and np.linalg.norm(colour - own) < 3 * HUE
-    if both.sum() < 0.9 * piece.seen.sum() or not (mixed or bled):
+    if both.sum() < 0.9 * piece.seen.sum() or _area(piece.look) > 0.2 * _area(whole.look) or math.dist(piece.look.colour, whole.look.colour) > HUE:
         return False
     apart = np.hypot(*(piece.poses[both, :2] - whole.poses[both, :2]).T)
     return bool((apart < whole.look.reach + 1.0).mean() > 0.9)
