@@ -17,13 +17,16 @@ from agent.proposers.offline.proposer import _less
 from agent.proposers.offline.rails import coefficients, foot_of, polynomial, rail_numbers, slopes
 from agent.proposers.offline.waiting import waiting
 from agent.proposers.offline.write import write, write_dynamics
+from benchmarks.environments.variants import compressed
 from tests.offline.test_grammar import DT, evidence, path
 from tests.offline.test_scenes import module
 from tools.fitting import rollout
+from tools.perception.clip import Clip
+from tools.perception.discovery import find_seeds
 from tools.perception.following import unwrap
 from tools.perception.parts import Look, Part, Track
 from tools.perception.refining import unwind
-from tools.perception.tracking import Tracks, discover, track
+from tools.perception.tracking import Tracks, _solve, discover, track
 from tools.types import States
 
 ROD = Look("box", (60.0, 60.0, 200.0), (50.0, 6.0))
@@ -257,6 +260,23 @@ def test_the_head_of_a_box_is_told_again_once_gaps_are_filled():
     assert layout.poses[0][:, 2] == pytest.approx(unwrap(angle, math.pi, 0.0, 0))
 
 
+def test_an_outline_that_looks_nearly_the_same_upside_down_keeps_its_course():
+    y, x = np.mgrid[:120, :160].astype(float)
+    turned = 0.12 * np.arange(16)
+    frames = np.full((16, 120, 160, 3), 235, np.uint8)
+    for angle, picture in zip(turned, frames, strict=True):
+        along = (x - 80) * np.cos(angle) + (y - 60) * np.sin(angle)
+        across = (y - 60) * np.cos(angle) - (x - 80) * np.sin(angle)
+        picture[(along / 40) ** 2 + (across / (14 + 0.03 * along)) ** 2 < 1] = (20, 120, 200)
+    clip = Clip.of(frames)
+    layout = _solve(clip, find_seeds(clip))
+    assert [look.shape for look in layout.looks] == ["polygon"]
+    layout.errors[0][:3] *= 0.5  # these are the frames to go by
+    layout.poses[0][9:, 2] += math.pi
+    unwind(layout)
+    assert np.diff(layout.poses[0][:, 2]) == pytest.approx(np.diff(turned), abs=0.03)
+
+
 def patterned(size, seed=0):
     """A square of smooth colours."""
     blobs = np.random.default_rng(seed).uniform(0, 255, (4, 4, 3)).astype(np.float32)
@@ -291,6 +311,21 @@ def test_a_part_declared_as_a_picture_is_found_though_these_frames_make_none_of_
     found = track(frames, (Part("wheel", "sprite"),))
     assert found["wheel"].seen.all()
     assert found["wheel"].poses[:, 0] == pytest.approx(40 + 0.15 * np.arange(14) ** 1.5, abs=0.3)
+
+
+def test_a_ball_in_two_colours_on_a_slope_is_one_body_in_a_compressed_clip():
+    y, x = np.mgrid[:200, :300].astype(float)
+    frames = np.empty((21, 200, 300, 3), np.uint8)
+    for t, picture in enumerate(frames):
+        s, angle = 0.14 * t * t, 0.01 * t * t  # along a slope that falls by 0.4 a pixel
+        cx, cy = 45 + 0.93 * s, 60 + 0.37 * s
+        above = (y - 60) * 0.93 - (x - 45) * 0.37 < 14
+        picture[:] = np.where(above[..., None], (221, 205, 236), (70, 40, 185))
+        half = (x - cx) * np.cos(angle) + (y - cy) * np.sin(angle) > 0
+        picture[np.hypot(x - cx, y - cy) < 14] = (150, 43, 20)
+        picture[(np.hypot(x - cx, y - cy) < 14) & half] = (32, 171, 56)
+    found = discover(compressed(frames, 1 / 30)).tracks
+    assert [one.look.shape for one in found] == ["sprite"]
 
 
 def test_a_sign_that_switches_is_no_body_and_one_that_is_struck_is():

@@ -278,24 +278,33 @@ def _islands(plate: np.ndarray, moving: np.ndarray, noise: float) -> np.ndarray:
         ring = (cv2.dilate(island.astype(np.uint8), _KERNEL7) > 0) & ~island
         if not ring.any() or stats[k, cv2.CC_STAT_AREA] < 4:
             continue
-        around = _around(plate[window], island, moving[window])
+        around = _around(plate[window], island, moving[window], noise)
         if around is not None and _breaks(plate[window], island, around, noise):
             hole[window] |= island
     return _rimmed(hole, plate, moving, noise) if hole.any() else hole
 
 
-def _around(plate: np.ndarray, island: np.ndarray, moving: np.ndarray) -> np.ndarray | None:
-    """Median colour of what lies beyond the change that surrounds an island."""
+def _around(plate: np.ndarray, island: np.ndarray, moving: np.ndarray, noise: float) -> np.ndarray | None:
+    """The one or two usual colours, (1 or 2, 3), of what lies beyond the change that surrounds an island.
+
+    Two where an edge passes by: the median, and that of what differs from it, if that is a fifth or more.
+    """
     beyond = ~island & ~moving
     near = cv2.dilate(island.astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
     chosen = beyond & near if (beyond & near).sum() >= 8 else ~island & near
-    return np.median(plate[chosen], axis=0) if chosen.any() else None
+    if not chosen.any():
+        return None
+    seen = plate[chosen].astype(np.int16)
+    usual = np.median(seen, axis=0)
+    others = seen[np.abs(seen - usual).max(-1) > threshold(noise)]
+    return np.stack([usual, np.median(others, axis=0)]) if len(others) >= 0.2 * len(seen) else usual[None]
 
 
 def _breaks(plate: np.ndarray, island: np.ndarray, around: np.ndarray, noise: float) -> bool:
-    """Does most of an island's rim differ from what lies around it?"""
+    """Does most of an island's rim differ from every usual colour (n, 3) around it?"""
     rim = island & (cv2.erode(np.pad(island, 1).astype(np.uint8), _KERNEL3)[1:-1, 1:-1] == 0)
-    return bool((np.abs(plate[rim].astype(np.int16) - around).max(-1) > threshold(noise)).mean() > 0.6)
+    gaps = np.abs(plate[rim].astype(np.int16)[:, None] - around).max(-1).min(-1)
+    return bool((gaps > 2 * threshold(noise)).mean() > 0.6)  # as much as it takes to count as moving
 
 
 def _rimmed(hole: np.ndarray, plate: np.ndarray, moving: np.ndarray, noise: float) -> np.ndarray:
@@ -329,7 +338,9 @@ def _cores(frames: np.ndarray, plate: np.ndarray, moving: np.ndarray, noise: flo
     level = threshold(noise)
     if share < 0.3 or not moving.any() or moving.mean() > 0.9:
         return mask
-    foreign = np.abs(plate.astype(np.int16) - colour).max(-1) > max(2.0, 3.0 * noise)
+    away = np.abs(plate.astype(np.int16) - colour).max(-1)
+    rough = float(np.quantile(away[away <= level], 0.95)) if (away <= level).any() else 0.0  # of the ground itself, in compressed clips
+    foreign = away > max(2.0, 3.0 * noise, 1.5 * rough)
     opened = cv2.morphologyEx(foreign.astype(np.uint8), cv2.MORPH_OPEN, _KERNEL5).astype(bool)
     for region in regions_by_colour(plate, opened, level):
         if _is_core(frames, plate, region, moving, colour, level):

@@ -30,6 +30,9 @@ from tools.perception.segmentation import Region, regions
 
 _WRONG = 25.0
 """Local mean colour error (grey levels) that misplaced texture leaves and resampling does not."""
+_LEFT = 0.03
+"""Share of a rigid thing's area that may look misplaced. Compression smears edges between strong colours: where the colours
+have no plain shapes of their own, which speaks for one body already, three times as much may."""
 _ODD = 0.8
 """Disagreeing pixels per pixel of outline that a staircase edge does not explain."""
 
@@ -74,7 +77,7 @@ def survey(clip: Clip) -> tuple[list[Chain], list[Ink]]:
         inside = contents_of(clip, chain)
         textured = np.median([c.flat for c in inside]) < 0.75
         patched = np.median([c.fragments for c in inside]) >= 2
-        if textured or ((patched or interlocked(clip, chain, inside)) and is_rigid(clip, chain)):
+        if textured or (patched and is_rigid(clip, chain)) or (interlocked(clip, chain, inside) and is_rigid(clip, chain, 3 * _LEFT)):
             sprites.append(chain)
         else:
             contents += inside
@@ -117,8 +120,8 @@ def _odd(piece: Region) -> bool:
     return min(mask_guess(piece, nothing, (0.0, 0.0, 0.0), kind)[2] for kind in ("disk", "box")) > _ODD
 
 
-def is_rigid(clip: Clip, chain: Chain, frames: int = 6) -> bool:
-    """Does the picture of one frame, moved and turned as a whole, explain the others?"""
+def is_rigid(clip: Clip, chain: Chain, left: float = _LEFT, frames: int = 6) -> bool:
+    """Does the picture of one frame, moved and turned as a whole, explain the others, up to a share ``left`` of the area?"""
     usual = typical(chain)
     times = [t for t in sorted(chain.regions) if not chain.regions[t].edge and 0.9 * usual < chain.regions[t].area < 1.12 * usual]
     if len(times) < max(3, 0.4 * len(chain.regions)) or not _same_silhouette([chain.regions[t] for t in times]):
@@ -130,7 +133,7 @@ def is_rigid(clip: Clip, chain: Chain, frames: int = 6) -> bool:
     poses = first_poses(clip, Seed(None, part), look, start, middle)
     tested = [chosen[k] for k in np.unique(np.linspace(0, len(chosen) - 1, frames).round().astype(int)) if chosen[k] != middle]
     wrong = [_misplaced(clip, look, poses[t], t) for t in tested]
-    return bool(np.quantile(wrong, 0.75) < 0.03)
+    return bool(np.quantile(wrong, 0.75) < left)
 
 
 def _same_silhouette(shapes: Sequence[Region]) -> bool:

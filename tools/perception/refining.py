@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -41,6 +42,9 @@ def fill_gaps(layout: Layout) -> None:
 ODD = 1.5
 """Misfit of a frame, relative to the part's median, from which its pose may have been found in the wrong place."""
 
+ALIKE = 1.25
+"""Misfit, relative to that of another pose, up to which a pose that continues the course is preferred."""
+
 
 def reconsider(layout: Layout) -> None:
     """Where a part fits badly and is not where its course would have it, fit it again from there, in place; the better pose stays."""
@@ -62,20 +66,29 @@ def _apart(look: Look, a: np.ndarray, b: np.ndarray) -> float:
     return float(np.hypot(*(a[:2] - b[:2])) + abs(a[2] - b[2]) * look.reach)
 
 
-def _retry(layout: Layout, k: int, t: int, start: np.ndarray) -> None:
+def _retry(layout: Layout, k: int, t: int, start: np.ndarray, factor: float = 1.0) -> None:
+    """Fit again from ``start``; the new pose stays where its misfit is below ``factor`` times the old one's."""
     before = layout.poses[k][t].copy(), layout.errors[k][t], layout.spreads[k][t].copy()
-    if not layout.place(k, t, start, 4.0) or layout.errors[k][t] >= before[1]:
+    if not layout.place(k, t, start, 4.0) or layout.errors[k][t] >= factor * before[1]:
         layout.poses[k][t], layout.errors[k][t], layout.spreads[k][t] = before
 
 
 def unwind(layout: Layout) -> None:
-    """Tell the angles of boxes again, in place, once their gaps are filled: across a gap the last rate of turning says little about
-    which end is which."""
+    """Tell angles again, in place, once gaps are filled: across a gap the last rate of turning says little about which end is
+    which. A box may be turned by its period; an outline or a picture is fitted again from where its course would have it, where
+    it is more than a quarter turn away from there, and stays so if it fits about as well."""
     for k, look in enumerate(layout.looks):
         seen = layout.seen(k)
         if look.shape == "box" and len(seen):
             angles = layout.poses[k][:, 2]
             layout.poses[k][:, 2] = unwrap(angles, period(look), float(angles[seen[0]]), int(seen[0]))
+        elif look.turns and len(seen) > 2:
+            best = int(seen[np.argmin(layout.errors[k][seen])])
+            for step, times in ((1, seen[seen > best]), (-1, seen[seen < best][::-1])):
+                for t in map(int, times):
+                    start = _expected(layout, k, t, step)
+                    if start is not None and abs(math.remainder(start[2] - layout.poses[k][t, 2], math.tau)) > math.pi / 2:
+                        _retry(layout, k, t, start, ALIKE)
 
 
 def _continue(layout: Layout, t: int, step: int) -> None:
