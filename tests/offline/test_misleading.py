@@ -1,6 +1,7 @@
 """Evidence that misleads: corners, single wrong places, steady steps, short arcs, tracks gone over once, bodies that have not moved yet."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import cv2
@@ -111,6 +112,32 @@ def test_a_track_that_is_drawn_is_known_where_nothing_has_been_yet(filled):
     there = program.step(state, values, 0.0, 0.001)["ball"]
     assert there["y"] == pytest.approx(xy[5, 1], abs=0.5)
     assert there["x"] - xy[5, 0] == pytest.approx(0.09, abs=2e-3), "the centre goes on at the speed that it had"
+
+
+@pytest.mark.parametrize("curved", [True, False])
+def test_a_curve_that_is_drawn_is_a_track_before_the_body_came_to_its_bend(curved):
+    rows, columns = np.mgrid[:240, :320]
+    bend = np.maximum(columns - 160.0, 0.0) ** 2 / 300.0 * curved  # straight on the left
+    plate = np.repeat(np.where(rows > 80 + 0.4 * columns - bend, 100, 255)[..., None], 3, 2).astype(np.uint8)
+    at = 40.0 + np.linspace(0.0, 9.0, 20) ** 2
+    ball = path("ball", np.stack([at + 8 * 0.4 / 1.077, 80 + 0.4 * at - 8 / 1.077], 1))
+    assert rail_numbers(ball) is None
+    numbers = rail_numbers(ball, plate)
+    assert (numbers is not None) == curved
+    if curved:
+        assert numbers["foot"] == pytest.approx(8.0, abs=1.0) and slopes(numbers, np.array([280.0]))[0] == pytest.approx(-0.4, abs=0.05)
+    seen = evidence(ball)
+    seen = replace(seen, tracks=replace(seen.tracks, plate=plate))
+    assert (motions(structures(seen)[0], "ball") == "follows") == curved
+
+
+def test_the_middle_of_a_thin_line_is_its_track():
+    rows, columns = np.mgrid[:240, :320]
+    plate = np.repeat((255 - 200 * np.clip(2.5 - np.abs(rows - valley(columns)[0]), 0, 1))[..., None], 3, 2).astype(np.uint8)
+    at = 180.0 + 60.0 * np.cos(np.linspace(0.0, 5.0, 40))
+    numbers = rail_numbers(path("bead", np.stack([at, valley(at)[0]], 1)), plate)
+    assert numbers.get("foot", 0.0) == pytest.approx(0.0, abs=0.5)
+    assert np.abs(slopes(numbers, np.linspace(20, 300, 15))[0] - valley(np.linspace(20, 300, 15))[1]).max() < 0.05
 
 
 def test_lines_that_do_not_go_with_the_body_are_no_track():

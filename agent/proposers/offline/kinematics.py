@@ -183,8 +183,8 @@ def _joints(path: Path, movers: list[Path], evidence: Evidence) -> list[Joint]:
             found.append(Joint("slides", None, {"at_x": float(point[0]), "at_y": float(point[1]), "axis_x": float(axis[0]), "axis_y": float(axis[1])},
                                2.5, f"{path.name} keeps to a straight line"))
         pinned = any(joint.motion == "hinges" and joint.on is None and joint.cost < 3.0 for joint in found)  # a round track is a hinge
-        rail = rail_numbers(path, evidence.tracks.plate) if off > _tolerance(path) and not pinned else None
-        if rail is not None:
+        rail = None if pinned else rail_numbers(path, evidence.tracks.plate)
+        if rail is not None and (off > _tolerance(path) or "foot" in rail):
             round_one = max((joint.cost + 0.5 for joint in found if joint.motion == "hinges" and joint.on is None), default=0.0)  # a hinge says the same with less
             found.append(Joint("follows", None, rail, 2.0 if "foot" in rail else max(2.0, round_one), f"{path.name} " + (
                 "runs on the track that is drawn" if "foot" in rail else "turns with its path, as on a track" if "lean0" in rail else "goes over one curve more than once")))

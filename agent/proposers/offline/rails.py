@@ -30,8 +30,20 @@ a track, also when it goes over it once only: a free body has no reason to turn 
 DRAWN = 20.0
 """Grey levels by which neighbouring pixels of the plate differ where a line or an edge is drawn."""
 
+DRAWN_BENDS = 0.15
+"""Radians by which a drawn line must bend to be a track of a body that goes over it once and does not turn: along a straight one it might as well
+fall in a slanted field."""
+
+THIN = 4
+"""Pixels up to which two edges one over the other are those of one line."""
+
 FARTHEST = 80
 """Pixels across its track that a body's centre may be from the line that it runs on."""
+
+
+HIGHER = 0.5
+"""Pixels by which the middle of an edge may be off the height that a body stands on (prior): on a stretch of one slope its distance
+across and its height are the same thing."""
 
 
 SWAY = 3
@@ -41,7 +53,7 @@ SWAY = 3
 def rail_numbers(path: Path, plate: np.ndarray | None = None) -> dict[str, float] | None:
     """The track of a body as numbers of a mechanism: its height ("rail0", ..., coefficients of u^0, u^1, ...; "middle", "half": u = (x - middle) / half)
     and, for a body that turns, its angle against the track ("lean0", ..., coefficients of powers of the slope, which was seen from "gentle" to "steep").
-    None when nothing says that it is on a track: it neither comes back on its own path nor turns with it.
+    None when nothing says that it is on a track: it neither comes back on its own path, nor turns with it, nor keeps to a curve that is drawn.
 
     plate: (H, W, 3) uint8 background. Where it shows the track, that is followed as far as it is drawn, and the body touches it with a
     "foot", so many pixels from its centre across the track.
@@ -63,9 +75,10 @@ def rail_numbers(path: Path, plate: np.ndarray | None = None) -> dict[str, float
         if np.std(lean) > 0.12:
             return None
         aligned = np.std(lean) < ALIGNED and np.ptp(direction) > BENDS
-    if not (aligned or _comes_back(x)):
+    drawn = None if plate is None else _drawn(plate, path, numbers)
+    if not (aligned or _comes_back(x) or (drawn is not None and _curved(drawn))):
         return None
-    numbers = (None if plate is None else _drawn(plate, path, numbers)) or numbers
+    numbers = drawn or numbers
     if path.turns:
         slope = slopes(numbers, foot_of(numbers, x))[0]
         numbers |= {"gentle": float(slope.min()), "steep": float(slope.max())}
@@ -109,10 +122,16 @@ def _drawn(plate: np.ndarray, path: Path, numbers: Mapping[str, float]) -> dict[
         at = foot_of(held, x)
         return polynomial(held, "rail", (at - held["middle"]) / held["half"]) - stand[1] - stand[0] / np.sqrt(1 + slopes(held, at)[0] ** 2) - y
 
-    found = least_squares(gaps, (foot, 0.0))
-    if not (np.isfinite(found.fun).all() and np.sqrt(np.mean(found.fun**2)) < max(0.6, 3 * path.sigma)):
+    found = least_squares(lambda stand: np.append(gaps(stand) / max(path.sigma, 0.1), stand[1] / HIGHER), (foot, 0.0))
+    if not (np.isfinite(found.fun).all() and np.sqrt(np.mean(gaps(found.x) ** 2)) < max(0.6, 3 * path.sigma)):
         return None
     return {**track, "foot": float(found.x[0]), "rail0": track["rail0"] - float(found.x[1])}
+
+
+def _curved(track: Mapping[str, float]) -> bool:
+    """Whether a track, as far as it is drawn, bends so much that no steady field along it would do as well."""
+    ends = track["middle"] + track["half"] * np.linspace(-0.95, 0.95, 20)
+    return bool(np.ptp(np.arctan(slopes(track, ends)[0])) > DRAWN_BENDS)
 
 
 def _beside(edges: np.ndarray, x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> float | None:
@@ -152,11 +171,11 @@ def _traced(edges: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _edge(edges: np.ndarray, column: int, row: float, reach: float) -> float | None:
-    """Row of the edge nearest to ``row`` in a column, between pixels; None when there is none within ``reach``."""
+    """Row of the edge (or of the middle of the thin line) nearest to ``row`` in a column, between pixels; None when there is none within ``reach``."""
     if not 0 <= column < edges.shape[1]:
         return None
     found = np.flatnonzero(edges[:, column] > DRAWN)
-    runs = np.split(found, np.flatnonzero(np.diff(found) > 1) + 1) if len(found) else []
+    runs = np.split(found, np.flatnonzero(np.diff(found) > THIN) + 1) if len(found) else []
     rows = [float(np.average(run, weights=edges[run, column])) + 0.5 for run in runs]
     best = min(rows, key=lambda other: abs(other - row), default=math.inf)
     return best if abs(best - row) <= reach else None
