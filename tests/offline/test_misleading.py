@@ -10,7 +10,7 @@ import pytest
 
 from agent.proposers.offline.edits import edits, settled
 from agent.proposers.offline.evidence import _switches, explain, kinks, noise_of, pivot, strays
-from agent.proposers.offline.forces import drive, touching
+from agent.proposers.offline.forces import BOUNCY, contacts_of, drive, touching
 from agent.proposers.offline.kinematics import structures
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.plans import Plan
@@ -378,3 +378,49 @@ def test_a_wall_that_nothing_has_met_yet_is_not_taken_away_again():
     room = Mechanism(ball, (gravity, floor, ceiling))
     assert _less(Mechanism(ball, (gravity, floor)), room)
     assert not _less(room, room) and not _less(Mechanism(ball, (floor,)), room) and not _less(room, Mechanism(ball, (gravity, floor)))
+
+
+def over(plate, *paths):
+    seen = evidence(*paths)
+    return replace(seen, tracks=replace(seen.tracks, plate=plate))
+
+
+def floored(top=170, thick=None):
+    plate = np.full((200, 300, 3), 230, np.uint8)
+    plate[top : None if thick is None else top + thick] = (120, 150, 90)
+    return plate
+
+
+@pytest.mark.parametrize("thick", [None, 3])
+@pytest.mark.parametrize("pull", [500.0, 0.0])
+def test_a_drawn_floor_awaits_what_falls_and_not_what_passes(pull, thick):
+    t = np.arange(20) * DT
+    xy = np.stack([40 + 150 * t, 60 - 60 * t + pull / 2 * t**2], 1) + np.random.default_rng(0).normal(0, 0.02, (20, 2))
+    seen = over(floored(thick=thick), path("ball", xy))
+    contacts, expected = contacts_of([Body("ball", "disk", None)], seen)
+    assert contacts == expected
+    assert [(term.kind, term.numbers["ny"], term.numbers["e"]) for term in expected] == ([("wall", -1.0, BOUNCY)] if pull else [])
+    if pull:
+        assert expected[0].numbers["offset"] == pytest.approx(-169.5, abs=0.5)
+        best = drive(Mechanism((Body("ball", "disk", None),), order=("ball",)), seen)[0]
+        assert best.mechanism.of("wall") and "on its way to a wall" in best.why
+
+
+def test_walls_on_every_side_of_a_body_turn_it_back():
+    t = np.arange(20) * DT
+    ball = path("ball", np.stack([120 + 100 * t, 100 + 60 * t], 1))
+    room = np.full((200, 300, 3), 30, np.uint8)
+    room[20:180, 20:280] = 230
+    assert len(contacts_of([Body("ball", "disk", None)], over(room, ball))[1]) == 4
+    room[20:180, 280:] = 230
+    assert contacts_of([Body("ball", "disk", None)], over(room, ball))[1] == ()
+
+
+def test_a_box_that_is_about_to_land_goes_to_the_engine():
+    t = np.arange(20) * DT
+    xy = np.stack([80 + 40 * t, 40 + 250 * t**2], 1) + np.random.default_rng(0).normal(0, 0.02, (20, 2))
+    box = path("box", xy, 0.3 + 1.0 * t, Look("box", (200.0, 60.0, 60.0), (40.0, 24.0)))
+    structure = Mechanism((Body("box", "box", (200.0, 60.0, 60.0), turns=True, numbers={"length": 40.0, "width": 24.0}),), order=("box",))
+    landing, passing = (drive(structure, over(plate, box))[0].mechanism for plate in (floored(), np.full((200, 300, 3), 230, np.uint8)))
+    assert landing.of("contact") and not passing.of("contact")
+    assert landing.of("wall")[0].numbers["offset"] == pytest.approx(-169.5, abs=0.5)

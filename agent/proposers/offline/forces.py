@@ -28,7 +28,7 @@ from agent.proposers.offline.naming import causes
 from agent.proposers.offline.pairs import pair_options
 from agent.proposers.offline.rails import rail_options
 from agent.proposers.offline.regression import curve_option
-from agent.proposers.offline.walls import Boundary, boundaries
+from agent.proposers.offline.walls import Boundary, boundaries, unmet
 from tools.physics.multibody import Link, accelerations
 
 MASSES = (0.1, 0.3, 1.0, 3.0)
@@ -42,6 +42,9 @@ SIDEWAYS = 16.0
 
 ODD = 100.0
 """Price in BIC of a constant torque on a pendulum, and of one that is pulled to the side: possible, not likely."""
+
+BOUNCY = 0.8
+"""Share of the speed that a bounce gives back where none has been seen."""
 
 HEIGHTS = 2.5
 """Gravity, in image heights per s^2, of a picture that shows about four metres: assumed where the motion hardly tells."""
@@ -94,7 +97,9 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
         found.append(_assemble(structure, best, without, evidence))
     ranked = [found[0], *sorted(found[1:], key=lambda d: d.bic)]
     jointed = [term for terms, _, _ in best[_place(free, len(free)):] for term in terms]
-    engine = touching(structure.plus(*jointed), [c for c in contacts if c not in partners], found[0].bic, evidence)
+    tumbling = [Term("wall", c.bodies, {k: v for k, v in c.numbers.items() if k != "e"})  # how bouncy corners are, the engine's default says
+                for c in partners if c.kind == "wall" and any(structure.body(name).shape != "disk" for name in c.bodies)]
+    engine = touching(structure.plus(*jointed), [*(c for c in contacts if c not in partners), *tumbling], found[0].bic, evidence)
     return ranked if engine is None else [engine, *ranked]
 
 
@@ -118,7 +123,7 @@ def _assemble(structure: Mechanism, options, contacts: Sequence[Term], evidence:
     terms = _share([term for terms, _, _ in options for term in terms], structure)
     mechanism = structure.plus(*terms, *contacts)
     words = [why for _, _, why in options if why]
-    words += [f"{' and '.join(c.bodies)}: the velocity jumps at a {c.kind}" for c in contacts]
+    words += [f"{' and '.join(c.bodies)}: {'the velocity jumps at' if any(evidence.paths[name].kinks for name in c.bodies) else 'on its way to'} a {c.kind}" for c in contacts]
     return Driven(mechanism, sum(bic for _, bic, _ in options), "; ".join(words) or "nothing moves")
 
 
@@ -280,13 +285,13 @@ def contacts_of(bodies: Sequence[Body], evidence: Evidence) -> tuple[tuple[Term,
     """Walls and collisions read off the velocity jumps; and those contacts that are only expected, not seen.
 
     A jump beside a drawn boundary is a bounce off it. Where one drawn boundary (or one border of the picture) turned a body back,
-    the others are taken to do so too.
+    the others are taken to do so too; a drawn floor under a body that falls needs no such example.
     """
     names = [b.name for b in bodies]
     hit: list[dict] = []
     kinds: set[bool] = set()
     pairs: dict[tuple[str, str], dict] = {}
-    sides = {name: boundaries(evidence.paths[name], evidence) for name in names if evidence.paths[name].kinks}
+    sides = {name: boundaries(evidence.paths[name], evidence) for name in names}
     for name in names:
         path = evidence.paths[name]
         for t in path.kinks:
@@ -302,7 +307,8 @@ def contacts_of(bodies: Sequence[Body], evidence: Evidence) -> tuple[tuple[Term,
     walls = _merge(hit)
     terms = [Term("wall", inside, w) for w in walls if (inside := _free_of(w, names, evidence))]
     terms += [Term("collide", pair, numbers) for pair, numbers in pairs.items()]
-    more = _merge([_like(side, walls) for found in sides.values() for side in found if side.border in kinds and not _known(side, walls)])
+    awaited = {name: [side for side in found if side.border in kinds and evidence.paths[name].kinks] or unmet(evidence.paths[name], found) for name, found in sides.items()}
+    more = _merge([_like(side, walls) for found in awaited.values() for side in found if not _known(side, walls)])
     expected = [Term("wall", inside, w) for w in more if (inside := _free_of(w, names, evidence))]
     round_ = [b.name for b in bodies if b.shape == "disk"]
     pending = [Term("collide", (a, b), {"e": 0.95, "by_size": 1.0}) for a, b in itertools.combinations(round_, 2)
@@ -316,7 +322,8 @@ def _known(side: Boundary, walls: Sequence[Mapping[str, float]]) -> bool:
 
 def _like(side: Boundary, walls: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """A wall that nothing has touched yet, as bouncy as the others."""
-    return {"nx": float(side.normal[0]), "ny": float(side.normal[1]), "offset": side.offset, "e": float(np.median([w["e"] for w in walls])), "drawn": 1.0}
+    e = float(np.median([w["e"] for w in walls])) if walls else BOUNCY
+    return {"nx": float(side.normal[0]), "ny": float(side.normal[1]), "offset": side.offset, "e": e, "drawn": 1.0}
 
 
 def _turned_back(path: Path, t: int, dt: float, side: Boundary) -> dict[str, float] | None:
@@ -334,13 +341,13 @@ def _turned_back(path: Path, t: int, dt: float, side: Boundary) -> dict[str, flo
 
 
 def touching(structure: Mechanism, contacts: Sequence[Term], bic: float, evidence: Evidence) -> Driven | None:
-    """All free bodies in one rigid-body engine, where bodies that are not plain disks collide or turn at a bounce; else None. structure: with
-    the terms of the bodies on joints.
+    """All free bodies in one rigid-body engine, where bodies that are not plain disks collide, turn at a bounce or are about to land (walls
+    without a measured "e"); else None. structure: with the terms of the bodies on joints.
 
     Gravity is read off the stretches between jumps in which a body flies.
     """
     free = [b for b in structure.bodies if b.motion == "free"]
-    met = {name for c in contacts if c.kind == "collide" or any(structure.body(n).turns for n in c.bodies) for name in c.bodies}
+    met = {name for c in contacts if c.kind == "collide" or "e" not in c.numbers or any(structure.body(n).turns for n in c.bodies) for name in c.bodies}
     if not any(structure.body(name).shape != "disk" for name in met):
         return None
     walls = [c for c in contacts if c.kind == "wall"]

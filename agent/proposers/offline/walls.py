@@ -20,6 +20,9 @@ BLURRED = 6
 STRAIGHT = 0.7
 """Share of the lines across a boundary that must agree on its place."""
 
+FALL = 2.0
+"""Pixels by which a steady pull must bend a path before the drawn boundary that it pulls to is taken for a floor."""
+
 
 @dataclass(frozen=True)
 class Boundary:
@@ -38,6 +41,24 @@ def boundaries(path: Path, evidence: Evidence) -> list[Boundary]:
         return []
     found = [_boundary(free, path, normal, evidence.tracks.plate) for normal in DIRECTIONS]
     return [boundary for boundary in found if boundary is not None]
+
+
+def unmet(path: Path, sides: Sequence[Boundary]) -> list[Boundary]:
+    """Drawn boundaries that will turn a body back, though none has been touched yet: the one to which a steady pull draws it, as a floor
+    under a ball that was thrown, or all of them where the body is fenced in on every side."""
+    drawn = [side for side in sides if not side.border and _clear(path, side)]
+    if len(drawn) == len(DIRECTIONS):
+        return drawn
+    times = np.flatnonzero(path.seen).astype(float)
+    if len(times) < 6:
+        return []
+    bend = np.polyfit(times, path.xy[path.seen], 2)[0] * (np.ptp(times) / 2) ** 2
+    return [side for side in drawn if -(bend @ side.normal) > max(FALL, 10 * path.sigma) and -(bend @ side.normal) > 0.95 * np.hypot(*bend)]
+
+
+def _clear(path: Path, side: Boundary) -> bool:
+    """Whether a body has always been on the free side."""
+    return bool((path.xy[path.seen] @ np.array(side.normal, float) - side.offset - path.radius).min() > -1.0)
 
 
 def _ground(path: Path, evidence: Evidence) -> np.ndarray | None:
