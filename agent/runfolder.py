@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -59,6 +60,18 @@ class RunFolder:
         if event is None or event["event"] != "run":
             raise StorageError(f"{self.trace}: expected a first event that describes the run, got none; start the run again")
         return event
+
+    def settings(self) -> dict[str, Any]:
+        """The configuration: that of the first event, its limits as later sessions raised them."""
+        settings = dict(self.first()["config"])
+        for event in self.events("extended"):
+            settings |= {name: event[name] for name in trace.LIMITS}
+        return settings
+
+    def extend(self, budget: int, threshold: float) -> None:
+        """Put higher limits on record. A run that had ended is an unfinished one from here on."""
+        trace.Writer(self.trace).write({"event": "extended", "budget": budget, "threshold": threshold, "time": time.time()})
+        (self.path / "result.json").unlink(missing_ok=True)
 
     def result(self) -> dict[str, Any] | None:
         """result.json, or None while the run is not finished."""

@@ -155,6 +155,19 @@ def duplicate(programs: Programs, seen: Mapping[str, str]) -> Failure | None:
     return None if known is None else Failure("screen", DUPLICATE, f"the same programs as node {known}; change what they do")
 
 
+def fate(stage: str, kind: str, message: str) -> str:
+    """What became of a candidate without a score, for people.
+
+    >>> fate("screen", DUPLICATE, "the same programs as node 3; change what they do")
+    'not run: the same programs as node 3'
+    >>> fate("dynamics", "ValueError", "no ball")
+    'failed in dynamics: no ball'
+    """
+    if kind == DUPLICATE:
+        return f"not run: {message.partition(';')[0]}"
+    return f"{'refused before it ran' if stage == 'screen' else f'failed in {stage}'}: {message}"
+
+
 def complexity(programs: Programs, params: tuple[FittedParam, ...] = ()) -> float:
     """Description length in bits: the three normalised sources compressed together, and 32 bits a parameter."""
     text = "\0".join(normalised(programs[stage]) for stage in STAGES)

@@ -22,7 +22,7 @@ from agent import policy as policies
 from agent.archive import NodeArchive
 from agent.config import SearchConfig
 from agent.diagnosis import diagnose
-from agent.errors import Interrupted
+from agent.errors import Interrupted, UsageError
 from agent.evaluate import Evaluator
 from agent.outcome import RunResult, Spent, conclude, finished, publish
 from agent.protocols import Cost, Diagnosis, Foreseeing, Move, Node, Paying, Proposal, Proposer, Question, Seeing
@@ -64,20 +64,40 @@ def run(
 
 def resume(
     path: str | Path, *, proposer: Proposer | None = None, secrets: proposers.Access = _NO_KEY, workers: int | None = None,
-    on_event: OnEvent | None = None,
+    budget: int | None = None, threshold: float | None = None, on_event: OnEvent | None = None,
 ) -> RunResult:  # fmt: skip
-    """Go on with a run that was stopped in any way; a finished one only gives its result.
+    """Go on with a run that was stopped in any way; a finished one only gives its result, unless its limits are raised.
 
     proposer: None makes the one that the run was started with, with ``secrets`` where it needs a key. workers: None keeps the
-    run's number.
+    run's number. budget, threshold: higher limits; the run ends as one that had them from the start. Raises UsageError
+    where they would change nothing.
     """
     folder = RunFolder(path)
+    _raise_limits(folder, budget, threshold)
     done = finished(folder)
     if done is not None:
         return done
     inputs, config = _recalled(folder)
     config = replace(config, workers=workers or config.workers)
     return _go(folder, inputs, config, proposer or proposers.make(config, folder.store, secrets), on_event)
+
+
+def _raise_limits(folder: RunFolder, budget: int | None, threshold: float | None) -> None:
+    before = SearchConfig.from_json(folder.settings())
+    after = replace(before, budget=before.budget if budget is None else budget, threshold=before.threshold if threshold is None else threshold)
+    for name in trace.LIMITS:
+        if getattr(after, name) < getattr(before, name):
+            raise UsageError(f"--{name}: expected at least the {getattr(before, name):g} that the run had, got {getattr(after, name):g}")
+    done = folder.result()
+    if after == before:
+        return
+    if done is not None and done["score"] >= after.threshold:
+        raise UsageError(f"--threshold: expected more than the score {done['score']:.4g} that was reached, got {after.threshold:g}; above 1 = never stop early")
+    if done is not None and done["evaluations"] >= after.budget:
+        raise UsageError(f"--budget: expected more than the {done['evaluations']} evaluations made, got {after.budget}")
+    if done is not None and done["status"] != "threshold" and done["evaluations"] < before.budget:
+        raise UsageError(f"--budget: the search ended of itself after {done['evaluations']} of {before.budget} evaluations, a larger budget changes nothing: {done['reason'].partition('; ')[0]}")
+    folder.extend(after.budget, after.threshold)
 
 
 @contextmanager
@@ -100,8 +120,7 @@ class Inputs:
 
 def _recalled(folder: RunFolder) -> tuple[Inputs, SearchConfig]:
     """What a run was started with, from the first line of its trace."""
-    first = folder.first()
-    config = SearchConfig.from_json(first["config"])
+    first, config = folder.first(), SearchConfig.from_json(folder.settings())
     task, held_back = records.load_task(folder.store, first["task"]), records.load_held_back(folder.store, first["held_back"])
     return Inputs(task, held_back, validation(task, config.evaluation.validation)), config
 

@@ -11,6 +11,7 @@ keys in TIMES and nowhere else, so that two runs of one seed differ in nothing b
     diagnosed  node, guilty, verdict, findings
     best       node, score
     finished   status, reason, score, best, evaluations, metrics
+    extended   budget, threshold: raised by a later session, which goes on from there
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from agent import store
 from agent.errors import StorageError
 
 VERSION = 1
-EVENTS = ("run", "observed", "proposed", "declined", "evaluated", "diagnosed", "best", "finished")
+EVENTS = ("run", "observed", "proposed", "declined", "evaluated", "diagnosed", "best", "finished", "extended")
 TIMES = ("time", "seconds", "timings")
+LIMITS = ("budget", "threshold")
+"""What a later session may raise."""
 
 Event = Mapping[str, Any]
 
@@ -91,8 +94,10 @@ class Writer:
 
 
 def _identity(event: Event) -> tuple:
-    """What an event is about; a run says each of these once."""
-    return event["event"], event.get("node"), event.get("attempt")
+    """What an event is about; a run says each of these once, and one that was extended ends more than once."""
+    kind = event["event"]
+    limits = tuple(event[name] for name in {"finished": ("evaluations", "status"), "extended": LIMITS}.get(kind, ()))
+    return kind, event.get("node"), event.get("attempt"), *limits
 
 
 def _cut_torn_line(path: Path) -> None:

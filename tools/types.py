@@ -368,6 +368,7 @@ NOTES = {
     "no effect on this data": "changing it changes nothing that was seen",
     "not identified by this data": "other values, of it alone or together with another number, fit as well",
     "held by its prior": "the frames say less about it than the program's own first guess, which it stays near",
+    "far from its prior": "the frames tell it badly, and yet the fit went far from the program's own first guess: one of the two is wrong",
     "at its lower bound": "the fit would go lower if the program let it",
     "at its upper bound": "the fit would go higher if the program let it",
 }

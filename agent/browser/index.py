@@ -100,7 +100,7 @@ class Index:
     """The rows of a trace, in order of proposal. ``refresh`` reads what was added since.
 
     events: their number so far. first, observed, finished: these events, or None. climb: (node, score) each time the best changed. declined: number of
-    moves to which the proposer had nothing to say. changed: when the file last was (seconds since 1970).
+    moves to which the proposer had nothing to say. raised: limits, as later sessions set them. changed: when the file last was (seconds since 1970).
     """
 
     def __init__(self, path: Path):
@@ -114,6 +114,7 @@ class Index:
         self.first: dict[str, Any] | None = None
         self.observed: dict[str, Any] | None = None
         self.finished: dict[str, Any] | None = None
+        self.raised: dict[str, Any] = {}
         self.declined = 0
         self.changed = 0.0
         self._read = self.events = 0
@@ -148,8 +149,8 @@ class Index:
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """The configuration of the run; {} when the trace does not begin with it."""
-        return {} if self.first is None else self.first["config"]
+        """The configuration of the run, with limits as they were raised; {} when the trace does not begin with it."""
+        return {} if self.first is None else self.first["config"] | self.raised
 
     @property
     def evaluated(self) -> int:
@@ -187,6 +188,8 @@ class Index:
                 self.first = self._whole(line)
             case "observed" | "finished":
                 setattr(self, kind, self._whole(line))
+            case "extended":
+                self.finished, self.raised = None, {name: self._whole(line)[name] for name in trace.LIMITS}
 
     def _whole(self, line: bytes) -> dict[str, Any]:
         return trace.parsed(line, self.path, self.events)

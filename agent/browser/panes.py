@@ -26,6 +26,7 @@ from agent.plain import bar, clean, short
 from agent.protocols import Diagnosis
 from agent.runfolder import RunFolder
 from tools.columns import unit_of
+from tools.fitting.result import BUDGET_SPENT
 from tools.types import NOTES, STAGES, Evaluation, FittedParam, Programs, States
 
 _STRIPS = {"prediction": ("truth", "prediction", "difference"), "reconstruction": ("seen", "redrawn", "difference")}
@@ -216,7 +217,8 @@ def losses(view: View) -> Iterator[RenderableType]:
     if evaluation.fit:
         fit = evaluation.fit
         words = f"{fit.get('status')} after {fit.get('evaluations', 0):.0f} evaluations with {fit.get('optimizer')}: {fit.get('message')}"
-        yield from _titled("The fit", Text(clean(words)))
+        more = [Text("run-agent fit RUN --video FILE --evaluations N --seconds S allows more.", ink.DIM)] if fit.get("status") == BUDGET_SPENT else []
+        yield from _titled("The fit", Text(clean(words)), *more)
     if view.diagnosis is not None:
         guilty = f"; to be edited next: {view.diagnosis.guilty}" if view.diagnosis.guilty else ""
         table = _grid("l", "l", "w")
@@ -262,7 +264,7 @@ def _misfit(evaluation: Evaluation) -> Table:
     table = _grid("l", "r", "l", "r")
     noise = {column: float(states.noise[k]) for states in evaluation.measured[:1] if states.noise is not None for k, column in enumerate(states.columns)}
     for column, value in evaluation.fit["columns"].items():
-        times = f"{value / noise[column]:.1f} times its noise" if column in noise else ""
+        times = f"{value / noise[column]:.2g} times its noise" if column in noise else ""
         table.add_row(column, f"{value:.3g}", unit_of(column), Text(times, ink.DIM))
     return table
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from agent import contest
 from agent.browser.index import Index, Row
+from agent.screen import fate
 from tools.types import STAGES
 
 _SAME = 0.002
@@ -39,7 +40,10 @@ def verdict(index: Index, node: str) -> Verdict:
         headline, sentences, rival = f"Node {node} has not been judged yet.", (), best
     elif row.failure is not None:
         stage, kind, message = row.failure
-        headline, sentences, rival = f"Node {node} failed in {stage} and has no score.", (f"{kind}: {message}",), best
+        what, _, why = fate(stage, kind, message).partition(": ")
+        unrun = stage == "screen"
+        headline = f"Node {node} was {what}." if unrun else f"Node {node} {what} and has no score."
+        sentences, rival = (f"{why[:1].upper()}{why[1:]}." if unrun else f"{kind}: {message}",), best
     elif node == best:
         headline = f"Node {node} {'won' if index.finished else 'leads so far'}: score {row.score:.3f}."
         sentences, rival = tuple(_won(index, row)), _rival(index, row)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +32,7 @@ from sandbox import Sandbox
 from tools import media
 from tools.fitting import OPTIMIZERS, Measured
 from tools.fitting import report as fit_report
+from tools.fitting.result import BUDGET_SPENT
 
 STRICT = "strict"
 _LIBRARIES = {"lbfgs": ("jax", "jax"), "mcmc": ("emcee", "mcmc")}  # optimiser -> the library it needs and the extra that has it
@@ -49,9 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def resume(arguments: argparse.Namespace) -> int:
     """Go on with a run."""
-    config = SearchConfig.from_json(RunFolder(arguments.run).first()["config"])
-    with live.watching(config.budget, arguments.quiet) as watch:
-        result = search.resume(arguments.run, secrets=proposers.access(os.environ), workers=arguments.workers, on_event=watch)
+    config = SearchConfig.from_json(RunFolder(arguments.run).settings())
+    with live.watching(arguments.budget or config.budget, arguments.quiet) as watch:
+        result = search.resume(arguments.run, secrets=proposers.access(os.environ), workers=arguments.workers, budget=arguments.budget, threshold=arguments.threshold, on_event=watch)
     return _finish(result)
 
 
@@ -118,7 +121,7 @@ def fit(arguments: argparse.Namespace) -> int:
     if arguments.plot and not arguments.plot.endswith(".png"):
         raise UsageError(f"--plot: expected a file name that ends in .png, got {arguments.plot!r}")
     task, held_back = inputs.load(arguments)
-    config = EvaluationConfig(repeat=arguments.repeat, optimizer=arguments.optimizer, vision=vision.config(arguments, os.environ))
+    config = EvaluationConfig(repeat=arguments.repeat, optimizer=arguments.optimizer, vision=vision.config(arguments, os.environ), **_patience(arguments))
     with Sandbox(_workers(arguments), _mode(arguments), profile=profile) as sandbox:
         try:
             forecast = Evaluator(task, validation(task, config.validation), sandbox, config).forecast(programs, search.node_seed(arguments.seed, "0"))
@@ -150,10 +153,24 @@ def _profile(optimizer: str) -> str:
     return "threads" if extra else "plain"
 
 
+def _patience(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Limits of one fit as asked for, and of the job that it runs in."""
+    asked = {name: value for name in ("evaluations", "seconds") if (value := getattr(arguments, name)) is not None}
+    wrong = next((name for name, value in asked.items() if not 0 < value < math.inf), None)
+    if wrong:
+        raise UsageError(f"--{wrong}: expected a number above 0, got {asked[wrong]}")
+    default = EvaluationConfig()
+    budget = replace(default.fit, **asked)
+    room = max(budget.seconds - default.fit.seconds, 0.0)
+    return {"fit": budget, "limits": replace(default.limits, wall=default.limits.wall + 4 * room, cpu=default.limits.cpu + 2 * room)}
+
+
 def _fit_lines(fitted: Fitted, seen: Sequence[Measured]) -> Iterator[str]:
     """What a fit came to: sentence, table of parameters, posterior where one was sampled, residuals over time."""
     said = fitted.report
     yield f"fit {said['status']}: {said['message']}"
+    if said["status"] == BUDGET_SPENT:
+        yield "options: --evaluations N and --seconds S allow more"
     yield f"{said['evaluations']:.0f} evaluations in {said['seconds']:.2f} s by {said['optimizer']}; rms residual {_number(said['rms'])} (1 = the noise level)"
     if fitted.params:
         yield from ("", *text.table(fit_report.HEADER, fit_report.rows(fitted.params)))

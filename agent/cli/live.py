@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from agent.screen import fate
+
 if TYPE_CHECKING:
     from agent.search import OnEvent
 
@@ -44,7 +46,8 @@ def line(event: Mapping[str, Any]) -> str | None:
 def outcome(event: Mapping[str, Any]) -> str:
     """Score, or why there is none, of an "evaluated" event."""
     if event["failure"] is not None:
-        return f"failed in {event['failure']['stage']}: {_short(event['failure']['message'])}"
+        failure = event["failure"]
+        return _short(fate(failure["stage"], failure["kind"], failure["message"]))
     losses = ", ".join(f"{stage} {value:.3g}" for stage, value in event["losses"].items() if value is not None and stage != "floor")
     return f"score {event['score']:.4f}; losses: {losses}"
 

@@ -51,6 +51,8 @@ def build() -> argparse.ArgumentParser:
     _own(commands, "evaluate", "score your own three programs, in the same sandbox", "the evaluation")
     fit = _own(commands, "fit", "fit only the numbers of your own programs, on all frames seen", "the fitted parameters")
     fit.add_argument("--optimizer", default="auto", metavar="NAME", help="auto, least_squares, multistart, powell, lbfgs, differential_evolution or mcmc (default auto)")
+    fit.add_argument("--evaluations", type=int, metavar="N", help="rollouts at most (default 20000)")
+    fit.add_argument("--seconds", type=float, metavar="S", help="processor time at most (default 30)")
     fit.add_argument("--plot", metavar="FILE", help="write the residual plot as PNG")
     _predict(commands)
     _others(commands)
@@ -137,8 +139,10 @@ def _vision(parser: argparse.ArgumentParser) -> None:
 
 
 def _resume(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "resume", "agent.cli.commands:resume", "go on with a run that was stopped in any way")
+    parser = _command(commands, "resume", "agent.cli.commands:resume", "go on with a run that was stopped in any way, or with a finished one under higher limits")
     parser.add_argument("run", metavar="RUN")
+    parser.add_argument("--budget", type=int, metavar="N", help="evaluations, over all sessions (default: the run's)")
+    parser.add_argument("--threshold", type=float, metavar="S", help="score at which to stop; above 1 = never (default: the run's)")
     parser.add_argument("--workers", type=int, default=None, metavar="N")
     parser.add_argument("--quiet", action="store_true")
 

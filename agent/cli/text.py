@@ -85,6 +85,8 @@ def _head(event: Mapping[str, Any]) -> Iterator[str]:
         yield f"budget {config['budget']}, threshold {config['threshold']}, seed {config['seed']}, policy {config['policy']}, proposer {config['proposer']}"
     if event["event"] == "declined":
         yield f"nothing for node {event['node']} ({event['move']['kind']}{_of(event['move'])}): {event['rationale'][:300]}"
+    if event["event"] == "extended":
+        yield f"went on with budget {event['budget']}, threshold {event['threshold']}"
     if event["event"] == "finished":
         yield f"{event['status']}: {event['reason']}; score {event['score']:.4f} in {event['evaluations']} evaluations"
 

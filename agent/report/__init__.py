@@ -74,7 +74,7 @@ def _verdict(told: Story) -> tuple[str, str]:
 
 
 def _unfinished(told: Story) -> str:
-    return f"The search was stopped after {count(len(told.ran) + len(told.failed), 'evaluation')} of {told.config['budget']}; run-agent resume goes on with it."
+    return f"The search was stopped after {count(told.judged, 'evaluation')} of {told.config['budget']}; run-agent resume goes on with it."
 
 
 def _held_back(told: Story) -> str:
@@ -87,7 +87,7 @@ def _held_back(told: Story) -> str:
         return f"On {horizon} that no program had seen, every pixel is right."
     if not theirs or theirs <= 1.05 * ours:
         return f"On {horizon} that no program had seen, it is no closer to the truth than the last frame repeated."
-    return f"On {horizon} that no program had seen, its pictures are {number(theirs / ours, 2)} times closer to the truth than the last frame repeated."
+    return f"On {horizon} that no program had seen, its pictures are {number(theirs / ours, 2)} times closer to the truth than the last frame repeated (mean absolute error)."
 
 
 def _ended(told: Story) -> str:
@@ -107,7 +107,7 @@ def _key_figures(told: Story) -> Html | None:
     if metrics.get("psnr") is not None:
         beside = "" if still.get("psnr") is None else f"a still picture: {still['psnr']:.1f}"
         figures.append(("PSNR", f"{metrics['psnr']:.1f} dB", beside))
-    figures.append(("tried", f"{len(told.nodes):,}", f"{len(told.failed)} failed" if told.failed else "none failed"))
+    figures.append(("tried", f"{len(told.nodes):,}", told.fates or "none failed"))
     cost = result.get("cost")
     if cost and cost["calls"]:
         figures.append(("model", "–" if cost["money"] is None else f"${cost['money']:.2f}", count(cost["calls"], "call")))
@@ -127,12 +127,12 @@ def _sections(folder: RunFolder, told: Story, clips: tuple[Clip, ...]) -> Iterat
         yield "programs", "The programs", sections.programs(*kept)
     params = sections.fitted(folder, told)
     if params:
-        yield "parameters", "The numbers", join(_lead("Fitted once more, to all frames given, with standard errors; the search itself fitted them to fewer, so its numbers differ a little. A value with a remark is not to be trusted."), sections.parameters(params))
+        yield "parameters", "The numbers", join(_lead(f"Fitted once more, to all frames given, with standard errors. {sections.moved(folder, told, params)} A value with a remark is not to be trusted."), sections.parameters(params))
     yield "states", "The motion", sections.states(folder, told)
     if told.result is not None:
         yield "metrics", "In figures", sections.metrics(told.result)
     if told.ran:
-        yield "losses", "The search", join(_lead("Each dot is a program; the line is the one that was leading, the ring the one that was kept, a cross one that failed."), losses.search_charts(told))
+        yield "losses", "The search", join(_lead("Each dot is a program; the line is the one that was leading, the ring the one that was kept, a cross one that failed; repeats of earlier ones are left out."), losses.search_charts(told))
     if told.nodes:
         yield "tree", "Everything tried", join(_lead("From top to bottom. At each program, what led nowhere branches off to the side; the thick line leads to the winner. Open a line for its reasons."), tree.drawing(told))
     yield "facts", "Circumstances", sections.circumstances(told)
@@ -156,5 +156,10 @@ def _film(clips: tuple[Clip, ...]) -> Html | None:
 
 def _footer(folder: RunFolder, told: Story) -> Html:
     name = folder.path.resolve().name
-    commands = [f"run-agent trace {name}"] + ([f"run-agent predict {name} --out film.mp4"] if told.winner is not None and told.result is not None else []) + ([f"run-agent resume {name}"] if told.result is None else [])
-    return join("To go on: ", *(join(tag("code", command), " ") for command in commands))
+    commands = [f"run-agent trace {name}"]
+    if told.result is None:
+        commands.append(f"run-agent resume {name}")
+    elif told.winner is not None:
+        commands += [f"run-agent predict {name} --list", f"run-agent predict {name} --out film.mp4", f"run-agent export {name} --to python"]
+        commands += [f"run-agent resume {name} --budget {2 * told.config['budget']}"] if told.judged == told.config["budget"] else []
+    return join("To go on, beside this folder: ", *(join(tag("code", command), " ") for command in commands))

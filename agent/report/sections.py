@@ -20,6 +20,7 @@ from tools.types import NOTES, STAGES, FittedParam, Programs
 
 _TITLES = {"score": "score", "lpips_alex": "LPIPS (AlexNet)", "lpips_vgg": "LPIPS (VGG)"}
 _STRIP = 8  # frames of the film strip
+_MOVED = 0.1  # relative change of a number that is told
 _ROLES = {
     "perception": ("Perception", "frames to states", "looks at the frames and says where things are."),
     "dynamics": ("Dynamics", "states to future states", "moves these things on, one frame at a time."),
@@ -96,7 +97,7 @@ def programs(found: Programs, stages_folder: str) -> Html:
         head = tag("header", tag("h3", title), tag("p", arrow, class_="muted"))
         fold = tag("details", tag("summary", f"{stage}.py, {lines}"), code.listing(source), class_="source", open=stage == "dynamics")
         cards.append(tag("article", tag("div", head, says), fold, class_=f"program {stage}"))
-    return tag("div", *cards, tag("p", f"The files lie in {stages_folder}.", class_="muted"), class_="programs")
+    return tag("div", *cards, tag("p", f"The files lie in {stages_folder}. Values of parameters in the text are where the fit began; what it found is told below.", class_="muted"), class_="programs")
 
 
 # -------------------------------------------------------------------------------------------------------- parameters
@@ -130,6 +131,18 @@ def _bounds(param: FittedParam) -> Html:
     words = f"{number(param.value)} between {number(param.low)} and {number(param.high)}"
     rail = tag("div", *error, tag("i", class_="value", style=f"left:{share(param.value):.2f}%"), class_="bounds", role="img", aria_label=words)
     return tag("div", tag("span", number(param.low, 3)), rail, tag("span", number(param.high, 3)), class_="between")
+
+
+def moved(folder: RunFolder, story: Story, params: Sequence[FittedParam]) -> str:
+    """How far the last fit led away from the numbers that the search found, as a sentence."""
+    evaluation = None if story.result is None else folder.load_evaluation(story.winner.id)
+    before = {} if evaluation is None else {param.name: param.value for param in evaluation.params}
+    steps = {p.name: (before[p.name], p.value) for p in params if p.name in before}
+    far = {name: pair for name, pair in steps.items() if abs(pair[1] - pair[0]) > _MOVED * max(map(abs, pair))}
+    if not far:
+        return "The search itself fitted them to fewer and found nearly the same." if steps else ""
+    name = max(far, key=lambda name: abs(far[name][1] - far[name][0]) / max(map(abs, far[name])))
+    return f"The search itself fitted them to fewer: {len(far)} of {len(steps)} were off by more than a tenth there, most of all {name}, {number(far[name][0])} in the search."
 
 
 def fitted(folder: RunFolder, story: Story) -> tuple[FittedParam, ...]:
@@ -224,7 +237,7 @@ def _cost(story: Story) -> Iterator[Html]:
         yield _pair("time", duration(result["seconds"]))
     if story.seconds.get("total"):
         yield _pair("in the sandbox", f"{duration(story.seconds['total'])} over {count(len(story.nodes), 'evaluation')}")
-    yield _pair("evaluations", f"{len(story.ran) + len(story.failed)} of {story.config['budget']} allowed")
+    yield _pair("evaluations", f"{story.judged} of {story.config['budget']} allowed")
     cost = result.get("cost")
     if cost and cost["calls"]:
         yield _pair("model calls", f"{cost['calls']:,}")

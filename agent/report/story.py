@@ -9,6 +9,7 @@ from typing import Any
 
 from agent import contest, trace
 from agent.runfolder import RunFolder
+from agent.screen import DUPLICATE
 from tools.types import STAGES, Failure, Losses
 
 
@@ -36,10 +37,15 @@ class Told:
     timings: Mapping[str, float] = field(default_factory=dict)
     blobs: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def repeats(self) -> bool:
+        """Whether it was the same as an earlier one, and not run therefore."""
+        return self.failure is not None and self.failure.kind == DUPLICATE
+
 
 @dataclass(frozen=True)
 class Story:
-    """A run. first: the event that describes it. observed: what was known before the first candidate ({} when that is not on
+    """A run. first: the event that describes it, its limits as they were raised. observed: what was known before the first candidate ({} when that is not on
     record). nodes: in order of proposal. leaders: ids that were the best so far, in order. result: result.json, or None while
     the run is not finished."""
 
@@ -72,7 +78,24 @@ class Story:
 
     @cached_property
     def failed(self) -> tuple[Told, ...]:
-        return tuple(node for node in self.nodes.values() if node.status == "failed")
+        """Candidates that were run, or refused, and have no score."""
+        return tuple(node for node in self.nodes.values() if node.status == "failed" and not node.repeats)
+
+    @cached_property
+    def repeats(self) -> tuple[Told, ...]:
+        """Candidates that were not run, because an earlier one was the same."""
+        return tuple(node for node in self.nodes.values() if node.repeats)
+
+    @property
+    def judged(self) -> int:
+        """Number of candidates of which it is known what became of them."""
+        return len(self.ran) + len(self.failed) + len(self.repeats)
+
+    @property
+    def fates(self) -> str:
+        """How many of them have no score, as words; "" when all have."""
+        counts = ((len(self.failed), "failed"), (len(self.repeats), "repeated an earlier one"))
+        return ", ".join(f"{number} {what}" for number, what in counts if number)
 
     @cached_property
     def lineage(self) -> tuple[Told, ...]:
@@ -119,6 +142,7 @@ def read(folder: RunFolder) -> Story:
     observed: Mapping[str, Any] = {}
     leaders: list[str] = []
     declined = 0
+    first = folder.first()
     for event in trace.read(folder.trace):
         node = event.get("node", "")
         match event["event"]:
@@ -134,7 +158,9 @@ def read(folder: RunFolder) -> Story:
                 nodes[node] = replace(nodes[node], found=_messages(event["findings"]))
             case "best":
                 leaders.append(node)
-    return Story(folder.first(), observed, nodes, tuple(leaders), declined, folder.result())
+            case "extended":
+                first["config"] |= {name: event[name] for name in trace.LIMITS}
+    return Story(first, observed, nodes, tuple(leaders), declined, folder.result())
 
 
 def _proposed(event: Mapping[str, Any]) -> Told:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agent.report.markup import Html, join, tag
 from agent.report.story import Story, Told
 from agent.report.words import count, duration, listed, number, score, sentence, shortened
-from agent.screen import DUPLICATE
+from agent.screen import fate
 from tools.types import STAGES
 
 MOST = 250
@@ -91,7 +91,7 @@ def drawing(story: Story) -> Html:
 
 
 def _classes(row: Row, story: Story) -> str:
-    words = [row.node.status] + ["winning"] * row.winning + ["won"] * (row.node is story.winner)
+    words = ["repeat" if row.node.repeats else row.node.status] + ["winning"] * row.winning + ["won"] * (row.node is story.winner)
     return " ".join(words)
 
 
@@ -122,7 +122,7 @@ def _verdict(node: Told) -> Html:
         return tag("span", tag("i", style=f"width:{100 * min(max(node.score, 0), 1):.1f}%"), tag("span", score(node.score)), class_="bar")
     if node.status == "pending":
         return tag("span", "not judged", class_="fate")
-    return tag("span", "duplicate" if node.failure is not None and node.failure.kind == DUPLICATE else "failed", class_="fate")
+    return tag("span", "repeat" if node.repeats else "failed", class_="fate")
 
 
 def _badges(node: Told, story: Story) -> Iterator[str]:
@@ -137,7 +137,8 @@ def _facts(node: Told) -> Iterator[Html]:
     yield from _fact("Idea", sentence(node.rationale))
     yield from _fact("Written by", node.origin)
     if node.failure is not None:
-        yield from _fact(f"Failed in {node.failure.stage}", f"{node.failure.kind}: {node.failure.message}")
+        what, _, why = fate(node.failure.stage, node.failure.kind, node.failure.message).partition(": ")
+        yield from _fact(what.capitalize(), why if node.failure.stage == "screen" else f"{node.failure.kind}: {why}")
         if node.failure.traceback.strip():
             yield tag("dd", tag("pre", node.failure.traceback.strip()))
     losses = ", ".join(f"{stage} {number(loss, 3)}" for stage in STAGES if (loss := getattr(node.losses, stage)) is not None)

@@ -98,9 +98,9 @@ def _lead(story: Story) -> list[Any]:
     winner, others = story.winner, [node for node in story.ran if node is not story.winner]
     removed = f"It removes {_percent(winner.score)} of a still picture's error"
     if not others:
-        alone = f"{count(len(story.failed), 'other')} failed." if story.failed else "no other program was tried."
+        alone = f"of the others {story.fates}." if story.fates else "no other program was tried."
         return [f"{removed}; {alone}"]
-    failed = f" {count(len(story.failed), 'other')} failed." if story.failed else ""
+    failed = f" Of all, {story.fates}." if story.fates else ""
     worse = [node for node in others if node not in story.ties]
     equal = f", and so, nearly, {'does' if len(story.ties) == 1 else 'do'} {count(len(story.ties), 'other')}" if story.ties else ""
     if not worse:

@@ -88,6 +88,7 @@ REFUSALS = {
     "programs that are not there": (["evaluate", "empty", "--video", "clip.npz"], "perception.py"),
     "predict of nothing": (["predict", "empty"], "trace.jsonl"),
     "unknown optimizer": (["fit", "good", "--video", "clip.npz", "--optimizer", "magic"], "one of auto, least_squares"),
+    "no time to fit": (["fit", "good", "--video", "clip.npz", "--seconds", "0"], "--seconds: expected a number above 0"),
     "a plot that is none": (["fit", "good", "--video", "clip.npz", "--plot", "residuals.txt"], "ends in .png"),
 }
 
@@ -129,6 +130,11 @@ def test_fit_gives_the_numbers(files, capsys, tmp_path):
     assert next(line for line in printed.splitlines() if line.startswith("ball.y  ±")).split()[-1].strip("▁▂▃▄▅▆▇█") == ""
     assert media.read_image(plot).shape == (150, 600, 3)
     assert json.loads((tmp_path / "params.json").read_text())["gravity"]["value"] == pytest.approx(60.0, abs=1.0)
+
+
+def test_a_fit_may_take_as_long_as_one_likes(files, capsys):
+    code, printed, _ = called(capsys, "fit", files / "good", "--video", files / "clip.npz", "--context", 16, "--evaluations", 3, "--seconds", 100)
+    assert code == 0 and "budget spent" in printed and "--evaluations N" in printed
 
 
 def test_fit_by_the_optimizer_that_was_asked_for(files, capsys):

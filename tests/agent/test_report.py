@@ -103,8 +103,8 @@ def test_it_says_who_won_and_why(folder):
     found = checked((folder.path / "report.html").read_text())
     assert "Program 3 predicts the video almost exactly" in found.text and "Why program 3 won" in found.text
     assert "fitted to the first 10 frames and had to draw the next 4 frames without seeing them" in found.text
-    assert "It predicts best." in found.text and "the only other that ran" in found.text and "2 others failed" in found.text
-    assert "Failed in rendering" in found.text and "scene.nothing" in found.text and "duplicate" in found.text
+    assert "It predicts best." in found.text and "the only other that ran" in found.text and "Of all, 1 failed, 1 repeated an earlier one." in found.text
+    assert "Failed in rendering" in found.text and "scene.nothing" in found.text and "repeat" in found.text and "not run" in found.text.lower()
     assert "gravity" in found.text and "px/s²" in found.text and "downward acceleration" in found.text
     assert "times smaller" in found.text and "strict" in found.text and "numpy" in found.text
     assert "ball.x" in found.text and "off by" in found.text and "px rms" in found.text

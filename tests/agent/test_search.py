@@ -17,9 +17,11 @@ import numpy as np
 import pytest
 
 from agent import graph, records, search, trace
+from agent.browser.index import Index
 from agent.config import SearchConfig
 from agent.errors import UsageError
 from agent.protocols import Proposal
+from agent.report.story import read
 from agent.runfolder import RunFolder
 from agent.split import validation
 from tests.agent.candidates import BROKEN, DYNAMICS, GOOD, STORY, WRONG, Scripted, changed, task
@@ -266,6 +268,43 @@ def test_resuming_a_finished_run_only_tells_its_result(reference):
     before = (reference / "result.json").stat().st_mtime_ns
     assert search.resume(reference, proposer=Scripted()).score > 0.98
     assert (reference / "result.json").stat().st_mtime_ns == before
+
+
+LONG = (WRONG, BROKEN, changed(dynamics=DYNAMICS.replace("100.0, low", "10.0, low")), changed(dynamics=DYNAMICS.replace("100.0, low", "20.0, low")))
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_search_under_higher_limits_ends_like_one_begun_with_them(batch, box, tmp_path):
+    config = replace(CONFIG, batch=batch, budget=2, threshold=2.0)
+    once, twice = tmp_path / "once", tmp_path / "twice"
+    searched(box, once, Scripted(*LONG), replace(config, budget=4))
+    searched(box, twice, Scripted(*LONG), config)
+    first = result(twice)
+    found = search.resume(twice, proposer=Scripted(*LONG), budget=4)
+    assert first["evaluations"] == 2 and found.evaluations == 4 and result(twice) == result(once)
+    told = [[str(e) for e in story(out)[1:] if e["event"] not in ("best", "extended") and e.get("evaluations") != 2] for out in (once, twice)]
+    assert sorted(told[0]) == sorted(told[1])
+    index = Index(twice / "trace.jsonl")
+    index.refresh()
+    assert index.config["budget"] == 4 and index.finished["evaluations"] == 4 and read(RunFolder(twice)).config["budget"] == 4
+    assert search.resume(twice, proposer=Scripted(*LONG), budget=4).evaluations == 4, "the same call again only tells the result"
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [({"budget": 7}, "at least the 8"), ({"threshold": 0.5}, "at least the 0.97"), ({"budget": 9}, "--threshold: expected more than the score"), ({"budget": 0}, "at least 1")],
+)
+def test_limits_that_would_change_nothing_are_refused(limits, words, reference):
+    before = (reference / "trace.jsonl").read_bytes()
+    with pytest.raises(UsageError, match=words):
+        search.resume(reference, proposer=Scripted(*STORY), **limits)
+    assert (reference / "trace.jsonl").read_bytes() == before and (reference / "result.json").exists()
+
+
+def test_a_search_that_ended_of_itself_is_not_helped_by_a_larger_budget(box, tmp_path):
+    searched(box, tmp_path / "run", Scripted(WRONG))
+    with pytest.raises(UsageError, match=r"ended of itself after 1 of 8 evaluations.*the script is over"):
+        search.resume(tmp_path / "run", proposer=Scripted(WRONG), budget=20)
 
 
 def test_the_graph_opens_in_langgraphs_own_tooling():

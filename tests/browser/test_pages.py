@@ -47,7 +47,7 @@ def test_the_winner_is_told_with_its_way_and_its_rival(run):
 def test_losers_failures_and_duplicates_are_told_why(run):
     assert "Node 1 lost: score" in shown(run, "why", "1") and "Most of all in dynamics" in shown(run, "why", "1")
     assert "Node 0 failed in rendering" in shown(run, "why", "0") and "AttributeError" in shown(run, "why", "0")
-    assert "failed in screen" in shown(run, "why", "2") and "the same programs as node 1" in shown(run, "why", "2")
+    assert "Node 2 was not run." in shown(run, "why", "2") and "the same programs as node 1" in shown(run, "why", "2")
 
 
 def test_equals_go_to_the_simpler_and_earlier(run):

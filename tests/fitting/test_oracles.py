@@ -68,6 +68,13 @@ def test_a_prior_gives_the_posterior_mean(rng):
     assert result.params[0].note == "held by its prior"
 
 
+def test_a_value_far_from_its_prior_is_not_said_to_be_held_by_it(rng):
+    code = line()
+    code.PARAMS = (Param("v", 5.0, 0.0, 2000.0, prior=0.01),)
+    result = fit(code, [walk(1000.0 * DT * np.arange(10) + 0.5 * rng.standard_normal(10), noise=0.5)], rng=rng)
+    assert result.values["v"] - 5.0 > 0.05 and result.params[0].note == "far from its prior"
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_elimination_is_the_dense_gauss_newton_step(rng, loss):
     objective = objective_of(thrown(), throws(rng, 3), loss)

@@ -93,7 +93,7 @@ def _nothing_to_fit(judged: _Judged) -> str | None:
 
 def _budget_spent(judged: _Judged) -> str | None:
     advice = "allow more evaluations or seconds, or start nearer"
-    return f"the budget ended the fit, this is the best point seen: {advice}" if judged.solution.spent else None
+    return f"the fit used up its evaluations or its time, this is the best point seen: {advice}" if judged.solution.spent else None
 
 
 def _flat(judged: _Judged) -> str | None:

@@ -18,12 +18,13 @@ from tools.fitting.problem import Point, Problem
 from tools.fitting.robust import Loss
 from tools.types import NOTES, Param
 
-NO_EFFECT, NOT_IDENTIFIED, BY_PRIOR, AT_LOW, AT_HIGH = NOTES
+NO_EFFECT, NOT_IDENTIFIED, BY_PRIOR, OFF_PRIOR, AT_LOW, AT_HIGH = NOTES
 
 _OPEN = 1.0  # information, in units of what was known before, below which the data leave a direction open
 _NAMED = 0.25  # least component of an open direction, absolute or relative to the value, for a parameter to be named
 _NOTHING = 1e-12  # information, in the same units, that counts as none
 _STATED = 5.0  # the stated noise counts as so many residuals when the noise is estimated from the fit
+_NEAR = 4.0  # standard deviations of its prior within which a value can be said to be held by it
 _MARGIN = 1e-6  # of the box: closer to a bound is at the bound
 
 
@@ -116,9 +117,16 @@ def _open_notes(params: Sequence[Param], theta: np.ndarray, scaled: np.ndarray, 
         shares = (np.abs(direction) >= _NAMED) | (relative >= _NAMED * relative.max())
         named = acting[shares]
         for index in named:
-            notes[index] = notes[index] or (NOT_IDENTIFIED if params[index].prior is None else BY_PRIOR)
+            notes[index] = notes[index] or _of_prior(params[index], theta[index])
         sentences += _sentence([params[i] for i in named], direction[shares] * known[named], theta[named])
     return notes, sentences
+
+
+def _of_prior(param: Param, value: float) -> str:
+    """Why a parameter that the data leave open is not to be trusted."""
+    if param.prior is None:
+        return NOT_IDENTIFIED
+    return BY_PRIOR if abs(value - param.value) <= _NEAR * param.prior else OFF_PRIOR
 
 
 def _sentence(params: Sequence[Param], direction: np.ndarray, theta: np.ndarray) -> list[str]:

@@ -19,6 +19,8 @@ GOOD = 0.7
 ATTEMPTS = 50
 """Draws after which a random proposer takes the grammar for exhausted."""
 
+_EXHAUSTED = "the offline proposer has no further idea about these frames"
+
 
 class OfflineProposer:
     """Searches the grammar of ``agent.proposers.offline.mechanism``. Deterministic: ``rng`` is not used.
@@ -46,7 +48,7 @@ class OfflineProposer:
             if tuple(programs.items()) not in known:
                 parent = archive[move.parent] if move.parent is not None else None
                 return Proposal(programs, why, _changed(programs, parent))
-        return Proposal(None, "the grammar has nothing new to say about these frames", exhausted=True)
+        return Proposal(None, _EXHAUSTED, exhausted=True)
 
     def _options(self, plan: Plan, archive: Archive, move: Move) -> Iterator[tuple[Programs, str]]:
         """Whole candidates for a move, best first; drafts come last because there is always another structure."""
@@ -140,4 +142,4 @@ class RandomProposer(OfflineProposer):
             programs = write(mechanism)
             if tuple(programs.items()) not in known:
                 return Proposal(programs, "Drawn at random from what the grammar says of these frames.", STAGES)
-        return Proposal(None, "the grammar has nothing new to say about these frames", exhausted=True)
+        return Proposal(None, _EXHAUSTED, exhausted=True)
