@@ -168,7 +168,7 @@ def _seen(task: Task) -> list[np.ndarray]:
 
 
 def _baselines(task: Task, held_back: HeldBack, lpips_folder: str) -> dict[str, Any]:
-    still = [np.repeat(frames[-1:], task.horizon, axis=0) for frames in _seen(task)]
+    still = [np.broadcast_to(frames[-1], (task.horizon, *frames.shape[1:])) for frames in _seen(task)]
     return {"persistence": measure(still, held_back, _seen(task), lpips_folder)}
 
 
@@ -257,9 +257,10 @@ def _shown(seen: np.ndarray, predicted: np.ndarray, truth: np.ndarray | None) ->
     times = pictures.spread(length, _SHOWN)
     numbers = [len(seen) + t for t in times]
     small = pictures.reduced(predicted[times])
-    film = np.concatenate([seen, predicted[:length]])
     if truth is None:
-        return pictures.filmstrip([("prediction", small)], [f"frame {number}" for number in numbers]), film
-    true = np.concatenate([seen, truth[:length]])
+        return pictures.filmstrip([("prediction", small)], [f"frame {number}" for number in numbers]), np.concatenate([seen, predicted[:length]])
+    rows = pictures.pane_height(seen.shape[1:3], 3)
+    before, drawn, then = (pictures.reduced(frames, rows) for frames in (seen, predicted[:length], truth[:length]))
+    true, film = np.concatenate([before, then]), np.concatenate([before, drawn])
     strip = pictures.comparison(("truth", "prediction"), pictures.reduced(truth[times]), small, numbers)
     return strip, pictures.side_by_side([true, film, pictures.difference(true, film)])

@@ -9,6 +9,9 @@ import numpy as np
 
 _LABEL = 18  # pixels: height of a caption, width of the row titles is measured
 _FONT, _SIZE = cv2.FONT_HERSHEY_SIMPLEX, 0.4
+WIDE = 1920
+"""Pixels: how wide a film of several panes may be; npz files hold the frames at full size."""
+
 _INK, _PAPER = (40, 40, 40), (222, 226, 230)
 
 
@@ -58,8 +61,21 @@ def reduced(frames: np.ndarray, height: int = 160) -> np.ndarray:
     return np.stack([cv2.resize(frame, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) for frame in frames])
 
 
+def pane_height(shape: tuple[int, int], count: int) -> int:
+    """Rows of each of ``count`` panes of (H, W) pixels, so that they stand side by side within WIDE.
+
+    >>> pane_height((1080, 1920), 1), pane_height((1080, 1920), 3), pane_height((240, 320), 3)
+    (1080, 360, 240)
+    """
+    height, width = shape
+    return height if count == 1 or count * width <= WIDE else max(height * WIDE // (count * width), 1)
+
+
 def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """(T, H, sum of W + gaps, 3): videos of one size next to each other, a 4 pixel white gap between them."""
+    """(T, H, sum of W + gaps, 3): videos of one size next to each other, a 4 pixel white gap between them; scaled down to panes of
+    :func:`pane_height` rows."""
+    rows = pane_height(pictures[0].shape[1:3], len(pictures))
+    pictures = [reduced(picture, rows) for picture in pictures]
     gap = np.full((*pictures[0].shape[:2], 4, 3), 255, np.uint8)
     parts = [part for picture in pictures for part in (picture, gap)]
     return np.concatenate(parts[:-1], axis=2)

@@ -49,6 +49,17 @@ def test_psnr_is_averaged_over_frames_not_over_errors():
     assert frames.psnr(prediction, truth) == pytest.approx((100 - 20 * math.log10(0.2)) / 2)
 
 
+@pytest.mark.parametrize("shape", [(7, 7), (40, 61)])
+def test_ssim_is_that_of_scikit_image(shape):
+    from skimage.metrics import structural_similarity
+
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 256, (2, *shape, 3)).astype(np.uint8)
+    prediction = np.clip(truth.astype(int) + rng.integers(-40, 41, truth.shape), 0, 255).astype(np.uint8)
+    oracle = np.mean([structural_similarity(p, t, channel_axis=2, data_range=255, win_size=7) for p, t in zip(prediction, truth, strict=True)])
+    assert frames.ssim(prediction, truth) == pytest.approx(oracle, abs=1e-12)
+
+
 def test_gmsd_agrees_with_a_direct_computation():
     from scipy.signal import convolve2d
 

@@ -424,3 +424,13 @@ def test_a_box_that_is_about_to_land_goes_to_the_engine():
     landing, passing = (drive(structure, over(plate, box))[0].mechanism for plate in (floored(), np.full((200, 300, 3), 230, np.uint8)))
     assert landing.of("contact") and not passing.of("contact")
     assert landing.of("wall")[0].numbers["offset"] == pytest.approx(-169.5, abs=0.5)
+
+
+@pytest.mark.parametrize("seed", [0, 4, 6])
+def test_bodies_that_are_seen_together_for_a_while_only_need_no_force_between_them(seed):
+    rng, t = np.random.default_rng(seed), np.arange(30)
+    late = np.stack([310 - 4.1 * (t - 8), 157 - 0.4 * t], 1) + rng.normal(0, 0.03, (30, 2))
+    whole = np.stack([40 + 3.2 * t, 60 - 0.06 * t], 1) + rng.normal(0, 0.03, (30, 2))
+    seen = evidence(replace(path("late", np.zeros((30, 2))), xy=np.where(t[:, None] < 8, np.nan, late), moves=True), path("whole", whole))
+    structure = Mechanism((Body("late", "disk", None), Body("whole", "disk", None)), order=("late", "whole"))
+    assert not drive(structure, seen)[0].mechanism.of("mutual")

@@ -125,7 +125,7 @@ def _complaint(prediction: Any, truth: np.ndarray) -> str:
 
 
 def _frozen(frames: np.ndarray) -> bool:
-    return len(frames) > 1 and bool((frames == frames[:1]).all())
+    return len(frames) > 1 and all(np.array_equal(frame, frames[0]) for frame in frames)
 
 
 def _steady(target: Target) -> bool:

@@ -25,9 +25,12 @@ def pair_options(bodies: Sequence[Body], alone: Sequence[float], evidence: Evide
     without the others."""
     found = []
     for i, j in itertools.combinations(range(len(bodies)), 2):
-        for option in _between(evidence.paths[bodies[i].name], evidence.paths[bodies[j].name], evidence.dt):
-            if option[1] + GAIN < alone[i] + alone[j]:
-                found.append((i, j, option))
+        a, b = (evidence.paths[bodies[k].name] for k in (i, j))
+        both = float((a.seen & b.seen).sum())
+        rest = sum(bic * (1.0 - both / path.seen.sum()) for bic, path in ((alone[i], a), (alone[j], b)))  # of frames that show one of them only
+        for terms, bic, why in _between(a, b, evidence.dt):
+            if bic + rest + GAIN < alone[i] + alone[j]:
+                found.append((i, j, (terms, bic + rest, why)))
     return sorted(found, key=lambda item: item[2][1] - alone[item[0]] - alone[item[1]])
 
 
@@ -43,7 +46,7 @@ def _between(a: Path, b: Path, dt: float) -> list[Option]:
     distance = np.maximum(np.hypot(*apart.T), 1.0)[:, None]
     if np.ptp(distance[both]) < 5 * (a.sigma + b.sigma) and np.ptp(np.arctan2(*apart[both].T)) < 0.2:
         return []
-    sigma = float(np.hypot(a.sigma, b.sigma))
+    sigma = float(np.hypot(a.sigma, b.sigma) / 2**0.5)
     ratio = _ratio(series, sigma, dt, apart, distance, cuts)
     if ratio is None:
         return []
