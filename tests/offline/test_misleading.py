@@ -434,3 +434,14 @@ def test_bodies_that_are_seen_together_for_a_while_only_need_no_force_between_th
     seen = evidence(replace(path("late", np.zeros((30, 2))), xy=np.where(t[:, None] < 8, np.nan, late), moves=True), path("whole", whole))
     structure = Mechanism((Body("late", "disk", None), Body("whole", "disk", None)), order=("late", "whole"))
     assert not drive(structure, seen)[0].mechanism.of("mutual")
+
+
+def test_places_read_wrongly_while_one_body_hides_the_other_are_no_force():
+    rng, t = np.random.default_rng(0), np.arange(30)
+    first = np.stack([111.6 + 2.62 * t, 122.9 - 0.57 * t], 1) + rng.normal(0, 0.005, (30, 2))
+    second = np.stack([214.2 - 2.93 * t, 93.5 + 0.9966 * t], 1) + rng.normal(0, 0.005, (30, 2))
+    second[18:20, 0] += (-0.54, 0.5)
+    hidden = np.isin(t, (18, 19))
+    seen = evidence(replace(path("first", first), xy=np.where(hidden[:, None], np.nan, first)), path("second", second))
+    structure = Mechanism((Body("first", "disk", None), Body("second", "disk", None)), order=("first", "second"))
+    assert not drive(structure, seen)[0].mechanism.of("mutual")

@@ -28,10 +28,20 @@ def pair_options(bodies: Sequence[Body], alone: Sequence[float], evidence: Evide
         a, b = (evidence.paths[bodies[k].name] for k in (i, j))
         both = float((a.seen & b.seen).sum())
         rest = sum(bic * (1.0 - both / path.seen.sum()) for bic, path in ((alone[i], a), (alone[j], b)))  # of frames that show one of them only
+        steady = sum(_steadily(path, a.seen & b.seen, evidence.dt) for path in (a, b))
         for terms, bic, why in _between(a, b, evidence.dt):
-            if bic + rest + GAIN < alone[i] + alone[j]:
+            if bic + GAIN < steady and bic + rest + GAIN < alone[i] + alone[j]:
                 found.append((i, j, (terms, bic + rest, why)))
     return sorted(found, key=lambda item: item[2][1] - alone[item[0]] - alone[item[1]])
+
+
+def _steadily(path: Path, frames: np.ndarray, dt: float) -> float:
+    """BIC of these frames of a path by what acts everywhere alike: frames in which one body hides the other tell of no force, wrongly as
+    they may be read."""
+    xy, v = smooth(np.where(frames[:, None], path.xy, np.nan), dt, path.kinks)
+    one, zero = np.ones(len(xy)), np.zeros(len(xy))
+    library: list[Feature] = [("gx", np.stack([one, zero], 1), lambda value: True), ("gy", np.stack([zero, one], 1), lambda value: True), ("drag", -v, lambda value: value > 0)]
+    return explain(np.where(frames[:, None], path.xy, np.nan), path.sigma, dt, library, path.kinks)[0].bic
 
 
 def _between(a: Path, b: Path, dt: float) -> list[Option]:
