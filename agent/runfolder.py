@@ -70,8 +70,8 @@ class RunFolder:
 
     def extend(self, budget: int, threshold: float) -> None:
         """Put higher limits on record. A run that had ended is an unfinished one from here on."""
+        (self.path / "result.json").unlink(missing_ok=True)  # first: after a kill it is made again
         trace.Writer(self.trace).write({"event": "extended", "budget": budget, "threshold": threshold, "time": time.time()})
-        (self.path / "result.json").unlink(missing_ok=True)
 
     def result(self) -> dict[str, Any] | None:
         """result.json, or None while the run is not finished."""

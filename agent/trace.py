@@ -79,25 +79,28 @@ class Writer:
     def __init__(self, path: Path):
         self.path = path
         self._known: set[tuple] = set()
+        self._extended = 0
         if path.exists():
             _cut_torn_line(path)
-            self._known = {_identity(event) for event in read(path)}
+            for event in read(path):
+                self._know(event)
 
     def write(self, event: Event) -> bool:
         """Append ``event`` durably; False when it is on record already. Raises StorageError."""
-        identity = _identity(event)
-        if identity in self._known:
+        if self._identity(event) in self._known:
             return False
         store.append(self.path, json.dumps({"v": VERSION, **event}, allow_nan=False).encode() + b"\n")
-        self._known.add(identity)
+        self._know(event)
         return True
 
+    def _know(self, event: Event) -> None:
+        self._known.add(self._identity(event))
+        self._extended += event["event"] == "extended"
 
-def _identity(event: Event) -> tuple:
-    """What an event is about; a run says each of these once, and one that was extended ends more than once."""
-    kind = event["event"]
-    limits = tuple(event[name] for name in {"finished": ("evaluations", "status"), "extended": LIMITS}.get(kind, ()))
-    return kind, event.get("node"), event.get("attempt"), *limits
+    def _identity(self, event: Event) -> tuple:
+        """What an event is about; a run says each of these once, its end once after each extension."""
+        kind = event["event"]
+        return kind, event.get("node"), event.get("attempt"), self._extended if kind in ("finished", "extended") else 0
 
 
 def _cut_torn_line(path: Path) -> None:

@@ -301,6 +301,15 @@ def test_limits_that_would_change_nothing_are_refused(limits, words, reference):
     assert (reference / "trace.jsonl").read_bytes() == before and (reference / "result.json").exists()
 
 
+def test_a_search_that_finds_nothing_under_higher_limits_ends_again(box, tmp_path):
+    searched(box, tmp_path / "run", Scripted(WRONG), replace(CONFIG, budget=1))
+    found = search.resume(tmp_path / "run", proposer=Scripted(WRONG), budget=2)
+    assert found.evaluations == 1 and "the script is over" in found.reason
+    index = Index(tmp_path / "run" / "trace.jsonl")
+    index.refresh()
+    assert "the script is over" in index.finished["reason"] and index.config["budget"] == 2
+
+
 def test_a_search_that_ended_of_itself_is_not_helped_by_a_larger_budget(box, tmp_path):
     searched(box, tmp_path / "run", Scripted(WRONG))
     with pytest.raises(UsageError, match=r"ended of itself after 1 of 8 evaluations.*the script is over"):
