@@ -6,7 +6,6 @@ import ast
 import hashlib
 import zlib
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 
 from tools.types import STAGES, Failure, FittedParam, Programs
 
@@ -136,7 +135,6 @@ class _Normalise(ast.NodeTransformer):
     visit_Module = visit_FunctionDef = visit_ClassDef = visit_AsyncFunctionDef = _body
 
 
-@lru_cache(maxsize=1024)
 def normalised(source: str) -> str:
     """``source`` without comments, docstrings and layout; as it is when it does not parse."""
     try:

@@ -8,19 +8,16 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.archive import NodeArchive
 from agent.proposers.offline.edits import edits, settled
 from agent.proposers.offline.evidence import _switches, explain, kinks, noise_of, pivot, strays
 from agent.proposers.offline.forces import BOUNCY, contacts_of, drive, touching
 from agent.proposers.offline.kinematics import structures
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.plans import Plan
-from agent.proposers.offline.proposer import OfflineProposer, _less
+from agent.proposers.offline.proposer import _less
 from agent.proposers.offline.rails import coefficients, foot_of, polynomial, rail_numbers, slopes
 from agent.proposers.offline.waiting import waiting
 from agent.proposers.offline.write import write, write_dynamics
-from agent.protocols import Diagnosis, Move, Node
-from agent.screen import fingerprint
 from benchmarks.environments.variants import compressed
 from tests.offline.test_grammar import DT, evidence, path
 from tests.offline.test_scenes import module
@@ -31,7 +28,7 @@ from tools.perception.following import unwrap
 from tools.perception.parts import Look, Part, Track
 from tools.perception.refining import unwind
 from tools.perception.tracking import Tracks, _solve, discover, track
-from tools.types import Candidate, Evaluation, States, Task, Video
+from tools.types import States
 
 ROD = Look("box", (60.0, 60.0, 200.0), (50.0, 6.0))
 
@@ -448,16 +445,3 @@ def test_places_read_wrongly_while_one_body_hides_the_other_are_no_force():
     seen = evidence(replace(path("first", first), xy=np.where(hidden[:, None], np.nan, first)), path("second", second))
     structure = Mechanism((Body("first", "disk", None), Body("second", "disk", None)), order=("first", "second"))
     assert not drive(structure, seen)[0].mechanism.of("mutual")
-
-
-def test_the_same_programs_in_other_words_are_not_proposed_again():
-    t = np.arange(20) * DT
-    clip = np.full((20, 80, 120, 3), 240, np.uint8)
-    for k, frame in enumerate(clip):
-        cv2.circle(frame, (round(16 * (20 + 150 * t[k])), round(16 * (20 + 300 * t[k] ** 2))), 8 * 16, (200, 30, 30), -1, cv2.LINE_AA, 4)
-    task, proposer, rng = Task((), (Video(clip, DT),), 20, 5), OfflineProposer(), np.random.default_rng(0)
-    first = proposer.propose(task, NodeArchive(), Move("draft"), rng).programs
-    reworded = replace(first, dynamics=first.dynamics.replace("\n# grammar:", "\n# the same:"))
-    assert reworded != first
-    again = proposer.propose(task, NodeArchive().added(Node(Candidate("0", reworded), Evaluation("failed"), Diagnosis(None, ""))), Move("draft"), rng).programs
-    assert again is None or fingerprint(again) != fingerprint(first)

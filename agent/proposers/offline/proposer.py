@@ -11,7 +11,6 @@ from agent.proposers.offline.mechanism import Mechanism, Term, mechanism_of
 from agent.proposers.offline.plans import Plan, plan, skeleton
 from agent.proposers.offline.write import write
 from agent.protocols import Archive, Move, Node, Proposal
-from agent.screen import fingerprint
 from tools.types import STAGES, Programs, Task
 
 GOOD = 0.7
@@ -43,10 +42,10 @@ class OfflineProposer:
 
     def propose(self, task: Task, archive: Archive, move: Move, rng: np.random.Generator) -> Proposal:
         """The next draft, or the best untried edit of ``move.parent``."""
-        known = {fingerprint(node.candidate.programs) for node in archive.nodes}
+        known = {tuple(node.candidate.programs.items()) for node in archive.nodes}
         plan = self.plan(task)
         for programs, why in self._options(plan, archive, move):
-            if fingerprint(programs) not in known:
+            if tuple(programs.items()) not in known:
                 parent = archive[move.parent] if move.parent is not None else None
                 return Proposal(programs, why, _changed(programs, parent))
         return Proposal(None, _EXHAUSTED, exhausted=True)
@@ -133,7 +132,7 @@ class RandomProposer(OfflineProposer):
 
     def propose(self, task: Task, archive: Archive, move: Move, rng: np.random.Generator) -> Proposal:
         """A fresh draft, whatever the move."""
-        known = {fingerprint(node.candidate.programs) for node in archive.nodes}
+        known = {tuple(node.candidate.programs.items()) for node in archive.nodes}
         plan = self.plan(task)
         for _ in range(ATTEMPTS):
             mechanism = plan.drafts[rng.integers(len(plan.drafts))].mechanism
@@ -141,6 +140,6 @@ class RandomProposer(OfflineProposer):
                 choices = [edit.mechanism for edit in variations(mechanism)]
                 mechanism = choices[rng.integers(len(choices))]
             programs = write(mechanism)
-            if fingerprint(programs) not in known:
+            if tuple(programs.items()) not in known:
                 return Proposal(programs, "Drawn at random from what the grammar says of these frames.", STAGES)
         return Proposal(None, _EXHAUSTED, exhausted=True)
