@@ -56,6 +56,17 @@ def test_one_wrong_place_is_a_stray_and_a_bounce_is_not():
     assert strays(np.stack([xy[:, 0], np.abs(xy[:, 1] - 25.0)], 1), 0.02) == []
 
 
+def test_two_wrong_places_in_a_row_are_strays_and_a_bounce_between_frames_is_not():
+    xy = np.stack([214 - 2.9 * np.arange(30), 93 + 1.0 * np.arange(30)], 1) + np.random.default_rng(0).normal(0, 0.01, (30, 2))
+    wrong = xy.copy()
+    wrong[18:20, 0] += (-0.54, 0.5)
+    assert strays(wrong, 0.02) == [18, 19] and strays(xy, 0.02) == []
+    for turn in (18.0, 18.3, 18.5):
+        assert strays(np.stack([xy[:, 0], 2.0 * np.abs(np.arange(30) - turn)], 1), 0.02) == []
+    t = np.arange(30)
+    assert strays(np.stack([40 * np.cos(0.5 * t), 40 * np.sin(0.5 * t)], 1), 0.02) == [], "a tight circle goes on as before"
+
+
 def test_steady_steps_are_not_rounding_and_whole_pixels_are():
     t = np.arange(40)
     assert noise_of(5.3 + 3.01 * t, 0.02) == 0.02

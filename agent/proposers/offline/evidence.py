@@ -237,6 +237,21 @@ def strays(xy: np.ndarray, sigma: float) -> list[int]:
         around, quiet = away[k - 1] + away[k + 1], max(size[k - 2], size[k + 2])
         if size[k] > limit and quiet < 0.2 * size[k] and around @ away[k] < -0.6 * size[k] ** 2:
             found.append(k)
+    return sorted({*found, *_stray_pairs(xy, sigma)})
+
+
+def _stray_pairs(xy: np.ndarray, sigma: float) -> set[int]:
+    """Two frames in a row whose places are off one smooth course through the three before and the three after them."""
+    found: set[int] = set()
+    for k in range(3, len(xy) - 4):
+        near = np.array([k - 3, k - 2, k - 1, k + 2, k + 3, k + 4])
+        if not np.isfinite(xy[k - 3 : k + 5]).all():
+            continue
+        course = np.polyfit(near - k, xy[near], 2)
+        off = np.hypot(*(xy[[k, k + 1]] - np.vander([0.0, 1.0], 3) @ course).T).min()
+        rest = np.hypot(*(xy[near] - np.vander(near - k, 3) @ course).T).max()
+        if off > 8 * sigma and rest < 0.15 * off:
+            found |= {k, k + 1}
     return found
 
 
