@@ -261,7 +261,8 @@ def test_a_weak_mode_is_named():
 
 def test_an_interrupted_caller_leaves_no_child_behind(tmp_path):
     script = (
-        "from sandbox import *; from tools.types import Programs\n"
+        "import signal; from sandbox import *; from tools.types import Programs\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start jobs in the background without it\n"
         "with Sandbox(spares=0) as box:\n"
         "    print(box.mode, flush=True)\n"
         "    try: box.run(Job('call', Programs('', 'import time\\ndef f(*_): time.sleep(60)', ''), payload={'function': 'f'}))\n"
