@@ -31,8 +31,7 @@ from tools.fitting.robust import Loss
 @dataclass(frozen=True)
 class Config:
     """What is measured. programs: names of cases. videos: training videos per fit. optimizers: compared with each other.
-    seconds: limit of one fit. tries: starts of the Powell baseline. seeds: data sets per coverage row; slow programs
-    (``slow``) get a tenth. seed: of the data."""
+    seconds: limit of one fit. tries: starts of the Powell baseline. seeds: data sets per coverage row. seed: of the data."""
 
     programs: tuple[str, ...] = tuple(CASES)
     videos: tuple[int, ...] = (1, 10, 100)
@@ -40,7 +39,6 @@ class Config:
     seconds: float = 20.0
     tries: int = 10
     seeds: int = 100
-    slow: tuple[str, ...] = ("bounce",)
     seed: int = 3
 
 
@@ -72,8 +70,6 @@ def scaling(config: Config) -> str:
     head = ("program", *(f"{count} videos [s]" for count in counts), f"{counts[-1]} over {counts[-2]}")
     lines = []
     for name in config.programs:
-        if name in config.slow:
-            continue
         seconds = [_median_seconds(CASES[name], count, config) for count in counts]
         lines.append((name, *(f"{value:.3f}" for value in seconds), f"{seconds[-1] / seconds[-2]:.1f}"))
     return f"## Cost of more videos\n\n{_table(head, lines)}"
@@ -82,7 +78,7 @@ def scaling(config: Config) -> str:
 def coverage(config: Config) -> str:
     """How often the truth lies within 1, 2 and 3 standard errors, two videos a fit."""
     head = ("program", "parameter", "fits", "within 1 se (68 %)", "within 2 se (95 %)", "within 3 se (99.7 %)", "no error bar")
-    lines = [line for name in config.programs for line in _covered(name, config.seeds // 10 if name in config.slow else config.seeds)]
+    lines = [line for name in config.programs for line in _covered(name, config.seeds)]
     return f"## Calibration of error bars\n\n{_table(head, lines)}"
 
 

@@ -1,5 +1,7 @@
 """Error bars mean what they say: over many seeds, the truth lies within k standard errors as often as it should."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -55,13 +57,32 @@ def test_rounding_leaves_its_own_standard_deviation(rng):
     assert result.rms == pytest.approx(1.0, rel=0.15)
 
 
-def test_collision_program():
-    case, hits = CASES["collision"], 0
+@pytest.mark.parametrize("name", ["collision", "collision, theta only", "cartpole"])
+def test_programs(name):
+    """Also where start states are read off noisy frames and bend the whole rollout."""
+    case, hits = CASES[name], 0
     for seed in range(30):
         rng = np.random.default_rng([12, seed])
         result = fit(case.module, case.data(2, rng), rng=rng)
         hits += all(abs(p.value - case.truth[p.name]) <= 3.0 * p.error for p in result.params)
     assert hits >= 28
+
+
+def test_start_states_are_blamed_for_what_their_noise_leaves(rng):
+    case = CASES["collision, theta only"]
+    result = fit(case.module, case.data(2, rng), rng=rng)
+    assert "LATENTS = ('left.x', 'left.vx', 'right.x', 'right.vx',)" in result.message
+    wrong = dict(vars(case.module)) | {"step": lambda state, params, action, dt: {name: {"x": ball["x"] + 3.0 * ball["vx"] * dt} for name, ball in state.items()}}
+    assert "LATENTS" not in fit(SimpleNamespace(**wrong | {"LATENTS": ()}), case.data(2, rng), rng=rng).message
+
+
+@pytest.mark.parametrize("seed", [1, 21, 40])
+def test_contacts_at_discrete_times(seed):
+    """The first value of friction holds the ball where it touches (no slope), and wrong times of contact are pits in the loss."""
+    case, rng = CASES["bounce"], np.random.default_rng([17, seed])
+    result = fit(case.module, case.data(2, rng), rng=rng)
+    assert result.explained
+    assert result.values["friction"] == pytest.approx(0.05, rel=0.05) and result.values["gravity"] == pytest.approx(400.0, rel=0.01)
 
 
 def test_posterior_samples_agree_with_the_error_bars(rng):

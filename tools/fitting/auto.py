@@ -3,8 +3,9 @@
 1. Least squares from the declared theta, enough for most programs.
 2. If that leaves more than noise: the same under a robust loss, in case a few measurements are wrong.
 3. Growing horizons; a look along every parameter; random starts, until one agrees with the best minimum.
-4. New latents for videos that fit worse than others (a contact at the wrong time).
-5. If the loss jumps: differential evolution, then Powell.
+4. Where none does, or the loss jumps: hops from the best one.
+5. New latents for videos that fit worse than others (a contact at the wrong time).
+6. If the loss jumps: differential evolution, then Powell.
 
 Where rollouts cannot be batched, theta is first fitted to a few videos. Gradients by JAX are not tried on their own: compiling
 costs more than a whole fit by finite differences in a batch.
@@ -16,7 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tools.fitting import differential_evolution, horizon, least_squares, multistart, powell, restarts
+from tools.fitting import differential_evolution, hops, horizon, least_squares, multistart, powell, restarts
 from tools.fitting.differences import linearise
 from tools.fitting.objective import BudgetSpent, Objective
 from tools.fitting.outliers import explained, robust
@@ -48,7 +49,7 @@ class _Search:
 
     def run(self, start: Point) -> None:
         start = self._from_few(start)
-        for stage in (self._own_starts, self._more_starts, self._videos, self._direct):
+        for stage in (self._own_starts, self._more_starts, self._hops, self._videos, self._direct):
             stage(start)
             if explained(self.objective) or self._robust():
                 return
@@ -76,7 +77,8 @@ class _Search:
         if not self.objective.problem.free or count < 1:
             return
         self.by = "multistart"
-        self.attempts = [min(self.attempts + list(multistart.scans(self.objective)))]
+        multistart.scan(self.objective)
+        self.attempts = [self.objective.best_cost]
         if explained(self.objective):
             return
         for point in multistart.promising(self.objective, count, self.rng):
@@ -95,17 +97,28 @@ class _Search:
         self.objective = found or self.objective
         return found is not None
 
+    def _hops(self, start: Point) -> None:
+        if self.by != "multistart" or (multistart.agree(self.attempts) and not self._jumps()):
+            return
+        before = self.objective.best_cost
+        hops.search(self.objective, self.rng)
+        if self.objective.best_cost * multistart.SAME < before:
+            self.attempts.append(self.objective.best_cost)
+
     def _videos(self, start: Point) -> None:
         if restarts.promises(self.objective):
             self._take(lambda best: restarts.descend(self.objective, best, self.rng), "multistart")
 
     def _direct(self, start: Point) -> None:
-        best = self.objective.best
-        if best is None or not rough_params(self.objective, best, linearise(self.objective, best)):
+        if not self._jumps():
             return
         self._take(lambda best: differential_evolution.solve(self.objective, best, self.rng), "differential_evolution")
         if self.objective.problem.unknowns <= _MOST_UNKNOWNS:
             self._take(lambda best: powell.solve(self.objective, best, self.rng), "powell")
+
+    def _jumps(self) -> bool:
+        best = self.objective.best
+        return best is not None and bool(rough_params(self.objective, best, linearise(self.objective, best)))
 
     def _take(self, search: Callable[[Point], object], name: str) -> None:
         """Search from the best point; the name counts if it finds a better one."""

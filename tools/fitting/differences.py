@@ -43,6 +43,11 @@ def linearise(objective: Objective, point: Point, residuals: Residuals | None = 
     return Linearised(line.values, theta, tuple((a + b) / 2.0 for a, b in zip(line.latents, other.latents, strict=True)), line.prior)
 
 
+def without_latents(slopes: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """(..., V, N, p): what is left of columns of residuals when each video's latents, with ``slopes`` (V, N, q), make up for what they can."""
+    return columns - slopes @ (np.linalg.pinv(slopes, rcond=1e-10) @ columns) if slopes.shape[-1] else columns
+
+
 def secant(problem: Problem, line: Linearised, before: Point, after: Point, residuals: Residuals) -> Linearised:
     """``line`` moved to ``after`` without further rollouts: the least change that explains the residuals found there.
 

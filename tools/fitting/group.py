@@ -135,7 +135,7 @@ def _targets(data: Sequence[Measured], columns: Sequence[str], scales: Mapping[s
         picked = [one.states.columns.index(column) for column in columns]
         values = one.states.values[:, picked]
         target[v, : len(values)] = np.nan_to_num(values)
-        weight[v, : len(values)] = np.isfinite(values) / noise_of(one, dict(scales))[picked]
+        weight[v, : len(values)] = np.isfinite(values) / noise_of(one, scales)[picked]
     return target, weight
 
 

@@ -2,7 +2,8 @@
 
 The information matrix is the Schur complement of the normal equations, latents eliminated (their uncertainty is then
 part of the errors). Its eigenvectors, with every parameter in units of its prior or of its box, are the directions that the
-data pin down or leave open: the right singular vectors of the scaled Jacobian.
+data pin down or leave open: the right singular vectors of the scaled Jacobian. Where start states carry noise of their own
+(``carried``), the scatter of the gradient is that noise's.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tools.fitting.differences import Linearised
+from tools.fitting import carried
+from tools.fitting.differences import Linearised, without_latents
 from tools.fitting.group import Group
 from tools.fitting.problem import Point, Problem
 from tools.fitting.robust import Loss
@@ -42,9 +44,12 @@ def identify(problem: Problem, point: Point, line: Linearised, loss: Loss) -> Id
     """Standard errors and identifiability at an optimum, as if there were no bounds."""
     theta, params = point.theta[0], problem.free
     known = np.array([_known_before(param) for param in params])
-    information, scatter = _information(problem, line, loss)
+    information, scatter = information_of(problem, line, loss)
     spread = np.trace(scatter) / np.trace(information) if np.trace(information) > 0 else 1.0
     notes, sentences = _open_notes(params, theta, known[:, None] * information * known / spread, known)
+    by_starts = carried.find(problem, point, line, loss, information)
+    if by_starts is not None:
+        scatter, sentences = by_starts.scatter, [*sentences, *by_starts.sentences]
     errors = known * _deviations(known[:, None] * information * known, known[:, None] * scatter * known, (problem.prior_weight * known) ** 2)
     errors[[note in (NO_EFFECT, NOT_IDENTIFIED) for note in notes]] = np.nan
     bounds = [_bound_note(param, value) for param, value in zip(params, theta, strict=True)]
@@ -63,15 +68,14 @@ def _known_before(param: Param) -> float:
     return param.prior if param.prior is not None else (param.high - param.low) / 12**0.5
 
 
-def _information(problem: Problem, line: Linearised, loss: Loss) -> tuple[np.ndarray, np.ndarray]:
+def information_of(problem: Problem, line: Linearised, loss: Loss) -> tuple[np.ndarray, np.ndarray]:
     """(p, p) information of the data on theta with the latents eliminated, and (p, p) scatter of its gradient, which is the same if
     the residuals are as large as their noise says."""
     information, scatter = np.zeros((2, line.prior.size, line.prior.size))
     kept = max(1.0 - problem.unknowns / max(problem.size, 1), 0.0)
     for group, r, jt, jl in zip(problem.groups, line.values, line.theta, line.latents, strict=True):
         root = np.sqrt(loss.weights(r))[..., None]
-        jt, jl = root * jt, root * jl
-        rest = jt - jl @ (np.linalg.pinv(jl, rcond=1e-10) @ jt) if jl.shape[-1] else jt
+        rest = without_latents(root * jl, root * jt)
         information += np.einsum("vni,vnj->ij", rest, rest)
         scatter += np.einsum("vni,n,vnj->ij", rest, _column_variances(group, r, loss, kept), rest)
     return information, scatter

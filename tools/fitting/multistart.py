@@ -19,9 +19,11 @@ from tools.types import Param
 
 SAME = 1.005  # ratio of costs below which two starts count as having found the same minimum
 _CANDIDATES = 8  # random theta looked at per start; looks whose latents are refitted
+_ONE_BY_ONE = 4  # of these looks, where rollouts cannot be batched
 _SCANS = 4  # scans along the parameters, at most
 _HELPS = 0.999  # ratio of costs below which a look is worth a descent
-_REFITS = 3  # steps of the latents at these looks, where rollouts are batched
+_ACTS = 1e-9  # relative change of the cost from which a look is another place than the best point
+_REFITS = 3  # steps of the latents at these looks
 _SHARES = np.concatenate([np.geomspace(0.003, 0.1, 6), np.linspace(0.2, 1.0, 7)])  # of a box, where scans look
 _WIDE = 100.0  # ratio of positive bounds from which a parameter is drawn on a logarithmic scale
 
@@ -44,25 +46,33 @@ def ends(objective: Objective, start: Point, rng: np.random.Generator) -> Iterat
     if count > 1:
         yield _cost(objective, horizon.descend(objective, start))
     if count > 2 and objective.problem.free:
-        yield from scans(objective)
+        before = objective.best_cost
+        scan(objective)
+        if objective.best_cost * SAME < before:
+            yield objective.best_cost
         for point in promising(objective, count - 2, rng):
             yield _cost(objective, horizon.descend(objective, point))
 
 
-def scans(objective: Objective) -> Iterator[float]:
-    """Look along every parameter through the best point, the others held, and descend from the best; again while that helps.
+def scan(objective: Objective) -> None:
+    """Look along every parameter through the best point, the others held, and descend from the best; again while that helps. At the
+    end the best theta starts once more over growing horizons.
 
-    This finds what has no slope where the search stands: a coefficient of friction so large that everything sticks.
+    Looks find what has no slope where the search stands: a coefficient of friction so large that everything sticks. There the
+    latents have bent to make up for the wrong value, so that the right one looks worse until they are refitted; and so bent they may
+    hold contacts at wrong times, which the program's own latents get right.
     """
     for _ in range(_SCANS):
         before, looks = objective.best_cost, _looks(objective.problem, objective.best)
         costs = objective.costs(looks)
-        if objective.problem.batched:
-            looks = project(objective, looks[np.argsort(costs, kind="stable")[:_CANDIDATES]], _REFITS)
-            costs = objective.costs(looks)
+        acting = np.where(np.abs(costs - before) > _ACTS * before, costs, np.inf)
+        few = _CANDIDATES if objective.problem.batched else _ONE_BY_ONE
+        looks = project(objective, looks[np.argsort(acting, kind="stable")[:few]], _REFITS)
+        costs = objective.costs(looks)
         if costs.min() > _HELPS * before:
-            return
-        yield _cost(objective, least_squares.descend(objective, looks[int(np.argmin(costs))]))
+            break
+        least_squares.descend(objective, looks[int(np.argmin(costs))])
+    horizon.descend(objective, objective.problem.point(objective.best.theta[0]))
 
 
 def _looks(problem: Problem, point: Point) -> Point:

@@ -147,8 +147,11 @@ class Problem:
 
     def predict(self, point: Point) -> tuple[np.ndarray, ...]:
         """Per group (K, V, T, columns): rollouts of K points, whole states."""
-        starts = self.starts(point)
-        return tuple(self._roll(group, point.theta, rows) for group, rows in zip(self.groups, starts, strict=True))
+        return self.roll(point.theta, self.starts(point))
+
+    def roll(self, theta: np.ndarray, starts: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """Per group (K, V, T, columns): rollouts of K thetas (K, p) from start states, per group (K, V, columns)."""
+        return tuple(self._roll(group, theta, rows) for group, rows in zip(self.groups, starts, strict=True))
 
     def residuals(self, point: Point) -> Residuals:
         """Residuals of K points, without priors."""

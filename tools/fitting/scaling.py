@@ -6,7 +6,7 @@ Every residual of a fit is divided by the noise of its attribute; a loss reporte
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,12 +26,14 @@ _LEAST_CLAIM = 1e-6  # of the same, for a noise that perception claims
 
 @dataclass(frozen=True)
 class Scale:
-    """noise: standard deviation of one measurement. motion: root mean square distance from the first visible value,
-    over the video where it is largest. quantised: measured values are whole numbers. Unit of the attribute."""
+    """noise: standard deviation of one measurement, at least what is assumed when nothing else is known. motion: root mean square
+    distance from the first visible value, over the video where it is largest. quantised: measured values are whole numbers. shown: the
+    noise that the measurements themselves show, 0 where they are exact. Unit of the attribute."""
 
     noise: float
     motion: float
     quantised: bool = False
+    shown: float = 0.0
 
 
 def wrap(difference: np.ndarray) -> np.ndarray:
@@ -77,13 +79,18 @@ def scales_of(data: Sequence[Measured]) -> dict[str, Scale]:
     return scales
 
 
-def noise_of(one: Measured, scales: dict[str, Scale]) -> np.ndarray:
+def noise_of(one: Measured, scales: Mapping[str, Scale]) -> np.ndarray:
     """(columns,) standard deviations to weigh one video with: the program's own where it states them, else estimated."""
     estimated = np.array([scales[column].noise for column in one.states.columns])
     if one.states.noise is None:
         return estimated
     motion = np.array([scales[column].motion for column in one.states.columns])
     return np.maximum(one.states.noise, _LEAST_CLAIM * motion)
+
+
+def noise_shown(one: Measured, scales: Mapping[str, Scale]) -> np.ndarray:
+    """(columns,) standard deviations as they are: the program's own where it states them, else what the measurements show."""
+    return np.array([scales[column].shown for column in one.states.columns]) if one.states.noise is None else np.asarray(one.states.noise)
 
 
 def _track(one: Measured, column: str) -> np.ndarray:
@@ -98,7 +105,7 @@ def _motion(track: np.ndarray) -> float:
 
 def _scale(tracks: list[np.ndarray], motion: float, largest: float, quantised: bool) -> Scale:
     noise = QUANTISED_NOISE if quantised else _difference_noise(tracks)
-    return Scale(max(noise, _LEAST_NOISE * largest), motion, quantised)
+    return Scale(max(noise, _LEAST_NOISE * largest), motion, quantised, noise)
 
 
 def _distinct_whole(tracks: list[np.ndarray]) -> int:
