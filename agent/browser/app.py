@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from rich.console import Group
+from rich.table import Table
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding
@@ -25,32 +28,48 @@ PAGES = ("why", "source", "diff", "losses", "numbers", "states", "frames", "outp
 FOLLOW = 0.5
 """Seconds between two looks at a run in progress."""
 
-_HELP = """[b]Marks[/b]  {marks}
+_KEYS = (
+    ("↑ ↓ j k PgUp PgDn", "another node"),
+    ("b   p", "the best node; its parent"),
+    ("← → space", "fold and unfold"),
+    ("s", "best first, or a tree"),
+    ("/  n  N", "search, next, last"),
+    ("f", "show only what matches"),
+    ("1 … 9", "the pages on the right"),
+    ("m  u", "page 3 compares with this node; with the parent again"),
+    ("shift+↑ ↓", "scroll the page"),
+    ("[ ]", "another video (page 6)"),
+    ("tab", "tree or page"),
+    ("q", "leave"),
+)
+"""Keys and what they do."""
 
-[b]Keys[/b]
-↑ ↓ j k PgUp PgDn   another node           b        the best node
-← → space           fold and unfold        p        its parent
-/  n  N             search, next, last     f        show only what matches
-s                   best first, or a tree  1 … 9    the pages on the right
-m  u                page 3 compares with this node; with the parent again
-shift+↑ ↓           scroll the page        [ ]      another video (page 6)
-tab                 tree or page           q        leave
-
-[b]What can be searched for[/b]
-words in reasons, rationales and failures
-[i]move:repair  stage:dynamics  status:failed  id:4  score>0.8  seconds>10[/i]
-
-[dim]Esc: close this, show everything again[/dim]"""
+_QUERIES = (
+    ("any words", "in reasons, rationales and failures"),
+    ("move:repair  stage:dynamics", "what was tried, and on which program"),
+    ("status:failed  id:4", "how it ended; one node"),
+    ("score>0.8  seconds>10", "numbers"),
+)
+"""What can be searched for."""
 
 
 class Help(ModalScreen):
-    """Marks and keys."""
+    """Marks, keys, and what can be searched for."""
 
     BINDINGS: ClassVar = [Binding("escape,q,question_mark", "app.pop_screen", "Close")]
 
     def compose(self) -> ComposeResult:
-        marks = "  ".join(f"[{style}]{mark}[/] {name}" for name, (mark, style) in MARKS.items())
-        yield Static(_HELP.format(marks=marks), id="help")
+        marks = Text("  ").join(Text.assemble((mark, style), f" {name}") for name, (mark, style) in MARKS.items())
+        parts = (Text("Marks", "bold"), marks, Text("\nKeys", "bold"), _pairs(_KEYS), Text("\nSearch and filter", "bold"), _pairs(_QUERIES), Text("\nEsc: close this, show everything again", "dim"))
+        yield VerticalScroll(Static(Group(*parts)), id="help")
+
+
+def _pairs(rows: Sequence[tuple[str, str]]) -> Table:
+    """Two columns, each wrapped in its own."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 class Browser(App):
@@ -66,12 +85,14 @@ class Browser(App):
     #scroll { padding: 0 1; }
     #ask { display: none; height: 1; border: none; padding: 0 1; }
     #ask.-open { display: block; }
-    Rows { scrollbar-size-vertical: 1; }
+    Rows { scrollbar-size-vertical: 1; overflow-x: hidden; overflow-y: scroll; }
+    .-narrow #head { height: auto; max-height: 5; text-wrap: wrap; }
+    .-narrow Tab { padding: 0 1 0 0; }
     .-narrow #body { layout: vertical; }
     .-narrow #left { width: 100%; height: 40%; }
     .-narrow #right { width: 100%; height: 1fr; border-left: none; border-top: solid $panel; }
     Help { align: center middle; }
-    #help { width: 78; max-width: 95%; height: auto; max-height: 95%; padding: 1 2; background: $surface; border: round $primary; }
+    #help { width: 78; max-width: 95%; height: auto; max-height: 95%; padding: 0 2; background: $surface; border: round $primary; }
     """
     BINDINGS: ClassVar = [
         Binding("b", "best", "Best"),
@@ -159,7 +180,7 @@ class Browser(App):
         self._head()
 
     def _head(self) -> None:
-        self.head.update(Text("\n", no_wrap=True, overflow="ellipsis").join((self._what(), self._state(), self._legend())))
+        self.head.update(Text("\n").join((self._what(), self._state(), self._legend())))
 
     def _what(self) -> Text:
         task = (self.index.first or {}).get("task", {})

@@ -228,9 +228,9 @@ def spent(rows: Iterable[Row]) -> tuple[int, int, float | None]:
 
 
 def state(index: Index, now: float) -> str:
-    """Whether a run is over, or when it last wrote something. now: seconds since 1970."""
+    """Whether a run is over and why, up to the first semicolon, or when it last wrote something. now: seconds since 1970."""
     if index.finished is not None:
-        return f"finished ({index.finished['status']}: {index.finished['reason']})"
+        return f"finished ({index.finished['status']}: {index.finished['reason'].partition(';')[0]})"
     return f"not finished, last event {_ago(now - index.changed)} ago"
 
 

@@ -84,6 +84,8 @@ def _won(index: Index, row: Row) -> Iterator[str]:
     if others:
         second = max(others, key=lambda other: other.score)
         yield f"The best that is not as good, node {second.id}, has {second.score:.4f}; {_against(second, row)}."
+    if index.finished is not None:
+        yield f"The search ended: {index.finished['reason']}."
 
 
 def _lost(index: Index, row: Row) -> Iterator[str]:

@@ -149,10 +149,11 @@ def _resume(commands: argparse._SubParsersAction) -> None:
 
 def _trace(commands: argparse._SubParsersAction) -> None:
     parser = _command(commands, "trace", "agent.cli.reading:trace", "how a search went: a browser in a terminal, plain text elsewhere")
-    parser.usage = "run-agent trace RUN [NODE] [--diff [OTHER]] [--plain]\n       run-agent trace list [FOLDER]\n       run-agent trace compare A B      (each RUN, or RUN:NODE)"
+    parser.usage = "run-agent trace RUN [NODE] [--diff [OTHER]] [--plain]\n       run-agent trace RUN --otlp [URL]\n       run-agent trace list [FOLDER]\n       run-agent trace compare A B      (each RUN, or RUN:NODE)"
     parser.add_argument("words", metavar="RUN", nargs="+", help="the folder of a run, and perhaps one of its nodes; or list, or compare")
     parser.add_argument("--diff", metavar="OTHER", nargs="?", const="", help="the node's programs against its parent, or another node")
     parser.add_argument("--plain", action="store_true", help="plain text even in a terminal")
+    parser.add_argument("--otlp", metavar="URL", nargs="?", const="http://localhost:4318", help="send the search as OpenTelemetry spans to a collector (default %(const)s)")
 
 
 def _report(commands: argparse._SubParsersAction) -> None:

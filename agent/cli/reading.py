@@ -34,7 +34,12 @@ def trace(arguments: argparse.Namespace) -> int:
 
 
 def _one(arguments: argparse.Namespace, folder: RunFolder, node: str | None) -> None:
-    if arguments.diff is not None:
+    if arguments.otlp is not None:
+        from agent import telemetry
+
+        identity, count = telemetry.send(traces.read(folder.trace), arguments.otlp)
+        print(f"sent {count} spans to {arguments.otlp} as trace {identity}")
+    elif arguments.diff is not None:
         text.show(_difference(folder, node, arguments.diff))
     elif not arguments.plain and sys.stdout.isatty() and sys.stdin.isatty():
         from agent.browser.app import browse  # Textual takes a moment to import

@@ -135,7 +135,7 @@ def test_help_names_marks_and_keys(run):
     async def script(app, pilot):
         await pressed(pilot, "question_mark")
         assert isinstance(app.screen, Help)
-        await sees(app, pilot, "was best", "What can be searched for")
+        await sees(app, pilot, "was best", "Search and filter")
         await pressed(pilot, "escape")
         assert not isinstance(app.screen, Help)
 
