@@ -15,11 +15,12 @@ SMALLER = 1.03
 @dataclass(frozen=True)
 class NodeArchive:
     """nodes: in order of proposal; one whose evaluation has status "pending" was proposed in the same round and has no score
-    yet. declined: moves to which the proposer had nothing to say, in order. tolerance: scores closer than this tie."""
+    yet. declined: moves to which the proposer had nothing to say, in order. closed: nodes about which it will not have. tolerance: scores closer than this tie."""
 
     nodes: tuple[Node, ...] = ()
     declined: tuple[Move, ...] = ()
     tolerance: float = 0.005
+    closed: frozenset[str | None] = frozenset()
     _index: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self):
@@ -41,9 +42,9 @@ class NodeArchive:
             nodes = (*self.nodes, node)
         return replace(self, nodes=nodes, _index={})
 
-    def refused(self, move: Move) -> NodeArchive:
-        """This archive, and one more move that led nowhere."""
-        return replace(self, declined=(*self.declined, move), _index={})
+    def refused(self, move: Move, closed: bool = False) -> NodeArchive:
+        """This archive, and one more move that led nowhere; closed: no other from the same node will lead anywhere."""
+        return replace(self, declined=(*self.declined, move), closed=self.closed | ({move.parent} if closed else set()), _index={})
 
     @property
     def scored(self) -> tuple[Node, ...]:

@@ -53,9 +53,10 @@ class TreeSearch:
 
     def _refine(self, archive: NodeArchive) -> Move:
         fruitless = {node.id: _fruitless(archive, node) for node in archive.scored}
-        open_nodes = [node for node in archive.scored if fruitless[node.id] < self.patience]
+        able = [node for node in archive.scored if node.id not in archive.closed]
+        open_nodes = [node for node in able if fruitless[node.id] < self.patience] or (able if None in archive.closed else [])
         if not open_nodes:
-            return Move("draft", reason=f"{self.patience} attempts on every node brought nothing")
+            return Move("draft", reason=f"{self.patience} attempts on every node brought nothing, or there is nothing to say about it")
         rank = {node.id: position for position, node in enumerate(archive.ranked())}
         node = min(open_nodes, key=lambda node: (-(node.score - _FRUITLESS * fruitless[node.id]), rank[node.id]))
         return Move("refine", node.id, node.diagnosis.guilty, _why(node, archive, fruitless[node.id]))

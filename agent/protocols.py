@@ -102,7 +102,8 @@ class Cost:
 @dataclass(frozen=True)
 class Proposal:
     """A proposer's answer. programs None means "nothing (new) to say": ``rationale`` then tells why, and the search
-    goes on (or ends, when ``exhausted``: the proposer will not have anything else to say for this task).
+    goes on (or ends, when ``exhausted``: the proposer will not have anything else to say for this task; ``closed``: about the node of
+    this move).
 
     stages: stages that differ from the parent. findings: checks the proposer made on detections or pictures (VLM
     verdicts, measured checks); they go into the trace. exchanges: content hashes of recorded requests and replies.
@@ -117,6 +118,7 @@ class Proposal:
     exchanges: tuple[str, ...] = ()
     exhausted: bool = False
     origin: str = ""
+    closed: bool = False
 
 
 class Proposer(Protocol):

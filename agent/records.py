@@ -102,14 +102,14 @@ def _load(store: Store, entry: Mapping[str, Any]) -> Any:
 
 def save_proposal(proposal: Proposal, move: Move) -> dict[str, Any]:
     """JSON of a proposal and of the move that asked for it; the programs' sources lie beside it."""
-    data = {key: getattr(proposal, key) for key in ("rationale", "exhausted", "origin")}
+    data = {key: getattr(proposal, key) for key in ("rationale", "exhausted", "origin", "closed")}
     data |= {key: list(getattr(proposal, key)) for key in ("stages", "exchanges")}
     return data | {"cost": asdict(proposal.cost), "findings": [asdict(f) for f in proposal.findings], "move": asdict(move)}
 
 
 def load_proposal(data: Mapping[str, Any], programs: Programs | None) -> tuple[Proposal, Move]:
     """Inverse of :func:`save_proposal`."""
-    words = {key: data[key] for key in ("rationale", "exhausted", "origin")}
+    words = {key: data[key] for key in ("rationale", "exhausted", "origin")} | {"closed": data.get("closed", False)}
     lists = {key: tuple(data[key]) for key in ("stages", "exchanges")}
     findings = tuple(Finding(**f) for f in data["findings"])
     return Proposal(programs, **words, **lists, cost=Cost(**data["cost"]), findings=findings), Move(**data["move"])

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import zlib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from tools.types import STAGES, Failure, FittedParam, Programs
 
@@ -135,6 +136,7 @@ class _Normalise(ast.NodeTransformer):
     visit_Module = visit_FunctionDef = visit_ClassDef = visit_AsyncFunctionDef = _body
 
 
+@lru_cache(4096)
 def normalised(source: str) -> str:
     """``source`` without comments, docstrings and layout; as it is when it does not parse."""
     try:

@@ -172,17 +172,17 @@ class Search:
         """Ask for the candidates of one round; their ids. An empty round means that there is nothing more to say."""
         room = min(self.config.batch, self.config.budget - len(self.archive))
         ids: list[str] = []
-        tries = 0
+        tries = vain = 0
         self._foresee(room)
         while len(ids) < room and not self.stopped:
             node_id = str(len(self.archive))
             attempt = self._attempt(node_id, tries)
             self.cost += attempt.proposal.cost
             if attempt.proposal.programs is None:
-                tries += 1
-                self._decline(node_id, tries, attempt)
+                tries, vain = tries + 1, vain + (not attempt.proposal.closed or attempt.move.parent in self.archive.closed)
+                self._decline(node_id, tries, vain, attempt)
             else:
-                tries = 0
+                tries = vain = 0
                 self._accept(node_id, attempt)
                 ids.append(node_id)
         return ids
@@ -273,13 +273,14 @@ class Search:
         before = self.archive[parent].candidate.programs
         return tuple(stage for stage, source in programs.items() if source != before[stage])
 
-    def _decline(self, node_id: str, attempt_number: int, attempt: Attempt) -> None:
+    def _decline(self, node_id: str, attempt_number: int, vain: int, attempt: Attempt) -> None:
+        """Remember an answer without programs. vain: such answers in a row that did not close another node at least."""
         saved = records.save_proposal(attempt.proposal, attempt.move)
         self._tell({"event": "declined", "node": node_id, "attempt": attempt_number, **saved, "time": time.time()})
-        self.archive = self.archive.refused(attempt.move)
+        self.archive = self.archive.refused(attempt.move, attempt.proposal.closed)
         if attempt.proposal.exhausted:
             self.stopped = attempt.proposal.rationale or "the proposer has nothing more to say"
-        elif attempt_number >= MAX_DECLINED:
+        elif vain >= MAX_DECLINED:
             self.stopped = f"{MAX_DECLINED} proposals in a row came to nothing; the last: {attempt.proposal.rationale}"
 
     # -------------------------------------------------------------------------------------------------- evaluating

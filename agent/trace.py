@@ -6,7 +6,7 @@ keys in TIMES and nowhere else, so that two runs of one seed differ in nothing b
     run        config, task (shape, lengths; frames by content hash), sandbox, versions
     observed   split, pixel noise, baselines
     proposed   node, parent, move, stage, reason, stages, rationale, origin, sources (hash by stage), findings, exchanges, cost
-    declined   attempt, move, parent, stage, rationale, cost, exhausted
+    declined   attempt, move, parent, stage, rationale, cost, exhausted, closed
     evaluated  node, status, score, losses, failure, params, fit, reasons, frame_errors, complexity, blobs
     diagnosed  node, guilty, verdict, findings
     best       node, score

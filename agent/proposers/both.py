@@ -71,5 +71,5 @@ def _joined(first: Proposer, silent: Proposal, second: Proposer, other: Proposal
     return replace(
         other, rationale=rationale, origin=second.name, cost=silent.cost + other.cost,
         findings=silent.findings + other.findings, exchanges=silent.exchanges + other.exchanges,
-        exhausted=silent.exhausted and other.exhausted,
+        exhausted=silent.exhausted and other.exhausted, closed=silent.closed and other.closed,
     )  # fmt: skip

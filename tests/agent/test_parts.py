@@ -166,8 +166,8 @@ def test_an_archive_is_a_value():
         one["7"]
 
 
-def chosen(*nodes, name="tree", declined=()):
-    return policy.named(name).choose(NodeArchive(nodes, declined), np.random.default_rng(0))
+def chosen(*nodes, name="tree", declined=(), closed=()):
+    return policy.named(name).choose(NodeArchive(nodes, declined, closed=frozenset(closed)), np.random.default_rng(0))
 
 
 def test_tree_search_drafts_first():
@@ -198,6 +198,14 @@ def test_tree_search_leaves_a_node_on_which_everything_fails():
     nodes = [node("0", 0.60), node("1", 0.59)] + [node(str(k), 0.3, parent="0", move="refine") for k in range(2, 6)]
     assert chosen(*nodes).parent == "1"
     assert chosen(node("0", 0.6), node("1", 0.59), declined=(Move("refine", "0"),) * 4).parent == "1"
+
+
+def test_tree_search_leaves_a_node_that_is_closed_and_comes_back_to_tired_ones_when_drafts_are():
+    tired = [node("0", 0.60), node("1", 0.59)] + [node(str(k), 0.3, parent="1", move="refine") for k in range(2, 6)]
+    ends = [n.id for n in tired if n.score < 0.5]
+    assert chosen(*tired, closed=("0",)).parent in ends
+    assert chosen(*tired, closed=("0", *ends)).kind == "draft"
+    assert chosen(*tired, closed=("0", *ends, None)).parent == "1"
 
 
 def test_a_duplicate_is_not_repaired():

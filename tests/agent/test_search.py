@@ -163,6 +163,23 @@ def test_a_proposer_that_only_declines_ends_the_search(box, tmp_path):
     assert result(tmp_path / "run")["status"] == "budget" and "came to nothing" in result(tmp_path / "run")["reason"]
 
 
+def test_a_proposer_that_is_done_with_one_node_goes_on_with_others(box, tmp_path):
+    """The better node is closed at once; the search goes back to the first."""
+    nearly = changed(rendering=GOOD.rendering.replace("RADIUS = 5.0", "RADIUS = 6.0"))
+
+    class Brief:
+        name = "brief"
+
+        def propose(self, task, archive, move, rng):
+            answer = (WRONG, nearly)[len(archive)] if len(archive) < 2 else GOOD if move.parent == "0" else None
+            return Proposal(answer, "nothing more about it" if answer is None else "so", closed=answer is None)
+
+    searched(box, tmp_path / "run", Brief(), replace(CONFIG, budget=3))
+    told = [(event["event"], event["move"]["parent"]) for event in story(tmp_path / "run") if event["event"] in ("proposed", "declined")]
+    assert told == [("proposed", None), ("proposed", "0"), ("declined", "1"), ("proposed", "0")]
+    assert result(tmp_path / "run")["best"] == "2"
+
+
 def test_when_the_best_fails_on_all_frames_the_next_one_is_taken(box, tmp_path):
     late = changed(perception=GOOD.perception.replace("states = []", "states = []\n    assert len(frames) < 12, 'too many'"))
     searched(box, tmp_path / "run", Scripted(WRONG, late), replace(CONFIG, budget=2))

@@ -11,6 +11,7 @@ from agent.proposers.offline.mechanism import Mechanism, Term, mechanism_of
 from agent.proposers.offline.plans import Plan, plan, skeleton
 from agent.proposers.offline.write import write
 from agent.protocols import Archive, Move, Node, Proposal
+from agent.screen import fingerprint
 from tools.types import STAGES, Programs, Task
 
 GOOD = 0.7
@@ -42,18 +43,20 @@ class OfflineProposer:
 
     def propose(self, task: Task, archive: Archive, move: Move, rng: np.random.Generator) -> Proposal:
         """The next draft, or the best untried edit of ``move.parent``."""
-        known = {tuple(node.candidate.programs.items()) for node in archive.nodes}
-        plan = self.plan(task)
-        for programs, why in self._options(plan, archive, move):
-            if tuple(programs.items()) not in known:
+        plan, known = self.plan(task), {fingerprint(node.candidate.programs) for node in archive.nodes}
+        for programs, why in self._options(plan, archive, move.parent):
+            if fingerprint(programs) not in known:
                 parent = archive[move.parent] if move.parent is not None else None
                 return Proposal(programs, why, _changed(programs, parent))
+        others = (self._options(plan, archive, node.id) for node in archive.nodes if node.evaluation.status == "ok" and node.id != move.parent)
+        if any(fingerprint(programs) not in known for options in others for programs, _ in options):
+            return Proposal(None, f"every edit of node {move.parent} has been tried", closed=True)
         return Proposal(None, _EXHAUSTED, exhausted=True)
 
-    def _options(self, plan: Plan, archive: Archive, move: Move) -> Iterator[tuple[Programs, str]]:
-        """Whole candidates for a move, best first; drafts come last because there is always another structure."""
-        if move.parent is not None:
-            node = archive[move.parent]
+    def _options(self, plan: Plan, archive: Archive, parent: str | None) -> Iterator[tuple[Programs, str]]:
+        """Whole candidates below a node, best first; drafts come last because there is always another structure."""
+        if parent is not None:
+            node = archive[parent]
             mechanism = mechanism_of(node.candidate.programs.dynamics)
             if mechanism is not None and node.evaluation.failure is None:
                 refuted = _refuted(archive)
@@ -132,14 +135,13 @@ class RandomProposer(OfflineProposer):
 
     def propose(self, task: Task, archive: Archive, move: Move, rng: np.random.Generator) -> Proposal:
         """A fresh draft, whatever the move."""
-        known = {tuple(node.candidate.programs.items()) for node in archive.nodes}
-        plan = self.plan(task)
+        plan, known = self.plan(task), {fingerprint(node.candidate.programs) for node in archive.nodes}
         for _ in range(ATTEMPTS):
             mechanism = plan.drafts[rng.integers(len(plan.drafts))].mechanism
             for _ in range(rng.integers(3)):
                 choices = [edit.mechanism for edit in variations(mechanism)]
                 mechanism = choices[rng.integers(len(choices))]
             programs = write(mechanism)
-            if tuple(programs.items()) not in known:
+            if fingerprint(programs) not in known:
                 return Proposal(programs, "Drawn at random from what the grammar says of these frames.", STAGES)
         return Proposal(None, _EXHAUSTED, exhausted=True)
