@@ -71,7 +71,7 @@ def test_programs(name):
 def test_start_states_are_blamed_for_what_their_noise_leaves(rng):
     case = CASES["collision, theta only"]
     result = fit(case.module, case.data(2, rng), rng=rng)
-    assert "LATENTS = ('left.x', 'left.vx', 'right.x', 'right.vx',)" in result.message
+    assert "LATENTS = ('left.x', 'left.vx', 'right.x', 'right.vx')" in result.message
     wrong = dict(vars(case.module)) | {"step": lambda state, params, action, dt: {name: {"x": ball["x"] + 3.0 * ball["vx"] * dt} for name, ball in state.items()}}
     assert "LATENTS" not in fit(SimpleNamespace(**wrong | {"LATENTS": ()}), case.data(2, rng), rng=rng).message
 

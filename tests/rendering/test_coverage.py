@@ -46,6 +46,14 @@ def test_orientation_does_not_matter():
     assert np.allclose(coverage.polygon(PX, PY, points, 1.0)[0], coverage.polygon(PX, PY, points[::-1], 1.0)[0])
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_corner_that_is_there_twice_changes_nothing():
+    points = np.array(SHAPES["convex"])
+    share, slopes = coverage.polygon(PX, PY, np.repeat(points, [1, 2, 1, 1], 0), 1.0)
+    once, by_corner = coverage.polygon(PX, PY, points, 1.0)
+    assert np.allclose(share, once) and np.allclose(slopes[:, 1] + slopes[:, 2], by_corner[:, 1])
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_polygon_derivatives(name):
     points, step = np.array(SHAPES[name]), 1e-5

@@ -101,10 +101,9 @@ def _changes(problem: Problem, point: Point, draws: Sequence[_Draws | None]) -> 
 
 
 def _advice(problem: Problem, draws: Sequence[_Draws | None]) -> tuple[str, ...]:
-    moved = dict.fromkeys(
+    moved = tuple(dict.fromkeys(
         group.layout.columns[index]
         for group, draw in zip(problem.groups, draws, strict=True) if draw is not None
         for index in np.flatnonzero(draw.moved) if group.layout.columns[index] in group.layout.produced
-    )  # fmt: skip
-    names = ", ".join(repr(name) for name in moved)
-    return (f"what is left is mostly the noise of the frames that initial reads {', '.join(moved)} from: let the fit infer them, LATENTS = ({names},)",)
+    ))  # fmt: skip
+    return (f"initial reads {', '.join(moved)} off noisy frames, and that is most of what is left: let the fit infer them, LATENTS = {moved}",)

@@ -47,7 +47,9 @@ class _Judged:
 
     @property
     def fits(self) -> str:
-        return "explains the data" if self.explained else "leaves more than noise (the structure of the program may be wrong)"
+        if self.explained:
+            return "explains the data"
+        return "leaves more than noise (" + ("which the start states bring in)" if self.found.foretold else "the structure of the program may be wrong)")
 
     def noted(self, *notes: str) -> list[str]:
         """Names of the parameters that carry one of ``notes``."""

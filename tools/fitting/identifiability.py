@@ -33,11 +33,13 @@ _MARGIN = 1e-6  # of the box: closer to a bound is at the bound
 @dataclass(frozen=True)
 class Identified:
     """errors: (p,) standard errors, NaN where there is none. notes: (p,) "" or why the value is not to be trusted.
-    sentences: on combinations that only together are identified, and on parameters without effect."""
+    sentences: on combinations that only together are identified, and on parameters without effect. foretold: whether noise that
+    start states carry is most of what the fit leaves."""
 
     errors: np.ndarray
     notes: tuple[str, ...]
     sentences: tuple[str, ...]
+    foretold: bool = False
 
 
 def identify(problem: Problem, point: Point, line: Linearised, loss: Loss) -> Identified:
@@ -53,7 +55,8 @@ def identify(problem: Problem, point: Point, line: Linearised, loss: Loss) -> Id
     errors = known * _deviations(known[:, None] * information * known, known[:, None] * scatter * known, (problem.prior_weight * known) ** 2)
     errors[[note in (NO_EFFECT, NOT_IDENTIFIED) for note in notes]] = np.nan
     bounds = [_bound_note(param, value) for param, value in zip(params, theta, strict=True)]
-    return Identified(errors, tuple(bound or note for bound, note in zip(bounds, notes, strict=True)), tuple(sentences))
+    notes = tuple(bound or note for bound, note in zip(bounds, notes, strict=True))
+    return Identified(errors, notes, tuple(sentences), by_starts is not None and bool(by_starts.sentences))
 
 
 def _bound_note(param: Param, value: float) -> str:

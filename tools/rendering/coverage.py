@@ -94,7 +94,7 @@ def polygon(px: np.ndarray, py: np.ndarray, points: np.ndarray, width: float) ->
     distance = dx * nx + dy * ny
     place = (dy * nx - dx * ny) * sign
     reach = 0.5 * width * (np.abs(nx) + np.abs(ny))
-    near = (np.abs(distance) <= reach) & (place >= -reach) & (place <= length + reach)
+    near = (np.abs(distance) <= reach) & (place >= -reach) & (place <= length + reach) & (reach > 0)     # an edge without length bounds nothing
     count = near.sum(1)
     edge = near.argmax(1)
     rows = np.arange(len(px))

@@ -435,7 +435,8 @@ def regress(series: np.ndarray, sigma: float, dt: float, features: Sequence[Feat
     n = len(target)
     rss = float(rest @ rest)
     covariance = np.linalg.pinv((design / scale).T @ (design / scale)) * max(rss / max(n - unknown, 1), sigma**2)
-    error = np.sqrt(np.diag(covariance)) / scale
+    spread = np.diag(covariance)
+    error = np.sqrt(spread, out=np.full(len(spread), np.nan), where=spread >= 0) / scale
     bic = rss / sigma**2 + (count + 2 * dims * len(runs)) * math.log(max(n, 2))
     names = tuple(name for name, _, _ in known_forms)
     coefficients = (solution / scale)[:count]
