@@ -5,7 +5,7 @@ The search itself decides in ``agent.archive.NodeArchive.best``; this says why, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from agent.archive import SMALLER
@@ -57,17 +57,31 @@ def rival(node: One, nodes: Iterable[One], tolerance: float, line: frozenset[str
     return None
 
 
+def standing(node: Judged, nodes: Iterable[Judged], tolerance: float) -> str:
+    """What the one to compare with is, in words: it may be of another line than the best that is not as good."""
+    ties, worse = equals(nodes, tolerance)
+    if any(other.id == node.id for other in ties):
+        return "as good"
+    return "the best that is not as good" if node.score >= max(other.score for other in worse) else "the best of another line"
+
+
 def rule(winner: Judged, others: Iterable[Judged], tolerance: float, noun: str) -> str:
     """How a tie was decided, in three sentences. noun: what a candidate is called."""
     others = list(others)
     top = max((winner, *others), key=lambda node: node.score)
-    names = f"{noun}{'s' if len(others) > 1 else ''} {', '.join(node.id for node in others[:6])}{f' and {len(others) - 6} more' if len(others) > 6 else ''}"
-    kept = {
-        "smaller": f"{noun} {winner.id} is clearly smaller than {names}.",
-        "older": f"{noun} {winner.id} came before {names}.",
-        "failed ones apart": f"{noun} {winner.id} ties with {names}, which failed on all the frames seen, are larger or came later.",
-    }[decided(winner, others)]
+    limit = SMALLER * min(node.complexity for node in (winner, *others))
+    larger, later = [node for node in others if node.complexity > limit], [node for node in others if node.complexity <= limit]
+    if decided(winner, others) == "failed ones apart":
+        kept = f"{noun} {winner.id} ties with {_names(others, noun)}, which failed on all the frames seen, are larger or came later."
+    else:
+        parts = [f"is clearly smaller than {_names(larger, noun)}"] if larger else []
+        parts += [f"came before {_names(later, noun)}"] if later else []
+        kept = f"{noun} {winner.id} {' and '.join(parts)}."
     return (
         f"Scores within {tolerance:g} of the highest ({top.score:.4g}, {noun} {top.id}) count as equal: so few frames judge that a smaller lead is luck."
         f" Of equals the clearly smaller program wins (by more than {SMALLER - 1:.0%}), else the one proposed first, which the evidence made likelier. {kept[0].upper()}{kept[1:]}"
     )
+
+
+def _names(nodes: Sequence[Judged], noun: str) -> str:
+    return f"{noun}{'s' if len(nodes) > 1 else ''} {', '.join(node.id for node in nodes[:6])}{f' and {len(nodes) - 6} more' if len(nodes) > 6 else ''}"

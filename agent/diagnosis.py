@@ -70,7 +70,7 @@ def _loss_findings(evaluation: Evaluation) -> Iterator[Finding]:
         message = f"the measured states leave {seen:.0%} of the motion in the picture unexplained"
         yield Finding("perception", "unexplained_motion", message, evidence={"loss": seen, "weight": seen})
     elif drawn > 0.05:
-        message = f"frames drawn from the measured states are {drawn:.0%} as wrong as an empty background"
+        message = f"drawn with everything at its measured place, {drawn:.0%} of the error of an empty background is left: something is not drawn, or drawn otherwise"
         yield Finding("rendering", "colour_residue", message, evidence={"loss": losses.rendering, "floor": losses.floor, "weight": min(drawn, 1.0)})
 
 

@@ -225,7 +225,7 @@ class Browser(App):
     def _turn(self, top: bool = False) -> None:
         self._pending = False
         if self.rows.node is None:
-            self.sheet.update(Text("No node matches." if self.query_text else "Nothing has been proposed yet. This page follows the run."))
+            self.sheet.update(Text("No node matches. Esc shows all." if self.query_text else "Nothing has been proposed yet. This page follows the run."))
             return
         from agent.browser.panes import View, page  # numerics and pictures: after the tree is on the screen
         from agent.runfolder import RunFolder

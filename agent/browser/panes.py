@@ -94,10 +94,11 @@ def why(view: View) -> Iterator[RenderableType]:
     row = view.row
     colour = ink.GOOD if view.node == view.index.best else ink.BAD if row.status == "failed" else "yellow"
     yield Text(said.headline, f"bold {colour}")
+    yield Text(f"Its idea: {clean(row.said['rationale'])}")
     yield Text(verdict.scale(view.index), ink.DIM)
     for sentence in said.sentences:
         yield Text(clean(sentence))
-    yield from _apart(view, said.rival)
+    yield from _apart(view, said.rival, said.standing)
     yield from _seen(view, said.rival)
     yield from _titled("How it came about", _steps(said.steps, view))
     if row.status == "ok":
@@ -108,14 +109,14 @@ def why(view: View) -> Iterator[RenderableType]:
         yield from _titled("What is still wrong with it", _findings(view.diagnosis))
 
 
-def _apart(view: View, rival: str | None) -> Iterator[RenderableType]:
+def _apart(view: View, rival: str | None, standing: str) -> Iterator[RenderableType]:
     """What this node and its rival say and have found differently."""
     if rival is None:
         return
     mine, theirs = (
         Side(f"node {node}", view.programs_of(node), () if (judged := view.folder.load_evaluation(node)) is None else judged.params) for node in (view.node, rival)
     )
-    yield from _titled(f"What tells node {view.node} and node {rival} apart", *(Padding(Text(clean(f"- {text}")), (0, 0, 0, 1)) for text in differences(mine, theirs)))
+    yield from _titled(f"What tells node {view.node} and node {rival}{f', {standing},' if standing else ''} apart", *(Padding(Text(clean(f"- {text}")), (0, 0, 0, 1)) for text in differences(mine, theirs)))
 
 
 def _titled(title: str, *body: RenderableType) -> Iterator[RenderableType]:
@@ -447,9 +448,10 @@ def output(view: View) -> Iterator[RenderableType]:
     if evaluation.log:
         yield from _titled("What it printed", Text(clean(evaluation.log)))
     if evaluation.timings:
-        table = _grid("l", "r")
+        table = _grid("l", "r", "l")
         for name, seconds in evaluation.timings.items():
-            table.add_row(name, f"{seconds:.3f} s")
+            again = " (an earlier candidate's, used again)" if seconds > evaluation.timings.get("total", seconds) else ""
+            table.add_row(name, f"{seconds:.3f} s", again)
         yield from _titled("Time", table)
 
 

@@ -96,7 +96,7 @@ class Rows(ScrollView, can_focus=True):
 
     def heading(self) -> str:
         """The names of the columns."""
-        return self._columns("node", "score", "gain", "edit", "time", "cost", "tried because")
+        return self._columns("node", "score", "gain", "edit", "time", "cost", "idea")
 
     # ------------------------------------------------------------------------------------------------------ moving
 
@@ -155,7 +155,7 @@ class Rows(ScrollView, can_focus=True):
         text.append(f"{_time(row.seconds):>6} " + (f"{_cost(row):>8} " if self._paid else ""), _DIM)
         if row.failure is not None:
             return text.append(short(f"{row.failure[0]}: {row.failure[2]}", 300), "red")
-        return text.append(short(row.reason, 300), _DIM)
+        return text.append(short(row.said["rationale"], 300), _DIM)
 
     def _status_of(self, row: Row) -> str:
         return "best" if row.id == self.listing.best else "was best" if row.id in self.listing.records else row.status

@@ -25,12 +25,13 @@ class Step:
 @dataclass(frozen=True)
 class Verdict:
     """headline: won or lost. sentences: why. steps: the way there, from the draft on. rival: the node to compare with, or
-    None when there is no other that ran to its end."""
+    None when there is no other that ran to its end. standing: what the rival is, where it is not the winner."""
 
     headline: str
     sentences: tuple[str, ...]
     steps: tuple[Step, ...]
     rival: str | None
+    standing: str = ""
 
 
 def verdict(index: Index, node: str) -> Verdict:
@@ -50,7 +51,9 @@ def verdict(index: Index, node: str) -> Verdict:
     else:
         headline = _beside(row, index.rows[best], row in _ties(index)[0]) if best else f"Node {node}: score {row.score:.3f}."
         sentences, rival = tuple(_lost(index, row)), best
-    return Verdict(headline, sentences, tuple(_steps(index, node)), None if rival == node else rival)
+    rival = None if rival == node else rival
+    standing = "" if rival in (None, best) else contest.standing(index.rows[rival], index.rows.values(), _tolerance(index))
+    return Verdict(headline, sentences, tuple(_steps(index, node)), rival, standing)
 
 
 def _beside(row: Row, best: Row, tied: bool) -> str:
@@ -63,7 +66,7 @@ def scale(index: Index) -> str:
     """What a score means, and on which frames it was earned."""
     judged = [trial["judged"] for trial in (index.observed or {}).get("trials", ())]
     videos = f" of {len(judged)} videos" if len(judged) > 1 else ""
-    where = f" on {sum(judged)} frames{videos} that no candidate had seen" if judged else ""
+    where = f" on {sum(judged)} frames{videos} that no candidate was fitted to or given" if judged else ""
     return f"A score is earned{where}: 1 is exact, 0 no better than repeating the last frame seen."
 
 
@@ -85,7 +88,7 @@ def _won(index: Index, row: Row) -> Iterator[str]:
         second = max(others, key=lambda other: other.score)
         yield f"The best that is not as good, node {second.id}, has {second.score:.4f}; {_against(second, row)}."
     if index.finished is not None:
-        yield f"The search ended: {index.finished['reason']}."
+        yield f"The search ended: {index.finished['reason'].rstrip('.')}."
 
 
 def _lost(index: Index, row: Row) -> Iterator[str]:
@@ -104,7 +107,7 @@ def _against(row: Row, better: Row) -> str:
     gaps = {stage: row.losses[stage] - better.losses[stage] for stage in STAGES if row.losses.get(stage) is not None and better.losses.get(stage) is not None}
     stage = max(gaps, key=lambda name: gaps[name], default=None)
     if stage is None or gaps[stage] < _SAME:
-        return "its losses on the frames fitted are no larger: only the frames ahead tell them apart"
+        return f"it fits the frames that both were fitted to as well as node {better.id}, and goes on less well from there"
     return f"most of all in {stage}: its loss is {row.losses[stage]:.3g}, that of node {better.id} {better.losses[stage]:.3g}"
 
 

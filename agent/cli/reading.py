@@ -56,6 +56,8 @@ def _indices(folder: Path) -> Iterable[Index]:
     if not folder.is_dir():
         raise UsageError(f"{folder}: expected a folder with runs in it, got nothing there; name one, as in `run-agent trace list FOLDER`")
     found = sorted({*folder.glob("*/trace.jsonl"), *folder.glob("*/*/trace.jsonl")}, key=lambda path: -path.stat().st_mtime)
+    if (folder / "trace.jsonl").exists():
+        raise UsageError(f"{folder}: expected a folder with runs in it, got a run; see it with `run-agent trace {folder}`")
     if not found:
         raise UsageError(f"{folder}: expected a folder with runs in it, got none; start one with `run-agent --env cartpole`")
     for path in found:

@@ -46,7 +46,7 @@ def tree(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     proposed, what was found. Above it what came to nothing."""
     branches: dict[str, _Branch] = {}
     drafts: list[str] = []
-    best = None
+    best, closed = None, []
     for event in events:
         node = event.get("node", "")
         match event["event"]:
@@ -61,8 +61,12 @@ def tree(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
                 branches[node].found = event["findings"][0]["message"] if event["findings"] else ""
             case "best":
                 best = node
+            case "declined" if event.get("closed"):
+                closed.append(event["move"]["parent"] or "a draft")
             case _:
                 yield from _head(event)
+    if closed:
+        yield f"{len(closed)} times there was nothing more to try: nodes {', '.join(closed[:12])}{' ...' if len(closed) > 12 else ''}"
     stack = [(node, 0) for node in reversed(drafts)]
     while stack:
         node, depth = stack.pop()

@@ -21,6 +21,7 @@ from tools.types import NOTES, STAGES, FittedParam, Programs
 _TITLES = {"score": "score", "lpips_alex": "LPIPS (AlexNet)", "lpips_vgg": "LPIPS (VGG)"}
 _STRIP = 8  # frames of the film strip
 _MOVED = 0.1  # relative change of a number that is told
+_STRAYED = 5.0  # change in standard errors that is told
 _ROLES = {
     "perception": ("Perception", "frames to states", "looks at the frames and says where things are."),
     "dynamics": ("Dynamics", "states to future states", "moves these things on, one frame at a time."),
@@ -70,7 +71,8 @@ def strip(clip: Clip) -> Html:
     if clip.known:
         gaps = [pictures.difference(a, b)[rows, columns] for a, b in zip(true, drawn, strict=True)]
         lines = [("truth", [frame[rows, columns] for frame in true]), *lines, ("difference", gaps)]
-    return _strip(lines, [clip.first + t for t in times])
+    whole = (rows.stop - rows.start, columns.stop - columns.start) == drawn[0].shape[:2]
+    return join(_strip(lines, [clip.first + t for t in times]), None if whole else tag("p", "Cut to where something moves.", class_="muted"))
 
 
 def _strip(lines: Sequence[tuple[str, Sequence[Any]]], numbers: Sequence[int]) -> Html:
@@ -134,11 +136,19 @@ def _bounds(param: FittedParam) -> Html:
 
 
 def moved(folder: RunFolder, story: Story, params: Sequence[FittedParam]) -> str:
-    """How far the last fit led away from the numbers that the search found, as a sentence."""
+    """How far the last fit led away from the numbers that the search found, as sentences."""
     evaluation = None if story.result is None else folder.load_evaluation(story.winner.id)
-    before = {} if evaluation is None else {param.name: param.value for param in evaluation.params}
+    found = {} if evaluation is None else {param.name: param for param in evaluation.params}
+    before = {name: param.value for name, param in found.items()}
     steps = {p.name: (before[p.name], p.value) for p in params if p.name in before}
     far = {name: pair for name, pair in steps.items() if abs(pair[1] - pair[0]) > _MOVED * max(map(abs, pair))}
+    strayed = {p.name: abs(p.value - before[p.name]) / error for p in params if p.name in before and (error := max(p.error or 0.0, found[p.name].error or 0.0))}
+    worst = max(strayed, key=lambda name: strayed[name], default="")
+    if not far and strayed.get(worst, 0.0) > _STRAYED:
+        return (
+            f"The search itself fitted them to fewer: {worst} was {measured(found[worst].value, found[worst].error)} there, {strayed[worst]:.0f} standard errors away. "
+            "The program does not say all of what moves, so errors are larger than their ± here."
+        )
     if not far:
         return "The search itself fitted them to fewer and found nearly the same." if steps else ""
     name = max(far, key=lambda name: abs(far[name][1] - far[name][0]) / max(map(abs, far[name])))

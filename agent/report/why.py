@@ -82,7 +82,7 @@ def _test(story: Story) -> str:
     if len(story.first["task"]["train"]) > 1:
         return f"Every program was fitted to {count(len(fitted), 'video')} and had to predict {judged} of {count(len(trials), 'other one', 'others')}. {score}"
     videos = "" if len(trials) == 1 else f" of {count(len(trials), 'video')}"
-    return f"Every program was fitted to the first {count(sum(fitted), 'frame')}{videos} and had to draw the next {judged} without seeing them. {score}"
+    return f"Every program was fitted to the first {count(sum(fitted), 'frame')}{videos} and had to draw the next {judged}, which it was not given. {score}"
 
 
 def _headline(story: Story) -> str:
@@ -137,7 +137,7 @@ def rivals(story: Story) -> list[tuple[str, str, Told]]:
     winner, rival, origin = story.winner, story.rival, story.lineage[0]
     shown = [("crown", f"program {winner.id}, the winner", winner)]
     if rival is not None:
-        shown.append(("rival", f"program {rival.id}, {'as good' if rival in story.ties else 'the best that is not as good'}", rival))
+        shown.append(("rival", f"program {rival.id}, {contest.standing(rival, story.nodes.values(), story.tolerance)}", rival))
     if origin not in (winner, rival):
         shown.append(("origin", f"program {origin.id}, its first draft", origin))
     return shown

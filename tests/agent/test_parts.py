@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from agent import diagnosis, edits, losses, pictures, policy
+from agent import contest, diagnosis, edits, losses, pictures, policy
 from agent.archive import NodeArchive
 from agent.errors import UsageError
 from agent.protocols import Diagnosis, Finding, Move, Node
@@ -346,3 +347,15 @@ def test_films_of_several_panes_fit_a_screen_and_small_ones_keep_their_pixels():
     large, small = np.zeros((2, 108, 1920, 3), np.uint8), np.zeros((2, 24, 32, 3), np.uint8)
     assert pictures.side_by_side([large] * 3).shape == (2, 36, pictures.WIDE + 8, 3) and pictures.side_by_side([large]).shape == large.shape
     assert pictures.side_by_side([small] * 3).shape == (2, 24, 3 * 32 + 8, 3)
+
+
+def test_of_equals_the_larger_and_the_later_are_told_apart():
+    def one(name, score, size):
+        return SimpleNamespace(id=name, status="ok", score=score, complexity=size)
+
+    winner, others = one("8", 0.93, 100.0), [one("7", 0.93, 120.0), one("9", 0.93, 101.0)]
+    told = contest.rule(winner, others, 0.01, "node")
+    assert told.endswith("Node 8 is clearly smaller than node 7 and came before node 9.")
+    assert contest.rule(winner, others[:1], 0.01, "node").endswith("Node 8 is clearly smaller than node 7.")
+    line = [winner, one("3", 0.7, 90.0), one("2", 0.6, 90.0)]
+    assert (contest.standing(line[1], line, 0.01), contest.standing(line[2], line, 0.01)) == ("the best that is not as good", "the best of another line")

@@ -102,7 +102,7 @@ def copy(folder, tmp_path):
 def test_it_says_who_won_and_why(folder):
     found = checked((folder.path / "report.html").read_text())
     assert "Program 3 predicts the video almost exactly" in found.text and "Why program 3 won" in found.text
-    assert "fitted to the first 10 frames and had to draw the next 4 frames without seeing them" in found.text
+    assert "fitted to the first 10 frames and had to draw the next 4 frames, which it was not given" in found.text
     assert "It predicts best." in found.text and "the only other that ran" in found.text and "Of all, 1 failed, 1 repeated an earlier one." in found.text
     assert "Failed in rendering" in found.text and "scene.nothing" in found.text and "repeat" in found.text and "not run" in found.text.lower()
     assert "gravity" in found.text and "px/s²" in found.text and "downward acceleration" in found.text

@@ -37,7 +37,8 @@ def shown(run, name, node, **options):
 
 def test_the_winner_is_told_with_its_way_and_its_rival(run):
     text = shown(run, "why", "3")
-    assert "Node 3 won: score 0.99" in text and "1 is exact, 0 no better than repeating" in text
+    assert "Its idea: line 4 of the script" in text and "frames that no candidate was fitted to or given" in text
+    assert "Node 3 won: score 0.99" in text and "1 is exact, 0 no better than repeating" in " ".join(text.split())
     assert "The best that is not as good, node 1, has" in text and "most of all in dynamics" in text
     assert "How it came about" in text and "line 4 of the script" in text
     assert "error of node 3" in text and "error of node 1" in text and "▀" in text

@@ -59,7 +59,7 @@ def test_exploding_start_is_left_behind(rng):
 def test_a_parameter_that_does_nothing(data, rng):
     result = fit(moved(lambda p: p["v"], (Param("v", 1.0, 0.0, 100.0), Param("mass", 2.0, 0.1, 10.0))), data, rng=rng)
     assert result.status == "converged" and result.explained
-    assert "mass has no effect on these videos: remove it" in result.message
+    assert "mass has no effect on the frames fitted: remove it" in result.message
     assert (result.values["mass"], result.params[1].error) == (2.0, None)
     assert result.params[0].error is not None
 

@@ -182,7 +182,7 @@ def _with_jumps(objective: Objective, best: Point, line: Linearised, found: Iden
             notes[j] = ELSEWHERE
             sentences.append(f"{name} has no effect near {best.theta[0, j]:.4g} but elsewhere it has: start it there, or give it a prior")
         elif notes[j] == NO_EFFECT:
-            sentences.append(f"{name} has no effect on these videos: remove it, fix it, or show a video in which it acts")
+            sentences.append(f"{name} has no effect on the frames fitted: remove it, fix it, or show frames in which it acts")
     return replace(found, notes=tuple(notes), errors=errors, sentences=tuple(sentences))
 
 

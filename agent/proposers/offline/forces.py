@@ -123,7 +123,7 @@ def _assemble(structure: Mechanism, options, contacts: Sequence[Term], evidence:
     terms = _share([term for terms, _, _ in options for term in terms], structure)
     mechanism = structure.plus(*terms, *contacts)
     words = [why for _, _, why in options if why]
-    words += [f"{' and '.join(c.bodies)}: {'the velocity jumps at' if any(evidence.paths[name].kinks for name in c.bodies) else 'on its way to'} a {c.kind}" for c in contacts]
+    words += [f"{' and '.join(c.bodies)}: {'the velocity jumps at' if any(evidence.paths[name].kinks for name in c.bodies) else 'on its way to'} a {'collision' if c.kind == 'collide' else c.kind}" for c in contacts]
     return Driven(mechanism, sum(bic for _, bic, _ in options), "; ".join(words) or "nothing moves")
 
 
