@@ -2,7 +2,8 @@
 
 1. Least squares from the declared theta, enough for most programs.
 2. If that leaves more than noise: the same under a robust loss, in case a few measurements are wrong.
-3. Growing horizons; a look along every parameter; random starts, until one agrees with the best minimum.
+3. Growing horizons, which is enough where they end at the same minimum and the noise of the start states foretells what is left. A look
+   along every parameter; random starts, until one agrees with the best minimum.
 4. Where none does, or the loss jumps: hops from the best one.
 5. New latents for videos that fit worse than others (a contact at the wrong time).
 6. If the loss jumps: differential evolution, then Powell.
@@ -17,8 +18,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tools.fitting import differential_evolution, hops, horizon, least_squares, multistart, powell, restarts
+from tools.fitting import carried, differential_evolution, hops, horizon, least_squares, multistart, powell, restarts
 from tools.fitting.differences import linearise
+from tools.fitting.identifiability import information_of
 from tools.fitting.objective import BudgetSpent, Objective
 from tools.fitting.outliers import explained, robust
 from tools.fitting.problem import Point
@@ -51,7 +53,7 @@ class _Search:
         start = self._from_few(start)
         for stage in (self._own_starts, self._more_starts, self._hops, self._videos, self._direct):
             stage(start)
-            if explained(self.objective) or self._robust():
+            if explained(self.objective) or self._robust() or self._limited():
                 return
 
     def _from_few(self, start: Point) -> Point:
@@ -104,6 +106,15 @@ class _Search:
         hops.search(self.objective, self.rng)
         if self.objective.best_cost * multistart.SAME < before:
             self.attempts.append(self.objective.best_cost)
+
+    def _limited(self) -> bool:
+        """Whether two starts agree and the noise of the start states foretells what they leave."""
+        best, problem = self.objective.best, self.objective.problem
+        if best is None or not problem.free or not multistart.agree(self.attempts):
+            return False
+        line = linearise(self.objective, best)
+        noise = carried.find(problem, best, line, self.objective.loss, information_of(problem, line, self.objective.loss)[0], rough=True)
+        return noise is not None and noise.limits
 
     def _videos(self, start: Point) -> None:
         if restarts.promises(self.objective):
