@@ -10,6 +10,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sandbox import kernel, landlock, seccomp
@@ -99,6 +100,14 @@ def _examine(box: Sandbox, reasons: list[str]) -> DoctorReport:
     return DoctorReport(mode, tuple(rows), _system(), timings, (*reasons, *_advice(mode, rows)))
 
 
+def _given() -> set[str]:
+    """Names of the variables that this process was started with; libraries add others, here and in a server alike."""
+    path = Path("/proc/self/environ")
+    if not path.exists():
+        return set(os.environ)
+    return {entry.partition(b"=")[0].decode(errors="replace") for entry in path.read_bytes().split(b"\0") if entry}
+
+
 def _trivial(box: Sandbox) -> float:
     time.sleep(0.02)
     return box.run(Job("idle", None)).wall
@@ -140,7 +149,7 @@ class Probe:
     def job(self) -> Job:
         """The attempt, for a fresh child."""
         source = f"import ctypes, os, sys\n\n\ndef probe(inputs, t, outputs):\n{textwrap.indent(textwrap.dedent(self.body), '    ')}\n"
-        foreign = sorted(set(os.environ) - {*ENVIRONMENT, *PASSED_ON})
+        foreign = sorted(_given() - {*ENVIRONMENT, *PASSED_ON})
         payload = {"function": "probe", "host": os.getpid(), "foreign": foreign}
         return Job("call", Programs("", source, ""), payload=payload, limits=self.limits)
 

@@ -44,3 +44,11 @@ def test_the_probes_notice_missing_barriers():
         missing = {probe.barrier for probe in PROBES if probe.quick and not probe.judge(box.run(probe.job())).active}
     assert missing >= {"files", "file metadata", "writing", "network", "new processes", "threads", "signals", "environment of others", "memory", "clocks of others", "mailboxes"}
     assert not missing & {"wall clock", "output", "result protocol", "own environment"}
+
+
+def test_what_libraries_add_to_the_environment_is_not_the_host_s(monkeypatch):
+    """A server imports some of the libraries that its host imports, and they set the same variables in both."""
+    probe = next(probe for probe in PROBES if probe.barrier == "own environment")
+    before = set(probe.job().payload["foreign"])
+    monkeypatch.setenv("SET_BY_A_LIBRARY", "1")
+    assert set(probe.job().payload["foreign"]) == before
