@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from agent.errors import RunError, UsageError
@@ -35,7 +35,8 @@ def send(events: Iterable[Event], endpoint: str) -> tuple[str, int]:
         raise UsageError("--otlp needs OpenTelemetry: pip install 'proggen-agent[otel]'") from error
     found = spans(events)
     exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=_TIMEOUT)
-    with _silenced(logging.getLogger("opentelemetry")):
+    with _silenced(logging.getLogger("opentelemetry")), ExitStack() as stack:
+        stack.callback(exporter.shutdown)
         for first in range(0, len(found), _BATCH):
             if exporter.export(found[first : first + _BATCH]) is not SpanExportResult.SUCCESS:
                 raise RunError(f"--otlp: expected an OpenTelemetry collector that takes OTLP over HTTP at {endpoint}, got no success after {first} of {len(found)} spans; nothing is lost, send again")

@@ -38,6 +38,7 @@ def collector():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}", received
     server.shutdown()
+    server.server_close()
 
 
 def attributes(span):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from pathlib import Path
@@ -24,7 +25,7 @@ def test_two_thousand_jobs_leave_no_descriptor_zombie_or_memory():
         before = _at_rest(box)
         _run(box, clip, 2000)
         after = _at_rest(box)
-    assert before["host descriptors"] == after["host descriptors"]
+    assert after["host descriptors"] <= before["host descriptors"]      # fewer: what earlier tests left has been closed meanwhile
     assert before["server descriptors"] == after["server descriptors"]
     assert after["server memory"] - before["server memory"] < 8 << 20
     assert after["host memory"] - before["host memory"] < 64 << 20
@@ -40,6 +41,7 @@ def _run(box: Sandbox, clip, count: int) -> None:
 
 def _at_rest(box: Sandbox) -> dict[str, int]:
     """Measured when every server has its spares and nothing else, and twice the same."""
+    gc.collect()
     last: dict[str, int] = {}
     for _ in range(200):
         now = _measure(box)
