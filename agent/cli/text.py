@@ -62,11 +62,11 @@ def tree(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             case "best":
                 best = node
             case "declined" if event.get("closed"):
-                closed.append(event["move"]["parent"] or "a draft")
+                closed.append(f"node {event['move']['parent']}" if event["move"]["parent"] else "drafts")
             case _:
                 yield from _head(event)
     if closed:
-        yield f"{len(closed)} times there was nothing more to try: nodes {', '.join(closed[:12])}{' ...' if len(closed) > 12 else ''}"
+        yield f"nothing more to try at {', '.join(closed[:12])}{f' and {len(closed) - 12} others' if len(closed) > 12 else ''}"
     stack = [(node, 0) for node in reversed(drafts)]
     while stack:
         node, depth = stack.pop()

@@ -20,7 +20,6 @@ import numpy as np
 
 from tools.fitting import carried, differential_evolution, hops, horizon, least_squares, multistart, powell, restarts
 from tools.fitting.differences import linearise
-from tools.fitting.identifiability import information_of
 from tools.fitting.objective import BudgetSpent, Objective
 from tools.fitting.outliers import explained, robust
 from tools.fitting.problem import Point
@@ -110,10 +109,10 @@ class _Search:
     def _limited(self) -> bool:
         """Whether two starts agree and the noise of the start states foretells what they leave."""
         best, problem = self.objective.best, self.objective.problem
-        if best is None or not problem.free or not multistart.agree(self.attempts):
+        if best is None or not problem.free or not multistart.agree(self.attempts) or not carried.carries(problem, best):
             return False
-        line = linearise(self.objective, best)
-        noise = carried.find(problem, best, line, self.objective.loss, information_of(problem, line, self.objective.loss)[0], rough=True)
+        plain = Objective(problem.plain(), self.objective.loss, self.objective.meter)
+        noise = carried.find(plain.problem, best, linearise(plain, best), plain.loss, rough=True)
         return noise is not None and noise.limits
 
     def _videos(self, start: Point) -> None:

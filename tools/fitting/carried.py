@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tools.fitting.differences import Linearised, without_latents
-from tools.fitting.group import Group, start_row
+from tools.fitting.group import start_row
 from tools.fitting.outliers import EXPLAINED
 from tools.fitting.problem import Point, Problem
 from tools.fitting.robust import Loss
@@ -49,24 +49,36 @@ class Carried:
         return (f"initial reads {', '.join(self.columns)} off noisy frames, and that is most of what is left: let the fit infer them, LATENTS = {self.columns}",)
 
 
-def find(problem: Problem, point: Point, line: Linearised, loss: Loss, information: np.ndarray, rough: bool = False) -> Carried | None:
-    """What the noise of the start states does at the optimum; None where they carry none. information: (p, p), see ``identify``. rough: from
-    a few draws.
+def carries(problem: Problem, point: Point) -> bool:
+    """Whether noise in the measurements moves the start states elsewhere than in latents. False also where ``initial`` takes no other numbers."""
+    try:
+        return any(draw.moved.any() for draw in _draws(problem, point, 1, videos=1))
+    except Exception:
+        return False
+
+
+def find(problem: Problem, point: Point, line: Linearised, loss: Loss, rough: bool = False) -> Carried | None:
+    """What the noise of the start states does at the optimum; None where they carry none. rough: from a few draws.
 
     Residuals larger than such noise foretells raise the scatter in proportion.
     """
-    count = _DRAWS if problem.batched and not rough else _FEW
-    draws = [_draws(problem, group, rows[0], point, count) for group, rows in zip(problem.groups, problem.starts(point), strict=True)]
-    if all(draw is None for draw in draws):
+    if not carries(problem, point):
         return None
-    gradients, rests, changes, found = np.zeros((count, line.prior.size)), [], [], 0.0
-    for r, jt, jl, change in zip(line.values, line.theta, line.latents, _changes(problem, point, draws, count), strict=True):
+    count = _DRAWS if problem.batched and not rough else _FEW
+    try:
+        draws = list(_draws(problem, point, count))
+    except Exception:
+        return None
+    information, gradients = np.diag(problem.prior_weight**2), np.zeros((count, line.prior.size))
+    rests, changes, found = [], [], 0.0
+    for r, jt, jl, change in zip(line.values, line.theta, line.latents, _changes(problem, point, draws), strict=True):
         root = np.sqrt(loss.weights(r))[..., None]
         rests.append(without_latents(root * jl, root * jt))
         changes.append(without_latents(root * jl, root * change[..., None])[..., 0])
+        information = information + np.einsum("vni,vnj->ij", rests[-1], rests[-1])
         gradients += np.einsum("vnp,kvn->kp", rests[-1], changes[-1])
         found += float((root[..., 0] ** 2 * r**2).sum())
-    answers = -gradients @ np.linalg.pinv(information + np.diag(problem.prior_weight**2), rcond=1e-12)
+    answers = -gradients @ np.linalg.pinv(information, rcond=1e-12)
     foretold = sum(((change + np.einsum("vnp,kp->kvn", rest, answers)) ** 2).sum() for rest, change in zip(rests, changes, strict=True)) / count
     scatter = gradients.T @ gradients / count * max(found / max(foretold, 1e-300), 1.0)
     return Carried(scatter, found, float(foretold), _columns(problem, draws), problem.size)
@@ -81,42 +93,36 @@ class _Draws:
     moved: np.ndarray
 
 
-def _draws(problem: Problem, group: Group, rows: np.ndarray, point: Point, count: int) -> _Draws | None:
-    """Draws of a group whose start states are rows (V, columns); None where noise moves nothing but latents, or ``initial`` cannot
-    take other numbers."""
+def _draws(problem: Problem, point: Point, count: int, videos: int | None = None) -> Iterator[_Draws]:
+    """Draws of every group, of its first ``videos`` alone if so many are asked for. What ``initial`` raises passes through."""
     rng, scales, values = np.random.default_rng(0), scales_of(problem.data), problem.values(point.theta[0])
-    columns = group.layout.columns
-    starts, errors = np.repeat(rows[None], count, 0), np.zeros((count, *group.target.shape))
-    own = np.setdiff1d(np.arange(len(columns)), group.latents)
-    for v, one in enumerate(group.data):
-        spread, compared = noise_shown(one, scales), [one.states.columns.index(columns[index]) for index in group.compared]
-        for k in range(count):
-            noise = spread * rng.standard_normal(one.states.values.shape)
-            try:
+    for group, (rows,) in zip(problem.groups, problem.starts(point), strict=True):
+        columns = group.layout.columns
+        starts, errors = np.repeat(rows[None], count, 0), np.zeros((count, *group.target.shape))
+        own = np.setdiff1d(np.arange(len(columns)), group.latents)
+        for v, one in enumerate(group.data[:videos]):
+            spread, compared = noise_shown(one, scales), [one.states.columns.index(columns[index]) for index in group.compared]
+            for k in range(count):
+                noise = spread * rng.standard_normal(one.states.values.shape)
                 row = start_row(problem.model, replace(one, states=replace(one.states, values=one.states.values + noise)), values)
-            except Exception:
-                return None
-            starts[k, v, own] = [row.get(columns[index], np.nan) for index in own]
-            if (starts[k, v] == rows[v]).all():
-                return None
-            errors[k, v, : len(noise)] = np.nan_to_num(noise[:, compared])
-    return _Draws(starts, errors, (starts != rows).any((0, 1)))
+                starts[k, v, own] = [row.get(columns[index], np.nan) for index in own]
+                errors[k, v, : len(noise)] = np.nan_to_num(noise[:, compared])
+        yield _Draws(starts, errors, (starts != rows).any((0, 1)))
 
 
-def _changes(problem: Problem, point: Point, draws: Sequence[_Draws | None], count: int) -> Iterator[np.ndarray]:
+def _changes(problem: Problem, point: Point, draws: Sequence[_Draws]) -> Iterator[np.ndarray]:
     """Per group (K, V, N): how the residuals change."""
-    held = point.repeat(count)
-    starts = [rows if draw is None else draw.starts for rows, draw in zip(problem.starts(held), draws, strict=True)]
-    base = problem.predict(point)
-    for group, draw, there, here in zip(problem.groups, draws, problem.roll(held.theta, starts), base, strict=True):
-        change = (there - here)[..., group.compared] - (0.0 if draw is None else draw.errors)
-        yield np.nan_to_num(change * group.weight).reshape(count, len(group), -1)
+    theta = np.repeat(point.theta, len(draws[0].starts), 0)
+    moved = problem.roll(theta, [draw.starts for draw in draws])
+    for group, draw, there, here in zip(problem.groups, draws, moved, problem.predict(point), strict=True):
+        change = (there - here)[..., group.compared] - draw.errors
+        yield np.nan_to_num(change * group.weight).reshape(*change.shape[:2], -1)
 
 
-def _columns(problem: Problem, draws: Sequence[_Draws | None]) -> tuple[str, ...]:
+def _columns(problem: Problem, draws: Sequence[_Draws]) -> tuple[str, ...]:
     """Columns that noise moves at the start and that ``step`` produces."""
     return tuple(dict.fromkeys(
         group.layout.columns[index]
-        for group, draw in zip(problem.groups, draws, strict=True) if draw is not None
+        for group, draw in zip(problem.groups, draws, strict=True)
         for index in np.flatnonzero(draw.moved) if group.layout.columns[index] in group.layout.produced
     ))  # fmt: skip

@@ -49,7 +49,7 @@ def identify(problem: Problem, point: Point, line: Linearised, loss: Loss) -> Id
     information, scatter = information_of(problem, line, loss)
     spread = np.trace(scatter) / np.trace(information) if np.trace(information) > 0 else 1.0
     notes, sentences = _open_notes(params, theta, known[:, None] * information * known / spread, known)
-    by_starts = carried.find(problem, point, line, loss, information)
+    by_starts = carried.find(problem, point, line, loss)
     if by_starts is not None:
         scatter, sentences = by_starts.scatter, [*sentences, *by_starts.sentences]
     errors = known * _deviations(known[:, None] * information * known, known[:, None] * scatter * known, (problem.prior_weight * known) ** 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 
@@ -44,26 +45,27 @@ class OfflineProposer:
     def propose(self, task: Task, archive: Archive, move: Move, rng: np.random.Generator) -> Proposal:
         """The next draft, or the best untried edit of ``move.parent``."""
         plan, known = self.plan(task), {fingerprint(node.candidate.programs) for node in archive.nodes}
-        for programs, why in self._options(plan, archive, move.parent):
+        parent = None if move.parent is None else archive[move.parent]
+        for programs, why in chain(() if parent is None else self._edits(plan, archive, parent), self._drafts(plan, archive)):
             if fingerprint(programs) not in known:
-                parent = archive[move.parent] if move.parent is not None else None
                 return Proposal(programs, why, _changed(programs, parent))
-        others = (self._options(plan, archive, node.id) for node in archive.nodes if node.evaluation.status == "ok" and node.id != move.parent)
-        if any(fingerprint(programs) not in known for options in others for programs, _ in options):
-            return Proposal(None, f"every edit of node {move.parent} has been tried", closed=True)
+        others = (node for node in archive.nodes if node.id != move.parent and node.evaluation.status == "ok")
+        if any(fingerprint(programs) not in known for node in others for programs, _ in self._edits(plan, archive, node)):
+            return Proposal(None, "every draft has been tried" if parent is None else f"every edit of node {parent.id} has been tried", closed=True)
         return Proposal(None, _EXHAUSTED, exhausted=True)
 
-    def _options(self, plan: Plan, archive: Archive, parent: str | None) -> Iterator[tuple[Programs, str]]:
-        """Whole candidates below a node, best first; drafts come last because there is always another structure."""
-        if parent is not None:
-            node = archive[parent]
-            mechanism = mechanism_of(node.candidate.programs.dynamics)
-            if mechanism is not None and node.evaluation.failure is None:
-                refuted = _refuted(archive)
-                good = _good(archive)
-                for edit in edits(node, mechanism, plan):
-                    if not _causes(edit.mechanism) - _causes(mechanism) & refuted and not any(_less(edit.mechanism, other) for other in good):
-                        yield _edited(node, mechanism, edit), edit.why
+    def _edits(self, plan: Plan, archive: Archive, node: Node) -> Iterator[tuple[Programs, str]]:
+        """Whole candidates that differ from a node that ran in one thing, best first."""
+        mechanism = mechanism_of(node.candidate.programs.dynamics)
+        if mechanism is None or node.evaluation.failure is not None:
+            return
+        refuted, good = _refuted(archive), _good(archive)
+        for edit in edits(node, mechanism, plan):
+            if not _causes(edit.mechanism) - _causes(mechanism) & refuted and not any(_less(edit.mechanism, other) for other in good):
+                yield _edited(node, mechanism, edit), edit.why
+
+    def _drafts(self, plan: Plan, archive: Archive) -> Iterator[tuple[Programs, str]]:
+        """Other structures, best first; they come after edits because there is always another."""
         stuck = archive.best is None or archive.best.score < GOOD
         done, good = _settled(archive), _good(archive)
         for draft in plan.drafts:
