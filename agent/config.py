@@ -46,10 +46,10 @@ class SearchConfig:
     budget: evaluations. threshold: score at which the search stops, above 1 = never. seed: decides everything random.
     batch: proposals made before the first of them is evaluated (part of the search: another batch is another search).
     workers: evaluations at the same time; changes the time a run takes, never its result. tolerance: scores closer than
-    this are ties, which the smaller program wins. policy, proposer: names, see agent.policy and agent.proposers. hint:
-    words of the user for the proposer. rules: affordance rules as Markdown (agent.affordances), "" for none. model: how a
+    this are ties, which the smaller program wins. policy, proposer: names, see agent.core.policy and agent.proposers. hint:
+    words of the user for the proposer. rules: affordance rules as Markdown (agent.core.affordances), "" for none. model: how a
     language model is asked, for the proposers that do. sandbox: mode, see `run-agent doctor`. lpips: folder with the
-    weights of that metric (see agent.outcome), "" for none.
+    weights of that metric (see agent.search.outcome), "" for none.
     """
 
     budget: int = 20

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from agent import trace
+from agent.run import trace
 from tools.rendering import canvas, draw_disk, finish
 
 KEPT = ("proposal.json", "evaluation.json", "diagnosis.json")

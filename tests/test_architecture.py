@@ -14,16 +14,39 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ("tools", "sandbox", "agent", "benchmarks", "prompts")
+TOP = {"tools", "sandbox", "prompts", "agent.errors", "agent.plain", "agent.pictures", "agent.versions"}
+"""What every room of the agent may import."""
 ALLOWED = {
     "tools": {"tools"},
     "prompts": {"prompts", "tools"},
     "sandbox": {"sandbox", "tools"},
-    "agent": {"agent", "sandbox", "tools", "prompts"},
+    "agent.core": {"agent.core", *TOP},
+    "agent.run": {"agent.run", "agent.core", *TOP},
+    "agent.models": {"agent.models", "agent.run", "agent.core", *TOP},
+    "agent.config": {"agent.models", *TOP},
+    "agent.evaluation": {"agent.evaluation", "agent.run", "agent.core", "agent.config", *TOP},
+    "agent.checking": {"agent.checking", "agent.core", *TOP},
+    "agent.prompting": {"agent.prompting", "agent.checking", "agent.models", "agent.core", *TOP},
+    "agent.proposers.offline": {"agent.proposers.offline", "agent.core", *TOP},
+    "agent.proposers": {"agent.proposers", "agent.prompting", "agent.checking", "agent.models", "agent.run", "agent.core", "agent.config", *TOP},
+    "agent.worldmodel": {"agent.worldmodel", "agent.evaluation", "agent.run", "agent.core", "agent.config", *TOP},
+    "agent.export": {"agent.export", "agent.worldmodel", "agent.run", *TOP},
+    "agent.report": {"agent.report", "agent.run", "agent.core", *TOP},
+    "agent.search": {"agent.search", "agent.report", "agent.proposers", "agent.evaluation", "agent.run", "agent.core", "agent.config", *TOP},
+    "agent.browser": {"agent.browser", "agent.report", "agent.models", "agent.run", "agent.core", *TOP},
+    "agent": {"agent.worldmodel", "agent.cli", *TOP},
+    "agent.errors": {"agent.errors"},
+    "agent.plain": {"agent.plain"},
+    "agent.pictures": {"agent.pictures"},
+    "agent.versions": {"agent.versions", "prompts"},
     "agent.cli": {"agent", "sandbox", "tools", "prompts", "benchmarks"},
     "benchmarks": {"benchmarks", "agent", "sandbox", "tools", "prompts"},
-    "benchmarks.environments": {"benchmarks", "tools"},
+    "benchmarks.environments": {"benchmarks.environments", "benchmarks.gallery", "benchmarks.phyworld", "benchmarks.recorder", "tools"},
+    "benchmarks.gallery": {"benchmarks.gallery", "benchmarks.recorder", "tools"},
+    "benchmarks.phyworld": {"benchmarks.phyworld", "tools"},
+    "benchmarks.harness": {"benchmarks.harness", "benchmarks.environments", "agent", "sandbox", "tools", "prompts"},
 }
-"""What each part may import of ours."""
+"""What each room may import of ours; docs/architecture.md draws it. Nobody imports ``agent.cli``, the composition root."""
 
 
 def modules() -> dict[str, Path]:
@@ -70,10 +93,15 @@ def test_imports_run_one_way():
     wrong = []
     for module, path in MODULES.items():
         for name in imports(path):
-            layer = name.split(".")[0]
-            if layer in LAYERS and layer not in ALLOWED[part(module)]:
+            allowed = ALLOWED[part(module)]
+            if name.split(".")[0] in LAYERS and not any(name == room or name.startswith(room + ".") for room in allowed):
                 wrong.append(f"{module} imports {name}")
     assert not wrong
+
+
+def test_nobody_imports_the_command_line():
+    callers = {module for module, path in MODULES.items() if any(name == "agent.cli" or name.startswith("agent.cli.") for name in imports(path))}
+    assert {module for module in callers if not module.startswith("agent.cli")} <= {"agent.__main__"}
 
 
 def test_only_the_command_line_and_suites_know_ground_truth():
@@ -103,7 +131,7 @@ def test_there_are_no_import_cycles():
 
 
 @pytest.mark.parametrize("package, homes", [
-    ("langgraph", {"agent.graph"}), ("langchain_openai", {"agent.models.endpoint"}), ("av", {"tools.media"}), ("textual", {"agent.browser.app", "agent.browser.rows"}),
+    ("langgraph", {"agent.search.graph"}), ("langchain_openai", {"agent.models.endpoint"}), ("av", {"tools.media"}), ("textual", {"agent.browser.app", "agent.browser.rows"}),
 ])  # fmt: skip
 def test_few_modules_know_each_outside_machine(package, homes):
     assert {module for module, path in MODULES.items() if package in {name.split(".")[0] for name in imports(path)}} <= homes
@@ -130,7 +158,7 @@ def test_every_module_says_what_it_is_for():
 
 
 def test_importing_is_quiet_and_does_nothing(tmp_path):
-    code = "import os, threading; before = set(os.listdir('.'));\nimport agent.search, sandbox, tools.media, agent.cli.commands\nassert threading.active_count() == 1 and set(os.listdir('.')) == before"
+    code = "import os, threading; before = set(os.listdir('.'));\nimport agent.search.steps, sandbox, tools.media, agent.cli.commands\nassert threading.active_count() == 1 and set(os.listdir('.')) == before"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(ROOT), "PATH": ""})
     assert done.returncode == 0 and not done.stdout and not done.stderr, done.stderr
 

@@ -228,7 +228,7 @@ class Browser(App):
             self.sheet.update(Text("No node matches. Esc shows all." if self.query_text else "Nothing has been proposed yet. This page follows the run."))
             return
         from agent.browser.panes import View, page  # numerics and pictures: after the tree is on the screen
-        from agent.runfolder import RunFolder
+        from agent.run.runfolder import RunFolder
 
         width = max(40, self.window.size.width - 4)
         view = View(RunFolder(self.folder), self.index, self.rows.node, self.base, self.clip, width)

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent import trace
 from agent.errors import StorageError
+from agent.run import trace
 
 _HEAD = re.compile(rb'\{"v": (\d+), "event": "([a-z]+)"(?:, "node": "([^"\\]*)")?[,}]')
 _MOVE = re.compile(rb', "move": \{"kind": "(\w+)", "parent": (?:null|"([^"\\]*)"), "stage": ')
@@ -92,7 +92,7 @@ class Row:
 
     @property
     def cost(self) -> Mapping[str, Any]:
-        """See agent.protocols.Cost."""
+        """See agent.core.protocols.Cost."""
         return self.said["cost"]
 
 

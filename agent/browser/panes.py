@@ -16,15 +16,16 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from agent import pictures, runfolder
+from agent import pictures
 from agent.browser import ink, verdict
 from agent.browser.index import Index, Row
-from agent.differences import Side, differences
+from agent.core.protocols import Diagnosis
 from agent.errors import AgentError
 from agent.models.messages import Reply
 from agent.plain import bar, clean, short
-from agent.protocols import Diagnosis
-from agent.runfolder import RunFolder
+from agent.report.differences import Side, differences
+from agent.run import runfolder
+from agent.run.runfolder import RunFolder
 from tools.columns import unit_of
 from tools.fitting.result import BUDGET_SPENT
 from tools.types import NOTES, STAGES, Evaluation, FittedParam, Programs, States

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent import contest
 from agent.browser.index import Index, Row
-from agent.screen import fate
+from agent.core.screen import fate
+from agent.report import ranking as contest
 from tools.types import STAGES
 
 _SAME = 0.002

@@ -15,19 +15,24 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from agent import affordances, outcome, proposers, runfolder, search, store, whatif
+from agent import proposers
 from agent.cli import inputs, live, text, vision
 from agent.config import EvaluationConfig, SearchConfig
-from agent.diagnosis import diagnose
+from agent.core import affordances
+from agent.core.diagnosis import diagnose
+from agent.core.split import final, validation
 from agent.errors import UsageError
-from agent.evaluate import Evaluator
-from agent.jobs import CandidateFailed, Fitted
+from agent.evaluation.evaluate import Evaluator
+from agent.evaluation.jobs import CandidateFailed, Fitted
 from agent.models.options import ModelOptions
 from agent.models.prices import parse_price, price_of
-from agent.outcome import RunResult
-from agent.runfolder import RunFolder
-from agent.split import final, validation
-from agent.world import WorldModel
+from agent.run import runfolder, store
+from agent.run.runfolder import RunFolder
+from agent.search import outcome
+from agent.search import steps as search
+from agent.search.outcome import RunResult
+from agent.worldmodel import whatif
+from agent.worldmodel.world import WorldModel
 from sandbox import Sandbox
 from tools import media
 from tools.fitting import OPTIMIZERS, Measured

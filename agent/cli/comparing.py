@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent import runfolder
 from agent.browser.index import Index, Row, spent, state
 from agent.cli import text
 from agent.errors import UsageError
 from agent.plain import short
-from agent.runfolder import RunFolder
+from agent.run import runfolder
+from agent.run.runfolder import RunFolder
 from tools.types import STAGES, Evaluation
 
 _METRICS = ("score", "psnr", "ssim", "mae", "lpips_alex", "lpips_vgg")

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from agent.screen import fate
+from agent.core.screen import fate
 
 if TYPE_CHECKING:
-    from agent.search import OnEvent
+    from agent.search.steps import OnEvent
 
 
 @contextmanager

@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from agent import runfolder
-from agent import trace as traces
 from agent.browser.index import Index
 from agent.cli import comparing, text
 from agent.errors import UsageError
-from agent.runfolder import RunFolder
+from agent.run import runfolder
+from agent.run import trace as traces
+from agent.run.runfolder import RunFolder
 
 RUNS = Path("runs")
 """Where runs land when nothing else is said."""
@@ -35,7 +35,7 @@ def trace(arguments: argparse.Namespace) -> int:
 
 def _one(arguments: argparse.Namespace, folder: RunFolder, node: str | None) -> None:
     if arguments.otlp is not None:
-        from agent import telemetry
+        from agent.run import telemetry
 
         identity, count = telemetry.send(traces.read(folder.trace), arguments.otlp)
         print(f"sent {count} spans to {arguments.otlp} as trace {identity}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from agent import report, store
-from agent.runfolder import RunFolder
+from agent import report
+from agent.run import store
+from agent.run.runfolder import RunFolder
 
 
 def write(arguments: argparse.Namespace) -> int:

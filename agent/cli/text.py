@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from agent.cli.live import outcome
 from agent.plain import clean
-from agent.runfolder import RunFolder, read_params
+from agent.run.runfolder import RunFolder, read_params
 from tools.types import STAGES, Evaluation, FittedParam, Programs
 
 if TYPE_CHECKING:
-    from agent.edits import Editable
-    from agent.outcome import RunResult
+    from agent.search.outcome import RunResult
+    from agent.worldmodel.edits import Editable
 
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from agent.errors import UsageError
 from agent.export.scopes import OURS, Reference, bound_inside, is_ours, references, stored
-from agent.listing import INLINED
+from agent.run.export_format import INLINED
 
 _FUTURE = "__future__"
 _OWN_FORM = {("scipy.optimize", "linear_sum_assignment"): "agent.export.assignment"}

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agent import records
 from agent.errors import UsageError
-from agent.runfolder import RunFolder
-from agent.world import WorldModel
+from agent.run import records
+from agent.run.runfolder import RunFolder
+from agent.worldmodel.world import WorldModel
 from tools.types import Video
 
 _MOST = 16

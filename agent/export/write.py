@@ -13,12 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from agent import listing, versions
+from agent import versions
 from agent.errors import UsageError
 from agent.export import seen
 from agent.export.gather import Gathered, Gatherer, Name, Writer
-from agent.runfolder import RunFolder
-from agent.world import WorldModel
+from agent.run import export_format
+from agent.run.runfolder import RunFolder
+from agent.worldmodel.world import WorldModel
 from tools import toolbox
 from tools.masks.request import parse_detections
 from tools.types import STAGES, FittedParam, Programs
@@ -72,13 +73,13 @@ def _ours(writer: Writer, gathered: Gathered) -> Iterator[str]:
 
 def _programs(writer: Writer) -> Iterator[str]:
     for stage in ("perception", "dynamics", "rendering"):
-        yield f"{_RULE}\n{listing.mark(stage)}\n{writer.program(stage).strip()}\n{listing.mark(stage, end=True)}\n"
+        yield f"{_RULE}\n{export_format.mark(stage)}\n{writer.program(stage).strip()}\n{export_format.mark(stage, end=True)}\n"
 
 
 def _numbers(fitted: Sequence[FittedParam], dt: float) -> str:
     table = {param.name: {key: value for key, value in asdict(param).items() if key != "name"} for param in fitted}
     text = pprint.pformat(table, width=_WIDTH, sort_dicts=False)
-    return f'{_RULE}\n{listing.FITTED} = {text}\n"""Parameters as fitted: value, bounds, unit, standard error."""\n\nDT = {dt!r}\n"""Seconds between frames."""\n'
+    return f'{_RULE}\n{export_format.FITTED} = {text}\n"""Parameters as fitted: value, bounds, unit, standard error."""\n\nDT = {dt!r}\n"""Seconds between frames."""\n'
 
 
 def _assembled(gatherer: Gatherer, gathered: Gathered, measuring: Sequence[Name], worlds: Mapping[str, Any] | None) -> Iterator[str]:
@@ -95,11 +96,11 @@ def _assembled(gatherer: Gatherer, gathered: Gathered, measuring: Sequence[Name]
     model = called("agent.export.standalone", "WorldModel")
     yield (
         f"{_RULE}\nPROGRAMS = SimpleNamespace({programs})\nTOOLS = SimpleNamespace({tools})\n"
-        f'MODEL = {model}(PROGRAMS, {{name: entry["value"] for name, entry in {listing.FITTED}.items()}}, DT, TOOLS)\n'
+        f'MODEL = {model}(PROGRAMS, {{name: entry["value"] for name, entry in {export_format.FITTED}.items()}}, DT, TOOLS)\n'
     )
     if worlds is not None:
         yield from _environment(called, worlds)
-    yield f'if __name__ == "__main__":\n    raise SystemExit({called("agent.export.standalone", "main")}(MODEL, {listing.FITTED}))\n'
+    yield f'if __name__ == "__main__":\n    raise SystemExit({called("agent.export.standalone", "main")}(MODEL, {export_format.FITTED}))\n'
 
 
 def _environment(called: Any, worlds: Mapping[str, Any]) -> Iterator[str]:
@@ -163,7 +164,7 @@ def _provenance(path: Path) -> dict[str, Any]:
 
 def _with_contents(head: str, body: str) -> str:
     """Docstring with a table of the programs' lines, then the body. Lines are counted after the docstring's own length."""
-    wanted = [(listing.mark(stage), f"{stage}.py") for stage in STAGES] + [(f"{listing.FITTED} = ", "parameters")]
+    wanted = [(export_format.mark(stage), f"{stage}.py") for stage in STAGES] + [(f"{export_format.FITTED} = ", "parameters")]
     lines = body.splitlines()
     above = len(head.splitlines()) + len(wanted) + 2
     table = []

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from agent.core.protocols import Cost
 from agent.models.errors import CapReached, ModelError, NoAnswer, Unreachable
 from agent.models.ledger import Ledger, estimate_tokens
 from agent.models.messages import Reply, Request
 from agent.models.recording import Exchange, Recording
-from agent.protocols import Cost
 
 
 class TryAgain(ModelError):

@@ -11,8 +11,8 @@ ModelError (an AgentError)
 
 from __future__ import annotations
 
+from agent.core.protocols import Cost
 from agent.errors import AgentError, RunError, UsageError
-from agent.protocols import Cost
 
 
 class ModelError(AgentError):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+from agent.core.protocols import Cost
 from agent.models.errors import CapReached
 from agent.models.messages import Picture, Request
 from agent.models.prices import Price
-from agent.protocols import Cost
 
 BYTES_PER_TOKEN = 2.5
 """Bytes of prompt for one token, on the low side (English and code run at 3.5 to 4.5), so that estimates are high."""

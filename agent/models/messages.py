@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from agent.store import digest
+from agent.run.store import digest
 
 FORMAT = 1
 

@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.core.protocols import Cost
 from agent.models.errors import ModelError
 from agent.models.messages import Reply, Request
-from agent.protocols import Cost
-from agent.store import Store, append
+from agent.run.store import Store, append
 
 FORMAT = 1
 

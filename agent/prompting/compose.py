@@ -11,14 +11,14 @@ from types import ModuleType
 import numpy as np
 
 import prompts
-from agent.affordances import Affordances
-from agent.detection_check import Evidence, measure
+from agent.checking.detection_check import Evidence, measure
+from agent.checking.sighting import Sighting, sight, surroundings
+from agent.core.affordances import Affordances
+from agent.core.protocols import Archive, Finding, Move, Node
 from agent.models.messages import Field, Form, Message, Part, Picture, Text
 from agent.prompting import pictures, report
 from agent.prompting.documentation import document
-from agent.prompting.sighting import Sighting, sight, surroundings
 from agent.prompting.tables import elided, state_table
-from agent.protocols import Archive, Finding, Move, Node
 from tools.types import STAGES, States, Task, Video
 
 PROGRAMS = Form(

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from agent.checking.sighting import Sighting, Thing, reduced
 from agent.models.messages import Picture
-from agent.prompting.sighting import Sighting, Thing, reduced
 from tools.types import States
 
 SIDE = 640

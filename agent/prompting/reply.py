@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent.core.screen import REQUIRED
 from agent.models.messages import Reply
-from agent.screen import REQUIRED
 from tools.types import STAGES
 
 _THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)

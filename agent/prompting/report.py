@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from agent.core.protocols import Archive, Finding, Node
 from agent.prompting.tables import comparison_table, elided, number, param_table
-from agent.protocols import Archive, Finding, Node
 from tools.types import Evaluation, Failure, Programs
 
 _MEANING = {

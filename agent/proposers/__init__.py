@@ -1,4 +1,4 @@
-"""Proposers by name. A new one is a module with a class under agent.protocols.Proposer and one line in ``_MAKERS``.
+"""Proposers by name. A new one is a module with a class under agent.core.protocols.Proposer and one line in ``_MAKERS``.
 
 Nothing that only one proposer needs is imported before that proposer is asked for.
 """
@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from agent.config import SearchConfig
+from agent.core.protocols import Proposer
 from agent.errors import UsageError
-from agent.protocols import Proposer
-from agent.store import Store
+from agent.run.store import Store
 
 if TYPE_CHECKING:
     from pydantic import SecretStr

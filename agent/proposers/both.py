@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent.protocols import Archive, Cost, Move, Paying, Proposal, Proposer, Seeing
+from agent.core.protocols import Archive, Cost, Move, Paying, Proposal, Proposer, Seeing
 from tools.types import Task
 
 if TYPE_CHECKING:

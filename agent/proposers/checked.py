@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from agent.detection_check import check_detections, checked_before
-from agent.protocols import Archive, Move, Proposal, Proposer
+from agent.checking.detection_check import check_detections, checked_before
+from agent.core.protocols import Archive, Move, Proposal, Proposer
 from tools.types import Task
 
 

@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import prompts
-from agent import affordances
-from agent.affordances import Affordances
+from agent.checking.detection_check import (
+    Missing,
+    Verdict,
+    check_detections,
+    checked_before,
+    checked_clip,
+    parse_verdicts,
+)
 from agent.config import SearchConfig
-from agent.detection_check import Missing, Verdict, check_detections, checked_before, checked_clip, parse_verdicts
+from agent.core import affordances
+from agent.core.affordances import Affordances
+from agent.core.protocols import Archive, Cost, Finding, Move, Node, Proposal, Question
+from agent.core.screen import fingerprint, screen
 from agent.errors import UsageError
-from agent.mask_questions import asker
 from agent.models.client import Client, ClientConfig, Retry
 from agent.models.errors import CapReached, ContextTooLong, ModelError, NoAnswer, RequestRefused
 from agent.models.ledger import Caps, Ledger
@@ -23,10 +31,9 @@ from agent.models.messages import Form, Message, Reply, Request
 from agent.models.prices import AS_OF, Price, price_of
 from agent.models.recording import Exchange, Recording
 from agent.prompting.compose import LEVELS, PROGRAMS, VERDICTS, Composer, subject
+from agent.prompting.mask_questions import asker
 from agent.prompting.reply import Declined, ReplyError, Written, read_fields, read_programs
-from agent.protocols import Archive, Cost, Finding, Move, Node, Proposal, Question
-from agent.screen import fingerprint, screen
-from agent.store import Store
+from agent.run.store import Store
 from tools.types import STAGES, Failure, Programs, Task
 
 if TYPE_CHECKING:

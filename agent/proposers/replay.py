@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agent import records
 from agent.config import SearchConfig
+from agent.core.protocols import Archive, Cost, Move, Proposal
+from agent.core.screen import fingerprint
 from agent.errors import UsageError
-from agent.mask_questions import asker
 from agent.models.errors import ModelError
 from agent.models.messages import Request
 from agent.models.recording import Exchange, Recording
+from agent.prompting.mask_questions import asker
 from agent.proposers.llm import INDEX, settings
-from agent.protocols import Archive, Cost, Move, Proposal
-from agent.runfolder import RunFolder
-from agent.screen import fingerprint
+from agent.run import records
+from agent.run.runfolder import RunFolder
 from tools.types import Task
 
 if TYPE_CHECKING:

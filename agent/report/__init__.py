@@ -14,13 +14,13 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from agent import store
 from agent.report import film, losses, sections, story, tree, why
 from agent.report.film import Clip
 from agent.report.markup import Child, Html, join, tag
 from agent.report.story import Story
 from agent.report.words import count, duration, number, score, sentence
-from agent.runfolder import RunFolder
+from agent.run import store
+from agent.run.runfolder import RunFolder
 
 _KINDS = ((0.97, "predicts the video almost exactly"), (0.8, "predicts most of what happens"), (0.4, "predicts part of what happens"), (0.05, "predicts a little of what happens"))
 

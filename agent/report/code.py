@@ -9,8 +9,8 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from agent.differences import docstring
 from agent.plain import clean
+from agent.report.differences import docstring
 from agent.report.markup import Html, tag
 from agent.report.words import count, listed
 from tools.types import Programs

@@ -10,10 +10,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from agent import pictures, records
+from agent import pictures
 from agent.errors import StorageError
 from agent.report.story import Story
-from agent.runfolder import RunFolder
+from agent.run import records
+from agent.run.runfolder import RunFolder
 
 BYTES = 3_000_000
 """Most bytes of film on a page (before base64), over all videos."""

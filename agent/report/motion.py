@@ -12,7 +12,7 @@ from agent.report import plot
 from agent.report.markup import Html, tag
 from agent.report.story import Story
 from agent.report.words import number
-from agent.runfolder import RunFolder
+from agent.run.runfolder import RunFolder
 from tools.columns import is_angle, unit_of
 from tools.fitting.scaling import unwrapped, wrap
 from tools.types import Evaluation, States

@@ -14,7 +14,7 @@ from agent.report.film import Clip
 from agent.report.markup import Html, join, tag
 from agent.report.story import Story
 from agent.report.words import count, duration, measured, number, sentence, unit
-from agent.runfolder import RunFolder, read_params, read_programs
+from agent.run.runfolder import RunFolder, read_params, read_programs
 from tools.metrics.cards import CARDS
 from tools.types import NOTES, STAGES, FittedParam, Programs
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from agent import contest, trace
-from agent.runfolder import RunFolder
-from agent.screen import DUPLICATE
+from agent.core.screen import DUPLICATE
+from agent.report import ranking as contest
+from agent.run import trace
+from agent.run.runfolder import RunFolder
 from tools.types import STAGES, Failure, Losses
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from agent.core.screen import fate
 from agent.report.markup import Html, join, tag
 from agent.report.story import Story, Told
 from agent.report.words import count, duration, listed, number, score, sentence, shortened
-from agent.screen import fate
 from tools.types import STAGES
 
 MOST = 250

@@ -8,14 +8,15 @@ from typing import Any
 import cv2
 import numpy as np
 
-from agent import contest, pictures
-from agent.differences import Side, differences
+from agent import pictures
 from agent.errors import UsageError
 from agent.report import code, film, losses
+from agent.report import ranking as contest
+from agent.report.differences import Side, differences
 from agent.report.markup import Html, join, tag
 from agent.report.story import Story, Told
 from agent.report.words import count, listed, number, score, sentence
-from agent.runfolder import RunFolder, read_programs
+from agent.run.runfolder import RunFolder, read_programs
 from tools.types import STAGES
 
 _TITLES = ("truth", "prediction", "difference")  # rows of the pictures that the search keeps

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.environments.clips import Clips, Request
-from benchmarks.environments.recorder import Recording, opened, record
+from benchmarks.recorder import Recording, opened, record
 from tools.types import States, Video
 
 TAU = 0.02

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.environments.clips import Clips, Request
-from benchmarks.environments.recorder import opened, record
+from benchmarks.recorder import frame_time, opened, record
 from tools.types import Video
 
 HOLD = (5, 15)
@@ -27,15 +27,6 @@ def make(request: Request) -> Clips:
         videos, states = zip(*[_clip(env, context + horizon, rng) for _ in range(tests + trains)], strict=True)
     truth = {"mechanism": request.name, "parameters": {}, "simulator_states": states[:tests]}
     return Clips(videos[:tests], context, horizon, videos[tests:], truth)
-
-
-def frame_time(env: Any) -> float:
-    """Seconds between frames: the simulator's own step where it says so (``dt``, ``tau``), else 1 / render_fps, else 1/30."""
-    for key in ("dt", "tau"):
-        value = getattr(env, key, None)
-        if isinstance(value, (int, float)) and value > 0:
-            return float(value)
-    return 1.0 / float(env.metadata.get("render_fps") or 30.0)
 
 
 def _clip(env: Any, length: int, rng: np.random.Generator) -> tuple[Video, np.ndarray]:

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.environments.gym import frame_time
-from benchmarks.environments.recorder import opened, record
 from benchmarks.gallery.film import Film, Mechanism
 from benchmarks.gallery.joints import HINGE
+from benchmarks.recorder import frame_time, opened, record
 from tools.types import States
 
 

@@ -38,7 +38,7 @@ def _finished(suite: Suite, cases: Sequence[Case], place: Workplace, workers: in
             yield _timed(suite, case, place)
         return
     with _single_threads(), ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        waiting: set[Future[Record]] = {pool.submit(_work, suite.name, case, place) for case in cases}
+        waiting: set[Future[Record]] = {pool.submit(_timed, suite, case, place) for case in cases}
         try:
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -47,12 +47,6 @@ def _finished(suite: Suite, cases: Sequence[Case], place: Workplace, workers: in
         finally:
             for future in waiting:
                 future.cancel()
-
-
-def _work(name: str, case: Case, place: Workplace) -> Record:
-    from benchmarks.suites import suite
-
-    return _timed(suite(name), case, place)
 
 
 def _timed(suite: Suite, case: Case, place: Workplace) -> Record:

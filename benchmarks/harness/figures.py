@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from agent.outcome import measure
+from agent.search.outcome import measure
 from benchmarks.harness.case import row
 from tools.types import HeldBack
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agent import store
+from agent.run import store
 from benchmarks.harness.case import Record
 from tools.types import ContractError
 

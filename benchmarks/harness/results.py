@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent import store, versions
+from agent import versions
+from agent.run import store
 from benchmarks.harness.case import Options, Record
 from tools.types import ContractError
 

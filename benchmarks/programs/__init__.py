@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.runfolder import read_programs
+from agent.run.runfolder import read_programs
 from tools.types import ContractError, Programs
 
 NAMES = ("cartpole", "collision", "parabola", "uniform")

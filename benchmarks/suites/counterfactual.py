@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agent.errors import RunError
-from agent.world import Prediction, WorldModel
+from agent.worldmodel.world import Prediction, WorldModel
 from benchmarks.environments import Options as EnvironmentOptions
 from benchmarks.environments import cartpole, load
 from benchmarks.harness.case import Case, Figures, Options, Record, Workplace, row

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.outcome import RunResult
+from agent.search.outcome import RunResult
 from benchmarks.environments import Options as EnvironmentOptions
 from benchmarks.environments import load
 from benchmarks.gallery import SCENES, UNEXPLAINED

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from agent.detection_check import check_detections
-from agent.diagnosis import diagnose
-from agent.evaluate import Evaluator
-from agent.split import validation
+from agent.checking.detection_check import check_detections
+from agent.core.diagnosis import diagnose
+from agent.core.split import validation
+from agent.evaluation.evaluate import Evaluator
 from benchmarks.environments import load
 from benchmarks.harness.case import Case, Options, Record, Workplace, row
 from benchmarks.harness.statistics import estimate

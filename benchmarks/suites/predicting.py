@@ -9,16 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from agent import proposers, search, store
+from agent import proposers
 from agent.config import EvaluationConfig, SearchConfig
-from agent.evaluate import Evaluator
-from agent.jobs import CandidateFailed, Predicted
-from agent.outcome import RunResult
-from agent.protocols import Archive, Move, Proposal, Proposer
-from agent.runfolder import RunFolder, read_params, read_programs
-from agent.runner import Runner
-from agent.split import final, validation
-from agent.store import Store
+from agent.core.protocols import Archive, Move, Proposal, Proposer
+from agent.core.split import final, validation
+from agent.evaluation.evaluate import Evaluator
+from agent.evaluation.jobs import CandidateFailed, Predicted
+from agent.evaluation.runner import Runner
+from agent.run import store
+from agent.run.runfolder import RunFolder, read_params, read_programs
+from agent.run.store import Store
+from agent.search import steps as search
+from agent.search.outcome import RunResult
 from benchmarks.harness.case import Case, Figures, Options, Record, Workplace, row
 from benchmarks.harness.figures import content, picture_figures
 from sandbox import Sandbox

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from agent.policy import POLICIES
+from agent.core.policy import POLICIES
 from benchmarks.environments import load
 from benchmarks.harness.case import Case, Options, Record, Workplace, row
 from benchmarks.harness.statistics import estimate, paired

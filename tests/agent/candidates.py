@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from agent.protocols import Proposal
+from agent.core.protocols import Proposal
 from tools.types import HeldBack, Programs, Task, Video
 
 PERCEPTION = '''

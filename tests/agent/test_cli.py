@@ -14,7 +14,7 @@ import pytest
 
 from agent.cli import main
 from agent.cli.parser import COMMANDS, build
-from agent.runfolder import write_programs
+from agent.run.runfolder import write_programs
 from tests.agent import test_search
 from tests.agent.candidates import BROKEN, GOOD, STORY, Scripted, thrown
 from tools import media

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from agent.config import EvaluationConfig
-from agent.evaluate import Evaluator
-from agent.jobs import CandidateFailed
-from agent.split import Split, Trial, validation
+from agent.core.split import Split, Trial, validation
+from agent.evaluation.evaluate import Evaluator
+from agent.evaluation.jobs import CandidateFailed
 from sandbox.contract import Limits
 from tests.agent.candidates import DYNAMICS, GOOD, PERCEPTION, RENDERING, WRONG, changed, task, thrown
 from tools.types import Task, Video

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from agent import records, runfolder, store, trace
+from agent.core.protocols import Cost, Diagnosis, Finding, Move, Proposal
 from agent.errors import StorageError, UsageError
-from agent.protocols import Cost, Diagnosis, Finding, Move, Proposal
-from agent.runfolder import RunFolder
+from agent.run import records, runfolder, store, trace
+from agent.run.runfolder import RunFolder
 from tests.agent.candidates import GOOD, thrown
 from tools.types import Evaluation, FittedParam, HeldBack, States, Task
 

@@ -8,12 +8,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from agent import contest, diagnosis, edits, losses, pictures, policy
-from agent.archive import NodeArchive
+from agent import pictures
+from agent.core import diagnosis, policy
+from agent.core.archive import NodeArchive
+from agent.core.protocols import Diagnosis, Finding, Move, Node
+from agent.core.screen import MAX_LITERAL, complexity, duplicate, fingerprint, normalised, screen
+from agent.core.split import final, moves, validation
 from agent.errors import UsageError
-from agent.protocols import Diagnosis, Finding, Move, Node
-from agent.screen import MAX_LITERAL, complexity, duplicate, fingerprint, normalised, screen
-from agent.split import final, moves, validation
+from agent.evaluation import losses
+from agent.report import ranking as contest
+from agent.worldmodel import edits
 from tests.agent.candidates import DYNAMICS, GOOD, WRONG, changed, thrown
 from tools.types import (
     Candidate,

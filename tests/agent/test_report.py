@@ -16,14 +16,16 @@ import cv2
 import numpy as np
 import pytest
 
-from agent import graph, records, search, trace
 from agent.config import SearchConfig
+from agent.core.split import validation
 from agent.report import film, losses, page, story, tree
 from agent.report.markup import VOID
 from agent.report.story import Story, Told
-from agent.runfolder import RunFolder
-from agent.split import validation
-from agent.store import Store
+from agent.run import records, trace
+from agent.run.runfolder import RunFolder
+from agent.run.store import Store
+from agent.search import graph
+from agent.search import steps as search
 from tests.agent import browser
 from tests.agent.candidates import BROKEN, GOOD, Scripted, changed, task, thrown
 from tests.agent.test_search import searched

@@ -16,14 +16,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent import graph, records, search, trace
 from agent.browser.index import Index
 from agent.config import SearchConfig
+from agent.core.protocols import Proposal
+from agent.core.split import validation
 from agent.errors import UsageError
-from agent.protocols import Proposal
 from agent.report.story import read
-from agent.runfolder import RunFolder
-from agent.split import validation
+from agent.run import records, trace
+from agent.run.runfolder import RunFolder
+from agent.search import graph
+from agent.search import steps as search
 from tests.agent.candidates import BROKEN, DYNAMICS, GOOD, STORY, WRONG, Scripted, changed, task
 from tools import media
 from tools.types import HeldBack
@@ -246,7 +248,7 @@ def test_a_lost_checkpoint_or_result_is_made_again(box, reference, tmp_path):
 
 SCRIPT = """
 import sys
-from agent import search
+from agent.search import steps as search
 from agent.config import SearchConfig
 from tests.agent.candidates import STORY, Scripted, task
 seen, held = task()

@@ -16,8 +16,8 @@ from agent.cli import main
 from agent.errors import RunError, UsageError
 from agent.export.environment import action_space
 from agent.export.gather import Gatherer, Writer
-from agent.runfolder import read_model, write_programs
-from agent.world import WorldModel
+from agent.run.runfolder import read_model, write_programs
+from agent.worldmodel.world import WorldModel
 from tests.agent import test_search
 from tests.agent.candidates import GOOD, STORY, Scripted, thrown
 from tests.agent.test_cli import called

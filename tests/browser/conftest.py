@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from agent.core.protocols import Cost
 from agent.models.messages import Field, Form, Message, Reply, Request
-from agent.protocols import Cost
-from agent.store import Store
+from agent.run.store import Store
 from sandbox import Sandbox
 from tests.agent import test_search
 from tests.agent.candidates import STORY, Scripted

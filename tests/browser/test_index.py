@@ -8,10 +8,10 @@ import tracemalloc
 
 import pytest
 
-from agent import trace
 from agent.browser.index import Index, spent, state
 from agent.browser.listing import lines, matcher
 from agent.errors import StorageError, UsageError
+from agent.run import trace
 
 
 def indexed(path):

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from agent import pictures, store
+from agent import pictures
 from agent.browser import ink, panes, verdict
 from agent.browser.index import Index
-from agent.runfolder import RunFolder
+from agent.run import store
+from agent.run.runfolder import RunFolder
 from tools.types import States
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from agent import trace
 from agent.errors import UsageError
+from agent.run import trace
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START = {"ids": [], "over": False}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from agent.archive import NodeArchive
-from agent.diagnosis import diagnose
-from agent.protocols import Node
+from agent.core.archive import NodeArchive
+from agent.core.diagnosis import diagnose
+from agent.core.protocols import Node
 from tools.rendering import canvas, draw_disk, draw_polygon, finish, place
 from tools.types import Candidate, Evaluation, Failure, FittedParam, Losses, Programs, States, Task, Video
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent import affordances
-from agent.affordances import Affordances
+from agent.core import affordances
+from agent.core.affordances import Affordances
 from agent.errors import UsageError
 from tests.llm.scenes import DYNAMICS, PERCEPTION, RENDERING, SLIDING
 from tools.types import Programs

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.runfolder import RunFolder
+from agent.run.runfolder import RunFolder
 from tests.llm import scenes
 from tests.llm.server import KEY, Answer, ScriptedServer, error, images_of, text_of
 from tests.llm.test_search import RUNS, assert_no_key_in, competent, config, events, fields, reply, run, tree

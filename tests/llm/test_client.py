@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
+from agent.core.protocols import Cost
 from agent.models.client import Client, ClientConfig, Retry
 from agent.models.endpoint import Endpoint, EndpointConfig
 from agent.models.errors import CapReached, ContextTooLong, NoAnswer, RequestRefused, Unreachable, WrongKey
@@ -17,8 +18,7 @@ from agent.models.prices import Price
 from agent.models.recording import Recording
 from agent.prompting.compose import PROGRAMS
 from agent.prompting.pictures import to_picture
-from agent.protocols import Cost
-from agent.store import Store
+from agent.run.store import Store
 from tests.llm.server import KEY, Answer, ScriptedServer, error, images_of, in_turn, serve, text_of
 
 PICTURE = to_picture(np.full((20, 30, 3), (255, 0, 10), np.uint8), "a red picture")

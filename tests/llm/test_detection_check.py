@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from agent.detection_check import Missing, Verdict, belief, check_detections, judge, measure, parse_verdicts
-from agent.prompting.sighting import sight
+from agent.checking.detection_check import Missing, Verdict, belief, check_detections, judge, measure, parse_verdicts
+from agent.checking.sighting import sight
 from tests.llm import scenes
 from tools.rendering import canvas, draw_disk, finish
 from tools.types import Evaluation, States, Task, Video

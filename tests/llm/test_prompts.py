@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 import prompts
-from agent import affordances
-from agent.affordances import Affordances
+from agent.checking.detection_check import check_detections, checked_clip
 from agent.config import EvaluationConfig
-from agent.detection_check import check_detections, checked_clip
-from agent.evaluate import Evaluator
+from agent.core import affordances
+from agent.core.affordances import Affordances
+from agent.core.protocols import Move
+from agent.core.split import validation
+from agent.evaluation.evaluate import Evaluator
 from agent.models.ledger import estimate_tokens
 from agent.models.messages import Picture, Reply, Request
 from agent.prompting.compose import LEVELS, PROGRAMS, Composer, system
 from agent.prompting.reply import read_programs
-from agent.protocols import Move
-from agent.split import validation
 from tests.llm import scenes
 from tools.rendering import canvas, draw_disk, finish
 from tools.types import Programs, Task, Video

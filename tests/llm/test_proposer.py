@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from agent import affordances, proposers
+from agent import proposers
 from agent.config import SearchConfig
+from agent.core import affordances
+from agent.core.protocols import Cost, Move, Proposal
+from agent.core.screen import fingerprint
 from agent.models.errors import Unreachable
 from agent.models.options import ModelOptions
 from agent.proposers import Access
 from agent.proposers.both import MixedProposer
 from agent.proposers.checked import CheckedProposer
 from agent.proposers.replay import Recorded, ReplayProposer
-from agent.protocols import Cost, Move, Proposal
-from agent.screen import fingerprint
-from agent.store import Store
+from agent.run.store import Store
 from tests.llm import scenes
 from tests.llm.server import KEY, Answer, ScriptedServer, error, images_of, in_turn, text_of
 from tools.types import Candidate, Programs

@@ -9,18 +9,20 @@ import pytest
 from pydantic import SecretStr
 
 import prompts
-from agent import proposers, search, trace
+from agent import proposers
 from agent.cli import text as plain
 from agent.config import SearchConfig
+from agent.core.protocols import Move
 from agent.errors import UsageError
 from agent.models.errors import WrongKey
 from agent.models.messages import Reply
 from agent.models.options import ModelOptions
 from agent.prompting.reply import read_programs
 from agent.proposers import Access
-from agent.protocols import Move
-from agent.runfolder import RunFolder
-from agent.store import Store
+from agent.run import trace
+from agent.run.runfolder import RunFolder
+from agent.run.store import Store
+from agent.search import steps as search
 from benchmarks.environments import load
 from tests.llm import scenes
 from tests.llm.server import KEY, Answer, ScriptedServer, error, images_of, in_turn, text_of

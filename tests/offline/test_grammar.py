@@ -7,14 +7,14 @@ import cv2
 import numpy as np
 import pytest
 
+from agent.core.protocols import Move
+from agent.core.screen import screen
 from agent.proposers.offline.evidence import Evidence, Path, explain, kinks, orbit, pivot, regress
 from agent.proposers.offline.forces import contacts_of, drive
 from agent.proposers.offline.kinematics import structures
 from agent.proposers.offline.mechanism import Body, Mechanism, Term, loads, mechanism_of
 from agent.proposers.offline.proposer import RandomProposer
 from agent.proposers.offline.write import write
-from agent.protocols import Move
-from agent.screen import screen
 from tools.perception.parts import Look
 from tools.perception.tracking import Tracks
 from tools.types import Task, Video

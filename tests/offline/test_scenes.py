@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
+from agent.core.screen import screen
 from agent.proposers.offline.evidence import centre_of_mass
 from agent.proposers.offline.forces import contacts_of, drive
 from agent.proposers.offline.kinematics import structures
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.rails import rail_options
 from agent.proposers.offline.write import write
-from agent.screen import screen
 from tests.offline.test_grammar import DT, evidence, path
 from tools.fitting import rollout
 from tools.perception.anchoring import anchored

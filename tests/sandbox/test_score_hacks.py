@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from agent.config import EvaluationConfig
-from agent.evaluate import Evaluator
-from agent.jobs import CandidateFailed, read_fitted
-from agent.split import validation
+from agent.core.split import validation
+from agent.evaluation.evaluate import Evaluator
+from agent.evaluation.jobs import CandidateFailed, read_fitted
 from sandbox import ArraySpec, Job, Limits, Outcome
 from tests.agent.candidates import DYNAMICS, GOOD, PERCEPTION, RENDERING, task
 from tools.fitting import FitResult

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from agent.config import EvaluationConfig, SearchConfig
-from agent.detections import Detections
+from agent.core.split import validation
 from agent.errors import UsageError
-from agent.evaluate import Evaluator
-from agent.split import validation
+from agent.evaluation.detections import Detections
+from agent.evaluation.evaluate import Evaluator
 from sandbox import Sandbox
 from tests.agent.candidates import GOOD, task
 from tools.masks.request import request_of

@@ -23,7 +23,7 @@ def test_arguments_and_environment_say_which_models():
 
 
 def test_neither_help_nor_a_search_without_detections_imports_networks():
-    code = ("import sys\nfrom agent.cli import main\nfrom agent.cli import commands, vision\nimport agent.search, sandbox.stages\n"
+    code = ("import sys\nfrom agent.cli import main\nfrom agent.cli import commands, vision\nimport agent.search.steps, sandbox.stages\n"
             "import tools.vision.backends, tools.vision.pipeline, tools.vision.repair, tools.vision.sam, tools.vision.sam2_video, tools.vision.xmem, tools.vision.grounding_dino\n"
             "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
             "assert not {'torch', 'transformers', 'segment_anything'} & set(sys.modules)")

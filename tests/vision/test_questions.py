@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from agent.mask_questions import asker
+from agent.prompting.mask_questions import asker
 from tests.llm.server import Answer, ScriptedServer, images_of, serve, text_of
 from tests.llm.test_client import client
 from tests.vision.test_check import BACKEND, WORDS, answer_of, mistaken

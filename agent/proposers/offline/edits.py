@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from agent.core.protocols import Node
 from agent.proposers.offline.mechanism import Mechanism, Term
 from agent.proposers.offline.plans import Plan
-from agent.protocols import Node
 from tools.columns import is_angle
 from tools.fitting.scaling import wrap
 

@@ -7,12 +7,12 @@ from itertools import chain
 
 import numpy as np
 
+from agent.core.protocols import Archive, Move, Node, Proposal
+from agent.core.screen import fingerprint
 from agent.proposers.offline.edits import Edit, edits, settled, variations
 from agent.proposers.offline.mechanism import Mechanism, Term, mechanism_of
 from agent.proposers.offline.plans import Plan, plan, skeleton
 from agent.proposers.offline.write import write
-from agent.protocols import Archive, Move, Node, Proposal
-from agent.screen import fingerprint
 from tools.types import STAGES, Programs, Task
 
 GOOD = 0.7

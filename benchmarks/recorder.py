@@ -103,6 +103,15 @@ def record(env: Any, actions: Sequence[Any], *, seed: int, place: Callable[[Any]
     return Recording(np.stack(frames), np.stack(observations), np.stack(states))
 
 
+def frame_time(env: Any) -> float:
+    """Seconds between frames: the simulator's own step where it says so (``dt``, ``tau``), else 1 / render_fps, else 1/30."""
+    for key in ("dt", "tau"):
+        value = getattr(env, key, None)
+        if isinstance(value, (int, float)) and value > 0:
+            return float(value)
+    return 1.0 / float(env.metadata.get("render_fps") or 30.0)
+
+
 def _state(env: Any, observation: np.ndarray) -> np.ndarray:
     state = getattr(env, "state", None)
     return observation if state is None else np.array(state, np.float64).ravel()

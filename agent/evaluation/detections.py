@@ -30,7 +30,7 @@ ROOM = 256 << 20
 class Detections:
     """Answers requests, one at a time. The same frames and request always give the same masks.
 
-    config: which models. ask: a language model's verdict on each mask (agent.mask_questions.asker), None = measurements only;
+    config: which models. ask: a language model's verdict on each mask (agent.prompting.mask_questions.asker), None = measurements only;
     what it said is kept by its own recording; the cache on disk then holds the masks as they were before.
     """
 

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
-from agent import graph
 from agent.errors import UsageError
+from agent.search import graph
 
 
 class _Shown:
@@ -40,6 +40,6 @@ async def search(config: Mapping[str, Any]) -> AsyncIterator[Any]:
 
 
 def _opened(run: str, stack: ExitStack) -> Any:
-    from agent.search import reopened  # takes a second to import
+    from agent.search.steps import reopened  # takes a second to import
 
     return stack.enter_context(reopened(run))

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from agent import pictures, runfolder, store
+from agent import pictures
 from agent.errors import UsageError
-from agent.world import Prediction, WorldModel
+from agent.run import runfolder, store
+from agent.worldmodel.world import Prediction, WorldModel
 from tools import media
 from tools.types import Video
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from agent.config import EvaluationConfig
-from agent.split import Trial
+from agent.core.split import Trial
 from sandbox.contract import ArraySpec, Job, Limits, Outcome
 from sandbox.looks import SIZES
 from tools.fitting.result import QUANTILES
@@ -36,7 +36,7 @@ class CandidateFailed(Exception):
 @dataclass(frozen=True)
 class Perceived:
     """What perception made of one clip. states: a claim. parcel: bytes that only a later child opens. seconds: wall clock.
-    detections: the host's report on the masks that the program was given (see agent.detections), empty without any. looks: a
+    detections: the host's report on the masks that the program was given (see agent.evaluation.detections), empty without any. looks: a
     claim, the constants of the scene by object and attribute: numbers or lists of them."""
 
     states: States

@@ -1,7 +1,7 @@
 """The search as a LangGraph graph: observe -> propose -> evaluate -> diagnose -> record -> (propose | finish).
 
 The only module that imports LangGraph. The graph schedules; its state holds ids and words, never frames or sources, so that
-checkpoints stay small. Work, and everything worth keeping, is in ``agent.search``.
+checkpoints stay small. Work, and everything worth keeping, is in ``agent.search.steps``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class State(TypedDict, total=False):
 
 
 class Steps(Protocol):
-    """What the graph schedules; see agent.search.Search."""
+    """What the graph schedules; see agent.search.steps.Search."""
 
     def observe(self) -> None: ...
     def propose(self) -> list[str]: ...

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agent.constants import constants, replaced
 from agent.errors import UsageError
+from agent.worldmodel.constants import constants, replaced
 from sandbox.looks import changed
 from tools.physics.start import RATE_NAMES
 from tools.types import FittedParam, Programs, as_names

@@ -17,19 +17,21 @@ from typing import Any
 
 import numpy as np
 
-from agent import affordances, proposers, records, trace, versions
-from agent import policy as policies
-from agent.archive import NodeArchive
+from agent import proposers, versions
 from agent.config import SearchConfig
-from agent.diagnosis import diagnose
+from agent.core import affordances
+from agent.core import policy as policies
+from agent.core.archive import NodeArchive
+from agent.core.diagnosis import diagnose
+from agent.core.protocols import Cost, Diagnosis, Foreseeing, Move, Node, Paying, Proposal, Proposer, Question, Seeing
+from agent.core.screen import complexity, duplicate
+from agent.core.split import Split, validation
 from agent.errors import Interrupted, UsageError
-from agent.evaluate import Evaluator
-from agent.outcome import RunResult, Spent, conclude, finished, publish
-from agent.protocols import Cost, Diagnosis, Foreseeing, Move, Node, Paying, Proposal, Proposer, Question, Seeing
-from agent.runfolder import RunFolder, check_new
-from agent.screen import complexity, duplicate
-from agent.split import Split, validation
-from agent.store import Store, digest
+from agent.evaluation.evaluate import Evaluator
+from agent.run import records, trace
+from agent.run.runfolder import RunFolder, check_new
+from agent.run.store import Store, digest
+from agent.search.outcome import RunResult, Spent, conclude, finished, publish
 from sandbox import Sandbox, doctor
 from tools.types import STAGES, Candidate, Evaluation, HeldBack, Programs, Task
 
@@ -127,7 +129,7 @@ def _recalled(folder: RunFolder) -> tuple[Inputs, SearchConfig]:
 
 def _go(folder: RunFolder, inputs: Inputs, config: SearchConfig, proposer: Proposer, on_event: OnEvent | None) -> RunResult:
     with Sandbox(config.workers, config.sandbox) as sandbox:
-        from agent import graph  # LangGraph takes a second to import, in which the sandbox warms up
+        from agent.search import graph  # LangGraph takes a second to import, in which the sandbox warms up
 
         try:
             search = Search(folder, inputs, config, proposer, sandbox, on_event)

@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass
 import cv2
 import numpy as np
 
-from agent.prompting.sighting import Sighting, Thing, sight
-from agent.protocols import Archive, Finding, Node
-from agent.split import validation
+from agent.checking.sighting import Sighting, Thing, sight
+from agent.core.protocols import Archive, Finding, Node
+from agent.core.split import validation
 from tools.perception.background import background, differs, pixel_noise, threshold
 from tools.types import Evaluation, States, Task
 

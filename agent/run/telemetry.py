@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from agent.errors import RunError, UsageError
-from agent.trace import Event
+from agent.run.trace import Event
 
 _BATCH = 512  # spans a request
 _TIMEOUT = 10.0  # seconds for one, retries included

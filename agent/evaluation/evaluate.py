@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from agent import losses, pictures
+from agent import pictures
 from agent.config import EvaluationConfig
-from agent.detections import remarks
-from agent.jobs import CandidateFailed, Fitted, Perceived, Predicted
-from agent.runner import Runner
-from agent.screen import complexity, screen
-from agent.split import Split, final
-from agent.store import Keep
+from agent.core.screen import complexity, screen
+from agent.core.split import Split, final
+from agent.evaluation import losses
+from agent.evaluation.detections import remarks
+from agent.evaluation.jobs import CandidateFailed, Fitted, Perceived, Predicted
+from agent.evaluation.runner import Runner
+from agent.run.store import Keep
 from sandbox import Sandbox
 from tools.fitting import Measured, state_loss
 from tools.metrics.score import Target, pixel_noise, score
@@ -50,8 +51,8 @@ class Forecast:
 class Evaluator:
     """Judges candidates on one task. Any thread may call; nothing about one candidate reaches another.
 
-    split: which visible frames are fitted and which judge (agent.split.validation). keep: stores a picture and returns its hash
-    (see agent.store), or None to keep none. ask: a model's verdict on masks.
+    split: which visible frames are fitted and which judge (agent.core.split.validation). keep: stores a picture and returns its hash
+    (see agent.run.store), or None to keep none. ask: a model's verdict on masks.
     """
 
     def __init__(self, task: Task, split: Split, sandbox: Sandbox, config: EvaluationConfig, keep: Keep | None = None, ask: Ask | None = None):

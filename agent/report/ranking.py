@@ -1,6 +1,6 @@
 """Who won and what decided it, for whoever tells it: ties, the rule among them, the one to compare with. Pure.
 
-The search itself decides in ``agent.archive.NodeArchive.best``; this says why, from what is on record.
+The search itself decides in ``agent.core.archive.NodeArchive.best``; this says why, from what is on record.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from agent.archive import SMALLER
+from agent.core.archive import SMALLER
 
 
 class Judged(Protocol):

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agent import jobs
 from agent.config import EvaluationConfig
-from agent.detections import Detections
-from agent.jobs import CandidateFailed, Change, Fitted, Perceived, Predicted
-from agent.split import Trial
+from agent.core.split import Trial
+from agent.evaluation import jobs
+from agent.evaluation.detections import Detections
+from agent.evaluation.jobs import CandidateFailed, Change, Fitted, Perceived, Predicted
 from sandbox import Sandbox
 from sandbox.memory import SharedArray
 from tools.masks.request import MaskSet, parse_detections
@@ -70,7 +70,7 @@ def _bytes(entry: Perceived) -> int:
 class Runner:
     """Runs steps for candidates. Any thread may call. Every method raises CandidateFailed when the candidate did.
 
-    ask: a model's verdict on masks made for a program (see agent.detections), None = measurements only.
+    ask: a model's verdict on masks made for a program (see agent.evaluation.detections), None = measurements only.
     """
 
     def __init__(self, sandbox: Sandbox, config: EvaluationConfig, ask: Ask | None = None):

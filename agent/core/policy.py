@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent.archive import NodeArchive
+from agent.core.archive import NodeArchive
+from agent.core.protocols import Archive, Move, Node, Policy
+from agent.core.screen import DUPLICATE
 from agent.errors import UsageError
-from agent.protocols import Archive, Move, Node, Policy
-from agent.screen import DUPLICATE
 
 _FRUITLESS = 0.02  # score that every fruitless attempt on a node costs it when nodes compete
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from agent.protocols import Cost, Diagnosis, Finding, Move, Proposal
-from agent.store import Store
+from agent.core.protocols import Cost, Diagnosis, Finding, Move, Proposal
+from agent.run.store import Store
 from tools.types import HeldBack, Programs, States, Task, Video
 
 

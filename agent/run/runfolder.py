@@ -1,6 +1,6 @@
 """A run on disk. Every file is whole or absent at any moment; what is on disk is never computed again.
 
-    trace.jsonl            the story, see agent.trace; its first line holds the configuration
+    trace.jsonl            the story, see agent.run.trace; its first line holds the configuration
     nodes/<id>/            perception.py dynamics.py rendering.py proposal.json evaluation.json diagnosis.json output.txt
     store/                 frames, pictures, recorded replies, once each by content
     checkpoint.sqlite      LangGraph's checkpoints: ids only
@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from agent import listing, records, store, trace
+from agent.core.protocols import Diagnosis, Move, Proposal
 from agent.errors import StorageError, UsageError
-from agent.protocols import Diagnosis, Move, Proposal
-from agent.store import Store
+from agent.run import export_format, records, store, trace
+from agent.run.store import Store
 from tools.types import STAGES, Evaluation, FittedParam, Programs, States
 
 RESULT_FORMAT = 1
@@ -159,7 +159,7 @@ def read_programs(folder: str | Path) -> Programs:
     """The three programs in ``folder`` (of a run: its best), or in a file that ``run-agent export`` wrote. Raises UsageError
     naming the file that is missing."""
     if Path(folder).is_file():
-        return listing.read(Path(folder))[0]
+        return export_format.read(Path(folder))[0]
     folder, sources = best_of(Path(folder)), {}
     for stage in STAGES:
         path = Path(folder) / f"{stage}.py"
@@ -175,7 +175,7 @@ def read_model(path: str | Path) -> tuple[Programs, tuple[FittedParam, ...]]:
     ``run-agent export`` wrote. Raises UsageError."""
     path = Path(path)
     if path.is_file():
-        return listing.read(path)
+        return export_format.read(path)
     path = best_of(path)
     programs = read_programs(path)
     if not (path / "params.json").exists():

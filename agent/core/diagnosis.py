@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from agent.protocols import Diagnosis, Finding
+from agent.core.protocols import Diagnosis, Finding
 from tools.columns import is_angle, unit_of
 from tools.fitting.scaling import wrap
 from tools.types import STAGES, Evaluation, States

@@ -21,8 +21,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agent import store
 from agent.errors import StorageError
+from agent.run import store
 
 VERSION = 1
 EVENTS = ("run", "observed", "proposed", "declined", "evaluated", "diagnosed", "best", "finished", "extended")

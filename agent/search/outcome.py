@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from agent import pictures, report, store, versions
-from agent.archive import NodeArchive
+from agent import pictures, report, versions
 from agent.config import SearchConfig
-from agent.evaluate import Evaluator, Forecast
-from agent.jobs import CandidateFailed
-from agent.protocols import Cost, Node
-from agent.runfolder import RESULT_FORMAT, RunFolder, write_params, write_prediction, write_programs
+from agent.core.archive import NodeArchive
+from agent.core.protocols import Cost, Node
+from agent.evaluation.evaluate import Evaluator, Forecast
+from agent.evaluation.jobs import CandidateFailed
+from agent.run import store
+from agent.run.runfolder import RESULT_FORMAT, RunFolder, write_params, write_prediction, write_programs
 from sandbox.lockdown import SAFE
 from tools import media
 from tools.metrics.frames import mae, psnr, ssim

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from agent.protocols import Move, Node
-from agent.screen import fingerprint
+from agent.core.protocols import Move, Node
+from agent.core.screen import fingerprint
 from tools.types import ContractError, as_names
 
 SMALLER = 1.03

@@ -1,0 +1,1 @@
+"""What a model that sees pictures says of detections, weighed against what was measured."""

@@ -1,0 +1,1 @@
+"""How one candidate is judged: jobs in the sandbox, losses by stage, score."""
