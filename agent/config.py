@@ -19,10 +19,12 @@ MODES = ("strict", "strict+", "landlock-only", "rlimits-only")
 class EvaluationConfig:
     """How one candidate is judged.
 
-    limits: caps of each sandbox job. fit: caps of one fit. optimizer: that fits, a name of tools.fitting.OPTIMIZERS. validation: share of visible frames (or training videos) kept
-    for the score, in (0, 1). redraw: frames drawn from measured states for the rendering loss. repeat: draw predictions a
-    second time in a fresh child and fail the candidate when a byte differs. cache: bytes of perception results kept.
-    vision: what answers the detections that a perception program declares.
+    limits: caps of each sandbox job. fit: caps of one fit. optimizer: that fits, a name of
+    tools.fitting.OPTIMIZERS. validation: share of visible frames (or training videos) kept for the
+    score, in (0, 1). redraw: frames drawn from measured states for the rendering loss. repeat: draw
+    predictions a second time in a fresh child and fail the candidate when a byte differs. cache:
+    bytes of perception results kept. vision: what answers the detections that a perception program
+    declares.
     """
 
     limits: Limits = field(default_factory=lambda: Limits(claim=8 << 20))
@@ -43,13 +45,15 @@ class EvaluationConfig:
 class SearchConfig:
     """How a search goes.
 
-    budget: evaluations. threshold: score at which the search stops, above 1 = never. seed: decides everything random.
-    batch: proposals made before the first of them is evaluated (part of the search: another batch is another search).
-    workers: evaluations at the same time; changes the time a run takes, never its result. tolerance: scores closer than
-    this are ties, which the smaller program wins. policy, proposer: names, see agent.core.policy and agent.proposers. hint:
-    words of the user for the proposer. rules: affordance rules as Markdown (agent.core.affordances), "" for none. model: how a
-    language model is asked, for the proposers that do. sandbox: mode, see `run-agent doctor`. lpips: folder with the
-    weights of that metric (see agent.search.outcome), "" for none.
+    budget: evaluations. threshold: score at which the search stops, above 1 = never. seed: decides
+    everything random. batch: proposals made before the first of them is evaluated (part of the
+    search: another batch is another search). workers: evaluations at the same time; changes the
+    time a run takes, never its result. tolerance: scores closer than this are ties, which the
+    smaller program wins. policy, proposer: names, see agent.core.policy and agent.proposers. hint:
+    words of the user for the proposer. rules: affordance rules as Markdown
+    (agent.core.affordances), "" for none. model: how a language model is asked, for the proposers
+    that do. sandbox: mode, see `run-agent doctor`. lpips: folder with the weights of that metric
+    (see agent.search.outcome), "" for none.
     """
 
     budget: int = 20
@@ -70,11 +74,17 @@ class SearchConfig:
     def __post_init__(self):
         for name in ("budget", "batch", "workers"):
             if getattr(self, name) < 1:
-                raise UsageError(f"{name}: expected at least 1, got {getattr(self, name)}; give --{name} a positive number")
+                raise UsageError(
+                    f"{name}: expected at least 1, got {getattr(self, name)}; give --{name} a "
+                    "positive number"
+                )
         if self.seed < 0:
             raise UsageError(f"seed: expected a number from 0 up, got {self.seed}")
         if not self.threshold > 0:
-            raise UsageError(f"threshold: expected a score above 0 (above 1 = never stop early), got {self.threshold}")
+            raise UsageError(
+                "threshold: expected a score above 0 (above 1 = never stop early), got "
+                f"{self.threshold}"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready dict; inverse of :meth:`from_json`."""
@@ -85,6 +95,13 @@ class SearchConfig:
         """Inverse of :meth:`to_json`; fields that this version does not know are ignored."""
         known = {f.name for f in fields(cls)}
         inner = dict(data["evaluation"])
-        inner |= {"limits": Limits(**inner["limits"]), "fit": Budget(**inner["fit"]), "vision": VisionConfig(**inner.get("vision", {}))}
+        inner |= {
+            "limits": Limits(**inner["limits"]),
+            "fit": Budget(**inner["fit"]),
+            "vision": VisionConfig(**inner.get("vision", {})),
+        }
         model = ModelOptions.from_json(data.get("model", {}))
-        return cls(**{k: v for k, v in data.items() if k in known} | {"evaluation": EvaluationConfig(**inner), "model": model})
+        return cls(
+            **{k: v for k, v in data.items() if k in known}
+            | {"evaluation": EvaluationConfig(**inner), "model": model}
+        )

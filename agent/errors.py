@@ -6,8 +6,9 @@
         ├── StorageError    a disk refused: full, read-only, no permission
         └── Interrupted     Ctrl-C; everything so far is on disk
 
-``tools.types.ContractError`` (a value is wrong; exit code 2) and ``sandbox.SandboxError`` (the sandbox is broken; exit
-code 1) pass through unchanged. A candidate that fails is never an exception: it is a ``tools.types.Failure``.
+``tools.types.ContractError`` (a value is wrong; exit code 2) and ``sandbox.SandboxError`` (the
+sandbox is broken; exit code 1) pass through unchanged. A candidate that fails is never an
+exception: it is a ``tools.types.Failure``.
 """
 
 from __future__ import annotations

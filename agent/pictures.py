@@ -1,4 +1,5 @@
-"""Pictures that a person (or a model that reads pictures) looks at: truth, prediction and difference in rows."""
+"""Pictures that a person (or a model that reads pictures) looks at: truth, prediction and
+difference in rows."""
 
 from __future__ import annotations
 
@@ -17,17 +18,23 @@ _INK, _PAPER = (40, 40, 40), (222, 226, 230)
 
 def spread(count: int, most: int) -> list[int]:
     """At most ``most`` of the indices below ``count``, evenly spread, first and last among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist() if count else []
+    return (
+        np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()
+        if count
+        else []
+    )
 
 
 def difference(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """Where and how much two (..., 3) uint8 pictures differ: mid grey where they agree, amplified twice."""
+    """Where and how much two (..., 3) uint8 pictures differ: mid grey where they agree, amplified
+    twice."""
     gap = prediction.astype(np.int16) - truth
     return np.clip(128 + 2 * gap, 0, 255).astype(np.uint8)
 
 
 def filmstrip(rows: Sequence[tuple[str, np.ndarray]], captions: Sequence[str]) -> np.ndarray:
-    """(H, W, 3) uint8 picture: one titled row for each (title, (n, h, w, 3) uint8 frames), one caption a column."""
+    """(H, W, 3) uint8 picture: one titled row for each (title, (n, h, w, 3) uint8 frames), one
+    caption a column."""
     margin = _margin([title for title, _ in rows])
     bands = [_band(title, frames, margin) for title, frames in rows]
     head = np.full((_LABEL, bands[0].shape[1], 3), _PAPER, np.uint8)
@@ -38,17 +45,27 @@ def filmstrip(rows: Sequence[tuple[str, np.ndarray]], captions: Sequence[str]) -
 
 
 def frames_of(strip: np.ndarray, titles: Sequence[str]) -> np.ndarray:
-    """Inverse of :func:`filmstrip`: the frames of an (H, W, 3) strip with these row titles, (rows, n, h, w, 3) uint8."""
+    """Inverse of :func:`filmstrip`: the frames of an (H, W, 3) strip with these row titles, (rows,
+    n, h, w, 3) uint8."""
     margin, band = _margin(titles), (strip.shape[0] - _LABEL) // len(titles)
     body = strip[_LABEL:, margin:]
-    paper = (body == _PAPER).all(axis=(0, 2))        # columns of the gaps; no frame has one, for its difference is mid grey there
-    step = next(step for step in range(3, body.shape[1] + 1) if body.shape[1] % step == 0 and paper.reshape(-1, step)[:, -2:].all())
+    paper = (body == _PAPER).all(
+        axis=(0, 2)
+    )  # columns of the gaps; no frame has one, for its difference is mid grey there
+    step = next(
+        step
+        for step in range(3, body.shape[1] + 1)
+        if body.shape[1] % step == 0 and paper.reshape(-1, step)[:, -2:].all()
+    )
     cells = body.reshape(len(titles), band, -1, step, 3).swapaxes(1, 2)
     return cells[:, :, :-2, :-2]
 
 
-def comparison(names: tuple[str, str], truth: np.ndarray, drawn: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
-    """Filmstrip of true frames, drawn frames and their difference, both (n, H, W, 3) uint8, with the frames' numbers."""
+def comparison(
+    names: tuple[str, str], truth: np.ndarray, drawn: np.ndarray, numbers: Sequence[int]
+) -> np.ndarray:
+    """Filmstrip of true frames, drawn frames and their difference, both (n, H, W, 3) uint8, with
+    the frames' numbers."""
     rows = [(names[0], truth), (names[1], drawn), ("difference", difference(truth, drawn))]
     return filmstrip(rows, [f"frame {number}" for number in numbers])
 
@@ -58,22 +75,30 @@ def reduced(frames: np.ndarray, height: int = 160) -> np.ndarray:
     factor = height / frames.shape[1]
     if factor >= 1.0:
         return frames
-    return np.stack([cv2.resize(frame, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) for frame in frames])
+    return np.stack(
+        [
+            cv2.resize(frame, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+            for frame in frames
+        ]
+    )
 
 
 def pane_height(shape: tuple[int, int], count: int) -> int:
-    """Rows of each of ``count`` panes of (H, W) pixels, so that they stand side by side within WIDE.
+    """Rows of each of ``count`` panes of (H, W) pixels, so that they stand side by side within
+    WIDE.
 
     >>> pane_height((1080, 1920), 1), pane_height((1080, 1920), 3), pane_height((240, 320), 3)
     (1080, 360, 240)
     """
     height, width = shape
-    return height if count == 1 or count * width <= WIDE else max(height * WIDE // (count * width), 1)
+    return (
+        height if count == 1 or count * width <= WIDE else max(height * WIDE // (count * width), 1)
+    )
 
 
 def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """(T, H, sum of W + gaps, 3): videos of one size next to each other, a 4 pixel white gap between them; scaled down to panes of
-    :func:`pane_height` rows."""
+    """(T, H, sum of W + gaps, 3): videos of one size next to each other, a 4 pixel white gap
+    between them; scaled down to panes of :func:`pane_height` rows."""
     rows = pane_height(pictures[0].shape[1:3], len(pictures))
     pictures = [reduced(picture, rows) for picture in pictures]
     gap = np.full((*pictures[0].shape[:2], 4, 3), 255, np.uint8)

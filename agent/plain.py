@@ -1,15 +1,19 @@
-"""Plain characters for a terminal: words that others wrote (programs, models, tracebacks) made safe and short, and bars."""
+"""Plain characters for a terminal: words that others wrote (programs, models, tracebacks) made safe
+and short, and bars."""
 
 from __future__ import annotations
 
 import re
 
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # control and bidirectional characters
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)  # control and bidirectional characters
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def clean(text: str) -> str:
-    r"""``text`` whose control characters, but for line ends and tabs, are visible marks instead of orders to the terminal.
+    r"""``text`` whose control characters, but for line ends and tabs, are visible marks instead of
+    orders to the terminal.
 
     >>> clean("a\x1b[2Jb")
     'a\ufffd[2Jb'

@@ -1,4 +1,5 @@
-"""The front door to found programs: ``from agent.world import WorldModel``; see agent.worldmodel.world."""
+"""The front door to found programs: ``from agent.world import WorldModel``; see
+agent.worldmodel.world."""
 
 from agent.worldmodel.world import Prediction, WorldModel
 

@@ -4,9 +4,10 @@
     run-agent export RUN --to gymnasium --out cartpole_world.py
     python -m benchmarks.balance cartpole_world.py
 
-The controller is linear: push right where ``gains . (place, speed, lean, turning)`` is positive. Its four gains are found by the
-cross-entropy method in the exported environment alone, many episodes at once; then it plays gymnasium's CartPole-v1, whose observations
-are brought into the picture's units by the scale of its drawing (125 pixels a metre, the middle at column 300).
+The controller is linear: push right where ``gains . (place, speed, lean, turning)`` is positive.
+Its four gains are found by the cross-entropy method in the exported environment alone, many
+episodes at once; then it plays gymnasium's CartPole-v1, whose observations are brought into the
+picture's units by the scale of its drawing (125 pixels a metre, the middle at column 300).
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ POPULATION, EPISODES, ELITE, ROUNDS = 48, 6, 8, 12
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of the four numbers that matter in the exported world. up: the pole's angle when it stands."""
+    """Names of the four numbers that matter in the exported world. up: the pole's angle when it
+    stands."""
 
     place: str
     speed: str
@@ -45,20 +47,31 @@ class Columns:
 
     def seen(self, row: Mapping[str, Any]) -> np.ndarray:
         """(4, ...): place and speed in pixels, lean and turning in radians."""
-        return np.stack([np.asarray(row[self.place]) - MIDDLE, row[self.speed], np.asarray(row[self.angle]) - self.up, row[self.turning]])
+        return np.stack(
+            [
+                np.asarray(row[self.place]) - MIDDLE,
+                row[self.speed],
+                np.asarray(row[self.angle]) - self.up,
+                row[self.turning],
+            ]
+        )
 
 
 def columns_of(world: ModuleType) -> Columns:
     """The sliding body is the one with a speed along x, the pole the one that turns."""
     names = world.Environment().columns
     cart = next(name.split(".")[0] for name in names if name.endswith(".vx"))
-    pole, rate = next(name.split(".") for name in names if name.endswith((".spin", ".angular_velocity")))
+    pole, rate = next(
+        name.split(".") for name in names if name.endswith((".spin", ".angular_velocity"))
+    )
     angle = float(np.median([start[pole]["angle"] for start in world.STARTS]))
     up = min((-math.pi / 2, math.pi / 2, 0.0), key=lambda one: abs(one - angle))
     return Columns(f"{cart}.x", f"{cart}.vx", f"{pole}.angle", f"{pole}.{rate}", up)
 
 
-def tuned(world: ModuleType, columns: Columns, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+def tuned(
+    world: ModuleType, columns: Columns, rng: np.random.Generator
+) -> tuple[np.ndarray, float]:
     """Gains (4,) and the share of steps that they stay up in the exported world."""
 
     def fallen(row: Mapping[str, Any]) -> Any:
@@ -72,15 +85,26 @@ def tuned(world: ModuleType, columns: Columns, rng: np.random.Generator) -> tupl
     for _ in range(ROUNDS):
         gains = mean + spread * rng.standard_normal((POPULATION, 4))
         gains[0] = mean
-        scores = _staying(envs, columns, np.repeat(gains, EPISODES, 0), (low, high), rng).reshape(POPULATION, EPISODES).mean(1)
+        scores = (
+            _staying(envs, columns, np.repeat(gains, EPISODES, 0), (low, high), rng)
+            .reshape(POPULATION, EPISODES)
+            .mean(1)
+        )
         best = gains[np.argsort(-scores, kind="stable")[:ELITE]]
         mean, spread = best.mean(0), best.std(0) + 1e-3 * np.abs(mean)
     scores = _staying(envs, columns, np.tile(mean, (POPULATION * EPISODES, 1)), (low, high), rng)
     return mean, float(scores.mean())
 
 
-def _staying(envs: Any, columns: Columns, gains: np.ndarray, actions: tuple[float, float], rng: np.random.Generator) -> np.ndarray:
-    """(N,) share of STEPS that each row of gains (N, 4) stays up, less a little for wandering off."""
+def _staying(
+    envs: Any,
+    columns: Columns,
+    gains: np.ndarray,
+    actions: tuple[float, float],
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """(N,) share of STEPS that each row of gains (N, 4) stays up, less a little for wandering
+    off."""
     upright = {columns.place: MIDDLE, columns.angle: columns.up}
     observed, _ = envs.reset(seed=int(rng.integers(2**31)), options={"state": upright})
     up, total = np.ones(len(gains), bool), np.zeros(len(gains))
@@ -96,7 +120,8 @@ def _staying(envs: Any, columns: Columns, gains: np.ndarray, actions: tuple[floa
 
 
 def real(gains: np.ndarray, episodes: int = 20) -> list[int]:
-    """Steps that the controller keeps gymnasium's CartPole-v1 going, per episode (500 = to the end)."""
+    """Steps that the controller keeps gymnasium's CartPole-v1 going, per episode (500 = to the
+    end)."""
     env, lengths = gymnasium.make("CartPole-v1"), []
     scale = np.array([SCALE, SCALE, 1.0, 1.0])
     for seed in range(episodes):
@@ -119,7 +144,9 @@ def load(path: Path) -> ModuleType:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print gains and episode lengths; 0 when most of the real episodes last to the end."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("world", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
@@ -127,7 +154,10 @@ def main(arguments: list[str] | None = None) -> int:
     gains, share = tuned(world, columns_of(world), np.random.default_rng(given.seed))
     lengths = real(gains)
     whole = sum(length >= STEPS for length in lengths)
-    print(f"gains {np.array2string(gains, precision=4)}; in the exported world: {share:.3f} of the most that can be had")
+    print(
+        f"gains {np.array2string(gains, precision=4)}; in the exported world: {share:.3f} of the "
+        "most that can be had"
+    )
     print(f"CartPole-v1: {whole} of {len(lengths)} episodes to the end; lengths {lengths}")
     return 0 if whole > len(lengths) / 2 else 1
 

@@ -1,4 +1,5 @@
-"""Scenes with oracle masks for the suite ``failure``: what perfect networks would see, and how they may fail.
+"""Scenes with oracle masks for the suite ``failure``: what perfect networks would see, and how they
+may fail.
 
 Drawn with the gallery's brute-force renderer, so that nothing under test drew them.
 """
@@ -18,7 +19,8 @@ BLACK, BROWN, TRACK = (10.0, 10.0, 12.0), (202.0, 152.0, 101.0), (60.0, 60.0, 60
 
 @dataclass(frozen=True)
 class Actor:
-    """An object of a scene. x, y, angle: (T,) truth, of the shape's own origin, which is its centroid. angle None: it shows none."""
+    """An object of a scene. x, y, angle: (T,) truth, of the shape's own origin, which is its
+    centroid. angle None: it shows none."""
 
     name: str
     words: str
@@ -28,12 +30,18 @@ class Actor:
     angle: np.ndarray | None = None
 
     def at(self, t: int) -> Placed:
-        return Placed(self.shape, float(self.x[t]), float(self.y[t]), 0.0 if self.angle is None else float(self.angle[t]))
+        return Placed(
+            self.shape,
+            float(self.x[t]),
+            float(self.y[t]),
+            0.0 if self.angle is None else float(self.angle[t]),
+        )
 
 
 @dataclass(frozen=True)
 class OracleScene:
-    """frames: (T, H, W, 3) uint8. masks: name -> (T, H, W) bool, visible pixels. actors: truth, back to front."""
+    """frames: (T, H, W, 3) uint8. masks: name -> (T, H, W) bool, visible pixels. actors: truth,
+    back to front."""
 
     name: str
     frames: np.ndarray = field(repr=False)
@@ -45,7 +53,13 @@ class OracleScene:
         return {actor.name: actor.words for actor in self.actors}
 
 
-def _scene(name: str, size: tuple[int, int], ground: tuple[float, float, float], actors: Sequence[Actor], scenery: Sequence[Placed] = ()) -> OracleScene:
+def _scene(
+    name: str,
+    size: tuple[int, int],
+    ground: tuple[float, float, float],
+    actors: Sequence[Actor],
+    scenery: Sequence[Placed] = (),
+) -> OracleScene:
     behind = backdrop(flat(ground), size, scenery)
     count = len(actors[0].x)
     frames = np.stack([draw(behind, [actor.at(t) for actor in actors]) for t in range(count)])
@@ -74,13 +88,23 @@ def _pose(actor: Actor, t: int) -> tuple[float, float, float]:
 
 
 def cart_and_pole(count: int = 30) -> OracleScene:
-    """A black cart on a thin track pushed to the left, a brown pole hinged on it falling to the right."""
+    """A black cart on a thin track pushed to the left, a brown pole hinged on it falling to the
+    right."""
     t = np.arange(count) / 50.0
-    x = np.round(6 * (190.3 - 40.0 * t - 130.0 * t**2)) / 6  # upright edges fall between the drawing's 6 samples a pixel
+    x = (
+        np.round(6 * (190.3 - 40.0 * t - 130.0 * t**2)) / 6
+    )  # upright edges fall between the drawing's 6 samples a pixel
     angle = 0.06 + 0.2 * t + 2.4 * t**2
     half = 55.0
     cart = Actor("cart", "the black cart", box(50, 30, flat(BLACK)), x, np.full(count, 170.5))
-    pole = Actor("pole", "the brown pole", box(10, 2 * half, flat(BROWN)), x + half * np.sin(angle), 160.0 - half * np.cos(angle), angle)
+    pole = Actor(
+        "pole",
+        "the brown pole",
+        box(10, 2 * half, flat(BROWN)),
+        x + half * np.sin(angle),
+        160.0 - half * np.cos(angle),
+        angle,
+    )
     track = Placed(box(400, 1.2, flat(TRACK)), 160.0, 170.0)
     return _scene("cart and pole", (220, 320), (250.0, 250.0, 250.0), [cart, pole], [track])
 
@@ -88,8 +112,20 @@ def cart_and_pole(count: int = 30) -> OracleScene:
 def two_colours(count: int = 36) -> OracleScene:
     """A red and a blue ball; the blue one passes in front of the red one."""
     t = np.arange(count, dtype=float)
-    red = Actor("red_ball", "the red ball", disk(15.3, flat((200.0, 25.0, 30.0))), 40.2 + 4.1 * t, 80.3 + 6.0 * np.sin(t / 9))
-    blue = Actor("blue_ball", "the blue ball", disk(12.2, flat((35.0, 70.0, 190.0))), 200.7 - 4.3 * t, 84.1 + 0 * t)
+    red = Actor(
+        "red_ball",
+        "the red ball",
+        disk(15.3, flat((200.0, 25.0, 30.0))),
+        40.2 + 4.1 * t,
+        80.3 + 6.0 * np.sin(t / 9),
+    )
+    blue = Actor(
+        "blue_ball",
+        "the blue ball",
+        disk(12.2, flat((35.0, 70.0, 190.0))),
+        200.7 - 4.3 * t,
+        84.1 + 0 * t,
+    )
     return _scene("two colours", (160, 240), (235.0, 238.0, 230.0), [red, blue])
 
 
@@ -97,12 +133,20 @@ def twins(count: int = 36) -> OracleScene:
     """Two balls of one colour and size on parallel paths: only their motion tells them apart."""
     t = np.arange(count, dtype=float)
     paint = flat((30.0, 120.0, 60.0))
-    first = Actor("first", "the upper green ball", disk(11.4, paint), 30.3 + 4.6 * t, 50.2 + 0.4 * t)
-    second = Actor("second", "the lower green ball", disk(11.4, paint), 205.1 - 4.2 * t, 110.6 - 0.3 * t)
+    first = Actor(
+        "first", "the upper green ball", disk(11.4, paint), 30.3 + 4.6 * t, 50.2 + 0.4 * t
+    )
+    second = Actor(
+        "second", "the lower green ball", disk(11.4, paint), 205.1 - 4.2 * t, 110.6 - 0.3 * t
+    )
     return _scene("twins", (160, 240), (240.0, 236.0, 228.0), [first, second])
 
 
-SCENES: dict[str, Callable[[], OracleScene]] = {"cart and pole": cart_and_pole, "two colours": two_colours, "twins": twins}
+SCENES: dict[str, Callable[[], OracleScene]] = {
+    "cart and pole": cart_and_pole,
+    "two colours": two_colours,
+    "twins": twins,
+}
 
 Masks = dict[str, np.ndarray]
 
@@ -124,7 +168,13 @@ def perfect(scene: OracleScene, rng: np.random.Generator) -> Spoiled:
 def eroded(scene: OracleScene, rng: np.random.Generator) -> Spoiled:
     """Every mask two pixels too small all around."""
     kernel = np.ones((5, 5), np.uint8)
-    return _spoiled(scene, {n: np.stack([cv2.erode(f.astype(np.uint8), kernel).astype(bool) for f in m]) for n, m in scene.masks.items()})
+    return _spoiled(
+        scene,
+        {
+            n: np.stack([cv2.erode(f.astype(np.uint8), kernel).astype(bool) for f in m])
+            for n, m in scene.masks.items()
+        },
+    )
 
 
 def shifted(scene: OracleScene, rng: np.random.Generator) -> Spoiled:
@@ -154,7 +204,8 @@ def missing(scene: OracleScene, rng: np.random.Generator) -> Spoiled:
 
 
 def mistaken(scene: OracleScene, rng: np.random.Generator) -> Spoiled:
-    """The paper's Figure 6: the first name is given the second object's masks (the pole is taken for "the black cart")."""
+    """The paper's Figure 6: the first name is given the second object's masks (the pole is taken
+    for "the black cart")."""
     a, b = scene.masks
     return _spoiled(scene, {a: scene.masks[b].copy(), b: scene.masks[b].copy()})
 
@@ -171,5 +222,10 @@ def _moved(mask: np.ndarray, dx: int, dy: int) -> np.ndarray:
 
 
 FAILURES: dict[str, Callable[[OracleScene, np.random.Generator], Spoiled]] = {
-    "perfect": perfect, "eroded": eroded, "shifted": shifted, "swapped": swapped, "missing": missing, "mistaken": mistaken,
+    "perfect": perfect,
+    "eroded": eroded,
+    "shifted": shifted,
+    "swapped": swapped,
+    "missing": missing,
+    "mistaken": mistaken,
 }

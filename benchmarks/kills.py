@@ -1,10 +1,12 @@
-"""Durability, shown: searches killed with SIGKILL at random moments, resumed each time, must end as the undisturbed one did.
+"""Durability, shown: searches killed with SIGKILL at random moments, resumed each time, must end as
+the undisturbed one did.
 
     python -m benchmarks.kills --kills 50
 
-Each round starts the same search and kills it at random moments (uniform over the time that the undisturbed search took) until it has
-finished. At the end ``result.json`` and the trace must be the same but for times, and no evaluation, proposal or reply that was on
-disk when the process died may have been written a second time.
+Each round starts the same search and kills it at random moments (uniform over the time that the
+undisturbed search took) until it has finished. At the end ``result.json`` and the trace must be the
+same but for times, and no evaluation, proposal or reply that was on disk when the process died may
+have been written a second time.
 """
 
 from __future__ import annotations
@@ -44,8 +46,8 @@ def clip(path: Path) -> Path:
 
 @dataclass
 class Tally:
-    """What was seen. same: rounds that ended like the undisturbed search. repeated: files written a second time. left: processes
-    that outlived the one that was killed."""
+    """What was seen. same: rounds that ended like the undisturbed search. repeated: files written a
+    second time. left: processes that outlived the one that was killed."""
 
     kills: int = 0
     rounds: int = 0
@@ -68,12 +70,21 @@ def outcome(run: Path) -> tuple[Any, list[Any]]:
 def written(run: Path) -> dict[str, int]:
     """When each of the files that are written once was written."""
     nodes = [path for name in KEPT for path in (run / "nodes").glob(f"*/{name}")]
-    return {str(path.relative_to(run)): path.stat().st_mtime_ns for path in [*nodes, *(run / "store").glob("??/*")] if ".partial-" not in path.name}
+    return {
+        str(path.relative_to(run)): path.stat().st_mtime_ns
+        for path in [*nodes, *(run / "store").glob("??/*")]
+        if ".partial-" not in path.name
+    }
 
 
 def start(arguments: list[str]) -> subprocess.Popen:
     """`run-agent` as a user starts it, in a session of its own."""
-    return subprocess.Popen([sys.executable, "-m", "agent", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "agent", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
 
 
 def survivors(session: int, seconds: float = 5.0) -> int:
@@ -99,7 +110,9 @@ def _alive(session: int) -> list[int]:
     return found
 
 
-def round_of_kills(call: list[str], run: Path, usual: float, most: int, rng: np.random.Generator, tally: Tally) -> None:
+def round_of_kills(
+    call: list[str], run: Path, usual: float, most: int, rng: np.random.Generator, tally: Tally
+) -> None:
     """Start, kill and resume one search until it has finished."""
     before: dict[str, int] = {}
     for attempt in range(1000):
@@ -115,10 +128,14 @@ def round_of_kills(call: list[str], run: Path, usual: float, most: int, rng: np.
             tally.left += survivors(process.pid)
         else:
             if process.returncode != 0 and _began(run):
-                tally.differences.append(f"{run.name}: exit {process.returncode}: {said.decode()[-300:]}")
+                tally.differences.append(
+                    f"{run.name}: exit {process.returncode}: {said.decode()[-300:]}"
+                )
                 return
         now = written(run)
-        tally.repeated += [f"{run.name}/{path}" for path, when in before.items() if now.get(path) != when]
+        tally.repeated += [
+            f"{run.name}/{path}" for path, when in before.items() if now.get(path) != when
+        ]
         before = now
         if (run / "result.json").exists() and process.returncode == 0:
             return
@@ -132,7 +149,9 @@ def _began(run: Path) -> bool:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the tally; 0 when every round ended alike and nothing was done twice."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--budget", type=int, default=6)
     parser.add_argument("--batch", type=int, default=1)
@@ -142,7 +161,15 @@ def main(arguments: list[str] | None = None) -> int:
     rng, tally = np.random.default_rng(options.seed), Tally()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        call = ["--video", str(clip(folder / "clip.npz")), "--budget", str(options.budget), "--threshold", "2", "--quiet"]
+        call = [
+            "--video",
+            str(clip(folder / "clip.npz")),
+            "--budget",
+            str(options.budget),
+            "--threshold",
+            "2",
+            "--quiet",
+        ]
         call += ["--batch", str(options.batch), "--workers", str(options.workers)]
         began = time.monotonic()
         reference = folder / "undisturbed"
@@ -151,7 +178,11 @@ def main(arguments: list[str] | None = None) -> int:
             print(process.stderr.read().decode(), file=sys.stderr)
             return 1
         usual, expected = time.monotonic() - began, outcome(reference)
-        print(f"undisturbed: {expected[0]['evaluations']} evaluations, score {expected[0]['score']:.4f}, {usual:.1f} s", flush=True)
+        print(
+            f"undisturbed: {expected[0]['evaluations']} evaluations, score "
+            f"{expected[0]['score']:.4f}, {usual:.1f} s",
+            flush=True,
+        )
         while tally.kills < options.kills:
             run = folder / f"round-{tally.rounds}"
             tally.rounds += 1
@@ -159,10 +190,16 @@ def main(arguments: list[str] | None = None) -> int:
             round_of_kills(call, run, usual, options.kills, rng, tally)
             alike = (run / "result.json").exists() and outcome(run) == expected
             tally.same += alike
-            print(f"{run.name}: {tally.kills - before} kills, {'the same' if alike else 'DIFFERENT'}", flush=True)
+            print(
+                f"{run.name}: {tally.kills - before} kills, {'the same' if alike else 'DIFFERENT'}",
+                flush=True,
+            )
         for line in [*tally.differences, *(f"written twice: {path}" for path in tally.repeated)]:
             print(line)
-    print(f"{tally.kills} kills in {tally.rounds} runs: {tally.same} of {tally.rounds} ended the same, {len(tally.repeated)} files written twice, {tally.left} processes left")
+    print(
+        f"{tally.kills} kills in {tally.rounds} runs: {tally.same} of {tally.rounds} ended the "
+        f"same, {len(tally.repeated)} files written twice, {tally.left} processes left"
+    )
     return 0 if tally.passed else 1
 
 

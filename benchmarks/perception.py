@@ -1,8 +1,10 @@
-"""How well ``tools.perception`` sees scenes whose truth is known: ``python -m benchmarks.perception [NAME ...]``.
+"""How well ``tools.perception`` sees scenes whose truth is known: ``python -m benchmarks.perception
+[NAME ...]``.
 
-One row a scene: parts found of those that move, parts too many, shapes named right, position error in pixels (root mean
-square, after removing the constant offset between the body's origin and the part's centre), angle error in radians,
-frames missed (at least 60% visible, no pose) and invented (invisible, a pose), and CPU seconds.
+One row a scene: parts found of those that move, parts too many, shapes named right, position error
+in pixels (root mean square, after removing the constant offset between the body's origin and the
+part's centre), angle error in radians, frames missed (at least 60% visible, no pose) and invented
+(invisible, a pose), and CPU seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from tools.perception.tracking import Tracks, discover
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured on one scene; errors are the worst of its parts, NaN when none was found."""
+    """What was measured on one scene; errors are the worst of its parts, NaN when none was
+    found."""
 
     name: str
     true: int
@@ -36,12 +39,16 @@ class Row:
     seconds: float
 
     def __str__(self) -> str:
-        return (f"{self.name:28s} {self.found:3d}/{self.true} +{self.extra}  shapes {self.kinds}  {self.position:8.4f} px {self.angle:8.5f} rad"
-                f"  missed {self.missed:3d}  invented {self.invented:3d}  {self.seconds:6.2f} s")
+        return (
+            f"{self.name:28s} {self.found:3d}/{self.true} +{self.extra}  shapes {self.kinds}  "
+            f"{self.position:8.4f} px {self.angle:8.5f} rad"
+            f"  missed {self.missed:3d}  invented {self.invented:3d}  {self.seconds:6.2f} s"
+        )
 
 
 def offset_error(actor: Actor, track: Track) -> tuple[float, float]:
-    """(px, rad) root mean square errors of a track, a constant offset in the body's frame and in angle removed."""
+    """(px, rad) root mean square errors of a track, a constant offset in the body's frame and in
+    angle removed."""
     true, seen = actor.path, track.seen
     if seen.sum() < 2:
         return math.inf, math.inf
@@ -52,7 +59,9 @@ def offset_error(actor: Actor, track: Track) -> tuple[float, float]:
     offset = np.linalg.lstsq(rotation.reshape(-1, 2), difference.ravel(), rcond=None)[0]
     rest = difference - rotation @ offset
     turned = track.poses[seen, 2] - turn
-    return float(np.sqrt(np.mean((rest**2).sum(1)))), float(np.std(turned)) if track.look.turns else 0.0
+    return float(np.sqrt(np.mean((rest**2).sum(1)))), float(
+        np.std(turned)
+    ) if track.look.turns else 0.0
 
 
 def pair(scene: Scene, tracks: Tracks) -> list[tuple[Actor, Track]]:
@@ -60,13 +69,25 @@ def pair(scene: Scene, tracks: Tracks) -> list[tuple[Actor, Track]]:
     if not scene.actors or not tracks.tracks:
         return []
     cost = np.array([[_cost(actor, track) for track in tracks.tracks] for actor in scene.actors])
-    return [(scene.actors[i], tracks.tracks[k]) for i, k in zip(*linear_sum_assignment(cost), strict=True) if cost[i, k] < 1e3]
+    return [
+        (scene.actors[i], tracks.tracks[k])
+        for i, k in zip(*linear_sum_assignment(cost), strict=True)
+        if cost[i, k] < 1e3
+    ]
 
 
 def _cost(actor: Actor, track: Track) -> float:
     error, _ = offset_error(actor, track)
-    at = np.nanmedian(np.hypot(*(track.poses[:, :2] - actor.path[:, :2]).T)) if track.seen.any() else math.inf
-    return 1e6 if error > 0.6 * actor.reach + 3 or at > 1.1 * actor.reach + 4 else error + 0.02 * at + 0.05 * (len(track.seen) - track.seen.sum())
+    at = (
+        np.nanmedian(np.hypot(*(track.poses[:, :2] - actor.path[:, :2]).T))
+        if track.seen.any()
+        else math.inf
+    )
+    return (
+        1e6
+        if error > 0.6 * actor.reach + 3 or at > 1.1 * actor.reach + 4
+        else error + 0.02 * at + 0.05 * (len(track.seen) - track.seen.sum())
+    )
 
 
 def measure(name: str, scene: Scene, tracks: Tracks, seconds: float) -> Row:
@@ -75,9 +96,22 @@ def measure(name: str, scene: Scene, tracks: Tracks, seconds: float) -> Row:
     errors = [offset_error(actor, track) for actor, track in pairs]
     missed = sum(int(((scene.shown[a.name] > 0.6) & ~t.seen).sum()) for a, t in pairs)
     invented = sum(int(((scene.shown[a.name] < 0.02) & t.seen).sum()) for a, t in pairs)
-    position, angle = (max(column) for column in zip(*errors, strict=True)) if errors else (math.nan, math.nan)
+    position, angle = (
+        (max(column) for column in zip(*errors, strict=True)) if errors else (math.nan, math.nan)
+    )
     kinds = sum(actor.kind == track.look.shape for actor, track in pairs)
-    return Row(name, len(scene.actors), len(pairs), len(tracks.tracks) - len(pairs), kinds, position, angle, missed, invented, seconds)
+    return Row(
+        name,
+        len(scene.actors),
+        len(pairs),
+        len(tracks.tracks) - len(pairs),
+        kinds,
+        position,
+        angle,
+        missed,
+        invented,
+        seconds,
+    )
 
 
 def run(name: str, seed: int = 0) -> Row:
@@ -91,7 +125,9 @@ def run(name: str, seed: int = 0) -> Row:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", default=list(SCENES), metavar="NAME", help="scenes (default: all)")
+    parser.add_argument(
+        "names", nargs="*", default=list(SCENES), metavar="NAME", help="scenes (default: all)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     for name in chosen.names:

@@ -1,4 +1,5 @@
-"""Published figures, as printed, with where they stand. Nothing here was measured by this project."""
+"""Published figures, as printed, with where they stand. Nothing here was measured by this
+project."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ PROGGEN = "Tang et al. 2025, Programmatic Video Prediction Using Large Language 
 
 @dataclass(frozen=True)
 class Row:
-    """One printed row. model: as printed; data: what it was trained on; figures: column -> number as printed."""
+    """One printed row. model: as printed; data: what it was trained on; figures: column -> number
+    as printed."""
 
     model: str
     data: str
@@ -58,4 +60,5 @@ PHYWORLD_SIZE = (
     _phyworld("ProgGen", "10", (0.0187, 0.0176, 0.0385, 0.0418), _T3),
     _phyworld("ProgGen", "100", (0.0175, 0.0164, 0.0340, 0.0321), _T3),
 )
-"""Table 3 of the appendix: by number of training videos. Its row for 10 videos disagrees with Table 1; both are shown."""
+"""Table 3 of the appendix: by number of training videos. Its row for 10 videos disagrees with Table
+1; both are shown."""

@@ -1,4 +1,5 @@
-"""Frames out of gymnasium, without a window: the one place that touches pygame's environment variables."""
+"""Frames out of gymnasium, without a window: the one place that touches pygame's environment
+variables."""
 
 from __future__ import annotations
 
@@ -12,13 +13,18 @@ import numpy as np
 
 from tools.types import ContractError
 
-_HEADLESS = {"SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy", "PYGAME_HIDE_SUPPORT_PROMPT": "1"}
+_HEADLESS = {
+    "SDL_VIDEODRIVER": "dummy",
+    "SDL_AUDIODRIVER": "dummy",
+    "PYGAME_HIDE_SUPPORT_PROMPT": "1",
+}
 
 
 @dataclass(frozen=True)
 class Recording:
-    """frames: (T, H, W, 3) uint8. observations: (T, ...) float64, what the environment reported at each frame. states: (T, k)
-    float64, its own ``state`` where it has one, else the flat observations."""
+    """frames: (T, H, W, 3) uint8. observations: (T, ...) float64, what the environment reported at
+    each frame. states: (T, k) float64, its own ``state`` where it has one, else the flat
+    observations."""
 
     frames: np.ndarray
     observations: np.ndarray
@@ -27,7 +33,8 @@ class Recording:
 
 @contextmanager
 def headless() -> Iterator[None]:
-    """SDL draws into memory while this is open; the process's environment is put back afterwards."""
+    """SDL draws into memory while this is open; the process's environment is put back
+    afterwards."""
     before = {key: os.environ.get(key) for key in _HEADLESS}
     os.environ.update(_HEADLESS)
     try:
@@ -41,8 +48,9 @@ def headless() -> Iterator[None]:
 def opened(env_id: str) -> Iterator[Any]:
     """An unwrapped gymnasium environment that renders to arrays, closed at the end.
 
-    Unwrapped, so that neither a time limit nor the end of an episode stops the film. Raises ContractError for an
-    unknown id, an environment that needs an extra, or one without "rgb_array" frames.
+    Unwrapped, so that neither a time limit nor the end of an episode stops the film. Raises
+    ContractError for an unknown id, an environment that needs an extra, or one without "rgb_array"
+    frames.
     """
     import gymnasium
 
@@ -57,29 +65,47 @@ def opened(env_id: str) -> Iterator[Any]:
 def _made(gymnasium: Any, env_id: str) -> Any:
     modes = _spec_modes(gymnasium, env_id)
     if modes is not None and "rgb_array" not in modes:
-        raise ContractError(f"environment gym:{env_id}", "render mode 'rgb_array'", f"modes {list(modes)}", "pick one that draws frames")
+        raise ContractError(
+            f"environment gym:{env_id}",
+            "render mode 'rgb_array'",
+            f"modes {list(modes)}",
+            "pick one that draws frames",
+        )
     try:
         return gymnasium.make(env_id, render_mode="rgb_array", disable_env_checker=True).unwrapped
     except (gymnasium.error.DependencyNotInstalled, ImportError) as error:
         fix = "pip install 'gymnasium[all]' or the extra it names"
-        raise ContractError(f"environment gym:{env_id}", "its extra to be installed", _line(error), fix) from error
+        raise ContractError(
+            f"environment gym:{env_id}", "its extra to be installed", _line(error), fix
+        ) from error
     except gymnasium.error.Error as error:
-        raise ContractError(f"environment gym:{env_id}", "an id registered with gymnasium", _line(error), "see gymnasium.envs.registry") from error
+        raise ContractError(
+            f"environment gym:{env_id}",
+            "an id registered with gymnasium",
+            _line(error),
+            "see gymnasium.envs.registry",
+        ) from error
 
 
 def _spec_modes(gymnasium: Any, env_id: str) -> Sequence[str] | None:
-    """Render modes declared by the class behind an id, or None when they cannot be read without making it."""
+    """Render modes declared by the class behind an id, or None when they cannot be read without
+    making it."""
     try:
         entry = gymnasium.spec(env_id).entry_point
-        maker = gymnasium.envs.registration.load_env_creator(entry) if isinstance(entry, str) else entry
+        maker = (
+            gymnasium.envs.registration.load_env_creator(entry) if isinstance(entry, str) else entry
+        )
     except (gymnasium.error.Error, ImportError, AttributeError):
         return None
     metadata = getattr(maker, "metadata", None)
     return None if metadata is None else metadata.get("render_modes", ())
 
 
-def record(env: Any, actions: Sequence[Any], *, seed: int, place: Callable[[Any], None] | None = None) -> Recording:
-    """Reset ``env`` with ``seed``, let ``place`` set its state, then film one frame before each action.
+def record(
+    env: Any, actions: Sequence[Any], *, seed: int, place: Callable[[Any], None] | None = None
+) -> Recording:
+    """Reset ``env`` with ``seed``, let ``place`` set its state, then film one frame before each
+    action.
 
     The last action is not carried out: frame t + 1 follows from frame t and ``actions[t]``.
     """
@@ -104,7 +130,8 @@ def record(env: Any, actions: Sequence[Any], *, seed: int, place: Callable[[Any]
 
 
 def frame_time(env: Any) -> float:
-    """Seconds between frames: the simulator's own step where it says so (``dt``, ``tau``), else 1 / render_fps, else 1/30."""
+    """Seconds between frames: the simulator's own step where it says so (``dt``, ``tau``), else 1 /
+    render_fps, else 1/30."""
     for key in ("dt", "tau"):
         value = getattr(env, key, None)
         if isinstance(value, (int, float)) and value > 0:

@@ -1,7 +1,8 @@
-"""What the sandbox costs: latency, throughput, passing a clip, speed inside; against a process and a pool per candidate.
+"""What the sandbox costs: latency, throughput, passing a clip, speed inside; against a process and
+a pool per candidate.
 
-``python -m benchmarks.sandbox [--repeats N] [--json FILE]`` prints a table. Ratios are taken within one run, since all
-times move with what else the machine does.
+``python -m benchmarks.sandbox [--repeats N] [--json FILE]`` prints a table. Ratios are taken within
+one run, since all times move with what else the machine does.
 """
 
 from __future__ import annotations
@@ -80,13 +81,30 @@ def latency(repeats: int) -> list[Row]:
             ready.run(_IDLE)
             without = _median(lambda: bare.run(_IDLE), repeats)
             with_spare = _median(lambda: ready.run(_IDLE), repeats, pause=0.04)
-        rows.append(Row(f"trivial job, {mode}, no spare", without * 1e3, "ms", "at most 15", without <= 0.015))
-        rows.append(Row(f"trivial job, {mode}, with a spare", with_spare * 1e3, "ms", "at most 2", with_spare <= 0.002))
+        rows.append(
+            Row(
+                f"trivial job, {mode}, no spare",
+                without * 1e3,
+                "ms",
+                "at most 15",
+                without <= 0.015,
+            )
+        )
+        rows.append(
+            Row(
+                f"trivial job, {mode}, with a spare",
+                with_spare * 1e3,
+                "ms",
+                "at most 2",
+                with_spare <= 0.002,
+            )
+        )
     return rows
 
 
 def alternatives(repeats: int) -> list[Row]:
-    """What others do: a fresh interpreter for each candidate, or a pool of processes that are used again."""
+    """What others do: a fresh interpreter for each candidate, or a pool of processes that are used
+    again."""
     few = max(3, repeats // 30)
     fresh = _median(lambda: subprocess.run([sys.executable, "-c", _COLD], check=True), few)
     with get_context("fork").Pool(1) as pool:
@@ -109,27 +127,37 @@ def throughput(count: int) -> list[Row]:
         with Sandbox(workers) as box:
             box.map([_IDLE] * 4)
             seconds = _median(lambda: box.map([_IDLE] * count), 1)
-        rows.append(Row(f"trivial jobs, {workers} worker{'s' * (workers > 1)}", count / seconds, "jobs/s"))
+        rows.append(
+            Row(f"trivial jobs, {workers} worker{'s' * (workers > 1)}", count / seconds, "jobs/s")
+        )
     return rows
 
 
 def clip(repeats: int) -> list[Row]:
-    """What a clip of 32 x 256 x 256 x 3 bytes adds to a job, each way; jobs take turns so that load hits all alike."""
+    """What a clip of 32 x 256 x 256 x 3 bytes adds to a job, each way; jobs take turns so that load
+    hits all alike."""
     frames = np.random.default_rng(0).integers(0, 255, CLIP, dtype=np.uint8)
-    source = Programs("", "def touch(inputs, payload, outputs):\n    for name in outputs: outputs[name][...] = 7\n    return 1\n", "")
+    source = Programs(
+        "",
+        "def touch(inputs, payload, outputs):\n    for name in outputs: outputs[name][...] = 7\n  "
+        "  return 1\n",
+        "",
+    )
     job = {"routine": "call", "programs": source, "payload": {"function": "touch"}}
     with Sandbox(1, spares=1) as box:
         began = time.perf_counter()
         shared = box.share(frames)
         first = time.perf_counter() - began
         kinds = {
-            "none": Job(**job), "shared": Job(**job, inputs={"clip": shared}), "copied": Job(**job, inputs={"clip": frames}),
+            "none": Job(**job),
+            "shared": Job(**job, inputs={"clip": shared}),
+            "copied": Job(**job, inputs={"clip": frames}),
             "out": Job(**job, outputs={"clip": ArraySpec(CLIP)}),
         }
         times: dict[str, list[float]] = {name: [] for name in kinds}
         for _ in range(repeats):
             for name, one in kinds.items():
-                times[name] += _times(lambda: box.run(one), 1, pause=0.04)      # noqa: B023
+                times[name] += _times(lambda: box.run(one), 1, pause=0.04)  # noqa: B023
     medians = {name: statistics.median(values) for name, values in times.items()}
     extra = medians["shared"] - medians["none"]
     return [
@@ -159,13 +187,20 @@ def speed(repeats: int) -> list[Row]:
     return [
         Row("processor-bound work, outside", statistics.median(outside) * 1e3, "ms"),
         Row("processor-bound work, inside / outside", ratio, "x", "at most 1.05", ratio <= 1.05),
-        Row(f"two workers / one, {os.cpu_count()} processors", gain, "x", "at least 1.8", gain >= 1.8),
+        Row(
+            f"two workers / one, {os.cpu_count()} processors",
+            gain,
+            "x",
+            "at least 1.8",
+            gain >= 1.8,
+        ),
         Row("two plain processes / one: what this machine allows", plain, "x"),
     ]
 
 
 def _gain(one: Callable[[], object], two: Callable[[], object], rounds: int = 25) -> float:
-    """How much faster ``two``, two jobs at a time, is than two of ``one`` in turn; both take turns so that load hits both alike."""
+    """How much faster ``two``, two jobs at a time, is than two of ``one`` in turn; both take turns
+    so that load hits both alike."""
     seconds: dict[Callable, list[float]] = {one: [], two: []}
     for _ in range(rounds):
         for action in (one, two):
@@ -184,7 +219,15 @@ def _outside() -> float:
     """The same program in an ordinary process with one thread."""
     code = _SPIN + "\nprint(spin()[2])"
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment).stdout)
+    return float(
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+        ).stdout
+    )
 
 
 def start() -> list[Row]:
@@ -194,14 +237,21 @@ def start() -> list[Row]:
         began = time.perf_counter()
         with Sandbox(1, profile=profile) as box:
             box.run(_IDLE)
-            rows.append(Row(f"start of a server, profile {profile}", time.perf_counter() - began, "s"))
+            rows.append(
+                Row(f"start of a server, profile {profile}", time.perf_counter() - began, "s")
+            )
     return rows
 
 
 def measure(repeats: int) -> list[Row]:
     """Every figure."""
     return [
-        *start(), *latency(repeats), *alternatives(repeats), *throughput(repeats), *clip(max(10, repeats // 3)), *speed(max(5, repeats // 20)),
+        *start(),
+        *latency(repeats),
+        *alternatives(repeats),
+        *throughput(repeats),
+        *clip(max(10, repeats // 3)),
+        *speed(max(5, repeats // 20)),
     ]
 
 
@@ -209,7 +259,11 @@ def table(rows: Sequence[Row]) -> str:
     """The rows as text."""
     width = max(len(row.what) for row in rows)
     marks = {None: "", True: "reached", False: "NOT reached"}
-    return "\n".join(f"{row.what:<{width}}  {row.value:>9.2f} {row.unit:<7} {row.target:<14} {marks[row.reached]}".rstrip() for row in rows)
+    return "\n".join(
+        f"{row.what:<{width}}  {row.value:>9.2f} {row.unit:<7} {row.target:<14} "
+        f"{marks[row.reached]}".rstrip()
+        for row in rows
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,12 +1,13 @@
-"""``run-agent bench``: run a suite, compare two results, write tables, score anybody's predicted videos.
+"""``run-agent bench``: run a suite, compare two results, write tables, score anybody's predicted
+videos.
 
-    run-agent bench SUITE [--out DIR] [--count N] [--seed S] [--budget B] [--workers W] ...
-    run-agent bench compare A B
-    run-agent bench table FILE...
-    run-agent bench score --frames DIR (--truth DIR | --env NAME)
-    run-agent bench data --env NAME --out DIR
-    run-agent bench sheet --out FILE.png
-    run-agent bench list | metrics
+run-agent bench SUITE [--out DIR] [--count N] [--seed S] [--budget B] [--workers W] ...
+run-agent bench compare A B
+run-agent bench table FILE...
+run-agent bench score --frames DIR (--truth DIR | --env NAME)
+run-agent bench data --env NAME --out DIR
+run-agent bench sheet --out FILE.png
+run-agent bench list | metrics
 """
 
 from __future__ import annotations
@@ -33,13 +34,22 @@ VERBS = ("compare", "table", "score", "data", "sheet", "list", "metrics")
 
 
 def main(argv: Sequence[str]) -> int:
-    """Do what the arguments after ``run-agent bench`` ask; the exit code. Raises ContractError on a wrong call."""
+    """Do what the arguments after ``run-agent bench`` ask; the exit code. Raises ContractError on a
+    wrong call."""
     verb = argv[0] if argv else "--help"
     if verb in ("-h", "--help"):
         print((__doc__ or "").strip() + "\n\nsuites: " + ", ".join(suites.known()))
         return 0
     if verb in VERBS:
-        return {"compare": _compare, "table": _table, "score": _score, "data": _data, "sheet": _sheet, "list": _list, "metrics": _metrics}[verb](argv[1:])
+        return {
+            "compare": _compare,
+            "table": _table,
+            "score": _score,
+            "data": _data,
+            "sheet": _sheet,
+            "list": _list,
+            "metrics": _metrics,
+        }[verb](argv[1:])
     return _suite(verb, argv[1:])
 
 
@@ -47,14 +57,30 @@ def _suite(name: str, argv: Sequence[str]) -> int:
     suite = suites.suite(name)
     arguments = _suite_parser(name, suite.about).parse_args(argv)
     keys = ("count", "seed", "budget", "proposer", "variant", "only", "data", "weights")
-    options = Options(**{key: getattr(arguments, key) for key in keys}, policies=tuple(arguments.policies))
+    options = Options(
+        **{key: getattr(arguments, key) for key in keys}, policies=tuple(arguments.policies)
+    )
     if (options.count is not None and options.count < 1) or options.budget < 1 or options.seed < 0:
-        raise ContractError("bench", "--count and --budget of at least 1, --seed of at least 0", f"{options.count}, {options.budget}, {options.seed}")
+        raise ContractError(
+            "bench",
+            "--count and --budget of at least 1, --seed of at least 0",
+            f"{options.count}, {options.budget}, {options.seed}",
+        )
     folder = Path(arguments.out or f"runs/bench-{name}-{options.seed}")
     ledger = Ledger(folder, asked(suite, options))
     began = time.time()
-    execute(suite, Workplace(folder, options), ledger, arguments.workers, lambda line: print(line, file=sys.stderr, flush=True))
-    about = {**surroundings(Path(__file__).parent), "started": round(began), "seconds": round(sum(r.seconds for r in ledger.records.values()), 1)}
+    execute(
+        suite,
+        Workplace(folder, options),
+        ledger,
+        arguments.workers,
+        lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    about = {
+        **surroundings(Path(__file__).parent),
+        "started": round(began),
+        "seconds": round(sum(r.seconds for r in ledger.records.values()), 1),
+    }
     result = Result(name, options, ledger.records, about)
     path = result.write(folder)
     table = suite.report(result.records, options)
@@ -66,22 +92,69 @@ def _suite(name: str, argv: Sequence[str]) -> int:
 
 def _suite_parser(name: str, about: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"run-agent bench {name}", description=about)
-    parser.add_argument("--out", metavar="DIR", help="folder for results; the same arguments go on with what is there (default: runs/bench-NAME-SEED)")
-    parser.add_argument("--count", type=int, metavar="N", help="videos, episodes or scenes (default: the suite's own number)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of data and searches (default: 0)")
-    parser.add_argument("--budget", type=int, default=20, metavar="B", help="evaluations a search (default: 20)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="W", help="cases at a time (default: all cores)")
-    parser.add_argument("--proposer", default="offline", metavar="NAME", help="who writes programs (default: offline)")
-    parser.add_argument("--variant", choices=("clean", "noise", "mp4"), help="what becomes of the videos (default: the protocol's)")
-    parser.add_argument("--policies", nargs="+", default=[], metavar="NAME", help="search policies to compare (default: the suite's own)")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only cases whose key contains TEXT")
-    parser.add_argument("--data", metavar="DIR", help="folder with downloaded PhyWorld files, used instead of the generator")
-    parser.add_argument("--weights", metavar="DIR", help="folder with LPIPS weights: alexnet.pth, alex.pth, vgg16.pth, vgg.pth")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="folder for results; the same arguments go on with what is there (default: "
+        "runs/bench-NAME-SEED)",
+    )
+    parser.add_argument(
+        "--count",
+        type=int,
+        metavar="N",
+        help="videos, episodes or scenes (default: the suite's own number)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="of data and searches (default: 0)"
+    )
+    parser.add_argument(
+        "--budget", type=int, default=20, metavar="B", help="evaluations a search (default: 20)"
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="W",
+        help="cases at a time (default: all cores)",
+    )
+    parser.add_argument(
+        "--proposer",
+        default="offline",
+        metavar="NAME",
+        help="who writes programs (default: offline)",
+    )
+    parser.add_argument(
+        "--variant",
+        choices=("clean", "noise", "mp4"),
+        help="what becomes of the videos (default: the protocol's)",
+    )
+    parser.add_argument(
+        "--policies",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="search policies to compare (default: the suite's own)",
+    )
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="only cases whose key contains TEXT"
+    )
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        help="folder with downloaded PhyWorld files, used instead of the generator",
+    )
+    parser.add_argument(
+        "--weights",
+        metavar="DIR",
+        help="folder with LPIPS weights: alexnet.pth, alex.pth, vgg16.pth, vgg.pth",
+    )
     return parser
 
 
 def _compare(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="run-agent bench compare", description="What changed between two results beyond noise.")
+    parser = argparse.ArgumentParser(
+        prog="run-agent bench compare", description="What changed between two results beyond noise."
+    )
     parser.add_argument("first", type=Path, metavar="A")
     parser.add_argument("second", type=Path, metavar="B")
     arguments = parser.parse_args(argv)
@@ -90,7 +163,10 @@ def _compare(argv: Sequence[str]) -> int:
 
 
 def _table(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="run-agent bench table", description="Markdown tables of results, published rows included.")
+    parser = argparse.ArgumentParser(
+        prog="run-agent bench table",
+        description="Markdown tables of results, published rows included.",
+    )
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
     for path in parser.parse_args(argv).files:
         result = Result.read(path)
@@ -99,12 +175,33 @@ def _table(argv: Sequence[str]) -> int:
 
 
 def _score(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="run-agent bench score", description="Score predicted videos with the metrics of the suites.")
-    parser.add_argument("--frames", type=Path, required=True, metavar="DIR", help="predicted videos, one a file or folder, in order of name")
+    parser = argparse.ArgumentParser(
+        prog="run-agent bench score",
+        description="Score predicted videos with the metrics of the suites.",
+    )
+    parser.add_argument(
+        "--frames",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="predicted videos, one a file or folder, in order of name",
+    )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--truth", type=Path, metavar="DIR", help="true videos of the same names, the seen frames included")
-    source.add_argument("--env", metavar="NAME", help="environment that was predicted; file k is its test video k")
-    parser.add_argument("--context", type=int, metavar="N", help="frames that were seen (with --truth; default: the environment's)")
+    source.add_argument(
+        "--truth",
+        type=Path,
+        metavar="DIR",
+        help="true videos of the same names, the seen frames included",
+    )
+    source.add_argument(
+        "--env", metavar="NAME", help="environment that was predicted; file k is its test video k"
+    )
+    parser.add_argument(
+        "--context",
+        type=int,
+        metavar="N",
+        help="frames that were seen (with --truth; default: the environment's)",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="S")
     parser.add_argument("--level", metavar="LEVEL", help="split of the test videos, for PhyWorld")
     parser.add_argument("--weights", metavar="DIR", help="folder with LPIPS weights")
@@ -121,22 +218,32 @@ def _truth(arguments: argparse.Namespace) -> scoring.Truth:
 
 
 def _data(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="run-agent bench data", description="Write what a model may see of an environment: seen frames as npz.")
+    parser = argparse.ArgumentParser(
+        prog="run-agent bench data",
+        description="Write what a model may see of an environment: seen frames as npz.",
+    )
     parser.add_argument("--env", required=True, metavar="NAME")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--count", type=int, default=1, metavar="N")
     parser.add_argument("--seed", type=int, default=0, metavar="S")
     parser.add_argument("--level", metavar="LEVEL")
     arguments = parser.parse_args(argv)
-    written = scoring.write_seen(arguments.env, arguments.seed, arguments.count, arguments.level, arguments.out)
-    print(f"{written} videos written to {arguments.out}; predict the frames after them and score with run-agent bench score")
+    written = scoring.write_seen(
+        arguments.env, arguments.seed, arguments.count, arguments.level, arguments.out
+    )
+    print(
+        f"{written} videos written to {arguments.out}; predict the frames after them and score "
+        "with run-agent bench score"
+    )
     return 0
 
 
 def _sheet(argv: Sequence[str]) -> int:
     from benchmarks.gallery.sheet import contact_sheet
 
-    parser = argparse.ArgumentParser(prog="run-agent bench sheet", description="A picture of every scene of the gallery.")
+    parser = argparse.ArgumentParser(
+        prog="run-agent bench sheet", description="A picture of every scene of the gallery."
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.png")
     parser.add_argument("--seed", type=int, default=0, metavar="S")
     arguments = parser.parse_args(argv)
@@ -153,5 +260,9 @@ def _list(argv: Sequence[str]) -> int:
 
 def _metrics(argv: Sequence[str]) -> int:
     for card in CARDS.values():
-        print(f"{card.name} ({card.unit}, {card.better} is better; perfect: {card.floor})\n  {card.definition}\n  frames: {card.frames}\n  objects: {card.objects}\n  source: {card.source}")
+        print(
+            f"{card.name} ({card.unit}, {card.better} is better; perfect: {card.floor})\n  "
+            f"{card.definition}\n  frames: {card.frames}\n  objects: {card.objects}\n  source: "
+            f"{card.source}"
+        )
     return 0

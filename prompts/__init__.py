@@ -1,8 +1,8 @@
 """The prompts, as files, and their loader.
 
-A prompt is Markdown with ``{{name}}`` holes. Rendering is strict: every hole must be given a value and every value must
-have a hole, so that a prompt never goes out with a piece missing. Comments (``<!-- ... -->``) say when a prompt is used
-and are not part of it.
+A prompt is Markdown with ``{{name}}`` holes. Rendering is strict: every hole must be given a value
+and every value must have a hole, so that a prompt never goes out with a piece missing. Comments
+(``<!-- ... -->``) say when a prompt is used and are not part of it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class PromptError(ValueError):
 
 @dataclass(frozen=True)
 class Template:
-    """One prompt file. name: path without suffix, as in "affordances/rigid". text: Markdown with holes."""
+    """One prompt file. name: path without suffix, as in "affordances/rigid". text: Markdown with
+    holes."""
 
     name: str
     text: str
@@ -43,13 +44,19 @@ class Template:
         missing = [hole for hole in self.holes if hole not in values]
         unused = [name for name in values if name not in self.holes]
         if missing or unused:
-            problems = [f"no value for {', '.join(missing)}"] * bool(missing) + [f"no hole for {', '.join(unused)}"] * bool(unused)
-            raise PromptError(f"prompt {self.name}: expected values for {', '.join(self.holes) or 'nothing'}, got {' and '.join(problems)}")
+            problems = [f"no value for {', '.join(missing)}"] * bool(missing) + [
+                f"no hole for {', '.join(unused)}"
+            ] * bool(unused)
+            raise PromptError(
+                f"prompt {self.name}: expected values for {', '.join(self.holes) or 'nothing'}, "
+                f"got {' and '.join(problems)}"
+            )
         return _HOLE.sub(lambda match: values[match.group(1)], self.text).strip() + "\n"
 
 
 def load(name: str) -> Template:
-    """The prompt ``name`` (a path under prompts/ without its suffix); an unknown name lists the known ones."""
+    """The prompt ``name`` (a path under prompts/ without its suffix); an unknown name lists the
+    known ones."""
     known = dict(_sources())
     if name not in known:
         raise PromptError(f"prompt: expected one of {', '.join(known)}, got {name!r}")

@@ -1,4 +1,5 @@
-"""A memory and process cap by control group around one server, where this process may make one. A backstop only."""
+"""A memory and process cap by control group around one server, where this process may make one. A
+backstop only."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ class Group:
 
 
 def make(memory: int, processes: int) -> Group:
-    """Groups capped at ``memory`` bytes and ``processes`` processes or threads; raises OSError where not permitted."""
+    """Groups capped at ``memory`` bytes and ``processes`` processes or threads; raises OSError
+    where not permitted."""
     sweep()
     caps = {"memory": _memory_caps(memory), "pids": {"pids.max": processes}}
     folders: list[Path] = []
@@ -50,7 +52,8 @@ def make(memory: int, processes: int) -> Group:
 
 
 def memory_limit() -> int:
-    """Bytes that the groups above this process allow it (a container's size); a huge number without any."""
+    """Bytes that the groups above this process allow it (a container's size); a huge number without
+    any."""
     own = _own()
     folders = [_ROOT / "memory" / own["memory"].lstrip("/")] if "memory" in own else []
     folders += [_ROOT / own[""].lstrip("/")] if "" in own else []
@@ -90,7 +93,9 @@ def _own() -> dict[str, str]:
         lines = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
     except OSError:
         return {}
-    return {controller: path for _, controllers, path in lines for controller in controllers.split(",")}
+    return {
+        controller: path for _, controllers, path in lines for controller in controllers.split(",")
+    }
 
 
 def _parents(strict: bool = True) -> dict[Path, tuple[str, ...]]:

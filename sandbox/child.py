@@ -1,4 +1,5 @@
-"""One job in one process: lock down, take a job, seal, only then load the candidate; answer with one frame, exit."""
+"""One job in one process: lock down, take a job, seal, only then load the candidate; answer with
+one frame, exit."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ from sandbox.routines import Routine
 CONTROL = 3
 FAILED_CLOSED = 98
 _NEVER = 1e9
-"""Seconds of processor time, and processes, that a waiting spare may use: no cap at all, until the job brings its own."""
+"""Seconds of processor time, and processes, that a waiting spare may use: no cap at all, until the
+job brings its own."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Heritage:
 
 
 def main(control: socket.socket, server: Heritage, spare: bool) -> None:
-    """Serve the one job that arrives on ``control``; runs in a fresh fork of the server and never returns.
+    """Serve the one job that arrives on ``control``; runs in a fresh fork of the server and never
+    returns.
 
     spare: no job is waiting yet, so there is time to prepare.
     """
@@ -62,7 +65,7 @@ def serve(control: socket.socket, server: Heritage, report: Mapping[str, Any]) -
         os.write(talk, wire.LOCKED + json.dumps(report).encode() + b"\n")
         message, fds = wire.receive(control)
         if not message:
-            os._exit(0)                               # the server has gone
+            os._exit(0)  # the server has gone
         work = _Work(message["caps"], fds, server)
         work.seal(server, message["processes"])
         os.write(talk, wire.SEALED + b"\n")
@@ -73,7 +76,8 @@ def serve(control: socket.socket, server: Heritage, report: Mapping[str, Any]) -
 
 
 def keep_only(control: socket.socket) -> socket.socket:
-    """Descriptors 0 to 2 and the control socket stay, nothing else that this process was born with or has opened."""
+    """Descriptors 0 to 2 and the control socket stay, nothing else that this process was born with
+    or has opened."""
     os.dup2(control.detach(), CONTROL, inheritable=False)
     os.closerange(CONTROL + 1, limits.MAX_DESCRIPTORS)
     return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=CONTROL)
@@ -82,17 +86,29 @@ def keep_only(control: socket.socket) -> socket.socket:
 def _refuse(talk: int, error: BaseException) -> None:
     """Fail closed: tell the server why and end without having seen a line of the candidate."""
     try:
-        os.write(talk, wire.REFUSED + f"{type(error).__name__}: {error}".replace("\n", " ").encode()[:500] + b"\n")
+        os.write(
+            talk,
+            wire.REFUSED
+            + f"{type(error).__name__}: {error}".replace("\n", " ").encode()[:500]
+            + b"\n",
+        )
     finally:
         os._exit(FAILED_CLOSED)
 
 
 def _rehearse(server: Heritage) -> None:
-    """Go through the motions of a job before one comes: pages shared with the server are copied at first touch, which
-    takes most of a small job's time."""
+    """Go through the motions of a job before one comes: pages shared with the server are copied at
+    first touch, which takes most of a small job's time."""
     slot = ["a", [2, 2], "<f8", 64]
-    header = {"routine": "idle", "programs": {"dynamics": "import numpy\ndef f(*_):\n    return {}\n"}, "payload": {}}
-    files = [memory.sealed(json.dumps(header | {"inputs": [[0, slot]], "outputs": [slot]}).encode()), *(anonymous_file("try", 256) for _ in range(3))]
+    header = {
+        "routine": "idle",
+        "programs": {"dynamics": "import numpy\ndef f(*_):\n    return {}\n"},
+        "payload": {},
+    }
+    files = [
+        memory.sealed(json.dumps(header | {"inputs": [[0, slot]], "outputs": [slot]}).encode()),
+        *(anonymous_file("try", 256) for _ in range(3)),
+    ]
     work = _Work(asdict(Limits()), [files[0], files[1], 2, 2, files[2]], server)
     LoadedPrograms(header["programs"]).function("dynamics", "f")()
     encode(CLAIM, work.routine(None, work.inputs, {}, work.outputs))
@@ -104,24 +120,33 @@ def _rehearse(server: Heritage) -> None:
 
 
 class _Work:
-    """A job that has arrived, mapped into memory. caps: its Limits as a dict. fds: payload, outputs, result, log, inputs."""
+    """A job that has arrived, mapped into memory. caps: its Limits as a dict. fds: payload,
+    outputs, result, log, inputs."""
 
     def __init__(self, caps: Mapping[str, Any], fds: Sequence[int], server: Heritage):
         payload, out, self.result, self._log, *inputs = fds
         self._sizes = {fd: os.lseek(fd, 0, os.SEEK_END) for fd in (payload, out, *inputs)}
-        maps = {fd: kernel.map_file(fd, size, writable=fd == out) for fd, size in self._sizes.items()}
+        maps = {
+            fd: kernel.map_file(fd, size, writable=fd == out) for fd, size in self._sizes.items()
+        }
         for fd in self._sizes:
             os.close(fd)
         self.header = json.loads(bytes(maps[payload]))
         self.caps = Limits(**caps)
-        self.inputs = {slot.name: slot.view(maps[inputs[i]]) for i, slot in ((i, Slot.from_json(s)) for i, s in self.header["inputs"])}
-        self.outputs = {slot.name: slot.view(maps[out]) for slot in map(Slot.from_json, self.header["outputs"])}
+        self.inputs = {
+            slot.name: slot.view(maps[inputs[i]])
+            for i, slot in ((i, Slot.from_json(s)) for i, s in self.header["inputs"])
+        }
+        self.outputs = {
+            slot.name: slot.view(maps[out]) for slot in map(Slot.from_json, self.header["outputs"])
+        }
         self.routine = server.routines[self.header["routine"]]
         self._marks = maps[out]
         self._no_memory = _last_words("MemoryLimit", self.caps)
 
     def seal(self, server: Heritage, processes: int) -> None:
-        """Turn output to the job's log, set its limits and close the last doors; the candidate comes next.
+        """Turn output to the job's log, set its limits and close the last doors; the candidate
+        comes next.
 
         processes: how many this user may have, this one's threads included.
         """
@@ -129,15 +154,18 @@ class _Work:
         os.dup2(self._log, 2, inheritable=False)
         os.close(self._log)
         marks.observe(_marker(self._marks))
-        random.seed(0)                                # Python seeds it anew at every fork; the other generators were seeded
+        random.seed(0)  # Python seeds it anew at every fork; the other generators were seeded
         if server.lock.posture.limited:
             limits.forbid_descriptors(self.result)
-            memory = server.size + sum(self._sizes.values()) + self.caps.memory if server.size else None
+            memory = (
+                server.size + sum(self._sizes.values()) + self.caps.memory if server.size else None
+            )
             limits.apply(self.caps.wall, self.caps.cpu, memory, processes)
         server.lock.seal()
 
     def finish(self) -> None:
-        """Run the candidate, write the frame, and stop: the server kills a stopped child, and nobody waits for its exit."""
+        """Run the candidate, write the frame, and stop: the server kills a stopped child, and
+        nobody waits for its exit."""
         code = 1
         try:
             frame = self._whole_frame()
@@ -146,12 +174,13 @@ class _Work:
             os.close(self.result)
             _flush()
             signal.raise_signal(signal.SIGSTOP)
-            code = 0                                  # only where stopping itself is forbidden
+            code = 0  # only where stopping itself is forbidden
         finally:
             os._exit(code)
 
     def _whole_frame(self) -> bytes:
-        """The frame, or a small one that was made ready when there is no memory or time left to make it."""
+        """The frame, or a small one that was made ready when there is no memory or time left to
+        make it."""
         try:
             return self._frame()
         except MemoryError:
@@ -161,7 +190,15 @@ class _Work:
 
     def _frame(self) -> bytes:
         try:
-            frame = encode(CLAIM, self.routine(LoadedPrograms(self.header["programs"]), self.inputs, self.header["payload"], self.outputs))
+            frame = encode(
+                CLAIM,
+                self.routine(
+                    LoadedPrograms(self.header["programs"]),
+                    self.inputs,
+                    self.header["payload"],
+                    self.outputs,
+                ),
+            )
             if len(frame) <= self.caps.claim + HEADER.size:
                 return frame
             raise limits.Overrun("OutputLimit")
@@ -170,13 +207,17 @@ class _Work:
 
 
 def _flush() -> None:
-    """Send what was printed and not yet sent; a program may have put anything in the place of standard output."""
+    """Send what was printed and not yet sent; a program may have put anything in the place of
+    standard output."""
     with contextlib.suppress(Exception):
         sys.stdout.flush()
 
 
 def _last_words(kind: str, caps: Limits) -> bytes:
-    return encode(FAILURE, {"stage": "limits", "kind": kind, "message": limits.sentence(kind, caps), "traceback": ""})
+    return encode(
+        FAILURE,
+        {"stage": "limits", "kind": kind, "message": limits.sentence(kind, caps), "traceback": ""},
+    )
 
 
 def _marker(memory: memoryview) -> Any:

@@ -1,7 +1,9 @@
-"""What goes into the sandbox and what comes out. Values only; the machinery is in ``server`` and ``child``.
+"""What goes into the sandbox and what comes out. Values only; the machinery is in ``server`` and
+``child``.
 
-Three kinds of failure are never mixed: the *candidate* failed (``Outcome.failure`` is set: data, fed back to the
-proposer), the *sandbox* failed (SandboxError, after one retry on a new server), the *caller* erred (ValueError).
+Three kinds of failure are never mixed: the *candidate* failed (``Outcome.failure`` is set: data,
+fed back to the proposer), the *sandbox* failed (SandboxError, after one retry on a new server), the
+*caller* erred (ValueError).
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ class SandboxError(RuntimeError):
 
 @dataclass(frozen=True)
 class Limits:
-    """Caps of one job. wall, cpu: seconds. memory: bytes on top of the warm server's own size. log: bytes of captured
-    output kept. claim: bytes of the JSON frame that the child may return."""
+    """Caps of one job. wall, cpu: seconds. memory: bytes on top of the warm server's own size. log:
+    bytes of captured output kept. claim: bytes of the JSON frame that the child may return."""
 
     wall: float = 60.0
     cpu: float = 60.0
@@ -44,9 +46,10 @@ class Job:
     """One unit of work for one fresh child.
 
     routine: name of a trusted function in ``sandbox.routines.ROUTINES``, called as
-    ``routine(programs, inputs, payload, outputs) -> claim`` after the child is locked: ``programs`` gives the loaded
-    modules by stage, ``inputs`` read-only arrays, ``outputs`` writable arrays, ``payload`` and the returned claim are JSON.
-    inputs: name -> array; arrays shared once by ``Sandbox.share`` cost nothing per job.
+    ``routine(programs, inputs, payload, outputs) -> claim`` after the child is locked: ``programs``
+    gives the loaded modules by stage, ``inputs`` read-only arrays, ``outputs`` writable arrays,
+    ``payload`` and the returned claim are JSON. inputs: name -> array; arrays shared once by
+    ``Sandbox.share`` cost nothing per job.
     """
 
     routine: str
@@ -59,8 +62,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came back. claim and arrays are claims made by the child (None / empty on failure). log: captured stdout and
-    stderr, control characters stripped. wall, cpu: seconds; peak: bytes of resident memory, measured by the host."""
+    """What came back. claim and arrays are claims made by the child (None / empty on failure). log:
+    captured stdout and stderr, control characters stripped. wall, cpu: seconds; peak: bytes of
+    resident memory, measured by the host."""
 
     claim: Mapping[str, Any] | None
     arrays: Mapping[str, np.ndarray]

@@ -8,14 +8,18 @@ from sandbox.contract import Job, Outcome
 from sandbox.host import Sandbox
 from tools.types import Failure
 
-MESSAGE = "two runs of the same programs on the same input gave different {}; take randomness and the clock out of them"
+MESSAGE = (
+    "two runs of the same programs on the same input gave different {}; take randomness and "
+    "the clock out of them"
+)
 
 
 def run_twice(box: Sandbox, job: Job, stage: str, ignore: Collection[str] = ()) -> Outcome:
-    """The outcome of ``job`` when two fresh children agree on it, else a failure of kind "NotDeterministic".
+    """The outcome of ``job`` when two fresh children agree on it, else a failure of kind
+    "NotDeterministic".
 
-    stage: the program to blame. ignore: keys of the claim that may differ, such as timings. Where one of the two runs
-    fails, that outcome is returned.
+    stage: the program to blame. ignore: keys of the claim that may differ, such as timings. Where
+    one of the two runs fails, that outcome is returned.
     """
     first, second = box.map([job, job])
     for outcome in (first, second):
@@ -29,7 +33,17 @@ def run_twice(box: Sandbox, job: Job, stage: str, ignore: Collection[str] = ()) 
 
 
 def _difference(first: Outcome, second: Outcome, ignore: Collection[str]) -> str:
-    claims = [{key: value for key, value in outcome.claim.items() if key not in ignore} for outcome in (first, second)]
+    claims = [
+        {key: value for key, value in outcome.claim.items() if key not in ignore}
+        for outcome in (first, second)
+    ]
     if claims[0] != claims[1]:
         return "results"
-    return next((name for name, array in first.arrays.items() if array.tobytes() != second.arrays[name].tobytes()), "")
+    return next(
+        (
+            name
+            for name, array in first.arrays.items()
+            if array.tobytes() != second.arrays[name].tobytes()
+        ),
+        "",
+    )

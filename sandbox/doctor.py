@@ -1,4 +1,5 @@
-"""Which barriers hold on this machine, found out by trying them in a real child: what is enforced, not what was asked for."""
+"""Which barriers hold on this machine, found out by trying them in a real child: what is enforced,
+not what was asked for."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ REFUSED = ("PermissionError", "OSError", "RuntimeError")
 
 @dataclass(frozen=True)
 class Row:
-    """One barrier. proof: what was tried and what happened. required: without it the mode is not strict."""
+    """One barrier. proof: what was tried and what happened. required: without it the mode is not
+    strict."""
 
     barrier: str
     active: bool
@@ -35,8 +37,9 @@ class Row:
 
 @dataclass(frozen=True)
 class DoctorReport:
-    """mode: the strongest that works here, or "unavailable". rows: the barriers. system: kernel, machine, versions.
-    timings: seconds. reasons: why a stronger mode does not work, and what to do."""
+    """mode: the strongest that works here, or "unavailable". rows: the barriers. system: kernel,
+    machine, versions. timings: seconds. reasons: why a stronger mode does not work, and what to do.
+    """
 
     mode: str
     rows: tuple[Row, ...]
@@ -46,7 +49,8 @@ class DoctorReport:
 
     @property
     def ok(self) -> bool:
-        """Whether hostile programs are held: a strict mode in which every required barrier was seen to hold."""
+        """Whether hostile programs are held: a strict mode in which every required barrier was seen
+        to hold."""
         return self.mode in SAFE and all(row.active for row in self.rows if row.required)
 
     def to_json(self) -> dict[str, Any]:
@@ -54,12 +58,18 @@ class DoctorReport:
         return asdict(self) | {"ok": self.ok}
 
     def __str__(self) -> str:
-        lines = [f"mode {self.mode}: " + ("every required barrier holds" if self.ok else "NOT safe for programs of others"), ""]
+        lines = [
+            f"mode {self.mode}: "
+            + ("every required barrier holds" if self.ok else "NOT safe for programs of others"),
+            "",
+        ]
         width = max((len(row.barrier) for row in self.rows), default=0)
         lines += [f"{row.barrier:<{width}}  {_word(row)}  {row.proof}" for row in self.rows]
         lines += ["", *self.reasons] if self.reasons else []
         system = ", ".join(f"{key} {value}" for key, value in self.system.items())
-        timings = ", ".join(f"{key.replace('_', ' ')} {value * 1000:.1f} ms" for key, value in self.timings.items())
+        timings = ", ".join(
+            f"{key.replace('_', ' ')} {value * 1000:.1f} ms" for key, value in self.timings.items()
+        )
         return "\n".join([*lines, "", system, timings])
 
 
@@ -68,12 +78,18 @@ def _word(row: Row) -> str:
 
 
 def record(box: Sandbox) -> dict[str, Any]:
-    """What a result says about the sandbox that it came from: the mode, whether it holds hostile programs, and which barriers
-    were seen to hold in it just now. As :func:`examine` but for the one probe that takes a second."""
+    """What a result says about the sandbox that it came from: the mode, whether it holds hostile
+    programs, and which barriers were seen to hold in it just now. As :func:`examine` but for the
+    one probe that takes a second."""
     mode, probes = box.mode, [probe for probe in PROBES if probe.quick]
-    rows = [probe.judge(outcome) for probe, outcome in zip(probes, box.map(probe.job() for probe in probes), strict=True)]
+    rows = [
+        probe.judge(outcome)
+        for probe, outcome in zip(probes, box.map(probe.job() for probe in probes), strict=True)
+    ]
     return {
-        "mode": mode, "ok": mode in SAFE and all(row.active for row in rows), "barriers": {row.barrier: row.active for row in rows},
+        "mode": mode,
+        "ok": mode in SAFE and all(row.active for row in rows),
+        "barriers": {row.barrier: row.active for row in rows},
         "layers": {layer.name: layer.active for layer in box.layers},
     }
 
@@ -101,11 +117,16 @@ def _examine(box: Sandbox, reasons: list[str]) -> DoctorReport:
 
 
 def _given() -> set[str]:
-    """Names of the variables that this process was started with; libraries add others, here and in a server alike."""
+    """Names of the variables that this process was started with; libraries add others, here and in
+    a server alike."""
     path = Path("/proc/self/environ")
     if not path.exists():
         return set(os.environ)
-    return {entry.partition(b"=")[0].decode(errors="replace") for entry in path.read_bytes().split(b"\0") if entry}
+    return {
+        entry.partition(b"=")[0].decode(errors="replace")
+        for entry in path.read_bytes().split(b"\0")
+        if entry
+    }
 
 
 def _trivial(box: Sandbox) -> float:
@@ -115,29 +136,44 @@ def _trivial(box: Sandbox) -> float:
 
 def _system() -> dict[str, Any]:
     return {
-        "system": f"{platform.system()} {platform.release()}", "machine": platform.machine(), "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "machine": platform.machine(),
+        "python": platform.python_version(),
         "user": "root" if hasattr(os, "getuid") and os.getuid() == 0 else "ordinary",
-        "filter": seccomp.available() or "available", "landlock": landlock.version() if kernel.LINUX else 0, "processors": os.cpu_count(),
+        "filter": seccomp.available() or "available",
+        "landlock": landlock.version() if kernel.LINUX else 0,
+        "processors": os.cpu_count(),
     }
 
 
 def _advice(mode: str, rows: list[Row]) -> list[str]:
-    advice = [f"{row.barrier}: the probe got through; do not run programs of others here" for row in rows if row.required and not row.active]
+    advice = [
+        f"{row.barrier}: the probe got through; do not run programs of others here"
+        for row in rows
+        if row.required and not row.active
+    ]
     if sys.platform == "darwin":
-        advice.append("macOS has no system call filter for this: run programs of others in a Linux container or virtual machine")
+        advice.append(
+            "macOS has no system call filter for this: run programs of others in a Linux "
+            "container or virtual machine"
+        )
     if mode in SAFE:
-        advice.append("not covered: bugs of the kernel itself and side channels; for strangers' programs use a virtual machine as well")
+        advice.append(
+            "not covered: bugs of the kernel itself and side channels; for strangers' programs "
+            "use a virtual machine as well"
+        )
     return advice
 
 
-# -------------------------------------------------------------------------------------------------------- probes
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A program that tries one thing. tried: what, in words. body: of ``probe(inputs, t, outputs)``, where t["host"] is the
-    host's pid and t["foreign"] names its variables. held: whether the outcome shows that the barrier holds. quick: whether
-    it takes well under a second."""
+    """A program that tries one thing. tried: what, in words. body: of ``probe(inputs, t,
+    outputs)``, where t["host"] is the host's pid and t["foreign"] names its variables. held:
+    whether the outcome shows that the barrier holds. quick: whether it takes well under a second.
+    """
 
     barrier: str
     tried: str
@@ -148,7 +184,10 @@ class Probe:
 
     def job(self) -> Job:
         """The attempt, for a fresh child."""
-        source = f"import ctypes, os, sys\n\n\ndef probe(inputs, t, outputs):\n{textwrap.indent(textwrap.dedent(self.body), '    ')}\n"
+        source = (
+            "import ctypes, os, sys\n\n\ndef probe(inputs, t, "
+            f"outputs):\n{textwrap.indent(textwrap.dedent(self.body), '    ')}\n"
+        )
         foreign = sorted(_given() - {*ENVIRONMENT, *PASSED_ON})
         payload = {"function": "probe", "host": os.getpid(), "foreign": foreign}
         return Job("call", Programs("", source, ""), payload=payload, limits=self.limits)
@@ -184,8 +223,15 @@ if answer < 0: raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno())
 {}return '{}'
 """
 _IO_URING = _CALL.format("425, 4, ctypes.create_string_buffer(256)", "", "io_uring_setup")
-_CLONE3 = _CALL.format("435, (ctypes.c_uint64 * 11)(0, 0, 0, 0, 17), 88", "if answer == 0: os._exit(0)\n", "clone3")
-_WAKE = _CALL.format(f"{202 if kernel.MACHINE == 'x86_64' else 98}, ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p), 1, 1", "", "sleepers woken")
+_CLONE3 = _CALL.format(
+    "435, (ctypes.c_uint64 * 11)(0, 0, 0, 0, 17), 88", "if answer == 0: os._exit(0)\n", "clone3"
+)
+_WAKE = _CALL.format(
+    f"{202 if kernel.MACHINE == 'x86_64' else 98}, ctypes.cast(ctypes.CDLL(None).getpid, "
+    "ctypes.c_void_p), 1, 1",
+    "",
+    "sleepers woken",
+)
 _FOREIGN = """
 code = bytes.fromhex("b814000000cd80c3")
 libc = ctypes.CDLL(None, use_errno=True); libc.mmap.restype = ctypes.c_void_p
@@ -199,30 +245,101 @@ _SMALL = Limits(wall=60.0, cpu=5.0, memory=64 << 20)
 PROBES = (
     Probe("files", "open /etc/passwd", "return open('/etc/passwd').read(9)", _refused),
     Probe("file metadata", "stat /etc", "return os.stat('/etc').st_size", _refused),
-    Probe("writing", "a file in /tmp", "return os.open('/tmp', os.O_TMPFILE | os.O_RDWR)", _refused),
+    Probe(
+        "writing", "a file in /tmp", "return os.open('/tmp', os.O_TMPFILE | os.O_RDWR)", _refused
+    ),
     Probe("network", "a socket", "import socket\nreturn socket.socket().fileno()", _refused),
-    Probe("new processes", "fork", "pid = os.fork()\nif pid == 0: os._exit(0)\nreturn os.waitpid(pid, 0)", _refused),
-    Probe("threads", "start one", "import threading\nreturn threading.Thread(target=len, args=('',)).start()", _refused),
+    Probe(
+        "new processes",
+        "fork",
+        "pid = os.fork()\nif pid == 0: os._exit(0)\nreturn os.waitpid(pid, 0)",
+        _refused,
+    ),
+    Probe(
+        "threads",
+        "start one",
+        "import threading\nreturn threading.Thread(target=len, args=('',)).start()",
+        _refused,
+    ),
     Probe("signals", "signal 0 to the host", "return os.kill(t['host'], 0)", _refused),
-    Probe("memory of others", "read the host's", "return open('/proc/%d/mem' % t['host'], 'rb').fileno()", _refused),
-    Probe("environment of others", "read the host's", "return len(open('/proc/%d/environ' % t['host']).read())", _refused),
-    Probe("clocks of others", "processor time of the host", "import time\nreturn time.clock_gettime(~t['host'] << 3 | 2)", _refused),
+    Probe(
+        "memory of others",
+        "read the host's",
+        "return open('/proc/%d/mem' % t['host'], 'rb').fileno()",
+        _refused,
+    ),
+    Probe(
+        "environment of others",
+        "read the host's",
+        "return len(open('/proc/%d/environ' % t['host']).read())",
+        _refused,
+    ),
+    Probe(
+        "clocks of others",
+        "processor time of the host",
+        "import time\nreturn time.clock_gettime(~t['host'] << 3 | 2)",
+        _refused,
+    ),
     Probe("mailboxes", "wake sleepers on a shared page", _WAKE, _refused),
-    Probe("own environment", "variables of the host", "return sorted(set(os.environ) & set(t['foreign']))", _says_nothing),
+    Probe(
+        "own environment",
+        "variables of the host",
+        "return sorted(set(os.environ) & set(t['foreign']))",
+        _says_nothing,
+    ),
     Probe("io_uring", "set one up", _IO_URING, _refused),
     Probe("clone3", "call it", _CLONE3, _refused),
-    Probe("foreign machine code", "int 0x80" if kernel.MACHINE == "x86_64" else "writable code", _FOREIGN, _refused_or_dead),
-    Probe("memory", "200 MiB of 64", "return len(bytearray(200 << 20))", _ended_by("MemoryLimit"), _SMALL),
-    Probe("processor time", "an endless loop", "while True: pass", _ended_by("CpuLimit"), Limits(wall=60.0, cpu=1.0), quick=False),
-    Probe("wall clock", "sleep with signals blocked", _SLEEP, _ended_by("WallLimit"), Limits(wall=0.1)),
-    Probe("output", "print without end", "while True: os.write(1, b'x' * 65536)", _ended_by("OutputLimit")),
-    Probe("result protocol", "return NaN", "return float('nan')", _ended_by("ValueError", "BadResult")),
+    Probe(
+        "foreign machine code",
+        "int 0x80" if kernel.MACHINE == "x86_64" else "writable code",
+        _FOREIGN,
+        _refused_or_dead,
+    ),
+    Probe(
+        "memory",
+        "200 MiB of 64",
+        "return len(bytearray(200 << 20))",
+        _ended_by("MemoryLimit"),
+        _SMALL,
+    ),
+    Probe(
+        "processor time",
+        "an endless loop",
+        "while True: pass",
+        _ended_by("CpuLimit"),
+        Limits(wall=60.0, cpu=1.0),
+        quick=False,
+    ),
+    Probe(
+        "wall clock", "sleep with signals blocked", _SLEEP, _ended_by("WallLimit"), Limits(wall=0.1)
+    ),
+    Probe(
+        "output",
+        "print without end",
+        "while True: os.write(1, b'x' * 65536)",
+        _ended_by("OutputLimit"),
+    ),
+    Probe(
+        "result protocol", "return NaN", "return float('nan')", _ended_by("ValueError", "BadResult")
+    ),
 )
 
 
 def _deterministic(box: Sandbox) -> Row:
-    source = "import random, numpy\ndef probe(inputs, t, outputs):\n    outputs['a'][:] = numpy.random.rand(4)\n    return random.random()\n"
-    job = Job("call", Programs("", source, ""), payload={"function": "probe"}, outputs={"a": ArraySpec((4,), "float64")})
+    source = (
+        "import random, numpy\ndef probe(inputs, t, outputs):\n    outputs['a'][:] = "
+        "numpy.random.rand(4)\n    return random.random()\n"
+    )
+    job = Job(
+        "call",
+        Programs("", source, ""),
+        payload={"function": "probe"},
+        outputs={"a": ArraySpec((4,), "float64")},
+    )
     outcome = run_twice(box, job, "dynamics")
-    proof = "two children, the same random numbers" if outcome.failure is None else outcome.failure.message
+    proof = (
+        "two children, the same random numbers"
+        if outcome.failure is None
+        else outcome.failure.message
+    )
     return Row("same answer twice", outcome.failure is None, proof, True)

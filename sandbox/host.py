@@ -1,4 +1,5 @@
-"""The host's side: starts warm servers, sends jobs, reads answers, and tells the three kinds of failure apart."""
+"""The host's side: starts warm servers, sends jobs, reads answers, and tells the three kinds of
+failure apart."""
 
 from __future__ import annotations
 
@@ -28,34 +29,57 @@ from sandbox.protocol import HEADER, clean
 from sandbox.verdict import Ending, judge
 
 ENVIRONMENT = {
-    "LANG": "C.UTF-8", "PATH": os.defpath, "HOME": "/", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1", "NUMEXPR_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "JAX_PLATFORMS": "cpu",
+    "LANG": "C.UTF-8",
+    "PATH": os.defpath,
+    "HOME": "/",
+    "PYTHONHASHSEED": "0",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "JAX_PLATFORMS": "cpu",
 }
 """The whole environment of a server; the host's variables never cross."""
 PASSED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 START_SECONDS = 300.0
 GRACE_SECONDS = 40.0
-"""How much longer than its wall clock a job may take until the server is taken for lost; the server itself is stricter."""
+"""How much longer than its wall clock a job may take until the server is taken for lost; the server
+itself is stricter."""
 MAX_PAYLOAD = 64 << 20
 _SERVERS = {"fork": "sandbox.server", "spawn": "sandbox.spawner"}
 _slots = itertools.count(os.getpid() * 16 % 5000)
 
 
 class Sandbox:
-    """A pool of warm servers, each with one job at a time. Use as a context manager; any thread may call it.
+    """A pool of warm servers, each with one job at a time. Use as a context manager; any thread may
+    call it.
 
-    workers: number of servers. mode: "strict" (system call filter and resource limits), or "strict+" (also namespaces,
-    Landlock, a user id and a control group of its own, as far as this machine has them). "landlock-only", "rlimits-only"
-    and "none" do not hold hostile programs: ask for them by name, and name them in every report. spares: children that
-    each server keeps forked and locked in advance. profile: "plain" (one thread), or "threads" (threads of the same
-    process and compiled code, for JAX). start: "fork" (children of a warm server), or "spawn" (fresh processes, for systems
-    where a loaded process must not fork). Servers start at once, in the background.
+    workers: number of servers. mode: "strict" (system call filter and resource limits), or
+    "strict+" (also namespaces, Landlock, a user id and a control group of its own, as far as this
+    machine has them). "landlock-only", "rlimits-only" and "none" do not hold hostile programs: ask
+    for them by name, and name them in every report. spares: children that each server keeps forked
+    and locked in advance. profile: "plain" (one thread), or "threads" (threads of the same process
+    and compiled code, for JAX). start: "fork" (children of a warm server), or "spawn" (fresh
+    processes, for systems where a loaded process must not fork). Servers start at once, in the
+    background.
     """
 
-    def __init__(self, workers: int = 1, mode: str = "strict", spares: int = 2, profile: str = "plain", start: str = START):
+    def __init__(
+        self,
+        workers: int = 1,
+        mode: str = "strict",
+        spares: int = 2,
+        profile: str = "plain",
+        start: str = START,
+    ):
         _check_options(workers, mode, profile, start)
         self._pool = ThreadPoolExecutor(workers, "sandbox")
-        self._all = [_Server(Posture(mode, profile, next(_slots) % 5000), spares, workers, start) for _ in range(workers)]
+        self._all = [
+            _Server(Posture(mode, profile, next(_slots) % 5000), spares, workers, start)
+            for _ in range(workers)
+        ]
         self._free: queue.SimpleQueue[_Server] = queue.SimpleQueue()
         self._closed = False
         for server in self._all:
@@ -63,7 +87,8 @@ class Sandbox:
 
     @property
     def mode(self) -> str:
-        """The mode in force: "strict+" only where at least one barrier beyond "strict" is up. Waits for the first server."""
+        """The mode in force: "strict+" only where at least one barrier beyond "strict" is up. Waits
+        for the first server."""
         wanted, active = self._all[0].posture.mode, any(layer.active for layer in self.layers)
         return "strict" if wanted == "strict+" and not active else wanted
 
@@ -80,17 +105,20 @@ class Sandbox:
         return report["missing"] | report["unavailable"]
 
     def share(self, array: np.ndarray) -> SharedArray:
-        """Copy ``array`` once into a sealed memory file that any number of jobs may take as an input."""
+        """Copy ``array`` once into a sealed memory file that any number of jobs may take as an
+        input."""
         return SharedArray(array)
 
     def run(self, job: Job) -> Outcome:
         """Run one job in a fresh child.
 
-        Raises ValueError when the job is malformed and SandboxError when the sandbox cannot start, or failed on this job
-        twice, the second time on a new server.
+        Raises ValueError when the job is malformed and SandboxError when the sandbox cannot start,
+        or failed on this job twice, the second time on a new server.
         """
         if self._closed:
-            raise ValueError("Sandbox.run: expected an open sandbox, got a closed one; make a new one")
+            raise ValueError(
+                "Sandbox.run: expected an open sandbox, got a closed one; make a new one"
+            )
         request = Request(job)
         server = self._free.get()
         try:
@@ -118,7 +146,9 @@ class Sandbox:
         try:
             return self._all[0].report()
         except ServerLost as error:
-            raise SandboxError(f"the sandbox does not start: {error}; see `run-agent doctor`") from None
+            raise SandboxError(
+                f"the sandbox does not start: {error}; see `run-agent doctor`"
+            ) from None
 
     def _try_twice(self, server: _Server, request: Request) -> Outcome:
         try:
@@ -131,7 +161,10 @@ class Sandbox:
         try:
             return server.run(request)
         except ServerLost as second:
-            raise SandboxError(f"the sandbox failed twice on one job: {first}; then: {second}; see `run-agent doctor`") from None
+            raise SandboxError(
+                f"the sandbox failed twice on one job: {first}; then: {second}; see `run-agent "
+                "doctor`"
+            ) from None
 
     def __enter__(self) -> Sandbox:
         return self
@@ -155,7 +188,7 @@ class ServerLost(Exception):
     """A server died, or stopped making sense. Leads to one retry on a new server."""
 
 
-# ------------------------------------------------------------------------------------------------------- request
+# --------------------------------------------------------------------------------------------------
 
 
 class Request:
@@ -165,15 +198,25 @@ class Request:
         _check_limits(job.limits)
         self.routine, self.limits = job.routine, job.limits
         self.slots, self.output_bytes = layout(job.outputs)
-        shared = {name: value for name, value in job.inputs.items() if isinstance(value, SharedArray)}
+        shared = {
+            name: value for name, value in job.inputs.items() if isinstance(value, SharedArray)
+        }
         own = {name: value for name, value in job.inputs.items() if name not in shared}
         if len(shared) > wire.MAX_FDS - 8:
-            raise ValueError(f"inputs: expected at most {wire.MAX_FDS - 8} shared arrays, got {len(shared)}; stack them into one")
+            raise ValueError(
+                f"inputs: expected at most {wire.MAX_FDS - 8} shared arrays, got {len(shared)}; "
+                "stack them into one"
+            )
         packed, slots = pack(own)
         self.inputs = [*(array.fd for array in shared.values()), *packed]
         header = {
-            "routine": job.routine, "programs": dict(job.programs.items()) if job.programs else {}, "payload": dict(job.payload),
-            "inputs": [[i, Slot(name, a.slot.shape, a.slot.dtype, 0).to_json()] for i, (name, a) in enumerate(shared.items())]
+            "routine": job.routine,
+            "programs": dict(job.programs.items()) if job.programs else {},
+            "payload": dict(job.payload),
+            "inputs": [
+                [i, Slot(name, a.slot.shape, a.slot.dtype, 0).to_json()]
+                for i, (name, a) in enumerate(shared.items())
+            ]
             + [[len(shared), slot.to_json()] for slot in slots],
             "outputs": [slot.to_json() for slot in self.slots],
         }
@@ -195,9 +238,15 @@ def _as_json(header: dict[str, Any]) -> bytes:
     try:
         data = json.dumps(header, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
-        raise ValueError(f"Job.payload: expected finite JSON, got {error}; convert arrays to inputs and NaN to None") from None
+        raise ValueError(
+            f"Job.payload: expected finite JSON, got {error}; convert arrays to inputs and NaN to "
+            "None"
+        ) from None
     if len(data) > MAX_PAYLOAD:
-        raise ValueError(f"Job: expected at most {MAX_PAYLOAD} bytes of sources and payload, got {len(data)}; pass arrays as inputs")
+        raise ValueError(
+            f"Job: expected at most {MAX_PAYLOAD} bytes of sources and payload, got {len(data)}; "
+            "pass arrays as inputs"
+        )
     return data
 
 
@@ -207,11 +256,12 @@ def _check_limits(caps: Limits) -> None:
             raise ValueError(f"Limits.{name}: expected a positive number, got {value!r}")
 
 
-# -------------------------------------------------------------------------------------------------------- server
+# --------------------------------------------------------------------------------------------------
 
 
 class _Server:
-    """One warm server process and the host's end of its socket. Used by one thread at a time, but for ``stop``."""
+    """One warm server process and the host's end of its socket. Used by one thread at a time, but
+    for ``stop``."""
 
     def __init__(self, posture: Posture, spares: int, workers: int, start: str):
         self.posture, self._spares, self._start_by = posture, spares, start
@@ -226,13 +276,15 @@ class _Server:
         return self._process.pid
 
     def report(self) -> dict[str, Any]:
-        """What the server said when it was warm; raises SandboxError when it cannot do what was asked."""
+        """What the server said when it was warm; raises SandboxError when it cannot do what was
+        asked."""
         with self._reading:
             if self._report is None:
                 report = self._next(time.monotonic() + START_SECONDS)
                 if "problem" in report:
                     raise SandboxError(
-                        f"the sandbox cannot start in mode {self.posture.mode}: {report['problem']}; see `run-agent doctor`, "
+                        f"the sandbox cannot start in mode {self.posture.mode}: "
+                        f"{report['problem']}; see `run-agent doctor`, "
                         "or accept a weaker mode with --unsafe-sandbox"
                     )
                 self._report = report
@@ -244,7 +296,10 @@ class _Server:
         if request.routine not in report["routines"]:
             reason = report["unavailable"].get(request.routine)
             known = f"one of {', '.join(report['routines'])}"
-            raise ValueError(f"Job.routine: expected {known}, got {request.routine!r}" + (f" (not available: {reason})" if reason else ""))
+            raise ValueError(
+                f"Job.routine: expected {known}, got {request.routine!r}"
+                + (f" (not available: {reason})" if reason else "")
+            )
         exchange = _Exchange(self, request, self._caps(request.limits, report["processes"]))
         try:
             return exchange.run()
@@ -295,9 +350,24 @@ class _Server:
         host = _own_descriptor()
         try:
             self._process = subprocess.Popen(
-                [*boot.command(_SERVERS[self._start_by]), "--control", str(theirs.fileno()), "--host", str(host), "--spares", str(self._spares), "--posture", json.dumps(asdict(self.posture))],
-                env=ENVIRONMENT | {key: os.environ[key] for key in PASSED_ON if key in os.environ}, cwd="/", start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors, pass_fds=(theirs.fileno(), *([host] if host >= 0 else [])),
+                [
+                    *boot.command(_SERVERS[self._start_by]),
+                    "--control",
+                    str(theirs.fileno()),
+                    "--host",
+                    str(host),
+                    "--spares",
+                    str(self._spares),
+                    "--posture",
+                    json.dumps(asdict(self.posture)),
+                ],
+                env=ENVIRONMENT | {key: os.environ[key] for key in PASSED_ON if key in os.environ},
+                cwd="/",
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=self._errors,
+                stderr=self._errors,
+                pass_fds=(theirs.fileno(), *([host] if host >= 0 else [])),
             )
             wire.tie(theirs, self._process.pid)
         finally:
@@ -309,15 +379,26 @@ class _Server:
 
     def _enter_group(self) -> None:
         try:
-            self._group = cgroup.make(self._memory, 64 + THREADS * (self.posture.profile == "threads"))
+            self._group = cgroup.make(
+                self._memory, 64 + THREADS * (self.posture.profile == "threads")
+            )
             self._group.add(self._process.pid)
             where = ", ".join(str(folder.parent) for folder in self._group.folders)
-            self.group_layer = (Layer("control group", True, f"{self._memory >> 20} MiB and a cap on processes, under {where}"),)
+            self.group_layer = (
+                Layer(
+                    "control group",
+                    True,
+                    f"{self._memory >> 20} MiB and a cap on processes, under {where}",
+                ),
+            )
         except OSError as error:
             self.group_layer = (Layer("control group", False, error.strerror or str(error)),)
 
     def _caps(self, caps: Limits, processes: int) -> dict[str, Any]:
-        return {"caps": vars(caps) | {"memory": min(int(caps.memory), self._memory)}, "processes": processes}
+        return {
+            "caps": vars(caps) | {"memory": min(int(caps.memory), self._memory)},
+            "processes": processes,
+        }
 
     def _next(self, deadline: float) -> dict[str, Any]:
         if not select.select([self._control], [], [], max(0.0, deadline - time.monotonic()))[0]:
@@ -325,7 +406,9 @@ class _Server:
         return self.receive()
 
     def _last_words(self) -> str:
-        words = clean(os.pread(self._errors, 1 << 16, 0).decode("utf-8", "replace"), 1 << 16).strip()
+        words = clean(
+            os.pread(self._errors, 1 << 16, 0).decode("utf-8", "replace"), 1 << 16
+        ).strip()
         return f": {words.splitlines()[-1][:500]}" if words else ""
 
     def _end(self) -> None:
@@ -350,11 +433,12 @@ def _own_descriptor() -> int:
         return -1
 
 
-# ------------------------------------------------------------------------------------------------------ exchange
+# --------------------------------------------------------------------------------------------------
 
 
 class _Exchange:
-    """One job on its way: reads the child's two pipes until the server reports its death. Nothing is believed before."""
+    """One job on its way: reads the child's two pipes until the server reports its death. Nothing
+    is believed before."""
 
     def __init__(self, server: _Server, request: Request, caps: dict[str, Any]):
         self._server, self._limits = server, request.limits
@@ -377,10 +461,19 @@ class _Exchange:
         """Follow the child to its death, then judge what it left."""
         end = self._follow()
         if not end["sealed"]:
-            raise ServerLost(f"a child did not get as far as the candidate ({end['said'] or end['killed'] or end['status']})")
+            raise ServerLost(
+                "a child did not get as far as the candidate "
+                f"({end['said'] or end['killed'] or end['status']})"
+            )
         ending = Ending(
-            end["status"], end["killed"], bytes(self._result), bytes(self._log), self._outputs.mark(),
-            end["wall"], end["cpu"], end["peak"],
+            end["status"],
+            end["killed"],
+            bytes(self._result),
+            bytes(self._log),
+            self._outputs.mark(),
+            end["wall"],
+            end["cpu"],
+            end["peak"],
         )
         return judge(ending, self._limits, self._outputs)
 

@@ -1,6 +1,8 @@
-"""The loop of a server: passes jobs to children, keeps spares, enforces the wall clock, reports deaths.
+"""The loop of a server: passes jobs to children, keeps spares, enforces the wall clock, reports
+deaths.
 
-How a child comes into being is left open: ``server`` forks itself, ``spawner`` starts a fresh process.
+How a child comes into being is left open: ``server`` forks itself, ``spawner`` starts a fresh
+process.
 """
 
 from __future__ import annotations
@@ -32,8 +34,9 @@ RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 @dataclass
 class Child:
-    """A child, on its way or waiting (job None) or at work. wall: seconds it may work. writes: whether it has output arrays.
-    begun, deadline: monotonic seconds when it got the job, and after which it is killed. stopped: its status when it stopped."""
+    """A child, on its way or waiting (job None) or at work. wall: seconds it may work. writes:
+    whether it has output arrays. begun, deadline: monotonic seconds when it got the job, and after
+    which it is killed. stopped: its status when it stopped."""
 
     pid: int
     control: socket.socket
@@ -49,7 +52,8 @@ class Child:
     reported: bool = False
 
     def listen(self, wait: bool = False) -> None:
-        """Note what the child says about its lock; this channel closes before the candidate's first line."""
+        """Note what the child says about its lock; this channel closes before the candidate's first
+        line."""
         with contextlib.suppress(BlockingIOError):
             while self.talking:
                 data = self._hear(wait)
@@ -70,7 +74,8 @@ class Child:
         return lines[0][1:].decode("utf-8", "replace") if lines else None
 
     def take(self, job: int, wall: float, writes: bool) -> None:
-        """A job has been handed over; the clock runs once the child says that no door is open any more."""
+        """A job has been handed over; the clock runs once the child says that no door is open any
+        more."""
         self.job, self.wall, self.writes = job, wall, writes
         self.begun = time.monotonic()
         self.deadline = self.begun + wall + SETUP_SECONDS
@@ -83,15 +88,16 @@ class Child:
             self.deadline = min(self.deadline, time.monotonic() + self.wall + limits.LAST_WORDS)
 
     def kill(self, why: str) -> None:
-        """SIGKILL; the process id is the child's own until it is reaped. why: the limit that was hit, "" for none."""
+        """SIGKILL; the process id is the child's own until it is reaped. why: the limit that was
+        hit, "" for none."""
         self.killed = self.killed or why
         self.deadline = float("inf")
         os.kill(self.pid, signal.SIGKILL)
 
 
 class Keeper(ABC):
-    """The loop. control: socket to the host. host: pidfd of the host's process, or -1 where there is no such thing.
-    wanted: number of spares to keep."""
+    """The loop. control: socket to the host. host: pidfd of the host's process, or -1 where there
+    is no such thing. wanted: number of spares to keep."""
 
     def __init__(self, control: socket.socket, host: int, wanted: int):
         self.control, self.host, self.wanted = control, host, wanted
@@ -110,12 +116,15 @@ class Keeper(ABC):
         return self.children[-1]
 
     def prove(self) -> dict[str, Any]:
-        """Make the first spare and wait until it is locked; returns what it reports, raises OSError when it could not."""
+        """Make the first spare and wait until it is locked; returns what it reports, raises OSError
+        when it could not."""
         first = self.begin(spare=True)
         first.listen(wait=True)
         said = first.said(wire.LOCKED)
         if said is None:
-            raise OSError(0, first.said(wire.REFUSED) or "the first child died while it locked itself")
+            raise OSError(
+                0, first.said(wire.REFUSED) or "the first child died while it locked itself"
+            )
         return json.loads(said or "{}")
 
     def serve(self) -> None:
@@ -147,8 +156,15 @@ class Keeper(ABC):
     def _wait(self, alarm: int) -> set[int]:
         """Descriptors with news; makes a spare instead when nothing else is to be done."""
         poll = select.poll()
-        starting = [one.control.fileno() for one in self.children if one.job is not None and one.talking]
-        for fd in (self.control.fileno(), alarm, *([self.host] if self.host >= 0 else []), *starting):
+        starting = [
+            one.control.fileno() for one in self.children if one.job is not None and one.talking
+        ]
+        for fd in (
+            self.control.fileno(),
+            alarm,
+            *([self.host] if self.host >= 0 else []),
+            *starting,
+        ):
             poll.register(fd, select.POLLIN)
         idle = len(self.children) == len(self._spares()) < self.wanted
         ready = {fd for fd, _ in poll.poll(0 if idle else self._timeout())}
@@ -157,13 +173,17 @@ class Keeper(ABC):
         return ready
 
     def _rehearse(self, spare: Child) -> None:
-        """Go through the motions of a job that nobody sent: after a fork, memory shared with the child is copied at first touch,
-        which would take most of a small job's time."""
+        """Go through the motions of a job that nobody sent: after a fork, memory shared with the
+        child is copied at first touch, which would take most of a small job's time."""
         host, control = wire.pair()
         child, ours = wire.pair()
         understudy = _Understudy(control, -1, 0)
         understudy.children = [Child(spare.pid, ours, heard=wire.LOCKED + b"{}\n")]
-        wire.send(host, {"job": 0, "caps": asdict(Limits()), "writes": False, "processes": 0}, [0, 1, 2, 2])
+        wire.send(
+            host,
+            {"job": 0, "caps": asdict(Limits()), "writes": False, "processes": 0},
+            [0, 1, 2, 2],
+        )
         understudy.play(child)
         for end in (host, control, child, ours):
             end.close()
@@ -188,7 +208,8 @@ class Keeper(ABC):
         return bool(message)
 
     def _hand_over(self, message: dict[str, Any], fds: list[int]) -> None:
-        """Pass a job to a locked spare, or to a new child. One that died meanwhile is reported as not sealed."""
+        """Pass a job to a locked spare, or to a new child. One that died meanwhile is reported as
+        not sealed."""
         spares = self._spares()
         one = spares[0] if spares else self.begin(spare=False)
         if one.said(wire.LOCKED) is None:
@@ -204,9 +225,10 @@ class Keeper(ABC):
                 one.kill("WallLimit")
 
     def _look_after(self) -> None:
-        """Report children that ended or stopped. A stopped child runs no line any more: it is killed where it stands, and the
-        host need not wait until its memory has been taken apart. Unless that memory holds output arrays: while a process ends,
-        the kernel still writes where the process told it to (robust futexes), so these are read when it is dead."""
+        """Report children that ended or stopped. A stopped child runs no line any more: it is
+        killed where it stands, and the host need not wait until its memory has been taken apart.
+        Unless that memory holds output arrays: while a process ends, the kernel still writes where
+        the process told it to (robust futexes), so these are read when it is dead."""
         for one in tuple(self.children):
             pid, status, usage = os.wait4(one.pid, os.WNOHANG | os.WUNTRACED)
             if pid == 0:
@@ -227,11 +249,19 @@ class Keeper(ABC):
             raise OSError(0, f"a waiting child ended: {one.said(wire.REFUSED) or status}")
         if not one.reported:
             one.reported = True
-            wire.send(self.control, {
-                "job": one.job, "status": status, "killed": one.killed,
-                "sealed": one.said(wire.SEALED) is not None, "said": one.said(wire.REFUSED) or "",
-                "wall": time.monotonic() - one.begun, "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss * RSS_UNIT,
-            })
+            wire.send(
+                self.control,
+                {
+                    "job": one.job,
+                    "status": status,
+                    "killed": one.killed,
+                    "sealed": one.said(wire.SEALED) is not None,
+                    "said": one.said(wire.REFUSED) or "",
+                    "wall": time.monotonic() - one.begun,
+                    "cpu": usage.ru_utime + usage.ru_stime,
+                    "peak": usage.ru_maxrss * RSS_UNIT,
+                },
+            )
 
 
 class _Understudy(Keeper):
@@ -241,7 +271,8 @@ class _Understudy(Keeper):
         raise AssertionError("an understudy is given its child")
 
     def play(self, child: socket.socket) -> None:
-        """From the job's arrival to its report. child: the other end of the child's control socket."""
+        """From the job's arrival to its report. child: the other end of the child's control
+        socket."""
         self._wait(child.fileno())
         self._take()
         for fd in wire.receive(child)[1]:
@@ -280,7 +311,8 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _lowest(fd: int) -> int:
-    """The same file under the smallest free number: a host may have thousands open, a child closes only so many."""
+    """The same file under the smallest free number: a host may have thousands open, a child closes
+    only so many."""
     if fd < 0:
         return fd
     copy = os.dup(fd)

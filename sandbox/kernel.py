@@ -1,4 +1,5 @@
-"""Linux system calls that Python does not offer, through ctypes. Each raises OSError when the kernel says no."""
+"""Linux system calls that Python does not offer, through ctypes. Each raises OSError when the
+kernel says no."""
 
 from __future__ import annotations
 
@@ -11,16 +12,28 @@ import sys
 import weakref
 
 LINUX = sys.platform.startswith("linux")
-MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
+MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(
+    platform.machine().lower(), platform.machine().lower()
+)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 _libc.mmap.restype = ctypes.c_void_p
-_libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long)
+_libc.mmap.argtypes = (
+    ctypes.c_void_p,
+    ctypes.c_size_t,
+    ctypes.c_int,
+    ctypes.c_int,
+    ctypes.c_int,
+    ctypes.c_long,
+)
 _libc.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
 
 _memory_at = ctypes.pythonapi.PyMemoryView_FromMemory
-_memory_at.restype, _memory_at.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int)
+_memory_at.restype, _memory_at.argtypes = (
+    ctypes.py_object,
+    (ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int),
+)
 _READ, _WRITE = 0x100, 0x200
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
@@ -29,14 +42,23 @@ PR_SET_NAME, PR_SET_THP_DISABLE = 15, 41
 CAP_SETGID, CAP_SETUID = 6, 7
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 1 << 14, 1 << 18, 32, 4096
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE, MS_REMOUNT, MS_BIND = (
+    1,
+    2,
+    4,
+    8,
+    1 << 14,
+    1 << 18,
+    32,
+    4096,
+)
 MNT_DETACH = 2
 _CAPABILITY_VERSION = 0x20080522
 _NUMBERS = {
     "x86_64": {"seccomp": 317, "capget": 125, "capset": 126, "pivot_root": 155},
     "aarch64": {"seccomp": 277, "capget": 90, "capset": 91, "pivot_root": 41},
 }
-LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446          # the same on every architecture
+LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446  # the same on every architecture
 
 
 def syscall(number: int, *arguments: object) -> int:
@@ -57,7 +79,8 @@ def prctl(option: int, *arguments: int) -> int:
 
 
 def end_with_parent() -> None:
-    """Have this process killed when the thread that forked it ends (Linux only; a change of user id forgets it)."""
+    """Have this process killed when the thread that forked it ends (Linux only; a change of user id
+    forgets it)."""
     if LINUX:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -70,7 +93,11 @@ def unshare(flags: int) -> None:
 def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
     """mount(2)."""
     encoded = None if kind is None else kind.encode()
-    _checked(_libc.mount(source.encode(), target.encode(), encoded, ctypes.c_ulong(flags), options.encode()))
+    _checked(
+        _libc.mount(
+            source.encode(), target.encode(), encoded, ctypes.c_ulong(flags), options.encode()
+        )
+    )
 
 
 def unmount(target: str) -> None:
@@ -86,14 +113,15 @@ def capabilities() -> int:
 
 
 def drop_capabilities() -> None:
-    """Give up every capability for good: ambient, bounding (where still held), effective, permitted, inheritable."""
+    """Give up every capability for good: ambient, bounding (where still held), effective,
+    permitted, inheritable."""
     prctl(PR_CAP_AMBIENT, 4)
-    if capabilities() >> 8 & 1:                       # CAP_SETPCAP
+    if capabilities() >> 8 & 1:  # CAP_SETPCAP
         for capability in range(64):
             try:
                 prctl(PR_CAPBSET_DROP, capability)
             except OSError:
-                break                                 # past the last one that this kernel knows
+                break  # past the last one that this kernel knows
     syscall(number("capset"), _capability_header(), (ctypes.c_uint32 * 6)())
 
 
@@ -103,15 +131,16 @@ def madvise(address: int, size: int, advice: int) -> None:
 
 
 def map_file(fd: int, size: int, writable: bool) -> memoryview:
-    """The whole of ``fd`` as shared memory that stays mapped for the life of the process (``size`` 0: nothing)."""
+    """The whole of ``fd`` as shared memory that stays mapped for the life of the process (``size``
+    0: nothing)."""
     if size == 0:
         return memoryview(bytearray(0) if writable else b"")
     return _memory_at(_map(fd, size, writable), size, _WRITE if writable else _READ)
 
 
 def borrow_file(fd: int, size: int) -> ctypes.Array[ctypes.c_ubyte]:
-    """The whole of ``fd`` as writable shared memory that is given back when nothing refers to it any more. Unlike Python's own
-    mmap it keeps no descriptor open meanwhile."""
+    """The whole of ``fd`` as writable shared memory that is given back when nothing refers to it
+    any more. Unlike Python's own mmap it keeps no descriptor open meanwhile."""
     address = _map(fd, size, writable=True)
     memory = (ctypes.c_ubyte * size).from_address(address)
     weakref.finalize(memory, _libc.munmap, address, size).atexit = False

@@ -1,4 +1,5 @@
-"""Landlock: the kernel takes the whole file system, TCP and outside processes away from this process and its children."""
+"""Landlock: the kernel takes the whole file system, TCP and outside processes away from this
+process and its children."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from collections.abc import Sequence
 
 from sandbox import kernel
 
-_RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 5: 16}         # how many file system rights each version knows
-_TCP, _SCOPES = 0b11, 0b11                            # from versions 4 and 6
+_RIGHTS_BY_ABI = {1: 13, 2: 14, 3: 15, 5: 16}  # how many file system rights each version knows
+_TCP, _SCOPES = 0b11, 0b11  # from versions 4 and 6
 
 
 class _Ruleset(ctypes.Structure):
@@ -36,7 +37,8 @@ def version() -> int:
 
 
 def restrict(readable: Sequence[str] = ()) -> int:
-    """Forbid everything that this kernel's Landlock covers; returns the version. Needs no_new_privs.
+    """Forbid everything that this kernel's Landlock covers; returns the version. Needs
+    no_new_privs.
 
     readable: files that may still be read.
 
@@ -58,5 +60,7 @@ def restrict(readable: Sequence[str] = ()) -> int:
 
 def _allow_reading(ruleset: int, path: str) -> None:
     file = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    kernel.syscall(kernel.LANDLOCK_ADD, ruleset, _RULE_PATH, ctypes.byref(_PathRule(_READ_FILE, file)), 0)
+    kernel.syscall(
+        kernel.LANDLOCK_ADD, ruleset, _RULE_PATH, ctypes.byref(_PathRule(_READ_FILE, file)), 0
+    )
     os.close(file)

@@ -1,8 +1,10 @@
-"""Closing the doors: which barriers a mode asks for, and the order in which server and child put them up.
+"""Closing the doors: which barriers a mode asks for, and the order in which server and child put
+them up.
 
-``strict`` is the system call filter with resource limits, and enough by itself. ``strict+`` puts what else this machine
-has around it: namespaces and Landlock around the server, a user id of its own around each child (the memory cgroup is the
-host's part). A barrier that a mode *requires* and that does not come up ends the child before it sees a job.
+``strict`` is the system call filter with resource limits, and enough by itself. ``strict+`` puts
+what else this machine has around it: namespaces and Landlock around the server, a user id of its
+own around each child (the memory cgroup is the host's part). A barrier that a mode *requires* and
+that does not come up ends the child before it sees a job.
 """
 
 from __future__ import annotations
@@ -26,13 +28,14 @@ THREADS = 256
 
 
 START = "fork" if kernel.LINUX else "spawn"
-"""How children come into being: forks of a warm server, or fresh processes where forking a loaded process is not safe."""
+"""How children come into being: forks of a warm server, or fresh processes where forking a loaded
+process is not safe."""
 
 
 @dataclass(frozen=True)
 class Posture:
-    """What the host asks of one server. mode: one of MODES. profile: one of PROFILES. slot: number of the server, which
-    picks the user id of its children where ids can be changed."""
+    """What the host asks of one server. mode: one of MODES. profile: one of PROFILES. slot: number
+    of the server, which picks the user id of its children where ids can be changed."""
 
     mode: str
     profile: str = "plain"
@@ -44,7 +47,8 @@ class Posture:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """What a child may still read while it sets up libraries, before its own filter: the compiler of JAX seeds itself."""
+        """What a child may still read while it sets up libraries, before its own filter: the
+        compiler of JAX seeds itself."""
         return ("/dev/urandom",) if self.profile == "threads" else ()
 
     @property
@@ -54,7 +58,8 @@ class Posture:
 
 @dataclass(frozen=True)
 class Layer:
-    """One barrier around server and children. proof: what was seen when it was tried, or why it is not active."""
+    """One barrier around server and children. proof: what was seen when it was tried, or why it is
+    not active."""
 
     name: str
     active: bool
@@ -64,7 +69,7 @@ class Layer:
         return asdict(self)
 
 
-# -------------------------------------------------------------------------------------------------------- server
+# --------------------------------------------------------------------------------------------------
 
 
 class ServerLock:
@@ -81,7 +86,8 @@ class ServerLock:
         return any(layer.name == "namespaces" and layer.active for layer in self.layers)
 
     def before_imports(self, host: int) -> None:
-        """Barriers that must be up before libraries are loaded. With namespaces the process goes on as their process 1.
+        """Barriers that must be up before libraries are loaded. With namespaces the process goes on
+        as their process 1.
 
         host: pidfd of the host.
         """
@@ -92,8 +98,10 @@ class ServerLock:
         _offer_to_oom_killer()
         if self.posture.mode == "strict+":
             self._enter_namespaces(host)
-        if self.posture.mode == "strict+" or (self.posture.filtered and self.posture.profile == "threads"):
-            self._choose_uid()                        # threads are counted by user, and root's are not counted at all
+        if self.posture.mode == "strict+" or (
+            self.posture.filtered and self.posture.profile == "threads"
+        ):
+            self._choose_uid()  # threads are counted by user, and root's are not counted at all
 
     def after_imports(self) -> None:
         """Barriers that take the file system away from the server as well."""
@@ -116,7 +124,11 @@ class ServerLock:
         wanted = FIRST_UID + self.posture.slot
         if _may_become(wanted):
             self.uid = wanted
-        proof = f"children run as user {wanted}" if self.uid else "needs the capability to change user ids"
+        proof = (
+            f"children run as user {wanted}"
+            if self.uid
+            else "needs the capability to change user ids"
+        )
         self.layers.append(Layer("own user id", self.uid is not None, proof))
 
     def _attempt(self, name: str, barrier: Callable[[], str]) -> None:
@@ -142,7 +154,7 @@ def _landlock(readable: Sequence[str]) -> str:
 
 def _offer_to_oom_killer() -> None:
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-        file.write("1000")                            # a courtesy to the machine, not a barrier
+        file.write("1000")  # a courtesy to the machine, not a barrier
 
 
 def _may_become(uid: int) -> bool:
@@ -154,10 +166,13 @@ def _may_become(uid: int) -> bool:
 
 def _mapped(number: int, path: str) -> bool:
     with open(path) as file:
-        return any(int(first) <= number < int(first) + int(count) for first, _, count in map(str.split, file))
+        return any(
+            int(first) <= number < int(first) + int(count)
+            for first, _, count in map(str.split, file)
+        )
 
 
-# --------------------------------------------------------------------------------------------------------- child
+# --------------------------------------------------------------------------------------------------
 
 
 class ChildLock:
@@ -172,7 +187,8 @@ class ChildLock:
             self._seal = seccomp.assemble_seal(kernel.MACHINE)
 
     def close(self, server: int) -> None:
-        """Lock this process for good; raises OSError when a required step fails. server: pid of the parent."""
+        """Lock this process for good; raises OSError when a required step fails. server: pid of the
+        parent."""
         if not self.posture.limited:
             return
         if self.uid is not None:
@@ -198,7 +214,8 @@ class ChildLock:
             self._seal.bytes_for(os.getpid())
 
     def seal(self) -> None:
-        """Take away what only receiving a job needed; the last trusted step before the candidate's first line."""
+        """Take away what only receiving a job needed; the last trusted step before the candidate's
+        first line."""
         if self.posture.filtered:
             seccomp.install(self._seal.bytes_for(os.getpid()))
 

@@ -16,7 +16,8 @@ _observers: list[Callable[[str | None], None]] = []
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Mark the code inside as belonging to ``name`` (one of PLACES); marks nest, and an error keeps the innermost one."""
+    """Mark the code inside as belonging to ``name`` (one of PLACES); marks nest, and an error keeps
+    the innermost one."""
     if name not in PLACES:
         raise ValueError(f"stage: expected one of {', '.join(PLACES)}, got {name!r}")
     _stack.append(name)
@@ -47,7 +48,7 @@ def failed_in(error: BaseException) -> str | None:
     """The innermost mark that ``error`` left, or None."""
     try:
         found = getattr(error, "sandbox_stage", None)
-    except Exception:                                 # an error of the program's own making may do anything
+    except Exception:  # an error of the program's own making may do anything
         return None
     return found if found in PLACES else None
 

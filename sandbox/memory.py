@@ -1,4 +1,5 @@
-"""Arrays that cross the border in memory files: inputs sealed against writing, outputs sealed to their size.
+"""Arrays that cross the border in memory files: inputs sealed against writing, outputs sealed to
+their size.
 
 The host alone decides dtype, shape and offset; no byte of a header comes from a child.
 """
@@ -21,7 +22,7 @@ from sandbox.contract import ArraySpec
 
 ALIGN = 64
 MAX_BYTES = 8 << 30
-_PLAIN = "biufc"                                      # bool, integers, floats, complex
+_PLAIN = "biufc"  # bool, integers, floats, complex
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ class SharedArray:
 
 
 class Outputs:
-    """The zero-filled memory file that one job's output arrays live in. A fresh one for every child."""
+    """The zero-filled memory file that one job's output arrays live in. A fresh one for every
+    child."""
 
     def __init__(self, slots: Sequence[Slot], size: int):
         self._slots = slots
@@ -89,39 +91,49 @@ class Outputs:
         return {slot.name: slot.view(self._memory) for slot in self._slots}
 
     def close(self) -> None:
-        """Close the file; views that were taken stay valid, and hold the memory but no descriptor."""
+        """Close the file; views that were taken stay valid, and hold the memory but no
+        descriptor."""
         os.close(self.fd)
 
 
 def layout(specs: Mapping[str, ArraySpec]) -> tuple[list[Slot], int]:
-    """Where each output goes, and the size of the file. Its first bytes tell the host which stage is running."""
+    """Where each output goes, and the size of the file. Its first bytes tell the host which stage
+    is running."""
     slots, end = [], ALIGN
     for name, spec in specs.items():
         slots.append(Slot(name, _shape(name, spec), _dtype(name, spec), end))
         end = _aligned(end + slots[-1].size)
     if end > MAX_BYTES:
-        raise ValueError(f"outputs: expected at most {MAX_BYTES} bytes, got {end}; ask for fewer or smaller arrays")
+        raise ValueError(
+            f"outputs: expected at most {MAX_BYTES} bytes, got {end}; ask for fewer or smaller "
+            "arrays"
+        )
     return slots, end
 
 
 def pack(arrays: Mapping[str, Any]) -> tuple[list[int], list[Slot]]:
-    """All ``arrays`` in one sealed memory file: its descriptor (the caller closes it; none without arrays), where each lies."""
+    """All ``arrays`` in one sealed memory file: its descriptor (the caller closes it; none without
+    arrays), where each lies."""
     plain = {name: _plain(array, f"inputs[{name!r}]") for name, array in arrays.items()}
     slots, end = [], 0
     for name, array in plain.items():
         slots.append(Slot(name, array.shape, array.dtype.str, end))
         end = _aligned(end + array.nbytes)
-    pieces = [(slot.offset, _bytes(array)) for slot, array in zip(slots, plain.values(), strict=True)]
+    pieces = [
+        (slot.offset, _bytes(array)) for slot, array in zip(slots, plain.values(), strict=True)
+    ]
     return [_finished(end, pieces)] if arrays else [], slots
 
 
 def sealed(data: bytes | memoryview) -> int:
-    """A memory file holding ``data`` that nobody can change any more; the caller closes the descriptor."""
+    """A memory file holding ``data`` that nobody can change any more; the caller closes the
+    descriptor."""
     return _finished(len(data), [(0, data)])
 
 
 def anonymous_file(name: str, size: int) -> int:
-    """Descriptor of a zero-filled nameless file of ``size`` bytes, in memory where the system can."""
+    """Descriptor of a zero-filled nameless file of ``size`` bytes, in memory where the system
+    can."""
     if not hasattr(os, "memfd_create"):
         return _unlinked(name, size)[0]
     fd = os.memfd_create(f"sandbox-{name}", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
@@ -130,7 +142,8 @@ def anonymous_file(name: str, size: int) -> int:
 
 
 def _unlinked(name: str, size: int) -> tuple[int, int]:
-    """The same on disk, for systems without memory files: a descriptor to read and write, and one only to read."""
+    """The same on disk, for systems without memory files: a descriptor to read and write, and one
+    only to read."""
     fd, path = tempfile.mkstemp(prefix=f"sandbox-{name}-")
     reader = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     os.unlink(path)
@@ -171,26 +184,37 @@ def _aligned(size: int) -> int:
 def _seal(fd: int, writes: bool) -> None:
     if not hasattr(fcntl, "F_ADD_SEALS"):
         return
-    seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL | (fcntl.F_SEAL_WRITE if writes else 0)
+    seals = (
+        fcntl.F_SEAL_SHRINK
+        | fcntl.F_SEAL_GROW
+        | fcntl.F_SEAL_SEAL
+        | (fcntl.F_SEAL_WRITE if writes else 0)
+    )
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
 
 
 def _plain(array: Any, what: str) -> np.ndarray:
     array = np.asarray(array, order="C")
     if array.dtype.kind not in _PLAIN:
-        raise ValueError(f"{what}: expected an array of numbers, got dtype {array.dtype}; convert it first")
+        raise ValueError(
+            f"{what}: expected an array of numbers, got dtype {array.dtype}; convert it first"
+        )
     return array
 
 
 def _shape(name: str, spec: ArraySpec) -> tuple[int, ...]:
     shape = tuple(int(n) for n in spec.shape)
     if any(n < 0 for n in shape):
-        raise ValueError(f"outputs[{name!r}]: expected a shape without negative numbers, got {spec.shape}")
+        raise ValueError(
+            f"outputs[{name!r}]: expected a shape without negative numbers, got {spec.shape}"
+        )
     return shape
 
 
 def _dtype(name: str, spec: ArraySpec) -> str:
     dtype = np.dtype(spec.dtype)
     if dtype.kind not in _PLAIN:
-        raise ValueError(f"outputs[{name!r}]: expected a dtype of plain numbers, got {spec.dtype!r}")
+        raise ValueError(
+            f"outputs[{name!r}]: expected a dtype of plain numbers, got {spec.dtype!r}"
+        )
     return dtype.str

@@ -1,4 +1,5 @@
-"""Namespaces for the warm server: no network, no other process, no foreign IPC, and in the end an empty file system."""
+"""Namespaces for the warm server: no network, no other process, no foreign IPC, and in the end an
+empty file system."""
 
 from __future__ import annotations
 
@@ -10,12 +11,19 @@ from pathlib import Path
 
 from sandbox import kernel
 
-_ALL = kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWPID | kernel.CLONE_NEWNET
-_MOUNT_POINT = "/proc"                                # any folder that exists everywhere
+_ALL = (
+    kernel.CLONE_NEWNS
+    | kernel.CLONE_NEWUTS
+    | kernel.CLONE_NEWIPC
+    | kernel.CLONE_NEWPID
+    | kernel.CLONE_NEWNET
+)
+_MOUNT_POINT = "/proc"  # any folder that exists everywhere
 
 
 def enter() -> None:
-    """Leave the host's namespaces, through a user namespace when unprivileged; raises OSError when the system forbids it.
+    """Leave the host's namespaces, through a user namespace when unprivileged; raises OSError when
+    the system forbids it.
 
     The process ids change for children only: call :func:`become_first_process` next.
     """
@@ -31,7 +39,8 @@ def enter() -> None:
 
 
 def become_first_process(host: int) -> None:
-    """Go on as process 1 of the new namespace; the outer process stays until either this one or the host has ended.
+    """Go on as process 1 of the new namespace; the outer process stays until either this one or the
+    host has ended.
 
     host: pidfd of the host's process. When process 1 ends, the kernel kills everything inside.
     """
@@ -43,7 +52,11 @@ def become_first_process(host: int) -> None:
             os._exit(1)
         return
     inner = os.pidfd_open(pid)
-    for first, last in ((3, min(inner, host)), (min(inner, host) + 1, max(inner, host)), (max(inner, host) + 1, 1 << 16)):
+    for first, last in (
+        (3, min(inner, host)),
+        (min(inner, host) + 1, max(inner, host)),
+        (max(inner, host) + 1, 1 << 16),
+    ):
         os.closerange(first, last)
     poll = select.poll()
     poll.register(inner, select.POLLIN)

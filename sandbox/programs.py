@@ -1,4 +1,5 @@
-"""Loading a candidate's sources inside the child: nothing here trusts them, and nothing here runs in the host."""
+"""Loading a candidate's sources inside the child: nothing here trusts them, and nothing here runs
+in the host."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ from sandbox.contract import Limits
 from sandbox.marks import failed_in, latest, stage
 from sandbox.protocol import KIND_CAP, MESSAGE_CAP, TRACEBACK_CAP
 
-AVAILABLE = "numpy, scipy, cv2, pymunk, math and the rest of the standard library's pure parts, tools"
+AVAILABLE = (
+    "numpy, scipy, cv2, pymunk, math and the rest of the standard library's pure parts, tools"
+)
 
 
 class ProgramError(Exception):
@@ -33,14 +36,20 @@ class ProgramError(Exception):
 class LoadedPrograms:
     """The programs of one candidate, each executed at first access.
 
-    ``programs["dynamics"]`` is the module; a source that does not load raises under that program's stage.
+    ``programs["dynamics"]`` is the module; a source that does not load raises under that program's
+    stage.
     """
 
     def __init__(self, sources: Mapping[str, str]):
         self._sources = dict(sources)
         self._modules: dict[str, ModuleType] = {}
         for name, source in self._sources.items():
-            linecache.cache[f"{name}.py"] = (len(source), None, source.splitlines(True), f"{name}.py")
+            linecache.cache[f"{name}.py"] = (
+                len(source),
+                None,
+                source.splitlines(True),
+                f"{name}.py",
+            )
 
     def __getitem__(self, name: str) -> ModuleType:
         if name not in self._modules:
@@ -53,10 +62,16 @@ class LoadedPrograms:
         found = getattr(self[name], function, None)
         with stage(name):
             if not callable(found):
-                known = [key for key, value in vars(self[name]).items() if callable(value) and not key.startswith("_")]
+                known = [
+                    key
+                    for key, value in vars(self[name]).items()
+                    if callable(value) and not key.startswith("_")
+                ]
                 raise ProgramError(
-                    "MissingFunction", f"{name}.py: expected a function {function}(...), "
-                    f"got {'a ' + type(found).__name__ if found is not None else 'none'}; it defines {', '.join(known[:12]) or 'no functions'}",
+                    "MissingFunction",
+                    f"{name}.py: expected a function {function}(...), "
+                    f"got {'a ' + type(found).__name__ if found is not None else 'none'}; it "
+                    f"defines {', '.join(known[:12]) or 'no functions'}",
                 )
         return found
 
@@ -66,18 +81,21 @@ class LoadedPrograms:
         tree = ast.parse(self._sources[name], f"{name}.py")
         module = ModuleType(f"candidate_{name}")
         module.__file__ = f"{name}.py"
-        sys.modules[module.__name__] = module        # dataclasses and typing look their module up by name
+        sys.modules[module.__name__] = module  # dataclasses and typing look their module up by name
         exec(compile(tree, f"{name}.py", "exec", dont_inherit=True), module.__dict__)
         return module
 
 
 def describe(error: BaseException, caps: Limits) -> dict[str, str]:
-    """The failure report of ``error``: stage, kind, message with the remedy, traceback with the program's own lines."""
+    """The failure report of ``error``: stage, kind, message with the remedy, traceback with the
+    program's own lines."""
     kind = _kind(error)
     return {
         "stage": failed_in(error) or _place(error) or latest() or "limits",
         "kind": kind[:KIND_CAP],
-        "message": (limits.sentence(kind, caps) if kind in limits.KINDS else _message(error))[:MESSAGE_CAP],
+        "message": (limits.sentence(kind, caps) if kind in limits.KINDS else _message(error))[
+            :MESSAGE_CAP
+        ],
         "traceback": _traceback(error)[-TRACEBACK_CAP:],
     }
 
@@ -100,13 +118,22 @@ def _message(error: BaseException) -> str:
 _REMEDIES: tuple[tuple[Callable[[BaseException, str], bool], str], ...] = (
     (lambda e, _: isinstance(e, ModuleNotFoundError), f"the sandbox offers {AVAILABLE}"),
     (lambda e, _: isinstance(e, SystemExit), "the program asked to exit: return a value instead"),
-    (lambda e, t: "start new thread" in t, "the sandbox runs one thread: use plain loops or array operations, no workers= or n_jobs="),
+    (
+        lambda e, t: "start new thread" in t,
+        "the sandbox runs one thread: use plain loops or array operations, no workers= or n_jobs=",
+    ),
     (
         lambda e, t: isinstance(e, PermissionError) or "temporary directory" in t,
         "the sandbox has no files, network or other processes: compute from the arguments alone",
     ),
-    (lambda e, t: isinstance(e, ValueError) and "not JSON compliant" in t, "return finite numbers only"),
-    (lambda e, t: isinstance(e, TypeError) and "JSON serializable" in t, "return plain numbers, strings, lists and dicts"),
+    (
+        lambda e, t: isinstance(e, ValueError) and "not JSON compliant" in t,
+        "return finite numbers only",
+    ),
+    (
+        lambda e, t: isinstance(e, TypeError) and "JSON serializable" in t,
+        "return plain numbers, strings, lists and dicts",
+    ),
 )
 
 
@@ -118,8 +145,12 @@ def _place(error: BaseException) -> str | None:
 
 def _traceback(error: BaseException) -> str:
     try:
-        report = traceback.TracebackException(type(error), error, _own_frames(error), limit=-12, compact=True)
-        report.stack = traceback.StackSummary.from_list([f for f in report.stack if f.filename != limits.__file__])
+        report = traceback.TracebackException(
+            type(error), error, _own_frames(error), limit=-12, compact=True
+        )
+        report.stack = traceback.StackSummary.from_list(
+            [f for f in report.stack if f.filename != limits.__file__]
+        )
         text = "".join(report.format(chain=False))
     except Exception:
         return ""
@@ -128,13 +159,22 @@ def _traceback(error: BaseException) -> str:
     return text
 
 
-_PREFIXES = tuple(dict.fromkeys(f"{Path(path).resolve()}/" for path in (numpy.__path__[0] + "/..", __file__ + "/../..", os.__file__ + "/..")))
+_PREFIXES = tuple(
+    dict.fromkeys(
+        f"{Path(path).resolve()}/"
+        for path in (numpy.__path__[0] + "/..", __file__ + "/../..", os.__file__ + "/..")
+    )
+)
 """Folders of the installation: of no use to a proposer."""
 
 
 def _own_frames(error: BaseException) -> Any:
     """The traceback from the first frame of a program on, or None when no program is in it."""
     tb = error.__traceback__
-    while tb is not None and tb.tb_frame.f_code.co_filename not in ("perception.py", "dynamics.py", "rendering.py"):
+    while tb is not None and tb.tb_frame.f_code.co_filename not in (
+        "perception.py",
+        "dynamics.py",
+        "rendering.py",
+    ):
         tb = tb.tb_next
     return tb

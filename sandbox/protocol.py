@@ -1,7 +1,9 @@
-"""Bytes that cross the border. The child's side writes one frame, the host's side trusts nothing in it.
+"""Bytes that cross the border. The child's side writes one frame, the host's side trusts nothing in
+it.
 
-A frame is ``b"SBX1"``, one byte for the kind (``C`` claim, ``F`` failure), eight bytes of length (big endian), then that
-much JSON, then the end of the stream. Never pickle, never a size from the child used to allocate.
+A frame is ``b"SBX1"``, one byte for the kind (``C`` claim, ``F`` failure), eight bytes of length
+(big endian), then that much JSON, then the end of the stream. Never pickle, never a size from the
+child used to allocate.
 """
 
 from __future__ import annotations
@@ -20,12 +22,12 @@ CLAIM, FAILURE = b"C", b"F"
 TRACEBACK_CAP = 8_000
 MESSAGE_CAP = 2_000
 KIND_CAP = 80
-_CONTROL = re.compile(                                # control, bidirectional and invisible characters, lone surrogates
+_CONTROL = re.compile(  # control, bidirectional and invisible characters, lone surrogates
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e0fff]"
 )
 
-_ESCAPED = re.compile(r"\\[ubfr]")                       # how such characters look in JSON
+_ESCAPED = re.compile(r"\\[ubfr]")  # how such characters look in JSON
 
 
 class FrameError(ValueError):
@@ -33,7 +35,8 @@ class FrameError(ValueError):
 
 
 def clean(text: str, cap: int) -> str:
-    """``text`` without control, bidirectional and other invisible characters, cut to ``cap`` characters in the middle."""
+    """``text`` without control, bidirectional and other invisible characters, cut to ``cap``
+    characters in the middle."""
     text = _CONTROL.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
     if len(text) <= cap:
         return text
@@ -49,7 +52,8 @@ def encode(kind: bytes, body: Any) -> bytes:
 
 
 def decode(data: bytes, cap: int) -> tuple[bytes, dict[str, Any]]:
-    """(kind, JSON object) of exactly one frame, or FrameError saying what is wrong with it. Its text is cleaned."""
+    """(kind, JSON object) of exactly one frame, or FrameError saying what is wrong with it. Its
+    text is cleaned."""
     if len(data) < HEADER.size:
         raise FrameError("no result" if not data else "the result is cut off")
     magic, kind, size = HEADER.unpack_from(data)
@@ -62,20 +66,26 @@ def decode(data: bytes, cap: int) -> tuple[bytes, dict[str, Any]]:
 
 def read_failure(body: dict[str, Any]) -> Failure:
     """The failure that a child reports, with strict keys, cleaned and capped text."""
-    if set(body) != {"stage", "kind", "message", "traceback"} or not all(isinstance(v, str) for v in body.values()):
+    if set(body) != {"stage", "kind", "message", "traceback"} or not all(
+        isinstance(v, str) for v in body.values()
+    ):
         raise FrameError("a failure report with other keys than stage, kind, message and traceback")
     if body["stage"] not in PLACES:
         raise FrameError("a failure report from an unknown stage")
     return Failure(
-        stage=body["stage"], kind=clean(body["kind"], KIND_CAP),
-        message=clean(body["message"], MESSAGE_CAP), traceback=clean(body["traceback"], TRACEBACK_CAP),
+        stage=body["stage"],
+        kind=clean(body["kind"], KIND_CAP),
+        message=clean(body["message"], MESSAGE_CAP),
+        traceback=clean(body["traceback"], TRACEBACK_CAP),
     )
 
 
 def _parse(data: bytes) -> dict[str, Any]:
     try:
         text = data.decode("utf-8")
-        body = json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique)
+        body = json.loads(
+            text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique
+        )
         if _ESCAPED.search(text) or _CONTROL.search(text):
             body = _cleaned(body)
     except RecursionError:

@@ -1,4 +1,5 @@
-"""Trusted functions that run in the locked child: ``routine(programs, inputs, payload, outputs) -> claim``."""
+"""Trusted functions that run in the locked child: ``routine(programs, inputs, payload, outputs) ->
+claim``."""
 
 from __future__ import annotations
 
@@ -9,16 +10,29 @@ import numpy as np
 
 from sandbox.marks import stage
 
-Routine = Callable[[Any, Mapping[str, np.ndarray], Mapping[str, Any], Mapping[str, np.ndarray]], Mapping[str, Any]]
+Routine = Callable[
+    [Any, Mapping[str, np.ndarray], Mapping[str, Any], Mapping[str, np.ndarray]], Mapping[str, Any]
+]
 
 
-def idle(programs: Any, inputs: Mapping[str, np.ndarray], payload: Mapping[str, Any], outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def idle(
+    programs: Any,
+    inputs: Mapping[str, np.ndarray],
+    payload: Mapping[str, Any],
+    outputs: Mapping[str, np.ndarray],
+) -> dict[str, Any]:
     """Do nothing: the cost of the sandbox itself."""
     return {}
 
 
-def call(programs: Any, inputs: Mapping[str, np.ndarray], payload: Mapping[str, Any], outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Call ``payload["function"]`` of the program ``payload["stage"]`` (default "dynamics") with (inputs, payload, outputs).
+def call(
+    programs: Any,
+    inputs: Mapping[str, np.ndarray],
+    payload: Mapping[str, Any],
+    outputs: Mapping[str, np.ndarray],
+) -> dict[str, Any]:
+    """Call ``payload["function"]`` of the program ``payload["stage"]`` (default "dynamics") with
+    (inputs, payload, outputs).
 
     Its return value comes back as ``{"value": ...}``.
     """
@@ -37,6 +51,13 @@ UNAVAILABLE: dict[str, str] = {}
 try:
     from sandbox import stages
 except Exception as error:
-    UNAVAILABLE |= dict.fromkeys(("perceive", "fit", "predict", "imagine"), f"{type(error).__name__}: {error}")
+    UNAVAILABLE |= dict.fromkeys(
+        ("perceive", "fit", "predict", "imagine"), f"{type(error).__name__}: {error}"
+    )
 else:
-    ROUTINES |= {"perceive": stages.perceive, "fit": stages.fit, "predict": stages.predict, "imagine": stages.imagine}
+    ROUTINES |= {
+        "perceive": stages.perceive,
+        "fit": stages.fit,
+        "predict": stages.predict,
+        "imagine": stages.imagine,
+    }

@@ -1,8 +1,8 @@
 """The system call filter of a child: an allow-list as raw BPF, for x86-64 and aarch64.
 
-A policy is a list of rules; the program refuses every call that no rule allows with EPERM, so that Python shows a
-PermissionError. A call made for another architecture (int 0x80, x32) kills the process. Nothing here touches the kernel
-but :func:`install`.
+A policy is a list of rules; the program refuses every call that no rule allows with EPERM, so that
+Python shows a PermissionError. A call made for another architecture (int 0x80, x32) kills the
+process. Nothing here touches the kernel but :func:`install`.
 """
 
 from __future__ import annotations
@@ -15,24 +15,26 @@ from dataclasses import dataclass
 
 from sandbox import kernel
 
-# ------------------------------------------------------------------------------------------------------- numbers
+# --------------------------------------------------------------------------------------------------
 
 _TABLE = """
-brk 12 214|clock_getres 229 114|clock_gettime 228 113|clock_nanosleep 230 115|clone 56 220|clone3 435 435|close 3 57
-dup3 292 24|exit 60 93|exit_group 231 94|fcntl 72 25|fstat 5 80|futex 202 98|getcpu 309 168|getcwd 79 17|getegid 108 177
-geteuid 107 175|getgid 104 176|getpid 39 172|getppid 110 173|getrandom 318 278|getrlimit 97 163|getrusage 98 165
-gettid 186 178|gettimeofday 96 169|getuid 102 174|lseek 8 62|madvise 28 233|mmap 9 222|mprotect 10 226|mremap 25 216
-munmap 11 215|nanosleep 35 101|prctl 157 167|prlimit64 302 261|read 0 63|recvmsg 47 212|restart_syscall 219 128
-rseq 334 293|rt_sigaction 13 134|rt_sigprocmask 14 135|rt_sigreturn 15 139|sched_getaffinity 204 123|sched_getparam 143 121
-sched_getscheduler 145 120|sched_yield 24 124
-seccomp 317 277|set_robust_list 273 99|setitimer 38 103|sigaltstack 131 132|tgkill 234 131|time 201 -|times 100 153
-write 1 64|writev 20 66
+brk 12 214|clock_getres 229 114|clock_gettime 228 113|clock_nanosleep 230 115|clone 56 220
+clone3 435 435|close 3 57|dup3 292 24|exit 60 93|exit_group 231 94|fcntl 72 25|fstat 5 80
+futex 202 98|getcpu 309 168|getcwd 79 17|getegid 108 177|geteuid 107 175|getgid 104 176
+getpid 39 172|getppid 110 173|getrandom 318 278|getrlimit 97 163|getrusage 98 165|gettid 186 178
+gettimeofday 96 169|getuid 102 174|lseek 8 62|madvise 28 233|mmap 9 222|mprotect 10 226
+mremap 25 216|munmap 11 215|nanosleep 35 101|prctl 157 167|prlimit64 302 261|read 0 63
+recvmsg 47 212|restart_syscall 219 128|rseq 334 293|rt_sigaction 13 134|rt_sigprocmask 14 135
+rt_sigreturn 15 139|sched_getaffinity 204 123|sched_getparam 143 121|sched_getscheduler 145 120
+sched_yield 24 124|seccomp 317 277|set_robust_list 273 99|setitimer 38 103|sigaltstack 131 132
+tgkill 234 131|time 201 -|times 100 153|write 1 64|writev 20 66
 """
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """audit: the kernel's name of the calling convention. x32: calls with bit 30 belong to a second convention."""
+    """audit: the kernel's name of the calling convention. x32: calls with bit 30 belong to a second
+    convention."""
 
     audit: int
     numbers: dict[str, int]
@@ -43,18 +45,22 @@ def _architectures() -> dict[str, Architecture]:
     rows = [entry.split() for line in _TABLE.strip().splitlines() for entry in line.split("|")]
     x86 = {name: int(number) for name, number, _ in rows if number != "-"}
     arm = {name: int(number) for name, _, number in rows if number != "-"}
-    return {"x86_64": Architecture(0xC000003E, x86, True), "aarch64": Architecture(0xC00000B7, arm, False)}
+    return {
+        "x86_64": Architecture(0xC000003E, x86, True),
+        "aarch64": Architecture(0xC00000B7, arm, False),
+    }
 
 
 ARCHITECTURES = _architectures()
 X32_BIT = 0x40000000
 
-# --------------------------------------------------------------------------------------------------------- rules
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Check:
-    """A condition on one argument (0 to 5): ``(argument & mask) == value``. wide: look at all 64 bits, not only 32."""
+    """A condition on one argument (0 to 5): ``(argument & mask) == value``. wide: look at all 64
+    bits, not only 32."""
 
     argument: int
     mask: int
@@ -64,7 +70,8 @@ class Check:
 
 @dataclass(frozen=True)
 class Rule:
-    """Allow ``name`` when every check holds; several rules for one name are alternatives, the first that fits decides.
+    """Allow ``name`` when every check holds; several rules for one name are alternatives, the first
+    that fits decides.
 
     pretend: do not run the call, and say that it went well.
     """
@@ -80,7 +87,8 @@ OWN_PID = 0x7FFFFFF0
 PROT_EXEC = 4
 F_GETFD, F_GETFL = 1, 3
 PR_SET_NAME = kernel.PR_SET_NAME
-_THREAD_FLAGS = (0x3D0F00, 0x7D0F00)                  # what pthread_create asks for, in glibc and in musl
+_THREAD_FLAGS = (0x3D0F00, 0x7D0F00)  # what pthread_create asks for, in glibc and in musl
+
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split())
@@ -88,17 +96,33 @@ def _names(text: str) -> tuple[str, ...]:
 
 _PLAIN = _names(
     "brk close exit exit_group fstat getcpu getcwd getegid geteuid getgid getpid getppid "
-    "getrandom getrlimit getrusage gettid gettimeofday getuid lseek mremap munmap nanosleep read restart_syscall "
+    "getrandom getrlimit getrusage gettid gettimeofday getuid lseek mremap munmap nanosleep read "
+    "restart_syscall "
     "rt_sigaction rt_sigprocmask rt_sigreturn sched_yield sigaltstack time times write writev"
 )
 _UNTIL_SEALED = ("dup3", "recvmsg", "setitimer", "seccomp", "prlimit64")
 _CLOCKS = _names("clock_getres clock_gettime clock_nanosleep")
-_SYSTEM_CLOCK = Check(0, 0xFFFFFFF0, 0)               # other numbers stand for the processor time of some process, by its id
-_ADVICE = (0, 1, 2, 3, 4, 8, 14, 15, 16)              # on one's own pages; none that evicts, merges or punches holes in shared ones
-_ADVICE_THREADS = (102, 103)                          # guards of thread stacks
+_SYSTEM_CLOCK = Check(
+    0, 0xFFFFFFF0, 0
+)  # other numbers stand for the processor time of some process, by its id
+_ADVICE = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    8,
+    14,
+    15,
+    16,
+)  # on one's own pages; none that evicts, merges or punches holes in shared ones
+_ADVICE_THREADS = (102, 103)  # guards of thread stacks
 _FUTEX_WAIT_AND_WAKE, _FUTEX_THREADS = (0, 1, 9, 10), (3, 4, 5)
 _FUTEX_WAITS = (0, 9)
-_PRIVATE, _ANY_CLOCK = 128, 0xFFFFFEFF                # a futex that is not private is one with that of all who map the same file
+_PRIVATE, _ANY_CLOCK = (
+    128,
+    0xFFFFFEFF,
+)  # a futex that is not private is one with that of all who map the same file
 _MAP_TYPE, _MAP_PRIVATE, _MAP_HUGETLB = 0xF, 2, 0x40000
 
 
@@ -120,9 +144,15 @@ def _futex(operation: int, pretend: bool = False) -> Rule:
 
 
 def plain_policy() -> list[Rule]:
-    """One thread, no new executable memory, no file, no socket, no process; until sealed also what taking a job needs."""
+    """One thread, no new executable memory, no file, no socket, no process; until sealed also what
+    taking a job needs."""
     no_exec = (Check(2, PROT_EXEC, 0),)
-    return [*_common(), *(Rule(name) for name in _UNTIL_SEALED), Rule("mmap", no_exec), Rule("mprotect", no_exec)]
+    return [
+        *_common(),
+        *(Rule(name) for name in _UNTIL_SEALED),
+        Rule("mmap", no_exec),
+        Rule("mprotect", no_exec),
+    ]
 
 
 def threads_policy() -> list[Rule]:
@@ -144,7 +174,7 @@ def threads_policy() -> list[Rule]:
 
 POLICIES = {"plain": plain_policy, "threads": threads_policy}
 
-# ----------------------------------------------------------------------------------------------------- assembler
+# --------------------------------------------------------------------------------------------------
 
 _LOAD, _JUMP_EQUAL, _JUMP_ABOVE, _AND, _RETURN = 0x20, 0x15, 0x35, 0x54, 0x06
 KILL, ALLOW, ERRNO = 0x80000000, 0x7FFF0000, 0x00050000
@@ -158,8 +188,12 @@ class Filter:
 
     def __init__(self, instructions: Iterable[Instruction]):
         self.instructions = tuple(instructions)
-        self._template = b"".join(_INSTRUCTION.pack(*instruction) for instruction in self.instructions)
-        self._holes = [8 * index + 4 for index, (_, _, _, k) in enumerate(self.instructions) if k == OWN_PID]
+        self._template = b"".join(
+            _INSTRUCTION.pack(*instruction) for instruction in self.instructions
+        )
+        self._holes = [
+            8 * index + 4 for index, (_, _, _, k) in enumerate(self.instructions) if k == OWN_PID
+        ]
 
     def bytes_for(self, pid: int) -> bytearray:
         """The program as the kernel takes it, for the process ``pid``."""
@@ -175,7 +209,12 @@ def assemble(rules: Iterable[Rule], machine: str) -> Filter:
     rules = [rule for rule in rules if rule.name in arch.numbers]
     plain = {arch.numbers[rule.name]: _action(rule) for rule in rules if not rule.checks}
     program = [*_prologue(arch), (_LOAD, 0, 0, _NR)]
-    program += [(_RETURN, 0, 0, ERRNO | errno.ENOSYS) if step else (_JUMP_EQUAL, 0, 1, arch.numbers["clone3"]) for step in (0, 1)]
+    program += [
+        (_RETURN, 0, 0, ERRNO | errno.ENOSYS)
+        if step
+        else (_JUMP_EQUAL, 0, 1, arch.numbers["clone3"])
+        for step in (0, 1)
+    ]
     for number, action in sorted(plain.items()):
         program += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, action)]
     for rule in rules:
@@ -185,10 +224,11 @@ def assemble(rules: Iterable[Rule], machine: str) -> Filter:
 
 
 def assemble_seal(machine: str) -> Filter:
-    """A second filter on top, in force before the candidate's first line: what only taking a job needed is refused.
+    """A second filter on top, in force before the candidate's first line: what only taking a job
+    needed is refused.
 
-    New memory is private and of small pages from here on: what is left of a shared piece after it was cut would escape the
-    cap on memory.
+    New memory is private and of small pages from here on: what is left of a shared piece after it
+    was cut would escape the cap on memory.
     """
     arch = ARCHITECTURES[machine]
     refuse = (_RETURN, 0, 0, ERRNO | errno.EPERM)
@@ -227,7 +267,12 @@ def _conditional(number: int, checks: Sequence[Check], action: int) -> list[Inst
         if mask != 0xFFFFFFFF:
             body.append((_AND, 0, 0, mask))
         body.append((_JUMP_EQUAL, 0, left, value))
-    return [(_LOAD, 0, 0, _NR), (_JUMP_EQUAL, 0, len(body) + 1, number), *body, (_RETURN, 0, 0, action)]
+    return [
+        (_LOAD, 0, 0, _NR),
+        (_JUMP_EQUAL, 0, len(body) + 1, number),
+        *body,
+        (_RETURN, 0, 0, action),
+    ]
 
 
 def _test(check: Check) -> list[tuple[int, int, int]]:
@@ -238,7 +283,7 @@ def _test(check: Check) -> list[tuple[int, int, int]]:
     return steps
 
 
-# -------------------------------------------------------------------------------------------------------- kernel
+# --------------------------------------------------------------------------------------------------
 
 _SET_MODE_FILTER, _ALL_THREADS = 1, 1
 
@@ -248,9 +293,14 @@ class _Program(ctypes.Structure):
 
 
 def install(program: bytearray) -> None:
-    """Put a filter on every thread of this process for good; needs no_new_privs. Raises OSError when the kernel refuses."""
-    argument = _Program(len(program) // _INSTRUCTION.size, ctypes.addressof(ctypes.c_char.from_buffer(program)))
-    failed = kernel.syscall(kernel.number("seccomp"), _SET_MODE_FILTER, _ALL_THREADS, ctypes.byref(argument))
+    """Put a filter on every thread of this process for good; needs no_new_privs. Raises OSError
+    when the kernel refuses."""
+    argument = _Program(
+        len(program) // _INSTRUCTION.size, ctypes.addressof(ctypes.c_char.from_buffer(program))
+    )
+    failed = kernel.syscall(
+        kernel.number("seccomp"), _SET_MODE_FILTER, _ALL_THREADS, ctypes.byref(argument)
+    )
     if failed:
         raise OSError(0, f"thread {failed} could not take over the filter")
 

@@ -1,7 +1,8 @@
-"""The warm server: a freshly executed process with every library imported, which forks one child for each job.
+"""The warm server: a freshly executed process with every library imported, which forks one child
+for each job.
 
-It never reads a payload, only passes descriptors on. It ends when its control socket closes or the host's process dies,
-and takes its children with it.
+It never reads a payload, only passes descriptors on. It ends when its control socket closes or the
+host's process dies, and takes its children with it.
 """
 
 from __future__ import annotations
@@ -62,13 +63,22 @@ def _prepare(control: socket.socket, options: argparse.Namespace) -> tuple[Forke
     gc.freeze()
     heap.collapse()
     guard.after_imports()
-    forker = Forker(control, options.host, options.spares, child.Heritage(os.getpid(), size, lock, dict(ROUTINES)))
+    forker = Forker(
+        control,
+        options.host,
+        options.spares,
+        child.Heritage(os.getpid(), size, lock, dict(ROUTINES)),
+    )
     forker.prove()
-    return forker, report | {"layers": [layer.to_json() for layer in guard.layers], "processes": processes}
+    return forker, report | {
+        "layers": [layer.to_json() for layer in guard.layers],
+        "processes": processes,
+    }
 
 
 def load(posture: Posture) -> dict[str, Any]:
-    """Import all that programs may use and set up output and timers; returns what the host wants to know of it."""
+    """Import all that programs may use and set up output and timers; returns what the host wants to
+    know of it."""
     report = warm_up(posture.profile)
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     faulthandler.enable(2, all_threads=False)
@@ -77,7 +87,8 @@ def load(posture: Posture) -> dict[str, Any]:
 
 
 def _processes() -> int:
-    """Processes and threads that this user has now, so that a cap on a child's threads starts from there."""
+    """Processes and threads that this user has now, so that a cap on a child's threads starts from
+    there."""
     count = 0
     for name in os.listdir("/proc"):
         with contextlib.suppress(OSError):

@@ -1,4 +1,5 @@
-"""A fresh process for exactly one job, for systems on which a loaded process must not fork. See ``spawner``."""
+"""A fresh process for exactly one job, for systems on which a loaded process must not fork. See
+``spawner``."""
 
 from __future__ import annotations
 

@@ -1,14 +1,18 @@
-"""The steps that run candidate code, as routines for the locked child: three of an evaluation, and what-ifs.
+"""The steps that run candidate code, as routines for the locked child: three of an evaluation, and
+what-ifs.
 
-``perceive``  one clip -> states (claim) and a *parcel* (bytes): states and scene for the steps below
-``fit``       parcels of the clips to fit -> θ, rolled-out states, frames drawn again from the measured states
+``perceive``  one clip -> states (claim) and a *parcel* (bytes): states and scene for the steps
+              below
+``fit``       parcels of the clips to fit -> θ, rolled-out states, frames drawn again from the
+              measured states
 ``predict``   parcel of one clip and θ -> states and frames after the clip
-``imagine``   parcel of one clip, a state and a change -> what would have happened instead, states and frames
+``imagine``   parcel of one clip, a state and a change -> what would have happened instead, states
+              and frames
 
-Each runs in a child of its own. ``perceive`` is given one clip and one program, so a parcel is a function of these two
-alone: the host may hand it to later children, in place of that very clip and for candidates with the same perception source,
-without opening a path between candidates, or from frames that a child may not see. The host never opens a parcel; only
-a child does.
+Each runs in a child of its own. ``perceive`` is given one clip and one program, so a parcel is a
+function of these two alone: the host may hand it to later children, in place of that very clip and
+for candidates with the same perception source, without opening a path between candidates, or from
+frames that a child may not see. The host never opens a parcel; only a child does.
 """
 
 from __future__ import annotations
@@ -31,42 +35,72 @@ Arrays = Mapping[str, np.ndarray]
 _PREFIX = 8  # bytes of the parcel's header length
 
 
-# ------------------------------------------------------------------------------------------------------ perceive
+# --------------------------------------------------------------------------------------------------
 
 
-def perceive(programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays) -> dict[str, Any]:
-    """inputs: ``frames`` (T, H, W, 3) uint8. outputs: ``parcel``, bytes to fill. Where the program declares detections,
+def perceive(
+    programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays
+) -> dict[str, Any]:
+    """inputs: ``frames`` (T, H, W, 3) uint8. outputs: ``parcel``, bytes to fill. Where the program
+    declares detections,
      the payload names them (``masks``) and the inputs hold their masks (see tools.masks.request).
 
-    Claim: ``states`` (JSON), ``size`` of the parcel in bytes, ``looks`` (the scene's constants, and the sizes of its sprites),
-    ``seconds``. A parcel that does not fit is a failure.
+    Claim: ``states`` (JSON), ``size`` of the parcel in bytes, ``looks`` (the scene's constants, and
+    the sizes of its sprites), ``seconds``. A parcel that does not fit is a failure.
     """
     frames = inputs["frames"]
     function = programs.function("perception", "perceive")
     began = time.perf_counter()
     with stage("perception"):
-        tools = request.Toolbox(toolbox, request.unpack(payload["masks"], inputs) if "masks" in payload else None)
+        tools = request.Toolbox(
+            toolbox, request.unpack(payload["masks"], inputs) if "masks" in payload else None
+        )
         states, scene = _checked_perception(function(frames, tools), frames)
         parcel = pack(states, scene)
         _fill(outputs["parcel"], parcel)
-    looks = {"constants": dict(scene.constants), "sprites": {name: list(sprite.shape[:2]) for name, sprite in scene.sprites.items()}}
-    return {"states": states.to_json(), "size": len(parcel), "looks": looks, "seconds": time.perf_counter() - began}
+    looks = {
+        "constants": dict(scene.constants),
+        "sprites": {name: list(sprite.shape[:2]) for name, sprite in scene.sprites.items()},
+    }
+    return {
+        "states": states.to_json(),
+        "size": len(parcel),
+        "looks": looks,
+        "seconds": time.perf_counter() - began,
+    }
 
 
 def _checked_perception(answer: Any, frames: np.ndarray) -> tuple[States, Scene]:
     if not isinstance(answer, tuple) or len(answer) != 2:
-        raise ContractError("perceive(frames, tools)", "a tuple (states, scene)", _kind(answer), "return states, scene")
+        raise ContractError(
+            "perceive(frames, tools)",
+            "a tuple (states, scene)",
+            _kind(answer),
+            "return states, scene",
+        )
     states, scene = answer
     if not isinstance(states, States):
         if not isinstance(states, Sequence):
-            raise ContractError("perceive(frames, tools): states", "tools.types.States or a list of dicts", _kind(states))
+            raise ContractError(
+                "perceive(frames, tools): states",
+                "tools.types.States or a list of dicts",
+                _kind(states),
+            )
         states = States.of(states)
     if len(states) != len(frames):
-        raise ContractError("perceive(frames, tools): states", f"{len(frames)} states, one a frame", str(len(states)))
+        raise ContractError(
+            "perceive(frames, tools): states",
+            f"{len(frames)} states, one a frame",
+            str(len(states)),
+        )
     if not isinstance(scene, Scene):
         raise ContractError("perceive(frames, tools): scene", "tools.types.Scene", _kind(scene))
     if scene.background.shape != frames.shape[1:]:
-        raise ContractError("perceive(frames, tools): scene.background", f"shape {frames.shape[1:]}", str(scene.background.shape))
+        raise ContractError(
+            "perceive(frames, tools): scene.background",
+            f"shape {frames.shape[1:]}",
+            str(scene.background.shape),
+        )
     return states, scene
 
 
@@ -76,15 +110,21 @@ def _kind(value: Any) -> str:
 
 def _fill(out: np.ndarray, data: bytes) -> None:
     if len(data) > len(out):
-        raise ContractError("perceive(frames, tools): scene", f"at most {len(out)} bytes", str(len(data)), "keep fewer or smaller sprites")
+        raise ContractError(
+            "perceive(frames, tools): scene",
+            f"at most {len(out)} bytes",
+            str(len(data)),
+            "keep fewer or smaller sprites",
+        )
     out[: len(data)] = np.frombuffer(data, np.uint8)
 
 
-# ------------------------------------------------------------------------------------------------------- parcels
+# --------------------------------------------------------------------------------------------------
 
 
 def pack(states: States, scene: Scene) -> bytes:
-    """States and scene as bytes: length of the header (8 bytes, little endian), JSON header, arrays one after another."""
+    """States and scene as bytes: length of the header (8 bytes, little endian), JSON header, arrays
+    one after another."""
     arrays = {"": scene.background, **scene.sprites}
     header = {
         "states": states.to_json(),
@@ -93,11 +133,18 @@ def pack(states: States, scene: Scene) -> bytes:
         "arrays": [[name, array.dtype.name, list(array.shape)] for name, array in arrays.items()],
     }
     text = json.dumps(header, allow_nan=False).encode()
-    return b"".join([len(text).to_bytes(_PREFIX, "little"), text, *(np.ascontiguousarray(a).tobytes() for a in arrays.values())])
+    return b"".join(
+        [
+            len(text).to_bytes(_PREFIX, "little"),
+            text,
+            *(np.ascontiguousarray(a).tobytes() for a in arrays.values()),
+        ]
+    )
 
 
 def unpack(data: np.ndarray) -> tuple[States, Scene]:
-    """Inverse of :func:`pack`, from a uint8 array. Only ever called in a child: the bytes are a program's."""
+    """Inverse of :func:`pack`, from a uint8 array. Only ever called in a child: the bytes are a
+    program's."""
     start = _PREFIX + int.from_bytes(data[:_PREFIX].tobytes(), "little")
     header = json.loads(data[_PREFIX:start].tobytes())
     arrays: dict[str, np.ndarray] = {}
@@ -106,86 +153,130 @@ def unpack(data: np.ndarray) -> tuple[States, Scene]:
         arrays[name] = np.frombuffer(data[start : start + size].tobytes(), dtype).reshape(shape)
         start += size
     background = arrays.pop("")
-    return States.from_json(header["states"]), Scene(background, arrays, header["constants"], tuple(header["order"]))
+    return States.from_json(header["states"]), Scene(
+        background, arrays, header["constants"], tuple(header["order"])
+    )
 
 
-# ----------------------------------------------------------------------------------------------------------- fit
+# --------------------------------------------------------------------------------------------------
 
 
-def fit(programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays) -> dict[str, Any]:
+def fit(
+    programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays
+) -> dict[str, Any]:
     """inputs: ``parcels``, the parcels of all clips one after another.
 
-    payload: ``sizes`` (bytes of each parcel), ``dt`` and ``actions`` per clip, ``seed``, ``budget`` (fields of
-    tools.fitting.Budget), ``optimizer``, ``redraw`` (per clip, the frames to draw again). outputs: ``redrawn<i>`` per clip with any.
+    payload: ``sizes`` (bytes of each parcel), ``dt`` and ``actions`` per clip, ``seed``, ``budget``
+    (fields of tools.fitting.Budget), ``optimizer``, ``redraw`` (per clip, the frames to draw
+    again). outputs: ``redrawn<i>`` per clip with any.
 
     Claim: ``fit`` (FitResult as JSON), ``rolled`` (States per clip), ``seconds`` by step.
     """
     clips = _clips(inputs["parcels"], payload)
     program = programs["dynamics"]
     began = time.perf_counter()
-    with stage("dynamics"):                          # whatever goes wrong or takes too long in here is the program's doing
+    with stage("dynamics"):  # whatever goes wrong or takes too long in here is the program's doing
         measured = [clip for clip, _ in clips]
         result = fitting.fit(
-            program, measured, optimizer=payload["optimizer"], rng=np.random.default_rng(payload["seed"]), budget=fitting.Budget(**payload["budget"])
+            program,
+            measured,
+            optimizer=payload["optimizer"],
+            rng=np.random.default_rng(payload["seed"]),
+            budget=fitting.Budget(**payload["budget"]),
         )
         rolled = [
-            fitting.rollout(program, result.values, start, len(one.states) - 1, one.dt, one.actions) if start else one.states
+            fitting.rollout(program, result.values, start, len(one.states) - 1, one.dt, one.actions)
+            if start
+            else one.states
             for start, one in zip(result.starts, measured, strict=True)
         ]
     fitted = time.perf_counter()
     for index, times in enumerate(payload["redraw"]):
         if times:
-            draw(programs, [clips[index][0].states[t] for t in times], clips[index][1], outputs[f"redrawn{index}"])
+            draw(
+                programs,
+                [clips[index][0].states[t] for t in times],
+                clips[index][1],
+                outputs[f"redrawn{index}"],
+            )
     seconds = {"fit": fitted - began, "redraw": time.perf_counter() - fitted}
-    return {"fit": result.to_json(), "rolled": [states.to_json() for states in rolled], "seconds": seconds}
+    return {
+        "fit": result.to_json(),
+        "rolled": [states.to_json() for states in rolled],
+        "seconds": seconds,
+    }
 
 
 def _clips(parcels: np.ndarray, payload: Mapping[str, Any]) -> list[tuple[fitting.Measured, Scene]]:
     clips, start = [], 0
     for size, dt, actions in zip(payload["sizes"], payload["dt"], payload["actions"], strict=True):
         states, scene = unpack(parcels[start : start + size])
-        clips.append((fitting.Measured(states, dt, None if actions is None else np.array(actions, np.float64)), scene))
+        clips.append(
+            (
+                fitting.Measured(
+                    states, dt, None if actions is None else np.array(actions, np.float64)
+                ),
+                scene,
+            )
+        )
         start += size
     return clips
 
 
-# ------------------------------------------------------------------------------------------------------- predict
+# --------------------------------------------------------------------------------------------------
 
 
-def predict(programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays) -> dict[str, Any]:
+def predict(
+    programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays
+) -> dict[str, Any]:
     """inputs: ``parcel`` of the frames seen. outputs: ``frames`` (horizon, H, W, 3) uint8.
 
     payload: ``dt``; ``actions`` for all frames seen and to come, or None; ``values`` (θ).
 
     Claim: ``states`` for the frames seen and to come.
     """
-    measured, scene = _clips(inputs["parcel"], {"sizes": [len(inputs["parcel"])], "dt": [payload["dt"]], "actions": [payload["actions"]]})[0]
+    measured, scene = _clips(
+        inputs["parcel"],
+        {"sizes": [len(inputs["parcel"])], "dt": [payload["dt"]], "actions": [payload["actions"]]},
+    )[0]
     frames, program = outputs["frames"], programs["dynamics"]
     with stage("dynamics"):
         start = fitting.infer_start(program, payload["values"], measured)
         steps = len(measured.states) + len(frames) - 1
-        states = fitting.rollout(program, payload["values"], start, steps, measured.dt, measured.actions)
+        states = fitting.rollout(
+            program, payload["values"], start, steps, measured.dt, measured.actions
+        )
     draw(programs, list(states)[-len(frames) :], scene, frames)
     return {"states": states.to_json()}
 
 
-# ------------------------------------------------------------------------------------------------------- imagine
+# --------------------------------------------------------------------------------------------------
 
 
-def imagine(programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays) -> dict[str, Any]:
-    """What would have happened after a frame, had something been otherwise. inputs and outputs: as ``predict``.
+def imagine(
+    programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays
+) -> dict[str, Any]:
+    """What would have happened after a frame, had something been otherwise. inputs and outputs: as
+    ``predict``.
 
-    payload: ``dt``, ``actions`` as in ``predict``; ``since`` (frame), ``row`` (the state of that frame by column, None = not visible); ``values`` (θ until
-    then), ``edited`` (θ from then on); ``state`` (list of [column, operator, number]), ``scene`` (see sandbox.looks). A column
-    that ``initial`` computes from θ (and the fit does not infer) follows a change of θ.
+    payload: ``dt``, ``actions`` as in ``predict``; ``since`` (frame), ``row`` (the state of that
+    frame by column, None = not visible); ``values`` (θ until then), ``edited`` (θ from then on);
+    ``state`` (list of [column, operator, number]), ``scene`` (see sandbox.looks). A column that
+    ``initial`` computes from θ (and the fit does not infer) follows a change of θ.
 
     Claim: ``states`` from that frame on.
     """
-    measured, scene = _clips(inputs["parcel"], {"sizes": [len(inputs["parcel"])], "dt": [payload["dt"]], "actions": [payload["actions"]]})[0]
+    measured, scene = _clips(
+        inputs["parcel"],
+        {"sizes": [len(inputs["parcel"])], "dt": [payload["dt"]], "actions": [payload["actions"]]},
+    )[0]
     frames, program, since = outputs["frames"], programs["dynamics"], payload["since"]
     row = {column: math.nan if value is None else value for column, value in payload["row"].items()}
     with stage("dynamics"):
-        before, after = (program.initial(measured.states, dict(payload[theta]), measured.dt) for theta in ("values", "edited"))
+        before, after = (
+            program.initial(measured.states, dict(payload[theta]), measured.dt)
+            for theta in ("values", "edited")
+        )
         for column, shift in _shifts(before, after).items():
             if column in row and column not in getattr(program, "LATENTS", ()):
                 row[column] += shift
@@ -193,17 +284,23 @@ def imagine(programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: 
             row[column] = changed(row[column], operator, number)
         actions = None if measured.actions is None else measured.actions[since:]
         steps = len(measured.states) + len(frames) - 1 - since
-        states = fitting.rollout(program, payload["edited"], unflatten_state(row), steps, measured.dt, actions)
+        states = fitting.rollout(
+            program, payload["edited"], unflatten_state(row), steps, measured.dt, actions
+        )
     draw(programs, list(states)[-len(frames) :], altered(scene, payload["scene"]), frames)
     return {"states": states.to_json()}
 
 
 def _shifts(before: State, after: State) -> dict[str, float]:
     first, second = flatten_state(before, allow_nan=True), flatten_state(after, allow_nan=True)
-    return {column: second[column] - first[column] for column in first if column in second and second[column] != first[column]}
+    return {
+        column: second[column] - first[column]
+        for column in first
+        if column in second and second[column] != first[column]
+    }
 
 
-# --------------------------------------------------------------------------------------------------------- render
+# --------------------------------------------------------------------------------------------------
 
 
 def draw(programs: Any, states: Sequence[State], scene: Scene, out: np.ndarray) -> None:
@@ -213,7 +310,20 @@ def draw(programs: Any, states: Sequence[State], scene: Scene, out: np.ndarray) 
     for index, state in enumerate(states):
         with stage("rendering"):
             frame = render(state, scene, shape)
-            if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.shape != out.shape[1:]:
-                got = f"{frame.dtype} {frame.shape}" if isinstance(frame, np.ndarray) else _kind(frame)
-                raise ContractError("render(state, scene, shape)", f"uint8 array {out.shape[1:]}", got, "clip to [0, 255] and convert with np.uint8")
+            if (
+                not isinstance(frame, np.ndarray)
+                or frame.dtype != np.uint8
+                or frame.shape != out.shape[1:]
+            ):
+                got = (
+                    f"{frame.dtype} {frame.shape}"
+                    if isinstance(frame, np.ndarray)
+                    else _kind(frame)
+                )
+                raise ContractError(
+                    "render(state, scene, shape)",
+                    f"uint8 array {out.shape[1:]}",
+                    got,
+                    "clip to [0, 255] and convert with np.uint8",
+                )
         out[index] = frame

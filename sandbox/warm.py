@@ -1,4 +1,5 @@
-"""Importing everything that a program may use, before the doors close: a locked child cannot open a file."""
+"""Importing everything that a program may use, before the doors close: a locked child cannot open a
+file."""
 
 from __future__ import annotations
 
@@ -14,17 +15,28 @@ from typing import Any
 from sandbox import kernel, limits
 
 STANDARD = """
-abc array ast base64 bisect calendar cmath collections.abc colorsys contextlib copy csv dataclasses datetime decimal difflib enum
-fractions functools graphlib hashlib heapq inspect io itertools json keyword locale logging math numbers operator pickle pprint queue
-random re reprlib secrets statistics string struct textwrap threading time timeit traceback types typing unicodedata uuid warnings
-weakref zlib encodings.idna encodings.utf_16 encodings.latin_1 encodings.cp437
-concurrent.futures.process concurrent.futures.thread glob http.client multiprocessing.pool multiprocessing.popen_fork
-multiprocessing.synchronize pathlib shutil socket subprocess tempfile
+abc array ast base64 bisect calendar cmath collections.abc colorsys contextlib copy csv dataclasses
+datetime decimal difflib enum fractions functools graphlib hashlib heapq inspect io itertools json
+keyword locale logging math numbers operator pickle pprint queue random re reprlib secrets
+statistics string struct textwrap threading time timeit traceback types typing unicodedata uuid
+warnings weakref zlib encodings.idna encodings.utf_16 encodings.latin_1 encodings.cp437
+concurrent.futures.process concurrent.futures.thread glob http.client multiprocessing.pool
+multiprocessing.popen_fork multiprocessing.synchronize pathlib shutil socket subprocess tempfile
 """
 """The last two lines are there to fail with the right message."""
 LIBRARIES = ("numpy", "scipy", "cv2", "pymunk")
-JAX = ("jax", "jax.numpy", "jax.scipy.linalg", "jax.scipy.special", "jax.scipy.optimize", "jax.scipy.ndimage", "jax.random", "jax.nn")
-SKIPPED = re.compile(                                  # parts that need a screen, a compiler, the network, other array libraries, or are tests
+JAX = (
+    "jax",
+    "jax.numpy",
+    "jax.scipy.linalg",
+    "jax.scipy.special",
+    "jax.scipy.optimize",
+    "jax.scipy.ndimage",
+    "jax.random",
+    "jax.nn",
+)
+# parts that need a screen, a compiler, the network, other array libraries, or are tests
+SKIPPED = re.compile(
     r"_?tests?|_?test_.*|_*ctest|_*cytest|.*testutils|_tstutils|_?testing|conftest|f2py|distutils|_?examples|_pyinstaller|.*docs?_.*|.*_doc|"
     r"_precompute|_mptestutils|_backends|.*_build|datasets|pygame_util|pyglet_util|matplotlib_util|cupy|torch|dask|_multiarray_tests|.*_tests|_configtool|cversions"
 )
@@ -36,8 +48,9 @@ NOT_OURS = ("tools.vision", "tools.media", "tools.metrics")
 
 
 def warm_up(profile: str) -> dict[str, Any]:
-    """Import and touch every library of a profile; returns what could not be loaded ({"missing": {name: reason}}) and how many
-    bytes of address space a child will take to start its threads ("room")."""
+    """Import and touch every library of a profile; returns what could not be loaded ({"missing":
+    {name: reason}}) and how many bytes of address space a child will take to start its threads
+    ("room")."""
     missing: dict[str, str] = {}
     room = 0
     with warnings.catch_warnings():
@@ -52,7 +65,11 @@ def warm_up(profile: str) -> dict[str, Any]:
                 _load(name, missing)
         _load_all(OURS, missing)
     _touch()
-    told = {name: reason for name, reason in missing.items() if name.split(".")[0] == OURS or name in (*LIBRARIES, "jax")}
+    told = {
+        name: reason
+        for name, reason in missing.items()
+        if name.split(".")[0] == OURS or name in (*LIBRARIES, "jax")
+    }
     return {"missing": told, "room": room}
 
 
@@ -74,7 +91,8 @@ def _load_all(name: str, missing: dict[str, str]) -> None:
 
 
 def _load_jax(missing: dict[str, str]) -> int:
-    """JAX loads much of itself at first use, and must not be used in a process that forks: a child tries what it takes.
+    """JAX loads much of itself at first use, and must not be used in a process that forks: a child
+    tries what it takes.
 
     Returns the address space that its start took, in bytes.
     """
@@ -100,7 +118,7 @@ def _load_jax(missing: dict[str, str]) -> int:
         room, _, names = file.read().partition("\n")
     os.waitpid(pid, 0)
     for name in sorted(names.split()):
-        _load(name, {})                               # parts of namespaces that cannot be imported by name are no loss
+        _load(name, {})  # parts of namespaces that cannot be imported by name are no loss
     return int(room or 0)
 
 
@@ -125,7 +143,8 @@ def _use_jax() -> None:
 
 
 def _touch() -> None:
-    """Run what libraries set up at first use (FFT plans, BLAS buffers, random state, OpenCV's dispatch)."""
+    """Run what libraries set up at first use (FFT plans, BLAS buffers, random state, OpenCV's
+    dispatch)."""
     import cv2
     import numpy as np
     import pymunk
@@ -133,7 +152,7 @@ def _touch() -> None:
 
     cv2.setNumThreads(1)
     cv2.setRNGSeed(0)
-    np.random.seed(0)                                 # the same random numbers in every child
+    np.random.seed(0)  # the same random numbers in every child
     matrix = np.eye(8) @ np.ones((8, 8))
     np.linalg.svd(matrix)
     np.fft.fft(matrix)

@@ -1,7 +1,8 @@
-"""Messages between host, server and child: one JSON object with descriptors. Never carries a payload.
+"""Messages between host, server and child: one JSON object with descriptors. Never carries a
+payload.
 
-A message is four bytes of length, big endian, and that much JSON. A child that is not locked yet talks back in lines: see
-:data:`LOCKED`, :data:`SEALED`, :data:`REFUSED`.
+A message is four bytes of length, big endian, and that much JSON. A child that is not locked yet
+talks back in lines: see :data:`LOCKED`, :data:`SEALED`, :data:`REFUSED`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import Any
 
 MAX_FDS = 240
 LOCKED, SEALED, REFUSED = b"L", b"S", b"!"
-"""First byte of a child's line: it is locked (and what it has loaded, as JSON), no door is open any more, or why it stops."""
+"""First byte of a child's line: it is locked (and what it has loaded, as JSON), no door is open any
+more, or why it stops."""
 _LENGTH = struct.Struct(">I")
 _CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
@@ -29,7 +31,8 @@ def pair() -> tuple[socket.socket, socket.socket]:
 
 
 def tie(end: socket.socket, pid: int) -> None:
-    """Have process ``pid`` killed when the other end closes or says something: for one that is busy starting (Linux only)."""
+    """Have process ``pid`` killed when the other end closes or says something: for one that is busy
+    starting (Linux only)."""
     if hasattr(fcntl, "F_SETSIG"):
         fcntl.fcntl(end, fcntl.F_SETOWN, pid)
         fcntl.fcntl(end, fcntl.F_SETSIG, signal.SIGKILL)
@@ -54,7 +57,9 @@ def receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
     """The next message and its descriptors; an empty message when the other side has gone."""
     fds = array.array("i")
     try:
-        data, ancillary, _, _ = control.recvmsg(_LENGTH.size, socket.CMSG_SPACE(MAX_FDS * fds.itemsize), _CLOSE_ON_EXEC)
+        data, ancillary, _, _ = control.recvmsg(
+            _LENGTH.size, socket.CMSG_SPACE(MAX_FDS * fds.itemsize), _CLOSE_ON_EXEC
+        )
         for level, kind, payload in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])

@@ -1,4 +1,5 @@
-"""The rules of the house, as tests: which way imports run, where effects live, what the wheel carries."""
+"""The rules of the house, as tests: which way imports run, where effects live, what the wheel
+carries."""
 
 from __future__ import annotations
 
@@ -14,7 +15,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ("tools", "sandbox", "agent", "benchmarks", "prompts")
-TOP = {"tools", "sandbox", "prompts", "agent.errors", "agent.plain", "agent.pictures", "agent.versions"}
+TOP = {
+    "tools",
+    "sandbox",
+    "prompts",
+    "agent.errors",
+    "agent.plain",
+    "agent.pictures",
+    "agent.versions",
+}
 """What every room of the agent may import."""
 ALLOWED = {
     "tools": {"tools"},
@@ -28,12 +37,44 @@ ALLOWED = {
     "agent.checking": {"agent.checking", "agent.core", *TOP},
     "agent.prompting": {"agent.prompting", "agent.checking", "agent.models", "agent.core", *TOP},
     "agent.proposers.offline": {"agent.proposers.offline", "agent.core", *TOP},
-    "agent.proposers": {"agent.proposers", "agent.prompting", "agent.checking", "agent.models", "agent.run", "agent.core", "agent.config", *TOP},
-    "agent.worldmodel": {"agent.worldmodel", "agent.evaluation", "agent.run", "agent.core", "agent.config", *TOP},
+    "agent.proposers": {
+        "agent.proposers",
+        "agent.prompting",
+        "agent.checking",
+        "agent.models",
+        "agent.run",
+        "agent.core",
+        "agent.config",
+        *TOP,
+    },
+    "agent.worldmodel": {
+        "agent.worldmodel",
+        "agent.evaluation",
+        "agent.run",
+        "agent.core",
+        "agent.config",
+        *TOP,
+    },
     "agent.export": {"agent.export", "agent.worldmodel", "agent.run", *TOP},
     "agent.report": {"agent.report", "agent.run", "agent.core", *TOP},
-    "agent.search": {"agent.search", "agent.report", "agent.proposers", "agent.evaluation", "agent.run", "agent.core", "agent.config", *TOP},
-    "agent.browser": {"agent.browser", "agent.report", "agent.models", "agent.run", "agent.core", *TOP},
+    "agent.search": {
+        "agent.search",
+        "agent.report",
+        "agent.proposers",
+        "agent.evaluation",
+        "agent.run",
+        "agent.core",
+        "agent.config",
+        *TOP,
+    },
+    "agent.browser": {
+        "agent.browser",
+        "agent.report",
+        "agent.models",
+        "agent.run",
+        "agent.core",
+        *TOP,
+    },
     "agent": {"agent.worldmodel", "agent.cli", *TOP},
     "agent.errors": {"agent.errors"},
     "agent.plain": {"agent.plain"},
@@ -41,12 +82,26 @@ ALLOWED = {
     "agent.versions": {"agent.versions", "prompts"},
     "agent.cli": {"agent", "sandbox", "tools", "prompts", "benchmarks"},
     "benchmarks": {"benchmarks", "agent", "sandbox", "tools", "prompts"},
-    "benchmarks.environments": {"benchmarks.environments", "benchmarks.gallery", "benchmarks.phyworld", "benchmarks.recorder", "tools"},
+    "benchmarks.environments": {
+        "benchmarks.environments",
+        "benchmarks.gallery",
+        "benchmarks.phyworld",
+        "benchmarks.recorder",
+        "tools",
+    },
     "benchmarks.gallery": {"benchmarks.gallery", "benchmarks.recorder", "tools"},
     "benchmarks.phyworld": {"benchmarks.phyworld", "tools"},
-    "benchmarks.harness": {"benchmarks.harness", "benchmarks.environments", "agent", "sandbox", "tools", "prompts"},
+    "benchmarks.harness": {
+        "benchmarks.harness",
+        "benchmarks.environments",
+        "agent",
+        "sandbox",
+        "tools",
+        "prompts",
+    },
 }
-"""What each room may import of ours; docs/architecture.md draws it. Nobody imports ``agent.cli``, the composition root."""
+"""What each room may import of ours; docs/architecture.md draws it. Nobody imports ``agent.cli``,
+the composition root."""
 
 
 def modules() -> dict[str, Path]:
@@ -71,7 +126,12 @@ def imports(path: Path, at_top: bool = False) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names |= {f"{node.module}.{alias.name}" if f"{node.module}.{alias.name}" in MODULES else node.module for alias in node.names}
+            names |= {
+                f"{node.module}.{alias.name}"
+                if f"{node.module}.{alias.name}" in MODULES
+                else node.module
+                for alias in node.names
+            }
     return names
 
 
@@ -86,7 +146,9 @@ def _top(tree: ast.Module):
 
 
 def part(module: str) -> str:
-    return max((name for name in ALLOWED if module == name or module.startswith(name + ".")), key=len)
+    return max(
+        (name for name in ALLOWED if module == name or module.startswith(name + ".")), key=len
+    )
 
 
 def test_imports_run_one_way():
@@ -94,26 +156,53 @@ def test_imports_run_one_way():
     for module, path in MODULES.items():
         for name in imports(path):
             allowed = ALLOWED[part(module)]
-            if name.split(".")[0] in LAYERS and not any(name == room or name.startswith(room + ".") for room in allowed):
+            if name.split(".")[0] in LAYERS and not any(
+                name == room or name.startswith(room + ".") for room in allowed
+            ):
                 wrong.append(f"{module} imports {name}")
     assert not wrong
 
 
 def test_nobody_imports_the_command_line():
-    callers = {module for module, path in MODULES.items() if any(name == "agent.cli" or name.startswith("agent.cli.") for name in imports(path))}
-    assert {module for module in callers if not module.startswith("agent.cli")} <= {"agent.__main__"}
+    callers = {
+        module
+        for module, path in MODULES.items()
+        if any(name == "agent.cli" or name.startswith("agent.cli.") for name in imports(path))
+    }
+    assert {module for module in callers if not module.startswith("agent.cli")} <= {
+        "agent.__main__"
+    }
 
 
 def test_only_the_command_line_and_suites_know_ground_truth():
-    knowing = {module for module, path in MODULES.items() if any(name.split(".")[0] == "benchmarks" for name in imports(path))}
-    assert {module for module in knowing if module.split(".")[0] != "benchmarks"} <= {"agent.cli", "agent.cli.inputs", "agent.cli.commands"}
-    searching = [module for module, path in MODULES.items() if module.startswith("benchmarks.environments") and any(n.split(".")[0] in ("agent", "sandbox") for n in imports(path))]
+    knowing = {
+        module
+        for module, path in MODULES.items()
+        if any(name.split(".")[0] == "benchmarks" for name in imports(path))
+    }
+    assert {module for module in knowing if module.split(".")[0] != "benchmarks"} <= {
+        "agent.cli",
+        "agent.cli.inputs",
+        "agent.cli.commands",
+    }
+    searching = [
+        module
+        for module, path in MODULES.items()
+        if module.startswith("benchmarks.environments")
+        and any(n.split(".")[0] in ("agent", "sandbox") for n in imports(path))
+    ]
     assert not searching, "environments make videos; they do not search"
 
 
 def test_there_are_no_import_cycles():
-    edges = {module: {name for name in imports(path, at_top=True) if name in MODULES and name != module} for module, path in MODULES.items()}
-    edges = {module: {name for name in names if not module.startswith(name + ".")} for module, names in edges.items()}
+    edges = {
+        module: {name for name in imports(path, at_top=True) if name in MODULES and name != module}
+        for module, path in MODULES.items()
+    }
+    edges = {
+        module: {name for name in names if not module.startswith(name + ".")}
+        for module, names in edges.items()
+    }
     state: dict[str, int] = {}
 
     def visit(module: str, trail: tuple[str, ...]) -> None:
@@ -130,43 +219,98 @@ def test_there_are_no_import_cycles():
         visit(module, ())
 
 
-@pytest.mark.parametrize("package, homes", [
-    ("langgraph", {"agent.search.graph"}), ("langchain_openai", {"agent.models.endpoint"}), ("av", {"tools.media"}), ("textual", {"agent.browser.app", "agent.browser.rows"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "package, homes",
+    [
+        ("langgraph", {"agent.search.graph"}),
+        ("langchain_openai", {"agent.models.endpoint"}),
+        ("av", {"tools.media"}),
+        ("textual", {"agent.browser.app", "agent.browser.rows"}),
+    ],
+)
 def test_few_modules_know_each_outside_machine(package, homes):
-    assert {module for module, path in MODULES.items() if package in {name.split(".")[0] for name in imports(path)}} <= homes
+    assert {
+        module
+        for module, path in MODULES.items()
+        if package in {name.split(".")[0] for name in imports(path)}
+    } <= homes
 
 
 def test_nobody_unpickles():
-    assert not [module for module, path in MODULES.items() if {"pickle", "dill", "cloudpickle", "shelve", "marshal"} & {n.split(".")[0] for n in imports(path)} and "load" in _calls(path)]
+    assert not [
+        module
+        for module, path in MODULES.items()
+        if {"pickle", "dill", "cloudpickle", "shelve", "marshal"}
+        & {n.split(".")[0] for n in imports(path)}
+        and "load" in _calls(path)
+    ]
 
 
 def _calls(path: Path) -> set[str]:
     """Attributes called on a pickling module in a file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
-    return {f.attr for f in calls if isinstance(f, ast.Attribute) and isinstance(f.value, ast.Name) and f.value.id in ("pickle", "dill", "cloudpickle", "shelve", "marshal")}
+    return {
+        f.attr
+        for f in calls
+        if isinstance(f, ast.Attribute)
+        and isinstance(f.value, ast.Name)
+        and f.value.id in ("pickle", "dill", "cloudpickle", "shelve", "marshal")
+    }
 
 
 def test_there_is_no_drawer_for_odds_and_ends():
-    assert not [module for module in MODULES if module.rsplit(".", 1)[-1] in ("utils", "util", "helpers", "misc", "common")]
+    assert not [
+        module
+        for module in MODULES
+        if module.rsplit(".", 1)[-1] in ("utils", "util", "helpers", "misc", "common")
+    ]
 
 
 def test_every_module_says_what_it_is_for():
-    silent = [module for module, path in MODULES.items() if path.read_text(encoding="utf-8").strip() and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))]
+    silent = [
+        module
+        for module, path in MODULES.items()
+        if path.read_text(encoding="utf-8").strip()
+        and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
     assert not silent
 
 
 def test_importing_is_quiet_and_does_nothing(tmp_path):
-    code = "import os, threading; before = set(os.listdir('.'));\nimport agent.search.steps, sandbox, tools.media, agent.cli.commands\nassert threading.active_count() == 1 and set(os.listdir('.')) == before"
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(ROOT), "PATH": ""})
+    code = (
+        "import os, threading; before = set(os.listdir('.'));\nimport agent.search.steps, "
+        "sandbox, tools.media, agent.cli.commands\nassert threading.active_count() == 1 and "
+        "set(os.listdir('.')) == before"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+    )
     assert done.returncode == 0 and not done.stdout and not done.stderr, done.stderr
 
 
 def test_the_wheel_carries_the_program_and_nothing_else(tmp_path):
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path)]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        str(tmp_path),
+    ]
     copy = tmp_path / "source"
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.split()
     for name in tracked or [str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file()]:
         if (ROOT / name).is_file() and not name.startswith(".") and "/." not in name:
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
@@ -174,15 +318,32 @@ def test_the_wheel_carries_the_program_and_nothing_else(tmp_path):
     built = subprocess.run([*pip, str(copy)], capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
-    assert {name.split("/")[0] for name in names} == {*LAYERS, *(n.split("/")[0] for n in names if ".dist-info/" in n)}
-    assert "agent/cli/commands.py" in names and any(name.startswith("prompts/") and name.endswith(".md") for name in names)
+    assert {name.split("/")[0] for name in names} == {
+        *LAYERS,
+        *(n.split("/")[0] for n in names if ".dist-info/" in n),
+    }
+    assert "agent/cli/commands.py" in names and any(
+        name.startswith("prompts/") and name.endswith(".md") for name in names
+    )
 
 
 def test_locks_agree_with_what_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    locked = {line.split("==")[0].lower().replace("_", "-") for name in ("requirements.lock", "requirements-extras.lock", "requirements-vision.lock") for line in (ROOT / name).read_text().splitlines() if "==" in line}
-    declared = [*project["dependencies"], *(entry for extra in project["optional-dependencies"].values() for entry in extra)]
+    locked = {
+        line.split("==")[0].lower().replace("_", "-")
+        for name in ("requirements.lock", "requirements-extras.lock", "requirements-vision.lock")
+        for line in (ROOT / name).read_text().splitlines()
+        if "==" in line
+    }
+    declared = [
+        *project["dependencies"],
+        *(entry for extra in project["optional-dependencies"].values() for entry in extra),
+    ]
     names = {"".join(c for c in entry.split(">")[0].split("[")[0]).lower() for entry in declared}
     assert names <= locked
     for name in ("requirements.lock", "requirements-extras.lock", "requirements-vision.lock"):
-        assert all("==" in line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#"))
+        assert all(
+            "==" in line
+            for line in (ROOT / name).read_text().splitlines()
+            if line and not line.startswith("#")
+        )

@@ -1,4 +1,5 @@
-"""What the pages for people say must be so: commands parse, files and targets exist, code is Python."""
+"""What the pages for people say must be so: commands parse, files and targets exist, code is
+Python."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ PAGES = [path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md") if path
 
 def blocks(page: Path, *languages: str) -> list[str]:
     """Fenced code blocks of some languages ("" = none named)."""
-    found = re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    found = re.findall(
+        r"^```(\w*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     return [code for language, code in found if language in languages]
 
 
@@ -27,7 +30,11 @@ def commands() -> list[tuple[str, str]]:
     for page in PAGES:
         for code in blocks(page, "", "sh", "bash", "console", "shell"):
             joined = code.replace("\\\n", " ")
-            lines += [(page.name, line.strip().removeprefix("$ ")) for line in joined.splitlines() if line.strip().removeprefix("$ ").startswith("run-agent ")]
+            lines += [
+                (page.name, line.strip().removeprefix("$ "))
+                for line in joined.splitlines()
+                if line.strip().removeprefix("$ ").startswith("run-agent ")
+            ]
     return lines
 
 
@@ -55,7 +62,15 @@ def test_python_in_the_pages_is_python(page):
 
 def test_make_targets_in_the_pages_exist():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {name for page in PAGES for name in re.findall(r"`make ([a-z]+)`|^make ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE) for name in name if name}
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(
+            r"`make ([a-z]+)`|^make ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE
+        )
+        for name in name
+        if name
+    }
     assert {"run", "test"} <= targets and named <= targets
 
 
@@ -65,8 +80,16 @@ def test_make_run_types_what_the_design_promises():
 
 def test_public_functions_of_the_library_are_documented():
     silent = []
-    for path in [*(ROOT / "agent").glob("*.py"), *(ROOT / "sandbox").glob("*.py"), *(ROOT / "tools").rglob("*.py")]:
+    for path in [
+        *(ROOT / "agent").glob("*.py"),
+        *(ROOT / "sandbox").glob("*.py"),
+        *(ROOT / "tools").rglob("*.py"),
+    ]:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_") and ast.get_docstring(node) is None:
+            if (
+                isinstance(node, (ast.FunctionDef, ast.ClassDef))
+                and not node.name.startswith("_")
+                and ast.get_docstring(node) is None
+            ):
                 silent.append(f"{path.relative_to(ROOT)}: {node.name}")
     assert not silent

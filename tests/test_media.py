@@ -49,7 +49,10 @@ def test_mp4_is_h264_in_yuv420p_with_its_index_in_front(tmp_path):
 
 def test_bytes_of_a_file_decode_like_the_file(tmp_path):
     media.write(tmp_path / "a.mp4", clip())
-    np.testing.assert_array_equal(media.read_bytes((tmp_path / "a.mp4").read_bytes()).frames, media.read(tmp_path / "a.mp4").frames)
+    np.testing.assert_array_equal(
+        media.read_bytes((tmp_path / "a.mp4").read_bytes()).frames,
+        media.read(tmp_path / "a.mp4").frames,
+    )
 
 
 def test_a_folder_of_images_is_read_in_natural_order(tmp_path):
@@ -69,7 +72,9 @@ def test_npz_carries_dt_and_actions(tmp_path):
 
 def test_png_puts_frames_side_by_side(tmp_path):
     media.write(tmp_path / "a.png", clip(3))
-    np.testing.assert_array_equal(media.read_image(tmp_path / "a.png"), np.concatenate(list(clip(3)), axis=1))
+    np.testing.assert_array_equal(
+        media.read_image(tmp_path / "a.png"), np.concatenate(list(clip(3)), axis=1)
+    )
 
 
 def broken(tmp_path):
@@ -92,7 +97,20 @@ def broken(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["missing.mp4", "text.mp4", "half.mp4", "empty.mp4", "folder", "bad.npz", "names.npz", "grey.npz", "none.npz", "objects.npz", "sizes"]
+    "name",
+    [
+        "missing.mp4",
+        "text.mp4",
+        "half.mp4",
+        "empty.mp4",
+        "folder",
+        "bad.npz",
+        "names.npz",
+        "grey.npz",
+        "none.npz",
+        "objects.npz",
+        "sizes",
+    ],
 )
 def test_bad_input_is_one_line_that_says_what_was_expected(tmp_path, name):
     with pytest.raises(MediaError) as caught:

@@ -19,7 +19,8 @@ def noise(shape=(3, 32, 40, 3), seed=0):
 
 
 def clip(positions, radii, size=256):
-    """Hard-edged red and blue disks, drawn where the parser's own scale (divide by the size) puts them."""
+    """Hard-edged red and blue disks, drawn where the parser's own scale (divide by the size) puts
+    them."""
     out = np.full((len(positions), size, size, 3), 255, np.uint8)
     columns, rows = np.meshgrid(np.arange(size) / size * 10, 10 - np.arange(size) / size * 10)
     for t, balls in enumerate(positions):
@@ -28,12 +29,17 @@ def clip(positions, radii, size=256):
     return out
 
 
-# ------------------------------------------------------------------------------------------------------ pictures
+# --------------------------------------------------------------------------------------------------
 
 
 def test_exact_frames_are_perfect():
     truth = noise()
-    assert (frames.mae(truth, truth), frames.psnr(truth, truth), frames.ssim(truth, truth), gmsd.gmsd(truth, truth)) == (0.0, 100.0, 1.0, 0.0)
+    assert (
+        frames.mae(truth, truth),
+        frames.psnr(truth, truth),
+        frames.ssim(truth, truth),
+        gmsd.gmsd(truth, truth),
+    ) == (0.0, 100.0, 1.0, 0.0)
 
 
 def test_mae_and_psnr_of_a_constant_error():
@@ -55,8 +61,15 @@ def test_ssim_is_that_of_scikit_image(shape):
 
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 256, (2, *shape, 3)).astype(np.uint8)
-    prediction = np.clip(truth.astype(int) + rng.integers(-40, 41, truth.shape), 0, 255).astype(np.uint8)
-    oracle = np.mean([structural_similarity(p, t, channel_axis=2, data_range=255, win_size=7) for p, t in zip(prediction, truth, strict=True)])
+    prediction = np.clip(truth.astype(int) + rng.integers(-40, 41, truth.shape), 0, 255).astype(
+        np.uint8
+    )
+    oracle = np.mean(
+        [
+            structural_similarity(p, t, channel_axis=2, data_range=255, win_size=7)
+            for p, t in zip(prediction, truth, strict=True)
+        ]
+    )
     assert frames.ssim(prediction, truth) == pytest.approx(oracle, abs=1e-12)
 
 
@@ -70,7 +83,9 @@ def test_gmsd_agrees_with_a_direct_computation():
 
     first, second = noise(seed=1)[:1], noise(seed=2)[:1]
     a, b = edges(first[0]), edges(second[0])
-    assert gmsd.gmsd(first, second) == pytest.approx(((2 * a * b + 170) / (a**2 + b**2 + 170)).std(), rel=1e-9)
+    assert gmsd.gmsd(first, second) == pytest.approx(
+        ((2 * a * b + 170) / (a**2 + b**2 + 170)).std(), rel=1e-9
+    )
 
 
 def test_gmsd_grows_with_blur_and_ignores_brightness():
@@ -83,13 +98,18 @@ def test_gmsd_grows_with_blur_and_ignores_brightness():
     assert gmsd.gmsd(brighter[inside], truth[inside]) < gmsd.gmsd(soft[inside], truth[inside])
 
 
-# --------------------------------------------------------------------------------------------------------- LPIPS
+# --------------------------------------------------------------------------------------------------
 
 
 def test_lpips_without_weights_says_what_is_needed(tmp_path):
     truth = noise()
-    assert lpips.lpips(truth, truth, "alex") == lpips.Measured(None, "needs the weights of alex, which are not part of this package; give their local paths")
-    absent = lpips.lpips(truth, truth, "vgg", lpips.Weights(tmp_path / "vgg16.pth", tmp_path / "vgg.pth"))
+    assert lpips.lpips(truth, truth, "alex") == lpips.Measured(
+        None,
+        "needs the weights of alex, which are not part of this package; give their local paths",
+    )
+    absent = lpips.lpips(
+        truth, truth, "vgg", lpips.Weights(tmp_path / "vgg16.pth", tmp_path / "vgg.pth")
+    )
     assert absent.value is None and "no file" in absent.reason
     with pytest.raises(ValueError, match="expected one of alex, vgg"):
         lpips.lpips(truth, truth, "squeeze")
@@ -102,19 +122,60 @@ def test_lpips_agrees_with_a_network_built_from_modules(tmp_path, net):
     from torch import nn
 
     torch.manual_seed(0)
-    plan = {"alex": [(3, 64, 11, 4, 2), "p3", (64, 192, 5, 1, 2), "p3", (192, 384, 3, 1, 1), (384, 256, 3, 1, 1), (256, 256, 3, 1, 1)],
-            "vgg": [(3, 64), (64, 64), "p2", (64, 128), (128, 128), "p2", (128, 256), (256, 256), (256, 256), "p2", (256, 512), (512, 512), (512, 512), "p2", (512, 512), (512, 512), (512, 512)]}[net]
+    plan = {
+        "alex": [
+            (3, 64, 11, 4, 2),
+            "p3",
+            (64, 192, 5, 1, 2),
+            "p3",
+            (192, 384, 3, 1, 1),
+            (384, 256, 3, 1, 1),
+            (256, 256, 3, 1, 1),
+        ],
+        "vgg": [
+            (3, 64),
+            (64, 64),
+            "p2",
+            (64, 128),
+            (128, 128),
+            "p2",
+            (128, 256),
+            (256, 256),
+            (256, 256),
+            "p2",
+            (256, 512),
+            (512, 512),
+            (512, 512),
+            "p2",
+            (512, 512),
+            (512, 512),
+            (512, 512),
+        ],
+    }[net]
     layers = []
     for step in plan:
-        layers += [nn.MaxPool2d(int(step[1]), 2)] if isinstance(step, str) else [nn.Conv2d(*(step if len(step) == 5 else (*step, 3, 1, 1))), nn.ReLU()]
+        layers += (
+            [nn.MaxPool2d(int(step[1]), 2)]
+            if isinstance(step, str)
+            else [nn.Conv2d(*(step if len(step) == 5 else (*step, 3, 1, 1))), nn.ReLU()]
+        )
     network = nn.Sequential(*layers)
     taps = {"alex": (1, 4, 7, 9, 11), "vgg": (3, 8, 15, 22, 29)}[net]
     linear = [torch.rand(1, network[tap - 1].out_channels, 1, 1) for tap in taps]
-    torch.save({f"features.{key}": value for key, value in network.state_dict().items()}, tmp_path / "net.pth")
-    torch.save({f"lin{i}.model.1.weight": value for i, value in enumerate(linear)}, tmp_path / "lin.pth")
+    torch.save(
+        {f"features.{key}": value for key, value in network.state_dict().items()},
+        tmp_path / "net.pth",
+    )
+    torch.save(
+        {f"lin{i}.model.1.weight": value for i, value in enumerate(linear)}, tmp_path / "lin.pth"
+    )
 
     def activations(frame):
-        x = (torch.from_numpy(frame).float().permute(2, 0, 1)[None] / 255 * 2 - 1 - torch.tensor([-0.03, -0.088, -0.188]).view(1, 3, 1, 1)) / torch.tensor([0.458, 0.448, 0.45]).view(1, 3, 1, 1)
+        x = (
+            torch.from_numpy(frame).float().permute(2, 0, 1)[None] / 255 * 2
+            - 1
+            - torch.tensor([-0.03, -0.088, -0.188]).view(1, 3, 1, 1)
+        ) / torch.tensor([0.458, 0.448, 0.45]).view(1, 3, 1, 1)
         found = []
         for index, layer in enumerate(network):
             x = layer(x)
@@ -124,7 +185,10 @@ def test_lpips_agrees_with_a_network_built_from_modules(tmp_path, net):
 
     a, b = noise((1, 64, 64, 3), 1), noise((1, 64, 64, 3), 2)
     with torch.no_grad():
-        expected = sum(float((w * (p - q) ** 2).sum(1).mean()) for w, p, q in zip(linear, activations(a[0]), activations(b[0]), strict=True))
+        expected = sum(
+            float((w * (p - q) ** 2).sum(1).mean())
+            for w, p, q in zip(linear, activations(a[0]), activations(b[0]), strict=True)
+        )
     weights = lpips.Weights(tmp_path / "net.pth", tmp_path / "lin.pth")
     assert lpips.lpips(a, b, net, weights).value == pytest.approx(expected, rel=1e-4)
     assert lpips.lpips(a, a, net, weights).value == 0.0
@@ -132,7 +196,7 @@ def test_lpips_agrees_with_a_network_built_from_modules(tmp_path, net):
     assert "are not the weights of" in lpips.lpips(a, b, net, weights).reason
 
 
-# ------------------------------------------------------------------------------------------------------ velocity
+# --------------------------------------------------------------------------------------------------
 
 
 def line(speed, start, count=32):
@@ -143,7 +207,10 @@ def test_the_parser_finds_the_mean_of_each_mask_and_places_absent_balls_as_the_o
     path = np.array([[[3.0, 6.0], [7.0, 6.0]]])
     assert velocity.parsed(clip(path, [1.0, 0.8]), 2) == pytest.approx(path, abs=0.02)
     white = np.full((1, 256, 256, 3), 255, np.uint8)
-    assert velocity.parsed(white, 2)[0, :, 0].tolist() == [0.0, 10.0] and velocity.parsed(white, 1)[0, 0, 0] == 10.0
+    assert (
+        velocity.parsed(white, 2)[0, :, 0].tolist() == [0.0, 10.0]
+        and velocity.parsed(white, 1)[0, 0, 0] == 10.0
+    )
 
 
 def test_one_ball_is_compared_with_its_initial_velocity_while_it_is_in_view():
@@ -173,7 +240,11 @@ def bounce(after):
 def test_two_balls_are_compared_before_and_after_the_collision():
     truth, slower = bounce([-1.0, 1.0]), bounce([-0.8, 0.5])
     figures = velocity.kang(slower, truth, (1.0, 1.0, 2.0, 2.0))
-    assert figures["pre"] == pytest.approx(0.0) and figures["post"] == pytest.approx((0.2 + 0.5) / 2) and figures["error"] == figures["post"]
+    assert (
+        figures["pre"] == pytest.approx(0.0)
+        and figures["post"] == pytest.approx((0.2 + 0.5) / 2)
+        and figures["error"] == figures["post"]
+    )
 
 
 def test_the_interval_of_the_collision_counts_in_neither():
@@ -188,8 +259,14 @@ def test_the_interval_of_the_collision_counts_in_neither():
 def test_a_clip_without_scored_frames_has_no_figure():
     gone = line(6.0, 11.0)
     assert math.isnan(velocity.kang(gone, gone, (1.0, 6.0))["error"])
-    assert velocity.by_split([math.nan, 1.0, 3.0], ["in", "in", "zero"]) == {"in": 1.0, "zero": 3.0, "out": 3.0}
-    assert "out" not in velocity.by_split([1.0, 3.0], ["in", "zero"], velocity.PROGGEN_OUT), "ProgGen's average leaves balls at rest out"
+    assert velocity.by_split([math.nan, 1.0, 3.0], ["in", "in", "zero"]) == {
+        "in": 1.0,
+        "zero": 3.0,
+        "out": 3.0,
+    }
+    assert "out" not in velocity.by_split([1.0, 3.0], ["in", "zero"], velocity.PROGGEN_OUT), (
+        "ProgGen's average leaves balls at rest out"
+    )
 
 
 def test_proggens_figures():
@@ -200,7 +277,9 @@ def test_proggens_figures():
     assert figures["vel_error"] < 0.01, "the mean forgives what cancels"
     assert velocity.proggen(line(2.5, 1.5), truth)["vel_error"] == pytest.approx(0.5)
     two = velocity.proggen(bounce([-0.8, 0.5]), bounce([-1.0, 1.0]))
-    assert two["post_vel_error"] == pytest.approx(0.35) and two["pre_vel_error"] == pytest.approx(0.0)
+    assert two["post_vel_error"] == pytest.approx(0.35) and two["pre_vel_error"] == pytest.approx(
+        0.0
+    )
     assert two["post_vel_err_avg"] == pytest.approx(0.35)
 
 
@@ -211,19 +290,28 @@ def test_clips_are_cut_where_a_mask_touches_the_edge():
     assert velocity.border(frames_of_it[:3], 1) == 3
 
 
-# -------------------------------------------------------------------------------------------------------- states
+# --------------------------------------------------------------------------------------------------
 
 
 def table(**columns):
-    return States(tuple(name.replace("__", ".") for name in columns), np.stack([np.asarray(v, float) for v in columns.values()], axis=1))
+    return States(
+        tuple(name.replace("__", ".") for name in columns),
+        np.stack([np.asarray(v, float) for v in columns.values()], axis=1),
+    )
 
 
 def test_objects_are_matched_by_where_they_are_whatever_their_names():
     truth = table(left__x=[0, 1], left__y=[0, 0], right__x=[50, 51], right__y=[0, 0])
-    mine = table(b__x=[50, 51], b__y=[1, 1], a__x=[0, 1], a__y=[0, 0], extra__x=[90, 90], extra__y=[9, 9])
+    mine = table(
+        b__x=[50, 51], b__y=[1, 1], a__x=[0, 1], a__y=[0, 0], extra__x=[90, 90], extra__y=[9, 9]
+    )
     assert match_objects(mine, truth) == {"left": "a", "right": "b"}
     errors = {error.column: error for error in state_errors(mine, truth)}
-    assert errors["right.y"].rmse == pytest.approx(1.0) and errors["right.y"].spread == 0.0 and errors["left.x"].rmse == 0.0
+    assert (
+        errors["right.y"].rmse == pytest.approx(1.0)
+        and errors["right.y"].spread == 0.0
+        and errors["left.x"].rmse == 0.0
+    )
 
 
 def test_angles_are_compared_around_the_circle():
@@ -233,14 +321,36 @@ def test_angles_are_compared_around_the_circle():
 
 
 def test_frames_where_nothing_is_known_are_left_out():
-    (error,) = [e for e in state_errors(table(o__x=[1, np.nan], o__y=[0, 0]), table(b__x=[0, 0], b__y=[0, 0])) if e.column == "b.x"]
+    (error,) = [
+        e
+        for e in state_errors(table(o__x=[1, np.nan], o__y=[0, 0]), table(b__x=[0, 0], b__y=[0, 0]))
+        if e.column == "b.x"
+    ]
     assert error.rmse == pytest.approx(1.0)
 
 
-# --------------------------------------------------------------------------------------------------------- cards
+# --------------------------------------------------------------------------------------------------
 
 
 def test_every_metric_of_a_result_has_a_card():
-    for name in ("mae", "psnr", "ssim", "gmsd", "lpips_alex", "lpips_vgg", "score", "kang_pixels", "kang_states", "proggen_pred"):
+    for name in (
+        "mae",
+        "psnr",
+        "ssim",
+        "gmsd",
+        "lpips_alex",
+        "lpips_vgg",
+        "score",
+        "kang_pixels",
+        "kang_states",
+        "proggen_pred",
+    ):
         card = CARDS[name]
-        assert card.definition and card.frames and card.objects and card.unit and card.source and card.better in ("lower", "higher")
+        assert (
+            card.definition
+            and card.frames
+            and card.objects
+            and card.unit
+            and card.source
+            and card.better in ("lower", "higher")
+        )

@@ -30,7 +30,14 @@ def test_exact_is_one():
 
 
 @pytest.mark.parametrize(
-    "still", [lambda s: s[-1], lambda s: np.rint(s.mean(0)).astype(np.uint8), lambda s: np.median(s, 0).astype(np.uint8), lambda s: s[0] * 0, lambda s: s[0]]
+    "still",
+    [
+        lambda s: s[-1],
+        lambda s: np.rint(s.mean(0)).astype(np.uint8),
+        lambda s: np.median(s, 0).astype(np.uint8),
+        lambda s: s[0] * 0,
+        lambda s: s[0],
+    ],
 )
 def test_a_still_frame_is_zero(still):
     assert judged(np.repeat(still(film()[:10])[None], 6, axis=0)).value == 0.0
@@ -38,7 +45,7 @@ def test_a_still_frame_is_zero(still):
 
 def test_repeating_the_last_frame_is_zero_by_skill_alone():
     flicker = np.repeat(film()[9:10], 6, axis=0)
-    flicker[0, 0, 0, 0] += 1                         # not constant, so that only the skill decides
+    flicker[0, 0, 0, 0] += 1  # not constant, so that only the skill decides
     result = judged(flicker)
     assert result.value == 0.0 and "no better than" in result.reasons[0]
     assert all(error == pytest.approx(1.0, abs=0.01) for error in result.frame_errors[0])
@@ -128,5 +135,5 @@ def test_compression_does_not_drown_the_object(tmp_path):
     assert judged(clean[10:], coded).value > 0.9
     assert judged(np.roll(clean[10:], 6, axis=2), coded).value < 0.7
     still = np.repeat(coded[:1], 16, axis=0)
-    still[::2, ::3] ^= 1                             # flicker by one grey level is no motion
+    still[::2, ::3] ^= 1  # flicker by one grey level is no motion
     assert "nothing moves" in judged(still[10:], still).reasons[0]

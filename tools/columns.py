@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 _UNITS = {
-    "x": "px", "y": "px", "width": "px", "height": "px", "length": "px", "radius": "px", "area": "px^2",
-    "vx": "px/s", "vy": "px/s", "spin": "rad/s", "angular_velocity": "rad/s",
-}  # fmt: skip
+    "x": "px",
+    "y": "px",
+    "width": "px",
+    "height": "px",
+    "length": "px",
+    "radius": "px",
+    "area": "px^2",
+    "vx": "px/s",
+    "vy": "px/s",
+    "spin": "rad/s",
+    "angular_velocity": "rad/s",
+}
 
 
 def is_angle(column: str) -> bool:
@@ -25,4 +34,8 @@ def unit_of(column: str) -> str:
     ('rad', 'px/s', 'px', '')
     """
     attribute = column.rsplit(".", 1)[-1]
-    return "rad" if is_angle(column) else _UNITS.get(attribute) or ("px" if attribute.endswith(("_x", "_y")) else "")
+    return (
+        "rad"
+        if is_angle(column)
+        else _UNITS.get(attribute) or ("px" if attribute.endswith(("_x", "_y")) else "")
+    )

@@ -1,4 +1,5 @@
-"""Every measuring function and value that a perception program may use, flat: the ``tools`` of ``perceive(frames, tools)``."""
+"""Every measuring function and value that a perception program may use, flat: the ``tools`` of
+``perceive(frames, tools)``."""
 
 from tools.masks.states import mask_states
 from tools.perception.assemble import scene_of, size_of, states_of, with_light

@@ -1,10 +1,12 @@
 """The vocabulary of the project: frozen, validated values that every other module speaks.
 
-Lengths are pixels (x right, y down, pixel centres at integer coordinates, sub-pixel values allowed), angles radians
-(positive = clockwise on the screen, because y points down), time seconds, colours RGB in [0, 255].
+Lengths are pixels (x right, y down, pixel centres at integer coordinates, sub-pixel values
+allowed), angles radians (positive = clockwise on the screen, because y points down), time seconds,
+colours RGB in [0, 255].
 
-A **state** is ``{object: {attribute: float}}``. In array form a state is a row of numbers whose columns are named
-``"object.attribute"``; NaN in a column means "not visible in this frame" and is written ``null`` in JSON.
+A **state** is ``{object: {attribute: float}}``. In array form a state is a row of numbers whose
+columns are named ``"object.attribute"``; NaN in a column means "not visible in this frame" and is
+written ``null`` in JSON.
 """
 
 from __future__ import annotations
@@ -47,18 +49,32 @@ def _describe(value: Any) -> str:
 
 
 def check_frames(frames: Any, what: str = "frames") -> np.ndarray:
-    """Return ``frames`` unchanged if it is a (T, H, W, 3) uint8 array with T, H, W >= 1; else raise ContractError."""
-    if not isinstance(frames, np.ndarray) or frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
-        raise ContractError(what, "uint8 array (T, H, W, 3)", _describe(frames), "convert with np.uint8 and stack frames")
+    """Return ``frames`` unchanged if it is a (T, H, W, 3) uint8 array with T, H, W >= 1; else raise
+    ContractError."""
+    if (
+        not isinstance(frames, np.ndarray)
+        or frames.dtype != np.uint8
+        or frames.ndim != 4
+        or frames.shape[3] != 3
+    ):
+        raise ContractError(
+            what,
+            "uint8 array (T, H, W, 3)",
+            _describe(frames),
+            "convert with np.uint8 and stack frames",
+        )
     if 0 in frames.shape:
         raise ContractError(what, "at least one frame and one pixel", f"shape {frames.shape}")
     return frames
 
 
 def check_name(name: Any, what: str) -> str:
-    """Return ``name`` if it is an identifier (letters, digits, underscore), else raise ContractError."""
+    """Return ``name`` if it is an identifier (letters, digits, underscore), else raise
+    ContractError."""
     if not isinstance(name, str) or not _NAME.match(name):
-        raise ContractError(what, "a Python identifier", _describe(name), "use letters, digits and underscores")
+        raise ContractError(
+            what, "a Python identifier", _describe(name), "use letters, digits and underscores"
+        )
     return name
 
 
@@ -70,19 +86,22 @@ def _number(value: Any, what: str, allow_nan: bool = False) -> float:
     except (TypeError, ValueError):
         raise ContractError(what, "a number", _describe(value)) from None
     if math.isinf(number) or (math.isnan(number) and not allow_nan):
-        raise ContractError(what, "a finite number", repr(number), "check divisions and square roots")
+        raise ContractError(
+            what, "a finite number", repr(number), "check divisions and square roots"
+        )
     return number
 
 
-# --------------------------------------------------------------------------------------------------------- videos
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Video:
     """A clip.
 
-    frames: (T, H, W, 3) uint8 RGB, read-only. dt: seconds between frames, > 0. actions: (T,) float64 or None,
-    ``actions[t]`` acts between frame t and t + 1. name: for people only; no search may depend on it.
+    frames: (T, H, W, 3) uint8 RGB, read-only. dt: seconds between frames, > 0. actions: (T,)
+    float64 or None, ``actions[t]`` acts between frame t and t + 1. name: for people only; no search
+    may depend on it.
     """
 
     frames: np.ndarray
@@ -99,7 +118,11 @@ class Video:
         if self.actions is not None:
             actions = np.asarray(self.actions, np.float64)
             if actions.shape != (len(frames),) or not np.isfinite(actions).all():
-                raise ContractError("Video.actions", f"{len(frames)} finite numbers, one a frame", _describe(actions))
+                raise ContractError(
+                    "Video.actions",
+                    f"{len(frames)} finite numbers, one a frame",
+                    _describe(actions),
+                )
             object.__setattr__(self, "actions", actions)
 
     def __len__(self) -> int:
@@ -120,10 +143,11 @@ class Video:
 class Task:
     """What a search may see: nothing in here is held back.
 
-    train: videos seen whole. test: videos already cut to their first ``context`` frames, each to be predicted for
-    ``horizon`` further frames. future_actions: per test video, the (horizon,) actions that will act after the context
-    (entry 0 between the last seen frame's successor and the next, as in Video.actions), or None.
-    All videos share one image size. ``name`` is for people; no search may depend on it.
+    train: videos seen whole. test: videos already cut to their first ``context`` frames, each to be
+    predicted for ``horizon`` further frames. future_actions: per test video, the (horizon,) actions
+    that will act after the context (entry 0 between the last seen frame's successor and the next,
+    as in Video.actions), or None. All videos share one image size. ``name`` is for people; no
+    search may depend on it.
     """
 
     train: tuple[Video, ...]
@@ -139,18 +163,29 @@ class Task:
         if not self.test:
             raise ContractError("Task.test", "at least one video", "none")
         if self.context < 2:
-            raise ContractError("Task.context", "at least 2 frames (motion needs two)", str(self.context))
+            raise ContractError(
+                "Task.context", "at least 2 frames (motion needs two)", str(self.context)
+            )
         if self.horizon < 1:
             raise ContractError("Task.horizon", "at least 1 frame", str(self.horizon))
         for video in self.test:
             if len(video) != self.context:
-                raise ContractError("Task.test", f"videos of {self.context} frames", f"{len(video)} frames", "cut to the context")
+                raise ContractError(
+                    "Task.test",
+                    f"videos of {self.context} frames",
+                    f"{len(video)} frames",
+                    "cut to the context",
+                )
         if len({video.shape for video in self.train + self.test}) != 1:
-            raise ContractError("Task", "videos of one image size", str({v.shape for v in self.train + self.test}))
+            raise ContractError(
+                "Task", "videos of one image size", str({v.shape for v in self.train + self.test})
+            )
         if not self.future_actions:
             object.__setattr__(self, "future_actions", (None,) * len(self.test))
         if len(self.future_actions) != len(self.test):
-            raise ContractError("Task.future_actions", f"{len(self.test)} entries", str(len(self.future_actions)))
+            raise ContractError(
+                "Task.future_actions", f"{len(self.test)} entries", str(len(self.future_actions))
+            )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -165,24 +200,27 @@ class Task:
 
 @dataclass(frozen=True)
 class HeldBack:
-    """What a search may never see: per test video the (horizon, H, W, 3) uint8 truth, or None where the file ends.
+    """What a search may never see: per test video the (horizon, H, W, 3) uint8 truth, or None where
+    the file ends.
 
-    ``truth`` carries whatever the environment knows besides (true states, true parameters), for metrics only.
+    ``truth`` carries whatever the environment knows besides (true states, true parameters), for
+    metrics only.
     """
 
     frames: tuple[np.ndarray | None, ...]
     truth: Mapping[str, Any] = field(default_factory=dict)
 
 
-# --------------------------------------------------------------------------------------------------------- states
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class States:
     """A table of states over time.
 
-    columns: names ``"object.attribute"``. values: (T, len(columns)) float64, NaN = not visible. noise: per column the
-    standard deviation of the measurement (same unit as the column), or None if the program does not know.
+    columns: names ``"object.attribute"``. values: (T, len(columns)) float64, NaN = not visible.
+    noise: per column the standard deviation of the measurement (same unit as the column), or None
+    if the program does not know.
     """
 
     columns: tuple[str, ...]
@@ -192,26 +230,43 @@ class States:
     def __post_init__(self):
         columns = tuple(self.columns)
         if len(set(columns)) != len(columns) or len(columns) > MAX_COLUMNS:
-            raise ContractError("States.columns", f"at most {MAX_COLUMNS} different names", f"{len(columns)} names")
+            raise ContractError(
+                "States.columns", f"at most {MAX_COLUMNS} different names", f"{len(columns)} names"
+            )
         for column in columns:
             parts = column.split(".") if isinstance(column, str) else ()
             if len(parts) != 2 or not all(_NAME.match(p) for p in parts):
                 raise ContractError("States.columns", "'object.attribute'", _describe(column))
-        values = np.array(self.values, np.float64).reshape(-1, len(columns)) if len(columns) else np.zeros((len(self.values), 0))
+        values = (
+            np.array(self.values, np.float64).reshape(-1, len(columns))
+            if len(columns)
+            else np.zeros((len(self.values), 0))
+        )
         if np.isinf(values).any() or (np.abs(values) > MAX_ABS).any():
-            raise ContractError("States.values", f"numbers below {MAX_ABS:g} (NaN = not visible)", "infinite or huge values")
+            raise ContractError(
+                "States.values",
+                f"numbers below {MAX_ABS:g} (NaN = not visible)",
+                "infinite or huge values",
+            )
         values.flags.writeable = False
         object.__setattr__(self, "columns", columns)
         object.__setattr__(self, "values", values)
         if self.noise is not None:
             noise = np.asarray(self.noise, np.float64)
             if noise.shape != (len(columns),) or not (np.isfinite(noise) & (noise > 0)).all():
-                raise ContractError("States.noise", f"{len(columns)} positive numbers", _describe(noise))
+                raise ContractError(
+                    "States.noise", f"{len(columns)} positive numbers", _describe(noise)
+                )
             object.__setattr__(self, "noise", noise)
 
     @classmethod
-    def of(cls, states: Iterable[Mapping[str, Mapping[str, float]]], noise: Mapping[str, float] | None = None) -> States:
-        """Build the table from a sequence of states (dicts); an attribute missing in a frame becomes NaN.
+    def of(
+        cls,
+        states: Iterable[Mapping[str, Mapping[str, float]]],
+        noise: Mapping[str, float] | None = None,
+    ) -> States:
+        """Build the table from a sequence of states (dicts); an attribute missing in a frame
+        becomes NaN.
 
         >>> table = States.of([{"ball": {"x": 1.0}}, {"ball": {"x": 2.0}}])
         >>> table.columns, table.values[:, 0].tolist()
@@ -225,7 +280,11 @@ class States:
             rows.append(row)
         names = tuple(columns)
         values = np.array([[row.get(name, math.nan) for name in names] for row in rows], np.float64)
-        stds = None if noise is None else np.array([noise.get(name, 1.0) for name in names], np.float64)
+        stds = (
+            None
+            if noise is None
+            else np.array([noise.get(name, 1.0) for name in names], np.float64)
+        )
         return cls(names, values.reshape(len(rows), len(names)), stds)
 
     def __len__(self) -> int:
@@ -256,22 +315,33 @@ class States:
     def to_json(self) -> dict[str, Any]:
         """JSON-ready dict (NaN becomes None)."""
         values = [[None if math.isnan(v) else v for v in row] for row in self.values.tolist()]
-        return {"columns": list(self.columns), "values": values, "noise": None if self.noise is None else self.noise.tolist()}
+        return {
+            "columns": list(self.columns),
+            "values": values,
+            "noise": None if self.noise is None else self.noise.tolist(),
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> States:
         """Inverse of :meth:`to_json`; raises ContractError on anything else."""
         try:
             values = [[math.nan if v is None else float(v) for v in row] for row in data["values"]]
-            return cls(tuple(data["columns"]), np.array(values, np.float64).reshape(len(values), len(data["columns"])), data.get("noise"))
+            return cls(
+                tuple(data["columns"]),
+                np.array(values, np.float64).reshape(len(values), len(data["columns"])),
+                data.get("noise"),
+            )
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, ContractError):
                 raise
-            raise ContractError("States", "{'columns', 'values', 'noise'}", _describe(data)) from error
+            raise ContractError(
+                "States", "{'columns', 'values', 'noise'}", _describe(data)
+            ) from error
 
 
 def flatten_state(state: Any, what: str = "state", allow_nan: bool = False) -> dict[str, float]:
-    """``{object: {attribute: number}}`` -> ``{"object.attribute": float}``; raises ContractError naming the culprit."""
+    """``{object: {attribute: number}}`` -> ``{"object.attribute": float}``; raises ContractError
+    naming the culprit."""
     if not isinstance(state, Mapping):
         raise ContractError(what, "{object: {attribute: number}}", _describe(state))
     flat: dict[str, float] = {}
@@ -281,7 +351,9 @@ def flatten_state(state: Any, what: str = "state", allow_nan: bool = False) -> d
             raise ContractError(f"{what}[{obj!r}]", "{attribute: number}", _describe(attributes))
         for attribute, value in attributes.items():
             check_name(attribute, f"{what}[{obj!r}]: attribute name")
-            flat[f"{obj}.{attribute}"] = _number(value, f"{what}[{obj!r}][{attribute!r}]", allow_nan)
+            flat[f"{obj}.{attribute}"] = _number(
+                value, f"{what}[{obj!r}][{attribute!r}]", allow_nan
+            )
     return flat
 
 
@@ -302,9 +374,10 @@ def unflatten_state(flat: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 class Scene:
     """What does not change over time, as perception measured it and rendering needs it.
 
-    background: (H, W, 3) uint8 plate. sprites: object name -> (h, w, 4) float32 in [0, 1], straight RGBA, its pixel
-    ((h - 1) / 2, (w - 1) / 2) lies at the object's (x, y) at angle 0. constants: object name -> attribute -> number or
-    list of numbers (sizes, colours, offsets). order: object names from back to front.
+    background: (H, W, 3) uint8 plate. sprites: object name -> (h, w, 4) float32 in [0, 1], straight
+    RGBA, its pixel ((h - 1) / 2, (w - 1) / 2) lies at the object's (x, y) at angle 0. constants:
+    object name -> attribute -> number or list of numbers (sizes, colours, offsets). order: object
+    names from back to front.
     """
 
     background: np.ndarray
@@ -313,35 +386,53 @@ class Scene:
     order: tuple[str, ...] = ()
 
     def __post_init__(self):
-        if not isinstance(self.background, np.ndarray) or self.background.ndim != 3 or self.background.dtype != np.uint8 or self.background.shape[2] != 3:
-            raise ContractError("Scene.background", "uint8 array (H, W, 3)", _describe(self.background))
+        if (
+            not isinstance(self.background, np.ndarray)
+            or self.background.ndim != 3
+            or self.background.dtype != np.uint8
+            or self.background.shape[2] != 3
+        ):
+            raise ContractError(
+                "Scene.background", "uint8 array (H, W, 3)", _describe(self.background)
+            )
         sprites = {}
         for name, sprite in dict(self.sprites).items():
             check_name(name, "Scene.sprites")
             sprite = np.asarray(sprite, np.float32)
             if sprite.ndim != 3 or sprite.shape[2] != 4 or not np.isfinite(sprite).all():
-                raise ContractError(f"Scene.sprites[{name!r}]", "finite float array (h, w, 4) in [0, 1]", _describe(sprite))
+                raise ContractError(
+                    f"Scene.sprites[{name!r}]",
+                    "finite float array (h, w, 4) in [0, 1]",
+                    _describe(sprite),
+                )
             sprites[name] = sprite
         object.__setattr__(self, "sprites", MappingProxyType(sprites))
-        constants = {check_name(k, "Scene.constants"): dict(v) for k, v in dict(self.constants).items()}
+        constants = {
+            check_name(k, "Scene.constants"): dict(v) for k, v in dict(self.constants).items()
+        }
         try:
             json.dumps(constants, allow_nan=False)
         except (TypeError, ValueError) as error:
-            raise ContractError("Scene.constants", "numbers and lists of numbers", str(error)) from None
+            raise ContractError(
+                "Scene.constants", "numbers and lists of numbers", str(error)
+            ) from None
         object.__setattr__(self, "constants", MappingProxyType(constants))
-        object.__setattr__(self, "order", tuple(check_name(name, "Scene.order") for name in self.order))
+        object.__setattr__(
+            self, "order", tuple(check_name(name, "Scene.order") for name in self.order)
+        )
 
 
-# ------------------------------------------------------------------------------------------------------ parameters
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Param:
     """One global parameter of a dynamics program (an entry of θ).
 
-    value: where the fit starts. low, high: bounds, respected by every optimiser. unit: for people ("px/s^2", "1").
-    prior: standard deviation of a Gaussian prior around ``value`` in the parameter's unit, or None for a flat one; a
-    weak prior keeps a parameter that a short clip hardly shows near its default. about: what it means, one phrase.
+    value: where the fit starts. low, high: bounds, respected by every optimiser. unit: for people
+    ("px/s^2", "1"). prior: standard deviation of a Gaussian prior around ``value`` in the
+    parameter's unit, or None for a flat one; a weak prior keeps a parameter that a short clip
+    hardly shows near its default. about: what it means, one phrase.
     """
 
     name: str
@@ -357,18 +448,33 @@ class Param:
         for key in ("value", "low", "high"):
             object.__setattr__(self, key, _number(getattr(self, key), f"Param {self.name}.{key}"))
         if not self.low < self.high or max(abs(self.low), abs(self.high)) > MAX_ABS:
-            raise ContractError(f"Param {self.name}", f"low < high, both below {MAX_ABS:g}", f"[{self.low}, {self.high}]")
+            raise ContractError(
+                f"Param {self.name}",
+                f"low < high, both below {MAX_ABS:g}",
+                f"[{self.low}, {self.high}]",
+            )
         if not self.low <= self.value <= self.high:
-            raise ContractError(f"Param {self.name}.value", f"a number in [{self.low}, {self.high}]", repr(self.value))
+            raise ContractError(
+                f"Param {self.name}.value",
+                f"a number in [{self.low}, {self.high}]",
+                repr(self.value),
+            )
         if self.prior is not None and not self.prior > 0:
-            raise ContractError(f"Param {self.name}.prior", "a positive standard deviation or None", repr(self.prior))
+            raise ContractError(
+                f"Param {self.name}.prior",
+                "a positive standard deviation or None",
+                repr(self.prior),
+            )
 
 
 NOTES = {
     "no effect on this data": "changing it changes nothing that was seen",
-    "not identified by this data": "other values, of it alone or together with another number, fit as well",
-    "held by its prior": "the frames say less about it than the program's own first guess, which it stays near",
-    "far from its prior": "the frames tell it badly, and yet the fit went far from the program's own first guess: one of the two is wrong",
+    "not identified by this data": "other values, of it alone or together with another number, "
+    "fit as well",
+    "held by its prior": "the frames say less about it than the program's own first guess, which "
+    "it stays near",
+    "far from its prior": "the frames tell it badly, and yet the fit went far from the program's "
+    "own first guess: one of the two is wrong",
     "at its lower bound": "the fit would go lower if the program let it",
     "at its upper bound": "the fit would go higher if the program let it",
 }
@@ -377,8 +483,8 @@ NOTES = {
 
 @dataclass(frozen=True)
 class FittedParam:
-    """A parameter after the fit. error: standard error (same unit) or None; note: "" or one of ``NOTES``, why it is not to be
-    trusted."""
+    """A parameter after the fit. error: standard error (same unit) or None; note: "" or one of
+    ``NOTES``, why it is not to be trusted."""
 
     name: str
     value: float
@@ -390,12 +496,13 @@ class FittedParam:
     about: str = ""
 
 
-# ------------------------------------------------------------------------------------------- candidate and evaluation
+# ------------------------------------------------------------------------------------------- candid
 
 
 @dataclass(frozen=True)
 class Programs:
-    """The three sources of a candidate, plain text (half characters, as a model's reply may hold, are replaced)."""
+    """The three sources of a candidate, plain text (half characters, as a model's reply may hold,
+    are replaced)."""
 
     perception: str
     dynamics: str
@@ -403,7 +510,9 @@ class Programs:
 
     def __post_init__(self):
         for stage in STAGES:
-            object.__setattr__(self, stage, getattr(self, stage).encode("utf-8", "replace").decode())
+            object.__setattr__(
+                self, stage, getattr(self, stage).encode("utf-8", "replace").decode()
+            )
 
     def __getitem__(self, stage: str) -> str:
         if stage not in STAGES:
@@ -419,9 +528,9 @@ class Programs:
 class Candidate:
     """One hypothesis: programs, where they came from and why.
 
-    id: node id, "0", "1", ... in order of proposal. parent: node id or None for a draft. move: "draft", "repair" or
-    "refine". stages: the stages this candidate changed with respect to its parent. rationale: one paragraph, in words.
-    origin: the proposer that wrote it.
+    id: node id, "0", "1", ... in order of proposal. parent: node id or None for a draft. move:
+    "draft", "repair" or "refine". stages: the stages this candidate changed with respect to its
+    parent. rationale: one paragraph, in words. origin: the proposer that wrote it.
     """
 
     id: str
@@ -435,8 +544,9 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a candidate failed, as data. stage: where ("screen", a stage, "fit", "limits"). kind: exception or rule name.
-    message: one line a proposer can act on. traceback: the program's own lines, or ""."""
+    """Why a candidate failed, as data. stage: where ("screen", a stage, "fit", "limits"). kind:
+    exception or rule name. message: one line a proposer can act on. traceback: the program's own
+    lines, or ""."""
 
     stage: str
     kind: str
@@ -446,11 +556,13 @@ class Failure:
 
 @dataclass(frozen=True)
 class Losses:
-    """Losses by stage, each 0 = perfect and 1 = as bad as doing nothing, or None when the stage did not run.
+    """Losses by stage, each 0 = perfect and 1 = as bad as doing nothing, or None when the stage did
+    not run.
 
-    perception: motion of the picture that the measured states do not account for. dynamics: surrogate state loss of the
-    rollout over the visible frames. rendering: colour error of the frames re-drawn from measured states, relative to an
-    empty background. floor: what pixel noise alone would give for ``rendering``.
+    perception: motion of the picture that the measured states do not account for. dynamics:
+    surrogate state loss of the rollout over the visible frames. rendering: colour error of the
+    frames re-drawn from measured states, relative to an empty background. floor: what pixel noise
+    alone would give for ``rendering``.
     """
 
     perception: float | None = None
@@ -461,16 +573,18 @@ class Losses:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What became of one candidate. Everything a program reported itself is a claim; ``score`` is computed by the host
-    from bytes the program drew for frames it had not seen.
+    """What became of one candidate. Everything a program reported itself is a claim; ``score`` is
+    computed by the host from bytes the program drew for frames it had not seen.
 
-    status: "ok" or "failed". score: in [0, 1] (see tools.metrics.score). params: fitted θ. fit: the fit's own report
-    (status, message, loss, evaluations, optimizer, seconds). measured: per visible video the states that perception
-    found on the frames used for fitting; rolled: the same times rolled out by dynamics. predicted: per scored video the
-    rolled-out states for the frames that were scored; remeasured: what the same perception finds there when the host
-    shows it those frames afterwards, for diagnosis only. frame_errors: per scored video, the error of each frame
-    relative to repeating the last seen frame. complexity: description length in bits (sources and θ). reasons: why the
-    score is what it is, in words. timings: seconds by stage. blobs: name -> content hash (pictures kept in the store).
+    status: "ok" or "failed". score: in [0, 1] (see tools.metrics.score). params: fitted θ. fit: the
+    fit's own report (status, message, loss, evaluations, optimizer, seconds). measured: per visible
+    video the states that perception found on the frames used for fitting; rolled: the same times
+    rolled out by dynamics. predicted: per scored video the rolled-out states for the frames that
+    were scored; remeasured: what the same perception finds there when the host shows it those
+    frames afterwards, for diagnosis only. frame_errors: per scored video, the error of each frame
+    relative to repeating the last seen frame. complexity: description length in bits (sources and
+    θ). reasons: why the score is what it is, in words. timings: seconds by stage. blobs: name ->
+    content hash (pictures kept in the store).
     """
 
     status: str
@@ -512,14 +626,24 @@ class Evaluation:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Evaluation:
         """Inverse of :meth:`to_json`."""
-        table = {key: tuple(States.from_json(s) for s in data[key]) for key in ("measured", "rolled", "predicted", "remeasured")}
+        table = {
+            key: tuple(States.from_json(s) for s in data[key])
+            for key in ("measured", "rolled", "predicted", "remeasured")
+        }
         return cls(
-            status=data["status"], score=data["score"], complexity=data["complexity"], log=data["log"],
+            status=data["status"],
+            score=data["score"],
+            complexity=data["complexity"],
+            log=data["log"],
             losses=Losses(**data["losses"]),
             failure=None if data["failure"] is None else Failure(**data["failure"]),
             params=tuple(FittedParam(**param) for param in data["params"]),
             frame_errors=tuple(tuple(errors) for errors in data["frame_errors"]),
-            reasons=tuple(data["reasons"]), fit=data["fit"], timings=data["timings"], blobs=data["blobs"], **table,
+            reasons=tuple(data["reasons"]),
+            fit=data["fit"],
+            timings=data["timings"],
+            blobs=data["blobs"],
+            **table,
         )
 
 

@@ -59,8 +59,18 @@ class Help(ModalScreen):
     BINDINGS: ClassVar = [Binding("escape,q,question_mark", "app.pop_screen", "Close")]
 
     def compose(self) -> ComposeResult:
-        marks = Text("  ").join(Text.assemble((mark, style), f" {name}") for name, (mark, style) in MARKS.items())
-        parts = (Text("Marks", "bold"), marks, Text("\nKeys", "bold"), _pairs(_KEYS), Text("\nSearch and filter", "bold"), _pairs(_QUERIES), Text("\nEsc: close this, show everything again", "dim"))
+        marks = Text("  ").join(
+            Text.assemble((mark, style), f" {name}") for name, (mark, style) in MARKS.items()
+        )
+        parts = (
+            Text("Marks", "bold"),
+            marks,
+            Text("\nKeys", "bold"),
+            _pairs(_KEYS),
+            Text("\nSearch and filter", "bold"),
+            _pairs(_QUERIES),
+            Text("\nEsc: close this, show everything again", "dim"),
+        )
         yield VerticalScroll(Static(Group(*parts)), id="help")
 
 
@@ -78,9 +88,21 @@ class Browser(App):
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (120, "-wide")]
     CSS = """
-    #head { height: 3; padding: 0 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
+    #head {
+        height: 3;
+        padding: 0 1;
+        background: $surface;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
+    }
     #left { width: 45%; }
-    #heading { color: $text-muted; text-style: underline; height: 1; text-wrap: nowrap; text-overflow: clip; }
+    #heading {
+        color: $text-muted;
+        text-style: underline;
+        height: 1;
+        text-wrap: nowrap;
+        text-overflow: clip;
+    }
     #right { width: 1fr; border-left: solid $panel; }
     #scroll { padding: 0 1; }
     #ask { display: none; height: 1; border: none; padding: 0 1; }
@@ -92,7 +114,15 @@ class Browser(App):
     .-narrow #left { width: 100%; height: 40%; }
     .-narrow #right { width: 100%; height: 1fr; border-left: none; border-top: solid $panel; }
     Help { align: center middle; }
-    #help { width: 78; max-width: 95%; height: auto; max-height: 95%; padding: 0 2; background: $surface; border: round $primary; }
+    #help {
+        width: 78;
+        max-width: 95%;
+        height: auto;
+        max-height: 95%;
+        padding: 0 2;
+        background: $surface;
+        border: round $primary;
+    }
     """
     BINDINGS: ClassVar = [
         Binding("b", "best", "Best"),
@@ -111,7 +141,10 @@ class Browser(App):
         Binding("right_square_bracket", "clip(1)", show=False),
         Binding("shift+up,K", "scroll_page(-4)", show=False),
         Binding("shift+down,J", "scroll_page(4)", show=False),
-        *(Binding(str(number), f"page('{name}')", name.title(), show=False) for number, name in enumerate(PAGES, 1)),
+        *(
+            Binding(str(number), f"page('{name}')", name.title(), show=False)
+            for number, name in enumerate(PAGES, 1)
+        ),
         Binding("escape", "clear", show=False),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("q", "quit", "Quit"),
@@ -128,9 +161,16 @@ class Browser(App):
         self.following = True
         self._start, self._pending, self._shown = node, False, ()
         self.index.refresh()
-        self.head, self.heading, self.rows = Static(id="head"), Static(id="heading"), Rows(id="rows")
+        self.head, self.heading, self.rows = (
+            Static(id="head"),
+            Static(id="heading"),
+            Rows(id="rows"),
+        )
         self.ask = Input(id="ask", compact=True)
-        self.tabs = Tabs(*(Tab(f"{number} {name.title()}", id=name) for number, name in enumerate(PAGES, 1)), id="tabs")
+        self.tabs = Tabs(
+            *(Tab(f"{number} {name.title()}", id=name) for number, name in enumerate(PAGES, 1)),
+            id="tabs",
+        )
         self.sheet = Static(id="page", markup=False)
         self.window = VerticalScroll(self.sheet, id="scroll")
 
@@ -152,7 +192,7 @@ class Browser(App):
         self.call_after_refresh(self._turn)
         self._timer = self.set_interval(FOLLOW, self._follow, pause=self.index.finished is not None)
 
-    # ---------------------------------------------------------------------------------------------------- following
+    # ----------------------------------------------------------------------------------------------
 
     def _follow(self) -> None:
         """Look for what a run in progress has added."""
@@ -185,23 +225,57 @@ class Browser(App):
     def _what(self) -> Text:
         task = (self.index.first or {}).get("task", {})
         config = self.index.config
-        words = f"{task.get('context')} frames seen, {task.get('horizon')} to predict · seed {config.get('seed')} · policy {config.get('policy')} · proposer {config.get('proposer')}"
-        return Text.assemble((short(task.get("name") or self.folder.name, 40), "bold"), f"  {self.folder}  ", (words, "dim"))
+        words = (
+            f"{task.get('context')} frames seen, {task.get('horizon')} to predict · seed "
+            f"{config.get('seed')} · policy {config.get('policy')} · proposer "
+            f"{config.get('proposer')}"
+        )
+        return Text.assemble(
+            (short(task.get("name") or self.folder.name, 40), "bold"),
+            f"  {self.folder}  ",
+            (words, "dim"),
+        )
 
     def _state(self) -> Text:
         index = self.index
-        best = "nothing ran to its end yet" if index.best is None else f"best node {index.best}, score {index.climb[-1][1]:.3f}"
-        climb = "" if len(index.climb) < 2 else " (" + " → ".join(f"{score:.2f}" for _, score in index.climb[-6:]) + ")"
+        best = (
+            "nothing ran to its end yet"
+            if index.best is None
+            else f"best node {index.best}, score {index.climb[-1][1]:.3f}"
+        )
+        climb = (
+            ""
+            if len(index.climb) < 2
+            else " (" + " → ".join(f"{score:.2f}" for _, score in index.climb[-6:]) + ")"
+        )
         calls, tokens, money = spent(index.rows.values())
-        price = "" if not calls else f" · {calls} calls, {tokens} tokens" + ("" if money is None else f", ${money:.3f}")
-        return Text.assemble((best, "bold green" if index.best else ""), climb, f" · {index.evaluated} of {index.config.get('budget')} evaluations{price} · {state(index, time.time())}")
+        price = (
+            ""
+            if not calls
+            else f" · {calls} calls, {tokens} tokens" + ("" if money is None else f", ${money:.3f}")
+        )
+        return Text.assemble(
+            (best, "bold green" if index.best else ""),
+            climb,
+            f" · {index.evaluated} of {index.config.get('budget')} evaluations{price} · "
+            f"{state(index, time.time())}",
+        )
 
     def _legend(self) -> Text:
-        shown = f"{len(self.rows.listing.lines)} of {len(self.index.rows)} nodes match {self.query_text!r} · Esc shows all" if self.query_text else ""
-        marks = Text("  ").join(Text.assemble((mark, style), f" {name}") for name, (mark, style) in MARKS.items())
-        return Text.assemble(marks, ("   gain: score above the parent's   ", "dim"), (shown, "bold yellow"))
+        shown = (
+            f"{len(self.rows.listing.lines)} of {len(self.index.rows)} nodes match "
+            f"{self.query_text!r} · Esc shows all"
+            if self.query_text
+            else ""
+        )
+        marks = Text("  ").join(
+            Text.assemble((mark, style), f" {name}") for name, (mark, style) in MARKS.items()
+        )
+        return Text.assemble(
+            marks, ("   gain: score above the parent's   ", "dim"), (shown, "bold yellow")
+        )
 
-    # -------------------------------------------------------------------------------------------------------- pages
+    # ----------------------------------------------------------------------------------------------
 
     def on_rows_moved(self, event: Rows.Moved) -> None:
         self.following = self.following and not event.by_hand
@@ -225,9 +299,18 @@ class Browser(App):
     def _turn(self, top: bool = False) -> None:
         self._pending = False
         if self.rows.node is None:
-            self.sheet.update(Text("No node matches. Esc shows all." if self.query_text else "Nothing has been proposed yet. This page follows the run."))
+            self.sheet.update(
+                Text(
+                    "No node matches. Esc shows all."
+                    if self.query_text
+                    else "Nothing has been proposed yet. This page follows the run."
+                )
+            )
             return
-        from agent.browser.panes import View, page  # numerics and pictures: after the tree is on the screen
+        from agent.browser.panes import (
+            View,
+            page,
+        )  # numerics and pictures: after the tree is on the screen
         from agent.run.runfolder import RunFolder
 
         width = max(40, self.window.size.width - 4)
@@ -262,7 +345,7 @@ class Browser(App):
         self._list()
         self._turn()
 
-    # ------------------------------------------------------------------------------------------------------- moving
+    # ----------------------------------------------------------------------------------------------
 
     def action_best(self) -> None:
         if self.index.best is not None:
@@ -298,18 +381,24 @@ class Browser(App):
         self.by_score = not self.by_score
         self._list()
 
-    # ---------------------------------------------------------------------------------------------------- searching
+    # ----------------------------------------------------------------------------------------------
 
     def action_ask(self, what: str) -> None:
         self.asking = what
-        self.ask.placeholder = {"search": "search: words, move:repair, stage:dynamics, score>0.8", "filter": "show only: words, status:failed, score>0.8"}[what]
+        self.ask.placeholder = {
+            "search": "search: words, move:repair, stage:dynamics, score>0.8",
+            "filter": "show only: words, status:failed, score>0.8",
+        }[what]
         self.ask.value = self.query_text if what == "filter" else ""
         self.ask.add_class("-open")
-        self.screen.set_focus(self.ask)      # at once: what is typed next is meant for it
+        self.screen.set_focus(self.ask)  # at once: what is typed next is meant for it
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        """Asking comes before all else, so that nothing typed after it goes astray, but not while something is being typed."""
-        return action != "ask" or (len(self.screen_stack) == 1 and not isinstance(self.focused, Input))
+        """Asking comes before all else, so that nothing typed after it goes astray, but not while
+        something is being typed."""
+        return action != "ask" or (
+            len(self.screen_stack) == 1 and not isinstance(self.focused, Input)
+        )
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         try:
@@ -333,7 +422,9 @@ class Browser(App):
         means = matcher(self.search_text)
         order = [line.row for line in lines(self.index, (), self.query_text, self.by_score)]
         here = next((place for place, row in enumerate(order) if row.id == self.rows.node), 0)
-        turned = order[here:] + order[:here] if by > 0 else (order[here + 1 :] + order[: here + 1])[::-1]
+        turned = (
+            order[here:] + order[:here] if by > 0 else (order[here + 1 :] + order[: here + 1])[::-1]
+        )
         found = next((row for row in [*turned[1:], *turned[:1]] if means(row)), None)
         if found is None:
             self.notify(f"nothing matches {self.search_text!r}", severity="warning", markup=False)

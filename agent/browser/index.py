@@ -1,8 +1,10 @@
-"""What a trace holds and where: one cheap pass over the file, then only what a line of the tree needs is kept.
+"""What a trace holds and where: one cheap pass over the file, then only what a line of the tree
+needs is kept.
 
-The writer puts the fields of an event in a fixed order, so that the few that every line of the tree needs are found by patterns; they
-cannot match inside a JSON string, where quotes are escaped. Everything else about a node is read when it is asked for. A line
-that the patterns do not fit is parsed whole, so that another order of fields costs time and nothing else.
+The writer puts the fields of an event in a fixed order, so that the few that every line of the tree
+needs are found by patterns; they cannot match inside a JSON string, where quotes are escaped.
+Everything else about a node is read when it is asked for. A line that the patterns do not fit is
+parsed whole, so that another order of fields costs time and nothing else.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from agent.run import trace
 _HEAD = re.compile(rb'\{"v": (\d+), "event": "([a-z]+)"(?:, "node": "([^"\\]*)")?[,}]')
 _MOVE = re.compile(rb', "move": \{"kind": "(\w+)", "parent": (?:null|"([^"\\]*)"), "stage": ')
 _FREE = b'"cost": {"calls": 0, '
-_SCORE = re.compile(rb', "status": "ok", "score": ([^,]+), "losses": (\{[^{}]*\}), "failure": null, ')
+_SCORE = re.compile(
+    rb', "status": "ok", "score": ([^,]+), "losses": (\{[^{}]*\}), "failure": null, '
+)
 _TOTAL = re.compile(rb'"complexity": ([^,]+), .*"total": ([^,}]+)\}, "seconds": ')
 _TAIL = 600  # bytes at the end of an evaluation that hold its complexity and its times
 _BLOCK = 1 << 20
@@ -33,9 +37,10 @@ Span = tuple[int, int]
 
 @dataclass(slots=True)
 class Row:
-    """One node. In memory: what its place in the tree needs. kind, parent: the move. calls: requests to a model. status:
-    "pending", "ok" or "failed". failure: (stage, kind, message) or None. complexity: bits. seconds: time of its evaluation.
-    where: event name -> its place in the trace. Everything else is read from there when it is asked for."""
+    """One node. In memory: what its place in the tree needs. kind, parent: the move. calls:
+    requests to a model. status: "pending", "ok" or "failed". failure: (stage, kind, message) or
+    None. complexity: bits. seconds: time of its evaluation. where: event name -> its place in the
+    trace. Everything else is read from there when it is asked for."""
 
     id: str
     kind: str
@@ -63,7 +68,8 @@ class Row:
 
     @property
     def said(self) -> Mapping[str, Any]:
-        """The proposal as it is on record: move, rationale, stages, origin, cost, exchanges, findings."""
+        """The proposal as it is on record: move, rationale, stages, origin, cost, exchanges,
+        findings."""
         if self._said is None:
             self._said = self.event("proposed")
         return self._said
@@ -99,8 +105,10 @@ class Row:
 class Index:
     """The rows of a trace, in order of proposal. ``refresh`` reads what was added since.
 
-    events: their number so far. first, observed, finished: these events, or None. climb: (node, score) each time the best changed. declined: number of
-    moves to which the proposer had nothing to say. raised: limits, as later sessions set them. changed: when the file last was (seconds since 1970).
+    events: their number so far. first, observed, finished: these events, or None. climb: (node,
+    score) each time the best changed. declined: number of moves to which the proposer had nothing
+    to say. raised: limits, as later sessions set them. changed: when the file last was (seconds
+    since 1970).
     """
 
     def __init__(self, path: Path):
@@ -120,7 +128,8 @@ class Index:
         self._read = self.events = 0
 
     def refresh(self) -> bool:
-        """Read what was added; whether there was anything. A line that is still being written waits for the next time.
+        """Read what was added; whether there was anything. A line that is still being written waits
+        for the next time.
 
         Raises StorageError when there is no trace, a line is damaged, or the format is a newer one.
         """
@@ -139,7 +148,9 @@ class Index:
                     self._take(line, (self._read, len(line)))
                     self._read += len(line)
         except OSError as error:
-            raise StorageError(f"{self.path}: expected the trace of a run, got: {error.strerror}") from error
+            raise StorageError(
+                f"{self.path}: expected the trace of a run, got: {error.strerror}"
+            ) from error
         return self._read != before
 
     @property
@@ -149,7 +160,8 @@ class Index:
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """The configuration of the run, with limits as they were raised; {} when the trace does not begin with it."""
+        """The configuration of the run, with limits as they were raised; {} when the trace does not
+        begin with it."""
         return {} if self.first is None else self.first["config"] | self.raised
 
     @property
@@ -164,7 +176,7 @@ class Index:
             chain.append(self.rows[chain[-1].parent])
         return chain[::-1]
 
-    # ------------------------------------------------------------------------------------------------------ reading
+    # ----------------------------------------------------------------------------------------------
 
     def _take(self, line: bytes, span: Span) -> None:
         head = _HEAD.match(line)
@@ -189,7 +201,10 @@ class Index:
             case "observed" | "finished":
                 setattr(self, kind, self._whole(line))
             case "extended":
-                self.finished, self.raised = None, {name: self._whole(line)[name] for name in trace.LIMITS}
+                self.finished, self.raised = (
+                    None,
+                    {name: self._whole(line)[name] for name in trace.LIMITS},
+                )
 
     def _whole(self, line: bytes) -> dict[str, Any]:
         return trace.parsed(line, self.path, self.events)
@@ -200,7 +215,11 @@ class Index:
             kind, parent, calls = move[1].decode(), None if move[2] is None else move[2].decode(), 0
         else:
             event = self._whole(line)
-            kind, parent, calls = event["move"]["kind"], event["move"]["parent"], event["cost"].get("calls", 0)
+            kind, parent, calls = (
+                event["move"]["kind"],
+                event["move"]["parent"],
+                event["cost"].get("calls", 0),
+            )
         self.rows[node] = Row(node, kind, parent, calls, self.path, {"proposed": span})
         above = self.rows.get(parent)
         (self.drafts if above is None else above.children).append(node)
@@ -213,7 +232,12 @@ class Index:
             row.complexity, row.seconds = float(total[1]), float(total[2])
             return
         event = self._whole(line)
-        row.status, row.score, row._losses, row.complexity = event["status"], event["score"], event["losses"], event["complexity"]
+        row.status, row.score, row._losses, row.complexity = (
+            event["status"],
+            event["score"],
+            event["losses"],
+            event["complexity"],
+        )
         if event["failure"] is not None:
             row.failure = tuple(event["failure"][name] for name in ("stage", "kind", "message"))
         row.seconds = event.get("timings", {}).get("total")
@@ -228,9 +252,12 @@ def spent(rows: Iterable[Row]) -> tuple[int, int, float | None]:
 
 
 def state(index: Index, now: float) -> str:
-    """Whether a run is over and why, up to the first semicolon, or when it last wrote something. now: seconds since 1970."""
+    """Whether a run is over and why, up to the first semicolon, or when it last wrote something.
+    now: seconds since 1970."""
     if index.finished is not None:
-        return f"finished ({index.finished['status']}: {index.finished['reason'].partition(';')[0]})"
+        return (
+            f"finished ({index.finished['status']}: {index.finished['reason'].partition(';')[0]})"
+        )
     return f"not finished, last event {_ago(now - index.changed)} ago"
 
 

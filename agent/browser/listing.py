@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from agent.browser.index import Index, Row
 from agent.errors import UsageError
 
-_COMPARE = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "=": operator.eq}
+_COMPARE = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+    "=": operator.eq,
+}
 _NUMBER = re.compile(r"(score|seconds|calls)(>=|<=|>|<|=)(.+)", re.ASCII)
 _FIELD = re.compile(r"(id|move|stage|status|origin):(.+)", re.ASCII)
 
@@ -25,8 +31,9 @@ class Line:
 
 
 def matcher(text: str) -> Callable[[Row], bool]:
-    """Whether a row is meant by ``text``: words that must all be found in what is on record about it, ``field:word`` (id, move,
-    stage, status, origin) and ``score>0.8`` (also seconds, calls). Words ignore case; "" means every node.
+    """Whether a row is meant by ``text``: words that must all be found in what is on record about
+    it, ``field:word`` (id, move, stage, status, origin) and ``score>0.8`` (also seconds, calls).
+    Words ignore case; "" means every node.
 
     >>> matcher("score>much")
     Traceback (most recent call last):
@@ -69,13 +76,27 @@ def _parts(row: Row, name: str) -> tuple[str, ...]:
 def _words(row: Row) -> str:
     """Everything on record about a row, in lower case."""
     said = row.said
-    return " ".join((row.id, row.kind, *row.stages, row.status, row.reason, said["rationale"], said["origin"], *(row.failure or ()))).lower()
+    return " ".join(
+        (
+            row.id,
+            row.kind,
+            *row.stages,
+            row.status,
+            row.reason,
+            said["rationale"],
+            said["origin"],
+            *(row.failure or ()),
+        )
+    ).lower()
 
 
-def lines(index: Index, folded: Collection[str] = (), query: str = "", by_score: bool = False) -> list[Line]:
+def lines(
+    index: Index, folded: Collection[str] = (), query: str = "", by_score: bool = False
+) -> list[Line]:
     """The lines of the tree from top to bottom: parents before children, in order of proposal.
 
-    folded: nodes whose descendants are left out. A query (see :func:`matcher`), or ``by_score`` (the best first), gives a flat list.
+    folded: nodes whose descendants are left out. A query (see :func:`matcher`), or ``by_score``
+    (the best first), gives a flat list.
     """
     if not query.strip() and not by_score:
         return _tree(index, folded)

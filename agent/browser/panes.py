@@ -1,4 +1,5 @@
-"""One page about a node: what was on record, as Rich text. Each page reads only the files that it shows."""
+"""One page about a node: what was on record, as Rich text. Each page reads only the files that it
+shows."""
 
 from __future__ import annotations
 
@@ -30,7 +31,10 @@ from tools.columns import unit_of
 from tools.fitting.result import BUDGET_SPENT
 from tools.types import NOTES, STAGES, Evaluation, FittedParam, Programs, States
 
-_STRIPS = {"prediction": ("truth", "prediction", "difference"), "reconstruction": ("seen", "redrawn", "difference")}
+_STRIPS = {
+    "prediction": ("truth", "prediction", "difference"),
+    "reconstruction": ("seen", "redrawn", "difference"),
+}
 _BAR = 24
 _PLOT = 4  # lines of a curve
 _LONG = 240  # characters of a line of source
@@ -39,8 +43,8 @@ _NARROWEST, _WIDEST = 10, 48  # characters of one picture
 
 @dataclass(frozen=True)
 class View:
-    """What a page is about. base: node to compare the programs with, None for the parent. clip: which of the videos, where
-    there are several. width: characters."""
+    """What a page is about. base: node to compare the programs with, None for the parent. clip:
+    which of the videos, where there are several. width: characters."""
 
     folder: RunFolder
     index: Index
@@ -69,7 +73,8 @@ class View:
         return runfolder.read_programs(self.folder.node(node))
 
     def film(self, name: str, node: str | None = None) -> np.ndarray | None:
-        """(3, n, h, w, 3) frames of a stored picture of ``node`` (default: this one): true, drawn, difference; None where there is none."""
+        """(3, n, h, w, 3) frames of a stored picture of ``node`` (default: this one): true, drawn,
+        difference; None where there is none."""
         event = self.index.rows[node or self.node].event("evaluated")
         key = None if event is None else event["blobs"].get(name)
         if key is None:
@@ -86,14 +91,21 @@ def page(name: str, view: View) -> RenderableType:
         return Text(f"This page cannot be shown: {clean(str(error))}", ink.BAD)
 
 
-# ------------------------------------------------------------------------------------------------------------- why
+# --------------------------------------------------------------------------------------------------
 
 
 def why(view: View) -> Iterator[RenderableType]:
-    """The verdict, the way there, losses beside the rival's, the last frame beside the rival's, what was found."""
+    """The verdict, the way there, losses beside the rival's, the last frame beside the rival's,
+    what was found."""
     said = verdict.verdict(view.index, view.node)
     row = view.row
-    colour = ink.GOOD if view.node == view.index.best else ink.BAD if row.status == "failed" else "yellow"
+    colour = (
+        ink.GOOD
+        if view.node == view.index.best
+        else ink.BAD
+        if row.status == "failed"
+        else "yellow"
+    )
     yield Text(said.headline, f"bold {colour}")
     yield Text(f"Its idea: {clean(row.said['rationale'])}")
     yield Text(verdict.scale(view.index), ink.DIM)
@@ -103,7 +115,10 @@ def why(view: View) -> Iterator[RenderableType]:
     yield from _seen(view, said.rival)
     yield from _titled("How it came about", _steps(said.steps, view))
     if row.status == "ok":
-        yield from _titled("Losses by stage" + (f", node {view.node} and node {said.rival}" if said.rival else ""), _losses(view, said.rival))
+        yield from _titled(
+            "Losses by stage" + (f", node {view.node} and node {said.rival}" if said.rival else ""),
+            _losses(view, said.rival),
+        )
     if row.reason:
         yield from _titled("Tried because", Text(clean(row.reason)))
     if view.diagnosis is not None and view.diagnosis.findings:
@@ -115,9 +130,17 @@ def _apart(view: View, rival: str | None, standing: str) -> Iterator[RenderableT
     if rival is None:
         return
     mine, theirs = (
-        Side(f"node {node}", view.programs_of(node), () if (judged := view.folder.load_evaluation(node)) is None else judged.params) for node in (view.node, rival)
+        Side(
+            f"node {node}",
+            view.programs_of(node),
+            () if (judged := view.folder.load_evaluation(node)) is None else judged.params,
+        )
+        for node in (view.node, rival)
     )
-    yield from _titled(f"What tells node {view.node} and node {rival}{f', {standing},' if standing else ''} apart", *(Padding(Text(clean(f"- {text}")), (0, 0, 0, 1)) for text in differences(mine, theirs)))
+    yield from _titled(
+        f"What tells node {view.node} and node {rival}{f', {standing},' if standing else ''} apart",
+        *(Padding(Text(clean(f"- {text}")), (0, 0, 0, 1)) for text in differences(mine, theirs)),
+    )
 
 
 def _titled(title: str, *body: RenderableType) -> Iterator[RenderableType]:
@@ -129,7 +152,12 @@ def _titled(title: str, *body: RenderableType) -> Iterator[RenderableType]:
 def _grid(*columns: str) -> Table:
     table = Table.grid(padding=(0, 1))
     for kind in columns:
-        table.add_column(justify="right" if kind == "r" else "left", no_wrap=kind != "w", overflow="ellipsis", ratio=1 if kind == "w" else None)
+        table.add_column(
+            justify="right" if kind == "r" else "left",
+            no_wrap=kind != "w",
+            overflow="ellipsis",
+            ratio=1 if kind == "w" else None,
+        )
     return table
 
 
@@ -142,11 +170,25 @@ def _steps(steps: Sequence[verdict.Step], view: View) -> Table:
             continue
         row = step.row
         gain = "" if step.gain is None else f"{step.gain:+.3f}"
-        colour = ink.DIM if not gain or abs(step.gain) < 0.0005 else ink.GOOD if step.gain > 0 else ink.BAD
-        score, drawn = (f"{row.score:.3f}", bar(row.score, 8)) if row.status == "ok" else (row.status, "")
+        colour = (
+            ink.DIM
+            if not gain or abs(step.gain) < 0.0005
+            else ink.GOOD
+            if step.gain > 0
+            else ink.BAD
+        )
+        score, drawn = (
+            (f"{row.score:.3f}", bar(row.score, 8)) if row.status == "ok" else (row.status, "")
+        )
         edit = row.kind if row.parent is None else f"{row.kind} {_names(row.stages)}"
         words = Text.assemble((f"{edit}: ", "bold"), short(row.said["rationale"], 180))
-        table.add_row(Text(row.id, "bold" if row.id == view.node else ""), score, Text(drawn, ink.MADE), Text(gain, colour), words)
+        table.add_row(
+            Text(row.id, "bold" if row.id == view.node else ""),
+            score,
+            Text(drawn, ink.MADE),
+            Text(gain, colour),
+            words,
+        )
     return table
 
 
@@ -173,14 +215,23 @@ def _with_error(title: str, strip: np.ndarray) -> list[tuple[str, np.ndarray]]:
     return [(title, strip[1, -1]), (f"error of {title}", ink.heat(strip[0, -1], strip[1, -1]))]
 
 
-def _row(shown: Sequence[tuple[str, np.ndarray]], cut: tuple[slice, slice], width: int) -> list[Text]:
+def _row(
+    shown: Sequence[tuple[str, np.ndarray]], cut: tuple[slice, slice], width: int
+) -> list[Text]:
     """Titled pictures next to each other, on several lines where they would be too small."""
     each = (width - 1) // len(shown) - 1
     if each < 16 and len(shown) > 3:
         return _row(shown[:3], cut, width) + _row([shown[0], *shown[3:]], cut, width)
     each = min(max(each, _NARROWEST), _WIDEST)
-    titles = Text(" ".join(short(title, each).ljust(each) for title, _ in shown), ink.DIM, no_wrap=True)
-    return [titles, *ink.beside([ink.picture(frame[cut], each, title.startswith("error")) for title, frame in shown])]
+    titles = Text(
+        " ".join(short(title, each).ljust(each) for title, _ in shown), ink.DIM, no_wrap=True
+    )
+    return [
+        titles,
+        *ink.beside(
+            [ink.picture(frame[cut], each, title.startswith("error")) for title, frame in shown]
+        ),
+    ]
 
 
 def _numbers(view: View, name: str, count: int) -> list[int]:
@@ -196,11 +247,13 @@ def _findings(diagnosis: Diagnosis) -> Table:
     for finding in diagnosis.findings[:6]:
         table.add_row(Text(finding.stage, "bold"), clean(finding.message))
     if len(diagnosis.findings) > 6:
-        table.add_row("", Text(f"and {len(diagnosis.findings) - 6} more on the page Losses", ink.DIM))
+        table.add_row(
+            "", Text(f"and {len(diagnosis.findings) - 6} more on the page Losses", ink.DIM)
+        )
     return table
 
 
-# ---------------------------------------------------------------------------------------------------------- losses
+# --------------------------------------------------------------------------------------------------
 
 
 def losses(view: View) -> Iterator[RenderableType]:
@@ -210,22 +263,44 @@ def losses(view: View) -> Iterator[RenderableType]:
         yield Text("Not judged yet.")
         return
     best = view.index.best
-    yield Text("0 is perfect, 1 as bad as doing nothing; ┊ marks what pixel noise alone would give.", ink.DIM)
+    yield Text(
+        "0 is perfect, 1 as bad as doing nothing; ┊ marks what pixel noise alone would give.",
+        ink.DIM,
+    )
     yield _losses(view, None if best == view.node else best)
     if evaluation.frame_errors:
-        yield from _titled("Error of each frame ahead (1 = as wrong as repeating the last frame seen)", _frame_errors(view, evaluation))
+        yield from _titled(
+            "Error of each frame ahead (1 = as wrong as repeating the last frame seen)",
+            _frame_errors(view, evaluation),
+        )
     if evaluation.fit.get("columns"):
-        yield from _titled("Misfit of the rollout to the measured states, by column (rms)", _misfit(evaluation))
+        yield from _titled(
+            "Misfit of the rollout to the measured states, by column (rms)", _misfit(evaluation)
+        )
     if evaluation.fit:
         fit = evaluation.fit
-        words = f"{fit.get('status')} after {fit.get('evaluations', 0):.0f} evaluations with {fit.get('optimizer')}: {fit.get('message')}"
-        more = [Text("run-agent fit RUN --video FILE --evaluations N --seconds S allows more.", ink.DIM)] if fit.get("status") == BUDGET_SPENT else []
+        words = (
+            f"{fit.get('status')} after {fit.get('evaluations', 0):.0f} evaluations with "
+            f"{fit.get('optimizer')}: {fit.get('message')}"
+        )
+        more = (
+            [
+                Text(
+                    "run-agent fit RUN --video FILE --evaluations N --seconds S allows more.",
+                    ink.DIM,
+                )
+            ]
+            if fit.get("status") == BUDGET_SPENT
+            else []
+        )
         yield from _titled("The fit", Text(clean(words)), *more)
     if view.diagnosis is not None:
         guilty = f"; to be edited next: {view.diagnosis.guilty}" if view.diagnosis.guilty else ""
         table = _grid("l", "l", "w")
         for finding in view.diagnosis.findings:
-            table.add_row(Text(finding.stage, "bold"), Text(finding.kind, ink.DIM), clean(finding.message))
+            table.add_row(
+                Text(finding.stage, "bold"), Text(finding.kind, ink.DIM), clean(finding.message)
+            )
         yield from _titled("Diagnosis", Text(view.diagnosis.verdict + guilty), table)
 
 
@@ -236,14 +311,31 @@ def _losses(view: View, other: str | None) -> Table:
         for node in [view.node] if other is None else [view.node, other]:
             value, mine = view.index.rows[node].losses.get(stage), node == view.node
             if value is None:
-                table.add_row(stage if mine else "", "not reached", "", "" if other is None else f"node {node}")
+                table.add_row(
+                    stage if mine else "",
+                    "not reached",
+                    "",
+                    "" if other is None else f"node {node}",
+                )
                 continue
             floor = floors.get(stage) if mine else None
-            words = "" if floor is None else f"noise alone {floor:.3g}" if floor else "no noise in this video"
+            words = (
+                ""
+                if floor is None
+                else f"noise alone {floor:.3g}"
+                if floor
+                else "no noise in this video"
+            )
             drawn = Text(bar(value, _BAR), ink.MADE if mine else ink.DIM)
             if floor:
                 drawn = _marked(drawn, floor)
-            table.add_row(Text(stage if mine else "", "bold"), f"{value:.3g}", drawn, "" if other is None else Text(f"node {node}", "" if mine else ink.DIM), Text(words, ink.DIM))
+            table.add_row(
+                Text(stage if mine else "", "bold"),
+                f"{value:.3g}",
+                drawn,
+                "" if other is None else Text(f"node {node}", "" if mine else ink.DIM),
+                Text(words, ink.DIM),
+            )
     return table
 
 
@@ -255,8 +347,18 @@ def _marked(drawn: Text, share: float) -> Text:
 def _frame_errors(view: View, evaluation: Evaluation) -> Table:
     table = _grid("l", "l", "r")
     for number, errors in enumerate(evaluation.frame_errors[:20]):
-        words = f"{errors[0]:.2f} → {errors[-1]:.2f}" if len(errors) > 1 else f"{errors[0]:.2f}" if errors else "none"
-        table.add_row(f"video {number}" if len(evaluation.frame_errors) > 1 else "", Text(ink.spark(ink.thinned(errors, 60), 0.0, 1.0), ink.MADE), words)
+        words = (
+            f"{errors[0]:.2f} → {errors[-1]:.2f}"
+            if len(errors) > 1
+            else f"{errors[0]:.2f}"
+            if errors
+            else "none"
+        )
+        table.add_row(
+            f"video {number}" if len(evaluation.frame_errors) > 1 else "",
+            Text(ink.spark(ink.thinned(errors, 60), 0.0, 1.0), ink.MADE),
+            words,
+        )
     if len(evaluation.frame_errors) > 20:
         table.add_row("", Text(f"{len(evaluation.frame_errors) - 20} videos left out", ink.DIM), "")
     return table
@@ -264,74 +366,139 @@ def _frame_errors(view: View, evaluation: Evaluation) -> Table:
 
 def _misfit(evaluation: Evaluation) -> Table:
     table = _grid("l", "r", "l", "r")
-    noise = {column: float(states.noise[k]) for states in evaluation.measured[:1] if states.noise is not None for k, column in enumerate(states.columns)}
+    noise = {
+        column: float(states.noise[k])
+        for states in evaluation.measured[:1]
+        if states.noise is not None
+        for k, column in enumerate(states.columns)
+    }
     for column, value in evaluation.fit["columns"].items():
         times = f"{value / noise[column]:.2g} times its noise" if column in noise else ""
         table.add_row(column, f"{value:.3g}", unit_of(column), Text(times, ink.DIM))
     return table
 
 
-# --------------------------------------------------------------------------------------------------------- numbers
+# --------------------------------------------------------------------------------------------------
 
 
 def numbers(view: View) -> Iterator[RenderableType]:
     """Fitted θ with errors, bounds and notes."""
     evaluation = view.evaluation
     if evaluation is None or not evaluation.params:
-        yield Text("This program has no parameters." if evaluation is not None and evaluation.status == "ok" else "Nothing was fitted.")
+        yield Text(
+            "This program has no parameters."
+            if evaluation is not None and evaluation.status == "ok"
+            else "Nothing was fitted."
+        )
         return
     wide = max(len(param.name) for param in evaluation.params)
     for param in evaluation.params:
         error = "error unknown" if param.error is None else f"± {param.error:.2g}"
-        yield Text.assemble((f"{param.name:<{wide}} ", "bold"), f"{param.value:>12.6g} ", f"{error:<13} {param.unit:<8} ", _gauge(param))
-        words = Text.assemble(clean(param.about), ("; " if param.about and param.note else ""), (clean(param.note), "yellow"))
+        yield Text.assemble(
+            (f"{param.name:<{wide}} ", "bold"),
+            f"{param.value:>12.6g} ",
+            f"{error:<13} {param.unit:<8} ",
+            _gauge(param),
+        )
+        words = Text.assemble(
+            clean(param.about),
+            ("; " if param.about and param.note else ""),
+            (clean(param.note), "yellow"),
+        )
         yield Padding(words, (0, 0, 0, 4))
-    yield Text("\n● where a value lies between its bounds; in yellow: why a number is not to be trusted.", ink.DIM)
+    yield Text(
+        "\n● where a value lies between its bounds; in yellow: why a number is not to be trusted.",
+        ink.DIM,
+    )
     for note in NOTES:
         if any(param.note == note for param in evaluation.params):
             yield Text(f"{note}: {NOTES[note]}", ink.DIM)
     if view.node == view.index.best and view.index.finished:
-        yield Text("These are the numbers it was judged with. The report and best/ have them fitted once more, to all frames given.", ink.DIM)
+        yield Text(
+            "These are the numbers it was judged with. The report and best/ have them fitted once "
+            "more, to all frames given.",
+            ink.DIM,
+        )
 
 
 def _gauge(param: FittedParam, width: int = 11) -> Text:
     place = round((param.value - param.low) / (param.high - param.low) * (width - 1))
     at_bound = param.value in (param.low, param.high)
     line = "─" * place + "●" + "─" * (width - 1 - place)
-    return Text.assemble((f"{param.low:g} ", ink.DIM), (line, "yellow" if at_bound else ""), (f" {param.high:g}", ink.DIM))
+    return Text.assemble(
+        (f"{param.low:g} ", ink.DIM),
+        (line, "yellow" if at_bound else ""),
+        (f" {param.high:g}", ink.DIM),
+    )
 
 
-# ---------------------------------------------------------------------------------------------------------- states
+# --------------------------------------------------------------------------------------------------
 
 
 def states(view: View) -> Iterator[RenderableType]:
     """A curve for each attribute: measured and rolled out."""
     tracks = [] if view.evaluation is None else _tracks(view)
     if not tracks:
-        yield Text("No states: the program did not get that far." if view.row.status == "failed" else "No states yet.")
+        yield Text(
+            "No states: the program did not get that far."
+            if view.row.status == "failed"
+            else "No states yet."
+        )
         return
     title, measured, rolled, bound = tracks[view.clip % len(tracks)]
-    more = f" ({view.clip % len(tracks) + 1} of {len(tracks)}; [ and ] change it)" if len(tracks) > 1 else ""
-    yield Text.assemble(title + more + "   ", ("● measured ", ink.TRUE), (" ━ rolled out ", ink.MADE), (" both", ink.BOTH), ("   ┊ from here on not fitted, but predicted" if bound else "", ink.DIM))
+    more = (
+        f" ({view.clip % len(tracks) + 1} of {len(tracks)}; [ and ] change it)"
+        if len(tracks) > 1
+        else ""
+    )
+    yield Text.assemble(
+        title + more + "   ",
+        ("● measured ", ink.TRUE),
+        (" ━ rolled out ", ink.MADE),
+        (" both", ink.BOTH),
+        ("   ┊ from here on not fitted, but predicted" if bound else "", ink.DIM),
+    )
     for column in _columns(measured, rolled):
-        yield from _curve(column, _values(measured, column), _values(rolled, column), bound, view.width)
+        yield from _curve(
+            column, _values(measured, column), _values(rolled, column), bound, view.width
+        )
 
 
 def _tracks(view: View) -> list[tuple[str, States, States, int | None]]:
-    """(title, measured, rolled, first frame that judges or None) of each video. Where a video was cut in time, its two parts are joined."""
+    """(title, measured, rolled, first frame that judges or None) of each video. Where a video was
+    cut in time, its two parts are joined."""
     evaluation, observed = view.evaluation, view.index.observed or {}
     fitted, ahead = evaluation.measured, evaluation.predicted
-    again = evaluation.remeasured or tuple(States(s.columns, np.full_like(s.values, np.nan)) for s in ahead)
+    again = evaluation.remeasured or tuple(
+        States(s.columns, np.full_like(s.values, np.nan)) for s in ahead
+    )
     if observed.get("fitted") == [trial["seen"] for trial in observed.get("trials", ())]:
         parts = zip(fitted, again, evaluation.rolled, ahead, strict=True)
-        return [(f"video {k}", _joined(m, a), _joined(r, p), len(m)) for k, (m, a, r, p) in enumerate(parts)]
-    found = [(f"video {k}, fitted", m, r, None) for k, (m, r) in enumerate(zip(fitted, evaluation.rolled, strict=True))]
-    return found + [(f"video {k}, predicted", m, r, None) for k, (m, r) in enumerate(zip(again, ahead, strict=True))]
+        return [
+            (f"video {k}", _joined(m, a), _joined(r, p), len(m))
+            for k, (m, a, r, p) in enumerate(parts)
+        ]
+    found = [
+        (f"video {k}, fitted", m, r, None)
+        for k, (m, r) in enumerate(zip(fitted, evaluation.rolled, strict=True))
+    ]
+    return found + [
+        (f"video {k}, predicted", m, r, None)
+        for k, (m, r) in enumerate(zip(again, ahead, strict=True))
+    ]
 
 
 def _joined(first: States, second: States) -> States:
     columns = tuple(dict.fromkeys((*first.columns, *second.columns)))
-    return States(columns, np.concatenate([np.stack([_values(part, column) for column in columns], axis=1) for part in (first, second)]))
+    return States(
+        columns,
+        np.concatenate(
+            [
+                np.stack([_values(part, column) for column in columns], axis=1)
+                for part in (first, second)
+            ]
+        ),
+    )
 
 
 def _values(table: States, column: str) -> np.ndarray:
@@ -344,16 +511,23 @@ def _columns(measured: States, rolled: States) -> list[str]:
     return sorted(names, key=lambda name: not (name in measured.columns and name in rolled.columns))
 
 
-def _curve(column: str, measured: np.ndarray, rolled: np.ndarray, bound: int | None, width: int) -> Iterator[Text]:
+def _curve(
+    column: str, measured: np.ndarray, rolled: np.ndarray, bound: int | None, width: int
+) -> Iterator[Text]:
     known = np.concatenate([measured, rolled])
     known = known[np.isfinite(known)]
     if not len(known):
         return
     gap = np.abs(rolled - measured)
-    head = Text.assemble("\n", (column, "bold"), (f"  {known.min():.4g} to {known.max():.4g}", ink.DIM))
+    head = Text.assemble(
+        "\n", (column, "bold"), (f"  {known.min():.4g} to {known.max():.4g}", ink.DIM)
+    )
     if np.isfinite(gap).any():
         worst = int(np.nanargmax(gap))
-        head.append(f"  largest gap {gap[worst]:.3g} {unit_of(column)}, at frame {worst}", "yellow" if bound is not None and worst >= bound else "")
+        head.append(
+            f"  largest gap {gap[worst]:.3g} {unit_of(column)}, at frame {worst}",
+            "yellow" if bound is not None and worst >= bound else "",
+        )
     elif not np.isfinite(measured).any():
         head.append("  not measured", ink.DIM)
     yield head
@@ -364,20 +538,36 @@ def _curve(column: str, measured: np.ndarray, rolled: np.ndarray, bound: int | N
     yield from ink.plot(measured, rolled, wide, _PLOT, bound)
 
 
-# ---------------------------------------------------------------------------------------------------------- frames
+# --------------------------------------------------------------------------------------------------
 
 
 def frames(view: View) -> Iterator[RenderableType]:
     """Key frames: predicted ones against the truth, redrawn ones against what was seen."""
     told = False
-    for name, words in (("prediction", "Predicted, against frames that it had not seen"), ("reconstruction", "Drawn again from measured states")):
+    for name, words in (
+        ("prediction", "Predicted, against frames that it had not seen"),
+        ("reconstruction", "Drawn again from measured states"),
+    ):
         strip = view.film(name)
         if strip is None:
             continue
         cut = ink.moving(strip[:2].reshape(-1, *strip.shape[2:]))
-        yield from _titled(words, Text("cut to where something moves; the error is black where there is none, then red, then white", ink.DIM))
-        for number, true, drawn in zip(_numbers(view, name, strip.shape[1]), strip[0], strip[1], strict=True):
-            shown = [(f"{_STRIPS[name][0]}, frame {number}", true), (_STRIPS[name][1], drawn), ("error", ink.heat(true, drawn))]
+        yield from _titled(
+            words,
+            Text(
+                "cut to where something moves; the error is black where there is none, then red, "
+                "then white",
+                ink.DIM,
+            ),
+        )
+        for number, true, drawn in zip(
+            _numbers(view, name, strip.shape[1]), strip[0], strip[1], strict=True
+        ):
+            shown = [
+                (f"{_STRIPS[name][0]}, frame {number}", true),
+                (_STRIPS[name][1], drawn),
+                ("error", ink.heat(true, drawn)),
+            ]
             yield from _row(shown, cut, view.width)
             yield Text()
         told = True
@@ -385,15 +575,31 @@ def frames(view: View) -> Iterator[RenderableType]:
         yield Text("No pictures: the program did not get that far.")
 
 
-# --------------------------------------------------------------------------------------------------------- sources
+# --------------------------------------------------------------------------------------------------
 
 
 def source(view: View) -> Iterator[RenderableType]:
     """The three programs, the stages that this node changed first."""
     for stage in sorted(STAGES, key=lambda name: name not in view.row.stages):
-        changed = "" if view.row.parent is None else " (changed here)" if stage in view.row.stages else " (as in its parent)"
-        yield Text(f"── {stage}.py{changed}", f"bold {ink.MADE}" if stage in view.row.stages else f"bold {ink.DIM}")
-        yield Syntax("\n".join(map(_cut, clean(view.programs[stage]).strip("\n").splitlines())), "python", theme="ansi_dark", line_numbers=True, word_wrap=True, background_color="default")
+        changed = (
+            ""
+            if view.row.parent is None
+            else " (changed here)"
+            if stage in view.row.stages
+            else " (as in its parent)"
+        )
+        yield Text(
+            f"── {stage}.py{changed}",
+            f"bold {ink.MADE}" if stage in view.row.stages else f"bold {ink.DIM}",
+        )
+        yield Syntax(
+            "\n".join(map(_cut, clean(view.programs[stage]).strip("\n").splitlines())),
+            "python",
+            theme="ansi_dark",
+            line_numbers=True,
+            word_wrap=True,
+            background_color="default",
+        )
         yield Text()
 
 
@@ -401,12 +607,31 @@ def diff(view: View) -> Iterator[RenderableType]:
     """The programs against those of another node."""
     base = view.base or view.row.parent
     if base is None:
-        yield Text("A draft has no parent. Go to another node, press m there, and come back: then the two are compared.")
+        yield Text(
+            "A draft has no parent. Go to another node, press m there, and come back: then the "
+            "two are compared."
+        )
         return
-    yield Text(f"From node {base}{'' if view.base else ', its parent,'} to node {view.node}. " + ("Press u to compare with the parent again." if view.base else "Press m on any node to compare with that one."), ink.DIM)
+    yield Text(
+        f"From node {base}{'' if view.base else ', its parent,'} to node {view.node}. "
+        + (
+            "Press u to compare with the parent again."
+            if view.base
+            else "Press m on any node to compare with that one."
+        ),
+        ink.DIM,
+    )
     before, same = view.programs_of(base), []
     for stage in STAGES:
-        lines = list(difflib.unified_diff(clean(before[stage]).splitlines(), clean(view.programs[stage]).splitlines(), f"{base}/{stage}.py", f"{view.node}/{stage}.py", lineterm=""))
+        lines = list(
+            difflib.unified_diff(
+                clean(before[stage]).splitlines(),
+                clean(view.programs[stage]).splitlines(),
+                f"{base}/{stage}.py",
+                f"{view.node}/{stage}.py",
+                lineterm="",
+            )
+        )
         if not lines:
             same.append(f"{stage}.py")
             continue
@@ -418,7 +643,11 @@ def diff(view: View) -> Iterator[RenderableType]:
 
 def _cut(line: str) -> str:
     """A line that no person reads to its end (numbers for the proposer) without its middle."""
-    return line if len(line) <= _LONG else f"{line[: _LONG // 2]} … {len(line) - _LONG} characters … {line[-_LONG // 2 :]}"
+    return (
+        line
+        if len(line) <= _LONG
+        else f"{line[: _LONG // 2]} … {len(line) - _LONG} characters … {line[-_LONG // 2 :]}"
+    )
 
 
 def _diff_style(line: str) -> str:
@@ -427,7 +656,7 @@ def _diff_style(line: str) -> str:
     return {"+": ink.GOOD, "-": ink.BAD, "@": ink.TRUE}.get(line[:1], "")
 
 
-# ---------------------------------------------------------------------------------------------------------- output
+# --------------------------------------------------------------------------------------------------
 
 
 def output(view: View) -> Iterator[RenderableType]:
@@ -441,7 +670,13 @@ def output(view: View) -> Iterator[RenderableType]:
         yield Text(f"Failed in {failure.stage}: {failure.kind}", f"bold {ink.BAD}")
         yield Text(clean(failure.message))
         if failure.traceback:
-            yield Syntax(clean(failure.traceback), "pytb", theme="ansi_dark", background_color="default", word_wrap=True)
+            yield Syntax(
+                clean(failure.traceback),
+                "pytb",
+                theme="ansi_dark",
+                background_color="default",
+                word_wrap=True,
+            )
     else:
         yield Text("It ran to its end.", ink.GOOD)
     for reason in evaluation.reasons:
@@ -451,30 +686,45 @@ def output(view: View) -> Iterator[RenderableType]:
     if evaluation.timings:
         table = _grid("l", "r", "l")
         for name, seconds in evaluation.timings.items():
-            again = " (an earlier candidate's, used again)" if seconds > evaluation.timings.get("total", seconds) else ""
+            again = (
+                " (an earlier candidate's, used again)"
+                if seconds > evaluation.timings.get("total", seconds)
+                else ""
+            )
             table.add_row(name, f"{seconds:.3f} s", again)
         yield from _titled("Time", table)
 
 
-# ----------------------------------------------------------------------------------------------------------- words
+# --------------------------------------------------------------------------------------------------
 
 
 def words(view: View) -> Iterator[RenderableType]:
     """Why it was proposed, what that cost, and the prompt and reply where a model was asked."""
     row = view.row
     table = _grid("l", "w")
-    table.add_row(Text("asked for", "bold"), f"{row.kind}" + (f" of node {row.parent}" if row.parent else "") + (f", stage {row.asked}" if row.asked else ""))
+    table.add_row(
+        Text("asked for", "bold"),
+        f"{row.kind}"
+        + (f" of node {row.parent}" if row.parent else "")
+        + (f", stage {row.asked}" if row.asked else ""),
+    )
     table.add_row(Text("because", "bold"), clean(row.reason))
     table.add_row(Text("answer", "bold"), clean(row.said["rationale"]))
     table.add_row(Text("from", "bold"), f"{row.said['origin']} ({cost(row)})")
     yield table
     findings = row.said["findings"]
     if findings:
-        yield from _titled("Checked before", *(Text(clean(f"{finding['stage']}: {finding['message']}")) for finding in findings))
+        yield from _titled(
+            "Checked before",
+            *(Text(clean(f"{finding['stage']}: {finding['message']}")) for finding in findings),
+        )
     for key in row.said["exchanges"]:
         yield from _exchange(view, key)
     if not row.said["exchanges"]:
-        yield Text("\nNo model was asked: this proposer writes by itself." if not row.calls else "", ink.DIM)
+        yield Text(
+            "\nNo model was asked: this proposer writes by itself." if not row.calls else "",
+            ink.DIM,
+        )
 
 
 def _exchange(view: View, key: str) -> Iterator[RenderableType]:
@@ -483,12 +733,22 @@ def _exchange(view: View, key: str) -> Iterator[RenderableType]:
     content = json.loads(data)
     if "messages" not in content:
         reply = Reply.from_bytes(data)
-        yield from _titled(f"Reply of {clean(reply.model) or 'the model'} ({reply.output_tokens} tokens)", Text(clean(reply.text or reply.arguments or reply.refusal)))
+        yield from _titled(
+            f"Reply of {clean(reply.model) or 'the model'} ({reply.output_tokens} tokens)",
+            Text(clean(reply.text or reply.arguments or reply.refusal)),
+        )
         return
     for message in content["messages"]:
         yield from _titled(f"Prompt, {message['role']}")
         for part in message["parts"]:
-            yield Text(clean(part["text"])) if "text" in part else Text(f"[picture {part['size'][0]} x {part['size'][1]}: {clean(part['caption'])}]", ink.TRUE)
+            yield (
+                Text(clean(part["text"]))
+                if "text" in part
+                else Text(
+                    f"[picture {part['size'][0]} x {part['size'][1]}: {clean(part['caption'])}]",
+                    ink.TRUE,
+                )
+            )
 
 
 def cost(row: Row) -> str:
@@ -497,12 +757,20 @@ def cost(row: Row) -> str:
         return "free"
     money = row.cost.get("money")
     tokens = row.cost.get("input_tokens", 0) + row.cost.get("output_tokens", 0)
-    return f"{row.calls} call{'s' if row.calls > 1 else ''}, {tokens} tokens, " + ("price unknown" if money is None else f"${money:.4f}")
+    return f"{row.calls} call{'s' if row.calls > 1 else ''}, {tokens} tokens, " + (
+        "price unknown" if money is None else f"${money:.4f}"
+    )
 
 
 PAGES: dict[str, Callable[[View], Iterator[RenderableType]]] = {
-    "why": why, "source": source, "diff": diff, "losses": losses, "numbers": numbers, "states": states, "frames": frames,
-    "output": output, "words": words,
-}  # fmt: skip
+    "why": why,
+    "source": source,
+    "diff": diff,
+    "losses": losses,
+    "numbers": numbers,
+    "states": states,
+    "frames": frames,
+    "output": output,
+    "words": words,
+}
 """Name of a page -> what makes it."""
-

@@ -19,7 +19,13 @@ from agent.browser.index import Row
 from agent.browser.listing import Line
 from agent.plain import bar, short
 
-MARKS = {"best": ("★", "bold yellow"), "was best": ("▲", "yellow"), "ok": ("●", "green"), "failed": ("✗", "red"), "pending": ("…", "cyan")}
+MARKS = {
+    "best": ("★", "bold yellow"),
+    "was best": ("▲", "yellow"),
+    "ok": ("●", "green"),
+    "failed": ("✗", "red"),
+    "pending": ("…", "cyan"),
+}
 """Mark before a node: character and style."""
 
 _MOST_INDENT = 10
@@ -30,7 +36,8 @@ _DIM = "grey58"
 
 @dataclass(frozen=True)
 class Listing:
-    """What is drawn. rows: all of them, by id. records: nodes that were best once. base: the node that others are compared with."""
+    """What is drawn. rows: all of them, by id. records: nodes that were best once. base: the node
+    that others are compared with."""
 
     lines: Sequence[Line] = ()
     rows: Mapping[str, Row] = field(default_factory=dict)
@@ -45,7 +52,8 @@ class Listing:
 
 
 class Rows(ScrollView, can_focus=True):
-    """Lines of the tree with a cursor on one node. Posts :class:`Moved` when that is another one."""
+    """Lines of the tree with a cursor on one node. Posts :class:`Moved` when that is another
+    one."""
 
     BINDINGS: ClassVar = [
         Binding("up,k", "move(-1)", "Up", show=False),
@@ -78,7 +86,15 @@ class Rows(ScrollView, can_focus=True):
     def show(self, listing: Listing) -> None:
         """Draw this; the cursor stays on its node where that is still among the lines."""
         before, self.listing, self._paid = self.node, listing, listing.paid
-        self._wide = max((min(line.depth, _MOST_INDENT) + len(line.row.id) + (len(str(line.hidden)) + 5 if line.hidden else 4) for line in listing.lines), default=8)
+        self._wide = max(
+            (
+                min(line.depth, _MOST_INDENT)
+                + len(line.row.id)
+                + (len(str(line.hidden)) + 5 if line.hidden else 4)
+                for line in listing.lines
+            ),
+            default=8,
+        )
         self._place = {line.row.id: place for place, line in enumerate(listing.lines)}
         self.cursor = min(self._place.get(before, self.cursor), max(len(listing.lines) - 1, 0))
         self.virtual_size = Size(0, len(listing.lines))
@@ -98,7 +114,7 @@ class Rows(ScrollView, can_focus=True):
         """The names of the columns."""
         return self._columns("node", "score", "gain", "edit", "time", "cost", "idea")
 
-    # ------------------------------------------------------------------------------------------------------ moving
+    # ----------------------------------------------------------------------------------------------
 
     def action_move(self, by: int) -> None:
         if self.listing.lines:
@@ -127,7 +143,7 @@ class Rows(ScrollView, can_focus=True):
         if height and not top <= self.cursor < top + height:
             self.scroll_to(y=max(0, self.cursor - height // 2), animate=False, force=True)
 
-    # ----------------------------------------------------------------------------------------------------- drawing
+    # ----------------------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
         place = y + self.scroll_offset.y
@@ -147,10 +163,21 @@ class Rows(ScrollView, can_focus=True):
         if row.status == "ok":
             text.append(f" {row.score:.3f} ").append(bar(row.score, _BAR), "dark_orange")
         else:
-            text.append(f" {'failed' if row.status == 'failed' else 'running'}".ljust(7 + _BAR), MARKS[status][1])
+            text.append(
+                f" {'failed' if row.status == 'failed' else 'running'}".ljust(7 + _BAR),
+                MARKS[status][1],
+            )
         gain = self._gain(row)
-        text.append(f" {gain:>6} ", "green" if gain.startswith("+") else "red" if gain.startswith("-") else _DIM)
-        edit = "draft" if row.parent is None else f"{row.kind} {'all' if len(row.stages) == 3 else '+'.join(row.stages) or 'nothing'}"
+        text.append(
+            f" {gain:>6} ",
+            "green" if gain.startswith("+") else "red" if gain.startswith("-") else _DIM,
+        )
+        edit = (
+            "draft"
+            if row.parent is None
+            else f"{row.kind} "
+            f"{'all' if len(row.stages) == 3 else '+'.join(row.stages) or 'nothing'}"
+        )
         text.append(f"{short(edit, _EDIT):<{_EDIT}} ")
         text.append(f"{_time(row.seconds):>6} " + (f"{_cost(row):>8} " if self._paid else ""), _DIM)
         if row.failure is not None:
@@ -158,18 +185,33 @@ class Rows(ScrollView, can_focus=True):
         return text.append(short(row.said["rationale"], 300), _DIM)
 
     def _status_of(self, row: Row) -> str:
-        return "best" if row.id == self.listing.best else "was best" if row.id in self.listing.records else row.status
+        return (
+            "best"
+            if row.id == self.listing.best
+            else "was best"
+            if row.id in self.listing.records
+            else row.status
+        )
 
     def _node_text(self, line: Line, mark: str, style: str) -> Text:
         """Where it stands in the tree, its mark and its id."""
         fold = "▸" if line.hidden else "▾" if line.row.children else " "
         text = Text(" " * min(line.depth, _MOST_INDENT), no_wrap=True, end="")
-        text.append(fold, _DIM).append(mark, style).append(f" {line.row.id}", style if style.startswith("bold") else "")
-        return text.append(f"{'*' if line.row.id == self.listing.base else ''}{f' +{line.hidden}' if line.hidden else ''}", "bold magenta")
+        text.append(fold, _DIM).append(mark, style).append(
+            f" {line.row.id}", style if style.startswith("bold") else ""
+        )
+        base = "*" if line.row.id == self.listing.base else ""
+        hidden = f" +{line.hidden}" if line.hidden else ""
+        return text.append(base + hidden, "bold magenta")
 
-    def _columns(self, node: str, score: str, gain: str, edit: str, time: str, cost: str, reason: str) -> str:
+    def _columns(
+        self, node: str, score: str, gain: str, edit: str, time: str, cost: str, reason: str
+    ) -> str:
         paid = f"{cost:>8} " if self._paid else ""
-        return f"{node:<{self._wide}} {score:<{6 + _BAR}} {gain:>6} {edit:<{_EDIT}} {time:>6} {paid}{reason}"
+        return (
+            f"{node:<{self._wide}} {score:<{6 + _BAR}} {gain:>6} {edit:<{_EDIT}} {time:>6} "
+            f"{paid}{reason}"
+        )
 
     def _gain(self, row: Row) -> str:
         """Score above the parent's, where both have one; "=" where it is the same."""
@@ -181,7 +223,13 @@ class Rows(ScrollView, can_focus=True):
 
 
 def _time(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:.1f} s" if seconds < 1000 else f"{seconds / 60:.0f} min"
+    return (
+        ""
+        if seconds is None
+        else f"{seconds:.1f} s"
+        if seconds < 1000
+        else f"{seconds / 60:.0f} min"
+    )
 
 
 def _cost(row: Row) -> str:

@@ -16,7 +16,8 @@ _SAME = 0.002
 
 @dataclass(frozen=True)
 class Step:
-    """One node on the way from a draft. gain: score above the scored node before it, or None where there is none."""
+    """One node on the way from a draft. gain: score above the scored node before it, or None where
+    there is none."""
 
     row: Row
     gain: float | None
@@ -24,8 +25,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Verdict:
-    """headline: won or lost. sentences: why. steps: the way there, from the draft on. rival: the node to compare with, or
-    None when there is no other that ran to its end. standing: what the rival is, where it is not the winner."""
+    """headline: won or lost. sentences: why. steps: the way there, from the draft on. rival: the
+    node to compare with, or None when there is no other that ran to its end. standing: what the
+    rival is, where it is not the winner."""
 
     headline: str
     sentences: tuple[str, ...]
@@ -44,29 +46,50 @@ def verdict(index: Index, node: str) -> Verdict:
         what, _, why = fate(stage, kind, message).partition(": ")
         unrun = stage == "screen"
         headline = f"Node {node} was {what}." if unrun else f"Node {node} {what} and has no score."
-        sentences, rival = (f"{why[:1].upper()}{why[1:]}." if unrun else f"{kind}: {message}",), best
+        sentences, rival = (
+            (f"{why[:1].upper()}{why[1:]}." if unrun else f"{kind}: {message}",),
+            best,
+        )
     elif node == best:
-        headline = f"Node {node} {'won' if index.finished else 'leads so far'}: score {row.score:.3f}."
+        headline = (
+            f"Node {node} {'won' if index.finished else 'leads so far'}: score {row.score:.3f}."
+        )
         sentences, rival = tuple(_won(index, row)), _rival(index, row)
     else:
-        headline = _beside(row, index.rows[best], row in _ties(index)[0]) if best else f"Node {node}: score {row.score:.3f}."
+        headline = (
+            _beside(row, index.rows[best], row in _ties(index)[0])
+            if best
+            else f"Node {node}: score {row.score:.3f}."
+        )
         sentences, rival = tuple(_lost(index, row)), best
     rival = None if rival == node else rival
-    standing = "" if rival in (None, best) else contest.standing(index.rows[rival], index.rows.values(), _tolerance(index))
+    standing = (
+        ""
+        if rival in (None, best)
+        else contest.standing(index.rows[rival], index.rows.values(), _tolerance(index))
+    )
     return Verdict(headline, sentences, tuple(_steps(index, node)), rival, standing)
 
 
 def _beside(row: Row, best: Row, tied: bool) -> str:
     digits = 3 if abs(row.score - best.score) >= 0.001 else 4
     scores = f"score {row.score:.{digits}f}, node {best.id} has {best.score:.{digits}f}"
-    return f"Node {row.id} is as good as the winner: {scores}." if tied else f"Node {row.id} lost: {scores}."
+    return (
+        f"Node {row.id} is as good as the winner: {scores}."
+        if tied
+        else f"Node {row.id} lost: {scores}."
+    )
 
 
 def scale(index: Index) -> str:
     """What a score means, and on which frames it was earned."""
     judged = [trial["judged"] for trial in (index.observed or {}).get("trials", ())]
     videos = f" of {len(judged)} videos" if len(judged) > 1 else ""
-    where = f" on {sum(judged)} frames{videos} that no candidate was fitted to or given" if judged else ""
+    where = (
+        f" on {sum(judged)} frames{videos} that no candidate was fitted to or given"
+        if judged
+        else ""
+    )
     return f"A score is earned{where}: 1 is exact, 0 no better than repeating the last frame seen."
 
 
@@ -86,7 +109,10 @@ def _won(index: Index, row: Row) -> Iterator[str]:
         yield contest.rule(row, equals, _tolerance(index), "node")
     if others:
         second = max(others, key=lambda other: other.score)
-        yield f"The best that is not as good, node {second.id}, has {second.score:.4f}; {_against(second, row)}."
+        yield (
+            f"The best that is not as good, node {second.id}, has {second.score:.4f}; "
+            f"{_against(second, row)}."
+        )
     if index.finished is not None:
         yield f"The search ended: {index.finished['reason'].rstrip('.')}."
 
@@ -96,7 +122,10 @@ def _lost(index: Index, row: Row) -> Iterator[str]:
     if best is None:
         return
     if row in _ties(index)[0]:
-        yield f"As good as node {best.id}, within {_tolerance(index):g}, but not clearly simpler ({row.complexity:,.0f} bits, {best.complexity:,.0f} there)."
+        yield (
+            f"As good as node {best.id}, within {_tolerance(index):g}, but not clearly simpler "
+            f"({row.complexity:,.0f} bits, {best.complexity:,.0f} there)."
+        )
         return
     words = _against(row, best)
     yield f"{words[0].upper()}{words[1:]}."
@@ -104,16 +133,31 @@ def _lost(index: Index, row: Row) -> Iterator[str]:
 
 def _against(row: Row, better: Row) -> str:
     """Where the losses of ``row`` are furthest above those of ``better``."""
-    gaps = {stage: row.losses[stage] - better.losses[stage] for stage in STAGES if row.losses.get(stage) is not None and better.losses.get(stage) is not None}
+    gaps = {
+        stage: row.losses[stage] - better.losses[stage]
+        for stage in STAGES
+        if row.losses.get(stage) is not None and better.losses.get(stage) is not None
+    }
     stage = max(gaps, key=lambda name: gaps[name], default=None)
     if stage is None or gaps[stage] < _SAME:
-        return f"it fits the frames that both were fitted to as well as node {better.id}, and goes on less well from there"
-    return f"most of all in {stage}: its loss is {row.losses[stage]:.3g}, that of node {better.id} {better.losses[stage]:.3g}"
+        return (
+            f"it fits the frames that both were fitted to as well as node {better.id}, and "
+            "goes on less well from there"
+        )
+    return (
+        f"most of all in {stage}: its loss is {row.losses[stage]:.3g}, that of node "
+        f"{better.id} {better.losses[stage]:.3g}"
+    )
 
 
 def _rival(index: Index, row: Row) -> str | None:
     """The node to compare the winner with (contest.rival)."""
-    found = contest.rival(row, index.rows.values(), _tolerance(index), frozenset(other.id for other in index.lineage(row.id)))
+    found = contest.rival(
+        row,
+        index.rows.values(),
+        _tolerance(index),
+        frozenset(other.id for other in index.lineage(row.id)),
+    )
     return None if found is None else found.id
 
 

@@ -1,4 +1,5 @@
-"""What can be pointed at in a clip before any program exists: the plate, and numbered things followed through the frames.
+"""What can be pointed at in a clip before any program exists: the plate, and numbered things
+followed through the frames.
 
 Numbers are anonymous on purpose: naming things is left to whoever writes the programs.
 """
@@ -18,7 +19,8 @@ from tools.perception.segmentation import Region, coverage, foreground, moments,
 from tools.types import States
 
 MAX_SIDE = 640
-"""Larger pictures are reduced to this longer side for looking; results are in pixels of the original."""
+"""Larger pictures are reduced to this longer side for looking; results are in pixels of the
+original."""
 MAX_FRAMES = 40
 """Longer clips are looked at in this many evenly spaced frames."""
 MAX_THINGS = 9
@@ -32,8 +34,8 @@ _TURN = 0.02  # radians: what turns less does not turn
 
 @dataclass(frozen=True)
 class Thing:
-    """A connected patch of one colour. label: 1, 2, ... colour: RGB. regions: frame -> Region, in pixels of the reduced
-    picture; ``scale`` of them make a pixel of the original."""
+    """A connected patch of one colour. label: 1, 2, ... colour: RGB. regions: frame -> Region, in
+    pixels of the reduced picture; ``scale`` of them make a pixel of the original."""
 
     label: int
     colour: tuple[int, int, int]
@@ -47,8 +49,8 @@ class Thing:
 
 @dataclass(frozen=True)
 class Sighting:
-    """times: frames looked at. shape: (H, W) of the original. scale: reduced pixels per original pixel. plate: (h, w, 3)
-    uint8, reduced. noise: grey levels. things: numbered, biggest first."""
+    """times: frames looked at. shape: (H, W) of the original. scale: reduced pixels per original
+    pixel. plate: (h, w, 3) uint8, reduced. noise: grey levels. things: numbered, biggest first."""
 
     times: tuple[int, ...]
     shape: tuple[int, int]
@@ -68,25 +70,37 @@ class Sighting:
         return x0 / self.scale, y0 / self.scale, x1 / self.scale, y1 / self.scale
 
     def bar(self, thing: Thing, t: int) -> tuple[float, float] | None:
-        """(length, thickness) in original pixels of what is at least BAR times as long as thick, else None."""
+        """(length, thickness) in original pixels of what is at least BAR times as long as thick,
+        else None."""
         _, _, _, _, elongation = moments(thing.regions[t].mask.astype(np.float64))
         side = math.sqrt(thing.regions[t].area) / self.scale
-        return (side * math.sqrt(elongation), side / math.sqrt(elongation)) if elongation >= BAR else None
+        return (
+            (side * math.sqrt(elongation), side / math.sqrt(elongation))
+            if elongation >= BAR
+            else None
+        )
 
     def table(self) -> States:
-        """One row a frame looked at: thing<label>.x and .y in original pixels, and .angle (of the long axis) where it turns."""
+        """One row a frame looked at: thing<label>.x and .y in original pixels, and .angle (of the
+        long axis) where it turns."""
         columns: dict[str, np.ndarray] = {}
         for thing in self.things:
             for name, values in _columns(self, thing).items():
                 columns[f"thing{thing.label}.{name}"] = values
-        values = np.column_stack(list(columns.values())) if columns else np.zeros((len(self.times), 0))
+        values = (
+            np.column_stack(list(columns.values())) if columns else np.zeros((len(self.times), 0))
+        )
         return States(tuple(columns), values)
 
 
 def sight(frames: np.ndarray, thin: bool = False) -> Sighting:
-    """Look at (T, H, W, 3) uint8 frames. thin: also at what is left over between the flat colours, such as rods of a few pixels,
-    which have no flat inside."""
-    times = tuple(np.unique(np.linspace(0, len(frames) - 1, min(len(frames), MAX_FRAMES)).round().astype(int)).tolist())
+    """Look at (T, H, W, 3) uint8 frames. thin: also at what is left over between the flat colours,
+    such as rods of a few pixels, which have no flat inside."""
+    times = tuple(
+        np.unique(
+            np.linspace(0, len(frames) - 1, min(len(frames), MAX_FRAMES)).round().astype(int)
+        ).tolist()
+    )
     scale = min(1.0, MAX_SIDE / max(frames.shape[1:3]))
     few = np.stack([reduced(frames[t], scale) for t in times])
     noise = pixel_noise(few)
@@ -97,22 +111,36 @@ def sight(frames: np.ndarray, thin: bool = False) -> Sighting:
 
 def reduced(frame: np.ndarray, scale: float) -> np.ndarray:
     """``frame`` (H, W, 3) scaled by ``scale`` at most 1."""
-    return frame if scale == 1.0 else cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return (
+        frame
+        if scale == 1.0
+        else cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    )
 
 
-def _things(frames: np.ndarray, plate: np.ndarray, noise: float, times: Sequence[int], thin: bool) -> tuple[Thing, ...]:
+def _things(
+    frames: np.ndarray, plate: np.ndarray, noise: float, times: Sequence[int], thin: bool
+) -> tuple[Thing, ...]:
     shape = frames.shape[1:3]
     smallest = max(4.0, _SMALLEST * shape[0] * shape[1])
     found: list[tuple[tuple[int, int, int], dict[int, Region]]] = []
     for colour, masks in _layers(frames, plate, noise, thin):
         for chain in link([regions(mask, smallest)[:_MAX_REGIONS] for mask in masks], shape):
-            found.append((colour, {times[k]: region for k, region in sorted(chain.regions.items())}))
-    ordered = sorted(found, key=lambda item: (-round(np.median([r.area for r in item[1].values()])), min(item[1])))
+            found.append(
+                (colour, {times[k]: region for k, region in sorted(chain.regions.items())})
+            )
+    ordered = sorted(
+        found,
+        key=lambda item: (-round(np.median([r.area for r in item[1].values()])), min(item[1])),
+    )
     return tuple(Thing(label, *item) for label, item in enumerate(ordered[:MAX_THINGS], 1))
 
 
-def _layers(frames: np.ndarray, plate: np.ndarray, noise: float, thin: bool) -> list[tuple[tuple[int, int, int], list[np.ndarray]]]:
-    """(colour, mask a frame) per flat colour of the foreground; one layer of everything where flat colours explain little."""
+def _layers(
+    frames: np.ndarray, plate: np.ndarray, noise: float, thin: bool
+) -> list[tuple[tuple[int, int, int], list[np.ndarray]]]:
+    """(colour, mask a frame) per flat colour of the foreground; one layer of everything where flat
+    colours explain little."""
     fronts = [foreground(frame, plate, noise) for frame in frames]
     if not any(front.any() for front in fronts):
         return []
@@ -121,7 +149,15 @@ def _layers(frames: np.ndarray, plate: np.ndarray, noise: float, thin: bool) -> 
     for colour, share in palette(frames, plate, noise, limit=6):
         ghost = filled > 0.5 and np.abs(colour - empty).max() < 30
         if share >= 0.01 and not ghost:
-            layers.append((_rgb(colour), [_of_colour(frame, plate, front, colour, noise) for frame, front in zip(frames, fronts, strict=True)]))
+            layers.append(
+                (
+                    _rgb(colour),
+                    [
+                        _of_colour(frame, plate, front, colour, noise)
+                        for frame, front in zip(frames, fronts, strict=True)
+                    ],
+                )
+            )
     named = sum(int(mask.sum()) for _, masks in layers for mask in masks)
     if named < 0.5 * sum(int(front.sum()) for front in fronts) or len(layers) > 5:
         inside = np.concatenate([frame[front] for frame, front in zip(frames, fronts, strict=True)])
@@ -129,21 +165,34 @@ def _layers(frames: np.ndarray, plate: np.ndarray, noise: float, thin: bool) -> 
     return layers + (_left_over(frames, plate, fronts, layers) if thin and layers else [])
 
 
-def _left_over(frames: np.ndarray, plate: np.ndarray, fronts: Sequence[np.ndarray], layers: Sequence) -> list[tuple[tuple[int, int, int], list[np.ndarray]]]:
-    """One more layer: foreground that is not of the colours of ``layers``, nor their softened rim; its colour is taken where it differs
-    most from the plate. Nothing where there is little of it."""
+def _left_over(
+    frames: np.ndarray, plate: np.ndarray, fronts: Sequence[np.ndarray], layers: Sequence
+) -> list[tuple[tuple[int, int, int], list[np.ndarray]]]:
+    """One more layer: foreground that is not of the colours of ``layers``, nor their softened rim;
+    its colour is taken where it differs most from the plate. Nothing where there is little of it.
+    """
     rim = np.ones((5, 5), np.uint8)
     named = [np.any([masks[k] for _, masks in layers], axis=0) for k in range(len(frames))]
-    rest = [front & (cv2.dilate(mask.astype(np.uint8), rim) == 0) for front, mask in zip(fronts, named, strict=True)]
-    if sum(int(mask.sum()) for mask in rest) < _LEAST_REST * sum(int(front.sum()) for front in fronts):
+    rest = [
+        front & (cv2.dilate(mask.astype(np.uint8), rim) == 0)
+        for front, mask in zip(fronts, named, strict=True)
+    ]
+    if sum(int(mask.sum()) for mask in rest) < _LEAST_REST * sum(
+        int(front.sum()) for front in fronts
+    ):
         return []
-    pixels = np.concatenate([frame[mask] for frame, mask in zip(frames, rest, strict=True)]).astype(float)
+    pixels = np.concatenate([frame[mask] for frame, mask in zip(frames, rest, strict=True)]).astype(
+        float
+    )
     contrast = np.abs(pixels - np.concatenate([plate[mask] for mask in rest])).max(axis=1)
     return [(_rgb(np.median(pixels[contrast >= np.quantile(contrast, 0.7)], axis=0)), rest)]
 
 
-def _of_colour(frame: np.ndarray, plate: np.ndarray, front: np.ndarray, colour: np.ndarray, noise: float) -> np.ndarray:
-    """bool (H, W): foreground pixels that are more ``colour`` than plate (looked for within the foreground's window only)."""
+def _of_colour(
+    frame: np.ndarray, plate: np.ndarray, front: np.ndarray, colour: np.ndarray, noise: float
+) -> np.ndarray:
+    """bool (H, W): foreground pixels that are more ``colour`` than plate (looked for within the
+    foreground's window only)."""
     mask = np.zeros_like(front)
     rows, columns = np.flatnonzero(front.any(axis=1)), np.flatnonzero(front.any(axis=0))
     if len(rows):

@@ -1,4 +1,5 @@
-"""The command line: a thin shell over the library. Only this package and benchmark suites import ``benchmarks``.
+"""The command line: a thin shell over the library. Only this package and benchmark suites import
+``benchmarks``.
 
 Exit codes: 0 finished, 1 failed, 2 the call was wrong (one line on stderr).
 """
@@ -21,7 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return getattr(import_module(module), function)(arguments)
     except KeyboardInterrupt:
         return _say("stopped", 1)
-    except BrokenPipeError:                          # the reader (head, less) has gone: no complaint, and none at exit either
+    except (
+        BrokenPipeError
+    ):  # the reader (head, less) has gone: no complaint, and none at exit either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:

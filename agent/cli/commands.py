@@ -40,14 +40,21 @@ from tools.fitting import report as fit_report
 from tools.fitting.result import BUDGET_SPENT
 
 STRICT = "strict"
-_LIBRARIES = {"lbfgs": ("jax", "jax"), "mcmc": ("emcee", "mcmc")}  # optimiser -> the library it needs and the extra that has it
+_LIBRARIES = {
+    "lbfgs": ("jax", "jax"),
+    "mcmc": ("emcee", "mcmc"),
+}  # optimiser -> the library it needs and the extra that has it
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Search."""
     config = _search_config(arguments)
     task, held_back = inputs.load(arguments)
-    out = Path(arguments.out or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{inputs.name_of(arguments)}-{arguments.seed}")
+    out = Path(
+        arguments.out
+        or Path("runs")
+        / f"{time.strftime('%Y%m%d-%H%M%S')}-{inputs.name_of(arguments)}-{arguments.seed}"
+    )
     runfolder.check_new(out)
     proposer = proposers.make(config, store.Store(out / "store"), proposers.access(os.environ))
     with live.watching(config.budget, arguments.quiet) as watch:
@@ -59,28 +66,57 @@ def resume(arguments: argparse.Namespace) -> int:
     """Go on with a run."""
     config = SearchConfig.from_json(RunFolder(arguments.run).settings())
     with live.watching(arguments.budget or config.budget, arguments.quiet) as watch:
-        result = search.resume(arguments.run, secrets=proposers.access(os.environ), workers=arguments.workers, budget=arguments.budget, threshold=arguments.threshold, on_event=watch)
+        result = search.resume(
+            arguments.run,
+            secrets=proposers.access(os.environ),
+            workers=arguments.workers,
+            budget=arguments.budget,
+            threshold=arguments.threshold,
+            on_event=watch,
+        )
     return _finish(result)
 
 
 def _search_config(arguments: argparse.Namespace) -> SearchConfig:
     return SearchConfig(
-        budget=arguments.budget, threshold=arguments.threshold, seed=arguments.seed, batch=arguments.batch, workers=_workers(arguments),
-        policy=arguments.policy, proposer=arguments.proposer, hint=arguments.hint, sandbox=_mode(arguments), lpips=arguments.lpips or "",
-        rules=affordances.load_all(arguments.affordance).to_markdown(), model=_model(arguments), evaluation=EvaluationConfig(repeat=arguments.repeat, vision=vision.config(arguments, os.environ)),
-    )  # fmt: skip
+        budget=arguments.budget,
+        threshold=arguments.threshold,
+        seed=arguments.seed,
+        batch=arguments.batch,
+        workers=_workers(arguments),
+        policy=arguments.policy,
+        proposer=arguments.proposer,
+        hint=arguments.hint,
+        sandbox=_mode(arguments),
+        lpips=arguments.lpips or "",
+        rules=affordances.load_all(arguments.affordance).to_markdown(),
+        model=_model(arguments),
+        evaluation=EvaluationConfig(
+            repeat=arguments.repeat, vision=vision.config(arguments, os.environ)
+        ),
+    )
 
 
 def _model(arguments: argparse.Namespace) -> ModelOptions:
     try:
-        price = price_of(arguments.model or "") if arguments.price is None else parse_price(arguments.price)
+        price = (
+            price_of(arguments.model or "")
+            if arguments.price is None
+            else parse_price(arguments.price)
+        )
     except ValueError as error:
         raise UsageError(f"--{error}") from None
     return ModelOptions(
-        name=arguments.model or "", base_url=arguments.base_url or proposers.base_url(os.environ), max_cost=arguments.max_cost, max_tokens=arguments.max_tokens,
-        price=price and (price.input, price.output), temperature=arguments.temperature, stream=arguments.stream, check=not arguments.no_check,
+        name=arguments.model or "",
+        base_url=arguments.base_url or proposers.base_url(os.environ),
+        max_cost=arguments.max_cost,
+        max_tokens=arguments.max_tokens,
+        price=price and (price.input, price.output),
+        temperature=arguments.temperature,
+        stream=arguments.stream,
+        check=not arguments.no_check,
         replay=arguments.replay or "",
-    )  # fmt: skip
+    )
 
 
 def _workers(arguments: argparse.Namespace) -> int:
@@ -91,7 +127,10 @@ def _workers(arguments: argparse.Namespace) -> int:
 def _mode(arguments: argparse.Namespace) -> str:
     mode = arguments.unsafe_sandbox
     if mode not in (None, "landlock-only", "rlimits-only"):
-        raise UsageError(f"--unsafe-sandbox: expected landlock-only or rlimits-only, got {mode!r}; leave it out for the strict sandbox")
+        raise UsageError(
+            f"--unsafe-sandbox: expected landlock-only or rlimits-only, got {mode!r}; leave it "
+            "out for the strict sandbox"
+        )
     return mode or STRICT
 
 
@@ -100,7 +139,7 @@ def _finish(result: RunResult) -> int:
     return 0 if result.status in ("threshold", "budget") else 1
 
 
-# -------------------------------------------------------------------------------------------------- own programs
+# --------------------------------------------------------------------------------------------------
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
@@ -110,10 +149,15 @@ def evaluate(arguments: argparse.Namespace) -> int:
     config = EvaluationConfig(repeat=arguments.repeat, vision=vision.config(arguments, os.environ))
     split = validation(task, config.validation)
     with Sandbox(_workers(arguments), _mode(arguments)) as sandbox:
-        evaluation = Evaluator(task, split, sandbox, config).evaluate(programs, search.node_seed(arguments.seed, "0"))
+        evaluation = Evaluator(task, split, sandbox, config).evaluate(
+            programs, search.node_seed(arguments.seed, "0")
+        )
     text.show(text.judged(evaluation))
     diagnosis = diagnose(evaluation)
-    text.show(f"  found ({finding.stage}, {finding.kind}): {finding.message}" for finding in diagnosis.findings)
+    text.show(
+        f"  found ({finding.stage}, {finding.kind}): {finding.message}"
+        for finding in diagnosis.findings
+    )
     if arguments.out:
         store.write_json(Path(arguments.out), evaluation.to_json())
     return 0 if evaluation.status == "ok" else 1
@@ -126,17 +170,33 @@ def fit(arguments: argparse.Namespace) -> int:
     if arguments.plot and not arguments.plot.endswith(".png"):
         raise UsageError(f"--plot: expected a file name that ends in .png, got {arguments.plot!r}")
     task, held_back = inputs.load(arguments)
-    config = EvaluationConfig(repeat=arguments.repeat, optimizer=arguments.optimizer, vision=vision.config(arguments, os.environ), **_patience(arguments))
+    config = EvaluationConfig(
+        repeat=arguments.repeat,
+        optimizer=arguments.optimizer,
+        vision=vision.config(arguments, os.environ),
+        **_patience(arguments),
+    )
     with Sandbox(_workers(arguments), _mode(arguments), profile=profile) as sandbox:
         try:
-            forecast = Evaluator(task, validation(task, config.validation), sandbox, config).forecast(programs, search.node_seed(arguments.seed, "0"))
+            forecast = Evaluator(
+                task, validation(task, config.validation), sandbox, config
+            ).forecast(programs, search.node_seed(arguments.seed, "0"))
         except CandidateFailed as failed:
-            print(f"failed in {failed.failure.stage}: {failed.failure.kind}: {failed.failure.message}", file=sys.stderr)
+            print(
+                f"failed in {failed.failure.stage}: {failed.failure.kind}: "
+                f"{failed.failure.message}",
+                file=sys.stderr,
+            )
             return 1
     fitted = forecast.fitted
-    seen = [Measured(states, video.dt, video.actions) for states, video in zip(forecast.measured, final(task).fit, strict=True)]
+    seen = [
+        Measured(states, video.dt, video.actions)
+        for states, video in zip(forecast.measured, final(task).fit, strict=True)
+    ]
     text.show(_fit_lines(fitted, seen))
-    figures = outcome.measure([one.frames for one in forecast.predicted], held_back, [video.frames for video in task.test])
+    figures = outcome.measure(
+        [one.frames for one in forecast.predicted], held_back, [video.frames for video in task.test]
+    )
     if figures["psnr"] is not None:
         print(f"held-back frames: psnr {figures['psnr']:.2f} dB, mae {figures['mae']:.5f}")
     if arguments.out:
@@ -149,39 +209,61 @@ def fit(arguments: argparse.Namespace) -> int:
 
 
 def _profile(optimizer: str) -> str:
-    """The sandbox's profile for an optimiser: those with a library of their own get a server that holds it."""
+    """The sandbox's profile for an optimiser: those with a library of their own get a server that
+    holds it."""
     if optimizer not in OPTIMIZERS:
         raise UsageError(f"--optimizer: expected one of {', '.join(OPTIMIZERS)}, got {optimizer!r}")
     library, extra = _LIBRARIES.get(optimizer, ("numpy", ""))
     if find_spec(library) is None:
-        raise UsageError(f"--optimizer {optimizer}: expected the library {library}, which is not installed; pip install 'proggen-agent[{extra}]', or leave the option out")
+        raise UsageError(
+            f"--optimizer {optimizer}: expected the library {library}, which is not installed; "
+            f"pip install 'proggen-agent[{extra}]', or leave the option out"
+        )
     return "threads" if extra else "plain"
 
 
 def _patience(arguments: argparse.Namespace) -> dict[str, Any]:
     """Limits of one fit as asked for, and of the job that it runs in."""
-    asked = {name: value for name in ("evaluations", "seconds") if (value := getattr(arguments, name)) is not None}
+    asked = {
+        name: value
+        for name in ("evaluations", "seconds")
+        if (value := getattr(arguments, name)) is not None
+    }
     wrong = next((name for name, value in asked.items() if not 0 < value < math.inf), None)
     if wrong:
         raise UsageError(f"--{wrong}: expected a number above 0, got {asked[wrong]}")
     default = EvaluationConfig()
     budget = replace(default.fit, **asked)
     room = max(budget.seconds - default.fit.seconds, 0.0)
-    return {"fit": budget, "limits": replace(default.limits, wall=default.limits.wall + 4 * room, cpu=default.limits.cpu + 2 * room)}
+    return {
+        "fit": budget,
+        "limits": replace(
+            default.limits, wall=default.limits.wall + 4 * room, cpu=default.limits.cpu + 2 * room
+        ),
+    }
 
 
 def _fit_lines(fitted: Fitted, seen: Sequence[Measured]) -> Iterator[str]:
-    """What a fit came to: sentence, table of parameters, posterior where one was sampled, residuals over time."""
+    """What a fit came to: sentence, table of parameters, posterior where one was sampled, residuals
+    over time."""
     said = fitted.report
     yield f"fit {said['status']}: {said['message']}"
     if said["status"] == BUDGET_SPENT:
         yield "options: --evaluations N and --seconds S allow more"
-    yield f"{said['evaluations']:.0f} evaluations in {said['seconds']:.2f} s by {said['optimizer']}; rms residual {_number(said['rms'])} (1 = the noise level)"
+    yield (
+        f"{said['evaluations']:.0f} evaluations in {said['seconds']:.2f} s by "
+        f"{said['optimizer']}; rms residual {_number(said['rms'])} (1 = the noise level)"
+    )
     if fitted.params:
         yield from ("", *text.table(fit_report.HEADER, fit_report.rows(fitted.params)))
     for name, (low, middle, high) in said["posterior"].items():
         yield f"posterior of {name}: {middle:.6g}, 95 % in [{low:.6g}, {high:.6g}]"
-    yield from ("", "residuals (measured - fitted) over time:", *fit_report.residual_lines(fitted.rolled, seen), "")
+    yield from (
+        "",
+        "residuals (measured - fitted) over time:",
+        *fit_report.residual_lines(fitted.rolled, seen),
+        "",
+    )
 
 
 def _number(value: float | None) -> str:
@@ -202,7 +284,13 @@ def predict(arguments: argparse.Namespace) -> int:
         if arguments.list:
             text.show(text.editable(model.editable(seen, arguments.since)))
             return 0
-        answer = whatif.ask(model, whatif.Question(variants, arguments.since, arguments.horizon, inputs.actions(arguments.actions)), clip)
+        answer = whatif.ask(
+            model,
+            whatif.Question(
+                variants, arguments.since, arguments.horizon, inputs.actions(arguments.actions)
+            ),
+            clip,
+        )
     text.show(answer.lines())
     if arguments.out:
         answer.write(Path(arguments.out))
@@ -210,7 +298,7 @@ def predict(arguments: argparse.Namespace) -> int:
     return 0
 
 
-# ---------------------------------------------------------------------------------------------------------- others
+# --------------------------------------------------------------------------------------------------
 
 
 def export(arguments: argparse.Namespace) -> int:
@@ -237,5 +325,8 @@ def doctor(arguments: argparse.Namespace) -> int:
 
 def _optional(module: str, command: str) -> Any:
     if find_spec(module) is None:
-        raise UsageError(f"{command}: expected the module {module}, which this installation does not have; install it from a full checkout")
+        raise UsageError(
+            f"{command}: expected the module {module}, which this installation does not have; "
+            "install it from a full checkout"
+        )
     return import_module(module)

@@ -20,7 +20,8 @@ _METRICS = ("score", "psnr", "ssim", "mae", "lpips_alex", "lpips_vgg")
 
 @dataclass(frozen=True)
 class Side:
-    """One of two candidates. result: result.json of its run when the candidate is what that run ended with, else {}."""
+    """One of two candidates. result: result.json of its run when the candidate is what that run
+    ended with, else {}."""
 
     name: str
     folder: RunFolder
@@ -32,17 +33,29 @@ class Side:
 
 def side(words: str) -> Side:
     """RUN (its best node) or RUN:NODE. Raises UsageError."""
-    path, _, node = words.rpartition(":") if not Path(words).exists() and ":" in words else (words, "", "")
+    path, _, node = (
+        words.rpartition(":") if not Path(words).exists() and ":" in words else (words, "", "")
+    )
     folder = RunFolder(path)
     index = Index(folder.trace)
     index.refresh()
     node = node or index.best
     if node is None:
-        raise UsageError(f"{path}: expected a run in which something ran to its end, got none so far; name a node, as in {path}:0")
+        raise UsageError(
+            f"{path}: expected a run in which something ran to its end, got none so far; name a "
+            f"node, as in {path}:0"
+        )
     folder.node(node)
     result = folder.result() or {}
     whole = result if result.get("best") == node else {}
-    return Side(f"{folder.path.name}:{node}", folder, index, index.rows[node], folder.load_evaluation(node), whole)
+    return Side(
+        f"{folder.path.name}:{node}",
+        folder,
+        index,
+        index.rows[node],
+        folder.load_evaluation(node),
+        whole,
+    )
 
 
 def table(indices: Iterable[Index], now: float) -> Iterator[str]:
@@ -52,7 +65,17 @@ def table(indices: Iterable[Index], now: float) -> Iterator[str]:
         task = (index.first or {}).get("task", {}).get("name", "")
         score = f"{index.climb[-1][1]:.4f}" if index.climb else ""
         done = f"{index.evaluated} of {index.config.get('budget', '?')}"
-        rows.append((str(index.path.parent), short(task or "", 24), index.best or "", score, done, _cost(index), short(state(index, now), 60)))
+        rows.append(
+            (
+                str(index.path.parent),
+                short(task or "", 24),
+                index.best or "",
+                score,
+                done,
+                _cost(index),
+                short(state(index, now), 60),
+            )
+        )
     return _aligned(rows)
 
 
@@ -62,9 +85,13 @@ def _cost(index: Index) -> str:
 
 
 def compared(first: Side, second: Side) -> Iterator[str]:
-    """Settings that differ, figures side by side with their difference, parameters, and how the programs differ."""
+    """Settings that differ, figures side by side with their difference, parameters, and how the
+    programs differ."""
     rows = [("", first.name, second.name, "difference")]
-    rows += [(name, str(a), str(b), "") for name, a, b in _settings(first.index.config, second.index.config)]
+    rows += [
+        (name, str(a), str(b), "")
+        for name, a, b in _settings(first.index.config, second.index.config)
+    ]
     rows += [(name, _figure(a), _figure(b), _gap(a, b)) for name, a, b in _figures(first, second)]
     yield from _aligned(rows)
     programs = [runfolder.read_programs(one.folder.node(one.row.id)) for one in (first, second)]
@@ -73,7 +100,9 @@ def compared(first: Side, second: Side) -> Iterator[str]:
     yield from changes
 
 
-def _settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+def _settings(
+    first: Mapping[str, Any], second: Mapping[str, Any]
+) -> Iterator[tuple[str, Any, Any]]:
     for name in dict.fromkeys((*first, *second)):
         a, b = first.get(name), second.get(name)
         if a != b and not isinstance(a, Mapping) and not isinstance(b, Mapping):
@@ -111,4 +140,7 @@ def _gap(first: float | None, second: float | None) -> str:
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )

@@ -23,7 +23,10 @@ def load(arguments: argparse.Namespace) -> tuple[Task, HeldBack]:
         if value is not None and value < 1:
             raise UsageError(f"--{name}: expected at least 1 frame, got {value}")
     if bool(arguments.env) == bool(arguments.video):
-        raise UsageError("expected one of --env NAME and --video FILE, got " + ("both" if arguments.env else "neither"))
+        raise UsageError(
+            "expected one of --env NAME and --video FILE, got "
+            + ("both" if arguments.env else "neither")
+        )
     return _environment(arguments) if arguments.env else _videos(arguments)
 
 
@@ -36,33 +39,63 @@ def _environment(arguments: argparse.Namespace) -> tuple[Task, HeldBack]:
     from benchmarks import environments
 
     data = None if arguments.data is None else Path(arguments.data)
-    options = environments.Options(arguments.variant, data, arguments.train, arguments.test, arguments.level)
-    return environments.load(arguments.env, seed=arguments.seed, context=arguments.context, horizon=arguments.horizon, options=options)
+    options = environments.Options(
+        arguments.variant, data, arguments.train, arguments.test, arguments.level
+    )
+    return environments.load(
+        arguments.env,
+        seed=arguments.seed,
+        context=arguments.context,
+        horizon=arguments.horizon,
+        options=options,
+    )
 
 
 def _videos(arguments: argparse.Namespace) -> tuple[Task, HeldBack]:
     for name in ("variant", "data", "train", "test", "level"):
         if getattr(arguments, name) is not None:
             raise UsageError(f"--{name}: belongs to --env, got it with --video; leave it out")
-    stop = arguments.context + arguments.horizon if arguments.context and arguments.horizon else MOST_FRAMES
+    stop = (
+        arguments.context + arguments.horizon
+        if arguments.context and arguments.horizon
+        else MOST_FRAMES
+    )
     clips = [media.read(path, 0, stop, arguments.dt) for path in arguments.video]
     learn = tuple(media.read(path, 0, MOST_FRAMES, arguments.dt) for path in arguments.learn_from)
     return assemble(clips, learn, arguments.context, arguments.horizon)
 
 
-def assemble(clips: list[Video], learn: tuple[Video, ...], context: int | None, horizon: int | None) -> tuple[Task, HeldBack]:
-    """Cut ``clips`` after ``context`` frames (default: two thirds of the shortest) and hold back up to ``horizon`` further
-    ones (default: the rest, or as many as were seen when there is no rest)."""
+def assemble(
+    clips: list[Video], learn: tuple[Video, ...], context: int | None, horizon: int | None
+) -> tuple[Task, HeldBack]:
+    """Cut ``clips`` after ``context`` frames (default: two thirds of the shortest) and hold back up
+    to ``horizon`` further ones (default: the rest, or as many as were seen when there is no rest).
+    """
     shortest = min(len(clip) for clip in clips)
     context = context or max(2, round(shortest * 2 / 3))
     if shortest < max(context, 2):
         what = next(clip.name for clip in clips if len(clip) == shortest)
-        raise UsageError(f"video {what}: expected at least {max(context, 2)} frames (--context {context}), got {shortest}; lower --context or give a longer video")
+        raise UsageError(
+            f"video {what}: expected at least {max(context, 2)} frames (--context {context}), got "
+            f"{shortest}; lower --context or give a longer video"
+        )
     rest = max(len(clip) for clip in clips) - context
     horizon = horizon or rest or context
     seen = tuple(replace(clip.cut(0, context), name="") for clip in clips)
-    hidden = tuple(np.ascontiguousarray(clip.frames[context : context + horizon]) if len(clip) > context else None for clip in clips)
-    task = Task(learn, seen, context, horizon, tuple(_future(clip, context, horizon) for clip in clips), clips[0].name)
+    hidden = tuple(
+        np.ascontiguousarray(clip.frames[context : context + horizon])
+        if len(clip) > context
+        else None
+        for clip in clips
+    )
+    task = Task(
+        learn,
+        seen,
+        context,
+        horizon,
+        tuple(_future(clip, context, horizon) for clip in clips),
+        clips[0].name,
+    )
     return task, HeldBack(hidden)
 
 
@@ -75,13 +108,22 @@ def _future(clip: Video, context: int, horizon: int) -> np.ndarray | None:
 
 
 def actions(given: str | None) -> tuple[float, ...] | None:
-    """Actions as typed: numbers with commas between, or a .npy file with one row of them. Raises UsageError."""
+    """Actions as typed: numbers with commas between, or a .npy file with one row of them. Raises
+    UsageError."""
     if given is None:
         return None
     try:
-        numbers = np.load(given, allow_pickle=False) if given.endswith(".npy") else np.array([float(part) for part in given.split(",")])
+        numbers = (
+            np.load(given, allow_pickle=False)
+            if given.endswith(".npy")
+            else np.array([float(part) for part in given.split(",")])
+        )
     except (OSError, ValueError) as error:
-        raise UsageError(f"--actions {given}: expected numbers such as 0,1,1 or a .npy file, got: {error}") from None
+        raise UsageError(
+            f"--actions {given}: expected numbers such as 0,1,1 or a .npy file, got: {error}"
+        ) from None
     if numbers.ndim != 1 or not len(numbers) or not np.isfinite(numbers.astype(np.float64)).all():
-        raise UsageError(f"--actions {given}: expected one row of finite numbers, got shape {numbers.shape}")
+        raise UsageError(
+            f"--actions {given}: expected one row of finite numbers, got shape {numbers.shape}"
+        )
     return tuple(float(number) for number in numbers)

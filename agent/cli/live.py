@@ -1,4 +1,5 @@
-"""What a person sees while a search runs: a live view in a terminal, one line an event elsewhere."""
+"""What a person sees while a search runs: a live view in a terminal, one line an event
+elsewhere."""
 
 from __future__ import annotations
 
@@ -29,11 +30,19 @@ def line(event: Mapping[str, Any]) -> str | None:
     """One line for a person, or None for events that need none."""
     match event["event"]:
         case "observed":
-            return f"fit {_frames(event['fitted'])}, judge by {_frames([t['judged'] for t in event['trials']])}; pixel noise {event['noise']:.2g}"
+            return (
+                f"fit {_frames(event['fitted'])}, judge by "
+                f"{_frames([t['judged'] for t in event['trials']])}; pixel noise "
+                f"{event['noise']:.2g}"
+            )
         case "proposed":
             move = event["move"]
             parent = "" if move["parent"] is None else f" of {move['parent']}"
-            return f"node {event['node']}: {move['kind']}{parent} ({', '.join(event['stages']) or 'changes nothing'}): {_short(event['rationale'])}"
+            return (
+                f"node {event['node']}: {move['kind']}{parent} "
+                f"({', '.join(event['stages']) or 'changes nothing'}): "
+                f"{_short(event['rationale'])}"
+            )
         case "declined":
             return f"node {event['node']}: nothing proposed: {_short(event['rationale'])}"
         case "evaluated":
@@ -48,7 +57,11 @@ def outcome(event: Mapping[str, Any]) -> str:
     if event["failure"] is not None:
         failure = event["failure"]
         return _short(fate(failure["stage"], failure["kind"], failure["message"]))
-    losses = ", ".join(f"{stage} {value:.3g}" for stage, value in event["losses"].items() if value is not None and stage != "floor")
+    losses = ", ".join(
+        f"{stage} {value:.3g}"
+        for stage, value in event["losses"].items()
+        if value is not None and stage != "floor"
+    )
     return f"score {event['score']:.4f}; losses: {losses}"
 
 
@@ -82,9 +95,17 @@ class _View:
     """Progress over the budget, best score, what is being done, what failed last."""
 
     def __init__(self, budget: int):
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+        )
 
-        self.progress = Progress(TextColumn("[bold]evaluations"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self.progress = Progress(
+            TextColumn("[bold]evaluations"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+        )
         self.bar = self.progress.add_task("", total=budget)
         self.rows = {"best": "none yet", "now": "looking at the video", "failed last": "nothing"}
 
@@ -94,7 +115,9 @@ class _View:
         match event["event"]:
             case "proposing":
                 words = {"refine": "refinement"}.get(event["move"], event["move"])
-                self.rows["now"] = f"node {node}: proposing a {words}" + (f" of {event['parent']}" if event["parent"] else "")
+                self.rows["now"] = f"node {node}: proposing a {words}" + (
+                    f" of {event['parent']}" if event["parent"] else ""
+                )
             case "evaluating":
                 self.rows["now"] = f"node {node}: running it in the sandbox"
             case "evaluated":

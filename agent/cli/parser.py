@@ -5,7 +5,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-COMMANDS = ("run", "resume", "trace", "report", "evaluate", "fit", "predict", "export", "bench", "doctor", "weights")
+COMMANDS = (
+    "run",
+    "resume",
+    "trace",
+    "report",
+    "evaluate",
+    "fit",
+    "predict",
+    "export",
+    "bench",
+    "doctor",
+    "weights",
+)
 """Subcommands; `run` is meant when none is given."""
 
 _OWN_OPTIONS = ("bench", "weights")
@@ -39,20 +51,39 @@ def parse(argv: list[str]) -> argparse.Namespace:
 def build() -> argparse.ArgumentParser:
     """The whole parser."""
     parser = argparse.ArgumentParser(
-        "run-agent", description="Find small readable programs that explain and predict a video.", epilog=_EPILOG,
+        "run-agent",
+        description="Find small readable programs that explain and predict a video.",
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    )
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _run(commands)
     _resume(commands)
     _trace(commands)
     _report(commands)
-    _own(commands, "evaluate", "score your own three programs, in the same sandbox", "the evaluation")
-    fit = _own(commands, "fit", "fit only the numbers of your own programs, on all frames seen", "the fitted parameters")
-    fit.add_argument("--optimizer", default="auto", metavar="NAME", help="auto, least_squares, multistart, powell, lbfgs, differential_evolution or mcmc (default auto)")
-    fit.add_argument("--evaluations", type=int, metavar="N", help="rollouts at most (default 20000)")
-    fit.add_argument("--seconds", type=float, metavar="S", help="processor time at most (default 30)")
+    _own(
+        commands, "evaluate", "score your own three programs, in the same sandbox", "the evaluation"
+    )
+    fit = _own(
+        commands,
+        "fit",
+        "fit only the numbers of your own programs, on all frames seen",
+        "the fitted parameters",
+    )
+    fit.add_argument(
+        "--optimizer",
+        default="auto",
+        metavar="NAME",
+        help="auto, least_squares, multistart, powell, lbfgs, differential_evolution or mcmc "
+        "(default auto)",
+    )
+    fit.add_argument(
+        "--evaluations", type=int, metavar="N", help="rollouts at most (default 20000)"
+    )
+    fit.add_argument(
+        "--seconds", type=float, metavar="S", help="processor time at most (default 30)"
+    )
     fit.add_argument("--plot", metavar="FILE", help="write the residual plot as PNG")
     _predict(commands)
     _others(commands)
@@ -63,109 +94,312 @@ class _Version(argparse.Action):
     def __init__(self, option_strings: Sequence[str], dest: str):
         super().__init__(option_strings, dest, nargs=0, help="print the version and exit")
 
-    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option_string: str | None = None) -> None:
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
         from importlib.metadata import version
 
         print(f"proggen-agent {version('proggen-agent')}")
         parser.exit(0)
 
 
-def _command(commands: argparse._SubParsersAction, name: str, handler: str, about: str) -> argparse.ArgumentParser:
+def _command(
+    commands: argparse._SubParsersAction, name: str, handler: str, about: str
+) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=about, description=about)
     parser.set_defaults(handler=handler)
     return parser
 
 
 def _run(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "run", "agent.cli.commands:run", "search programs for a video (the default command)")
+    parser = _command(
+        commands,
+        "run",
+        "agent.cli.commands:run",
+        "search programs for a video (the default command)",
+    )
     _input(parser)
     search = parser.add_argument_group("search")
-    search.add_argument("--budget", type=int, default=20, metavar="N", help="evaluations (default 20)")
-    search.add_argument("--threshold", type=float, default=0.97, metavar="S", help="score at which to stop; above 1 = never (default 0.97)")
-    search.add_argument("--proposer", default="offline", metavar="NAME", help="who writes the programs: offline, llm, both or replay (default offline: no key, no network)")
-    search.add_argument("--policy", default="tree", metavar="NAME", help="tree, best-of-n or linear (default tree)")
-    search.add_argument("--batch", type=int, default=1, metavar="N", help="proposals a round, made before any of them is scored (default 1)")
-    search.add_argument("--hint", default="", metavar="TEXT", help="words about the scene for the proposer")
+    search.add_argument(
+        "--budget", type=int, default=20, metavar="N", help="evaluations (default 20)"
+    )
+    search.add_argument(
+        "--threshold",
+        type=float,
+        default=0.97,
+        metavar="S",
+        help="score at which to stop; above 1 = never (default 0.97)",
+    )
+    search.add_argument(
+        "--proposer",
+        default="offline",
+        metavar="NAME",
+        help="who writes the programs: offline, llm, both or replay (default offline: no key, no "
+        "network)",
+    )
+    search.add_argument(
+        "--policy", default="tree", metavar="NAME", help="tree, best-of-n or linear (default tree)"
+    )
+    search.add_argument(
+        "--batch",
+        type=int,
+        default=1,
+        metavar="N",
+        help="proposals a round, made before any of them is scored (default 1)",
+    )
+    search.add_argument(
+        "--hint", default="", metavar="TEXT", help="words about the scene for the proposer"
+    )
     _model(parser)
     _machine(parser)
     _vision(parser)
-    parser.add_argument("--out", metavar="DIR", help="new folder for the run (default runs/<time>-<env>-<seed>)")
-    parser.add_argument("--lpips", metavar="DIR", help="weights of the LPIPS metric: alexnet.pth, alex.pth, vgg16.pth, vgg.pth")
+    parser.add_argument(
+        "--out", metavar="DIR", help="new folder for the run (default runs/<time>-<env>-<seed>)"
+    )
+    parser.add_argument(
+        "--lpips",
+        metavar="DIR",
+        help="weights of the LPIPS metric: alexnet.pth, alex.pth, vgg16.pth, vgg.pth",
+    )
     parser.add_argument("--quiet", action="store_true", help="only the summary")
 
 
 def _model(parser: argparse.ArgumentParser) -> None:
     model = parser.add_argument_group("language model (--proposer llm, both, replay)")
-    model.add_argument("--model", metavar="NAME", help="as the endpoint calls it; the key is read from PROGGEN_API_KEY or OPENAI_API_KEY")
-    model.add_argument("--base-url", metavar="URL", help="any OpenAI-compatible endpoint (default PROGGEN_BASE_URL, OPENAI_BASE_URL, then OpenAI)")
-    model.add_argument("--max-cost", type=float, metavar="USD", help="stop before a call that could pass this")
-    model.add_argument("--max-tokens", type=int, metavar="N", help="stop before a call that could pass this many tokens")
-    model.add_argument("--price", metavar="IN,OUT", help="dollars a million tokens, where the model is not in the table")
+    model.add_argument(
+        "--model",
+        metavar="NAME",
+        help="as the endpoint calls it; the key is read from PROGGEN_API_KEY or OPENAI_API_KEY",
+    )
+    model.add_argument(
+        "--base-url",
+        metavar="URL",
+        help="any OpenAI-compatible endpoint (default PROGGEN_BASE_URL, OPENAI_BASE_URL, then "
+        "OpenAI)",
+    )
+    model.add_argument(
+        "--max-cost", type=float, metavar="USD", help="stop before a call that could pass this"
+    )
+    model.add_argument(
+        "--max-tokens",
+        type=int,
+        metavar="N",
+        help="stop before a call that could pass this many tokens",
+    )
+    model.add_argument(
+        "--price",
+        metavar="IN,OUT",
+        help="dollars a million tokens, where the model is not in the table",
+    )
     model.add_argument("--temperature", type=float, metavar="T", help="default: the endpoint's own")
     model.add_argument("--stream", action="store_true", help="ask for answers in pieces")
-    model.add_argument("--no-check", action="store_true", help="do not let the model check detections")
-    model.add_argument("--affordance", action="append", default=[], metavar="NAME|FILE", help="rules about the scene: rigid, circles, articulated, differentiable, engine or a file; repeatable")
-    model.add_argument("--from", dest="replay", metavar="RUN", help="for --proposer replay: the run whose proposals are repeated")
+    model.add_argument(
+        "--no-check", action="store_true", help="do not let the model check detections"
+    )
+    model.add_argument(
+        "--affordance",
+        action="append",
+        default=[],
+        metavar="NAME|FILE",
+        help="rules about the scene: rigid, circles, articulated, differentiable, engine or a "
+        "file; repeatable",
+    )
+    model.add_argument(
+        "--from",
+        dest="replay",
+        metavar="RUN",
+        help="for --proposer replay: the run whose proposals are repeated",
+    )
 
 
 def _input(parser: argparse.ArgumentParser) -> None:
     source = parser.add_argument_group("input (one of --env and --video)")
-    source.add_argument("--env", metavar="NAME", help="an environment: cartpole, gym:ID, ... (an unknown name lists all)")
-    source.add_argument("--video", action="append", metavar="FILE", help="mp4, gif, webm, .npz (frames, dt, actions) or a folder of images; repeatable")
-    source.add_argument("--learn-from", action="append", default=[], metavar="FILE", help="a video to be seen whole; repeatable")
-    source.add_argument("--context", type=int, metavar="N", help="frames seen (default: the environment's, or two thirds of the video)")
-    source.add_argument("--horizon", type=int, metavar="N", help="frames to predict (default: the environment's, or the rest of the video)")
-    source.add_argument("--dt", type=float, metavar="S", help="seconds between frames, overriding the file")
-    source.add_argument("--seed", type=int, default=0, metavar="N", help="decides everything random (default 0)")
-    for name, about in (("variant", "clean, noise or mp4"), ("level", "which split the test videos come from"), ("data", "a data file in place of the generator")):
-        source.add_argument(f"--{name}", metavar="NAME" if name != "data" else "FILE", help=f"for --env: {about}")
+    source.add_argument(
+        "--env",
+        metavar="NAME",
+        help="an environment: cartpole, gym:ID, ... (an unknown name lists all)",
+    )
+    source.add_argument(
+        "--video",
+        action="append",
+        metavar="FILE",
+        help="mp4, gif, webm, .npz (frames, dt, actions) or a folder of images; repeatable",
+    )
+    source.add_argument(
+        "--learn-from",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a video to be seen whole; repeatable",
+    )
+    source.add_argument(
+        "--context",
+        type=int,
+        metavar="N",
+        help="frames seen (default: the environment's, or two thirds of the video)",
+    )
+    source.add_argument(
+        "--horizon",
+        type=int,
+        metavar="N",
+        help="frames to predict (default: the environment's, or the rest of the video)",
+    )
+    source.add_argument(
+        "--dt", type=float, metavar="S", help="seconds between frames, overriding the file"
+    )
+    source.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="decides everything random (default 0)"
+    )
+    for name, about in (
+        ("variant", "clean, noise or mp4"),
+        ("level", "which split the test videos come from"),
+        ("data", "a data file in place of the generator"),
+    ):
+        source.add_argument(
+            f"--{name}", metavar="NAME" if name != "data" else "FILE", help=f"for --env: {about}"
+        )
     for name in ("train", "test"):
-        source.add_argument(f"--{name}", type=int, metavar="N", help=f"for --env: number of {name} videos")
+        source.add_argument(
+            f"--{name}", type=int, metavar="N", help=f"for --env: number of {name} videos"
+        )
 
 
 def _machine(parser: argparse.ArgumentParser) -> None:
     machine = parser.add_argument_group("machine")
-    machine.add_argument("--workers", type=int, default=None, metavar="N", help="processes at work; changes the time, never the result (default: one a processor, at most 4)")
-    machine.add_argument("--repeat", action="store_true", help="draw every prediction twice and refuse programs that are not deterministic")
-    machine.add_argument("--unsafe-sandbox", metavar="MODE", help="landlock-only or rlimits-only, where strict is not to be had; see run-agent doctor")
+    machine.add_argument(
+        "--workers",
+        type=int,
+        default=None,
+        metavar="N",
+        help="processes at work; changes the time, never the result (default: one a processor, at "
+        "most 4)",
+    )
+    machine.add_argument(
+        "--repeat",
+        action="store_true",
+        help="draw every prediction twice and refuse programs that are not deterministic",
+    )
+    machine.add_argument(
+        "--unsafe-sandbox",
+        metavar="MODE",
+        help="landlock-only or rlimits-only, where strict is not to be had; see run-agent doctor",
+    )
 
 
 def _vision(parser: argparse.ArgumentParser) -> None:
-    vision = parser.add_argument_group("learned perception (for programs that declare DETECTIONS; see run-agent weights list)")
-    vision.add_argument("--detector", default="auto", metavar="NAME", help="auto, colour-words or grounding-dino-tiny (default auto: what is there)")
-    vision.add_argument("--segmenter", default="auto", metavar="NAME", help="auto, grabcut, sam-vit-b, sam-vit-l or sam-vit-h (default auto)")
-    vision.add_argument("--tracker", default="classical", metavar="NAME", help="classical, sam2.1-hiera-tiny, xmem or auto (default classical)")
-    vision.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps (default auto)")
+    vision = parser.add_argument_group(
+        "learned perception (for programs that declare DETECTIONS; see run-agent weights list)"
+    )
+    vision.add_argument(
+        "--detector",
+        default="auto",
+        metavar="NAME",
+        help="auto, colour-words or grounding-dino-tiny (default auto: what is there)",
+    )
+    vision.add_argument(
+        "--segmenter",
+        default="auto",
+        metavar="NAME",
+        help="auto, grabcut, sam-vit-b, sam-vit-l or sam-vit-h (default auto)",
+    )
+    vision.add_argument(
+        "--tracker",
+        default="classical",
+        metavar="NAME",
+        help="classical, sam2.1-hiera-tiny, xmem or auto (default classical)",
+    )
+    vision.add_argument(
+        "--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps (default auto)"
+    )
 
 
 def _resume(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "resume", "agent.cli.commands:resume", "go on with a run that was stopped in any way, or with a finished one under higher limits")
+    parser = _command(
+        commands,
+        "resume",
+        "agent.cli.commands:resume",
+        "go on with a run that was stopped in any way, or with a finished one under higher limits",
+    )
     parser.add_argument("run", metavar="RUN")
-    parser.add_argument("--budget", type=int, metavar="N", help="evaluations, over all sessions (default: the run's)")
-    parser.add_argument("--threshold", type=float, metavar="S", help="score at which to stop; above 1 = never (default: the run's)")
+    parser.add_argument(
+        "--budget",
+        type=int,
+        metavar="N",
+        help="evaluations, over all sessions (default: the run's)",
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="S",
+        help="score at which to stop; above 1 = never (default: the run's)",
+    )
     parser.add_argument("--workers", type=int, default=None, metavar="N")
     parser.add_argument("--quiet", action="store_true")
 
 
 def _trace(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "trace", "agent.cli.reading:trace", "how a search went: a browser in a terminal, plain text elsewhere")
-    parser.usage = "run-agent trace RUN [NODE] [--diff [OTHER]] [--plain]\n       run-agent trace RUN --otlp [URL]\n       run-agent trace list [FOLDER]\n       run-agent trace compare A B      (each RUN, or RUN:NODE)"
-    parser.add_argument("words", metavar="RUN", nargs="+", help="the folder of a run, and perhaps one of its nodes; or list, or compare")
-    parser.add_argument("--diff", metavar="OTHER", nargs="?", const="", help="the node's programs against its parent, or another node")
+    parser = _command(
+        commands,
+        "trace",
+        "agent.cli.reading:trace",
+        "how a search went: a browser in a terminal, plain text elsewhere",
+    )
+    parser.usage = (
+        "run-agent trace RUN [NODE] [--diff [OTHER]] [--plain]\n       run-agent trace "
+        "RUN --otlp [URL]\n       run-agent trace list [FOLDER]\n       run-agent "
+        "trace compare A B      (each RUN, or RUN:NODE)"
+    )
+    parser.add_argument(
+        "words",
+        metavar="RUN",
+        nargs="+",
+        help="the folder of a run, and perhaps one of its nodes; or list, or compare",
+    )
+    parser.add_argument(
+        "--diff",
+        metavar="OTHER",
+        nargs="?",
+        const="",
+        help="the node's programs against its parent, or another node",
+    )
     parser.add_argument("--plain", action="store_true", help="plain text even in a terminal")
-    parser.add_argument("--otlp", metavar="URL", nargs="?", const="http://localhost:4318", help="send the search as OpenTelemetry spans to a collector (default %(const)s)")
+    parser.add_argument(
+        "--otlp",
+        metavar="URL",
+        nargs="?",
+        const="http://localhost:4318",
+        help="send the search as OpenTelemetry spans to a collector (default %(const)s)",
+    )
 
 
 def _report(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "report", "agent.cli.reporting:write", "write the report of a run again, or that of an unfinished one")
+    parser = _command(
+        commands,
+        "report",
+        "agent.cli.reporting:write",
+        "write the report of a run again, or that of an unfinished one",
+    )
     parser.add_argument("run", metavar="RUN")
-    parser.add_argument("--out", metavar="FILE", help="where to (default: report.html in the run's folder)")
+    parser.add_argument(
+        "--out", metavar="FILE", help="where to (default: report.html in the run's folder)"
+    )
 
 
-def _own(commands: argparse._SubParsersAction, name: str, about: str, out: str) -> argparse.ArgumentParser:
+def _own(
+    commands: argparse._SubParsersAction, name: str, about: str, out: str
+) -> argparse.ArgumentParser:
     """A command on three programs of the user's own."""
     parser = _command(commands, name, f"agent.cli.commands:{name}", about)
-    parser.add_argument("programs", metavar="DIR", help="folder with perception.py, dynamics.py, rendering.py; a run (its best); or a file that export wrote")
+    parser.add_argument(
+        "programs",
+        metavar="DIR",
+        help="folder with perception.py, dynamics.py, rendering.py; a run (its best); or a file "
+        "that export wrote",
+    )
     _input(parser)
     _machine(parser)
     _vision(parser)
@@ -176,7 +410,13 @@ def _own(commands: argparse._SubParsersAction, name: str, about: str, out: str) 
 class _Set(argparse.Action):
     """One more edit in the what-if at hand; ``--or`` (nargs 0) begins another."""
 
-    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option_string: str | None = None) -> None:
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
         groups = [list(group) for group in getattr(namespace, self.dest) or [[]]]
         if self.nargs == 0:
             groups.append([])
@@ -186,27 +426,92 @@ class _Set(argparse.Action):
 
 
 def _predict(commands: argparse._SubParsersAction) -> None:
-    parser = _command(commands, "predict", "agent.cli.commands:predict", "predict with the programs found, as they are or edited: what if?")
-    parser.add_argument("run", metavar="RUN", help="a run, a folder with three programs and params.json, or a file that export wrote")
-    parser.add_argument("--video", metavar="FILE", help="predict another video of the same scene (default: the run's own)")
-    parser.add_argument("--context", type=int, metavar="N", help="frames of --video seen (default: the run's)")
-    parser.add_argument("--horizon", type=int, metavar="N", help="frames to predict (default: the run's)")
-    parser.add_argument("--list", action="store_true", help="everything that --set can name, with its value, and stop")
+    parser = _command(
+        commands,
+        "predict",
+        "agent.cli.commands:predict",
+        "predict with the programs found, as they are or edited: what if?",
+    )
     parser.add_argument(
-        "--set", action=_Set, default=[], metavar="NAME=VALUE", dest="edits",
-        help="NAME=VALUE, NAME*=FACTOR, NAME+=DELTA or NAME-=DELTA: a parameter, the state (ball.vx*=-1), looks (ball.colour=255,0,0), a constant in the programs; several act together",
-    )  # fmt: skip
-    parser.add_argument("--or", action=_Set, nargs=0, dest="edits", help="begin another what-if, shown beside: --set a*=2 --or --set b=0")
-    parser.add_argument("--since", type=int, metavar="FRAME", help="frame from which the edits hold (default: the last one seen)")
-    parser.add_argument("--actions", metavar="LIST|FILE", help="what acts in the frames to come: 0,1,1 (repeated to the end) or a .npy file (default: the run's own)")
-    parser.add_argument("--out", metavar="FILE", help="mp4, webm, gif, png (side by side with the unedited prediction) or npz (the edited ones)")
+        "run",
+        metavar="RUN",
+        help="a run, a folder with three programs and params.json, or a file that export wrote",
+    )
+    parser.add_argument(
+        "--video",
+        metavar="FILE",
+        help="predict another video of the same scene (default: the run's own)",
+    )
+    parser.add_argument(
+        "--context", type=int, metavar="N", help="frames of --video seen (default: the run's)"
+    )
+    parser.add_argument(
+        "--horizon", type=int, metavar="N", help="frames to predict (default: the run's)"
+    )
+    parser.add_argument(
+        "--list",
+        action="store_true",
+        help="everything that --set can name, with its value, and stop",
+    )
+    parser.add_argument(
+        "--set",
+        action=_Set,
+        default=[],
+        metavar="NAME=VALUE",
+        dest="edits",
+        help="NAME=VALUE, NAME*=FACTOR, NAME+=DELTA or NAME-=DELTA: a parameter, the state "
+        "(ball.vx*=-1), looks (ball.colour=255,0,0), a constant in the programs; several act "
+        "together",
+    )
+    parser.add_argument(
+        "--or",
+        action=_Set,
+        nargs=0,
+        dest="edits",
+        help="begin another what-if, shown beside: --set a*=2 --or --set b=0",
+    )
+    parser.add_argument(
+        "--since",
+        type=int,
+        metavar="FRAME",
+        help="frame from which the edits hold (default: the last one seen)",
+    )
+    parser.add_argument(
+        "--actions",
+        metavar="LIST|FILE",
+        help="what acts in the frames to come: 0,1,1 (repeated to the end) or a .npy file "
+        "(default: the run's own)",
+    )
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help="mp4, webm, gif, png (side by side with the unedited prediction) or npz (the edited "
+        "ones)",
+    )
 
 
 def _others(commands: argparse._SubParsersAction) -> None:
-    export = _command(commands, "export", "agent.cli.commands:export", "the programs found as one file, or as a Gymnasium environment")
-    export.add_argument("run", metavar="RUN", help="a run, or (for python) a folder with three programs and params.json")
-    export.add_argument("--to", required=True, metavar="FORM", help="python: one file that runs alone; gymnasium: an environment, one at a time or many at once")
-    export.add_argument("--dt", type=float, metavar="S", help="seconds between frames (default: the run's)")
+    export = _command(
+        commands,
+        "export",
+        "agent.cli.commands:export",
+        "the programs found as one file, or as a Gymnasium environment",
+    )
+    export.add_argument(
+        "run",
+        metavar="RUN",
+        help="a run, or (for python) a folder with three programs and params.json",
+    )
+    export.add_argument(
+        "--to",
+        required=True,
+        metavar="FORM",
+        help="python: one file that runs alone; gymnasium: an environment, one at a time or many "
+        "at once",
+    )
+    export.add_argument(
+        "--dt", type=float, metavar="S", help="seconds between frames (default: the run's)"
+    )
     export.add_argument("--out", metavar="FILE", help="new .py file (default FORM_model.py)")
     for name, handler, about in (
         ("bench", "bench", "run a benchmark suite; `run-agent bench --help` lists them"),
@@ -215,5 +520,10 @@ def _others(commands: argparse._SubParsersAction) -> None:
         parser = commands.add_parser(name, help=about, add_help=False)
         parser.set_defaults(handler=f"agent.cli.commands:{handler}")
         parser.add_argument("rest", nargs=argparse.REMAINDER)
-    doctor = _command(commands, "doctor", "agent.cli.commands:doctor", "which barriers of the sandbox hold on this machine, by live probes")
+    doctor = _command(
+        commands,
+        "doctor",
+        "agent.cli.commands:doctor",
+        "which barriers of the sandbox hold on this machine, by live probes",
+    )
     doctor.add_argument("--json", action="store_true")

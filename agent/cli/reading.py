@@ -27,9 +27,14 @@ def trace(arguments: argparse.Namespace) -> int:
         case ["compare", first, second]:
             text.show(comparing.compared(comparing.side(first), comparing.side(second)))
         case [run] | [run, _] if run not in ("list", "compare"):
-            _one(arguments, RunFolder(run), arguments.words[1] if len(arguments.words) > 1 else None)
+            _one(
+                arguments, RunFolder(run), arguments.words[1] if len(arguments.words) > 1 else None
+            )
         case words:
-            raise UsageError(f"trace: expected RUN, RUN NODE, list [FOLDER], or compare A B, got {' '.join(words) or 'nothing'}; see `run-agent trace --help`")
+            raise UsageError(
+                "trace: expected RUN, RUN NODE, list [FOLDER], or compare A B, got "
+                f"{' '.join(words) or 'nothing'}; see `run-agent trace --help`"
+            )
     return 0
 
 
@@ -54,12 +59,24 @@ def _one(arguments: argparse.Namespace, folder: RunFolder, node: str | None) -> 
 def _indices(folder: Path) -> Iterable[Index]:
     """Every run in ``folder``, the newest first."""
     if not folder.is_dir():
-        raise UsageError(f"{folder}: expected a folder with runs in it, got nothing there; name one, as in `run-agent trace list FOLDER`")
-    found = sorted({*folder.glob("*/trace.jsonl"), *folder.glob("*/*/trace.jsonl")}, key=lambda path: -path.stat().st_mtime)
+        raise UsageError(
+            f"{folder}: expected a folder with runs in it, got nothing there; name one, as in "
+            "`run-agent trace list FOLDER`"
+        )
+    found = sorted(
+        {*folder.glob("*/trace.jsonl"), *folder.glob("*/*/trace.jsonl")},
+        key=lambda path: -path.stat().st_mtime,
+    )
     if (folder / "trace.jsonl").exists():
-        raise UsageError(f"{folder}: expected a folder with runs in it, got a run; see it with `run-agent trace {folder}`")
+        raise UsageError(
+            f"{folder}: expected a folder with runs in it, got a run; see it with `run-agent "
+            f"trace {folder}`"
+        )
     if not found:
-        raise UsageError(f"{folder}: expected a folder with runs in it, got none; start one with `run-agent --env cartpole`")
+        raise UsageError(
+            f"{folder}: expected a folder with runs in it, got none; start one with `run-agent "
+            "--env cartpole`"
+        )
     for path in found:
         index = Index(path)
         index.refresh()
@@ -68,9 +85,13 @@ def _indices(folder: Path) -> Iterable[Index]:
 
 def _difference(folder: RunFolder, node: str | None, other: str) -> Iterable[str]:
     if node is None:
-        raise UsageError("--diff: expected a node, as in `run-agent trace RUN NODE --diff`, got none")
+        raise UsageError(
+            "--diff: expected a node, as in `run-agent trace RUN NODE --diff`, got none"
+        )
     after = runfolder.read_programs(folder.node(node))
     before = other or folder.load_proposal(node)[1].parent
     if before is None:
-        raise UsageError(f"--diff: node {node} is a draft and has no parent; name another node, as in --diff 0")
+        raise UsageError(
+            f"--diff: node {node} is a draft and has no parent; name another node, as in --diff 0"
+        )
     return text.difference(runfolder.read_programs(folder.node(before)), after, (before, node))

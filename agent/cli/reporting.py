@@ -15,5 +15,12 @@ def write(arguments: argparse.Namespace) -> int:
     folder = RunFolder(arguments.run)
     out = Path(arguments.out) if arguments.out else folder.path / "report.html"
     store.write_text(out, report.page(folder))
-    print(f"written to {out}" + ("" if folder.result() is not None else " (the run is not finished: it shows what there is so far)"))
+    print(
+        f"written to {out}"
+        + (
+            ""
+            if folder.result() is not None
+            else " (the run is not finished: it shows what there is so far)"
+        )
+    )
     return 0

@@ -1,4 +1,5 @@
-"""Plain text for people: the tree of a search, one node of it, differences between programs, summaries."""
+"""Plain text for people: the tree of a search, one node of it, differences between programs,
+summaries."""
 
 from __future__ import annotations
 
@@ -18,14 +19,13 @@ if TYPE_CHECKING:
     from agent.worldmodel.edits import Editable
 
 
-
 def show(lines: Iterable[str]) -> None:
     """Print lines to stdout, without anything that a terminal would obey."""
     for line in lines:
         print(clean(line))
 
 
-# ------------------------------------------------------------------------------------------------------------ tree
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -42,8 +42,8 @@ class _Branch:
 
 
 def tree(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """The search as an indented tree: id, move, stages, score or failure; why it was tried, what was checked before, what was
-    proposed, what was found. Above it what came to nothing."""
+    """The search as an indented tree: id, move, stages, score or failure; why it was tried, what
+    was checked before, what was proposed, what was found. Above it what came to nothing."""
     branches: dict[str, _Branch] = {}
     drafts: list[str] = []
     best, closed = None, []
@@ -52,7 +52,12 @@ def tree(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         match event["event"]:
             case "proposed":
                 stages = ", ".join(event["stages"]) if len(event["stages"]) < len(STAGES) else "all"
-                branches[node] = _Branch(event["move"], stages, _first_sentence(event["rationale"]), tuple(finding["message"] for finding in event["findings"]))
+                branches[node] = _Branch(
+                    event["move"],
+                    stages,
+                    _first_sentence(event["rationale"]),
+                    tuple(finding["message"] for finding in event["findings"]),
+                )
                 parent = branches.get(event["move"]["parent"])
                 (drafts if parent is None else parent.children).append(node)
             case "evaluated":
@@ -62,11 +67,14 @@ def tree(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             case "best":
                 best = node
             case "declined" if event.get("closed"):
-                closed.append(f"node {event['move']['parent']}" if event["move"]["parent"] else "drafts")
+                closed.append(
+                    f"node {event['move']['parent']}" if event["move"]["parent"] else "drafts"
+                )
             case _:
                 yield from _head(event)
     if closed:
-        yield f"nothing more to try at {', '.join(closed[:12])}{f' and {len(closed) - 12} others' if len(closed) > 12 else ''}"
+        others = f" and {len(closed) - 12} others" if len(closed) > 12 else ""
+        yield f"nothing more to try at {', '.join(closed[:12])}{others}"
     stack = [(node, 0) for node in reversed(drafts)]
     while stack:
         node, depth = stack.pop()
@@ -75,7 +83,9 @@ def tree(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _lines(node: str, branch: _Branch, indent: str, best: bool) -> Iterator[str]:
-    yield f"{indent}{node} {branch.move['kind']} [{branch.stages or 'nothing'}] {branch.result}" + ("  <- best" if best else "")
+    yield f"{indent}{node} {branch.move['kind']} [{branch.stages or 'nothing'}] {branch.result}" + (
+        "  <- best" if best else ""
+    )
     yield f"{indent}    tried because {branch.move['reason']}"
     yield from (f"{indent}    checked: {message}" for message in branch.checked)
     yield f"{indent}    proposed: {branch.said or '(no rationale)'}"
@@ -86,13 +96,22 @@ def _lines(node: str, branch: _Branch, indent: str, best: bool) -> Iterator[str]
 def _head(event: Mapping[str, Any]) -> Iterator[str]:
     if event["event"] == "run":
         config = event["config"]
-        yield f"budget {config['budget']}, threshold {config['threshold']}, seed {config['seed']}, policy {config['policy']}, proposer {config['proposer']}"
+        yield (
+            f"budget {config['budget']}, threshold {config['threshold']}, seed "
+            f"{config['seed']}, policy {config['policy']}, proposer {config['proposer']}"
+        )
     if event["event"] == "declined":
-        yield f"nothing for node {event['node']} ({event['move']['kind']}{_of(event['move'])}): {event['rationale'][:300]}"
+        yield (
+            f"nothing for node {event['node']} ({event['move']['kind']}{_of(event['move'])}): "
+            f"{event['rationale'][:300]}"
+        )
     if event["event"] == "extended":
         yield f"went on with budget {event['budget']}, threshold {event['threshold']}"
     if event["event"] == "finished":
-        yield f"{event['status']}: {event['reason']}; score {event['score']:.4f} in {event['evaluations']} evaluations"
+        yield (
+            f"{event['status']}: {event['reason']}; score {event['score']:.4f} in "
+            f"{event['evaluations']} evaluations"
+        )
 
 
 def _of(move: Mapping[str, Any]) -> str:
@@ -104,14 +123,18 @@ def _first_sentence(text: str) -> str:
     return sentence if len(sentence) <= 200 else sentence[:197] + "..."
 
 
-# ------------------------------------------------------------------------------------------------------------ node
+# --------------------------------------------------------------------------------------------------
 
 
 def node(folder: RunFolder, node_id: str) -> Iterator[str]:
     """One node: why, what, how it did, its numbers, its sources."""
     folder.node(node_id)
     proposal, move = folder.load_proposal(node_id)
-    yield f"node {node_id}: {move.kind}" + (f" of {move.parent}" if move.parent else "") + f", changes {', '.join(proposal.stages)}"
+    yield (
+        f"node {node_id}: {move.kind}"
+        + (f" of {move.parent}" if move.parent else "")
+        + f", changes {', '.join(proposal.stages)}"
+    )
     yield f"tried because {move.reason}"
     yield from (f"checked ({finding.kind}): {finding.message}" for finding in proposal.findings)
     yield f"rationale: {proposal.rationale}"
@@ -133,10 +156,15 @@ def judged(evaluation: Evaluation) -> Iterator[str]:
     losses = evaluation.losses
     for stage in STAGES:
         value = getattr(losses, stage)
-        floor = f" (noise floor {losses.floor:.3g})" if stage == "rendering" and losses.floor else ""
+        floor = (
+            f" (noise floor {losses.floor:.3g})" if stage == "rendering" and losses.floor else ""
+        )
         yield f"  {stage} loss {'not reached' if value is None else f'{value:.4g}'}{floor}"
     if evaluation.failure is not None:
-        yield f"  failed in {evaluation.failure.stage}: {evaluation.failure.kind}: {evaluation.failure.message}"
+        yield (
+            f"  failed in {evaluation.failure.stage}: {evaluation.failure.kind}: "
+            f"{evaluation.failure.message}"
+        )
         yield from ("    " + text for text in evaluation.failure.traceback.splitlines())
     yield from ("  " + text for text in parameters(evaluation.params))
     yield from (f"  {reason}" for reason in evaluation.reasons)
@@ -147,30 +175,42 @@ def parameters(params: Sequence[FittedParam]) -> Iterator[str]:
     for param in params:
         error = "" if param.error is None else f" ± {param.error:.2g}"
         about = "; ".join(part for part in (param.about, param.note) if part)
-        yield f"{param.name} = {param.value:.6g}{error} {param.unit} in [{param.low:g}, {param.high:g}]" + (f" ({about})" if about else "")
+        yield (
+            f"{param.name} = {param.value:.6g}{error} {param.unit} in [{param.low:g}, "
+            f"{param.high:g}]" + (f" ({about})" if about else "")
+        )
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Aligned columns under a head, as wide as they need to be."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     for row in (head, ["-" * width for width in widths], *rows):
-        yield "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        yield "  ".join(
+            f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
 
 
 def difference(first: Programs, second: Programs, names: tuple[str, str]) -> Iterator[str]:
     """Unified difference of the programs of two nodes."""
     for stage in STAGES:
         files = [f"{name}/{stage}.py" for name in names]
-        yield from (text.rstrip("\n") for text in difflib.unified_diff(first[stage].splitlines(), second[stage].splitlines(), *files, lineterm=""))
+        yield from (
+            text.rstrip("\n")
+            for text in difflib.unified_diff(
+                first[stage].splitlines(), second[stage].splitlines(), *files, lineterm=""
+            )
+        )
 
 
 def editable(things: Iterable[Editable]) -> Iterator[str]:
     """What can be edited, by kind; a name that several things have means the first."""
     kind = ""
     titles = {
-        "parameter": "parameters (fitted, shared by all videos)", "state": "state (at the frame from which edits hold)",
-        "looks": "looks (how things are drawn; size multiplies all lengths of a thing's drawing)", "constant": "constants in the programs",
-    }  # fmt: skip
+        "parameter": "parameters (fitted, shared by all videos)",
+        "state": "state (at the frame from which edits hold)",
+        "looks": "looks (how things are drawn; size multiplies all lengths of a thing's drawing)",
+        "constant": "constants in the programs",
+    }
     for one in things:
         if one.kind != kind:
             kind = one.kind
@@ -178,18 +218,24 @@ def editable(things: Iterable[Editable]) -> Iterator[str]:
         yield f"  {one}"
 
 
-# --------------------------------------------------------------------------------------------------------- summary
+# --------------------------------------------------------------------------------------------------
 
 
 def _cost(cost: Mapping[str, Any]) -> str:
     """Calls, tokens and money of a model; a price that nobody knows is said to be unknown."""
     money = "price unknown" if cost["money"] is None else f"${cost['money']:.4f}"
-    return f"{cost['calls']} calls, {cost['input_tokens']:,} tokens in, {cost['output_tokens']:,} out, {money}"
+    return (
+        f"{cost['calls']} calls, {cost['input_tokens']:,} tokens in, {cost['output_tokens']:,} "
+        f"out, {money}"
+    )
 
 
 def summary(result: RunResult) -> Iterator[str]:
     """What a run came to, where its files are, and what to type next."""
-    yield f"{result.status}: score {result.score:.4f} after {result.evaluations} evaluations, {result.seconds:.1f} s ({result.reason})"
+    yield (
+        f"{result.status}: score {result.score:.4f} after {result.evaluations} evaluations, "
+        f"{result.seconds:.1f} s ({result.reason})"
+    )
     if result.cost.get("calls"):
         yield f"  cost      {_cost(result.cost)}"
     if result.best is None:
@@ -198,9 +244,17 @@ def summary(result: RunResult) -> Iterator[str]:
     baseline = result.baselines["persistence"]
     for name, form in (("psnr", "{:.2f} dB"), ("mae", "{:.5f}"), ("ssim", "{:.4f}")):
         if result.metrics.get(name) is not None:
-            yield f"  {name:<9} {form.format(result.metrics[name])} on held-back frames (last frame repeated: {form.format(baseline[name])})"
+            yield (
+                f"  {name:<9} {form.format(result.metrics[name])} on held-back frames (last "
+                f"frame repeated: {form.format(baseline[name])})"
+            )
     for text in parameters(read_params(result.path / "best" / "params.json")):
         yield f"  fitted    {text}"
-    for name, path in (("programs", "best/"), ("pictures", "filmstrip.png"), ("film", "prediction.mp4"), ("report", "report.html")):
+    for name, path in (
+        ("programs", "best/"),
+        ("pictures", "filmstrip.png"),
+        ("film", "prediction.mp4"),
+        ("report", "report.html"),
+    ):
         yield f"  {name:<9} {result.path / path}"
     yield f"  next      run-agent trace {result.path}"

@@ -10,9 +10,15 @@ from tools.vision.weights import WeightStore
 
 
 def config(arguments: argparse.Namespace, environ: Mapping[str, str]) -> VisionConfig:
-    """The arguments ``detector``, ``segmenter``, ``tracker`` and ``device``, with weights and cache where the environment has them."""
+    """The arguments ``detector``, ``segmenter``, ``tracker`` and ``device``, with weights and cache
+    where the environment has them."""
     store = WeightStore.from_environ(environ)
     return VisionConfig(
-        detector=arguments.detector, segmenter=arguments.segmenter, tracker=arguments.tracker, device=arguments.device,
-        xmem_root=environ.get(XMEM_VARIABLE, ""), cache=str(store.folder.parent / "masks"), **store.described(),
-    )  # fmt: skip
+        detector=arguments.detector,
+        segmenter=arguments.segmenter,
+        tracker=arguments.tracker,
+        device=arguments.device,
+        xmem_root=environ.get(XMEM_VARIABLE, ""),
+        cache=str(store.folder.parent / "masks"),
+        **store.described(),
+    )

@@ -1,1 +1,2 @@
-"""The nouns of a search and its pure rules: archive, policy, diagnosis, screen, split, affordances; protocols between rooms."""
+"""The nouns of a search and its pure rules: archive, policy, diagnosis, screen, split, affordances;
+protocols between rooms."""

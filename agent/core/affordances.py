@@ -1,7 +1,8 @@
-"""Affordance rules: what the user knows about a scene, told to the proposer and, where that is possible, checked.
+"""Affordance rules: what the user knows about a scene, told to the proposer and, where that is
+possible, checked.
 
-A rules file is Markdown: every line that begins with ``- `` is one rule, told to the proposer word for word. A rule may
-end in a check in brackets, which the screen then applies to every candidate:
+A rules file is Markdown: every line that begins with ``- `` is one rule, told to the proposer word
+for word. A rule may end in a check in brackets, which the screen then applies to every candidate:
 
     - Nothing turns. [latents: x y vx vy]
     - No physics engine. [no-import dynamics: pymunk]
@@ -29,7 +30,8 @@ _CHECK = re.compile(r"\s*\[([a-z-]+)(?:\s+(\w+))?(?::\s*([^\]]*))?\]\s*$")
 
 @dataclass(frozen=True)
 class Check:
-    """A rule's machine-readable part. kind: one of CHECKS. stage: the program it looks at. names: its arguments."""
+    """A rule's machine-readable part. kind: one of CHECKS. stage: the program it looks at. names:
+    its arguments."""
 
     kind: str
     stage: str
@@ -54,19 +56,25 @@ class Affordances:
     rules: tuple[Rule, ...] = ()
 
     def __add__(self, other: Affordances) -> Affordances:
-        return Affordances(self.rules + tuple(rule for rule in other.rules if rule not in self.rules))
+        return Affordances(
+            self.rules + tuple(rule for rule in other.rules if rule not in self.rules)
+        )
 
     def describe(self) -> str:
         """The rules as a Markdown list, or "" when there are none."""
-        return "\n".join(f"- {rule.text}" + (" (checked)" if rule.check else "") for rule in self.rules)
+        return "\n".join(
+            f"- {rule.text}" + (" (checked)" if rule.check else "") for rule in self.rules
+        )
 
     def to_markdown(self) -> str:
         """The rules as a rules file has them; this is what a run saves."""
-        return "\n".join(f"- {rule.text}" + (f" {rule.check}" if rule.check else "") for rule in self.rules)
+        return "\n".join(
+            f"- {rule.text}" + (f" {rule.check}" if rule.check else "") for rule in self.rules
+        )
 
     def check(self, programs: Programs) -> Failure | None:
-        """The first checked rule that ``programs`` break, as a failure of stage "screen", or None. Sources that do not
-        parse are left to the screen."""
+        """The first checked rule that ``programs`` break, as a failure of stage "screen", or None.
+        Sources that do not parse are left to the screen."""
         for rule in self.rules:
             for complaint in _complaints(rule.check, programs):
                 return Failure("screen", "AffordanceRule", f"{complaint}; the rule: {rule.text}")
@@ -74,14 +82,18 @@ class Affordances:
 
 
 def load(name: str) -> Affordances:
-    """A built-in set by name, or a rules file by path. Raises UsageError (one line) for anything else."""
+    """A built-in set by name, or a rules file by path. Raises UsageError (one line) for anything
+    else."""
     if name in BUILT_IN:
         return parse(prompts.load(f"affordances/{name}").text, name)
     try:
         return parse(Path(name).read_text(encoding="utf-8"), name)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not a text file"
-        raise UsageError(f"affordance: expected {', '.join(BUILT_IN)} or a file of rules, got {name!r} ({reason})") from None
+        raise UsageError(
+            f"affordance: expected {', '.join(BUILT_IN)} or a file of rules, got {name!r} "
+            f"({reason})"
+        ) from None
 
 
 def load_all(names: Iterable[str]) -> Affordances:
@@ -96,7 +108,11 @@ def of(markdown: str) -> Affordances:
 
 def parse(text: str, source: str) -> Affordances:
     """Rules from Markdown. Raises UsageError when there are none, or when a check is not known."""
-    rules = tuple(_rule(line.strip()[2:].strip(), source) for line in text.splitlines() if line.strip().startswith("- "))
+    rules = tuple(
+        _rule(line.strip()[2:].strip(), source)
+        for line in text.splitlines()
+        if line.strip().startswith("- ")
+    )
     if not rules:
         raise UsageError(f"affordance {source}: expected lines that begin with '- ', got none")
     return Affordances(rules)
@@ -108,8 +124,13 @@ def _rule(line: str, source: str) -> Rule:
         return Rule(line)
     kind, stage, names = match.groups()
     if kind not in CHECKS or (stage or "dynamics") not in STAGES:
-        raise UsageError(f"affordance {source}: expected a check of {', '.join(CHECKS)} and a stage of {', '.join(STAGES)}, got {match.group(0).strip()}")
-    return Rule(line[: match.start()], Check(kind, stage or "dynamics", tuple((names or "").split())))
+        raise UsageError(
+            f"affordance {source}: expected a check of {', '.join(CHECKS)} and a stage of "
+            f"{', '.join(STAGES)}, got {match.group(0).strip()}"
+        )
+    return Rule(
+        line[: match.start()], Check(kind, stage or "dynamics", tuple((names or "").split()))
+    )
 
 
 def _complaints(check: Check | None, programs: Programs) -> Iterator[str]:
@@ -148,21 +169,32 @@ def _differentiable(tree: ast.Module, _names: tuple[str, ...]) -> Iterator[str]:
     for node, module in _imports(tree):
         if module.split(".")[0] not in ("tools", "math", "__future__"):
             yield f"line {node.lineno}: imports {module}; compute with xp from tools.physics"
-    for function in (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name != "initial"):
+    for function in (
+        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name != "initial"
+    ):
         for node in ast.walk(function):
             if isinstance(node, (ast.If, ast.IfExp, ast.While)):
                 yield f"line {node.lineno}: branches in {function.name}; use xp.where"
 
 
 CHECKS: dict[str, Callable[[ast.Module, tuple[str, ...]], Iterator[str]]] = {
-    "latents": _latents, "no-call": _no_call, "no-import": _no_import, "differentiable": _differentiable,
-}  # fmt: skip
+    "latents": _latents,
+    "no-call": _no_call,
+    "no-import": _no_import,
+    "differentiable": _differentiable,
+}
 
 
 def _assigned(tree: ast.Module, name: str) -> ast.expr | None:
     """The expression that the module assigns to ``name``, or None."""
     for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (
+            node.targets
+            if isinstance(node, ast.Assign)
+            else [node.target]
+            if isinstance(node, ast.AnnAssign)
+            else []
+        )
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):
             return node.value
     return None
@@ -170,7 +202,11 @@ def _assigned(tree: ast.Module, name: str) -> ast.expr | None:
 
 def _strings(expression: ast.expr | None) -> Iterator[str]:
     nodes = ast.walk(expression) if expression is not None else ()
-    return (node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return (
+        node.value
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
 
 
 def _imports(tree: ast.Module) -> Iterator[tuple[ast.stmt, str]]:

@@ -9,13 +9,15 @@ from agent.core.screen import fingerprint
 from tools.types import ContractError, as_names
 
 SMALLER = 1.03
-"""Programs whose complexity differs by less than this factor are equally simple: a digit more in a number decides nothing."""
+"""Programs whose complexity differs by less than this factor are equally simple: a digit more in a
+number decides nothing."""
 
 
 @dataclass(frozen=True)
 class NodeArchive:
-    """nodes: in order of proposal; one whose evaluation has status "pending" was proposed in the same round and has no score
-    yet. declined: moves to which the proposer had nothing to say, in order. closed: nodes about which it will not have. tolerance: scores closer than this tie."""
+    """nodes: in order of proposal; one whose evaluation has status "pending" was proposed in the
+    same round and has no score yet. declined: moves to which the proposer had nothing to say, in
+    order. closed: nodes about which it will not have. tolerance: scores closer than this tie."""
 
     nodes: tuple[Node, ...] = ()
     declined: tuple[Move, ...] = ()
@@ -31,7 +33,11 @@ class NodeArchive:
 
     def __getitem__(self, node_id: str) -> Node:
         if node_id not in self._index:
-            raise ContractError("node", "one of " + (as_names([node.id for node in self.nodes]) or "none yet"), repr(node_id))
+            raise ContractError(
+                "node",
+                "one of " + (as_names([node.id for node in self.nodes]) or "none yet"),
+                repr(node_id),
+            )
         return self.nodes[self._index[node_id]]
 
     def added(self, node: Node) -> NodeArchive:
@@ -43,8 +49,14 @@ class NodeArchive:
         return replace(self, nodes=nodes, _index={})
 
     def refused(self, move: Move, closed: bool = False) -> NodeArchive:
-        """This archive, and one more move that led nowhere; closed: no other from the same node will lead anywhere."""
-        return replace(self, declined=(*self.declined, move), closed=self.closed | ({move.parent} if closed else set()), _index={})
+        """This archive, and one more move that led nowhere; closed: no other from the same node
+        will lead anywhere."""
+        return replace(
+            self,
+            declined=(*self.declined, move),
+            closed=self.closed | ({move.parent} if closed else set()),
+            _index={},
+        )
 
     @property
     def scored(self) -> tuple[Node, ...]:
@@ -53,8 +65,8 @@ class NodeArchive:
 
     @property
     def best(self) -> Node | None:
-        """Highest score; among ties the clearly smaller complexity (by ``SMALLER``), then the older node, which the proposer
-        thought likelier. None before anything ran to its end."""
+        """Highest score; among ties the clearly smaller complexity (by ``SMALLER``), then the older
+        node, which the proposer thought likelier. None before anything ran to its end."""
         nodes = self.scored
         if not nodes:
             return None
@@ -68,7 +80,10 @@ class NodeArchive:
         rest, order = NodeArchive(self.scored, tolerance=self.tolerance), []
         while rest.best is not None:
             order.append(rest.best)
-            rest = NodeArchive(tuple(node for node in rest.nodes if node is not order[-1]), tolerance=self.tolerance)
+            rest = NodeArchive(
+                tuple(node for node in rest.nodes if node is not order[-1]),
+                tolerance=self.tolerance,
+            )
         return tuple(order)
 
     def children(self, node_id: str | None) -> tuple[Node, ...]:

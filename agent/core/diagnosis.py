@@ -1,7 +1,7 @@
 """Reading an evaluation: which program is to blame, and what its residual looks like. Pure.
 
-The verdict tells bad structure (the best fit is poor) from a fit that did not converge; findings are sentences with their
-numbers, strongest first, for a person and for the next proposal.
+The verdict tells bad structure (the best fit is poor) from a fit that did not converge; findings
+are sentences with their numbers, strongest first, for a person and for the next proposal.
 """
 
 from __future__ import annotations
@@ -22,9 +22,13 @@ EXACT = 0.995
 UNFINISHED = ("budget spent", "starts disagree", "non-finite")
 """Ends of a fit that say more about the fit than about the program."""
 
-_LEAST_GAP = 0.3  # pixels (or hundredths of a radian): smaller gaps between prediction and measurement are no evidence
+# pixels (or hundredths of a radian): smaller gaps between prediction and measurement are no
+# evidence
+_LEAST_GAP = 0.3
 _RADIAN = 100.0
-_INTERPOLATION = 0.25  # perception loss that shifting pictures by fractions of a pixel alone may cost
+_INTERPOLATION = (
+    0.25  # perception loss that shifting pictures by fractions of a pixel alone may cost
+)
 
 
 def diagnose(evaluation: Evaluation) -> Diagnosis:
@@ -32,24 +36,35 @@ def diagnose(evaluation: Evaluation) -> Diagnosis:
     if evaluation.failure is not None:
         failure = evaluation.failure
         stage = _stage_of(failure.stage, failure.message)
-        return Diagnosis(stage, "program failed", (Finding(stage, "failure", f"{failure.kind}: {failure.message}"),))
+        return Diagnosis(
+            stage,
+            "program failed",
+            (Finding(stage, "failure", f"{failure.kind}: {failure.message}"),),
+        )
     if evaluation.score >= EXACT:
         return Diagnosis(None, "exact")
-    findings = sorted([*_loss_findings(evaluation), *_residual_findings(evaluation), *_fit_findings(evaluation)], key=lambda f: -f.evidence["weight"])
+    findings = sorted(
+        [*_loss_findings(evaluation), *_residual_findings(evaluation), *_fit_findings(evaluation)],
+        key=lambda f: -f.evidence["weight"],
+    )
     verdict = "fit not converged" if evaluation.fit.get("status") in UNFINISHED else "bad structure"
     return Diagnosis(_guilty(evaluation, findings), verdict, tuple(findings))
 
 
 def _stage_of(stage: str, message: str) -> str:
-    """The program that a failure belongs to; the screen names the file at the start of its message. When nobody knows (a
-    limit that was hit outside all programs) it is the first that runs."""
+    """The program that a failure belongs to; the screen names the file at the start of its message.
+    When nobody knows (a limit that was hit outside all programs) it is the first that runs."""
     if stage in STAGES:
         return stage
-    return next((name for name in STAGES if message.startswith(f"{name}.py")), "dynamics" if stage == "fit" else STAGES[0])
+    return next(
+        (name for name in STAGES if message.startswith(f"{name}.py")),
+        "dynamics" if stage == "fit" else STAGES[0],
+    )
 
 
 def _guilty(evaluation: Evaluation, findings: list[Finding]) -> str:
-    """The stage of the strongest finding; without any, the stage with the largest loss above its floor."""
+    """The stage of the strongest finding; without any, the stage with the largest loss above its
+    floor."""
     if findings:
         return findings[0].stage
     losses = evaluation.losses
@@ -62,24 +77,45 @@ def _guilty(evaluation: Evaluation, findings: list[Finding]) -> str:
 
 
 def _loss_findings(evaluation: Evaluation) -> Iterator[Finding]:
-    """Stages whose loss is large whatever the others do. A picture drawn wrong from states that explain its motion is the
-    renderer's fault; one whose motion the states miss is perception's."""
+    """Stages whose loss is large whatever the others do. A picture drawn wrong from states that
+    explain its motion is the renderer's fault; one whose motion the states miss is perception's."""
     losses = evaluation.losses
-    seen, drawn = losses.perception or 0.0, max((losses.rendering or 0.0) - (losses.floor or 0.0), 0.0)
+    seen, drawn = (
+        losses.perception or 0.0,
+        max((losses.rendering or 0.0) - (losses.floor or 0.0), 0.0),
+    )
     if seen > 0.4:
         message = f"the measured states leave {seen:.0%} of the motion in the picture unexplained"
-        yield Finding("perception", "unexplained_motion", message, evidence={"loss": seen, "weight": seen})
+        yield Finding(
+            "perception", "unexplained_motion", message, evidence={"loss": seen, "weight": seen}
+        )
     elif drawn > 0.05:
-        message = f"drawn with everything at its measured place, {drawn:.0%} of the error of an empty background is left: something is not drawn, or drawn otherwise"
-        yield Finding("rendering", "colour_residue", message, evidence={"loss": losses.rendering, "floor": losses.floor, "weight": min(drawn, 1.0)})
+        message = (
+            f"drawn with everything at its measured place, {drawn:.0%} of the error of an "
+            "empty background is left: something is not drawn, or drawn otherwise"
+        )
+        yield Finding(
+            "rendering",
+            "colour_residue",
+            message,
+            evidence={"loss": losses.rendering, "floor": losses.floor, "weight": min(drawn, 1.0)},
+        )
 
 
 def _fit_findings(evaluation: Evaluation) -> Iterator[Finding]:
     fit = evaluation.fit
     if fit.get("status") in UNFINISHED:
-        yield Finding("dynamics", "fit", f"the fit ended with {fit['status']}: {fit['message']}", evidence={"weight": 0.5})
+        yield Finding(
+            "dynamics",
+            "fit",
+            f"the fit ended with {fit['status']}: {fit['message']}",
+            evidence={"weight": 0.5},
+        )
     if fit.get("status") == "nothing to compare":
-        message = "no column that perception measures is produced by step: use the same object and attribute names in both"
+        message = (
+            "no column that perception measures is produced by step: use the same object "
+            "and attribute names in both"
+        )
         yield Finding("dynamics", "names", message, evidence={"weight": 1.0})
 
 
@@ -98,7 +134,8 @@ def _residual_findings(evaluation: Evaluation) -> Iterator[Finding]:
 
 
 def _gaps(predicted: States, remeasured: States) -> Iterator[tuple[str, np.ndarray]]:
-    """(column, predicted minus remeasured at frames where both are known), in pixels or hundredths of a radian."""
+    """(column, predicted minus remeasured at frames where both are known), in pixels or hundredths
+    of a radian."""
     for column in predicted.columns:
         if column in remeasured.columns:
             gap = predicted.column(column) - remeasured.column(column)
@@ -114,7 +151,9 @@ def _motions(evaluation: Evaluation) -> dict[str, float]:
         for column in states.columns:
             values = states.column(column)
             if np.isfinite(values).any():
-                span = float(np.nanmax(values) - np.nanmin(values)) * (_RADIAN if is_angle(column) else 1.0)
+                span = float(np.nanmax(values) - np.nanmin(values)) * (
+                    _RADIAN if is_angle(column) else 1.0
+                )
                 moved[column] = max(moved.get(column, 0.0), span)
     return moved
 
@@ -125,14 +164,27 @@ def _pattern(column: str, gap: np.ndarray, moved: float) -> Finding | None:
         return None
     weight = worst / max(moved, worst)
     unit = unit_of(column) or "px"
-    shown = [round(float(g) / (_RADIAN if unit == "rad" else 1.0), 3) for g in gap[[0, len(gap) // 2, -1]]]
+    shown = [
+        round(float(g) / (_RADIAN if unit == "rad" else 1.0), 3)
+        for g in gap[[0, len(gap) // 2, -1]]
+    ]
     kind, words = _shape(gap)
-    message = f"{column} {words}: predicted minus measured goes {shown[0]} -> {shown[1]} -> {shown[2]} {unit} over the frames that judge"
-    return Finding("dynamics", kind, message, column, {"first": shown[0], "middle": shown[1], "last": shown[2], "weight": weight})
+    message = (
+        f"{column} {words}: predicted minus measured goes {shown[0]} -> {shown[1]} -> "
+        f"{shown[2]} {unit} over the frames that judge"
+    )
+    return Finding(
+        "dynamics",
+        kind,
+        message,
+        column,
+        {"first": shown[0], "middle": shown[1], "last": shown[2], "weight": weight},
+    )
 
 
 def _shape(gap: np.ndarray) -> tuple[str, str]:
-    """The pattern of a gap over time: constant from the start, a sudden change of slope, or growing."""
+    """The pattern of a gap over time: constant from the start, a sudden change of slope, or
+    growing."""
     size = np.abs(gap)
     if len(gap) >= 3 and size[0] > 0.7 * size.max():
         return "lag", "is off from the first frame that judges"
@@ -141,6 +193,8 @@ def _shape(gap: np.ndarray) -> tuple[str, str]:
         split = 1 + int(np.argmax(np.abs(np.diff(slopes))))
         before, after = np.median(slopes[:split]), np.median(slopes[split:])
         scatter = math.hypot(np.std(slopes[:split]), np.std(slopes[split:])) + 1e-9
-        if abs(after - before) > 4.0 * scatter and abs(after - before) > 0.5 * float(np.abs(slopes).max()):
+        if abs(after - before) > 4.0 * scatter and abs(after - before) > 0.5 * float(
+            np.abs(slopes).max()
+        ):
             return "kink", f"follows until frame {split} of them and then leaves at once"
     return "drift", "drifts away"

@@ -19,10 +19,12 @@ _FRUITLESS = 0.02  # score that every fruitless attempt on a node costs it when 
 
 @dataclass(frozen=True)
 class TreeSearch:
-    """Repair what broke, otherwise refine the guilty stage of the most promising node, otherwise draft anew.
+    """Repair what broke, otherwise refine the guilty stage of the most promising node, otherwise
+    draft anew.
 
-    drafts: new structures tried before refining, unless one scores at least ``promising``. repairs: attempts at one broken
-    program before it is given up. patience: fruitless attempts on a node before others are preferred.
+    drafts: new structures tried before refining, unless one scores at least ``promising``. repairs:
+    attempts at one broken program before it is given up. patience: fruitless attempts on a node
+    before others are preferred.
     """
 
     name: str = "tree"
@@ -35,17 +37,37 @@ class TreeSearch:
         """Pure but for ``rng``, which it does not use."""
         broken = self._broken(archive)
         if broken is not None:
-            return Move("repair", broken.id, _failed_stage(broken), f"it failed: {broken.evaluation.failure.message}")
+            return Move(
+                "repair",
+                broken.id,
+                _failed_stage(broken),
+                f"it failed: {broken.evaluation.failure.message}",
+            )
         best = archive.best
         drafts = len(archive.children(None))
-        if best is None or (best.score < self.promising and drafts < self.drafts and not _declined(archive, None)):
-            return Move("draft", reason="nothing has run yet" if best is None else f"the best score is {best.score:.3f}, so another structure is worth a try")
+        if best is None or (
+            best.score < self.promising and drafts < self.drafts and not _declined(archive, None)
+        ):
+            return Move(
+                "draft",
+                reason="nothing has run yet"
+                if best is None
+                else f"the best score is {best.score:.3f}, so another structure is worth a try",
+            )
         return self._refine(archive)
 
     def _broken(self, archive: NodeArchive) -> Node | None:
-        """The newest node, if it failed, has not been followed up and its line of repairs is not too long."""
-        node = next((node for node in reversed(archive.nodes) if node.evaluation.status != "pending"), None)
-        if node is None or node.evaluation.failure is None or archive.children(node.id) or _declined(archive, node.id):
+        """The newest node, if it failed, has not been followed up and its line of repairs is not
+        too long."""
+        node = next(
+            (node for node in reversed(archive.nodes) if node.evaluation.status != "pending"), None
+        )
+        if (
+            node is None
+            or node.evaluation.failure is None
+            or archive.children(node.id)
+            or _declined(archive, node.id)
+        ):
             return None
         if node.evaluation.failure.kind == DUPLICATE:
             return None
@@ -54,12 +76,23 @@ class TreeSearch:
     def _refine(self, archive: NodeArchive) -> Move:
         fruitless = {node.id: _fruitless(archive, node) for node in archive.scored}
         able = [node for node in archive.scored if node.id not in archive.closed]
-        open_nodes = [node for node in able if fruitless[node.id] < self.patience] or (able if None in archive.closed else [])
+        open_nodes = [node for node in able if fruitless[node.id] < self.patience] or (
+            able if None in archive.closed else []
+        )
         if not open_nodes:
-            return Move("draft", reason=f"{self.patience} attempts on every node brought nothing, or there is nothing to say about it")
+            return Move(
+                "draft",
+                reason=f"{self.patience} attempts on every node brought nothing, or there is "
+                "nothing to say about it",
+            )
         rank = {node.id: position for position, node in enumerate(archive.ranked())}
-        node = min(open_nodes, key=lambda node: (-(node.score - _FRUITLESS * fruitless[node.id]), rank[node.id]))
-        return Move("refine", node.id, node.diagnosis.guilty, _why(node, archive, fruitless[node.id]))
+        node = min(
+            open_nodes,
+            key=lambda node: (-(node.score - _FRUITLESS * fruitless[node.id]), rank[node.id]),
+        )
+        return Move(
+            "refine", node.id, node.diagnosis.guilty, _why(node, archive, fruitless[node.id])
+        )
 
 
 @dataclass(frozen=True)
@@ -81,15 +114,26 @@ class Linear:
 
     def choose(self, archive: Archive, rng: np.random.Generator) -> Move:
         """Repair or refine the newest node that is not pending."""
-        node = next((node for node in reversed(archive.nodes) if node.evaluation.status != "pending"), None)
+        node = next(
+            (node for node in reversed(archive.nodes) if node.evaluation.status != "pending"), None
+        )
         if node is None:
             return Move("draft", reason="nothing has run yet")
         if node.evaluation.failure is not None:
-            return Move("repair", node.id, _failed_stage(node), f"it failed: {node.evaluation.failure.message}")
-        return Move("refine", node.id, node.diagnosis.guilty, f"it is the newest; {_what_is_left(node)}")
+            return Move(
+                "repair",
+                node.id,
+                _failed_stage(node),
+                f"it failed: {node.evaluation.failure.message}",
+            )
+        return Move(
+            "refine", node.id, node.diagnosis.guilty, f"it is the newest; {_what_is_left(node)}"
+        )
 
 
-POLICIES: dict[str, Policy] = {policy.name: policy for policy in (TreeSearch(), BestOfN(), Linear())}
+POLICIES: dict[str, Policy] = {
+    policy.name: policy for policy in (TreeSearch(), BestOfN(), Linear())
+}
 """Policies by name."""
 
 
@@ -118,16 +162,28 @@ def _declined(archive: NodeArchive, parent: str | None) -> int:
 
 def _fruitless(archive: NodeArchive, node: Node) -> int:
     """Attempts on ``node`` that neither it nor anything below them got better by."""
-    return _declined(archive, node.id) + sum(not _better(archive, child, node.score) for child in archive.children(node.id))
+    return _declined(archive, node.id) + sum(
+        not _better(archive, child, node.score) for child in archive.children(node.id)
+    )
 
 
 def _better(archive: NodeArchive, node: Node, score: float) -> bool:
-    return node.score > score + archive.tolerance or any(_better(archive, child, score) for child in archive.children(node.id))
+    return node.score > score + archive.tolerance or any(
+        _better(archive, child, score) for child in archive.children(node.id)
+    )
 
 
 def _why(node: Node, archive: NodeArchive, fruitless: int) -> str:
-    place = "the best so far" if node is archive.best else f"promising at {node.score:.3f} while better nodes are stuck"
-    return f"node {node.id} is {place}" + (f" after {fruitless} fruitless attempts" if fruitless else "") + f"; {_what_is_left(node)}"
+    place = (
+        "the best so far"
+        if node is archive.best
+        else f"promising at {node.score:.3f} while better nodes are stuck"
+    )
+    return (
+        f"node {node.id} is {place}"
+        + (f" after {fruitless} fruitless attempts" if fruitless else "")
+        + f"; {_what_is_left(node)}"
+    )
 
 
 def _what_is_left(node: Node) -> str:

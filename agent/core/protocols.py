@@ -1,4 +1,5 @@
-"""The nouns of the search and the Protocols that its parts obey. Values only: nothing here runs anything."""
+"""The nouns of the search and the Protocols that its parts obey. Values only: nothing here runs
+anything."""
 
 from __future__ import annotations
 
@@ -18,9 +19,10 @@ MOVES = ("draft", "repair", "refine")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that the residual shows. stage: the program to blame. kind: a stable slug a proposer can switch on
-    ("lag", "drift", "kink", "late_jump", "missing_object", "colour_residue", ...). message: the sentence a person reads.
-    where: object or column name, or "". evidence: numbers behind the sentence."""
+    """One thing that the residual shows. stage: the program to blame. kind: a stable slug a
+    proposer can switch on ("lag", "drift", "kink", "late_jump", "missing_object", "colour_residue",
+    ...). message: the sentence a person reads. where: object or column name, or "". evidence:
+    numbers behind the sentence."""
 
     stage: str
     kind: str
@@ -31,8 +33,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What to edit next and why. guilty: the stage to edit, or None when nothing is wrong. verdict: "exact", "bad
-    structure", "fit not converged", "program failed". findings: strongest first."""
+    """What to edit next and why. guilty: the stage to edit, or None when nothing is wrong. verdict:
+    "exact", "bad structure", "fit not converged", "program failed". findings: strongest first."""
 
     guilty: str | None
     verdict: str
@@ -57,14 +59,16 @@ class Node:
 
 
 class Archive(Protocol):
-    """Every node so far, read-only, in order of proposal. declined: moves to which the proposer had nothing to say."""
+    """Every node so far, read-only, in order of proposal. declined: moves to which the proposer had
+    nothing to say."""
 
     nodes: tuple[Node, ...]
     declined: tuple[Move, ...]
 
     @property
     def best(self) -> Node | None:
-        """Highest score; ties (within the stated tolerance) go to the smaller complexity, then to the older node."""
+        """Highest score; ties (within the stated tolerance) go to the smaller complexity, then to
+        the older node."""
         ...
 
     def __getitem__(self, node_id: str) -> Node: ...
@@ -76,8 +80,9 @@ class Archive(Protocol):
 
 @dataclass(frozen=True)
 class Move:
-    """What the policy asks a proposer to do. kind: one of MOVES. parent: the node to expand (None for a draft).
-    stage: the stage to edit, or None to leave it open. reason: why, in words; it goes into the trace."""
+    """What the policy asks a proposer to do. kind: one of MOVES. parent: the node to expand (None
+    for a draft). stage: the stage to edit, or None to leave it open. reason: why, in words; it goes
+    into the trace."""
 
     kind: str
     parent: str | None = None
@@ -96,18 +101,24 @@ class Cost:
 
     def __add__(self, other: Cost) -> Cost:
         money = None if self.money is None or other.money is None else self.money + other.money
-        return Cost(self.calls + other.calls, self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens, money)
+        return Cost(
+            self.calls + other.calls,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            money,
+        )
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A proposer's answer. programs None means "nothing (new) to say": ``rationale`` then tells why, and the search
-    goes on (or ends, when ``exhausted``: the proposer will not have anything else to say for this task; ``closed``: about the node of
-    this move).
+    """A proposer's answer. programs None means "nothing (new) to say": ``rationale`` then tells
+    why, and the search goes on (or ends, when ``exhausted``: the proposer will not have anything
+    else to say for this task; ``closed``: about the node of this move).
 
-    stages: stages that differ from the parent. findings: checks the proposer made on detections or pictures (VLM
-    verdicts, measured checks); they go into the trace. exchanges: content hashes of recorded requests and replies.
-    origin: who wrote it, where that is not simply the proposer's own name (a mixed proposer names the one it asked).
+    stages: stages that differ from the parent. findings: checks the proposer made on detections or
+    pictures (VLM verdicts, measured checks); they go into the trace. exchanges: content hashes of
+    recorded requests and replies. origin: who wrote it, where that is not simply the proposer's own
+    name (a mixed proposer names the one it asked).
     """
 
     programs: Programs | None
@@ -122,15 +133,18 @@ class Proposal:
 
 
 class Proposer(Protocol):
-    """Writes programs. Sees visible frames and evaluations, never a name of an environment or a held-back frame.
+    """Writes programs. Sees visible frames and evaluations, never a name of an environment or a
+    held-back frame.
 
-    ``propose`` must depend on its arguments alone (and, for a model behind a network, on the recorded replies): the
-    same arguments and an ``rng`` in the same state give the same proposal.
+    ``propose`` must depend on its arguments alone (and, for a model behind a network, on the
+    recorded replies): the same arguments and an ``rng`` in the same state give the same proposal.
     """
 
     name: str
 
-    def propose(self, task: Task, archive: Archive, move: Move, rng: np.random.Generator) -> Proposal: ...
+    def propose(
+        self, task: Task, archive: Archive, move: Move, rng: np.random.Generator
+    ) -> Proposal: ...
 
 
 @dataclass(frozen=True)
@@ -144,16 +158,19 @@ class Question:
 
 @runtime_checkable
 class Foreseeing(Protocol):
-    """A proposer that would rather know a whole round's questions beforehand, because it waits for others (a model)."""
+    """A proposer that would rather know a whole round's questions beforehand, because it waits for
+    others (a model)."""
 
     def prepare(self, task: Task, questions: Sequence[Question], workers: int) -> None:
-        """Begin answering, ``workers`` at a time. Changes nothing in what ``propose`` will answer, only how soon."""
+        """Begin answering, ``workers`` at a time. Changes nothing in what ``propose`` will answer,
+        only how soon."""
         ...
 
 
 @runtime_checkable
 class Seeing(Protocol):
-    """A proposer whose model can be shown pictures: it also judges the masks made for programs that declare detections."""
+    """A proposer whose model can be shown pictures: it also judges the masks made for programs that
+    declare detections."""
 
     @property
     def ask(self) -> Ask | None:
@@ -163,8 +180,8 @@ class Seeing(Protocol):
 
 @runtime_checkable
 class Paying(Protocol):
-    """A proposer that keeps an account of its own, which also holds what belongs to no proposal (verdicts on masks, answers that were
-    not needed in the end)."""
+    """A proposer that keeps an account of its own, which also holds what belongs to no proposal
+    (verdicts on masks, answers that were not needed in the end)."""
 
     @property
     def spent(self) -> Cost:

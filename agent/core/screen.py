@@ -1,4 +1,5 @@
-"""What can be said of a candidate without running it. Pure; a lint that saves a run, not a barrier (the sandbox is)."""
+"""What can be said of a candidate without running it. Pure; a lint that saves a run, not a barrier
+(the sandbox is)."""
 
 from __future__ import annotations
 
@@ -21,11 +22,37 @@ ARGUMENTS = {
 }
 """The positional arguments that each of them is called with."""
 
-ALLOWED = frozenset((
-    "numpy", "scipy", "cv2", "pymunk", "math", "cmath", "collections", "dataclasses", "functools", "itertools", "typing",
-    "statistics", "random", "operator", "enum", "fractions", "heapq", "bisect", "copy", "abc", "numbers", "string", "re",
-    "json", "warnings", "__future__", "tools",
-))  # fmt: skip
+ALLOWED = frozenset(
+    (
+        "numpy",
+        "scipy",
+        "cv2",
+        "pymunk",
+        "math",
+        "cmath",
+        "collections",
+        "dataclasses",
+        "functools",
+        "itertools",
+        "typing",
+        "statistics",
+        "random",
+        "operator",
+        "enum",
+        "fractions",
+        "heapq",
+        "bisect",
+        "copy",
+        "abc",
+        "numbers",
+        "string",
+        "re",
+        "json",
+        "warnings",
+        "__future__",
+        "tools",
+    )
+)
 """Modules that a program may import."""
 
 DUPLICATE = "Duplicate"
@@ -35,14 +62,16 @@ MAX_SOURCE = 64_000
 """Characters of one program."""
 
 MAX_LITERAL = 4_000
-"""Characters of one literal (a string, or the elements of one list): a program computes, it does not store the video."""
+"""Characters of one literal (a string, or the elements of one list): a program computes, it does
+not store the video."""
 
 MAX_CONSTANTS = 3_000
 """Numbers and strings in one program, all together."""
 
 
 def screen(programs: Programs) -> Failure | None:
-    """The first rule that a program breaks, or None. Failures are of stage "screen" and name the file."""
+    """The first rule that a program breaks, or None. Failures are of stage "screen" and name the
+    file."""
     for stage, source in programs.items():
         for kind, message in _complaints(stage, source):
             return Failure("screen", kind, f"{stage}.py: {message}")
@@ -51,7 +80,11 @@ def screen(programs: Programs) -> Failure | None:
 
 def _complaints(stage: str, source: str) -> Iterator[tuple[str, str]]:
     if len(source) > MAX_SOURCE:
-        yield "TooLong", f"expected at most {MAX_SOURCE} characters, got {len(source)}; compute instead of listing"
+        yield (
+            "TooLong",
+            f"expected at most {MAX_SOURCE} characters, got {len(source)}; compute instead of "
+            "listing",
+        )
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -70,14 +103,31 @@ def _where(error: BaseException) -> str:
 
 
 def _missing(stage: str, tree: ast.Module) -> Iterator[tuple[str, str]]:
-    defined = {node.name: node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
-    assigned = {target.id for node in tree.body if isinstance(node, ast.Assign) for target in node.targets if isinstance(target, ast.Name)}
+    defined = {
+        node.name: node
+        for node in tree.body
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    }
+    assigned = {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
     for name in REQUIRED[stage]:
         signature = f"{name}({', '.join(ARGUMENTS[name])})"
         if name not in defined and name not in assigned:
-            yield "MissingFunction", f"expected a function {signature}, got {', '.join(sorted(defined)) or 'no function'}; define it at the top level"
+            yield (
+                "MissingFunction",
+                f"expected a function {signature}, got "
+                f"{', '.join(sorted(defined)) or 'no function'}; define it at the top level",
+            )
         elif name in defined and not _takes(defined[name].args, len(ARGUMENTS[name])):
-            yield "WrongArguments", f"expected {signature}, got {name}({ast.unparse(defined[name].args)})"
+            yield (
+                "WrongArguments",
+                f"expected {signature}, got {name}({ast.unparse(defined[name].args)})",
+            )
 
 
 def _takes(args: ast.arguments, count: int) -> bool:
@@ -91,7 +141,11 @@ def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
     for node in ast.walk(tree):
         for name in _imported(node):
             if name.split(".")[0] not in ALLOWED:
-                yield "ForbiddenImport", f"line {node.lineno}: cannot import {name}; programs may import numpy, scipy, cv2, pymunk, math and tools"
+                yield (
+                    "ForbiddenImport",
+                    f"line {node.lineno}: cannot import {name}; programs may import numpy, scipy, "
+                    "cv2, pymunk, math and tools",
+                )
 
 
 def _imported(node: ast.AST) -> list[str]:
@@ -106,9 +160,17 @@ def _literals(tree: ast.Module) -> Iterator[tuple[str, str]]:
     for node in constants:
         size = 0 if id(node) in docstrings else _characters(node.value)
         if size > MAX_LITERAL:
-            yield "LargeLiteral", f"line {node.lineno}: a literal of {size} characters, at most {MAX_LITERAL}; measure it in perceive instead"
+            yield (
+                "LargeLiteral",
+                f"line {node.lineno}: a literal of {size} characters, at most {MAX_LITERAL}; "
+                "measure it in perceive instead",
+            )
     if len(constants) > MAX_CONSTANTS:
-        yield "ManyConstants", f"{len(constants)} constants, at most {MAX_CONSTANTS}; measure them in perceive, or fit them as PARAMS"
+        yield (
+            "ManyConstants",
+            f"{len(constants)} constants, at most {MAX_CONSTANTS}; measure them in perceive, or "
+            "fit them as PARAMS",
+        )
 
 
 def _characters(value: object) -> int:
@@ -118,14 +180,18 @@ def _characters(value: object) -> int:
 
 
 def _has_docstring(node: ast.AST) -> bool:
-    return isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)) and ast.get_docstring(node, clean=False) is not None
+    return (
+        isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef))
+        and ast.get_docstring(node, clean=False) is not None
+    )
 
 
-# ------------------------------------------------------------------------------------------------------ likeness, size
+# --------------------------------------------------------------------------------------------------
 
 
 class _Normalise(ast.NodeTransformer):
-    """Drop what does not change what a program does: docstrings (comments and layout are gone already)."""
+    """Drop what does not change what a program does: docstrings (comments and layout are gone
+    already)."""
 
     def _body(self, node: ast.AST) -> ast.AST:
         self.generic_visit(node)
@@ -154,7 +220,11 @@ def fingerprint(programs: Programs) -> str:
 def duplicate(programs: Programs, seen: Mapping[str, str]) -> Failure | None:
     """A failure when ``seen`` (fingerprint -> node id) holds these programs already."""
     known = seen.get(fingerprint(programs))
-    return None if known is None else Failure("screen", DUPLICATE, f"the same programs as node {known}; change what they do")
+    return (
+        None
+        if known is None
+        else Failure("screen", DUPLICATE, f"the same programs as node {known}; change what they do")
+    )
 
 
 def fate(stage: str, kind: str, message: str) -> str:
@@ -171,6 +241,7 @@ def fate(stage: str, kind: str, message: str) -> str:
 
 
 def complexity(programs: Programs, params: tuple[FittedParam, ...] = ()) -> float:
-    """Description length in bits: the three normalised sources compressed together, and 32 bits a parameter."""
+    """Description length in bits: the three normalised sources compressed together, and 32 bits a
+    parameter."""
     text = "\0".join(normalised(programs[stage]) for stage in STAGES)
     return 8.0 * len(zlib.compress(text.encode(), 9)) + 32.0 * len(params)

@@ -19,8 +19,8 @@ _LEAST_PIXELS = 3  # and this many of them
 
 @dataclass(frozen=True)
 class Trial:
-    """One video to be predicted. seen: its frames up to there. truth: the frames to come, or None when nobody has them.
-    horizon: their number. actions: (horizon,) what will act, or None."""
+    """One video to be predicted. seen: its frames up to there. truth: the frames to come, or None
+    when nobody has them. horizon: their number. actions: (horizon,) what will act, or None."""
 
     seen: Video
     horizon: int
@@ -29,9 +29,14 @@ class Trial:
 
     @property
     def whole(self) -> Video:
-        """Seen frames and truth as one video, for measuring both alike once a prediction has been judged."""
-        actions = None if self.actions is None else np.concatenate([self.seen.actions, self.actions])
-        return replace(self.seen, frames=np.concatenate([self.seen.frames, self.truth]), actions=actions)
+        """Seen frames and truth as one video, for measuring both alike once a prediction has been
+        judged."""
+        actions = (
+            None if self.actions is None else np.concatenate([self.seen.actions, self.actions])
+        )
+        return replace(
+            self.seen, frames=np.concatenate([self.seen.frames, self.truth]), actions=actions
+        )
 
     @property
     def all_actions(self) -> np.ndarray | None:
@@ -39,7 +44,9 @@ class Trial:
         if self.seen.actions is None and self.actions is None:
             return None
         seen = np.zeros(len(self.seen)) if self.seen.actions is None else self.seen.actions
-        return np.concatenate([seen, np.zeros(self.horizon) if self.actions is None else self.actions])
+        return np.concatenate(
+            [seen, np.zeros(self.horizon) if self.actions is None else self.actions]
+        )
 
 
 @dataclass(frozen=True)
@@ -51,25 +58,33 @@ class Split:
 
 
 def moves(frames: np.ndarray) -> bool:
-    """Whether anything moves in (T, H, W, 3) uint8 frames, by more than noise and compression would."""
+    """Whether anything moves in (T, H, W, 3) uint8 frames, by more than noise and compression
+    would."""
     least = max(_LEAST_MOVE, 6.0 * pixel_noise([frames]))
     first = frames[0].astype(np.int16)
-    return any(int((np.abs(frame - first).max(axis=2) > least).sum()) >= _LEAST_PIXELS for frame in frames[1:])
+    return any(
+        int((np.abs(frame - first).max(axis=2) > least).sum()) >= _LEAST_PIXELS
+        for frame in frames[1:]
+    )
 
 
 def validation(task: Task, share: float = 0.3) -> Split:
     """The split that the search is judged by; never a held-back frame in it.
 
-    With several training videos, every so many-th one (``share`` of them, at least one) is predicted from ``task.context`` frames on.
-    Otherwise the one video (or each test video) is cut in time: its last ``share`` of frames, at least 2 and no more than the
-    horizon, is predicted from those before. When nothing moves there, the cut moves forward. Raises UsageError when the
+    With several training videos, every so many-th one (``share`` of them, at least one) is
+    predicted from ``task.context`` frames on. Otherwise the one video (or each test video) is cut
+    in time: its last ``share`` of frames, at least 2 and no more than the horizon, is predicted
+    from those before. When nothing moves there, the cut moves forward. Raises UsageError when the
     visible frames cannot judge anything: too few of them, or nothing moves.
     """
     if len(task.train) > 1:
         return _across(task, share)
     videos = task.train or task.test
     if not any(moves(video.frames) for video in videos):
-        raise UsageError("nothing moves in the frames seen: expected motion between them; give a longer --context or another video")
+        raise UsageError(
+            "nothing moves in the frames seen: expected motion between them; give a longer "
+            "--context or another video"
+        )
     for factor in WIDER:
         split = _in_time(videos, min(share * factor, 0.8), task.horizon)
         if any(_shows(trial) for trial in split.trials):
@@ -79,14 +94,20 @@ def validation(task: Task, share: float = 0.3) -> Split:
 
 def final(task: Task) -> Split:
     """Everything visible to fit, the test videos to predict."""
-    trials = [Trial(seen, task.horizon, None, actions) for seen, actions in zip(task.test, task.future_actions, strict=True)]
+    trials = [
+        Trial(seen, task.horizon, None, actions)
+        for seen, actions in zip(task.test, task.future_actions, strict=True)
+    ]
     return Split(task.train or task.test, tuple(trials))
 
 
 def _across(task: Task, share: float) -> Split:
     usable = [video for video in task.train if len(video) > task.context]
     if not usable:
-        raise UsageError(f"training videos: expected more than context = {task.context} frames, got {max(map(len, task.train))}; lower the context")
+        raise UsageError(
+            f"training videos: expected more than context = {task.context} frames, got "
+            f"{max(map(len, task.train))}; lower the context"
+        )
     every = max(2, round(1 / share))
     held = usable[every - 1 :: every] or usable[-1:]
     rest = tuple(video for video in task.train if all(video is not other for other in held))
@@ -100,16 +121,22 @@ def _in_time(videos: tuple[Video, ...], share: float, horizon: int) -> Split:
 
 
 def _judged(frames: int, share: float, horizon: int) -> int:
-    """How many of the last frames judge: at least 2 (1 when there are only 3 frames), 2 always left to see."""
+    """How many of the last frames judge: at least 2 (1 when there are only 3 frames), 2 always left
+    to see."""
     if frames < 3:
-        raise UsageError(f"context: expected at least 3 frames when there are no training videos (2 to see, 1 to judge by), got {frames}")
+        raise UsageError(
+            "context: expected at least 3 frames when there are no training videos (2 to see, 1 "
+            f"to judge by), got {frames}"
+        )
     return min(max(2, round(share * frames)), max(2, horizon), frames - 2)
 
 
 def _cut(video: Video, cut: int, horizon: int) -> Trial:
     stop = min(len(video), cut + horizon)
     actions = None if video.actions is None else video.actions[cut:stop]
-    return Trial(video.cut(0, cut), stop - cut, np.ascontiguousarray(video.frames[cut:stop]), actions)
+    return Trial(
+        video.cut(0, cut), stop - cut, np.ascontiguousarray(video.frames[cut:stop]), actions
+    )
 
 
 def _shows(trial: Trial) -> bool:

@@ -1,8 +1,9 @@
-"""Masks for perception programs that declare detections: made here, in trusted code, before the program runs.
+"""Masks for perception programs that declare detections: made here, in trusted code, before the
+program runs.
 
-A program with ``DETECTIONS = {"cart": "the black cart"}`` is shown the masks of exactly the frames it is shown, checked
-against what can be measured and corrected once (see ``tools.vision.repair``). Models are built at the first request; a
-search whose programs declare nothing never imports them.
+A program with ``DETECTIONS = {"cart": "the black cart"}`` is shown the masks of exactly the frames
+it is shown, checked against what can be measured and corrected once (see ``tools.vision.repair``).
+Models are built at the first request; a search whose programs declare nothing never imports them.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ ROOM = 256 << 20
 class Detections:
     """Answers requests, one at a time. The same frames and request always give the same masks.
 
-    config: which models. ask: a language model's verdict on each mask (agent.prompting.mask_questions.asker), None = measurements only;
-    what it said is kept by its own recording; the cache on disk then holds the masks as they were before.
+    config: which models. ask: a language model's verdict on each mask
+    (agent.prompting.mask_questions.asker), None = measurements only; what it said is kept by its
+    own recording; the cache on disk then holds the masks as they were before.
     """
 
     def __init__(self, config: VisionConfig, ask: Ask | None = None):
@@ -41,19 +43,26 @@ class Detections:
         self._recent: OrderedDict[str, MaskSet] = OrderedDict()
 
     def masks(self, frames: np.ndarray, request: DetectionRequest) -> MaskSet:
-        """Masks of ``frames`` (T, H, W, 3) uint8 with a report of what was found, checked and corrected.
+        """Masks of ``frames`` (T, H, W, 3) uint8 with a report of what was found, checked and
+        corrected.
 
-        Raises UsageError when a model that was asked for by name cannot be had, ContractError when the request is too large.
+        Raises UsageError when a model that was asked for by name cannot be had, ContractError when
+        the request is too large.
         """
         with self._lock:
             backend = self._backend = self._backend or self._build()
-            key = import_module("tools.vision.cache").key(frames, {"request": request.to_json(), "models": backend.identity, "checked": True})
+            key = import_module("tools.vision.cache").key(
+                frames, {"request": request.to_json(), "models": backend.identity, "checked": True}
+            )
             answer = self._recent.get(key) or self._kept(key) or self._made(key, frames, request)
             self._remember(key, answer)
             return answer
 
     def _build(self) -> Any:
-        backends, weights = import_module("tools.vision.backends"), import_module("tools.vision.weights")
+        backends, weights = (
+            import_module("tools.vision.backends"),
+            import_module("tools.vision.weights"),
+        )
         try:
             return backends.build_backend(self._config, weights.WeightStore.of(self._config))[0]
         except (weights.WeightsError, ImportError, ValueError) as error:
@@ -61,9 +70,13 @@ class Detections:
 
     def _made(self, key: str, frames: np.ndarray, request: DetectionRequest) -> MaskSet:
         unjudged = None if self._ask is None else self._disk
-        found = import_module("tools.vision.pipeline").masks_for(frames, request, self._backend, cache=unjudged)
+        found = import_module("tools.vision.pipeline").masks_for(
+            frames, request, self._backend, cache=unjudged
+        )
         words = {name: entry.words for entry in request.wanted for name in entry.names}
-        answer = import_module("tools.vision.repair").check_and_repair(frames, found, words, self._backend, ask=self._ask)[0]
+        answer = import_module("tools.vision.repair").check_and_repair(
+            frames, found, words, self._backend, ask=self._ask
+        )[0]
         if self._ask is None and self._disk is not None:
             self._disk.put(key, answer)
         return answer
@@ -73,7 +86,11 @@ class Detections:
 
     @property
     def _disk(self) -> Any:
-        return import_module("tools.vision.cache").MaskCache(Path(self._config.cache)) if self._config.cache else None
+        return (
+            import_module("tools.vision.cache").MaskCache(Path(self._config.cache))
+            if self._config.cache
+            else None
+        )
 
     def _remember(self, key: str, answer: MaskSet) -> None:
         self._recent[key] = answer
@@ -87,15 +104,23 @@ def _bytes(answer: MaskSet) -> int:
 
 
 def remarks(report: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the check found, in words: one sentence for every object that was not simply found and right."""
+    """What the check found, in words: one sentence for every object that was not simply found and
+    right."""
     return tuple(sentence for record in report.get("check", ()) if (sentence := _sentence(record)))
 
 
 def _sentence(record: Mapping[str, Any]) -> str:
     problems = [problem["message"] for problem in record["verdict"]["problems"]][:1]
     if record["model"] and not record["model"]["ok"]:
-        problems.append(f"the checker says that the mask of {record['name']} is not what its words say ({record['model']['reason'] or 'no reason given'})")
+        problems.append(
+            f"the checker says that the mask of {record['name']} is not what its words say "
+            f"({record['model']['reason'] or 'no reason given'})"
+        )
     if not problems:
         return ""
-    outcome = {True: f"; corrected ({record['decision']['action']})", False: "; a correction did not help", None: ""}[record["helped"]]
+    outcome = {
+        True: f"; corrected ({record['decision']['action']})",
+        False: "; a correction did not help",
+        None: "",
+    }[record["helped"]]
     return f"detections: {', and '.join(problems)}{outcome}"

@@ -1,7 +1,9 @@
-"""The steps of an evaluation, and what-ifs, as sandbox jobs: what goes in, and claims checked on the way out.
+"""The steps of an evaluation, and what-ifs, as sandbox jobs: what goes in, and claims checked on
+the way out.
 
-Whatever a child returns is a claim: numbers are parsed and bounded here, or the candidate fails. A candidate's failure
-travels as ``CandidateFailed`` inside this package and becomes data (``Failure``) at its edge.
+Whatever a child returns is a claim: numbers are parsed and bounded here, or the candidate fails. A
+candidate's failure travels as ``CandidateFailed`` inside this package and becomes data
+(``Failure``) at its edge.
 """
 
 from __future__ import annotations
@@ -19,7 +21,17 @@ from sandbox.contract import ArraySpec, Job, Limits, Outcome
 from sandbox.looks import SIZES
 from tools.fitting.result import QUANTILES
 from tools.masks.request import MaskSet, pack
-from tools.types import MAX_ABS, MAX_PARAMS, ContractError, Failure, FittedParam, Programs, States, Video, check_name
+from tools.types import (
+    MAX_ABS,
+    MAX_PARAMS,
+    ContractError,
+    Failure,
+    FittedParam,
+    Programs,
+    States,
+    Video,
+    check_name,
+)
 
 PARCEL = 24 << 20
 """Bytes that states and scene of one clip may take, besides its background."""
@@ -35,9 +47,10 @@ class CandidateFailed(Exception):
 
 @dataclass(frozen=True)
 class Perceived:
-    """What perception made of one clip. states: a claim. parcel: bytes that only a later child opens. seconds: wall clock.
-    detections: the host's report on the masks that the program was given (see agent.evaluation.detections), empty without any. looks: a
-    claim, the constants of the scene by object and attribute: numbers or lists of them."""
+    """What perception made of one clip. states: a claim. parcel: bytes that only a later child
+    opens. seconds: wall clock. detections: the host's report on the masks that the program was
+    given (see agent.evaluation.detections), empty without any. looks: a claim, the constants of the
+    scene by object and attribute: numbers or lists of them."""
 
     states: States
     parcel: np.ndarray
@@ -49,8 +62,9 @@ class Perceived:
 
 @dataclass(frozen=True)
 class Fitted:
-    """θ and what it explains. params: θ with bounds and errors; values: the same as {name: value}. report: the fit's own words.
-    rolled: per clip. redrawn: per clip (n, H, W, 3) frames drawn from measured states (n may be 0). seconds: by step."""
+    """θ and what it explains. params: θ with bounds and errors; values: the same as {name: value}.
+    report: the fit's own words. rolled: per clip. redrawn: per clip (n, H, W, 3) frames drawn from
+    measured states (n may be 0). seconds: by step."""
 
     params: tuple[FittedParam, ...]
     values: dict[str, float]
@@ -63,9 +77,10 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Change:
-    """A what-if, as far as a running program is concerned. since: the frame after which it holds. row: the state of that frame by
-    column. values: θ until then; edited: θ from then on. state: (column, operator, number); scene: (object, attribute,
-    operator, number or numbers); see sandbox.stages.imagine."""
+    """A what-if, as far as a running program is concerned. since: the frame after which it holds.
+    row: the state of that frame by column. values: θ until then; edited: θ from then on. state:
+    (column, operator, number); scene: (object, attribute, operator, number or numbers); see
+    sandbox.stages.imagine."""
 
     since: int
     row: Mapping[str, float]
@@ -77,7 +92,8 @@ class Change:
 
 @dataclass(frozen=True)
 class Predicted:
-    """states: for the frames seen and to come. frames: (horizon, H, W, 3) uint8 to come. seconds: wall clock."""
+    """states: for the frames seen and to come. frames: (horizon, H, W, 3) uint8 to come. seconds:
+    wall clock."""
 
     states: States
     frames: np.ndarray
@@ -85,21 +101,36 @@ class Predicted:
     log: str = ""
 
 
-# ---------------------------------------------------------------------------------------------------------- jobs
+# --------------------------------------------------------------------------------------------------
 
 
-def perceive_job(source: str, frames: Any, shape: tuple[int, ...], limits: Limits, masks: MaskSet | None = None) -> Job:
-    """Show one clip (array or shared array of ``shape`` (T, H, W, 3)) to a perception program, in a child with nothing else in it
-    but the ``masks`` that the program declared."""
+def perceive_job(
+    source: str, frames: Any, shape: tuple[int, ...], limits: Limits, masks: MaskSet | None = None
+) -> Job:
+    """Show one clip (array or shared array of ``shape`` (T, H, W, 3)) to a perception program, in a
+    child with nothing else in it but the ``masks`` that the program declared."""
     room = {"parcel": ArraySpec((PARCEL + math.prod(shape[1:]),))}
     inputs = {"frames": frames} | ({} if masks is None else pack(masks))
-    return Job("perceive", Programs(source, "", ""), inputs, {} if masks is None else {"masks": list(masks.names)}, room, limits)
+    return Job(
+        "perceive",
+        Programs(source, "", ""),
+        inputs,
+        {} if masks is None else {"masks": list(masks.names)},
+        room,
+        limits,
+    )
 
 
 def fit_job(
-    programs: Programs, clips: Sequence[Video], perceived: Sequence[Perceived], seed: int, config: EvaluationConfig, redraw: Sequence[Sequence[int]]
+    programs: Programs,
+    clips: Sequence[Video],
+    perceived: Sequence[Perceived],
+    seed: int,
+    config: EvaluationConfig,
+    redraw: Sequence[Sequence[int]],
 ) -> Job:
-    """Fit θ to what perception made of ``clips`` and draw some of their frames again (``redraw``: per clip, which)."""
+    """Fit θ to what perception made of ``clips`` and draw some of their frames again (``redraw``:
+    per clip, which)."""
     payload = {
         "sizes": [len(one.parcel) for one in perceived],
         "dt": [clip.dt for clip in clips],
@@ -109,43 +140,94 @@ def fit_job(
         "optimizer": config.optimizer,
         "redraw": [list(times) for times in redraw],
     }
-    outputs = {f"redrawn{i}": ArraySpec((len(times), *clips[i].shape, 3)) for i, times in enumerate(redraw) if len(times)}
+    outputs = {
+        f"redrawn{i}": ArraySpec((len(times), *clips[i].shape, 3))
+        for i, times in enumerate(redraw)
+        if len(times)
+    }
     inputs = {"parcels": np.concatenate([one.parcel for one in perceived])}
-    return Job("fit", Programs("", programs.dynamics, programs.rendering), inputs, payload, outputs, config.limits)
+    return Job(
+        "fit",
+        Programs("", programs.dynamics, programs.rendering),
+        inputs,
+        payload,
+        outputs,
+        config.limits,
+    )
 
 
-def predict_job(programs: Programs, trial: Trial, perceived: Perceived, values: Mapping[str, float], limits: Limits) -> Job:
-    """Predict the frames after ``trial.seen``, from what perception made of these alone, with θ = ``values``."""
+def predict_job(
+    programs: Programs,
+    trial: Trial,
+    perceived: Perceived,
+    values: Mapping[str, float],
+    limits: Limits,
+) -> Job:
+    """Predict the frames after ``trial.seen``, from what perception made of these alone, with θ =
+    ``values``."""
     return _ahead("predict", programs, trial, perceived, {"values": dict(values)}, limits)
 
 
-def imagine_job(programs: Programs, trial: Trial, perceived: Perceived, change: Change, limits: Limits) -> Job:
+def imagine_job(
+    programs: Programs, trial: Trial, perceived: Perceived, change: Change, limits: Limits
+) -> Job:
     """What would come after a frame under a change; ``programs`` are the changed ones."""
     row = {column: None if math.isnan(value) else value for column, value in change.row.items()}
-    payload = {"since": change.since, "row": row, "values": dict(change.values), "edited": dict(change.edited), "state": change.state, "scene": change.scene}
+    payload = {
+        "since": change.since,
+        "row": row,
+        "values": dict(change.values),
+        "edited": dict(change.edited),
+        "state": change.state,
+        "scene": change.scene,
+    }
     return _ahead("imagine", programs, trial, perceived, payload, limits)
 
 
-def _ahead(routine: str, programs: Programs, trial: Trial, perceived: Perceived, payload: dict[str, Any], limits: Limits) -> Job:
+def _ahead(
+    routine: str,
+    programs: Programs,
+    trial: Trial,
+    perceived: Perceived,
+    payload: dict[str, Any],
+    limits: Limits,
+) -> Job:
     """A job that draws the frames after ``trial.seen``."""
     actions = trial.all_actions
-    payload = {"dt": trial.seen.dt, "actions": None if actions is None else actions.tolist()} | payload
+    payload = {
+        "dt": trial.seen.dt,
+        "actions": None if actions is None else actions.tolist(),
+    } | payload
     outputs = {"frames": ArraySpec((trial.horizon, *trial.seen.shape, 3))}
-    return Job(routine, Programs("", programs.dynamics, programs.rendering), {"parcel": perceived.parcel}, payload, outputs, limits)
+    return Job(
+        routine,
+        Programs("", programs.dynamics, programs.rendering),
+        {"parcel": perceived.parcel},
+        payload,
+        outputs,
+        limits,
+    )
 
 
-# -------------------------------------------------------------------------------------------------------- claims
+# --------------------------------------------------------------------------------------------------
 
 
 def read_perceived(outcome: Outcome, frames: int) -> Perceived:
-    """Check the claim of a perceive job about a clip of ``frames`` frames. Raises CandidateFailed."""
+    """Check the claim of a perceive job about a clip of ``frames`` frames. Raises
+    CandidateFailed."""
 
     def read(claim: Mapping[str, Any]) -> Perceived:
         states = States.from_json(claim["states"])
         size, room = claim["size"], outcome.arrays["parcel"]
         if len(states) != frames or not 0 < size <= len(room):
-            raise ContractError("perceive", f"{frames} states in at most {len(room)} bytes", f"{len(states)} in {size}")
-        return Perceived(states, room[:size].copy(), outcome.wall, outcome.log, looks=_looks(claim["looks"]))
+            raise ContractError(
+                "perceive",
+                f"{frames} states in at most {len(room)} bytes",
+                f"{len(states)} in {size}",
+            )
+        return Perceived(
+            states, room[:size].copy(), outcome.wall, outcome.log, looks=_looks(claim["looks"])
+        )
 
     return _read(outcome, "perception", read)
 
@@ -155,22 +237,40 @@ def read_fitted(outcome: Outcome, clips: Sequence[Video]) -> Fitted:
 
     def read(claim: Mapping[str, Any]) -> Fitted:
         params = tuple(_param(entry) for entry in claim["fit"]["params"])
-        values = {check_name(name, "parameter"): _finite(value, name) for name, value in claim["fit"]["values"].items()}
+        values = {
+            check_name(name, "parameter"): _finite(value, name)
+            for name, value in claim["fit"]["values"].items()
+        }
         rolled = tuple(States.from_json(states) for states in claim["rolled"])
-        if max(len(values), len(params)) > MAX_PARAMS or [len(states) for states in rolled] != [len(clip) for clip in clips]:
-            raise ContractError("fit", f"at most {MAX_PARAMS} parameters and one rollout a clip", f"{len(values)} and {len(rolled)}")
-        redrawn = tuple(outcome.arrays.get(f"redrawn{i}", np.zeros((0, *clip.shape, 3), np.uint8)) for i, clip in enumerate(clips))
-        seconds = {str(name)[:20]: _finite(value, "seconds") for name, value in claim["seconds"].items()}
+        if max(len(values), len(params)) > MAX_PARAMS or [len(states) for states in rolled] != [
+            len(clip) for clip in clips
+        ]:
+            raise ContractError(
+                "fit",
+                f"at most {MAX_PARAMS} parameters and one rollout a clip",
+                f"{len(values)} and {len(rolled)}",
+            )
+        redrawn = tuple(
+            outcome.arrays.get(f"redrawn{i}", np.zeros((0, *clip.shape, 3), np.uint8))
+            for i, clip in enumerate(clips)
+        )
+        seconds = {
+            str(name)[:20]: _finite(value, "seconds") for name, value in claim["seconds"].items()
+        }
         return Fitted(params, values, _report(claim["fit"]), rolled, redrawn, seconds, outcome.log)
 
     return _read(outcome, "dynamics", read)
 
 
 def read_predicted(outcome: Outcome, trial: Trial, since: int = 0) -> Predicted:
-    """Check the claim of a predict job, or of an imagine job about the frames from ``since`` on. Raises CandidateFailed."""
+    """Check the claim of a predict job, or of an imagine job about the frames from ``since`` on.
+    Raises CandidateFailed."""
 
     def read(claim: Mapping[str, Any]) -> Predicted:
-        states, expected = States.from_json(claim["states"]), len(trial.seen) + trial.horizon - since
+        states, expected = (
+            States.from_json(claim["states"]),
+            len(trial.seen) + trial.horizon - since,
+        )
         if len(states) != expected:
             raise ContractError("predict", f"{expected} states", str(len(states)))
         return Predicted(states, outcome.arrays["frames"], outcome.wall, outcome.log)
@@ -179,10 +279,13 @@ def read_predicted(outcome: Outcome, trial: Trial, since: int = 0) -> Predicted:
 
 
 def _looks(claim: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Constants of a scene that are numbers or (nested) lists of numbers, with "size" for every object that has any length."""
+    """Constants of a scene that are numbers or (nested) lists of numbers, with "size" for every
+    object that has any length."""
     looks = {}
     for name, part in claim["constants"].items():
-        looks[check_name(name, "object")] = {check_name(key, "attribute"): value for key, value in part.items() if _is_numbers(value)}
+        looks[check_name(name, "object")] = {
+            check_name(key, "attribute"): value for key, value in part.items() if _is_numbers(value)
+        }
     for name in claim["sprites"]:
         looks.setdefault(check_name(name, "object"), {})
     for name, part in looks.items():
@@ -203,11 +306,19 @@ def _read(outcome: Outcome, stage: str, read: Callable[[Mapping[str, Any]], Any]
     try:
         return read(outcome.claim)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise CandidateFailed(Failure(stage, "BadClaim", f"what came back breaks the contract: {error}"[:500]), outcome.log) from None
+        raise CandidateFailed(
+            Failure(stage, "BadClaim", f"what came back breaks the contract: {error}"[:500]),
+            outcome.log,
+        ) from None
 
 
 def _finite(value: Any, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or abs(value) > MAX_ABS:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not math.isfinite(value)
+        or abs(value) > MAX_ABS
+    ):
         raise ContractError(what, f"a finite number below {MAX_ABS:g}", repr(value)[:60])
     return float(value)
 
@@ -220,10 +331,23 @@ def _param(entry: Mapping[str, Any]) -> FittedParam:
 
 
 def _report(fit: Mapping[str, Any]) -> dict[str, Any]:
-    words = {key: str(fit[key])[:limit] for key, limit in (("status", 40), ("optimizer", 40), ("message", 2000))}
-    numbers = {key: None if fit[key] is None else _finite(min(fit[key], MAX_ABS), key) for key in ("loss", "rms", "evaluations", "seconds")}
-    columns = {str(name)[:80]: None if value is None else _finite(min(value, MAX_ABS), "columns") for name, value in fit["columns"].items()}
-    posterior = {name: _quantiles(row, name) for name, row in fit["posterior"].items() if name in fit["values"]}
+    words = {
+        key: str(fit[key])[:limit]
+        for key, limit in (("status", 40), ("optimizer", 40), ("message", 2000))
+    }
+    numbers = {
+        key: None if fit[key] is None else _finite(min(fit[key], MAX_ABS), key)
+        for key in ("loss", "rms", "evaluations", "seconds")
+    }
+    columns = {
+        str(name)[:80]: None if value is None else _finite(min(value, MAX_ABS), "columns")
+        for name, value in fit["columns"].items()
+    }
+    posterior = {
+        name: _quantiles(row, name)
+        for name, row in fit["posterior"].items()
+        if name in fit["values"]
+    }
     return words | numbers | {"columns": columns, "posterior": posterior}
 
 

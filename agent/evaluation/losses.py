@@ -1,6 +1,8 @@
-"""Losses by stage, computed by the host from pictures and states: 0 = perfect, 1 = as bad as doing nothing.
+"""Losses by stage, computed by the host from pictures and states: 0 = perfect, 1 = as bad as doing
+nothing.
 
-The dynamics loss is ``tools.fitting.state_loss(...).relative``; here are the other two, which need pixels.
+The dynamics loss is ``tools.fitting.state_loss(...).relative``; here are the other two, which need
+pixels.
 """
 
 from __future__ import annotations
@@ -24,27 +26,40 @@ _HYPOTHESES = 24  # motions tried at most
 
 
 def plate(frames: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8 temporal median of at most 32 of the frames: the scene without what moves across it."""
+    """(H, W, 3) uint8 temporal median of at most 32 of the frames: the scene without what moves
+    across it."""
     picked = np.unique(np.linspace(0, len(frames) - 1, min(32, len(frames))).round().astype(int))
     return np.median(frames[picked], axis=0).astype(np.uint8)
 
 
-def rendering(redrawn: Sequence[np.ndarray], frames: Sequence[np.ndarray], plates: Sequence[np.ndarray], sigma: float) -> tuple[float, float]:
+def rendering(
+    redrawn: Sequence[np.ndarray],
+    frames: Sequence[np.ndarray],
+    plates: Sequence[np.ndarray],
+    sigma: float,
+) -> tuple[float, float]:
     """Rendering loss and its floor.
 
-    redrawn, frames: per clip (n, H, W, 3) uint8, drawn from measured states and true; plates: per clip (H, W, 3). Error of
-    the drawn frames over that of the empty plate, noise of ``sigma`` grey levels forgiven as in the score; the floor is
-    what noise alone still costs. A scene whose plate is already right counts absolute errors (per channel, of 255).
+    redrawn, frames: per clip (n, H, W, 3) uint8, drawn from measured states and true; plates: per
+    clip (H, W, 3). Error of the drawn frames over that of the empty plate, noise of ``sigma`` grey
+    levels forgiven as in the score; the floor is what noise alone still costs. A scene whose plate
+    is already right counts absolute errors (per channel, of 255).
     """
-    error = sum(frame_errors(drawn, true, sigma).sum() for drawn, true in zip(redrawn, frames, strict=True))
-    empty = sum(frame_errors(back[None], true, sigma).sum() for back, true in zip(plates, frames, strict=True))
+    error = sum(
+        frame_errors(drawn, true, sigma).sum() for drawn, true in zip(redrawn, frames, strict=True)
+    )
+    empty = sum(
+        frame_errors(back[None], true, sigma).sum()
+        for back, true in zip(plates, frames, strict=True)
+    )
     values = sum(true.size for true in frames)
     scale = float(empty) if empty > 0 else 255.0 * values
     return float(error) / scale, _forgiven_rest(sigma) * values / scale
 
 
 def _forgiven_rest(sigma: float) -> float:
-    """Mean of max(0, |n| - tolerance) for n ~ N(0, sigma): what soft thresholding leaves of pure noise."""
+    """Mean of max(0, |n| - tolerance) for n ~ N(0, sigma): what soft thresholding leaves of pure
+    noise."""
     if sigma == 0.0:
         return 0.0
     limit = tolerance(sigma) / sigma
@@ -54,14 +69,16 @@ def _forgiven_rest(sigma: float) -> float:
 
 
 def unexplained(frames: np.ndarray, states: States, sigma: float) -> tuple[float, float]:
-    """Motion in the picture that measured states leave unexplained, and all of it: the perception loss is their ratio.
+    """Motion in the picture that measured states leave unexplained, and all of it: the perception
+    loss is their ratio.
 
-    frames: (T, H, W, 3) uint8; states: one row a frame. Between pairs of frames a few apart, every small window may choose
-    among rigid motions: standing still, and those that the states of each object describe (its x, y and angle; a coordinate
-    that was not measured counts as constant; an angle alone turns about any object's position). What the best choice
-    leaves is compared with what standing still leaves, in both cases allowing for background that comes into view. No
-    renderer is involved, so that this loss and the rendering loss blame different programs; states that never change leave
-    everything unexplained.
+    frames: (T, H, W, 3) uint8; states: one row a frame. Between pairs of frames a few apart, every
+    small window may choose among rigid motions: standing still, and those that the states of each
+    object describe (its x, y and angle; a coordinate that was not measured counts as constant; an
+    angle alone turns about any object's position). What the best choice leaves is compared with
+    what standing still leaves, in both cases allowing for background that comes into view. No
+    renderer is involved, so that this loss and the rendering loss blame different programs; states
+    that never change leave everything unexplained.
     """
     empty = plate(frames)
     window = _Window.around(frames, empty)
@@ -71,7 +88,13 @@ def unexplained(frames: np.ndarray, states: States, sigma: float) -> tuple[float
         still = np.minimum(_gap(before, after, sigma), _gap(back, after, sigma))
         best = still
         for motion in _motions(window.seen(states[t]), window.seen(states[later])):
-            shifted = cv2.warpAffine(before, motion, before.shape[1::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            shifted = cv2.warpAffine(
+                before,
+                motion,
+                before.shape[1::-1],
+                flags=cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
             best = np.minimum(best, _gap(shifted, after, sigma))
         left, moved = left + float(best.sum()), moved + float(still.sum())
     return left, moved
@@ -79,7 +102,8 @@ def unexplained(frames: np.ndarray, states: States, sigma: float) -> tuple[float
 
 @dataclass(frozen=True)
 class _Window:
-    """The part of the picture in which anything changes, reduced where it is large. left, top: pixels; factor <= 1."""
+    """The part of the picture in which anything changes, reduced where it is large. left, top:
+    pixels; factor <= 1."""
 
     left: int
     top: int
@@ -89,7 +113,10 @@ class _Window:
 
     @classmethod
     def around(cls, frames: np.ndarray, back: np.ndarray) -> _Window:
-        changed = np.max([np.abs(frame.astype(np.int16) - back).max(axis=2) > _CHANGE for frame in frames], axis=0)
+        changed = np.max(
+            [np.abs(frame.astype(np.int16) - back).max(axis=2) > _CHANGE for frame in frames],
+            axis=0,
+        )
         rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
         if not len(rows):
             return cls(0, 0, back.shape[1], back.shape[0], 1.0)
@@ -99,13 +126,22 @@ class _Window:
 
     def cut(self, image: np.ndarray) -> np.ndarray:
         part = image[self.top : self.bottom, self.left : self.right]
-        return (part if self.factor == 1.0 else cv2.resize(part, None, fx=self.factor, fy=self.factor, interpolation=cv2.INTER_AREA)).astype(np.float32)
+        return (
+            part
+            if self.factor == 1.0
+            else cv2.resize(
+                part, None, fx=self.factor, fy=self.factor, interpolation=cv2.INTER_AREA
+            )
+        ).astype(np.float32)
 
     def seen(self, state: State) -> State:
         """Positions in the window (pixel centres at integers)."""
         corner = {"x": self.left, "y": self.top}
         return {
-            name: {key: self.factor * (value - corner[key] + 0.5) - 0.5 if key in corner else value for key, value in part.items()}
+            name: {
+                key: self.factor * (value - corner[key] + 0.5) - 0.5 if key in corner else value
+                for key, value in part.items()
+            }
             for name, part in state.items()
         }
 
@@ -113,19 +149,29 @@ class _Window:
 def _pairs(frames: int) -> list[tuple[int, int]]:
     """Pairs a third of the clip apart, so that motion stands out from what interpolation costs."""
     lag = max(1, frames // 3)
-    first = np.unique(np.linspace(0, frames - 1 - lag, min(_PAIRS, max(frames - lag, 1))).round().astype(int)).tolist() if frames > 1 else []
+    first = (
+        np.unique(
+            np.linspace(0, frames - 1 - lag, min(_PAIRS, max(frames - lag, 1))).round().astype(int)
+        ).tolist()
+        if frames > 1
+        else []
+    )
     return [(t, t + lag) for t in first]
 
 
 def _gap(picture: np.ndarray, truth: np.ndarray, sigma: float) -> np.ndarray:
-    """(H, W) absolute difference beyond noise, summed over channels, averaged over a small window."""
+    """(H, W) absolute difference beyond noise, summed over channels, averaged over a small
+    window."""
     gap = np.maximum(np.abs(picture - truth) - tolerance(sigma), 0.0).sum(axis=2)
     return cv2.blur(gap, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REPLICATE)
 
 
 def _motions(before: State, after: State) -> Iterator[np.ndarray]:
-    """(2, 3) affine maps from the first frame to the second, one an object (times one a pivot for bare angles)."""
-    places = {name: (_place(part), _place(after[name])) for name, part in before.items() if name in after}
+    """(2, 3) affine maps from the first frame to the second, one an object (times one a pivot for
+    bare angles)."""
+    places = {
+        name: (_place(part), _place(after[name])) for name, part in before.items() if name in after
+    }
     located = {name: pair for name, pair in places.items() if None not in pair}
     bare = [_turn(before[name], after[name]) for name in places if name not in located]
     found = [_rigid(*pair, _turn(before[name], after[name])) for name, pair in located.items()]
@@ -134,7 +180,8 @@ def _motions(before: State, after: State) -> Iterator[np.ndarray]:
 
 
 def _place(part: dict[str, float]) -> tuple[float, float] | None:
-    """Where an object is, 0 for a coordinate that was not measured; None when neither was or it is out of sight."""
+    """Where an object is, 0 for a coordinate that was not measured; None when neither was or it is
+    out of sight."""
     x, y = part.get("x"), part.get("y")
     if x is None and y is None:
         return None
@@ -148,7 +195,8 @@ def _turn(before: dict[str, float], after: dict[str, float]) -> float:
 
 
 def _rigid(before: tuple[float, float], after: tuple[float, float], turn: float) -> np.ndarray:
-    """Turn about the first place, then shift to the second; positive angles are clockwise on the screen."""
+    """Turn about the first place, then shift to the second; positive angles are clockwise on the
+    screen."""
     (x0, y0), (x1, y1) = before, after
     c, s = math.cos(turn), math.sin(turn)
     return np.array([[c, -s, x1 - c * x0 + s * y0], [s, c, y1 - s * x0 - c * y0]], np.float32)

@@ -1,4 +1,5 @@
-"""Running the steps of an evaluation in the sandbox: perceive, fit, predict, each video in a child of its own."""
+"""Running the steps of an evaluation in the sandbox: perceive, fit, predict, each video in a child
+of its own."""
 
 from __future__ import annotations
 
@@ -33,14 +34,17 @@ class _Clip:
 
     def key(self, source: str) -> str:
         """Name of what ``source`` made of this clip."""
-        return hashlib.blake2b(f"{self.video.frames.shape}\0{self.content}\0{source}".encode(), digest_size=16).hexdigest()
+        return hashlib.blake2b(
+            f"{self.video.frames.shape}\0{self.content}\0{source}".encode(), digest_size=16
+        ).hexdigest()
 
 
 class PerceptionCache:
-    """What perception made of a clip, by content of source and clip, least recently used dropped beyond ``room`` bytes.
+    """What perception made of a clip, by content of source and clip, least recently used dropped
+    beyond ``room`` bytes.
 
-    An entry is a function of one perception source and one clip, because the child that made it was given nothing else
-    (but masks of that clip, which follow from the words in that source).
+    An entry is a function of one perception source and one clip, because the child that made it was
+    given nothing else (but masks of that clip, which follow from the words in that source).
     """
 
     def __init__(self, room: int):
@@ -68,9 +72,11 @@ def _bytes(entry: Perceived) -> int:
 
 
 class Runner:
-    """Runs steps for candidates. Any thread may call. Every method raises CandidateFailed when the candidate did.
+    """Runs steps for candidates. Any thread may call. Every method raises CandidateFailed when the
+    candidate did.
 
-    ask: a model's verdict on masks made for a program (see agent.evaluation.detections), None = measurements only.
+    ask: a model's verdict on masks made for a program (see agent.evaluation.detections), None =
+    measurements only.
     """
 
     def __init__(self, sandbox: Sandbox, config: EvaluationConfig, ask: Ask | None = None):
@@ -84,10 +90,11 @@ class Runner:
         return self._clip(video).key(source)
 
     def perceive(self, source: str, videos: Sequence[Video]) -> tuple[Perceived, ...]:
-        """Perception of each video, each in a child that sees nothing else; known results are not computed again.
+        """Perception of each video, each in a child that sees nothing else; known results are not
+        computed again.
 
-        A later child is given a parcel only in place of the very clip that it was made from, so that no frame reaches a
-        child by way of a parcel that would not reach it as a frame.
+        A later child is given a parcel only in place of the very clip that it was made from, so
+        that no frame reaches a child by way of a parcel that would not reach it as a frame.
         """
         clips = [self._clip(video) for video in videos]
         keys = [clip.key(source) for clip in clips]
@@ -95,53 +102,104 @@ class Runner:
         wanted = {key: clip for key, clip in zip(keys, clips, strict=True) if key not in found}
         limits = self._config.limits
         masks = self._masks(source, [clip.video for clip in wanted.values()])
-        made = [jobs.perceive_job(source, clip.shared, clip.shared.shape, limits, one) for clip, one in zip(wanted.values(), masks, strict=True)]
-        for (key, clip), one, outcome in zip(wanted.items(), masks, self._sandbox.map(made), strict=True):
-            found[key] = replace(jobs.read_perceived(outcome, len(clip.video)), detections={} if one is None else one.report)
+        made = [
+            jobs.perceive_job(source, clip.shared, clip.shared.shape, limits, one)
+            for clip, one in zip(wanted.values(), masks, strict=True)
+        ]
+        for (key, clip), one, outcome in zip(
+            wanted.items(), masks, self._sandbox.map(made), strict=True
+        ):
+            found[key] = replace(
+                jobs.read_perceived(outcome, len(clip.video)),
+                detections={} if one is None else one.report,
+            )
             self._cache.put(key, found[key])
         return tuple(found[key] for key in keys)
 
     def _masks(self, source: str, videos: Sequence[Video]) -> list[MaskSet | None]:
-        """Per clip the masks that a program declares, of exactly the frames it will be shown; None when it declares none."""
+        """Per clip the masks that a program declares, of exactly the frames it will be shown; None
+        when it declares none."""
         try:
             request = parse_detections(source)
-            return [self._detections.masks(video.frames, request) if request else None for video in videos]
+            return [
+                self._detections.masks(video.frames, request) if request else None
+                for video in videos
+            ]
         except ContractError as error:
             raise CandidateFailed(Failure("perception", "ContractError", str(error))) from error
 
     def _clip(self, video: Video) -> _Clip:
         """The video with what is worth computing once: its memory file and its hash."""
         if id(video) not in self._clips:
-            self._clips[id(video)] = _Clip(video, self._sandbox.share(video.frames), hashlib.blake2b(video.frames.data, digest_size=16).hexdigest())
+            self._clips[id(video)] = _Clip(
+                video,
+                self._sandbox.share(video.frames),
+                hashlib.blake2b(video.frames.data, digest_size=16).hexdigest(),
+            )
         return self._clips[id(video)]
 
-    def fit(self, programs: Programs, clips: Sequence[Video], perceived: Sequence[Perceived], seed: int, redraw: Sequence[Sequence[int]]) -> Fitted:
-        """θ from what perception made of ``clips``; ``redraw``: per clip, frames to draw from their measured states."""
+    def fit(
+        self,
+        programs: Programs,
+        clips: Sequence[Video],
+        perceived: Sequence[Perceived],
+        seed: int,
+        redraw: Sequence[Sequence[int]],
+    ) -> Fitted:
+        """θ from what perception made of ``clips``; ``redraw``: per clip, frames to draw from their
+        measured states."""
         job = jobs.fit_job(programs, clips, perceived, seed, self._config, redraw)
         return jobs.read_fitted(self._sandbox.run(job), clips)
 
     def predict(
-        self, programs: Programs, trials: Sequence[Trial], perceived: Sequence[Perceived], values: Mapping[str, float],
+        self,
+        programs: Programs,
+        trials: Sequence[Trial],
+        perceived: Sequence[Perceived],
+        values: Mapping[str, float],
         repeat: bool = False,
-    ) -> tuple[Predicted, ...]:  # fmt: skip
-        """The frames after each trial's seen ones, each video in its own child; with ``repeat`` (or if configured) in two, that
-        must agree. Raises CandidateFailed."""
-        made = [jobs.predict_job(programs, trial, one, values, self._config.limits) for trial, one in zip(trials, perceived, strict=True)]
-        first = [jobs.read_predicted(outcome, trial) for outcome, trial in zip(self._sandbox.map(made), trials, strict=True)]
+    ) -> tuple[Predicted, ...]:
+        """The frames after each trial's seen ones, each video in its own child; with ``repeat`` (or
+        if configured) in two, that must agree. Raises CandidateFailed."""
+        made = [
+            jobs.predict_job(programs, trial, one, values, self._config.limits)
+            for trial, one in zip(trials, perceived, strict=True)
+        ]
+        first = [
+            jobs.read_predicted(outcome, trial)
+            for outcome, trial in zip(self._sandbox.map(made), trials, strict=True)
+        ]
         if repeat or self._config.repeat:
-            again = [jobs.read_predicted(outcome, trial) for outcome, trial in zip(self._sandbox.map(made), trials, strict=True)]
+            again = [
+                jobs.read_predicted(outcome, trial)
+                for outcome, trial in zip(self._sandbox.map(made), trials, strict=True)
+            ]
             _check_same(first, again)
         return tuple(first)
 
-    def imagine(self, programs: Sequence[Programs], trial: Trial, perceived: Perceived, changes: Sequence[Change]) -> tuple[Predicted, ...]:
-        """What would come instead under each change, by the (changed) programs beside it; states from ``since`` on."""
-        made = [jobs.imagine_job(one, trial, perceived, change, self._config.limits) for one, change in zip(programs, changes, strict=True)]
-        return tuple(jobs.read_predicted(outcome, trial, change.since) for outcome, change in zip(self._sandbox.map(made), changes, strict=True))
+    def imagine(
+        self,
+        programs: Sequence[Programs],
+        trial: Trial,
+        perceived: Perceived,
+        changes: Sequence[Change],
+    ) -> tuple[Predicted, ...]:
+        """What would come instead under each change, by the (changed) programs beside it; states
+        from ``since`` on."""
+        made = [
+            jobs.imagine_job(one, trial, perceived, change, self._config.limits)
+            for one, change in zip(programs, changes, strict=True)
+        ]
+        return tuple(
+            jobs.read_predicted(outcome, trial, change.since)
+            for outcome, change in zip(self._sandbox.map(made), changes, strict=True)
+        )
 
 
 def _check_same(first: Sequence[Predicted], again: Sequence[Predicted]) -> None:
     if any((one.frames != other.frames).any() for one, other in zip(first, again, strict=True)):
-        message = "two runs drew different frames from the same input; take randomness and the clock out of the programs"
+        message = (
+            "two runs drew different frames from the same input; take randomness and the "
+            "clock out of the programs"
+        )
         raise CandidateFailed(Failure("rendering", "NotDeterministic", message))
-
-

@@ -23,5 +23,7 @@ def main(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--dt: expected seconds between frames, more than 0, got {arguments.dt}")
     text = exported(Path(arguments.run), arguments.to, arguments.dt)
     store.write_text(out, text)
-    print(f"written to {out}: {len(text.splitlines())} lines; {FORMS[arguments.to].format(out=out)}")
+    print(
+        f"written to {out}: {len(text.splitlines())} lines; {FORMS[arguments.to].format(out=out)}"
+    )
     return 0

@@ -1,4 +1,5 @@
-"""``scipy.optimize.linear_sum_assignment`` in plain Python, so that an exported file does without SciPy. Copied into the file."""
+"""``scipy.optimize.linear_sum_assignment`` in plain Python, so that an exported file does without
+SciPy. Copied into the file."""
 
 from __future__ import annotations
 
@@ -6,11 +7,13 @@ import numpy as np
 
 
 def linear_sum_assignment(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns (both (min(n, m),), rows ascending) of the cheapest one-to-one choice in an (n, m) table.
+    """Rows and columns (both (min(n, m),), rows ascending) of the cheapest one-to-one choice in an
+    (n, m) table.
 
     Shortest augmenting paths with potentials (the Hungarian method), O(n^2 m).
 
-    >>> [part.tolist() for part in linear_sum_assignment(np.array([[4, 1, 3], [2, 0, 5], [3, 2, 2]]))]
+    >>> table = np.array([[4, 1, 3], [2, 0, 5], [3, 2, 2]])
+    >>> [part.tolist() for part in linear_sum_assignment(table)]
     [[0, 1, 2], [1, 0, 2]]
     """
     table = np.asarray(cost, np.float64)

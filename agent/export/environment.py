@@ -1,4 +1,5 @@
-"""An exported model as a Gymnasium environment, one at a time or many at once. Copied into the exported file."""
+"""An exported model as a Gymnasium environment, one at a time or many at once. Copied into the
+exported file."""
 
 from __future__ import annotations
 
@@ -27,14 +28,19 @@ _DISCRETE = 32
 """Most different whole numbers that count as a choice."""
 
 
-def make(model: WorldModel, starts: Sequence[Any], actions: Sequence[float], packed: str) -> tuple[type, type]:
-    """The two environments of a model, as classes. starts: states to begin from. actions: values that acted in the clips seen.
-    packed: the scene, see :func:`scene_of`."""
+def make(
+    model: WorldModel, starts: Sequence[Any], actions: Sequence[float], packed: str
+) -> tuple[type, type]:
+    """The two environments of a model, as classes. starts: states to begin from. actions: values
+    that acted in the clips seen. packed: the scene, see :func:`scene_of`."""
 
     class Environment(World):
         """One episode at a time."""
 
-        metadata: ClassVar = {"render_modes": ["rgb_array"], "render_fps": max(1, round(1.0 / model.dt))}
+        metadata: ClassVar = {
+            "render_modes": ["rgb_array"],
+            "render_fps": max(1, round(1.0 / model.dt)),
+        }
 
         def __init__(self, **options: Any):
             super().__init__(model, starts, actions, packed, **options)
@@ -49,9 +55,15 @@ def make(model: WorldModel, starts: Sequence[Any], actions: Sequence[float], pac
 
 
 def register(module: str) -> None:
-    """Let ``gymnasium.make("MODULE:MODULE-v0")`` find the environments of the file that is imported as ``module``."""
+    """Let ``gymnasium.make("MODULE:MODULE-v0")`` find the environments of the file that is imported
+    as ``module``."""
     if module != "__main__" and f"{module}-v0" not in gymnasium.registry:
-        gymnasium.register(f"{module}-v0", f"{module}:Environment", vector_entry_point=f"{module}:VectorEnvironment", order_enforce=False)
+        gymnasium.register(
+            f"{module}-v0",
+            f"{module}:Environment",
+            vector_entry_point=f"{module}:VectorEnvironment",
+            order_enforce=False,
+        )
 
 
 def scene_of(packed: str) -> Scene:
@@ -61,7 +73,8 @@ def scene_of(packed: str) -> Scene:
 
 
 def action_space(actions: Sequence[float]) -> gymnasium.Space:
-    """What may act: whole numbers that were seen, an interval otherwise; one idle action where nothing acted."""
+    """What may act: whole numbers that were seen, an interval otherwise; one idle action where
+    nothing acted."""
     if not len(actions):
         return gymnasium.spaces.Discrete(1)
     low, high = min(actions), max(actions)
@@ -73,22 +86,38 @@ def action_space(actions: Sequence[float]) -> gymnasium.Space:
 class World(gymnasium.Env):
     """The fitted programs as an environment.
 
-    An observation is the state, float64 in the order of ``columns``. reward: see Reward, None = 0.0 always. terminated: see Ending, None
-    = never; an episode also ends when the numbers stop being finite. noise: {column: standard deviation} added to the start. params:
-    other values of parameters. ``reset(options={"state": {column: value}})`` sets (part of) the start.
+    An observation is the state, float64 in the order of ``columns``. reward: see Reward, None = 0.0
+    always. terminated: see Ending, None = never; an episode also ends when the numbers stop being
+    finite. noise: {column: standard deviation} added to the start. params: other values of
+    parameters. ``reset(options={"state": {column: value}})`` sets (part of) the start.
     """
 
     def __init__(
-        self, model: WorldModel, starts: Sequence[Any], actions: Sequence[float], packed: str, render_mode: str | None = None, reward: Reward | None = None,
-        terminated: Ending | None = None, noise: Mapping[str, float] | None = None, params: Mapping[str, float] | None = None,
-    ):  # fmt: skip
-        self.render_mode, self._rules = render_mode, Rules(model, starts, reward, terminated, noise, params)
+        self,
+        model: WorldModel,
+        starts: Sequence[Any],
+        actions: Sequence[float],
+        packed: str,
+        render_mode: str | None = None,
+        reward: Reward | None = None,
+        terminated: Ending | None = None,
+        noise: Mapping[str, float] | None = None,
+        params: Mapping[str, float] | None = None,
+    ):
+        self.render_mode, self._rules = (
+            render_mode,
+            Rules(model, starts, reward, terminated, noise, params),
+        )
         self.columns = self._rules.columns
-        self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (len(self.columns),), np.float64)
+        self.observation_space = gymnasium.spaces.Box(
+            -np.inf, np.inf, (len(self.columns),), np.float64
+        )
         self.action_space = action_space(actions)
         self._packed, self._scene, self._row = packed, None, self._rules.first
 
-    def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """Begin where one of the clips seen began."""
         super().reset(seed=seed)
         self._row = self._rules.start(self.np_random, (options or {}).get("state", {}))
@@ -101,7 +130,13 @@ class World(gymnasium.Env):
         broken = not all(np.isfinite(after[column]) for column in self.columns)
         self._row = before if broken else after
         reward = 0.0 if broken else float(self._rules.reward(before, action, after))
-        return self._rules.observed(self._row), reward, bool(broken or self._rules.terminated(self._row)), False, {}
+        return (
+            self._rules.observed(self._row),
+            reward,
+            bool(broken or self._rules.terminated(self._row)),
+            False,
+            {},
+        )
 
     def render(self) -> np.ndarray | None:
         """(H, W, 3) uint8 of the present state."""
@@ -113,18 +148,37 @@ class World(gymnasium.Env):
 
 
 class VectorWorld(VectorEnv):
-    """The same, ``num_envs`` at a time: one call of ``step`` on arrays where the program is written elementwise, else one by one.
-    Episodes that have ended begin anew at the next step (AutoresetMode.NEXT_STEP)."""
+    """The same, ``num_envs`` at a time: one call of ``step`` on arrays where the program is written
+    elementwise, else one by one. Episodes that have ended begin anew at the next step
+    (AutoresetMode.NEXT_STEP)."""
 
     def __init__(
-        self, num_envs: int, model: WorldModel, starts: Sequence[Any], actions: Sequence[float], packed: str, reward: Reward | None = None,
-        terminated: Ending | None = None, noise: Mapping[str, float] | None = None, params: Mapping[str, float] | None = None, limit: int | None = None,
+        self,
+        num_envs: int,
+        model: WorldModel,
+        starts: Sequence[Any],
+        actions: Sequence[float],
+        packed: str,
+        reward: Reward | None = None,
+        terminated: Ending | None = None,
+        noise: Mapping[str, float] | None = None,
+        params: Mapping[str, float] | None = None,
+        limit: int | None = None,
         max_episode_steps: int | None = None,
-    ):  # fmt: skip
-        self.metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": [], "render_fps": max(1, round(1.0 / model.dt))}
-        self.num_envs, self._rules = num_envs, Rules(model, starts, reward, terminated, noise, params)
+    ):
+        self.metadata = {
+            "autoreset_mode": AutoresetMode.NEXT_STEP,
+            "render_modes": [],
+            "render_fps": max(1, round(1.0 / model.dt)),
+        }
+        self.num_envs, self._rules = (
+            num_envs,
+            Rules(model, starts, reward, terminated, noise, params),
+        )
         self.columns, self._limit = self._rules.columns, limit or max_episode_steps
-        self.single_observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (len(self.columns),), np.float64)
+        self.single_observation_space = gymnasium.spaces.Box(
+            -np.inf, np.inf, (len(self.columns),), np.float64
+        )
         self.single_action_space = action_space(actions)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -132,13 +186,17 @@ class VectorWorld(VectorEnv):
         self._rows = np.tile(self._rules.observed(self._rules.first), (num_envs, 1))
         self._over, self._age = np.zeros(num_envs, bool), np.zeros(num_envs, int)
 
-    def reset(self, *, seed: int | Sequence[int] | None = None, options: Mapping[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | Sequence[int] | None = None, options: Mapping[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """Begin all episodes anew."""
         super().reset(seed=seed[0] if isinstance(seed, (list, tuple)) else seed)
         self._begin(np.ones(self.num_envs, bool), (options or {}).get("state", {}))
         return self._rows.copy(), {}
 
-    def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    def step(
+        self, actions: Any
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """One frame on in every episode; those that had ended are reset instead."""
         over, before = self._over, self._rows
         after = self._advanced(np.asarray(actions, np.float64).reshape(self.num_envs, -1)[:, 0])
@@ -146,7 +204,11 @@ class VectorWorld(VectorEnv):
         after[broken] = before[broken]
         self._rows, self._age = after, self._age + 1
         old, new = (dict(zip(self.columns, table.T, strict=True)) for table in (before, after))
-        rewards = np.where(broken | over, 0.0, np.broadcast_to(self._rules.reward(old, actions, new), self.num_envs)).astype(np.float64)
+        rewards = np.where(
+            broken | over,
+            0.0,
+            np.broadcast_to(self._rules.reward(old, actions, new), self.num_envs),
+        ).astype(np.float64)
         ended = broken | np.broadcast_to(self._rules.terminated(new), self.num_envs).astype(bool)
         cut = np.zeros(self.num_envs, bool) if self._limit is None else self._age >= self._limit
         self._begin(over)
@@ -164,28 +226,59 @@ class VectorWorld(VectorEnv):
         """(num_envs, columns) after one step."""
         with np.errstate(all="ignore"):
             if self.together:
-                after = self._rules.step(dict(zip(self.columns, self._rows.T, strict=True)), actions)
-                return np.stack([np.broadcast_to(after[column], self.num_envs) for column in self.columns], 1).astype(np.float64)
+                after = self._rules.step(
+                    dict(zip(self.columns, self._rows.T, strict=True)), actions
+                )
+                return np.stack(
+                    [np.broadcast_to(after[column], self.num_envs) for column in self.columns], 1
+                ).astype(np.float64)
             rows = (dict(zip(self.columns, row.tolist(), strict=True)) for row in self._rows)
-            return np.stack([self._rules.observed(self._rules.step(row, float(action))) for row, action in zip(rows, actions, strict=True)])
+            return np.stack(
+                [
+                    self._rules.observed(self._rules.step(row, float(action)))
+                    for row, action in zip(rows, actions, strict=True)
+                ]
+            )
 
 
 class Rules:
     """What both environments share: starts, one step, rewards, endings."""
 
     def __init__(
-        self, model: WorldModel, starts: Sequence[Any], reward: Reward | None, terminated: Ending | None, noise: Mapping[str, float] | None,
+        self,
+        model: WorldModel,
+        starts: Sequence[Any],
+        reward: Reward | None,
+        terminated: Ending | None,
+        noise: Mapping[str, float] | None,
         params: Mapping[str, float] | None,
-    ):  # fmt: skip
+    ):
         unknown = sorted({*(params or {})} - {*model.params})
         if unknown:
-            raise ValueError(f"params: expected names among {', '.join(model.params)}, got {', '.join(unknown)}")
-        self.model = WorldModel(model.programs, {**model.params, **(params or {})}, model.dt, model.tools)
-        self.reward, self.terminated = reward or (lambda before, action, after: 0.0), terminated or (lambda state: False)
+            raise ValueError(
+                f"params: expected names among {', '.join(model.params)}, got {', '.join(unknown)}"
+            )
+        self.model = WorldModel(
+            model.programs, {**model.params, **(params or {})}, model.dt, model.tools
+        )
+        self.reward, self.terminated = (
+            reward or (lambda before, action, after: 0.0),
+            terminated or (lambda state: False),
+        )
         rows = [flatten_state(start, allow_nan=True) for start in starts]
-        self._starts = [{column: 0.0 if np.isnan(value) else value for column, value in row.items()} for row in rows]
+        self._starts = [
+            {column: 0.0 if np.isnan(value) else value for column, value in row.items()}
+            for row in rows
+        ]
         self._noise = dict(noise or {})
-        self.columns = tuple(dict.fromkeys([*self._starts[0], *flatten_state(model.step(unflatten_state(self._starts[0])), allow_nan=True)]))
+        self.columns = tuple(
+            dict.fromkeys(
+                [
+                    *self._starts[0],
+                    *flatten_state(model.step(unflatten_state(self._starts[0])), allow_nan=True),
+                ]
+            )
+        )
         self.first = self._whole(self._starts[0])
         self._check(self._noise, "noise")
 
@@ -193,13 +286,20 @@ class Rules:
         """A state to begin from. given: columns that are set."""
         self._check(given, "state")
         row = self._whole(self._starts[int(rng.integers(len(self._starts)))])
-        row |= {column: row[column] + float(rng.normal(0.0, spread)) for column, spread in self._noise.items()}
+        row |= {
+            column: row[column] + float(rng.normal(0.0, spread))
+            for column, spread in self._noise.items()
+        }
         return row | {column: float(value) for column, value in given.items()}
 
     def step(self, row: Row, action: Any) -> dict[str, Any]:
         """The state one frame later, by column; numbers or arrays."""
         after = self.model.step(unflatten_state(row), action)
-        return {f"{name}.{attribute}": value for name, part in after.items() for attribute, value in part.items()}
+        return {
+            f"{name}.{attribute}": value
+            for name, part in after.items()
+            for attribute, value in part.items()
+        }
 
     def observed(self, row: Row) -> np.ndarray:
         """A state as numbers in the order of ``columns``."""
@@ -208,24 +308,38 @@ class Rules:
     def elementwise(self) -> bool:
         """Whether one step on arrays gives what steps one by one give."""
         rng = np.random.default_rng(0)
-        rows = [{c: value + 0.01 * (1.0 + abs(value)) * rng.normal() for c, value in self.first.items()} for _ in range(3)]
+        rows = [
+            {c: value + 0.01 * (1.0 + abs(value)) * rng.normal() for c, value in self.first.items()}
+            for _ in range(3)
+        ]
         try:
-            alone = np.stack([self.observed(self.step(row, float(k))) for k, row in enumerate(rows)])
-            after = self.step({column: np.array([row[column] for row in rows]) for column in self.columns}, np.arange(3.0))
+            alone = np.stack(
+                [self.observed(self.step(row, float(k))) for k, row in enumerate(rows)]
+            )
+            after = self.step(
+                {column: np.array([row[column] for row in rows]) for column in self.columns},
+                np.arange(3.0),
+            )
             together = np.stack([np.broadcast_to(after[column], 3) for column in self.columns], 1)
         except Exception:
             return False
         return bool(np.allclose(alone, together, rtol=1e-9, atol=1e-9, equal_nan=True))
 
     def _whole(self, row: Row) -> dict[str, float]:
-        """A start with every column; what follows from the rest (the place of a link) is settled by a step of no time where that
-        leaves the rest alone."""
+        """A start with every column; what follows from the rest (the place of a link) is settled by
+        a step of no time where that leaves the rest alone."""
         state = unflatten_state(dict(row))
         try:
-            settled = flatten_state(self.model.programs.step(state, self.model.params, 0.0, 0.0), allow_nan=True)
+            settled = flatten_state(
+                self.model.programs.step(state, self.model.params, 0.0, 0.0), allow_nan=True
+            )
         except Exception:
             settled = {}
-        same = all(np.isclose(settled[column], value, rtol=1e-6, atol=1e-6) for column, value in row.items() if column in settled and column in self._latents)
+        same = all(
+            np.isclose(settled[column], value, rtol=1e-6, atol=1e-6)
+            for column, value in row.items()
+            if column in settled and column in self._latents
+        )
         whole = {**row, **(settled if same else {})}
         return {column: float(whole.get(column, 0.0)) for column in self.columns}
 
@@ -236,6 +350,7 @@ class Rules:
     def _check(self, names: Row, what: str) -> None:
         unknown = sorted(set(names) - set(self.columns))
         if unknown:
-            raise ValueError(f"{what}: expected columns among {', '.join(self.columns)}, got {', '.join(unknown)}")
-
-
+            raise ValueError(
+                f"{what}: expected columns among {', '.join(self.columns)}, got "
+                f"{', '.join(unknown)}"
+            )

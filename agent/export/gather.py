@@ -1,8 +1,9 @@
-"""One file out of many: the definitions that programs need from this package, in an order in which they can be executed.
+"""One file out of many: the definitions that programs need from this package, in an order in which
+they can be executed.
 
-A definition is a module-level statement. Starting from the programs, the names that each definition uses are followed through
-imports to where they are defined; the rest of every module stays out. Definitions keep their text; a name is changed only where two
-modules define the same one.
+A definition is a module-level statement. Starting from the programs, the names that each definition
+uses are followed through imports to where they are defined; the rest of every module stays out.
+Definitions keep their text; a name is changed only where two modules define the same one.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from agent.run.export_format import INLINED
 
 _FUTURE = "__future__"
 _OWN_FORM = {("scipy.optimize", "linear_sum_assignment"): "agent.export.assignment"}
-"""Foreign functions that our own code uses and an exported file brings along, so that it needs less."""
+"""Foreign functions that our own code uses and an exported file brings along, so that it needs
+less."""
 
 
 @dataclass(frozen=True)
 class Name:
-    """Something at module level. module: where it is defined, "" for a foreign module itself. name: there."""
+    """Something at module level. module: where it is defined, "" for a foreign module itself. name:
+    there."""
 
     module: str
     name: str
@@ -34,7 +37,8 @@ class Name:
 
 @dataclass(frozen=True)
 class Foreign:
-    """An import of somebody else's code: ``import module as alias``, or ``from module import name as alias``."""
+    """An import of somebody else's code: ``import module as alias``, or ``from module import name
+    as alias``."""
 
     module: str
     name: str | None
@@ -51,11 +55,17 @@ class Module:
     @cached_property
     def defined(self) -> dict[str, ast.stmt]:
         """Name -> the statement that defines it (the last one)."""
-        return {name: node for node in self.statements if not isinstance(node, (ast.Import, ast.ImportFrom)) for name in stored([node])}
+        return {
+            name: node
+            for node in self.statements
+            if not isinstance(node, (ast.Import, ast.ImportFrom))
+            for name in stored([node])
+        }
 
     @cached_property
     def imported(self) -> dict[str, tuple[str, str | None]]:
-        """Name -> (module, name there or None), from imports anywhere in the file: those inside functions are moved to its head."""
+        """Name -> (module, name there or None), from imports anywhere in the file: those inside
+        functions are moved to its head."""
         found: dict[str, tuple[str, str | None]] = {}
         for node in ast.walk(ast.parse(self.source)):
             if isinstance(node, ast.Import):
@@ -63,20 +73,31 @@ class Module:
                     if alias.asname or "." not in alias.name:
                         found[alias.asname or alias.name] = (alias.name, None)
                     elif alias.name.split(".")[0] in OURS:
-                        raise UsageError(f"export: {self.name}.py: expected `from {alias.name} import ...`, got `import {alias.name}`; change the import")
+                        raise UsageError(
+                            f"export: {self.name}.py: expected `from {alias.name} import ...`, "
+                            f"got `import {alias.name}`; change the import"
+                        )
                     else:
                         found[alias.name.split(".")[0]] = (alias.name.split(".")[0], None)
             elif isinstance(node, ast.ImportFrom) and node.module and node.module != _FUTURE:
                 for alias in node.names:
                     if alias.name == "*":
-                        raise UsageError(f"export: {self.name}.py: expected imports by name, got `from {node.module} import *`; name what is used")
+                        raise UsageError(
+                            f"export: {self.name}.py: expected imports by name, got `from "
+                            f"{node.module} import *`; name what is used"
+                        )
                     found[alias.asname or alias.name] = (node.module, alias.name)
         return found
 
     def span(self, node: ast.stmt) -> tuple[int, int]:
-        """Lines (first, last + 1, counted from 0) of a statement with its decorators and the comment above it."""
+        """Lines (first, last + 1, counted from 0) of a statement with its decorators and the
+        comment above it."""
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))]) - 1
-        while first > 0 and self.lines[first - 1].lstrip().startswith(b"#") and not self.lines[first - 1].startswith(b"# ---"):
+        while (
+            first > 0
+            and self.lines[first - 1].lstrip().startswith(b"#")
+            and not self.lines[first - 1].startswith(b"# ---")
+        ):
             first -= 1
         return first, node.end_lineno
 
@@ -92,8 +113,9 @@ def _is_idle(node: ast.stmt) -> bool:
 
 @dataclass
 class Gathered:
-    """What a file is made of. order: modules of ours, those that others need first. needed: per module the statements that are used.
-    names: what everything is called in the file. foreign: imports that the file makes, with the name each has there."""
+    """What a file is made of. order: modules of ours, those that others need first. needed: per
+    module the statements that are used. names: what everything is called in the file. foreign:
+    imports that the file makes, with the name each has there."""
 
     modules: dict[str, Module]
     order: list[str] = field(default_factory=list)
@@ -126,7 +148,7 @@ class Gatherer:
                 self._follow(module, reference.name, reference.attribute)
         return Gathered(self.modules, self._ordered(), self._in_order(), self._named())
 
-    # --------------------------------------------------------------------------------------------------- following
+    # ----------------------------------------------------------------------------------------------
 
     def module(self, name: str) -> Module | None:
         """A module of ours by its dotted name, or None."""
@@ -140,7 +162,8 @@ class Gatherer:
         return self.modules[name]
 
     def resolve(self, module: str, name: str) -> Name | Foreign | str | None:
-        """What ``name`` means in ``module``: a definition, a foreign import, a module of ours (its dotted name), or None (a builtin)."""
+        """What ``name`` means in ``module``: a definition, a foreign import, a module of ours (its
+        dotted name), or None (a builtin)."""
         here = self.module(module)
         if name in here.defined:
             return Name(module, name)
@@ -158,13 +181,19 @@ class Gatherer:
             return self.resolve(source, inner)
         if importlib.util.find_spec(f"{source}.{inner}") is not None:
             return f"{source}.{inner}"
-        raise UsageError(f"export: {module}.py imports {inner!r} from {source}, which has no such name; correct the import")
+        raise UsageError(
+            f"export: {module}.py imports {inner!r} from {source}, which has no such name; "
+            "correct the import"
+        )
 
     def _follow(self, module: str, name: str, attribute: ast.Attribute | None) -> None:
         found = self.resolve(module, name)
         if isinstance(found, str):
             if attribute is None:
-                raise UsageError(f"export: {module}.py hands the module {found} around as a value; use its functions by name")
+                raise UsageError(
+                    f"export: {module}.py hands the module {found} around as a value; use its "
+                    "functions by name"
+                )
             found = self.resolve(found, attribute.attr)
         self.want(found)
 
@@ -182,7 +211,7 @@ class Gatherer:
             self._used.setdefault(module, []).append(statement)
             self._open.append((module, statement))
 
-    # ---------------------------------------------------------------------------------------------------- ordering
+    # ----------------------------------------------------------------------------------------------
 
     def _ordered(self) -> list[str]:
         """Used modules, those that others import first; the programs last."""
@@ -202,18 +231,29 @@ class Gatherer:
         for name in [*sorted(set(self.modules) - set(self._whole)), *self._whole]:
             visit(name)
         used = [name for name in order if name in self._used]
-        return [name for name in used if name not in self._whole] + [name for name in self._whole if name in self._used]
+        return [name for name in used if name not in self._whole] + [
+            name for name in self._whole if name in self._used
+        ]
 
     def _in_order(self) -> dict[str, list[ast.stmt]]:
-        return {name: sorted(statements, key=lambda node: node.lineno) for name, statements in self._used.items()}
+        return {
+            name: sorted(statements, key=lambda node: node.lineno)
+            for name, statements in self._used.items()
+        }
 
-    # ----------------------------------------------------------------------------------------------------- naming
+    # ----------------------------------------------------------------------------------------------
 
     def _named(self) -> dict[Name | Foreign, str]:
-        """A name for everything: its own, or with the module's before it where another has it, or a function uses it for itself."""
+        """A name for everything: its own, or with the module's before it where another has it, or a
+        function uses it for itself."""
         names: dict[Name | Foreign, str] = {}
         taken: set[str] = set(dir(builtins))
-        inside = {name for module, statements in self._used.items() for node in statements for name in bound_inside(node)}
+        inside = {
+            name
+            for module, statements in self._used.items()
+            for node in statements
+            for name in bound_inside(node)
+        }
         for module in (*self._whole, *sorted(set(self._used) - set(self._whole))):
             for node in self._used.get(module, []):
                 for name in stored([node]):
@@ -243,7 +283,7 @@ class Gatherer:
         return foreign.name or foreign.module.split(".")[0]
 
 
-# ------------------------------------------------------------------------------------------------------------ text
+# --------------------------------------------------------------------------------------------------
 
 
 class Writer:
@@ -259,13 +299,23 @@ class Writer:
             if isinstance(what, Foreign) and what.name is None:
                 yield f"import {what.module}" + (f" as {name}" if name != what.module else "")
             elif isinstance(what, Foreign):
-                parts.setdefault(what.module, []).append(what.name + (f" as {name}" if name != what.name else ""))
-        yield from (f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(parts.items()))
+                parts.setdefault(what.module, []).append(
+                    what.name + (f" as {name}" if name != what.name else "")
+                )
+        yield from (
+            f"from {module} import {', '.join(sorted(names))}"
+            for module, names in sorted(parts.items())
+        )
 
     def module(self, name: str) -> str:
         """The used definitions of a module, in order."""
         module = self._gathered.modules[name]
-        return "\n\n".join(self._statement(module, node) for node in self._gathered.needed.get(name, [])) + "\n"
+        return (
+            "\n\n".join(
+                self._statement(module, node) for node in self._gathered.needed.get(name, [])
+            )
+            + "\n"
+        )
 
     def program(self, name: str) -> str:
         """A program whole, with its comments; its imports of ours commented out."""
@@ -295,7 +345,10 @@ class Writer:
             found = self._gatherer.resolve(module.name, reference.name)
             place = reference.node
             if isinstance(found, str):
-                found, place = self._gatherer.resolve(found, reference.attribute.attr), reference.attribute
+                found, place = (
+                    self._gatherer.resolve(found, reference.attribute.attr),
+                    reference.attribute,
+                )
             called = self._gathered.names.get(found)
             written = reference.name if place is reference.node else ""
             if called is not None and called != written:
@@ -306,7 +359,10 @@ class Writer:
         """Older Pythons do not know where the names in some f-strings stand."""
         text = module.lines[place.lineno - 1][place.col_offset : place.end_col_offset].decode()
         if not text.startswith(reference.name):
-            raise UsageError(f"export: {module.name}.py, line {place.lineno}: {reference.name!r} needs another name, but stands in an f-string; give it a name of its own")
+            raise UsageError(
+                f"export: {module.name}.py, line {place.lineno}: {reference.name!r} needs another "
+                "name, but stands in an f-string; give it a name of its own"
+            )
 
     def _own_names(self, module: Module, node: ast.stmt) -> Iterator[tuple[int, int, int, str]]:
         """The name after ``def`` or ``class``."""
@@ -316,15 +372,21 @@ class Writer:
                 start = module.lines[node.lineno - 1].index(node.name.encode(), node.col_offset + 3)
                 yield node.lineno - 1, start, start + len(node.name.encode()), called
 
-    def _import(self, module: Module, node: ast.Import | ast.ImportFrom) -> Iterator[tuple[int, int, int, str]]:
-        """An import in the text becomes a comment that can be read back: what it imports stands in the file, or at its head. One of
-        foreign code in a function stays."""
+    def _import(
+        self, module: Module, node: ast.Import | ast.ImportFrom
+    ) -> Iterator[tuple[int, int, int, str]]:
+        """An import in the text becomes a comment that can be read back: what it imports stands in
+        the file, or at its head. One of foreign code in a function stays."""
         if isinstance(node, ast.ImportFrom):
             if node.col_offset and not is_ours(node):
                 return
-            text = f"{INLINED}from {node.module} import " + ", ".join(self._as_called(module, alias) for alias in node.names)
+            text = f"{INLINED}from {node.module} import " + ", ".join(
+                self._as_called(module, alias) for alias in node.names
+            )
         elif not node.col_offset:
-            text = f"{INLINED}import " + ", ".join(self._as_called(module, alias) for alias in node.names)
+            text = f"{INLINED}import " + ", ".join(
+                self._as_called(module, alias) for alias in node.names
+            )
         else:
             return
         text = f"pass  {text}" if node.col_offset else text
@@ -338,9 +400,17 @@ class Writer:
         """An imported name as the file calls it."""
         here = alias.asname or alias.name
         found = self._gatherer.resolve(module.name, here)
-        called = here if isinstance(found, str) or found is None else self._gathered.names.get(found, here)
+        called = (
+            here
+            if isinstance(found, str) or found is None
+            else self._gathered.names.get(found, here)
+        )
         return alias.name if called == alias.name else f"{alias.name} as {called}"
 
 
 def _imports(module: Module) -> list[ast.stmt]:
-    return [node for node in ast.parse(module.source).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return [
+        node
+        for node in ast.parse(module.source).body
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+    ]

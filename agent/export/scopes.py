@@ -1,4 +1,5 @@
-"""Which names in a piece of Python mean something outside it: references to module-level names, scope by scope. Pure."""
+"""Which names in a piece of Python mean something outside it: references to module-level names,
+scope by scope. Pure."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ def is_ours(node: ast.ImportFrom) -> bool:
 
 @dataclass(frozen=True)
 class Reference:
-    """A use of a module-level name. node: where it stands (an ast.Name). attribute: the node of ``name.attribute`` when it is used
-    like that."""
+    """A use of a module-level name. node: where it stands (an ast.Name). attribute: the node of
+    ``name.attribute`` when it is used like that."""
 
     name: str
     node: ast.Name
@@ -29,13 +30,19 @@ class Reference:
 
 
 def references(statement: ast.stmt) -> Iterator[Reference]:
-    """Every use of a module-level name in a module-level statement, its own name included where it stands as a Name."""
+    """Every use of a module-level name in a module-level statement, its own name included where it
+    stands as a Name."""
     yield from _visit(statement, frozenset())
 
 
 def bound_inside(statement: ast.stmt) -> set[str]:
     """Every name that some function in a statement binds for itself."""
-    return {name for node in ast.walk(statement) if isinstance(node, (*_FUNCTIONS, *_COMPREHENSIONS)) for name in _bound(node)}
+    return {
+        name
+        for node in ast.walk(statement)
+        if isinstance(node, (*_FUNCTIONS, *_COMPREHENSIONS))
+        for name in _bound(node)
+    }
 
 
 def _visit(node: ast.AST, local: frozenset[str]) -> Iterator[Reference]:
@@ -69,7 +76,11 @@ def _visit(node: ast.AST, local: frozenset[str]) -> Iterator[Reference]:
 
 def _class(node: ast.ClassDef, local: frozenset[str]) -> Iterator[Reference]:
     """A class body sees its own names only in statements, not in its methods."""
-    for outside in (*node.decorator_list, *node.bases, *(keyword.value for keyword in node.keywords)):
+    for outside in (
+        *node.decorator_list,
+        *node.bases,
+        *(keyword.value for keyword in node.keywords),
+    ):
         yield from _visit(outside, local)
     own: set[str] = set()
     for statement in node.body:
@@ -84,8 +95,15 @@ def _outside(node: ast.AST) -> Iterator[ast.AST]:
     """Parts of a function that are evaluated where it stands: decorators, defaults, annotations."""
     yield from getattr(node, "decorator_list", [])
     arguments = node.args
-    yield from (default for default in (*arguments.defaults, *arguments.kw_defaults) if default is not None)
-    every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *filter(None, (arguments.vararg, arguments.kwarg)))
+    yield from (
+        default for default in (*arguments.defaults, *arguments.kw_defaults) if default is not None
+    )
+    every = (
+        *arguments.posonlyargs,
+        *arguments.args,
+        *arguments.kwonlyargs,
+        *filter(None, (arguments.vararg, arguments.kwarg)),
+    )
     yield from (one.annotation for one in every if one.annotation is not None)
     if getattr(node, "returns", None) is not None:
         yield node.returns
@@ -93,11 +111,24 @@ def _outside(node: ast.AST) -> Iterator[ast.AST]:
 
 def _bound(node: ast.AST) -> frozenset[str]:
     if isinstance(node, _COMPREHENSIONS):
-        return frozenset(name for generator in node.generators for name in _targets(generator.target))
+        return frozenset(
+            name for generator in node.generators for name in _targets(generator.target)
+        )
     arguments = node.args
-    every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *filter(None, (arguments.vararg, arguments.kwarg)))
+    every = (
+        *arguments.posonlyargs,
+        *arguments.args,
+        *arguments.kwonlyargs,
+        *filter(None, (arguments.vararg, arguments.kwarg)),
+    )
     body = node.body if isinstance(node.body, list) else [node.body]
-    out = {name for child in body for inner in ast.walk(child) if isinstance(inner, (ast.Global,)) for name in inner.names}
+    out = {
+        name
+        for child in body
+        for inner in ast.walk(child)
+        if isinstance(inner, (ast.Global,))
+        for name in inner.names
+    }
     return frozenset((set(stored(body)) | {one.arg for one in every}) - out)
 
 
@@ -109,13 +140,17 @@ def stored(statements: list[ast.AST]) -> Iterator[str]:
         elif isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del)):
             yield node.id
         elif isinstance(node, ast.ImportFrom) and is_ours(node):
-            continue                                     # moved out of its function: a module-level name
+            continue  # moved out of its function: a module-level name
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             yield from (alias.asname or alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, (ast.Lambda, *_COMPREHENSIONS)):
-            yield from (inner.target.id for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr))
+            yield from (
+                inner.target.id for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr)
+            )
         else:
-            if (isinstance(node, ast.ExceptHandler) and node.name) or (isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name):
+            if (isinstance(node, ast.ExceptHandler) and node.name) or (
+                isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name
+            ):
                 yield node.name
             yield from stored(list(ast.iter_child_nodes(node)))
 

@@ -1,4 +1,5 @@
-"""What an exported environment takes from the clips of a run: where they began, what acted, and what does not change."""
+"""What an exported environment takes from the clips of a run: where they began, what acted, and
+what does not change."""
 
 from __future__ import annotations
 
@@ -19,10 +20,14 @@ _ALIKE = 0.1
 
 
 def worlds(model: WorldModel, path: Path) -> dict[str, Any]:
-    """starts: states at the first frames. actions: different values that acted. parcel: bytes that hold the scene; only a child, or
-    the exported file, opens them. Raises UsageError for a model without a run."""
+    """starts: states at the first frames. actions: different values that acted. parcel: bytes that
+    hold the scene; only a child, or the exported file, opens them. Raises UsageError for a model
+    without a run."""
     if model.seen is None:
-        raise UsageError(f"export: expected a run (an environment begins where its clips began), got {path}; search, or `--to python`")
+        raise UsageError(
+            f"export: expected a run (an environment begins where its clips began), got {path}; "
+            "search, or `--to python`"
+        )
     clips, acting = _clips(path, model)
     looks, starts, first = None, [], None
     for clip in clips[:_MOST]:
@@ -38,7 +43,9 @@ def _clips(path: Path, model: WorldModel) -> tuple[tuple[Video, ...], list[float
     folder = RunFolder(path)
     task = records.load_task(folder.store, folder.first()["task"])
     clips = (*task.test, *task.train)
-    given = [action for clip in clips if clip.actions is not None for action in clip.actions.tolist()]
+    given = [
+        action for clip in clips if clip.actions is not None for action in clip.actions.tolist()
+    ]
     return clips, _values(given)
 
 
@@ -51,10 +58,18 @@ def _values(actions: Sequence[float]) -> list[float]:
 def alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two scenes have the same objects, of the same size and colour.
 
-    >>> alike({"ball": {"radius": 5.0, "x": 3.0}}, {"ball": {"radius": 5.1, "x": 90.0}}), alike({"ball": {"radius": 5.0}}, {"ball": {"radius": 9.0}})
-    (True, False)
+    >>> alike({"ball": {"radius": 5.0, "x": 3.0}}, {"ball": {"radius": 5.1, "x": 90.0}})
+    True
+    >>> alike({"ball": {"radius": 5.0}}, {"ball": {"radius": 9.0}})
+    False
     """
     if set(one) != set(other):
         return False
-    pairs = ((one[name].get(key), other[name].get(key)) for name in one for key in ("radius", "width", "height"))
-    return all(a is None or b is None or abs(a - b) <= _ALIKE * max(abs(a), abs(b)) for a, b in pairs)
+    pairs = (
+        (one[name].get(key), other[name].get(key))
+        for name in one
+        for key in ("radius", "width", "height")
+    )
+    return all(
+        a is None or b is None or abs(a - b) <= _ALIKE * max(abs(a), abs(b)) for a, b in pairs
+    )

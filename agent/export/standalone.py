@@ -1,4 +1,5 @@
-"""What an exported model does by itself: measure a video, find where it starts, roll on, draw. Copied into the exported file."""
+"""What an exported model does by itself: measure a video, find where it starts, roll on, draw.
+Copied into the exported file."""
 
 from __future__ import annotations
 
@@ -24,11 +25,17 @@ _EXPLAINED = 2.0
 class WorldModel:
     """The three programs with their numbers.
 
-    programs: a namespace with PARAMS, LATENTS, initial, step, perceive, render. params: θ, {name: value}. dt: seconds between frames.
-    tools: what ``perceive`` measures with.
+    programs: a namespace with PARAMS, LATENTS, initial, step, perceive, render. params: θ, {name:
+    value}. dt: seconds between frames. tools: what ``perceive`` measures with.
     """
 
-    def __init__(self, programs: SimpleNamespace, params: Mapping[str, float], dt: float, tools: SimpleNamespace):
+    def __init__(
+        self,
+        programs: SimpleNamespace,
+        params: Mapping[str, float],
+        dt: float,
+        tools: SimpleNamespace,
+    ):
         self.programs, self.params, self.dt, self.tools = programs, dict(params), dt, tools
         self._model = Model(programs)
 
@@ -38,13 +45,16 @@ class WorldModel:
         return states if isinstance(states, States) else States.of(states), scene
 
     def start(self, states: States, actions: Sequence[float] | None = None) -> State:
-        """The whole state, velocities included, at the first of the frames that ``states`` were measured in."""
+        """The whole state, velocities included, at the first of the frames that ``states`` were
+        measured in."""
         given = None if actions is None else np.asarray(actions, np.float64)
         with np.errstate(all="ignore"):
             problem = Problem(self._model, [Measured(states, self.dt, given)], fixed=self.params)
             point = _descended(problem, problem.point())
             (rows,) = problem.first_states(point)
-        return unflatten_state(dict(zip(problem.groups[0].layout.columns, rows[0].tolist(), strict=True)))
+        return unflatten_state(
+            dict(zip(problem.groups[0].layout.columns, rows[0].tolist(), strict=True))
+        )
 
     def step(self, state: State, action: float = 0.0) -> State:
         """The state one frame later. Attributes that the program leaves out keep their value."""
@@ -55,13 +65,21 @@ class WorldModel:
         """(H, W, 3) uint8 RGB."""
         return self.programs.render(state, scene, scene.background.shape[:2])
 
-    def predict(self, frames: np.ndarray, horizon: int, actions: Sequence[float] | None = None, params: Mapping[str, float] | None = None) -> tuple[np.ndarray, States]:
+    def predict(
+        self,
+        frames: np.ndarray,
+        horizon: int,
+        actions: Sequence[float] | None = None,
+        params: Mapping[str, float] | None = None,
+    ) -> tuple[np.ndarray, States]:
         """The ``horizon`` frames after ``frames`` (T, H, W, 3), and their states.
 
-        actions: (T + horizon,) numbers, entry t acts between frame t and t + 1; None for nothing. params: other values from the
-        last seen frame on, {name: value}.
+        actions: (T + horizon,) numbers, entry t acts between frame t and t + 1; None for nothing.
+        params: other values from the last seen frame on, {name: value}.
         """
-        given = np.zeros(len(frames) + horizon) if actions is None else np.asarray(actions, np.float64)
+        given = (
+            np.zeros(len(frames) + horizon) if actions is None else np.asarray(actions, np.float64)
+        )
         states, scene = self.perceive(frames)
         state = self.start(states, None if actions is None else given[: len(frames)])
         for t in range(len(frames) - 1):
@@ -75,7 +93,8 @@ class WorldModel:
 
 
 def _descended(problem: Problem, point: Point) -> Point:
-    """Latents that explain the measured states best; where the whole leaves more than noise, also by way of its beginning."""
+    """Latents that explain the measured states best; where the whole leaves more than noise, also
+    by way of its beginning."""
     if not problem.groups or not problem.groups[0].latents.size:
         return point
     found = _descent(problem, point)
@@ -97,7 +116,12 @@ def _descent(problem: Problem, point: Point, rounds: int = 60) -> Point:
     scale, damping = problem.groups[0].latent_scale[0], 1e-3
 
     def at(latents: np.ndarray) -> np.ndarray:
-        return np.stack([problem.residuals(Point(point.theta, (row[None, None],))).values[0][0, 0] for row in latents])
+        return np.stack(
+            [
+                problem.residuals(Point(point.theta, (row[None, None],))).values[0][0, 0]
+                for row in latents
+            ]
+        )
 
     here = point.latents[0][0, 0]
     left = at(here[None])[0]
@@ -106,7 +130,9 @@ def _descent(problem: Problem, point: Point, rounds: int = 60) -> Point:
         slopes = (ahead - left).T / 1e-5
         normal, push = slopes.T @ slopes, slopes.T @ left
         while damping < 1e10:
-            move = np.linalg.lstsq(normal + damping * np.diag(np.diag(normal) + 1e-12), -push, rcond=None)[0]
+            move = np.linalg.lstsq(
+                normal + damping * np.diag(np.diag(normal) + 1e-12), -push, rcond=None
+            )[0]
             there = here + scale * move
             after = at(there[None])[0]
             if after @ after < left @ left:
@@ -121,11 +147,12 @@ def _descent(problem: Problem, point: Point, rounds: int = 60) -> Point:
     return Point(point.theta, (here[None, None],))
 
 
-# ------------------------------------------------------------------------------------------------------------ files
+# --------------------------------------------------------------------------------------------------
 
 
 def read_video(path: str, frames: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Frames (T, H, W, 3) uint8 RGB, and actions (T,) or None, of an .npz (``frames``, ``actions``) or anything that OpenCV reads."""
+    """Frames (T, H, W, 3) uint8 RGB, and actions (T,) or None, of an .npz (``frames``, ``actions``)
+    or anything that OpenCV reads."""
     if path.endswith(".npz"):
         with np.load(path, allow_pickle=False) as data:
             return data["frames"][:frames], data["actions"][:frames] if "actions" in data else None
@@ -146,21 +173,47 @@ def write_video(path: str, frames: np.ndarray, dt: float) -> None:
         np.savez_compressed(path, frames=frames, dt=dt)
         return
     height, width = frames.shape[1:3]
-    writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*("MJPG" if path.endswith(".avi") else "mp4v")), 1.0 / dt, (width, height))
+    writer = cv2.VideoWriter(
+        path,
+        cv2.VideoWriter_fourcc(*("MJPG" if path.endswith(".avi") else "mp4v")),
+        1.0 / dt,
+        (width, height),
+    )
     for picture in frames:
         writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     writer.release()
     if not Path(path).exists():
-        raise SystemExit(f"{path}: expected a name ending in .mp4, .avi or .npz, got one that OpenCV cannot write")
+        raise SystemExit(
+            f"{path}: expected a name ending in .mp4, .avi or .npz, got one that OpenCV cannot "
+            "write"
+        )
 
 
-def main(model: WorldModel, fitted: Mapping[str, Mapping[str, Any]], arguments: Sequence[str] | None = None) -> int:
+def main(
+    model: WorldModel,
+    fitted: Mapping[str, Mapping[str, Any]],
+    arguments: Sequence[str] | None = None,
+) -> int:
     """The command line of an exported file."""
-    parser = argparse.ArgumentParser(description="A fitted world model: predicts what comes after the frames of a video.")
-    parser.add_argument("video", nargs="?", help="mp4, avi, ... or .npz (frames, actions); without one, the parameters are listed")
+    parser = argparse.ArgumentParser(
+        description="A fitted world model: predicts what comes after the frames of a video."
+    )
+    parser.add_argument(
+        "video",
+        nargs="?",
+        help="mp4, avi, ... or .npz (frames, actions); without one, the parameters are listed",
+    )
     parser.add_argument("--context", type=int, metavar="N", help="frames seen (default: all)")
-    parser.add_argument("--horizon", type=int, default=10, metavar="N", help="frames to predict (default 10)")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="another value for a parameter, from the last seen frame on; repeatable")
+    parser.add_argument(
+        "--horizon", type=int, default=10, metavar="N", help="frames to predict (default 10)"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another value for a parameter, from the last seen frame on; repeatable",
+    )
     parser.add_argument("--out", metavar="FILE", help="mp4, avi or npz")
     given = parser.parse_args(arguments)
     if given.video is None:
@@ -170,9 +223,25 @@ def main(model: WorldModel, fitted: Mapping[str, Mapping[str, Any]], arguments: 
         return 0
     frames, actions = read_video(given.video)
     seen = frames[: given.context]
-    acting = None if actions is None else np.concatenate([actions, np.zeros(given.horizon)])[: len(seen) + given.horizon]
-    film, states = model.predict(seen, given.horizon, acting, dict(_setting(text, fitted) for text in given.set))
-    print(json.dumps(dict(zip(states.columns, [round(value, 6) for value in states.values[-1].tolist()], strict=True))))
+    acting = (
+        None
+        if actions is None
+        else np.concatenate([actions, np.zeros(given.horizon)])[: len(seen) + given.horizon]
+    )
+    film, states = model.predict(
+        seen, given.horizon, acting, dict(_setting(text, fitted) for text in given.set)
+    )
+    print(
+        json.dumps(
+            dict(
+                zip(
+                    states.columns,
+                    [round(value, 6) for value in states.values[-1].tolist()],
+                    strict=True,
+                )
+            )
+        )
+    )
     if given.out:
         write_video(given.out, film, model.dt)
     return 0

@@ -1,4 +1,5 @@
-"""Asks a model: from the recording when the question was asked before, over the network when it may be paid for."""
+"""Asks a model: from the recording when the question was asked before, over the network when it may
+be paid for."""
 
 from __future__ import annotations
 
@@ -16,8 +17,9 @@ from agent.models.recording import Exchange, Recording
 
 
 class TryAgain(ModelError):
-    """A passing failure. wait: seconds that the endpoint asked for, or None. sent: the prompt may have been charged
-    although no usable answer came; it is then counted as our estimate of the prompt."""
+    """A passing failure. wait: seconds that the endpoint asked for, or None. sent: the prompt may
+    have been charged although no usable answer came; it is then counted as our estimate of the
+    prompt."""
 
     def __init__(self, message: str, wait: float | None = None, sent: bool = False):
         super().__init__(message)
@@ -34,8 +36,9 @@ class Sender(Protocol):
 
 @dataclass(frozen=True)
 class Retry:
-    """attempts: calls for one question, at least 1. first: seconds before the second attempt, doubled each time, at most
-    ``longest``; an endpoint's own Retry-After is honoured up to ``longest``."""
+    """attempts: calls for one question, at least 1. first: seconds before the second attempt,
+    doubled each time, at most ``longest``; an endpoint's own Retry-After is honoured up to
+    ``longest``."""
 
     attempts: int = 5
     first: float = 1.0
@@ -52,8 +55,9 @@ class Retry:
 
 @dataclass(frozen=True)
 class ClientConfig:
-    """model: name sent with each request and used for the price. temperature: None leaves it to the endpoint.
-    max_output: tokens of one answer. note: JSON kept with each recorded reply (price, version of the prompts)."""
+    """model: name sent with each request and used for the price. temperature: None leaves it to the
+    endpoint. max_output: tokens of one answer. note: JSON kept with each recorded reply (price,
+    version of the prompts)."""
 
     model: str
     temperature: float | None = None
@@ -69,9 +73,14 @@ class Client:
     """
 
     def __init__(
-        self, config: ClientConfig, recording: Recording, ledger: Ledger, sender: Sender,
-        sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic,
-    ):  # fmt: skip
+        self,
+        config: ClientConfig,
+        recording: Recording,
+        ledger: Ledger,
+        sender: Sender,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ):
         self.config, self.recording, self.ledger = config, recording, ledger
         self._sender, self._sleep, self._clock = sender, sleep, clock
         self._lock, self._asking = threading.Lock(), {}
@@ -83,7 +92,8 @@ class Client:
         """The reply to ``request``: recorded, or paid for and recorded before it is returned.
 
         Raises CapReached before a call that could pass a cap, the lasting errors of the sender, and
-        after the last retry Unreachable (the server fails) or NoAnswer (the server is there, its answers are not).
+        after the last retry Unreachable (the server fails) or NoAnswer (the server is there, its
+        answers are not).
         """
         with self._lock:
             turn = self._asking.setdefault(request.digest, threading.Lock())
@@ -107,7 +117,11 @@ class Client:
         self._lose(request, lost, str(failure))
         attempts = self.config.retry.attempts
         kind = NoAnswer if failure.sent else Unreachable
-        raise kind(f"model {self.config.model!r}: expected an answer, got {failure} (attempts: {attempts}); is the server up?", lost)
+        raise kind(
+            f"model {self.config.model!r}: expected an answer, got {failure} (attempts: "
+            f"{attempts}); is the server up?",
+            lost,
+        )
 
     def _lose(self, request: Request, lost: Cost, reason: str) -> Cost:
         if lost.calls:
@@ -120,12 +134,18 @@ class Client:
         cost = Cost()
         try:
             reply = self._sender.send(request, reservation.output_tokens)
-            cost = self.ledger.cost(reply.input_tokens if reply.counted else estimate, reply.output_tokens)
+            cost = self.ledger.cost(
+                reply.input_tokens if reply.counted else estimate, reply.output_tokens
+            )
         except TryAgain as error:
             cost = error.cost = self.ledger.cost(estimate, 0) if error.sent else Cost()
             raise
         finally:
             self.ledger.settle(reservation, cost)
         price = self.ledger.price
-        note = {**dict(self.config.note), "seconds": round(self._clock() - started, 3), "price": None if price is None else asdict(price)}
+        note = {
+            **dict(self.config.note),
+            "seconds": round(self._clock() - started, 3),
+            "price": None if price is None else asdict(price),
+        }
         return self.recording.add(request, reply, lost + cost, note)

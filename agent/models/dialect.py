@@ -1,8 +1,9 @@
 """What an OpenAI-compatible endpoint takes, learned from its own refusals.
 
-Hosted models, vLLM, Ollama and llama.cpp servers agree on the chat protocol but not on its optional fields. We begin
-with the richest form; when an endpoint answers 400 and names a field, that field is given up for the rest of the run.
-None of this touches the prompt, so that recorded requests stay the same.
+Hosted models, vLLM, Ollama and llama.cpp servers agree on the chat protocol but not on its optional
+fields. We begin with the richest form; when an endpoint answers 400 and names a field, that field
+is given up for the rest of the run. None of this touches the prompt, so that recorded requests stay
+the same.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ STRUCTURES = ("json_schema", "tool", "fenced")
 
 @dataclass(frozen=True)
 class Dialect:
-    """structure: one of STRUCTURES. output_limit: name of the field that limits the answer, or "" to leave it out.
-    seed, temperature, stream_usage: whether these fields are sent. pictures: whether images are."""
+    """structure: one of STRUCTURES. output_limit: name of the field that limits the answer, or ""
+    to leave it out. seed, temperature, stream_usage: whether these fields are sent. pictures:
+    whether images are."""
 
     structure: str = "json_schema"
     output_limit: str = "max_tokens"
@@ -30,15 +32,18 @@ class Dialect:
 
     @classmethod
     def first(cls, structure: str, hosted: bool) -> Dialect:
-        """The dialect to begin with. structure: one of STRUCTURES, or "auto". hosted: OpenAI itself, which has renamed a field.
-        Raises UsageError for an unknown structure."""
+        """The dialect to begin with. structure: one of STRUCTURES, or "auto". hosted: OpenAI
+        itself, which has renamed a field. Raises UsageError for an unknown structure."""
         if structure not in ("auto", *STRUCTURES):
-            raise UsageError(f"structure: expected auto, {', '.join(STRUCTURES)}, got {structure!r}")
+            raise UsageError(
+                f"structure: expected auto, {', '.join(STRUCTURES)}, got {structure!r}"
+            )
         limit = "max_completion_tokens" if hosted else "max_tokens"
         return cls(STRUCTURES[0] if structure == "auto" else structure, limit)
 
     def without(self, complaint: str) -> Dialect | None:
-        """The next poorer dialect after a 400 with this text, or None when it does not name anything we can give up.
+        """The next poorer dialect after a 400 with this text, or None when it does not name
+        anything we can give up.
 
         >>> Dialect().without("Unsupported value: 'temperature' does not support 0.2").temperature
         False
@@ -55,12 +60,36 @@ class Dialect:
 _Concession = tuple[tuple[str, ...], Callable[[Dialect], bool], Callable[[Dialect], Dialect]]
 
 _CONCESSIONS: tuple[_Concession, ...] = (
-    (("max_tokens", "max_completion_tokens"), lambda d: d.output_limit == "max_tokens", lambda d: replace(d, output_limit="max_completion_tokens")),
-    (("max_tokens", "max_completion_tokens"), lambda d: d.output_limit != "", lambda d: replace(d, output_limit="")),
-    (("stream_options", "include_usage"), lambda d: d.stream_usage, lambda d: replace(d, stream_usage=False)),
-    (("response_format", "json_schema", "structured output"), lambda d: d.structure == "json_schema", lambda d: replace(d, structure="tool")),
-    (("tool", "function"), lambda d: d.structure == "tool", lambda d: replace(d, structure="fenced")),
+    (
+        ("max_tokens", "max_completion_tokens"),
+        lambda d: d.output_limit == "max_tokens",
+        lambda d: replace(d, output_limit="max_completion_tokens"),
+    ),
+    (
+        ("max_tokens", "max_completion_tokens"),
+        lambda d: d.output_limit != "",
+        lambda d: replace(d, output_limit=""),
+    ),
+    (
+        ("stream_options", "include_usage"),
+        lambda d: d.stream_usage,
+        lambda d: replace(d, stream_usage=False),
+    ),
+    (
+        ("response_format", "json_schema", "structured output"),
+        lambda d: d.structure == "json_schema",
+        lambda d: replace(d, structure="tool"),
+    ),
+    (
+        ("tool", "function"),
+        lambda d: d.structure == "tool",
+        lambda d: replace(d, structure="fenced"),
+    ),
     (("temperature",), lambda d: d.temperature, lambda d: replace(d, temperature=False)),
     (("seed",), lambda d: d.seed, lambda d: replace(d, seed=False)),
-    (("image", "vision", "multimodal", "mmproj", "content must be a string", "content type"), lambda d: d.pictures, lambda d: replace(d, pictures=False)),
+    (
+        ("image", "vision", "multimodal", "mmproj", "content must be a string", "content type"),
+        lambda d: d.pictures,
+        lambda d: replace(d, pictures=False),
+    ),
 )

@@ -1,4 +1,5 @@
-"""The one module that imports the LLM client: a chat endpoint that speaks the OpenAI protocol, wherever it runs."""
+"""The one module that imports the LLM client: a chat endpoint that speaks the OpenAI protocol,
+wherever it runs."""
 
 from __future__ import annotations
 
@@ -33,9 +34,10 @@ NO_KEY = "none"
 
 @dataclass(frozen=True)
 class EndpointConfig:
-    """model: name as the endpoint knows it. base_url: up to and with /v1; "" for OpenAI. api_key: None for servers that
-    need none. timeout: seconds for one whole answer, however slowly it trickles. stream: ask for the answer in pieces. structure:
-    where to begin, one of agent.models.dialect.STRUCTURES, or "auto" for the first."""
+    """model: name as the endpoint knows it. base_url: up to and with /v1; "" for OpenAI. api_key:
+    None for servers that need none. timeout: seconds for one whole answer, however slowly it
+    trickles. stream: ask for the answer in pieces. structure: where to begin, one of
+    agent.models.dialect.STRUCTURES, or "auto" for the first."""
 
     model: str
     base_url: str = ""
@@ -51,11 +53,20 @@ class Endpoint:
     def __init__(self, config: EndpointConfig):
         self.config = config
         self.dialect = Dialect.first(config.structure, hosted=not config.base_url)
-        self._http = httpx.Client(timeout=httpx.Timeout(config.timeout, connect=15.0), event_hooks={"response": [_bounded(config.timeout)]})
+        self._http = httpx.Client(
+            timeout=httpx.Timeout(config.timeout, connect=15.0),
+            event_hooks={"response": [_bounded(config.timeout)]},
+        )
         self._chat = ChatOpenAI(
-            model=config.model, base_url=config.base_url or OPENAI_URL, api_key=config.api_key or SecretStr(NO_KEY),
-            http_client=self._http, openai_proxy=None, max_retries=0, use_responses_api=False, timeout=config.timeout,
-        )  # fmt: skip
+            model=config.model,
+            base_url=config.base_url or OPENAI_URL,
+            api_key=config.api_key or SecretStr(NO_KEY),
+            http_client=self._http,
+            openai_proxy=None,
+            max_retries=0,
+            use_responses_api=False,
+            timeout=config.timeout,
+        )
 
     def __repr__(self) -> str:
         return f"Endpoint({self.config.model!r} at {self.address})"
@@ -70,20 +81,24 @@ class Endpoint:
         self._http.close()
 
     def check(self) -> None:
-        """Ask for the list of models, which costs nothing. Raises WrongKey or Unreachable; an endpoint that has no such
-        list passes."""
+        """Ask for the list of models, which costs nothing. Raises WrongKey or Unreachable; an
+        endpoint that has no such list passes."""
         try:
             self._chat.root_client.with_options(timeout=15.0).models.list()
         except openai.APIConnectionError as error:
-            raise Unreachable(f"{self._name}: expected an answer, got {_cause(error)}; is the server running, and is --base-url right?") from None
+            raise Unreachable(
+                f"{self._name}: expected an answer, got {_cause(error)}; is the server running, "
+                "and is --base-url right?"
+            ) from None
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
             raise self._wrong_key(error) from None
         except (openai.OpenAIError, ValueError):
             return
 
     def send(self, request: Request, output_tokens: int) -> Reply:
-        """One call. Gives up what the endpoint says it cannot take, and repeats the question without it (a refused
-        request is not charged). Raises TryAgain for passing failures and the other ModelErrors for lasting ones."""
+        """One call. Gives up what the endpoint says it cannot take, and repeats the question
+        without it (a refused request is not charged). Raises TryAgain for passing failures and the
+        other ModelErrors for lasting ones."""
         while True:
             dialect = self.dialect
             try:
@@ -96,10 +111,14 @@ class Endpoint:
     def _concede(self, error: openai.BadRequestError, dialect: Dialect) -> Dialect:
         message = self._clean(error)
         if _is_too_long(message):
-            raise ContextTooLong(f"{self._name}: the prompt is longer than the model's context ({message})") from None
+            raise ContextTooLong(
+                f"{self._name}: the prompt is longer than the model's context ({message})"
+            ) from None
         poorer = dialect.without(message)
         if poorer is None:
-            raise RequestRefused(f"{self._name}: expected an answer, got a refusal of the request: {message}") from None
+            raise RequestRefused(
+                f"{self._name}: expected an answer, got a refusal of the request: {message}"
+            ) from None
         return poorer
 
     def _send(self, request: Request, output_tokens: int, dialect: Dialect) -> Reply:
@@ -112,21 +131,41 @@ class Endpoint:
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
             raise self._wrong_key(error) from None
         except openai.NotFoundError as error:
-            raise Unreachable(f"{self._name}: expected this model at {self.address}, got 404: {self._clean(error)}; check --model and --base-url") from None
+            raise Unreachable(
+                f"{self._name}: expected this model at {self.address}, got 404: "
+                f"{self._clean(error)}; check --model and --base-url"
+            ) from None
         except openai.RateLimitError as error:
             raise self._rate_limited(error) from None
         except (openai.APITimeoutError, httpx.TimeoutException):
-            raise TryAgain(f"no complete answer within {self.config.timeout:g} s", sent=True) from None
+            raise TryAgain(
+                f"no complete answer within {self.config.timeout:g} s", sent=True
+            ) from None
         except (openai.APIConnectionError, httpx.HTTPError) as error:
-            raise TryAgain(f"connection failed: {_cause(error)}", sent=not isinstance(error.__cause__, httpx.ConnectError)) from None
+            raise TryAgain(
+                f"connection failed: {_cause(error)}",
+                sent=not isinstance(error.__cause__, httpx.ConnectError),
+            ) from None
         except openai.APIStatusError as error:
-            raise TryAgain(f"HTTP {error.status_code}: {self._clean(error)}", _retry_after(error)) from None
-        except (openai.OpenAIError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+            raise TryAgain(
+                f"HTTP {error.status_code}: {self._clean(error)}", _retry_after(error)
+            ) from None
+        except (
+            openai.OpenAIError,
+            ValueError,
+            TypeError,
+            KeyError,
+            IndexError,
+            AttributeError,
+        ) as error:
             raise TryAgain(f"malformed answer: {self._clean(error)}", sent=True) from None
         return _reply(answer, request)
 
-    def _invoke(self, messages: list[BaseMessage], options: dict[str, Any], dialect: Dialect) -> AIMessage:
-        """The whole answer, in one piece or put together from a stream. A stream that ends without saying why is cut off."""
+    def _invoke(
+        self, messages: list[BaseMessage], options: dict[str, Any], dialect: Dialect
+    ) -> AIMessage:
+        """The whole answer, in one piece or put together from a stream. A stream that ends without
+        saying why is cut off."""
         if not self.config.stream:
             return self._chat.invoke(messages, **options)
         pieces = self._chat.stream(messages, stream_usage=dialect.stream_usage, **options)
@@ -147,7 +186,10 @@ class Endpoint:
 
     def _wrong_key(self, error: openai.APIStatusError) -> WrongKey:
         given = "the key given" if self.config.api_key else "no key"
-        return WrongKey(f"{self._name}: expected a valid API key for {self.address}, got {given} and HTTP {error.status_code}; set PROGGEN_API_KEY or OPENAI_API_KEY")
+        return WrongKey(
+            f"{self._name}: expected a valid API key for {self.address}, got {given} and HTTP "
+            f"{error.status_code}; set PROGGEN_API_KEY or OPENAI_API_KEY"
+        )
 
     def _clean(self, error: BaseException) -> str:
         """The endpoint's own words on one line, without the key, cut to 300 characters."""
@@ -164,7 +206,8 @@ class Endpoint:
 
 
 def _bounded(seconds: float) -> Callable[[httpx.Response], None]:
-    """A response hook that ends any body that takes longer than ``seconds`` or is larger than MAX_BODY."""
+    """A response hook that ends any body that takes longer than ``seconds`` or is larger than
+    MAX_BODY."""
 
     def limit(response: httpx.Response) -> None:
         response.stream = _BoundedStream(response.stream, time.monotonic() + seconds)
@@ -196,7 +239,14 @@ def _options(request: Request, output_tokens: int, dialect: Dialect) -> dict[str
     if dialect.output_limit:
         extra[dialect.output_limit] = output_tokens
     if dialect.structure == "json_schema":
-        extra["response_format"] = {"type": "json_schema", "json_schema": {"name": request.form.name, "strict": True, "schema": request.form.schema()}}
+        extra["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {
+                "name": request.form.name,
+                "strict": True,
+                "schema": request.form.schema(),
+            },
+        }
     options: dict[str, Any] = {"extra_body": extra}
     if dialect.structure == "tool":
         options["tools"] = [_tool(request.form)]
@@ -209,14 +259,23 @@ def _options(request: Request, output_tokens: int, dialect: Dialect) -> dict[str
 
 
 def _tool(form: Form) -> dict[str, Any]:
-    return {"type": "function", "function": {"name": form.name, "description": form.about, "parameters": form.schema()}}
+    return {
+        "type": "function",
+        "function": {"name": form.name, "description": form.about, "parameters": form.schema()},
+    }
 
 
 def _speak(message: Message, pictures: bool) -> BaseMessage:
-    """A message as the protocol has it; text alone stays a plain string, which every server takes."""
+    """A message as the protocol has it; text alone stays a plain string, which every server
+    takes."""
     if not any(isinstance(part, Picture) for part in message.parts) or not pictures:
-        text = "\n\n".join(part.text if isinstance(part, Text) else f"[{part.caption}: not shown, text only]" for part in message.parts)
-        return {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}[message.role](text)
+        text = "\n\n".join(
+            part.text if isinstance(part, Text) else f"[{part.caption}: not shown, text only]"
+            for part in message.parts
+        )
+        return {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}[
+            message.role
+        ](text)
     return HumanMessage([_content(part) for part in message.parts])
 
 
@@ -224,24 +283,32 @@ def _content(part: Text | Picture) -> dict[str, Any]:
     if isinstance(part, Text):
         return {"type": "text", "text": part.text}
     data = base64.b64encode(part.png).decode()
-    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}", "detail": "high"}}
+    return {
+        "type": "image_url",
+        "image_url": {"url": f"data:image/png;base64,{data}", "detail": "high"},
+    }
 
 
 def _reply(answer: AIMessage, request: Request) -> Reply:
     calls = answer.tool_calls or answer.invalid_tool_calls
     arguments = _arguments(answer) if calls else None
     usage = answer.usage_metadata
-    text = answer.content if isinstance(answer.content, str) else "".join(p.get("text", "") for p in answer.content if isinstance(p, dict))
+    text = (
+        answer.content
+        if isinstance(answer.content, str)
+        else "".join(p.get("text", "") for p in answer.content if isinstance(p, dict))
+    )
     guess = int(len((text + (arguments or "")).encode()) / BYTES_PER_TOKEN)
     return Reply(
-        text=text, arguments=arguments,
+        text=text,
+        arguments=arguments,
         finish=str(answer.response_metadata.get("finish_reason") or ""),
         refusal=str(answer.additional_kwargs.get("refusal") or ""),
         input_tokens=int(usage["input_tokens"]) if usage else 0,
         output_tokens=int(usage["output_tokens"]) if usage else guess,
         counted=bool(usage),
         model=str(answer.response_metadata.get("model_name") or request.model),
-    )  # fmt: skip
+    )
 
 
 def _arguments(answer: AIMessage) -> str:
@@ -252,7 +319,15 @@ def _arguments(answer: AIMessage) -> str:
 
 def _is_too_long(message: str) -> bool:
     text = message.lower()
-    marks = ("context_length", "context length", "maximum context", "prompt is too long", "context window", "exceeds the available context", "exceed_context")
+    marks = (
+        "context_length",
+        "context length",
+        "maximum context",
+        "prompt is too long",
+        "context window",
+        "exceeds the available context",
+        "exceed_context",
+    )
     return any(mark in text for mark in marks)
 
 

@@ -11,24 +11,39 @@ from agent.models.messages import Picture, Request
 from agent.models.prices import Price
 
 BYTES_PER_TOKEN = 2.5
-"""Bytes of prompt for one token, on the low side (English and code run at 3.5 to 4.5), so that estimates are high."""
+"""Bytes of prompt for one token, on the low side (English and code run at 3.5 to 4.5), so that
+estimates are high."""
 SMALLEST_ANSWER = 2000
 """Tokens of answer below which a call is not worth making."""
 
 
 @dataclass(frozen=True)
 class Caps:
-    """max_cost: US dollars, None for no cap. max_tokens: input and output together, None for no cap."""
+    """max_cost: US dollars, None for no cap. max_tokens: input and output together, None for no
+    cap."""
 
     max_cost: float | None = None
     max_tokens: int | None = None
 
 
 def estimate_tokens(request: Request) -> int:
-    """Tokens that sending ``request`` may cost, estimated high: bytes of text, and 170 for each 512-pixel tile of a picture."""
-    text = sum(len(part.text.encode()) for m in request.messages for part in m.parts if not isinstance(part, Picture))
-    tiles = sum(-(-picture.width // 512) * -(-picture.height // 512) for picture in request.pictures)
-    return int(text / BYTES_PER_TOKEN) + 170 * tiles + 85 * len(tuple(request.pictures)) + 16 * len(request.messages)
+    """Tokens that sending ``request`` may cost, estimated high: bytes of text, and 170 for each
+    512-pixel tile of a picture."""
+    text = sum(
+        len(part.text.encode())
+        for m in request.messages
+        for part in m.parts
+        if not isinstance(part, Picture)
+    )
+    tiles = sum(
+        -(-picture.width // 512) * -(-picture.height // 512) for picture in request.pictures
+    )
+    return (
+        int(text / BYTES_PER_TOKEN)
+        + 170 * tiles
+        + 85 * len(tuple(request.pictures))
+        + 16 * len(request.messages)
+    )
 
 
 @dataclass(frozen=True)
@@ -43,8 +58,8 @@ class Reservation:
 class Ledger:
     """Counts what is spent and lets no call begin that could pass a cap.
 
-    price: of the model, None when unknown. spent: what earlier calls of this run have cost. A cap in dollars needs a
-    price: without one a ValueError says so before anything is spent.
+    price: of the model, None when unknown. spent: what earlier calls of this run have cost. A cap
+    in dollars needs a price: without one a ValueError says so before anything is spent.
     """
 
     def __init__(self, price: Price | None, caps: Caps = Caps(), spent: Cost = Cost()):  # noqa: B008 - frozen values
@@ -72,8 +87,9 @@ class Ledger:
         return Cost(1, input_tokens, output_tokens, money)
 
     def reserve(self, input_tokens: int, output_tokens: int) -> Reservation:
-        """Set room aside for a call with ``input_tokens`` and up to ``output_tokens`` of answer; the answer is shortened
-        to what the caps leave. Raises CapReached when they leave less than a usable answer."""
+        """Set room aside for a call with ``input_tokens`` and up to ``output_tokens`` of answer;
+        the answer is shortened to what the caps leave. Raises CapReached when they leave less than
+        a usable answer."""
         with self._lock:
             allowed = min(output_tokens, self._left(input_tokens))
             if allowed < min(output_tokens, SMALLEST_ANSWER):
@@ -97,9 +113,17 @@ class Ledger:
             used += sum(r.input_tokens + r.output_tokens for r in self._reserved)
             left = self.caps.max_tokens - used - input_tokens
         if self.caps.max_cost is not None and self.price is not None:
-            money = self.caps.max_cost - (self._spent.money or 0.0) - sum(r.money for r in self._reserved)
+            money = (
+                self.caps.max_cost
+                - (self._spent.money or 0.0)
+                - sum(r.money for r in self._reserved)
+            )
             money -= self.price.of(input_tokens, 0)
-            affordable = money / self.price.output * 1e6 if self.price.output else (1 << 60 if money >= 0 else -1)
+            affordable = (
+                money / self.price.output * 1e6
+                if self.price.output
+                else (1 << 60 if money >= 0 else -1)
+            )
             left = min(left, int(affordable))
         return left
 
@@ -108,6 +132,12 @@ class Ledger:
         if self.caps.max_cost is not None:
             caps.append(f"${self._spent.money or 0.0:.4f} of ${self.caps.max_cost:g}")
         if self.caps.max_tokens is not None:
-            caps.append(f"{self._spent.input_tokens + self._spent.output_tokens} of {self.caps.max_tokens} tokens")
+            caps.append(
+                f"{self._spent.input_tokens + self._spent.output_tokens} of "
+                f"{self.caps.max_tokens} tokens"
+            )
         spent = " and ".join(caps)
-        return f"cap reached: {spent} spent, and the next call (about {input_tokens} tokens of prompt) could pass it; raise the cap to go on"
+        return (
+            f"cap reached: {spent} spent, and the next call (about {input_tokens} tokens of "
+            "prompt) could pass it; raise the cap to go on"
+        )

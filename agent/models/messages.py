@@ -1,4 +1,5 @@
-"""What is said to a model and what it says: plain values, with a digest that does not depend on the endpoint."""
+"""What is said to a model and what it says: plain values, with a digest that does not depend on the
+endpoint."""
 
 from __future__ import annotations
 
@@ -55,8 +56,8 @@ class Message:
 
 @dataclass(frozen=True)
 class Field:
-    """One field of the answer. about: what to put there. nullable: may be left out. kind: "string", or "objects": a list
-    of objects that have ``fields``."""
+    """One field of the answer. about: what to put there. nullable: may be left out. kind: "string",
+    or "objects": a list of objects that have ``fields``."""
 
     name: str
     about: str
@@ -68,7 +69,10 @@ class Field:
         """JSON schema in the strict dialect (every field required, absence is null)."""
         if self.kind == "objects":
             return {"type": "array", "description": self.about, "items": object_schema(self.fields)}
-        return {"type": ["string", "null"] if self.nullable else "string", "description": self.about}
+        return {
+            "type": ["string", "null"] if self.nullable else "string",
+            "description": self.about,
+        }
 
 
 def object_schema(fields: tuple[Field, ...]) -> dict[str, Any]:
@@ -96,8 +100,9 @@ class Form:
 
 @dataclass(frozen=True)
 class Request:
-    """One question to a model. sample: tells apart independent answers to the same question; sent as the sampling seed
-    where the endpoint takes one. temperature: None leaves it to the endpoint."""
+    """One question to a model. sample: tells apart independent answers to the same question; sent
+    as the sampling seed where the endpoint takes one. temperature: None leaves it to the endpoint.
+    """
 
     model: str
     messages: tuple[Message, ...]
@@ -107,25 +112,37 @@ class Request:
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready; pictures are named by their digest."""
-        messages = [{"role": message.role, "parts": [_part_json(part) for part in message.parts]} for message in self.messages]
+        messages = [
+            {"role": message.role, "parts": [_part_json(part) for part in message.parts]}
+            for message in self.messages
+        ]
         return {
-            "format": FORMAT, "model": self.model, "messages": messages, "form": self.form.name,
-            "temperature": self.temperature, "sample": self.sample,
-        }  # fmt: skip
+            "format": FORMAT,
+            "model": self.model,
+            "messages": messages,
+            "form": self.form.name,
+            "temperature": self.temperature,
+            "sample": self.sample,
+        }
 
     def to_bytes(self) -> bytes:
         """Canonical JSON: the same request gives the same bytes everywhere."""
-        return json.dumps(self.to_json(), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps(
+            self.to_json(), sort_keys=True, ensure_ascii=False, separators=(",", ":")
+        ).encode()
 
     @property
     def digest(self) -> str:
-        """Content hash of :meth:`to_bytes`: its name in a run's store, under which the reply is recorded."""
+        """Content hash of :meth:`to_bytes`: its name in a run's store, under which the reply is
+        recorded."""
         return digest(self.to_bytes())
 
     @property
     def pictures(self) -> Iterator[Picture]:
         """Every picture, in order."""
-        return (part for message in self.messages for part in message.parts if isinstance(part, Picture))
+        return (
+            part for message in self.messages for part in message.parts if isinstance(part, Picture)
+        )
 
 
 def _part_json(part: Part) -> dict[str, Any]:
@@ -136,9 +153,10 @@ def _part_json(part: Part) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back, untouched. text: the message. arguments: JSON text of a tool call, or None. finish: "stop",
-    "length", "content_filter", "tool_calls", ... refusal: the model's own words when it declines, or "".
-    input_tokens, output_tokens: as counted by the endpoint, or our estimate where ``counted`` is False."""
+    """What came back, untouched. text: the message. arguments: JSON text of a tool call, or None.
+    finish: "stop", "length", "content_filter", "tool_calls", ... refusal: the model's own words
+    when it declines, or "". input_tokens, output_tokens: as counted by the endpoint, or our
+    estimate where ``counted`` is False."""
 
     text: str
     arguments: str | None = None
@@ -151,7 +169,9 @@ class Reply:
 
     def to_bytes(self) -> bytes:
         """Canonical JSON."""
-        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps(
+            asdict(self), sort_keys=True, ensure_ascii=False, separators=(",", ":")
+        ).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Reply:

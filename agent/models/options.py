@@ -11,15 +11,17 @@ from typing import Any
 class ModelOptions:
     """How a model is asked.
 
-    name: as the endpoint knows it, "" when no model is used. base_url: of an OpenAI-compatible endpoint, up to and with /v1; ""
-    for OpenAI itself. max_cost: US dollars that a run may spend, None for no cap. max_tokens: input and output tokens that
-    a run may use, None for no cap. price: US dollars a million (input, output) tokens, None to look it up (the command line saves what it
-    found with the run, so that a resumed run counts with the same). temperature: None
-    leaves it to the endpoint. max_output: tokens of one answer. timeout: seconds for one answer. attempts: calls for one question, while
-    failures are passing ones. pause: seconds before the second attempt, doubled with each. stream: ask for answers in
-    pieces. structure: "auto" begins with structured output and falls back to what the endpoint takes; or one of "json_schema",
-    "tool", "fenced". check: let the model check detections before a program is refined. replay: folder of the run whose replies are
-    repeated, "" for none.
+    name: as the endpoint knows it, "" when no model is used. base_url: of an OpenAI-compatible
+    endpoint, up to and with /v1; "" for OpenAI itself. max_cost: US dollars that a run may spend,
+    None for no cap. max_tokens: input and output tokens that a run may use, None for no cap. price:
+    US dollars a million (input, output) tokens, None to look it up (the command line saves what it
+    found with the run, so that a resumed run counts with the same). temperature: None leaves it to
+    the endpoint. max_output: tokens of one answer. timeout: seconds for one answer. attempts: calls
+    for one question, while failures are passing ones. pause: seconds before the second attempt,
+    doubled with each. stream: ask for answers in pieces. structure: "auto" begins with structured
+    output and falls back to what the endpoint takes; or one of "json_schema", "tool", "fenced".
+    check: let the model check detections before a program is refined. replay: folder of the run
+    whose replies are repeated, "" for none.
     """
 
     name: str = ""
@@ -39,7 +41,8 @@ class ModelOptions:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ModelOptions:
-        """From what ``dataclasses.asdict`` gave; fields that this version does not know are ignored."""
+        """From what ``dataclasses.asdict`` gave; fields that this version does not know are
+        ignored."""
         known = {field.name for field in fields(cls)}
         kept = {key: value for key, value in data.items() if key in known}
         price = kept.get("price")

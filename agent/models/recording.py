@@ -1,8 +1,10 @@
-"""Every reply, kept before it is used: blobs by content in the run's store, and one index line per paid call.
+"""Every reply, kept before it is used: blobs by content in the run's store, and one index line per
+paid call.
 
-The index is JSON lines, append-only and flushed to disk with each line; a line torn by a kill is ignored when read
-again (that call had not been used either). Its lines: ``reply`` (hashes of request and reply in the store, cost, price) and
-``lost`` (a question that was never answered; its prompts may have been charged).
+The index is JSON lines, append-only and flushed to disk with each line; a line torn by a kill is
+ignored when read again (that call had not been used either). Its lines: ``reply`` (hashes of
+request and reply in the store, cost, price) and ``lost`` (a question that was never answered; its
+prompts may have been charged).
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Exchange:
-    """One recorded question and answer. request, reply: content hashes in the store. cost: what it cost when it was paid."""
+    """One recorded question and answer. request, reply: content hashes in the store. cost: what it
+    cost when it was paid."""
 
     request: str
     reply: str
@@ -35,8 +38,8 @@ class Exchange:
 class Recording:
     """The replies of one run, found by the digest of their request.
 
-    blobs: where requests, pictures and replies lie. index: JSON-lines file, or None to keep the index in memory only.
-    Reading an index of another format raises ModelError.
+    blobs: where requests, pictures and replies lie. index: JSON-lines file, or None to keep the
+    index in memory only. Reading an index of another format raises ModelError.
     """
 
     def __init__(self, blobs: Store, index: Path | None = None):
@@ -69,25 +72,39 @@ class Recording:
         return Exchange(line["request"], line["reply"], answer, Cost(**line["cost"]))
 
     def add(self, request: Request, reply: Reply, cost: Cost, note: dict[str, Any]) -> Exchange:
-        """Store an exchange durably; only then may the reply be used. ``note``: JSON kept beside it (price, seconds)."""
+        """Store an exchange durably; only then may the reply be used. ``note``: JSON kept beside it
+        (price, seconds)."""
         for picture in request.pictures:
             self._blobs.put(picture.png)
-        exchange = Exchange(self._blobs.put(request.to_bytes()), self._blobs.put(reply.to_bytes()), reply, cost)
-        self._append({
-            "kind": "reply", "request": exchange.request, "reply": exchange.reply, "cost": asdict(cost), **note,
-        })  # fmt: skip
+        exchange = Exchange(
+            self._blobs.put(request.to_bytes()), self._blobs.put(reply.to_bytes()), reply, cost
+        )
+        self._append(
+            {
+                "kind": "reply",
+                "request": exchange.request,
+                "reply": exchange.reply,
+                "cost": asdict(cost),
+                **note,
+            }
+        )
         return exchange
 
     def lose(self, request: Request, cost: Cost, reason: str) -> None:
         """Note a question that brought nothing, with what asking may have cost."""
-        self._append({"kind": "lost", "request": request.digest, "cost": asdict(cost), "reason": reason})
+        self._append(
+            {"kind": "lost", "request": request.digest, "cost": asdict(cost), "reason": reason}
+        )
 
     def _append(self, line: dict[str, Any]) -> None:
         with self._lock:
             if self._index is not None:
                 self._index.parent.mkdir(parents=True, exist_ok=True)
                 start = b"\n" if _is_torn(self._index) else b""
-                append(self._index, start + json.dumps({"format": FORMAT, **line}, sort_keys=True).encode() + b"\n")
+                append(
+                    self._index,
+                    start + json.dumps({"format": FORMAT, **line}, sort_keys=True).encode() + b"\n",
+                )
             self._remember(line)
 
     def _remember(self, line: dict[str, Any]) -> None:
@@ -98,7 +115,12 @@ class Recording:
 
 def _is_torn(path: Path | None) -> bool:
     """Whether the last line was cut short by a kill."""
-    return path is not None and path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
+    return (
+        path is not None
+        and path.exists()
+        and path.stat().st_size > 0
+        and not path.read_bytes().endswith(b"\n")
+    )
 
 
 def _read_lines(path: Path | None) -> Iterator[dict[str, Any]]:
@@ -110,5 +132,8 @@ def _read_lines(path: Path | None) -> Iterator[dict[str, Any]]:
         except ValueError:
             continue
         if line.get("format") != FORMAT:
-            raise ModelError(f"{path}: expected recorded replies of format {FORMAT}, got {line.get('format')!r}; use the version that wrote it")
+            raise ModelError(
+                f"{path}: expected recorded replies of format {FORMAT}, got "
+                f"{line.get('format')!r}; use the version that wrote it"
+            )
         yield line

@@ -1,4 +1,5 @@
-"""Putting a prompt together: which template, which sections, which pictures, and how much of each."""
+"""Putting a prompt together: which template, which sections, which pictures, and how much of
+each."""
 
 from __future__ import annotations
 
@@ -22,32 +23,59 @@ from agent.prompting.tables import elided, state_table
 from tools.types import STAGES, States, Task, Video
 
 PROGRAMS = Form(
-    "write_programs", "The rationale and the whole files that are written or changed.",
+    "write_programs",
+    "The rationale and the whole files that are written or changed.",
     (
-        Field("rationale", "One paragraph: what you see, which mechanism you assume and why, what you changed."),
-        *(Field(stage, f"The whole source of {stage}.py, or null if it stays as it is.", nullable=True) for stage in STAGES),
+        Field(
+            "rationale",
+            "One paragraph: what you see, which mechanism you assume and why, what you changed.",
+        ),
+        *(
+            Field(
+                stage,
+                f"The whole source of {stage}.py, or null if it stays as it is.",
+                nullable=True,
+            )
+            for stage in STAGES
+        ),
     ),
-)  # fmt: skip
+)
 """The answer to a request for programs."""
 
 VERDICTS = Form(
-    "judge_detections", "A verdict on each object, and what no object marks.",
+    "judge_detections",
+    "A verdict on each object, and what no object marks.",
     (
-        Field("verdicts", "One entry for each object.", kind="objects", fields=(
-            Field("object", "Its name."), Field("verdict", "right, wrong, twice or unsure."), Field("why", "A few words."),
-        )),
-        Field("missing", "Things that move and that no object marks.", kind="objects", fields=(
-            Field("what", "A few words."), Field("x", "Pixels from the left, about."), Field("y", "Pixels from the top, about."),
-        )),
+        Field(
+            "verdicts",
+            "One entry for each object.",
+            kind="objects",
+            fields=(
+                Field("object", "Its name."),
+                Field("verdict", "right, wrong, twice or unsure."),
+                Field("why", "A few words."),
+            ),
+        ),
+        Field(
+            "missing",
+            "Things that move and that no object marks.",
+            kind="objects",
+            fields=(
+                Field("what", "A few words."),
+                Field("x", "Pixels from the left, about."),
+                Field("y", "Pixels from the top, about."),
+            ),
+        ),
     ),
-)  # fmt: skip
+)
 """The answer to a request for verdicts on detections."""
 
 
 @dataclass(frozen=True)
 class Detail:
-    """How much a prompt shows. frames: key frames drawn. rows: lines of a table. tried: lines about earlier programs. others: further
-    programs shown whole. extras: composite, zoom and residual pictures. brief: only the first sentence of each tool's documentation."""
+    """How much a prompt shows. frames: key frames drawn. rows: lines of a table. tried: lines about
+    earlier programs. others: further programs shown whole. extras: composite, zoom and residual
+    pictures. brief: only the first sentence of each tool's documentation."""
 
     frames: int
     rows: int
@@ -63,13 +91,18 @@ LEVELS = (
     Detail(frames=1, rows=6, tried=5, others=0, extras=False, brief=True),
     Detail(frames=0, rows=4, tried=2, others=0, extras=False, brief=True),
 )
-"""From everything down to the least that makes sense; the next is taken when a prompt is too long for the model."""
+"""From everything down to the least that makes sense; the next is taken when a prompt is too long
+for the model."""
 
-_SHORTENED = "(This prompt was shortened to fit: fewer pictures, shorter tables and documentation, earlier programs left out.)"
+_SHORTENED = (
+    "(This prompt was shortened to fit: fewer pictures, shorter tables and "
+    "documentation, earlier programs left out.)"
+)
 
 
 def subject(task: Task) -> Video:
-    """The clip that is drawn and tabulated: the first training video, or the first test video's seen part."""
+    """The clip that is drawn and tabulated: the first training video, or the first test video's
+    seen part."""
     return (task.train or task.test)[0]
 
 
@@ -88,7 +121,9 @@ class _Seen:
 
     def _draw(self, detail: Detail) -> Iterator[Picture]:
         frames, seen = self.video.frames, self.sighting
-        times = pictures.key_frames(frames[list(seen.times)], detail.frames) if detail.frames else []
+        times = (
+            pictures.key_frames(frames[list(seen.times)], detail.frames) if detail.frames else []
+        )
         yield from (pictures.annotated(frames[seen.times[k]], seen, seen.times[k]) for k in times)
         if detail.extras:
             yield pictures.composite(frames, seen)
@@ -97,48 +132,72 @@ class _Seen:
 
 
 class Composer:
-    """Writes the messages of every request. hint: the user's words, or "". rules: affordance rules. blob: gives the bytes of a
-    stored picture by its hash."""
+    """Writes the messages of every request. hint: the user's words, or "". rules: affordance rules.
+    blob: gives the bytes of a stored picture by its hash."""
 
     def __init__(self, hint: str, rules: Affordances, blob: Callable[[str], bytes]):
         self.hint, self.rules = hint, rules
         self._blob = blob
         self._last: _Seen | None = None
 
-    # ------------------------------------------------------------------------------------------------------- messages
+    # ----------------------------------------------------------------------------------------------
 
-    def programs(self, task: Task, archive: Archive, move: Move, checks: Sequence[Finding], level: int) -> tuple[Message, ...]:
-        """The request for programs that ``move`` calls for. checks: findings on the parent's detections."""
+    def programs(
+        self, task: Task, archive: Archive, move: Move, checks: Sequence[Finding], level: int
+    ) -> tuple[Message, ...]:
+        """The request for programs that ``move`` calls for. checks: findings on the parent's
+        detections."""
         detail = LEVELS[level]
         parent = None if move.parent is None else archive[move.parent]
-        shown = self.look(subject(task)).pictures(detail) + (self._node_pictures(parent) if parent and detail.extras else [])
+        shown = self.look(subject(task)).pictures(detail) + (
+            self._node_pictures(parent) if parent and detail.extras else []
+        )
         values = {
             "reason": f"Why now: {_by_number(move.reason)}." if move.reason else "",
             "scene": self._scene(task, shown, detail),
-            "search": "\n\n".join([*self._search(archive, parent, detail), *([_SHORTENED] if level else [])]),
+            "search": "\n\n".join(
+                [*self._search(archive, parent, detail), *([_SHORTENED] if level else [])]
+            ),
         }
         if parent is not None:
             values |= _about_parent(parent, move, checks, task.dt, detail)
         text = _tidy(prompts.load(move.kind).render(values))
         return system(detail.brief), Message("user", (Text(text), *_captioned(shown)))
 
-    def retry(self, conversation: tuple[Message, ...], answer: str, problem: str, advice: str, whole: bool) -> tuple[Message, ...]:
-        """The second chance. whole: keep the scene and its pictures (the problem is the idea, not the form)."""
-        asked = conversation if whole else (system(brief=True), Message.say("user", "Write the programs of a world model for a video clip."))
+    def retry(
+        self, conversation: tuple[Message, ...], answer: str, problem: str, advice: str, whole: bool
+    ) -> tuple[Message, ...]:
+        """The second chance. whole: keep the scene and its pictures (the problem is the idea, not
+        the form)."""
+        asked = (
+            conversation
+            if whole
+            else (
+                system(brief=True),
+                Message.say("user", "Write the programs of a world model for a video clip."),
+            )
+        )
         fix = _tidy(prompts.load("fix").render({"problem": problem, "advice": advice}))
-        return (*asked, Message.say("assistant", answer.strip() or "(nothing)"), Message.say("user", fix))
+        return (
+            *asked,
+            Message.say("assistant", answer.strip() or "(nothing)"),
+            Message.say("user", fix),
+        )
 
     def verdicts(self, frames: np.ndarray, states: States) -> tuple[Message, ...]:
         """The request for verdicts on what perception found in ``frames``."""
         times = pictures.key_frames(frames, 3)
         shown = [pictures.overlay(frames[t], states, t) for t in times]
-        text = prompts.load("detections").render({"objects": ", ".join(states.objects), "evidence": _evidence(measure(frames, states))})
+        text = prompts.load("detections").render(
+            {"objects": ", ".join(states.objects), "evidence": _evidence(measure(frames, states))}
+        )
         return (Message("user", (Text(_tidy(text)), *_captioned(shown))),)
 
-    # ------------------------------------------------------------------------------------------------------- sections
+    # ----------------------------------------------------------------------------------------------
 
     def look(self, video: Video) -> _Seen:
-        """What can be pointed at in ``video`` and the pictures of it; kept for the clip that was looked at last."""
+        """What can be pointed at in ``video`` and the pictures of it; kept for the clip that was
+        looked at last."""
         seen = self._last
         if seen is None or seen.video is not video:
             seen = self._last = _Seen(video, sight(video.frames, thin=True))
@@ -148,37 +207,68 @@ class Composer:
         video = subject(task)
         seen = self.look(video).sighting
         rules = self.rules.describe()
-        return prompts.load("scene").render({
-            "clips": clips(task),
-            "hint": f"The user says: {self.hint.strip()}" if self.hint.strip() else "",
-            "rules": f"Rules that hold for this scene (a program that breaks a checked one is refused):\n\n{rules}" if rules else "",
-            "things": _things(seen),
-            "table": state_table(seen.table(), video.dt, detail.rows, seen.times) if seen.things else "",
-            "pictures": _list_pictures(shown),
-        })  # fmt: skip
+        return prompts.load("scene").render(
+            {
+                "clips": clips(task),
+                "hint": f"The user says: {self.hint.strip()}" if self.hint.strip() else "",
+                "rules": "Rules that hold for this scene (a program that breaks a checked one is "
+                f"refused):\n\n{rules}"
+                if rules
+                else "",
+                "things": _things(seen),
+                "table": state_table(seen.table(), video.dt, detail.rows, seen.times)
+                if seen.things
+                else "",
+                "pictures": _list_pictures(shown),
+            }
+        )
 
     def _node_pictures(self, node: Node) -> list[Picture]:
         captions = {
-            "reconstruction": f"program {node.id}: frames seen, the same frames drawn from its measured states, and their difference (grey = equal)",
-            "prediction": f"program {node.id}: true frames, its prediction, and their difference (grey = equal)",
+            "reconstruction": f"program {node.id}: frames seen, the same frames drawn from its "
+            "measured states, and their difference (grey = equal)",
+            "prediction": f"program {node.id}: true frames, its prediction, and their difference "
+            "(grey = equal)",
         }
         blobs = node.evaluation.blobs
-        return [pictures.from_png(self._blob(blobs[name]), caption) for name, caption in captions.items() if name in blobs]
+        return [
+            pictures.from_png(self._blob(blobs[name]), caption)
+            for name, caption in captions.items()
+            if name in blobs
+        ]
 
     def _search(self, archive: Archive, parent: Node | None, detail: Detail) -> list[str]:
         parts = ["## The search so far", report.tried(archive, detail.tried)]
         for node in report.others(archive, [parent.id] if parent else [], detail.others):
             if parent is None or node.score > parent.score:
-                parts += [f"The best program so far, for comparison (score {node.score:.3f}):", report.program(node), report.losses(node.evaluation)]
-                parts += [f"Where it falls short:{report.findings(node.diagnosis.findings)}"] if node.diagnosis.findings else []
+                parts += [
+                    f"The best program so far, for comparison (score {node.score:.3f}):",
+                    report.program(node),
+                    report.losses(node.evaluation),
+                ]
+                parts += (
+                    [f"Where it falls short:{report.findings(node.diagnosis.findings)}"]
+                    if node.diagnosis.findings
+                    else []
+                )
         return parts
 
 
 def system(brief: bool) -> Message:
-    """The system message: the job, the contract, an example, the documentation of the tools, the form of the answer."""
+    """The system message: the job, the contract, an example, the documentation of the tools, the
+    form of the answer."""
     documents = {name: document(module, brief) for name, module in _documented().items()}
-    values = {name: prompts.load(name).render({}).strip() for name in ("contract", "example", "output")}
-    return Message.say("system", _tidy(prompts.load("system").render(values | {"tools": prompts.load("tools").render(documents)})))
+    values = {
+        name: prompts.load(name).render({}).strip() for name in ("contract", "example", "output")
+    }
+    return Message.say(
+        "system",
+        _tidy(
+            prompts.load("system").render(
+                values | {"tools": prompts.load("tools").render(documents)}
+            )
+        ),
+    )
 
 
 def _documented() -> Mapping[str, ModuleType]:
@@ -190,16 +280,29 @@ def clips(task: Task) -> str:
     """What there is to see and what is to be predicted, in words."""
     video = subject(task)
     height, width = task.shape
-    lines = [f"- Frames of {width} x {height} pixels (width x height), {video.dt:g} s apart; {surroundings(video.frames)}."]
+    lines = [
+        f"- Frames of {width} x {height} pixels (width x height), {video.dt:g} s apart; "
+        f"{surroundings(video.frames)}."
+    ]
     if task.train:
         lengths = sorted({len(one) for one in task.train})
         span = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
-        lines.append(f"- {len(task.train)} training videos, seen whole ({span} frames each). The first of them is shown below; the others are the same kind of scene with other starting conditions.")
+        lines.append(
+            f"- {len(task.train)} training videos, seen whole ({span} frames each). The first of "
+            "them is shown below; the others are the same kind of scene with other starting "
+            "conditions."
+        )
     count = "1 video" if len(task.test) == 1 else f"{len(task.test)} videos"
-    lines.append(f"- To be predicted: {count}, of which {task.context} frames are seen and the next {task.horizon} are not.")
+    lines.append(
+        f"- To be predicted: {count}, of which {task.context} frames are seen and the next "
+        f"{task.horizon} are not."
+    )
     if video.actions is not None:
         shown = ", ".join(elided([f"{action:g}" for action in video.actions], 16))
-        lines.append(f"- An action acts between each frame and the next (argument `action` of `step`): {shown}.")
+        lines.append(
+            "- An action acts between each frame and the next (argument `action` of `step`): "
+            f"{shown}."
+        )
     return "\n".join(lines)
 
 
@@ -211,21 +314,39 @@ def _things(seen: Sighting) -> str:
         t = min(thing.regions)
         x0, y0, x1, y1 = seen.box(thing, t)
         bar = seen.bar(thing, t)
-        size = f"a bar about {bar[0]:.0f} px long and {bar[1]:.0f} px thick" if bar else f"about {x1 - x0:.0f} x {y1 - y0:.0f} px"
-        span = f"frames {t} to {max(thing.regions)}" if len(thing.regions) < len(seen.times) else "all frames"
+        size = (
+            f"a bar about {bar[0]:.0f} px long and {bar[1]:.0f} px thick"
+            if bar
+            else f"about {x1 - x0:.0f} x {y1 - y0:.0f} px"
+        )
+        span = (
+            f"frames {t} to {max(thing.regions)}"
+            if len(thing.regions) < len(seen.times)
+            else "all frames"
+        )
         lines.append(f"- thing {thing.label}: colour RGB {thing.colour}, {size}, in {span}")
     return "\n".join(lines)
 
 
-def _about_parent(parent: Node, move: Move, checks: Sequence[Finding], dt: float, detail: Detail) -> dict[str, str]:
+def _about_parent(
+    parent: Node, move: Move, checks: Sequence[Finding], dt: float, detail: Detail
+) -> dict[str, str]:
     """Values that only repair and refine have holes for."""
     values = {"node": parent.id, "program": report.program(parent)}
     if move.kind == "repair":
         failed = parent.evaluation.failure
-        return values | {"failure": report.failure(failed, parent.candidate.programs) if failed else "It ran; see the remarks.\n\n" + report.shortfall(parent, dt, detail.rows)}
+        return values | {
+            "failure": report.failure(failed, parent.candidate.programs)
+            if failed
+            else "It ran; see the remarks.\n\n" + report.shortfall(parent, dt, detail.rows)
+        }
     checked = f"\n\nCheck of its detections:{report.findings(checks)}" if checks else ""
     stage = f", above all its {move.stage}" if move.stage else ""
-    return values | {"stage": stage, "score": f"{parent.score:.3f}", "shortfall": report.shortfall(parent, dt, detail.rows) + checked}
+    return values | {
+        "stage": stage,
+        "score": f"{parent.score:.3f}",
+        "shortfall": report.shortfall(parent, dt, detail.rows) + checked,
+    }
 
 
 def _by_number(reason: str) -> str:
@@ -234,16 +355,29 @@ def _by_number(reason: str) -> str:
 
 
 def _evidence(found: Sequence[Evidence]) -> str:
-    return "\n".join(f"- {one.name}: {one.describe()}, colour there RGB {one.colour}" for one in found) or "(no object has a position)"
+    return (
+        "\n".join(f"- {one.name}: {one.describe()}, colour there RGB {one.colour}" for one in found)
+        or "(no object has a position)"
+    )
 
 
 def _list_pictures(shown: Sequence[Picture]) -> str:
     """Where they are; each stands with its caption."""
-    return f"Pictures 1 to {len(shown)} follow this text, each under its caption." if len(shown) > 1 else "Picture 1 follows this text." if shown else ""
+    return (
+        f"Pictures 1 to {len(shown)} follow this text, each under its caption."
+        if len(shown) > 1
+        else "Picture 1 follows this text."
+        if shown
+        else ""
+    )
 
 
 def _captioned(shown: Sequence[Picture]) -> list[Part]:
-    return [part for n, picture in enumerate(shown, 1) for part in (Text(f"Picture {n}: {picture.caption}"), picture)]
+    return [
+        part
+        for n, picture in enumerate(shown, 1)
+        for part in (Text(f"Picture {n}: {picture.caption}"), picture)
+    ]
 
 
 def _tidy(text: str) -> str:

@@ -1,4 +1,5 @@
-"""The pictures a model is shown. All coordinates in them are pixels of the original video: rulers say so."""
+"""The pictures a model is shown. All coordinates in them are pixels of the original video: rulers
+say so."""
 
 from __future__ import annotations
 
@@ -12,21 +13,36 @@ from agent.models.messages import Picture
 from tools.types import States
 
 SIDE = 640
-"""Longer side of one panel, pixels. Small frames are enlarged by whole factors, large ones reduced."""
+"""Longer side of one panel, pixels. Small frames are enlarged by whole factors, large ones reduced.
+"""
 ZOOM_SIDE = 192
 _MARGIN = 26
 _FONT, _TEXT = cv2.FONT_HERSHEY_SIMPLEX, 0.38
 _INK, _PAPER = (60, 60, 60), (252, 252, 252)
-_MARKS = ((230, 0, 120), (0, 140, 255), (0, 160, 60), (200, 110, 0), (130, 60, 220), (0, 150, 160), (200, 0, 0), (90, 110, 0), (120, 80, 50))
+_MARKS = (
+    (230, 0, 120),
+    (0, 140, 255),
+    (0, 160, 60),
+    (200, 110, 0),
+    (130, 60, 220),
+    (0, 150, 160),
+    (200, 0, 0),
+    (90, 110, 0),
+    (120, 80, 50),
+)
 """Colours of outlines and labels, by turns."""
 
 
 def key_frames(frames: np.ndarray, count: int = 4) -> list[int]:
-    """Indices of ``count`` frames that differ most from each other, in order; the first is always among them.
+    """Indices of ``count`` frames that differ most from each other, in order; the first is always
+    among them.
 
-    Greedy: each next frame is the one whose smallest mean difference from those chosen is largest. Ties go to the earlier.
+    Greedy: each next frame is the one whose smallest mean difference from those chosen is largest.
+    Ties go to the earlier.
     """
-    small = np.stack([cv2.resize(frame, (48, 48), interpolation=cv2.INTER_AREA) for frame in frames]).astype(np.float32)
+    small = np.stack(
+        [cv2.resize(frame, (48, 48), interpolation=cv2.INTER_AREA) for frame in frames]
+    ).astype(np.float32)
     chosen = [0]
     nearest = np.abs(small - small[0]).mean(axis=(1, 2, 3))
     while len(chosen) < min(count, len(frames)) and nearest.max() > 0:
@@ -48,58 +64,80 @@ def annotated(frame: np.ndarray, seen: Sighting, t: int) -> Picture:
 
 
 def composite(frames: np.ndarray, seen: Sighting) -> Picture:
-    """All of the motion in one picture: the faded background, the moving pixels of several frames (early ones faint), and the
-    path of each thing with a dot a frame, a ring at its start."""
+    """All of the motion in one picture: the faded background, the moving pixels of several frames
+    (early ones faint), and the path of each thing with a dot a frame, a ring at its start."""
     factor = magnification(seen.shape)
     base = (0.5 * seen.plate + 0.5 * 255).astype(np.float32)
-    picked = [seen.times[k] for k in np.unique(np.linspace(0, len(seen.times) - 1, 6).round().astype(int))]
+    picked = [
+        seen.times[k] for k in np.unique(np.linspace(0, len(seen.times) - 1, 6).round().astype(int))
+    ]
     for k, t in enumerate(picked):
         small = reduced(frames[t], seen.scale).astype(np.float32)
         moving = (np.abs(small - seen.plate).max(axis=-1) > 14.0 + 5.0 * seen.noise)[..., None]
-        base = np.where(moving, base + (0.25 + 0.75 * k / max(1, len(picked) - 1)) * (small - base), base)
+        base = np.where(
+            moving, base + (0.25 + 0.75 * k / max(1, len(picked) - 1)) * (small - base), base
+        )
     image = _resized(np.clip(base, 0, 255).astype(np.uint8), factor / seen.scale)
     for thing in seen.things:
         _path(image, [seen.place(thing, t) for t in thing.regions], thing.label, factor)
     shown = ", ".join(str(t) for t in picked)
-    return to_picture(_ruled(image, factor), f"motion: frames {shown} over each other, early ones faint; dots: path of each numbered thing, ring: start")
+    return to_picture(
+        _ruled(image, factor),
+        f"motion: frames {shown} over each other, early ones faint; dots: path of each numbered "
+        "thing, ring: start",
+    )
 
 
 def zoom(frame: np.ndarray, seen: Sighting, t: int) -> Picture | None:
-    """Enlarged untouched windows around things that are small in the frame, with their numbers; None when none is small."""
+    """Enlarged untouched windows around things that are small in the frame, with their numbers;
+    None when none is small."""
     limit = max(24.0, 0.05 * max(seen.shape))
-    small = [thing for thing in seen.things if t in thing.regions and _extent(seen.box(thing, t)) < limit][:4]
+    small = [
+        thing for thing in seen.things if t in thing.regions and _extent(seen.box(thing, t)) < limit
+    ][:4]
     if not small:
         return None
     tiles = [_tile(frame, seen, thing, t, limit) for thing in small]
     numbers = ", ".join(str(thing.label) for thing in small)
-    return to_picture(_beside(*tiles), f"frame {t}, enlarged around what is small: {numbers} (in this order)")
+    return to_picture(
+        _beside(*tiles), f"frame {t}, enlarged around what is small: {numbers} (in this order)"
+    )
 
 
 def overlay(frame: np.ndarray, states: States, t: int) -> Picture:
-    """What a perception program found at frame ``t``: a cross, a name, and, where the state has them, heading and size."""
+    """What a perception program found at frame ``t``: a cross, a name, and, where the state has
+    them, heading and size."""
     factor = magnification(frame.shape[:2])
     bare = _resized(frame, factor)
     drawn = bare.copy()
     for index, (name, part) in enumerate(states[t].items()):
         _marker(drawn, name, part, _MARKS[index % len(_MARKS)], factor)
-    return to_picture(_beside(_ruled(bare, factor), _ruled(drawn, factor)), f"frame {t} (left: untouched; right: what the program found)")
+    return to_picture(
+        _beside(_ruled(bare, factor), _ruled(drawn, factor)),
+        f"frame {t} (left: untouched; right: what the program found)",
+    )
 
 
 def magnification(shape: tuple[int, int]) -> float:
-    """Factor that brings a frame of (H, W) near SIDE: a whole number for small frames, below 1 for large ones."""
+    """Factor that brings a frame of (H, W) near SIDE: a whole number for small frames, below 1 for
+    large ones."""
     factor = SIDE / max(shape)
     return float(max(1, int(factor))) if factor >= 1 else factor
 
 
 def to_picture(image: np.ndarray, caption: str) -> Picture:
     """(H, W, 3) uint8 RGB -> PNG with a caption."""
-    png = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 6])[1].tobytes()
+    png = cv2.imencode(
+        ".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 6]
+    )[1].tobytes()
     return Picture(png, caption, image.shape[1], image.shape[0])
 
 
 def from_png(png: bytes, caption: str) -> Picture:
     """A picture that is already encoded (a PNG's header holds its size)."""
-    return Picture(png, caption, int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big"))
+    return Picture(
+        png, caption, int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+    )
 
 
 def _resized(image: np.ndarray, factor: float) -> np.ndarray:
@@ -111,7 +149,10 @@ def _resized(image: np.ndarray, factor: float) -> np.ndarray:
 
 def _beside(*images: np.ndarray) -> np.ndarray:
     height = max(image.shape[0] for image in images)
-    padded = [np.pad(image, ((0, height - image.shape[0]), (0, 8), (0, 0)), constant_values=255) for image in images]
+    padded = [
+        np.pad(image, ((0, height - image.shape[0]), (0, 8), (0, 0)), constant_values=255)
+        for image in images
+    ]
     return np.concatenate(padded, axis=1)[:, :-8]
 
 
@@ -134,18 +175,28 @@ def _ruled(image: np.ndarray, factor: float) -> np.ndarray:
 
 def _step(length: float) -> int:
     """A round distance between ticks that gives six to twelve of them."""
-    return next((step for step in (5, 10, 20, 25, 50, 100, 200, 250, 500) if length / step <= 12), 1000)
+    return next(
+        (step for step in (5, 10, 20, 25, 50, 100, 200, 250, 500) if length / step <= 12), 1000
+    )
 
 
 def _outline(image: np.ndarray, seen: Sighting, thing: Thing, t: int, factor: float) -> None:
     colour = _MARKS[(thing.label - 1) % len(_MARKS)]
     region = thing.regions[t]
-    contours, _ = cv2.findContours(region.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    moved = [(((c + region.box[:2] + 0.5) / seen.scale) * factor).round().astype(np.int32) for c in contours]
+    contours, _ = cv2.findContours(
+        region.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    moved = [
+        (((c + region.box[:2] + 0.5) / seen.scale) * factor).round().astype(np.int32)
+        for c in contours
+    ]
     cv2.polylines(image, moved, True, colour, 1, cv2.LINE_AA)
     rows, columns = np.nonzero(region.mask)
     corner = np.argmax(columns - rows)
-    x, y = ((at + 0.5) / seen.scale * factor for at in (columns[corner] + region.box[0], rows[corner] + region.box[1]))
+    x, y = (
+        (at + 0.5) / seen.scale * factor
+        for at in (columns[corner] + region.box[0], rows[corner] + region.box[1])
+    )
     _label(image, str(thing.label), round(x) + 6, round(y), colour)
 
 
@@ -160,7 +211,9 @@ def _write(image: np.ndarray, text: str, x: int, y: int) -> None:
     cv2.putText(image, text, (x, y), _FONT, _TEXT, _INK, 1, cv2.LINE_AA)
 
 
-def _path(image: np.ndarray, places: Sequence[tuple[float, float]], label: int, factor: float) -> None:
+def _path(
+    image: np.ndarray, places: Sequence[tuple[float, float]], label: int, factor: float
+) -> None:
     colour = _MARKS[(label - 1) % len(_MARKS)]
     points = [(round((x + 0.5) * factor), round((y + 0.5) * factor)) for x, y in places]
     cv2.polylines(image, [np.array(points, np.int32)], False, colour, 1, cv2.LINE_AA)
@@ -187,7 +240,13 @@ def _tile(frame: np.ndarray, seen: Sighting, thing: Thing, t: int, limit: float)
     return page
 
 
-def _marker(image: np.ndarray, name: str, part: dict[str, float], colour: tuple[int, int, int], factor: float) -> None:
+def _marker(
+    image: np.ndarray,
+    name: str,
+    part: dict[str, float],
+    colour: tuple[int, int, int],
+    factor: float,
+) -> None:
     x, y = part.get("x", np.nan), part.get("y", np.nan)
     if not (np.isfinite(x) and np.isfinite(y)):
         return
@@ -198,5 +257,12 @@ def _marker(image: np.ndarray, name: str, part: dict[str, float], colour: tuple[
         cv2.circle(image, at, max(1, round(radius * factor)), colour, 1, cv2.LINE_AA)
     angle = part.get("angle", np.nan)
     if np.isfinite(angle):
-        cv2.line(image, at, (at[0] + round(24 * np.cos(angle)), at[1] + round(24 * np.sin(angle))), colour, 1, cv2.LINE_AA)
+        cv2.line(
+            image,
+            at,
+            (at[0] + round(24 * np.cos(angle)), at[1] + round(24 * np.sin(angle))),
+            colour,
+            1,
+            cv2.LINE_AA,
+        )
     _label(image, name, at[0] + 8, at[1] - 6, colour)

@@ -14,12 +14,16 @@ from agent.models.messages import Reply
 from tools.types import STAGES
 
 _THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
-_FENCE = re.compile(r"^(?P<ticks>`{3,}|~{3,})(?P<info>[^\n]*)\n(?P<body>.*?)^(?P=ticks)[`~]*[ \t]*$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(
+    r"^(?P<ticks>`{3,}|~{3,})(?P<info>[^\n]*)\n(?P<body>.*?)^(?P=ticks)[`~]*[ \t]*$",
+    re.DOTALL | re.MULTILINE,
+)
 _FILE = re.compile(r"\b(perception|dynamics|rendering)\.py\b")
 
 
 class ReplyError(ValueError):
-    """An answer that cannot be used; the message tells the model what was expected and what came."""
+    """An answer that cannot be used; the message tells the model what was expected and what
+    came."""
 
 
 class Declined(ReplyError):
@@ -28,7 +32,8 @@ class Declined(ReplyError):
 
 @dataclass(frozen=True)
 class Written:
-    """What a model wrote. rationale: its paragraph. files: stage -> source, only those it changed."""
+    """What a model wrote. rationale: its paragraph. files: stage -> source, only those it
+    changed."""
 
     rationale: str
     files: dict[str, str] = field(default_factory=dict)
@@ -55,9 +60,15 @@ def read_fields(reply: Reply) -> dict[str, Any]:
 
 def _check_finished(reply: Reply) -> None:
     if reply.refusal or reply.finish == "content_filter":
-        raise Declined(f"the model declined to answer: {_glimpse(reply.refusal or reply.text or 'content filter')}")
+        raise Declined(
+            "the model declined to answer: "
+            f"{_glimpse(reply.refusal or reply.text or 'content filter')}"
+        )
     if reply.finish == "length":
-        raise ReplyError(f"the answer was cut off after {reply.output_tokens} tokens; write shorter programs and fewer comments")
+        raise ReplyError(
+            f"the answer was cut off after {reply.output_tokens} tokens; write shorter programs "
+            "and fewer comments"
+        )
 
 
 def _spoken(reply: Reply) -> str:
@@ -68,7 +79,11 @@ def _spoken(reply: Reply) -> str:
 def _fields(reply: Reply) -> dict[str, Any] | None:
     """The first of: tool arguments, the whole text, a fenced JSON block, that is a JSON object."""
     text = _spoken(reply)
-    fenced = [match["body"] for match in _FENCE.finditer(text) if match["info"].strip().lower() in ("json", "")]
+    fenced = [
+        match["body"]
+        for match in _FENCE.finditer(text)
+        if match["info"].strip().lower() in ("json", "")
+    ]
     for source in (reply.arguments, text, *fenced):
         try:
             value = json.loads(source or "", strict=False)
@@ -103,12 +118,15 @@ def _from_prose(text: str) -> Written:
 
 
 def _blocks(text: str) -> Iterator[tuple[str, str]]:
-    """(stage, source) of every fenced block whose stage can be told: by its info line, its first line, the line above it, or
-    by the functions it defines."""
+    """(stage, source) of every fenced block whose stage can be told: by its info line, its first
+    line, the line above it, or by the functions it defines."""
     for match in _FENCE.finditer(text):
         above = text[: match.start()].rstrip().rsplit("\n", 1)[-1]
         first = match["body"].split("\n", 1)[0]
-        named = next((found[1] for line in (match["info"], first, above) if (found := _FILE.search(line))), None)
+        named = next(
+            (found[1] for line in (match["info"], first, above) if (found := _FILE.search(line))),
+            None,
+        )
         stage = named or _by_functions(match["body"])
         if stage is not None:
             yield stage, match["body"]
@@ -116,7 +134,9 @@ def _blocks(text: str) -> Iterator[tuple[str, str]]:
 
 def _by_functions(source: str) -> str | None:
     try:
-        defined = {node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
+        defined = {
+            node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)
+        }
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     return next((stage for stage, names in REQUIRED.items() if set(names) <= defined), None)
@@ -131,7 +151,10 @@ def _paragraph(text: str) -> str:
 def _nothing(reply: Reply) -> str:
     if not (reply.text.strip() or reply.arguments):
         return "the answer was empty; expected a rationale and whole files"
-    return f"expected perception.py, dynamics.py or rendering.py as whole files, each in a fenced block that names it, got {_glimpse(_spoken(reply) or reply.arguments or '')}"
+    return (
+        "expected perception.py, dynamics.py or rendering.py as whole files, each in a fenced "
+        f"block that names it, got {_glimpse(_spoken(reply) or reply.arguments or '')}"
+    )
 
 
 def _glimpse(text: str) -> str:

@@ -1,4 +1,5 @@
-"""A node in words: its programs, what was fitted, how it fell short; and what the search has tried so far."""
+"""A node in words: its programs, what was fitted, how it fell short; and what the search has tried
+so far."""
 
 from __future__ import annotations
 
@@ -18,24 +19,40 @@ _MEANING = {
 
 def program(node: Node) -> str:
     """The three sources, each in a fence that names its file, under the node's rationale."""
-    files = "\n\n".join(f"```python {stage}.py\n{source.strip()}\n```" for stage, source in node.candidate.programs.items())
+    files = "\n\n".join(
+        f"```python {stage}.py\n{source.strip()}\n```"
+        for stage, source in node.candidate.programs.items()
+    )
     return f"## Program {node.id}\n\nRationale: {node.candidate.rationale or '(none)'}\n\n{files}"
 
 
 def shortfall(node: Node, dt: float, rows: int) -> str:
     """Losses by stage, the fit, the residual in words and numbers."""
     evaluation = node.evaluation
-    parts = [losses(evaluation), f"Verdict: {node.diagnosis.verdict}." + findings(node.diagnosis.findings)]
+    parts = [
+        losses(evaluation),
+        f"Verdict: {node.diagnosis.verdict}." + findings(node.diagnosis.findings),
+    ]
     parts += [f"Remarks: {'; '.join(evaluation.reasons)}."] if evaluation.reasons else []
     parts += [frame_errors(evaluation), fit(evaluation)]
     if evaluation.predicted and evaluation.remeasured:
         first = len(evaluation.measured[0]) if evaluation.measured else 0
         table = comparison_table(evaluation.remeasured[0], evaluation.predicted[0], dt, rows, first)
-        parts.append(f"Frames that judge: measured by this perception, predicted by the model, and their gap:\n\n{table}")
+        parts.append(
+            "Frames that judge: measured by this perception, predicted by the model, and their "
+            f"gap:\n\n{table}"
+        )
     if evaluation.measured and evaluation.rolled:
         table = comparison_table(evaluation.measured[0], evaluation.rolled[0], dt, rows)
-        parts.append(f"Frames it was fitted to: measured, rolled out from the first frame, and their gap:\n\n{table}")
-    parts += [f"The programs printed:\n\n```\n{clip_lines(evaluation.log, 12)}\n```"] if evaluation.log.strip() else []
+        parts.append(
+            "Frames it was fitted to: measured, rolled out from the first frame, and their "
+            f"gap:\n\n{table}"
+        )
+    parts += (
+        [f"The programs printed:\n\n```\n{clip_lines(evaluation.log, 12)}\n```"]
+        if evaluation.log.strip()
+        else []
+    )
     return "\n\n".join(part for part in parts if part)
 
 
@@ -44,8 +61,14 @@ def losses(evaluation: Evaluation) -> str:
     lines = ["Losses by stage (0 = perfect, 1 = as bad as doing nothing):", ""]
     for stage, meaning in _MEANING.items():
         value = getattr(evaluation.losses, stage)
-        floor = f" (noise alone would give {number(evaluation.losses.floor)})" if stage == "rendering" and evaluation.losses.floor is not None else ""
-        lines.append(f"- {stage}: {'not measured' if value is None else number(value)}, {meaning}{floor}")
+        floor = (
+            f" (noise alone would give {number(evaluation.losses.floor)})"
+            if stage == "rendering" and evaluation.losses.floor is not None
+            else ""
+        )
+        lines.append(
+            f"- {stage}: {'not measured' if value is None else number(value)}, {meaning}{floor}"
+        )
     return "\n".join(lines)
 
 
@@ -66,7 +89,13 @@ def frame_errors(evaluation: Evaluation) -> str:
 def fit(evaluation: Evaluation) -> str:
     """Fitted θ and how the fit ended."""
     report = evaluation.fit
-    status = f"The fit ended: {report['status']}" + (f" ({report['message']})" if report.get("message") else "") + "." if report.get("status") else ""
+    status = (
+        f"The fit ended: {report['status']}"
+        + (f" ({report['message']})" if report.get("message") else "")
+        + "."
+        if report.get("status")
+        else ""
+    )
     return f"{status}\n\n{param_table(evaluation.params)}" if evaluation.params else status
 
 
@@ -79,15 +108,27 @@ def failure(failed: Failure, programs: Programs) -> str:
 
 
 def _offending(failed: Failure, programs: Programs) -> str:
-    """The line that the failure names last, in its file, marked, with three lines before and two after."""
+    """The line that the failure names last, in its file, marked, with three lines before and two
+    after."""
     text = f"{failed.message}\n{failed.traceback}"
-    places = re.findall(r"(perception|dynamics|rendering)\.py\D{0,12}?(\d+)", text) or re.findall(r"(perception|dynamics|rendering)\.py[^\n]*?line (\d+)", text)
+    places = re.findall(r"(perception|dynamics|rendering)\.py\D{0,12}?(\d+)", text) or re.findall(
+        r"(perception|dynamics|rendering)\.py[^\n]*?line (\d+)", text
+    )
     if not places:
         return ""
     stage, line = places[-1][0], int(places[-1][1])
     lines = programs[stage].splitlines()
     window = range(max(1, line - 3), min(len(lines), line + 2) + 1)
-    return "\n".join([f"# {stage}.py", *(f"{'>' if n == line else ' '}{n:4d} {lines[n - 1]}" for n in window)]) if 0 < line <= len(lines) else ""
+    return (
+        "\n".join(
+            [
+                f"# {stage}.py",
+                *(f"{'>' if n == line else ' '}{n:4d} {lines[n - 1]}" for n in window),
+            ]
+        )
+        if 0 < line <= len(lines)
+        else ""
+    )
 
 
 def clip_lines(text: str, limit: int) -> str:
@@ -96,26 +137,38 @@ def clip_lines(text: str, limit: int) -> str:
 
 
 def tried(archive: Archive, limit: int) -> str:
-    """One line for each finished node: what it was and what came of it; the middle of a long search is left out."""
+    """One line for each finished node: what it was and what came of it; the middle of a long search
+    is left out."""
     done = [node for node in archive.nodes if node.evaluation.status != "pending"]
     if not done:
         return "Nothing has been tried yet."
     best = archive.best
     lines = elided([_line(node, node is best) for node in done], limit)
-    return "\n".join([f"Tried so far ({len(done)}); do not propose any of these again as it stands:", "", *lines])
+    return "\n".join(
+        [f"Tried so far ({len(done)}); do not propose any of these again as it stands:", "", *lines]
+    )
 
 
 def _line(node: Node, best: bool) -> str:
     candidate = node.candidate
-    move = candidate.move + (f" of {candidate.parent}" if candidate.parent else "") + (f" ({', '.join(candidate.stages)})" if candidate.parent else "")
-    return f"- {node.id}: {move}, {_outcome(node)}{', the best so far' if best else ''}. {_first_sentence(candidate.rationale)}"
+    move = (
+        candidate.move
+        + (f" of {candidate.parent}" if candidate.parent else "")
+        + (f" ({', '.join(candidate.stages)})" if candidate.parent else "")
+    )
+    return (
+        f"- {node.id}: {move}, {_outcome(node)}{', the best so far' if best else ''}. "
+        f"{_first_sentence(candidate.rationale)}"
+    )
 
 
 def _outcome(node: Node) -> str:
     failed = node.evaluation.failure
     if failed is not None:
         return f"failed in {failed.stage} ({failed.kind}: {failed.message[:120]})"
-    worst = node.diagnosis.findings[0].message if node.diagnosis.findings else node.diagnosis.verdict
+    worst = (
+        node.diagnosis.findings[0].message if node.diagnosis.findings else node.diagnosis.verdict
+    )
     return f"score {node.score:.3f}, {worst[:160]}"
 
 
@@ -126,5 +179,7 @@ def _first_sentence(text: str) -> str:
 
 def others(archive: Archive, shown: Sequence[str], count: int) -> Iterator[Node]:
     """The best ``count`` nodes that ran and are not among ``shown``, best first."""
-    ran = [node for node in archive.nodes if node.evaluation.status == "ok" and node.id not in shown]
+    ran = [
+        node for node in archive.nodes if node.evaluation.status == "ok" and node.id not in shown
+    ]
     yield from sorted(ran, key=lambda node: (-node.score, node.evaluation.complexity))[:count]

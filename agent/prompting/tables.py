@@ -23,23 +23,33 @@ def elided(lines: Sequence[str], limit: int) -> list[str]:
         return list(lines)
     head = max(1, math.ceil((limit - 1) / 2))
     tail = max(0, limit - 1 - head)
-    return [*lines[:head], f"... {len(lines) - head - tail} more ...", *(lines[len(lines) - tail :] if tail else [])]
+    return [
+        *lines[:head],
+        f"... {len(lines) - head - tail} more ...",
+        *(lines[len(lines) - tail :] if tail else []),
+    ]
 
 
 def state_table(states: States, dt: float, rows: int, times: Sequence[int] | None = None) -> str:
-    """A fenced table of ``states``: frame, time in seconds, one column each with its unit; "-" where nothing is seen.
+    """A fenced table of ``states``: frame, time in seconds, one column each with its unit; "-"
+    where nothing is seen.
 
-    times: frame number of each row (0, 1, ... when None). At most ``rows`` rows and MAX_COLUMNS columns.
+    times: frame number of each row (0, 1, ... when None). At most ``rows`` rows and MAX_COLUMNS
+    columns.
     """
     shown = states.columns[:MAX_COLUMNS]
     times = range(len(states)) if times is None else times
     header = ["frame", "t [s]", *(f"{name}{_unit(name)}" for name in shown)]
-    body = [[str(t), f"{t * dt:.3f}", *(number(states.values[k, c]) for c in range(len(shown)))] for k, t in enumerate(times)]
+    body = [
+        [str(t), f"{t * dt:.3f}", *(number(states.values[k, c]) for c in range(len(shown)))]
+        for k, t in enumerate(times)
+    ]
     return _fence(_aligned(header, body, rows)) + _left_out(states.columns[MAX_COLUMNS:])
 
 
 def comparison_table(measured: States, rolled: States, dt: float, rows: int, first: int = 0) -> str:
-    """Measured and rolled-out values side by side, for the columns that both have, those that differ most first."""
+    """Measured and rolled-out values side by side, for the columns that both have, those that
+    differ most first."""
     shared = [name for name in rolled.columns if name in measured.columns]
     worst = {name: _gap(measured.column(name), rolled.column(name)) for name in shared}
     shown = sorted(shared, key=lambda name: (-worst[name], shared.index(name)))[: MAX_COLUMNS // 3]
@@ -53,14 +63,26 @@ def comparison_table(measured: States, rolled: States, dt: float, rows: int, fir
             true, model = measured.column(name)[t], rolled.column(name)[t]
             row += [number(true), number(model), number(model - true)]
         body.append(row)
-    return _fence(_aligned(header, body, rows)) if shown else "(no column is both measured and rolled out)"
+    return (
+        _fence(_aligned(header, body, rows))
+        if shown
+        else "(no column is both measured and rolled out)"
+    )
 
 
 def param_table(params: Sequence[FittedParam]) -> str:
     """Fitted θ: value, error, bounds, unit, what the fit says of it."""
     header = ["parameter", "value", "+-", "low", "high", "unit", "remark"]
     body = [
-        [p.name, number(p.value), "-" if p.error is None else number(p.error), number(p.low), number(p.high), p.unit or "-", p.note or "-"]
+        [
+            p.name,
+            number(p.value),
+            "-" if p.error is None else number(p.error),
+            number(p.low),
+            number(p.high),
+            p.unit or "-",
+            p.note or "-",
+        ]
         for p in params
     ]
     return _fence(_aligned(header, body, len(body) + 1)) if body else "(no parameters)"
@@ -87,7 +109,10 @@ def _unit(column: str) -> str:
 
 def _aligned(header: list[str], body: list[list[str]], rows: int) -> list[str]:
     widths = [max(len(row[c]) for row in [header, *body]) for c in range(len(header))]
-    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *body]]
+    lines = [
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in [header, *body]
+    ]
     return [lines[0], *elided(lines[1:], rows)]
 
 

@@ -1,4 +1,5 @@
-"""Proposers by name. A new one is a module with a class under agent.core.protocols.Proposer and one line in ``_MAKERS``.
+"""Proposers by name. A new one is a module with a class under agent.core.protocols.Proposer and one
+line in ``_MAKERS``.
 
 Nothing that only one proposer needs is imported before that proposer is asked for.
 """
@@ -27,7 +28,8 @@ URL_VARIABLES = ("PROGGEN_BASE_URL", "OPENAI_BASE_URL", "OPENAI_API_BASE")
 
 @dataclass(frozen=True)
 class Access:
-    """What a model's endpoint needs besides the configuration. key: masked wherever it is printed, None when there is none."""
+    """What a model's endpoint needs besides the configuration. key: masked wherever it is printed,
+    None when there is none."""
 
     key: SecretStr | None = None
 
@@ -51,9 +53,9 @@ def known() -> tuple[str, ...]:
 def make(config: SearchConfig, store: Store, secrets: Access = Access()) -> Proposer:
     """The proposer that ``config.proposer`` names.
 
-    store: the run's own; recorded replies lie in it, their index beside it (``exchanges.jsonl``). Raises UsageError: an
-    unknown name, a model that is not named, a key that is not accepted (asked once, free, before anything is spent), a run to
-    replay that is not there.
+    store: the run's own; recorded replies lie in it, their index beside it (``exchanges.jsonl``).
+    Raises UsageError: an unknown name, a model that is not named, a key that is not accepted (asked
+    once, free, before anything is spent), a run to replay that is not there.
     """
     if config.proposer not in _MAKERS:
         raise UsageError(f"proposer: expected one of {', '.join(_MAKERS)}, got {config.proposer!r}")
@@ -83,5 +85,9 @@ def _both(config: SearchConfig, store: Store, secrets: Access) -> Proposer:
 
 
 _MAKERS: dict[str, Callable[[SearchConfig, Store, Access], Proposer]] = {
-    "offline": _offline, "llm": _llm, "replay": _replay, "both": _both, "random": _random,
-}  # fmt: skip
+    "offline": _offline,
+    "llm": _llm,
+    "replay": _replay,
+    "both": _both,
+    "random": _random,
+}

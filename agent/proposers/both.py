@@ -1,4 +1,5 @@
-"""Two proposers at one budget: the grammar's drafts and the model's compete, and each refines what the other found."""
+"""Two proposers at one budget: the grammar's drafts and the model's compete, and each refines what
+the other found."""
 
 from __future__ import annotations
 
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 class MixedProposer:
     """Shares the moves of one search between an offline proposer and a model.
 
-    A draft goes to the one that has drafted less. A node that broke goes back to its author. A node to be refined goes to the one that
-    has tried it less often, at first not to its author: so that the model refines what the grammar found and the other way
-    round. Whoever has nothing to say passes the move on to the other.
+    A draft goes to the one that has drafted less. A node that broke goes back to its author. A node
+    to be refined goes to the one that has tried it less often, at first not to its author: so that
+    the model refines what the grammar found and the other way round. Whoever has nothing to say
+    passes the move on to the other.
     """
 
     name = "both"
@@ -40,8 +42,11 @@ class MixedProposer:
         """What the model has cost; the grammar costs nothing."""
         return self.llm.spent if isinstance(self.llm, Paying) else Cost()
 
-    def propose(self, task: Task, archive: Archive, move: Move, rng: np.random.Generator) -> Proposal:
-        """The answer of the proposer whose turn it is, or else of the other; ``origin`` tells whose it is."""
+    def propose(
+        self, task: Task, archive: Archive, move: Move, rng: np.random.Generator
+    ) -> Proposal:
+        """The answer of the proposer whose turn it is, or else of the other; ``origin`` tells whose
+        it is."""
         first, second = self._order(archive, move)
         answer = first.propose(task, archive, move, rng)
         if answer.programs is not None:
@@ -50,7 +55,8 @@ class MixedProposer:
         return _joined(first, answer, second, other)
 
     def _order(self, archive: Archive, move: Move) -> tuple[Proposer, Proposer]:
-        """Whose turn it is, and who comes next. Ties go to the offline proposer, which costs nothing."""
+        """Whose turn it is, and who comes next. Ties go to the offline proposer, which costs
+        nothing."""
         tries = {proposer.name: 0 for proposer in (self.offline, self.llm)}
         siblings = [node for node in archive.nodes if node.candidate.parent == move.parent]
         for node in siblings:
@@ -67,9 +73,18 @@ class MixedProposer:
 
 def _joined(first: Proposer, silent: Proposal, second: Proposer, other: Proposal) -> Proposal:
     """The second's answer, with the first's cost, findings and reason for saying nothing."""
-    rationale = other.rationale if other.programs is not None else f"{first.name}: {silent.rationale}; {second.name}: {other.rationale}"
+    rationale = (
+        other.rationale
+        if other.programs is not None
+        else f"{first.name}: {silent.rationale}; {second.name}: {other.rationale}"
+    )
     return replace(
-        other, rationale=rationale, origin=second.name, cost=silent.cost + other.cost,
-        findings=silent.findings + other.findings, exchanges=silent.exchanges + other.exchanges,
-        exhausted=silent.exhausted and other.exhausted, closed=silent.closed and other.closed,
-    )  # fmt: skip
+        other,
+        rationale=rationale,
+        origin=second.name,
+        cost=silent.cost + other.cost,
+        findings=silent.findings + other.findings,
+        exchanges=silent.exchanges + other.exchanges,
+        exhausted=silent.exhausted and other.exhausted,
+        closed=silent.closed and other.closed,
+    )

@@ -1,4 +1,5 @@
-"""A proposer whose detections are checked by measurement alone: what the model's verdicts are weighed against, without a model."""
+"""A proposer whose detections are checked by measurement alone: what the model's verdicts are
+weighed against, without a model."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from tools.types import Task
 
 
 class CheckedProposer:
-    """Adds findings on the parent's detections to the proposals of ``inner``, once for each perception that is refined."""
+    """Adds findings on the parent's detections to the proposals of ``inner``, once for each
+    perception that is refined."""
 
     def __init__(self, inner: Proposer):
         self.inner, self.name = inner, inner.name
@@ -20,10 +22,14 @@ class CheckedProposer:
     def __repr__(self) -> str:
         return f"CheckedProposer({self.inner!r})"
 
-    def propose(self, task: Task, archive: Archive, move: Move, rng: np.random.Generator) -> Proposal:
+    def propose(
+        self, task: Task, archive: Archive, move: Move, rng: np.random.Generator
+    ) -> Proposal:
         """What ``inner`` proposes, and what the measurements say of the detections it builds on."""
         proposal = self.inner.propose(task, archive, move, rng)
         parent = None if move.parent is None else archive[move.parent]
         if parent is None or move.kind != "refine" or checked_before(archive, parent, self.name):
             return proposal
-        return replace(proposal, findings=(*proposal.findings, *check_detections(task, parent.evaluation)))
+        return replace(
+            proposal, findings=(*proposal.findings, *check_detections(task, parent.evaluation))
+        )

@@ -2,12 +2,14 @@
 
 A move is answered in one of three ways, the first that applies:
 
-1. *exact*: the recorded proposal was made for this very question: for the same move on the same programs, by the same
-   number of candidates before it. Such a replay of an unchanged search gives the same tree, byte for byte.
-2. *same question*: another search (policy, threshold, seed) asks to draft anew, or to work on the same programs in the same
-   way; the first recorded answer to that which this search has not used yet is given.
-3. *nearest*: an unused recorded answer to another question of the same kind; then any unused one. Its whole files are
-   given, as they stand.
+1. *exact*: the recorded proposal was made for this very question: for the same move on the same
+   programs, by the same number of candidates before it. Such a replay of an unchanged search gives
+   the same tree, byte for byte.
+2. *same question*: another search (policy, threshold, seed) asks to draft anew, or to work on the
+   same programs in the same way; the first recorded answer to that which this search has not used
+   yet is given.
+3. *nearest*: an unused recorded answer to another question of the same kind; then any unused one.
+   Its whole files are given, as they stand.
 
 When every recorded answer has been used the proposer is exhausted.
 """
@@ -39,8 +41,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A proposal of an earlier run. place: how many candidates that run had before it. parent: fingerprint of the programs it
-    was made from, or None for a draft."""
+    """A proposal of an earlier run. place: how many candidates that run had before it. parent:
+    fingerprint of the programs it was made from, or None for a draft."""
 
     place: int
     move: Move
@@ -51,7 +53,8 @@ class Recorded:
 class ReplayProposer:
     """Answers from the proposals of an earlier run, in their order.
 
-    answers: in order of proposal, those with no programs included. ask: the recorded verdicts on masks, None when that run had none.
+    answers: in order of proposal, those with no programs included. ask: the recorded verdicts on
+    masks, None when that run had none.
     """
 
     name = "replay"
@@ -62,9 +65,13 @@ class ReplayProposer:
     def __repr__(self) -> str:
         return f"ReplayProposer({len(self.answers)} recorded proposals)"
 
-    def propose(self, task: Task, archive: Archive, move: Move, rng: np.random.Generator) -> Proposal:
+    def propose(
+        self, task: Task, archive: Archive, move: Move, rng: np.random.Generator
+    ) -> Proposal:
         """The recorded answer that fits best, at no cost."""
-        parent = None if move.parent is None else fingerprint(archive[move.parent].candidate.programs)
+        parent = (
+            None if move.parent is None else fingerprint(archive[move.parent].candidate.programs)
+        )
         exact = self._exact(archive, move, parent)
         if exact is not None:
             return _free(exact.proposal)
@@ -72,22 +79,35 @@ class ReplayProposer:
         for fits, words in _TIERS:
             for answer in unused:
                 if fits(answer, move, parent):
-                    return replace(_free(answer.proposal), rationale=_told(answer.proposal.rationale, words))
-        return Proposal(None, f"all {len(self.answers)} recorded proposals have been used", (), exhausted=True)
+                    return replace(
+                        _free(answer.proposal), rationale=_told(answer.proposal.rationale, words)
+                    )
+        return Proposal(
+            None, f"all {len(self.answers)} recorded proposals have been used", (), exhausted=True
+        )
 
     def _exact(self, archive: Archive, move: Move, parent: str | None) -> Recorded | None:
-        """The answer recorded for this question: same number of candidates before it, same move, same programs; after as many
-        refusals as this search has seen since its last candidate."""
+        """The answer recorded for this question: same number of candidates before it, same move,
+        same programs; after as many refusals as this search has seen since its last candidate."""
         here = [a for a in self.answers if a.place == len(archive.nodes)]
         refused = _refused_here(self.answers, archive)
         answer = here[refused] if refused < len(here) else None
-        fits = answer is not None and answer.move.kind == move.kind and answer.move.stage == move.stage and answer.parent == parent
+        fits = (
+            answer is not None
+            and answer.move.kind == move.kind
+            and answer.move.stage == move.stage
+            and answer.parent == parent
+        )
         return answer if fits else None
 
     def _unused(self, archive: Archive) -> list[Recorded]:
         """Recorded answers with programs that this search does not have yet."""
         known = {fingerprint(node.candidate.programs) for node in archive.nodes}
-        return [a for a in self.answers if a.proposal.programs is not None and fingerprint(a.proposal.programs) not in known]
+        return [
+            a
+            for a in self.answers
+            if a.proposal.programs is not None and fingerprint(a.proposal.programs) not in known
+        ]
 
 
 _TIERS: tuple[tuple[Callable[[Recorded, Move, str | None], bool], str], ...] = (
@@ -113,16 +133,19 @@ def _told(rationale: str, words: str) -> str:
 
 
 def open_run(config: SearchConfig) -> ReplayProposer:
-    """A replay of the run that the configuration names. Raises UsageError when there is no such run."""
+    """A replay of the run that the configuration names. Raises UsageError when there is no such
+    run."""
     if not config.model.replay:
-        raise UsageError("replay: expected the folder of a run to repeat, got none; pass --from RUN")
+        raise UsageError(
+            "replay: expected the folder of a run to repeat, got none; pass --from RUN"
+        )
     folder = RunFolder(config.model.replay)
     return ReplayProposer(recorded(folder), recorded_verdicts(folder))
 
 
 def recorded_verdicts(folder: RunFolder) -> Ask | None:
-    """What the model of a run said of masks, as a verdict function; None where no model was asked. What it was not asked
-    then is left to the measurements."""
+    """What the model of a run said of masks, as a verdict function; None where no model was asked.
+    What it was not asked then is left to the measurements."""
     config = SearchConfig.from_json(folder.first()["config"])
     if config.proposer == "replay":
         return recorded_verdicts(RunFolder(config.model.replay))
@@ -141,8 +164,19 @@ def recorded_verdicts(folder: RunFolder) -> Ask | None:
 
 def recorded(folder: RunFolder) -> list[Recorded]:
     """Every proposal and refusal of a run, in order."""
-    marks = {node_id: fingerprint(folder.load_proposal(node_id)[0].programs) for node_id in folder.node_ids()}
-    refusals = [(int(event["node"]), *records.load_proposal(event, None)) for event in folder.events("declined")]
+    marks = {
+        node_id: fingerprint(folder.load_proposal(node_id)[0].programs)
+        for node_id in folder.node_ids()
+    }
+    refusals = [
+        (int(event["node"]), *records.load_proposal(event, None))
+        for event in folder.events("declined")
+    ]
     accepted = [(place, *folder.load_proposal(node_id)) for place, node_id in enumerate(marks)]
-    ordered = sorted([*refusals, *accepted], key=lambda entry: entry[0])  # stable: refusals come before what was accepted
-    return [Recorded(place, move, None if move.parent is None else marks[move.parent], proposal) for place, proposal, move in ordered]
+    ordered = sorted(
+        [*refusals, *accepted], key=lambda entry: entry[0]
+    )  # stable: refusals come before what was accepted
+    return [
+        Recorded(place, move, None if move.parent is None else marks[move.parent], proposal)
+        for place, proposal, move in ordered
+    ]

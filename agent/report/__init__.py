@@ -1,8 +1,10 @@
-"""report.html: what a run found and why, on one page that needs nothing else: no network, no folder, no program but a browser.
+"""report.html: what a run found and why, on one page that needs nothing else: no network, no
+folder, no program but a browser.
 
-Reading order: ``story`` (what the files say), ``markup`` and ``words`` (how it is written), ``film``, ``plot``, ``losses``, ``motion``, ``code``,
-``tree`` (one kind of picture each), ``why`` and ``sections`` (the parts of the page). Everything that a program, a model or a file
-name says is escaped; a content security policy lets no script run but our own and nothing be fetched.
+Reading order: ``story`` (what the files say), ``markup`` and ``words`` (how it is written),
+``film``, ``plot``, ``losses``, ``motion``, ``code``, ``tree`` (one kind of picture each), ``why``
+and ``sections`` (the parts of the page). Everything that a program, a model or a file name says is
+escaped; a content security policy lets no script run but our own and nothing be fetched.
 """
 
 from __future__ import annotations
@@ -22,7 +24,12 @@ from agent.report.words import count, duration, number, score, sentence
 from agent.run import store
 from agent.run.runfolder import RunFolder
 
-_KINDS = ((0.97, "predicts the video almost exactly"), (0.8, "predicts most of what happens"), (0.4, "predicts part of what happens"), (0.05, "predicts a little of what happens"))
+_KINDS = (
+    (0.97, "predicts the video almost exactly"),
+    (0.8, "predicts most of what happens"),
+    (0.4, "predicts part of what happens"),
+    (0.05, "predicts a little of what happens"),
+)
 
 
 def write_report(run: Path) -> Path:
@@ -43,42 +50,60 @@ def page(folder: RunFolder) -> str:
         "title": f"{heading} · {told.name}",
         "style": Html(_file("style.css")),
         "script": Html(script),
-        "script_hash": f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
+        "script_hash": _integrity(script),
         "eyebrow": f"Search report · {told.name}",
         "heading": heading,
         "lede": lede,
         "key_figures": _key_figures(told),
-        "contents": join(*(tag("li", tag("a", title, href=f"#{name}")) for name, title, _ in parts)),
-        "sections": join(*(tag("section", tag("h2", title), body, id=name) for name, title, body in parts)),
+        "contents": join(
+            *(tag("li", tag("a", title, href=f"#{name}")) for name, title, _ in parts)
+        ),
+        "sections": join(
+            *(tag("section", tag("h2", title), body, id=name) for name, title, body in parts)
+        ),
         "footer": _footer(folder, told),
     }
-    return Template(_file("page.html")).substitute({key: join(value) for key, value in values.items()})
+    return Template(_file("page.html")).substitute(
+        {key: join(value) for key, value in values.items()}
+    )
 
 
 def _file(name: str) -> str:
     return (files(__name__) / name).read_text(encoding="utf-8")
 
 
-# ----------------------------------------------------------------------------------------------------------- verdict
+# --------------------------------------------------------------------------------------------------
 
 
 def _verdict(told: Story) -> tuple[str, str]:
     """Heading and the sentence below it."""
     winner, result = told.winner, told.result
     if winner is None:
-        return "No program ran to its end" if result is not None else "Nothing has run to its end yet", sentence(result["reason"]) if result is not None else _unfinished(told)
-    quality = next((words for least, words in _KINDS if winner.score >= least), "does no better than a still picture")
+        return (
+            "No program ran to its end" if result is not None else "Nothing has run to its end yet",
+            sentence(result["reason"]) if result is not None else _unfinished(told),
+        )
+    quality = next(
+        (words for least, words in _KINDS if winner.score >= least),
+        "does no better than a still picture",
+    )
     if result is None:
         return f"So far, program {winner.id} {quality}", _unfinished(told)
     return f"Program {winner.id} {quality}", f"{_held_back(told)} {_ended(told)}"
 
 
 def _unfinished(told: Story) -> str:
-    return f"The search was stopped after {count(told.judged, 'evaluation')} of {told.config['budget']}; run-agent resume goes on with it."
+    return (
+        f"The search was stopped after {count(told.judged, 'evaluation')} of "
+        f"{told.config['budget']}; run-agent resume goes on with it."
+    )
 
 
 def _held_back(told: Story) -> str:
-    metrics, still = told.result.get("metrics") or {}, (told.result.get("baselines") or {}).get("persistence") or {}
+    metrics, still = (
+        told.result.get("metrics") or {},
+        (told.result.get("baselines") or {}).get("persistence") or {},
+    )
     horizon = count(told.first["task"]["horizon"], "frame")
     ours, theirs = metrics.get("mae"), still.get("mae")
     if ours is None:
@@ -86,13 +111,24 @@ def _held_back(told: Story) -> str:
     if not ours:
         return f"On {horizon} that no program had seen, every pixel is right."
     if not theirs or theirs <= 1.05 * ours:
-        return f"On {horizon} that no program had seen, it is no closer to the truth than the last frame repeated."
-    return f"On {horizon} that no program had seen, its pictures are {number(theirs / ours, 2)} times closer to the truth than the last frame repeated (mean absolute error)."
+        return (
+            f"On {horizon} that no program had seen, it is no closer to the truth than the "
+            "last frame repeated."
+        )
+    return (
+        f"On {horizon} that no program had seen, its pictures are {number(theirs / ours, 2)} "
+        "times closer to the truth than the last frame repeated (mean absolute error)."
+    )
 
 
 def _ended(told: Story) -> str:
     tried = count(len(told.nodes), "program was", "programs were")
-    return f"{tried} tried in {duration(told.result['seconds'])}; {told.result['reason'].partition('; ')[0]}." if "seconds" in told.result else f"{tried} tried."
+    return (
+        f"{tried} tried in {duration(told.result['seconds'])}; "
+        f"{told.result['reason'].partition('; ')[0]}."
+        if "seconds" in told.result
+        else f"{tried} tried."
+    )
 
 
 def _key_figures(told: Story) -> Html | None:
@@ -103,38 +139,96 @@ def _key_figures(told: Story) -> Html | None:
     still = (result.get("baselines") or {}).get("persistence") or {}
     figures = [("score", score(winner.score), "in the search; 1 is exact")]
     if metrics.get("score") is not None:
-        figures.append(("unseen frames", score(metrics['score']), "the same score, where no one looked"))
+        figures.append(
+            ("unseen frames", score(metrics["score"]), "the same score, where no one looked")
+        )
     if metrics.get("psnr") is not None:
         beside = "" if still.get("psnr") is None else f"a still picture: {still['psnr']:.1f}"
         figures.append(("PSNR", f"{metrics['psnr']:.1f} dB", beside))
     figures.append(("tried", f"{len(told.nodes):,}", told.fates or "none failed"))
     cost = result.get("cost")
     if cost and cost["calls"]:
-        figures.append(("model", "–" if cost["money"] is None else f"${cost['money']:.2f}", count(cost["calls"], "call")))
-    return tag("ul", *(tag("li", tag("span", name, class_="name"), tag("b", value), tag("span", about, class_="about")) for name, value, about in figures), class_="key-figures")
+        figures.append(
+            (
+                "model",
+                "–" if cost["money"] is None else f"${cost['money']:.2f}",
+                count(cost["calls"], "call"),
+            )
+        )
+    return tag(
+        "ul",
+        *(
+            tag(
+                "li",
+                tag("span", name, class_="name"),
+                tag("b", value),
+                tag("span", about, class_="about"),
+            )
+            for name, value, about in figures
+        ),
+        class_="key-figures",
+    )
 
 
-# ---------------------------------------------------------------------------------------------------------- sections
+# --------------------------------------------------------------------------------------------------
 
 
-def _sections(folder: RunFolder, told: Story, clips: tuple[Clip, ...]) -> Iterator[tuple[str, str, Child]]:
+def _sections(
+    folder: RunFolder, told: Story, clips: tuple[Clip, ...]
+) -> Iterator[tuple[str, str, Child]]:
     """(anchor, title, body) in order; an empty body leaves a section out."""
     yield "film", "Watch it predict" if told.winner is not None else "What was seen", _film(clips)
     if told.winner is not None:
-        yield "why", f"Why program {told.winner.id} {'won' if len(told.ran) > 1 else 'was kept'}", why.section(folder, told)
+        yield (
+            "why",
+            f"Why program {told.winner.id} {'won' if len(told.ran) > 1 else 'was kept'}",
+            why.section(folder, told),
+        )
     kept = sections.source(folder, told)
     if kept is not None:
         yield "programs", "The programs", sections.programs(*kept)
     params = sections.fitted(folder, told)
     if params:
-        yield "parameters", "The numbers", join(_lead(f"Fitted once more, to all frames given, with standard errors. {sections.moved(folder, told, params)} A value with a remark is not to be trusted."), sections.parameters(params))
+        yield (
+            "parameters",
+            "The numbers",
+            join(
+                _lead(
+                    "Fitted once more, to all frames given, with standard errors. "
+                    f"{sections.moved(folder, told, params)} A value with a remark is not to be "
+                    "trusted."
+                ),
+                sections.parameters(params),
+            ),
+        )
     yield "states", "The motion", sections.states(folder, told)
     if told.result is not None:
         yield "metrics", "In figures", sections.metrics(told.result)
     if told.ran:
-        yield "losses", "The search", join(_lead("Each dot is a program; the line is the one that was leading, the ring the one that was kept, a cross one that failed; repeats of earlier ones are left out."), losses.search_charts(told))
+        yield (
+            "losses",
+            "The search",
+            join(
+                _lead(
+                    "Each dot is a program; the line is the one that was leading, the ring the "
+                    "one that was kept, a cross one that failed; repeats of earlier ones are left "
+                    "out."
+                ),
+                losses.search_charts(told),
+            ),
+        )
     if told.nodes:
-        yield "tree", "Everything tried", join(_lead("From top to bottom. At each program, what led nowhere branches off to the side; the thick line leads to the winner. Open a line for its reasons."), tree.drawing(told))
+        yield (
+            "tree",
+            "Everything tried",
+            join(
+                _lead(
+                    "From top to bottom. At each program, what led nowhere branches off to the "
+                    "side; the thick line leads to the winner. Open a line for its reasons."
+                ),
+                tree.drawing(told),
+            ),
+        )
     yield "facts", "Circumstances", sections.circumstances(told)
 
 
@@ -147,8 +241,22 @@ def _film(clips: tuple[Clip, ...]) -> Html | None:
     if data is None:
         return None
     names = sections.panes(clips)
-    frames = join(*(tag("figure", tag("canvas", class_="pane", role="img", aria_label=name), tag("figcaption", tag("b", name), " ", tag("span", "", class_="pane-note")), class_=f"pane-{name}") for name in names))
-    about = "Grey is agreement; the difference is drawn twice as strong as it is." if "difference" in names else None
+    frames = join(
+        *(
+            tag(
+                "figure",
+                tag("canvas", class_="pane", role="img", aria_label=name),
+                tag("figcaption", tag("b", name), " ", tag("span", "", class_="pane-note")),
+                class_=f"pane-{name}",
+            )
+            for name in names
+        )
+    )
+    about = (
+        "Grey is agreement; the difference is drawn twice as strong as it is."
+        if "difference" in names
+        else None
+    )
     player = Html(Template(_file("player.html")).substitute(panes=frames, about=join(about)))
     shown = next((clip for clip in clips if clip.predicted is not None), clips[0])
     return join(player, data, sections.strip(shown))
@@ -160,6 +268,21 @@ def _footer(folder: RunFolder, told: Story) -> Html:
     if told.result is None:
         commands.append(f"run-agent resume {name}")
     elif told.winner is not None:
-        commands += [f"run-agent predict {name} --list", f"run-agent predict {name} --out film.mp4", f"run-agent export {name} --to python"]
-        commands += [f"run-agent resume {name} --budget {2 * told.config['budget']}"] if told.judged == told.config["budget"] else []
-    return join("To go on, beside this folder: ", *(join(tag("code", command), " ") for command in commands))
+        commands += [
+            f"run-agent predict {name} --list",
+            f"run-agent predict {name} --out film.mp4",
+            f"run-agent export {name} --to python",
+        ]
+        commands += (
+            [f"run-agent resume {name} --budget {2 * told.config['budget']}"]
+            if told.judged == told.config["budget"]
+            else []
+        )
+    return join(
+        "To go on, beside this folder: ", *(join(tag("code", command), " ") for command in commands)
+    )
+
+
+def _integrity(script: str) -> str:
+    """The source expression of a content security policy that allows exactly this script."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"

@@ -1,4 +1,5 @@
-"""Frames for the page: decoded once, made small, packed as WebP sheets that stay within a number of bytes."""
+"""Frames for the page: decoded once, made small, packed as WebP sheets that stay within a number of
+bytes."""
 
 from __future__ import annotations
 
@@ -25,11 +26,25 @@ VIDEOS = 6
 LOSSLESS = 101
 """WebP quality at which nothing is lost."""
 
-_FRAMES = (150, 75, 38, 19)  # predicted frames shown of one video, the first that fits; of a longer one every so many-th
+_FRAMES = (
+    150,
+    75,
+    38,
+    19,
+)  # predicted frames shown of one video, the first that fits; of a longer one every so many-th
 _PIXELS = 32e6  # decoded pixels of one video's sheets: what a phone bears
 _SHEET = 2048  # pixels: longest side of a sheet
 _WIDEST = 560  # pixels
-_QUALITIES = ((560, LOSSLESS), (400, LOSSLESS), (560, 85), (400, 80), (320, 72), (240, 62), (176, 50), (128, 35))  # width of a tile, WebP quality
+_QUALITIES = (
+    (560, LOSSLESS),
+    (400, LOSSLESS),
+    (560, 85),
+    (400, 80),
+    (320, 72),
+    (240, 62),
+    (176, 50),
+    (128, 35),
+)  # width of a tile, WebP quality
 _CHANGE = 24  # grey levels that count as a difference
 _CLOSEST = 0.25  # of the picture's height or width: closer nobody needs to look
 _COARSE = 200  # pixels: narrower pictures are shown with their pixels as squares
@@ -37,8 +52,9 @@ _COARSE = 200  # pixels: narrower pictures are shown with their pixels as square
 
 @dataclass(frozen=True)
 class Clip:
-    """One test video: (T, H, W, 3) uint8 frames. first: number of the first predicted frame. seen: the frames before it.
-    predicted: None when no program ran. truth: may end early; None when nobody knows it."""
+    """One test video: (T, H, W, 3) uint8 frames. first: number of the first predicted frame. seen:
+    the frames before it. predicted: None when no program ran. truth: may end early; None when
+    nobody knows it."""
 
     title: str
     first: int
@@ -50,20 +66,37 @@ class Clip:
     @property
     def known(self) -> int:
         """Predicted frames whose truth is known."""
-        return 0 if self.truth is None or self.predicted is None else min(len(self.truth), len(self.predicted))
+        return (
+            0
+            if self.truth is None or self.predicted is None
+            else min(len(self.truth), len(self.predicted))
+        )
 
     @property
     def error(self) -> float | None:
         """Mean absolute error on [0, 1], or None without truth."""
         if not self.known:
             return None
-        return float(np.mean([cv2.absdiff(self.predicted[t], self.truth[t]).mean() for t in range(self.known)])) / 255.0
+        return (
+            float(
+                np.mean(
+                    [
+                        cv2.absdiff(self.predicted[t], self.truth[t]).mean()
+                        for t in range(self.known)
+                    ]
+                )
+            )
+            / 255.0
+        )
 
 
 def clips(folder: RunFolder, story: Story) -> tuple[Clip, ...]:
     """Test videos of a run, in order; () when its frames are not on disk any more."""
     try:
-        task, held = records.load_task(folder.store, story.first["task"]), records.load_held_back(folder.store, story.first["held_back"])
+        task, held = (
+            records.load_task(folder.store, story.first["task"]),
+            records.load_held_back(folder.store, story.first["held_back"]),
+        )
     except (StorageError, KeyError):
         return ()
     path = folder.path / "prediction.npz"
@@ -72,30 +105,43 @@ def clips(folder: RunFolder, story: Story) -> tuple[Clip, ...]:
         with np.load(path) as data:
             predicted = data["frames"]
     titles = [video.name or f"video {index + 1}" for index, video in enumerate(task.test)]
-    return tuple(Clip(title, task.context, video.dt, video.frames, frames, true) for title, video, frames, true in zip(titles, task.test, predicted, held.frames, strict=False))
+    return tuple(
+        Clip(title, task.context, video.dt, video.frames, frames, true)
+        for title, video, frames, true in zip(
+            titles, task.test, predicted, held.frames, strict=False
+        )
+    )
 
 
 def chosen(found: Sequence[Clip]) -> list[Clip]:
-    """At most VIDEOS of them: all, or evenly spread from the best predicted to the worst, those that nobody knows the truth of last."""
+    """At most VIDEOS of them: all, or evenly spread from the best predicted to the worst, those
+    that nobody knows the truth of last."""
     if len(found) <= VIDEOS:
         return list(found)
     ordered = sorted(found, key=lambda clip: np.inf if clip.error is None else clip.error)
     return [ordered[index] for index in pictures.spread(len(ordered), VIDEOS)]
 
 
-# ------------------------------------------------------------------------------------------------------------ player
+# --------------------------------------------------------------------------------------------------
 
 
 def reel(clip: Clip, budget: int) -> dict[str, Any]:
-    """One video for the player, as JSON with at most ``budget`` bytes of pictures: ``sheets`` (data URIs) of tiles ``width`` x
-    ``height``, ``columns`` a row and ``per_sheet`` a sheet, and ``frames``: [number, tile of the truth, of the prediction, of
-    their difference], None where there is none."""
+    """One video for the player, as JSON with at most ``budget`` bytes of pictures: ``sheets`` (data
+    URIs) of tiles ``width`` x ``height``, ``columns`` a row and ``per_sheet`` a sheet, and
+    ``frames``: [number, tile of the truth, of the prediction, of their difference], None where
+    there is none."""
     for most in _FRAMES:
         tiles, frames = _tiles(clip, most)
         packed = _packed(tiles, budget)
         if packed is not None:
             break
-    about = {"title": clip.title, "first": clip.first, "dt": clip.dt, "pixelated": clip.seen.shape[2] <= _COARSE, "frames": frames}
+    about = {
+        "title": clip.title,
+        "first": clip.first,
+        "dt": clip.dt,
+        "pixelated": clip.seen.shape[2] <= _COARSE,
+        "frames": frames,
+    }
     return about | packed
 
 
@@ -110,13 +156,19 @@ def _tiles(clip: Clip, most: int) -> tuple[list[np.ndarray], list[list[int | Non
     length = 0 if clip.predicted is None else len(clip.predicted)
     stride = -(-(length or len(clip.seen)) // most)
     frames: list[list[int | None]] = []
-    for number in list(range(len(clip.seen) - 1, -1, -stride))[: most // 4 if length else most][::-1]:
+    for number in list(range(len(clip.seen) - 1, -1, -stride))[: most // 4 if length else most][
+        ::-1
+    ]:
         tile = keep(_narrowed(clip.seen[number], _WIDEST))
         frames.append([number, tile, tile if length else None, None])
     for t in range(0, length, stride):
         drawn = _narrowed(clip.predicted[t], _WIDEST)
         true = _narrowed(clip.truth[t], _WIDEST) if t < clip.known else None
-        seen = [None, keep(drawn), None] if true is None else [keep(true), keep(drawn), keep(pictures.difference(true, drawn))]
+        seen = (
+            [None, keep(drawn), None]
+            if true is None
+            else [keep(true), keep(drawn), keep(pictures.difference(true, drawn))]
+        )
         frames.append([clip.first + t, *seen])
     return tiles, frames
 
@@ -129,28 +181,45 @@ def _packed(tiles: Sequence[np.ndarray], budget: int) -> dict[str, Any] | None:
             continue
         height, width = small[0].shape[:2]
         columns, rows = max(1, _SHEET // width), max(1, _SHEET // height)
-        sheets = [webp(_sheet(small[first : first + columns * rows], columns), quality) for first in range(0, len(small), columns * rows)]
+        sheets = [
+            webp(_sheet(small[first : first + columns * rows], columns), quality)
+            for first in range(0, len(small), columns * rows)
+        ]
         if sum(map(len, sheets)) <= budget:
-            return {"width": width, "height": height, "columns": columns, "per_sheet": columns * rows, "sheets": list(map(uri, sheets))}
+            return {
+                "width": width,
+                "height": height,
+                "columns": columns,
+                "per_sheet": columns * rows,
+                "sheets": list(map(uri, sheets)),
+            }
     return None
 
 
 def _guess(tiles: Sequence[np.ndarray], quality: int) -> float:
-    """About how many bytes the tiles take, from a few of them. Tiles of one lossless sheet share what they have in common."""
+    """About how many bytes the tiles take, from a few of them. Tiles of one lossless sheet share
+    what they have in common."""
     few = [tiles[index] for index in pictures.spread(len(tiles), 6)]
-    return len(tiles) * sum(len(webp(tile, quality)) for tile in few) / len(few) / (6.0 if quality == LOSSLESS else 1.0)
+    return (
+        len(tiles)
+        * sum(len(webp(tile, quality)) for tile in few)
+        / len(few)
+        / (6.0 if quality == LOSSLESS else 1.0)
+    )
 
 
 def _sheet(tiles: Sequence[np.ndarray], columns: int) -> np.ndarray:
     height, width = tiles[0].shape[:2]
-    sheet = np.zeros((-(-len(tiles) // columns) * height, min(columns, len(tiles)) * width, 3), np.uint8)
+    sheet = np.zeros(
+        (-(-len(tiles) // columns) * height, min(columns, len(tiles)) * width, 3), np.uint8
+    )
     for index, tile in enumerate(tiles):
         top, left = index // columns * height, index % columns * width
         sheet[top : top + height, left : left + width] = tile
     return sheet
 
 
-# ------------------------------------------------------------------------------------------------------------ stills
+# --------------------------------------------------------------------------------------------------
 
 
 def still(picture: np.ndarray, width: int = 240) -> str:
@@ -161,8 +230,8 @@ def still(picture: np.ndarray, width: int = 240) -> str:
 
 
 def region(frames: Sequence[np.ndarray]) -> tuple[slice, slice]:
-    """Rows and columns of the part of the picture in which (H, W, 3) ``frames`` differ, with room around it and the picture's
-    proportions; the whole picture where that is most of it."""
+    """Rows and columns of the part of the picture in which (H, W, 3) ``frames`` differ, with room
+    around it and the picture's proportions; the whole picture where that is most of it."""
     height, width = frames[0].shape[:2]
     changed = np.zeros((height, width), bool)
     for frame in frames[1:]:
@@ -170,7 +239,10 @@ def region(frames: Sequence[np.ndarray]) -> tuple[slice, slice]:
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
     if not len(rows):
         return slice(0, height), slice(0, width)
-    share = max((rows[-1] - rows[0] + 1) / height, (columns[-1] - columns[0] + 1) / width, _CLOSEST) * 1.3
+    share = (
+        max((rows[-1] - rows[0] + 1) / height, (columns[-1] - columns[0] + 1) / width, _CLOSEST)
+        * 1.3
+    )
     if share > 0.8:
         return slice(0, height), slice(0, width)
     return _centred(rows, share, height), _centred(columns, share, width)
@@ -184,7 +256,9 @@ def _centred(found: np.ndarray, share: float, length: int) -> slice:
 
 def webp(image: np.ndarray, quality: int) -> bytes:
     """(H, W, 3) RGB uint8 as WebP."""
-    return cv2.imencode(".webp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, quality])[1].tobytes()
+    return cv2.imencode(
+        ".webp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, quality]
+    )[1].tobytes()
 
 
 def uri(data: bytes) -> str:

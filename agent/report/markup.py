@@ -1,4 +1,5 @@
-"""HTML that cannot be broken by what is put into it: whatever is not markup already is escaped, and control characters become visible marks."""
+"""HTML that cannot be broken by what is put into it: whatever is not markup already is escaped, and
+control characters become visible marks."""
 
 from __future__ import annotations
 
@@ -20,13 +21,20 @@ Child = str | int | float | None | Iterable["Child"]
 
 
 def tag(name: str, *children: Child, **attributes: str | float | bool | None) -> Html:
-    """An element. Attributes lose a trailing underscore, others become dashes; None and False leave one out, True is a bare one.
+    """An element. Attributes lose a trailing underscore, others become dashes; None and False leave
+    one out, True is a bare one.
 
     >>> tag("p", "1 < 2 ", tag("b", "so"), class_="a & b", hidden=True)
     '<p class="a &amp; b" hidden>1 &lt; 2 <b>so</b></p>'
     """
-    words = "".join(_attribute(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items() if value is not None and value is not False)
-    return Html(f"<{name}{words}>" if name in VOID else f"<{name}{words}>{join(*children)}</{name}>")
+    words = "".join(
+        _attribute(key.rstrip("_").replace("_", "-"), value)
+        for key, value in attributes.items()
+        if value is not None and value is not False
+    )
+    return Html(
+        f"<{name}{words}>" if name in VOID else f"<{name}{words}>{join(*children)}</{name}>"
+    )
 
 
 def join(*children: Child) -> Html:

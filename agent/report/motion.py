@@ -25,8 +25,8 @@ _LEAST = {"rad": 0.02, "rad/s": 0.05}  # a range that is drawn at least; others 
 
 @dataclass(frozen=True)
 class Stretch:
-    """States of consecutive frames from number ``start`` on. kind: "fitted", "judged" or "forecast". measured: None where nobody
-    measured."""
+    """States of consecutive frames from number ``start`` on. kind: "fitted", "judged" or
+    "forecast". measured: None where nobody measured."""
 
     kind: str
     start: int
@@ -51,14 +51,31 @@ def tracks(folder: RunFolder, story: Story) -> list[Track]:
     forecast = [] if task["train"] else _forecasts(folder, task["context"])
     if len(task["train"]) > 1:
         return _apart(evaluation, task["context"])
-    names = [entry.get("name") or f"video {index + 1}" for index, entry in enumerate(task["train"] or task["test"])]
-    return [Track(name, tuple(_in_time(evaluation, index, forecast))) for index, name in enumerate(names[:_TRACKS])]
+    names = [
+        entry.get("name") or f"video {index + 1}"
+        for index, entry in enumerate(task["train"] or task["test"])
+    ]
+    return [
+        Track(name, tuple(_in_time(evaluation, index, forecast)))
+        for index, name in enumerate(names[:_TRACKS])
+    ]
 
 
 def _apart(evaluation: Evaluation, context: int) -> list[Track]:
     """Some videos were fitted, others judged."""
-    fitted = [Track(f"a video it was fitted to ({k + 1})", (Stretch("fitted", 0, rolled, seen),)) for k, (rolled, seen) in enumerate(zip(evaluation.rolled, evaluation.measured, strict=False))]
-    judged = [Track(f"a video it was judged by ({k + 1})", (Stretch("judged", context, drawn, _at(evaluation.remeasured, k)),)) for k, drawn in enumerate(evaluation.predicted)]
+    fitted = [
+        Track(f"a video it was fitted to ({k + 1})", (Stretch("fitted", 0, rolled, seen),))
+        for k, (rolled, seen) in enumerate(
+            zip(evaluation.rolled, evaluation.measured, strict=False)
+        )
+    ]
+    judged = [
+        Track(
+            f"a video it was judged by ({k + 1})",
+            (Stretch("judged", context, drawn, _at(evaluation.remeasured, k)),),
+        )
+        for k, drawn in enumerate(evaluation.predicted)
+    ]
     return [*judged[:1], *fitted[:1]]
 
 
@@ -67,7 +84,9 @@ def _in_time(evaluation: Evaluation, index: int, forecast: Sequence[Stretch]) ->
     rolled = evaluation.rolled[index]
     yield Stretch("fitted", 0, rolled, _at(evaluation.measured, index))
     if index < len(evaluation.predicted):
-        yield Stretch("judged", len(rolled), evaluation.predicted[index], _at(evaluation.remeasured, index))
+        yield Stretch(
+            "judged", len(rolled), evaluation.predicted[index], _at(evaluation.remeasured, index)
+        )
     yield from forecast[index : index + 1]
 
 
@@ -84,14 +103,23 @@ def _forecasts(folder: RunFolder, context: int) -> list[Stretch]:
     return [Stretch("forecast", context, States(columns, rows), None) for rows in values]
 
 
-# ------------------------------------------------------------------------------------------------------------ charts
+# --------------------------------------------------------------------------------------------------
 
 
 def figures(track: Track) -> tuple[Html, int]:
-    """Charts of the columns that move, those that were measured first; and how many there was no room for."""
-    columns = sorted(_moving(track), key=lambda name: (not _measured(track, name), name.rpartition(".")[2] not in ("x", "y", "angle")))
+    """Charts of the columns that move, those that were measured first; and how many there was no
+    room for."""
+    columns = sorted(
+        _moving(track),
+        key=lambda name: (
+            not _measured(track, name),
+            name.rpartition(".")[2] not in ("x", "y", "angle"),
+        ),
+    )
     shown = columns[:_PANELS]
-    return tag("div", *(_figure(track, column) for column in shown), class_="charts three"), len(columns) - len(shown)
+    return tag("div", *(_figure(track, column) for column in shown), class_="charts three"), len(
+        columns
+    ) - len(shown)
 
 
 def _moving(track: Track) -> list[str]:
@@ -106,7 +134,10 @@ def _moving(track: Track) -> list[str]:
 
 
 def _measured(track: Track, name: str) -> bool:
-    return any(stretch.measured is not None and name in stretch.measured.columns for stretch in track.stretches)
+    return any(
+        stretch.measured is not None and name in stretch.measured.columns
+        for stretch in track.stretches
+    )
 
 
 def _curve(track: Track, column: str, which: str) -> tuple[np.ndarray, np.ndarray]:
@@ -127,9 +158,15 @@ def _gaps(track: Track, column: str) -> tuple[np.ndarray, np.ndarray]:
     """(frames, modelled minus measured) where both are known."""
     frames, gaps = [], []
     for stretch in track.stretches:
-        if stretch.measured is not None and column in stretch.measured.columns and column in stretch.modelled.columns:
+        if (
+            stretch.measured is not None
+            and column in stretch.measured.columns
+            and column in stretch.modelled.columns
+        ):
             length = min(len(stretch.measured), len(stretch.modelled))
-            gap = stretch.modelled.column(column)[:length] - stretch.measured.column(column)[:length]
+            gap = (
+                stretch.modelled.column(column)[:length] - stretch.measured.column(column)[:length]
+            )
             frames.append(np.arange(stretch.start, stretch.start + length))
             gaps.append(wrap(gap) if is_angle(column) else gap)
     return (np.concatenate(frames), np.concatenate(gaps)) if frames else (np.zeros(0), np.zeros(0))
@@ -147,7 +184,11 @@ def _figure(track: Track, column: str) -> Html:
     frames, gaps = _gaps(track, column)
     known = np.isfinite(gaps)
     unit = unit_of(column)
-    rms = f"off by {number(float(np.sqrt(np.mean(gaps[known] ** 2))), 2)} {unit} rms" if known.any() else "inferred, not measured"
+    rms = (
+        f"off by {number(float(np.sqrt(np.mean(gaps[known] ** 2))), 2)} {unit} rms"
+        if known.any()
+        else "inferred, not measured"
+    )
     caption = tag("figcaption", tag("span", tag("b", column), f" {unit}"), tag("span", rms))
     return tag("figure", caption, _chart(track, column, frames[known], gaps[known]))
 
@@ -160,53 +201,104 @@ def _chart(track: Track, column: str, gap_frames: np.ndarray, gaps: np.ndarray) 
     everything = np.concatenate([model, seen])
     across = (float(ts.min()) - 0.5, float(ts.max()) + 0.5)
     height = _HEIGHT if len(gaps) else _SPLIT + 22
-    upper = plot.Axes(across, plot.padded(everything[np.isfinite(everything)], _LEAST.get(unit, 1.0)), 8, _SPLIT)
-    parts = [*_shades(track, upper), *upper.grid(plot.ticks(*upper.y, 4)), *_modelled(track, upper, column)]
+    upper = plot.Axes(
+        across, plot.padded(everything[np.isfinite(everything)], _LEAST.get(unit, 1.0)), 8, _SPLIT
+    )
+    parts = [
+        *_shades(track, upper),
+        *upper.grid(plot.ticks(*upper.y, 4)),
+        *_modelled(track, upper, column),
+    ]
     if len(seen):
         few = len(seen) <= 60
-        marks = [tag("circle", class_="seen-dot", cx=upper.right(t), cy=upper.up(v), r=2.8) for t, v in zip(seen_ts, seen, strict=True) if np.isfinite(v)] if few else [upper.dots(seen_ts, seen, "seen-dots")]
+        marks = (
+            [
+                tag("circle", class_="seen-dot", cx=upper.right(t), cy=upper.up(v), r=2.8)
+                for t, v in zip(seen_ts, seen, strict=True)
+                if np.isfinite(v)
+            ]
+            if few
+            else [upper.dots(seen_ts, seen, "seen-dots")]
+        )
         parts += marks
     if len(gaps):
-        lower = plot.Axes(across, _around_zero(gaps, _noise(track, column), unit), _SPLIT + 16, _HEIGHT - 22)
+        lower = plot.Axes(
+            across, _around_zero(gaps, _noise(track, column), unit), _SPLIT + 16, _HEIGHT - 22
+        )
         parts += [*_residual(lower, gap_frames, gaps, _noise(track, column)), *lower.foot("frame")]
     else:
         parts += upper.foot("frame")
-    return plot.chart(f"{column} over the frames, measured and rolled out, and their difference below", height, *parts)
+    return plot.chart(
+        f"{column} over the frames, measured and rolled out, and their difference below",
+        height,
+        *parts,
+    )
 
 
 def _same_turn(seen: np.ndarray, model: np.ndarray) -> np.ndarray:
     """Measured angles on the same turn as modelled ones."""
     both = [values[np.isfinite(values)] for values in (seen, model)]
-    return seen + 2 * np.pi * np.round((both[1][0] - both[0][0]) / (2 * np.pi)) if all(map(len, both)) else seen
+    return (
+        seen + 2 * np.pi * np.round((both[1][0] - both[0][0]) / (2 * np.pi))
+        if all(map(len, both))
+        else seen
+    )
 
 
 def _around_zero(gaps: np.ndarray, noise: float | None, unit: str) -> tuple[float, float]:
-    reach = max(float(np.abs(gaps).max()) * 1.15, 1.5 * (noise or 0.0), 0.02 * _LEAST.get(unit, 1.0))
+    reach = max(
+        float(np.abs(gaps).max()) * 1.15, 1.5 * (noise or 0.0), 0.02 * _LEAST.get(unit, 1.0)
+    )
     return -reach, reach
 
 
 def _shades(track: Track, axes: plot.Axes) -> list[Html]:
-    return [axes.span(s.start - 0.5, s.start + len(s.modelled) - 0.5, f"shade {s.kind}") for s in track.stretches if s.kind != "fitted"]
+    return [
+        axes.span(s.start - 0.5, s.start + len(s.modelled) - 0.5, f"shade {s.kind}")
+        for s in track.stretches
+        if s.kind != "fitted"
+    ]
 
 
 def _modelled(track: Track, axes: plot.Axes, column: str) -> list[Html]:
-    """The model's lines: one for the fit that was judged, one for the forecast, whose numbers were fitted again."""
+    """The model's lines: one for the fit that was judged, one for the forecast, whose numbers were
+    fitted again."""
     ts, values = _curve(track, column, "modelled")
-    ahead = min((stretch.start for stretch in track.stretches if stretch.kind == "forecast"), default=np.inf)
+    ahead = min(
+        (stretch.start for stretch in track.stretches if stretch.kind == "forecast"), default=np.inf
+    )
     stride = max(1, len(ts) // 400)
-    pieces = [(ts[part][::stride].tolist(), values[part][::stride].tolist()) for part in (ts < ahead, ts >= ahead) if part.any()]
+    pieces = [
+        (ts[part][::stride].tolist(), values[part][::stride].tolist())
+        for part in (ts < ahead, ts >= ahead)
+        if part.any()
+    ]
     return [axes.line(*piece, "line model") for piece in pieces]
 
 
-def _residual(axes: plot.Axes, frames: np.ndarray, gaps: np.ndarray, noise: float | None) -> list[Html]:
+def _residual(
+    axes: plot.Axes, frames: np.ndarray, gaps: np.ndarray, noise: float | None
+) -> list[Html]:
     low, high = axes.y
     parts = []
     if noise:
         top, bottom = axes.up(min(noise, high)), axes.up(max(-noise, low))
         left, right = axes.right(frames[0] - 0.5), axes.right(frames[-1] + 0.5)
-        parts.append(tag("rect", tag("title", f"noise of a measurement: {number(noise, 2)}"), class_="noise", x=left, y=top, width=round(right - left, 1), height=round(bottom - top, 1)))
+        parts.append(
+            tag(
+                "rect",
+                tag("title", f"noise of a measurement: {number(noise, 2)}"),
+                class_="noise",
+                x=left,
+                y=top,
+                width=round(right - left, 1),
+                height=round(bottom - top, 1),
+            )
+        )
     parts += axes.grid(plot.symmetric(high))
-    stems = "".join(f"M{axes.right(t)} {axes.up(0)}V{axes.up(g)}" for t, g in zip(frames, gaps, strict=True))
+    stems = "".join(
+        f"M{axes.right(t)} {axes.up(0)}V{axes.up(g)}" for t, g in zip(frames, gaps, strict=True)
+    )
     return [*parts, tag("path", class_="stems", d=stems), axes.dots(frames, gaps, "residual")]
 
 

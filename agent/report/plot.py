@@ -19,8 +19,8 @@ _LEFT, _RIGHT, _BOTTOM = 44, 10, 22
 
 @dataclass(frozen=True)
 class Axes:
-    """A box of a chart and what it shows. top, bottom: y in user units. x, y: (low, high) in the data's own units; with ``log``,
-    y runs over decades and lower values sit on its lower edge."""
+    """A box of a chart and what it shows. top, bottom: y in user units. x, y: (low, high) in the
+    data's own units; with ``log``, y runs over decades and lower values sit on its lower edge."""
 
     x: tuple[float, float]
     y: tuple[float, float]
@@ -36,7 +36,11 @@ class Axes:
     def up(self, value: float) -> float:
         """y in user units, inside the box."""
         low, high = self.y
-        share = math.log(max(value, low) / low) / math.log(high / low) if self.log else (value - low) / (high - low)
+        share = (
+            math.log(max(value, low) / low) / math.log(high / low)
+            if self.log
+            else (value - low) / (high - low)
+        )
         return round(self.bottom - (self.bottom - self.top) * min(max(share, 0.0), 1.0), 1)
 
     def grid(self, y_ticks: Sequence[float]) -> list[Html]:
@@ -44,20 +48,52 @@ class Axes:
         parts = []
         for value in y_ticks:
             height = self.up(value)
-            parts.append(tag("line", class_="grid", x1=_LEFT, x2=WIDTH - _RIGHT, y1=height, y2=height))
-            parts.append(tag("text", number(value, 3), class_="tick", x=_LEFT - 6, y=height + 4, text_anchor="end"))
+            parts.append(
+                tag("line", class_="grid", x1=_LEFT, x2=WIDTH - _RIGHT, y1=height, y2=height)
+            )
+            parts.append(
+                tag(
+                    "text",
+                    number(value, 3),
+                    class_="tick",
+                    x=_LEFT - 6,
+                    y=height + 4,
+                    text_anchor="end",
+                )
+            )
         return parts
 
     def foot(self, noun: str, most: int = 5) -> list[Html]:
         """Whole numbers along the x axis; the first says of what."""
         whole = [value for value in ticks(*self.x, most) if value == int(value)]
-        words = [f"{noun} {number(value)}" if not k else number(value) for k, value in enumerate(whole)]
-        return [tag("text", text, class_="tick", x=self.right(value), y=self.bottom + 15, text_anchor="middle") for value, text in zip(whole, words, strict=True)]
+        words = [
+            f"{noun} {number(value)}" if not k else number(value) for k, value in enumerate(whole)
+        ]
+        return [
+            tag(
+                "text",
+                text,
+                class_="tick",
+                x=self.right(value),
+                y=self.bottom + 15,
+                text_anchor="middle",
+            )
+            for value, text in zip(whole, words, strict=True)
+        ]
 
     def span(self, start: float, stop: float, class_: str) -> Html:
         """A shaded stretch of x."""
-        left, right = (min(max(self.right(value), _LEFT), WIDTH - _RIGHT) for value in (start, stop))
-        return tag("rect", class_=class_, x=left, y=self.top, width=round(max(right - left, 0), 1), height=self.bottom - self.top)
+        left, right = (
+            min(max(self.right(value), _LEFT), WIDTH - _RIGHT) for value in (start, stop)
+        )
+        return tag(
+            "rect",
+            class_=class_,
+            x=left,
+            y=self.top,
+            width=round(max(right - left, 0), 1),
+            height=self.bottom - self.top,
+        )
 
     def line(self, xs: Sequence[float], ys: Sequence[float], class_: str) -> Html:
         """A path through the points; NaN interrupts it."""
@@ -73,17 +109,36 @@ class Axes:
         """A path that keeps each value until the next."""
         words = []
         for index, (x, y) in enumerate(zip(xs, ys, strict=True)):
-            words.append(f"M{self.right(x)} {self.up(y)}" if not index else f"H{self.right(x)}V{self.up(y)}")
-        return tag("path", class_=class_, d="".join(words) + (f"H{self.right(end)}" if words else ""))
+            words.append(
+                f"M{self.right(x)} {self.up(y)}" if not index else f"H{self.right(x)}V{self.up(y)}"
+            )
+        return tag(
+            "path", class_=class_, d="".join(words) + (f"H{self.right(end)}" if words else "")
+        )
 
     def dots(self, xs: Sequence[float], ys: Sequence[float], class_: str) -> Html:
         """Many small dots as one path (round line caps of no length); NaN is left out."""
-        return tag("path", class_=class_, d="".join(f"M{self.right(x)} {self.up(y)}h0" for x, y in zip(xs, ys, strict=True) if math.isfinite(y)))
+        return tag(
+            "path",
+            class_=class_,
+            d="".join(
+                f"M{self.right(x)} {self.up(y)}h0"
+                for x, y in zip(xs, ys, strict=True)
+                if math.isfinite(y)
+            ),
+        )
 
 
 def chart(title: str, height: float, *parts: Child) -> Html:
     """The SVG around the parts; ``title`` is read out and shown on hovering."""
-    return tag("svg", tag("title", title), *parts, viewBox=f"0 0 {WIDTH} {height}", role="img", aria_label=title)
+    return tag(
+        "svg",
+        tag("title", title),
+        *parts,
+        viewBox=f"0 0 {WIDTH} {height}",
+        role="img",
+        aria_label=title,
+    )
 
 
 def box(height: float, x: tuple[float, float], y: tuple[float, float], log: bool = False) -> Axes:
@@ -119,7 +174,10 @@ def symmetric(reach: float) -> list[float]:
 
 def decades(low: float, high: float) -> list[float]:
     """Powers of ten from ``low`` to ``high``."""
-    return [10.0**k for k in range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)]
+    return [
+        10.0**k
+        for k in range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)
+    ]
 
 
 def padded(values: np.ndarray, least: float) -> tuple[float, float]:

@@ -1,6 +1,8 @@
-"""Who won and what decided it, for whoever tells it: ties, the rule among them, the one to compare with. Pure.
+"""Who won and what decided it, for whoever tells it: ties, the rule among them, the one to compare
+with. Pure.
 
-The search itself decides in ``agent.core.archive.NodeArchive.best``; this says why, from what is on record.
+The search itself decides in ``agent.core.archive.NodeArchive.best``; this says why, from what is on
+record.
 """
 
 from __future__ import annotations
@@ -28,15 +30,18 @@ One = TypeVar("One", bound=Judged)
 
 
 def equals(nodes: Iterable[One], tolerance: float) -> tuple[list[One], list[One]]:
-    """Those that ran to their end: as good as the highest score within ``tolerance``, and the others; each in order of proposal."""
+    """Those that ran to their end: as good as the highest score within ``tolerance``, and the
+    others; each in order of proposal."""
     ran = [node for node in nodes if node.status == "ok"]
     least = max((node.score for node in ran), default=0.0) - tolerance
-    return [node for node in ran if node.score >= least], [node for node in ran if node.score < least]
+    return [node for node in ran if node.score >= least], [
+        node for node in ran if node.score < least
+    ]
 
 
 def decided(winner: Judged, others: Iterable[Judged]) -> str:
-    """What decided between the winner and ``others`` that are as good: "smaller", "older", or "failed ones apart" when those
-    before it did not run on all frames seen. "" without others."""
+    """What decided between the winner and ``others`` that are as good: "smaller", "older", or
+    "failed ones apart" when those before it did not run on all frames seen. "" without others."""
     others = list(others)
     if not others:
         return ""
@@ -46,11 +51,18 @@ def decided(winner: Judged, others: Iterable[Judged]) -> str:
     return "older" if any(node.complexity <= SMALLER * smallest for node in others) else "smaller"
 
 
-def rival(node: One, nodes: Iterable[One], tolerance: float, line: frozenset[str] = frozenset()) -> One | None:
-    """The one to compare ``node`` with: the best that is not as good as the best and not of its ``line`` (ids); among equals
-    only, the best of these. None when it ran alone."""
+def rival(
+    node: One, nodes: Iterable[One], tolerance: float, line: frozenset[str] = frozenset()
+) -> One | None:
+    """The one to compare ``node`` with: the best that is not as good as the best and not of its
+    ``line`` (ids); among equals only, the best of these. None when it ran alone."""
     ties, worse = equals(nodes, tolerance)
-    for some in ([n for n in worse if n.id not in line], [n for n in ties if n.id not in line], worse, ties):
+    for some in (
+        [n for n in worse if n.id not in line],
+        [n for n in ties if n.id not in line],
+        worse,
+        ties,
+    ):
         rest = [other for other in some if other.id != node.id]
         if rest:
             return max(rest, key=lambda other: other.score)
@@ -58,11 +70,16 @@ def rival(node: One, nodes: Iterable[One], tolerance: float, line: frozenset[str
 
 
 def standing(node: Judged, nodes: Iterable[Judged], tolerance: float) -> str:
-    """What the one to compare with is, in words: it may be of another line than the best that is not as good."""
+    """What the one to compare with is, in words: it may be of another line than the best that is
+    not as good."""
     ties, worse = equals(nodes, tolerance)
     if any(other.id == node.id for other in ties):
         return "as good"
-    return "the best that is not as good" if node.score >= max(other.score for other in worse) else "the best of another line"
+    return (
+        "the best that is not as good"
+        if node.score >= max(other.score for other in worse)
+        else "the best of another line"
+    )
 
 
 def rule(winner: Judged, others: Iterable[Judged], tolerance: float, noun: str) -> str:
@@ -70,18 +87,28 @@ def rule(winner: Judged, others: Iterable[Judged], tolerance: float, noun: str) 
     others = list(others)
     top = max((winner, *others), key=lambda node: node.score)
     limit = SMALLER * min(node.complexity for node in (winner, *others))
-    larger, later = [node for node in others if node.complexity > limit], [node for node in others if node.complexity <= limit]
+    larger, later = (
+        [node for node in others if node.complexity > limit],
+        [node for node in others if node.complexity <= limit],
+    )
     if decided(winner, others) == "failed ones apart":
-        kept = f"{noun} {winner.id} ties with {_names(others, noun)}, which failed on all the frames seen, are larger or came later."
+        kept = (
+            f"{noun} {winner.id} ties with {_names(others, noun)}, which failed on all the "
+            "frames seen, are larger or came later."
+        )
     else:
         parts = [f"is clearly smaller than {_names(larger, noun)}"] if larger else []
         parts += [f"came before {_names(later, noun)}"] if later else []
         kept = f"{noun} {winner.id} {' and '.join(parts)}."
     return (
-        f"Scores within {tolerance:g} of the highest ({top.score:.4g}, {noun} {top.id}) count as equal: so few frames judge that a smaller lead is luck."
-        f" Of equals the clearly smaller program wins (by more than {SMALLER - 1:.0%}), else the one proposed first, which the evidence made likelier. {kept[0].upper()}{kept[1:]}"
+        f"Scores within {tolerance:g} of the highest ({top.score:.4g}, {noun} {top.id}) count as "
+        "equal: so few frames judge that a smaller lead is luck."
+        f" Of equals the clearly smaller program wins (by more than {SMALLER - 1:.0%}), else the "
+        f"one proposed first, which the evidence made likelier. {kept[0].upper()}{kept[1:]}"
     )
 
 
 def _names(nodes: Sequence[Judged], noun: str) -> str:
-    return f"{noun}{'s' if len(nodes) > 1 else ''} {', '.join(node.id for node in nodes[:6])}{f' and {len(nodes) - 6} more' if len(nodes) > 6 else ''}"
+    listed = ", ".join(node.id for node in nodes[:6])
+    more = f" and {len(nodes) - 6} more" if len(nodes) > 6 else ""
+    return f"{noun}{'s' if len(nodes) > 1 else ''} {listed}{more}"

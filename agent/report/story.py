@@ -1,4 +1,5 @@
-"""What a run's files say, as plain values: every candidate in short, who won and on what grounds. Reads, decides nothing anew."""
+"""What a run's files say, as plain values: every candidate in short, who won and on what grounds.
+Reads, decides nothing anew."""
 
 from __future__ import annotations
 
@@ -16,8 +17,9 @@ from tools.types import STAGES, Failure, Losses
 
 @dataclass(frozen=True)
 class Told:
-    """One candidate as the trace tells it. status: "ok", "failed" or "pending". found: what its diagnosis says, strongest
-    first. checks: what was found about its detections. timings: seconds by stage. blobs: pictures in the store."""
+    """One candidate as the trace tells it. status: "ok", "failed" or "pending". found: what its
+    diagnosis says, strongest first. checks: what was found about its detections. timings: seconds
+    by stage. blobs: pictures in the store."""
 
     id: str
     parent: str | None
@@ -46,9 +48,10 @@ class Told:
 
 @dataclass(frozen=True)
 class Story:
-    """A run. first: the event that describes it, its limits as they were raised. observed: what was known before the first candidate ({} when that is not on
-    record). nodes: in order of proposal. leaders: ids that were the best so far, in order. result: result.json, or None while
-    the run is not finished."""
+    """A run. first: the event that describes it, its limits as they were raised. observed: what was
+    known before the first candidate ({} when that is not on record). nodes: in order of proposal.
+    leaders: ids that were the best so far, in order. result: result.json, or None while the run is
+    not finished."""
 
     first: Mapping[str, Any]
     observed: Mapping[str, Any]
@@ -69,7 +72,13 @@ class Story:
     @cached_property
     def winner(self) -> Told | None:
         """The program that was kept: the one in the result, or the leader of an unfinished run."""
-        best = self.result["best"] if self.result is not None else self.leaders[-1] if self.leaders else None
+        best = (
+            self.result["best"]
+            if self.result is not None
+            else self.leaders[-1]
+            if self.leaders
+            else None
+        )
         return self.nodes.get(best)
 
     @cached_property
@@ -80,7 +89,9 @@ class Story:
     @cached_property
     def failed(self) -> tuple[Told, ...]:
         """Candidates that were run, or refused, and have no score."""
-        return tuple(node for node in self.nodes.values() if node.status == "failed" and not node.repeats)
+        return tuple(
+            node for node in self.nodes.values() if node.status == "failed" and not node.repeats
+        )
 
     @cached_property
     def repeats(self) -> tuple[Told, ...]:
@@ -109,14 +120,26 @@ class Story:
 
     @cached_property
     def ties(self) -> tuple[Told, ...]:
-        """Others whose score is within the tolerance of the highest, as the search counts ties; best first."""
+        """Others whose score is within the tolerance of the highest, as the search counts ties;
+        best first."""
         tied, _ = contest.equals(self.nodes.values(), self.tolerance)
-        return tuple(sorted((node for node in tied if node is not self.winner), key=lambda node: -node.score))
+        return tuple(
+            sorted((node for node in tied if node is not self.winner), key=lambda node: -node.score)
+        )
 
     @cached_property
     def rival(self) -> Told | None:
         """The one to compare the winner with (contest.rival)."""
-        return None if self.winner is None else contest.rival(self.winner, self.nodes.values(), self.tolerance, frozenset(node.id for node in self.lineage))
+        return (
+            None
+            if self.winner is None
+            else contest.rival(
+                self.winner,
+                self.nodes.values(),
+                self.tolerance,
+                frozenset(node.id for node in self.lineage),
+            )
+        )
 
     @property
     def tolerance(self) -> float:
@@ -138,7 +161,8 @@ class Story:
 
 
 def read(folder: RunFolder) -> Story:
-    """The story of the run in ``folder``, finished or not. Raises StorageError when its trace cannot be read."""
+    """The story of the run in ``folder``, finished or not. Raises StorageError when its trace
+    cannot be read."""
     nodes: dict[str, Told] = {}
     observed: Mapping[str, Any] = {}
     leaders: list[str] = []
@@ -168,7 +192,16 @@ def _proposed(event: Mapping[str, Any]) -> Told:
     move = event["move"]
     stages = tuple(event.get("stages", STAGES))
     checks = _messages(event.get("findings", ()))
-    return Told(event["node"], move["parent"], move["kind"], move["reason"], stages, event["rationale"], event.get("origin", ""), checks)
+    return Told(
+        event["node"],
+        move["parent"],
+        move["kind"],
+        move["reason"],
+        stages,
+        event["rationale"],
+        event.get("origin", ""),
+        checks,
+    )
 
 
 def _evaluated(node: Told, event: Mapping[str, Any]) -> Told:

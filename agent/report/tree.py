@@ -1,4 +1,5 @@
-"""The search as a tree, drawn like a history: what was tried at a program and led nowhere, then what led on."""
+"""The search as a tree, drawn like a history: what was tried at a program and led nowhere, then
+what led on."""
 
 from __future__ import annotations
 
@@ -19,8 +20,9 @@ _WORDS = {"draft": "new draft", "repair": "repair", "refine": "change"}
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the drawing. lane: how many side branches deep. starts: no line comes from above. aside: comes off the lane to
-    the left. goes_on: has children. winning: lies on the way to the winner."""
+    """One line of the drawing. lane: how many side branches deep. starts: no line comes from above.
+    aside: comes off the lane to the left. goes_on: has children. winning: lies on the way to the
+    winner."""
 
     node: Told
     lane: int
@@ -31,8 +33,8 @@ class Row:
 
 
 def rows(story: Story) -> list[Row]:
-    """Rows from top to bottom. At each program side branches come first; the branch that leads to the winner, or to the highest
-    score, goes on in the same lane."""
+    """Rows from top to bottom. At each program side branches come first; the branch that leads to
+    the winner, or to the highest score, goes on in the same lane."""
     shown = _shown(story)
     children: dict[str | None, list[Told]] = {}
     for node in shown.values():
@@ -48,12 +50,15 @@ def rows(story: Story) -> list[Row]:
         if below:
             main = max(below, key=lambda child: (reach[child.id], -int(child.id)))
             stack.append((main, lane, False, False))
-            stack += [(child, lane + 1, False, True) for child in reversed(below) if child is not main]
+            stack += [
+                (child, lane + 1, False, True) for child in reversed(below) if child is not main
+            ]
     return found
 
 
 def _shown(story: Story) -> dict[str, Told]:
-    """All candidates, or of very many those on the way to the winner and to the highest scores, with their ancestors."""
+    """All candidates, or of very many those on the way to the winner and to the highest scores,
+    with their ancestors."""
     if len(story.nodes) <= MOST:
         return dict(story.nodes)
     kept = {node.id for node in story.lineage[-MOST:]}
@@ -77,49 +82,103 @@ def _reach(shown: Mapping[str, Told], line: set[str]) -> dict[str, float]:
     return best
 
 
-# ------------------------------------------------------------------------------------------------------------ drawing
+# --------------------------------------------------------------------------------------------------
 
 
 def drawing(story: Story) -> Html:
     """The list of rows."""
     lines = rows(story)
     deepest = max((row.lane for row in lines), default=0)
-    items = [tag("li", _gutter(row, lines, index, story), _line(row.node, story), id=f"program-{row.node.id}", class_=_classes(row, story)) for index, row in enumerate(lines)]
+    items = [
+        tag(
+            "li",
+            _gutter(row, lines, index, story),
+            _line(row.node, story),
+            id=f"program-{row.node.id}",
+            class_=_classes(row, story),
+        )
+        for index, row in enumerate(lines)
+    ]
     left_out = len(story.nodes) - len(lines)
-    more = tag("p", f"{count(left_out, 'more candidate')} that scored lower: run-agent trace.", class_="muted") if left_out else None
+    more = (
+        tag(
+            "p",
+            f"{count(left_out, 'more candidate')} that scored lower: run-agent trace.",
+            class_="muted",
+        )
+        if left_out
+        else None
+    )
     return join(tag("ol", *items, class_="tree", style=f"--lanes:{deepest + 1}"), more)
 
 
 def _classes(row: Row, story: Story) -> str:
-    words = ["repeat" if row.node.repeats else row.node.status] + ["winning"] * row.winning + ["won"] * (row.node is story.winner)
+    words = (
+        ["repeat" if row.node.repeats else row.node.status]
+        + ["winning"] * row.winning
+        + ["won"] * (row.node is story.winner)
+    )
     return " ".join(words)
 
 
 def _gutter(row: Row, lines: list[Row], index: int, story: Story) -> Html:
-    """Lanes to the left run through (each leads to a branch further down); the row's own has its dot."""
+    """Lanes to the left run through (each leads to a branch further down); the row's own has its
+    dot."""
     way = [line for line in lines if line.winning]
     onward = bool(way) and index < lines.index(way[-1]) and lines.index(way[0]) <= index
-    cells = [tag("span", class_="lane through" + (" way" if lane == 0 and onward else "")) for lane in range(row.lane)]
-    own = ["lane", "own"] + ["aside"] * row.aside + ["from-above"] * (not row.starts and not row.aside) + ["goes-on"] * row.goes_on
-    own += ["way-above"] * (row.winning and not row.starts) + ["way-below"] * (row.winning and row.node is not story.winner)
-    return tag("span", *cells, tag("span", tag("i"), class_=" ".join(own)), class_="gutter", aria_hidden="true")
+    cells = [
+        tag("span", class_="lane through" + (" way" if lane == 0 and onward else ""))
+        for lane in range(row.lane)
+    ]
+    own = (
+        ["lane", "own"]
+        + ["aside"] * row.aside
+        + ["from-above"] * (not row.starts and not row.aside)
+        + ["goes-on"] * row.goes_on
+    )
+    own += ["way-above"] * (row.winning and not row.starts) + ["way-below"] * (
+        row.winning and row.node is not story.winner
+    )
+    return tag(
+        "span",
+        *cells,
+        tag("span", tag("i"), class_=" ".join(own)),
+        class_="gutter",
+        aria_hidden="true",
+    )
 
 
 def _line(node: Told, story: Story) -> Html:
     move = _WORDS.get(node.kind, node.kind)
-    where = "" if node.parent is None else f" to {listed(list(node.stages)) or 'nothing'} of {node.parent}"
+    where = (
+        ""
+        if node.parent is None
+        else f" to {listed(list(node.stages)) or 'nothing'} of {node.parent}"
+    )
     head = tag(
         "summary",
-        tag("b", node.id, class_="id"), " ", _verdict(node), " ",
-        tag("span", shortened(sentence(node.rationale) or "No words about it.", 150), class_="idea"), " ",
-        tag("span", move + where, class_="move"), *(tag("span", badge, class_="badge") for badge in _badges(node, story)),
-    )  # fmt: skip
+        tag("b", node.id, class_="id"),
+        " ",
+        _verdict(node),
+        " ",
+        tag(
+            "span", shortened(sentence(node.rationale) or "No words about it.", 150), class_="idea"
+        ),
+        " ",
+        tag("span", move + where, class_="move"),
+        *(tag("span", badge, class_="badge") for badge in _badges(node, story)),
+    )
     return tag("details", head, tag("dl", *_facts(node)))
 
 
 def _verdict(node: Told) -> Html:
     if node.status == "ok":
-        return tag("span", tag("i", style=f"width:{100 * min(max(node.score, 0), 1):.1f}%"), tag("span", score(node.score)), class_="bar")
+        return tag(
+            "span",
+            tag("i", style=f"width:{100 * min(max(node.score, 0), 1):.1f}%"),
+            tag("span", score(node.score)),
+            class_="bar",
+        )
     if node.status == "pending":
         return tag("span", "not judged", class_="fate")
     return tag("span", "repeat" if node.repeats else "failed", class_="fate")
@@ -137,11 +196,20 @@ def _facts(node: Told) -> Iterator[Html]:
     yield from _fact("Idea", sentence(node.rationale))
     yield from _fact("Written by", node.origin)
     if node.failure is not None:
-        what, _, why = fate(node.failure.stage, node.failure.kind, node.failure.message).partition(": ")
-        yield from _fact(what.capitalize(), why if node.failure.stage == "screen" else f"{node.failure.kind}: {why}")
+        what, _, why = fate(node.failure.stage, node.failure.kind, node.failure.message).partition(
+            ": "
+        )
+        yield from _fact(
+            what.capitalize(),
+            why if node.failure.stage == "screen" else f"{node.failure.kind}: {why}",
+        )
         if node.failure.traceback.strip():
             yield tag("dd", tag("pre", node.failure.traceback.strip()))
-    losses = ", ".join(f"{stage} {number(loss, 3)}" for stage in STAGES if (loss := getattr(node.losses, stage)) is not None)
+    losses = ", ".join(
+        f"{stage} {number(loss, 3)}"
+        for stage in STAGES
+        if (loss := getattr(node.losses, stage)) is not None
+    )
     yield from _fact("Losses", losses)
     yield from _fact("Found in it", *map(sentence, node.found[:4]))
     yield from _fact("Checks of detections", *map(sentence, node.checks[:4]))

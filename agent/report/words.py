@@ -65,7 +65,9 @@ def duration(seconds: float) -> str:
     elif seconds < 59.5:
         text = f"{seconds:.2g} s" if seconds < 9.95 else f"{seconds:.0f} s"
     else:
-        text = f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+        text = (
+            f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+        )
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
@@ -85,7 +87,9 @@ def listed(items: list[str], most: int = 6) -> str:
     """
     if len(items) > most:
         return f"{', '.join(items[:most])} and {len(items) - most} more"
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+    return (
+        items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+    )
 
 
 def sentence(text: str) -> str:

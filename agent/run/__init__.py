@@ -1,1 +1,2 @@
-"""What a run leaves on disk and reads back: its folder, its trace, records, blobs; spans for telemetry."""
+"""What a run leaves on disk and reads back: its folder, its trace, records, blobs; spans for
+telemetry."""

@@ -1,4 +1,5 @@
-"""A model as one file: how `run-agent export` marks the three programs and their numbers in it, so that they can be read back.
+"""A model as one file: how `run-agent export` marks the three programs and their numbers in it, so
+that they can be read back.
 
 Each program stands between two marks, with its imports of what the file holds itself commented out:
 
@@ -30,27 +31,48 @@ def mark(stage: str, end: bool = False) -> str:
 
 
 def read(path: Path) -> tuple[Programs, tuple[FittedParam, ...]]:
-    """The programs and parameters in a file that `run-agent export` wrote, as they stand there now. Raises UsageError."""
+    """The programs and parameters in a file that `run-agent export` wrote, as they stand there now.
+    Raises UsageError."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: expected a file that `run-agent export` wrote, got: {getattr(error, 'strerror', None) or error}") from None
+        raise UsageError(
+            f"{path}: expected a file that `run-agent export` wrote, got: "
+            f"{getattr(error, 'strerror', None) or error}"
+        ) from None
     sources = {stage: _section(text, stage) for stage in STAGES}
     missing = [stage for stage, source in sources.items() if source is None]
     if missing:
-        raise UsageError(f"{path}: expected a file that `run-agent export` wrote, with `{mark(missing[0])}` in it, got none; give a run, a folder with three programs, or such a file")
-    return Programs(**sources), tuple(FittedParam(name, **entry) for name, entry in _fitted(text, path).items())
+        raise UsageError(
+            f"{path}: expected a file that `run-agent export` wrote, with `{mark(missing[0])}` in "
+            "it, got none; give a run, a folder with three programs, or such a file"
+        )
+    return Programs(**sources), tuple(
+        FittedParam(name, **entry) for name, entry in _fitted(text, path).items()
+    )
 
 
 def _section(text: str, stage: str) -> str | None:
-    found = re.search(rf"^{re.escape(mark(stage))}\n(.*?)^{re.escape(mark(stage, end=True))}$", text, re.MULTILINE | re.DOTALL)
-    return None if found is None else re.sub(rf"^(\s*)(?:pass  )?{INLINED}", r"\1", found[1], flags=re.MULTILINE).strip() + "\n"
+    found = re.search(
+        rf"^{re.escape(mark(stage))}\n(.*?)^{re.escape(mark(stage, end=True))}$",
+        text,
+        re.MULTILINE | re.DOTALL,
+    )
+    return (
+        None
+        if found is None
+        else re.sub(rf"^(\s*)(?:pass  )?{INLINED}", r"\1", found[1], flags=re.MULTILINE).strip()
+        + "\n"
+    )
 
 
 def _fitted(text: str, path: Path) -> dict[str, dict[str, Any]]:
     try:
         for statement in ast.parse(text).body:
-            if isinstance(statement, ast.Assign) and getattr(statement.targets[0], "id", "") == FITTED:
+            if (
+                isinstance(statement, ast.Assign)
+                and getattr(statement.targets[0], "id", "") == FITTED
+            ):
                 return ast.literal_eval(statement.value)
     except (SyntaxError, ValueError) as error:
         raise UsageError(f"{path}: expected Python with a literal {FITTED}, got: {error}") from None

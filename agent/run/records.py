@@ -22,10 +22,12 @@ def save_array(store: Store, array: np.ndarray) -> dict[str, Any]:
 
 def load_array(store: Store, entry: Mapping[str, Any]) -> np.ndarray:
     """Inverse of :func:`save_array`."""
-    return np.frombuffer(zlib.decompress(store.get(entry["blob"])), entry["dtype"]).reshape(entry["shape"])
+    return np.frombuffer(zlib.decompress(store.get(entry["blob"])), entry["dtype"]).reshape(
+        entry["shape"]
+    )
 
 
-# ----------------------------------------------------------------------------------------------------------- tasks
+# --------------------------------------------------------------------------------------------------
 
 
 def save_task(store: Store, task: Task) -> dict[str, Any]:
@@ -35,21 +37,30 @@ def save_task(store: Store, task: Task) -> dict[str, Any]:
         "test": [_save_video(store, video) for video in task.test],
         "context": task.context,
         "horizon": task.horizon,
-        "future_actions": [None if a is None else np.asarray(a).tolist() for a in task.future_actions],
+        "future_actions": [
+            None if a is None else np.asarray(a).tolist() for a in task.future_actions
+        ],
         "name": task.name,
     }
 
 
 def load_task(store: Store, data: Mapping[str, Any]) -> Task:
     """Inverse of :func:`save_task`."""
-    train, test = (tuple(_load_video(store, entry) for entry in data[key]) for key in ("train", "test"))
+    train, test = (
+        tuple(_load_video(store, entry) for entry in data[key]) for key in ("train", "test")
+    )
     actions = tuple(None if a is None else np.array(a, np.float64) for a in data["future_actions"])
     return Task(train, test, data["context"], data["horizon"], actions, data["name"])
 
 
 def _save_video(store: Store, video: Video) -> dict[str, Any]:
     actions = None if video.actions is None else video.actions.tolist()
-    return {"frames": save_array(store, video.frames), "dt": video.dt, "actions": actions, "name": video.name}
+    return {
+        "frames": save_array(store, video.frames),
+        "dt": video.dt,
+        "actions": actions,
+        "name": video.name,
+    }
 
 
 def _load_video(store: Store, data: Mapping[str, Any]) -> Video:
@@ -58,9 +69,14 @@ def _load_video(store: Store, data: Mapping[str, Any]) -> Video:
 
 
 def save_held_back(store: Store, held: HeldBack) -> dict[str, Any]:
-    """JSON of what is held back. Entries of ``truth`` that are neither plain data, arrays nor States are left out."""
+    """JSON of what is held back. Entries of ``truth`` that are neither plain data, arrays nor
+    States are left out."""
     frames = [None if f is None else save_array(store, f) for f in held.frames]
-    truth = {key: entry for key, value in held.truth.items() if (entry := _save(store, value)) is not None}
+    truth = {
+        key: entry
+        for key, value in held.truth.items()
+        if (entry := _save(store, value)) is not None
+    }
     return {"frames": frames, "truth": truth}
 
 
@@ -77,7 +93,13 @@ def _save(store: Store, value: Any) -> dict[str, Any] | None:
     if isinstance(value, States):
         return {"states": value.to_json()}
     if isinstance(value, Mapping):
-        return {"map": {str(key): entry for key, item in value.items() if (entry := _save(store, item)) is not None}}
+        return {
+            "map": {
+                str(key): entry
+                for key, item in value.items()
+                if (entry := _save(store, item)) is not None
+            }
+        }
     if isinstance(value, (list, tuple)):
         entries = [_save(store, item) for item in value]
         return None if None in entries else {"list": entries}
@@ -97,22 +119,30 @@ def _load(store: Store, entry: Mapping[str, Any]) -> Any:
     return tuple(_load(store, item) for item in value) if kind == "list" else value
 
 
-# ------------------------------------------------------------------------------------------- proposals, diagnoses
+# ------------------------------------------------------------------------------------------- propos
 
 
 def save_proposal(proposal: Proposal, move: Move) -> dict[str, Any]:
     """JSON of a proposal and of the move that asked for it; the programs' sources lie beside it."""
     data = {key: getattr(proposal, key) for key in ("rationale", "exhausted", "origin", "closed")}
     data |= {key: list(getattr(proposal, key)) for key in ("stages", "exchanges")}
-    return data | {"cost": asdict(proposal.cost), "findings": [asdict(f) for f in proposal.findings], "move": asdict(move)}
+    return data | {
+        "cost": asdict(proposal.cost),
+        "findings": [asdict(f) for f in proposal.findings],
+        "move": asdict(move),
+    }
 
 
 def load_proposal(data: Mapping[str, Any], programs: Programs | None) -> tuple[Proposal, Move]:
     """Inverse of :func:`save_proposal`."""
-    words = {key: data[key] for key in ("rationale", "exhausted", "origin")} | {"closed": data.get("closed", False)}
+    words = {key: data[key] for key in ("rationale", "exhausted", "origin")} | {
+        "closed": data.get("closed", False)
+    }
     lists = {key: tuple(data[key]) for key in ("stages", "exchanges")}
     findings = tuple(Finding(**f) for f in data["findings"])
-    return Proposal(programs, **words, **lists, cost=Cost(**data["cost"]), findings=findings), Move(**data["move"])
+    return Proposal(programs, **words, **lists, cost=Cost(**data["cost"]), findings=findings), Move(
+        **data["move"]
+    )
 
 
 def save_diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
@@ -122,4 +152,6 @@ def save_diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
 
 def load_diagnosis(data: Mapping[str, Any]) -> Diagnosis:
     """Inverse of :func:`save_diagnosis`."""
-    return Diagnosis(data["guilty"], data["verdict"], tuple(Finding(**finding) for finding in data["findings"]))
+    return Diagnosis(
+        data["guilty"], data["verdict"], tuple(Finding(**finding) for finding in data["findings"])
+    )

@@ -1,10 +1,12 @@
-"""A run on disk. Every file is whole or absent at any moment; what is on disk is never computed again.
+"""A run on disk. Every file is whole or absent at any moment; what is on disk is never computed
+again.
 
-    trace.jsonl            the story, see agent.run.trace; its first line holds the configuration
-    nodes/<id>/            perception.py dynamics.py rendering.py proposal.json evaluation.json diagnosis.json output.txt
-    store/                 frames, pictures, recorded replies, once each by content
-    checkpoint.sqlite      LangGraph's checkpoints: ids only
-    result.json best/ prediction.npz prediction.mp4 filmstrip.png report.html   written at the end
+trace.jsonl            the story, see agent.run.trace; its first line holds the configuration
+nodes/<id>/            perception.py dynamics.py rendering.py proposal.json evaluation.json
+                       diagnosis.json output.txt
+store/                 frames, pictures, recorded replies, once each by content
+checkpoint.sqlite      LangGraph's checkpoints: ids only
+result.json best/ prediction.npz prediction.mp4 filmstrip.png report.html   written at the end
 """
 
 from __future__ import annotations
@@ -32,12 +34,16 @@ class RunFolder:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         if not self.trace.is_file():
-            raise UsageError(f"{self.path}: expected the folder of a run (with trace.jsonl), got {_what(self.path)}; see `run-agent --help`")
+            raise UsageError(
+                f"{self.path}: expected the folder of a run (with trace.jsonl), got "
+                f"{_what(self.path)}; see `run-agent --help`"
+            )
         self.store = Store(self.path / "store")
 
     @classmethod
     def create(cls, path: str | Path, first: trace.Event) -> RunFolder:
-        """Make a new run folder whose trace starts with ``first``. Raises UsageError when there is something there already."""
+        """Make a new run folder whose trace starts with ``first``. Raises UsageError when there is
+        something there already."""
         check_new(path)
         trace.Writer(Path(path) / "trace.jsonl").write(first)
         return cls(path)
@@ -58,7 +64,10 @@ class RunFolder:
         """The event that the trace starts with. Raises StorageError when a kill left none."""
         event = next(trace.read(self.trace), None)
         if event is None or event["event"] != "run":
-            raise StorageError(f"{self.trace}: expected a first event that describes the run, got none; start the run again")
+            raise StorageError(
+                f"{self.trace}: expected a first event that describes the run, got none; start "
+                "the run again"
+            )
         return event
 
     def settings(self) -> dict[str, Any]:
@@ -71,20 +80,24 @@ class RunFolder:
     def extend(self, budget: int, threshold: float) -> None:
         """Put higher limits on record. A run that had ended is an unfinished one from here on."""
         (self.path / "result.json").unlink(missing_ok=True)  # first: after a kill it is made again
-        trace.Writer(self.trace).write({"event": "extended", "budget": budget, "threshold": threshold, "time": time.time()})
+        trace.Writer(self.trace).write(
+            {"event": "extended", "budget": budget, "threshold": threshold, "time": time.time()}
+        )
 
     def result(self) -> dict[str, Any] | None:
         """result.json, or None while the run is not finished."""
         path = self.path / "result.json"
         return store.read_json(path) if path.exists() else None
 
-    # ------------------------------------------------------------------------------------------------------ nodes
+    # ----------------------------------------------------------------------------------------------
 
     def node(self, node_id: str) -> Path:
         """The folder of one node; an unknown one lists the known ones (UsageError)."""
         path = self.path / "nodes" / node_id
         if not (path / "proposal.json").exists():
-            raise UsageError(f"node: expected one of {', '.join(self.node_ids()) or 'none yet'}, got {node_id!r}")
+            raise UsageError(
+                f"node: expected one of {', '.join(self.node_ids()) or 'none yet'}, got {node_id!r}"
+            )
         return path
 
     def node_ids(self) -> list[str]:
@@ -103,7 +116,9 @@ class RunFolder:
         folder = self.path / "nodes" / node_id
         if not (folder / "proposal.json").exists():
             return None
-        return records.load_proposal(store.read_json(folder / "proposal.json"), read_programs(folder))
+        return records.load_proposal(
+            store.read_json(folder / "proposal.json"), read_programs(folder)
+        )
 
     def save_evaluation(self, node_id: str, evaluation: Evaluation) -> None:
         """Write what became of a node."""
@@ -119,7 +134,9 @@ class RunFolder:
 
     def save_diagnosis(self, node_id: str, diagnosis: Diagnosis) -> None:
         """Write the diagnosis of a node."""
-        store.write_json(self.path / "nodes" / node_id / "diagnosis.json", records.save_diagnosis(diagnosis))
+        store.write_json(
+            self.path / "nodes" / node_id / "diagnosis.json", records.save_diagnosis(diagnosis)
+        )
 
     def load_diagnosis(self, node_id: str) -> Diagnosis | None:
         """The diagnosis of ``node_id``, or None."""
@@ -132,21 +149,41 @@ class RunFolder:
 
 
 def check_new(path: str | Path) -> None:
-    """Raise UsageError unless ``path`` is free for a run: absent, empty, or left by a run killed before it began."""
+    """Raise UsageError unless ``path`` is free for a run: absent, empty, or left by a run killed
+    before it began."""
     path = Path(path)
     if (path / "trace.jsonl").exists():
-        raise UsageError(f"{path}: expected a new folder, got one that holds a run; choose another --out, or `run-agent resume {path}`")
-    if path.exists() and (not path.is_dir() or any(p for p in path.iterdir() if p.name != "store" and not p.name.startswith(store.TEMPORARY))):
-        raise UsageError(f"{path}: expected a new or empty folder for the run, got {_what(path)}; choose another --out")
+        raise UsageError(
+            f"{path}: expected a new folder, got one that holds a run; choose another --out, or "
+            f"`run-agent resume {path}`"
+        )
+    if path.exists() and (
+        not path.is_dir()
+        or any(
+            p
+            for p in path.iterdir()
+            if p.name != "store" and not p.name.startswith(store.TEMPORARY)
+        )
+    ):
+        raise UsageError(
+            f"{path}: expected a new or empty folder for the run, got {_what(path)}; choose "
+            "another --out"
+        )
 
 
 def _what(path: Path) -> str:
     if not path.exists():
         return "nothing there"
-    return "a file" if path.is_file() else "a folder with other things in it" if any(path.iterdir()) else "an empty folder"
+    return (
+        "a file"
+        if path.is_file()
+        else "a folder with other things in it"
+        if any(path.iterdir())
+        else "an empty folder"
+    )
 
 
-# ---------------------------------------------------------------------------------------------------- programs, files
+# --------------------------------------------------------------------------------------------------
 
 
 def write_programs(folder: Path, programs: Programs) -> None:
@@ -156,8 +193,8 @@ def write_programs(folder: Path, programs: Programs) -> None:
 
 
 def read_programs(folder: str | Path) -> Programs:
-    """The three programs in ``folder`` (of a run: its best), or in a file that ``run-agent export`` wrote. Raises UsageError
-    naming the file that is missing."""
+    """The three programs in ``folder`` (of a run: its best), or in a file that ``run-agent export``
+    wrote. Raises UsageError naming the file that is missing."""
     if Path(folder).is_file():
         return export_format.read(Path(folder))[0]
     folder, sources = best_of(Path(folder)), {}
@@ -166,20 +203,26 @@ def read_programs(folder: str | Path) -> Programs:
         try:
             sources[stage] = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path}: expected a program (UTF-8 text), got: {getattr(error, 'strerror', None) or error}; see CONTRIBUTING.md") from None
+            raise UsageError(
+                f"{path}: expected a program (UTF-8 text), got: "
+                f"{getattr(error, 'strerror', None) or error}; see CONTRIBUTING.md"
+            ) from None
     return Programs(**sources)
 
 
 def read_model(path: str | Path) -> tuple[Programs, tuple[FittedParam, ...]]:
-    """Programs and fitted parameters: from a folder with the three programs and params.json, a run folder (its best), or a file that
-    ``run-agent export`` wrote. Raises UsageError."""
+    """Programs and fitted parameters: from a folder with the three programs and params.json, a run
+    folder (its best), or a file that ``run-agent export`` wrote. Raises UsageError."""
     path = Path(path)
     if path.is_file():
         return export_format.read(path)
     path = best_of(path)
     programs = read_programs(path)
     if not (path / "params.json").exists():
-        raise UsageError(f"{path / 'params.json'}: expected fitted parameters, got nothing there; make them with `run-agent fit {path} --video FILE --out {path / 'params.json'}`")
+        raise UsageError(
+            f"{path / 'params.json'}: expected fitted parameters, got nothing there; make them "
+            f"with `run-agent fit {path} --video FILE --out {path / 'params.json'}`"
+        )
     return programs, read_params(path / "params.json")
 
 
@@ -190,7 +233,10 @@ def best_of(path: Path) -> Path:
 
 def write_params(path: Path, params: tuple[FittedParam, ...]) -> None:
     """params.json: {name: {value, low, high, unit, error, note, about}}."""
-    store.write_json(path, {param.name: {k: v for k, v in asdict(param).items() if k != "name"} for param in params})
+    store.write_json(
+        path,
+        {param.name: {k: v for k, v in asdict(param).items() if k != "name"} for param in params},
+    )
 
 
 def read_params(path: Path) -> tuple[FittedParam, ...]:
@@ -199,9 +245,19 @@ def read_params(path: Path) -> tuple[FittedParam, ...]:
 
 
 def write_prediction(path: Path, frames: np.ndarray, states: tuple[States, ...], dt: float) -> None:
-    """prediction.npz: ``frames`` (videos, horizon, H, W, 3) uint8, ``states`` (videos, horizon, columns) float64 (NaN = not
-    visible), ``columns`` names, ``dt`` seconds. Videos whose states have other columns than the first get NaN."""
+    """prediction.npz: ``frames`` (videos, horizon, H, W, 3) uint8, ``states`` (videos, horizon,
+    columns) float64 (NaN = not visible), ``columns`` names, ``dt`` seconds. Videos whose states
+    have other columns than the first get NaN."""
     columns = states[0].columns
-    rows = [one.values if one.columns == columns else np.full((len(one), len(columns)), np.nan) for one in states]
+    rows = [
+        one.values if one.columns == columns else np.full((len(one), len(columns)), np.nan)
+        for one in states
+    ]
     with store.replacing(path) as temporary:
-        np.savez_compressed(temporary, frames=frames, states=np.stack(rows), columns=np.array(columns, str), dt=np.float64(dt))
+        np.savez_compressed(
+            temporary,
+            frames=frames,
+            states=np.stack(rows),
+            columns=np.array(columns, str),
+            dt=np.float64(dt),
+        )

@@ -1,6 +1,8 @@
-"""Files that survive a kill: whole or absent, never half. The only module of the agent that writes to disk by itself.
+"""Files that survive a kill: whole or absent, never half. The only module of the agent that writes
+to disk by itself.
 
-``write`` goes through a temporary file in the same folder, fsync and rename; ``Store`` keeps blobs once, by content.
+``write`` goes through a temporary file in the same folder, fsync and rename; ``Store`` keeps blobs
+once, by content.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ def write_json(path: Path, data: Any) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name with the suffix of ``path``; what lies there at the end replaces ``path`` in one step."""
+    """A temporary name with the suffix of ``path``; what lies there at the end replaces ``path`` in
+    one step."""
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(4)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +61,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def append(path: Path, data: bytes) -> None:
-    """Add ``data`` to the end of ``path`` durably; if that fails, the file is cut back to what it was."""
+    """Add ``data`` to the end of ``path`` durably; if that fails, the file is cut back to what it
+    was."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         size = path.stat().st_size if path.exists() else 0
@@ -103,7 +107,8 @@ def _forget(path: Path) -> None:
 
 
 class Store:
-    """Blobs by content in ``folder``: ``put`` returns the hash under which ``get`` finds the bytes again."""
+    """Blobs by content in ``folder``: ``put`` returns the hash under which ``get`` finds the bytes
+    again."""
 
     def __init__(self, folder: Path):
         self.folder = Path(folder)
@@ -126,7 +131,9 @@ class Store:
         except OSError as error:
             raise StorageError(_complaint(self.path(key), error)) from error
         if digest(data) != key:
-            raise StorageError(f"{self.path(key)}: expected content {key}, got {digest(data)}; the file is damaged")
+            raise StorageError(
+                f"{self.path(key)}: expected content {key}, got {digest(data)}; the file is damaged"
+            )
         return data
 
 

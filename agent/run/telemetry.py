@@ -1,7 +1,8 @@
-"""A search as OpenTelemetry spans, over OTLP/HTTP: one trace a run, one span a candidate, one a stage of its evaluation.
+"""A search as OpenTelemetry spans, over OTLP/HTTP: one trace a run, one span a candidate, one a
+stage of its evaluation.
 
-Spans are made from the trace on disk, with the times on record there; their ids follow from its first event, so that a run which is sent
-twice is still one trace. Needs the extra ``otel``.
+Spans are made from the trace on disk, with the times on record there; their ids follow from its
+first event, so that a run which is sent twice is still one trace. Needs the extra ``otel``.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ _STATUSES = {"ok": "OK", "failed": "ERROR"}
 def send(events: Iterable[Event], endpoint: str) -> tuple[str, int]:
     """Send a search to a collector; the trace id (hex) and the number of spans.
 
-    endpoint: the collector's address, to which "/v1/traces" is added. Raises UsageError without the extra, or for an address that is
-    none, RunError when the collector cannot be reached or refuses.
+    endpoint: the collector's address, to which "/v1/traces" is added. Raises UsageError without the
+    extra, or for an address that is none, RunError when the collector cannot be reached or refuses.
     """
     if not endpoint.startswith(("http://", "https://")):
-        raise UsageError(f"--otlp: expected the address of a collector, as in http://localhost:4318, got {endpoint}")
+        raise UsageError(
+            "--otlp: expected the address of a collector, as in http://localhost:4318, got "
+            f"{endpoint}"
+        )
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.trace.export import SpanExportResult
@@ -39,12 +43,17 @@ def send(events: Iterable[Event], endpoint: str) -> tuple[str, int]:
         stack.callback(exporter.shutdown)
         for first in range(0, len(found), _BATCH):
             if exporter.export(found[first : first + _BATCH]) is not SpanExportResult.SUCCESS:
-                raise RunError(f"--otlp: expected an OpenTelemetry collector that takes OTLP over HTTP at {endpoint}, got no success after {first} of {len(found)} spans; nothing is lost, send again")
+                raise RunError(
+                    "--otlp: expected an OpenTelemetry collector that takes OTLP over HTTP at "
+                    f"{endpoint}, got no success after {first} of {len(found)} spans; nothing is "
+                    "lost, send again"
+                )
     return format(found[0].context.trace_id, "032x"), len(found)
 
 
 def spans(events: Iterable[Event]) -> Sequence[Any]:
-    """The finished spans (``opentelemetry.sdk.trace.ReadableSpan``) of a search, finished or not; the search itself comes last."""
+    """The finished spans (``opentelemetry.sdk.trace.ReadableSpan``) of a search, finished or not;
+    the search itself comes last."""
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -52,35 +61,80 @@ def spans(events: Iterable[Event]) -> Sequence[Any]:
     from opentelemetry.trace import Link, Status, StatusCode, set_span_in_context
 
     events = list(events)
-    first, proposed = events[0], {event["node"]: event for event in events if event["event"] == "proposed"}
+    first, proposed = (
+        events[0],
+        {event["node"]: event for event in events if event["event"] == "proposed"},
+    )
     began = first.get("time", min((event["time"] for event in proposed.values()), default=0.0))
     memory = InMemorySpanExporter()
-    resource = Resource.create({"service.name": "proggen-agent", "service.version": first.get("versions", {}).get("proggen-agent", "unknown")})
-    provider = TracerProvider(resource=resource, id_generator=_Ids(repr(first)), shutdown_on_exit=False)
+    resource = Resource.create(
+        {
+            "service.name": "proggen-agent",
+            "service.version": first.get("versions", {}).get("proggen-agent", "unknown"),
+        }
+    )
+    provider = TracerProvider(
+        resource=resource, id_generator=_Ids(repr(first)), shutdown_on_exit=False
+    )
     provider.add_span_processor(SimpleSpanProcessor(memory))
     tracer = provider.get_tracer("agent")
 
-    root = tracer.start_span(f"search {first['task'].get('name') or 'a video'}", start_time=_ns(began), attributes=_told("proggen.config", first["config"]))
+    root = tracer.start_span(
+        f"search {first['task'].get('name') or 'a video'}",
+        start_time=_ns(began),
+        attributes=_told("proggen.config", first["config"]),
+    )
     within, contexts, end = set_span_in_context(root), {}, began
     for event in events:
         match event["event"]:
             case "evaluated" if event["node"] in proposed:
                 start = proposed[event["node"]]
-                links = [Link(contexts[start["move"]["parent"]])] if start["move"]["parent"] in contexts else []
-                span = tracer.start_span(f"candidate {event['node']}", within, start_time=_ns(start["time"]), attributes=_candidate(start, event), links=links)
+                links = (
+                    [Link(contexts[start["move"]["parent"]])]
+                    if start["move"]["parent"] in contexts
+                    else []
+                )
+                span = tracer.start_span(
+                    f"candidate {event['node']}",
+                    within,
+                    start_time=_ns(start["time"]),
+                    attributes=_candidate(start, event),
+                    links=links,
+                )
                 contexts[event["node"]] = span.get_span_context()
-                span.set_status(Status(StatusCode[_STATUSES.get(event["status"], "UNSET")], _failure(event)))
-                at, end_of = start["time"], start["time"] + event.get("timings", {}).get("total", 0.0)
+                span.set_status(
+                    Status(StatusCode[_STATUSES.get(event["status"], "UNSET")], _failure(event))
+                )
+                at, end_of = (
+                    start["time"],
+                    start["time"] + event.get("timings", {}).get("total", 0.0),
+                )
                 for stage, seconds in event.get("timings", {}).items():
-                    if stage != "total" and at + seconds <= end_of:  # a longer one is an earlier candidate's, used again
-                        tracer.start_span(stage, set_span_in_context(span), start_time=_ns(at)).end(_ns(at + seconds))
+                    if (
+                        stage != "total" and at + seconds <= end_of
+                    ):  # a longer one is an earlier candidate's, used again
+                        tracer.start_span(stage, set_span_in_context(span), start_time=_ns(at)).end(
+                            _ns(at + seconds)
+                        )
                         at += seconds
                 span.end(_ns(end_of))
                 end = max(end, end_of)
             case "best":
-                root.add_event("best", {"proggen.node": event["node"], "proggen.score": event["score"]}, _ns(end))
+                root.add_event(
+                    "best",
+                    {"proggen.node": event["node"], "proggen.score": event["score"]},
+                    _ns(end),
+                )
             case "finished":
-                root.set_attributes(_told("proggen", {name: event.get(name) for name in ("status", "reason", "score", "best", "evaluations")}))
+                root.set_attributes(
+                    _told(
+                        "proggen",
+                        {
+                            name: event.get(name)
+                            for name in ("status", "reason", "score", "best", "evaluations")
+                        },
+                    )
+                )
                 end = max(end, began + event.get("seconds", 0.0))
     root.end(_ns(end))
     return memory.get_finished_spans()
@@ -90,23 +144,42 @@ def _candidate(proposed: Event, evaluated: Event) -> dict[str, Any]:
     """What a candidate is told by, tokens under OpenTelemetry's names for generative models."""
     cost, move = proposed["cost"], proposed["move"]
     said = {
-        "node": proposed["node"], "parent": move["parent"], "move": move["kind"], "reason": move["reason"], "stages": proposed["stages"], "rationale": proposed["rationale"],
-        "origin": proposed["origin"], "status": evaluated["status"], "score": evaluated["score"], "loss": evaluated["losses"], "params": (evaluated.get("fit") or {}).get("values"),
+        "node": proposed["node"],
+        "parent": move["parent"],
+        "move": move["kind"],
+        "reason": move["reason"],
+        "stages": proposed["stages"],
+        "rationale": proposed["rationale"],
+        "origin": proposed["origin"],
+        "status": evaluated["status"],
+        "score": evaluated["score"],
+        "loss": evaluated["losses"],
+        "params": (evaluated.get("fit") or {}).get("values"),
         "cost": {"calls": cost.get("calls"), "money": cost.get("money")},
-    }  # fmt: skip
-    tokens = {f"gen_ai.usage.{name}": cost[name] for name in ("input_tokens", "output_tokens") if cost.get("calls")}
+    }
+    tokens = {
+        f"gen_ai.usage.{name}": cost[name]
+        for name in ("input_tokens", "output_tokens")
+        if cost.get("calls")
+    }
     return _told("proggen", said) | tokens
 
 
 def _failure(event: Event) -> str | None:
     failure = event["failure"]
-    return None if failure is None else f"{failure['stage']}: {failure['kind']}: {failure['message']}"
+    return (
+        None if failure is None else f"{failure['stage']}: {failure['kind']}: {failure['message']}"
+    )
 
 
 def _told(name: str, value: Any) -> dict[str, Any]:
     """Flat attributes of nested plain data; what is None is left out."""
     if isinstance(value, Mapping):
-        return {key: one for part, inner in value.items() for key, one in _told(f"{name}.{part}", inner).items()}
+        return {
+            key: one
+            for part, inner in value.items()
+            for key, one in _told(f"{name}.{part}", inner).items()
+        }
     if value is None:
         return {}
     return {name: [str(item) for item in value] if isinstance(value, (list, tuple)) else value}
@@ -133,7 +206,9 @@ class _Ids:
         return True
 
     def _number(self, size: int) -> int:
-        return int.from_bytes(hashlib.sha256(f"{size}:{self._count}:{self._seed}".encode()).digest()[:size])
+        return int.from_bytes(
+            hashlib.sha256(f"{size}:{self._count}:{self._seed}".encode()).digest()[:size]
+        )
 
 
 @contextmanager

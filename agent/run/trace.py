@@ -1,13 +1,17 @@
-"""The record of a search: ``trace.jsonl``, one event a line, append-only, versioned, written as it happens.
+"""The record of a search: ``trace.jsonl``, one event a line, append-only, versioned, written as it
+happens.
 
-An event is a JSON object with ``v`` (format), ``event`` (one of EVENTS), and the fields below; times live under the
-keys in TIMES and nowhere else, so that two runs of one seed differ in nothing but these.
+An event is a JSON object with ``v`` (format), ``event`` (one of EVENTS), and the fields below;
+times live under the keys in TIMES and nowhere else, so that two runs of one seed differ in nothing
+but these.
 
     run        config, task (shape, lengths; frames by content hash), sandbox, versions
     observed   split, pixel noise, baselines
-    proposed   node, parent, move, stage, reason, stages, rationale, origin, sources (hash by stage), findings, exchanges, cost
+    proposed   node, parent, move, stage, reason, stages, rationale, origin, sources (hash by
+               stage), findings, exchanges, cost
     declined   attempt, move, parent, stage, rationale, cost, exhausted, closed
-    evaluated  node, status, score, losses, failure, params, fit, reasons, frame_errors, complexity, blobs
+    evaluated  node, status, score, losses, failure, params, fit, reasons, frame_errors, complexity,
+               blobs
     diagnosed  node, guilty, verdict, findings
     best       node, score
     finished   status, reason, score, best, evaluations, metrics
@@ -25,7 +29,17 @@ from agent.errors import StorageError
 from agent.run import store
 
 VERSION = 1
-EVENTS = ("run", "observed", "proposed", "declined", "evaluated", "diagnosed", "best", "finished", "extended")
+EVENTS = (
+    "run",
+    "observed",
+    "proposed",
+    "declined",
+    "evaluated",
+    "diagnosed",
+    "best",
+    "finished",
+    "extended",
+)
 TIMES = ("time", "seconds", "timings")
 LIMITS = ("budget", "threshold")
 """What a later session may raise."""
@@ -34,9 +48,11 @@ Event = Mapping[str, Any]
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
-    """Events of a trace in order. A torn last line (a kill, a full disk, a run that is writing just now) is left out.
+    """Events of a trace in order. A torn last line (a kill, a full disk, a run that is writing just
+    now) is left out.
 
-    Raises StorageError when there is no trace, a line before the last is damaged, or the format is a newer one.
+    Raises StorageError when there is no trace, a line before the last is damaged, or the format is
+    a newer one.
     """
     try:
         with open(path, "rb") as file:
@@ -49,15 +65,21 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def parsed(line: bytes, path: Path, number: int) -> dict[str, Any]:
-    """The event on a whole line. Raises StorageError (with its number) when it is damaged or of a newer format."""
+    """The event on a whole line. Raises StorageError (with its number) when it is damaged or of a
+    newer format."""
     try:
-        event = json.loads(line.decode())       # told the encoding, the parser need not guess
+        event = json.loads(line.decode())  # told the encoding, the parser need not guess
     except ValueError:
         event = None
     if not isinstance(event, dict):
-        raise StorageError(f"{path}: line {number} is damaged: expected one JSON object, got {line[:60]!r}")
+        raise StorageError(
+            f"{path}: line {number} is damaged: expected one JSON object, got {line[:60]!r}"
+        )
     if event.get("v", 0) > VERSION:
-        raise StorageError(f"{path}: expected format {VERSION} or older, got {event['v']}; use a newer version of this program")
+        raise StorageError(
+            f"{path}: expected format {VERSION} or older, got {event['v']}; use a newer version "
+            "of this program"
+        )
     return event
 
 
@@ -73,8 +95,8 @@ def _timeless(value: Any) -> Any:
 
 
 class Writer:
-    """Appends events. On an existing trace it cuts off a torn last line and then ignores every event that is already there,
-    so that a resumed run may simply tell its story again."""
+    """Appends events. On an existing trace it cuts off a torn last line and then ignores every
+    event that is already there, so that a resumed run may simply tell its story again."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -89,7 +111,9 @@ class Writer:
         """Append ``event`` durably; False when it is on record already. Raises StorageError."""
         if self._identity(event) in self._known:
             return False
-        store.append(self.path, json.dumps({"v": VERSION, **event}, allow_nan=False).encode() + b"\n")
+        store.append(
+            self.path, json.dumps({"v": VERSION, **event}, allow_nan=False).encode() + b"\n"
+        )
         self._know(event)
         return True
 
@@ -98,9 +122,15 @@ class Writer:
         self._extended += event["event"] == "extended"
 
     def _identity(self, event: Event) -> tuple:
-        """What an event is about; a run says each of these once, its end once after each extension."""
+        """What an event is about; a run says each of these once, its end once after each
+        extension."""
         kind = event["event"]
-        return kind, event.get("node"), event.get("attempt"), self._extended if kind in ("finished", "extended") else 0
+        return (
+            kind,
+            event.get("node"),
+            event.get("attempt"),
+            self._extended if kind in ("finished", "extended") else 0,
+        )
 
 
 def _cut_torn_line(path: Path) -> None:

@@ -1,7 +1,9 @@
-"""The search as a LangGraph graph: observe -> propose -> evaluate -> diagnose -> record -> (propose | finish).
+"""The search as a LangGraph graph: observe -> propose -> evaluate -> diagnose -> record -> (propose
+| finish).
 
-The only module that imports LangGraph. The graph schedules; its state holds ids and words, never frames or sources, so that
-checkpoints stay small. Work, and everything worth keeping, is in ``agent.search.steps``.
+The only module that imports LangGraph. The graph schedules; its state holds ids and words, never
+frames or sources, so that checkpoints stay small. Work, and everything worth keeping, is in
+``agent.search.steps``.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ class Steps(Protocol):
 
 
 def build(steps: Steps, results: list[Any]) -> StateGraph:
-    """The graph over ``steps``; what ``finish`` returns is appended to ``results``, because it does not belong in a checkpoint."""
+    """The graph over ``steps``; what ``finish`` returns is appended to ``results``, because it does
+    not belong in a checkpoint."""
 
     def observe(state: State) -> State:
         steps.observe()
@@ -65,26 +68,44 @@ def build(steps: Steps, results: list[Any]) -> StateGraph:
     graph = StateGraph(State)
     for step in (observe, propose, evaluate, diagnose, record, finish):
         graph.add_node(step.__name__, step)
-    for before, after in ((START, "observe"), ("observe", "propose"), ("propose", "evaluate"), ("evaluate", "diagnose"), ("diagnose", "record")):
+    for before, after in (
+        (START, "observe"),
+        ("observe", "propose"),
+        ("propose", "evaluate"),
+        ("evaluate", "diagnose"),
+        ("diagnose", "record"),
+    ):
         graph.add_edge(before, after)
-    graph.add_conditional_edges("record", lambda state: "finish" if state["over"] else "propose", ["propose", "finish"])
+    graph.add_conditional_edges(
+        "record", lambda state: "finish" if state["over"] else "propose", ["propose", "finish"]
+    )
     graph.add_edge("finish", END)
     return graph
 
 
 def execute(steps: Steps, checkpoint: Path, budget: int) -> Any:
-    """Run the graph to its end, checkpoints in the SQLite file ``checkpoint``; what ``finish`` returned.
+    """Run the graph to its end, checkpoints in the SQLite file ``checkpoint``; what ``finish``
+    returned.
 
-    The checkpoints of an earlier session are dropped: the steps find their results in the run folder, so that the graph
-    goes through them again in no time and writes the same checkpoints. Raises StorageError when the disk refuses.
+    The checkpoints of an earlier session are dropped: the steps find their results in the run
+    folder, so that the graph goes through them again in no time and writes the same checkpoints.
+    Raises StorageError when the disk refuses.
     """
     results: list[Any] = []
-    settings = {"configurable": {"thread_id": "search"}, "recursion_limit": STEPS_A_ROUND * (budget + 1) + 3}
+    settings = {
+        "configurable": {"thread_id": "search"},
+        "recursion_limit": STEPS_A_ROUND * (budget + 1) + 3,
+    }
     try:
         for path in checkpoint.parent.glob(f"{checkpoint.name}*"):
             path.unlink()
         with closing(sqlite3.connect(checkpoint, check_same_thread=False)) as connection:
-            build(steps, results).compile(checkpointer=SqliteSaver(connection)).invoke({"ids": [], "over": False}, settings, durability="sync")
+            build(steps, results).compile(checkpointer=SqliteSaver(connection)).invoke(
+                {"ids": [], "over": False}, settings, durability="sync"
+            )
     except (sqlite3.Error, OSError) as error:
-        raise StorageError(f"{checkpoint}: {error}; free space or check the folder, then `run-agent resume {checkpoint.parent}`") from error
+        raise StorageError(
+            f"{checkpoint}: {error}; free space or check the folder, then `run-agent resume "
+            f"{checkpoint.parent}`"
+        ) from error
     return results[0]

@@ -1,4 +1,5 @@
-"""How a run ends: the final forecast of its best programs, its figures, and the files that a person keeps."""
+"""How a run ends: the final forecast of its best programs, its figures, and the files that a person
+keeps."""
 
 from __future__ import annotations
 
@@ -17,7 +18,13 @@ from agent.core.protocols import Cost, Node
 from agent.evaluation.evaluate import Evaluator, Forecast
 from agent.evaluation.jobs import CandidateFailed
 from agent.run import store
-from agent.run.runfolder import RESULT_FORMAT, RunFolder, write_params, write_prediction, write_programs
+from agent.run.runfolder import (
+    RESULT_FORMAT,
+    RunFolder,
+    write_params,
+    write_prediction,
+    write_programs,
+)
 from sandbox.lockdown import SAFE
 from tools import media
 from tools.metrics.frames import mae, psnr, ssim
@@ -26,7 +33,12 @@ from tools.metrics.lpips import NETS, Weights, lpips
 from tools.metrics.score import Target, pixel_noise, score
 from tools.types import HeldBack, Task
 
-MEASURES: Mapping[str, Callable[[np.ndarray, np.ndarray], float | None]] = {"mae": mae, "psnr": psnr, "ssim": ssim, "gmsd": gmsd}
+MEASURES: Mapping[str, Callable[[np.ndarray, np.ndarray], float | None]] = {
+    "mae": mae,
+    "psnr": psnr,
+    "ssim": ssim,
+    "gmsd": gmsd,
+}
 """Metrics computed for every prediction; their cards are in tools.metrics.cards."""
 
 _SHOWN = 8  # frames of the filmstrip
@@ -43,9 +55,10 @@ class Spent:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """How a search ended. status: "threshold"; "budget", also where none of the programs proposed ran to its end; "failed": some ran, but
-    none on everything visible. reason: why it ended, in words. forecast: None exactly when no program could predict.
-    sandbox: which barriers held (sandbox.doctor.record)."""
+    """How a search ended. status: "threshold"; "budget", also where none of the programs proposed
+    ran to its end; "failed": some ran, but none on everything visible. reason: why it ended, in
+    words. forecast: None exactly when no program could predict. sandbox: which barriers held
+    (sandbox.doctor.record)."""
 
     task: Task
     archive: NodeArchive
@@ -61,7 +74,8 @@ class Conclusion:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run came to, as in result.json. path: the run folder. cost: calls, input_tokens, output_tokens, money (None = unknown)."""
+    """What a run came to, as in result.json. path: the run folder. cost: calls, input_tokens,
+    output_tokens, money (None = unknown)."""
 
     path: Path
     status: str
@@ -77,29 +91,58 @@ class RunResult:
     @classmethod
     def from_json(cls, path: Path, data: Mapping[str, Any]) -> RunResult:
         """From the content of result.json in ``path``."""
-        keys = ("status", "score", "best", "evaluations", "seconds", "reason", "metrics", "baselines", "cost")
+        keys = (
+            "status",
+            "score",
+            "best",
+            "evaluations",
+            "seconds",
+            "reason",
+            "metrics",
+            "baselines",
+            "cost",
+        )
         return cls(path, **{key: data[key] for key in keys})
 
 
-# ------------------------------------------------------------------------------------------------------ concluding
+# --------------------------------------------------------------------------------------------------
 
 
-def conclude(task: Task, held_back: HeldBack, archive: NodeArchive, evaluator: Evaluator, config: SearchConfig, stopped: str) -> Conclusion:
-    """Refit and forecast with the best node that can; compare with what was held back. stopped: why the search ended early, or ""."""
+def conclude(
+    task: Task,
+    held_back: HeldBack,
+    archive: NodeArchive,
+    evaluator: Evaluator,
+    config: SearchConfig,
+    stopped: str,
+) -> Conclusion:
+    """Refit and forecast with the best node that can; compare with what was held back. stopped: why
+    the search ended early, or ""."""
     reason = _why(archive, config, stopped) + _caution(config)
     baselines = _baselines(task, held_back, config.lpips)
     for node in archive.ranked():
         try:
-            forecast = evaluator.forecast(node.candidate.programs, node_final_seed(config.seed, node.id))
+            forecast = evaluator.forecast(
+                node.candidate.programs, node_final_seed(config.seed, node.id)
+            )
         except CandidateFailed as failed:
             reason += f"; node {node.id} failed on all visible frames: {failed.failure.message}"
             continue
-        figures = measure([one.frames for one in forecast.predicted], held_back, _seen(task), config.lpips)
+        figures = measure(
+            [one.frames for one in forecast.predicted], held_back, _seen(task), config.lpips
+        )
         status = "threshold" if node.score >= config.threshold else "budget"
         reason += _shortfall(node) if status == "budget" else ""
         return Conclusion(task, archive, config, status, reason, node, forecast, figures, baselines)
     status = "failed" if archive.ranked() else "budget"
-    return Conclusion(task, archive, config, status, reason + "; no program ran to its end" + _failures(archive), baselines=baselines)
+    return Conclusion(
+        task,
+        archive,
+        config,
+        status,
+        reason + "; no program ran to its end" + _failures(archive),
+        baselines=baselines,
+    )
 
 
 def _why(archive: NodeArchive, config: SearchConfig, stopped: str) -> str:
@@ -109,21 +152,33 @@ def _why(archive: NodeArchive, config: SearchConfig, stopped: str) -> str:
 
 
 def _caution(config: SearchConfig) -> str:
-    return "" if config.sandbox in SAFE else f"; in the sandbox mode {config.sandbox}, which does NOT hold hostile programs"
+    return (
+        ""
+        if config.sandbox in SAFE
+        else f"; in the sandbox mode {config.sandbox}, which does NOT hold hostile programs"
+    )
 
 
 def _shortfall(node: Node) -> str:
     """What keeps a node from a better score: its own remark, or the strongest finding."""
-    remarks = [*node.evaluation.reasons[-1:], *(finding.message for finding in node.diagnosis.findings[:1])]
+    remarks = [
+        *node.evaluation.reasons[-1:],
+        *(finding.message for finding in node.diagnosis.findings[:1]),
+    ]
     return f"; node {node.id}, the best, falls short: {remarks[0]}" if remarks else ""
 
 
 def _failures(archive: NodeArchive) -> str:
     """What the candidates failed with, most frequent first, and the last one's message."""
-    failures = [node.evaluation.failure for node in archive.nodes if node.evaluation.failure is not None]
+    failures = [
+        node.evaluation.failure for node in archive.nodes if node.evaluation.failure is not None
+    ]
     if not failures:
         return ""
-    kinds = ", ".join(f"{kind} {count}" for kind, count in Counter(failure.kind for failure in failures).most_common())
+    kinds = ", ".join(
+        f"{kind} {count}"
+        for kind, count in Counter(failure.kind for failure in failures).most_common()
+    )
     return f" ({kinds}); the last failed with: {failures[-1].message}"
 
 
@@ -132,18 +187,29 @@ def node_final_seed(seed: int, node_id: str) -> int:
     return int(np.random.SeedSequence(seed, spawn_key=(int(node_id), 1 << 21)).generate_state(1)[0])
 
 
-def measure(predictions: Sequence[np.ndarray], held_back: HeldBack, seen: Sequence[np.ndarray], lpips_folder: str = "") -> dict[str, Any]:
-    """Every metric, averaged over the videos whose future is known; None (and why, under ``notes``) where there is none.
+def measure(
+    predictions: Sequence[np.ndarray],
+    held_back: HeldBack,
+    seen: Sequence[np.ndarray],
+    lpips_folder: str = "",
+) -> dict[str, Any]:
+    """Every metric, averaged over the videos whose future is known; None (and why, under ``notes``)
+    where there is none.
 
-    predictions: per video (horizon, H, W, 3); seen: the frames before. A video that ends before the horizon is compared for as
-    long as it lasts. ``score`` is the search's score (tools.metrics.score) on these frames.
+    predictions: per video (horizon, H, W, 3); seen: the frames before. A video that ends before the
+    horizon is compared for as long as it lasts. ``score`` is the search's score
+    (tools.metrics.score) on these frames.
     """
     videos = zip(predictions, held_back.frames, seen, strict=True)
     known = [(p[: len(t)], t[: len(p)], s) for p, t, s in videos if t is not None and len(t)]
     if not known:
         names = (*MEASURES, "score", *(f"lpips_{net}" for net in NETS))
-        return dict.fromkeys(names) | {"notes": dict.fromkeys(names, "the video ends before the predicted frames")}
-    figures: dict[str, Any] = {name: _mean([function(p, t) for p, t, _ in known]) for name, function in MEASURES.items()}
+        return dict.fromkeys(names) | {
+            "notes": dict.fromkeys(names, "the video ends before the predicted frames")
+        }
+    figures: dict[str, Any] = {
+        name: _mean([function(p, t) for p, t, _ in known]) for name, function in MEASURES.items()
+    }
     targets = [Target.of(s, t, pixel_noise([s])) for _, t, s in known]
     figures["score"] = score([p for p, _, _ in known], targets).value
     notes = {name: "the pictures are too small" for name, value in figures.items() if value is None}
@@ -155,7 +221,8 @@ def measure(predictions: Sequence[np.ndarray], held_back: HeldBack, seen: Sequen
 
 
 def _weights(folder: str, net: str) -> Weights | None:
-    """``alexnet.pth`` and ``alex.pth``, or ``vgg16.pth`` and ``vgg.pth``, in ``folder``; None when no folder was given."""
+    """``alexnet.pth`` and ``alex.pth``, or ``vgg16.pth`` and ``vgg.pth``, in ``folder``; None when
+    no folder was given."""
     backbone = {"alex": "alexnet.pth", "vgg": "vgg16.pth"}[net]
     return Weights(Path(folder) / backbone, Path(folder) / f"{net}.pth") if folder else None
 
@@ -169,33 +236,48 @@ def _seen(task: Task) -> list[np.ndarray]:
 
 
 def _baselines(task: Task, held_back: HeldBack, lpips_folder: str) -> dict[str, Any]:
-    still = [np.broadcast_to(frames[-1], (task.horizon, *frames.shape[1:])) for frames in _seen(task)]
+    still = [
+        np.broadcast_to(frames[-1], (task.horizon, *frames.shape[1:])) for frames in _seen(task)
+    ]
     return {"persistence": measure(still, held_back, _seen(task), lpips_folder)}
 
 
-# ------------------------------------------------------------------------------------------------------ publishing
+# --------------------------------------------------------------------------------------------------
 
 
-def publish(conclusion: Conclusion, held_back: HeldBack, folder: RunFolder, spent: Spent, tell: Callable[[dict[str, Any]], None]) -> RunResult:
-    """Write best/, prediction, filmstrip, the last event, then result.json, which makes the run a finished one."""
+def publish(
+    conclusion: Conclusion,
+    held_back: HeldBack,
+    folder: RunFolder,
+    spent: Spent,
+    tell: Callable[[dict[str, Any]], None],
+) -> RunResult:
+    """Write best/, prediction, filmstrip, the last event, then result.json, which makes the run a
+    finished one."""
     if conclusion.forecast is not None:
         _write_best(folder.best, conclusion)
         _write_prediction(folder, conclusion, held_back)
     result = _result(conclusion, spent)
-    story = {key: result[key] for key in ("status", "reason", "score", "best", "evaluations", "metrics", "seconds")}
+    story = {
+        key: result[key]
+        for key in ("status", "reason", "score", "best", "evaluations", "metrics", "seconds")
+    }
     tell({"event": "finished", **story})
     store.write_json(folder.path / "result.json", result)
     return finished(folder)
 
 
 def finished(folder: RunFolder) -> RunResult | None:
-    """The result of a run that has ended (its report is written if a kill prevented that, or if it is one of before the end), or
-    None while it has not."""
+    """The result of a run that has ended (its report is written if a kill prevented that, or if it
+    is one of before the end), or None while it has not."""
     result = folder.result()
     if result is None:
         return None
     page = folder.path / "report.html"
-    if not page.exists() or page.stat().st_mtime_ns < (folder.path / "result.json").stat().st_mtime_ns:
+    if (
+        not page.exists()
+        or page.stat().st_mtime_ns < (folder.path / "result.json").stat().st_mtime_ns
+    ):
         report.write_report(folder.path)
     return RunResult.from_json(folder.path, result)
 
@@ -227,23 +309,43 @@ def _write_best(folder: Path, conclusion: Conclusion) -> None:
 
 def _readme(conclusion: Conclusion) -> str:
     node, fitted = conclusion.best, conclusion.forecast.fitted
-    rows = [f"| {p.name} | {p.value:.6g}{'' if p.error is None else f' ± {p.error:.2g}'} | {p.unit} | {p.about}{f' ({p.note})' if p.note else ''} |" for p in fitted.params]
-    table = ["| parameter | value | unit | meaning |", "|---|---|---|---|", *rows] if rows else ["The programs have no parameters."]
+    rows = [
+        f"| {p.name} | {p.value:.6g}{'' if p.error is None else f' ± {p.error:.2g}'} | {p.unit} | "
+        f"{p.about}{f' ({p.note})' if p.note else ''} |"
+        for p in fitted.params
+    ]
+    table = (
+        ["| parameter | value | unit | meaning |", "|---|---|---|---|", *rows]
+        if rows
+        else ["The programs have no parameters."]
+    )
     lines = [
-        "# The best programs found", "",
-        f"Node {node.id}, score {node.score:.4f} (1 = exact, 0 = no better than a still frame), written by {node.candidate.origin or 'hand'}.", "",
-        node.candidate.rationale, "",
-        "- `perception.py` measures states and scene in frames,", "- `dynamics.py` advances a state by one frame,", "- `rendering.py` draws a state.", "",
-        *table, "",
-        "Lengths are pixels (x right, y down), angles radians, times seconds. Judge a changed copy with `run-agent evaluate DIR`.", "",
-    ]  # fmt: skip
+        "# The best programs found",
+        "",
+        f"Node {node.id}, score {node.score:.4f} (1 = exact, 0 = no better than a still frame), "
+        f"written by {node.candidate.origin or 'hand'}.",
+        "",
+        node.candidate.rationale,
+        "",
+        "- `perception.py` measures states and scene in frames,",
+        "- `dynamics.py` advances a state by one frame,",
+        "- `rendering.py` draws a state.",
+        "",
+        *table,
+        "",
+        "Lengths are pixels (x right, y down), angles radians, times seconds. Judge a changed "
+        "copy with `run-agent evaluate DIR`.",
+        "",
+    ]
     return "\n".join(lines)
 
 
 def _write_prediction(folder: RunFolder, conclusion: Conclusion, held_back: HeldBack) -> None:
     task, predicted = conclusion.task, conclusion.forecast.predicted
     states = tuple(one.states.cut(task.context, len(one.states)) for one in predicted)
-    write_prediction(folder.path / "prediction.npz", np.stack([one.frames for one in predicted]), states, task.dt)
+    write_prediction(
+        folder.path / "prediction.npz", np.stack([one.frames for one in predicted]), states, task.dt
+    )
     strip, film = _shown(task.test[0].frames, predicted[0].frames, held_back.frames[0])
     with store.replacing(folder.path / "filmstrip.png") as temporary:
         media.write_image(temporary, strip)
@@ -251,17 +353,25 @@ def _write_prediction(folder: RunFolder, conclusion: Conclusion, held_back: Held
         media.write(temporary, film, task.dt)
 
 
-def _shown(seen: np.ndarray, predicted: np.ndarray, truth: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Filmstrip (one picture) and film (T, H, W, 3), seen frames first: truth, prediction and difference side by side, or
-    the prediction alone where nobody knows the truth."""
+def _shown(
+    seen: np.ndarray, predicted: np.ndarray, truth: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Filmstrip (one picture) and film (T, H, W, 3), seen frames first: truth, prediction and
+    difference side by side, or the prediction alone where nobody knows the truth."""
     length = len(predicted) if truth is None else min(len(predicted), len(truth))
     times = pictures.spread(length, _SHOWN)
     numbers = [len(seen) + t for t in times]
     small = pictures.reduced(predicted[times])
     if truth is None:
-        return pictures.filmstrip([("prediction", small)], [f"frame {number}" for number in numbers]), np.concatenate([seen, predicted[:length]])
+        return pictures.filmstrip(
+            [("prediction", small)], [f"frame {number}" for number in numbers]
+        ), np.concatenate([seen, predicted[:length]])
     rows = pictures.pane_height(seen.shape[1:3], 3)
-    before, drawn, then = (pictures.reduced(frames, rows) for frames in (seen, predicted[:length], truth[:length]))
+    before, drawn, then = (
+        pictures.reduced(frames, rows) for frames in (seen, predicted[:length], truth[:length])
+    )
     true, film = np.concatenate([before, then]), np.concatenate([before, drawn])
-    strip = pictures.comparison(("truth", "prediction"), pictures.reduced(truth[times]), small, numbers)
+    strip = pictures.comparison(
+        ("truth", "prediction"), pictures.reduced(truth[times]), small, numbers
+    )
     return strip, pictures.side_by_side([true, film, pictures.difference(true, film)])

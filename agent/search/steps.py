@@ -1,8 +1,10 @@
-"""A search from start to end: ``run`` and ``resume``. Everything that happens is on disk before it is used.
+"""A search from start to end: ``run`` and ``resume``. Everything that happens is on disk before it
+is used.
 
-Resuming is running again: the same steps are taken in the same order, and each finds its result in the run folder
-instead of making it. What a step decides depends on earlier results and on a seed derived from (run seed, node id), never on the
-clock or on the order in which workers finish, so the resumed run ends like the uninterrupted one.
+Resuming is running again: the same steps are taken in the same order, and each finds its result in
+the run folder instead of making it. What a step decides depends on earlier results and on a seed
+derived from (run seed, node id), never on the clock or on the order in which workers finish, so the
+resumed run ends like the uninterrupted one.
 """
 
 from __future__ import annotations
@@ -23,7 +25,18 @@ from agent.core import affordances
 from agent.core import policy as policies
 from agent.core.archive import NodeArchive
 from agent.core.diagnosis import diagnose
-from agent.core.protocols import Cost, Diagnosis, Foreseeing, Move, Node, Paying, Proposal, Proposer, Question, Seeing
+from agent.core.protocols import (
+    Cost,
+    Diagnosis,
+    Foreseeing,
+    Move,
+    Node,
+    Paying,
+    Proposal,
+    Proposer,
+    Question,
+    Seeing,
+)
 from agent.core.screen import complexity, duplicate
 from agent.core.split import Split, validation
 from agent.errors import Interrupted, UsageError
@@ -47,32 +60,56 @@ _UNWRITTEN = Programs("", "", "")
 
 
 def run(
-    task: Task, held_back: HeldBack, config: SearchConfig, *, proposer: Proposer, out: str | Path, on_event: OnEvent | None = None
+    task: Task,
+    held_back: HeldBack,
+    config: SearchConfig,
+    *,
+    proposer: Proposer,
+    out: str | Path,
+    on_event: OnEvent | None = None,
 ) -> RunResult:
     """Search programs for ``task`` and write everything to the new folder ``out``.
 
-    held_back is compared with the final prediction and goes nowhere else. on_event: called with every event of the trace
-    as it is written, and with {"event": "evaluating", "node": id}. Raises UsageError (bad input), StorageError (disk),
-    SandboxError, Interrupted (Ctrl-C).
+    held_back is compared with the final prediction and goes nowhere else. on_event: called with
+    every event of the trace as it is written, and with {"event": "evaluating", "node": id}. Raises
+    UsageError (bad input), StorageError (disk), SandboxError, Interrupted (Ctrl-C).
     """
     check_new(out)
     policies.named(config.policy)
     store = Store(Path(out) / "store")
     split = validation(task, config.evaluation.validation)
-    saved = {"task": records.save_task(store, task), "held_back": records.save_held_back(store, held_back)}
-    first = {"event": "run", "config": config.to_json(), **saved, "versions": versions.known(), "time": time.time()}
-    return _go(RunFolder.create(out, first), Inputs(task, held_back, split), config, proposer, on_event)
+    saved = {
+        "task": records.save_task(store, task),
+        "held_back": records.save_held_back(store, held_back),
+    }
+    first = {
+        "event": "run",
+        "config": config.to_json(),
+        **saved,
+        "versions": versions.known(),
+        "time": time.time(),
+    }
+    return _go(
+        RunFolder.create(out, first), Inputs(task, held_back, split), config, proposer, on_event
+    )
 
 
 def resume(
-    path: str | Path, *, proposer: Proposer | None = None, secrets: proposers.Access = _NO_KEY, workers: int | None = None,
-    budget: int | None = None, threshold: float | None = None, on_event: OnEvent | None = None,
-) -> RunResult:  # fmt: skip
-    """Go on with a run that was stopped in any way; a finished one only gives its result, unless its limits are raised.
+    path: str | Path,
+    *,
+    proposer: Proposer | None = None,
+    secrets: proposers.Access = _NO_KEY,
+    workers: int | None = None,
+    budget: int | None = None,
+    threshold: float | None = None,
+    on_event: OnEvent | None = None,
+) -> RunResult:
+    """Go on with a run that was stopped in any way; a finished one only gives its result, unless
+    its limits are raised.
 
-    proposer: None makes the one that the run was started with, with ``secrets`` where it needs a key. workers: None keeps the
-    run's number. budget, threshold: higher limits; the run ends as one that had them from the start. Raises UsageError
-    where they would change nothing.
+    proposer: None makes the one that the run was started with, with ``secrets`` where it needs a
+    key. workers: None keeps the run's number. budget, threshold: higher limits; the run ends as one
+    that had them from the start. Raises UsageError where they would change nothing.
     """
     folder = RunFolder(path)
     _raise_limits(folder, budget, threshold)
@@ -81,24 +118,42 @@ def resume(
         return done
     inputs, config = _recalled(folder)
     config = replace(config, workers=workers or config.workers)
-    return _go(folder, inputs, config, proposer or proposers.make(config, folder.store, secrets), on_event)
+    return _go(
+        folder, inputs, config, proposer or proposers.make(config, folder.store, secrets), on_event
+    )
 
 
 def _raise_limits(folder: RunFolder, budget: int | None, threshold: float | None) -> None:
     before = SearchConfig.from_json(folder.settings())
-    after = replace(before, budget=before.budget if budget is None else budget, threshold=before.threshold if threshold is None else threshold)
+    after = replace(
+        before,
+        budget=before.budget if budget is None else budget,
+        threshold=before.threshold if threshold is None else threshold,
+    )
     for name in trace.LIMITS:
         if getattr(after, name) < getattr(before, name):
-            raise UsageError(f"--{name}: expected at least the {getattr(before, name):g} that the run had, got {getattr(after, name):g}")
+            raise UsageError(
+                f"--{name}: expected at least the {getattr(before, name):g} that the run had, got "
+                f"{getattr(after, name):g}"
+            )
     done = folder.result()
     if after == before:
         return
     if done is not None and done["score"] >= after.threshold:
-        raise UsageError(f"--threshold: expected more than the score {done['score']:.4g} that was reached, got {after.threshold:g}; above 1 = never stop early")
+        raise UsageError(
+            f"--threshold: expected more than the score {done['score']:.4g} that was reached, got "
+            f"{after.threshold:g}; above 1 = never stop early"
+        )
     if done is not None and done["evaluations"] >= after.budget:
-        raise UsageError(f"--budget: expected more than the {done['evaluations']} evaluations made, got {after.budget}")
+        raise UsageError(
+            f"--budget: expected more than the {done['evaluations']} evaluations made, got "
+            f"{after.budget}"
+        )
     if done is not None and done["status"] != "threshold" and done["evaluations"] < before.budget:
-        raise UsageError(f"--budget: the search ended of itself after {done['evaluations']} of {before.budget} evaluations, a larger budget changes nothing: {done['reason'].partition('; ')[0]}")
+        raise UsageError(
+            f"--budget: the search ended of itself after {done['evaluations']} of {before.budget} "
+            f"evaluations, a larger budget changes nothing: {done['reason'].partition('; ')[0]}"
+        )
     folder.extend(after.budget, after.threshold)
 
 
@@ -123,19 +178,33 @@ class Inputs:
 def _recalled(folder: RunFolder) -> tuple[Inputs, SearchConfig]:
     """What a run was started with, from the first line of its trace."""
     first, config = folder.first(), SearchConfig.from_json(folder.settings())
-    task, held_back = records.load_task(folder.store, first["task"]), records.load_held_back(folder.store, first["held_back"])
+    task, held_back = (
+        records.load_task(folder.store, first["task"]),
+        records.load_held_back(folder.store, first["held_back"]),
+    )
     return Inputs(task, held_back, validation(task, config.evaluation.validation)), config
 
 
-def _go(folder: RunFolder, inputs: Inputs, config: SearchConfig, proposer: Proposer, on_event: OnEvent | None) -> RunResult:
+def _go(
+    folder: RunFolder,
+    inputs: Inputs,
+    config: SearchConfig,
+    proposer: Proposer,
+    on_event: OnEvent | None,
+) -> RunResult:
     with Sandbox(config.workers, config.sandbox) as sandbox:
-        from agent.search import graph  # LangGraph takes a second to import, in which the sandbox warms up
+        from agent.search import (
+            graph,
+        )  # LangGraph takes a second to import, in which the sandbox warms up
 
         try:
             search = Search(folder, inputs, config, proposer, sandbox, on_event)
             return graph.execute(search, folder.checkpoint, config.budget)
         except KeyboardInterrupt:
-            raise Interrupted(f"stopped; everything so far is in {folder.path}; go on with `run-agent resume {folder.path}`") from None
+            raise Interrupted(
+                f"stopped; everything so far is in {folder.path}; go on with `run-agent resume "
+                f"{folder.path}`"
+            ) from None
 
 
 @dataclass(frozen=True)
@@ -147,9 +216,18 @@ class Attempt:
 
 
 class Search:
-    """The steps that the graph schedules. Holds the archive; the run folder holds everything else."""
+    """The steps that the graph schedules. Holds the archive; the run folder holds everything
+    else."""
 
-    def __init__(self, folder: RunFolder, inputs: Inputs, config: SearchConfig, proposer: Proposer, sandbox: Sandbox, on_event: OnEvent | None):
+    def __init__(
+        self,
+        folder: RunFolder,
+        inputs: Inputs,
+        config: SearchConfig,
+        proposer: Proposer,
+        sandbox: Sandbox,
+        on_event: OnEvent | None,
+    ):
         self.folder, self.inputs, self.task, self.config = folder, inputs, inputs.task, config
         self.archive = NodeArchive(tolerance=config.tolerance)
         self.cost = Cost()
@@ -158,20 +236,23 @@ class Search:
         self._rules = affordances.of(config.rules)
         self._sandbox = sandbox
         ask = proposer.ask if isinstance(proposer, Seeing) else None
-        self._evaluator = Evaluator(inputs.task, inputs.split, sandbox, config.evaluation, folder.store.put, ask)
+        self._evaluator = Evaluator(
+            inputs.task, inputs.split, sandbox, config.evaluation, folder.store.put, ask
+        )
         self._writer, self._on_event = trace.Writer(folder.trace), on_event
         self._refusals = _refusals(folder)
         self._best: str | None = None
         self._clock = _Clock(_seconds_so_far(folder))
 
-    # -------------------------------------------------------------------------------------------------- the steps
+    # ----------------------------------------------------------------------------------------------
 
     def observe(self) -> None:
         """Write down what is known before the first proposal."""
         self._tell({"event": "observed", **self._evaluator.summary()})
 
     def propose(self) -> list[str]:
-        """Ask for the candidates of one round; their ids. An empty round means that there is nothing more to say."""
+        """Ask for the candidates of one round; their ids. An empty round means that there is
+        nothing more to say."""
         room = min(self.config.batch, self.config.budget - len(self.archive))
         ids: list[str] = []
         tries = vain = 0
@@ -181,7 +262,11 @@ class Search:
             attempt = self._attempt(node_id, tries)
             self.cost += attempt.proposal.cost
             if attempt.proposal.programs is None:
-                tries, vain = tries + 1, vain + (not attempt.proposal.closed or attempt.move.parent in self.archive.closed)
+                tries, vain = (
+                    tries + 1,
+                    vain
+                    + (not attempt.proposal.closed or attempt.move.parent in self.archive.closed),
+                )
                 self._decline(node_id, tries, vain, attempt)
             else:
                 tries = vain = 0
@@ -190,7 +275,8 @@ class Search:
         return ids
 
     def evaluate(self, ids: list[str]) -> None:
-        """Evaluate the candidates of a round, several at a time; results do not depend on how many."""
+        """Evaluate the candidates of a round, several at a time; results do not depend on how
+        many."""
         with ThreadPoolExecutor(self.config.workers) as pool:
             done = list(pool.map(self._evaluated, ids))
         for node_id, evaluation in zip(ids, done, strict=True):
@@ -217,51 +303,79 @@ class Search:
         return reached or bool(self.stopped) or len(self.archive) >= self.config.budget
 
     def finish(self) -> RunResult:
-        """Refit the best programs on everything visible, predict, compare with what was held back, write the results."""
+        """Refit the best programs on everything visible, predict, compare with what was held back,
+        write the results."""
         held_back = self.inputs.held_back
-        conclusion = conclude(self.task, held_back, self.archive, self._evaluator, self.config, self.stopped)
-        spent = Spent(self._clock.seconds(), self._proposer.spent if isinstance(self._proposer, Paying) else self.cost)
+        conclusion = conclude(
+            self.task, held_back, self.archive, self._evaluator, self.config, self.stopped
+        )
+        spent = Spent(
+            self._clock.seconds(),
+            self._proposer.spent if isinstance(self._proposer, Paying) else self.cost,
+        )
         conclusion = replace(conclusion, sandbox=doctor.record(self._sandbox))
         return publish(conclusion, held_back, self.folder, spent, self._tell)
 
-    # --------------------------------------------------------------------------------------------------- proposing
+    # ----------------------------------------------------------------------------------------------
 
     def _attempt(self, node_id: str, tries: int) -> Attempt:
-        """Answer number ``tries`` to the question for ``node_id``: the stored one, or a new one that is stored at once."""
-        refusal, stored = self._refusals.get((node_id, tries + 1)), self.folder.load_proposal(node_id)
+        """Answer number ``tries`` to the question for ``node_id``: the stored one, or a new one
+        that is stored at once."""
+        refusal, stored = (
+            self._refusals.get((node_id, tries + 1)),
+            self.folder.load_proposal(node_id),
+        )
         if refusal is not None:
             return Attempt(*records.load_proposal(refusal, None))
         if stored is not None:
             return Attempt(*stored)
         rng = self._rng(node_id, tries)
         move = self._policy.choose(self.archive, rng)
-        self._announce({"event": "proposing", "node": node_id, "move": move.kind, "parent": move.parent, "stage": move.stage})
+        self._announce(
+            {
+                "event": "proposing",
+                "node": node_id,
+                "move": move.kind,
+                "parent": move.parent,
+                "stage": move.stage,
+            }
+        )
         proposal = self._proposer.propose(self.task, self.archive, move, rng)
         if proposal.programs is not None:
             self.folder.save_proposal(node_id, proposal, move)
         return Attempt(proposal, move)
 
     def _foresee(self, room: int) -> None:
-        """Show the questions of a round of several to a proposer that can work on them at once. They are the ones that will be
-        asked, unless one of them comes to nothing."""
-        if room < 2 or not isinstance(self._proposer, Foreseeing) or self.folder.load_proposal(str(len(self.archive) + room - 1)):
+        """Show the questions of a round of several to a proposer that can work on them at once.
+        They are the ones that will be asked, unless one of them comes to nothing."""
+        if (
+            room < 2
+            or not isinstance(self._proposer, Foreseeing)
+            or self.folder.load_proposal(str(len(self.archive) + room - 1))
+        ):
             return
         archive, questions = self.archive, []
         for node_id in map(str, range(len(archive), len(archive) + room)):
             rng = self._rng(node_id, 0)
             move = self._policy.choose(archive, rng)
             questions.append(Question(archive, move, rng))
-            archive = archive.added(Node(Candidate(node_id, _UNWRITTEN, move.parent, move.kind), _PENDING, _UNREAD))
+            archive = archive.added(
+                Node(Candidate(node_id, _UNWRITTEN, move.parent, move.kind), _PENDING, _UNREAD)
+            )
         self._proposer.prepare(self.task, questions, self.config.workers)
 
     def _rng(self, node_id: str, tries: int) -> np.random.Generator:
-        return np.random.default_rng(np.random.SeedSequence(self.config.seed, spawn_key=(int(node_id), tries)))
+        return np.random.default_rng(
+            np.random.SeedSequence(self.config.seed, spawn_key=(int(node_id), tries))
+        )
 
     def _accept(self, node_id: str, attempt: Attempt) -> None:
         proposal, move = attempt.proposal, attempt.move
         origin = proposal.origin or self._proposer.name
         stages = self._changed(proposal.programs, move.parent)
-        candidate = Candidate(node_id, proposal.programs, move.parent, move.kind, stages, proposal.rationale, origin)
+        candidate = Candidate(
+            node_id, proposal.programs, move.parent, move.kind, stages, proposal.rationale, origin
+        )
         self.archive = self.archive.added(Node(candidate, _PENDING, _UNREAD))
         saved = records.save_proposal(proposal, move)
         sources = {stage: digest(source.encode()) for stage, source in proposal.programs.items()}
@@ -276,16 +390,28 @@ class Search:
         return tuple(stage for stage, source in programs.items() if source != before[stage])
 
     def _decline(self, node_id: str, attempt_number: int, vain: int, attempt: Attempt) -> None:
-        """Remember an answer without programs. vain: such answers in a row that did not close another node at least."""
+        """Remember an answer without programs. vain: such answers in a row that did not close
+        another node at least."""
         saved = records.save_proposal(attempt.proposal, attempt.move)
-        self._tell({"event": "declined", "node": node_id, "attempt": attempt_number, **saved, "time": time.time()})
+        self._tell(
+            {
+                "event": "declined",
+                "node": node_id,
+                "attempt": attempt_number,
+                **saved,
+                "time": time.time(),
+            }
+        )
         self.archive = self.archive.refused(attempt.move, attempt.proposal.closed)
         if attempt.proposal.exhausted:
             self.stopped = attempt.proposal.rationale or "the proposer has nothing more to say"
         elif vain >= MAX_DECLINED:
-            self.stopped = f"{MAX_DECLINED} proposals in a row came to nothing; the last: {attempt.proposal.rationale}"
+            self.stopped = (
+                f"{MAX_DECLINED} proposals in a row came to nothing; the last: "
+                f"{attempt.proposal.rationale}"
+            )
 
-    # -------------------------------------------------------------------------------------------------- evaluating
+    # ----------------------------------------------------------------------------------------------
 
     def _evaluated(self, node_id: str) -> Evaluation:
         """The evaluation of a node, stored or new; a new one is stored before it is used."""
@@ -302,16 +428,39 @@ class Search:
         failure = duplicate(candidate.programs, known) or self._rules.check(candidate.programs)
         if failure is not None:
             return Evaluation("failed", failure=failure, complexity=complexity(candidate.programs))
-        return self._evaluator.evaluate(candidate.programs, node_seed(self.config.seed, candidate.id))
+        return self._evaluator.evaluate(
+            candidate.programs, node_seed(self.config.seed, candidate.id)
+        )
 
-    # ----------------------------------------------------------------------------------------------------- telling
+    # ----------------------------------------------------------------------------------------------
 
     def _tell_node(self, node: Node) -> None:
         evaluation = node.evaluation.to_json()
-        kept = ("status", "score", "losses", "failure", "params", "fit", "reasons", "frame_errors", "complexity", "blobs", "timings")
+        kept = (
+            "status",
+            "score",
+            "losses",
+            "failure",
+            "params",
+            "fit",
+            "reasons",
+            "frame_errors",
+            "complexity",
+            "blobs",
+            "timings",
+        )
         seconds = self._clock.seconds()
-        self._tell({"event": "evaluated", "node": node.id, **{key: evaluation[key] for key in kept}, "seconds": seconds})
-        self._tell({"event": "diagnosed", "node": node.id, **records.save_diagnosis(node.diagnosis)})
+        self._tell(
+            {
+                "event": "evaluated",
+                "node": node.id,
+                **{key: evaluation[key] for key in kept},
+                "seconds": seconds,
+            }
+        )
+        self._tell(
+            {"event": "diagnosed", "node": node.id, **records.save_diagnosis(node.diagnosis)}
+        )
 
     def _tell(self, event: dict[str, Any]) -> None:
         if self._writer.write(event):

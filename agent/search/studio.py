@@ -1,6 +1,8 @@
-"""The graph as LangGraph's own tooling opens it (`langgraph.json`): the search of one run folder, resumed or looked at.
+"""The graph as LangGraph's own tooling opens it (`langgraph.json`): the search of one run folder,
+resumed or looked at.
 
-The folder is given as ``configurable.run`` when the graph is opened; without one the graph can be looked at, not run.
+The folder is given as ``configurable.run`` when the graph is opened; without one the graph can be
+looked at, not run.
 """
 
 from __future__ import annotations
@@ -18,15 +20,18 @@ class _Shown:
     """Steps of a graph that is only looked at."""
 
     def _refuse(self, *_: Any) -> Any:
-        raise UsageError("graph: expected configurable.run, the folder of a run, got none; start one with `run-agent`")
+        raise UsageError(
+            "graph: expected configurable.run, the folder of a run, got none; start one with "
+            "`run-agent`"
+        )
 
     observe = propose = evaluate = diagnose = record = finish = _refuse
 
 
 @asynccontextmanager
 async def search(config: Mapping[str, Any]) -> AsyncIterator[Any]:
-    """A compiled graph without a checkpointer (the tooling brings its own). Files are read, and the sandbox is started and
-    stopped, in threads: the tooling's event loop must not wait."""
+    """A compiled graph without a checkpointer (the tooling brings its own). Files are read, and the
+    sandbox is started and stopped, in threads: the tooling's event loop must not wait."""
     run = config.get("configurable", {}).get("run")
     if run is None:
         yield graph.build(_Shown(), []).compile()

@@ -1,7 +1,9 @@
-"""Edits of a fitted program: ``NAME=VALUE``, ``NAME*=FACTOR``, ``NAME+=DELTA`` on whatever has a name in it. Pure.
+"""Edits of a fitted program: ``NAME=VALUE``, ``NAME*=FACTOR``, ``NAME+=DELTA`` on whatever has a
+name in it. Pure.
 
-What has a name: parameters (``gravity``), the state (``ball.x``, ``ball.vx``), looks (``ball.colour``, ``ball.size``), and constants
-that stand in the programs (``RADIUS``, ``CENTRE.pole``).
+What has a name: parameters (``gravity``), the state (``ball.x``, ``ball.vx``), looks
+(``ball.colour``, ``ball.size``), and constants that stand in the programs (``RADIUS``,
+``CENTRE.pole``).
 """
 
 from __future__ import annotations
@@ -20,7 +22,10 @@ from tools.types import FittedParam, Programs, as_names
 
 _EDIT = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(\*=|\+=|-=|=)\s*(\S+)\s*\Z")
 _HEX = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})\Z")
-_EXAMPLE = "expected NAME=VALUE, NAME*=FACTOR or NAME+=DELTA with a number, for example gravity*=0.5 (or ball.colour=255,0,0)"
+_EXAMPLE = (
+    "expected NAME=VALUE, NAME*=FACTOR or NAME+=DELTA with a number, for example "
+    "gravity*=0.5 (or ball.colour=255,0,0)"
+)
 _HELD = ("dynamics", "rendering")
 """Programs whose constants can be edited; what perception measures is what happened."""
 
@@ -29,7 +34,8 @@ KINDS = ("parameter", "state", "looks", "constant")
 
 @dataclass(frozen=True)
 class Edit:
-    """name: see the module. operator: "=", "*=" or "+=". number: one, or several for what has several (a colour)."""
+    """name: see the module. operator: "=", "*=" or "+=". number: one, or several for what has
+    several (a colour)."""
 
     name: str
     operator: str
@@ -40,7 +46,9 @@ class Edit:
         try:
             after = changed(value, self.operator, self.number)
         except (ValueError, TypeError):
-            raise UsageError(f"--set {self.name}: expected {_count(value)}, got {_count(self.number)}") from None
+            raise UsageError(
+                f"--set {self.name}: expected {_count(value)}, got {_count(self.number)}"
+            ) from None
         return tuple(after) if isinstance(value, tuple) else after
 
 
@@ -55,7 +63,9 @@ def parse(text: str) -> Edit:
     if not all(map(math.isfinite, number if isinstance(number, tuple) else (number,))):
         raise UsageError(f"--set {text}: {_EXAMPLE}")
     if match[2] == "-=":
-        return Edit(match[1], "+=", tuple(-one for one in number) if isinstance(number, tuple) else -number)
+        return Edit(
+            match[1], "+=", tuple(-one for one in number) if isinstance(number, tuple) else -number
+        )
     return Edit(match[1], match[2], number)
 
 
@@ -71,12 +81,13 @@ def _value(text: str) -> float | tuple[float, ...]:
     return numbers[0] if len(numbers) == 1 else numbers
 
 
-# ---------------------------------------------------------------------------------------------- what can be edited
+# ---------------------------------------------------------------------------------------------- wha
 
 
 @dataclass(frozen=True)
 class Editable:
-    """One thing that has a name. kind: one of KINDS. value: a number, or several. about: what it means, or where it stands."""
+    """One thing that has a name. kind: one of KINDS. value: a number, or several. about: what it
+    means, or where it stands."""
 
     name: str
     kind: str
@@ -98,7 +109,8 @@ def _shown(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Named:
-    """Everything with a name in one model at one moment. row: the state by column. looks: by object and attribute."""
+    """Everything with a name in one model at one moment. row: the state by column. looks: by object
+    and attribute."""
 
     params: tuple[FittedParam, ...]
     row: Mapping[str, float]
@@ -108,13 +120,22 @@ class Named:
     def listed(self) -> Iterator[Editable]:
         """All of it; a name that occurs twice means the first."""
         for param in self.params:
-            yield Editable(param.name, "parameter", param.value, param.unit, "; ".join(filter(None, (param.about, param.note))))
+            yield Editable(
+                param.name,
+                "parameter",
+                param.value,
+                param.unit,
+                "; ".join(filter(None, (param.about, param.note))),
+            )
         for column, value in self.row.items():
             yield Editable(column, "state", value, unit_of(column))
         for name, part in self.looks.items():
             yield from (Editable(f"{name}.{key}", "looks", value) for key, value in part.items())
         for stage in _HELD:
-            yield from (Editable(name, "constant", value, "", f"in {stage}.py") for name, value in constants(self.programs[stage]).items())
+            yield from (
+                Editable(name, "constant", value, "", f"in {stage}.py")
+                for name, value in constants(self.programs[stage]).items()
+            )
 
 
 def unit_of(column: str) -> str:
@@ -125,13 +146,16 @@ def unit_of(column: str) -> str:
     """
     attribute = column.rpartition(".")[2]
     units = {"x": "px", "y": "px", "s": "px", "radius": "px", "angle": "rad"}
-    units |= {rate: f"{units[name]}/s" for name, rate in RATE_NAMES.items() if name in units} | {"angular_velocity": "rad/s"}
+    units |= {rate: f"{units[name]}/s" for name, rate in RATE_NAMES.items() if name in units} | {
+        "angular_velocity": "rad/s"
+    }
     return units.get(attribute, "")
 
 
 @dataclass(frozen=True)
 class Sorted:
-    """Edits by what they touch. values: θ after them. state, looks: edits that a running program applies. programs: after them."""
+    """Edits by what they touch. values: θ after them. state, looks: edits that a running program
+    applies. programs: after them."""
 
     values: Mapping[str, float]
     state: tuple[Edit, ...]
@@ -140,8 +164,8 @@ class Sorted:
 
 
 def sort(edits: Sequence[Edit], named: Named) -> Sorted:
-    """Apply edits to parameters and constants, keep those of the state and of looks. An unknown name lists the known ones
-    (UsageError)."""
+    """Apply edits to parameters and constants, keep those of the state and of looks. An unknown
+    name lists the known ones (UsageError)."""
     known: dict[str, Editable] = {}
     for one in named.listed():
         known.setdefault(one.name, one)
@@ -159,7 +183,10 @@ def sort(edits: Sequence[Edit], named: Named) -> Sorted:
             case "constant":
                 programs = _with_constant(programs, edit)
             case _:
-                raise UsageError(f"--set {edit.name}: expected a name that this program has ({_known(known)}), got {edit.name!r}")
+                raise UsageError(
+                    f"--set {edit.name}: expected a name that this program has ({_known(known)}), "
+                    f"got {edit.name!r}"
+                )
     return Sorted(values, tuple(state), tuple(looks), programs)
 
 
@@ -180,6 +207,15 @@ def _with_constant(programs: Programs, edit: Edit) -> Programs:
 
 
 def _known(known: Mapping[str, Editable]) -> str:
-    plural = {"parameter": "parameters", "state": "states", "looks": "looks", "constant": "constants"}
+    plural = {
+        "parameter": "parameters",
+        "state": "states",
+        "looks": "looks",
+        "constant": "constants",
+    }
     names = {kind: [one.name for one in known.values() if one.kind == kind] for kind in KINDS}
-    return "; ".join(f"{plural[kind]}: {as_names(names[kind], 30) or 'none'}" for kind in KINDS if names[kind] or kind in ("parameter", "state"))
+    return "; ".join(
+        f"{plural[kind]}: {as_names(names[kind], 30) or 'none'}"
+        for kind in KINDS
+        if names[kind] or kind in ("parameter", "state")
+    )

@@ -18,9 +18,10 @@ from tools.types import Video
 
 @dataclass(frozen=True)
 class Question:
-    """variants: groups of edits as typed ("gravity*=0.5", "ball.x+=40"), each group one what-if. since: the frame from which they
-    hold, None for the last one seen. horizon: frames to predict, None for the run's own. actions: what acts in them, None for
-    the run's own (nothing, about another clip)."""
+    """variants: groups of edits as typed ("gravity*=0.5", "ball.x+=40"), each group one what-if.
+    since: the frame from which they hold, None for the last one seen. horizon: frames to predict,
+    None for the run's own. actions: what acts in them, None for the run's own (nothing, about
+    another clip)."""
 
     variants: tuple[tuple[str, ...], ...] = ()
     since: int | None = None
@@ -41,14 +42,26 @@ class Answer:
         last = self.plain.first + len(self.plain.frames) - 1
         yield f"state at frame {last}:" + ("" if self.edited else " (no edits)")
         for column in self.plain.states.columns:
-            ends = [one.states.column(column)[-1] for one in (self.plain, *self.edited) if column in one.states.columns]
-            yield f"  {column} = {ends[0]:.6g}" + (f" -> {', '.join(f'{end:.6g}' for end in ends[1:])}" if self.edited else "")
+            ends = [
+                one.states.column(column)[-1]
+                for one in (self.plain, *self.edited)
+                if column in one.states.columns
+            ]
+            yield f"  {column} = {ends[0]:.6g}" + (
+                f" -> {', '.join(f'{end:.6g}' for end in ends[1:])}" if self.edited else ""
+            )
 
     def write(self, path: Path) -> None:
-        """Frames (the edited ones beside the plain ones), or frames and states of the edited ones as npz."""
+        """Frames (the edited ones beside the plain ones), or frames and states of the edited ones
+        as npz."""
         if path.suffix.lower() == ".npz":
             shown = self.edited or (self.plain,)
-            runfolder.write_prediction(path, np.stack([one.frames for one in shown]), tuple(one.states for one in shown), self.plain.dt)
+            runfolder.write_prediction(
+                path,
+                np.stack([one.frames for one in shown]),
+                tuple(one.states for one in shown),
+                self.plain.dt,
+            )
             return
         films = [one.frames for one in (self.plain, *self.edited)]
         with store.replacing(path) as temporary:
@@ -62,7 +75,9 @@ class Answer:
         if len(films) <= 2:
             return pictures.side_by_side(films)
         titles = ("as it is", *(", ".join(one.edits) for one in self.edited))
-        return pictures.side_by_side([pictures.titled(film, title) for film, title in zip(films, titles, strict=True)])
+        return pictures.side_by_side(
+            [pictures.titled(film, title) for film, title in zip(films, titles, strict=True)]
+        )
 
     def _strip(self) -> np.ndarray:
         times = pictures.spread(len(self.plain.frames), 8)
@@ -74,10 +89,16 @@ class Answer:
 def clip_of(model: WorldModel, clip: Video | None) -> Video:
     """The clip to talk about: ``clip``, or the run's own first test video. Raises UsageError."""
     if clip is None and model.seen is None:
-        raise UsageError("predict: expected --video FILE, because a model without a run has no clip of its own, got none")
+        raise UsageError(
+            "predict: expected --video FILE, because a model without a run has no clip of its "
+            "own, got none"
+        )
     if clip is not None and model.seen is not None and clip.shape != model.seen.shape:
         (height, width), (h, w) = model.seen.shape, clip.shape
-        raise UsageError(f"--video: expected pictures of {width} x {height} pixels, got {w} x {h}; scale the video")
+        raise UsageError(
+            f"--video: expected pictures of {width} x {height} pixels, got {w} x {h}; scale the "
+            "video"
+        )
     return clip or model.seen
 
 
@@ -88,13 +109,20 @@ def check_since(since: int | None, clip: Video) -> None:
 
 
 def ask(model: WorldModel, question: Question, clip: Video | None) -> Answer:
-    """Answer ``question`` about ``clip`` (seen whole), or about the run's own first test video. Raises UsageError, RunError."""
+    """Answer ``question`` about ``clip`` (seen whole), or about the run's own first test video.
+    Raises UsageError, RunError."""
     seen = clip_of(model, clip)
     check_since(question.since, seen)
     horizon = question.horizon or model.horizon or len(seen)
     if horizon < 1:
         raise UsageError(f"--horizon: expected at least 1 frame, got {horizon}")
-    actions = question.actions if clip is not None or question.actions is not None else model.future_actions
+    actions = (
+        question.actions
+        if clip is not None or question.actions is not None
+        else model.future_actions
+    )
     acting = None if actions is None else np.resize(np.asarray(actions, np.float64), horizon)
-    plain, *edited = model.compare(seen, horizon, question.variants, actions=acting, since=question.since)
+    plain, *edited = model.compare(
+        seen, horizon, question.variants, actions=acting, since=question.since
+    )
     return Answer(plain, tuple(edited))

@@ -1,4 +1,5 @@
-"""A world model as an object: three programs with their numbers, that perceive, predict, and answer what-ifs.
+"""A world model as an object: three programs with their numbers, that perceive, predict, and answer
+what-ifs.
 
     with WorldModel.load("runs/cartpole") as model:
         film = model.predict(frames, 20, edits=["gravity*=0.5"])
@@ -38,8 +39,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Prediction:
-    """first: number of the first predicted frame, counted from the first one seen. frames: (horizon, H, W, 3) uint8. states: of
-    the same times. dt: seconds between frames. edits: what was edited, as typed."""
+    """first: number of the first predicted frame, counted from the first one seen. frames:
+    (horizon, H, W, 3) uint8. states: of the same times. dt: seconds between frames. edits: what was
+    edited, as typed."""
 
     first: int
     dt: float
@@ -49,7 +51,8 @@ class Prediction:
 
 
 class _Engine:
-    """The sandbox and the runner of a model and of all models edited from it; started when first needed."""
+    """The sandbox and the runner of a model and of all models edited from it; started when first
+    needed."""
 
     def __init__(self, config: EvaluationConfig, sandbox: Sandbox | None):
         self._config, self._given, self._own = config, sandbox, None
@@ -65,12 +68,20 @@ class _Engine:
         return self._runner
 
     def clip(self, video: Video) -> Video:
-        """The same video object for the same content, so that nothing about it is computed twice."""
+        """The same video object for the same content, so that nothing about it is computed
+        twice."""
         actions = None if video.actions is None else video.actions.tobytes()
-        key = (hashlib.blake2b(np.ascontiguousarray(video.frames).data).digest(), video.frames.shape, video.dt, actions)
+        key = (
+            hashlib.blake2b(np.ascontiguousarray(video.frames).data).digest(),
+            video.frames.shape,
+            video.dt,
+            actions,
+        )
         if key not in self._clips and len(self._clips) >= _KEPT:
             self._clips.clear()
-            self._runner = None if self._runner is None else Runner(self._given or self._own, self._config)
+            self._runner = (
+                None if self._runner is None else Runner(self._given or self._own, self._config)
+            )
         return self._clips.setdefault(key, video)
 
     def close(self) -> None:
@@ -80,16 +91,25 @@ class _Engine:
 
 
 class WorldModel:
-    """Three programs and θ. Immutable: ``edit`` gives another model. A context manager that stops its sandbox at the end.
+    """Three programs and θ. Immutable: ``edit`` gives another model. A context manager that stops
+    its sandbox at the end.
 
-    programs: sources. params: θ by name, edits applied. seen: the clip that the run was about (None for programs without a run);
-    horizon: frames that the run predicted; future_actions: (horizon,) what acts in them, or None.
+    programs: sources. params: θ by name, edits applied. seen: the clip that the run was about (None
+    for programs without a run); horizon: frames that the run predicted; future_actions: (horizon,)
+    what acts in them, or None.
     """
 
     def __init__(
-        self, programs: Programs, params: Sequence[FittedParam], *, seen: Video | None = None, horizon: int = 0,
-        future_actions: np.ndarray | None = None, config: EvaluationConfig | None = None, sandbox: Sandbox | None = None,
-    ):  # fmt: skip
+        self,
+        programs: Programs,
+        params: Sequence[FittedParam],
+        *,
+        seen: Video | None = None,
+        horizon: int = 0,
+        future_actions: np.ndarray | None = None,
+        config: EvaluationConfig | None = None,
+        sandbox: Sandbox | None = None,
+    ):
         self.programs, self._params = programs, tuple(params)
         self.seen, self.horizon, self.future_actions = seen, horizon, future_actions
         self.edits: tuple[Edit, ...] = ()
@@ -98,23 +118,35 @@ class WorldModel:
 
     @classmethod
     def load(cls, path: str | Path, *, sandbox: Sandbox | None = None) -> WorldModel:
-        """From a run folder, a folder with the three programs and params.json, or a file that ``run-agent export`` wrote.
+        """From a run folder, a folder with the three programs and params.json, or a file that
+        ``run-agent export`` wrote.
 
-        sandbox: None starts one when it is needed, and ``close`` stops it. Raises UsageError when there is no model at ``path``.
+        sandbox: None starts one when it is needed, and ``close`` stops it. Raises UsageError when
+        there is no model at ``path``.
         """
         path = Path(path)
         if not (path / "trace.jsonl").is_file():
             if not path.is_file() and not (path / "dynamics.py").is_file():
-                raise UsageError(f"{path}: expected a run (with trace.jsonl), a folder with three programs and params.json, or a file that `run-agent export` wrote, got none of them")
+                raise UsageError(
+                    f"{path}: expected a run (with trace.jsonl), a folder with three programs and "
+                    "params.json, or a file that `run-agent export` wrote, got none of them"
+                )
             programs, params = runfolder.read_model(path)
             return cls(programs, params, sandbox=sandbox)
         folder = RunFolder(path)
         if not (folder.best / "params.json").exists():
-            raise UsageError(f"{folder.path}: expected a finished run with programs in best/, got none; `run-agent resume {folder.path}` first")
+            raise UsageError(
+                f"{folder.path}: expected a finished run with programs in best/, got none; "
+                f"`run-agent resume {folder.path}` first"
+            )
         first = folder.first()
         task = records.load_task(folder.store, first["task"])
         config = SearchConfig.from_json(first["config"]).evaluation
-        about = {"seen": task.test[0], "horizon": task.horizon, "future_actions": task.future_actions[0]}
+        about = {
+            "seen": task.test[0],
+            "horizon": task.horizon,
+            "future_actions": task.future_actions[0],
+        }
         return cls(*runfolder.read_model(folder.best), **about, config=config, sandbox=sandbox)
 
     def __enter__(self) -> WorldModel:
@@ -128,9 +160,11 @@ class WorldModel:
         self._engine.close()
 
     def __repr__(self) -> str:
-        return f"WorldModel({', '.join(f'{name}={value:.4g}' for name, value in self.params.items())})"
+        return (
+            f"WorldModel({', '.join(f'{name}={value:.4g}' for name, value in self.params.items())})"
+        )
 
-    # ----------------------------------------------------------------------------------------------------- numbers
+    # ----------------------------------------------------------------------------------------------
 
     @property
     def params(self) -> Mapping[str, float]:
@@ -139,74 +173,124 @@ class WorldModel:
 
     @property
     def fitted(self) -> tuple[FittedParam, ...]:
-        """θ with bounds, units and errors, edits of parameters applied (an edited parameter has no error)."""
-        return tuple(_edited(param, [edit for edit in self.edits if edit.name == param.name]) for param in self._params)
+        """θ with bounds, units and errors, edits of parameters applied (an edited parameter has no
+        error)."""
+        return tuple(
+            _edited(param, [edit for edit in self.edits if edit.name == param.name])
+            for param in self._params
+        )
 
     def edit(self, *texts: str) -> WorldModel:
-        """The same model with more edits, which hold in every prediction from the last frame seen on. The past stays what it was.
+        """The same model with more edits, which hold in every prediction from the last frame seen
+        on. The past stays what it was.
 
-        texts: as typed, "gravity*=0.5", "ball.vx*=-1". A name that nothing has is found out when a prediction is made.
+        texts: as typed, "gravity*=0.5", "ball.vx*=-1". A name that nothing has is found out when a
+        prediction is made.
         """
         other = WorldModel.__new__(WorldModel)
         other.__dict__.update(self.__dict__)
-        other.edits, other._texts = (*self.edits, *map(editing.parse, texts)), (*self._texts, *texts)
+        other.edits, other._texts = (
+            (*self.edits, *map(editing.parse, texts)),
+            (*self._texts, *texts),
+        )
         return other
 
     def save(self, folder: str | Path) -> None:
-        """Write the programs and params.json into ``folder``, where ``evaluate``, ``fit`` and ``load`` find them. Edits of parameters
-        and of constants are in them; edits of states and looks are not (they belong to a moment). Raises UsageError when the
-        folder holds programs already."""
+        """Write the programs and params.json into ``folder``, where ``evaluate``, ``fit`` and
+        ``load`` find them. Edits of parameters and of constants are in them; edits of states and
+        looks are not (they belong to a moment). Raises UsageError when the folder holds programs
+        already."""
         folder = Path(folder)
         if (folder / "dynamics.py").exists():
-            raise UsageError(f"{folder}: expected a new folder, got one that holds programs; choose another")
+            raise UsageError(
+                f"{folder}: expected a new folder, got one that holds programs; choose another"
+            )
         known = editing.Named(self._params, {}, {}, self.programs)
         names = {one.name for one in known.listed()}
-        runfolder.write_programs(folder, editing.sort([edit for edit in self.edits if edit.name in names], known).programs)
+        runfolder.write_programs(
+            folder,
+            editing.sort([edit for edit in self.edits if edit.name in names], known).programs,
+        )
         runfolder.write_params(folder / "params.json", self.fitted)
 
-    # --------------------------------------------------------------------------------------------------- behaviour
+    # ----------------------------------------------------------------------------------------------
 
     def perceive(self, frames: Video | np.ndarray) -> Perceived:
-        """States (one a frame) and looks that the perception program finds in (T, H, W, 3) uint8 frames. Raises RunError when it fails."""
+        """States (one a frame) and looks that the perception program finds in (T, H, W, 3) uint8
+        frames. Raises RunError when it fails."""
         return self._perceived(self._clip(frames))
 
     def predict(
-        self, frames: Video | np.ndarray, horizon: int, *, edits: Sequence[str] = (), actions: Sequence[float] | None = None, since: int | None = None
+        self,
+        frames: Video | np.ndarray,
+        horizon: int,
+        *,
+        edits: Sequence[str] = (),
+        actions: Sequence[float] | None = None,
+        since: int | None = None,
     ) -> Prediction:
         """The ``horizon`` frames after ``frames``.
 
-        edits: hold from frame ``since`` on (default: the last one seen). actions: (horizon,) what acts from the last seen frame's
-        successor on, None for nothing. Raises UsageError for an edit that makes no sense, RunError when the programs fail.
+        edits: hold from frame ``since`` on (default: the last one seen). actions: (horizon,) what
+        acts from the last seen frame's successor on, None for nothing. Raises UsageError for an
+        edit that makes no sense, RunError when the programs fail.
         """
-        return self.compare(frames, horizon, [edits] if edits or self.edits else [], actions=actions, since=since)[-1]
+        return self.compare(
+            frames, horizon, [edits] if edits or self.edits else [], actions=actions, since=since
+        )[-1]
 
     def compare(
-        self, frames: Video | np.ndarray, horizon: int, variants: Sequence[Sequence[str]], *, actions: Sequence[float] | None = None, since: int | None = None
+        self,
+        frames: Video | np.ndarray,
+        horizon: int,
+        variants: Sequence[Sequence[str]],
+        *,
+        actions: Sequence[float] | None = None,
+        since: int | None = None,
     ) -> tuple[Prediction, ...]:
         """The prediction without any edit, then one for each group of edits (see ``predict``)."""
         clip = self._clip(frames)
-        trial = Trial(clip, horizon, None, None if actions is None else np.asarray(actions, np.float64))
+        trial = Trial(
+            clip, horizon, None, None if actions is None else np.asarray(actions, np.float64)
+        )
         since = len(clip) - 1 if since is None else since
         perceived = self._perceived(clip)
         plain = self._plain(trial, perceived)
         named = self._named(perceived, plain.states, since)
-        groups = [(self.edits + tuple(map(editing.parse, texts)), self._texts + tuple(texts)) for texts in variants]
+        groups = [
+            (self.edits + tuple(map(editing.parse, texts)), self._texts + tuple(texts))
+            for texts in variants
+        ]
         sorted_edits = [editing.sort(edits, named) for edits, _ in groups]
         changes = [_change(one, since, named) for one in sorted_edits]
-        made = self._run(lambda runner: runner.imagine([one.programs for one in sorted_edits], trial, perceived, changes))
-        edited = (_prediction(clip, one, texts, since) for one, (_, texts) in zip(made, groups, strict=True))
+        made = self._run(
+            lambda runner: runner.imagine(
+                [one.programs for one in sorted_edits], trial, perceived, changes
+            )
+        )
+        edited = (
+            _prediction(clip, one, texts, since)
+            for one, (_, texts) in zip(made, groups, strict=True)
+        )
         return (_prediction(clip, plain, (), 0), *edited)
 
-    def editable(self, frames: Video | np.ndarray, since: int | None = None) -> tuple[Editable, ...]:
-        """Everything that an edit can name, with its value at frame ``since`` (default: the last one seen)."""
+    def editable(
+        self, frames: Video | np.ndarray, since: int | None = None
+    ) -> tuple[Editable, ...]:
+        """Everything that an edit can name, with its value at frame ``since`` (default: the last
+        one seen)."""
         clip = self._clip(frames)
         perceived = self._perceived(clip)
         plain = self._plain(Trial(clip, 1), perceived)
-        return tuple(self._named(perceived, plain.states, len(clip) - 1 if since is None else since).listed())
+        return tuple(
+            self._named(perceived, plain.states, len(clip) - 1 if since is None else since).listed()
+        )
 
     def _plain(self, trial: Trial, perceived: Perceived) -> Predicted:
         values = {param.name: param.value for param in self._params}
-        return self._run(lambda runner: runner.predict(self.programs, [trial], [perceived], values))[0]
+        return self._run(
+            lambda runner: runner.predict(self.programs, [trial], [perceived], values)
+        )[0]
 
     def start(self, frames: Video | np.ndarray) -> State:
         """The whole state, velocities included, at the first of (T, H, W, 3) frames."""
@@ -228,7 +312,9 @@ class WorldModel:
         try:
             return work(self._engine.runner)
         except CandidateFailed as failed:
-            raise RunError(f"the programs failed in {failed.failure.stage}: {failed.failure.message}") from None
+            raise RunError(
+                f"the programs failed in {failed.failure.stage}: {failed.failure.message}"
+            ) from None
 
 
 def _edited(param: FittedParam, edits: Sequence[Edit]) -> FittedParam:
@@ -240,9 +326,18 @@ def _edited(param: FittedParam, edits: Sequence[Edit]) -> FittedParam:
 def _change(edits: Sorted, since: int, named: Named) -> Change:
     state = tuple((edit.name, edit.operator, edit.number) for edit in edits.state)
     looks = tuple((*edit.name.split("."), edit.operator, edit.number) for edit in edits.looks)
-    return Change(since, named.row, {param.name: param.value for param in named.params}, edits.values, state, looks)
+    return Change(
+        since,
+        named.row,
+        {param.name: param.value for param in named.params},
+        edits.values,
+        state,
+        looks,
+    )
 
 
 def _prediction(clip: Video, made: Predicted, texts: tuple[str, ...], since: int) -> Prediction:
     """A prediction from states that begin at frame ``since``."""
-    return Prediction(len(clip), clip.dt, made.frames, made.states.cut(len(clip) - since, len(made.states)), texts)
+    return Prediction(
+        len(clip), clip.dt, made.frames, made.states.cut(len(clip) - since, len(made.states)), texts
+    )

@@ -1,4 +1,5 @@
-"""What every baseline without a program of its own starts from: balls measured by the hand-written perception, in world units.
+"""What every baseline without a program of its own starts from: balls measured by the hand-written
+perception, in world units.
 
 The perception program is trusted here (it is ours), so it runs in this process.
 """
@@ -21,15 +22,18 @@ _COLOURS = ((255, 0, 0), (0, 0, 255))
 
 @dataclass(frozen=True)
 class Balls:
-    """One video. position: (T, n, 2), NaN where a ball is not wholly in view. radius: (n,). World units, y up."""
+    """One video. position: (T, n, 2), NaN where a ball is not wholly in view. radius: (n,). World
+    units, y up."""
 
     position: np.ndarray
     radius: np.ndarray
 
     def start(self, gravity: float = 0.0) -> np.ndarray:
-        """(n, 4) x, y, vx, vy at the first frame, through the first frames (at most 8) in which a ball is seen, given what
-        gravity (along y) has done to it meanwhile."""
-        return np.array([_line(self.position[:, ball], gravity) for ball in range(len(self.radius))])
+        """(n, 4) x, y, vx, vy at the first frame, through the first frames (at most 8) in which a
+        ball is seen, given what gravity (along y) has done to it meanwhile."""
+        return np.array(
+            [_line(self.position[:, ball], gravity) for ball in range(len(self.radius))]
+        )
 
 
 def measure(video: Video) -> Balls:

@@ -1,7 +1,9 @@
-"""Sparse regression on the measured states: PySINDy (Brunton, Proctor, Kutz 2016, doi:10.1073/pnas.1517384113).
+"""Sparse regression on the measured states: PySINDy (Brunton, Proctor, Kutz 2016,
+doi:10.1073/pnas.1517384113).
 
-The state is positions and velocities of all balls (world units), the library linear with a constant, selection by sequentially
-thresholded least squares. It has no notion of contact: what it does on collisions is what a smooth law can do.
+The state is positions and velocities of all balls (world units), the library linear with a
+constant, selection by sequentially thresholded least squares. It has no notion of contact: what it
+does on collisions is what a smooth law can do.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ FAR = 1e3
 
 
 def fit(videos: Sequence[Balls]) -> list[list[float]]:
-    """Coefficients (4n, 1 + 4n) of d(state)/dt on [1, state], state = x, y, vx, vy of each ball. Raises ImportError without pysindy."""
+    """Coefficients (4n, 1 + 4n) of d(state)/dt on [1, state], state = x, y, vx, vy of each ball.
+    Raises ImportError without pysindy."""
     import pysindy
 
     tracks = [_states(balls) for balls in videos]
@@ -28,16 +31,21 @@ def fit(videos: Sequence[Balls]) -> list[list[float]]:
     return model.coefficients().tolist()
 
 
-def simulate(coefficients: Sequence[Sequence[float]], seen: Balls, frames: int = FRAMES) -> np.ndarray:
-    """(frames, n, 2) positions: the linear law in closed form (matrix exponential) from the second of the seen frames, where
-    central differences give the velocity."""
+def simulate(
+    coefficients: Sequence[Sequence[float]], seen: Balls, frames: int = FRAMES
+) -> np.ndarray:
+    """(frames, n, 2) positions: the linear law in closed form (matrix exponential) from the second
+    of the seen frames, where central differences give the velocity."""
     from scipy.linalg import expm
 
     law = np.asarray(coefficients)
     rates = np.vstack([np.zeros(law.shape[1]), law])
     place = seen.position[:3]
     middle = np.concatenate([place[1], (place[2] - place[0]) / (2 * INTERVAL)], axis=1)
-    state, path = expm(-INTERVAL * rates) @ np.concatenate([[1.0], np.nan_to_num(middle).ravel()]), []
+    state, path = (
+        expm(-INTERVAL * rates) @ np.concatenate([[1.0], np.nan_to_num(middle).ravel()]),
+        [],
+    )
     step = expm(INTERVAL * rates)
     for _ in range(frames):
         path.append(np.clip(state[1:].reshape(-1, 4)[:, :2], -FAR, FAR))
@@ -46,7 +54,8 @@ def simulate(coefficients: Sequence[Sequence[float]], seen: Balls, frames: int =
 
 
 def _states(balls: Balls) -> np.ndarray:
-    """(T, 4n) states of the longest beginning in which every ball is seen; velocities by central differences."""
+    """(T, 4n) states of the longest beginning in which every ball is seen; velocities by central
+    differences."""
     seen = np.isfinite(balls.position).all(axis=(1, 2))
     stop = len(seen) if seen.all() else int(np.argmin(seen))
     place = balls.position[:stop]

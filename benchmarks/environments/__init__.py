@@ -1,6 +1,8 @@
-"""Environments by name: videos of known mechanisms, with the truth kept apart from what a search may see.
+"""Environments by name: videos of known mechanisms, with the truth kept apart from what a search
+may see.
 
-An environment is one module with ``make(request) -> Clips`` and one line below. Modules are imported when they are used.
+An environment is one module with ``make(request) -> Clips`` and one line below. Modules are
+imported when they are used.
 """
 
 from __future__ import annotations
@@ -31,13 +33,19 @@ def known() -> tuple[str, ...]:
 
 
 def load(
-    name: str, *, seed: int, context: int | None = None, horizon: int | None = None, options: Options = _PLAIN
+    name: str,
+    *,
+    seed: int,
+    context: int | None = None,
+    horizon: int | None = None,
+    options: Options = _PLAIN,
 ) -> tuple[Task, HeldBack]:
     """Make the videos of one environment and split them.
 
-    seed: decides everything random; the same arguments give the same bytes. context, horizon: frames seen and frames to
-    predict, None for the environment's own protocol. Raises ContractError (one line) for an unknown name, a missing
-    extra, or an option that the environment does not have.
+    seed: decides everything random; the same arguments give the same bytes. context, horizon:
+    frames seen and frames to predict, None for the environment's own protocol. Raises ContractError
+    (one line) for an unknown name, a missing extra, or an option that the environment does not
+    have.
     """
     request = Request(name, seed, context, horizon, options)
     return cut(dress(_make(request), request.options.variant, seed), name)

@@ -1,4 +1,5 @@
-"""What an environment hands over, and how it becomes a task: the one place that decides what is held back."""
+"""What an environment hands over, and how it becomes a task: the one place that decides what is
+held back."""
 
 from __future__ import annotations
 
@@ -17,10 +18,11 @@ from tools.types import ContractError, HeldBack, Task, Video
 class Options:
     """Choices that only some environments have; None leaves the choice to the environment.
 
-    variant: "clean", "noise" (Gaussian, 5 grey levels) or "mp4" (h264, ordinary quality); the held-back frames carry the
-    same variant and ``truth["clean_frames"]`` the frames before it; None is the environment's own. data: a file that replaces the generator (PhyWorld's
-    HDF5). train, test: number of videos seen whole, and of videos predicted. level: which split the test videos come
-    from ("in", "out", or one out-of-distribution level by name).
+    variant: "clean", "noise" (Gaussian, 5 grey levels) or "mp4" (h264, ordinary quality); the
+    held-back frames carry the same variant and ``truth["clean_frames"]`` the frames before it; None
+    is the environment's own. data: a file that replaces the generator (PhyWorld's HDF5). train,
+    test: number of videos seen whole, and of videos predicted. level: which split the test videos
+    come from ("in", "out", or one out-of-distribution level by name).
     """
 
     variant: str | None = None
@@ -32,7 +34,8 @@ class Options:
 
 @dataclass(frozen=True)
 class Request:
-    """One call of ``load``: everything an environment may depend on. seed: any non-negative integer."""
+    """One call of ``load``: everything an environment may depend on. seed: any non-negative
+    integer."""
 
     name: str
     seed: int
@@ -49,15 +52,22 @@ class Request:
         for key in keys:
             if getattr(self.options, key) is not None:
                 fix = "it belongs to another environment, leave it out"
-                raise ContractError(f"option {key!r} of environment {self.name!r}", "no value", repr(getattr(self.options, key)), fix)
+                raise ContractError(
+                    f"option {key!r} of environment {self.name!r}",
+                    "no value",
+                    repr(getattr(self.options, key)),
+                    fix,
+                )
 
 
 @dataclass(frozen=True)
 class Clips:
-    """Whole videos with their truth. test: videos of at least ``context + horizon`` frames, not yet cut.
+    """Whole videos with their truth. test: videos of at least ``context + horizon`` frames, not yet
+    cut.
 
-    truth: "mechanism" (its name), "parameters" ({name: value}), "states" (one tools.States per test video, row t = frame
-    t, the context included; pixels, radians, seconds) and whatever else the environment knows.
+    truth: "mechanism" (its name), "parameters" ({name: value}), "states" (one tools.States per test
+    video, row t = frame t, the context included; pixels, radians, seconds) and whatever else the
+    environment knows.
     """
 
     test: tuple[Video, ...]
@@ -74,8 +84,13 @@ def dress(clips: Clips, variant: str | None, seed: int) -> Clips:
     if variant == "clean":
         return clips
     rng = np.random.default_rng([seed, 0xD2E55])
-    test, train = (tuple(dressed(video, variant, rng) for video in videos) for videos in (clips.test, clips.train))
-    clean = tuple(video.frames[clips.context : clips.context + clips.horizon] for video in clips.test)
+    test, train = (
+        tuple(dressed(video, variant, rng) for video in videos)
+        for videos in (clips.test, clips.train)
+    )
+    clean = tuple(
+        video.frames[clips.context : clips.context + clips.horizon] for video in clips.test
+    )
     return replace(clips, test=test, train=train, truth={**clips.truth, "clean_frames": clean})
 
 

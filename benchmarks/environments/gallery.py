@@ -1,4 +1,5 @@
-"""``gallery:NAME``: the scenes of ``benchmarks.gallery``, the first half seen and the second half predicted."""
+"""``gallery:NAME``: the scenes of ``benchmarks.gallery``, the first half seen and the second half
+predicted."""
 
 from __future__ import annotations
 
@@ -13,14 +14,22 @@ from tools.types import ContractError, Video, as_names
 
 
 def make(request: Request) -> Clips:
-    """One film of 30 + 30 frames, or ``options.test`` films of the same scene with other numbers."""
+    """One film of 30 + 30 frames, or ``options.test`` films of the same scene with other
+    numbers."""
     request.refuse("data", "level")
     name = request.name.partition(":")[2]
     if name not in SCENES:
-        raise ContractError(f"environment {request.name!r}", "gallery:NAME with NAME one of " + as_names(list(SCENES), 80), repr(name))
+        raise ContractError(
+            f"environment {request.name!r}",
+            "gallery:NAME with NAME one of " + as_names(list(SCENES), 80),
+            repr(name),
+        )
     context, horizon = request.lengths(30, 30)
     tests, trains = request.options.test or 1, request.options.train or 0
-    seeds = [np.random.default_rng([zlib.crc32(name.encode()), request.seed, index]) for index in range(tests + trains)]
+    seeds = [
+        np.random.default_rng([zlib.crc32(name.encode()), request.seed, index])
+        for index in range(tests + trains)
+    ]
     films = [SCENES[name](rng, context + horizon) for rng in seeds]
     videos = tuple(Video(film.frames, film.dt, film.actions) for film in films)
     return Clips(videos[:tests], context, horizon, videos[tests:], _truth(films[:tests]))

@@ -1,8 +1,9 @@
-"""``phyworld-uniform``, ``phyworld-collision``, ``phyworld-parabola``: 10 videos seen whole, others predicted after 3 frames.
+"""``phyworld-uniform``, ``phyworld-collision``, ``phyworld-parabola``: 10 videos seen whole, others
+predicted after 3 frames.
 
-The published protocol: 32 frames of 256 x 256, 0.1 s apart, compressed as mp4 (``variant="clean"`` for lossless). Training
-videos come from the in-distribution range; ``options.level`` says where the test videos come from. ``options.data`` replaces the
-generator by a file in the published layout.
+The published protocol: 32 frames of 256 x 256, 0.1 s apart, compressed as mp4 (``variant="clean"``
+for lossless). Training videos come from the in-distribution range; ``options.level`` says where the
+test videos come from. ``options.data`` replaces the generator by a file in the published layout.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ MECHANISMS = {
 
 @dataclass(frozen=True)
 class Choice:
-    """What to load. train: in-distribution videos seen whole. test: how many videos of each level in ``levels``."""
+    """What to load. train: in-distribution videos seen whole. test: how many videos of each level
+    in ``levels``."""
 
     scenario: str
     seed: int
@@ -39,24 +41,36 @@ class Choice:
 
 
 def make(request: Request) -> Clips:
-    """``options.train`` videos (10), ``options.test`` videos (1) of ``options.level`` ("in"), 3 frames seen, 29 predicted."""
+    """``options.train`` videos (10), ``options.test`` videos (1) of ``options.level`` ("in"), 3
+    frames seen, 29 predicted."""
     context, horizon = request.lengths(3, FRAMES - 3)
     if context + horizon > FRAMES:
-        raise ContractError(f"{request.name}: context + horizon", f"at most {FRAMES} frames", str(context + horizon))
+        raise ContractError(
+            f"{request.name}: context + horizon", f"at most {FRAMES} frames", str(context + horizon)
+        )
     options = request.options
     scenario = request.name.partition("-")[2]
     train = 10 if options.train is None else options.train
-    choice = Choice(scenario, request.seed, train, options.test or 1, (options.level or "in",), options.data)
+    choice = Choice(
+        scenario, request.seed, train, options.test or 1, (options.level or "in",), options.data
+    )
     training, testing = clips_of(choice)
     variant = "mp4" if choice.data is None else "clean"
-    return Clips(videos(testing), context, horizon, videos(training), truth_of(scenario, testing), variant)
+    return Clips(
+        videos(testing), context, horizon, videos(training), truth_of(scenario, testing), variant
+    )
 
 
 def clips_of(choice: Choice) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
-    """(training, test) clips: generated and lossless, or read from the file, which is never used twice for one clip."""
+    """(training, test) clips: generated and lossless, or read from the file, which is never used
+    twice for one clip."""
     for level in choice.levels:
         if level not in scenes.LEVELS:
-            raise ContractError(f"phyworld-{choice.scenario}: level", "one of " + ", ".join(scenes.LEVELS), repr(level))
+            raise ContractError(
+                f"phyworld-{choice.scenario}: level",
+                "one of " + ", ".join(scenes.LEVELS),
+                repr(level),
+            )
     return _read(choice) if choice.data else _generated(choice)
 
 
@@ -66,10 +80,14 @@ def videos(clips: Sequence[Clip]) -> tuple[Video, ...]:
 
 
 def truth_of(scenario: str, clips: Sequence[Clip]) -> dict[str, object]:
-    """What metrics may know: true states in pixels, world positions, inits and splits, one a video."""
+    """What metrics may know: true states in pixels, world positions, inits and splits, one a
+    video."""
     names = [f"ball_{i + 1}" for i in range(clips[0].positions.shape[1])]
     columns = tuple(f"{name}.{axis}" for name in names for axis in "xy")
-    states = tuple(States(columns, to_pixels(clip.positions).reshape(len(clip.positions), -1)) for clip in clips)
+    states = tuple(
+        States(columns, to_pixels(clip.positions).reshape(len(clip.positions), -1))
+        for clip in clips
+    )
     return {
         "mechanism": MECHANISMS[scenario],
         "parameters": {"gravity": 2.5 * 255 / WORLD} if scenario == "parabola" else {},
@@ -87,9 +105,12 @@ def film(scene: scenes.Scene) -> Clip:
 
 
 def _generated(choice: Choice) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
-    """Train and test draw from streams of their own, so that asking for more of one never changes the other."""
+    """Train and test draw from streams of their own, so that asking for more of one never changes
+    the other."""
     key = scenes.SCENARIOS.index(choice.scenario)
-    training = scenes.draw_scenes(choice.scenario, "in", choice.train, np.random.default_rng([choice.seed, key, 0]))
+    training = scenes.draw_scenes(
+        choice.scenario, "in", choice.train, np.random.default_rng([choice.seed, key, 0])
+    )
     testing: list[scenes.Scene] = []
     for level in choice.levels:
         rng = np.random.default_rng([choice.seed, key, 1 + scenes.LEVELS.index(level)])
@@ -110,10 +131,17 @@ def _read(choice: Choice) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
     return clips[: len(training)], clips[len(training) :]
 
 
-def _take(choice: Choice, order: np.ndarray, splits: np.ndarray, level: str, count: int, used: set[int]) -> list[int]:
+def _take(
+    choice: Choice, order: np.ndarray, splits: np.ndarray, level: str, count: int, used: set[int]
+) -> list[int]:
     wanted = scenes.OUT if level == "out" else (level,)
     rows = [int(row) for row in order if splits[row] in wanted and int(row) not in used]
     if len(rows) < count:
         have = ", ".join(f"{int((splits == split).sum())} {split}" for split in scenes.SPLITS)
-        raise ContractError(str(choice.data), f"{count} more videos of level {level!r}", f"{len(rows)} of them (it holds {have})", "ask for fewer, or another file")
+        raise ContractError(
+            str(choice.data),
+            f"{count} more videos of level {level!r}",
+            f"{len(rows)} of them (it holds {have})",
+            "ask for fewer, or another file",
+        )
     return rows[:count]

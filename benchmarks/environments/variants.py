@@ -17,8 +17,8 @@ CRF = 23
 
 
 def dressed(video: Video, variant: str, rng: np.random.Generator) -> Video:
-    """``video`` as "clean" (itself), "noise" (independent Gaussian noise, rounded and clipped) or "mp4" (written and read
-    back). Raises ContractError for another variant."""
+    """``video`` as "clean" (itself), "noise" (independent Gaussian noise, rounded and clipped) or
+    "mp4" (written and read back). Raises ContractError for another variant."""
     if variant == "clean":
         return video
     if variant == "noise":

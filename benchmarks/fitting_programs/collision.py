@@ -1,14 +1,20 @@
-"""Two balls on a line that collide once: restitution, and masses that grow with a power of the radius.
+"""Two balls on a line that collide once: restitution, and masses that grow with a power of the
+radius.
 
-The time of contact inside a frame is solved for, so that positions are continuous (with kinks) in every parameter.
+The time of contact inside a frame is solved for, so that positions are continuous (with kinks) in
+every parameter.
 """
 
 from tools.physics import xp
 from tools.types import Param
 
 PARAMS = (
-    Param("restitution", 0.5, low=0.0, high=1.0, unit="1", about="separation speed over closing speed"),
-    Param("mass_power", 1.0, low=0.0, high=4.0, unit="1", about="mass grows with radius ** mass_power"),
+    Param(
+        "restitution", 0.5, low=0.0, high=1.0, unit="1", about="separation speed over closing speed"
+    ),
+    Param(
+        "mass_power", 1.0, low=0.0, high=4.0, unit="1", about="mass grows with radius ** mass_power"
+    ),
     Param("drag", 0.05, low=0.0, high=0.5, unit="1/s", about="linear drag per unit of mass"),
 )
 LATENTS = ("left.x", "left.vx", "right.x", "right.vx")

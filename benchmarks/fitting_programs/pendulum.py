@@ -1,4 +1,5 @@
-"""A pendulum with drag whose bob is what is measured; semi-implicit Euler at a tenth of the frame interval."""
+"""A pendulum with drag whose bob is what is measured; semi-implicit Euler at a tenth of the frame
+interval."""
 
 from tools.physics import xp
 from tools.types import Param
@@ -23,11 +24,19 @@ def initial(states, params, dt):
 def step(state, params, action, dt):
     angle, spin, h = state["arm"]["angle"], state["arm"]["angular_velocity"], dt / SUBSTEPS
     for _ in range(SUBSTEPS):
-        spin = spin - h * (params["gravity"] / params["length"] * xp.sin(angle) + params["drag"] * spin)
+        spin = spin - h * (
+            params["gravity"] / params["length"] * xp.sin(angle) + params["drag"] * spin
+        )
         angle = angle + h * spin
-    return {"arm": {"angle": angle, "angular_velocity": spin}, "bob": _bob(angle, state["pivot"], params)}
+    return {
+        "arm": {"angle": angle, "angular_velocity": spin},
+        "bob": _bob(angle, state["pivot"], params),
+    }
 
 
 def _bob(angle, pivot, params):
     """The angle is counted from straight down, positive towards the right."""
-    return {"x": pivot["x"] + params["length"] * xp.sin(angle), "y": pivot["y"] + params["length"] * xp.cos(angle)}
+    return {
+        "x": pivot["x"] + params["length"] * xp.sin(angle),
+        "y": pivot["y"] + params["length"] * xp.cos(angle),
+    }

@@ -4,7 +4,9 @@ from tools.types import Param
 
 PARAMS = (
     Param("drag", 0.1, low=0.0, high=5.0, unit="1/s", about="linear drag per unit of mass"),
-    Param("mass", 1.0, low=0.1, high=10.0, unit="kg", about="mass of the ball, which nothing acts on"),
+    Param(
+        "mass", 1.0, low=0.1, high=10.0, unit="kg", about="mass of the ball, which nothing acts on"
+    ),
 )
 LATENTS = ("ball.x", "ball.y", "ball.vx", "ball.vy")
 DIFFERENTIABLE = True

@@ -1,6 +1,8 @@
-"""The gallery: seeded scenes of known mechanisms, with true numbers, drawn by a renderer of their own.
+"""The gallery: seeded scenes of known mechanisms, with true numbers, drawn by a renderer of their
+own.
 
-A scene is a function ``(rng, frames) -> Film``; ``SCENES`` names it. Seeds change sizes, colours, speeds and phases.
+A scene is a function ``(rng, frames) -> Film``; ``SCENES`` names it. Seeds change sizes, colours,
+speeds and phases.
 """
 
 from __future__ import annotations

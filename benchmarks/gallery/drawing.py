@@ -1,7 +1,8 @@
 """Anti-aliased pictures by brute force: 6 x 6 point samples a pixel, averaged.
 
-On purpose nothing of ``tools.rendering`` is used: a scene drawn with the formulas that later explain it would be an
-inverse crime. Coordinates are the project's: pixel centres at integers, x right, y down, angles clockwise.
+On purpose nothing of ``tools.rendering`` is used: a scene drawn with the formulas that later
+explain it would be an inverse crime. Coordinates are the project's: pixel centres at integers, x
+right, y down, angles clockwise.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Shape:
-    """An outline with its paint, both functions of body coordinates (u, v) in pixels. bounds: (u0, v0, u1, v1) around it."""
+    """An outline with its paint, both functions of body coordinates (u, v) in pixels. bounds: (u0,
+    v0, u1, v1) around it."""
 
     inside: Inside
     paint: Paint
@@ -39,15 +41,19 @@ class Placed:
     angle: float = 0.0
 
 
-# ------------------------------------------------------------------------------------------------------ outlines
+# --------------------------------------------------------------------------------------------------
 
 
 def disk(radius: float, paint: Paint) -> Shape:
     """A disk around the body's origin."""
-    return Shape(lambda u, v: u * u + v * v <= radius * radius, paint, (-radius, -radius, radius, radius))
+    return Shape(
+        lambda u, v: u * u + v * v <= radius * radius, paint, (-radius, -radius, radius, radius)
+    )
 
 
-def box(width: float, height: float, paint: Paint, shift: tuple[float, float] = (0.0, 0.0)) -> Shape:
+def box(
+    width: float, height: float, paint: Paint, shift: tuple[float, float] = (0.0, 0.0)
+) -> Shape:
     """An upright rectangle whose centre lies at ``shift`` in the body."""
     du, dv = shift
 
@@ -75,7 +81,9 @@ def shifted(shape: Shape, du: float, dv: float) -> Shape:
     """``shape`` moved to (du, dv) within its body."""
     u0, v0, u1, v1 = shape.bounds
     bounds = (u0 + du, v0 + dv, u1 + du, v1 + dv)
-    return Shape(lambda u, v: shape.inside(u - du, v - dv), lambda u, v: shape.paint(u - du, v - dv), bounds)
+    return Shape(
+        lambda u, v: shape.inside(u - du, v - dv), lambda u, v: shape.paint(u - du, v - dv), bounds
+    )
 
 
 def union(*shapes: Shape) -> Shape:
@@ -91,10 +99,12 @@ def union(*shapes: Shape) -> Shape:
         return colours
 
     corners = np.array([shape.bounds for shape in shapes])
-    return Shape(inside, paint, (*corners[:, :2].min(axis=0).tolist(), *corners[:, 2:].max(axis=0).tolist()))
+    return Shape(
+        inside, paint, (*corners[:, :2].min(axis=0).tolist(), *corners[:, 2:].max(axis=0).tolist())
+    )
 
 
-# -------------------------------------------------------------------------------------------------------- paints
+# --------------------------------------------------------------------------------------------------
 
 
 def flat(colour: Colour) -> Paint:
@@ -104,20 +114,36 @@ def flat(colour: Colour) -> Paint:
 
 def halves(first: Colour, second: Colour) -> Paint:
     """Two colours, split along the body's v axis: rotation becomes visible."""
-    return lambda u, v: np.where((u + 0 * v < 0)[..., None], np.asarray(first, float), np.asarray(second, float))
+    return lambda u, v: np.where(
+        (u + 0 * v < 0)[..., None], np.asarray(first, float), np.asarray(second, float)
+    )
 
 
-def waves(colour: Colour, rng: np.random.Generator, length: float = 12.0, contrast: float = 60.0, reach: float = 64.0, fine: int = SAMPLES) -> Paint:
-    """A smooth random texture around ``colour``: six cosines of wavelength about ``length`` pixels per channel.
+def waves(
+    colour: Colour,
+    rng: np.random.Generator,
+    length: float = 12.0,
+    contrast: float = 60.0,
+    reach: float = 64.0,
+    fine: int = SAMPLES,
+) -> Paint:
+    """A smooth random texture around ``colour``: six cosines of wavelength about ``length`` pixels
+    per channel.
 
-    It is tabulated once, ``fine`` samples a pixel, up to ``reach`` from the body's origin, and repeats its edge beyond.
+    It is tabulated once, ``fine`` samples a pixel, up to ``reach`` from the body's origin, and
+    repeats its edge beyond.
     """
     k = rng.normal(0.0, 2 * math.pi / length, (6, 2))
-    phase, weight = rng.uniform(0, 2 * math.pi, (6, 3)), rng.normal(0.0, contrast / math.sqrt(6), (6, 3))
+    phase, weight = (
+        rng.uniform(0, 2 * math.pi, (6, 3)),
+        rng.normal(0.0, contrast / math.sqrt(6), (6, 3)),
+    )
     axis = np.arange(-math.ceil(reach * fine), math.ceil(reach * fine) + 1) / fine
     table = np.zeros((len(axis), len(axis), 3), np.float32) + np.asarray(colour, np.float32)
     for (a, b), shifts, weights in zip(k, phase, weight, strict=True):
-        table += (weights * np.cos((a * axis[None, :] + b * axis[:, None])[..., None] + shifts)).astype(np.float32)
+        table += (
+            weights * np.cos((a * axis[None, :] + b * axis[:, None])[..., None] + shifts)
+        ).astype(np.float32)
     table = np.clip(table, 0, 255)
 
     def paint(u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -131,12 +157,13 @@ def _nearest(values: np.ndarray, count: int) -> np.ndarray:
     return np.clip(np.rint(values).astype(int) + count // 2, 0, count - 1)
 
 
-# ------------------------------------------------------------------------------------------------------ pictures
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Backdrop:
-    """What never moves. samples: (H * 6, W * 6, 3) uint8. mean: (H, W, 3) uint8, the same as a picture."""
+    """What never moves. samples: (H * 6, W * 6, 3) uint8. mean: (H, W, 3) uint8, the same as a
+    picture."""
 
     samples: np.ndarray
     mean: np.ndarray
@@ -145,7 +172,9 @@ class Backdrop:
 def backdrop(paint: Paint, shape: tuple[int, int], scenery: Sequence[Placed] = ()) -> Backdrop:
     """``paint`` over a picture of ``shape`` (H, W), then ``scenery`` from back to front."""
     height, width = shape
-    samples = np.array(np.rint(paint(_grid(0, width)[None, :], _grid(0, height)[:, None])), np.uint8)
+    samples = np.array(
+        np.rint(paint(_grid(0, width)[None, :], _grid(0, height)[:, None])), np.uint8
+    )
     for item in scenery:
         _stamp(samples, item, (0, height), (0, width))
     return Backdrop(samples, _average(samples))
@@ -170,7 +199,9 @@ def _average(samples: np.ndarray) -> np.ndarray:
     return cv2.resize(samples, size, interpolation=cv2.INTER_AREA)
 
 
-def _stamp(samples: np.ndarray, item: Placed, rows: tuple[int, int], columns: tuple[int, int]) -> None:
+def _stamp(
+    samples: np.ndarray, item: Placed, rows: tuple[int, int], columns: tuple[int, int]
+) -> None:
     """Paint ``item`` into the samples of the pixels ``rows`` x ``columns``."""
     (y0, y1), (x0, x1) = _spans(item, rows, columns)
     if x0 >= x1 or y0 >= y1:
@@ -192,7 +223,9 @@ def _fine(pixels: tuple[int, int]) -> slice:
     return slice(pixels[0] * SAMPLES, pixels[1] * SAMPLES)
 
 
-def _spans(item: Placed, rows: tuple[int, int], columns: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+def _spans(
+    item: Placed, rows: tuple[int, int], columns: tuple[int, int]
+) -> tuple[tuple[int, int], tuple[int, int]]:
     """Rows and columns of pixels that ``item`` can touch, within those given."""
     u0, v0, u1, v1 = item.shape.bounds
     u, v = np.array([u0, u1, u1, u0]), np.array([v0, v0, v1, v1])

@@ -16,8 +16,9 @@ from tools.types import States
 class Mechanism:
     """What truly moves the scene.
 
-    name: in words. says: regular expressions (case ignored) of which a description that names this mechanism matches every
-    one. never: none of which it matches. Both are matched against the words of a found program, never shown to a search.
+    name: in words. says: regular expressions (case ignored) of which a description that names this
+    mechanism matches every one. never: none of which it matches. Both are matched against the words
+    of a found program, never shown to a search.
     """
 
     name: str
@@ -27,8 +28,8 @@ class Mechanism:
 
 @dataclass(frozen=True)
 class Body:
-    """Something drawn. x, y, angle: (T,) or one number for what stands still; pixels and radians. Its columns enter the true
-    states when they vary; ``angle`` only when given."""
+    """Something drawn. x, y, angle: (T,) or one number for what stands still; pixels and radians.
+    Its columns enter the true states when they vary; ``angle`` only when given."""
 
     name: str
     shape: Shape
@@ -38,12 +39,22 @@ class Body:
 
     def at(self, t: int) -> Placed:
         """Where it is in frame ``t``."""
-        return Placed(self.shape, _value(self.x, t), _value(self.y, t), _value(0.0 if self.angle is None else self.angle, t))
+        return Placed(
+            self.shape,
+            _value(self.x, t),
+            _value(self.y, t),
+            _value(0.0 if self.angle is None else self.angle, t),
+        )
 
     def columns(self, frames: int) -> dict[str, np.ndarray]:
         """The attributes that vary, (frames,) each."""
-        pairs = [("x", self.x), ("y", self.y)] + ([] if self.angle is None else [("angle", self.angle)])
-        full = {f"{self.name}.{key}": np.broadcast_to(np.asarray(value, float), frames) for key, value in pairs}
+        pairs = [("x", self.x), ("y", self.y)] + (
+            [] if self.angle is None else [("angle", self.angle)]
+        )
+        full = {
+            f"{self.name}.{key}": np.broadcast_to(np.asarray(value, float), frames)
+            for key, value in pairs
+        }
         return full if any(np.ptp(value) > 0 for value in full.values()) else {}
 
 
@@ -53,8 +64,8 @@ def _value(track: np.ndarray | float, t: int) -> float:
 
 @dataclass(frozen=True)
 class Film:
-    """A finished scene. frames: (T, H, W, 3) uint8. dt: seconds. states: row t = frame t. parameters: the true numbers in
-    pixels, radians and seconds. actions: (T,) or None."""
+    """A finished scene. frames: (T, H, W, 3) uint8. dt: seconds. states: row t = frame t.
+    parameters: the true numbers in pixels, radians and seconds. actions: (T,) or None."""
 
     frames: np.ndarray
     dt: float
@@ -66,8 +77,9 @@ class Film:
 
 @dataclass(frozen=True)
 class Stage:
-    """Where a scene plays. size: (H, W), even numbers. dt: seconds a frame. ground: background colour. scenery: what stands
-    behind everything. paint: replaces the ground colour. gain: (frames,) brightness factors of a changing light."""
+    """Where a scene plays. size: (H, W), even numbers. dt: seconds a frame. ground: background
+    colour. scenery: what stands behind everything. paint: replaces the ground colour. gain:
+    (frames,) brightness factors of a changing light."""
 
     size: tuple[int, int]
     dt: float
@@ -87,13 +99,21 @@ class Stage:
         """The background with everything that never moves."""
         return backdrop(self.paint or flat(self.ground), self.size, self.scenery)
 
-    def film(self, bodies: Sequence[Body], mechanism: Mechanism, parameters: Mapping[str, float]) -> Film:
+    def film(
+        self, bodies: Sequence[Body], mechanism: Mechanism, parameters: Mapping[str, float]
+    ) -> Film:
         """Draw ``bodies`` (from back to front) in every frame."""
         behind = self.behind
-        frames = np.stack([draw(behind, [body.at(t) for body in bodies]) for t in range(self.frames)])
+        frames = np.stack(
+            [draw(behind, [body.at(t) for body in bodies]) for t in range(self.frames)]
+        )
         if self.gain is not None:
-            frames = np.clip(np.rint(frames * self.gain[:, None, None, None]), 0, 255).astype(np.uint8)
-        columns = {key: value for body in bodies for key, value in body.columns(self.frames).items()}
+            frames = np.clip(np.rint(frames * self.gain[:, None, None, None]), 0, 255).astype(
+                np.uint8
+            )
+        columns = {
+            key: value for body in bodies for key, value in body.columns(self.frames).items()
+        }
         states = States(tuple(columns), np.stack(list(columns.values()), axis=1))
         return Film(frames, self.dt, mechanism, dict(parameters), states)
 
@@ -103,7 +123,9 @@ def palette(rng: np.random.Generator, count: int, dark: bool = False) -> list[Co
     ground = rng.uniform(5, 45, 3) if dark else rng.uniform(205, 250, 3)
     hues = (rng.uniform() + np.arange(count) / max(count, 1)) % 1.0
     value = (0.75, 1.0) if dark else (0.35, 0.8)
-    colours = [colorsys.hsv_to_rgb(hue, rng.uniform(0.65, 0.95), rng.uniform(*value)) for hue in hues]
+    colours = [
+        colorsys.hsv_to_rgb(hue, rng.uniform(0.65, 0.95), rng.uniform(*value)) for hue in hues
+    ]
     return [_bytes(ground), *(_bytes(255 * np.array(colour)) for colour in colours)]
 
 

@@ -28,11 +28,16 @@ def thrown_ball(rng: np.random.Generator, frames: int) -> Film:
     t = stage.times
     y = height - 25 - gravity * apex * t + gravity * t**2 / 2
     ball = Body("ball", disk(radius, flat(colour)), 30 + speed * t, y)
-    return stage.film([ball], Mechanism("projectile under gravity", (GRAVITY,), ("spring", "hinge")), {"gravity": gravity})
+    return stage.film(
+        [ball],
+        Mechanism("projectile under gravity", (GRAVITY,), ("spring", "hinge")),
+        {"gravity": gravity},
+    )
 
 
 def sideways_fall(rng: np.random.Generator, frames: int) -> Film:
-    """The same in another direction: two balls on a dark picture pulled sideways or upwards by the same field."""
+    """The same in another direction: two balls on a dark picture pulled sideways or upwards by the
+    same field."""
     ground, first, second = palette(rng, 2, dark=True)
     stage = Stage((200, 260), 1 / 25, frames, ground)
     t, seconds = stage.times, (NOMINAL - 1) / 25
@@ -43,7 +48,14 @@ def sideways_fall(rng: np.random.Generator, frames: int) -> Film:
     for name, colour, row in (("ball_1", first, 65.0), ("ball_2", second, 135.0)):
         x0, y0 = 130 - gx * seconds**2 / 4 + rng.uniform(-12, 12), row - gy * seconds**2 / 4
         vx, vy = rng.uniform(-12, 12, 2) / seconds
-        bodies.append(Body(name, disk(rng.uniform(6, 11), flat(colour)), x0 + vx * t + gx * t**2 / 2, y0 + vy * t + gy * t**2 / 2))
+        bodies.append(
+            Body(
+                name,
+                disk(rng.uniform(6, 11), flat(colour)),
+                x0 + vx * t + gx * t**2 / 2,
+                y0 + vy * t + gy * t**2 / 2,
+            )
+        )
     mechanism = Mechanism("uniform field in another direction", (GRAVITY,), ("spring", "hinge"))
     return stage.film(bodies, mechanism, {"gravity_x": gx, "gravity_y": gy})
 
@@ -58,8 +70,17 @@ def drag_fall(rng: np.random.Generator, frames: int) -> Film:
     t = stage.times
     fade = (1 - np.exp(-rate * t)) / rate
     sideways = rng.uniform(60, 90) * rate * rng.choice([-1, 1])
-    ball = Body("ball", disk(rng.uniform(8, 14), flat(colour)), 100 - np.sign(sideways) * 45 + sideways * fade, 30 + terminal * (t - fade))
-    return stage.film([ball], Mechanism("fall with linear drag", (GRAVITY, "drag|damp|resist")), {"gravity": terminal * rate, "drag": rate})
+    ball = Body(
+        "ball",
+        disk(rng.uniform(8, 14), flat(colour)),
+        100 - np.sign(sideways) * 45 + sideways * fade,
+        30 + terminal * (t - fade),
+    )
+    return stage.film(
+        [ball],
+        Mechanism("fall with linear drag", (GRAVITY, "drag|damp|resist")),
+        {"gravity": terminal * rate, "drag": rate},
+    )
 
 
 def quadratic_drag(rng: np.random.Generator, frames: int) -> Film:
@@ -86,6 +107,12 @@ def fading_light(rng: np.random.Generator, frames: int) -> Film:
     stage = Stage((240, 300), 1 / 30, frames, ground, gain=1.0 - 0.2 * np.arange(frames) / NOMINAL)
     t, seconds = stage.times, (NOMINAL - 1) / 30
     gravity, spin = 2 * 170 / seconds**2, rng.uniform(2.0, 4.0) * rng.choice([-1, 1])
-    ball = Body("ball", disk(rng.uniform(14, 20), halves(first, second)), 40 + 210 * t / seconds, 35 + gravity * t**2 / 2, spin * t)
+    ball = Body(
+        "ball",
+        disk(rng.uniform(14, 20), halves(first, second)),
+        40 + 210 * t / seconds,
+        35 + gravity * t**2 / 2,
+        spin * t,
+    )
     mechanism = Mechanism("spinning projectile, light fading", (GRAVITY, r"rotat|spin|angular"))
     return stage.film([ball], mechanism, {"gravity": gravity, "angular_velocity": spin})

@@ -1,4 +1,5 @@
-"""A contact sheet of the gallery: one row a scene, frames spread over the clip, the last seen one framed in red."""
+"""A contact sheet of the gallery: one row a scene, frames spread over the clip, the last seen one
+framed in red."""
 
 from __future__ import annotations
 
@@ -17,7 +18,17 @@ SHOWN, SEEN, FRAMES = 9, 30, 60
 
 def contact_sheet(seed: int, names: Sequence[str] = tuple(SCENES)) -> np.ndarray:
     """(rows * 122, 9 * 162, 3) uint8: the scenes as ``gallery:NAME`` shows them for ``seed``."""
-    return np.concatenate([_row(name, SCENES[name](np.random.default_rng([zlib.crc32(name.encode()), seed, 0]), FRAMES).frames) for name in names])
+    return np.concatenate(
+        [
+            _row(
+                name,
+                SCENES[name](
+                    np.random.default_rng([zlib.crc32(name.encode()), seed, 0]), FRAMES
+                ).frames,
+            )
+            for name in names
+        ]
+    )
 
 
 def _row(name: str, frames: np.ndarray) -> np.ndarray:
@@ -30,7 +41,21 @@ def _row(name: str, frames: np.ndarray) -> np.ndarray:
 def _cell(frame: np.ndarray, marked: bool) -> np.ndarray:
     """The frame scaled into a cell, padded where its shape differs, with a border."""
     scale = min(CELL[0] / frame.shape[0], CELL[1] / frame.shape[1])
-    small = cv2.resize(frame, (round(frame.shape[1] * scale), round(frame.shape[0] * scale)), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        frame,
+        (round(frame.shape[1] * scale), round(frame.shape[0] * scale)),
+        interpolation=cv2.INTER_AREA,
+    )
     spare_y, spare_x = CELL[0] - small.shape[0], CELL[1] - small.shape[1]
-    padded = cv2.copyMakeBorder(small, spare_y // 2, spare_y - spare_y // 2, spare_x // 2, spare_x - spare_x // 2, cv2.BORDER_CONSTANT, value=(110, 110, 110))
-    return cv2.copyMakeBorder(padded, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(255, 0, 0) if marked else (110, 110, 110))
+    padded = cv2.copyMakeBorder(
+        small,
+        spare_y // 2,
+        spare_y - spare_y // 2,
+        spare_x // 2,
+        spare_x - spare_x // 2,
+        cv2.BORDER_CONSTANT,
+        value=(110, 110, 110),
+    )
+    return cv2.copyMakeBorder(
+        padded, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(255, 0, 0) if marked else (110, 110, 110)
+    )

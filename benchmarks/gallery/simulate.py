@@ -1,4 +1,5 @@
-"""Small exact simulators for the gallery: event-driven disks, and ordinary differential equations."""
+"""Small exact simulators for the gallery: event-driven disks, and ordinary differential
+equations."""
 
 from __future__ import annotations
 
@@ -11,18 +12,31 @@ from scipy.integrate import solve_ivp
 
 MAX_EVENTS = 10_000
 REST = 0.5
-"""Rebound speed, pixels a second, below which a disk stays on the wall that gravity presses it against."""
+"""Rebound speed, pixels a second, below which a disk stays on the wall that gravity presses it
+against."""
 
 
-def integrate(rates: Callable[[float, np.ndarray], np.ndarray], start: Sequence[float], times: np.ndarray) -> np.ndarray:
-    """(len(times), k) states of dy/dt = rates(t, y), accurate to about 1e-10 of their size (SciPy's DOP853)."""
-    solution = solve_ivp(rates, (times[0], times[-1]), np.asarray(start, float), "DOP853", times, rtol=1e-10, atol=1e-10)
+def integrate(
+    rates: Callable[[float, np.ndarray], np.ndarray], start: Sequence[float], times: np.ndarray
+) -> np.ndarray:
+    """(len(times), k) states of dy/dt = rates(t, y), accurate to about 1e-10 of their size (SciPy's
+    DOP853)."""
+    solution = solve_ivp(
+        rates,
+        (times[0], times[-1]),
+        np.asarray(start, float),
+        "DOP853",
+        times,
+        rtol=1e-10,
+        atol=1e-10,
+    )
     return solution.y.T
 
 
 @dataclass(frozen=True)
 class Wall:
-    """A straight wall: points p with normal . p = offset; bodies stay where normal . p >= offset (normal of length 1)."""
+    """A straight wall: points p with normal . p = offset; bodies stay where normal . p >= offset
+    (normal of length 1)."""
 
     normal: tuple[float, float]
     offset: float
@@ -35,8 +49,9 @@ def room(left: float, top: float, right: float, bottom: float) -> tuple[Wall, ..
 
 @dataclass(frozen=True)
 class Disks:
-    """Smooth disks that fly freely between impacts. position, velocity: (n, 2). radius, mass: (n,). gravity: (2,), the same
-    for all. restitution between disks, and of walls. collide: False lets disks pass through each other."""
+    """Smooth disks that fly freely between impacts. position, velocity: (n, 2). radius, mass: (n,).
+    gravity: (2,), the same for all. restitution between disks, and of walls. collide: False lets
+    disks pass through each other."""
 
     position: np.ndarray
     velocity: np.ndarray
@@ -52,18 +67,25 @@ class Disks:
 def fly(disks: Disks, times: np.ndarray) -> np.ndarray:
     """(len(times), n, 2) positions, each flight in closed form and each impact at its exact time.
 
-    All disks feel the same gravity, so relative motion is straight and the time of every impact is a root of a quadratic.
-    Raises RuntimeError when impacts pile up, or when one of several colliding disks comes to rest on a wall (their relative
-    motion is no longer straight): make the clip shorter.
+    All disks feel the same gravity, so relative motion is straight and the time of every impact is
+    a root of a quadratic. Raises RuntimeError when impacts pile up, or when one of several
+    colliding disks comes to rest on a wall (their relative motion is no longer straight): make the
+    clip shorter.
     """
-    now, position, velocity = float(times[0]), disks.position.astype(float), disks.velocity.astype(float)
+    now, position, velocity = (
+        float(times[0]),
+        disks.position.astype(float),
+        disks.velocity.astype(float),
+    )
     gravity, out = np.tile(np.asarray(disks.gravity, float), (len(position), 1)), []
     events = 0
     for until in times:
         while (impact := _next_impact(disks, position, velocity, gravity))[0] <= until - now:
             events += 1
             if events > MAX_EVENTS:
-                raise RuntimeError(f"more than {MAX_EVENTS} impacts before t = {until:.3f} s: impacts pile up")
+                raise RuntimeError(
+                    f"more than {MAX_EVENTS} impacts before t = {until:.3f} s: impacts pile up"
+                )
             position, velocity = _drift(position, velocity, gravity, impact[0])
             now += impact[0]
             _bounce(disks, velocity, position, impact[1], impact[2])
@@ -75,19 +97,46 @@ def fly(disks: Disks, times: np.ndarray) -> np.ndarray:
     return np.array(out)
 
 
-def _drift(position: np.ndarray, velocity: np.ndarray, gravity: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
+def _drift(
+    position: np.ndarray, velocity: np.ndarray, gravity: np.ndarray, dt: float
+) -> tuple[np.ndarray, np.ndarray]:
     return position + dt * velocity + 0.5 * dt * dt * gravity, velocity + dt * gravity
 
 
-def _next_impact(disks: Disks, position: np.ndarray, velocity: np.ndarray, gravity: np.ndarray) -> tuple[float, int, int]:
-    """(seconds from now, disk, other disk or ~wall) of the first impact; infinity when there is none."""
+def _next_impact(
+    disks: Disks, position: np.ndarray, velocity: np.ndarray, gravity: np.ndarray
+) -> tuple[float, int, int]:
+    """(seconds from now, disk, other disk or ~wall) of the first impact; infinity when there is
+    none."""
     best = (math.inf, 0, 0)
     for i in range(len(position)):
         for j, wall in enumerate(disks.walls):
             gap = float(np.dot(wall.normal, position[i])) - wall.offset - disks.radius[i]
-            best = min(best, (_reach(gap, float(np.dot(wall.normal, velocity[i])), float(np.dot(wall.normal, gravity[i]))), i, ~j))
+            best = min(
+                best,
+                (
+                    _reach(
+                        gap,
+                        float(np.dot(wall.normal, velocity[i])),
+                        float(np.dot(wall.normal, gravity[i])),
+                    ),
+                    i,
+                    ~j,
+                ),
+            )
         for j in range(i + 1, len(position) if disks.collide else 0):
-            best = min(best, (_meet(position[j] - position[i], velocity[j] - velocity[i], disks.radius[i] + disks.radius[j]), i, j))
+            best = min(
+                best,
+                (
+                    _meet(
+                        position[j] - position[i],
+                        velocity[j] - velocity[i],
+                        disks.radius[i] + disks.radius[j],
+                    ),
+                    i,
+                    j,
+                ),
+            )
     return best
 
 
@@ -131,6 +180,12 @@ def _bounce(disks: Disks, velocity: np.ndarray, position: np.ndarray, i: int, j:
         return
     normal = (position[j] - position[i]) / np.linalg.norm(position[j] - position[i])
     total = disks.mass[i] + disks.mass[j]
-    impulse = (1 + disks.restitution) * float((velocity[j] - velocity[i]) @ normal) * disks.mass[i] * disks.mass[j] / total
+    impulse = (
+        (1 + disks.restitution)
+        * float((velocity[j] - velocity[i]) @ normal)
+        * disks.mass[i]
+        * disks.mass[j]
+        / total
+    )
     velocity[i] += impulse / disks.mass[i] * normal
     velocity[j] -= impulse / disks.mass[j] * normal

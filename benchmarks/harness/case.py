@@ -13,10 +13,11 @@ Figures = Mapping[str, float | None]
 
 @dataclass(frozen=True)
 class Options:
-    """What a suite may be told. count: videos, episodes or scenes, None = the suite's own number. seed: of data and searches.
-    budget: evaluations a search. proposer: see agent.proposers. variant: "clean", "noise" or "mp4", None = the
-    protocol's. policies: search policies, () = the suite's own. only: cases whose key contains this, "" = all. data: folder with
-    downloaded PhyWorld files, or None. weights: folder with LPIPS weights, or None."""
+    """What a suite may be told. count: videos, episodes or scenes, None = the suite's own number.
+    seed: of data and searches. budget: evaluations a search. proposer: see agent.proposers.
+    variant: "clean", "noise" or "mp4", None = the protocol's. policies: search policies, () = the
+    suite's own. only: cases whose key contains this, "" = all. data: folder with downloaded
+    PhyWorld files, or None. weights: folder with LPIPS weights, or None."""
 
     count: int | None = None
     seed: int = 0
@@ -40,7 +41,8 @@ class Options:
 
 @dataclass(frozen=True)
 class Case:
-    """One unit of work, independent of the others of its phase. key: unique and stable, "method/item". settings: JSON."""
+    """One unit of work, independent of the others of its phase. key: unique and stable,
+    "method/item". settings: JSON."""
 
     key: str
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -53,9 +55,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Record:
-    """What a case came to. rows: one mapping of figures per video (or scene), in order; they are what two runs must agree
-    on to the last digit. notes: words, and reasons for figures that are None. data: content hashes of what was
-    predicted. seconds: wall time; never compared. error: why the case failed, or ""."""
+    """What a case came to. rows: one mapping of figures per video (or scene), in order; they are
+    what two runs must agree on to the last digit. notes: words, and reasons for figures that are
+    None. data: content hashes of what was predicted. seconds: wall time; never compared. error: why
+    the case failed, or ""."""
 
     key: str
     rows: tuple[Figures, ...] = ()
@@ -82,7 +85,8 @@ class Record:
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where a case may write. folder: of the whole bench; runs: of search runs kept for later phases."""
+    """Where a case may write. folder: of the whole bench; runs: of search runs kept for later
+    phases."""
 
     folder: Path
     options: Options
@@ -94,11 +98,15 @@ class Workplace:
 
 def row(figures: Mapping[str, Any]) -> dict[str, float | None]:
     """Figures as a record holds them: finite floats, None for NaN and for what is missing."""
-    return {name: float(value) if value is not None and math.isfinite(value) else None for name, value in figures.items()}
+    return {
+        name: float(value) if value is not None and math.isfinite(value) else None
+        for name, value in figures.items()
+    }
 
 
 class Suite(Protocol):
-    """A set of cases with a way to run and to table them. Stateless; lives in ``benchmarks.suites``."""
+    """A set of cases with a way to run and to table them. Stateless; lives in
+    ``benchmarks.suites``."""
 
     name: str
     about: str
@@ -108,7 +116,8 @@ class Suite(Protocol):
         ...
 
     def run(self, case: Case, place: Workplace) -> Record:
-        """Do one case, deterministically but for timings; raises for what should stop the bench, else says it in the record."""
+        """Do one case, deterministically but for timings; raises for what should stop the bench,
+        else says it in the record."""
         ...
 
     def report(self, records: Mapping[str, Record], options: Options) -> str:

@@ -1,4 +1,5 @@
-"""Running the cases that are not in the ledger yet, several at a time, with an estimate of the time left."""
+"""Running the cases that are not in the ledger yet, several at a time, with an estimate of the time
+left."""
 
 from __future__ import annotations
 
@@ -19,9 +20,12 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def execute(suite: Suite, place: Workplace, ledger: Ledger, workers: int, tell: Tell) -> None:
-    """Finish every case of every phase. tell: called with one line a case. A case that raises ends the bench; cases that
-    are running then are finished and kept."""
-    phases = [[case for case in phase if place.options.only in case.key] for phase in suite.phases(place.options)]
+    """Finish every case of every phase. tell: called with one line a case. A case that raises ends
+    the bench; cases that are running then are finished and kept."""
+    phases = [
+        [case for case in phase if place.options.only in case.key]
+        for phase in suite.phases(place.options)
+    ]
     total = sum(len(phase) for phase in phases)
     clock = _Clock(total, sum(case.key in ledger.records for phase in phases for case in phase))
     for phase in phases:
@@ -31,13 +35,18 @@ def execute(suite: Suite, place: Workplace, ledger: Ledger, workers: int, tell: 
             tell(clock.line(record))
 
 
-def _finished(suite: Suite, cases: Sequence[Case], place: Workplace, workers: int) -> Iterator[Record]:
+def _finished(
+    suite: Suite, cases: Sequence[Case], place: Workplace, workers: int
+) -> Iterator[Record]:
     """Records as they come, whatever the order."""
     if workers <= 1 or len(cases) <= 1:
         for case in cases:
             yield _timed(suite, case, place)
         return
-    with _single_threads(), ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    with (
+        _single_threads(),
+        ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool,
+    ):
         waiting: set[Future[Record]] = {pool.submit(_timed, suite, case, place) for case in cases}
         try:
             while waiting:
@@ -50,7 +59,8 @@ def _finished(suite: Suite, cases: Sequence[Case], place: Workplace, workers: in
 
 
 def _timed(suite: Suite, case: Case, place: Workplace) -> Record:
-    """The case's record with its time; a case that the agent refuses (nothing moves, no program) is a failed one, the bench goes on."""
+    """The case's record with its time; a case that the agent refuses (nothing moves, no program) is
+    a failed one, the bench goes on."""
     began = time.perf_counter()
     try:
         record = suite.run(case, place)
@@ -61,7 +71,8 @@ def _timed(suite: Suite, case: Case, place: Workplace) -> Record:
 
 @contextmanager
 def _single_threads() -> Iterator[None]:
-    """Workers start with one thread each for linear algebra: as many workers as cores share the machine."""
+    """Workers start with one thread each for linear algebra: as many workers as cores share the
+    machine."""
     before = {key: os.environ.get(key) for key in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:
@@ -83,7 +94,10 @@ class _Clock:
         spent = time.monotonic() - self._began
         left = spent / (self._done - self._before) * (self._total - self._done)
         tail = f"; {record.error}" if record.error else ""
-        return f"{self._done}/{self._total}  {record.key}  {record.seconds:.1f} s  (about {_clock(left)} left){tail}"
+        return (
+            f"{self._done}/{self._total}  {record.key}  {record.seconds:.1f} s  (about "
+            f"{_clock(left)} left){tail}"
+        )
 
 
 def _clock(seconds: float) -> str:

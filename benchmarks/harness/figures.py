@@ -1,4 +1,5 @@
-"""Figures of one predicted video, by the same function that fills a run's result, and hashes of data."""
+"""Figures of one predicted video, by the same function that fills a run's result, and hashes of
+data."""
 
 from __future__ import annotations
 
@@ -11,8 +12,11 @@ from benchmarks.harness.case import row
 from tools.types import HeldBack
 
 
-def picture_figures(prediction: np.ndarray, truth: np.ndarray, seen: np.ndarray, lpips: str | None = None) -> dict[str, float | None]:
-    """mae, psnr, ssim, gmsd, score, lpips_alex, lpips_vgg of one video (horizon, H, W, 3) uint8; None where not available.
+def picture_figures(
+    prediction: np.ndarray, truth: np.ndarray, seen: np.ndarray, lpips: str | None = None
+) -> dict[str, float | None]:
+    """mae, psnr, ssim, gmsd, score, lpips_alex, lpips_vgg of one video (horizon, H, W, 3) uint8;
+    None where not available.
 
     seen: the frames before. lpips: folder with weights, or None.
     """

@@ -1,4 +1,5 @@
-"""The append-only file of finished cases: a line each, so that a killed bench goes on where it was."""
+"""The append-only file of finished cases: a line each, so that a killed bench goes on where it
+was."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ FORMAT = 1
 
 
 class Ledger:
-    """``records.jsonl`` of one bench folder. The first line holds what was asked; a torn last line is cut off."""
+    """``records.jsonl`` of one bench folder. The first line holds what was asked; a torn last line
+    is cut off."""
 
     def __init__(self, folder: Path, asked: Mapping[str, Any]):
         self.path = folder / "records.jsonl"
@@ -25,8 +27,17 @@ class Ledger:
         if not lines:
             self._append(header)
         elif lines[0] != json.loads(json.dumps(header)):
-            changed = sorted(key for key in {*lines[0], *header} if lines[0].get(key) != json.loads(json.dumps(header)).get(key))
-            raise ContractError(str(folder), "a new folder, or one that was made with the same arguments", f"other {', '.join(changed)}", "give another --out")
+            changed = sorted(
+                key
+                for key in {*lines[0], *header}
+                if lines[0].get(key) != json.loads(json.dumps(header)).get(key)
+            )
+            raise ContractError(
+                str(folder),
+                "a new folder, or one that was made with the same arguments",
+                f"other {', '.join(changed)}",
+                "give another --out",
+            )
         self._records = {line["key"]: Record.from_json(line) for line in lines[1:]}
 
     @property

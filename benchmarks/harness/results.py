@@ -32,7 +32,13 @@ class Result:
     def to_json(self) -> dict[str, Any]:
         """JSON-ready dict."""
         records = [self.records[key].to_json() for key in sorted(self.records)]
-        return {"format": FORMAT, "suite": self.suite, "options": self.options.to_json(), "about": dict(self.about), "records": records}
+        return {
+            "format": FORMAT,
+            "suite": self.suite,
+            "options": self.options.to_json(),
+            "about": dict(self.about),
+            "records": records,
+        }
 
     @classmethod
     def read(cls, path: Path) -> Result:
@@ -43,7 +49,12 @@ class Result:
             records = {line["key"]: Record.from_json(line) for line in data["records"]}
             return cls(data["suite"], Options.from_json(data["options"]), records, data["about"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ContractError(str(path), f"a {NAME} written by run-agent bench", str(error).splitlines()[0], "run the suite to its end") from None
+            raise ContractError(
+                str(path),
+                f"a {NAME} written by run-agent bench",
+                str(error).splitlines()[0],
+                "run the suite to its end",
+            ) from None
 
     def write(self, folder: Path) -> Path:
         """Write ``bench.json`` in one step; its path."""
@@ -52,16 +63,30 @@ class Result:
 
 
 def surroundings(source: Path) -> dict[str, Any]:
-    """Versions of libraries, the commit of ``source`` (None outside a checkout; "+" marks local changes), and the machine."""
-    machine = {"system": platform.system(), "architecture": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
+    """Versions of libraries, the commit of ``source`` (None outside a checkout; "+" marks local
+    changes), and the machine."""
+    machine = {
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+    }
     return {"versions": versions.known(), "commit": _commit(source), "machine": machine}
 
 
 def _commit(source: Path) -> str | None:
     def git(*words: str) -> str:
-        return subprocess.run(["git", "-C", str(source), *words], capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", str(source), *words],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        ).stdout.strip()
 
     try:
-        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+        return git("rev-parse", "HEAD") + (
+            "+" if git("status", "--porcelain", "--untracked-files=no") else ""
+        )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -1,4 +1,5 @@
-"""Scoring anybody's predicted videos with the metrics of the suites: ``run-agent bench score --frames DIR``."""
+"""Scoring anybody's predicted videos with the metrics of the suites: ``run-agent bench score
+--frames DIR``."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ from tools.types import ContractError
 
 @dataclass(frozen=True)
 class Goal:
-    """One video to be predicted. seen: (context, H, W, 3); truth: (horizon, H, W, 3); positions, init, split: PhyWorld's, or None."""
+    """One video to be predicted. seen: (context, H, W, 3); truth: (horizon, H, W, 3); positions,
+    init, split: PhyWorld's, or None."""
 
     seen: np.ndarray
     truth: np.ndarray
@@ -31,7 +33,8 @@ class Goal:
 
 @dataclass(frozen=True)
 class Truth:
-    """What predictions are compared with. names: of the videos when they come from files, () when file k is goal k."""
+    """What predictions are compared with. names: of the videos when they come from files, () when
+    file k is goal k."""
 
     goals: tuple[Goal, ...]
     about: str
@@ -39,34 +42,60 @@ class Truth:
 
 
 def names_in(folder: Path) -> tuple[str, ...]:
-    """Videos in a folder in natural order of name: files that can be decoded, and folders of images."""
+    """Videos in a folder in natural order of name: files that can be decoded, and folders of
+    images."""
     if not folder.is_dir():
-        raise ContractError("--frames", "a folder of predicted videos", str(folder), "check the path")
-    found = [p.name for p in folder.iterdir() if p.is_dir() or p.suffix.lower() in (".mp4", ".webm", ".gif", ".npz", ".mkv", ".avi")]
+        raise ContractError(
+            "--frames", "a folder of predicted videos", str(folder), "check the path"
+        )
+    found = [
+        p.name
+        for p in folder.iterdir()
+        if p.is_dir() or p.suffix.lower() in (".mp4", ".webm", ".gif", ".npz", ".mkv", ".avi")
+    ]
     if not found:
-        raise ContractError(str(folder), "videos (mp4, webm, gif, npz) or folders of images", "none")
-    return tuple(sorted(found, key=lambda name: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]))
+        raise ContractError(
+            str(folder), "videos (mp4, webm, gif, npz) or folders of images", "none"
+        )
+    return tuple(
+        sorted(
+            found,
+            key=lambda name: [
+                int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)
+            ],
+        )
+    )
 
 
 def truth_in(folder: Path, context: int | None) -> Truth:
     """True videos of a folder, cut after ``context`` seen frames."""
     if not context:
-        raise ContractError("--context", "the number of frames that were seen, with --truth", str(context))
+        raise ContractError(
+            "--context", "the number of frames that were seen, with --truth", str(context)
+        )
     names = names_in(folder)
     clips = [media.read(folder / name).frames for name in names]
     short = [name for name, clip in zip(names, clips, strict=True) if len(clip) <= context]
     if short:
-        raise ContractError(f"{folder}/{short[0]}", f"more than {context} frames", "fewer", "lower --context")
+        raise ContractError(
+            f"{folder}/{short[0]}", f"more than {context} frames", "fewer", "lower --context"
+        )
     goals = tuple(Goal(clip[:context], clip[context:]) for clip in clips)
-    return Truth(goals, f"{folder}, {context} frames seen", tuple(Path(name).stem for name in names))
+    return Truth(
+        goals, f"{folder}, {context} frames seen", tuple(Path(name).stem for name in names)
+    )
 
 
 def truth_of(env: str, seed: int, count: int, level: str | None) -> Truth:
-    """The first ``count`` videos of an environment: PhyWorld draws a set from one seed, others one video a seed."""
+    """The first ``count`` videos of an environment: PhyWorld draws a set from one seed, others one
+    video a seed."""
     if env.startswith("phyworld-"):
         task, held = load(env, seed=seed, options=Options(train=0, test=count, level=level))
         facts = zip(held.truth["positions"], held.truth["inits"], held.truth["splits"], strict=True)
-        goals = [Goal(v.frames, t, *fact) for v, t, fact in zip(task.test, held.frames, facts, strict=True)]
+        goals = [
+            Goal(v.frames, t, *fact)
+            for v, t, fact in zip(task.test, held.frames, facts, strict=True)
+        ]
     else:
         pairs = [load(env, seed=seed + k, options=Options(level=level)) for k in range(count)]
         goals = [Goal(task.test[0].frames, held.frames[0]) for task, held in pairs]
@@ -74,7 +103,8 @@ def truth_of(env: str, seed: int, count: int, level: str | None) -> Truth:
 
 
 def write_seen(env: str, seed: int, count: int, level: str | None, out: Path) -> int:
-    """Write the seen frames of the first ``count`` videos as 000.npz, 001.npz, ... (frames); how many."""
+    """Write the seen frames of the first ``count`` videos as 000.npz, 001.npz, ... (frames); how
+    many."""
     goals = truth_of(env, seed, count, level).goals
     out.mkdir(parents=True, exist_ok=True)
     for index, goal in enumerate(goals):
@@ -85,15 +115,30 @@ def write_seen(env: str, seed: int, count: int, level: str | None, out: Path) ->
 def score_frames(folder: Path, truth: Truth, lpips: str | None = None) -> str:
     """Markdown: the figures of every predicted video in ``folder``, and their means with intervals.
 
-    A prediction holds the frames after the seen ones, or the seen ones too (then they are left out). Raises ContractError when
-    videos are missing or have another length or size.
+    A prediction holds the frames after the seen ones, or the seen ones too (then they are left
+    out). Raises ContractError when videos are missing or have another length or size.
     """
     names = _matched(folder, truth)
-    rows = [_figures(_read(folder / name, goal), goal, lpips) for name, goal in zip(names, truth.goals, strict=True)]
+    rows = [
+        _figures(_read(folder / name, goal), goal, lpips)
+        for name, goal in zip(names, truth.goals, strict=True)
+    ]
     columns = [key for key in rows[0] if any(r.get(key) is not None for r in rows)]
-    lines = [f"## {folder.name} against {truth.about}", "", "| video | " + " | ".join(columns) + " |", "|" + "---|" * (len(columns) + 1)]
-    lines += [f"| {name} | " + " | ".join(_cell(r.get(key)) for key in columns) + " |" for name, r in zip(names, rows, strict=True)]
-    lines.append("| **mean** [95%] | " + " | ".join(str(estimate([r.get(key) for r in rows])) for key in columns) + " |")
+    lines = [
+        f"## {folder.name} against {truth.about}",
+        "",
+        "| video | " + " | ".join(columns) + " |",
+        "|" + "---|" * (len(columns) + 1),
+    ]
+    lines += [
+        f"| {name} | " + " | ".join(_cell(r.get(key)) for key in columns) + " |"
+        for name, r in zip(names, rows, strict=True)
+    ]
+    lines.append(
+        "| **mean** [95%] | "
+        + " | ".join(str(estimate([r.get(key) for r in rows])) for key in columns)
+        + " |"
+    )
     return "\n".join([*lines, *_splits(rows, truth.goals), ""])
 
 
@@ -103,7 +148,12 @@ def _matched(folder: Path, truth: Truth) -> Sequence[str]:
         stems = {Path(name).stem: name for name in names}
         missing = [name for name in truth.names if name not in stems]
         if missing:
-            raise ContractError(str(folder), f"a prediction of {missing[0]!r}", ", ".join(stems), "name predictions as the true videos")
+            raise ContractError(
+                str(folder),
+                f"a prediction of {missing[0]!r}",
+                ", ".join(stems),
+                "name predictions as the true videos",
+            )
         return [stems[name] for name in truth.names]
     if len(names) != len(truth.goals):
         raise ContractError(str(folder), f"{len(truth.goals)} videos", str(len(names)))
@@ -114,9 +164,18 @@ def _read(path: Path, goal: Goal) -> np.ndarray:
     frames = media.read(path).frames
     if len(frames) == len(goal.seen) + len(goal.truth):
         frames = frames[len(goal.seen) :]
-    frames = frames[:, : goal.truth.shape[1], : goal.truth.shape[2]] if _padded(frames, goal.truth) else frames
+    frames = (
+        frames[:, : goal.truth.shape[1], : goal.truth.shape[2]]
+        if _padded(frames, goal.truth)
+        else frames
+    )
     if frames.shape != goal.truth.shape:
-        raise ContractError(str(path), f"frames of shape {goal.truth.shape}", str(frames.shape), "predict every frame after the seen ones at full size")
+        raise ContractError(
+            str(path),
+            f"frames of shape {goal.truth.shape}",
+            str(frames.shape),
+            "predict every frame after the seen ones at full size",
+        )
     return frames
 
 
@@ -138,7 +197,12 @@ def _splits(rows: Sequence[Figures], goals: Sequence[Goal]) -> list[str]:
         return []
     errors = [r["kang_pixels"] if r["kang_pixels"] is not None else float("nan") for r in rows]
     table = by_split(errors, [goal.split for goal in goals])
-    return ["", "Velocity error from pixels (Kang et al.) by split: " + ", ".join(f"{key} {value:.4f}" for key, value in table.items()) + "."]
+    return [
+        "",
+        "Velocity error from pixels (Kang et al.) by split: "
+        + ", ".join(f"{key} {value:.4f}" for key, value in table.items())
+        + ".",
+    ]
 
 
 def _cell(value: float | None) -> str:

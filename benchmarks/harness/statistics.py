@@ -1,4 +1,5 @@
-"""Means with intervals, and paired comparisons. Bootstrap over videos with a fixed seed, so that reports repeat."""
+"""Means with intervals, and paired comparisons. Bootstrap over videos with a fixed seed, so that
+reports repeat."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """mean over ``count`` values with a percentile bootstrap interval (95%); NaN and None are left out beforehand."""
+    """mean over ``count`` values with a percentile bootstrap interval (95%); NaN and None are left
+    out beforehand."""
 
     mean: float
     low: float
@@ -25,7 +27,8 @@ class Estimate:
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves zero out (a single value never shows anything, unless it is exactly repeated)."""
+        """Whether the interval leaves zero out (a single value never shows anything, unless it is
+        exactly repeated)."""
         return self.count > 1 and (self.low > 0 or self.high < 0)
 
 

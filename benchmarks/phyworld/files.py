@@ -1,7 +1,8 @@
-"""The published HDF5 layout: ``position_streams``, ``init_streams`` and ``video_streams`` (mp4 bytes), in groups "00000", ...
+"""The published HDF5 layout: ``position_streams``, ``init_streams`` and ``video_streams`` (mp4
+bytes), in groups "00000", ...
 
-``position_streams/<group>``: (N, 32, 2) or (N, 32, 2, 2) float64. ``init_streams/<group>``: (N, 2) = (r, v) or (N, 4) =
-(r1, r2, v1, v2). ``video_streams/<group>``: N variable-length uint8 arrays.
+``position_streams/<group>``: (N, 32, 2) or (N, 32, 2, 2) float64. ``init_streams/<group>``: (N, 2)
+= (r, v) or (N, 4) = (r1, r2, v1, v2). ``video_streams/<group>``: N variable-length uint8 arrays.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ GROUP = 1000
 
 @dataclass(frozen=True)
 class Clip:
-    """One video of a file. frames: (T, 256, 256, 3) uint8. positions: (T, n, 2) world units. init: (r, v) or (r1, r2, v1, v2)."""
+    """One video of a file. frames: (T, 256, 256, 3) uint8. positions: (T, n, 2) world units. init:
+    (r, v) or (r1, r2, v1, v2)."""
 
     frames: np.ndarray
     positions: np.ndarray
@@ -40,16 +42,28 @@ class Index:
 
 
 def index(path: Path, balls: int) -> Index:
-    """List the videos of a file with ``balls`` balls. Raises ContractError when the file is not in the layout."""
+    """List the videos of a file with ``balls`` balls. Raises ContractError when the file is not in
+    the layout."""
     with _opened(path) as file:
         groups = sorted(file["init_streams"])
         if not groups or any(set(file[stream]) != set(groups) for stream in STREAMS):
-            raise ContractError(str(path), "the same groups in " + ", ".join(STREAMS), f"{groups} and others")
+            raise ContractError(
+                str(path), "the same groups in " + ", ".join(STREAMS), f"{groups} and others"
+            )
         inits = [np.asarray(file["init_streams"][group], np.float64) for group in groups]
         shapes = {table.shape[1:] for table in inits}
         if shapes != {(2 * balls,)}:
-            raise ContractError(str(path), f"init_streams with {2 * balls} numbers a video", f"shapes {sorted(shapes)}", "pick the environment of that scenario")
-        keys = tuple((group, row) for group, table in zip(groups, inits, strict=True) for row in range(len(table)))
+            raise ContractError(
+                str(path),
+                f"init_streams with {2 * balls} numbers a video",
+                f"shapes {sorted(shapes)}",
+                "pick the environment of that scenario",
+            )
+        keys = tuple(
+            (group, row)
+            for group, table in zip(groups, inits, strict=True)
+            for row in range(len(table))
+        )
         return Index(path, keys, np.concatenate(inits))
 
 
@@ -60,22 +74,28 @@ def read(listing: Index, rows: Sequence[int]) -> tuple[Clip, ...]:
 
 
 def write(path: Path, clips: Iterable[Clip]) -> None:
-    """Write clips in the layout, mp4-compressed; what :func:`read` gives back differs by the compression only."""
+    """Write clips in the layout, mp4-compressed; what :func:`read` gives back differs by the
+    compression only."""
     import h5py
 
     clips = list(clips)
     with h5py.File(path, "w") as file:
         for start in range(0, len(clips), GROUP):
             part, name = clips[start : start + GROUP], f"{start // GROUP:05d}"
-            file[f"position_streams/{name}"] = np.stack([_squeezed(clip.positions) for clip in part])
+            file[f"position_streams/{name}"] = np.stack(
+                [_squeezed(clip.positions) for clip in part]
+            )
             file[f"init_streams/{name}"] = np.array([clip.init for clip in part], np.float64)
-            videos = file.create_dataset(f"video_streams/{name}", (len(part),), h5py.vlen_dtype(np.uint8))
+            videos = file.create_dataset(
+                f"video_streams/{name}", (len(part),), h5py.vlen_dtype(np.uint8)
+            )
             for row, clip in enumerate(part):
                 videos[row] = np.frombuffer(encode(clip.frames), np.uint8)
 
 
 def encode(frames: np.ndarray) -> bytes:
-    """The frames as the published files hold them: h264, yuv420p, 10 frames a second, about 6 to 10 KB a clip."""
+    """The frames as the published files hold them: h264, yuv420p, 10 frames a second, about 6 to 10
+    KB a clip."""
     return mp4_bytes(frames, 0.1, 23)
 
 
@@ -105,10 +125,14 @@ def _opened(path: Path) -> Any:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise ContractError(str(path), "an HDF5 file", str(error).splitlines()[0], "download it again") from None
+        raise ContractError(
+            str(path), "an HDF5 file", str(error).splitlines()[0], "download it again"
+        ) from None
     missing = [stream for stream in STREAMS if stream not in file]
     if missing:
         found = ", ".join(file) or "nothing"
         file.close()
-        raise ContractError(str(path), "groups " + ", ".join(STREAMS), found, "it is not a file of PhyWorld")
+        raise ContractError(
+            str(path), "groups " + ", ".join(STREAMS), found, "it is not a file of PhyWorld"
+        )
     return file

@@ -1,8 +1,9 @@
 """Ranges, out-of-distribution levels and placement of the published data sets.
 
-A scene's numbers ("init") are (r, v) for one ball and (r1, r2, v1, v2) for two, speeds positive. Which split an init belongs
-to follows the original evaluation: "in", "r_out", "v_out", "rv_out", "zero" (a ball at rest) and "invalid" (balls too
-small to be parsed reliably); "out" is all of them but "in" and "invalid".
+A scene's numbers ("init") are (r, v) for one ball and (r1, r2, v1, v2) for two, speeds positive.
+Which split an init belongs to follows the original evaluation: "in", "r_out", "v_out", "rv_out",
+"zero" (a ball at rest) and "invalid" (balls too small to be parsed reliably); "out" is all of them
+but "in" and "invalid".
 """
 
 from __future__ import annotations
@@ -55,15 +56,27 @@ def split_of(scenario: str, init: tuple[float, ...]) -> str:
     if min(speeds) == 0:
         return "zero"
     r_in, v_in = _within(radii, RADIUS[scenario]), _within(speeds, SPEED)
-    return {(True, True): "in", (False, True): "r_out", (True, False): "v_out", (False, False): "rv_out"}[r_in, v_in]
+    return {
+        (True, True): "in",
+        (False, True): "r_out",
+        (True, False): "v_out",
+        (False, False): "rv_out",
+    }[r_in, v_in]
 
 
-def draw_scenes(scenario: str, level: str, count: int, rng: np.random.Generator) -> tuple[Scene, ...]:
-    """``count`` scenes of one level. "in" draws from the training grid (uniform, collision) or box (parabola); every other
-    level from the evaluation grids of the original. Scenes that cannot be placed are dropped, as the original drops them.
+def draw_scenes(
+    scenario: str, level: str, count: int, rng: np.random.Generator
+) -> tuple[Scene, ...]:
+    """``count`` scenes of one level. "in" draws from the training grid (uniform, collision) or box
+    (parabola); every other level from the evaluation grids of the original. Scenes that cannot be
+    placed are dropped, as the original drops them.
     """
     if scenario not in SCENARIOS or level not in LEVELS:
-        raise ContractError("PhyWorld", f"a scenario of {', '.join(SCENARIOS)} and a level of {', '.join(LEVELS)}", f"{scenario!r}, {level!r}")
+        raise ContractError(
+            "PhyWorld",
+            f"a scenario of {', '.join(SCENARIOS)} and a level of {', '.join(LEVELS)}",
+            f"{scenario!r}, {level!r}",
+        )
     scenes: list[Scene] = []
     pool = None if level == "in" else _outside(scenario, level)
     while len(scenes) < count:
@@ -82,7 +95,9 @@ def _inside(scenario: str, rng: np.random.Generator) -> tuple[float, ...]:
         elif scenario == "uniform":
             init = (_grid(RADIUS[scenario], 100, rng), _grid(SPEED, 300, rng))
         else:
-            init = tuple(_grid(RADIUS[scenario], 8, rng) for _ in range(2)) + tuple(_grid(SPEED, 21, rng) for _ in range(2))
+            init = tuple(_grid(RADIUS[scenario], 8, rng) for _ in range(2)) + tuple(
+                _grid(SPEED, 21, rng) for _ in range(2)
+            )
         if split_of(scenario, init) == "in":
             return init
 
@@ -99,23 +114,53 @@ def _outside(scenario: str, level: str) -> list[tuple[float, ...]]:
 
 
 def _one_ball_grid(scenario: str) -> list[tuple[float, ...]]:
-    """Evaluation grid: (r, v) with r, v or both below (small) or above (large) the training range, or one of each."""
-    r_in, r_small, r_large = (np.linspace(*lim, 8).tolist() for lim in (RADIUS[scenario], SMALL[scenario], LARGE[scenario]))
-    v_in, v_slow, v_fast = np.linspace(*SPEED, 8).tolist(), np.linspace(*SLOW, 16).tolist(), np.linspace(*FAST, 16).tolist()
-    grids = [(r_small, v_in), (r_in, v_slow), (r_small, v_slow), (r_large, v_in), (r_in, v_fast), (r_large, v_fast), (r_small, v_fast), (r_large, v_slow)]
+    """Evaluation grid: (r, v) with r, v or both below (small) or above (large) the training range,
+    or one of each."""
+    r_in, r_small, r_large = (
+        np.linspace(*lim, 8).tolist()
+        for lim in (RADIUS[scenario], SMALL[scenario], LARGE[scenario])
+    )
+    v_in, v_slow, v_fast = (
+        np.linspace(*SPEED, 8).tolist(),
+        np.linspace(*SLOW, 16).tolist(),
+        np.linspace(*FAST, 16).tolist(),
+    )
+    grids = [
+        (r_small, v_in),
+        (r_in, v_slow),
+        (r_small, v_slow),
+        (r_large, v_in),
+        (r_in, v_fast),
+        (r_large, v_fast),
+        (r_small, v_fast),
+        (r_large, v_slow),
+    ]
     return [pair for radii, speeds in grids for pair in product(radii, speeds)]
 
 
 def _two_ball_grid() -> list[tuple[float, ...]]:
-    """Evaluation grid: one or both balls small and slow, large and fast, or one of each ("cross")."""
+    """Evaluation grid: one or both balls small and slow, large and fast, or one of each
+    ("cross")."""
     r_in, v_in = np.linspace(*RADIUS["collision"], 3).tolist(), np.linspace(*SPEED, 3).tolist()
-    small, large = np.linspace(*SMALL["collision"], 3).tolist(), np.linspace(*LARGE["collision"], 4).tolist()
+    small, large = (
+        np.linspace(*SMALL["collision"], 3).tolist(),
+        np.linspace(*LARGE["collision"], 4).tolist(),
+    )
     slow, fast = np.linspace(*SLOW, 4).tolist(), np.linspace(*FAST, 4).tolist()
     grids = []
     for r_out, v_out in ((small, slow), (large, fast)):
         grids += [(r_out, r_in, v_in, v_in), (r_in, r_in, v_out, v_in), (r_out, r_out, v_in, v_in)]
-        grids += [(r_in, r_in, v_out, v_out), (r_out, r_in, v_out, v_in), (r_out, r_out, v_out, v_out)]
-    grids += [(small, large, v_in, v_in), (r_in, r_in, slow, fast), (small, large, slow, fast), (large, small, slow, fast)]
+        grids += [
+            (r_in, r_in, v_out, v_out),
+            (r_out, r_in, v_out, v_in),
+            (r_out, r_out, v_out, v_out),
+        ]
+    grids += [
+        (small, large, v_in, v_in),
+        (r_in, r_in, slow, fast),
+        (small, large, slow, fast),
+        (large, small, slow, fast),
+    ]
     return [init for grid in grids for init in product(*grid)]
 
 
@@ -123,7 +168,7 @@ def _within(values: tuple[float, ...], interval: tuple[float, float]) -> bool:
     return all(interval[0] <= value <= interval[1] for value in values)
 
 
-# ----------------------------------------------------------------------------------------------------- placement
+# --------------------------------------------------------------------------------------------------
 
 
 def place(scenario: str, init: tuple[float, ...], rng: np.random.Generator) -> Start | None:
@@ -131,7 +176,12 @@ def place(scenario: str, init: tuple[float, ...], rng: np.random.Generator) -> S
     if scenario == "collision":
         return _place_two(init, rng)
     r, v = init
-    x = rng.uniform(r, max(_last_start(r, v), r + rng.uniform(0.0, 0.5)) if _last_start(r, v) < r else _last_start(r, v))
+    x = rng.uniform(
+        r,
+        max(_last_start(r, v), r + rng.uniform(0.0, 0.5))
+        if _last_start(r, v) < r
+        else _last_start(r, v),
+    )
     top = WORLD - MARGIN - r
     y = rng.uniform(top - 1.0, top) if scenario == "parabola" else rng.uniform(r + MARGIN, top)
     return Start(np.array([[x, y]]), np.array([[v, 0.0]]), np.array([r]))
@@ -143,7 +193,8 @@ def _last_start(r: float, v: float) -> float:
 
 
 def _place_two(init: tuple[float, ...], rng: np.random.Generator) -> Start | None:
-    """Two balls at one height with at least 8 frames before contact and, where possible, 8 after it."""
+    """Two balls at one height with at least 8 frames before contact and, where possible, 8 after
+    it."""
     r1, r2, v1, v2 = init
     nearest = MIN_BEFORE * (v1 + v2) * INTERVAL + r1 + r2
     farthest = min((FRAMES - MIN_AFTER) * INTERVAL * (v1 + v2) + r1 + r2, WORLD - r1 - r2)
@@ -157,5 +208,9 @@ def _place_two(init: tuple[float, ...], rng: np.random.Generator) -> Start | Non
         x2 = min(x1 + apart, WORLD - r2)
         if v1 + v2 == 0 or x2 - x1 >= nearest - 1e-12:
             height = rng.uniform(max(r1, r2) + MARGIN, WORLD - MARGIN - max(r1, r2))
-            return Start(np.array([[x1, height], [x2, height]]), np.array([[v1, 0.0], [-v2, 0.0]]), np.array([r1, r2]))
+            return Start(
+                np.array([[x1, height], [x2, height]]),
+                np.array([[v1, 0.0], [-v2, 0.0]]),
+                np.array([r1, r2]),
+            )
     return None

@@ -1,9 +1,11 @@
-"""The physics and the drawing of the original, in closed steps: Box2D's rules for one or two equal-height balls.
+"""The physics and the drawing of the original, in closed steps: Box2D's rules for one or two
+equal-height balls.
 
-Time advances by 0.01 s, symplectic Euler; every tenth step is stored *after* it was taken, so stored frame k shows
-t = 0.01 + 0.1 k. Two balls touch when their centres are no farther apart than the sum of radii at the start of a step. Box2D
-then applies restitution only when they close faster than 1.0; slower ones go on with their common velocity, and an
-overlap beyond 0.005 is taken back by a fifth of the excess each step.
+Time advances by 0.01 s, symplectic Euler; every tenth step is stored *after* it was taken, so
+stored frame k shows t = 0.01 + 0.1 k. Two balls touch when their centres are no farther apart than
+the sum of radii at the start of a step. Box2D then applies restitution only when they close faster
+than 1.0; slower ones go on with their common velocity, and an overlap beyond 0.005 is taken back by
+a fifth of the excess each step.
 """
 
 from __future__ import annotations
@@ -30,8 +32,9 @@ SLOP, BAUMGARTE = 0.005, 0.2
 
 @dataclass(frozen=True)
 class Rules:
-    """What a counterfactual may change. gravity: world units per s^2, along y. restitution: of impacts faster than the
-    threshold. density: per ball, relative; mass = density * pi * radius^2. threshold: see THRESHOLD."""
+    """What a counterfactual may change. gravity: world units per s^2, along y. restitution: of
+    impacts faster than the threshold. density: per ball, relative; mass = density * pi * radius^2.
+    threshold: see THRESHOLD."""
 
     gravity: float = 0.0
     restitution: float = 1.0
@@ -85,20 +88,30 @@ def _push_apart(x: np.ndarray, mass: np.ndarray, reach: float) -> None:
 
 
 def draw(positions: np.ndarray, radius: Sequence[float], size: int = SIZE) -> np.ndarray:
-    """(T, size, size, 3) uint8 frames of (T, n, 2) world positions; the first ball red, the second blue and over it.
+    """(T, size, size, 3) uint8 frames of (T, n, 2) world positions; the first ball red, the second
+    blue and over it.
 
-    Pixel i lies at i / (size - 1) of the world; row 0 is y = 10. alpha = clip((R^2 - d^2) / (0.03 R^2), 0, 1), colours
-    truncated to bytes.
+    Pixel i lies at i / (size - 1) of the world; row 0 is y = 10. alpha = clip((R^2 - d^2) / (0.03
+    R^2), 0, 1), colours truncated to bytes.
     """
     axis = np.linspace(0.0, WORLD, size)
     frames = np.full((len(positions), size, size, 3), 255, np.uint8)
     canvas = np.full((size, size, 3), 255.0)
     for frame, places in zip(frames, positions, strict=True):
-        windows = [(_span(axis[::-1], y, r), _span(axis, x, r)) for (x, y), r in zip(places, radius, strict=True)]
-        for (rows, columns), (x, y), r, colour in zip(windows, places, radius, COLOURS, strict=False):
+        windows = [
+            (_span(axis[::-1], y, r), _span(axis, x, r))
+            for (x, y), r in zip(places, radius, strict=True)
+        ]
+        for (rows, columns), (x, y), r, colour in zip(
+            windows, places, radius, COLOURS, strict=False
+        ):
             dx2, dy2 = (axis[columns] - x) ** 2, (axis[::-1][rows] - y) ** 2
-            alpha = np.clip((r * r - dy2[:, None] - dx2[None, :]) / (0.03 * r * r), 0.0, 1.0)[..., None]
-            canvas[rows, columns] = (1.0 - alpha) * canvas[rows, columns] + alpha * np.asarray(colour, np.float64)
+            alpha = np.clip((r * r - dy2[:, None] - dx2[None, :]) / (0.03 * r * r), 0.0, 1.0)[
+                ..., None
+            ]
+            canvas[rows, columns] = (1.0 - alpha) * canvas[rows, columns] + alpha * np.asarray(
+                colour, np.float64
+            )
         for window in windows:
             frame[window] = canvas[window].astype(np.uint8)
         for window in windows:

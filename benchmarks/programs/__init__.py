@@ -1,4 +1,5 @@
-"""Programs written by hand for the benchmarks: what a person who knows the mechanism would write. Never shown to a search."""
+"""Programs written by hand for the benchmarks: what a person who knows the mechanism would write.
+Never shown to a search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The suites by name. A new one is a module with a class under ``benchmarks.harness.case.Suite`` and one line here."""
+"""The suites by name. A new one is a module with a class under ``benchmarks.harness.case.Suite``
+and one line here."""
 
 from __future__ import annotations
 

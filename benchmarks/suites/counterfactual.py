@@ -1,7 +1,9 @@
-"""Figure 5 of the paper, and more: programs edited after the last seen frame, against the true simulator under the same change.
+"""Figure 5 of the paper, and more: programs edited after the last seen frame, against the true
+simulator under the same change.
 
-CartPole: the pole doubled, the push reversed, gravity halved. PhyWorld collisions: a changed radius, mass, restitution. Edits go through the same
-code as ``run-agent predict --set``; which parameters of a found program mean the change is told from their names, and is noted.
+CartPole: the pole doubled, the push reversed, gravity halved. PhyWorld collisions: a changed
+radius, mass, restitution. Edits go through the same code as ``run-agent predict --set``; which
+parameters of a found program mean the change is told from their names, and is noted.
 """
 
 from __future__ import annotations
@@ -32,17 +34,20 @@ HEAVIER, LARGER, SOFTER = 3.0, 1.25, 0.5
 
 @dataclass(frozen=True)
 class Change:
-    """One question. wanted: everything that an edit can name -> the edits that ask it, [] when the program has no such number.
-    truth: (task, held back, video) -> frames and states of the true simulator under the change."""
+    """One question. wanted: everything that an edit can name -> the edits that ask it, [] when the
+    program has no such number. truth: (task, held back, video) -> frames and states of the true
+    simulator under the change."""
 
     wanted: Callable[[Sequence[str]], list[str]]
     truth: Callable[[Task, HeldBack, int], tuple[np.ndarray, States]]
 
 
-# -------------------------------------------------------------------------------------------------- CartPole's truth
+# --------------------------------------------------------------------------------------------------
 
 
-def _gymnasium(physics: cartpole.Physics) -> Callable[[Task, HeldBack, int], tuple[np.ndarray, States]]:
+def _gymnasium(
+    physics: cartpole.Physics,
+) -> Callable[[Task, HeldBack, int], tuple[np.ndarray, States]]:
     def truth(task: Task, held_back: HeldBack, video: int) -> tuple[np.ndarray, States]:
         start = held_back.truth["simulator_states"][video][task.context - 1]
         film = cartpole.film(start, task.horizon + 1, physics)
@@ -69,18 +74,26 @@ def _push(names: Sequence[str]) -> list[str]:
     return [f"{name}*=-1" for name in names if name.startswith(("push", "force"))]
 
 
-# -------------------------------------------------------------------------------------------------- PhyWorld's truth
+# --------------------------------------------------------------------------------------------------
 
 
-def _world(rules: Rules, radius: float = 1.0) -> Callable[[Task, HeldBack, int], tuple[np.ndarray, States]]:
-    """The true engine going on from the last seen frame; ``radius`` multiplies that of the first ball."""
+def _world(
+    rules: Rules, radius: float = 1.0
+) -> Callable[[Task, HeldBack, int], tuple[np.ndarray, States]]:
+    """The true engine going on from the last seen frame; ``radius`` multiplies that of the first
+    ball."""
 
     def truth(task: Task, held_back: HeldBack, video: int) -> tuple[np.ndarray, States]:
         path = held_back.truth["positions"][video]
-        last, velocity = path[task.context - 1], (path[task.context - 1] - path[task.context - 2]) / INTERVAL
+        last, velocity = (
+            path[task.context - 1],
+            (path[task.context - 1] - path[task.context - 2]) / INTERVAL,
+        )
         radii = np.array(held_back.truth["inits"][video][:2]) * [radius, 1.0]
         after = simulate(Start(last - DT * velocity, velocity, radii), rules, task.horizon + 1)[1:]
-        return draw(after, radii), States(held_back.truth["states"][video].columns, to_pixels(after).reshape(len(after), -1))
+        return draw(after, radii), States(
+            held_back.truth["states"][video].columns, to_pixels(after).reshape(len(after), -1)
+        )
 
     return truth
 
@@ -95,7 +108,8 @@ def _matching(pattern: str, operation: str) -> Callable[[Sequence[str]], list[st
 
 
 def _mass(names: Sequence[str]) -> list[str]:
-    """The mass of the second ball over the first: a found program may have it the other way round (mass_FIRST_to_SECOND)."""
+    """The mass of the second ball over the first: a found program may have it the other way round
+    (mass_FIRST_to_SECOND)."""
     direct = _matching(r"^density_2$|^mass_.*2.*_to_|^mass_ratio", f"*={HEAVIER}")(names)
     return direct or _matching(r"^mass_.*_to_", f"*={1 / HEAVIER}")(names)
 
@@ -109,15 +123,21 @@ CHANGES: Mapping[str, Mapping[str, Change]] = {
     },
     "collision": {
         "unchanged": Change(lambda names: [], _world(Rules())),
-        "radius": Change(_matching(r"^(ball_1|red_\w+|disk_1)\.radius$|\.radius$", f"*={LARGER}"), _world(Rules(), LARGER)),
+        "radius": Change(
+            _matching(r"^(ball_1|red_\w+|disk_1)\.radius$|\.radius$", f"*={LARGER}"),
+            _world(Rules(), LARGER),
+        ),
         "mass": Change(_mass, _world(Rules(density=(1.0, HEAVIER)))),
-        "restitution": Change(_matching(r"^restitution", f"*={SOFTER}"), _world(Rules(restitution=SOFTER))),
+        "restitution": Change(
+            _matching(r"^restitution", f"*={SOFTER}"), _world(Rules(restitution=SOFTER))
+        ),
     },
 }
 
 
 class Counterfactual:
-    """State and picture errors of edited programs against the true simulator under the same change."""
+    """State and picture errors of edited programs against the true simulator under the same
+    change."""
 
     name = "counterfactual"
     about = "edited programs against the true simulator under the same change (Figure 5)"
@@ -127,7 +147,12 @@ class Counterfactual:
         learn = [Case(f"learn/{m}/cartpole/{k}") for m in ("search", "hand") for k in episodes]
         learn += [Case(f"learn/{m}/collision/0") for m in ("search", "hand")]
         items = [("cartpole", k) for k in episodes] + [("collision", 0)]
-        return learn, [Case(f"{m}/{env}/{k}/{change}") for m in ("search", "hand") for env, k in items for change in CHANGES[env]]
+        return learn, [
+            Case(f"{m}/{env}/{k}/{change}")
+            for m in ("search", "hand")
+            for env, k in items
+            for change in CHANGES[env]
+        ]
 
     def run(self, case: Case, place: Workplace) -> Record:
         if case.method == "learn":
@@ -144,18 +169,50 @@ class Counterfactual:
         seed = place.options.seed + int(item)
         task, held_back = _load(env, seed)
         if method == "search":
-            result = predicting.searched(task, held_back, predicting.search_config(place.options, seed), place.run(case.key))
-            return Record(case.key, (row({"search_score": result.score}),), {"status": result.status}, predicting.data_of(task, held_back))
+            result = predicting.searched(
+                task, held_back, predicting.search_config(place.options, seed), place.run(case.key)
+            )
+            return Record(
+                case.key,
+                (row({"search_score": result.score}),),
+                {"status": result.status},
+                predicting.data_of(task, held_back),
+            )
         outlook = predicting.forecast(hand_written(env), task, seed)
-        return predicting.kept(case, place, {"values": dict(outlook.values)}, predicting.data_of(task, held_back), outlook.error)
+        return predicting.kept(
+            case,
+            place,
+            {"values": dict(outlook.values)},
+            predicting.data_of(task, held_back),
+            outlook.error,
+        )
 
     def report(self, records: Mapping[str, Record], options: Options) -> str:
-        head = ["environment", "method", "change", "videos", "error of positions, px", "error of angles, rad", "PSNR, dB", "MAE", "without the edit: PSNR, dB", "edits"]
-        lines = ["## Counterfactuals: the program edited, the true simulator changed alike", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+        head = [
+            "environment",
+            "method",
+            "change",
+            "videos",
+            "error of positions, px",
+            "error of angles, rad",
+            "PSNR, dB",
+            "MAE",
+            "without the edit: PSNR, dB",
+            "edits",
+        ]
+        lines = [
+            "## Counterfactuals: the program edited, the true simulator changed alike",
+            "",
+            "| " + " | ".join(head) + " |",
+            "|" + "---|" * len(head),
+        ]
         for env, changes in CHANGES.items():
             for method in ("search", "hand"):
                 lines += [_line(records, method, env, change) for change in changes]
-        note = "Errors are root mean squares over the predicted frames, the constant offset between reference points taken off; mean over videos with a 95% interval."
+        note = (
+            "Errors are root mean squares over the predicted frames, the constant offset "
+            "between reference points taken off; mean over videos with a 95% interval."
+        )
         return "\n".join([*lines, "", note, ""])
 
 
@@ -165,16 +222,29 @@ def _load(env: str, seed: int) -> tuple[Task, HeldBack]:
     return load("phyworld-collision", seed=seed, options=EnvironmentOptions(train=10, test=VIDEOS))
 
 
-def _learned(method: str, env: str, place: Workplace, key: str) -> tuple[Programs, dict[str, float]] | str:
+def _learned(
+    method: str, env: str, place: Workplace, key: str
+) -> tuple[Programs, dict[str, float]] | str:
     """Programs and fitted parameters of the first phase, or why there are none."""
     if method == "search":
         best = predicting.found(place.run(key))
-        return "the search found no program" if best is None else (best[0], {p.name: p.value for p in best[1]})
+        return (
+            "the search found no program"
+            if best is None
+            else (best[0], {p.name: p.value for p in best[1]})
+        )
     model = predicting.model_in(place.run(key))
     return model["reason"] or (hand_written(env), model["values"])
 
 
-def _asked(case: Case, change: Change, name: str, learned: tuple[Programs, dict[str, float]], task: Task, held_back: HeldBack) -> Record:
+def _asked(
+    case: Case,
+    change: Change,
+    name: str,
+    learned: tuple[Programs, dict[str, float]],
+    task: Task,
+    held_back: HeldBack,
+) -> Record:
     programs, values = learned
     params = tuple(FittedParam(name, value, value, value) for name, value in values.items())
     words: list[str] = []
@@ -182,33 +252,67 @@ def _asked(case: Case, change: Change, name: str, learned: tuple[Programs, dict[
         try:
             words = change.wanted([one.name for one in model.editable(task.test[0])])
             if not words and name != "unchanged":
-                return Record(case.key, ({},), {"edits": [], "reason": "the program has no number that means this"})
+                return Record(
+                    case.key,
+                    ({},),
+                    {"edits": [], "reason": "the program has no number that means this"},
+                )
             clips = zip(task.test, task.future_actions, strict=True)
-            answers = [model.compare(video, task.horizon, [words] if words else [], actions=acting) for video, acting in clips]
+            answers = [
+                model.compare(video, task.horizon, [words] if words else [], actions=acting)
+                for video, acting in clips
+            ]
         except RunError as error:
             return Record(case.key, ({},), {"edits": words}, error=str(error))
-    rows = [_row(change, answer[-1], answer[0], task, held_back, video) for video, answer in enumerate(answers)]
+    rows = [
+        _row(change, answer[-1], answer[0], task, held_back, video)
+        for video, answer in enumerate(answers)
+    ]
     return Record(case.key, tuple(rows), {"edits": words}, predicting.data_of(task, held_back))
 
 
-def _row(change: Change, mine: Prediction, plain: Prediction, task: Task, held_back: HeldBack, video: int) -> Figures:
+def _row(
+    change: Change, mine: Prediction, plain: Prediction, task: Task, held_back: HeldBack, video: int
+) -> Figures:
     frames, states = change.truth(task, held_back, video)
     errors = state_errors(mine.states, states)
     places = [e.spread for e in errors if not e.column.endswith("angle")]
     angles = [e.spread for e in errors if e.column.endswith("angle")]
-    return row({
-        "position": max(places, default=np.nan), "angle": max(angles, default=np.nan), "psnr": psnr(mine.frames, frames), "mae": mae(mine.frames, frames),
-        "psnr_unedited": psnr(plain.frames, frames),
-    })  # fmt: skip
+    return row(
+        {
+            "position": max(places, default=np.nan),
+            "angle": max(angles, default=np.nan),
+            "psnr": psnr(mine.frames, frames),
+            "mae": mae(mine.frames, frames),
+            "psnr_unedited": psnr(plain.frames, frames),
+        }
+    )
 
 
 def _line(records: Mapping[str, Record], method: str, env: str, change: str) -> str:
-    kept = [records[key] for key in sorted(records) if key.startswith(f"{method}/{env}/") and key.endswith(f"/{change}")]
+    kept = [
+        records[key]
+        for key in sorted(records)
+        if key.startswith(f"{method}/{env}/") and key.endswith(f"/{change}")
+    ]
     rows = [r for record in kept for r in record.rows]
-    cells = [_cell(estimate([r.get(name) for r in rows]), digits) for name, digits in (("position", 2), ("angle", 4), ("psnr", 1), ("mae", 5), ("psnr_unedited", 1))]
+    cells = [
+        _cell(estimate([r.get(name) for r in rows]), digits)
+        for name, digits in (
+            ("position", 2),
+            ("angle", 4),
+            ("psnr", 1),
+            ("mae", 5),
+            ("psnr_unedited", 1),
+        )
+    ]
     words = sorted({word for record in kept for word in record.notes.get("edits", ())})
     failed = [record.error or record.notes.get("reason", "") for record in kept]
-    return f"| {env} | {method} | {change} | {len(rows)} | " + " | ".join(cells) + f" | {', '.join(words) or ', '.join(sorted(set(filter(None, failed)))) or '–'} |"
+    return (
+        f"| {env} | {method} | {change} | {len(rows)} | "
+        + " | ".join(cells)
+        + f" | {', '.join(words) or ', '.join(sorted(set(filter(None, failed)))) or '–'} |"
+    )
 
 
 def _cell(value: object, digits: int) -> str:

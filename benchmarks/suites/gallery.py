@@ -40,36 +40,68 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
 
 
 class Gallery:
-    """Score, PSNR against repeating the last frame, structure and parameters found, per scene and policy."""
+    """Score, PSNR against repeating the last frame, structure and parameters found, per scene and
+    policy."""
 
     name = "gallery"
     about = "seeded scenes of known mechanisms: score, PSNR, structure and parameters found"
 
     def phases(self, options: Options) -> Sequence[Sequence[Case]]:
         scenes = list(SCENES)[: options.count]
-        return [[Case(f"{policy}/{scene}") for policy in options.policies or ("tree",) for scene in scenes]]
+        return [
+            [
+                Case(f"{policy}/{scene}")
+                for policy in options.policies or ("tree",)
+                for scene in scenes
+            ]
+        ]
 
     def run(self, case: Case, place: Workplace) -> Record:
         options, scene = place.options, case.key.partition("/")[2]
-        task, held_back = load(f"gallery:{scene}", seed=options.seed, options=EnvironmentOptions(variant=options.variant))
-        result = searched(task, held_back, search_config(options, options.seed, case.method), place.run(case.key))
+        task, held_back = load(
+            f"gallery:{scene}",
+            seed=options.seed,
+            options=EnvironmentOptions(variant=options.variant),
+        )
+        result = searched(
+            task, held_back, search_config(options, options.seed, case.method), place.run(case.key)
+        )
         rows = search_row(result, task, held_back, options)
         words = described(result.path)
-        extra = {**_against_still(rows[0], task, held_back), **_parameters(result, held_back), "named": float(names(words, held_back.truth))}
-        notes = {"true": held_back.truth["mechanism"], "found": words, "status": result.status, "reason": result.reason}
-        return Record(case.key, (row({**rows[0], **extra}),), notes, data_of(task, held_back), {"search": result.seconds})
+        extra = {
+            **_against_still(rows[0], task, held_back),
+            **_parameters(result, held_back),
+            "named": float(names(words, held_back.truth)),
+        }
+        notes = {
+            "true": held_back.truth["mechanism"],
+            "found": words,
+            "status": result.status,
+            "reason": result.reason,
+        }
+        return Record(
+            case.key,
+            (row({**rows[0], **extra}),),
+            notes,
+            data_of(task, held_back),
+            {"search": result.seconds},
+        )
 
     def report(self, records: Mapping[str, Record], options: Options) -> str:
         methods = list(dict.fromkeys(record.method for record in records.values()))
-        parts = [_table(method, [records[key] for key in _in_order(records, method)], options) for method in methods]
+        parts = [
+            _table(method, [records[key] for key in _in_order(records, method)], options)
+            for method in methods
+        ]
         return "\n".join([*parts, _ablation(records, methods)] if len(methods) > 1 else parts)
 
 
-# -------------------------------------------------------------------------------------------------- what was found
+# --------------------------------------------------------------------------------------------------
 
 
 def described(run: Path) -> str:
-    """What a run's dynamics program says about itself: its docstring and what its parameters mean; "" without one."""
+    """What a run's dynamics program says about itself: its docstring and what its parameters mean;
+    "" without one."""
     best = found(run)
     if best is None:
         return ""
@@ -82,31 +114,50 @@ def described(run: Path) -> str:
 
 
 def names(words: str, truth: Mapping[str, object]) -> bool:
-    """Whether a description names the true mechanism: every expression of ``says`` matches, none of ``never`` does."""
+    """Whether a description names the true mechanism: every expression of ``says`` matches, none of
+    ``never`` does."""
     says, never = truth["says"], truth["never"]
-    return bool(words) and all(re.search(p, words, re.I) for p in says) and not any(re.search(p, words, re.I) for p in never)
+    return (
+        bool(words)
+        and all(re.search(p, words, re.I) for p in says)
+        and not any(re.search(p, words, re.I) for p in never)
+    )
 
 
 def _parameters(result: RunResult, held_back: HeldBack) -> dict[str, float]:
-    """Relative error of every true parameter that the program found has a name for ("param.NAME")."""
+    """Relative error of every true parameter that the program found has a name for
+    ("param.NAME")."""
     best = found(result.path)
     values = {} if best is None else {param.name: param.value for param in best[1]}
     errors = {}
     for name, true in held_back.truth["parameters"].items():
-        mine = next((values[key] for spelling in SPELLINGS.get(name, ()) for key in values if key.startswith(spelling)), None)
+        mine = next(
+            (
+                values[key]
+                for spelling in SPELLINGS.get(name, ())
+                for key in values
+                if key.startswith(spelling)
+            ),
+            None,
+        )
         if mine is not None and true:
             errors[f"param.{name}"] = abs(mine - true) / abs(true)
     return errors
 
 
 def _against_still(figures: Figures, task: Task, held_back: HeldBack) -> dict[str, float]:
-    """PSNR of repeating the last frame, what is gained over it, and what the clean future frames would get."""
+    """PSNR of repeating the last frame, what is gained over it, and what the clean future frames
+    would get."""
     real, mine = held_back.frames[0], figures.get("psnr")
     base, clean = psnr(still(task)[0], real), held_back.truth.get("clean_frames", (real,))[0]
-    return {"psnr_still": base, "psnr_floor": psnr(clean, real), "gain": np.nan if mine is None else mine - base}
+    return {
+        "psnr_still": base,
+        "psnr_floor": psnr(clean, real),
+        "gain": np.nan if mine is None else mine - base,
+    }
 
 
-# ---------------------------------------------------------------------------------------------------------- tables
+# --------------------------------------------------------------------------------------------------
 
 
 def _in_order(records: Mapping[str, Record], method: str) -> list[str]:
@@ -115,20 +166,57 @@ def _in_order(records: Mapping[str, Record], method: str) -> list[str]:
 
 
 def _table(method: str, records: Sequence[Record], options: Options) -> str:
-    head = ["scene", "score", "visible", "PSNR, dB", "still, dB", "clean truth, dB", "gain", "evaluations", "seconds", "named", "worst parameter", "true mechanism"]
-    lines = [f"## Gallery, policy {method}, budget {options.budget}, variant {options.variant or 'clean'}, seed {options.seed}", ""]
-    lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *(_line(record) for record in records)]
+    head = [
+        "scene",
+        "score",
+        "visible",
+        "PSNR, dB",
+        "still, dB",
+        "clean truth, dB",
+        "gain",
+        "evaluations",
+        "seconds",
+        "named",
+        "worst parameter",
+        "true mechanism",
+    ]
+    lines = [
+        f"## Gallery, policy {method}, budget {options.budget}, variant "
+        f"{options.variant or 'clean'}, seed {options.seed}",
+        "",
+    ]
+    lines += [
+        "| " + " | ".join(head) + " |",
+        "|" + "---|" * len(head),
+        *(_line(record) for record in records),
+    ]
     return "\n".join([*lines, "", _summary(records), ""])
 
 
 def _line(record: Record) -> str:
     r = record.rows[0]
-    worst = max(((value, key) for key, value in r.items() if key.startswith("param.") and value is not None), default=None)
+    worst = max(
+        (
+            (value, key)
+            for key, value in r.items()
+            if key.startswith("param.") and value is not None
+        ),
+        default=None,
+    )
     cells = [
-        record.key.partition("/")[2], _number(r.get("score"), 3), _number(r.get("search_score"), 3), _number(r.get("psnr"), 1), _number(r.get("psnr_still"), 1),
-        _number(r.get("psnr_floor"), 1), _number(r.get("gain"), 1), _number(r.get("evaluations"), 0), f"{record.timings.get('search', 0):.0f}", "yes" if r.get("named") else "no",
-        "–" if worst is None else f"{worst[1][6:]} {100 * worst[0]:.1f}%", str(record.notes.get("true") or record.error),
-    ]  # fmt: skip
+        record.key.partition("/")[2],
+        _number(r.get("score"), 3),
+        _number(r.get("search_score"), 3),
+        _number(r.get("psnr"), 1),
+        _number(r.get("psnr_still"), 1),
+        _number(r.get("psnr_floor"), 1),
+        _number(r.get("gain"), 1),
+        _number(r.get("evaluations"), 0),
+        f"{record.timings.get('search', 0):.0f}",
+        "yes" if r.get("named") else "no",
+        "–" if worst is None else f"{worst[1][6:]} {100 * worst[0]:.1f}%",
+        str(record.notes.get("true") or record.error),
+    ]
     return "| " + " | ".join(cells) + " |"
 
 
@@ -137,25 +225,44 @@ def _summary(records: Sequence[Record]) -> str:
     kept = [record for record in records if record.key.partition("/")[2] not in UNEXPLAINED]
     if not kept:
         return ""
-    scores, gains = ([record.rows[0].get(key) or 0.0 for record in kept] for key in ("score", "gain"))
+    scores, gains = (
+        [record.rows[0].get(key) or 0.0 for record in kept] for key in ("score", "gain")
+    )
     seconds = statistics.median(record.timings.get("search", 0.0) for record in kept)
     named = sum(bool(record.rows[0].get("named")) for record in kept)
     count = len(kept)
     return (
-        f"Score at least 0.9 on {sum(s >= 0.9 for s in scores)} of {count} scenes, lowest {min(scores):.2f}, mean {statistics.mean(scores):.3f}; "
-        f"PSNR at least 10 dB above repeating the last frame on {sum(g >= 10 for g in gains)} of {count}; true mechanism named on {named} of {count}; "
+        f"Score at least 0.9 on {sum(s >= 0.9 for s in scores)} of {count} scenes, lowest "
+        f"{min(scores):.2f}, mean {statistics.mean(scores):.3f}; "
+        f"PSNR at least 10 dB above repeating the last frame on {sum(g >= 10 for g in gains)} of "
+        f"{count}; true mechanism named on {named} of {count}; "
         f"median {seconds:.0f} s."
     )
 
 
 def _ablation(records: Mapping[str, Record], methods: Sequence[str]) -> str:
     """Policies at equal budget over the same scenes."""
-    lines = ["## Policies at equal budget", "", "| policy | mean score | score >= 0.9 | named | mean evaluations |", "|---|---|---|---|---|"]
+    lines = [
+        "## Policies at equal budget",
+        "",
+        "| policy | mean score | score >= 0.9 | named | mean evaluations |",
+        "|---|---|---|---|---|",
+    ]
     for method in methods:
-        rows = [records[key].rows[0] for key in _in_order(records, method) if key.partition("/")[2] not in UNEXPLAINED]
+        rows = [
+            records[key].rows[0]
+            for key in _in_order(records, method)
+            if key.partition("/")[2] not in UNEXPLAINED
+        ]
         scores = [r.get("score") or 0.0 for r in rows]
-        named, spent = sum(bool(r.get("named")) for r in rows), statistics.mean(r.get("evaluations") or 0.0 for r in rows)
-        lines.append(f"| {method} | {statistics.mean(scores):.3f} | {sum(s >= 0.9 for s in scores)} of {len(rows)} | {named} | {spent:.1f} |")
+        named, spent = (
+            sum(bool(r.get("named")) for r in rows),
+            statistics.mean(r.get("evaluations") or 0.0 for r in rows),
+        )
+        lines.append(
+            f"| {method} | {statistics.mean(scores):.3f} | {sum(s >= 0.9 for s in scores)} of "
+            f"{len(rows)} | {named} | {spent:.1f} |"
+        )
     return "\n".join([*lines, ""])
 
 

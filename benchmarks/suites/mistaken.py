@@ -1,7 +1,8 @@
-"""Figure 6 of the paper, at the level of programs: a perception that follows the pole where it says cart.
+"""Figure 6 of the paper, at the level of programs: a perception that follows the pole where it says
+cart.
 
-Is it noticed by the measured check of detections and by the diagnosis, and does a search that starts from it recover? (Masks that are
-wrong are the suite ``failure``.)
+Is it noticed by the measured check of detections and by the diagnosis, and does a search that
+starts from it recover? (Masks that are wrong are the suite ``failure``.)
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ class Mistaken:
     """What is noticed, and what the search makes of it."""
 
     name = "failure-search"
-    about = "a program whose perception takes the pole for the cart: is it noticed, does the search recover? (Figure 6)"
+    about = (
+        "a program whose perception takes the pole for the cart: is it noticed, does the "
+        "search recover? (Figure 6)"
+    )
 
     def phases(self, options: Options) -> Sequence[Sequence[Case]]:
         return [[Case(f"program/{k}") for k in range(options.count or EPISODES)]]
@@ -42,9 +46,14 @@ class Mistaken:
 
 
 def mistaken() -> Programs:
-    """The hand-written CartPole program with a perception that follows the pole where it says cart."""
+    """The hand-written CartPole program with a perception that follows the pole where it says
+    cart."""
     good = programs("cartpole")
-    wrong = good.perception.replace("cart = np.array([middle(frame[BELOW], CART) for frame in frames]) + np.array([0.5, BELOW.start])", "cart = np.array([centroid(frame, POLE) for frame in frames])")
+    wrong = good.perception.replace(
+        "cart = np.array([middle(frame[BELOW], CART) for frame in frames]) + np.array([0.5, "
+        "BELOW.start])",
+        "cart = np.array([centroid(frame, POLE) for frame in frames])",
+    )
     assert wrong != good.perception, "the hand-written program has changed"
     return replace(good, perception=wrong)
 
@@ -52,18 +61,32 @@ def mistaken() -> Programs:
 def _program(case: Case, place: Workplace) -> Record:
     seed = place.options.seed + int(case.key.split("/")[1])
     task, held_back = load("cartpole", seed=seed)
-    evaluation, sound = (_evaluated(candidate, task, seed) for candidate in (mistaken(), programs("cartpole")))
+    evaluation, sound = (
+        _evaluated(candidate, task, seed) for candidate in (mistaken(), programs("cartpole"))
+    )
     found = [finding for finding in check_detections(task, evaluation) if finding.kind in DETECTION]
     alarm = [finding for finding in check_detections(task, sound) if finding.kind in DETECTION]
-    result = searched(task, held_back, search_config(place.options, seed), place.run(case.key), first=mistaken())
+    result = searched(
+        task, held_back, search_config(place.options, seed), place.run(case.key), first=mistaken()
+    )
     rows = search_row(result, task, held_back, place.options)
     verdict = diagnose(evaluation)
     figures = {
-        "noticed": float(bool(found)), "false_alarm": float(bool(alarm)), "blames_perception": float(verdict.guilty == "perception"),
-        "score_mistaken": evaluation.score, **rows[0],
-    }  # fmt: skip
-    notes = {"findings": [finding.message for finding in found], "verdict": verdict.verdict, "status": result.status, "best": result.best}
-    return Record(case.key, (row(figures),), notes, data_of(task, held_back), {"search": result.seconds})
+        "noticed": float(bool(found)),
+        "false_alarm": float(bool(alarm)),
+        "blames_perception": float(verdict.guilty == "perception"),
+        "score_mistaken": evaluation.score,
+        **rows[0],
+    }
+    notes = {
+        "findings": [finding.message for finding in found],
+        "verdict": verdict.verdict,
+        "status": result.status,
+        "best": result.best,
+    }
+    return Record(
+        case.key, (row(figures),), notes, data_of(task, held_back), {"search": result.seconds}
+    )
 
 
 def _evaluated(candidate: Programs, task: Task, seed: int) -> Evaluation:
@@ -76,11 +99,23 @@ def _program_table(records: Mapping[str, Record]) -> str:
     if not rows:
         return ""
     words = {
-        "noticed": "episodes in which the measured check names a wrong detection", "false_alarm": "... and in which it does so for the right program",
-        "blames_perception": "episodes in which the diagnosis blames perception", "score_mistaken": "score of the mistaken program",
-        "search_score": "score of the search that starts from it", "psnr": "PSNR of its prediction, dB",
-    }  # fmt: skip
-    lines = ["## A program whose perception takes the pole for the cart", "", "| | mean [95%] |", "|---|---|"]
-    lines += [f"| {text} | {estimate([r.get(name) for r in rows])} |" for name, text in words.items()]
-    said = next((message for record in records.values() for message in record.notes.get("findings", ())), "")
+        "noticed": "episodes in which the measured check names a wrong detection",
+        "false_alarm": "... and in which it does so for the right program",
+        "blames_perception": "episodes in which the diagnosis blames perception",
+        "score_mistaken": "score of the mistaken program",
+        "search_score": "score of the search that starts from it",
+        "psnr": "PSNR of its prediction, dB",
+    }
+    lines = [
+        "## A program whose perception takes the pole for the cart",
+        "",
+        "| | mean [95%] |",
+        "|---|---|",
+    ]
+    lines += [
+        f"| {text} | {estimate([r.get(name) for r in rows])} |" for name, text in words.items()
+    ]
+    said = next(
+        (message for record in records.values() for message in record.notes.get("findings", ())), ""
+    )
     return "\n".join([*lines, "", *([f"For example: {said}", ""] if said else [])])

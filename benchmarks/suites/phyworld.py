@@ -1,7 +1,9 @@
-"""Tables 1 and 3 of the paper: PhyWorld, programs searched on a few videos, velocities predicted in and out of distribution.
+"""Tables 1 and 3 of the paper: PhyWorld, programs searched on a few videos, velocities predicted in
+and out of distribution.
 
-First phase: one search (and one fit of each baseline) per scenario and number of training videos. Second phase: predictions of
-test videos, 25 a case, with every method side by side, so that all are paired.
+First phase: one search (and one fit of each baseline) per scenario and number of training videos.
+Second phase: predictions of test videos, 25 a case, with every method side by side, so that all are
+paired.
 """
 
 from __future__ import annotations
@@ -78,12 +80,22 @@ class PhyWorld:
 
     def phases(self, options: Options) -> Sequence[Sequence[Case]]:
         pairs = [(scenario, size) for size in self.sizes for scenario in self.scenarios]
-        learn = [Case(f"{method}/{scenario}/{size}") for scenario, size in pairs for method in self.learned]
-        return learn, [Case(f"predict/{s}/{n}/{level}/{k}") for s, n in pairs for level, k in self._chunks(options)]
+        learn = [
+            Case(f"{method}/{scenario}/{size}")
+            for scenario, size in pairs
+            for method in self.learned
+        ]
+        return learn, [
+            Case(f"predict/{s}/{n}/{level}/{k}")
+            for s, n in pairs
+            for level, k in self._chunks(options)
+        ]
 
     def _chunks(self, options: Options) -> list[tuple[str, int]]:
         count = options.count or self.count
-        return [(level, k) for level in self.levels for k in range(-(-_many(level, count) // CHUNK))]
+        return [
+            (level, k) for level in self.levels for k in range(-(-_many(level, count) // CHUNK))
+        ]
 
     def run(self, case: Case, place: Workplace) -> Record:
         method, scenario, size, *rest = case.key.split("/")
@@ -92,32 +104,77 @@ class PhyWorld:
         task, held_back = _task(place.options, scenario, int(size), ("in",), 1)
         return _LEARN[method](case, place, scenario, task, held_back)
 
-    def _predict(self, case: Case, place: Workplace, scenario: str, size: int, level: str, chunk: int) -> Record:
+    def _predict(
+        self, case: Case, place: Workplace, scenario: str, size: int, level: str, chunk: int
+    ) -> Record:
         count = _many(level, place.options.count or self.count)
-        task, held_back = _task(place.options, scenario, size, (level,), count, slice(chunk * CHUNK, (chunk + 1) * CHUNK))
+        task, held_back = _task(
+            place.options,
+            scenario,
+            size,
+            (level,),
+            count,
+            slice(chunk * CHUNK, (chunk + 1) * CHUNK),
+        )
         rows: list[dict[str, float | None]] = [{} for _ in task.test]
         errors = []
         for method in (*self.learned, "linear", "frames", "renderer"):
             predict = _PREDICT[method]
-            forecast = predict(place.run(f"{method}/{scenario}/{size}"), place.run(f"search/{scenario}/{size}"), scenario, task, held_back)
+            forecast = predict(
+                place.run(f"{method}/{scenario}/{size}"),
+                place.run(f"search/{scenario}/{size}"),
+                scenario,
+                task,
+                held_back,
+            )
             if isinstance(forecast, str):
                 errors.append(f"{method}: {forecast}")
                 continue
             for index, (mine, prediction) in enumerate(zip(rows, forecast, strict=True)):
-                mine |= {f"{method}:{name}": value for name, value in _figures(prediction, index, task, held_back).items()}
-        notes = {"splits": list(held_back.truth["splits"]), "inits": [list(init) for init in held_back.truth["inits"]], "missing": errors}
-        return Record(case.key, tuple(row(r) for r in rows), notes, predicting.data_of(task, held_back))
+                mine |= {
+                    f"{method}:{name}": value
+                    for name, value in _figures(prediction, index, task, held_back).items()
+                }
+        notes = {
+            "splits": list(held_back.truth["splits"]),
+            "inits": [list(init) for init in held_back.truth["inits"]],
+            "missing": errors,
+        }
+        return Record(
+            case.key, tuple(row(r) for r in rows), notes, predicting.data_of(task, held_back)
+        )
 
     def report(self, records: Mapping[str, Record], options: Options) -> str:
         parts = [self._table(variant, records, options) for variant in VARIANTS]
         return "\n".join([*parts, _apart(records), _learned(records), _note(options, self.count)])
 
     def _table(self, variant: str, records: Mapping[str, Record], options: Options) -> str:
-        columns = [Column(f"{s}/{level}", f"{s} {level}", 4) for s in self.scenarios for level in ("in", "out")]
-        lines = [Line(r.model, r.data, r.figures, source=r.source, engine=ENGINES[r.model.partition("-")[0]]) for r in (*published.PHYWORLD, *published.PHYWORLD_SIZE)] if variant == "kang_pixels" else []
+        columns = [
+            Column(f"{s}/{level}", f"{s} {level}", 4)
+            for s in self.scenarios
+            for level in ("in", "out")
+        ]
+        lines = (
+            [
+                Line(
+                    r.model,
+                    r.data,
+                    r.figures,
+                    source=r.source,
+                    engine=ENGINES[r.model.partition("-")[0]],
+                )
+                for r in (*published.PHYWORLD, *published.PHYWORLD_SIZE)
+            ]
+            if variant == "kang_pixels"
+            else []
+        )
         for size in self.sizes:
             lines += [_line(records, method, variant, size, self.scenarios) for method in METHODS]
-        return markdown(f"PhyWorld, velocity error: {VARIANTS[variant]}", columns, [line for line in lines if any(v is not None for v in line.figures.values())])
+        return markdown(
+            f"PhyWorld, velocity error: {VARIANTS[variant]}",
+            columns,
+            [line for line in lines if any(v is not None for v in line.figures.values())],
+        )
 
 
 class PhyWorldSize(PhyWorld):
@@ -136,12 +193,20 @@ def _many(level: str, count: int) -> int:
     return min(count, FEW) if level in APART else count
 
 
-# ------------------------------------------------------------------------------------------------------------ data
+# --------------------------------------------------------------------------------------------------
 
 
-def _task(options: Options, scenario: str, size: int, levels: tuple[str, ...], test: int, part: slice | None = None) -> tuple[Task, HeldBack]:
-    """Training videos and ``test`` test videos of each level, compressed as published unless another variant is asked for. part: which
-    of the test videos; then without training videos, which prediction does not need."""
+def _task(
+    options: Options,
+    scenario: str,
+    size: int,
+    levels: tuple[str, ...],
+    test: int,
+    part: slice | None = None,
+) -> tuple[Task, HeldBack]:
+    """Training videos and ``test`` test videos of each level, compressed as published unless
+    another variant is asked for. part: which of the test videos; then without training videos,
+    which prediction does not need."""
     training, testing = _clips(options, scenario, size, levels, test)
     if part is not None:
         training, testing = (), testing[part]
@@ -151,23 +216,35 @@ def _task(options: Options, scenario: str, size: int, levels: tuple[str, ...], t
     return Task(train, seen, CONTEXT, FRAMES - CONTEXT), HeldBack(held, truth_of(scenario, testing))
 
 
-def _clips(options: Options, scenario: str, size: int, levels: tuple[str, ...], test: int) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
+def _clips(
+    options: Options, scenario: str, size: int, levels: tuple[str, ...], test: int
+) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
     choice = Choice(scenario, options.seed, size, test, levels)
     if options.data is None:
         return clips_of(choice)
     train, evaluation = _files(Path(options.data), scenario)
     if train == evaluation:
         return clips_of(replace(choice, data=train))
-    return clips_of(replace(choice, test=0, levels=(), data=train))[0], clips_of(replace(choice, train=0, data=evaluation))[1]
+    return clips_of(replace(choice, test=0, levels=(), data=train))[0], clips_of(
+        replace(choice, train=0, data=evaluation)
+    )[1]
 
 
 def _files(folder: Path, scenario: str) -> tuple[Path, Path]:
-    """(training file, evaluation file) of a scenario in a folder of downloads; one file may serve as both."""
+    """(training file, evaluation file) of a scenario in a folder of downloads; one file may serve
+    as both."""
     found = sorted(folder.glob(f"{STEMS[scenario]}*.hdf5"))
     if not found:
-        raise ContractError(str(folder), f"a file {STEMS[scenario]}*.hdf5", "none", "download it, or leave --data out")
+        raise ContractError(
+            str(folder),
+            f"a file {STEMS[scenario]}*.hdf5",
+            "none",
+            "download it, or leave --data out",
+        )
     evaluation = [path for path in found if "eval" in path.name]
-    return [path for path in found if path not in evaluation][:1].pop() if len(found) > len(evaluation) else found[0], (evaluation or found)[0]
+    return [path for path in found if path not in evaluation][:1].pop() if len(found) > len(
+        evaluation
+    ) else found[0], (evaluation or found)[0]
 
 
 def _dressed(clips: Sequence[Video], options: Options) -> tuple[Video, ...]:
@@ -176,27 +253,47 @@ def _dressed(clips: Sequence[Video], options: Options) -> tuple[Video, ...]:
     return tuple(dressed(video, variant, rng) for video in clips)
 
 
-# -------------------------------------------------------------------------------------------------------- learning
+# --------------------------------------------------------------------------------------------------
 
 
 def _search(case: Case, place: Workplace, scenario: str, task: Task, held_back: HeldBack) -> Record:
-    result = predicting.searched(task, held_back, predicting.search_config(place.options, place.options.seed), place.run(case.key))
+    result = predicting.searched(
+        task,
+        held_back,
+        predicting.search_config(place.options, place.options.seed),
+        place.run(case.key),
+    )
     figures = {"search_score": result.score, "evaluations": float(result.evaluations)}
-    return Record(case.key, (row(figures),), {"status": result.status, "reason": result.reason}, _data(task), {"search": result.seconds})
+    return Record(
+        case.key,
+        (row(figures),),
+        {"status": result.status, "reason": result.reason},
+        _data(task),
+        {"search": result.seconds},
+    )
 
 
 def _hand(case: Case, place: Workplace, scenario: str, task: Task, held_back: HeldBack) -> Record:
     outlook = predicting.forecast(hand_written(scenario), task, place.options.seed)
-    return predicting.kept(case, place, {"values": dict(outlook.values)}, _data(task), outlook.error)
+    return predicting.kept(
+        case, place, {"values": dict(outlook.values)}, _data(task), outlook.error
+    )
 
 
-def _galileo(case: Case, place: Workplace, scenario: str, task: Task, held_back: HeldBack) -> Record:
+def _galileo(
+    case: Case, place: Workplace, scenario: str, task: Task, held_back: HeldBack
+) -> Record:
     from benchmarks.baselines import galileo, measured
 
     try:
         found = galileo.infer([measured.measure(video) for video in task.train], place.options.seed)
     except ImportError as error:
-        return predicting.kept(case, place, {"reason": f"needs emcee: pip install 'proggen-agent[mcmc]' ({error})"}, _data(task))
+        return predicting.kept(
+            case,
+            place,
+            {"reason": f"needs emcee: pip install 'proggen-agent[mcmc]' ({error})"},
+            _data(task),
+        )
     return predicting.kept(case, place, {"values": found}, _data(task))
 
 
@@ -206,7 +303,12 @@ def _sindy(case: Case, place: Workplace, scenario: str, task: Task, held_back: H
     try:
         found = sindy.fit([measured.measure(video) for video in task.train])
     except ImportError as error:
-        return predicting.kept(case, place, {"reason": f"needs pysindy: pip install 'proggen-agent[sindy]' ({error})"}, _data(task))
+        return predicting.kept(
+            case,
+            place,
+            {"reason": f"needs pysindy: pip install 'proggen-agent[sindy]' ({error})"},
+            _data(task),
+        )
     return predicting.kept(case, place, {"coefficients": found}, _data(task))
 
 
@@ -217,7 +319,7 @@ def _data(task: Task) -> dict[str, str]:
 _LEARN = {"search": _search, "hand": _hand, "galileo": _galileo, "sindy": _sindy}
 
 
-# ------------------------------------------------------------------------------------------------------ predicting
+# --------------------------------------------------------------------------------------------------
 
 Prediction = tuple[np.ndarray | None, np.ndarray]
 """World positions (32, n, 2) or None where there are no states, and frames (29, 256, 256, 3)."""
@@ -225,17 +327,26 @@ Forecasts = list[Prediction] | str
 """One prediction a test video, or the reason why there are none."""
 
 
-def _of_programs(programs: Programs, values: Mapping[str, float], task: Task, held_back: HeldBack) -> Forecasts:
+def _of_programs(
+    programs: Programs, values: Mapping[str, float], task: Task, held_back: HeldBack
+) -> Forecasts:
     """Predictions of a candidate; a video it fails on counts as if everything stood still."""
     outlook = predicting.predict(programs, values, task)
     if not outlook.error:
-        return [_prediction(one, truth) for one, truth in zip(outlook.predicted, held_back.truth["states"], strict=True)]
+        return [
+            _prediction(one, truth)
+            for one, truth in zip(outlook.predicted, held_back.truth["states"], strict=True)
+        ]
     forecasts: list[Prediction] = []
     for index, video in enumerate(task.test):
         alone = replace(task, test=(video,), future_actions=(None,))
         outlook = predicting.predict(programs, values, alone)
         still = _standing(held_back.truth["positions"][index]), predicting.still(alone)[0]
-        forecasts.append(still if outlook.error else _prediction(outlook.predicted[0], held_back.truth["states"][index]))
+        forecasts.append(
+            still
+            if outlook.error
+            else _prediction(outlook.predicted[0], held_back.truth["states"][index])
+        )
     return forecasts
 
 
@@ -244,36 +355,62 @@ def _prediction(one: Any, truth: Any) -> Prediction:
 
 
 def _standing(positions: np.ndarray) -> np.ndarray:
-    return np.concatenate([positions[:CONTEXT], np.repeat(positions[CONTEXT - 1 : CONTEXT], FRAMES - CONTEXT, axis=0)])
+    return np.concatenate(
+        [positions[:CONTEXT], np.repeat(positions[CONTEXT - 1 : CONTEXT], FRAMES - CONTEXT, axis=0)]
+    )
 
 
-def _with_search(own: Path, search: Path, scenario: str, task: Task, held_back: HeldBack) -> Forecasts:
+def _with_search(
+    own: Path, search: Path, scenario: str, task: Task, held_back: HeldBack
+) -> Forecasts:
     best = predicting.found(search)
-    return "the search found no program" if best is None else _of_programs(best[0], {p.name: p.value for p in best[1]}, task, held_back)
+    return (
+        "the search found no program"
+        if best is None
+        else _of_programs(best[0], {p.name: p.value for p in best[1]}, task, held_back)
+    )
 
 
-def _with_lines(own: Path, search: Path, scenario: str, task: Task, held_back: HeldBack) -> Forecasts:
+def _with_lines(
+    own: Path, search: Path, scenario: str, task: Task, held_back: HeldBack
+) -> Forecasts:
     best = predicting.found(search)
-    return "the search found no program" if best is None else _of_programs(predicting.straightened(best[0]), {}, task, held_back)
+    return (
+        "the search found no program"
+        if best is None
+        else _of_programs(predicting.straightened(best[0]), {}, task, held_back)
+    )
 
 
-def _with_hand(own: Path, search: Path, scenario: str, task: Task, held_back: HeldBack) -> Forecasts:
+def _with_hand(
+    own: Path, search: Path, scenario: str, task: Task, held_back: HeldBack
+) -> Forecasts:
     model = predicting.model_in(own)
     return model["reason"] or _of_programs(hand_written(scenario), model["values"], task, held_back)
 
 
-def _with_galileo(own: Path, search: Path, scenario: str, task: Task, held_back: HeldBack) -> Forecasts:
+def _with_galileo(
+    own: Path, search: Path, scenario: str, task: Task, held_back: HeldBack
+) -> Forecasts:
     from benchmarks.baselines import galileo, measured
 
     model = predicting.model_in(own)
     if model["reason"]:
         return model["reason"]
     found = [measured.measure(video) for video in task.test]
-    paths = [galileo.simulate(model["values"], balls.start(model["values"]["gravity"]), balls.radius) for balls in found]
-    return [(path, measured.draw(path[CONTEXT:], balls.radius)) for path, balls in zip(paths, found, strict=True)]
+    paths = [
+        galileo.simulate(model["values"], balls.start(model["values"]["gravity"]), balls.radius)
+        for balls in found
+    ]
+    return [
+        (path, measured.draw(path[CONTEXT:], balls.radius))
+        for path, balls in zip(paths, found, strict=True)
+    ]
 
 
-def _with_sindy(own: Path, search: Path, scenario: str, task: Task, held_back: HeldBack) -> Forecasts:
+def _with_sindy(
+    own: Path, search: Path, scenario: str, task: Task, held_back: HeldBack
+) -> Forecasts:
     from benchmarks.baselines import measured, sindy
 
     model = predicting.model_in(own)
@@ -281,34 +418,57 @@ def _with_sindy(own: Path, search: Path, scenario: str, task: Task, held_back: H
         return model["reason"]
     found = [measured.measure(video) for video in task.test]
     paths = [sindy.simulate(model["coefficients"], balls) for balls in found]
-    return [(path, measured.draw(path[CONTEXT:], balls.radius)) for path, balls in zip(paths, found, strict=True)]
+    return [
+        (path, measured.draw(path[CONTEXT:], balls.radius))
+        for path, balls in zip(paths, found, strict=True)
+    ]
 
 
-def _true_frames(own: Path, search: Path, scenario: str, task: Task, held_back: HeldBack) -> Forecasts:
+def _true_frames(
+    own: Path, search: Path, scenario: str, task: Task, held_back: HeldBack
+) -> Forecasts:
     return [(None, frames) for frames in held_back.frames if frames is not None]
 
 
-def _our_renderer(own: Path, search: Path, scenario: str, task: Task, held_back: HeldBack) -> Forecasts:
+def _our_renderer(
+    own: Path, search: Path, scenario: str, task: Task, held_back: HeldBack
+) -> Forecasts:
     from benchmarks.baselines import measured
 
     pairs = zip(held_back.truth["positions"], held_back.truth["inits"], strict=True)
-    return [(path, measured.draw(path[CONTEXT:], np.array(init[: path.shape[1]]))) for path, init in pairs]
+    return [
+        (path, measured.draw(path[CONTEXT:], np.array(init[: path.shape[1]])))
+        for path, init in pairs
+    ]
 
 
 _PREDICT = {
-    "search": _with_search, "linear": _with_lines, "hand": _with_hand, "galileo": _with_galileo, "sindy": _with_sindy,
-    "frames": _true_frames, "renderer": _our_renderer,
-}  # fmt: skip
+    "search": _with_search,
+    "linear": _with_lines,
+    "hand": _with_hand,
+    "galileo": _with_galileo,
+    "sindy": _with_sindy,
+    "frames": _true_frames,
+    "renderer": _our_renderer,
+}
 
 
 def _figures(prediction: Prediction, index: int, task: Task, held_back: HeldBack) -> Figures:
     """All velocity errors of one prediction, and its picture errors."""
     path, frames = prediction
-    truth, init, real = held_back.truth["positions"][index], held_back.truth["inits"][index], held_back.frames[index]
+    truth, init, real = (
+        held_back.truth["positions"][index],
+        held_back.truth["inits"][index],
+        held_back.frames[index],
+    )
     balls, key = truth.shape[1], "vel_error" if truth.shape[1] == 1 else "post_vel_error"
     pixels = parsed(np.concatenate([task.test[index].frames, frames]), balls)
     end = border(np.concatenate([task.test[index].frames, real]), balls)
-    figures = {"kang_pixels": kang(pixels, truth, init)["error"], "mae": mae(frames, real), "psnr": psnr(frames, real)}
+    figures = {
+        "kang_pixels": kang(pixels, truth, init)["error"],
+        "mae": mae(frames, real),
+        "psnr": psnr(frames, real),
+    }
     if end > CONTEXT + 2:
         figures["proggen_percepted"] = proggen(pixels[:end], truth[:end])[key]
     if path is not None:
@@ -319,37 +479,67 @@ def _figures(prediction: Prediction, index: int, task: Task, held_back: HeldBack
     return row(figures)
 
 
-# ---------------------------------------------------------------------------------------------------------- tables
+# --------------------------------------------------------------------------------------------------
 
 
-def _videos(records: Mapping[str, Record], scenario: str, size: int) -> list[tuple[Figures, str, Sequence[float], str]]:
+def _videos(
+    records: Mapping[str, Record], scenario: str, size: int
+) -> list[tuple[Figures, str, Sequence[float], str]]:
     """(row, split, init, level asked for) of every predicted video."""
     found = []
     for key in sorted(records):
         if key.startswith(f"predict/{scenario}/{size}/"):
             record = records[key]
-            found += list(zip(record.rows, record.notes["splits"], record.notes["inits"], [key.split("/")[3]] * len(record.rows), strict=True))
+            found += list(
+                zip(
+                    record.rows,
+                    record.notes["splits"],
+                    record.notes["inits"],
+                    [key.split("/")[3]] * len(record.rows),
+                    strict=True,
+                )
+            )
     return found
 
 
-def _line(records: Mapping[str, Record], method: str, variant: str, size: int, scenarios: Sequence[str]) -> Line:
-    """In: the sample of level "in". Out: the sample drawn from all out-of-distribution grids, averaged as its source does."""
+def _line(
+    records: Mapping[str, Record], method: str, variant: str, size: int, scenarios: Sequence[str]
+) -> Line:
+    """In: the sample of level "in". Out: the sample drawn from all out-of-distribution grids,
+    averaged as its source does."""
     figures, count = {}, 0
     out = PROGGEN_OUT if variant.startswith("proggen") else KANG_OUT
     for scenario in scenarios:
         table = _videos(records, scenario, size)
         for level, splits in (("in", ("in",)), ("out", out)):
-            values = [r.get(f"{method}:{variant}") for r, split, _, asked in table if asked == level and split in splits]
+            values = [
+                r.get(f"{method}:{variant}")
+                for r, split, _, asked in table
+                if asked == level and split in splits
+            ]
             figures[f"{scenario}/{level}"] = estimate(values)
             count += len(values)
     return Line(METHODS[method], str(size), figures, count, engine=ENGINES[method])
 
 
 def _apart(records: Mapping[str, Record]) -> str:
-    """What averages hide: each split, slow collisions, balls that leave the picture, clips without a figure."""
-    head = ["scenario", "training videos", "method", "group", "videos", "with a figure", "Kang, states", "Kang, pixels", "floor: true frames"]
+    """What averages hide: each split, slow collisions, balls that leave the picture, clips without
+    a figure."""
+    head = [
+        "scenario",
+        "training videos",
+        "method",
+        "group",
+        "videos",
+        "with a figure",
+        "Kang, states",
+        "Kang, pixels",
+        "floor: true frames",
+    ]
     lines = ["## Reported apart", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for scenario, size in sorted({tuple(key.split("/")[1:3]) for key in records if key.startswith("predict/")}):
+    for scenario, size in sorted(
+        {tuple(key.split("/")[1:3]) for key in records if key.startswith("predict/")}
+    ):
         table = _videos(records, scenario, int(size))
         for group, rows in _groups(scenario, table).items():
             for method in ("search", "hand"):
@@ -357,48 +547,83 @@ def _apart(records: Mapping[str, Record]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _groups(scenario: str, table: Sequence[tuple[Figures, str, Sequence[float], str]]) -> dict[str, list[Figures]]:
+def _groups(
+    scenario: str, table: Sequence[tuple[Figures, str, Sequence[float], str]]
+) -> dict[str, list[Figures]]:
     groups: dict[str, list[Figures]] = {}
     for figures, split, init, _ in table:
         groups.setdefault(split, []).append(figures)
         if scenario == "collision" and split != "invalid" and init[2] + init[3] <= THRESHOLD:
             groups.setdefault("slow collisions (closing at most 1)", []).append(figures)
-        if scenario != "collision" and split != "invalid" and 2 * init[0] + init[1] * (FRAMES / 10 - 0.1) > WORLD:
+        if (
+            scenario != "collision"
+            and split != "invalid"
+            and 2 * init[0] + init[1] * (FRAMES / 10 - 0.1) > WORLD
+        ):
             groups.setdefault("cannot stay in view for the whole clip", []).append(figures)
     return groups
 
 
 def _apart_line(scenario: str, size: str, method: str, group: str, rows: Sequence[Figures]) -> str:
-    states, pixels, floor = (estimate([r.get(key) for r in rows]) for key in (f"{method}:kang_states", f"{method}:kang_pixels", "frames:kang_pixels"))
+    states, pixels, floor = (
+        estimate([r.get(key) for r in rows])
+        for key in (f"{method}:kang_states", f"{method}:kang_pixels", "frames:kang_pixels")
+    )
     cells = ["–" if value is None else f"{value.mean:.4f}" for value in (states, pixels, floor)]
-    return f"| {scenario} | {size} | {METHODS[method]} | {group} | {len(rows)} | {0 if floor is None else floor.count} | " + " | ".join(cells) + " |"
+    return (
+        f"| {scenario} | {size} | {METHODS[method]} | {group} | {len(rows)} | "
+        f"{0 if floor is None else floor.count} | " + " | ".join(cells) + " |"
+    )
 
 
 def _learned(records: Mapping[str, Record]) -> str:
     """What was learned, and in what time."""
-    lines = ["## What was learned", "", "| method | scenario | training videos | seconds | result |", "|---|---|---|---|---|"]
+    lines = [
+        "## What was learned",
+        "",
+        "| method | scenario | training videos | seconds | result |",
+        "|---|---|---|---|---|",
+    ]
     for key in sorted(key for key in records if not key.startswith("predict/")):
         method, scenario, size = key.split("/")
         record = records[key]
-        figures = ", ".join(f"{name} {value:.4g}" for name, value in (record.rows[0] if record.rows else {}).items() if value is not None)
-        words = record.error or figures or str(record.notes.get("values") or record.notes.get("reason") or "see bench.json")
-        lines.append(f"| {METHODS[method]} | {scenario} | {size} | {record.seconds:.0f} | {words} |")
+        figures = ", ".join(
+            f"{name} {value:.4g}"
+            for name, value in (record.rows[0] if record.rows else {}).items()
+            if value is not None
+        )
+        words = (
+            record.error
+            or figures
+            or str(record.notes.get("values") or record.notes.get("reason") or "see bench.json")
+        )
+        lines.append(
+            f"| {METHODS[method]} | {scenario} | {size} | {record.seconds:.0f} | {words} |"
+        )
     return "\n".join([*lines, ""])
 
 
 def _note(options: Options, count: int) -> str:
     source = "downloaded files" if options.data else "generated here after the published generator"
     return (
-        f"Ours: {options.count or count} videos a scenario and level, 3 frames seen, {source}, {options.variant or 'mp4'} frames, seed {options.seed}; mean "
-        "with a 95% interval over videos. World units a second. Published rows are as printed; the paper does not say which figure of its code was "
-        "printed, and its two rows for 10 videos disagree (Table 1 and Table 3). Pixel-parsed figures have a floor of about .01 because pixels are "
-        "divided by 256 where the drawing has 255; figures of states have none. No dynamics but those of the floors are the "
-        "generator's own. Its engine does not let impacts slower than one unit a second bounce; training videos hold none so slow, so the search takes that "
-        "from a prior (agent.proposers.offline.across.RESTING) that happens to be right here; slow collisions are reported apart.\n"
+        f"Ours: {options.count or count} videos a scenario and level, 3 frames seen, {source}, "
+        f"{options.variant or 'mp4'} frames, seed {options.seed}; mean "
+        "with a 95% interval over videos. World units a second. Published rows are as printed; "
+        "the paper does not say which figure of its code was "
+        "printed, and its two rows for 10 videos disagree (Table 1 and Table 3). Pixel-parsed "
+        "figures have a floor of about .01 because pixels are "
+        "divided by 256 where the drawing has 255; figures of states have none. No dynamics but "
+        "those of the floors are the "
+        "generator's own. Its engine does not let impacts slower than one unit a second bounce; "
+        "training videos hold none so slow, so the search takes that "
+        "from a prior (agent.proposers.offline.across.RESTING) that happens to be right here; "
+        "slow collisions are reported apart.\n"
     )
 
 
-def splits_of(records: Mapping[str, Record], scenario: str, size: int, figure: str) -> Mapping[str, float]:
+def splits_of(
+    records: Mapping[str, Record], scenario: str, size: int, figure: str
+) -> Mapping[str, float]:
     """Mean of a figure ("search:kang_states") by split, and of "out" as Kang et al. count it."""
     table = _videos(records, scenario, size)
     values = [r.get(figure) if r.get(figure) is not None else np.nan for r, *_ in table]

@@ -1,4 +1,5 @@
-"""What suites share: searches that survive a kill, forecasts of programs, and how their states meet the truth."""
+"""What suites share: searches that survive a kill, forecasts of programs, and how their states meet
+the truth."""
 
 from __future__ import annotations
 
@@ -33,24 +34,39 @@ LINEAR = Path(__file__).parent.parent / "baselines" / "linear.py"
 """Dynamics that extrapolate every column in a straight line."""
 
 
-UNHURRIED = EvaluationConfig(limits=Limits(wall=3600.0, cpu=3600.0, claim=8 << 20), fit=Budget(evaluations=4_000, seconds=3600.0))
-"""Fits end by the number of evaluations, not by the clock, so that a busy machine gives the same figures."""
+UNHURRIED = EvaluationConfig(
+    limits=Limits(wall=3600.0, cpu=3600.0, claim=8 << 20),
+    fit=Budget(evaluations=4_000, seconds=3600.0),
+)
+"""Fits end by the number of evaluations, not by the clock, so that a busy machine gives the same
+figures."""
 
 
-# ------------------------------------------------------------------------------------------------------- searching
+# --------------------------------------------------------------------------------------------------
 
 
 def search_config(options: Options, seed: int, policy: str = "tree") -> SearchConfig:
-    """One search of a bench: its own seed, one worker (the bench runs several searches at a time). policy: a policy's name, or "random" for
-    random drafts from the same grammar."""
+    """One search of a bench: its own seed, one worker (the bench runs several searches at a time).
+    policy: a policy's name, or "random" for random drafts from the same grammar."""
     drawn = policy == "random"
-    settings = {"budget": options.budget, "seed": seed, "policy": "best-of-n" if drawn else policy, "proposer": policy if drawn else options.proposer}
+    settings = {
+        "budget": options.budget,
+        "seed": seed,
+        "policy": "best-of-n" if drawn else policy,
+        "proposer": policy if drawn else options.proposer,
+    }
     return SearchConfig(**settings, workers=1, lpips=options.weights or "", evaluation=UNHURRIED)
 
 
-def searched(task: Task, held_back: HeldBack, config: SearchConfig, folder: Path, first: Programs | None = None) -> RunResult:
-    """Search, or go on with what a kill left in ``folder``, or read what is finished there. first: a candidate that is evaluated
-    before the proposer is asked."""
+def searched(
+    task: Task,
+    held_back: HeldBack,
+    config: SearchConfig,
+    folder: Path,
+    first: Programs | None = None,
+) -> RunResult:
+    """Search, or go on with what a kill left in ``folder``, or read what is finished there. first:
+    a candidate that is evaluated before the proposer is asked."""
     proposer = proposers.make(config, Store(folder / "store"))
     if first is not None:
         proposer = Primed(proposer, first)
@@ -67,24 +83,32 @@ class Primed:
     first: Programs
     name: str = "primed"
 
-    def propose(self, task: Task, archive: Archive, move: Move, rng: np.random.Generator) -> Proposal:
+    def propose(
+        self, task: Task, archive: Archive, move: Move, rng: np.random.Generator
+    ) -> Proposal:
         """The given programs while nothing has been proposed."""
         if not archive.nodes:
             return Proposal(self.first, "given beforehand", origin="hand")
         return self.then.propose(task, archive, move, rng)
 
 
-def search_row(result: RunResult, task: Task, held_back: HeldBack, options: Options) -> list[Figures]:
+def search_row(
+    result: RunResult, task: Task, held_back: HeldBack, options: Options
+) -> list[Figures]:
     """One row a test video of a finished search: pictures, states, and what the search took."""
     frames, states = prediction_of(result.path)
     took = {"search_score": result.score, "evaluations": float(result.evaluations)}
     if frames is None:
         return [row(took)] * len(task.test)
-    return [row({**figures, **took}) for figures in prediction_rows(frames, states, task, held_back, options)]
+    return [
+        row({**figures, **took})
+        for figures in prediction_rows(frames, states, task, held_back, options)
+    ]
 
 
 def prediction_of(folder: Path) -> tuple[np.ndarray | None, tuple[States, ...]]:
-    """(videos, horizon, H, W, 3) frames and states that a run predicted, or (None, ()) when it found no program."""
+    """(videos, horizon, H, W, 3) frames and states that a run predicted, or (None, ()) when it
+    found no program."""
     path = RunFolder(folder).path / "prediction.npz"
     if not path.exists():
         return None, ()
@@ -100,12 +124,13 @@ def found(folder: Path) -> tuple[Programs, tuple[FittedParam, ...]] | None:
     return read_programs(folder / "best"), read_params(folder / "best" / "params.json")
 
 
-# ----------------------------------------------------------------------------------------------------- forecasting
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """What programs make of a task. values: θ. predicted: one per test video; () with ``error`` when they failed."""
+    """What programs make of a task. values: θ. predicted: one per test video; () with ``error``
+    when they failed."""
 
     values: Mapping[str, float]
     predicted: tuple[Predicted, ...] = ()
@@ -135,13 +160,19 @@ def predict(programs: Programs, values: Mapping[str, float], task: Task) -> Outl
 
 
 def straightened(programs: Programs) -> Programs:
-    """The same perception and rendering with every measured column extrapolated in a straight line."""
+    """The same perception and rendering with every measured column extrapolated in a straight
+    line."""
     return replace(programs, dynamics=LINEAR.read_text(encoding="utf-8"))
 
 
-def kept(case: Case, place: Workplace, model: Mapping[str, Any], data: Mapping[str, str], error: str = "") -> Record:
-    """What a baseline learned, on disk for a later phase and in the record. "reason": why there is no model, or ""."""
-    store.write_json(place.run(case.key) / "model.json", {**model, "reason": error or model.get("reason", "")})
+def kept(
+    case: Case, place: Workplace, model: Mapping[str, Any], data: Mapping[str, str], error: str = ""
+) -> Record:
+    """What a baseline learned, on disk for a later phase and in the record. "reason": why there is
+    no model, or ""."""
+    store.write_json(
+        place.run(case.key) / "model.json", {**model, "reason": error or model.get("reason", "")}
+    )
     return Record(case.key, notes=model, data=data, error=error)
 
 
@@ -150,25 +181,39 @@ def model_in(folder: Path) -> dict[str, Any]:
     return store.read_json(folder / "model.json")
 
 
-# ------------------------------------------------------------------------------------------------------------ rows
+# --------------------------------------------------------------------------------------------------
 
 
-def outlook_rows(outlook: Outlook, task: Task, held_back: HeldBack, options: Options) -> list[Figures]:
+def outlook_rows(
+    outlook: Outlook, task: Task, held_back: HeldBack, options: Options
+) -> list[Figures]:
     """One row a test video."""
     if outlook.error:
         return [{} for _ in task.test]
     states = tuple(one.states.cut(task.context, len(one.states)) for one in outlook.predicted)
-    return prediction_rows([one.frames for one in outlook.predicted], states, task, held_back, options)
+    return prediction_rows(
+        [one.frames for one in outlook.predicted], states, task, held_back, options
+    )
 
 
-def prediction_rows(frames: Sequence[np.ndarray], states: Sequence[States], task: Task, held_back: HeldBack, options: Options) -> list[Figures]:
+def prediction_rows(
+    frames: Sequence[np.ndarray],
+    states: Sequence[States],
+    task: Task,
+    held_back: HeldBack,
+    options: Options,
+) -> list[Figures]:
     """Picture figures and state errors ("rmse.COLUMN") of every test video."""
     rows = []
-    for index, (drawn, truth, video) in enumerate(zip(frames, held_back.frames, task.test, strict=True)):
+    for index, (drawn, truth, video) in enumerate(
+        zip(frames, held_back.frames, task.test, strict=True)
+    ):
         figures = dict(picture_figures(drawn, truth, video.frames, options.weights))
         if states and "states" in held_back.truth:
             real = held_back.truth["states"][index].cut(task.context, task.context + task.horizon)
-            figures |= {f"rmse.{error.column}": error.spread for error in state_errors(states[index], real)}
+            figures |= {
+                f"rmse.{error.column}": error.spread for error in state_errors(states[index], real)
+            }
         rows.append(row(figures))
     return rows
 
@@ -180,4 +225,7 @@ def still(task: Task) -> list[np.ndarray]:
 
 def data_of(task: Task, held_back: HeldBack) -> dict[str, str]:
     """Hashes of what was seen and of what was to be predicted."""
-    return {"seen": content(*(video.frames for video in task.train + task.test)), "truth": content(*held_back.frames)}
+    return {
+        "seen": content(*(video.frames for video in task.train + task.test)),
+        "truth": content(*held_back.frames),
+    }

@@ -1,4 +1,5 @@
-"""Hand-written candidates and clips that the tests of the agent share: one disk, thrown, on a plain background."""
+"""Hand-written candidates and clips that the tests of the agent share: one disk, thrown, on a plain
+background."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import numpy as np
 from agent.core.protocols import Proposal
 from tools.types import HeldBack, Programs, Task, Video
 
-PERCEPTION = '''
+PERCEPTION = """
 import numpy as np
 from tools.types import Scene
 
@@ -25,9 +26,9 @@ def perceive(frames, tools):
     return states, Scene(background)
 
 BACK = (20, 30, 40)
-'''
+"""
 
-DYNAMICS = '''
+DYNAMICS = """
 from tools.types import Param
 
 PARAMS = (Param("gravity", 100.0, low=0.0, high=2000.0, unit="px/s^2", about="downward acceleration"),)
@@ -42,12 +43,14 @@ def step(state, params, action, dt):
     ball, g = state["ball"], params["gravity"]
     return {"ball": {"x": ball["x"] + ball["vx"] * dt, "y": ball["y"] + ball["vy"] * dt + 0.5 * g * dt * dt,
                      "vx": ball["vx"], "vy": ball["vy"] + g * dt}}
-'''
+"""
 
-STRAIGHT = DYNAMICS.replace('g = state["ball"], params["gravity"]', 'g = state["ball"], 0.0 * params["gravity"]')
+STRAIGHT = DYNAMICS.replace(
+    'g = state["ball"], params["gravity"]', 'g = state["ball"], 0.0 * params["gravity"]'
+)
 """Dynamics without the fall: the wrong structure."""
 
-RENDERING = '''
+RENDERING = """
 import numpy as np
 
 def render(state, scene, shape):
@@ -57,12 +60,19 @@ def render(state, scene, shape):
     return np.rint(scene.background * (1 - cover) + cover * np.array((250, 200, 60))).astype(np.uint8)
 
 RADIUS = 5.0
-'''
+"""
 
 GOOD = Programs(PERCEPTION, DYNAMICS, RENDERING)
 
 
-def thrown(frames: int = 24, size: int = 64, x: float = 10.0, v: float = 30.0, up: float = -55.0, noise: float = 0.0) -> Video:
+def thrown(
+    frames: int = 24,
+    size: int = 64,
+    x: float = 10.0,
+    v: float = 30.0,
+    up: float = -55.0,
+    noise: float = 0.0,
+) -> Video:
     """A disk thrown under a gravity of 60 px/s^2, 25 frames a second."""
     space: dict = {}
     exec(compile(RENDERING, "rendering.py", "exec"), space)
@@ -73,7 +83,9 @@ def thrown(frames: int = 24, size: int = 64, x: float = 10.0, v: float = 30.0, u
         drawn.append(space["render"](state, scene, (size, size)))
     clip = np.stack(drawn)
     if noise:
-        clip = np.clip(clip + np.random.default_rng(0).normal(0, noise, clip.shape), 0, 255).astype(np.uint8)
+        clip = np.clip(clip + np.random.default_rng(0).normal(0, noise, clip.shape), 0, 255).astype(
+            np.uint8
+        )
     return Video(clip, 1 / 25)
 
 

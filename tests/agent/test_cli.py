@@ -1,4 +1,5 @@
-"""The command line from a folder that is not the checkout: what it prints, what it writes, how it refuses."""
+"""The command line from a folder that is not the checkout: what it prints, what it writes, how it
+refuses."""
 
 from __future__ import annotations
 
@@ -51,7 +52,9 @@ def called(capsys, *arguments):
 
 def test_help_is_instant_and_lists_every_command():
     began = time.perf_counter()
-    done = subprocess.run([sys.executable, "-m", "agent", "--help"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", "--help"], capture_output=True, text=True, check=False
+    )
     seconds = time.perf_counter() - began
     bare = time.perf_counter()
     subprocess.run([sys.executable, "-c", "import argparse, importlib.metadata"], check=True)
@@ -60,8 +63,16 @@ def test_help_is_instant_and_lists_every_command():
 
 
 def test_importing_the_command_line_imports_nothing_heavy():
-    code = "import sys, agent.cli, agent.cli.parser; agent.cli.parser.build(); print([m for m in ('numpy', 'scipy', 'langgraph', 'cv2', 'rich', 'av') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    code = (
+        "import sys, agent.cli, agent.cli.parser; agent.cli.parser.build(); print([m for m in "
+        "('numpy', 'scipy', 'langgraph', 'cv2', 'rich', 'av') if m in sys.modules])"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )
 
 
 REFUSALS = {
@@ -87,9 +98,18 @@ REFUSALS = {
     "trace of nothing": (["trace", "missing"], "nothing there"),
     "programs that are not there": (["evaluate", "empty", "--video", "clip.npz"], "perception.py"),
     "predict of nothing": (["predict", "empty"], "trace.jsonl"),
-    "unknown optimizer": (["fit", "good", "--video", "clip.npz", "--optimizer", "magic"], "one of auto, least_squares"),
-    "no time to fit": (["fit", "good", "--video", "clip.npz", "--seconds", "0"], "--seconds: expected a number above 0"),
-    "a plot that is none": (["fit", "good", "--video", "clip.npz", "--plot", "residuals.txt"], "ends in .png"),
+    "unknown optimizer": (
+        ["fit", "good", "--video", "clip.npz", "--optimizer", "magic"],
+        "one of auto, least_squares",
+    ),
+    "no time to fit": (
+        ["fit", "good", "--video", "clip.npz", "--seconds", "0"],
+        "--seconds: expected a number above 0",
+    ),
+    "a plot that is none": (
+        ["fit", "good", "--video", "clip.npz", "--plot", "residuals.txt"],
+        "ends in .png",
+    ),
 }
 
 
@@ -107,49 +127,138 @@ def test_a_wrong_call_is_one_line_and_code_2(name, files, capsys, monkeypatch, t
 def test_a_folder_that_holds_a_run_is_left_alone(run_folder, files, capsys):
     before = sorted(path.name for path in run_folder.rglob("*"))
     code, _, error = called(capsys, "--video", files / "clip.npz", "--out", run_folder)
-    assert code == 2 and "resume" in error and sorted(path.name for path in run_folder.rglob("*")) == before
+    assert (
+        code == 2
+        and "resume" in error
+        and sorted(path.name for path in run_folder.rglob("*")) == before
+    )
 
 
 def test_evaluate_scores_three_programs(files, capsys, tmp_path):
-    code, printed, _ = called(capsys, "evaluate", files / "good", "--video", files / "clip.npz", "--context", 14, "--out", tmp_path / "e.json")
-    assert code == 0 and "score 0.99" in printed and "gravity = " in printed and "dynamics loss" in printed
+    code, printed, _ = called(
+        capsys,
+        "evaluate",
+        files / "good",
+        "--video",
+        files / "clip.npz",
+        "--context",
+        14,
+        "--out",
+        tmp_path / "e.json",
+    )
+    assert (
+        code == 0
+        and "score 0.99" in printed
+        and "gravity = " in printed
+        and "dynamics loss" in printed
+    )
     assert json.loads((tmp_path / "e.json").read_text())["status"] == "ok"
 
 
 def test_evaluate_says_what_broke(files, capsys):
     code, printed, _ = called(capsys, "evaluate", files / "broken", "--video", files / "clip.npz")
-    assert code == 1 and "failed in rendering: AttributeError" in printed and "return scene.nothing" in printed
+    assert (
+        code == 1
+        and "failed in rendering: AttributeError" in printed
+        and "return scene.nothing" in printed
+    )
 
 
 def test_fit_gives_the_numbers(files, capsys, tmp_path):
     out, plot = tmp_path / "params.json", tmp_path / "new" / "residuals.png"
-    code, printed, _ = called(capsys, "fit", files / "good", "--video", files / "clip.npz", "--context", 16, "--out", out, "--plot", plot)
+    code, printed, _ = called(
+        capsys,
+        "fit",
+        files / "good",
+        "--video",
+        files / "clip.npz",
+        "--context",
+        16,
+        "--out",
+        out,
+        "--plot",
+        plot,
+    )
     assert code == 0 and "converged" in printed and "psnr" in printed
     row = next(line for line in printed.splitlines() if line.startswith("gravity")).split()
-    assert float(row[1]) == pytest.approx(60.0, abs=1.0) and 0.0 < float(row[2]) < 1.0 and row[-1] == "yes"
-    assert next(line for line in printed.splitlines() if line.startswith("ball.y  ±")).split()[-1].strip("▁▂▃▄▅▆▇█") == ""
+    assert (
+        float(row[1]) == pytest.approx(60.0, abs=1.0)
+        and 0.0 < float(row[2]) < 1.0
+        and row[-1] == "yes"
+    )
+    assert (
+        next(line for line in printed.splitlines() if line.startswith("ball.y  ±"))
+        .split()[-1]
+        .strip("▁▂▃▄▅▆▇█")
+        == ""
+    )
     assert media.read_image(plot).shape == (150, 600, 3)
-    assert json.loads((tmp_path / "params.json").read_text())["gravity"]["value"] == pytest.approx(60.0, abs=1.0)
+    assert json.loads((tmp_path / "params.json").read_text())["gravity"]["value"] == pytest.approx(
+        60.0, abs=1.0
+    )
 
 
 def test_a_fit_may_take_as_long_as_one_likes(files, capsys):
-    code, printed, _ = called(capsys, "fit", files / "good", "--video", files / "clip.npz", "--context", 16, "--evaluations", 3, "--seconds", 100)
+    code, printed, _ = called(
+        capsys,
+        "fit",
+        files / "good",
+        "--video",
+        files / "clip.npz",
+        "--context",
+        16,
+        "--evaluations",
+        3,
+        "--seconds",
+        100,
+    )
     assert code == 0 and "budget spent" in printed and "--evaluations N" in printed
 
 
 def test_fit_by_the_optimizer_that_was_asked_for(files, capsys):
-    code, printed, _ = called(capsys, "fit", files / "good", "--video", files / "clip.npz", "--context", 16, "--optimizer", "powell")
+    code, printed, _ = called(
+        capsys,
+        "fit",
+        files / "good",
+        "--video",
+        files / "clip.npz",
+        "--context",
+        16,
+        "--optimizer",
+        "powell",
+    )
     assert code == 0 and " by powell; " in printed
-    code, _, error = called(capsys, "fit", files / "good", "--video", files / "clip.npz", "--optimizer", "lbfgs")
-    assert (code, "DIFFERENTIABLE = True" in error) == (1, True) if find_spec("jax") else (code, "proggen-agent[jax]" in error) == (2, True)
+    code, _, error = called(
+        capsys, "fit", files / "good", "--video", files / "clip.npz", "--optimizer", "lbfgs"
+    )
+    assert (
+        (code, "DIFFERENTIABLE = True" in error) == (1, True)
+        if find_spec("jax")
+        else (code, "proggen-agent[jax]" in error) == (2, True)
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "library"), [("lbfgs", "jax"), ("mcmc", "emcee")])
-def test_optimizers_with_libraries_of_their_own_run_in_the_sandbox(name, library, files, capsys, tmp_path):
+def test_optimizers_with_libraries_of_their_own_run_in_the_sandbox(
+    name, library, files, capsys, tmp_path
+):
     pytest.importorskip(library)
-    write_programs(tmp_path / "smooth", replace(GOOD, dynamics=GOOD.dynamics.replace("LATENTS", "DIFFERENTIABLE = True\nLATENTS")))
-    code, printed, _ = called(capsys, "fit", tmp_path / "smooth", "--video", files / "clip.npz", "--context", 16, "--optimizer", name)
+    write_programs(
+        tmp_path / "smooth",
+        replace(GOOD, dynamics=GOOD.dynamics.replace("LATENTS", "DIFFERENTIABLE = True\nLATENTS")),
+    )
+    code, printed, _ = called(
+        capsys,
+        "fit",
+        tmp_path / "smooth",
+        "--video",
+        files / "clip.npz",
+        "--context",
+        16,
+        "--optimizer",
+        name,
+    )
     assert code == 0 and "converged" in printed and f" by {name}; " in printed
     assert ("posterior of gravity: 60." in printed) == (name == "mcmc")
 
@@ -166,26 +275,54 @@ def test_trace_shows_tree_node_and_difference(run_folder, capsys):
     lines = tree.splitlines()
     assert code == 0 and any(line.startswith("0 draft [all] failed in rendering") for line in lines)
     assert any(line.lstrip().startswith("3 refine") and line.endswith("<- best") for line in lines)
-    assert any(line.startswith("  1 repair") for line in lines), "children are indented below their parent"
+    assert any(line.startswith("  1 repair") for line in lines), (
+        "children are indented below their parent"
+    )
     _, node, _ = called(capsys, "trace", run_folder, "3")
-    assert "score 0.99" in node and "--- dynamics.py" in node and "gravity = " in node and "rationale: line 4" in node
+    assert (
+        "score 0.99" in node
+        and "--- dynamics.py" in node
+        and "gravity = " in node
+        and "rationale: line 4" in node
+    )
     _, changes, _ = called(capsys, "trace", run_folder, "3", "--diff", "1")
-    assert '-    ball, g = state["ball"], 0.0 * params["gravity"]' in changes and "perception" not in changes
+    assert (
+        '-    ball, g = state["ball"], 0.0 * params["gravity"]' in changes
+        and "perception" not in changes
+    )
     assert called(capsys, "trace", run_folder, "3", "--diff")[1] == changes
     assert called(capsys, "trace", run_folder, "0", "--diff")[0] == 2
     assert "one of 0, 1, 2, 3" in called(capsys, "trace", run_folder, "9")[2]
 
 
 def test_predict_what_if(run_folder, capsys, tmp_path):
-    code, printed, _ = called(capsys, "predict", run_folder, "--set", "gravity=0", "--set", "ball.x+=10", "--out", tmp_path / "w.npz")
+    code, printed, _ = called(
+        capsys,
+        "predict",
+        run_folder,
+        "--set",
+        "gravity=0",
+        "--set",
+        "ball.x+=10",
+        "--out",
+        tmp_path / "w.npz",
+    )
     assert code == 0 and "edited: gravity=0" in printed and "->" in printed
     with np.load(tmp_path / "w.npz") as edited, np.load(run_folder / "prediction.npz") as plain:
         columns = edited["columns"].tolist()
         x, y, vy = (columns.index(f"ball.{name}") for name in ("x", "y", "vy"))
-        np.testing.assert_allclose(edited["states"][0, :, x], plain["states"][0, :, x] + 10.0, atol=0.02)
-        assert np.ptp(edited["states"][0, :, vy]) == 0.0 and np.ptp(np.diff(edited["states"][0, :, y])) < 1e-9
+        np.testing.assert_allclose(
+            edited["states"][0, :, x], plain["states"][0, :, x] + 10.0, atol=0.02
+        )
+        assert (
+            np.ptp(edited["states"][0, :, vy]) == 0.0
+            and np.ptp(np.diff(edited["states"][0, :, y])) < 1e-9
+        )
         assert edited["frames"].shape == plain["frames"].shape
-    assert "parameters: gravity; states: ball.x" in called(capsys, "predict", run_folder, "--set", "mass*=2")[2]
+    assert (
+        "parameters: gravity; states: ball.x"
+        in called(capsys, "predict", run_folder, "--set", "mass*=2")[2]
+    )
     assert called(capsys, "predict", run_folder, "--set", "gravity")[0] == 2
     called(capsys, "predict", run_folder, "--set", "gravity*=-1", "--out", tmp_path / "w.mp4")
     assert media.read(tmp_path / "w.mp4").frames.shape == (10, 64, 132, 3)
@@ -195,12 +332,24 @@ def test_predict_what_if(run_folder, capsys, tmp_path):
 
 def test_predict_another_video_and_from_an_earlier_frame(run_folder, files, capsys, tmp_path):
     np.savez(tmp_path / "other.npz", frames=thrown(12, x=20.0, v=10.0).frames, dt=1 / 25)
-    code, printed, _ = called(capsys, "predict", run_folder, "--video", tmp_path / "other.npz", "--horizon", 6, "--out", tmp_path / "o.npz")
+    code, printed, _ = called(
+        capsys,
+        "predict",
+        run_folder,
+        "--video",
+        tmp_path / "other.npz",
+        "--horizon",
+        6,
+        "--out",
+        tmp_path / "o.npz",
+    )
     assert code == 0 and "frame 17" in printed
     with np.load(tmp_path / "o.npz") as other:
         truth = thrown(18, x=20.0, v=10.0).frames[12:]
         assert np.abs(other["frames"][0].astype(int) - truth).mean() < 0.5
-    code, printed, _ = called(capsys, "predict", run_folder, "--set", "gravity=0", "--since", 0, "--horizon", 20)
+    code, printed, _ = called(
+        capsys, "predict", run_folder, "--set", "gravity=0", "--since", 0, "--horizon", 20
+    )
     assert code == 0 and called(capsys, "predict", run_folder, "--since", 99)[0] == 2
     np.savez(tmp_path / "small.npz", frames=thrown(12, size=32).frames)
     assert "64 x 64" in called(capsys, "predict", run_folder, "--video", tmp_path / "small.npz")[2]
@@ -209,10 +358,14 @@ def test_predict_another_video_and_from_an_earlier_frame(run_folder, files, caps
 def test_a_reader_that_leaves_early_is_no_error(run_folder):
     command = f"{sys.executable} -m agent trace {run_folder} 3 | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
-    assert done.returncode == 0 and done.stdout.startswith("node 3") and "Traceback" not in done.stderr
+    assert (
+        done.returncode == 0 and done.stdout.startswith("node 3") and "Traceback" not in done.stderr
+    )
 
 
 def test_every_command_has_a_help_text():
-    actions = next(action for action in build()._actions if hasattr(action, "choices") and action.choices)
+    actions = next(
+        action for action in build()._actions if hasattr(action, "choices") and action.choices
+    )
     assert set(actions.choices) == set(COMMANDS)
     assert all(choice.help for choice in actions._choices_actions)

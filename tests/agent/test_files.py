@@ -35,7 +35,9 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_rest(tmp_path):
     with pytest.raises(RuntimeError), store.replacing(path) as temporary:
         temporary.write_text("half")
         raise RuntimeError("killed here")
-    assert json.loads(path.read_text()) == {"old": 1} and [p.name for p in tmp_path.iterdir()] == ["a.json"]
+    assert json.loads(path.read_text()) == {"old": 1} and [p.name for p in tmp_path.iterdir()] == [
+        "a.json"
+    ]
 
 
 def test_a_disk_that_refuses_is_one_clear_line(tmp_path):
@@ -48,7 +50,9 @@ def test_a_disk_that_refuses_is_one_clear_line(tmp_path):
 def test_a_trace_is_read_up_to_a_torn_last_line_and_goes_on_after_it(tmp_path):
     path = tmp_path / "trace.jsonl"
     writer = trace.Writer(path)
-    assert writer.write({"event": "run"}) and writer.write({"event": "evaluated", "node": "0", "score": 0.5})
+    assert writer.write({"event": "run"}) and writer.write(
+        {"event": "evaluated", "node": "0", "score": 0.5}
+    )
     with open(path, "ab") as file:
         file.write(b'{"v": 1, "event": "evalu')
     assert [event["event"] for event in trace.read(path)] == ["run", "evaluated"]
@@ -71,7 +75,12 @@ def test_a_damaged_or_newer_trace_is_refused(tmp_path):
 
 
 def test_times_can_be_taken_out_of_an_event():
-    event = {"event": "x", "time": 1.0, "fit": {"seconds": 2.0, "loss": 3}, "list": [{"timings": {}, "a": 1}]}
+    event = {
+        "event": "x",
+        "time": 1.0,
+        "fit": {"seconds": 2.0, "loss": 3},
+        "list": [{"timings": {}, "a": 1}],
+    }
     assert trace.without_times(event) == {"event": "x", "fit": {"loss": 3}, "list": [{"a": 1}]}
 
 
@@ -80,25 +89,48 @@ def test_tasks_and_truths_round_trip(tmp_path):
     video = thrown(8)
     task = Task((video,), (video.cut(0, 4),), 4, 3, (np.array([1.0, 2.0, 3.0]),), "name")
     states = States.of([{"ball": {"x": 1.0}}])
-    truth = {"states": (states,), "parameters": {"g": np.float64(9.8)}, "clean": video.frames, "skipped": object(), "mechanism": "fall"}
+    truth = {
+        "states": (states,),
+        "parameters": {"g": np.float64(9.8)},
+        "clean": video.frames,
+        "skipped": object(),
+        "mechanism": "fall",
+    }
     again = records.load_task(kept, json.loads(json.dumps(records.save_task(kept, task))))
-    held = records.load_held_back(kept, json.loads(json.dumps(records.save_held_back(kept, HeldBack((video.frames[4:7], None), truth)))))
+    held = records.load_held_back(
+        kept,
+        json.loads(
+            json.dumps(records.save_held_back(kept, HeldBack((video.frames[4:7], None), truth)))
+        ),
+    )
     np.testing.assert_array_equal(again.train[0].frames, video.frames)
     assert (again.context, again.horizon, again.name, again.dt) == (4, 3, "name", video.dt)
     assert again.future_actions[0].tolist() == [1.0, 2.0, 3.0]
     np.testing.assert_array_equal(held.frames[0], video.frames[4:7])
-    assert held.frames[1] is None and held.truth["parameters"] == {"g": 9.8} and held.truth["mechanism"] == "fall" and "skipped" not in held.truth
+    assert (
+        held.frames[1] is None
+        and held.truth["parameters"] == {"g": 9.8}
+        and held.truth["mechanism"] == "fall"
+        and "skipped" not in held.truth
+    )
     np.testing.assert_array_equal(held.truth["clean"], video.frames)
     assert held.truth["states"][0].columns == states.columns
 
 
 def test_proposals_and_diagnoses_round_trip():
     finding = Finding("dynamics", "drift", "it drifts", "ball.x", {"last": 2.0})
-    proposal = Proposal(GOOD, "because", ("dynamics",), Cost(1, 2, 3, None), (finding,), ("ab",), False, "me")
+    proposal = Proposal(
+        GOOD, "because", ("dynamics",), Cost(1, 2, 3, None), (finding,), ("ab",), False, "me"
+    )
     move = Move("refine", "0", "dynamics", "why")
-    assert records.load_proposal(json.loads(json.dumps(records.save_proposal(proposal, move))), GOOD) == (proposal, move)
+    assert records.load_proposal(
+        json.loads(json.dumps(records.save_proposal(proposal, move))), GOOD
+    ) == (proposal, move)
     diagnosis = Diagnosis("dynamics", "bad structure", (finding,))
-    assert records.load_diagnosis(json.loads(json.dumps(records.save_diagnosis(diagnosis)))) == diagnosis
+    assert (
+        records.load_diagnosis(json.loads(json.dumps(records.save_diagnosis(diagnosis))))
+        == diagnosis
+    )
 
 
 FIRST = {"event": "run", "config": {}}
@@ -118,13 +150,21 @@ def test_a_run_folder_is_never_written_over(tmp_path):
 
 def test_nodes_are_whole_or_absent(tmp_path):
     folder = RunFolder.create(tmp_path / "run", FIRST)
-    assert folder.load_proposal("0") is None and folder.load_evaluation("0") is None and folder.node_ids() == []
-    runfolder.write_programs(folder.path / "nodes" / "0", GOOD)       # a kill before proposal.json: not a node yet
+    assert (
+        folder.load_proposal("0") is None
+        and folder.load_evaluation("0") is None
+        and folder.node_ids() == []
+    )
+    runfolder.write_programs(
+        folder.path / "nodes" / "0", GOOD
+    )  # a kill before proposal.json: not a node yet
     assert folder.load_proposal("0") is None and folder.node_ids() == []
     folder.save_proposal("0", Proposal(GOOD, "because"), Move("draft"))
     folder.save_evaluation("0", Evaluation("ok", 0.5, log="printed"))
     folder.save_diagnosis("0", Diagnosis(None, "exact"))
-    assert folder.load_proposal("0")[0].programs == GOOD and folder.load_evaluation("0").score == 0.5
+    assert (
+        folder.load_proposal("0")[0].programs == GOOD and folder.load_evaluation("0").score == 0.5
+    )
     assert (folder.node("0") / "output.txt").read_text() == "printed"
     with pytest.raises(UsageError, match="one of 0"):
         folder.node("7")
@@ -147,7 +187,9 @@ def test_parameters_and_predictions_on_disk(tmp_path):
     assert runfolder.read_params(tmp_path / "params.json") == params
     states = States.of([{"ball": {"x": 1.0}}, {"ball": {"x": 2.0}}])
     frames = np.zeros((2, 2, 4, 4, 3), np.uint8)
-    runfolder.write_prediction(tmp_path / "prediction.npz", frames, (states, States.of([{"cart": {"x": 0.0}}] * 2)), 0.1)
+    runfolder.write_prediction(
+        tmp_path / "prediction.npz", frames, (states, States.of([{"cart": {"x": 0.0}}] * 2)), 0.1
+    )
     with np.load(tmp_path / "prediction.npz") as data:
         assert data["frames"].shape == frames.shape and data["columns"].tolist() == ["ball.x"]
         assert data["states"][0, :, 0].tolist() == [1.0, 2.0] and np.isnan(data["states"][1]).all()

@@ -1,4 +1,5 @@
-"""The pure parts of the agent: split, screen, archive, policy, diagnosis, edits, losses, pictures."""
+"""The pure parts of the agent: split, screen, archive, policy, diagnosis, edits, losses,
+pictures."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ from tools.types import (
     Video,
 )
 
-# ----------------------------------------------------------------------------------------------------------- split
+# --------------------------------------------------------------------------------------------------
 
 
 def single(context=14):
@@ -43,7 +44,9 @@ def test_a_single_video_is_split_in_time_and_uses_no_frame_twice():
     split = validation(single())
     (trial,) = split.trials
     assert len(trial.seen) == 10 and trial.horizon == 4 and split.fit == (trial.seen,)
-    np.testing.assert_array_equal(np.concatenate([trial.seen.frames, trial.truth]), single().test[0].frames)
+    np.testing.assert_array_equal(
+        np.concatenate([trial.seen.frames, trial.truth]), single().test[0].frames
+    )
     np.testing.assert_array_equal(trial.whole.frames, single().test[0].frames)
 
 
@@ -69,7 +72,10 @@ def test_several_training_videos_are_split_by_video():
     split = validation(task)
     assert len(split.fit) == 4 and len(split.trials) == 2
     assert all(len(trial.seen) == 3 and trial.horizon == 6 for trial in split.trials)
-    assert all(trial.seen.frames.tobytes() not in {video.frames[:3].tobytes() for video in split.fit} for trial in split.trials)
+    assert all(
+        trial.seen.frames.tobytes() not in {video.frames[:3].tobytes() for video in split.fit}
+        for trial in split.trials
+    )
     assert final(task).fit == train and final(task).trials[0].truth is None
 
 
@@ -81,7 +87,11 @@ def test_nothing_moves_is_a_clear_refusal():
 
 def test_motion_is_told_from_noise():
     assert moves(thrown(6).frames)
-    assert not moves(np.clip(thrown(1).frames + np.random.default_rng(0).normal(0, 5, (8, 64, 64, 3)), 0, 255).astype(np.uint8))
+    assert not moves(
+        np.clip(
+            thrown(1).frames + np.random.default_rng(0).normal(0, 5, (8, 64, 64, 3)), 0, 255
+        ).astype(np.uint8)
+    )
 
 
 def test_the_cut_moves_forward_until_something_moves_behind_it():
@@ -95,10 +105,12 @@ def test_the_cut_moves_forward_until_something_moves_behind_it():
 def test_actions_travel_with_their_frames():
     video = replace(thrown(14), actions=np.arange(14.0))
     trial = validation(Task((), (video,), 14, 6)).trials[0]
-    assert trial.all_actions.tolist() == list(range(14)) and trial.whole.actions.tolist() == list(range(14))
+    assert trial.all_actions.tolist() == list(range(14)) and trial.whole.actions.tolist() == list(
+        range(14)
+    )
 
 
-# ---------------------------------------------------------------------------------------------------------- screen
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -106,12 +118,42 @@ def test_actions_travel_with_their_frames():
     [
         ("dynamics", "def step(:", "SyntaxError", "does not parse"),
         ("perception", "x = 1", "MissingFunction", "perceive(frames, tools)"),
-        ("rendering", "def render(state):\n    pass", "WrongArguments", "expected render(state, scene, shape), got render(state)"),
-        ("rendering", "import os\ndef render(a, b, c):\n    pass", "ForbiddenImport", "cannot import os"),
-        ("rendering", "from urllib.request import urlopen\ndef render(a, b, c):\n    pass", "ForbiddenImport", "urllib"),
-        ("rendering", f"X = {'a' * (MAX_LITERAL + 1)!r}\ndef render(a, b, c):\n    pass", "LargeLiteral", "measure it in perceive"),
-        ("rendering", f"X = 0x{'f' * 20000}\ndef render(a, b, c):\n    pass", "LargeLiteral", "measure it"),
-        ("rendering", f"X = {list(range(4000))}\ndef render(a, b, c):\n    pass", "ManyConstants", "at most"),
+        (
+            "rendering",
+            "def render(state):\n    pass",
+            "WrongArguments",
+            "expected render(state, scene, shape), got render(state)",
+        ),
+        (
+            "rendering",
+            "import os\ndef render(a, b, c):\n    pass",
+            "ForbiddenImport",
+            "cannot import os",
+        ),
+        (
+            "rendering",
+            "from urllib.request import urlopen\ndef render(a, b, c):\n    pass",
+            "ForbiddenImport",
+            "urllib",
+        ),
+        (
+            "rendering",
+            f"X = {'a' * (MAX_LITERAL + 1)!r}\ndef render(a, b, c):\n    pass",
+            "LargeLiteral",
+            "measure it in perceive",
+        ),
+        (
+            "rendering",
+            f"X = 0x{'f' * 20000}\ndef render(a, b, c):\n    pass",
+            "LargeLiteral",
+            "measure it",
+        ),
+        (
+            "rendering",
+            f"X = {list(range(4000))}\ndef render(a, b, c):\n    pass",
+            "ManyConstants",
+            "at most",
+        ),
         ("rendering", "#" * 70_000, "TooLong", "at most"),
         ("rendering", "(" * 5000, "SyntaxError", "does not parse"),
     ],
@@ -124,39 +166,61 @@ def test_the_screen_says_which_file_and_what_to_do(stage, source, kind, words):
 
 def test_good_programs_pass():
     assert screen(GOOD) is None
-    assert screen(changed(rendering="def render(state, scene, shape, extra=1, *more):\n    pass")) is None
+    assert (
+        screen(changed(rendering="def render(state, scene, shape, extra=1, *more):\n    pass"))
+        is None
+    )
 
 
 def test_duplicates_are_known_by_what_they_do():
-    same = changed(dynamics='"""Other words."""\n# and comments\n' + DYNAMICS.replace("ball, g", "ball,   g"))
+    same = changed(
+        dynamics='"""Other words."""\n# and comments\n' + DYNAMICS.replace("ball, g", "ball,   g")
+    )
     assert fingerprint(same) == fingerprint(GOOD) != fingerprint(WRONG)
-    assert duplicate(same, {fingerprint(GOOD): "3"}).message.startswith("the same programs as node 3")
+    assert duplicate(same, {fingerprint(GOOD): "3"}).message.startswith(
+        "the same programs as node 3"
+    )
     assert duplicate(WRONG, {fingerprint(GOOD): "3"}) is None
 
 
 def test_complexity_ignores_comments_and_counts_parameters():
     assert complexity(changed(dynamics="# a comment\n" + DYNAMICS)) == complexity(GOOD)
-    assert complexity(changed(dynamics=DYNAMICS + "\ndef more():\n    return [k**2 for k in range(9)]\n")) > complexity(GOOD)
+    assert complexity(
+        changed(dynamics=DYNAMICS + "\ndef more():\n    return [k**2 for k in range(9)]\n")
+    ) > complexity(GOOD)
 
 
 def test_what_does_not_parse_is_its_own_normal_form():
     assert normalised("def (") == "def ("
 
 
-# ------------------------------------------------------------------------------------------------ archive and policy
+# ------------------------------------------------------------------------------------------------ a
 
 FAILED = Evaluation("failed", failure=Failure("rendering", "ValueError", "broken"))
 
 
-def node(name, score=0.0, parent=None, move="draft", evaluation=None, complexity=100.0, guilty="dynamics"):
+def node(
+    name, score=0.0, parent=None, move="draft", evaluation=None, complexity=100.0, guilty="dynamics"
+):
     evaluation = evaluation or Evaluation("ok", score, complexity=complexity)
     programs = changed(dynamics=f"{DYNAMICS}\nNAME = {name!r}\n")
     finding = Finding(guilty, "drift", "it drifts")
-    return Node(Candidate(name, programs, parent, move), evaluation, Diagnosis(guilty, "bad structure", (finding,)))
+    return Node(
+        Candidate(name, programs, parent, move),
+        evaluation,
+        Diagnosis(guilty, "bad structure", (finding,)),
+    )
 
 
 def test_ties_go_to_the_simpler_then_the_older_program():
-    archive = NodeArchive((node("0", 0.900, complexity=300), node("1", 0.903, complexity=200), node("2", 0.902, complexity=200), node("3", 0.95, evaluation=FAILED)))
+    archive = NodeArchive(
+        (
+            node("0", 0.900, complexity=300),
+            node("1", 0.903, complexity=200),
+            node("2", 0.902, complexity=200),
+            node("3", 0.95, evaluation=FAILED),
+        )
+    )
     assert archive.best.id == "1"
     assert NodeArchive(archive.nodes, tolerance=0.0).best.id == "1"
     assert [n.id for n in archive.ranked()] == ["1", "2", "0"]
@@ -172,7 +236,9 @@ def test_an_archive_is_a_value():
 
 
 def chosen(*nodes, name="tree", declined=(), closed=()):
-    return policy.named(name).choose(NodeArchive(nodes, declined, closed=frozenset(closed)), np.random.default_rng(0))
+    return policy.named(name).choose(
+        NodeArchive(nodes, declined, closed=frozenset(closed)), np.random.default_rng(0)
+    )
 
 
 def test_tree_search_drafts_first():
@@ -182,15 +248,26 @@ def test_tree_search_drafts_first():
 def test_tree_search_repairs_what_broke_but_not_for_ever():
     first = node("0", evaluation=FAILED, guilty="rendering")
     move = chosen(first)
-    assert (move.kind, move.parent, move.stage) == ("repair", "0", "rendering") and "broken" in move.reason
-    second, third = node("1", parent="0", move="repair", evaluation=FAILED), node("2", parent="1", move="repair", evaluation=FAILED)
+    assert (move.kind, move.parent, move.stage) == (
+        "repair",
+        "0",
+        "rendering",
+    ) and "broken" in move.reason
+    second, third = (
+        node("1", parent="0", move="repair", evaluation=FAILED),
+        node("2", parent="1", move="repair", evaluation=FAILED),
+    )
     assert chosen(first, second).parent == "1"
     assert chosen(first, second, third).kind == "draft"
 
 
 def test_tree_search_refines_the_guilty_stage_of_the_best():
     move = chosen(node("0", 0.6), node("1", 0.8, parent="0", move="refine", guilty="rendering"))
-    assert (move.kind, move.parent, move.stage) == ("refine", "1", "rendering") and "it drifts" in move.reason
+    assert (move.kind, move.parent, move.stage) == (
+        "refine",
+        "1",
+        "rendering",
+    ) and "it drifts" in move.reason
 
 
 def test_tree_search_tries_another_structure_while_nothing_is_promising():
@@ -200,13 +277,19 @@ def test_tree_search_tries_another_structure_while_nothing_is_promising():
 
 
 def test_tree_search_leaves_a_node_on_which_everything_fails():
-    nodes = [node("0", 0.60), node("1", 0.59)] + [node(str(k), 0.3, parent="0", move="refine") for k in range(2, 6)]
+    nodes = [node("0", 0.60), node("1", 0.59)] + [
+        node(str(k), 0.3, parent="0", move="refine") for k in range(2, 6)
+    ]
     assert chosen(*nodes).parent == "1"
-    assert chosen(node("0", 0.6), node("1", 0.59), declined=(Move("refine", "0"),) * 4).parent == "1"
+    assert (
+        chosen(node("0", 0.6), node("1", 0.59), declined=(Move("refine", "0"),) * 4).parent == "1"
+    )
 
 
 def test_tree_search_leaves_a_node_that_is_closed_and_comes_back_to_tired_ones_when_drafts_are():
-    tired = [node("0", 0.60), node("1", 0.59)] + [node(str(k), 0.3, parent="1", move="refine") for k in range(2, 6)]
+    tired = [node("0", 0.60), node("1", 0.59)] + [
+        node(str(k), 0.3, parent="1", move="refine") for k in range(2, 6)
+    ]
     ends = [n.id for n in tired if n.score < 0.5]
     assert chosen(*tired, closed=("0",)).parent in ends
     assert chosen(*tired, closed=("0", *ends)).kind == "draft"
@@ -214,7 +297,12 @@ def test_tree_search_leaves_a_node_that_is_closed_and_comes_back_to_tired_ones_w
 
 
 def test_a_duplicate_is_not_repaired():
-    copy = node("1", parent="0", move="refine", evaluation=Evaluation("failed", failure=Failure("screen", "Duplicate", "again")))
+    copy = node(
+        "1",
+        parent="0",
+        move="refine",
+        evaluation=Evaluation("failed", failure=Failure("screen", "Duplicate", "again")),
+    )
     assert chosen(node("0", 0.8), copy).parent == "0"
 
 
@@ -227,26 +315,45 @@ def test_baselines():
         policy.named("magic")
 
 
-# ------------------------------------------------------------------------------------------------------- diagnosis
+# --------------------------------------------------------------------------------------------------
 
 
 def evaluated(gap, losses=None, **fields):
     """An evaluation whose prediction of ball.x is off by ``gap`` over the judging frames."""
     gap = np.asarray(gap, float)
     truth = 3.0 * np.arange(len(gap))
-    table = [States(("ball.x",), column[:, None]) for column in (truth + gap, truth, 3.0 * np.arange(20.0))]
+    table = [
+        States(("ball.x",), column[:, None])
+        for column in (truth + gap, truth, 3.0 * np.arange(20.0))
+    ]
     losses = losses or Losses(0.1, 0.02, 0.01, 0.0)
-    return Evaluation("ok", 0.6, losses, predicted=(table[0],), remeasured=(table[1],), measured=(table[2],), **({"fit": {"status": "converged", "message": ""}} | fields))
+    return Evaluation(
+        "ok",
+        0.6,
+        losses,
+        predicted=(table[0],),
+        remeasured=(table[1],),
+        measured=(table[2],),
+        **({"fit": {"status": "converged", "message": ""}} | fields),
+    )
 
 
 @pytest.mark.parametrize(
     "gap, kind",
-    [([4, 4.1, 4, 4.2, 4, 4.1], "lag"), ([0.1, 0.7, 1.5, 2.6, 3.8, 5.2], "drift"), ([0, 0, 0, 0, 0, 2, 4, 6, 8, 10], "kink")],
+    [
+        ([4, 4.1, 4, 4.2, 4, 4.1], "lag"),
+        ([0.1, 0.7, 1.5, 2.6, 3.8, 5.2], "drift"),
+        ([0, 0, 0, 0, 0, 2, 4, 6, 8, 10], "kink"),
+    ],
 )
 def test_a_residual_is_named_by_its_shape(gap, kind):
     found = diagnosis.diagnose(evaluated(gap))
     assert found.guilty == "dynamics" and found.verdict == "bad structure"
-    assert found.findings[0].kind == kind and found.findings[0].where == "ball.x" and "ball.x" in found.findings[0].message
+    assert (
+        found.findings[0].kind == kind
+        and found.findings[0].where == "ball.x"
+        and "ball.x" in found.findings[0].message
+    )
 
 
 def test_small_gaps_are_no_evidence():
@@ -254,28 +361,47 @@ def test_small_gaps_are_no_evidence():
 
 
 def test_guilt_goes_to_the_stage_whose_loss_stands_out():
-    assert diagnosis.diagnose(evaluated([0.0] * 4, Losses(0.9, 0.0, 0.9, 0.0))).guilty == "perception"
-    assert diagnosis.diagnose(evaluated([0.0] * 4, Losses(0.1, 0.0, 0.4, 0.0))).guilty == "rendering"
-    assert diagnosis.diagnose(evaluated([0.0] * 4, Losses(0.1, 0.02, 0.001, 0.0))).guilty == "dynamics"
+    assert (
+        diagnosis.diagnose(evaluated([0.0] * 4, Losses(0.9, 0.0, 0.9, 0.0))).guilty == "perception"
+    )
+    assert (
+        diagnosis.diagnose(evaluated([0.0] * 4, Losses(0.1, 0.0, 0.4, 0.0))).guilty == "rendering"
+    )
+    assert (
+        diagnosis.diagnose(evaluated([0.0] * 4, Losses(0.1, 0.02, 0.001, 0.0))).guilty == "dynamics"
+    )
 
 
 def test_an_unfinished_fit_is_told_from_a_bad_structure():
     fit = {"status": "starts disagree", "message": "2 of 8 agree"}
     found = diagnosis.diagnose(evaluated([1, 2, 3, 4], fit=fit))
-    assert found.verdict == "fit not converged" and any("2 of 8 agree" in f.message for f in found.findings)
+    assert found.verdict == "fit not converged" and any(
+        "2 of 8 agree" in f.message for f in found.findings
+    )
 
 
 def test_a_failure_blames_its_stage():
     assert diagnosis.diagnose(FAILED).guilty == "rendering"
-    assert diagnosis.diagnose(Evaluation("failed", failure=Failure("screen", "X", "perception.py: no"))).guilty == "perception"
+    assert (
+        diagnosis.diagnose(
+            Evaluation("failed", failure=Failure("screen", "X", "perception.py: no"))
+        ).guilty
+        == "perception"
+    )
     assert diagnosis.diagnose(Evaluation("ok", 0.999)).verdict == "exact"
 
 
-# ---------------------------------------------------------------------------------------------------- losses, edits
+# --------------------------------------------------------------------------------------------------
 
 
 def positions(frames=8, **fixed):
-    v = [{"ball": {"x": 10.0 + 30.0 * t / 25, "y": 44.8 - 55.0 * t / 25 + 30.0 * (t / 25) ** 2} | fixed} for t in range(frames)]
+    v = [
+        {
+            "ball": {"x": 10.0 + 30.0 * t / 25, "y": 44.8 - 55.0 * t / 25 + 30.0 * (t / 25) ** 2}
+            | fixed
+        }
+        for t in range(frames)
+    ]
     return States.of(v)
 
 
@@ -299,7 +425,15 @@ def test_rendering_loss_and_its_floor():
     assert 0.0 < loss < 0.05 and 0.3 < loss / floor < 3.0
 
 
-@pytest.mark.parametrize("text, name, before, after", [("g=3", "g", 1, 3), ("g *= 2", "g", 4, 8), ("ball.x+=-5", "ball.x", 7, 2), ("a-=1", "a", 1, 0)])
+@pytest.mark.parametrize(
+    "text, name, before, after",
+    [
+        ("g=3", "g", 1, 3),
+        ("g *= 2", "g", 4, 8),
+        ("ball.x+=-5", "ball.x", 7, 2),
+        ("a-=1", "a", 1, 0),
+    ],
+)
 def test_edits(text, name, before, after):
     edit = edits.parse(text)
     assert edit.name == name and edit.apply(before) == after
@@ -312,22 +446,50 @@ def test_edits_that_are_none(text):
 
 
 NAMED = edits.Named(
-    (FittedParam("g", 3.0, 0.0, 9.0, "px/s^2"),), {"ball.x": 5.0}, {"ball": {"colour": [1.0, 2.0, 3.0], "size": 1.0}},
+    (FittedParam("g", 3.0, 0.0, 9.0, "px/s^2"),),
+    {"ball.x": 5.0},
+    {"ball": {"colour": [1.0, 2.0, 3.0], "size": 1.0}},
     Programs("", "CENTRE = {'ball': (1.0, 2.0)}  # px\n", "RADIUS = 5\n"),
-)  # fmt: skip
+)
 
 
 def test_edits_go_to_what_has_the_name_and_unknown_names_list_the_known():
-    typed = ("g*=2", "ball.x=1", "ball.colour=#ff0010", "ball.size*=2", "CENTRE.ball*=2", "RADIUS+=1")
+    typed = (
+        "g*=2",
+        "ball.x=1",
+        "ball.colour=#ff0010",
+        "ball.size*=2",
+        "CENTRE.ball*=2",
+        "RADIUS+=1",
+    )
     done = edits.sort([edits.parse(text) for text in typed], NAMED)
-    assert done.values == {"g": 6.0} and [e.name for e in done.state] == ["ball.x"] and [e.name for e in done.looks] == ["ball.colour", "ball.size"]
+    assert (
+        done.values == {"g": 6.0}
+        and [e.name for e in done.state] == ["ball.x"]
+        and [e.name for e in done.looks] == ["ball.colour", "ball.size"]
+    )
     assert done.looks[0].number == (255.0, 0.0, 16.0)
-    assert done.programs.dynamics == "CENTRE = {'ball': (2.0, 4.0)}  # px\n" and done.programs.rendering == "RADIUS = 6.0\n"
-    with pytest.raises(UsageError, match=r"parameters: g; states: ball\.x; looks: ball\.colour, ball\.size; constants: CENTRE\.ball, RADIUS"):
+    assert (
+        done.programs.dynamics == "CENTRE = {'ball': (2.0, 4.0)}  # px\n"
+        and done.programs.rendering == "RADIUS = 6.0\n"
+    )
+    with pytest.raises(
+        UsageError,
+        match=r"parameters: g; states: ball\.x; looks: ball\.colour, ball\.size; constants: "
+        r"CENTRE\.ball, RADIUS",
+    ):
         edits.sort([edits.parse("mass=1")], NAMED)
 
 
-@pytest.mark.parametrize("text, words", [("g=1,2", "one number, got 2"), ("ball.colour=1,2", "3 numbers, got 2"), ("CENTRE.ball=1,2,3", "2 numbers, got 3"), ("ball.x=1,2", "one number")])
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("g=1,2", "one number, got 2"),
+        ("ball.colour=1,2", "3 numbers, got 2"),
+        ("CENTRE.ball=1,2,3", "2 numbers, got 3"),
+        ("ball.x=1,2", "one number"),
+    ],
+)
 def test_edits_with_too_many_or_too_few_numbers(text, words):
     with pytest.raises(UsageError, match=words):
         edits.sort([edits.parse(text)], NAMED)
@@ -335,21 +497,33 @@ def test_edits_with_too_many_or_too_few_numbers(text, words):
 
 def test_what_can_be_edited_is_listed_with_value_and_unit():
     lines = [str(one) for one in NAMED.listed()]
-    assert lines[:2] == ["g = 3 px/s^2", "ball.x = 5 px"] and "ball.colour = 1,2,3" in lines and lines[-1] == "RADIUS = 5  (in rendering.py)"
+    assert (
+        lines[:2] == ["g = 3 px/s^2", "ball.x = 5 px"]
+        and "ball.colour = 1,2,3" in lines
+        and lines[-1] == "RADIUS = 5  (in rendering.py)"
+    )
 
 
 def test_filmstrips_show_every_row_and_the_last_frame():
     truth = thrown(9, size=200).frames
     times = pictures.spread(9, 5)
     assert times[0] == 0 and times[-1] == 8 and len(times) == 5
-    strip = pictures.comparison(("truth", "prediction"), pictures.reduced(truth[times]), pictures.reduced(truth[times]), times)
+    strip = pictures.comparison(
+        ("truth", "prediction"),
+        pictures.reduced(truth[times]),
+        pictures.reduced(truth[times]),
+        times,
+    )
     assert strip.shape[0] == 18 + 3 * 162 and strip.dtype == np.uint8
     assert (pictures.difference(truth, truth) == 128).all()
 
 
 def test_films_of_several_panes_fit_a_screen_and_small_ones_keep_their_pixels():
     large, small = np.zeros((2, 108, 1920, 3), np.uint8), np.zeros((2, 24, 32, 3), np.uint8)
-    assert pictures.side_by_side([large] * 3).shape == (2, 36, pictures.WIDE + 8, 3) and pictures.side_by_side([large]).shape == large.shape
+    assert (
+        pictures.side_by_side([large] * 3).shape == (2, 36, pictures.WIDE + 8, 3)
+        and pictures.side_by_side([large]).shape == large.shape
+    )
     assert pictures.side_by_side([small] * 3).shape == (2, 24, 3 * 32 + 8, 3)
 
 
@@ -360,6 +534,11 @@ def test_of_equals_the_larger_and_the_later_are_told_apart():
     winner, others = one("8", 0.93, 100.0), [one("7", 0.93, 120.0), one("9", 0.93, 101.0)]
     told = contest.rule(winner, others, 0.01, "node")
     assert told.endswith("Node 8 is clearly smaller than node 7 and came before node 9.")
-    assert contest.rule(winner, others[:1], 0.01, "node").endswith("Node 8 is clearly smaller than node 7.")
+    assert contest.rule(winner, others[:1], 0.01, "node").endswith(
+        "Node 8 is clearly smaller than node 7."
+    )
     line = [winner, one("3", 0.7, 90.0), one("2", 0.6, 90.0)]
-    assert (contest.standing(line[1], line, 0.01), contest.standing(line[2], line, 0.01)) == ("the best that is not as good", "the best of another line")
+    assert (contest.standing(line[1], line, 0.01), contest.standing(line[2], line, 0.01)) == (
+        "the best that is not as good",
+        "the best of another line",
+    )

@@ -1,4 +1,5 @@
-"""The page that a person opens: what it says, that nothing breaks out of it, and how it behaves in a real browser."""
+"""The page that a person opens: what it says, that nothing breaks out of it, and how it behaves in
+a real browser."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ EVIL = "</script><img src=x onerror=alert(1)><script>alert(2)</script> & \"' \x1
 
 
 class Reader(HTMLParser):
-    """Elements in order, the text outside scripts and styles, and whether every element is closed where it should be."""
+    """Elements in order, the text outside scripts and styles, and whether every element is closed
+    where it should be."""
 
     def __init__(self, text: str):
         super().__init__(convert_charrefs=True)
@@ -58,28 +60,51 @@ class Reader(HTMLParser):
         assert self._open and self._open.pop() == tag, f"</{tag}> closes nothing"
 
     def handle_data(self, data):
-        (self.scripts if self._open[-1:] == ["script"] else self._words if self._open[-1:] != ["style"] else []).append(data)
+        (
+            self.scripts
+            if self._open[-1:] == ["script"]
+            else self._words
+            if self._open[-1:] != ["style"]
+            else []
+        ).append(data)
 
     def all(self, tag):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
 def checked(text: str) -> Reader:
-    """What must hold for every report: whole, self-contained, guarded, readable without seeing it."""
+    """What must hold for every report: whole, self-contained, guarded, readable without seeing
+    it."""
     found = Reader(text)
     ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     for tag, attributes in found.elements:
         for key in ("src", "href"):
-            assert key not in attributes or attributes[key].startswith("data:image/webp;base64,") or attributes[key].lstrip("#") in ids, attributes
+            assert (
+                key not in attributes
+                or attributes[key].startswith("data:image/webp;base64,")
+                or attributes[key].lstrip("#") in ids
+            ), attributes
         assert not [key for key in attributes if key.startswith("on")]
         assert tag != "img" or attributes["alt"]
-        assert tag not in ("svg", "canvas") or (attributes["role"] == "img" and attributes["aria-label"])
+        assert tag not in ("svg", "canvas") or (
+            attributes["role"] == "img" and attributes["aria-label"]
+        )
         assert tag not in ("link", "iframe", "object", "embed", "base", "form")
     assert "url(" not in text and "@import" not in text
-    assert [attributes.get("type") for attributes in found.all("script")] in ([None], ["application/json", None])
-    policy = next(attributes["content"] for attributes in found.all("meta") if attributes.get("http-equiv") == "Content-Security-Policy")
-    assert "default-src 'none'" in policy and base64.b64encode(hashlib.sha256(found.scripts[-1].encode()).digest()).decode() in policy
+    assert [attributes.get("type") for attributes in found.all("script")] in (
+        [None],
+        ["application/json", None],
+    )
+    policy = next(
+        attributes["content"]
+        for attributes in found.all("meta")
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert (
+        "default-src 'none'" in policy
+        and base64.b64encode(hashlib.sha256(found.scripts[-1].encode()).digest()).decode() in policy
+    )
     levels = [int(tag[1]) for tag, _ in found.elements if re.fullmatch("h[1-6]", tag)]
     assert levels.count(1) == 1 and levels[0] == 1 and all(b <= a + 1 for a, b in pairwise(levels))
     assert found.all("html")[0]["lang"] == "en" and found.text
@@ -98,31 +123,63 @@ def copy(folder, tmp_path):
     return RunFolder(shutil.copytree(folder.path, tmp_path / "run"))
 
 
-# ------------------------------------------------------------------------------------------------------ what it says
+# --------------------------------------------------------------------------------------------------
 
 
 def test_it_says_who_won_and_why(folder):
     found = checked((folder.path / "report.html").read_text())
-    assert "Program 3 predicts the video almost exactly" in found.text and "Why program 3 won" in found.text
-    assert "fitted to the first 10 frames and had to draw the next 4 frames, which it was not given" in found.text
-    assert "It predicts best." in found.text and "the only other that ran" in found.text and "Of all, 1 failed, 1 repeated an earlier one." in found.text
-    assert "Failed in rendering" in found.text and "scene.nothing" in found.text and "repeat" in found.text and "not run" in found.text.lower()
-    assert "gravity" in found.text and "px/s²" in found.text and "downward acceleration" in found.text
+    assert (
+        "Program 3 predicts the video almost exactly" in found.text
+        and "Why program 3 won" in found.text
+    )
+    assert (
+        "fitted to the first 10 frames and had to draw the next 4 frames, which it was not given"
+        in found.text
+    )
+    assert (
+        "It predicts best." in found.text
+        and "the only other that ran" in found.text
+        and "Of all, 1 failed, 1 repeated an earlier one." in found.text
+    )
+    assert (
+        "Failed in rendering" in found.text
+        and "scene.nothing" in found.text
+        and "repeat" in found.text
+        and "not run" in found.text.lower()
+    )
+    assert (
+        "gravity" in found.text and "px/s²" in found.text and "downward acceleration" in found.text
+    )
     assert "times smaller" in found.text and "strict" in found.text and "numpy" in found.text
     assert "ball.x" in found.text and "off by" in found.text and "px rms" in found.text
-    assert 'class="nf">perceive' in (folder.path / "report.html").read_text(), "sources are highlighted"
+    assert 'class="nf">perceive' in (folder.path / "report.html").read_text(), (
+        "sources are highlighted"
+    )
 
 
 def test_the_way_to_the_winner_is_told_in_order(folder):
     told = story.read(folder)
     assert [node.id for node in told.lineage] == ["0", "1", "3"] and told.winner.id == "3"
-    assert [node.status for node in told.nodes.values()] == ["failed", "ok", "failed", "ok"] and told.declined == 1
+    assert [node.status for node in told.nodes.values()] == [
+        "failed",
+        "ok",
+        "failed",
+        "ok",
+    ] and told.declined == 1
     rows = {row.node.id: row for row in tree.rows(told)}
-    assert list(rows) == ["0", "1", "2", "3"] and rows["2"].aside and rows["2"].lane == 1 and rows["3"].lane == 0
+    assert (
+        list(rows) == ["0", "1", "2", "3"]
+        and rows["2"].aside
+        and rows["2"].lane == 1
+        and rows["3"].lane == 0
+    )
     assert [id_ for id_, row in rows.items() if row.winning] == ["0", "1", "3"]
 
 
-@pytest.mark.parametrize("winner, other, why", [(5000.0, 9000.0, "smaller"), (9000.0, 9000.0, "older"), (9000.0, 5000.0, "failed ones apart")])
+@pytest.mark.parametrize(
+    "winner, other, why",
+    [(5000.0, 9000.0, "smaller"), (9000.0, 9000.0, "older"), (9000.0, 5000.0, "failed ones apart")],
+)
 def test_ties_are_explained_as_the_search_decides_them(folder, winner, other, why):
     told = story.read(folder)
     kept = replace(told.nodes["3"], id="0", parent=None, complexity=winner)
@@ -139,27 +196,52 @@ def test_nothing_that_others_wrote_breaks_out(box, tmp_path):
     comment = f"\n# {EVIL}\n"
     doc = f'"""{EVIL.replace(chr(34), "")}\n\n- {EVIL.replace(chr(34), "")}\n"""\n'
     bad = changed(rendering=f"def render(state, scene, shape):\n    raise ValueError({EVIL!r})\n")
-    good = Programs(*(doc + source + comment for source in (GOOD.perception, GOOD.dynamics.replace("downward acceleration", EVIL.replace('"', "")), GOOD.rendering)))
-    searched(box, tmp_path / "run", Evil(bad, good), SearchConfig(budget=2, hint=EVIL, threshold=2.0))
+    good = Programs(
+        *(
+            doc + source + comment
+            for source in (
+                GOOD.perception,
+                GOOD.dynamics.replace("downward acceleration", EVIL.replace('"', "")),
+                GOOD.rendering,
+            )
+        )
+    )
+    searched(
+        box, tmp_path / "run", Evil(bad, good), SearchConfig(budget=2, hint=EVIL, threshold=2.0)
+    )
     found = checked((tmp_path / "run" / "report.html").read_text())
-    assert found.text.count("alert(1)") > 5 and "\x1b" not in found.text and not [attributes for attributes in found.all("img") if attributes["src"] == "x"]
+    assert (
+        found.text.count("alert(1)") > 5
+        and "\x1b" not in found.text
+        and not [attributes for attributes in found.all("img") if attributes["src"] == "x"]
+    )
 
 
-# --------------------------------------------------------------------------------------------------- all kinds of runs
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_run_in_which_nothing_ran(box, tmp_path):
     searched(box, tmp_path / "run", Scripted(BROKEN, BROKEN), SearchConfig(budget=2))
     found = checked((tmp_path / "run" / "report.html").read_text())
-    assert "No program ran to its end" in found.text and "scene.nothing" in found.text and "What was seen" in found.text
+    assert (
+        "No program ran to its end" in found.text
+        and "scene.nothing" in found.text
+        and "What was seen" in found.text
+    )
 
 
 def test_a_run_whose_future_nobody_knows(box, tmp_path):
     searched(box, tmp_path / "run", Scripted(GOOD), held=HeldBack((None,)))
     found = checked((tmp_path / "run" / "report.html").read_text())
-    assert "nobody has the truth of" in found.text and "was kept" in found.text and "Nothing to compare with" in found.text
+    assert (
+        "nobody has the truth of" in found.text
+        and "was kept" in found.text
+        and "Nothing to compare with" in found.text
+    )
     reel = json.loads(found.scripts[0])[0]
-    assert all(gap is None for _, _, _, gap in reel["frames"]) and all(drawn is not None for _, _, drawn, _ in reel["frames"])
+    assert all(gap is None for _, _, _, gap in reel["frames"]) and all(
+        drawn is not None for _, _, drawn, _ in reel["frames"]
+    )
 
 
 def test_several_videos_can_be_chosen(box, tmp_path):
@@ -168,9 +250,25 @@ def test_several_videos_can_be_chosen(box, tmp_path):
     held = HeldBack((None, *(video.frames[14:] for video in videos[1:])))
     out, config = tmp_path / "run", SearchConfig(budget=1)
     store = Store(out / "store")
-    first = {"event": "run", "config": config.to_json(), "task": records.save_task(store, several), "held_back": records.save_held_back(store, held)}
+    first = {
+        "event": "run",
+        "config": config.to_json(),
+        "task": records.save_task(store, several),
+        "held_back": records.save_held_back(store, held),
+    }
     run = RunFolder.create(out, first)
-    graph.execute(search.Search(run, search.Inputs(several, held, validation(several)), config, Scripted(GOOD), box, None), run.checkpoint, 1)
+    graph.execute(
+        search.Search(
+            run,
+            search.Inputs(several, held, validation(several)),
+            config,
+            Scripted(GOOD),
+            box,
+            None,
+        ),
+        run.checkpoint,
+        1,
+    )
     found = checked((out / "report.html").read_text())
     reels = json.loads(found.scripts[0])
     titles = [reel["title"] for reel in reels]
@@ -185,7 +283,9 @@ def test_an_unfinished_run_shows_what_there_is(folder, tmp_path):
         (half.path / name).unlink()
     shutil.rmtree(half.best)
     lines = half.trace.read_text().splitlines(keepends=True)
-    half.trace.write_text("".join(lines[: next(k for k, line in enumerate(lines) if '"best"' in line) + 1]) + '{"torn')
+    half.trace.write_text(
+        "".join(lines[: next(k for k, line in enumerate(lines) if '"best"' in line) + 1]) + '{"torn'
+    )
     found = checked(page(half))
     assert "So far, program 1" in found.text and "run-agent resume" in found.text
 
@@ -194,11 +294,26 @@ def test_old_runs_and_lost_files_still_give_a_page(folder, tmp_path):
     old = copy(folder, tmp_path)
     events = list(trace.read(old.trace))
     for event in events:
-        for key in ("observed", "frame_errors", "complexity", "reasons", "timings", "blobs", "origin", "findings" if event["event"] == "proposed" else ""):
+        for key in (
+            "observed",
+            "frame_errors",
+            "complexity",
+            "reasons",
+            "timings",
+            "blobs",
+            "origin",
+            "findings" if event["event"] == "proposed" else "",
+        ):
             event.pop(key, None)
-    old.trace.write_text("".join(json.dumps(event) + "\n" for event in events if event["event"] != "observed"))
+    old.trace.write_text(
+        "".join(json.dumps(event) + "\n" for event in events if event["event"] != "observed")
+    )
     result = json.loads((old.path / "result.json").read_text())
-    (old.path / "result.json").write_text(json.dumps({key: result[key] for key in ("format", "status", "reason", "score", "best", "metrics")}))
+    (old.path / "result.json").write_text(
+        json.dumps(
+            {key: result[key] for key in ("format", "status", "reason", "score", "best", "metrics")}
+        )
+    )
     shutil.rmtree(old.path / "store")
     (old.path / "nodes" / "3" / "evaluation.json").unlink()
     assert "Why program 3 won" in checked(page(old)).text
@@ -221,15 +336,27 @@ def test_a_huge_search_stays_a_small_page(folder):
         parent = None if index < 3 else str(rng.integers(max(0, index - 60), index))
         status = "failed" if index % 7 == 3 else "ok"
         loss = Losses(*rng.uniform(0.001, 1, 3), 0.01)
-        nodes[str(index)] = Told(str(index), parent, "refine", "why", ("dynamics",), f"idea {index}", status=status, score=0.0 if status == "failed" else index / 10_001, losses=loss)
-    huge = Story(told.first, told.observed, nodes, ("0", "500", "9999"), 0, {**told.result, "best": "9999"})
+        nodes[str(index)] = Told(
+            str(index),
+            parent,
+            "refine",
+            "why",
+            ("dynamics",),
+            f"idea {index}",
+            status=status,
+            score=0.0 if status == "failed" else index / 10_001,
+            losses=loss,
+        )
+    huge = Story(
+        told.first, told.observed, nodes, ("0", "500", "9999"), 0, {**told.result, "best": "9999"}
+    )
     drawn = tree.drawing(huge)
     assert drawn.count("<li") == tree.MOST < len(huge.lineage) and "9,750 more" in drawn
     assert all(f'id="program-{node.id}"' in drawn for node in huge.lineage[-tree.MOST :])
     assert len(losses.search_charts(huge)) + len(drawn) < 1_500_000
 
 
-# ---------------------------------------------------------------------------------------------------------------- film
+# --------------------------------------------------------------------------------------------------
 
 
 def decoded(reel):
@@ -241,17 +368,26 @@ def decoded(reel):
 
 def test_drawn_frames_are_kept_exactly():
     video = thrown(30)
-    reel = film.reel(film.Clip("", 14, 0.04, video.frames[:14], video.frames[14:], video.frames[14:]), 1_000_000)
+    reel = film.reel(
+        film.Clip("", 14, 0.04, video.frames[:14], video.frames[14:], video.frames[14:]), 1_000_000
+    )
     sheets = list(decoded(reel))
 
     def tile(index):
         place = index % reel["per_sheet"]
-        top, left = place // reel["columns"] * reel["height"], place % reel["columns"] * reel["width"]
-        return sheets[index // reel["per_sheet"]][top : top + reel["height"], left : left + reel["width"]]
+        top, left = (
+            place // reel["columns"] * reel["height"],
+            place % reel["columns"] * reel["width"],
+        )
+        return sheets[index // reel["per_sheet"]][
+            top : top + reel["height"], left : left + reel["width"]
+        ]
 
     assert [frame[0] for frame in reel["frames"]] == list(range(30)) and reel["pixelated"]
     for number, true, drawn, gap in reel["frames"]:
-        assert (tile(true) == video.frames[number]).all() and (tile(drawn) == video.frames[number]).all()
+        assert (tile(true) == video.frames[number]).all() and (
+            tile(drawn) == video.frames[number]
+        ).all()
         assert gap is None if number < 14 else (tile(gap) == 128).all()
 
 
@@ -265,7 +401,7 @@ def test_film_of_large_noisy_clips_stays_within_its_bytes(length, budget):
     assert reel["frames"][-1][0] > 1.9 * length and len(reel["frames"]) > 15
 
 
-# ------------------------------------------------------------------------------------------------------ in a browser
+# --------------------------------------------------------------------------------------------------
 
 
 CONTRAST = """
@@ -283,16 +419,25 @@ CONTRAST = """
   return weak;
 })()
 """
-WIDER = "[...document.querySelectorAll('body *')].filter((n) => n.getBoundingClientRect().right > innerWidth + 1 && !n.closest('.wide, nav, pre, .skip')).map((n) => n.outerHTML.slice(0, 80))"
+WIDER = (
+    "[...document.querySelectorAll('body *')].filter((n) => n.getBoundingClientRect().right > "
+    "innerWidth + 1 && !n.closest('.wide, nav, pre, .skip')).map((n) => n.outerHTML.slice(0, "
+    "80))"
+)
 
 
-@pytest.mark.skipif(browser.FOUND is None, reason="no Chromium found; install chromium to see the report in a real browser")
+@pytest.mark.skipif(
+    browser.FOUND is None,
+    reason="no Chromium found; install chromium to see the report in a real browser",
+)
 def test_in_a_real_browser(folder, tmp_path):
     path = folder.path / "report.html"
     with browser.started(tmp_path / "profile") as shown:
         for width, dark in ((1280, False), (390, False), (390, True), (1280, True)):
             shown.open(path, width, dark=dark)
-            assert shown.run("document.documentElement.scrollWidth") <= width and not shown.run(WIDER)
+            assert shown.run("document.documentElement.scrollWidth") <= width and not shown.run(
+                WIDER
+            )
             assert shown.run(CONTRAST) == []
         grounds = shown.run("getComputedStyle(document.body).backgroundColor")
         shown.open(path, 1280)
@@ -306,20 +451,29 @@ def test_in_a_real_browser(folder, tmp_path):
 
 
 def _plays(shown):
-    """The player comes to life, shows the right pixels, plays to the end and can be moved by hand."""
+    """The player comes to life, shows the right pixels, plays to the end and can be moved by
+    hand."""
     shown.wait("document.querySelector('.player').checkVisibility()")
     scrub = "document.querySelector('.scrub')"
     shown.run(f"{scrub}.value = 5; {scrub}.dispatchEvent(new Event('input')); 0")
     assert shown.run("document.querySelector('.where').textContent") == "frame 5, given"
-    pixels = "[...document.querySelector('.pane-truth canvas').getContext('2d').getImageData(0, 0, 64, 64).data]"
+    pixels = (
+        "[...document.querySelector('.pane-truth canvas').getContext('2d').getImageData(0, "
+        "0, 64, 64).data]"
+    )
     seen = np.array(shown.run(pixels), np.uint8).reshape(64, 64, 4)[..., :3]
     assert (seen == TASK.test[0].frames[5]).all()
     shown.run(f"{scrub}.value = 20; {scrub}.dispatchEvent(new Event('input')); 0")
     seen = np.array(shown.run(pixels), np.uint8).reshape(64, 64, 4)[..., :3]
     assert (seen == HELD.frames[0][6]).all()
-    shown.run("document.querySelector('.speed').value = '1'; document.querySelector('.play').click(); 0")
+    shown.run(
+        "document.querySelector('.speed').value = '1'; document.querySelector('.play').click(); 0"
+    )
     assert shown.run("document.querySelector('.play').getAttribute('aria-label')") == "Pause"
-    shown.wait(f"{scrub}.value === {scrub}.max && document.querySelector('.play').getAttribute('aria-label') === 'Play'")
+    shown.wait(
+        f"{scrub}.value === {scrub}.max && "
+        "document.querySelector('.play').getAttribute('aria-label') === 'Play'"
+    )
     shown.run("document.querySelector('.play').click(); 0")
     shown.wait(f"{scrub}.value !== {scrub}.max")
     shown.run("document.querySelector('.play').click(); 0")

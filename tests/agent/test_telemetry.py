@@ -27,7 +27,12 @@ def collector():
             body = self.rfile.read(int(self.headers["Content-Length"]))
             body = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
             message = ExportTraceServiceRequest.FromString(body)
-            received.extend((self.path, span) for resource in message.resource_spans for scope in resource.scope_spans for span in scope.spans)
+            received.extend(
+                (self.path, span)
+                for resource in message.resource_spans
+                for scope in resource.scope_spans
+                for span in scope.spans
+            )
             self.send_response(200)
             self.end_headers()
 
@@ -42,7 +47,9 @@ def collector():
 
 
 def attributes(span):
-    return {item.key: getattr(item.value, item.value.WhichOneof("value")) for item in span.attributes}
+    return {
+        item.key: getattr(item.value, item.value.WhichOneof("value")) for item in span.attributes
+    }
 
 
 def test_a_search_is_one_trace_with_a_span_a_candidate(run, collector, capsys):  # noqa: F811
@@ -59,13 +66,22 @@ def test_a_search_is_one_trace_with_a_span_a_candidate(run, collector, capsys): 
         span = candidates[event["node"]]
         told = attributes(span)
         assert span.parent_span_id == root.span_id and span.trace_id == root.trace_id
-        assert root.start_time_unix_nano <= span.start_time_unix_nano <= span.end_time_unix_nano <= root.end_time_unix_nano
+        assert (
+            root.start_time_unix_nano
+            <= span.start_time_unix_nano
+            <= span.end_time_unix_nano
+            <= root.end_time_unix_nano
+        )
         assert told["proggen.score"] == event["score"] and told["gen_ai.usage.input_tokens"] == 100
         assert (span.status.code == 2) == (event["status"] == "failed")
         if told.get("proggen.parent"):
-            assert [link.span_id for link in span.links] == [candidates[told["proggen.parent"]].span_id]
+            assert [link.span_id for link in span.links] == [
+                candidates[told["proggen.parent"]].span_id
+            ]
     inner = [span for _, span in received if span.name == "fit"]
-    assert inner and {span.parent_span_id for span in inner} <= {span.span_id for span in candidates.values()}
+    assert inner and {span.parent_span_id for span in inner} <= {
+        span.span_id for span in candidates.values()
+    }
     before = [span.span_id for _, span in received]
     main(["trace", str(run), "--otlp", address])
     assert [span.span_id for _, span in received] == before * 2
@@ -74,5 +90,9 @@ def test_a_search_is_one_trace_with_a_span_a_candidate(run, collector, capsys): 
 def test_an_address_where_nobody_listens_is_said_in_one_line(run, capsys):  # noqa: F811
     assert main(["trace", str(run), "--otlp", "http://127.0.0.1:9"]) == 1
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and "expected an OpenTelemetry collector" in error and "send again" in error
+    assert (
+        error.count("\n") == 1
+        and "expected an OpenTelemetry collector" in error
+        and "send again" in error
+    )
     assert main(["trace", str(run), "--otlp", "nowhere"]) == 2

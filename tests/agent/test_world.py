@@ -52,10 +52,15 @@ def test_a_model_perceives_predicts_and_shows_its_numbers(model):
 
 def test_an_edited_model_is_another_model(model):
     falling, floating = model.predict(FRAMES, 6), model.edit("gravity=0").predict(FRAMES, 6)
-    assert np.ptp(floating.states.column("ball.vy")) == 0.0 < np.ptp(falling.states.column("ball.vy"))
+    assert (
+        np.ptp(floating.states.column("ball.vy")) == 0.0 < np.ptp(falling.states.column("ball.vy"))
+    )
     assert model.edit("gravity=0").params["gravity"] == 0.0 < model.params["gravity"]
     back = model.edit("ball.vx*=-1", "gravity=0").edit("ball.vy=0").predict(FRAMES, 6)
-    assert back.edits == ("ball.vx*=-1", "gravity=0", "ball.vy=0") and np.ptp(back.states.column("ball.y")) == 0.0
+    assert (
+        back.edits == ("ball.vx*=-1", "gravity=0", "ball.vy=0")
+        and np.ptp(back.states.column("ball.y")) == 0.0
+    )
     assert back.states.column("ball.vx")[0] == -falling.states.column("ball.vx")[0]
 
 
@@ -69,15 +74,29 @@ def test_looks_and_constants_change_the_picture_and_not_the_motion(model):
 
 def test_everything_that_can_be_edited_is_listed(model):
     kinds = {one.name: one.kind for one in model.editable(FRAMES)}
-    assert kinds == {"gravity": "parameter", "ball.x": "state", "ball.y": "state", "ball.vx": "state", "ball.vy": "state", "RADIUS": "constant"}
-    with pytest.raises(UsageError, match=r"parameters: gravity; states: ball\.x, ball\.y, ball\.vx, ball\.vy; constants: RADIUS"):
+    assert kinds == {
+        "gravity": "parameter",
+        "ball.x": "state",
+        "ball.y": "state",
+        "ball.vx": "state",
+        "ball.vy": "state",
+        "RADIUS": "constant",
+    }
+    with pytest.raises(
+        UsageError,
+        match=r"parameters: gravity; states: ball\.x, ball\.y, ball\.vx, ball\.vy; constants: "
+        r"RADIUS",
+    ):
         model.predict(FRAMES, 2, edits=["mass*=2"])
 
 
 def test_a_model_is_saved_with_its_edits_and_loaded_again(model, box, tmp_path):
     model.edit("gravity*=0.5", "RADIUS=3", "ball.x=0").save(tmp_path / "mine")
     again = WorldModel.load(tmp_path / "mine", sandbox=box)
-    assert again.params["gravity"] == 0.5 * model.params["gravity"] and "RADIUS = 3.0" in again.programs.rendering
+    assert (
+        again.params["gravity"] == 0.5 * model.params["gravity"]
+        and "RADIUS = 3.0" in again.programs.rendering
+    )
     assert again.predict(model.seen, 4).frames.shape[0] == 4
     with pytest.raises(UsageError, match="new folder"):
         model.save(tmp_path / "mine")
@@ -93,19 +112,51 @@ def test_programs_without_parameters_say_how_to_get_them(tmp_path, box):
 
 def test_programs_that_fail_are_told_by_stage(model, box, tmp_path):
     with pytest.raises(RunError, match="rendering"):
-        broken = WorldModel(model.programs.__class__(GOOD.perception, GOOD.dynamics, "def render(state, scene, shape):\n    return None\n"), model.fitted, sandbox=box)
+        broken = WorldModel(
+            model.programs.__class__(
+                GOOD.perception,
+                GOOD.dynamics,
+                "def render(state, scene, shape):\n    return None\n",
+            ),
+            model.fitted,
+            sandbox=box,
+        )
         broken.predict(FRAMES, 2)
 
 
-# ---------------------------------------------------------------------------------------------------- command line
+# --------------------------------------------------------------------------------------------------
 
 
 def test_several_what_ifs_side_by_side(run_folder, capsys, tmp_path):
-    code, printed, _ = called(capsys, "predict", run_folder, "--set", "gravity=0", "--set", "ball.x-=10", "--or", "--set", "ball.vx*=-1", "--out", tmp_path / "w.npz")
+    code, printed, _ = called(
+        capsys,
+        "predict",
+        run_folder,
+        "--set",
+        "gravity=0",
+        "--set",
+        "ball.x-=10",
+        "--or",
+        "--set",
+        "ball.vx*=-1",
+        "--out",
+        tmp_path / "w.npz",
+    )
     assert code == 0 and "edited: gravity=0, ball.x-=10\nedited: ball.vx*=-1\n" in printed
     with np.load(tmp_path / "w.npz") as data:
         assert data["frames"].shape == (2, 10, 64, 64, 3) and len(data["states"]) == 2
-    called(capsys, "predict", run_folder, "--set", "gravity=0", "--or", "--set", "ball.vx*=-1", "--out", tmp_path / "w.gif")
+    called(
+        capsys,
+        "predict",
+        run_folder,
+        "--set",
+        "gravity=0",
+        "--or",
+        "--set",
+        "ball.vx*=-1",
+        "--out",
+        tmp_path / "w.gif",
+    )
     assert media.read(tmp_path / "w.gif").frames.shape[2] == 3 * 64 + 8
     code, _, complaint = called(capsys, "predict", run_folder, "--set", "gravity=0", "--or")
     assert code == 2 and complaint.count("\n") == 1 and "--or" in complaint
@@ -113,14 +164,18 @@ def test_several_what_ifs_side_by_side(run_folder, capsys, tmp_path):
 
 def test_predict_lists_what_can_be_edited_and_takes_actions(run_folder, capsys):
     code, printed, _ = called(capsys, "predict", run_folder, "--list")
-    assert code == 0 and "parameters (fitted" in printed and "  RADIUS = 5  (in rendering.py)" in printed
+    assert (
+        code == 0
+        and "parameters (fitted" in printed
+        and "  RADIUS = 5  (in rendering.py)" in printed
+    )
     assert called(capsys, "predict", run_folder, "--actions", "1,0")[0] == 0
     for wrong in ("x", "1,,2", "nan", "missing.npy"):
         assert called(capsys, "predict", run_folder, "--actions", wrong)[0] == 2
     assert called(capsys, "predict", run_folder, "--horizon", "0")[0] == 2
 
 
-# --------------------------------------------------------------------------------------------------------- exports
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -144,9 +199,21 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def test_an_exported_file_runs_alone_and_predicts_what_the_run_predicted(exported, run_folder, model, tmp_path):
+def test_an_exported_file_runs_alone_and_predicts_what_the_run_predicted(
+    exported, run_folder, model, tmp_path
+):
     np.savez(tmp_path / "clip.npz", frames=model.seen.frames)
-    command = [sys.executable, "-c", ALONE, str(exported), "clip.npz", "--horizon", "10", "--out", "film.npz"]
+    command = [
+        sys.executable,
+        "-c",
+        ALONE,
+        str(exported),
+        "clip.npz",
+        "--horizon",
+        "10",
+        "--out",
+        "film.npz",
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "film.npz") as mine, np.load(run_folder / "prediction.npz") as theirs:
@@ -158,46 +225,76 @@ def test_an_exported_file_runs_alone_and_predicts_what_the_run_predicted(exporte
 def test_an_exported_file_says_what_it_holds(exported, run_folder):
     text = exported.read_text()
     head = text.partition('"""')[2].partition('"""')[0]
-    assert "gravity = " in head and "px/s^2" in head and f"run: {run_folder.name}" in head and "score: 0.99" in head
+    assert (
+        "gravity = " in head
+        and "px/s^2" in head
+        and f"run: {run_folder.name}" in head
+        and "score: 0.99" in head
+    )
     line = int(next(line for line in head.splitlines() if line.endswith("dynamics.py")).split()[0])
     assert text.splitlines()[line - 1] == "# ======== dynamics.py"
 
 
-def test_an_exported_file_is_read_back_and_improved_by_hand(exported, run_folder, model, capsys, tmp_path):
+def test_an_exported_file_is_read_back_and_improved_by_hand(
+    exported, run_folder, model, capsys, tmp_path
+):
     programs, params = read_model(exported)
     assert programs.dynamics.strip() == model.programs.dynamics.strip() and params == model.fitted
     np.savez(tmp_path / "clip.npz", frames=thrown(24).frames, dt=1 / 25)
-    code, printed, _ = called(capsys, "evaluate", exported, "--video", tmp_path / "clip.npz", "--context", 18)
+    code, printed, _ = called(
+        capsys, "evaluate", exported, "--video", tmp_path / "clip.npz", "--context", 18
+    )
     assert code == 0 and "score 0.99" in printed
     changed = tmp_path / "changed.py"
     changed.write_text(exported.read_text().replace("0.5 * g * dt * dt", "0.25 * g * dt * dt"))
-    code, printed, _ = called(capsys, "fit", changed, "--video", tmp_path / "clip.npz", "--context", 18)
+    code, printed, _ = called(
+        capsys, "fit", changed, "--video", tmp_path / "clip.npz", "--context", 18
+    )
     assert code == 0 and "gravity" in printed
-    assert called(capsys, "predict", exported, "--video", tmp_path / "clip.npz", "--set", "gravity=0")[0] == 0
+    assert (
+        called(capsys, "predict", exported, "--video", tmp_path / "clip.npz", "--set", "gravity=0")[
+            0
+        ]
+        == 0
+    )
     assert called(capsys, "predict", exported)[0] == 2
     (tmp_path / "other.py").write_text("print(1)\n")
-    code, _, complaint = called(capsys, "evaluate", tmp_path / "other.py", "--video", tmp_path / "clip.npz")
+    code, _, complaint = called(
+        capsys, "evaluate", tmp_path / "other.py", "--video", tmp_path / "clip.npz"
+    )
     assert code == 2 and "run-agent export" in complaint
 
 
 def test_wrong_exports_are_one_line(exported, run_folder, capsys, tmp_path):
-    for wrong in (["--to", "java"], ["--to", "python", "--out", exported], ["--to", "python", "--out", tmp_path / "x.txt"]):
+    for wrong in (
+        ["--to", "java"],
+        ["--to", "python", "--out", exported],
+        ["--to", "python", "--out", tmp_path / "x.txt"],
+    ):
         code, _, complaint = called(capsys, "export", run_folder, *wrong)
         assert code == 2 and complaint.count("\n") == 1, complaint
     again = ["export", exported, "--to", "python", "--out", tmp_path / "again.py"]
     assert "--dt" in called(capsys, *again)[2], "a file does not say how far apart its frames were"
-    assert called(capsys, *again, "--dt", "0")[0] == 2 and called(capsys, *again, "--dt", "0.04")[0] == 0
+    assert (
+        called(capsys, *again, "--dt", "0")[0] == 2
+        and called(capsys, *again, "--dt", "0.04")[0] == 0
+    )
     assert read_model(tmp_path / "again.py") == read_model(exported)
 
 
-# ----------------------------------------------------------------------------------------------------- environments
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def world(run_folder, tmp_path_factory):
     """The run as a Gymnasium environment, imported like a module of the user's."""
     folder = tmp_path_factory.mktemp("gym")
-    assert main(["export", str(run_folder), "--to", "gymnasium", "--out", str(folder / "ball_world.py")]) == 0
+    assert (
+        main(
+            ["export", str(run_folder), "--to", "gymnasium", "--out", str(folder / "ball_world.py")]
+        )
+        == 0
+    )
     sys.path.insert(0, str(folder))
     yield importlib.import_module("ball_world")
     sys.path.remove(str(folder))
@@ -208,17 +305,29 @@ def test_an_exported_environment_passes_gymnasiums_own_checker(world):
     env = gymnasium.make("ball_world:ball_world-v0", render_mode="rgb_array")
     with warnings.catch_warnings():
         warnings.filterwarnings("error")
-        warnings.filterwarnings("ignore", message=r".*Box observation space (min|max)imum value is (-)?infinity")
+        warnings.filterwarnings(
+            "ignore", message=r".*Box observation space (min|max)imum value is (-)?infinity"
+        )
         check_env(env.unwrapped)
     env.reset(seed=0)
-    assert env.render().shape == (64, 64, 3) and env.unwrapped.columns == ("ball.x", "ball.y", "ball.vx", "ball.vy")
+    assert env.render().shape == (64, 64, 3) and env.unwrapped.columns == (
+        "ball.x",
+        "ball.y",
+        "ball.vx",
+        "ball.vy",
+    )
 
 
 def test_an_episode_is_what_the_model_predicts_and_rewards_are_the_users(world, model):
-    env = world.Environment(reward=lambda before, action, after: after["ball.y"] - before["ball.y"], terminated=lambda state: state["ball.y"] > 60.0)
+    env = world.Environment(
+        reward=lambda before, action, after: after["ball.y"] - before["ball.y"],
+        terminated=lambda state: state["ball.y"] > 60.0,
+    )
     start, _ = env.reset(seed=0)
     (expected,) = world.STARTS
-    assert start.tolist() == pytest.approx([expected["ball"][name] for name in ("x", "y", "vx", "vy")])
+    assert start.tolist() == pytest.approx(
+        [expected["ball"][name] for name in ("x", "y", "vx", "vy")]
+    )
     rows, rewards, ended = [start], [], False
     while not ended and len(rows) < 14 + 6:
         row, reward, ended, cut, _ = env.step(0)
@@ -228,7 +337,11 @@ def test_an_episode_is_what_the_model_predicts_and_rewards_are_the_users(world, 
     film = model.predict(model.seen, 6)
     assert sum(rewards) == pytest.approx(rows[-1][1] - rows[0][1])
     if not ended:
-        np.testing.assert_allclose(np.array(rows)[film.first :, 0], film.states.column("ball.x")[: len(rows) - film.first], atol=1e-6)
+        np.testing.assert_allclose(
+            np.array(rows)[film.first :, 0],
+            film.states.column("ball.x")[: len(rows) - film.first],
+            atol=1e-6,
+        )
     placed, _ = env.reset(options={"state": {"ball.x": 7.0}})
     assert placed[0] == 7.0
     with pytest.raises(ValueError, match=r"columns among ball\.x"):
@@ -238,7 +351,12 @@ def test_an_episode_is_what_the_model_predicts_and_rewards_are_the_users(world, 
 
 
 def test_many_episodes_at_once_are_the_same_episodes(world):
-    many = gymnasium.make_vec("ball_world:ball_world-v0", num_envs=3, vectorization_mode="vector_entry_point", terminated=lambda state: state["ball.y"] > 60.0)
+    many = gymnasium.make_vec(
+        "ball_world:ball_world-v0",
+        num_envs=3,
+        vectorization_mode="vector_entry_point",
+        terminated=lambda state: state["ball.y"] > 60.0,
+    )
     one = world.Environment()
     assert many.unwrapped.together, "the program is written elementwise"
     rows, _ = many.reset(seed=1, options={"state": {"ball.x": 9.0}})
@@ -246,28 +364,53 @@ def test_many_episodes_at_once_are_the_same_episodes(world):
     for _ in range(4):
         rows, rewards, ended, cut, _ = many.step(many.action_space.sample())
         single = one.step(0)[0]
-        assert rows == pytest.approx(np.tile(single, (3, 1))) and rewards.shape == ended.shape == cut.shape == (3,)
+        assert rows == pytest.approx(
+            np.tile(single, (3, 1))
+        ) and rewards.shape == ended.shape == cut.shape == (3,)
     while not ended.any():
         _, _, ended, _, _ = many.step(many.action_space.sample())
     again, rewards, ended, _, _ = many.step(many.action_space.sample())
-    assert not ended.any() and again[0, 1] == pytest.approx(world.STARTS[0]["ball"]["y"]), "the next step begins anew"
+    assert not ended.any() and again[0, 1] == pytest.approx(world.STARTS[0]["ball"]["y"]), (
+        "the next step begins anew"
+    )
 
 
-@pytest.mark.parametrize("actions, kind", [([], "Discrete(1)"), ([0.0, 1.0], "Discrete(2)"), ([-1.0, 1.0], "Discrete(3, start=-1)"), ([-0.5, 2.0], "Box(-0.5, 2.0, (1,), float32)")])
+@pytest.mark.parametrize(
+    "actions, kind",
+    [
+        ([], "Discrete(1)"),
+        ([0.0, 1.0], "Discrete(2)"),
+        ([-1.0, 1.0], "Discrete(3, start=-1)"),
+        ([-0.5, 2.0], "Box(-0.5, 2.0, (1,), float32)"),
+    ],
+)
 def test_actions_are_those_of_the_video(actions, kind):
     assert str(action_space(actions)) == kind
 
 
-# ------------------------------------------------------------------------------------------------------- gathering
+# --------------------------------------------------------------------------------------------------
 
 
 def test_names_that_meet_get_others_and_shadowed_ones_stay(tmp_path):
-    one = "from math import sin as place\n\ndef perceive(frames, tools):\n    from tools.rendering import place as put\n    return put, place(1.0)\n"
+    one = (
+        "from math import sin as place\n\ndef perceive(frames, tools):\n    from "
+        "tools.rendering import place as put\n    return put, place(1.0)\n"
+    )
     two = "import tools.physics as bad\n"
-    gatherer = Gatherer({"perception": one, "dynamics": "place = 3\n\ndef step(place):\n    return place\n\ndef initial():\n    return place\n"})
+    gatherer = Gatherer(
+        {
+            "perception": one,
+            "dynamics": "place = 3\n\ndef step(place):\n    return place\n\ndef initial():\n    "
+            "return place\n",
+        }
+    )
     gathered = gatherer.gather()
     text = Writer(gatherer, gathered).program("perception")
-    assert "def perceive" in text and "pass  #: from tools.rendering import place as shapes_place" in text and "return shapes_place, place_(1.0)" in text
+    assert (
+        "def perceive" in text
+        and "pass  #: from tools.rendering import place as shapes_place" in text
+        and "return shapes_place, place_(1.0)" in text
+    )
     assert "#: from math import sin as place_" in text
     dynamics = Writer(gatherer, gathered).program("dynamics")
     assert "return place" in dynamics and "place_" not in dynamics

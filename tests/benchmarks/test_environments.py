@@ -21,11 +21,19 @@ def persistence(task, held):
 
 def test_cartpole_follows_the_papers_protocol():
     task, held = load("cartpole", seed=3)
-    assert (task.context, task.horizon, task.dt, task.shape, task.train) == (10, 10, 0.02, (400, 600), ())
+    assert (task.context, task.horizon, task.dt, task.shape, task.train) == (
+        10,
+        10,
+        0.02,
+        (400, 600),
+        (),
+    )
     assert task.test[0].actions is None and task.test[0].name == ""
     assert held.frames[0].shape == (10, 400, 600, 3)
     states = held.truth["states"][0]
-    assert len(states) == 20 and (np.diff(states.column("pole.angle")) > 0).all(), "the pole turns clockwise"
+    assert len(states) == 20 and (np.diff(states.column("pole.angle")) > 0).all(), (
+        "the pole turns clockwise"
+    )
     assert (np.diff(states.column("cart.vx")) < 0).all(), "the push is to the left"
 
 
@@ -42,9 +50,13 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not():
 
 def test_cartpole_cuts_lengths_and_adds_videos_on_request():
     task, held = load("cartpole", seed=1, context=4, horizon=2, options=Options(train=1, test=2))
-    assert [len(video) for video in task.test] == [4, 4] and [len(video) for video in task.train] == [6]
+    assert [len(video) for video in task.test] == [4, 4] and [
+        len(video) for video in task.train
+    ] == [6]
     assert len(held.frames) == 2 and len(held.truth["states"]) == 2
-    assert np.array_equal(task.test[0].frames, load("cartpole", seed=1)[0].test[0].frames[:4]), "the first video is the plain one"
+    assert np.array_equal(task.test[0].frames, load("cartpole", seed=1)[0].test[0].frames[:4]), (
+        "the first video is the plain one"
+    )
 
 
 def test_the_simulator_can_be_asked_what_if():
@@ -52,7 +64,9 @@ def test_the_simulator_can_be_asked_what_if():
     pushed_back = cartpole.film(start, 5, cartpole.Physics(push=10.0)).states
     assert pushed_back[-1, 1] > start[1], "a push to the right speeds the cart up to the right"
     longer = cartpole.film(start, 2, cartpole.Physics(length=1.0)).frames[0]
-    assert (longer == (202, 152, 101)).all(-1).sum() > 1.7 * (cartpole.film(start, 2).frames[0] == (202, 152, 101)).all(-1).sum()
+    assert (longer == (202, 152, 101)).all(-1).sum() > 1.7 * (
+        cartpole.film(start, 2).frames[0] == (202, 152, 101)
+    ).all(-1).sum()
 
 
 def test_any_gymnasium_environment_records_its_actions():

@@ -1,4 +1,5 @@
-"""The gallery: pictures show what the true states say, and the true states obey the law that the scene names."""
+"""The gallery: pictures show what the true states say, and the true states obey the law that the
+scene names."""
 
 from __future__ import annotations
 
@@ -7,7 +8,17 @@ import pytest
 
 from benchmarks.environments import Options, load
 from benchmarks.gallery import SCENES, UNEXPLAINED
-from benchmarks.gallery.drawing import Placed, backdrop, box, disk, draw, flat, halves, polygon, union
+from benchmarks.gallery.drawing import (
+    Placed,
+    backdrop,
+    box,
+    disk,
+    draw,
+    flat,
+    halves,
+    polygon,
+    union,
+)
 from benchmarks.gallery.sheet import contact_sheet
 from benchmarks.gallery.simulate import Disks, Wall, fly
 from tools.types import ContractError
@@ -29,7 +40,7 @@ def centroid(weights):
     return (weights * columns).sum() / weights.sum(), (weights * rows).sum() / weights.sum()
 
 
-# ------------------------------------------------------------------------------------------------------ drawing
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_disk_lies_where_it_was_put_and_has_its_area():
@@ -39,18 +50,27 @@ def test_a_disk_lies_where_it_was_put_and_has_its_area():
 
 
 def test_positive_angles_turn_clockwise_on_the_screen():
-    assert centroid(coverage(box(20, 4, BLACK, (10, 0)), 30, 20, np.pi / 2)) == pytest.approx((30, 30), abs=0.05)
+    assert centroid(coverage(box(20, 4, BLACK, (10, 0)), 30, 20, np.pi / 2)) == pytest.approx(
+        (30, 30), abs=0.05
+    )
 
 
 def test_a_polygon_and_a_box_agree():
     corners = [(-8, -5), (8, -5), (8, 5), (-8, 5)]
-    assert np.array_equal(coverage(polygon(corners, BLACK), 31.3, 24.6, 0.7), coverage(box(16, 10, BLACK), 31.3, 24.6, 0.7))
+    assert np.array_equal(
+        coverage(polygon(corners, BLACK), 31.3, 24.6, 0.7),
+        coverage(box(16, 10, BLACK), 31.3, 24.6, 0.7),
+    )
 
 
 def test_later_shapes_are_painted_over_earlier_ones_and_the_picture_may_cut_them():
     both = union(disk(10, flat((200.0, 0.0, 0.0))), disk(4, flat((0.0, 0.0, 200.0))))
     frame = draw(backdrop(WHITE, (40, 40)), [Placed(both, 1.0, 1.0)])
-    assert tuple(frame[1, 1]) == (0, 0, 200) and tuple(frame[1, 8]) == (200, 0, 0) and tuple(frame[30, 30]) == (255, 255, 255)
+    assert (
+        tuple(frame[1, 1]) == (0, 0, 200)
+        and tuple(frame[1, 8]) == (200, 0, 0)
+        and tuple(frame[30, 30]) == (255, 255, 255)
+    )
     assert (draw(backdrop(WHITE, (40, 40)), [Placed(both, 200.0, -50.0)]) == 255).all()
 
 
@@ -60,12 +80,14 @@ def test_two_halves_show_the_turn():
     assert tuple(frame[15, 20]) == (250, 0, 0) and tuple(frame[25, 20]) == (0, 0, 250)
 
 
-# --------------------------------------------------------------------------------------------------------- laws
+# --------------------------------------------------------------------------------------------------
 
 
 def test_free_flight_has_the_stated_gravity():
     scene = film("thrown-ball")
-    assert np.diff(scene.states.column("ball.y"), 2) / scene.dt**2 == pytest.approx(scene.parameters["gravity"])
+    assert np.diff(scene.states.column("ball.y"), 2) / scene.dt**2 == pytest.approx(
+        scene.parameters["gravity"]
+    )
 
 
 def test_bounces_keep_the_stated_share_of_speed():
@@ -73,13 +95,21 @@ def test_bounces_keep_the_stated_share_of_speed():
     y, g = scene.states.column("ball.y"), scene.parameters["gravity"]
     peaks = [v for a, v, b in zip(y, y[1:], y[2:], strict=False) if v < a and v <= b]
     heights = y.max() - np.array([y[0], *peaks])
-    assert np.sqrt(heights[1] / heights[0]) == pytest.approx(scene.parameters["restitution"], abs=0.03)
+    assert np.sqrt(heights[1] / heights[0]) == pytest.approx(
+        scene.parameters["restitution"], abs=0.03
+    )
     assert g > 0
 
 
 def test_balls_keep_momentum_and_lose_energy_only_by_restitution():
     def energy(elasticity):
-        disks = Disks(np.array([[20.0, 50.0], [80.0, 53.0]]), np.array([[30.0, 0.0], [-10.0, 2.0]]), np.array([8.0, 6.0]), np.array([2.0, 1.0]), restitution=elasticity)
+        disks = Disks(
+            np.array([[20.0, 50.0], [80.0, 53.0]]),
+            np.array([[30.0, 0.0], [-10.0, 2.0]]),
+            np.array([8.0, 6.0]),
+            np.array([2.0, 1.0]),
+            restitution=elasticity,
+        )
         path = fly(disks, np.linspace(0, 2.5, 26))
         first, last = (path[1] - path[0]) / 0.1, (path[-1] - path[-2]) / 0.1
         assert disks.mass @ last == pytest.approx(disks.mass @ first), "momentum"
@@ -92,13 +122,31 @@ def test_balls_keep_momentum_and_lose_energy_only_by_restitution():
 
 
 def test_a_ball_comes_to_rest_on_the_floor_and_slides_on():
-    disks = Disks(np.array([[0.0, 0.0]]), np.array([[2.0, 0.0]]), np.ones(1), np.ones(1), (0.0, 90.0), (Wall((0, -1), -60.0),), wall_restitution=0.5)
+    disks = Disks(
+        np.array([[0.0, 0.0]]),
+        np.array([[2.0, 0.0]]),
+        np.ones(1),
+        np.ones(1),
+        (0.0, 90.0),
+        (Wall((0, -1), -60.0),),
+        wall_restitution=0.5,
+    )
     path = fly(disks, np.linspace(0, 30, 31))[:, 0]
-    assert path[-5:, 1] == pytest.approx(59.0, abs=1e-2) and path[:, 0] == pytest.approx(2.0 * np.arange(31))
+    assert path[-5:, 1] == pytest.approx(59.0, abs=1e-2) and path[:, 0] == pytest.approx(
+        2.0 * np.arange(31)
+    )
 
 
 def test_several_balls_coming_to_rest_are_refused():
-    disks = Disks(np.array([[0.0, 0.0], [9.0, 0.0]]), np.zeros((2, 2)), np.ones(2), np.ones(2), (0.0, 90.0), (Wall((0, -1), -60.0),), wall_restitution=0.5)
+    disks = Disks(
+        np.array([[0.0, 0.0], [9.0, 0.0]]),
+        np.zeros((2, 2)),
+        np.ones(2),
+        np.ones(2),
+        (0.0, 90.0),
+        (Wall((0, -1), -60.0),),
+        wall_restitution=0.5,
+    )
     with pytest.raises(RuntimeError, match="comes to rest"):
         fly(disks, np.linspace(0, 30, 31))
 
@@ -106,11 +154,19 @@ def test_several_balls_coming_to_rest_are_refused():
 def test_the_double_pendulum_keeps_its_energy():
     scene = film("double-pendulum", 80)
     a, b = -scene.states.column("upper.angle"), -scene.states.column("lower.angle")
-    da, db = (np.pad((8 * (s[3:-1] - s[1:-3]) - (s[4:] - s[:-4])) / (12 * scene.dt), 2) for s in (a, b))
+    da, db = (
+        np.pad((8 * (s[3:-1] - s[1:-3]) - (s[4:] - s[:-4])) / (12 * scene.dt), 2) for s in (a, b)
+    )
     l1, l2, m, g = (scene.parameters[k] for k in ("length_1", "length_2", "mass_ratio", "gravity"))
-    kinetic = 0.5 * (1 + m) * (l1 * da) ** 2 + 0.5 * m * (l2 * db) ** 2 + m * l1 * l2 * da * db * np.cos(a - b)
+    kinetic = (
+        0.5 * (1 + m) * (l1 * da) ** 2
+        + 0.5 * m * (l2 * db) ** 2
+        + m * l1 * l2 * da * db * np.cos(a - b)
+    )
     energy = (kinetic - (1 + m) * g * l1 * np.cos(a) - m * g * l2 * np.cos(b))[2:-2]
-    assert np.ptp(energy) < 0.03 * np.ptp(kinetic), "only the finite differences over a frame are inexact"
+    assert np.ptp(energy) < 0.03 * np.ptp(kinetic), (
+        "only the finite differences over a frame are inexact"
+    )
 
 
 def test_the_orbit_sweeps_equal_areas():
@@ -128,7 +184,7 @@ def test_rolling_turns_as_far_as_it_travels():
     assert 14 <= radius <= 20 and way == pytest.approx(radius * (turned - turned[0]), abs=1e-6)
 
 
-# ------------------------------------------------------------------------------------------------- environments
+# -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -140,7 +196,9 @@ def test_every_scene_loads_and_moves_in_the_part_held_back(name):
     assert len(held.truth["states"][0]) == 24 and held.truth["mechanism"]
 
 
-@pytest.mark.parametrize("name", ["thrown-ball", "two-balls", "sliding-box", "orbit", "occlusion", "spring-pair"])
+@pytest.mark.parametrize(
+    "name", ["thrown-ball", "two-balls", "sliding-box", "orbit", "occlusion", "spring-pair"]
+)
 def test_single_coloured_bodies_lie_at_their_true_positions(name):
     scene = film(name, 8)
     plain = np.median(scene.frames.reshape(-1, 3), axis=0)
@@ -151,7 +209,9 @@ def test_single_coloured_bodies_lie_at_their_true_positions(name):
 
 
 def test_a_seed_repeats_the_scene_and_another_changes_it():
-    first, again, other = (load("gallery:pendulum", seed=s, context=2, horizon=1)[1] for s in (0, 0, 1))
+    first, again, other = (
+        load("gallery:pendulum", seed=s, context=2, horizon=1)[1] for s in (0, 0, 1)
+    )
     assert first.truth["parameters"] == again.truth["parameters"] != other.truth["parameters"]
     assert np.array_equal(first.frames[0], again.frames[0])
 
@@ -171,10 +231,14 @@ def test_there_are_enough_scenes_and_one_that_nothing_explains():
 def test_variants_change_the_pictures_and_keep_the_truth():
     plain, held = load("gallery:thrown-ball", seed=0, context=4, horizon=3)
     for variant, low, high in (("noise", 3.5, 4.5), ("mp4", 0.01, 3.0)):
-        task, other = load("gallery:thrown-ball", seed=0, context=4, horizon=3, options=Options(variant=variant))
+        task, other = load(
+            "gallery:thrown-ball", seed=0, context=4, horizon=3, options=Options(variant=variant)
+        )
         assert low < np.abs(task.test[0].frames.astype(int) - plain.test[0].frames).mean() < high
         assert np.array_equal(other.truth["clean_frames"][0], held.frames[0])
-        assert not np.array_equal(other.frames[0], held.frames[0]), "the future comes from the same camera"
+        assert not np.array_equal(other.frames[0], held.frames[0]), (
+            "the future comes from the same camera"
+        )
 
 
 def test_bad_scene_and_bad_variant_are_answered_in_one_line():

@@ -1,4 +1,5 @@
-"""The harness: a ledger that survives kills, results that repeat, comparisons that know noise, tables, scoring."""
+"""The harness: a ledger that survives kills, results that repeat, comparisons that know noise,
+tables, scoring."""
 
 from __future__ import annotations
 
@@ -54,7 +55,7 @@ def ledger_of(folder, **asked):
     return Ledger(folder, {"suite": "squares", "options": asked})
 
 
-# --------------------------------------------------------------------------------------------------------- ledger
+# --------------------------------------------------------------------------------------------------
 
 
 def test_finished_cases_are_not_done_again_and_phases_keep_their_order(tmp_path):
@@ -62,7 +63,9 @@ def test_finished_cases_are_not_done_again_and_phases_keep_their_order(tmp_path)
     place = Workplace(tmp_path, Options())
     execute(first, place, ledger_of(tmp_path), 1, lines.append)
     assert first.done == ["small/0", "small/1", "large/10", "large/20"]
-    assert lines[0].startswith("1/4  small/0") and "left)" in lines[0] and lines[-1].startswith("4/4")
+    assert (
+        lines[0].startswith("1/4  small/0") and "left)" in lines[0] and lines[-1].startswith("4/4")
+    )
     execute(second, place, ledger_of(tmp_path), 1, lines.append)
     assert second.done == []
 
@@ -97,15 +100,22 @@ def test_a_folder_of_other_arguments_is_refused(tmp_path):
 
 def test_only_runs_what_was_asked_for(tmp_path):
     squares = Squares()
-    execute(squares, Workplace(tmp_path, Options(only="/1")), ledger_of(tmp_path), 1, lambda line: None)
+    execute(
+        squares, Workplace(tmp_path, Options(only="/1")), ledger_of(tmp_path), 1, lambda line: None
+    )
     assert squares.done == ["small/1", "large/10"]
 
 
 def test_figures_are_finite_numbers_or_nothing():
-    assert row({"a": np.float32(1.5), "b": float("nan"), "c": None, "d": float("inf")}) == {"a": 1.5, "b": None, "c": None, "d": None}
+    assert row({"a": np.float32(1.5), "b": float("nan"), "c": None, "d": float("inf")}) == {
+        "a": 1.5,
+        "b": None,
+        "c": None,
+        "d": None,
+    }
 
 
-# ----------------------------------------------------------------------------------------------------- whole bench
+# --------------------------------------------------------------------------------------------------
 
 
 def bench(out, *extra):
@@ -113,24 +123,53 @@ def bench(out, *extra):
 
 
 def test_two_benches_agree_to_the_last_digit(tmp_path, capsys):
-    assert bench(tmp_path / "a", "--workers", "2") == 0 and bench(tmp_path / "b", "--workers", "1") == 0
+    assert (
+        bench(tmp_path / "a", "--workers", "2") == 0
+        and bench(tmp_path / "b", "--workers", "1") == 0
+    )
     a, b = Result.read(tmp_path / "a"), Result.read(tmp_path / "b")
-    assert [a.records[key].rows for key in sorted(a.records)] == [b.records[key].rows for key in sorted(b.records)]
+    assert [a.records[key].rows for key in sorted(a.records)] == [
+        b.records[key].rows for key in sorted(b.records)
+    ]
     assert a.about["versions"]["numpy"] and a.about["machine"]["cores"]
     assert 47 < a.records["renderer/000"].rows[0]["psnr"] < 52
     assert suite.main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
     assert "the same to the last digit" in capsys.readouterr().out
     assert suite.main(["table", str(tmp_path / "a" / "bench.json")]) == 0
     table = capsys.readouterr().out
-    assert "| ProgGen | zero-shot | 0.003 | 30.59 |" in table and "| floor: true states, our renderer |" in table
+    assert (
+        "| ProgGen | zero-shot | 0.003 | 30.59 |" in table
+        and "| floor: true states, our renderer |" in table
+    )
 
 
 def test_a_killed_bench_goes_on_to_the_same_result(tmp_path):
     out = tmp_path / "killed"
-    words = [sys.executable, "-c", "import sys; from benchmarks.suite import main; main(sys.argv[1:])"]
-    process = subprocess.Popen([*words, "cartpole", "--only", "still", "--count", "3", "--workers", "1", "--out", str(out)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    words = [
+        sys.executable,
+        "-c",
+        "import sys; from benchmarks.suite import main; main(sys.argv[1:])",
+    ]
+    process = subprocess.Popen(
+        [
+            *words,
+            "cartpole",
+            "--only",
+            "still",
+            "--count",
+            "3",
+            "--workers",
+            "1",
+            "--out",
+            str(out),
+        ],
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
     for _ in range(6000):
-        if (out / "records.jsonl").exists() and len((out / "records.jsonl").read_bytes().splitlines()) >= 2:
+        if (out / "records.jsonl").exists() and len(
+            (out / "records.jsonl").read_bytes().splitlines()
+        ) >= 2:
             break
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
@@ -138,8 +177,14 @@ def test_a_killed_bench_goes_on_to_the_same_result(tmp_path):
     kept = len((out / "records.jsonl").read_bytes().splitlines()) - 1
     assert 1 <= kept < 3 and not (out / "bench.json").exists()
     arguments = ["cartpole", "--only", "still", "--count", "3", "--workers", "1", "--out"]
-    assert suite.main([*arguments, str(out)]) == 0 and suite.main([*arguments, str(tmp_path / "whole")]) == 0
-    rows = [[r.rows for _, r in sorted(Result.read(folder).records.items())] for folder in (out, tmp_path / "whole")]
+    assert (
+        suite.main([*arguments, str(out)]) == 0
+        and suite.main([*arguments, str(tmp_path / "whole")]) == 0
+    )
+    rows = [
+        [r.rows for _, r in sorted(Result.read(folder).records.items())]
+        for folder in (out, tmp_path / "whole")
+    ]
     assert rows[0] == rows[1] and len(rows[0]) == 3
 
 
@@ -153,7 +198,11 @@ def test_every_suite_has_a_line_and_plans_its_cases(capsys):
 
 
 def test_wrong_calls_are_answered_in_one_line(tmp_path):
-    for argv, says in ((["speed"], "suite: expected one of cartpole"), (["cartpole", "--count", "0"], "of at least 1"), (["compare", str(tmp_path), str(tmp_path)], "a bench.json")):
+    for argv, says in (
+        (["speed"], "suite: expected one of cartpole"),
+        (["cartpole", "--count", "0"], "of at least 1"),
+        (["compare", str(tmp_path), str(tmp_path)], "a bench.json"),
+    ):
         with pytest.raises(ContractError, match=says) as caught:
             suite.main(argv)
         assert "\n" not in str(caught.value)
@@ -164,13 +213,17 @@ def test_metrics_are_explained(capsys):
     assert "kang_pixels (world units / s, lower is better" in capsys.readouterr().out
 
 
-# ------------------------------------------------------------------------------------------- statistics and compare
+# ------------------------------------------------------------------------------------------- statis
 
 
 def test_intervals_cover_and_repeat():
     values = np.random.default_rng(0).normal(3.0, 1.0, 200).tolist()
     first = estimate(values)
-    assert first == estimate([*values, None, float("nan")]) and first.low < 3.0 < first.high and 0.2 < first.high - first.low < 0.4
+    assert (
+        first == estimate([*values, None, float("nan")])
+        and first.low < 3.0 < first.high
+        and 0.2 < first.high - first.low < 0.4
+    )
     assert estimate([None]) is None
 
 
@@ -185,8 +238,15 @@ def test_pairing_finds_what_means_alone_hide():
 
 def result_of(shift=0.0, noise=0.0, **options):
     rng = np.random.default_rng(5)
-    rows = {f"search/{k}": Record(f"search/{k}", ({"psnr": 30.0 + k + shift + noise * rng.normal()},), data={"truth": "x"}) for k in range(20)}
-    return Result("cartpole", Options(**options), rows, {"commit": "abc", "versions": {"numpy": "2"}})
+    rows = {
+        f"search/{k}": Record(
+            f"search/{k}", ({"psnr": 30.0 + k + shift + noise * rng.normal()},), data={"truth": "x"}
+        )
+        for k in range(20)
+    }
+    return Result(
+        "cartpole", Options(**options), rows, {"commit": "abc", "versions": {"numpy": "2"}}
+    )
 
 
 def test_compare_tells_change_from_noise_and_names_the_settings():
@@ -194,7 +254,13 @@ def test_compare_tells_change_from_noise_and_names_the_settings():
     assert "**changed**" in better and "- option budget: 20 -> 30" in better
     assert "within noise" in compare(result_of(), result_of(noise=0.5))
     other = result_of()
-    moved = replace(other, records={**other.records, "search/3": replace(other.records["search/3"], data={"truth": "y"})})
+    moved = replace(
+        other,
+        records={
+            **other.records,
+            "search/3": replace(other.records["search/3"], data={"truth": "y"}),
+        },
+    )
     assert "not the same data: search/3" in compare(result_of(), moved)
     with pytest.raises(ContractError, match="two results of one suite"):
         compare(result_of(), replace(other, suite="gallery"))
@@ -206,7 +272,7 @@ def test_results_round_trip(tmp_path):
     json.loads((tmp_path / "bench.json").read_text())
 
 
-# ---------------------------------------------------------------------------------------------------------- tables
+# --------------------------------------------------------------------------------------------------
 
 
 def test_published_numbers_stand_as_printed_and_missing_ones_as_a_dash():
@@ -214,38 +280,59 @@ def test_published_numbers_stand_as_printed_and_missing_ones_as_a_dash():
     ours = Line("ours", "10", {"a": estimate([0.002, 0.004]), "b": None}, 2)
     table = markdown("T", (Column("a", "A", 4), Column("b", "B")), [line, ours], "A note.")
     assert "| DiT-L | 3M | 0.0124 | – | published | Table 1 |" in table
-    assert "| ours | 10 | 0.0030 [0.0020, 0.0040] | – | 2 | measured here |" in table and table.endswith("A note.\n")
+    assert (
+        "| ours | 10 | 0.0030 [0.0020, 0.0040] | – | 2 | measured here |" in table
+        and table.endswith("A note.\n")
+    )
 
 
 def test_whose_dynamics_a_row_uses_has_a_column_where_it_is_told():
-    table = markdown("T", (Column("a", "A"),), [Line("ours", "10", {"a": 0.1}, 2, engine="pymunk"), Line("theirs", "3M", {"a": 0.2})])
+    table = markdown(
+        "T",
+        (Column("a", "A"),),
+        [Line("ours", "10", {"a": 0.1}, 2, engine="pymunk"), Line("theirs", "3M", {"a": 0.2})],
+    )
     assert "| model | training data | A | dynamics | videos | source |" in table
-    assert "| ours | 10 | 0.1 | pymunk | 2 | measured here |" in table and "| theirs | 3M | 0.2 | – | published | measured here |" in table
+    assert (
+        "| ours | 10 | 0.1 | pymunk | 2 | measured here |" in table
+        and "| theirs | 3M | 0.2 | – | published | measured here |" in table
+    )
 
 
 def test_both_published_rows_for_ten_videos_are_there_and_differ():
     (table_1,) = [r for r in published.PHYWORLD if r.model == "ProgGen"]
     (table_3,) = [r for r in published.PHYWORLD_SIZE if r.data == "10"]
     assert table_1.figures["collision/in"] == 0.0227 and table_3.figures["collision/in"] == 0.0385
-    assert len(published.PHYWORLD) == 12 and {r.model for r in published.CARTPOLE} == {"TI2V-Zero", "Stable Video Diffusion v1", "ProgGen"}
+    assert len(published.PHYWORLD) == 12 and {r.model for r in published.CARTPOLE} == {
+        "TI2V-Zero",
+        "Stable Video Diffusion v1",
+        "ProgGen",
+    }
 
 
-@pytest.mark.parametrize(("scene", "words", "named"), [
-    ("thrown-ball", "- ball moves freely\n- a constant field accelerates ball", True),
-    ("thrown-ball", "- ball moves freely\n- a spring pulls to an anchor: ball", False),
-    ("double-pendulum", "- upper turns on a hinge on a fixed pivot\n- lower turns on a hinge on upper", True),
-    ("double-pendulum", "- upper turns on a hinge on a fixed pivot", False),
-    ("occlusion", "- ball moves freely", True),
-    ("occlusion", "- ball moves freely\n- a constant field accelerates ball", False),
-    ("two-balls", "- a moves freely\n- b moves freely\n- bounce off each other: a and b", True),
-    ("sliding-box", "- box slides along a line\n- dry friction slows box", True),
-    ("sliding-box", "", False),
-])
+@pytest.mark.parametrize(
+    ("scene", "words", "named"),
+    [
+        ("thrown-ball", "- ball moves freely\n- a constant field accelerates ball", True),
+        ("thrown-ball", "- ball moves freely\n- a spring pulls to an anchor: ball", False),
+        (
+            "double-pendulum",
+            "- upper turns on a hinge on a fixed pivot\n- lower turns on a hinge on upper",
+            True,
+        ),
+        ("double-pendulum", "- upper turns on a hinge on a fixed pivot", False),
+        ("occlusion", "- ball moves freely", True),
+        ("occlusion", "- ball moves freely\n- a constant field accelerates ball", False),
+        ("two-balls", "- a moves freely\n- b moves freely\n- bounce off each other: a and b", True),
+        ("sliding-box", "- box slides along a line\n- dry friction slows box", True),
+        ("sliding-box", "", False),
+    ],
+)
 def test_structures_are_recognised_by_what_a_program_says(scene, words, named):
     assert names(words, load(f"gallery:{scene}", seed=0, context=2, horizon=1)[1].truth) is named
 
 
-# --------------------------------------------------------------------------------------------------------- scoring
+# --------------------------------------------------------------------------------------------------
 
 
 def test_anybodys_videos_are_scored_against_an_environment(tmp_path):
@@ -285,4 +372,6 @@ def test_true_videos_may_lie_in_a_folder_and_are_matched_by_name(tmp_path):
 
 def test_seen_frames_can_be_handed_out(tmp_path):
     assert write_seen("cartpole", 3, 2, None, tmp_path) == 2
-    assert np.array_equal(np.load(tmp_path / "001.npz")["frames"], load("cartpole", seed=4)[0].test[0].frames)
+    assert np.array_equal(
+        np.load(tmp_path / "001.npz")["frames"], load("cartpole", seed=4)[0].test[0].frames
+    )

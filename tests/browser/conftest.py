@@ -9,7 +9,11 @@ from sandbox import Sandbox
 from tests.agent import test_search
 from tests.agent.candidates import STORY, Scripted
 
-REQUEST = Request("some-model", (Message.say("system", "Write programs."), Message.say("user", "Here is a video.")), Form("programs", "all", (Field("why", "why"),)))
+REQUEST = Request(
+    "some-model",
+    (Message.say("system", "Write programs."), Message.say("user", "Here is a video.")),
+    Form("programs", "all", (Field("why", "why"),)),
+)
 REPLY = Reply("Thrown: \x1b[2J a parabola.", output_tokens=7, model="some-model")
 
 
@@ -21,7 +25,9 @@ class Talking(Scripted):
         self.exchange = (store.put(REQUEST.to_bytes()), store.put(REPLY.to_bytes()))
 
     def propose(self, *arguments):
-        return replace(super().propose(*arguments), exchanges=self.exchange, cost=Cost(1, 100, 7, 0.01))
+        return replace(
+            super().propose(*arguments), exchanges=self.exchange, cost=Cost(1, 100, 7, 0.01)
+        )
 
 
 @pytest.fixture(scope="session")

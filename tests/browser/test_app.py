@@ -34,13 +34,18 @@ def driven(run, script, size=(150, 44), **options):
 
 def text_of(app):
     """Everything on the screen."""
-    return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
+    return "\n".join(
+        "".join(segment.text for segment in strip)
+        for strip in app.screen._compositor.render_strips()
+    )
 
 
 async def sees(app, pilot, *words, seconds=20.0):
     """Wait until all of these words are on the screen."""
     ends = time.monotonic() + seconds
-    while (missing := [word for word in words if word not in text_of(app)]) and time.monotonic() < ends:
+    while (
+        missing := [word for word in words if word not in text_of(app)]
+    ) and time.monotonic() < ends:
         await pilot.pause(0.05)
     assert not missing, f"{missing} not in\n{text_of(app)}"
 
@@ -53,7 +58,22 @@ async def pressed(pilot, *keys):
 def test_a_newcomer_sees_at_once_which_node_won_and_why(run):
     async def script(app, pilot):
         assert app.rows.node == "3"
-        await sees(app, pilot, "best node 3", "4 of 8 evaluations", "finished (threshold", "★ 3", "✗ 0", "Node 3 won: score 0.99", "most of all in dynamics", "error of node 3", "refine dynamics", "b Best", "q Quit", "? Help")
+        await sees(
+            app,
+            pilot,
+            "best node 3",
+            "4 of 8 evaluations",
+            "finished (threshold",
+            "★ 3",
+            "✗ 0",
+            "Node 3 won: score 0.99",
+            "most of all in dynamics",
+            "error of node 3",
+            "refine dynamics",
+            "b Best",
+            "q Quit",
+            "? Help",
+        )
 
     driven(run, script)
 
@@ -62,7 +82,17 @@ def test_every_page_opens_by_its_number(run):
     assert tuple(panes.PAGES) == PAGES
 
     async def script(app, pilot):
-        titles = {"source": "── dynamics.py", "diff": "From node 1, its parent", "losses": "noise", "numbers": "gravity", "states": "ball.x", "frames": "truth, frame", "output": "It ran to its end", "words": "asked for", "why": "won"}
+        titles = {
+            "source": "── dynamics.py",
+            "diff": "From node 1, its parent",
+            "losses": "noise",
+            "numbers": "gravity",
+            "states": "ball.x",
+            "frames": "truth, frame",
+            "output": "It ran to its end",
+            "words": "asked for",
+            "why": "won",
+        }
         for number, name in enumerate(PAGES, 1):
             await pressed(pilot, str(number))
             assert app.query_one(Tabs).active == name == app.page
@@ -157,12 +187,16 @@ def test_a_run_in_progress_is_followed(run, tmp_path):
     shutil.copytree(run, copy)
     whole = (copy / "trace.jsonl").read_bytes()
     events = whole.splitlines(keepends=True)
-    stops = [k for k, line in enumerate(events) if json.loads(line)["event"] in ("observed", "best")]
+    stops = [
+        k for k, line in enumerate(events) if json.loads(line)["event"] in ("observed", "best")
+    ]
     (copy / "trace.jsonl").write_bytes(b"".join(events[: stops[0] + 1]))
 
     async def script(app, pilot):
         await sees(app, pilot, "Nothing has been proposed yet", "not finished, last event")
-        (copy / "trace.jsonl").write_bytes(b"".join(events[: stops[1] + 1]) + events[stops[1] + 1][:20])
+        (copy / "trace.jsonl").write_bytes(
+            b"".join(events[: stops[1] + 1]) + events[stops[1] + 1][:20]
+        )
         await sees(app, pilot, "Node 1 leads so far")
         assert app.rows.node == "1"
         await pressed(pilot, "up")
@@ -204,7 +238,9 @@ def test_a_trace_that_breaks_while_it_is_followed_is_said(run, tmp_path):
         ends = time.monotonic() + 20.0
         while not app._notifications and time.monotonic() < ends:
             await pilot.pause(0.05)
-        assert [f"line {len(events)} is damaged" in note.message for note in app._notifications] == [True]
+        assert [
+            f"line {len(events)} is damaged" in note.message for note in app._notifications
+        ] == [True]
         await pressed(pilot, "home")
         assert app.rows.node == "0"
 
@@ -220,21 +256,37 @@ def test_a_node_can_be_opened_directly(run):
 
 def test_textual_is_not_imported_for_plain_text():
     code = "import sys, agent.cli.reading, agent.cli.text; print('textual' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip() == "False"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+        ).stdout.strip()
+        == "False"
+    )
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 def test_in_a_real_terminal(run, tmp_path):
     def tmux(*words):
-        return subprocess.run(["tmux", "-S", str(tmp_path / "socket"), *words], capture_output=True, text=True, check=False).stdout
+        return subprocess.run(
+            ["tmux", "-S", str(tmp_path / "socket"), *words],
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout
 
     def waited(*words, seconds=60.0):
         ends = time.monotonic() + seconds
-        while any(word not in (screen := tmux("capture-pane", "-p", "-t", "b")) for word in words) and time.monotonic() < ends:
+        while (
+            any(word not in (screen := tmux("capture-pane", "-p", "-t", "b")) for word in words)
+            and time.monotonic() < ends
+        ):
             time.sleep(0.2)
         assert all(word in screen for word in words), screen
 
-    command = f"cd {ROOT} && env -u COLUMNS -u LINES {sys.executable} -m agent trace {run}; echo left with $?; sleep 60"
+    command = (
+        f"cd {ROOT} && env -u COLUMNS -u LINES {sys.executable} -m agent trace {run}; echo "
+        "left with $?; sleep 60"
+    )
     tmux("-f", "/dev/null", "new-session", "-d", "-s", "b", "-x", "140", "-y", "40", command)
     try:
         waited("Node 3 won", "★ 3", "b Best", "▀")
@@ -251,5 +303,12 @@ def test_in_a_real_terminal(run, tmp_path):
 
 
 def test_the_command_line_knows_the_forms_of_trace():
-    for words in (["trace", "RUN"], ["trace", "RUN", "3", "--diff", "1"], ["trace", "list"], ["trace", "compare", "A", "B:2"]):
-        assert build().parse_args(words).words == [word for word in words[1:] if word not in ("--diff", "1")]
+    for words in (
+        ["trace", "RUN"],
+        ["trace", "RUN", "3", "--diff", "1"],
+        ["trace", "list"],
+        ["trace", "compare", "A", "B:2"],
+    ):
+        assert build().parse_args(words).words == [
+            word for word in words[1:] if word not in ("--diff", "1")
+        ]

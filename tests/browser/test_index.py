@@ -1,4 +1,5 @@
-"""The index against the whole trace, on a real run, a growing one, a large one, and a damaged one."""
+"""The index against the whole trace, on a real run, a growing one, a large one, and a damaged
+one."""
 
 from __future__ import annotations
 
@@ -22,19 +23,37 @@ def indexed(path):
 
 def known(index):
     """Everything an index says about each node."""
-    names = ("kind", "parent", "calls", "status", "score", "failure", "complexity", "seconds", "children", "losses", "reason", "asked", "stages", "cost")
+    names = (
+        "kind",
+        "parent",
+        "calls",
+        "status",
+        "score",
+        "failure",
+        "complexity",
+        "seconds",
+        "children",
+        "losses",
+        "reason",
+        "asked",
+        "stages",
+        "cost",
+    )
     return {node: {name: getattr(row, name) for name in names} for node, row in index.rows.items()}
 
 
 def copied(run, path, change=lambda event: event):
     """The trace of ``run`` in another folder, each event changed."""
     path.mkdir()
-    (path / "trace.jsonl").write_text("".join(json.dumps(change(event)) + "\n" for event in trace.read(run / "trace.jsonl")))
+    (path / "trace.jsonl").write_text(
+        "".join(json.dumps(change(event)) + "\n" for event in trace.read(run / "trace.jsonl"))
+    )
     return path
 
 
 def grown(run, path, copies):
-    """A trace with the nodes of ``run`` ``copies`` times over, each copy below a node of an earlier one."""
+    """A trace with the nodes of ``run`` ``copies`` times over, each copy below a node of an earlier
+    one."""
     events = list(trace.read(run / "trace.jsonl"))
     count = sum(event["event"] == "proposed" for event in events)
     path.mkdir()
@@ -68,10 +87,21 @@ def test_the_index_knows_what_the_trace_says(run):
                 assert index.rows[event["node"]].event(kind) == event
     for event in (event for event in events if event["event"] == "evaluated"):
         row = index.rows[event["node"]]
-        assert (row.status, row.score, row.complexity, row.losses) == (event["status"], event["score"], event["complexity"], event["losses"])
-        assert (row.failure is None) == (event["failure"] is None) and row.seconds == event["timings"].get("total")
+        assert (row.status, row.score, row.complexity, row.losses) == (
+            event["status"],
+            event["score"],
+            event["complexity"],
+            event["losses"],
+        )
+        assert (row.failure is None) == (event["failure"] is None) and row.seconds == event[
+            "timings"
+        ].get("total")
     assert index.best == [event["node"] for event in events if event["event"] == "best"][-1]
-    assert index.events == len(events) and index.declined == 1 and index.evaluated == len(index.rows) == 4
+    assert (
+        index.events == len(events)
+        and index.declined == 1
+        and index.evaluated == len(index.rows) == 4
+    )
     assert spent(index.rows.values()) == (4, 428, pytest.approx(0.04))
     assert state(index, time.time()).startswith("finished (threshold")
 
@@ -79,21 +109,38 @@ def test_the_index_knows_what_the_trace_says(run):
 @pytest.mark.parametrize("calls", [0, 1])
 def test_the_quick_way_and_the_whole_parse_agree(run, tmp_path, calls):
     def paid(event):
-        return event | {"cost": event["cost"] | {"calls": calls}} if event["event"] == "proposed" else event
+        return (
+            event | {"cost": event["cost"] | {"calls": calls}}
+            if event["event"] == "proposed"
+            else event
+        )
 
     quick = indexed(copied(run, tmp_path / "quick", paid))
-    turned = indexed(copied(run, tmp_path / "turned", lambda event: dict(reversed(paid(event).items()))))
+    turned = indexed(
+        copied(run, tmp_path / "turned", lambda event: dict(reversed(paid(event).items())))
+    )
     assert known(quick) == known(turned) and quick.best == turned.best
 
 
 def test_words_that_look_like_events_change_nothing(run, tmp_path):
-    trick = 'x, "move": {"kind": "trick", "parent": "7", "stage": null} , "status": "ok", "score": 1.0, "losses": {}, "failure": null, "params": '
+    trick = (
+        'x, "move": {"kind": "trick", "parent": "7", "stage": null} , "status": "ok", '
+        '"score": 1.0, "losses": {}, "failure": null, "params": '
+    )
 
     def worded(event):
-        return event | {"rationale": trick, "cost": event["cost"] | {"calls": 0}} if event["event"] == "proposed" else event
+        return (
+            event | {"rationale": trick, "cost": event["cost"] | {"calls": 0}}
+            if event["event"] == "proposed"
+            else event
+        )
 
     index = indexed(copied(run, tmp_path / "tricked", worded))
-    assert {row.kind for row in index.rows.values()} == {"draft", "repair", "refine"} and index.rows["0"].said["rationale"] == trick
+    assert {row.kind for row in index.rows.values()} == {
+        "draft",
+        "repair",
+        "refine",
+    } and index.rows["0"].said["rationale"] == trick
 
 
 def test_a_growing_trace_is_followed_to_the_same_end(run, tmp_path):
@@ -118,7 +165,13 @@ def test_a_trace_that_was_started_again_is_read_again(run, tmp_path):
     assert len(index.rows) == 1 and index.finished is None
 
 
-@pytest.mark.parametrize("line, complaint", [("nonsense\n", "line 2 is damaged"), ('{"v": 99, "event": "run"}\n', "format 1 or older, got 99")])
+@pytest.mark.parametrize(
+    "line, complaint",
+    [
+        ("nonsense\n", "line 2 is damaged"),
+        ('{"v": 99, "event": "run"}\n', "format 1 or older, got 99"),
+    ],
+)
 def test_damage_and_newer_formats_are_named(run, tmp_path, line, complaint):
     first = (run / "trace.jsonl").read_text().splitlines(keepends=True)[0]
     (tmp_path / "trace.jsonl").write_text(first + line)
@@ -131,14 +184,22 @@ def test_no_trace_is_said(tmp_path):
         Index(tmp_path / "trace.jsonl").refresh()
 
 
-def test_ten_thousand_nodes_are_indexed_faster_than_they_are_parsed_and_in_little_memory(run, tmp_path):
+def test_ten_thousand_nodes_are_indexed_faster_than_they_are_parsed_and_in_little_memory(
+    run, tmp_path
+):
     path = grown(run, tmp_path / "big", 2500)
     tracemalloc.start()
     index = indexed(path)
     assert tracemalloc.get_traced_memory()[0] < 60e6
     tracemalloc.stop()
     assert len(lines(index)) == len(index.rows) == 10_000
-    times = [(_seconds(lambda: list(indexed(path).rows)), _seconds(lambda: sum(1 for _ in trace.read(path / "trace.jsonl")))) for _ in range(3)]
+    times = [
+        (
+            _seconds(lambda: list(indexed(path).rows)),
+            _seconds(lambda: sum(1 for _ in trace.read(path / "trace.jsonl"))),
+        )
+        for _ in range(3)
+    ]
     assert min(quick for quick, _ in times) < min(whole for _, whole in times)
 
 
@@ -154,12 +215,29 @@ def test_lines_are_a_tree_a_filter_or_a_ranking(run):
     assert [(line.row.id, line.depth) for line in tree] == [("0", 0), ("1", 1), ("2", 2), ("3", 2)]
     folded = lines(index, {"0"})
     assert [line.row.id for line in folded] == ["0"] and folded[0].hidden == 3
-    assert [line.row.id for line in lines(index, query="status:failed")] == [row.id for row in index.rows.values() if row.status == "failed"]
+    assert [line.row.id for line in lines(index, query="status:failed")] == [
+        row.id for row in index.rows.values() if row.status == "failed"
+    ]
     ranked = [line.row for line in lines(index, by_score=True)]
-    assert ranked[0].id == index.best and [row.status for row in ranked] == sorted((row.status for row in ranked), reverse=True)
+    assert ranked[0].id == index.best and [row.status for row in ranked] == sorted(
+        (row.status for row in ranked), reverse=True
+    )
 
 
-@pytest.mark.parametrize("query, found", [("", "0123"), ("move:draft", "0"), ("score>0.9", "3"), ("score<=0.9 status:ok", "1"), ("ATTRIBUTEERROR", "0"), ("line 4", "3"), ("id:2", "2"), ("stage:rendering move:draft", "0"), ("nowhere", "")])
+@pytest.mark.parametrize(
+    "query, found",
+    [
+        ("", "0123"),
+        ("move:draft", "0"),
+        ("score>0.9", "3"),
+        ("score<=0.9 status:ok", "1"),
+        ("ATTRIBUTEERROR", "0"),
+        ("line 4", "3"),
+        ("id:2", "2"),
+        ("stage:rendering move:draft", "0"),
+        ("nowhere", ""),
+    ],
+)
 def test_queries_mean_nodes(run, query, found):
     means = matcher(query)
     assert "".join(row.id for row in indexed(run).rows.values() if means(row)) == found

@@ -1,4 +1,5 @@
-"""`langgraph.json`: what it names is there, can be looked at, and carries an interrupted run to the end that it had."""
+"""`langgraph.json`: what it names is there, can be looked at, and carries an interrupted run to the
+end that it had."""
 
 from __future__ import annotations
 
@@ -21,13 +22,17 @@ START = {"ids": [], "over": False}
 def factory():
     """What langgraph.json names."""
     file, name = json.loads((ROOT / "langgraph.json").read_text())["graphs"]["search"].split(":")
-    return getattr(importlib.import_module(file.removeprefix("./").removesuffix(".py").replace("/", ".")), name)
+    return getattr(
+        importlib.import_module(file.removeprefix("./").removesuffix(".py").replace("/", ".")), name
+    )
 
 
 def test_the_graph_can_be_looked_at_but_not_run_without_a_run():
     async def look():
         async with factory()({}) as graph:
-            assert {"observe", "propose", "evaluate", "diagnose", "record", "finish"} <= set(graph.get_graph().nodes)
+            assert {"observe", "propose", "evaluate", "diagnose", "record", "finish"} <= set(
+                graph.get_graph().nodes
+            )
             with pytest.raises(UsageError, match=r"configurable\.run"):
                 await graph.ainvoke(START)
 
@@ -47,7 +52,12 @@ def test_an_interrupted_run_goes_on_to_the_same_end(run, tmp_path):
 
     before = threading.active_count()
     assert asyncio.run(go_on())["over"] is True and threading.active_count() <= before
-    ends = [trace.without_times(json.loads((path / "result.json").read_text())) for path in (run, copy)]
+    ends = [
+        trace.without_times(json.loads((path / "result.json").read_text())) for path in (run, copy)
+    ]
     assert ends[0] == ends[1]
-    stories = [[trace.without_times(event) for event in trace.read(path / "trace.jsonl")] for path in (run, copy)]
+    stories = [
+        [trace.without_times(event) for event in trace.read(path / "trace.jsonl")]
+        for path in (run, copy)
+    ]
     assert stories[0] == stories[1]

@@ -15,13 +15,30 @@ from tools.types import Param, States
 DT = 0.1
 
 
-def program(step: Callable, params: Sequence[Param], latents: Sequence[str] = ("ball.x",), initial: Callable | None = None, smooth: bool = False):
-    """A program; ``initial`` puts every latent at its first measurement, and velocities (``v*``) at the first difference."""
+def program(
+    step: Callable,
+    params: Sequence[Param],
+    latents: Sequence[str] = ("ball.x",),
+    initial: Callable | None = None,
+    smooth: bool = False,
+):
+    """A program; ``initial`` puts every latent at its first measurement, and velocities (``v*``) at
+    the first difference."""
 
     def first(states: States, values: dict, dt: float) -> dict:
-        return {"ball": {name.split(".")[1]: _first(states, name, dt) for name in latents or ("ball.x",)}}
+        return {
+            "ball": {
+                name.split(".")[1]: _first(states, name, dt) for name in latents or ("ball.x",)
+            }
+        }
 
-    return SimpleNamespace(PARAMS=tuple(params), LATENTS=tuple(latents), initial=initial or first, step=step, DIFFERENTIABLE=smooth)
+    return SimpleNamespace(
+        PARAMS=tuple(params),
+        LATENTS=tuple(latents),
+        initial=initial or first,
+        step=step,
+        DIFFERENTIABLE=smooth,
+    )
 
 
 def _first(states: States, name: str, dt: float) -> float:
@@ -43,7 +60,8 @@ def line(high: float = 100.0):
 
 
 def thrown():
-    """A thrown ball, exact for constant acceleration: latents are position and velocity, gravity is theta."""
+    """A thrown ball, exact for constant acceleration: latents are position and velocity, gravity is
+    theta."""
 
     def step(state, params, action, dt):
         ball, gravity = state["ball"], params["gravity"]
@@ -56,7 +74,12 @@ def thrown():
             }
         }
 
-    return program(step, (Param("gravity", 10.0, 0.0, 500.0, "px/s^2"),), ("ball.x", "ball.y", "ball.vx", "ball.vy"), smooth=True)
+    return program(
+        step,
+        (Param("gravity", 10.0, 0.0, 500.0, "px/s^2"),),
+        ("ball.x", "ball.y", "ball.vx", "ball.vy"),
+        smooth=True,
+    )
 
 
 def swinging():
@@ -67,11 +90,17 @@ def swinging():
         rate = ball["vangle"] - dt * params["stiffness"] * xp.sin(ball["angle"])
         return {"ball": {"angle": ball["angle"] + dt * rate, "vangle": rate}}
 
-    return program(step, (Param("stiffness", 3.0, 0.1, 50.0, "1/s^2"),), ("ball.angle", "ball.vangle"), smooth=True)
+    return program(
+        step,
+        (Param("stiffness", 3.0, 0.1, 50.0, "1/s^2"),),
+        ("ball.angle", "ball.vangle"),
+        smooth=True,
+    )
 
 
 def branching():
-    """Uniform motion that a wall at x = 30 reverses, with branches on values: cannot be rolled out on arrays."""
+    """Uniform motion that a wall at x = 30 reverses, with branches on values: cannot be rolled out
+    on arrays."""
 
     def step(state, params, action, dt):
         x, vx = state["ball"]["x"] + state["ball"]["vx"] * dt, state["ball"]["vx"]
@@ -82,28 +111,57 @@ def branching():
     return program(step, (Param("restitution", 0.5, 0.0, 1.0),), ("ball.x", "ball.vx"))
 
 
-def walk(values: Sequence[float] | np.ndarray, noise: float | None = None, column: str = "ball.x", dt: float = DT) -> Measured:
+def walk(
+    values: Sequence[float] | np.ndarray,
+    noise: float | None = None,
+    column: str = "ball.x",
+    dt: float = DT,
+) -> Measured:
     """One video of one column."""
     table = np.asarray(values, float)[:, None]
     return Measured(States((column,), table, None if noise is None else np.array([noise])), dt)
 
 
-def uniform_walk(rng: np.random.Generator, frames: int = 20, velocity: float = 7.0, noise: float = 0.05) -> Measured:
+def uniform_walk(
+    rng: np.random.Generator, frames: int = 20, velocity: float = 7.0, noise: float = 0.05
+) -> Measured:
     """A ball at constant velocity, with noise."""
     return walk(10.0 + velocity * DT * np.arange(frames) + noise * rng.standard_normal(frames))
 
 
-def throws(rng: np.random.Generator, videos: int, gravity: float = 60.0, noise: float = 0.1, frames: int = 12, stated: bool = True) -> list[Measured]:
+def throws(
+    rng: np.random.Generator,
+    videos: int,
+    gravity: float = 60.0,
+    noise: float = 0.1,
+    frames: int = 12,
+    stated: bool = True,
+) -> list[Measured]:
     """Thrown balls with noise."""
     out, t = [], DT * np.arange(frames)
     for _ in range(videos):
-        x, y, vx, vy = rng.uniform(10, 50), rng.uniform(50, 90), rng.uniform(10, 40), rng.uniform(-40, 0)
-        table = np.stack([x + vx * t, y + vy * t + 0.5 * gravity * t**2], 1) + noise * rng.standard_normal((frames, 2))
-        out.append(Measured(States(("ball.x", "ball.y"), table, np.full(2, noise) if stated else None), DT))
+        x, y, vx, vy = (
+            rng.uniform(10, 50),
+            rng.uniform(50, 90),
+            rng.uniform(10, 40),
+            rng.uniform(-40, 0),
+        )
+        table = np.stack(
+            [x + vx * t, y + vy * t + 0.5 * gravity * t**2], 1
+        ) + noise * rng.standard_normal((frames, 2))
+        out.append(
+            Measured(States(("ball.x", "ball.y"), table, np.full(2, noise) if stated else None), DT)
+        )
     return out
 
 
-def swings(rng: np.random.Generator, videos: int, stiffness: float = 9.0, noise: float = 0.01, frames: int = 40) -> list[Measured]:
+def swings(
+    rng: np.random.Generator,
+    videos: int,
+    stiffness: float = 9.0,
+    noise: float = 0.01,
+    frames: int = 40,
+) -> list[Measured]:
     """Pendulums with noise, angles wrapped into [-pi, pi)."""
     out = []
     for _ in range(videos):

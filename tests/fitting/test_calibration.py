@@ -1,4 +1,5 @@
-"""Error bars mean what they say: over many seeds, the truth lies within k standard errors as often as it should."""
+"""Error bars mean what they say: over many seeds, the truth lies within k standard errors as often
+as it should."""
 
 from types import SimpleNamespace
 
@@ -45,7 +46,9 @@ def test_whole_pixels():
     for seed in range(SEEDS):
         rng = np.random.default_rng([13, seed])
         velocity = rng.uniform(20.0, 60.0)
-        result = fit(line(), [walk(np.rint(rng.uniform(0, 9) + velocity * DT * np.arange(30)))], rng=rng)
+        result = fit(
+            line(), [walk(np.rint(rng.uniform(0, 9) + velocity * DT * np.arange(30)))], rng=rng
+        )
         found.append(abs(result.values["v"] - velocity) / result.params[0].error)
     assert (np.array(found) <= 3.0).sum() >= 95
     assert 50 <= (np.array(found) <= 1.0).sum() <= 90
@@ -72,23 +75,39 @@ def test_start_states_are_blamed_for_what_their_noise_leaves(rng):
     case = CASES["collision, theta only"]
     result = fit(case.module, case.data(2, rng), rng=rng)
     assert "LATENTS = ('left.x', 'left.vx', 'right.x', 'right.vx')" in result.message
-    wrong = dict(vars(case.module)) | {"step": lambda state, params, action, dt: {name: {"x": ball["x"] + 3.0 * ball["vx"] * dt} for name, ball in state.items()}}
-    assert "LATENTS" not in fit(SimpleNamespace(**wrong | {"LATENTS": ()}), case.data(2, rng), rng=rng).message
+    wrong = dict(vars(case.module)) | {
+        "step": lambda state, params, action, dt: {
+            name: {"x": ball["x"] + 3.0 * ball["vx"] * dt} for name, ball in state.items()
+        }
+    }
+    assert (
+        "LATENTS"
+        not in fit(SimpleNamespace(**wrong | {"LATENTS": ()}), case.data(2, rng), rng=rng).message
+    )
 
 
 @pytest.mark.parametrize("seed", [1, 21, 40])
 def test_contacts_at_discrete_times(seed):
-    """The first value of friction holds the ball where it touches (no slope), and wrong times of contact are pits in the loss."""
+    """The first value of friction holds the ball where it touches (no slope), and wrong times of
+    contact are pits in the loss."""
     case, rng = CASES["bounce"], np.random.default_rng([17, seed])
     result = fit(case.module, case.data(2, rng), rng=rng)
     assert result.explained
-    assert result.values["friction"] == pytest.approx(0.05, rel=0.05) and result.values["gravity"] == pytest.approx(400.0, rel=0.01)
+    assert result.values["friction"] == pytest.approx(0.05, rel=0.05) and result.values[
+        "gravity"
+    ] == pytest.approx(400.0, rel=0.01)
 
 
 def test_posterior_samples_agree_with_the_error_bars(rng):
     pytest.importorskip("emcee")
     case = CASES["collision"]
-    result = fit(case.module, case.data(2, rng), optimizer="mcmc", rng=rng, budget=Budget(evaluations=6000, seconds=60.0))
+    result = fit(
+        case.module,
+        case.data(2, rng),
+        optimizer="mcmc",
+        rng=rng,
+        budget=Budget(evaluations=6000, seconds=60.0),
+    )
     for param in result.params:
         draws = np.array(result.samples[param.name])
         assert draws.mean() == pytest.approx(param.value, abs=0.5 * param.error)

@@ -12,7 +12,11 @@ from tools.physics.namespace import using
 
 jax = pytest.importorskip("jax")
 
-DIFFERENTIABLE = [name for name, case in CASES.items() if case.latents and getattr(case.module, "DIFFERENTIABLE", False)]
+DIFFERENTIABLE = [
+    name
+    for name, case in CASES.items()
+    if case.latents and getattr(case.module, "DIFFERENTIABLE", False)
+]
 
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
@@ -23,9 +27,14 @@ def test_gradients_are_those_of_the_cost(name, rng):
 @pytest.mark.parametrize("loss", ["linear", "soft_l1"])
 def test_lbfgs_reaches_the_least_squares_optimum(rng, loss):
     data = swings(rng, 2)
-    results = [fit(swinging(), data, optimizer=name, rng=rng, loss=loss) for name in ("least_squares", "lbfgs")]
+    results = [
+        fit(swinging(), data, optimizer=name, rng=rng, loss=loss)
+        for name in ("least_squares", "lbfgs")
+    ]
     assert results[1].loss == pytest.approx(results[0].loss, rel=1e-6)
-    assert results[1].values["stiffness"] == pytest.approx(results[0].values["stiffness"], abs=0.01 * results[0].params[0].error)
+    assert results[1].values["stiffness"] == pytest.approx(
+        results[0].values["stiffness"], abs=0.01 * results[0].params[0].error
+    )
 
 
 def test_the_namespace_is_numpy_again_afterwards():

@@ -1,4 +1,5 @@
-"""Programs that cannot be fitted well end with the right status and a sentence that tells what to change."""
+"""Programs that cannot be fitted well end with the right status and a sentence that tells what to
+change."""
 
 import math
 
@@ -24,7 +25,9 @@ def test_flat(data, rng):
 
 
 def test_discontinuous(data, rng):
-    result = fit(moved(lambda p: float(math.floor(p["v"])), (Param("v", 1.5, 0.0, 50.0),)), data, rng=rng)
+    result = fit(
+        moved(lambda p: float(math.floor(p["v"])), (Param("v", 1.5, 0.0, 50.0),)), data, rng=rng
+    )
     assert result.status == "not smooth"
     assert "the loss jumps in v" in result.message and "continuous expressions" in result.message
     assert math.floor(result.values["v"]) == 7
@@ -32,13 +35,23 @@ def test_discontinuous(data, rng):
 
 
 def test_non_finite_in_half_of_the_box(data, rng):
-    result = fit(moved(lambda p: xp.sqrt(p["v"]), (Param("v", -5.0, -100.0, 100.0),)), data, rng=rng)
+    result = fit(
+        moved(lambda p: xp.sqrt(p["v"]), (Param("v", -5.0, -100.0, 100.0),)), data, rng=rng
+    )
     assert result.status == "converged" and result.explained
     assert result.values["v"] == pytest.approx(49.0, abs=1.0)
     assert "explode or divide by zero: narrow the bounds" in result.message
 
 
-@pytest.mark.parametrize("bad", [lambda p: 1.0 / (p["v"] - p["v"]), lambda p: math.sqrt(-1.0 - p["v"]), lambda p: (-1.0 - p["v"]) ** 0.5, lambda p: math.nan])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        lambda p: 1.0 / (p["v"] - p["v"]),
+        lambda p: math.sqrt(-1.0 - p["v"]),
+        lambda p: (-1.0 - p["v"]) ** 0.5,
+        lambda p: math.nan,
+    ],
+)
 def test_finite_nowhere(data, rng, bad):
     result = fit(moved(bad, (Param("v", 1.0, 0.0, 10.0),)), data, rng=rng)
     assert result.status == "non-finite"
@@ -57,7 +70,11 @@ def test_exploding_start_is_left_behind(rng):
 
 
 def test_a_parameter_that_does_nothing(data, rng):
-    result = fit(moved(lambda p: p["v"], (Param("v", 1.0, 0.0, 100.0), Param("mass", 2.0, 0.1, 10.0))), data, rng=rng)
+    result = fit(
+        moved(lambda p: p["v"], (Param("v", 1.0, 0.0, 100.0), Param("mass", 2.0, 0.1, 10.0))),
+        data,
+        rng=rng,
+    )
     assert result.status == "converged" and result.explained
     assert "mass has no effect on the frames fitted: remove it" in result.message
     assert (result.values["mass"], result.params[1].error) == (2.0, None)
@@ -65,10 +82,18 @@ def test_a_parameter_that_does_nothing(data, rng):
 
 
 @pytest.mark.parametrize(
-    ("velocity", "word"), [(lambda p: p["force"] / p["mass"], "ratio force / mass"), (lambda p: p["force"] * p["mass"], "product force * mass")]
+    ("velocity", "word"),
+    [
+        (lambda p: p["force"] / p["mass"], "ratio force / mass"),
+        (lambda p: p["force"] * p["mass"], "product force * mass"),
+    ],
 )
 def test_combinations_that_only_together_are_identified(data, rng, velocity, word):
-    result = fit(moved(velocity, (Param("force", 1.0, 0.1, 100.0), Param("mass", 1.0, 0.1, 100.0))), data, rng=rng)
+    result = fit(
+        moved(velocity, (Param("force", 1.0, 0.1, 100.0), Param("mass", 1.0, 0.1, 100.0))),
+        data,
+        rng=rng,
+    )
     assert result.status == "converged" and f"only the {word} is identified" in result.message
     assert [param.note for param in result.params] == ["not identified by this data"] * 2
     assert velocity(result.values) == pytest.approx(7.0, abs=0.2)
@@ -76,7 +101,9 @@ def test_combinations_that_only_together_are_identified(data, rng, velocity, wor
 
 def test_a_plateau_is_left(rng):
     """Beyond 0.2 the parameter has no effect at all: no derivative leads back."""
-    code = moved(lambda p: 100.0 * xp.minimum(p["friction"], 0.2), (Param("friction", 1.0, 0.0, 2.0),))
+    code = moved(
+        lambda p: 100.0 * xp.minimum(p["friction"], 0.2), (Param("friction", 1.0, 0.0, 2.0),)
+    )
     result = fit(code, [uniform_walk(rng)], rng=rng)
     assert result.values["friction"] == pytest.approx(0.07, abs=0.002)
 
@@ -88,7 +115,11 @@ def test_a_bound_in_the_way(data, rng):
 
 
 def test_bad_structure_is_no_failure_of_the_fit(rng):
-    result = fit(line(), [walk(10.0 + 7.0 * (DT * np.arange(20)) ** 2 + 0.05 * rng.standard_normal(20))], rng=rng)
+    result = fit(
+        line(),
+        [walk(10.0 + 7.0 * (DT * np.arange(20)) ** 2 + 0.05 * rng.standard_normal(20))],
+        rng=rng,
+    )
     assert result.converged and not result.explained
     assert "structure of the program may be wrong" in result.message
 
@@ -110,7 +141,12 @@ def test_nothing_to_compare(data, rng):
 
 
 def test_nothing_to_fit(rng):
-    still = program(lambda s, p, a, dt: {"ball": {"x": s["ball"]["x"] + 0.7}}, (), (), lambda states, params, dt: {"ball": {"x": states.column("ball.x")[0]}})
+    still = program(
+        lambda s, p, a, dt: {"ball": {"x": s["ball"]["x"] + 0.7}},
+        (),
+        (),
+        lambda states, params, dt: {"ball": {"x": states.column("ball.x")[0]}},
+    )
     result = fit(still, [walk(10.0 + 0.7 * np.arange(12))], rng=rng)
     assert result.status == "nothing to fit" and result.explained
     assert result.starts == ({"ball": {"x": 10.0}},)
@@ -120,9 +156,18 @@ def test_two_minima_and_none_that_explains():
     """Random data: every start ends elsewhere."""
     rng = np.random.default_rng(1)
     code = program(
-        lambda s, p, a, dt: {"ball": {"x": 20.0 * xp.sin(p["a"] * (s["ball"]["t"] + dt)) * xp.cos(p["b"] * (s["ball"]["t"] + dt)), "t": s["ball"]["t"] + dt}},
-        (Param("a", 3.0, 0.0, 300.0), Param("b", 2.0, 0.0, 300.0)), (), lambda states, params, dt: {"ball": {"x": 0.0, "t": 0.0}},
-    )  # fmt: skip
+        lambda s, p, a, dt: {
+            "ball": {
+                "x": 20.0
+                * xp.sin(p["a"] * (s["ball"]["t"] + dt))
+                * xp.cos(p["b"] * (s["ball"]["t"] + dt)),
+                "t": s["ball"]["t"] + dt,
+            }
+        },
+        (Param("a", 3.0, 0.0, 300.0), Param("b", 2.0, 0.0, 300.0)),
+        (),
+        lambda states, params, dt: {"ball": {"x": 0.0, "t": 0.0}},
+    )
     result = fit(code, [walk(10.0 * rng.standard_normal(60), noise=0.1)], rng=rng)
     assert result.status == "starts disagree" and not result.converged
     assert "better first values or tighter bounds" in result.message

@@ -39,8 +39,19 @@ def test_finds_the_closed_form_optimum(optimizer, rng):
 
 
 def test_is_deterministic_and_serialises(optimizer):
-    results = [fit(thrown(), throws(np.random.default_rng(5), 1), optimizer=optimizer, rng=np.random.default_rng(1), budget=BUDGET) for _ in range(2)]
-    first, second = (json.loads(json.dumps(result.to_json(), allow_nan=False)) for result in results)
+    results = [
+        fit(
+            thrown(),
+            throws(np.random.default_rng(5), 1),
+            optimizer=optimizer,
+            rng=np.random.default_rng(1),
+            budget=BUDGET,
+        )
+        for _ in range(2)
+    ]
+    first, second = (
+        json.loads(json.dumps(result.to_json(), allow_nan=False)) for result in results
+    )
     assert {**first, "seconds": 0} == {**second, "seconds": 0}
     assert results[0].samples == results[1].samples
 
@@ -52,7 +63,13 @@ def test_stays_inside_the_bounds(derivative_free, rng):
         seen.append(np.asarray(params["v"], float))
         return params["v"]
 
-    result = fit(moved(velocity, (Param("v", 1.0, 0.0, 5.0),)), [uniform_walk(rng)], optimizer=derivative_free, rng=rng, budget=BUDGET)
+    result = fit(
+        moved(velocity, (Param("v", 1.0, 0.0, 5.0),)),
+        [uniform_walk(rng)],
+        optimizer=derivative_free,
+        rng=rng,
+        budget=BUDGET,
+    )
     values = np.concatenate([np.ravel(value) for value in seen])
     assert values.min() >= 0.0 and values.max() <= 5.0
     assert result.status == "bound hit" and "v is at its upper bound 5" in result.message

@@ -50,10 +50,16 @@ def test_reaches_the_optimum_of_scipy(rng):
     data = swings(rng, 3)
     objective = objective_of(swinging(), data)
     coordinates = Coordinates.around(objective.problem, objective.problem.point(np.array([8.0])))
-    scipy = scipy_least_squares(lambda z: objective.problem.residuals(coordinates.unpack(z)).values[0].ravel(), np.zeros(7), x_scale="jac")
+    scipy = scipy_least_squares(
+        lambda z: objective.problem.residuals(coordinates.unpack(z)).values[0].ravel(),
+        np.zeros(7),
+        x_scale="jac",
+    )
     result = fit(swinging(), data, rng=rng)
     assert result.loss * objective.problem.size / 2 == pytest.approx(scipy.cost, rel=1e-6)
-    assert result.values["stiffness"] == pytest.approx(coordinates.unpack(scipy.x).theta[0, 0], rel=1e-5)
+    assert result.values["stiffness"] == pytest.approx(
+        coordinates.unpack(scipy.x).theta[0, 0], rel=1e-5
+    )
 
 
 def test_a_prior_gives_the_posterior_mean(rng):
@@ -71,7 +77,11 @@ def test_a_prior_gives_the_posterior_mean(rng):
 def test_a_value_far_from_its_prior_is_not_said_to_be_held_by_it(rng):
     code = line()
     code.PARAMS = (Param("v", 5.0, 0.0, 2000.0, prior=0.01),)
-    result = fit(code, [walk(1000.0 * DT * np.arange(10) + 0.5 * rng.standard_normal(10), noise=0.5)], rng=rng)
+    result = fit(
+        code,
+        [walk(1000.0 * DT * np.arange(10) + 0.5 * rng.standard_normal(10), noise=0.5)],
+        rng=rng,
+    )
     assert result.values["v"] - 5.0 > 0.05 and result.params[0].note == "far from its prior"
 
 
@@ -84,9 +94,15 @@ def test_elimination_is_the_dense_gauss_newton_step(rng, loss):
     weight = objective.loss.weights(residuals)
     hessian = jacobian.T @ (weight[:, None] * jacobian)
     for damping in (0.0, 0.5):
-        step = damped_step(problem, normal_equations(problem, at, objective.loss), np.array([50.0]), damping)
-        expected = -np.linalg.solve(hessian + damping * np.diag(np.diag(hessian)), jacobian.T @ (weight * residuals))
-        assert np.allclose(np.concatenate([step.theta, step.latents[0].ravel()]), expected, rtol=1e-6, atol=1e-8)
+        step = damped_step(
+            problem, normal_equations(problem, at, objective.loss), np.array([50.0]), damping
+        )
+        expected = -np.linalg.solve(
+            hessian + damping * np.diag(np.diag(hessian)), jacobian.T @ (weight * residuals)
+        )
+        assert np.allclose(
+            np.concatenate([step.theta, step.latents[0].ravel()]), expected, rtol=1e-6, atol=1e-8
+        )
 
 
 def test_steps_stop_at_bounds_and_the_others_know(rng):
@@ -95,7 +111,9 @@ def test_steps_stop_at_bounds_and_the_others_know(rng):
     objective = objective_of(code, throws(rng, 2))
     problem = objective.problem
     at = linearise(objective, problem.point())
-    step = damped_step(problem, normal_equations(problem, at, objective.loss), problem.declared, 0.0)
+    step = damped_step(
+        problem, normal_equations(problem, at, objective.loss), problem.declared, 0.0
+    )
     assert step.theta[0] == pytest.approx(10.0)
     jacobian, residuals = dense(at)
     expected = -np.linalg.lstsq(jacobian[:, 1:], residuals + jacobian[:, 0] * 10.0, rcond=None)[0]
@@ -104,7 +122,9 @@ def test_steps_stop_at_bounds_and_the_others_know(rng):
 
 def test_batches_and_single_rollouts_agree(rng):
     data = CASES["collision"].data(3, rng)
-    together, alone = (objective_of(CASES["collision"].module, data, batched=flag) for flag in (True, False))
+    together, alone = (
+        objective_of(CASES["collision"].module, data, batched=flag) for flag in (True, False)
+    )
     point = together.problem.point()
     for a, b in zip(linearise(together, point).theta, linearise(alone, point).theta, strict=True):
         assert np.allclose(a, b, rtol=1e-5, atol=1e-5)
@@ -120,7 +140,9 @@ def test_projection_is_the_best_for_each_video(rng):
     basis = np.stack([np.ones(12), t], 1)
     for k, gravity in enumerate((40.0, 70.0)):
         for v, one in enumerate(data):
-            y, vy = np.linalg.lstsq(basis, one.states.column("ball.y") - 0.5 * gravity * t**2, rcond=None)[0]
+            y, vy = np.linalg.lstsq(
+                basis, one.states.column("ball.y") - 0.5 * gravity * t**2, rcond=None
+            )[0]
             assert found.latents[0][k, v, [1, 3]] == pytest.approx([y, vy], abs=1e-4)
 
 
@@ -131,7 +153,9 @@ def test_secant_updates_meet_the_new_residuals(rng):
     residuals = objective.problem.residuals(after)
     old = linearise(objective, before)
     new = secant(objective.problem, old, before, after, residuals)
-    moved = new.theta[0] @ np.array([0.1]) + np.einsum("vnq,q->vn", new.latents[0], np.full(2, 0.01))
+    moved = new.theta[0] @ np.array([0.1]) + np.einsum(
+        "vnq,q->vn", new.latents[0], np.full(2, 0.01)
+    )
     assert np.allclose(moved, residuals.values[0][0] - old.values[0])
 
 
@@ -151,7 +175,9 @@ def test_gaps_and_invisible_first_frames_do_not_disturb(rng):
     values[[0, 1, 5, 6], :] = np.nan
     data = Measured(States(whole.states.columns, values, whole.states.noise), DT)
     code = thrown()
-    code.initial = lambda states, params, dt: {"ball": {"x": float("nan"), "y": float("nan"), "vx": 0.0, "vy": 0.0}}
+    code.initial = lambda states, params, dt: {
+        "ball": {"x": float("nan"), "y": float("nan"), "vx": 0.0, "vy": 0.0}
+    }
     result = fit(code, [data], rng=rng)
     assert result.status == "converged"
     assert result.values["gravity"] == pytest.approx(60.0, abs=0.1)
@@ -160,12 +186,16 @@ def test_gaps_and_invisible_first_frames_do_not_disturb(rng):
 def test_videos_of_different_length_interval_and_objects_fit_together(rng):
     short, long = throws(rng, 1, frames=8)[0], throws(rng, 1, frames=15)[0]
     fast = Measured(long.states, 2 * DT)
-    only_y = Measured(States(("ball.x", "ball.y"), np.where([True, False], np.nan, long.states.values), None), DT)
+    only_y = Measured(
+        States(("ball.x", "ball.y"), np.where([True, False], np.nan, long.states.values), None), DT
+    )
     result = fit(thrown(), [short, long, only_y], rng=rng)
     assert result.status == "converged" and len(result.starts) == 3
     assert abs(result.values["gravity"] - 60.0) < 4 * result.params[0].error
     halved = fit(thrown(), [fast], rng=rng)
-    assert halved.values["gravity"] == pytest.approx(fit(thrown(), [long], rng=rng).values["gravity"] / 4, rel=1e-3)
+    assert halved.values["gravity"] == pytest.approx(
+        fit(thrown(), [long], rng=rng).values["gravity"] / 4, rel=1e-3
+    )
 
 
 def test_actions_reach_the_program(rng):
@@ -184,20 +214,29 @@ def test_actions_reach_the_program(rng):
 def test_start_states_that_depend_on_theta_are_followed(rng):
     """Without latents, theta acts through ``initial`` alone."""
     code = program(
-        lambda s, p, a, dt: {"ball": {"x": s["ball"]["x"] + s["ball"]["vx"] * dt, "vx": s["ball"]["vx"]}},
-        (Param("launch", 1.0, 0.0, 50.0),), (), lambda states, params, dt: {"ball": {"x": states.column("ball.x")[0], "vx": params["launch"]}},
-    )  # fmt: skip
+        lambda s, p, a, dt: {
+            "ball": {"x": s["ball"]["x"] + s["ball"]["vx"] * dt, "vx": s["ball"]["vx"]}
+        },
+        (Param("launch", 1.0, 0.0, 50.0),),
+        (),
+        lambda states, params, dt: {
+            "ball": {"x": states.column("ball.x")[0], "vx": params["launch"]}
+        },
+    )
     result = fit(code, [walk(3.0 + 12.0 * DT * np.arange(15))], rng=rng)
     assert result.values["launch"] == pytest.approx(12.0, rel=1e-4)
     assert result.starts[0]["ball"]["vx"] == pytest.approx(12.0, rel=1e-4)
 
 
 def test_columns_that_follow_from_latents_count_in_the_first_frame_too(rng):
-    """A pendulum seen by its bob: ``initial`` puts the bob somewhere else, a step of zero seconds puts it right."""
+    """A pendulum seen by its bob: ``initial`` puts the bob somewhere else, a step of zero seconds
+    puts it right."""
     case = CASES["pendulum"]
     data = case.data(1, rng)[0]
     code = program(case.module.step, case.module.PARAMS, case.module.LATENTS)
-    code.initial = lambda states, params, dt: case.module.initial(states, params, dt) | {"bob": {"x": 0.0, "y": 0.0}}
+    code.initial = lambda states, params, dt: (
+        case.module.initial(states, params, dt) | {"bob": {"x": 0.0, "y": 0.0}}
+    )
     problem = Problem(Model(code), [data])
     assert problem.settles and problem.size == 2 * len(data.states)
     result = fit(code, [data], rng=rng)

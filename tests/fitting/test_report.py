@@ -9,10 +9,21 @@ from tools.types import FittedParam, Param, States
 
 
 def test_rows_round_to_the_error_and_carry_notes(rng):
-    result = fit(moved(lambda p: p["v"], (Param("v", 1.0, 0.0, 100.0, "px/s"), Param("mass", 2.0, 0.1, 10.0, "kg"))), [uniform_walk(rng)], rng=rng)
+    result = fit(
+        moved(
+            lambda p: p["v"],
+            (Param("v", 1.0, 0.0, 100.0, "px/s"), Param("mass", 2.0, 0.1, 10.0, "kg")),
+        ),
+        [uniform_walk(rng)],
+        rng=rng,
+    )
     first, second = rows(result.params)
     assert len(first) == len(HEADER)
-    assert first[0] == "v" and first[3:5] == ("px/s", "0 .. 100") and len(first[1].split(".")[1]) == len(first[2].split(".")[1])
+    assert (
+        first[0] == "v"
+        and first[3:5] == ("px/s", "0 .. 100")
+        and len(first[1].split(".")[1]) == len(first[2].split(".")[1])
+    )
     assert second[:4] == ("mass", "2", "", "kg") and second[5] == "no effect on this data"
     text = markdown(result)
     assert "| v | " in text and "converged: " in text and "ball.x" in text
@@ -43,11 +54,19 @@ def test_plot_without_common_columns_is_blank(rng):
 
 
 def test_benchmark_prints_tables():
-    config = fitting.Config(programs=("uniform",), videos=(1, 2), optimizers=("auto",), seconds=0.5, tries=1, seeds=2)
+    config = fitting.Config(
+        programs=("uniform",), videos=(1, 2), optimizers=("auto",), seconds=0.5, tries=1, seeds=2
+    )
     sections = [fitting.side_by_side(config), fitting.scaling(config), fitting.coverage(config)]
-    assert "| uniform | 2 | auto | " in sections[0] and "| uniform | 1 | SciPy Powell, one start | " in sections[0]
+    assert (
+        "| uniform | 2 | auto | " in sections[0]
+        and "| uniform | 1 | SciPy Powell, one start | " in sections[0]
+    )
     assert sections[1].count("\n| uniform | ") == 1
-    assert "| uniform | drag | 2 | " in sections[2] and "| uniform | mass | 2 | - | - | - | 2 |" in sections[2]
+    assert (
+        "| uniform | drag | 2 | " in sections[2]
+        and "| uniform | mass | 2 | - | - | - | 2 |" in sections[2]
+    )
 
 
 def test_every_case_makes_data_that_its_program_explains(rng):
@@ -55,11 +74,17 @@ def test_every_case_makes_data_that_its_program_explains(rng):
         case = CASES[name]
         result = fit(case.module, case.data(2, rng), rng=rng)
         assert result.explained, name
-        assert all(p.error is None or abs(p.value - case.truth[p.name]) < 5 * p.error for p in result.params), name
+        assert all(
+            p.error is None or abs(p.value - case.truth[p.name]) < 5 * p.error
+            for p in result.params
+        ), name
 
 
 def test_pymunk_scene_is_fitted_one_rollout_at_a_time(rng):
     case = CASES["bounce"]
     result = fit(case.module, case.data(1, rng), rng=rng)
     assert not result.batched and result.explained
-    assert abs(result.values["gravity"] - 400.0) < 10.0 and abs(result.values["elasticity"] - 0.8) < 0.02
+    assert (
+        abs(result.values["gravity"] - 400.0) < 10.0
+        and abs(result.values["elasticity"] - 0.8) < 0.02
+    )

@@ -27,7 +27,8 @@ def seconds_of(function, times=3):
 
 
 def test_twenty_times_faster_than_powell_on_collisions(rng):
-    """Powell gets a few hundred evaluations, far from enough for it, and is slower by more than that already."""
+    """Powell gets a few hundred evaluations, far from enough for it, and is slower by more than
+    that already."""
     case = CASES["collision"]
     data = case.data(10, rng)
     ours, result = seconds_of(lambda: fit(case.module, data, rng=rng))
@@ -36,7 +37,13 @@ def test_twenty_times_faster_than_powell_on_collisions(rng):
 
     def powell():
         start = np.zeros(len(coordinates.reference))
-        minimize(lambda z: objective.costs(coordinates.unpack(z))[0], start, method="Powell", bounds=coordinates.bounds, options={"maxfev": 250})
+        minimize(
+            lambda z: objective.costs(coordinates.unpack(z))[0],
+            start,
+            method="Powell",
+            bounds=coordinates.bounds,
+            options={"maxfev": 250},
+        )
 
     theirs, _ = seconds_of(powell, 1)
     assert result.explained

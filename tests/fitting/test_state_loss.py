@@ -35,12 +35,17 @@ def test_noise_level_is_one(rng):
 
 def test_grows_with_the_error_and_is_capped_by_nothing(rng):
     data = throws(rng, 1)
-    losses = [state_loss([shifted(one, size) for one in data], data).relative for size in (0.1, 1.0, 10.0, 1e6)]
+    losses = [
+        state_loss([shifted(one, size) for one in data], data).relative
+        for size in (0.1, 1.0, 10.0, 1e6)
+    ]
     assert losses == sorted(losses) and losses[-1] > 100
 
 
 def test_a_column_that_never_moves_does_not_excuse_one_that_is_predicted_to():
-    still = Measured(States(("ball.x", "ball.y"), np.stack([np.arange(10.0), np.full(10, 5.0)], 1)), DT)
+    still = Measured(
+        States(("ball.x", "ball.y"), np.stack([np.arange(10.0), np.full(10, 5.0)], 1)), DT
+    )
     wrong = States(("ball.x", "ball.y"), np.stack([np.arange(10.0), 5.0 + np.arange(10.0)], 1))
     assert state_loss([wrong], [still]).relative > 1.0
 
@@ -57,10 +62,16 @@ def test_gaps_do_not_count(rng):
 def test_angles_are_compared_modulo_a_turn():
     track = np.linspace(0.0, 3.0, 12)
     whole_turns = States(("arm.angle",), (track + 4.0 * np.pi)[:, None])
-    assert state_loss([whole_turns], [walk(track, column="arm.angle")]).relative == pytest.approx(0.0, abs=1e-12)
-    assert state_loss([whole_turns], [walk(track, column="arm.x")]).relative == math.inf or state_loss(
-        [States(("arm.x",), whole_turns.values)], [walk(track, column="arm.x")]
-    ).relative > 1.0
+    assert state_loss([whole_turns], [walk(track, column="arm.angle")]).relative == pytest.approx(
+        0.0, abs=1e-12
+    )
+    assert (
+        state_loss([whole_turns], [walk(track, column="arm.x")]).relative == math.inf
+        or state_loss(
+            [States(("arm.x",), whole_turns.values)], [walk(track, column="arm.x")]
+        ).relative
+        > 1.0
+    )
 
 
 def test_one_wrong_measurement_does_not_decide(rng):
@@ -130,11 +141,15 @@ def test_whole_pixels_are_recognised_also_where_hardly_anything_moves():
 def test_stated_noise_weighs(rng):
     """Two columns that disagree about one parameter: the better measured one wins."""
     code = line()
-    code.step = lambda s, p, a, dt: {"ball": {"x": s["ball"]["x"] + p["v"] * dt, "y": s["ball"]["y"] + p["v"] * dt}}
+    code.step = lambda s, p, a, dt: {
+        "ball": {"x": s["ball"]["x"] + p["v"] * dt, "y": s["ball"]["y"] + p["v"] * dt}
+    }
     code.initial = lambda states, params, dt: {"ball": {"x": 0.0, "y": 0.0}}
     code.LATENTS = ()
     t = DT * np.arange(20)
-    data = Measured(States(("ball.x", "ball.y"), np.stack([5.0 * t, 9.0 * t], 1), np.array([0.01, 1.0])), DT)
+    data = Measured(
+        States(("ball.x", "ball.y"), np.stack([5.0 * t, 9.0 * t], 1), np.array([0.01, 1.0])), DT
+    )
     assert fit(code, [data], rng=rng).values["v"] == pytest.approx(5.0, abs=0.01)
 
 

@@ -8,7 +8,17 @@ from agent.core.archive import NodeArchive
 from agent.core.diagnosis import diagnose
 from agent.core.protocols import Node
 from tools.rendering import canvas, draw_disk, draw_polygon, finish, place
-from tools.types import Candidate, Evaluation, Failure, FittedParam, Losses, Programs, States, Task, Video
+from tools.types import (
+    Candidate,
+    Evaluation,
+    Failure,
+    FittedParam,
+    Losses,
+    Programs,
+    States,
+    Task,
+    Video,
+)
 
 DT = 0.04
 
@@ -29,17 +39,26 @@ def sliders(frames: int = 14) -> Task:
 
 
 def collision(frames: int = 18) -> Task:
-    """A large red disk and a small blue one that meet head-on at frame 8 and bounce apart, 240 x 90 px."""
+    """A large red disk and a small blue one that meet head-on at frame 8 and bounce apart, 240 x 90
+    px."""
     return _task([_collision(t) for t in range(frames)])
 
 
 def _task(frames: list[np.ndarray]) -> Task:
-    return Task((), (Video(np.stack(frames), DT, name="name-that-no-prompt-may-hold"),), len(frames), 10, name="secret-environment")
+    return Task(
+        (),
+        (Video(np.stack(frames), DT, name="name-that-no-prompt-may-hold"),),
+        len(frames),
+        10,
+        name="secret-environment",
+    )
 
 
 def _ball(t: float) -> np.ndarray:
     image = canvas(np.full((120, 160, 3), (205, 205, 205), np.uint8))
-    draw_polygon(image, np.array([(0, 104), (160, 104), (160, 120), (0, 120)], float), (110, 110, 115))
+    draw_polygon(
+        image, np.array([(0, 104), (160, 104), (160, 120), (0, 120)], float), (110, 110, 115)
+    )
     draw_disk(image, 20 + 240 * t, 80 - 260 * t + 0.5 * 600 * t * t, 7, (200, 40, 40))
     return finish(image)
 
@@ -61,7 +80,11 @@ def _sliders(a: float, b: float) -> np.ndarray:
     image = canvas(np.full((100, 240, 3), (250, 250, 250), np.uint8))
     draw_polygon(image, np.array([(0, 75), (240, 75), (240, 78), (0, 78)], float), (30, 30, 30))
     for x, half, colour in ((a, 22, (230, 150, 40)), (b, 20, (60, 140, 70))):
-        draw_polygon(image, np.array([(x - half, 45), (x + half, 45), (x + half, 75), (x - half, 75)], float), colour)
+        draw_polygon(
+            image,
+            np.array([(x - half, 45), (x + half, 45), (x + half, 75), (x - half, 75)], float),
+            colour,
+        )
     return finish(image)
 
 
@@ -69,14 +92,22 @@ def _collision(t: int) -> np.ndarray:
     """Masses as the areas (18^2 : 12^2), restitution 0.9; contact at 8.4 frames."""
     red, blue, mass, contact = 6.0, -7.0, (12 / 18) ** 2, 8.4
     centre = (red + mass * blue) / (1 + mass)
-    after = [centre + 0.9 * mass * (blue - red) / (1 + mass), centre - 0.9 * (blue - red) / (1 + mass)]
+    after = [
+        centre + 0.9 * mass * (blue - red) / (1 + mass),
+        centre - 0.9 * (blue - red) / (1 + mass),
+    ]
     image = canvas(np.full((90, 240, 3), (235, 235, 240), np.uint8))
-    for touch, before, later, radius, colour in ((100.0, red, after[0], 18, (210, 50, 40)), (130.0, blue, after[1], 12, (40, 70, 200))):
-        draw_disk(image, touch + (t - contact) * (before if t <= contact else later), 45, radius, colour)
+    for touch, before, later, radius, colour in (
+        (100.0, red, after[0], 18, (210, 50, 40)),
+        (130.0, blue, after[1], 12, (40, 70, 200)),
+    ):
+        draw_disk(
+            image, touch + (t - contact) * (before if t <= contact else later), 45, radius, colour
+        )
     return finish(image)
 
 
-# --------------------------------------------------------------------------------------------------------- programs, nodes
+# --------------------------------------------------------------------------------------------------
 
 PERCEPTION = '''"""Two boxes, found by colour."""
 
@@ -124,20 +155,62 @@ SLIDING = Programs(PERCEPTION, DYNAMICS, RENDERING)
 
 
 def sliding_node() -> Node:
-    """A program for ``sliders`` that knows nothing of the contact: it fits the first frames and misses the rest."""
+    """A program for ``sliders`` that knows nothing of the contact: it fits the first frames and
+    misses the rest."""
     seen, judged = range(10), range(10, 14)
-    measured = _states({"left.x": [slider_places(t)[0] for t in seen], "right.x": [slider_places(t)[1] for t in seen]})
-    rolled = _states({"left.x": [41 + 9.9 * t for t in seen], "right.x": [169.5 + 0.4 * t for t in seen]})
-    predicted = _states({"left.x": [41 + 9.9 * t for t in judged], "right.x": [169.5 + 0.4 * t for t in judged]})
-    truth = _states({"left.x": [slider_places(t)[0] for t in judged], "right.x": [slider_places(t)[1] for t in judged]})
+    measured = _states(
+        {
+            "left.x": [slider_places(t)[0] for t in seen],
+            "right.x": [slider_places(t)[1] for t in seen],
+        }
+    )
+    rolled = _states(
+        {"left.x": [41 + 9.9 * t for t in seen], "right.x": [169.5 + 0.4 * t for t in seen]}
+    )
+    predicted = _states(
+        {"left.x": [41 + 9.9 * t for t in judged], "right.x": [169.5 + 0.4 * t for t in judged]}
+    )
+    truth = _states(
+        {
+            "left.x": [slider_places(t)[0] for t in judged],
+            "right.x": [slider_places(t)[1] for t in judged],
+        }
+    )
     evaluation = Evaluation(
-        "ok", 0.31, Losses(0.04, 0.23, 0.01, 0.0),
-        params=(FittedParam("friction", 0.0, 0.0, 5.0, "1/s", 0.02, "at its lower bound", "rate at which the speed dies away"),),
-        fit={"status": "converged", "message": "", "loss": 3.2, "evaluations": 120, "optimizer": "least_squares", "seconds": 0.1},
-        measured=(measured,), rolled=(rolled,), predicted=(predicted,), remeasured=(truth,),
-        frame_errors=((0.41, 0.66, 0.83, 0.97),), complexity=5200.0, reasons=("friction is at its lower bound 0",),
-    )  # fmt: skip
-    rationale = "Two boxes of one colour each slide along a line. Friction slows them. Nothing else acts."
+        "ok",
+        0.31,
+        Losses(0.04, 0.23, 0.01, 0.0),
+        params=(
+            FittedParam(
+                "friction",
+                0.0,
+                0.0,
+                5.0,
+                "1/s",
+                0.02,
+                "at its lower bound",
+                "rate at which the speed dies away",
+            ),
+        ),
+        fit={
+            "status": "converged",
+            "message": "",
+            "loss": 3.2,
+            "evaluations": 120,
+            "optimizer": "least_squares",
+            "seconds": 0.1,
+        },
+        measured=(measured,),
+        rolled=(rolled,),
+        predicted=(predicted,),
+        remeasured=(truth,),
+        frame_errors=((0.41, 0.66, 0.83, 0.97),),
+        complexity=5200.0,
+        reasons=("friction is at its lower bound 0",),
+    )
+    rationale = (
+        "Two boxes of one colour each slide along a line. Friction slows them. Nothing else acts."
+    )
     return _node(Candidate("0", SLIDING, rationale=rationale, origin="llm"), evaluation)
 
 
@@ -191,16 +264,31 @@ def render(state, scene, shape):
 
 def broken_node() -> Node:
     """A pendulum program whose dynamics divides by something that is always zero."""
-    line = "    pull = (params[\"gravity\"] * dy + bob[\"vx\"] ** 2 + bob[\"vy\"] ** 2) / length"
+    line = '    pull = (params["gravity"] * dy + bob["vx"] ** 2 + bob["vy"] ** 2) / length'
     number = SWINGING.dynamics.splitlines().index(line) + 1
-    traceback = f'Traceback (most recent call last):\n  File "dynamics.py", line {number}, in step\n{line}\nZeroDivisionError: float division by zero'
-    failure = Failure("dynamics", "ZeroDivisionError", f"dynamics.py line {number}: float division by zero", traceback)
-    candidate = Candidate("2", SWINGING, rationale="A bob on a rod swings about a fixed point; gravity pulls it down.", origin="llm")
+    traceback = (
+        f'Traceback (most recent call last):\n  File "dynamics.py", line {number}, in '
+        f"step\n{line}\nZeroDivisionError: float division by zero"
+    )
+    failure = Failure(
+        "dynamics",
+        "ZeroDivisionError",
+        f"dynamics.py line {number}: float division by zero",
+        traceback,
+    )
+    candidate = Candidate(
+        "2",
+        SWINGING,
+        rationale="A bob on a rod swings about a fixed point; gravity pulls it down.",
+        origin="llm",
+    )
     return _node(candidate, Evaluation("failed", failure=failure))
 
 
 def _states(columns: dict[str, list[float]]) -> States:
-    return States(tuple(columns), np.column_stack([np.array(values, float) for values in columns.values()]))
+    return States(
+        tuple(columns), np.column_stack([np.array(values, float) for values in columns.values()])
+    )
 
 
 def _node(candidate: Candidate, evaluation: Evaluation) -> Node:

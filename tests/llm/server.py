@@ -1,7 +1,7 @@
 """A real HTTP server on loopback that speaks the OpenAI chat protocol, with a script for answers.
 
-It checks what it is sent (JSON, messages, images that decode as PNG) and answers 400 when a request breaks the
-protocol, as a real endpoint does.
+It checks what it is sent (JSON, messages, images that decode as PNG) and answers 400 when a request
+breaks the protocol, as a real endpoint does.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ KEY = "sk-test-do-not-leak-4f1c9a"
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer. text, tool: the message's content, or a tool call's arguments. status: HTTP. delay: seconds before the
-    headers. trickle: seconds between the pieces of a stream, or between the bytes of a body. raw: this body instead of the protocol's.
-    cut: close the connection after this many bytes of the body."""
+    """One HTTP answer. text, tool: the message's content, or a tool call's arguments. status: HTTP.
+    delay: seconds before the headers. trickle: seconds between the pieces of a stream, or between
+    the bytes of a body. raw: this body instead of the protocol's. cut: close the connection after
+    this many bytes of the body."""
 
     text: str | None = ""
     tool: str | None = None
@@ -44,7 +45,11 @@ class Answer:
 def error(status: int, message: str, code: str | None = None, **headers: str) -> Answer:
     """An error as OpenAI words it."""
     body = {"error": {"message": message, "type": "error", "param": None, "code": code}}
-    return Answer(status=status, raw=json.dumps(body), headers={k.replace("_", "-"): v for k, v in headers.items()})
+    return Answer(
+        status=status,
+        raw=json.dumps(body),
+        headers={k.replace("_", "-"): v for k, v in headers.items()},
+    )
 
 
 Brain = Callable[[dict[str, Any]], Answer]
@@ -62,7 +67,11 @@ def text_of(request: dict[str, Any], role: str = "user") -> str:
     for message in request["messages"]:
         if message["role"] == role:
             content = message["content"]
-            found += [content] if isinstance(content, str) else [part["text"] for part in content if part["type"] == "text"]
+            found += (
+                [content]
+                if isinstance(content, str)
+                else [part["text"] for part in content if part["type"] == "text"]
+            )
     return "\n".join(found)
 
 
@@ -73,7 +82,9 @@ def images_of(request: dict[str, Any]) -> list[np.ndarray]:
         for part in message["content"] if isinstance(message["content"], list) else []:
             if part["type"] == "image_url":
                 head, _, data = part["image_url"]["url"].partition(",")
-                image = cv2.imdecode(np.frombuffer(base64.b64decode(data, validate=True), np.uint8), cv2.IMREAD_COLOR)
+                image = cv2.imdecode(
+                    np.frombuffer(base64.b64decode(data, validate=True), np.uint8), cv2.IMREAD_COLOR
+                )
                 if head != "data:image/png;base64" or image is None:
                     raise ValueError("not a PNG data URL")
                 images.append(image)
@@ -81,10 +92,13 @@ def images_of(request: dict[str, Any]) -> list[np.ndarray]:
 
 
 class ScriptedServer:
-    """requests: every chat request so far, parsed. spoken: their Authorization headers. busiest: most of them at once. key: the only key it takes, None for any.
-    without: names of request fields that it refuses (400), as poorer servers do. models: whether it lists models."""
+    """requests: every chat request so far, parsed. spoken: their Authorization headers. busiest:
+    most of them at once. key: the only key it takes, None for any. without: names of request fields
+    that it refuses (400), as poorer servers do. models: whether it lists models."""
 
-    def __init__(self, brain: Brain, key: str | None = KEY, without: Sequence[str] = (), models: bool = True):
+    def __init__(
+        self, brain: Brain, key: str | None = KEY, without: Sequence[str] = (), models: bool = True
+    ):
         self.brain, self.key, self.without, self.models = brain, key, tuple(without), models
         self.requests: list[dict[str, Any]] = []
         self.spoken: list[str] = []
@@ -100,7 +114,9 @@ class ScriptedServer:
         handler = type("Handler", (_Handler,), {"owner": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}
+        )
         self._thread.start()
         return self
 
@@ -110,7 +126,8 @@ class ScriptedServer:
         self._thread.join()
 
     def decide(self, request: dict[str, Any]) -> Answer:
-        """The answer to one request: a refusal of what the protocol or this server does not take, or the script's."""
+        """The answer to one request: a refusal of what the protocol or this server does not take,
+        or the script's."""
         with self.lock:
             complaint = self._complaint(request)
             if complaint:
@@ -131,11 +148,17 @@ class ScriptedServer:
 
     def _complaint(self, request: dict[str, Any]) -> str:
         for name in self.without:
-            if name in request or (name == "image_url" and '"image_url"' in json.dumps(request["messages"])):
+            if name in request or (
+                name == "image_url" and '"image_url"' in json.dumps(request["messages"])
+            ):
                 return f"Unsupported parameter: '{name}' is not supported by this server"
         if not request.get("model") or not isinstance(request.get("messages"), list):
             return "model and messages are required"
-        if any(m.get("role") not in ("system", "user", "assistant", "developer") or not m.get("content") for m in request["messages"]):
+        if any(
+            m.get("role") not in ("system", "user", "assistant", "developer")
+            or not m.get("content")
+            for m in request["messages"]
+        ):
             return "every message needs a role and content"
         try:
             images_of(request)
@@ -160,15 +183,32 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if not self._admitted():
-            return self._send(error(401, f"Incorrect API key provided: {self.headers.get('Authorization')}", "invalid_api_key"))
-        body = {"object": "list", "data": [{"id": "scripted", "object": "model", "created": 0, "owned_by": "test"}]}
-        return self._send(Answer(raw=json.dumps(body)) if self.owner.models else error(404, "no such page"))
+            return self._send(
+                error(
+                    401,
+                    f"Incorrect API key provided: {self.headers.get('Authorization')}",
+                    "invalid_api_key",
+                )
+            )
+        body = {
+            "object": "list",
+            "data": [{"id": "scripted", "object": "model", "created": 0, "owned_by": "test"}],
+        }
+        return self._send(
+            Answer(raw=json.dumps(body)) if self.owner.models else error(404, "no such page")
+        )
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.owner.spoken.append(self.headers.get("Authorization", ""))
         if not self._admitted():
-            return self._send(error(401, f"Incorrect API key provided: {self.headers.get('Authorization')}", "invalid_api_key"))
+            return self._send(
+                error(
+                    401,
+                    f"Incorrect API key provided: {self.headers.get('Authorization')}",
+                    "invalid_api_key",
+                )
+            )
         answer = self.owner.decide(request)
         self.owner.count(1)
         time.sleep(answer.delay)
@@ -178,20 +218,31 @@ class _Handler(BaseHTTPRequestHandler):
         return self._send(answer, request)
 
     def _admitted(self) -> bool:
-        return self.owner.key is None or self.headers.get("Authorization") == f"Bearer {self.owner.key}"
+        return (
+            self.owner.key is None
+            or self.headers.get("Authorization") == f"Bearer {self.owner.key}"
+        )
 
     def _send(self, answer: Answer, request: dict[str, Any] | None = None) -> None:
-        body = (answer.raw if answer.raw is not None else json.dumps(_completion(answer, request))).encode()
+        body = (
+            answer.raw if answer.raw is not None else json.dumps(_completion(answer, request))
+        ).encode()
         try:
             self.send_response(answer.status)
-            for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **answer.headers}.items():
+            for name, value in {
+                "Content-Type": "application/json",
+                "Content-Length": str(len(body)),
+                **answer.headers,
+            }.items():
                 self.send_header(name, value)
             self.end_headers()
             if answer.cut is not None:
                 self.wfile.write(body[: answer.cut])
                 self.close_connection = True
                 return
-            for piece in [body] if not answer.trickle else [body[i : i + 1] for i in range(len(body))]:
+            for piece in (
+                [body] if not answer.trickle else [body[i : i + 1] for i in range(len(body))]
+            ):
                 self.wfile.write(piece)
                 self.wfile.flush()
                 time.sleep(answer.trickle)
@@ -208,7 +259,9 @@ class _Handler(BaseHTTPRequestHandler):
             for number, event in enumerate(_events(answer, request)):
                 if answer.cut is not None and number >= answer.cut:
                     return
-                self.wfile.write(f"data: {event if isinstance(event, str) else json.dumps(event)}\n\n".encode())
+                self.wfile.write(
+                    f"data: {event if isinstance(event, str) else json.dumps(event)}\n\n".encode()
+                )
                 self.wfile.flush()
                 time.sleep(answer.trickle)
         except (BrokenPipeError, ConnectionResetError):
@@ -216,17 +269,37 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _completion(answer: Answer, request: dict[str, Any] | None) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": answer.refusal}
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": answer.text,
+        "refusal": answer.refusal,
+    }
     if answer.tool is not None:
-        message["tool_calls"] = [{"id": "call_1", "type": "function", "function": {"name": _tool_name(request), "arguments": answer.tool}}]
+        message["tool_calls"] = [
+            {
+                "id": "call_1",
+                "type": "function",
+                "function": {"name": _tool_name(request), "arguments": answer.tool},
+            }
+        ]
     choice = {"index": 0, "message": message, "finish_reason": answer.finish, "logprobs": None}
-    body = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": (request or {}).get("model"), "choices": [choice]}
+    body = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": (request or {}).get("model"),
+        "choices": [choice],
+    }
     return body | ({"usage": _usage(answer)} if answer.usage else {})
 
 
 def _usage(answer: Answer) -> dict[str, int]:
     prompt, completion = answer.usage
-    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
 
 
 def _tool_name(request: dict[str, Any] | None) -> str:
@@ -234,7 +307,12 @@ def _tool_name(request: dict[str, Any] | None) -> str:
 
 
 def _events(answer: Answer, request: dict[str, Any]) -> Iterator[dict[str, Any] | str]:
-    frame = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": request["model"]}
+    frame = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": request["model"],
+    }
 
     def chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
         return frame | {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
@@ -243,10 +321,21 @@ def _events(answer: Answer, request: dict[str, Any]) -> Iterator[dict[str, Any] 
     for start in range(0, len(answer.text or ""), 400):
         yield chunk({"content": answer.text[start : start + 400]})
     if answer.tool is not None:
-        call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": _tool_name(request), "arguments": ""}}
+        call = {
+            "index": 0,
+            "id": "call_1",
+            "type": "function",
+            "function": {"name": _tool_name(request), "arguments": ""},
+        }
         yield chunk({"tool_calls": [call]})
         for start in range(0, len(answer.tool), 400):
-            yield chunk({"tool_calls": [{"index": 0, "function": {"arguments": answer.tool[start : start + 400]}}]})
+            yield chunk(
+                {
+                    "tool_calls": [
+                        {"index": 0, "function": {"arguments": answer.tool[start : start + 400]}}
+                    ]
+                }
+            )
     yield chunk({}, answer.finish)
     if answer.usage and (request.get("stream_options") or {}).get("include_usage"):
         yield frame | {"choices": [], "usage": _usage(answer)}

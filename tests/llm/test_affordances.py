@@ -22,26 +22,48 @@ def test_built_in_sets_load_and_survive_being_saved():
 
 def test_sets_add_up_without_repeats():
     both = affordances.load_all(["rigid", "circles", "rigid"])
-    assert len(both.rules) == len(affordances.load("rigid").rules) + len(affordances.load("circles").rules)
+    assert len(both.rules) == len(affordances.load("rigid").rules) + len(
+        affordances.load("circles").rules
+    )
 
 
 def test_a_file_of_rules(tmp_path):
     path = tmp_path / "rules.md"
-    path.write_text("# My scene\n\n- The floor is ice.\n- Only disks. [no-call rendering: draw_polygon]\n")
+    path.write_text(
+        "# My scene\n\n- The floor is ice.\n- Only disks. [no-call rendering: draw_polygon]\n"
+    )
     rules = affordances.load(str(path))
     assert rules.describe() == "- The floor is ice.\n- Only disks. (checked)"
     failure = rules.check(SLIDING)
-    assert failure.stage == "screen" and "rendering.py: line 11: calls draw_polygon" in failure.message and "Only disks." in failure.message
+    assert (
+        failure.stage == "screen"
+        and "rendering.py: line 11: calls draw_polygon" in failure.message
+        and "Only disks." in failure.message
+    )
 
 
-@pytest.mark.parametrize(("name", "source", "says"), [
-    ("differentiable", DYNAMICS, "DIFFERENTIABLE = True"),
-    ("differentiable", "import numpy\nDIFFERENTIABLE = True\n" + DYNAMICS, "imports numpy"),
-    ("differentiable", "DIFFERENTIABLE = True\n" + DYNAMICS.replace("    keep = 1", "    if dt > 1:\n        return state\n    keep = 1"), "branches in step"),
-    ("differentiable", "DIFFERENTIABLE = True\nfrom pymunk import Space\n" + DYNAMICS, "imports pymunk"),
-    ("circles", DYNAMICS.replace('"left.vx"', '"left.angle"'), "'left.angle'"),
-    ("rigid", DYNAMICS.replace('"left.vx"', '"left.stretch"'), "'left.stretch'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "source", "says"),
+    [
+        ("differentiable", DYNAMICS, "DIFFERENTIABLE = True"),
+        ("differentiable", "import numpy\nDIFFERENTIABLE = True\n" + DYNAMICS, "imports numpy"),
+        (
+            "differentiable",
+            "DIFFERENTIABLE = True\n"
+            + DYNAMICS.replace(
+                "    keep = 1", "    if dt > 1:\n        return state\n    keep = 1"
+            ),
+            "branches in step",
+        ),
+        (
+            "differentiable",
+            "DIFFERENTIABLE = True\nfrom pymunk import Space\n" + DYNAMICS,
+            "imports pymunk",
+        ),
+        ("circles", DYNAMICS.replace('"left.vx"', '"left.angle"'), "'left.angle'"),
+        ("rigid", DYNAMICS.replace('"left.vx"', '"left.stretch"'), "'left.stretch'"),
+    ],
+)
 def test_broken_rules_are_named(name, source, says):
     failure = affordances.load(name).check(with_dynamics(source))
     assert failure is not None and says in failure.message and "\n" not in failure.message
@@ -61,7 +83,12 @@ def test_bad_rules_are_one_clear_line(tmp_path):
     empty, unknown = tmp_path / "empty.md", tmp_path / "unknown.md"
     empty.write_text("nothing here")
     unknown.write_text("- A rule. [does-not-exist dynamics: x]")
-    for name, says in ((str(empty), "begin with '- '"), (str(unknown), "expected a check of latents"), ("nonsense", "rigid, circles"), (str(tmp_path), "rigid")):
+    for name, says in (
+        (str(empty), "begin with '- '"),
+        (str(unknown), "expected a check of latents"),
+        ("nonsense", "rigid, circles"),
+        (str(tmp_path), "rigid"),
+    ):
         with pytest.raises(UsageError, match=says) as caught:
             affordances.load(name)
         assert "\n" not in str(caught.value)

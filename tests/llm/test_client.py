@@ -1,4 +1,5 @@
-"""The client against a real server: what is sent, what comes back, what goes wrong, what it costs."""
+"""The client against a real server: what is sent, what comes back, what goes wrong, what it
+costs."""
 
 import json
 import threading
@@ -11,7 +12,14 @@ from pydantic import SecretStr
 from agent.core.protocols import Cost
 from agent.models.client import Client, ClientConfig, Retry
 from agent.models.endpoint import Endpoint, EndpointConfig
-from agent.models.errors import CapReached, ContextTooLong, NoAnswer, RequestRefused, Unreachable, WrongKey
+from agent.models.errors import (
+    CapReached,
+    ContextTooLong,
+    NoAnswer,
+    RequestRefused,
+    Unreachable,
+    WrongKey,
+)
 from agent.models.ledger import Caps, Ledger
 from agent.models.messages import Message, Request, Text
 from agent.models.prices import Price
@@ -30,7 +38,11 @@ def request(sample=0, messages=QUESTION):
 
 
 def endpoint(server, key=KEY, **settings):
-    return Endpoint(EndpointConfig("scripted", server.url, SecretStr(key) if key else None, **{"timeout": 5.0} | settings))
+    return Endpoint(
+        EndpointConfig(
+            "scripted", server.url, SecretStr(key) if key else None, **{"timeout": 5.0} | settings
+        )
+    )
 
 
 class Waits(list):
@@ -47,10 +59,12 @@ def client(server, folder, caps=UNCAPPED, price=CHEAP, attempts=3, max_output=40
     recording = Recording(Store(folder / "store"), folder / "exchanges.jsonl")
     config = ClientConfig("scripted", max_output=max_output, retry=Retry(attempts, 1.0))
     waits = Waits()
-    return Client(config, recording, Ledger(price, caps, recording.spent), endpoint(server, **settings), waits), waits
+    return Client(
+        config, recording, Ledger(price, caps, recording.spent), endpoint(server, **settings), waits
+    ), waits
 
 
-# ------------------------------------------------------------------------------------------------------------- sending
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -58,21 +72,47 @@ def test_text_and_pictures_arrive_as_the_protocol_has_them(stream):
     with serve(Answer("It is red.", usage=(1234, 56))) as server:
         reply = endpoint(server, stream=stream).send(request(sample=7), 500)
         sent = server.requests[0]
-    assert (reply.text, reply.finish, reply.input_tokens, reply.output_tokens, reply.counted) == ("It is red.", "stop", 1234, 56, True)
+    assert (reply.text, reply.finish, reply.input_tokens, reply.output_tokens, reply.counted) == (
+        "It is red.",
+        "stop",
+        1234,
+        56,
+        True,
+    )
     assert text_of(sent, "system") == "Be brief." and "What is this?" in text_of(sent)
-    assert images_of(sent)[0].shape == (20, 30, 3) and images_of(sent)[0][0, 0].tolist() == [10, 0, 255]
-    assert (sent["model"], sent["max_tokens"], sent["seed"], bool(sent.get("stream"))) == ("scripted", 500, 7, stream)
-    assert sent["response_format"]["json_schema"]["schema"]["properties"]["dynamics"]["type"] == ["string", "null"]
+    assert images_of(sent)[0].shape == (20, 30, 3) and images_of(sent)[0][0, 0].tolist() == [
+        10,
+        0,
+        255,
+    ]
+    assert (sent["model"], sent["max_tokens"], sent["seed"], bool(sent.get("stream"))) == (
+        "scripted",
+        500,
+        7,
+        stream,
+    )
+    assert sent["response_format"]["json_schema"]["schema"]["properties"]["dynamics"]["type"] == [
+        "string",
+        "null",
+    ]
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_endpoint_that_only_calls_tools_is_asked_that_way(stream):
-    arguments = json.dumps({"rationale": "r", "perception": None, "dynamics": "x = 1\n" * 100, "rendering": None})
-    with serve(Answer("", tool=arguments, finish="tool_calls"), without=["response_format"]) as server:
+    arguments = json.dumps(
+        {"rationale": "r", "perception": None, "dynamics": "x = 1\n" * 100, "rendering": None}
+    )
+    with serve(
+        Answer("", tool=arguments, finish="tool_calls"), without=["response_format"]
+    ) as server:
         reply = endpoint(server, stream=stream).send(request(), 500)
         sent = server.requests[0]
     assert json.loads(reply.arguments)["dynamics"].count("x = 1") == 100
-    assert sent["tool_choice"]["function"]["name"] == sent["tools"][0]["function"]["name"] == "write_programs"
+    assert (
+        sent["tool_choice"]["function"]["name"]
+        == sent["tools"][0]["function"]["name"]
+        == "write_programs"
+    )
 
 
 def test_what_an_endpoint_refuses_is_given_up_once_and_remembered():
@@ -100,7 +140,7 @@ def test_missing_usage_is_estimated_and_marked():
     assert not reply.counted and reply.output_tokens == 100
 
 
-# ------------------------------------------------------------------------------------------------------------- failing
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_wrong_key_is_one_clear_line_before_anything_is_sent():
@@ -130,12 +170,20 @@ def test_a_server_without_a_list_of_models_passes_the_check():
         endpoint(server).check()
 
 
-@pytest.mark.parametrize("bad", [
-    error(429, "Rate limit reached", "rate_limit_exceeded", retry_after="7"),
-    error(500, "server_error"), error(503, "overloaded"),
-    Answer(raw="<html>proxy says hello</html>"), Answer(raw='{"id": "x", "choices": null}'), Answer(raw='{"choices": []}'), Answer(raw="{"),
-    Answer("cut", cut=20),
-], ids=["429", "500", "503", "html", "null choices", "no choices", "broken json", "cut off"])  # fmt: skip
+@pytest.mark.parametrize(
+    "bad",
+    [
+        error(429, "Rate limit reached", "rate_limit_exceeded", retry_after="7"),
+        error(500, "server_error"),
+        error(503, "overloaded"),
+        Answer(raw="<html>proxy says hello</html>"),
+        Answer(raw='{"id": "x", "choices": null}'),
+        Answer(raw='{"choices": []}'),
+        Answer(raw="{"),
+        Answer("cut", cut=20),
+    ],
+    ids=["429", "500", "503", "html", "null choices", "no choices", "broken json", "cut off"],
+)
 def test_passing_failures_are_waited_for_and_tried_again(bad, tmp_path):
     with serve(bad, bad, Answer("fine")) as server:
         mine, waits = client(server, tmp_path)
@@ -153,7 +201,11 @@ def test_an_answer_that_trickles_for_ever_ends_at_the_deadline(stream, tmp_path)
         with pytest.raises(NoAnswer, match=r"within 0\.4 s"):
             mine.ask(request())
         assert time.monotonic() - began < 3
-    assert mine.ledger.spent.calls == 1 and mine.ledger.spent.input_tokens > 0 and mine.ledger.spent.output_tokens == 0
+    assert (
+        mine.ledger.spent.calls == 1
+        and mine.ledger.spent.input_tokens > 0
+        and mine.ledger.spent.output_tokens == 0
+    )
 
 
 def test_an_answer_that_never_comes_is_given_up(tmp_path):
@@ -172,7 +224,12 @@ def test_a_stream_that_breaks_off_is_not_taken_for_an_answer(tmp_path):
 
 def test_lasting_failures_are_not_repeated(tmp_path):
     cases = [
-        (error(400, "This model's maximum context length is 8192 tokens", "context_length_exceeded"), ContextTooLong),
+        (
+            error(
+                400, "This model's maximum context length is 8192 tokens", "context_length_exceeded"
+            ),
+            ContextTooLong,
+        ),
         (error(400, "your prompt offends me"), RequestRefused),
         (error(404, "The model `scripted` does not exist", "model_not_found"), Unreachable),
         (error(429, "You exceeded your current quota", "insufficient_quota"), Unreachable),
@@ -188,7 +245,7 @@ def test_lasting_failures_are_not_repeated(tmp_path):
             assert mine.ledger.spent == Cost()
 
 
-# ------------------------------------------------------------------------------------------------- recording and caps
+# -------------------------------------------------------------------------------------------------
 
 
 def test_a_reply_is_on_disk_before_it_is_used_and_never_paid_for_twice(tmp_path):
@@ -220,9 +277,15 @@ def test_pictures_are_kept_once_and_the_request_names_them(tmp_path):
         exchanges = [mine.ask(request(n)) for n in range(3)]
     store = Store(tmp_path / "store")
     kept = json.loads(store.get(exchanges[0].request))
-    assert kept["messages"][1]["parts"][1] == {"image": PICTURE.digest, "caption": "a red picture", "size": [30, 20]}
+    assert kept["messages"][1]["parts"][1] == {
+        "image": PICTURE.digest,
+        "caption": "a red picture",
+        "size": [30, 20],
+    }
     assert store.get(PICTURE.digest) == PICTURE.png
-    pngs = [p for p in (tmp_path / "store").rglob("*") if p.is_file() and p.read_bytes() == PICTURE.png]
+    pngs = [
+        p for p in (tmp_path / "store").rglob("*") if p.is_file() and p.read_bytes() == PICTURE.png
+    ]
     assert len(pngs) == 1
 
 
@@ -230,7 +293,10 @@ def test_caps_stop_before_the_call_that_could_pass_them(tmp_path):
     with serve(Answer("ok", usage=(1000, 1000))) as server:
         by_tokens, _ = client(server, tmp_path / "a", Caps(max_tokens=9000))
         calls = _until_capped(by_tokens)
-        assert calls == len(server.requests) and by_tokens.ledger.spent.input_tokens + by_tokens.ledger.spent.output_tokens <= 9000
+        assert (
+            calls == len(server.requests)
+            and by_tokens.ledger.spent.input_tokens + by_tokens.ledger.spent.output_tokens <= 9000
+        )
         by_money, _ = client(server, tmp_path / "b", Caps(max_cost=0.05))
         assert _until_capped(by_money) == 3 and by_money.ledger.spent.money <= 0.05
     with serve(Answer("ok")) as server:
@@ -287,14 +353,22 @@ def test_the_same_question_at_the_same_time_is_paid_once(tmp_path):
     with serve(Answer("one", delay=0.2), Answer("two")) as server:
         mine, _ = client(server, tmp_path)
         heard = []
-        threads = [threading.Thread(target=lambda: heard.append(mine.ask(request()).answer.text)) for _ in range(3)]
+        threads = [
+            threading.Thread(target=lambda: heard.append(mine.ask(request()).answer.text))
+            for _ in range(3)
+        ]
         [t.start() for t in threads], [t.join() for t in threads]
         assert heard == ["one"] * 3 and len(server.requests) == 1
 
 
 def test_the_digest_of_a_request_is_stable_and_sees_everything():
     base = request()
-    others = [request(1), request(messages=QUESTION[1:]), Request("other", QUESTION, PROGRAMS), Request("scripted", QUESTION, PROGRAMS, 0.5)]
+    others = [
+        request(1),
+        request(messages=QUESTION[1:]),
+        Request("other", QUESTION, PROGRAMS),
+        Request("scripted", QUESTION, PROGRAMS, 0.5),
+    ]
     assert request().digest == base.digest and len({base.digest, *(o.digest for o in others)}) == 5
 
 

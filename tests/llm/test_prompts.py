@@ -1,4 +1,5 @@
-"""The prompts: their files, and whole rendered prompts pinned as golden files (UPDATE_GOLDEN=1 writes them anew)."""
+"""The prompts: their files, and whole rendered prompts pinned as golden files (UPDATE_GOLDEN=1
+writes them anew)."""
 
 import ast
 import hashlib
@@ -41,7 +42,12 @@ def shown(messages):
     for message in messages:
         lines += [f"<!-- {message.role} -->", ""]
         for part in message.parts:
-            lines += [f"![{part.caption}]({part.width} x {part.height})" if isinstance(part, Picture) else part.text.strip(), ""]
+            lines += [
+                f"![{part.caption}]({part.width} x {part.height})"
+                if isinstance(part, Picture)
+                else part.text.strip(),
+                "",
+            ]
     return "\n".join(lines)
 
 
@@ -49,10 +55,13 @@ def matches(name, text):
     path = GOLDEN / name
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(text)
-    assert text == path.read_text(), f"{path} differs; if the change is meant, run: UPDATE_GOLDEN=1 pytest tests/llm/test_prompts.py"
+    assert text == path.read_text(), (
+        f"{path} differs; if the change is meant, run: UPDATE_GOLDEN=1 pytest "
+        "tests/llm/test_prompts.py"
+    )
 
 
-# --------------------------------------------------------------------------------------------------------------- golden
+# --------------------------------------------------------------------------------------------------
 
 
 def test_system_message_is_pinned():
@@ -61,21 +70,37 @@ def test_system_message_is_pinned():
 
 def test_draft_is_pinned():
     messages = composer("the wall is far away", affordances.load("circles")).programs(
-        scenes.thrown_ball(), scenes.archive_of(), Move("draft", reason="nothing has run yet"), (), 0
+        scenes.thrown_ball(),
+        scenes.archive_of(),
+        Move("draft", reason="nothing has run yet"),
+        (),
+        0,
     )
     matches("draft_thrown_ball.md", shown(messages[1:]))
 
 
 def test_repair_is_pinned():
     archive = scenes.archive_of(scenes.broken_node())
-    messages = composer().programs(scenes.pendulum(), archive, Move("repair", "2", "dynamics", "it failed: float division by zero"), (), 0)
+    messages = composer().programs(
+        scenes.pendulum(),
+        archive,
+        Move("repair", "2", "dynamics", "it failed: float division by zero"),
+        (),
+        0,
+    )
     matches("repair_pendulum.md", shown(messages[1:]))
 
 
 def test_refine_is_pinned():
     task, node = scenes.sliders(), scenes.sliding_node()
     checks = check_detections(task, node.evaluation)
-    messages = composer().programs(task, scenes.archive_of(node), Move("refine", "0", "dynamics", "node 0 is the best so far"), checks, 0)
+    messages = composer().programs(
+        task,
+        scenes.archive_of(node),
+        Move("refine", "0", "dynamics", "node 0 is the best so far"),
+        checks,
+        0,
+    )
     matches("refine_sliders.md", shown(messages[1:]))
 
 
@@ -92,7 +117,7 @@ def with_y(node):
     return replace(node, evaluation=replace(node.evaluation, measured=(table,)))
 
 
-# ---------------------------------------------------------------------------------------------------- what must hold
+# --------------------------------------------------------------------------------------------------
 
 
 def all_prompts():
@@ -114,38 +139,73 @@ def test_a_prompt_that_is_too_long_gets_shorter_and_says_so(case):
     prompts_by_level = [mine.programs(*case, (), level) for level in range(len(LEVELS))]
     sizes = [estimate_tokens(Request("m", messages, PROGRAMS)) for messages in prompts_by_level]
     assert sizes == sorted(sizes, reverse=True) and sizes[-1] < 0.75 * sizes[0]
-    assert ["shortened" in shown(messages) for messages in prompts_by_level] == [False, True, True, True]
+    assert ["shortened" in shown(messages) for messages in prompts_by_level] == [
+        False,
+        True,
+        True,
+        True,
+    ]
 
 
 def test_the_same_scene_gives_the_same_bytes():
-    first, second = (composer().programs(scenes.thrown_ball(), scenes.archive_of(), Move("draft"), (), 0) for _ in range(2))
+    first, second = (
+        composer().programs(scenes.thrown_ball(), scenes.archive_of(), Move("draft"), (), 0)
+        for _ in range(2)
+    )
     assert first == second
 
 
 def test_pictures_of_an_evaluation_are_shown_with_their_caption():
     node = scenes.sliding_node()
-    picture = composer().programs(scenes.sliders(), scenes.archive_of(node), Move("refine", "0"), (), 0)[1].parts[2]
-    node = replace(node, evaluation=replace(node.evaluation, blobs={"prediction": "h1", "curve": "h2"}))
-    messages = composer(blobs={"h1": picture.png}).programs(scenes.sliders(), scenes.archive_of(node), Move("refine", "0"), (), 0)
+    picture = (
+        composer()
+        .programs(scenes.sliders(), scenes.archive_of(node), Move("refine", "0"), (), 0)[1]
+        .parts[2]
+    )
+    node = replace(
+        node, evaluation=replace(node.evaluation, blobs={"prediction": "h1", "curve": "h2"})
+    )
+    messages = composer(blobs={"h1": picture.png}).programs(
+        scenes.sliders(), scenes.archive_of(node), Move("refine", "0"), (), 0
+    )
     last = messages[1].parts[-1]
-    assert (last.png, last.width, last.height) == (picture.png, picture.width, picture.height) and "prediction" in last.caption
+    assert (last.png, last.width, last.height) == (
+        picture.png,
+        picture.width,
+        picture.height,
+    ) and "prediction" in last.caption
 
 
 def test_many_nodes_are_elided_in_the_middle():
     node = scenes.sliding_node()
     nodes = [replace(node, candidate=replace(node.candidate, id=str(k))) for k in range(60)]
-    text = shown(composer().programs(scenes.sliders(), scenes.archive_of(*nodes), Move("draft"), (), 0))
-    assert "... 37 more ..." in text and "- 0: draft" in text and "- 59: draft" in text and "- 30: draft" not in text
+    text = shown(
+        composer().programs(scenes.sliders(), scenes.archive_of(*nodes), Move("draft"), (), 0)
+    )
+    assert (
+        "... 37 more ..." in text
+        and "- 0: draft" in text
+        and "- 59: draft" in text
+        and "- 30: draft" not in text
+    )
 
 
 def test_pending_nodes_are_not_shown():
     node = scenes.sliding_node()
-    pending = replace(node, candidate=replace(node.candidate, id="1", rationale="not yet known"), evaluation=replace(node.evaluation, status="pending"))
-    text = shown(composer().programs(scenes.sliders(), scenes.archive_of(node, pending), Move("refine", "0"), (), 0))
+    pending = replace(
+        node,
+        candidate=replace(node.candidate, id="1", rationale="not yet known"),
+        evaluation=replace(node.evaluation, status="pending"),
+    )
+    text = shown(
+        composer().programs(
+            scenes.sliders(), scenes.archive_of(node, pending), Move("refine", "0"), (), 0
+        )
+    )
     assert "not yet known" not in text
 
 
-# ---------------------------------------------------------------------------------------------------------------- loader
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_hole_without_a_value_is_an_error_and_a_value_without_a_hole_too():
@@ -171,20 +231,30 @@ def test_version_is_the_hash_of_every_file():
 
 def test_every_prompt_file_loads_and_names_when_it_is_used():
     names = {name for name, _ in prompts._sources()}
-    assert {"system", "draft", "repair", "refine", "fix", "detections"} | {f"affordances/{name}" for name in affordances.BUILT_IN} <= names
+    assert {"system", "draft", "repair", "refine", "fix", "detections"} | {
+        f"affordances/{name}" for name in affordances.BUILT_IN
+    } <= names
     for name, source in prompts._sources():
-        assert source.startswith("<!-- ") and prompts.load(name).text and "<!--" not in prompts.load(name).text
+        assert (
+            source.startswith("<!-- ")
+            and prompts.load(name).text
+            and "<!--" not in prompts.load(name).text
+        )
 
 
-# --------------------------------------------------------------------------------------------------------- worked example
+# --------------------------------------------------------------------------------------------------
 
 
 def test_the_worked_example_works(box):
     written = read_programs(Reply(prompts.load("example").text))
-    assert set(written.files) == {"perception", "dynamics", "rendering"} and all(ast.parse(source) for source in written.files.values())
+    assert set(written.files) == {"perception", "dynamics", "rendering"} and all(
+        ast.parse(source) for source in written.files.values()
+    )
     video = Video(_sinking(16), 1 / 30)
     task = Task((), (video,), 16, 8)
-    evaluation = Evaluator(task, validation(task), box, EvaluationConfig()).evaluate(Programs(**written.files), 0)
+    evaluation = Evaluator(task, validation(task), box, EvaluationConfig()).evaluate(
+        Programs(**written.files), 0
+    )
     assert evaluation.status == "ok" and evaluation.score > 0.98, evaluation.failure
     assert evaluation.values["time_constant"] == pytest.approx(0.35, rel=0.02)
 

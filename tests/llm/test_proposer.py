@@ -1,4 +1,5 @@
-"""What the LLM proposer makes of each kind of answer, and how the mixed and the replaying proposer share the work."""
+"""What the LLM proposer makes of each kind of answer, and how the mixed and the replaying proposer
+share the work."""
 
 from dataclasses import replace
 
@@ -24,17 +25,27 @@ from tools.types import Candidate, Programs
 
 FILES = "\n".join(f"```python {stage}.py\n{source}```" for stage, source in scenes.SLIDING.items())
 DRAFT = f"Two boxes slide.\n\n{FILES}"
-OTHER = "Friction is not the same for both.\n\n```python dynamics.py\n" + scenes.DYNAMICS.replace("5.0", "9.0") + "```"
+OTHER = (
+    "Friction is not the same for both.\n\n```python dynamics.py\n"
+    + scenes.DYNAMICS.replace("5.0", "9.0")
+    + "```"
+)
 
 
 DRAFTING = Move("draft")
 
 
 def propose(server, tmp_path, move=DRAFTING, archive=None, rules="", **model):
-    options = ModelOptions(name="scripted", base_url=server.url, **{"pause": 0.0, "attempts": 2, "check": False} | model)
+    options = ModelOptions(
+        name="scripted",
+        base_url=server.url,
+        **{"pause": 0.0, "attempts": 2, "check": False} | model,
+    )
     settings = SearchConfig(proposer="llm", rules=rules, model=options)
     mine = proposers.make(settings, Store(tmp_path / "store"), Access(SecretStr(KEY)))
-    return mine.propose(scenes.sliders(), archive or scenes.archive_of(), move, np.random.default_rng(0))
+    return mine.propose(
+        scenes.sliders(), archive or scenes.archive_of(), move, np.random.default_rng(0)
+    )
 
 
 def proposed(tmp_path, *answers, **settings):
@@ -42,33 +53,53 @@ def proposed(tmp_path, *answers, **settings):
         return propose(server, tmp_path, **settings), server.requests
 
 
-# ------------------------------------------------------------------------------------------------------- good answers
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_draft(tmp_path):
     proposal, requests = proposed(tmp_path, Answer(DRAFT, usage=(100, 50)))
     assert proposal.programs == scenes.SLIDING and proposal.rationale == "Two boxes slide."
-    assert proposal.cost == Cost(1, 100, 50, None) and len(proposal.exchanges) == 2 and not proposal.exhausted
+    assert (
+        proposal.cost == Cost(1, 100, 50, None)
+        and len(proposal.exchanges) == 2
+        and not proposal.exhausted
+    )
     assert len(images_of(requests[0])) == 5
 
 
 def test_a_refinement_changes_the_files_it_names(tmp_path):
     archive = scenes.archive_of(scenes.sliding_node())
-    proposal, _ = proposed(tmp_path, Answer(OTHER), move=Move("refine", "0", "dynamics"), archive=archive)
-    assert proposal.stages == ("dynamics",) and proposal.programs.perception == scenes.PERCEPTION and "9.0" in proposal.programs.dynamics
+    proposal, _ = proposed(
+        tmp_path, Answer(OTHER), move=Move("refine", "0", "dynamics"), archive=archive
+    )
+    assert (
+        proposal.stages == ("dynamics",)
+        and proposal.programs.perception == scenes.PERCEPTION
+        and "9.0" in proposal.programs.dynamics
+    )
 
 
 def test_verdicts_on_detections_are_asked_for_once_and_weighed(tmp_path):
     node = with_places(scenes.sliding_node())
-    said = Answer('{"verdicts": [{"object": "left", "verdict": "wrong", "why": "it is the right one"}], "missing": []}', usage=(70, 7))
+    said = Answer(
+        '{"verdicts": [{"object": "left", "verdict": "wrong", "why": "it is the right one"}], '
+        '"missing": []}',
+        usage=(70, 7),
+    )
     archive, move = scenes.archive_of(node), Move("refine", "0")
-    with ScriptedServer(lambda request: said if "You check" in text_of(request) else Answer(OTHER, usage=(100, 10))) as server:
+    with ScriptedServer(
+        lambda request: said if "You check" in text_of(request) else Answer(OTHER, usage=(100, 10))
+    ) as server:
         first = propose(server, tmp_path, move, archive, check=True)
-        child = replace(node, candidate=Candidate("1", first.programs, "0", "refine", ("dynamics",), "r", "llm"))
+        child = replace(
+            node, candidate=Candidate("1", first.programs, "0", "refine", ("dynamics",), "r", "llm")
+        )
         second = propose(server, tmp_path, move, archive.added(child), check=True)
         asked = sum("You check" in text_of(request) for request in server.requests)
     assert asked == 1 and (first.cost.calls, first.cost.input_tokens) == (2, 170)
-    assert second.cost.calls == 2 and second.cost.input_tokens == 200  # two answers of its own; the check is not charged again
+    assert (
+        second.cost.calls == 2 and second.cost.input_tokens == 200
+    )  # two answers of its own; the check is not charged again
     overruled = next(finding for finding in first.findings if finding.kind == "checker_overruled")
     assert overruled.where == "left" and "it is the right one" in overruled.message
 
@@ -76,29 +107,46 @@ def test_verdicts_on_detections_are_asked_for_once_and_weighed(tmp_path):
 def with_places(node):
     """The node with y columns, so that its detections can be drawn and measured."""
     table = node.evaluation.measured[0]
-    table = replace(table, columns=(*table.columns, "left.y", "right.y"), values=np.column_stack([table.values, np.full((len(table), 2), 60.0)]))
+    table = replace(
+        table,
+        columns=(*table.columns, "left.y", "right.y"),
+        values=np.column_stack([table.values, np.full((len(table), 2), 60.0)]),
+    )
     return replace(node, evaluation=replace(node.evaluation, measured=(table,)))
 
 
 def test_measured_checks_alone_when_the_model_is_not_to_check(tmp_path):
     archive = scenes.archive_of(with_places(scenes.sliding_node()))
-    proposal, requests = proposed(tmp_path, Answer(OTHER), move=Move("refine", "0"), archive=archive)
-    assert len(requests) == 1 and [finding.kind for finding in proposal.findings] == ["detections_checked"]
+    proposal, requests = proposed(
+        tmp_path, Answer(OTHER), move=Move("refine", "0"), archive=archive
+    )
+    assert len(requests) == 1 and [finding.kind for finding in proposal.findings] == [
+        "detections_checked"
+    ]
 
 
-# -------------------------------------------------------------------------------------------------------- bad answers
+# --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("bad", "says"), [
-    (Answer(""), "the answer was empty"),
-    (Answer("Such a lovely video."), "whole files"),
-    (Answer(DRAFT[:600], finish="length"), "cut off"),
-    (Answer(OTHER), "missing: perception.py, rendering.py"),
-    (Answer(DRAFT.replace("def step(", "def stop(")), "step(state, params, action, dt)"),
-    (Answer(DRAFT.replace("def step(", "def step[")), "does not parse"),
-    (Answer(DRAFT.replace("from tools.types", "import os\nfrom tools.types")), "cannot import os"),
-], ids=["empty", "prose", "cut off", "incomplete", "no function", "syntax", "import"])  # fmt: skip
-def test_an_answer_that_cannot_be_used_gets_a_second_chance_with_the_exact_message(bad, says, tmp_path):
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (Answer(""), "the answer was empty"),
+        (Answer("Such a lovely video."), "whole files"),
+        (Answer(DRAFT[:600], finish="length"), "cut off"),
+        (Answer(OTHER), "missing: perception.py, rendering.py"),
+        (Answer(DRAFT.replace("def step(", "def stop(")), "step(state, params, action, dt)"),
+        (Answer(DRAFT.replace("def step(", "def step[")), "does not parse"),
+        (
+            Answer(DRAFT.replace("from tools.types", "import os\nfrom tools.types")),
+            "cannot import os",
+        ),
+    ],
+    ids=["empty", "prose", "cut off", "incomplete", "no function", "syntax", "import"],
+)
+def test_an_answer_that_cannot_be_used_gets_a_second_chance_with_the_exact_message(
+    bad, says, tmp_path
+):
     proposal, requests = proposed(tmp_path, bad, Answer(DRAFT))
     assert proposal.programs == scenes.SLIDING and proposal.cost.calls == 2 and len(requests) == 2
     assert says in text_of(requests[1]).rsplit("Your answer cannot be used", 1)[1]
@@ -107,7 +155,9 @@ def test_an_answer_that_cannot_be_used_gets_a_second_chance_with_the_exact_messa
 def test_the_second_chance_is_cheap_when_there_is_something_to_mend(tmp_path):
     _, requests = proposed(tmp_path, Answer(DRAFT.replace("def step(", "def step[")), Answer(DRAFT))
     assert images_of(requests[0]) and not images_of(requests[1])
-    assert "def step[" in text_of(requests[1], "assistant") and "# The contract" in text_of(requests[1], "system")
+    assert "def step[" in text_of(requests[1], "assistant") and "# The contract" in text_of(
+        requests[1], "system"
+    )
 
 
 def test_programs_that_stay_broken_are_handed_on_to_fail_on_record(tmp_path):
@@ -116,13 +166,25 @@ def test_programs_that_stay_broken_are_handed_on_to_fail_on_record(tmp_path):
     assert "import os" in proposal.programs.dynamics and len(requests) == 2
 
 
-@pytest.mark.parametrize(("answer", "says", "calls"), [
-    (Answer(""), "empty", 2),
-    (Answer("", refusal="I cannot help with boxes."), "declined to answer: 'I cannot help with boxes.'", 1),
-    (Answer("partial", finish="content_filter"), "declined", 1),
-    (error(400, "something about your request is odd"), "refusal of the request", 0),
-    (error(400, "This model's maximum context length is 10 tokens"), "longer than the model's context", 0),
-], ids=["empty", "refusal", "filter", "odd request", "no room"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("answer", "says", "calls"),
+    [
+        (Answer(""), "empty", 2),
+        (
+            Answer("", refusal="I cannot help with boxes."),
+            "declined to answer: 'I cannot help with boxes.'",
+            1,
+        ),
+        (Answer("partial", finish="content_filter"), "declined", 1),
+        (error(400, "something about your request is odd"), "refusal of the request", 0),
+        (
+            error(400, "This model's maximum context length is 10 tokens"),
+            "longer than the model's context",
+            0,
+        ),
+    ],
+    ids=["empty", "refusal", "filter", "odd request", "no room"],
+)
 def test_nothing_usable_is_said_and_accounted_for(answer, says, calls, tmp_path):
     proposal, _ = proposed(tmp_path, answer)
     assert proposal.programs is None and says in proposal.rationale and not proposal.exhausted
@@ -131,12 +193,21 @@ def test_nothing_usable_is_said_and_accounted_for(answer, says, calls, tmp_path)
 
 def test_an_answer_that_never_comes_is_one_lost_proposal(tmp_path):
     proposal, _ = proposed(tmp_path, Answer("late", delay=1.0), timeout=0.1)
-    assert proposal.programs is None and "within 0.1 s" in proposal.rationale and proposal.cost.calls == 2 and not proposal.exhausted
+    assert (
+        proposal.programs is None
+        and "within 0.1 s" in proposal.rationale
+        and proposal.cost.calls == 2
+        and not proposal.exhausted
+    )
 
 
 def test_a_prompt_that_is_too_long_is_asked_again_with_less(tmp_path):
     def small(request):
-        return error(400, "maximum context length is 4096 tokens") if len(images_of(request)) > 1 else Answer(DRAFT)
+        return (
+            error(400, "maximum context length is 4096 tokens")
+            if len(images_of(request)) > 1
+            else Answer(DRAFT)
+        )
 
     with ScriptedServer(small) as server:
         proposal = propose(server, tmp_path)
@@ -147,7 +218,11 @@ def test_a_prompt_that_is_too_long_is_asked_again_with_less(tmp_path):
 
 def test_duplicates_are_refused_and_said_so(tmp_path):
     archive = scenes.archive_of(scenes.sliding_node())
-    proposal, requests = proposed(tmp_path, Answer(DRAFT.replace("    keep = 1", "    # slower and slower\n    keep = 1")), archive=archive)
+    proposal, requests = proposed(
+        tmp_path,
+        Answer(DRAFT.replace("    keep = 1", "    # slower and slower\n    keep = 1")),
+        archive=archive,
+    )
     fix = text_of(requests[1])
     assert proposal.programs is None and "same as program 0" in proposal.rationale
     assert "it scored 0.310" in fix and "do something else" in fix and images_of(requests[1])
@@ -157,7 +232,9 @@ def test_rules_that_stay_broken_are_not_handed_on(tmp_path):
     rules = affordances.load("differentiable").to_markdown()
     proposal, requests = proposed(tmp_path, Answer(DRAFT), rules=rules)
     assert proposal.programs is None and "DIFFERENTIABLE = True" in proposal.rationale
-    assert "must be differentiable" in text_of(requests[0]) and "not up for change" in text_of(requests[1])
+    assert "must be differentiable" in text_of(requests[0]) and "not up for change" in text_of(
+        requests[1]
+    )
 
 
 def test_a_server_that_is_down_stops_the_run_with_one_line(tmp_path):
@@ -174,10 +251,18 @@ def test_a_cap_ends_it(tmp_path):
 def test_a_hint_reaches_the_prompt_and_a_name_does_not(tmp_path):
     with ScriptedServer(in_turn(Answer(DRAFT))) as server:
         options = ModelOptions(name="scripted", base_url=server.url)
-        mine = proposers.make(SearchConfig(proposer="llm", hint="air track", model=options), Store(tmp_path / "s"), Access(SecretStr(KEY)))
+        mine = proposers.make(
+            SearchConfig(proposer="llm", hint="air track", model=options),
+            Store(tmp_path / "s"),
+            Access(SecretStr(KEY)),
+        )
         mine.propose(scenes.sliders(), scenes.archive_of(), Move("draft"), np.random.default_rng(0))
         sent = text_of(server.requests[0])
-    assert "The user says: air track" in sent and "secret-environment" not in sent and KEY not in repr(mine)
+    assert (
+        "The user says: air track" in sent
+        and "secret-environment" not in sent
+        and KEY not in repr(mine)
+    )
 
 
 def test_offline_the_same_check_runs_on_measurements_alone_and_once():
@@ -185,13 +270,15 @@ def test_offline_the_same_check_runs_on_measurements_alone_and_once():
     archive, move = scenes.archive_of(node), Move("refine", "0")
     mine = CheckedProposer(Says("offline"))
     first = mine.propose(task, archive, move, rng)
-    assert [finding.kind for finding in first.findings] == ["detections_checked"] and mine.name == "offline"
+    assert [finding.kind for finding in first.findings] == [
+        "detections_checked"
+    ] and mine.name == "offline"
     child = replace(node, candidate=Candidate("1", scenes.SLIDING, "0", "refine", origin="offline"))
     assert mine.propose(task, archive.added(child), move, rng).findings == ()
     assert mine.propose(task, archive, Move("draft"), rng).findings == ()
 
 
-# --------------------------------------------------------------------------------------------------------------- mixed
+# --------------------------------------------------------------------------------------------------
 
 
 class Says:
@@ -201,17 +288,23 @@ class Says:
         self.name, self.programs, self.exhausted = name, programs, exhausted
 
     def propose(self, task, archive, move, rng):
-        return Proposal(self.programs, f"{self.name} speaks", cost=Cost(1, 10, 1, 0.5), exhausted=self.exhausted)
+        return Proposal(
+            self.programs, f"{self.name} speaks", cost=Cost(1, 10, 1, 0.5), exhausted=self.exhausted
+        )
 
 
 def node(number, origin, parent=None, move="draft"):
     base = scenes.sliding_node()
-    return replace(base, candidate=Candidate(str(number), base.candidate.programs, parent, move, origin=origin))
+    return replace(
+        base, candidate=Candidate(str(number), base.candidate.programs, parent, move, origin=origin)
+    )
 
 
 def origin_of(move, *nodes, offline=None, llm=None):
     mixed = MixedProposer(offline or Says("offline"), llm or Says("llm"))
-    return mixed.propose(scenes.sliders(), scenes.archive_of(*nodes), move, np.random.default_rng(0)).origin
+    return mixed.propose(
+        scenes.sliders(), scenes.archive_of(*nodes), move, np.random.default_rng(0)
+    ).origin
 
 
 def test_drafts_compete_by_turns():
@@ -223,33 +316,70 @@ def test_drafts_compete_by_turns():
 def test_refinements_cross_and_repairs_go_home():
     assert origin_of(Move("refine", "0"), node(0, "offline")) == "llm"
     assert origin_of(Move("refine", "0"), node(0, "llm")) == "offline"
-    assert origin_of(Move("refine", "0"), node(0, "offline"), node(1, "llm", "0", "refine")) == "offline"
-    assert origin_of(Move("repair", "0"), node(0, "llm")) == "llm" and origin_of(Move("repair", "0"), node(0, "offline")) == "offline"
+    assert (
+        origin_of(Move("refine", "0"), node(0, "offline"), node(1, "llm", "0", "refine"))
+        == "offline"
+    )
+    assert (
+        origin_of(Move("repair", "0"), node(0, "llm")) == "llm"
+        and origin_of(Move("repair", "0"), node(0, "offline")) == "offline"
+    )
 
 
 def test_who_has_nothing_to_say_passes_the_move_on():
     silent = Says("offline", None, exhausted=True)
     task, archive, rng = scenes.sliders(), scenes.archive_of(), np.random.default_rng(0)
     passed = MixedProposer(silent, Says("llm")).propose(task, archive, Move("draft"), rng)
-    assert passed.origin == "llm" and passed.programs is not None and passed.cost == Cost(2, 20, 2, 1.0) and not passed.exhausted
-    nobody = MixedProposer(silent, Says("llm", None, exhausted=True)).propose(task, archive, Move("draft"), rng)
+    assert (
+        passed.origin == "llm"
+        and passed.programs is not None
+        and passed.cost == Cost(2, 20, 2, 1.0)
+        and not passed.exhausted
+    )
+    nobody = MixedProposer(silent, Says("llm", None, exhausted=True)).propose(
+        task, archive, Move("draft"), rng
+    )
     assert nobody.exhausted and nobody.rationale == "offline: offline speaks; llm: llm speaks"
-    assert not MixedProposer(silent, Says("llm", None)).propose(task, archive, Move("draft"), rng).exhausted
+    assert (
+        not MixedProposer(silent, Says("llm", None))
+        .propose(task, archive, Move("draft"), rng)
+        .exhausted
+    )
 
 
-# -------------------------------------------------------------------------------------------------------------- replay
+# --------------------------------------------------------------------------------------------------
 
 
 def variant(number):
-    return Programs(scenes.PERCEPTION, scenes.DYNAMICS.replace("0.1", f"0.{number}"), scenes.RENDERING)
+    return Programs(
+        scenes.PERCEPTION, scenes.DYNAMICS.replace("0.1", f"0.{number}"), scenes.RENDERING
+    )
 
 
 def recorded():
     """Draft, a refusal, and two refinements of the draft."""
     mark = fingerprint(variant(1))
-    said = [Proposal(programs, text, cost=Cost(1, 5, 5, 1.0)) for programs, text in ((variant(1), "draft"), (None, "no"), (variant(2), "better"), (variant(3), "best"))]
-    moves = [(0, Move("draft"), None), (1, Move("refine", "0", "dynamics"), mark), (1, Move("refine", "0", "dynamics"), mark), (2, Move("refine", "0", "dynamics"), mark)]
-    return ReplayProposer([Recorded(place, move, parent, proposal) for (place, move, parent), proposal in zip(moves, said, strict=True)])
+    said = [
+        Proposal(programs, text, cost=Cost(1, 5, 5, 1.0))
+        for programs, text in (
+            (variant(1), "draft"),
+            (None, "no"),
+            (variant(2), "better"),
+            (variant(3), "best"),
+        )
+    ]
+    moves = [
+        (0, Move("draft"), None),
+        (1, Move("refine", "0", "dynamics"), mark),
+        (1, Move("refine", "0", "dynamics"), mark),
+        (2, Move("refine", "0", "dynamics"), mark),
+    ]
+    return ReplayProposer(
+        [
+            Recorded(place, move, parent, proposal)
+            for (place, move, parent), proposal in zip(moves, said, strict=True)
+        ]
+    )
 
 
 def replayed(archive, move):
@@ -258,7 +388,9 @@ def replayed(archive, move):
 
 def holding(*programs):
     base = scenes.sliding_node()
-    return scenes.archive_of(*(replace(base, candidate=Candidate(str(k), p)) for k, p in enumerate(programs)))
+    return scenes.archive_of(
+        *(replace(base, candidate=Candidate(str(k), p)) for k, p in enumerate(programs))
+    )
 
 
 def test_the_same_questions_get_the_same_answers_refusals_too():
@@ -275,6 +407,8 @@ def test_other_questions_get_the_nearest_unused_answer():
     other = replayed(holding(variant(7)), Move("refine", "0", "dynamics"))
     assert other.programs == variant(2) and "another question" in other.rationale
     draft_again = replayed(holding(variant(1)), Move("draft"))
-    assert draft_again.programs == variant(2) and "another kind of question" in draft_again.rationale
+    assert (
+        draft_again.programs == variant(2) and "another kind of question" in draft_again.rationale
+    )
     used_up = replayed(holding(variant(1), variant(2), variant(3)), Move("draft"))
     assert used_up.programs is None and used_up.exhausted

@@ -8,7 +8,10 @@ from agent.models.messages import Reply
 from agent.prompting.reply import Declined, ReplyError, read_fields, read_programs
 
 P = "def perceive(frames, tools):\n    return [], None\n"
-D = "def initial(states, params, dt):\n    return {}\n\n\ndef step(state, params, action, dt):\n    return {}\n"
+D = (
+    "def initial(states, params, dt):\n    return {}\n\n\ndef step(state, params, action, dt):\n  "
+    "  return {}\n"
+)
 R = "def render(state, scene, shape):\n    return None\n"
 FIELDS = {"rationale": "Because.", "perception": P, "dynamics": D, "rendering": R}
 
@@ -22,21 +25,41 @@ FORMS = {
     "tool call": Reply("", arguments=json.dumps(FIELDS)),
     "json in a fence": Reply("Here you are:\n" + fence("json", json.dumps(FIELDS) + "\n")),
     "json with real newlines": Reply(json.dumps(FIELDS).replace("\\n", "\n")),
-    "info line": Reply(f"Because.\n\n{fence('python perception.py', P)}\n\n{fence('python dynamics.py', D)}\n{fence('python rendering.py', R)}\n"),
-    "first line": Reply(f"Because.\n{fence('python', '# perception.py' + chr(10) + P)}\n{fence('py', '# dynamics.py' + chr(10) + D)}\n{fence('', '# file: rendering.py' + chr(10) + R)}"),
-    "line above": Reply(f"Because.\n\n**perception.py**\n{fence('python', P)}\n\n### `dynamics.py`\n\n{fence('python', D)}\nrendering.py:\n{fence('python', R)}"),
-    "by functions": Reply(f"Because.\n\n{fence('python', P)}\n{fence('python', D)}\n{fence('python', R)}"),
-    "after thinking": Reply(f"<think>perception.py ```python\nx\n``` hm</think>Because.\n{fence('perception.py', P)}{chr(10)}{fence('dynamics.py', D)}{chr(10)}{fence('rendering.py', R)}"),
-    "windows lines": Reply(f"Because.\n\n{fence('python perception.py', P)}\n{fence('python dynamics.py', D)}\n{fence('python rendering.py', R)}".replace("\n", "\r\n")),
-    "four ticks": Reply(f"Because.\n`{fence('python perception.py', P)}`\n{fence('python dynamics.py', D)}\n{fence('python rendering.py', R)}"),
+    "info line": Reply(
+        f"Because.\n\n{fence('python perception.py', P)}\n\n{fence('python dynamics.py', D)}\n{fence('python rendering.py', R)}\n"
+    ),
+    "first line": Reply(
+        f"Because.\n{fence('python', '# perception.py' + chr(10) + P)}\n{fence('py', '# dynamics.py' + chr(10) + D)}\n{fence('', '# file: rendering.py' + chr(10) + R)}"
+    ),
+    "line above": Reply(
+        f"Because.\n\n**perception.py**\n{fence('python', P)}\n\n### "
+        f"`dynamics.py`\n\n{fence('python', D)}\nrendering.py:\n{fence('python', R)}"
+    ),
+    "by functions": Reply(
+        f"Because.\n\n{fence('python', P)}\n{fence('python', D)}\n{fence('python', R)}"
+    ),
+    "after thinking": Reply(
+        "<think>perception.py ```python\nx\n``` "
+        f"hm</think>Because.\n{fence('perception.py', P)}{chr(10)}{fence('dynamics.py', D)}{chr(10)}{fence('rendering.py', R)}"
+    ),
+    "windows lines": Reply(
+        f"Because.\n\n{fence('python perception.py', P)}\n{fence('python dynamics.py', D)}\n{fence('python rendering.py', R)}".replace(
+            "\n", "\r\n"
+        )
+    ),
+    "four ticks": Reply(
+        f"Because.\n`{fence('python perception.py', P)}`\n{fence('python dynamics.py', D)}\n{fence('python rendering.py', R)}"
+    ),
     "fences within fields": Reply(json.dumps({**FIELDS, "dynamics": fence("python", D)})),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FORMS)
 def test_all_three_files_are_found(name):
     written = read_programs(FORMS[name])
-    assert {stage: "def" in source for stage, source in written.files.items()} == dict.fromkeys(("perception", "dynamics", "rendering"), True)
+    assert {stage: "def" in source for stage, source in written.files.items()} == dict.fromkeys(
+        ("perception", "dynamics", "rendering"), True
+    )
     assert written.files["dynamics"].strip().endswith(D.strip())
     assert written.rationale == "Because."
 
@@ -47,25 +70,38 @@ def test_files_that_stay_are_left_out():
 
 
 def test_the_last_version_of_a_file_counts():
-    text = f"First idea:\n{fence('python dynamics.py', 'x = 1' + chr(10))}\nBetter:\n{fence('python dynamics.py', D)}"
+    text = (
+        "First "
+        f"idea:\n{fence('python dynamics.py', 'x = 1' + chr(10))}\nBetter:\n{fence('python dynamics.py', D)}"
+    )
     assert read_programs(Reply(text)).files == {"dynamics": D}
 
 
-@pytest.mark.parametrize(("reply", "says"), [
-    (Reply(""), "empty"),
-    (Reply("I would look at the pendulum first."), "whole files"),
-    (Reply("```python\nprint(1)\n```"), "whole files"),
-    (Reply("[1, 2]"), "whole files"),
-    (Reply('{"rationale": "no files"}'), "whole files"),
-    (Reply("```python dynamics.py\nx = 1", finish="length", output_tokens=4000), "cut off after 4000 tokens"),
-], ids=["empty", "prose", "other code", "a list", "no files", "cut off"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        (Reply(""), "empty"),
+        (Reply("I would look at the pendulum first."), "whole files"),
+        (Reply("```python\nprint(1)\n```"), "whole files"),
+        (Reply("[1, 2]"), "whole files"),
+        (Reply('{"rationale": "no files"}'), "whole files"),
+        (
+            Reply("```python dynamics.py\nx = 1", finish="length", output_tokens=4000),
+            "cut off after 4000 tokens",
+        ),
+    ],
+    ids=["empty", "prose", "other code", "a list", "no files", "cut off"],
+)
 def test_what_cannot_be_used_is_said(reply, says):
     with pytest.raises(ReplyError, match=says):
         read_programs(reply)
 
 
 def test_refusals_are_told_apart():
-    for reply in (Reply("", refusal="I cannot help with that."), Reply("", finish="content_filter")):
+    for reply in (
+        Reply("", refusal="I cannot help with that."),
+        Reply("", finish="content_filter"),
+    ):
         with pytest.raises(Declined):
             read_programs(reply)
 

@@ -27,11 +27,27 @@ def path(name, xy, angle=None, look=None, sigma=0.02):
     turning = angle is not None
     angle = np.zeros(len(xy)) if angle is None else np.asarray(angle, float)
     look = look or Look("disk", (200.0, 30.0, 30.0), (8.0,))
-    return Path(name, look, xy, angle, sigma, 0.001, bool(np.ptp(xy, axis=0).max() > 1), turning, tuple(kinks(xy, sigma)))
+    return Path(
+        name,
+        look,
+        xy,
+        angle,
+        sigma,
+        0.001,
+        bool(np.ptp(xy, axis=0).max() > 1),
+        turning,
+        tuple(kinks(xy, sigma)),
+    )
 
 
 def evidence(*paths):
-    return Evidence({p.name: p for p in paths}, DT, (200, 300), Tracks(np.zeros((200, 300, 3), np.uint8), 0.0, (), np.zeros((200, 300), bool)), None)
+    return Evidence(
+        {p.name: p for p in paths},
+        DT,
+        (200, 300),
+        Tracks(np.zeros((200, 300, 3), np.uint8), 0.0, (), np.zeros((200, 300), bool)),
+        None,
+    )
 
 
 def flight(n=40, g=500.0, drag=0.0, rng=None):
@@ -65,8 +81,15 @@ def test_the_smallest_sufficient_set_of_forces_is_chosen(drag, expected):
 
 
 def test_constant_velocity_needs_no_force():
-    xy = np.stack([20 + 3.0 * np.arange(20), 50 + 1.0 * np.arange(20)], 1) + np.random.default_rng(1).normal(0, 0.02, (20, 2))
-    assert explain(xy, 0.02, DT, [("gx", np.stack([np.ones(20), np.zeros(20)], 1), lambda c: True)])[0].names == ()
+    xy = np.stack([20 + 3.0 * np.arange(20), 50 + 1.0 * np.arange(20)], 1) + np.random.default_rng(
+        1
+    ).normal(0, 0.02, (20, 2))
+    assert (
+        explain(xy, 0.02, DT, [("gx", np.stack([np.ones(20), np.zeros(20)], 1), lambda c: True)])[
+            0
+        ].names
+        == ()
+    )
 
 
 def test_a_bounce_is_a_kink_and_becomes_a_wall():
@@ -89,20 +112,28 @@ def test_a_hinge_is_found_where_the_two_bodies_agree():
     angle = -1.4 + 3.0 * t
     pole = cart + (0, -8) + 40 * np.stack([np.cos(angle), np.sin(angle)], 1)
     look = Look("box", (200.0, 150.0, 100.0), (90.0, 8.0))
-    base = path("cart", cart + rng.normal(0, 0.02, (25, 2)), look=Look("box", (0.0, 0.0, 0.0), (50.0, 30.0)))
+    base = path(
+        "cart", cart + rng.normal(0, 0.02, (25, 2)), look=Look("box", (0.0, 0.0, 0.0), (50.0, 30.0))
+    )
     rod = path("pole", pole + rng.normal(0, 0.02, (25, 2)), angle, look)
     joint = pivot(rod, base)
     assert joint.rms < 0.05
     assert joint.own == pytest.approx((-40.0, 0.0), abs=0.3)
     assert joint.other == pytest.approx((0.0, -8.0), abs=0.3)
     best = structures(evidence(base, rod))[0].mechanism
-    assert (best.body("cart").motion, best.body("pole").motion, best.body("pole").on) == ("slides", "hinges", "cart")
+    assert (best.body("cart").motion, best.body("pole").motion, best.body("pole").on) == (
+        "slides",
+        "hinges",
+        "cart",
+    )
 
 
 def test_a_bob_on_an_unseen_string_swings_about_a_point():
     t = np.arange(60) * DT
     angle = math.pi / 2 + 0.6 * np.cos(6.0 * t)
-    xy = np.stack([150 + 80 * np.cos(angle), 30 + 80 * np.sin(angle)], 1) + np.random.default_rng(3).normal(0, 0.02, (60, 2))
+    xy = np.stack([150 + 80 * np.cos(angle), 30 + 80 * np.sin(angle)], 1) + np.random.default_rng(
+        3
+    ).normal(0, 0.02, (60, 2))
     bob = path("bob", xy)
     centre = orbit(bob)
     assert centre.other == pytest.approx((150.0, 30.0), abs=0.5)
@@ -110,29 +141,123 @@ def test_a_bob_on_an_unseen_string_swings_about_a_point():
 
 
 MECHANISMS = [
-    Mechanism((Body("ball", "disk", (9, 9, 200)),), (Term("gravity", ("ball",), {"gx": 3.0, "gy": 400.0}), Term("quadratic_drag", ("ball",), {"c": 1e-3}))),
-    Mechanism((Body("ball", "disk", (9, 9, 200)),), (Term("spring", ("ball",), {"k": 30.0, "x0": 80.0, "y0": 60.0}), Term("friction", ("ball",), {"c": 5.0}))),
-    Mechanism((Body("ball", "disk", (9, 9, 200)),), (Term("attraction", ("ball",), {"k": 5e6, "power": -2.0, "x0": 80.0, "y0": 60.0}),)),
+    Mechanism(
+        (Body("ball", "disk", (9, 9, 200)),),
+        (
+            Term("gravity", ("ball",), {"gx": 3.0, "gy": 400.0}),
+            Term("quadratic_drag", ("ball",), {"c": 1e-3}),
+        ),
+    ),
+    Mechanism(
+        (Body("ball", "disk", (9, 9, 200)),),
+        (
+            Term("spring", ("ball",), {"k": 30.0, "x0": 80.0, "y0": 60.0}),
+            Term("friction", ("ball",), {"c": 5.0}),
+        ),
+    ),
+    Mechanism(
+        (Body("ball", "disk", (9, 9, 200)),),
+        (Term("attraction", ("ball",), {"k": 5e6, "power": -2.0, "x0": 80.0, "y0": 60.0}),),
+    ),
     Mechanism(
         (Body("a", "disk", (9, 9, 200)), Body("b", "disk", (200, 9, 9))),
-        (Term("collide", ("a", "b"), {"e": 0.9, "by_size": 1.0}), Term("wall", ("a", "b"), {"nx": 0.0, "ny": -1.0, "offset": -150.0, "e": 0.8, "friction": 0.1}),
-         Term("mutual", ("a", "b"), {"k": 4.0, "length": 60.0})),
+        (
+            Term("collide", ("a", "b"), {"e": 0.9, "by_size": 1.0}),
+            Term(
+                "wall",
+                ("a", "b"),
+                {"nx": 0.0, "ny": -1.0, "offset": -150.0, "e": 0.8, "friction": 0.1},
+            ),
+            Term("mutual", ("a", "b"), {"k": 4.0, "length": 60.0}),
+        ),
     ),
     Mechanism(
-        (Body("rod", "box", (9, 9, 200), motion="hinges", turns=True,
-              numbers={"pivot_x": 80.0, "pivot_y": 20.0, "centre_x": 40.0, "centre_y": 1.0, "gyration": 20.0}),),
-        (Term("gravity", ("rod",), {"k": 40.0, "rest": 1.5}), Term("damping", ("rod",), {"c": 0.2}), Term("action", ("rod",), {"a": 2.0})),
+        (
+            Body(
+                "rod",
+                "box",
+                (9, 9, 200),
+                motion="hinges",
+                turns=True,
+                numbers={
+                    "pivot_x": 80.0,
+                    "pivot_y": 20.0,
+                    "centre_x": 40.0,
+                    "centre_y": 1.0,
+                    "gyration": 20.0,
+                },
+            ),
+        ),
+        (
+            Term("gravity", ("rod",), {"k": 40.0, "rest": 1.5}),
+            Term("damping", ("rod",), {"c": 0.2}),
+            Term("action", ("rod",), {"a": 2.0}),
+        ),
     ),
     Mechanism(
-        (Body("cart", "box", (9, 9, 9), motion="slides", numbers={"at_x": 80.0, "at_y": 90.0, "axis_x": 1.0, "axis_y": 0.0, "width": 51.0, "height": 31.0}),
-         Body("pole", "box", (200, 9, 9), motion="hinges", on="cart", turns=True,
-              numbers={"pivot_x": 0.0, "pivot_y": -8.0, "centre_x": 40.0, "centre_y": 0.0, "gyration": 25.0, "width": 90.0, "height": 8.0})),
-        (Term("gravity", ("cart", "pole"), {"gy": 900.0, "mass": 0.1}), Term("push", ("cart",), {"a": -500.0}), Term("damping", ("pole",), {"c": 1.0})),
+        (
+            Body(
+                "cart",
+                "box",
+                (9, 9, 9),
+                motion="slides",
+                numbers={
+                    "at_x": 80.0,
+                    "at_y": 90.0,
+                    "axis_x": 1.0,
+                    "axis_y": 0.0,
+                    "width": 51.0,
+                    "height": 31.0,
+                },
+            ),
+            Body(
+                "pole",
+                "box",
+                (200, 9, 9),
+                motion="hinges",
+                on="cart",
+                turns=True,
+                numbers={
+                    "pivot_x": 0.0,
+                    "pivot_y": -8.0,
+                    "centre_x": 40.0,
+                    "centre_y": 0.0,
+                    "gyration": 25.0,
+                    "width": 90.0,
+                    "height": 8.0,
+                },
+            ),
+        ),
+        (
+            Term("gravity", ("cart", "pole"), {"gy": 900.0, "mass": 0.1}),
+            Term("push", ("cart",), {"a": -500.0}),
+            Term("damping", ("pole",), {"c": 1.0}),
+        ),
         drawing="whole pixels",
     ),
-    Mechanism((Body("ball", "disk", (9, 9, 200)),), (Term("gravity", ("ball",), {"gx": 3.0}), Term("swerve", ("ball",), {"c": -2.0}))),
-    Mechanism((Body("ball", "disk", (9, 9, 200)),), (Term("curve", ("ball",), {"x0": 90.0, "y0": 60.0, "scale": 50.0, "rate": 40.0, "ax:1": 3.0, "ax:u*u*u": -80.0, "ay:q": -2.0}),)),
-]  # fmt: skip
+    Mechanism(
+        (Body("ball", "disk", (9, 9, 200)),),
+        (Term("gravity", ("ball",), {"gx": 3.0}), Term("swerve", ("ball",), {"c": -2.0})),
+    ),
+    Mechanism(
+        (Body("ball", "disk", (9, 9, 200)),),
+        (
+            Term(
+                "curve",
+                ("ball",),
+                {
+                    "x0": 90.0,
+                    "y0": 60.0,
+                    "scale": 50.0,
+                    "rate": 40.0,
+                    "ax:1": 3.0,
+                    "ax:u*u*u": -80.0,
+                    "ay:q": -2.0,
+                },
+            ),
+        ),
+    ),
+]
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
@@ -143,7 +268,18 @@ def test_every_mechanism_is_written_as_programs_that_pass_the_screen_and_roll(me
     space: dict = {}
     exec(compile(programs.dynamics, "dynamics.py", "exec"), space)
     params = {param.name: param.value for param in space["PARAMS"]}
-    state = {b.name: {"x": 60.0 + 30 * k, "y": 70.0, "vx": 10.0, "vy": 5.0, "angle": 0.3, "spin": 0.1, "radius": 5.0} for k, b in enumerate(mechanism.bodies)}
+    state = {
+        b.name: {
+            "x": 60.0 + 30 * k,
+            "y": 70.0,
+            "vx": 10.0,
+            "vy": 5.0,
+            "angle": 0.3,
+            "spin": 0.1,
+            "radius": 5.0,
+        }
+        for k, b in enumerate(mechanism.bodies)
+    }
     before = {name: dict(values) for name, values in state.items()}
     after = space["step"](state, params, 1.0, 0.02)
     assert state == before, "step changed its argument"
@@ -155,7 +291,9 @@ def drawn(places, radius=9, shape=(120, 180), colour=(30, 160, 90), ground=(240,
     """A disk drawn with OpenCV's own anti-aliasing."""
     frames = np.full((len(places), *shape, 3), ground, np.uint8)
     for frame, (x, y) in zip(frames, places, strict=True):
-        cv2.circle(frame, (round(x * 256), round(y * 256)), radius * 256, colour, -1, cv2.LINE_AA, 8)
+        cv2.circle(
+            frame, (round(x * 256), round(y * 256)), radius * 256, colour, -1, cv2.LINE_AA, 8
+        )
     return frames
 
 
@@ -175,11 +313,17 @@ def test_the_plan_for_a_drawn_throw_starts_with_gravity():
 def test_mechanisms_side_by_side_do_not_share_names():
     rod = MECHANISMS[4].bodies[0]
     still = Body("bar", "box", (200, 9, 9), motion="hinges", turns=True, numbers=dict(rod.numbers))
-    both = Mechanism((rod, still, Body("ball", "disk", (9, 200, 9))), (*MECHANISMS[4].terms, Term("drag", ("ball",), {"c": 1.0})))
+    both = Mechanism(
+        (rod, still, Body("ball", "disk", (9, 200, 9))),
+        (*MECHANISMS[4].terms, Term("drag", ("ball",), {"c": 1.0})),
+    )
     space: dict = {}
     exec(compile(write(both).dynamics, "dynamics.py", "exec"), space)
     params = {param.name: param.value for param in space["PARAMS"]}
-    state = {name: {"x": 60.0, "y": 70.0, "vx": 10.0, "vy": 5.0, "angle": 0.3, "spin": 0.5} for name in ("rod", "bar", "ball")}
+    state = {
+        name: {"x": 60.0, "y": 70.0, "vx": 10.0, "vy": 5.0, "angle": 0.3, "spin": 0.5}
+        for name in ("rod", "bar", "ball")
+    }
     after = space["step"](state, params, 0.0, 0.02)
     assert after["bar"]["angle"] == pytest.approx(0.31)
     assert after["rod"]["spin"] != 0.5
@@ -195,7 +339,9 @@ def test_random_drafts_are_programs_of_the_same_grammar_and_follow_their_seed():
         rng, proposer, nodes = np.random.default_rng(seed), RandomProposer(), []
         for number in range(6):
             found = proposer.propose(task, SimpleNamespace(nodes=nodes), Move("draft"), rng)
-            nodes.append(SimpleNamespace(id=str(number), candidate=SimpleNamespace(programs=found.programs)))
+            nodes.append(
+                SimpleNamespace(id=str(number), candidate=SimpleNamespace(programs=found.programs))
+            )
         return [node.candidate.programs for node in nodes]
 
     programs = proposed(3)

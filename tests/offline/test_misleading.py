@@ -1,4 +1,5 @@
-"""Evidence that misleads: corners, single wrong places, steady steps, short arcs, tracks gone over once, bodies that have not moved yet."""
+"""Evidence that misleads: corners, single wrong places, steady steps, short arcs, tracks gone over
+once, bodies that have not moved yet."""
 
 import math
 from dataclasses import replace
@@ -57,14 +58,18 @@ def test_one_wrong_place_is_a_stray_and_a_bounce_is_not():
 
 
 def test_two_wrong_places_in_a_row_are_strays_and_a_bounce_between_frames_is_not():
-    xy = np.stack([214 - 2.9 * np.arange(30), 93 + 1.0 * np.arange(30)], 1) + np.random.default_rng(0).normal(0, 0.01, (30, 2))
+    xy = np.stack([214 - 2.9 * np.arange(30), 93 + 1.0 * np.arange(30)], 1) + np.random.default_rng(
+        0
+    ).normal(0, 0.01, (30, 2))
     wrong = xy.copy()
     wrong[18:20, 0] += (-0.54, 0.5)
     assert strays(wrong, 0.02) == [18, 19] and strays(xy, 0.02) == []
     for turn in (18.0, 18.3, 18.5):
         assert strays(np.stack([xy[:, 0], 2.0 * np.abs(np.arange(30) - turn)], 1), 0.02) == []
     t = np.arange(30)
-    assert strays(np.stack([40 * np.cos(0.5 * t), 40 * np.sin(0.5 * t)], 1), 0.02) == [], "a tight circle goes on as before"
+    assert strays(np.stack([40 * np.cos(0.5 * t), 40 * np.sin(0.5 * t)], 1), 0.02) == [], (
+        "a tight circle goes on as before"
+    )
 
 
 def test_steady_steps_are_not_rounding_and_whole_pixels_are():
@@ -79,7 +84,9 @@ def test_a_bend_seen_once_is_a_flight_and_one_gone_over_twice_a_swing(swings):
     t = np.arange(25) * DT
     phase = 0.2 * np.cos(9.0 * t) if swings else 0.4 * t / t[-1] - 0.2
     xy = np.array([100.0, 20.0]) + 120 * np.stack([np.sin(phase), np.cos(phase)], 1)
-    assert motions(structures(evidence(path("bob", xy)))[0], "bob") == ("hinges" if swings else "free")
+    assert motions(structures(evidence(path("bob", xy)))[0], "bob") == (
+        "hinges" if swings else "free"
+    )
 
 
 def on_track(to):
@@ -106,7 +113,11 @@ def valley(x):
 @pytest.mark.parametrize("filled", [True, False])
 def test_a_track_that_is_drawn_is_known_where_nothing_has_been_yet(filled):
     rows, columns = np.mgrid[:240, :320]
-    ground = np.clip(rows - valley(columns)[0] + 0.5, 0, 1) if filled else np.clip(1.5 - np.abs(rows - valley(columns)[0]), 0, 1)
+    ground = (
+        np.clip(rows - valley(columns)[0] + 0.5, 0, 1)
+        if filled
+        else np.clip(1.5 - np.abs(rows - valley(columns)[0]), 0, 1)
+    )
     plate = np.repeat((255 - 155 * ground)[..., None], 3, 2).astype(np.uint8)
     at = 180.0 + 60.0 * np.cos(np.linspace(0.0, 5.0, 40))
     height, slope = valley(at)
@@ -117,26 +128,34 @@ def test_a_track_that_is_drawn_is_known_where_nothing_has_been_yet(filled):
     assert np.abs(slopes(numbers, ahead)[0] - valley(ahead)[1]).max() < 0.05
     assert np.abs(foot_of(numbers, xy[:, 0]) - at).max() < 0.7
     body = Body("ball", "disk", (0.0, 0.0, 0.0), motion="follows", numbers=numbers)
-    program = module(write_dynamics(Mechanism((body,), (Term("rail", ("ball",), {"g": 300.0, "bead": 1.0}),))))
+    program = module(
+        write_dynamics(Mechanism((body,), (Term("rail", ("ball",), {"g": 300.0, "bead": 1.0}),)))
+    )
     values = {param.name: param.value for param in program.PARAMS}
     state = {"ball": {"x": xy[5, 0], "vx": 90.0, "y": xy[5, 1]}}
     there = program.step(state, values, 0.0, 0.001)["ball"]
     assert there["y"] == pytest.approx(xy[5, 1], abs=0.5)
-    assert there["x"] - xy[5, 0] == pytest.approx(0.09, abs=2e-3), "the centre goes on at the speed that it had"
+    assert there["x"] - xy[5, 0] == pytest.approx(0.09, abs=2e-3), (
+        "the centre goes on at the speed that it had"
+    )
 
 
 @pytest.mark.parametrize("curved", [True, False])
 def test_a_curve_that_is_drawn_is_a_track_before_the_body_came_to_its_bend(curved):
     rows, columns = np.mgrid[:240, :320]
     bend = np.maximum(columns - 160.0, 0.0) ** 2 / 300.0 * curved  # straight on the left
-    plate = np.repeat(np.where(rows > 80 + 0.4 * columns - bend, 100, 255)[..., None], 3, 2).astype(np.uint8)
+    plate = np.repeat(np.where(rows > 80 + 0.4 * columns - bend, 100, 255)[..., None], 3, 2).astype(
+        np.uint8
+    )
     at = 40.0 + np.linspace(0.0, 9.0, 20) ** 2
     ball = path("ball", np.stack([at + 8 * 0.4 / 1.077, 80 + 0.4 * at - 8 / 1.077], 1))
     assert rail_numbers(ball) is None
     numbers = rail_numbers(ball, plate)
     assert (numbers is not None) == curved
     if curved:
-        assert numbers["foot"] == pytest.approx(8.0, abs=1.0) and slopes(numbers, np.array([280.0]))[0] == pytest.approx(-0.4, abs=0.05)
+        assert numbers["foot"] == pytest.approx(8.0, abs=1.0) and slopes(
+            numbers, np.array([280.0])
+        )[0] == pytest.approx(-0.4, abs=0.05)
     seen = evidence(ball)
     seen = replace(seen, tracks=replace(seen.tracks, plate=plate))
     assert (motions(structures(seen)[0], "ball") == "follows") == curved
@@ -144,16 +163,25 @@ def test_a_curve_that_is_drawn_is_a_track_before_the_body_came_to_its_bend(curve
 
 def test_the_middle_of_a_thin_line_is_its_track():
     rows, columns = np.mgrid[:240, :320]
-    plate = np.repeat((255 - 200 * np.clip(2.5 - np.abs(rows - valley(columns)[0]), 0, 1))[..., None], 3, 2).astype(np.uint8)
+    plate = np.repeat(
+        (255 - 200 * np.clip(2.5 - np.abs(rows - valley(columns)[0]), 0, 1))[..., None], 3, 2
+    ).astype(np.uint8)
     at = 180.0 + 60.0 * np.cos(np.linspace(0.0, 5.0, 40))
     numbers = rail_numbers(path("bead", np.stack([at, valley(at)[0]], 1)), plate)
     assert numbers.get("foot", 0.0) == pytest.approx(0.0, abs=0.5)
-    assert np.abs(slopes(numbers, np.linspace(20, 300, 15))[0] - valley(np.linspace(20, 300, 15))[1]).max() < 0.05
+    assert (
+        np.abs(
+            slopes(numbers, np.linspace(20, 300, 15))[0] - valley(np.linspace(20, 300, 15))[1]
+        ).max()
+        < 0.05
+    )
 
 
 def test_lines_that_do_not_go_with_the_body_are_no_track():
     rows, columns = np.mgrid[:240, :320]
-    plate = np.where(np.abs(rows - columns + 20) < 2, 0, 255)[..., None].repeat(3, 2).astype(np.uint8)
+    plate = (
+        np.where(np.abs(rows - columns + 20) < 2, 0, 255)[..., None].repeat(3, 2).astype(np.uint8)
+    )
     xy, angle = on_track(220.0)
     car = path("car", xy, angle + 0.1, Look("box", (0.0, 0.0, 0.0), (30.0, 14.0)))
     assert rail_numbers(car, plate) == rail_numbers(car)
@@ -165,8 +193,17 @@ def test_the_program_of_a_track_places_and_turns_as_the_track_does():
     car = path("car", xy, angle + lean, Look("box", (0.0, 0.0, 0.0), (30.0, 14.0)))
     numbers = rail_numbers(car)
     assert len(coefficients(numbers, "lean")) > 1
-    body = Body("car", "box", (0.0, 0.0, 0.0), motion="follows", turns=True, numbers={**numbers, "width": 30.0, "height": 14.0})
-    program = module(write_dynamics(Mechanism((body,), (Term("rail", ("car",), {"g": 300.0, "slope": 1.0}),))))
+    body = Body(
+        "car",
+        "box",
+        (0.0, 0.0, 0.0),
+        motion="follows",
+        turns=True,
+        numbers={**numbers, "width": 30.0, "height": 14.0},
+    )
+    program = module(
+        write_dynamics(Mechanism((body,), (Term("rail", ("car",), {"g": 300.0, "slope": 1.0}),)))
+    )
     values = {param.name: param.value for param in program.PARAMS}
     states = States(("car.x", "car.y", "car.angle"), np.column_stack([xy, car.angle]))
     first = program.initial(states, values, DT)["car"]
@@ -201,8 +238,14 @@ def test_links_that_meet_under_a_pin_are_joined():
     t = np.arange(60) * DT
     second = math.pi / 2 + 0.9 * np.sin(5.0 * t)
     pin = np.array([150.0, 50.0]) + 55.0 * np.stack([np.cos(first), np.sin(first)], 1)
-    lower = pin + 30.0 * np.stack([np.cos(second), np.sin(second)], 1)  # five pixels away on either side, hidden by the pin
-    bodies = [path("upper", upper, first, ROD), path("lower", lower, second, ROD), path("pin", pin, look=Look("disk", (0.0, 0.0, 0.0), (6.0,)))]
+    lower = pin + 30.0 * np.stack(
+        [np.cos(second), np.sin(second)], 1
+    )  # five pixels away on either side, hidden by the pin
+    bodies = [
+        path("upper", upper, first, ROD),
+        path("lower", lower, second, ROD),
+        path("pin", pin, look=Look("disk", (0.0, 0.0, 0.0), (6.0,))),
+    ]
     best = structures(evidence(*bodies))[0].mechanism
     assert best.body("lower").motion == "hinges" and best.body("lower").on == "upper"
     apart = structures(evidence(*bodies[:2]))[0].mechanism
@@ -210,7 +253,8 @@ def test_links_that_meet_under_a_pin_are_joined():
 
 
 def test_a_small_library_is_searched_whole():
-    """Where the best single force is not one of the best two, adding one at a time ends in the wrong place."""
+    """Where the best single force is not one of the best two, adding one at a time ends in the
+    wrong place."""
     t = np.arange(80) * DT
     a, b = np.sin(7 * t), np.where((np.arange(80) // 12) % 2, 1.0, -1.0)
     x, v = np.zeros(80), 0.0
@@ -218,7 +262,11 @@ def test_a_small_library_is_searched_whole():
     for k in range(79):
         x[k + 1], v = x[k] + DT * v, v + DT * acceleration[k]
     blend = 0.5 * a + 0.52 * b + 0.1 * np.cos(3 * t)
-    library = [("a", a[:, None], lambda c: c > 0), ("b", b[:, None], lambda c: c > 0), ("blend", blend[:, None], lambda c: c > 0)]
+    library = [
+        ("a", a[:, None], lambda c: c > 0),
+        ("b", b[:, None], lambda c: c > 0),
+        ("blend", blend[:, None], lambda c: c > 0),
+    ]
     best = explain(x[:, None], 0.05, DT, library, limit=2)[0]
     assert set(best.names) == {"a", "b"}
 
@@ -228,7 +276,12 @@ def test_a_disk_at_rest_that_looks_like_those_that_move_waits():
     cv2.circle(plate, (60, 50), 8, (200, 200, 30), -1, cv2.LINE_AA)
     cv2.circle(plate, (150, 50), 20, (200, 30, 200), -1, cv2.LINE_AA)
     poses = np.zeros((12, 3))
-    movers = tuple(Track(name, Look("disk", (250.0, 250.0, 250.0), (8.2,)), poses, np.full(3, 0.1), np.zeros(12)) for name in "ab")
+    movers = tuple(
+        Track(
+            name, Look("disk", (250.0, 250.0, 250.0), (8.2,)), poses, np.full(3, 0.1), np.zeros(12)
+        )
+        for name in "ab"
+    )
     found = waiting(Tracks(plate, 0.0, movers, np.zeros((100, 200), bool)))
     assert [t.poses[0, :2].round().tolist() for t in found] == [[60.0, 50.0]]
     assert waiting(Tracks(plate, 0.0, movers[:1], np.zeros((100, 200), bool))) == []
@@ -237,30 +290,66 @@ def test_a_disk_at_rest_that_looks_like_those_that_move_waits():
 def test_a_rigid_body_engine_leaves_bodies_on_joints_their_terms():
     rod = path("rod", *swinging(), ROD)
     t = np.arange(60) * DT
-    box = path("box", np.stack([30 + 0 * t, 90 - np.abs(100 * (t - 0.6))], 1), 2.0 * t, Look("box", (9.0, 9.0, 9.0), (20.0, 10.0)))
+    box = path(
+        "box",
+        np.stack([30 + 0 * t, 90 - np.abs(100 * (t - 0.6))], 1),
+        2.0 * t,
+        Look("box", (9.0, 9.0, 9.0), (20.0, 10.0)),
+    )
     seen = evidence(rod, box)
-    structure = next(s.mechanism for s in structures(seen) if motions(s, "rod") == "hinges" and motions(s, "box") == "free")
+    structure = next(
+        s.mechanism
+        for s in structures(seen)
+        if motions(s, "rod") == "hinges" and motions(s, "box") == "free"
+    )
     best = drive(structure, seen)[0].mechanism
     assert best.of("gravity") and {"rod"} <= {n for t in best.terms for n in t.bodies}
     jointed = [t for t in best.terms if "rod" in t.bodies]
     contact = Term("wall", ("box",), {"nx": 0.0, "ny": -1.0, "offset": -100.0, "e": 0.5})
     engine = touching(structure.plus(*jointed), [contact], 0.0, seen)
-    assert all(term in engine.mechanism.terms for term in jointed) and engine.mechanism.of("contact")
+    assert all(term in engine.mechanism.terms for term in jointed) and engine.mechanism.of(
+        "contact"
+    )
     write(engine.mechanism)
 
 
 def test_the_mass_of_a_rod_may_be_spread_unevenly():
-    numbers = {"pivot_x": 0.0, "pivot_y": 0.0, "centre_x": 25.0, "centre_y": 0.0, "spread": 0.5, "gyration": 14.0}
-    rods = (Body("upper", "box", (0.0, 0.0, 0.0), motion="hinges", turns=True, numbers=numbers), Body("lower", "box", (9.0, 0.0, 0.0), motion="hinges", on="upper", turns=True, numbers=numbers))
+    numbers = {
+        "pivot_x": 0.0,
+        "pivot_y": 0.0,
+        "centre_x": 25.0,
+        "centre_y": 0.0,
+        "spread": 0.5,
+        "gyration": 14.0,
+    }
+    rods = (
+        Body("upper", "box", (0.0, 0.0, 0.0), motion="hinges", turns=True, numbers=numbers),
+        Body(
+            "lower",
+            "box",
+            (9.0, 0.0, 0.0),
+            motion="hinges",
+            on="upper",
+            turns=True,
+            numbers=numbers,
+        ),
+    )
     mechanism = Mechanism(rods, (Term("gravity", ("upper", "lower"), {"gy": 300.0, "mass": 0.5}),))
-    node = SimpleNamespace(score=0.5, diagnosis=SimpleNamespace(guilty="dynamics"), evaluation=SimpleNamespace(losses=None, predicted=(), remeasured=()))
+    node = SimpleNamespace(
+        score=0.5,
+        diagnosis=SimpleNamespace(guilty="dynamics"),
+        evaluation=SimpleNamespace(losses=None, predicted=(), remeasured=()),
+    )
     edit = next(e for e in edits(node, mechanism, Plan(evidence(), ())) if "spread" in e.why)
-    assert "upper_gyration" in write_dynamics(edit.mechanism) and "upper_gyration" not in write_dynamics(mechanism)
+    assert "upper_gyration" in write_dynamics(
+        edit.mechanism
+    ) and "upper_gyration" not in write_dynamics(mechanism)
     assert not any("spread" in e.why for e in edits(node, edit.mechanism, Plan(evidence(), ())))
 
 
 def drifting(rates, start, count=45):
-    """(count, 2) places of a body under ``rates`` (x, y, vx, vy) -> (ax, ay), by fine steps, with measurement noise."""
+    """(count, 2) places of a body under ``rates`` (x, y, vx, vy) -> (ax, ay), by fine steps, with
+    measurement noise."""
     state, rows = np.array(start, float), []
     for _ in range(count):
         rows.append(state[:2].copy())
@@ -271,29 +360,47 @@ def drifting(rates, start, count=45):
 
 
 def test_a_charge_in_a_magnetic_field_swerves():
-    ball = path("ball", drifting(lambda x, y, vx, vy: (4.0 * vy, -4.0 * vx + 90.0), (100.0, 80.0, 150.0, 0.0)))
-    structure = next(s.mechanism for s in structures(evidence(ball)) if motions(s, "ball") == "free")
+    ball = path(
+        "ball",
+        drifting(lambda x, y, vx, vy: (4.0 * vy, -4.0 * vx + 90.0), (100.0, 80.0, 150.0, 0.0)),
+    )
+    structure = next(
+        s.mechanism for s in structures(evidence(ball)) if motions(s, "ball") == "free"
+    )
     terms = drive(structure, evidence(ball))[0].mechanism
-    assert terms.of("swerve")[0].numbers["c"] == pytest.approx(4.0, abs=0.1) and not terms.of("curve")
+    assert terms.of("swerve")[0].numbers["c"] == pytest.approx(4.0, abs=0.1) and not terms.of(
+        "curve"
+    )
 
 
 def test_what_no_force_explains_is_regressed_on_place_and_speed():
-    ball = path("ball", drifting(lambda x, y, vx, vy: (60.0 * (x - 150) - 0.04 * (x - 150) ** 3, -40.0 * vy), (153.0, 80.0, 60.0, 30.0), 70))
-    structure = next(s.mechanism for s in structures(evidence(ball)) if motions(s, "ball") == "free")
+    ball = path(
+        "ball",
+        drifting(
+            lambda x, y, vx, vy: (60.0 * (x - 150) - 0.04 * (x - 150) ** 3, -40.0 * vy),
+            (153.0, 80.0, 60.0, 30.0),
+            70,
+        ),
+    )
+    structure = next(
+        s.mechanism for s in structures(evidence(ball)) if motions(s, "ball") == "free"
+    )
     options = [d for d in drive(structure, evidence(ball)) if d.mechanism.of("curve")]
     assert options and "no force that is known" in options[0].why
     thrown = path("ball", drifting(lambda x, y, vx, vy: (0.0, 300.0), (20.0, 80.0, 150.0, -150.0)))
     assert not any(d.mechanism.of("curve") for d in drive(structure, evidence(thrown)))
 
 
-# --------------------------------------------------------------------------------------------------------- perception
+# --------------------------------------------------------------------------------------------------
 
 
 def test_the_head_of_a_box_is_told_again_once_gaps_are_filled():
     angle = 1.2 * np.sin(0.4 * np.arange(30))
     flipped = angle.copy()
     flipped[22:] -= math.pi
-    layout = SimpleNamespace(looks=[ROD], poses=[np.column_stack([angle, angle, flipped])], seen=lambda k: np.arange(30))
+    layout = SimpleNamespace(
+        looks=[ROD], poses=[np.column_stack([angle, angle, flipped])], seen=lambda k: np.arange(30)
+    )
     unwind(layout)
     assert layout.poses[0][:, 2] == pytest.approx(unwrap(angle, math.pi, 0.0, 0))
 
@@ -318,7 +425,9 @@ def test_an_outline_that_looks_nearly_the_same_upside_down_keeps_its_course():
 def patterned(size, seed=0):
     """A square of smooth colours."""
     blobs = np.random.default_rng(seed).uniform(0, 255, (4, 4, 3)).astype(np.float32)
-    return cv2.resize(blobs, (size, size), interpolation=cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
+    return (
+        cv2.resize(blobs, (size, size), interpolation=cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
+    )
 
 
 def test_a_patterned_box_that_enters_keeps_its_course():
@@ -339,7 +448,9 @@ def test_a_part_declared_as_a_picture_is_found_though_these_frames_make_none_of_
     for k, frame in enumerate(frames):
         centre = (40.0 + 0.15 * k**1.5, 45.0)
         mask = np.zeros(frame.shape[:2], np.uint8)
-        cv2.circle(mask, (round(centre[0] * 16), round(centre[1] * 16)), 15 * 16, 255, -1, cv2.LINE_AA, 4)
+        cv2.circle(
+            mask, (round(centre[0] * 16), round(centre[1] * 16)), 15 * 16, 255, -1, cv2.LINE_AA, 4
+        )
         ys, xs = np.mgrid[:90, :160]
         turn = 0.01 * k**1.5
         half = (xs - centre[0]) * math.cos(turn) + (ys - centre[1]) * math.sin(turn) > 0
@@ -372,23 +483,40 @@ def test_a_sign_that_switches_is_no_body_and_one_that_is_struck_is():
     struck = np.zeros((20, 3))
     struck[10:, 0] = 12.0 * np.arange(1, 11)
     looks = Look("box", (0.0, 0.0, 0.0), (18.0, 6.0))
-    assert [_switches(Track("t", looks, poses, np.full(3, 0.1), np.zeros(20))) for poses in (sign, struck)] == [True, False]
+    assert [
+        _switches(Track("t", looks, poses, np.full(3, 0.1), np.zeros(20)))
+        for poses in (sign, struck)
+    ] == [True, False]
 
 
-@pytest.mark.parametrize(("off", "noise", "done"), [(0.05, 0.02, True), (0.3, 0.02, False), (0.3, 0.2, True)])
+@pytest.mark.parametrize(
+    ("off", "noise", "done"), [(0.05, 0.02, True), (0.3, 0.02, False), (0.3, 0.2, True)]
+)
 def test_what_is_forecast_where_it_is_measured_gets_no_other_cause(off, noise, done):
     x = np.linspace(10.0, 60.0, 8)[:, None]
-    judged = SimpleNamespace(predicted=(States(("ball.x",), x + off),), remeasured=(States(("ball.x",), x, np.array([noise])),))
+    judged = SimpleNamespace(
+        predicted=(States(("ball.x",), x + off),),
+        remeasured=(States(("ball.x",), x, np.array([noise])),),
+    )
     assert settled(SimpleNamespace(evaluation=judged)) == done
     assert not settled(SimpleNamespace(evaluation=SimpleNamespace(predicted=(), remeasured=())))
 
 
 def test_a_wall_that_nothing_has_met_yet_is_not_taken_away_again():
-    ball, gravity = (Body("ball", "disk", (0.0, 0.0, 0.0)),), Term("gravity", ("ball",), {"gy": 300.0})
-    floor, ceiling = (Term("wall", ("ball",), {"nx": 0.0, "ny": ny, "offset": 100.0}) for ny in (-1.0, 1.0))
+    ball, gravity = (
+        (Body("ball", "disk", (0.0, 0.0, 0.0)),),
+        Term("gravity", ("ball",), {"gy": 300.0}),
+    )
+    floor, ceiling = (
+        Term("wall", ("ball",), {"nx": 0.0, "ny": ny, "offset": 100.0}) for ny in (-1.0, 1.0)
+    )
     room = Mechanism(ball, (gravity, floor, ceiling))
     assert _less(Mechanism(ball, (gravity, floor)), room)
-    assert not _less(room, room) and not _less(Mechanism(ball, (floor,)), room) and not _less(room, Mechanism(ball, (gravity, floor)))
+    assert (
+        not _less(room, room)
+        and not _less(Mechanism(ball, (floor,)), room)
+        and not _less(room, Mechanism(ball, (gravity, floor)))
+    )
 
 
 def over(plate, *paths):
@@ -406,11 +534,15 @@ def floored(top=170, thick=None):
 @pytest.mark.parametrize("pull", [500.0, 0.0])
 def test_a_drawn_floor_awaits_what_falls_and_not_what_passes(pull, thick):
     t = np.arange(20) * DT
-    xy = np.stack([40 + 150 * t, 60 - 60 * t + pull / 2 * t**2], 1) + np.random.default_rng(0).normal(0, 0.02, (20, 2))
+    xy = np.stack([40 + 150 * t, 60 - 60 * t + pull / 2 * t**2], 1) + np.random.default_rng(
+        0
+    ).normal(0, 0.02, (20, 2))
     seen = over(floored(thick=thick), path("ball", xy))
     contacts, expected = contacts_of([Body("ball", "disk", None)], seen)
     assert contacts == expected
-    assert [(term.kind, term.numbers["ny"], term.numbers["e"]) for term in expected] == ([("wall", -1.0, BOUNCY)] if pull else [])
+    assert [(term.kind, term.numbers["ny"], term.numbers["e"]) for term in expected] == (
+        [("wall", -1.0, BOUNCY)] if pull else []
+    )
     if pull:
         assert expected[0].numbers["offset"] == pytest.approx(-169.5, abs=0.5)
         best = drive(Mechanism((Body("ball", "disk", None),), order=("ball",)), seen)[0]
@@ -429,10 +561,26 @@ def test_walls_on_every_side_of_a_body_turn_it_back():
 
 def test_a_box_that_is_about_to_land_goes_to_the_engine():
     t = np.arange(20) * DT
-    xy = np.stack([80 + 40 * t, 40 + 250 * t**2], 1) + np.random.default_rng(0).normal(0, 0.02, (20, 2))
+    xy = np.stack([80 + 40 * t, 40 + 250 * t**2], 1) + np.random.default_rng(0).normal(
+        0, 0.02, (20, 2)
+    )
     box = path("box", xy, 0.3 + 1.0 * t, Look("box", (200.0, 60.0, 60.0), (40.0, 24.0)))
-    structure = Mechanism((Body("box", "box", (200.0, 60.0, 60.0), turns=True, numbers={"length": 40.0, "width": 24.0}),), order=("box",))
-    landing, passing = (drive(structure, over(plate, box))[0].mechanism for plate in (floored(), np.full((200, 300, 3), 230, np.uint8)))
+    structure = Mechanism(
+        (
+            Body(
+                "box",
+                "box",
+                (200.0, 60.0, 60.0),
+                turns=True,
+                numbers={"length": 40.0, "width": 24.0},
+            ),
+        ),
+        order=("box",),
+    )
+    landing, passing = (
+        drive(structure, over(plate, box))[0].mechanism
+        for plate in (floored(), np.full((200, 300, 3), 230, np.uint8))
+    )
     assert landing.of("contact") and not passing.of("contact")
     assert landing.of("wall")[0].numbers["offset"] == pytest.approx(-169.5, abs=0.5)
 
@@ -442,8 +590,15 @@ def test_bodies_that_are_seen_together_for_a_while_only_need_no_force_between_th
     rng, t = np.random.default_rng(seed), np.arange(30)
     late = np.stack([310 - 4.1 * (t - 8), 157 - 0.4 * t], 1) + rng.normal(0, 0.03, (30, 2))
     whole = np.stack([40 + 3.2 * t, 60 - 0.06 * t], 1) + rng.normal(0, 0.03, (30, 2))
-    seen = evidence(replace(path("late", np.zeros((30, 2))), xy=np.where(t[:, None] < 8, np.nan, late), moves=True), path("whole", whole))
-    structure = Mechanism((Body("late", "disk", None), Body("whole", "disk", None)), order=("late", "whole"))
+    seen = evidence(
+        replace(
+            path("late", np.zeros((30, 2))), xy=np.where(t[:, None] < 8, np.nan, late), moves=True
+        ),
+        path("whole", whole),
+    )
+    structure = Mechanism(
+        (Body("late", "disk", None), Body("whole", "disk", None)), order=("late", "whole")
+    )
     assert not drive(structure, seen)[0].mechanism.of("mutual")
 
 
@@ -453,6 +608,11 @@ def test_places_read_wrongly_while_one_body_hides_the_other_are_no_force():
     second = np.stack([214.2 - 2.93 * t, 93.5 + 0.9966 * t], 1) + rng.normal(0, 0.005, (30, 2))
     second[18:20, 0] += (-0.54, 0.5)
     hidden = np.isin(t, (18, 19))
-    seen = evidence(replace(path("first", first), xy=np.where(hidden[:, None], np.nan, first)), path("second", second))
-    structure = Mechanism((Body("first", "disk", None), Body("second", "disk", None)), order=("first", "second"))
+    seen = evidence(
+        replace(path("first", first), xy=np.where(hidden[:, None], np.nan, first)),
+        path("second", second),
+    )
+    structure = Mechanism(
+        (Body("first", "disk", None), Body("second", "disk", None)), order=("first", "second")
+    )
     assert not drive(structure, seen)[0].mechanism.of("mutual")

@@ -29,7 +29,9 @@ def oscillator(q, v):
     return (-4.0 * q[0],)
 
 
-@pytest.mark.parametrize(("integrate", "order"), [(rk4, 4), (symplectic_euler, 1), (explicit_euler, 1)])
+@pytest.mark.parametrize(
+    ("integrate", "order"), [(rk4, 4), (symplectic_euler, 1), (explicit_euler, 1)]
+)
 def test_integrators_converge_at_their_order(integrate, order):
     def error(steps: int) -> float:
         (q,), _ = integrate((1.0,), (0.0,), oscillator, 1.0, steps)
@@ -40,25 +42,45 @@ def test_integrators_converge_at_their_order(integrate, order):
 
 @pytest.mark.parametrize(("theta", "omega"), [(0.1, 0.5), (0.7, -2.0), (-1.3, 3.0)])
 def test_a_slider_with_a_rod_obeys_the_textbook_equations_of_the_cart_and_pole(theta, omega):
-    """Florian (2007), 'Correct equations for the dynamics of the cart-pole system', without friction."""
+    """Florian (2007), 'Correct equations for the dynamics of the cart-pole system', without
+    friction."""
     m_cart, m_pole, half, g, force = 1.0, 0.1, 0.5, 9.8, -10.0
     pull = (force + m_pole * half * omega**2 * math.sin(theta)) / (m_cart + m_pole)
-    turn = (g * math.sin(theta) - math.cos(theta) * pull) / (half * (4 / 3 - m_pole * math.cos(theta) ** 2 / (m_cart + m_pole)))
+    turn = (g * math.sin(theta) - math.cos(theta) * pull) / (
+        half * (4 / 3 - m_pole * math.cos(theta) ** 2 / (m_cart + m_pole))
+    )
     push = pull - m_pole * half * turn * math.cos(theta) / (m_cart + m_pole)
-    links = [Link("cart", "slide", mass=m_cart), Link("pole", "hinge", on="cart", com=(half, 0.0), mass=m_pole, inertia=m_pole * half**2 / 3)]
-    found = accelerations(links, (0.0, theta - math.pi / 2), (0.0, omega), (0.0, g), {"cart": force})
+    links = [
+        Link("cart", "slide", mass=m_cart),
+        Link(
+            "pole", "hinge", on="cart", com=(half, 0.0), mass=m_pole, inertia=m_pole * half**2 / 3
+        ),
+    ]
+    found = accelerations(
+        links, (0.0, theta - math.pi / 2), (0.0, omega), (0.0, g), {"cart": force}
+    )
     assert found == pytest.approx((push, turn), rel=1e-12)
 
 
 def energy(links, q, v, g):
-    """Kinetic plus potential energy, velocities of the centres of mass by central differences of the kinematics."""
+    """Kinetic plus potential energy, velocities of the centres of mass by central differences of
+    the kinematics."""
+
     def centres(q):
         poses = frames_of(links, q)
-        return np.array([np.add(poses[link.name][:2], turned(link.com, poses[link.name][2])) for link in links])
+        return np.array(
+            [np.add(poses[link.name][:2], turned(link.com, poses[link.name][2])) for link in links]
+        )
 
     h = 1e-6
-    speed = (centres([a + h * b for a, b in zip(q, v, strict=True)]) - centres([a - h * b for a, b in zip(q, v, strict=True)])) / (2 * h)
-    kinetic = sum(0.5 * link.mass * (speed[k] ** 2).sum() + 0.5 * link.inertia * v[k] ** 2 for k, link in enumerate(links))
+    speed = (
+        centres([a + h * b for a, b in zip(q, v, strict=True)])
+        - centres([a - h * b for a, b in zip(q, v, strict=True)])
+    ) / (2 * h)
+    kinetic = sum(
+        0.5 * link.mass * (speed[k] ** 2).sum() + 0.5 * link.inertia * v[k] ** 2
+        for k, link in enumerate(links)
+    )
     return kinetic - sum(link.mass * g * centres(q)[k, 1] for k, link in enumerate(links))
 
 
@@ -77,11 +99,28 @@ def test_a_chain_of_three_links_conserves_energy():
 
 def test_a_batch_of_links_moves_like_its_members():
     angles, rates = np.array([0.2, -1.0, 2.0]), np.array([0.0, 1.0, -3.0])
-    links = [Link("cart", "slide", mass=1.0), Link("pole", "hinge", on="cart", com=(50.0, 0.0), mass=np.array([0.1, 0.5, 2.0]), inertia=300.0)]
+    links = [
+        Link("cart", "slide", mass=1.0),
+        Link(
+            "pole",
+            "hinge",
+            on="cart",
+            com=(50.0, 0.0),
+            mass=np.array([0.1, 0.5, 2.0]),
+            inertia=300.0,
+        ),
+    ]
     together = accelerations(links, (0.0, angles), (0.0, rates), (0.0, 900.0))
     for k in range(3):
-        alone = [links[0], Link("pole", "hinge", on="cart", com=(50.0, 0.0), mass=(0.1, 0.5, 2.0)[k], inertia=300.0)]
-        assert [part[k] for part in together] == pytest.approx(accelerations(alone, (0.0, angles[k]), (0.0, rates[k]), (0.0, 900.0)))
+        alone = [
+            links[0],
+            Link(
+                "pole", "hinge", on="cart", com=(50.0, 0.0), mass=(0.1, 0.5, 2.0)[k], inertia=300.0
+            ),
+        ]
+        assert [part[k] for part in together] == pytest.approx(
+            accelerations(alone, (0.0, angles[k]), (0.0, rates[k]), (0.0, 900.0))
+        )
 
 
 def test_a_bounce_reflects_position_and_speed_about_the_line():
@@ -139,7 +178,9 @@ def test_first_places_and_speeds_are_read_through_gaps():
 def test_first_coordinates_along_a_line_and_around_a_pivot():
     t = np.arange(8) * 0.1
     slope = table(x=10.0 + 3.0 * t, y=20.0 + 4.0 * t)
-    assert start_along(slope, "ball", (10.0, 20.0), (0.6, 0.8), 0.1) == pytest.approx({"s": 0.0, "v": 5.0})
+    assert start_along(slope, "ball", (10.0, 20.0), (0.6, 0.8), 0.1) == pytest.approx(
+        {"s": 0.0, "v": 5.0}
+    )
     angle = 3.0 + 2.0 * t
     circle = table(x=50 + 30 * np.cos(angle), y=60 + 30 * np.sin(angle))
     start = start_of_angle(circle, "ball", (50.0, 60.0), 0.1)
@@ -149,6 +190,7 @@ def test_first_coordinates_along_a_line_and_around_a_pivot():
 @pytest.mark.parametrize("integrate", [rk4, symplectic_euler, explicit_euler])
 def test_many_states_at_once_go_where_each_goes_alone(integrate):
     rng = np.random.default_rng(0)
+
     def pulled(q, v):
         return (-3.0 * q[0] - 0.2 * v[0], 9.81, q[0] - q[2])
 
@@ -156,21 +198,39 @@ def test_many_states_at_once_go_where_each_goes_alone(integrate):
     together = integrate(tuple(q), tuple(v), pulled, 0.1, 3)
     for k in range(5):
         alone = integrate(tuple(q[:, k].tolist()), tuple(v[:, k].tolist()), pulled, 0.1, 3)
-        assert [[float(row[k]) for row in part] for part in together] == [list(part) for part in alone]
+        assert [[float(row[k]) for row in part] for part in together] == [
+            list(part) for part in alone
+        ]
 
 
 def test_contacts_of_a_batch_are_those_of_its_members():
     """Some disks touch and some do not; where none does, nothing is computed."""
     rng = np.random.default_rng(0)
-    x, y, vx, vy = rng.uniform(0, 30, 40), rng.uniform(0, 30, 40), rng.normal(0, 50, 40), rng.normal(0, 50, 40)
+    x, y, vx, vy = (
+        rng.uniform(0, 30, 40),
+        rng.uniform(0, 30, 40),
+        rng.normal(0, 50, 40),
+        rng.normal(0, 50, 40),
+    )
     bounced = bounce_off_line(x, y, vx, vy, (0.0, -1.0), -25.0, 4.0, 0.8, 0.3)
     a, b = {"x": x, "y": y, "vx": vx, "vy": vy}, {"x": y, "y": x + 3.0, "vx": vy, "vy": vx}
     collided = collide_disks(a, b, 10.0, 2.0, 0.9)
     moved = set()
     for k in range(40):
-        alone = bounce_off_line(*(float(part[k]) for part in (x, y, vx, vy)), (0.0, -1.0), -25.0, 4.0, 0.8, 0.3)
+        alone = bounce_off_line(
+            *(float(part[k]) for part in (x, y, vx, vy)), (0.0, -1.0), -25.0, 4.0, 0.8, 0.3
+        )
         assert np.allclose([part[k] for part in bounced], alone, rtol=0, atol=1e-12)
-        pair = collide_disks(*({name: float(part[k]) for name, part in one.items()} for one in (a, b)), 10.0, 2.0, 0.9)
-        assert all(np.isclose(many[name][k], one[name], rtol=0, atol=1e-9) for many, one in zip(collided, pair, strict=True) for name in many)
+        pair = collide_disks(
+            *({name: float(part[k]) for name, part in one.items()} for one in (a, b)),
+            10.0,
+            2.0,
+            0.9,
+        )
+        assert all(
+            np.isclose(many[name][k], one[name], rtol=0, atol=1e-9)
+            for many, one in zip(collided, pair, strict=True)
+            for name in many
+        )
         moved.add((alone[1] != y[k], pair[0]["x"] != x[k]))
     assert len(moved) == 4

@@ -43,7 +43,9 @@ def test_polygon_coverage_is_the_share_of_the_box(name, width):
 
 def test_orientation_does_not_matter():
     points = np.array(SHAPES["notched"])
-    assert np.allclose(coverage.polygon(PX, PY, points, 1.0)[0], coverage.polygon(PX, PY, points[::-1], 1.0)[0])
+    assert np.allclose(
+        coverage.polygon(PX, PY, points, 1.0)[0], coverage.polygon(PX, PY, points[::-1], 1.0)[0]
+    )
 
 
 @pytest.mark.filterwarnings("error")
@@ -62,7 +64,10 @@ def test_polygon_derivatives(name):
         for axis in range(2):
             move = np.zeros_like(points)
             move[corner, axis] = step
-            difference = coverage.polygon(PX, PY, points + move, 1.0)[0] - coverage.polygon(PX, PY, points - move, 1.0)[0]
+            difference = (
+                coverage.polygon(PX, PY, points + move, 1.0)[0]
+                - coverage.polygon(PX, PY, points - move, 1.0)[0]
+            )
             assert np.allclose(slopes[:, corner, axis], difference / (2 * step), atol=0.01)
 
 
@@ -79,7 +84,10 @@ def test_disk_derivatives():
     _, slopes = coverage.disk(PX, PY, *at, 1.0)
     for k in range(3):
         move = np.eye(3)[k] * step
-        difference = coverage.disk(PX, PY, *(at + move), 1.0)[0] - coverage.disk(PX, PY, *(at - move), 1.0)[0]
+        difference = (
+            coverage.disk(PX, PY, *(at + move), 1.0)[0]
+            - coverage.disk(PX, PY, *(at - move), 1.0)[0]
+        )
         assert np.abs(slopes[:, k] - difference / (2 * step)).max() < 0.05
 
 
@@ -102,7 +110,9 @@ def test_outside_the_image_nothing_is_covered():
 
 
 def test_a_shape_larger_than_the_image_covers_all_of_it():
-    x0, y0, alpha = polygon_coverage((30, 40), np.array([(-90, -80), (200, -80), (200, 200), (-90, 200)]), 1.0)
+    x0, y0, alpha = polygon_coverage(
+        (30, 40), np.array([(-90, -80), (200, -80), (200, 200), (-90, 200)]), 1.0
+    )
     assert (x0, y0) == (0, 0) and alpha.shape == (30, 40) and (alpha == 1).all()
 
 
@@ -116,5 +126,10 @@ def test_box_is_the_polygon_of_its_corners(size, angle):
     step = 1e-5
     for k in range(5):
         move = np.eye(5)[k] * step
-        high, low = (coverage.box(PX, PY, pose + d[:3], tuple(np.add(size, d[3:])), 1.0)[0] for d in (move, -move))
-        assert np.abs(slopes[:, k] - (high - low) / (2 * step)).max() < 0.02 * max(1.0, np.abs(slopes[:, k]).max())
+        high, low = (
+            coverage.box(PX, PY, pose + d[:3], tuple(np.add(size, d[3:])), 1.0)[0]
+            for d in (move, -move)
+        )
+        assert np.abs(slopes[:, k] - (high - low) / (2 * step)).max() < 0.02 * max(
+            1.0, np.abs(slopes[:, k]).max()
+        )

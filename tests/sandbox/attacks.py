@@ -1,9 +1,11 @@
-"""Programs that try to get out. Each is the body of ``attack(t, outputs)``; what it returns, if true, is its proof.
+"""Programs that try to get out. Each is the body of ``attack(t, outputs)``; what it returns, if
+true, is its proof.
 
-``t`` names the targets that a station laid out (see station.py): pids, paths, ports, marks to look for. All are harmless
-where they get through: signal 0, canaries, bounded bombs. ``judge`` names how the station tells (see station.py):
-"proof" (the attack returned something), "accepted" (the host took its answer for a success), or a check of the host's.
-``control``: gets through when every kernel barrier is off, as an ordinary user on a common kernel.
+``t`` names the targets that a station laid out (see station.py): pids, paths, ports, marks to look
+for. All are harmless where they get through: signal 0, canaries, bounded bombs. ``judge`` names how
+the station tells (see station.py): "proof" (the attack returned something), "accepted" (the host
+took its answer for a success), or a check of the host's. ``control``: gets through when every
+kernel barrier is off, as an ordinary user on a common kernel.
 """
 
 from __future__ import annotations
@@ -141,14 +143,17 @@ ATTACKS: dict[str, Attack] = {}
 
 
 def _add(category: str, programs: str, **options) -> None:
-    """Programs are separated by lines ``## name``; a ``!`` after the name marks those that escape when barriers are off."""
+    """Programs are separated by lines ``## name``; a ``!`` after the name marks those that escape
+    when barriers are off."""
     for block in programs.strip("\n").split("## ")[1:]:
         title, _, body = block.partition("\n")
         name = title.strip().rstrip("!").strip()
         ATTACKS[name] = Attack(name, category, body, control="!" in title, **options)
 
 
-_add("network", '''
+_add(
+    "network",
+    """
 ## net_tcp !
 s = socket.socket(); s.settimeout(1); s.connect(("127.0.0.1", t["tcp"])); return s.recv(100).decode()
 ## net_udp !
@@ -184,9 +189,12 @@ return f"fd {call(41, 198, 17, 3, 768)}"
 return f"fd {call(41, 198, 40, 1, 0)}"
 ## net_resolve !
 return socket.getaddrinfo("localhost", 80)[0][4][0] if socket.socket() else None
-''')
+""",
+)
 
-_add("file-read", '''
+_add(
+    "file-read",
+    """
 ## read_etc_passwd !
 return open("/etc/passwd").read(20)
 ## read_secret_0600 !
@@ -235,9 +243,12 @@ sys.path.insert(0, t["folder"]); import planted; return planted.VALUE
 return str(ctypes.CDLL(t["library"]))
 ## read_self_maps !
 return open("/proc/self/maps").read(40)
-''')
+""",
+)
 
-_add("secret", '''
+_add(
+    "secret",
+    """
 ## env_getenv
 return os.environ.get(t["key_name"]) or os.getenv(t["key_name"])
 ## env_libc_environ
@@ -266,9 +277,12 @@ return [str(place) for place in places if hasattr(place, "NOTE")] + [os.environ[
 ## mem_shared_mailbox
 shared = [line for line in open("/proc/self/maps") if line.split()[1] == "rw-s" and "sandbox-out" not in line]
 return shared
-''')
+""",
+)
 
-_add("file-write", '''
+_add(
+    "file-write",
+    """
 ## write_tmp !
 path = t["world"] + "/made-" + t["tag"]; open(path, "w").write("x"); os.unlink(path); return path
 ## write_cwd
@@ -322,9 +336,12 @@ return f"id {call(64, 190, 0, 1, 0o1600)}"
 ## posix_mq !
 name = ctypes.c_char_p(b"made-" + t["tag"].encode())
 fd = call(240, 180, name, os.O_CREAT | os.O_RDWR, 0o600, None); call(241, 181, name); return f"fd {fd}"
-''')
+""",
+)
 
-_add("resources", '''
+_add(
+    "resources",
+    """
 ## fork_bomb !
 made = 0
 for _ in range(20):
@@ -398,9 +415,12 @@ return call(251, 30, 1, 0, 3 << 13) == 0
 call(314, 274, 0, (ctypes.c_uint32 * 12)(48, 3), 0); return "another scheduling class"
 ## timer_create !
 ident = ctypes.c_int(); call(222, 107, 0, None, ctypes.byref(ident)); return "a timer"
-''')
+""",
+)
 
-_add("resources", '''
+_add(
+    "resources",
+    """
 ## mem_bomb_list !
 held = []
 while len(held) < 240:
@@ -433,9 +453,13 @@ def down(depth):
     big = ctypes.create_string_buffer(1 << 20); ctypes.memset(big, 1, len(big))
     return 1 if depth == 0 else down(depth - 1) + len(big)
 return down(240) > (220 << 20)
-''', wall=20.0)
+""",
+    wall=20.0,
+)
 
-_add("resources", '''
+_add(
+    "resources",
+    """
 ## cpu_spin
 while True:
     pass
@@ -495,9 +519,14 @@ class Out:
     def write(self, text):
         return len(text)
 sys.stdout = Out()
-''', judge="ended", wall=0.3)
+""",
+    judge="ended",
+    wall=0.3,
+)
 
-_add("resources", '''
+_add(
+    "resources",
+    """
 ## output_flood
 while True:
     os.write(1, b"x" * 65536)
@@ -524,9 +553,14 @@ os.abort()
 os.kill(os.getpid(), signal.SIGKILL); raise SystemExit
 ## stack_smash
 buffer = ctypes.create_string_buffer(8); ctypes.memset(ctypes.addressof(buffer), 65, 1 << 26)
-''', judge="ended", wall=5.0)
+""",
+    judge="ended",
+    wall=5.0,
+)
 
-_add("resources", '''
+_add(
+    "resources",
+    """
 ## thread_bomb !
 import threading
 threads = [threading.Thread(target=time.sleep, args=(0.5,)) for _ in range(40)]
@@ -536,9 +570,13 @@ return len(threads)
 ## thread_raw !
 import _thread
 return str(_thread.start_new_thread(time.sleep, (0,)))
-''', profiles=("plain",))
+""",
+    profiles=("plain",),
+)
 
-_add("resources", '''
+_add(
+    "resources",
+    """
 ## thread_flood
 import threading
 threading.stack_size(65536)
@@ -546,9 +584,14 @@ started = 0
 while started < 4000:
     threading.Thread(target=time.sleep, args=(30,), daemon=True).start(); started += 1
 return started
-''', profiles=("threads",), wall=20.0)
+""",
+    profiles=("threads",),
+    wall=20.0,
+)
 
-_add("resources", '''
+_add(
+    "resources",
+    """
 ## thread_flood_without_memory
 if not X86:
     return None
@@ -560,9 +603,14 @@ address = ok(libc.mmap(None, 4096, 7, 0x22, -1, 0))
 ctypes.memmove(address, code, len(code)); ctypes.memmove(address + 80, struct.pack("=qq", 1000, 0), 16)
 started = 3000 - ctypes.CFUNCTYPE(ctypes.c_int)(address)()
 return started if started > 600 else None
-''', profiles=("threads",), wall=20.0)
+""",
+    profiles=("threads",),
+    wall=20.0,
+)
 
-_add("resources", '''
+_add(
+    "resources",
+    """
 ## leader_leaves
 import threading
 def spin():
@@ -570,9 +618,15 @@ def spin():
         pass
 threading.Thread(target=spin, daemon=True).start()
 call(60, 93, 0)
-''', profiles=("threads",), judge="ended", wall=0.5)
+""",
+    profiles=("threads",),
+    judge="ended",
+    wall=0.5,
+)
 
-_add("resources", '''
+_add(
+    "resources",
+    """
 ## threads_left_over
 import threading
 def spin():
@@ -581,9 +635,14 @@ def spin():
 for _ in range(3):
     threading.Thread(target=spin, daemon=True).start()
 os.write(result_fd(), frame(b"C", b'{"value": 0}')); os._exit(0)
-''', profiles=("threads",), judge="nothing_left")
+""",
+    profiles=("threads",),
+    judge="nothing_left",
+)
 
-_add("process", '''
+_add(
+    "process",
+    """
 ## kill_canary !
 os.kill(t["canary"], 0); return "the canary can be signalled"
 ## kill_parent0 !
@@ -725,9 +784,12 @@ os.dup2(0, 1); return "the log is gone"
 read, write = os.pipe(); os.write(write, b"x"); return os.read(read, 1).decode()
 ## uname_probe !
 return os.uname().release
-''')
+""",
+)
 
-_add("process", '''
+_add(
+    "process",
+    """
 ## execveat !
 try:
     call(322, 281, -100, ctypes.c_char_p(b"/nowhere"), None, None, 0)
@@ -750,9 +812,12 @@ if not X86:
 code = bytes.fromhex("b814000000cd80c3")                   # mov eax, getpid; int 0x80; ret
 address = ok(libc.mmap(None, 4096, 7, 0x22, -1, 0))
 ctypes.memmove(address, code, len(code)); return ctypes.CFUNCTYPE(ctypes.c_int)(address)()
-''')
+""",
+)
 
-_add("process", '''
+_add(
+    "process",
+    """
 ## mmap_exec !
 address = ok(libc.mmap(None, 4096, 7, 0x22, -1, 0)); return None if address == 2**64 - 1 else hex(address)
 ## mprotect_exec !
@@ -770,9 +835,13 @@ for start in (code(cv2.absdiff), code(numpy.dot), text_page()) if X86 else ():
         if at >= 0:
             return f"came back with {ctypes.CFUNCTYPE(ctypes.c_int)(page + at)()}"
         page += 4096
-''', profiles=("plain",))
+""",
+    profiles=("plain",),
+)
 
-_add("process", '''
+_add(
+    "process",
+    """
 ## fork_like_clone !
 pid = call(56, 220, signal.SIGCHLD, 0, 0, 0, 0)
 if pid == 0:
@@ -789,9 +858,12 @@ pid = call(56, 220, 0x4000 | signal.SIGCHLD, 0, 0, 0, 0)    # CLONE_VFORK withou
 if pid == 0:
     os._exit(0)
 os.waitpid(pid, 0); return pid
-''')
+""",
+)
 
-_add("protocol", '''
+_add(
+    "protocol",
+    """
 ## thread_draws_on
 import threading
 def draw():
@@ -799,9 +871,14 @@ def draw():
         outputs["picture"][...] += 1
 threading.Thread(target=draw, daemon=True).start()
 return 0
-''', judge="host_unharmed", profiles=("threads",))
+""",
+    judge="host_unharmed",
+    profiles=("threads",),
+)
 
-_add("protocol", '''
+_add(
+    "protocol",
+    """
 ## pickle_gadget
 import pickle
 class Gadget:
@@ -858,9 +935,13 @@ os.write(result_fd(), frame(b"C", b'{"value": 1}')); os._exit(3)
 [libc.close(fd) for fd in range(300)]; return 1
 ## cut_and_stop
 os.write(result_fd(), frame(b"C", b'{"value": 1}')[:-1]); signal.raise_signal(signal.SIGSTOP)
-''', judge="accepted")
+""",
+    judge="accepted",
+)
 
-_add("protocol", '''
+_add(
+    "protocol",
+    """
 ## fake_frame
 answer(frame(b"C", b'{"value": 1, "score": 1.0, "cpu": -1, "wall": -1, "peak": -1, "failure": null}'))
 ## bad_utf8_ansi
@@ -939,4 +1020,6 @@ ctypes.c_int64.from_address(head + 8).value = out - last
 ctypes.c_uint32.from_address(out).value = call(186, 178); return 0
 ## mark_forged
 base = outputs["picture"].ctypes.data - 64; ctypes.memset(base, 255, 1); os._exit(5)
-''', judge="host_unharmed")
+""",
+    judge="host_unharmed",
+)

@@ -1,4 +1,5 @@
-"""Programs that any honest candidate might be: each is the body of a function and returns something true."""
+"""Programs that any honest candidate might be: each is the body of a function and returns something
+true."""
 
 from __future__ import annotations
 
@@ -10,7 +11,10 @@ HONEST: dict[str, str] = {}
 def source(name: str) -> str:
     """The whole program."""
     body = textwrap.indent(HONEST[name].strip("\n"), "    ")
-    return f"import numpy as np\n\ndef work(inputs, payload, outputs):\n{body}\n\ndef f(*arguments):\n    return bool(work(*arguments))\n"
+    return (
+        f"import numpy as np\n\ndef work(inputs, payload, outputs):\n{body}\n\ndef "
+        "f(*arguments):\n    return bool(work(*arguments))\n"
+    )
 
 
 def _add(prefix: str, programs: str) -> None:
@@ -24,33 +28,59 @@ def _each(prefix: str, names: str, template: str) -> None:
         HONEST[f"{prefix}:{name}"] = template.replace("NAME", name)
 
 
-_each("minimize", "Nelder-Mead Powell CG BFGS L-BFGS-B TNC COBYLA COBYQA SLSQP trust-constr", """
+_each(
+    "minimize",
+    "Nelder-Mead Powell CG BFGS L-BFGS-B TNC COBYLA COBYQA SLSQP trust-constr",
+    """
 from scipy.optimize import minimize
 r = minimize(lambda x: float(np.sum((x - [1.0, 2.0]) ** 2)), [0.0, 0.0], method="NAME"); return bool(abs(r.x - [1, 2]).max() < 1e-2)
-""")
-_each("minimize", "Newton-CG dogleg trust-ncg trust-exact trust-krylov", """
+""",
+)
+_each(
+    "minimize",
+    "Newton-CG dogleg trust-ncg trust-exact trust-krylov",
+    """
 from scipy.optimize import minimize
 r = minimize(lambda x: float(x @ x), [1.0, 2.0], jac=lambda x: 2 * x, hess=lambda x: 2 * np.eye(2), method="NAME"); return bool(abs(r.x).max() < 1e-3)
-""")
-_each("least_squares", "trf dogbox lm", """
+""",
+)
+_each(
+    "least_squares",
+    "trf dogbox lm",
+    """
 from scipy.optimize import least_squares
 t = np.linspace(0, 1, 20); y = 3 * np.exp(-2 * t)
 r = least_squares(lambda p: p[0] * np.exp(-p[1] * t) - y, [1.0, 1.0], method="NAME"); return bool(abs(r.x - [3, 2]).max() < 1e-4)
-""")
-_each("root", "hybr lm broyden1 anderson krylov df-sane", """
+""",
+)
+_each(
+    "root",
+    "hybr lm broyden1 anderson krylov df-sane",
+    """
 from scipy.optimize import root
 return bool(root(lambda x: np.array(x) ** 3 - 1.0, [1.2], method="NAME").success)
-""")
-_each("root_scalar", "bisect brentq brenth ridder toms748", """
+""",
+)
+_each(
+    "root_scalar",
+    "bisect brentq brenth ridder toms748",
+    """
 from scipy.optimize import root_scalar
 return abs(root_scalar(lambda x: x**3 - 2, bracket=[0, 2], method="NAME").root - 2 ** (1 / 3)) < 1e-6
-""")
-_each("global", "differential_evolution dual_annealing shgo direct", """
+""",
+)
+_each(
+    "global",
+    "differential_evolution dual_annealing shgo direct",
+    """
 from scipy import optimize
 options = {} if "NAME" in ("shgo", "direct") else {"maxiter": 20, "rng": 0}
 return float(optimize.NAME(lambda x: float(np.sum((x - 0.3) ** 2)), [(-1, 1), (-1, 1)], **options).fun) < 1e-2
-""")
-_add("optimize", """
+""",
+)
+_add(
+    "optimize",
+    """
 ## basinhopping
 from scipy.optimize import basinhopping
 return basinhopping(lambda x: float(np.sum(x**2)), [1.0], niter=5).fun < 1e-6
@@ -75,13 +105,20 @@ return linear_sum_assignment([[1, 2], [2, 1]])[1].tolist() == [0, 1]
 ## minimize_scalar_and_fsolve
 from scipy.optimize import fsolve, minimize_scalar
 return abs(minimize_scalar(lambda x: (x - 2) ** 2).x - 2) < 1e-6 and abs(fsolve(lambda x: x**2 - 4, 1.0)[0] - 2) < 1e-6
-""")
-_each("solve_ivp", "RK45 RK23 DOP853 Radau BDF LSODA", """
+""",
+)
+_each(
+    "solve_ivp",
+    "RK45 RK23 DOP853 Radau BDF LSODA",
+    """
 from scipy.integrate import solve_ivp
 r = solve_ivp(lambda t, y: [y[1], -y[0]], (0, 3), [1.0, 0.0], method="NAME", rtol=1e-6, events=lambda t, y: y[0], dense_output=True)
 return bool(abs(r.y[0, -1] - np.cos(3)) < 1e-3 and len(r.t_events[0]) == 1)
-""")
-_add("scipy", """
+""",
+)
+_add(
+    "scipy",
+    """
 ## odeint_and_ode
 from scipy.integrate import ode, odeint
 a = odeint(lambda y, t: -y, 1.0, [0, 1])[-1, 0]
@@ -142,8 +179,11 @@ return constants.g > 9 and fftpack.fft(np.ones(4))[0] == 4 and abs(differentiate
 ## workers_one
 from scipy.optimize import differential_evolution
 return differential_evolution(lambda x: float(x @ x), [(-1, 1)], maxiter=3, workers=1, rng=0).fun < 1
-""")
-_add("numpy", """
+""",
+)
+_add(
+    "numpy",
+    """
 ## linear_algebra
 a = np.random.default_rng(0).normal(size=(40, 40))
 return bool(np.allclose(np.linalg.inv(a) @ a, np.eye(40)) and np.linalg.svd(a)[1][0] > 0 and np.linalg.eigvals(a).size == 40 and np.linalg.lstsq(a, a[0], rcond=None)[0].size)
@@ -173,8 +213,11 @@ import io
 buffer = io.BytesIO(); np.savez(buffer, a=np.arange(3)); buffer.seek(0); return np.load(buffer)["a"].tolist() == [0, 1, 2]
 ## show_and_print
 print(np.arange(3), np.float32(1)); np.set_printoptions(precision=3); return "array" in repr(np.eye(2))
-""")
-_add("cv2", """
+""",
+)
+_add(
+    "cv2",
+    """
 ## shapes
 import cv2
 image = np.zeros((64, 64, 3), np.uint8)
@@ -249,8 +292,11 @@ cv2.setNumThreads(4); return cv2.blur(np.zeros((512, 512, 3), np.uint8), (5, 5))
 import cv2
 image = np.zeros((8, 8, 3), np.uint8); cv2.cvtColor(image, cv2.COLOR_RGB2HSV); cv2.cvtColor(image, cv2.COLOR_RGB2LAB); cv2.applyColorMap(image, cv2.COLORMAP_JET)
 cv2.calcHist([image], [0], None, [8], [0, 256]); cv2.LUT(image, np.arange(256, dtype=np.uint8)); return cv2.addWeighted(image, 0.5, image, 0.5, 3)[0, 0, 0] == 3 and len(cv2.split(image)) == 3
-""")
-_add("pymunk", """
+""",
+)
+_add(
+    "pymunk",
+    """
 ## falling_ball
 import pymunk
 space = pymunk.Space(); space.gravity = 0, 100; body = pymunk.Body(1, 1); body.position = 0, 0
@@ -273,8 +319,11 @@ import pymunk
 space = pymunk.Space(); body = pymunk.Body(1, pymunk.moment_for_box(1, (2, 2))); box = pymunk.Poly.create_box(body, (2, 2)); box.friction = 0.5; space.add(body, box, pymunk.Segment(space.static_body, (-9, 5), (9, 5), 0.1))
 body.velocity_func = lambda b, gravity, damping, dt: pymunk.Body.update_velocity(b, (0, 10), 0.99, dt)
 [space.step(0.01) for _ in range(50)]; return body.position.y > 0.5 and space.point_query_nearest((0, 0), 99, pymunk.ShapeFilter()) is not None and body.angle == 0
-""")
-_add("python", """
+""",
+)
+_add(
+    "python",
+    """
 ## dataclasses_with_string_annotations
 code = "from __future__ import annotations\\nfrom dataclasses import dataclass, field, replace\\n@dataclass(frozen=True)\\nclass P:\\n    x: float = 1.0\\n    tail: list[float] = field(default_factory=list)\\n"
 space = {"__name__": __name__}; exec(code, space); return space["P"](2.0).x == 2.0
@@ -328,14 +377,18 @@ return os.cpu_count() is None or os.cpu_count() >= 1 and sys.version_info >= (3,
 ## re_and_source_of_itself
 import inspect
 return "def work" in inspect.getsource(work)
-""")
-_add("tools", """
+""",
+)
+_add(
+    "tools",
+    """
 ## import_all_that_a_program_may
 import tools
 from tools.physics import xp
 from tools.types import Param, Scene, States
 Param("g", 1.0, low=0.0, high=2.0); return States.of([{"a": {"x": 1.0}}]).columns == ("a.x",)
-""")
+""",
+)
 JAX = """
 import jax
 import jax.numpy as jnp

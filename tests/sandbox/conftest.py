@@ -24,8 +24,19 @@ class Visitor:
     def __init__(self, mode: str, profile: str, user: bool):
         uid = [str(USER)] if user and os.getuid() == 0 else []
         self.process = subprocess.Popen(
-            [sys.executable, "-P", str(Path(__file__).with_name("station.py")), mode, profile, *uid],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/", env=os.environ | {"STATION_API_KEY": "sk-canary"},
+            [
+                sys.executable,
+                "-P",
+                str(Path(__file__).with_name("station.py")),
+                mode,
+                profile,
+                *uid,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd="/",
+            env=os.environ | {"STATION_API_KEY": "sk-canary"},
         )
         line = self.process.stdout.readline()
         if not line:
@@ -51,7 +62,9 @@ class Caller:
     def __init__(self, box: Sandbox):
         self.box = box
 
-    def __call__(self, source: str, inputs=None, payload=None, function: str = "f", **job) -> Outcome:
+    def __call__(
+        self, source: str, inputs=None, payload=None, function: str = "f", **job
+    ) -> Outcome:
         payload = {"function": function} | (payload or {})
         return self.box.run(Job("call", Programs("", source, ""), inputs or {}, payload, **job))
 
@@ -68,7 +81,10 @@ def call(box):
 
 
 def shared_and_writable(pid: int) -> list[str]:
-    """Mappings of a process that it shares with all its forks, and all may write: a mailbox, if there were one."""
+    """Mappings of a process that it shares with all its forks, and all may write: a mailbox, if
+    there were one."""
     lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
     assert len(lines) > 100
-    return [line for line in lines if line.split()[1].startswith("rw") and line.split()[1].endswith("s")]
+    return [
+        line for line in lines if line.split()[1].startswith("rw") and line.split()[1].endswith("s")
+    ]

@@ -1,7 +1,9 @@
-"""A host with things worth stealing, in a process of its own: runs attacks against a sandbox as root or as a plain user.
+"""A host with things worth stealing, in a process of its own: runs attacks against a sandbox as
+root or as a plain user.
 
-Started as ``python station.py MODE PROFILE [UID]``; reads names of attacks, one a line, and answers one JSON line each.
-Kept out of the test process so that it can be another user, and so that a host can be killed.
+Started as ``python station.py MODE PROFILE [UID]``; reads names of attacks, one a line, and answers
+one JSON line each. Kept out of the test process so that it can be another user, and so that a host
+can be killed.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ CANNOT_RUN = 77
 
 
 def become(uid: int) -> None:
-    """Go on as user ``uid``, in a fresh process that can still read the interpreter and this project."""
+    """Go on as user ``uid``, in a fresh process that can still read the interpreter and this
+    project."""
     sys.path.insert(0, str(ROOT))
     from sandbox import kernel
 
@@ -46,7 +49,8 @@ def become(uid: int) -> None:
 
 
 def _open_way_to(path: Path, kernel) -> None:
-    """Where a folder above ``path`` is closed to others, cover it with an empty one that holds only ``path``."""
+    """Where a folder above ``path`` is closed to others, cover it with an empty one that holds only
+    ``path``."""
     closed = next((p for p in reversed(path.parents) if not p.stat().st_mode & stat.S_IXOTH), None)
     if closed is None:
         return
@@ -58,14 +62,18 @@ def _open_way_to(path: Path, kernel) -> None:
 
 
 class Mark:
-    """Bytes to look for. The tail travels complemented, so that telling what to look for does not put it there."""
+    """Bytes to look for. The tail travels complemented, so that telling what to look for does not
+    put it there."""
 
     def __init__(self):
         self.prefix, self.tail = secrets.token_bytes(16), secrets.token_bytes(32)
         self.whole = bytearray(self.prefix + self.tail)
 
     def describe(self, name: str) -> dict[str, str]:
-        return {f"{name}_prefix": self.prefix.hex(), f"{name}_tail": bytes(255 - b for b in self.tail).hex()}
+        return {
+            f"{name}_prefix": self.prefix.hex(),
+            f"{name}_tail": bytes(255 - b for b in self.tail).hex(),
+        }
 
 
 class Station:
@@ -79,9 +87,16 @@ class Station:
         self.folder = folder
         self.held, self.own, self.previous = Mark(), Mark(), Mark()
         self.copies = [bytearray(self.held.whole) for _ in range(64)]
-        self.canary = subprocess.Popen(["sleep", "600"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.canary = subprocess.Popen(
+            ["sleep", "600"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         self.targets = self._lay_out()
-        self.clip = np.arange(8 * 16 * 16 * 3, dtype=np.uint32).astype(np.uint8).reshape(8, 16, 16, 3)
+        self.clip = (
+            np.arange(8 * 16 * 16 * 3, dtype=np.uint32).astype(np.uint8).reshape(8, 16, 16, 3)
+        )
         self.box = Sandbox(1, mode, spares=1, profile=profile)
         self.shared = self.box.share(self.clip)
 
@@ -97,7 +112,10 @@ class Station:
         (self.folder / "folder/planted.py").write_text("VALUE = 'imported'\n")
         cv2.imwrite(str(self.folder / "folder/picture.png"), np.zeros((4, 4, 3), np.uint8))
         np.save(self.folder / "folder/array.npy", np.zeros(3))
-        tcp, udp = self._listen(socket.AF_INET, ("127.0.0.1", 0)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        tcp, udp = (
+            self._listen(socket.AF_INET, ("127.0.0.1", 0)),
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+        )
         udp.bind(("127.0.0.1", 0))
         self.udp = udp
         abstract = "station-" + secrets.token_hex(8)
@@ -106,12 +124,26 @@ class Station:
         libraries = sorted(glob.glob(f"{sys.base_prefix}/lib/python3*/lib-dynload/*.so"))
         unused = [path for path in libraries if "_dbm" in path or "xxlimited" in path] or libraries
         return {
-            "tcp": tcp.getsockname()[1], "udp": udp.getsockname()[1], "abstract": abstract, "unix_path": str(self.folder / "socket"),
-            "world": str(self.folder / "world"), "folder": str(self.folder / "folder"), "writable": str(self.folder / "world/writable"),
-            "secret_0600": str(self.folder / "folder/secret_0600"), "secret_0644": str(self.folder / "folder/secret_0644"),
-            "picture": str(self.folder / "folder/picture.png"), "array": str(self.folder / "folder/array.npy"), "library": unused[0],
-            "host": os.getpid(), "canary": self.canary.pid, "key_name": KEY_NAME, "root": os.getuid() == 0, "address": id(KEY),
-            **self.held.describe("held"), **self.own.describe("own"), **self.previous.describe("previous"),
+            "tcp": tcp.getsockname()[1],
+            "udp": udp.getsockname()[1],
+            "abstract": abstract,
+            "unix_path": str(self.folder / "socket"),
+            "world": str(self.folder / "world"),
+            "folder": str(self.folder / "folder"),
+            "writable": str(self.folder / "world/writable"),
+            "secret_0600": str(self.folder / "folder/secret_0600"),
+            "secret_0644": str(self.folder / "folder/secret_0644"),
+            "picture": str(self.folder / "folder/picture.png"),
+            "array": str(self.folder / "folder/array.npy"),
+            "library": unused[0],
+            "host": os.getpid(),
+            "canary": self.canary.pid,
+            "key_name": KEY_NAME,
+            "root": os.getuid() == 0,
+            "address": id(KEY),
+            **self.held.describe("held"),
+            **self.own.describe("own"),
+            **self.previous.describe("previous"),
         }
 
     def _listen(self, family: int, address: object) -> socket.socket:
@@ -139,13 +171,30 @@ class Station:
             self._run_somebody_else()
         limits = Limits(wall=attack.wall, cpu=attack.wall + 2, memory=160 << 20)
         payload = self.targets | {"tag": secrets.token_hex(6), "function": "attack"}
-        job = Job("call", Programs("", attack.source, ""), {"clip": self.shared}, payload, {"picture": ArraySpec((4, 4, 3))}, limits)
+        job = Job(
+            "call",
+            Programs("", attack.source, ""),
+            {"clip": self.shared},
+            payload,
+            {"picture": ArraySpec((4, 4, 3))},
+            limits,
+        )
         begun = time.monotonic()
         outcome = self.box.run(job)
         seconds = time.monotonic() - begun
         how = _JUDGES[attack.judge](self, outcome, seconds, attack) or self._harm()
-        failure = outcome.failure and [outcome.failure.stage, outcome.failure.kind, outcome.failure.message]
-        return {"escaped": bool(how), "how": str(how)[:300], "failure": failure, "seconds": seconds, "log": outcome.log[-300:]}
+        failure = outcome.failure and [
+            outcome.failure.stage,
+            outcome.failure.kind,
+            outcome.failure.message,
+        ]
+        return {
+            "escaped": bool(how),
+            "how": str(how)[:300],
+            "failure": failure,
+            "seconds": seconds,
+            "log": outcome.log[-300:],
+        }
 
     def _run_somebody_else(self) -> None:
         from sandbox import Job
@@ -153,11 +202,18 @@ class Station:
 
         mark = self.previous.whole.decode("latin-1")
         source = (
-            "import builtins, os, sys\ndef attack(inputs, t, outputs):\n    keep = [t['mark'].encode('latin-1')] * 100\n"
-            "    for place in (builtins, sys, *map(sys.modules.get, ('numpy', 'tools', 'sandbox.marks'))):\n        place.NOTE = keep\n"
+            "import builtins, os, sys\ndef attack(inputs, t, outputs):\n    keep = "
+            "[t['mark'].encode('latin-1')] * 100\n"
+            "    for place in (builtins, sys, *map(sys.modules.get, ('numpy', 'tools', "
+            "'sandbox.marks'))):\n        place.NOTE = keep\n"
             "    os.environ['NOTE'] = 'left'\n    return 0\n"
         )
-        assert self.box.run(Job("call", Programs("", source, ""), {}, {"mark": mark, "function": "attack"})).failure is None
+        assert (
+            self.box.run(
+                Job("call", Programs("", source, ""), {}, {"mark": mark, "function": "attack"})
+            ).failure
+            is None
+        )
 
     def _harm(self) -> str:
         """What every attack must have left alone."""
@@ -165,7 +221,10 @@ class Station:
 
         if self.canary.poll() is not None:
             return "the canary is dead"
-        if not np.array_equal(np.frombuffer(os.pread(self.shared.fd, self.clip.nbytes, 0), np.uint8), self.clip.ravel()):
+        if not np.array_equal(
+            np.frombuffer(os.pread(self.shared.fd, self.clip.nbytes, 0), np.uint8),
+            self.clip.ravel(),
+        ):
             return "the shared clip changed"
         if (self.folder / "world/gadget").exists():
             return "the host unpickled something"
@@ -175,7 +234,11 @@ class Station:
         """Processes below the servers, beyond the spares that belong there."""
         deadline = time.monotonic() + 2.0
         while True:
-            extra = len(_descendants(self.box.pids()[0])) - 1 - any(layer.name == "namespaces" and layer.active for layer in self.box.layers)
+            extra = (
+                len(_descendants(self.box.pids()[0]))
+                - 1
+                - any(layer.name == "namespaces" and layer.active for layer in self.box.layers)
+            )
             if extra <= 0 or time.monotonic() > deadline:
                 return max(0, extra)
             time.sleep(0.01)
@@ -203,7 +266,10 @@ def _ended(station, outcome, seconds, attack) -> str:
         return f"ran for {seconds:.1f} s"
     if outcome.failure is None:
         return "counted as a success"
-    if len(outcome.failure.traceback) + len(outcome.failure.message) > 12_000 or len(outcome.log) > 200_000:
+    if (
+        len(outcome.failure.traceback) + len(outcome.failure.message) > 12_000
+        or len(outcome.log) > 200_000
+    ):
         return "its text is too long"
     return _nothing_left(station, outcome, seconds, attack)
 
@@ -218,8 +284,16 @@ def _accepted(station, outcome, seconds, attack) -> str:
 
 
 def _host_unharmed(station, outcome, seconds, attack) -> str:
-    texts = [outcome.log, *(vars(outcome.failure).values() if outcome.failure else ()), *_texts(outcome.claim)]
-    if any((ord(c) < 32 and c not in "\n\t") or c in "\x7f\x9b\u200b\u202e\ud800" for text in texts for c in text):
+    texts = [
+        outcome.log,
+        *(vars(outcome.failure).values() if outcome.failure else ()),
+        *_texts(outcome.claim),
+    ]
+    if any(
+        (ord(c) < 32 and c not in "\n\t") or c in "\x7f\x9b\u200b\u202e\ud800"
+        for text in texts
+        for c in text
+    ):
         return "control characters got through"
     if outcome.cpu < 0 or outcome.wall < 0 or outcome.peak < 1 << 20:
         return "the measurements are the child's own"
@@ -234,7 +308,13 @@ def _host_unharmed(station, outcome, seconds, attack) -> str:
 def _texts(value: object) -> list[str]:
     if isinstance(value, dict):
         return [text for pair in value.items() for part in pair for text in _texts(part)]
-    return [text for part in value for text in _texts(part)] if isinstance(value, list) else [value] if isinstance(value, str) else []
+    return (
+        [text for part in value for text in _texts(part)]
+        if isinstance(value, list)
+        else [value]
+        if isinstance(value, str)
+        else []
+    )
 
 
 def _changes(arrays: dict) -> bool:
@@ -244,12 +324,24 @@ def _changes(arrays: dict) -> bool:
 
 
 def _misreported(outcome) -> str:
-    if outcome.failure and outcome.failure.stage not in ("perception", "dynamics", "rendering", "fit", "limits"):
+    if outcome.failure and outcome.failure.stage not in (
+        "perception",
+        "dynamics",
+        "rendering",
+        "fit",
+        "limits",
+    ):
         return "a failure in a place that does not exist"
     return ""
 
 
-_JUDGES = {"proof": _proof, "ended": _ended, "accepted": _accepted, "host_unharmed": _host_unharmed, "nothing_left": _nothing_left}
+_JUDGES = {
+    "proof": _proof,
+    "ended": _ended,
+    "accepted": _accepted,
+    "host_unharmed": _host_unharmed,
+    "nothing_left": _nothing_left,
+}
 
 
 def main() -> None:
@@ -261,7 +353,16 @@ def main() -> None:
         Path(folder).chmod(0o755)
         station = Station(Path(folder), mode, profile)
         try:
-            print(json.dumps({"mode": station.box.mode, "layers": [layer.to_json() for layer in station.box.layers], "uid": os.getuid()}), flush=True)
+            print(
+                json.dumps(
+                    {
+                        "mode": station.box.mode,
+                        "layers": [layer.to_json() for layer in station.box.layers],
+                        "uid": os.getuid(),
+                    }
+                ),
+                flush=True,
+            )
             for line in sys.stdin:
                 print(json.dumps(station.run(line.strip())), flush=True)
         finally:

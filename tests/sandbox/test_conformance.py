@@ -30,11 +30,24 @@ def test_jax_runs_in_the_profile_with_threads():
 
 IMPOSSIBLE = {
     "a thread": ("import threading; threading.Thread(target=print).start()", "one thread"),
-    "a pool of workers": ("from scipy.optimize import differential_evolution as d; d(lambda x: 0.0, [(0, 1)], workers=2)", "no files, network or other processes"),
-    "the network": ("import socket; socket.create_connection(('127.0.0.1', 80))", "no files, network or other processes"),
+    "a pool of workers": (
+        "from scipy.optimize import differential_evolution as d; d(lambda x: 0.0, [(0, 1)], "
+        "workers=2)",
+        "no files, network or other processes",
+    ),
+    "the network": (
+        "import socket; socket.create_connection(('127.0.0.1', 80))",
+        "no files, network or other processes",
+    ),
     "a file": ("open('/etc/hostname')", "no files, network or other processes"),
-    "a temporary file": ("import tempfile; tempfile.NamedTemporaryFile()", "no files, network or other processes"),
-    "a process": ("import subprocess; subprocess.run(['true'])", "no files, network or other processes"),
+    "a temporary file": (
+        "import tempfile; tempfile.NamedTemporaryFile()",
+        "no files, network or other processes",
+    ),
+    "a process": (
+        "import subprocess; subprocess.run(['true'])",
+        "no files, network or other processes",
+    ),
     "an unknown library": ("import requests", "the sandbox offers numpy, scipy, cv2, pymunk"),
     "leaving": ("raise SystemExit(0)", "return a value instead"),
     "too much memory": ("import numpy; numpy.ones(10**11)", "smaller arrays"),

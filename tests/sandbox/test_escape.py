@@ -1,4 +1,5 @@
-"""No hostile program gets out, whoever runs the sandbox; with the barriers off, the same programs do."""
+"""No hostile program gets out, whoever runs the sandbox; with the barriers off, the same programs
+do."""
 
 from __future__ import annotations
 
@@ -11,10 +12,15 @@ from tests.sandbox.conftest import Visitor
 
 QUICK = (("strict", "plain", "user"), ("strict+", "plain", "root"), ("strict", "threads", "user"))
 SLOW = (
-    ("strict", "plain", "root"), ("strict+", "plain", "user"), ("strict", "threads", "root"), ("strict+", "threads", "user"),
+    ("strict", "plain", "root"),
+    ("strict+", "plain", "user"),
+    ("strict", "threads", "root"),
+    ("strict+", "threads", "user"),
     ("strict+", "threads", "root"),
 )
-COMBINATIONS = [pytest.param(c, id="-".join(c)) for c in QUICK] + [pytest.param(c, id="-".join(c), marks=pytest.mark.slow) for c in SLOW]
+COMBINATIONS = [pytest.param(c, id="-".join(c)) for c in QUICK] + [
+    pytest.param(c, id="-".join(c), marks=pytest.mark.slow) for c in SLOW
+]
 
 
 @pytest.fixture(scope="module", params=COMBINATIONS)
@@ -48,8 +54,17 @@ def test_with_barriers_off_the_same_programs_get_through():
     through = [name for name in marked if visitor.attack(name)["escaped"]]
     visitor.close()
     assert len(through) >= 50
-    assert len(through) >= 0.85 * len(marked), f"these probes do not work any more: {sorted(set(marked) - set(through))}"
-    assert {ATTACKS[name].category for name in through} >= {"network", "file-read", "secret", "file-write", "resources", "process"}
+    assert len(through) >= 0.85 * len(marked), (
+        f"these probes do not work any more: {sorted(set(marked) - set(through))}"
+    )
+    assert {ATTACKS[name].category for name in through} >= {
+        "network",
+        "file-read",
+        "secret",
+        "file-write",
+        "resources",
+        "process",
+    }
 
 
 def test_the_suite_is_as_large_as_promised():

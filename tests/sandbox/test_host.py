@@ -26,10 +26,19 @@ def f(inputs, payload, outputs):
 """
 
 
-@pytest.mark.parametrize("array", [
-    np.arange(12, dtype=np.float64).reshape(3, 4), np.zeros((0, 3), np.float32), np.array(7, np.int16), np.array([True, False]),
-    np.array([1 + 2j]), np.arange(64, dtype=np.uint8)[::2], np.full((2, 3, 4, 5), np.nan),
-], ids=lambda a: f"{a.dtype}{a.shape}")
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(12, dtype=np.float64).reshape(3, 4),
+        np.zeros((0, 3), np.float32),
+        np.array(7, np.int16),
+        np.array([True, False]),
+        np.array([1 + 2j]),
+        np.arange(64, dtype=np.uint8)[::2],
+        np.full((2, 3, 4, 5), np.nan),
+    ],
+    ids=lambda a: f"{a.dtype}{a.shape}",
+)
 def test_arrays_cross_both_ways_unchanged(call, array):
     shared = call.box.share(array)
     specs = {name: ArraySpec(array.shape, array.dtype.str) for name in ("plain", "shared")}
@@ -41,20 +50,30 @@ def test_arrays_cross_both_ways_unchanged(call, array):
 
 
 def test_outcomes_keep_the_order_of_the_jobs_and_run_in_parallel(box):
-    source = "import time\ndef f(i, p, o):\n    begun = time.monotonic(); time.sleep(p['wait']); return [p['wait'], begun, time.monotonic()]"
+    source = (
+        "import time\ndef f(i, p, o):\n    begun = time.monotonic(); time.sleep(p['wait']); "
+        "return [p['wait'], begun, time.monotonic()]"
+    )
     waits = [0.3, 0.0, 0.3, 0.1, 0.3, 0.3]
-    box.map([Job("idle", None)] * 2)                   # both servers have started
-    outcomes = box.map(Job("call", Programs("", source, ""), payload={"function": "f", "wait": wait}) for wait in waits)
+    box.map([Job("idle", None)] * 2)  # both servers have started
+    outcomes = box.map(
+        Job("call", Programs("", source, ""), payload={"function": "f", "wait": wait})
+        for wait in waits
+    )
     values = [outcome.claim["value"] for outcome in outcomes]
     assert [value[0] for value in values] == waits
-    assert any(first[1] < second[1] < first[2] for first in values for second in values)      # one began before another had ended
+    assert any(
+        first[1] < second[1] < first[2] for first in values for second in values
+    )  # one began before another had ended
 
 
 def test_any_thread_may_run_jobs(call):
     results = {}
 
     def work(number):
-        results[number] = call("def f(i, p, o):\n    return p['n'] ** 2", payload={"n": number}).claim["value"]
+        results[number] = call(
+            "def f(i, p, o):\n    return p['n'] ** 2", payload={"n": number}
+        ).claim["value"]
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -65,15 +84,24 @@ def test_any_thread_may_run_jobs(call):
 
 
 def test_every_job_gets_a_fresh_process_and_zeroed_outputs(call):
-    source = "import os\nseen = []\ndef f(i, p, o):\n    seen.append(1); old = float(o['a'].sum()); o['a'][...] = 5; return [os.getpid(), len(seen), old]"
-    values = [call(source, outputs={"a": ArraySpec((1000,), "float64")}).claim["value"] for _ in range(4)]
+    source = (
+        "import os\nseen = []\ndef f(i, p, o):\n    seen.append(1); old = "
+        "float(o['a'].sum()); o['a'][...] = 5; return [os.getpid(), len(seen), old]"
+    )
+    values = [
+        call(source, outputs={"a": ArraySpec((1000,), "float64")}).claim["value"] for _ in range(4)
+    ]
     assert len({value[0] for value in values}) == 4
     assert all(value[1:] == [1, 0.0] for value in values)
 
 
 def test_outcomes_that_are_kept_hold_no_descriptor(call):
     def draw(n):
-        return call("def f(i, p, o):\n    o['a'][...] = p['n']; return 0", payload={"n": n}, outputs={"a": ArraySpec((70_000 + n,), "float64")})
+        return call(
+            "def f(i, p, o):\n    o['a'][...] = p['n']; return 0",
+            payload={"n": n},
+            outputs={"a": ArraySpec((70_000 + n,), "float64")},
+        )
 
     assert draw(0).failure is None
     before = len(os.listdir("/proc/self/fd"))
@@ -85,7 +113,10 @@ def test_outcomes_that_are_kept_hold_no_descriptor(call):
 
 
 def test_global_random_numbers_are_the_same_in_every_child(call):
-    source = "import random, numpy as np\ndef f(i, p, o):\n    return [random.random(), float(np.random.rand()), hash('word')]"
+    source = (
+        "import random, numpy as np\ndef f(i, p, o):\n    return [random.random(), "
+        "float(np.random.rand()), hash('word')]"
+    )
     assert call(source).claim == call(source).claim
 
 
@@ -93,48 +124,96 @@ def test_a_child_holds_no_scorer_no_search_and_no_learned_models(call):
     loaded = call("import sys\ndef f(*_):\n    return sorted(sys.modules)").claim["value"]
     roots = {name.split(".")[0] for name in loaded}
     assert {"numpy", "scipy", "cv2", "pymunk", "tools"} <= roots
-    assert not roots & {"torch", "langgraph", "langchain_openai", "openai", "gymnasium", "agent", "benchmarks", "pytest", "av", "skimage"}
-    assert not [name for name in loaded if name.startswith(("tools.metrics.", "tools.vision", "tools.media"))]
+    assert not roots & {
+        "torch",
+        "langgraph",
+        "langchain_openai",
+        "openai",
+        "gymnasium",
+        "agent",
+        "benchmarks",
+        "pytest",
+        "av",
+        "skimage",
+    }
+    assert not [
+        name
+        for name in loaded
+        if name.startswith(("tools.metrics.", "tools.vision", "tools.media"))
+    ]
 
 
 def test_a_server_has_no_memory_that_all_its_children_could_write(box):
-    assert box.mode and not [shared_and_writable(pid) for pid in box.pids() if shared_and_writable(pid)]
+    assert box.mode and not [
+        shared_and_writable(pid) for pid in box.pids() if shared_and_writable(pid)
+    ]
 
 
 def test_log_and_measurements_come_with_the_outcome(call):
-    outcome = call("import sys\ndef f(i, p, o):\n    print('out'); print('err', file=sys.stderr); s = sum(range(3_000_000)); return 1")
+    outcome = call(
+        "import sys\ndef f(i, p, o):\n    print('out'); print('err', file=sys.stderr); s = "
+        "sum(range(3_000_000)); return 1"
+    )
     assert outcome.log == "out\nerr\n"
     assert 0 < outcome.cpu < 5 and outcome.wall > 0 and outcome.peak > 10 << 20
 
 
 def test_a_traceback_shows_the_lines_of_the_program_and_no_folder_of_this_machine(call):
-    failure = call("import numpy as np\n\n\ndef f(i, p, o):\n    return np.linalg.inv(np.zeros((2, 3)))  # not square\n").failure
+    failure = call(
+        "import numpy as np\n\n\ndef f(i, p, o):\n    return np.linalg.inv(np.zeros((2, 3)))  # "
+        "not square\n"
+    ).failure
     assert (failure.stage, failure.kind) == ("dynamics", "LinAlgError")
-    assert 'File "dynamics.py", line 5, in f' in failure.traceback and "# not square" in failure.traceback
-    assert str(Path(np.__file__).parents[1]) not in failure.traceback and "sandbox/" not in failure.traceback
+    assert (
+        'File "dynamics.py", line 5, in f' in failure.traceback
+        and "# not square" in failure.traceback
+    )
+    assert (
+        str(Path(np.__file__).parents[1]) not in failure.traceback
+        and "sandbox/" not in failure.traceback
+    )
 
 
 @pytest.mark.parametrize("stage", ["perception", "dynamics", "rendering"])
 def test_a_failure_names_the_program(box, stage):
     sources = {"perception": "", "dynamics": "", "rendering": ""}
-    for text, kind in (("def f(:", "SyntaxError"), ("1/0", "ZeroDivisionError"), ("x = 1", "MissingFunction"), ("def f(i, p, o):\n    [][0]", "IndexError")):
-        job = Job("call", Programs(**(sources | {stage: text})), payload={"stage": stage, "function": "f"})
+    for text, kind in (
+        ("def f(:", "SyntaxError"),
+        ("1/0", "ZeroDivisionError"),
+        ("x = 1", "MissingFunction"),
+        ("def f(i, p, o):\n    [][0]", "IndexError"),
+    ):
+        job = Job(
+            "call", Programs(**(sources | {stage: text})), payload={"stage": stage, "function": "f"}
+        )
         failure = box.run(job).failure
         assert (failure.stage, failure.kind) == (stage, kind)
-    assert "it defines no functions" in box.run(Job("call", Programs(**sources), payload={"stage": stage, "function": "f"})).failure.message
+    assert (
+        "it defines no functions"
+        in box.run(
+            Job("call", Programs(**sources), payload={"stage": stage, "function": "f"})
+        ).failure.message
+    )
 
 
 def test_an_error_that_is_named_like_a_limit_keeps_its_words(call):
-    failure = call("class RateLimit(Exception): pass\ndef f(i, p, o):\n    raise RateLimit('3 a second')").failure
+    failure = call(
+        "class RateLimit(Exception): pass\ndef f(i, p, o):\n    raise RateLimit('3 a second')"
+    ).failure
     assert (failure.stage, failure.kind, failure.message) == ("dynamics", "RateLimit", "3 a second")
 
 
 def test_a_program_that_puts_something_else_in_the_place_of_standard_output_has_its_answer(call):
-    assert call("import sys\ndef f(i, p, o):\n    sys.stdout = None; return 1").claim == {"value": 1}
+    assert call("import sys\ndef f(i, p, o):\n    sys.stdout = None; return 1").claim == {
+        "value": 1
+    }
 
 
 def test_text_of_a_claim_is_clean(call):
-    value = call("def f(i, p, o):\n    return {'a\\x1b[2J': ['\\u202e\\ud800 µ°🎾\\n\\t', '\\\\u001b', 1.5, None]}").claim["value"]
+    value = call(
+        "def f(i, p, o):\n    return {'a\\x1b[2J': ['\\u202e\\ud800 µ°🎾\\n\\t', '\\\\u001b', 1.5, "
+        "None]}"
+    ).claim["value"]
     assert value == {"a\ufffd[2J": ["\ufffd\ufffd µ°🎾\n\t", "\\u001b", 1.5, None]}
 
 
@@ -158,7 +237,10 @@ def test_a_limit_is_the_candidates_failure_with_its_stage(call, kind):
 
 
 def test_a_loop_that_is_cut_off_shows_where_it_was(call):
-    failure = call("def f(i, p, o):\n    x = 0\n    while True:\n        x += 1  # here\n", limits=Limits(wall=0.4)).failure
+    failure = call(
+        "def f(i, p, o):\n    x = 0\n    while True:\n        x += 1  # here\n",
+        limits=Limits(wall=0.4),
+    ).failure
     assert "while True" in failure.traceback or "# here" in failure.traceback
 
 
@@ -170,12 +252,27 @@ def test_output_is_capped_but_not_fatal(call):
 BAD_CALLS = {
     "routine": (lambda box: box.run(Job("nonsense", None)), "Job.routine: expected one of call"),
     "payload": (lambda box: box.run(Job("idle", None, payload={"a": np.ones(3)})), "Job.payload"),
-    "payload nan": (lambda box: box.run(Job("idle", None, payload={"a": float("nan")})), "Job.payload"),
-    "input": (lambda box: box.run(Job("idle", None, {"a": np.array(["x"])})), "inputs['a']: expected an array of numbers"),
+    "payload nan": (
+        lambda box: box.run(Job("idle", None, payload={"a": float("nan")})),
+        "Job.payload",
+    ),
+    "input": (
+        lambda box: box.run(Job("idle", None, {"a": np.array(["x"])})),
+        "inputs['a']: expected an array of numbers",
+    ),
     "object input": (lambda box: box.share(np.array([object()])), "expected an array of numbers"),
-    "output": (lambda box: box.run(Job("idle", None, outputs={"a": ArraySpec((-1,))})), "outputs['a']"),
-    "output dtype": (lambda box: box.run(Job("idle", None, outputs={"a": ArraySpec((1,), "object")})), "outputs['a']"),
-    "output size": (lambda box: box.run(Job("idle", None, outputs={"a": ArraySpec((1 << 40,))})), "outputs: expected at most"),
+    "output": (
+        lambda box: box.run(Job("idle", None, outputs={"a": ArraySpec((-1,))})),
+        "outputs['a']",
+    ),
+    "output dtype": (
+        lambda box: box.run(Job("idle", None, outputs={"a": ArraySpec((1,), "object")})),
+        "outputs['a']",
+    ),
+    "output size": (
+        lambda box: box.run(Job("idle", None, outputs={"a": ArraySpec((1 << 40,))})),
+        "outputs: expected at most",
+    ),
     "limits": (lambda box: box.run(Job("idle", None, limits=Limits(wall=0))), "Limits.wall"),
     "workers": (lambda box: Sandbox(workers=0), "workers"),
     "mode": (lambda box: Sandbox(mode="strong"), "mode: expected one of strict+, strict"),
@@ -262,10 +359,12 @@ def test_a_weak_mode_is_named():
 def test_an_interrupted_caller_leaves_no_child_behind(tmp_path):
     script = (
         "import signal; from sandbox import *; from tools.types import Programs\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start jobs in the background without it\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start jobs in the "
+        "background without it\n"
         "with Sandbox(spares=0) as box:\n"
         "    print(box.mode, flush=True)\n"
-        "    try: box.run(Job('call', Programs('', 'import time\\ndef f(*_): time.sleep(60)', ''), payload={'function': 'f'}))\n"
+        "    try: box.run(Job('call', Programs('', 'import time\\ndef f(*_): time.sleep(60)', "
+        "''), payload={'function': 'f'}))\n"
         "    except KeyboardInterrupt: print(box.run(Job('idle', None)).failure)\n"
     )
     process = _host(script, tmp_path)
@@ -278,7 +377,13 @@ def test_an_interrupted_caller_leaves_no_child_behind(tmp_path):
 
 def _host(script: str, cwd: Path) -> subprocess.Popen:
     root = str(Path(__file__).resolve().parents[2])
-    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=cwd, env=os.environ | {"PYTHONPATH": root})
+    return subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": root},
+    )
 
 
 @pytest.mark.parametrize("mode", ["strict", "strict+"])
@@ -304,9 +409,14 @@ def test_when_the_host_is_killed_everything_is_gone_within_a_second(mode, tmp_pa
     _kill_and_see_all_gone(process, family)
 
 
-@pytest.mark.parametrize("mode, start", [("strict", "fork"), ("strict+", "fork"), ("strict", "spawn")])
+@pytest.mark.parametrize(
+    "mode, start", [("strict", "fork"), ("strict+", "fork"), ("strict", "spawn")]
+)
 def test_when_the_host_is_killed_servers_that_are_starting_are_gone_too(mode, start, tmp_path):
-    script = f"from sandbox import *\nimport time\nbox = Sandbox(2, mode='{mode}', start='{start}')\nprint(*box.pids(), flush=True)\ntime.sleep(60)"
+    script = (
+        f"from sandbox import *\nimport time\nbox = Sandbox(2, mode='{mode}', "
+        f"start='{start}')\nprint(*box.pids(), flush=True)\ntime.sleep(60)"
+    )
     process = _host(script, tmp_path)
     family = [int(pid) for pid in process.stdout.readline().split()]
     time.sleep(0.3)
@@ -336,12 +446,27 @@ def test_an_installed_copy_works_from_anywhere(tmp_path):
 
     root = Path(__file__).resolve().parents[2]
     for package in ("sandbox", "tools"):
-        shutil.copytree(root / package, tmp_path / "site" / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            root / package,
+            tmp_path / "site" / package,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
     (tmp_path / "cwd").mkdir()
-    (tmp_path / "cwd" / "numpy.py").write_text("raise SystemExit('a module of the current folder was imported')")
+    (tmp_path / "cwd" / "numpy.py").write_text(
+        "raise SystemExit('a module of the current folder was imported')"
+    )
     script = (
-        f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); import sandbox; print(sandbox.__file__)\n"
+        f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); import sandbox; "
+        "print(sandbox.__file__)\n"
         "with sandbox.Sandbox() as box: print(box.run(sandbox.Job('idle', None)).failure)\n"
     )
-    result = subprocess.run([sys.executable, "-P", "-c", script], cwd=tmp_path / "cwd", capture_output=True, text=True, timeout=60)
-    assert result.stdout.split() == [str(tmp_path / "site/sandbox/__init__.py"), "None"], result.stderr
+    result = subprocess.run(
+        [sys.executable, "-P", "-c", script],
+        cwd=tmp_path / "cwd",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.stdout.split() == [str(tmp_path / "site/sandbox/__init__.py"), "None"], (
+        result.stderr
+    )

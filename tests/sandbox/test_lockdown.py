@@ -1,4 +1,5 @@
-"""What happens on machines that refuse a barrier: strict fails closed, strict+ does with what there is and says so."""
+"""What happens on machines that refuse a barrier: strict fails closed, strict+ does with what there
+is and says so."""
 
 from __future__ import annotations
 
@@ -29,14 +30,18 @@ NUMBERS = {
     "x86_64": {"seccomp": [317], "namespaces": [272], "landlock": [444, 445, 446], "capset": [126]},
     "aarch64": {"seccomp": [277], "namespaces": [97], "landlock": [444, 445, 446], "capset": [91]},
 }
-pytestmark = pytest.mark.skipif(kernel.MACHINE not in NUMBERS, reason="no table of system calls for this machine")
+pytestmark = pytest.mark.skipif(
+    kernel.MACHINE not in NUMBERS, reason="no table of system calls for this machine"
+)
 
 
 def on_a_machine_without(*barriers: str, script: str) -> str:
     """Output of ``script`` in a process that the kernel refuses some system calls."""
     denied = [number for barrier in barriers for number in NUMBERS[kernel.MACHINE][barrier]]
     code = DENY.format(root=str(ROOT), denied=denied) + script
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, cwd="/")
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, cwd="/"
+    )
     assert result.returncode == 0, result.stderr
     return result.stdout
 
@@ -60,7 +65,10 @@ def test_strict_fails_closed_when_a_required_step_fails(barrier, mode):
 
 
 def test_strict_plus_says_what_is_missing_and_is_still_strict():
-    script = "with Sandbox(mode='strict+') as box:\n    print(json.dumps([box.mode, box.run(Job('idle', None)).claim, [l.to_json() for l in box.layers]]))"
+    script = (
+        "with Sandbox(mode='strict+') as box:\n    print(json.dumps([box.mode, "
+        "box.run(Job('idle', None)).claim, [l.to_json() for l in box.layers]]))"
+    )
     mode, claim, layers = json.loads(on_a_machine_without("namespaces", "landlock", script=script))
     active = {layer["name"]: layer["active"] for layer in layers}
     assert claim == {}
@@ -70,7 +78,10 @@ def test_strict_plus_says_what_is_missing_and_is_still_strict():
 
 
 def test_the_doctor_says_when_a_machine_is_not_safe():
-    script = "from sandbox.doctor import examine\nr = examine()\nprint(json.dumps([r.to_json(), str(r)]))"
+    script = (
+        "from sandbox.doctor import examine\nr = examine()\nprint(json.dumps([r.to_json(), "
+        "str(r)]))"
+    )
     report, text = json.loads(on_a_machine_without("seccomp", script=script))
     assert report["mode"] == "landlock-only" and not report["ok"]
     assert "NOT safe" in text and "MISSING" in text
@@ -82,7 +93,12 @@ def test_landlock_only_and_rlimits_only_hold_what_they_promise():
     from tools.types import Programs
 
     def tried(mode: str, body: str) -> str:
-        job = Job("call", Programs("", f"import os, socket\ndef f(i, p, o):\n    {body}\n", ""), payload={"function": "f"}, limits=Limits(memory=64 << 20))
+        job = Job(
+            "call",
+            Programs("", f"import os, socket\ndef f(i, p, o):\n    {body}\n", ""),
+            payload={"function": "f"},
+            limits=Limits(memory=64 << 20),
+        )
         failure = boxes[mode].run(job).failure
         return failure.kind if failure else ""
 

@@ -13,7 +13,10 @@ import pytest
 from sandbox import ArraySpec, Job, Sandbox
 from tools.types import Programs
 
-SOURCE = "def f(inputs, payload, outputs):\n    outputs['out'][...] = inputs['clip'][payload['n'] % 4]\n    return payload['n']\n"
+SOURCE = (
+    "def f(inputs, payload, outputs):\n    outputs['out'][...] = inputs['clip'][payload['n'] "
+    "% 4]\n    return payload['n']\n"
+)
 PROGRAMS = Programs("", SOURCE, "")
 
 
@@ -25,7 +28,9 @@ def test_two_thousand_jobs_leave_no_descriptor_zombie_or_memory():
         before = _at_rest(box)
         _run(box, clip, 2000)
         after = _at_rest(box)
-    assert after["host descriptors"] <= before["host descriptors"]      # fewer: what earlier tests left has been closed meanwhile
+    assert (
+        after["host descriptors"] <= before["host descriptors"]
+    )  # fewer: what earlier tests left has been closed meanwhile
     assert before["server descriptors"] == after["server descriptors"]
     assert after["server memory"] - before["server memory"] < 8 << 20
     assert after["host memory"] - before["host memory"] < 64 << 20
@@ -33,7 +38,10 @@ def test_two_thousand_jobs_leave_no_descriptor_zombie_or_memory():
 
 def _run(box: Sandbox, clip, count: int) -> None:
     outputs = {"out": ArraySpec((32, 32, 3))}
-    jobs = (Job("call", PROGRAMS, {"clip": clip}, {"function": "f", "n": n}, outputs) for n in range(count))
+    jobs = (
+        Job("call", PROGRAMS, {"clip": clip}, {"function": "f", "n": n}, outputs)
+        for n in range(count)
+    )
     for n, outcome in enumerate(box.map(jobs)):
         assert outcome.claim == {"value": n}, outcome.failure
         assert outcome.arrays["out"][0, 0, 1] == (n % 4 * 32 * 32 * 3 + 1) % 256
@@ -54,10 +62,15 @@ def _at_rest(box: Sandbox) -> dict[str, int]:
 
 def _measure(box: Sandbox) -> dict[str, int]:
     servers = box.pids()
-    children = [int(pid) for server in servers for pid in Path(f"/proc/{server}/task/{server}/children").read_text().split()]
+    children = [
+        int(pid)
+        for server in servers
+        for pid in Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    ]
     return {
         "host descriptors": len(os.listdir("/proc/self/fd")),
-        "server descriptors": sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in servers) - len(children),
+        "server descriptors": sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in servers)
+        - len(children),
         "zombies": sum(_state(pid) == "Z" for pid in children),
         "processes": len(children),
         "server memory": sum(_anonymous(pid) for pid in servers),
@@ -73,5 +86,9 @@ def _state(pid: int) -> str:
 
 
 def _anonymous(pid: int) -> int:
-    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
+    fields = dict(
+        line.split(":", 1)
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if ":" in line
+    )
     return int(fields["RssAnon"].split()[0]) * 1024

@@ -20,19 +20,33 @@ def call(request):
 
 def test_jobs_run_and_fail_as_they_do_in_forks(call):
     outcome = call(
-        "def f(inputs, payload, outputs):\n    outputs['twice'][...] = 2 * inputs['a']; print('said'); return payload['n']",
-        {"a": np.arange(6.0)}, {"n": 3}, outputs={"twice": ArraySpec((6,), "float64")},
+        "def f(inputs, payload, outputs):\n    outputs['twice'][...] = 2 * inputs['a']; "
+        "print('said'); return payload['n']",
+        {"a": np.arange(6.0)},
+        {"n": 3},
+        outputs={"twice": ArraySpec((6,), "float64")},
     )
     assert outcome.failure is None and outcome.claim == {"value": 3} and outcome.log == "said\n"
     np.testing.assert_array_equal(outcome.arrays["twice"], 2 * np.arange(6.0))
     assert 0 < outcome.wall < 5
     failure = call("def f(*_):\n    return 1 / 0").failure
-    assert (failure.stage, failure.kind) == ("dynamics", "ZeroDivisionError") and "1 / 0" in failure.traceback
+    assert (failure.stage, failure.kind) == (
+        "dynamics",
+        "ZeroDivisionError",
+    ) and "1 / 0" in failure.traceback
 
 
 def test_limits_hold(call):
-    assert call("def f(*_):\n    while True: pass", limits=Limits(wall=0.5)).failure.kind == "WallLimit"
-    assert call("def f(*_):\n    return len(bytearray(300 << 20))", limits=Limits(memory=100 << 20)).failure.kind == "MemoryLimit"
+    assert (
+        call("def f(*_):\n    while True: pass", limits=Limits(wall=0.5)).failure.kind
+        == "WallLimit"
+    )
+    assert (
+        call(
+            "def f(*_):\n    return len(bytearray(300 << 20))", limits=Limits(memory=100 << 20)
+        ).failure.kind
+        == "MemoryLimit"
+    )
 
 
 def test_strict_is_strict_there_too(call):

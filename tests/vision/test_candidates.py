@@ -1,4 +1,5 @@
-"""Programs that declare detections, through the real sandbox: what they are given, and whose fault a failure is."""
+"""Programs that declare detections, through the real sandbox: what they are given, and whose fault
+a failure is."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from tools.masks.request import request_of
 from tools.vision.check import Answer
 from tools.vision.config import VisionConfig
 
-DECLARES = '''
+DECLARES = """
 from tools.types import Scene
 
 DETECTIONS = {"ball": "the yellow ball", "cloud": "a white cloud"}
@@ -29,7 +30,7 @@ def perceive(frames, tools):
     assert not tools.masks["cloud"].any()
     states = tools.mask_states(frames, {"ball": tools.masks["ball"]}, attributes=("x", "y"))
     return states, Scene(tools.background(frames))
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +56,18 @@ def test_a_program_works_with_the_masks_it_asked_for(evaluate):
     assert b'"colour_name": "yellow"' in kept[int(evaluation.blobs["detections"])]
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    (('tools.masks["cloud"].any()', 'tools.masks["sun"].any()'), r"one of ball, cloud, got an undeclared name"),
-    (('"a white cloud"}', 'open("x")}'), "DETECTIONS: expected a literal"),
-    (('"a white cloud"', '""'), "words, 1 to 120 characters"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            ('tools.masks["cloud"].any()', 'tools.masks["sun"].any()'),
+            r"one of ball, cloud, got an "
+            r"undeclared name",
+        ),
+        (('"a white cloud"}', 'open("x")}'), "DETECTIONS: expected a literal"),
+        (('"a white cloud"', '""'), "words, 1 to 120 characters"),
+    ],
+)
 def test_what_it_does_wrong_is_its_own_failure(evaluate, change, message):
     assert change[0] in DECLARES
     evaluation, _ = evaluate(DECLARES.replace(*change))
@@ -68,8 +76,12 @@ def test_what_it_does_wrong_is_its_own_failure(evaluate, change, message):
 
 
 def test_a_program_that_declares_nothing_has_the_same_tools(evaluate):
-    evaluation, _ = evaluate("from tools.types import Scene\n\ndef perceive(frames, tools):\n    assert len(tools.masks) == 0\n"
-                             "    return tools.States.of([{'ball': {'x': 1.0, 'y': 1.0}}] * len(frames)), Scene(tools.background(frames))\n")
+    evaluation, _ = evaluate(
+        "from tools.types import Scene\n\ndef perceive(frames, tools):\n    assert "
+        "len(tools.masks) == 0\n"
+        "    return tools.States.of([{'ball': {'x': 1.0, 'y': 1.0}}] * len(frames)), "
+        "Scene(tools.background(frames))\n"
+    )
     assert evaluation.failure is None
 
 
@@ -86,12 +98,19 @@ def test_answers_are_kept_in_memory_and_on_disk(cart_and_pole, tmp_path):
     first = detections.masks(cart_and_pole.frames, request)
     assert detections.masks(cart_and_pole.frames.copy(), request) is first
     again = Detections(config).masks(cart_and_pole.frames, request)
-    assert np.array_equal(first.masks["cart"], again.masks["cart"]) and again.report["check"] == first.report["check"]
+    assert (
+        np.array_equal(first.masks["cart"], again.masks["cart"])
+        and again.report["check"] == first.report["check"]
+    )
     assert len(list(tmp_path.glob("*.npz"))) == 1
 
 
 def test_what_a_model_said_is_not_kept_with_the_masks_but_they_are(cart_and_pole, tmp_path):
-    request, config, asked = request_of({"cart": "black cart"}), VisionConfig(cache=str(tmp_path)), []
+    request, config, asked = (
+        request_of({"cart": "black cart"}),
+        VisionConfig(cache=str(tmp_path)),
+        [],
+    )
 
     def ask(question):
         asked.append(question.name)
@@ -101,9 +120,13 @@ def test_what_a_model_said_is_not_kept_with_the_masks_but_they_are(cart_and_pole
         answer = Detections(config, ask).masks(cart_and_pole.frames, request)
         assert answer.report["check"][0]["model"]["reason"] == "yes it is"
     assert asked == ["cart", "cart"] and len(list(tmp_path.glob("*.npz"))) == 1
-    assert Detections(config).masks(cart_and_pole.frames, request).report["check"][0]["model"] is None
+    assert (
+        Detections(config).masks(cart_and_pole.frames, request).report["check"][0]["model"] is None
+    )
 
 
 def test_which_models_answer_is_saved_with_a_run():
-    config = SearchConfig(evaluation=EvaluationConfig(vision=VisionConfig(tracker="xmem", paths={"xmem": "/x.pth"})))
+    config = SearchConfig(
+        evaluation=EvaluationConfig(vision=VisionConfig(tracker="xmem", paths={"xmem": "/x.pth"}))
+    )
     assert SearchConfig.from_json(config.to_json()) == config

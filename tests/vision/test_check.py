@@ -1,4 +1,5 @@
-"""The check on detections: measured evidence, verdicts, decisions with and without a model, and repair."""
+"""The check on detections: measured evidence, verdicts, decisions with and without a model, and
+repair."""
 
 from __future__ import annotations
 
@@ -10,7 +11,15 @@ import pytest
 from tools.masks.area import mask_iou
 from tools.masks.request import MaskSet
 from tools.types import ContractError
-from tools.vision.check import Answer, Question, decide, measured_verdict, outlined, question, read_answer
+from tools.vision.check import (
+    Answer,
+    Question,
+    decide,
+    measured_verdict,
+    outlined,
+    question,
+    read_answer,
+)
 from tools.vision.classical import ClassicalTracker
 from tools.vision.colour_words import ColourWords
 from tools.vision.colours import colour_name, colours_in
@@ -25,11 +34,15 @@ BACKEND = Backend(ColourWords(), ClassicalTracker(), GrabCutSegmenter())
 
 def problems(clip, masks, words=WORDS):
     evidence = gather(clip.frames, masks, words)
-    return {name: [p.kind for p in measured_verdict(e).problems] for name, e in evidence.objects.items()}, evidence
+    return {
+        name: [p.kind for p in measured_verdict(e).problems] for name, e in evidence.objects.items()
+    }, evidence
 
 
 def answer_of(masks) -> MaskSet:
-    return MaskSet(masks, {name: mask.any(axis=(1, 2)).astype(float) for name, mask in masks.items()})
+    return MaskSet(
+        masks, {name: mask.any(axis=(1, 2)).astype(float) for name, mask in masks.items()}
+    )
 
 
 def mistaken(clip):
@@ -42,13 +55,16 @@ def exchanged(clip, at=slice(5, 11)):
     return masks
 
 
-# ----------------------------------------------------------------------------------------------------------- evidence
+# --------------------------------------------------------------------------------------------------
 
 
 def test_right_masks_have_nothing_against_them(cart_and_pole):
     found, evidence = problems(cart_and_pole, cart_and_pole.masks)
     assert found == {"cart": [], "pole": []}
-    assert evidence.objects["cart"].colour_name == "black" and evidence.objects["pole"].colour_name == "brown"
+    assert (
+        evidence.objects["cart"].colour_name == "black"
+        and evidence.objects["pole"].colour_name == "brown"
+    )
     assert evidence.objects["pole"].elongation == pytest.approx(8, rel=0.15)
     assert evidence.unexplained.max() < 0.2
     json.dumps(evidence.to_json())
@@ -57,13 +73,18 @@ def test_right_masks_have_nothing_against_them(cart_and_pole):
 def test_the_pole_taken_for_the_black_cart_is_noticed(cart_and_pole):
     found, evidence = problems(cart_and_pole, mistaken(cart_and_pole))
     assert found["cart"][:2] == ["wrong_colour", "same_as"] and found["pole"] == ["same_as"]
-    assert "should be black, but the mask covers something brown" in measured_verdict(evidence.objects["cart"]).problems[0].message
+    assert (
+        "should be black, but the mask covers something brown"
+        in measured_verdict(evidence.objects["cart"]).problems[0].message
+    )
     assert evidence.unexplained.mean() > 0.3
 
 
 def test_exchanged_masks_are_found_frame_by_frame(cart_and_pole):
     _, evidence = problems(cart_and_pole, exchanged(cart_and_pole))
-    assert evidence.objects["cart"].swapped == {"pole": tuple(range(5, 11))} and evidence.objects["pole"].swapped == {"cart": tuple(range(5, 11))}
+    assert evidence.objects["cart"].swapped == {"pole": tuple(range(5, 11))} and evidence.objects[
+        "pole"
+    ].swapped == {"cart": tuple(range(5, 11))}
 
 
 def test_exchanged_masks_of_equal_objects_are_found_by_their_motion():
@@ -90,23 +111,31 @@ def test_missing_masks_are_told_from_objects_that_are_hidden(hidden_ball):
 
 
 def test_masks_of_nothing_and_no_masks_are_told_apart(cart_and_pole):
-    empty = {"cart": np.zeros_like(cart_and_pole.masks["cart"]), "pole": np.zeros_like(cart_and_pole.masks["cart"])}
+    empty = {
+        "cart": np.zeros_like(cart_and_pole.masks["cart"]),
+        "pole": np.zeros_like(cart_and_pole.masks["cart"]),
+    }
     empty["cart"][:, 2:12, 2:20] = True
     found, _ = problems(cart_and_pole, empty)
     assert "background" in found["cart"] and found["pole"] == ["not_found"]
 
 
 def test_shape_words_count(cart_and_pole):
-    found, _ = problems(cart_and_pole, {"cart": cart_and_pole.masks["pole"]}, {"cart": "the brown ball"})
+    found, _ = problems(
+        cart_and_pole, {"cart": cart_and_pole.masks["pole"]}, {"cart": "the brown ball"}
+    )
     assert found["cart"] == ["wrong_shape"]
 
 
 def test_colour_words_are_understood():
     assert colours_in("the dark-gray cart, not the wooden pole") == ("black", "grey", "brown")
-    assert [colour_name(c) for c in ((5, 5, 5), (255, 255, 255), (202, 152, 101), (205, 30, 30), (30, 60, 200))] == ["black", "white", "brown", "red", "blue"]
+    assert [
+        colour_name(c)
+        for c in ((5, 5, 5), (255, 255, 255), (202, 152, 101), (205, 30, 30), (30, 60, 200))
+    ] == ["black", "white", "brown", "red", "blue"]
 
 
-# ------------------------------------------------------------------------------------------------- question and answer
+# -------------------------------------------------------------------------------------------------
 
 
 def asked(clip, masks) -> Question:
@@ -117,30 +146,52 @@ def asked(clip, masks) -> Question:
 def test_the_model_sees_the_outline_and_the_numbers(cart_and_pole):
     q = asked(cart_and_pole, mistaken(cart_and_pole))
     assert (q.overlay == (255, 0, 255)).all(-1).sum() > 50
-    assert q.words == "the black cart" and q.others == ("pole",) and q.evidence.colour_name == "brown" and not q.verdict.ok
-    assert np.array_equal(outlined(cart_and_pole.frames[0], np.zeros((96, 128), bool)), cart_and_pole.frames[0])
+    assert (
+        q.words == "the black cart"
+        and q.others == ("pole",)
+        and q.evidence.colour_name == "brown"
+        and not q.verdict.ok
+    )
+    assert np.array_equal(
+        outlined(cart_and_pole.frames[0], np.zeros((96, 128), bool)), cart_and_pole.frames[0]
+    )
 
 
-@pytest.mark.parametrize(("reply", "expected"), [
-    ({"ok": True, "reason": "it is"}, Answer(True, "it is")),
-    ({"ok": "No", "reason": "a pole", "point": "30, 70.5", "words": ""}, Answer(False, "a pole", None, (30.0, 70.5))),
-    ({"ok": False, "reason": "a pole", "point": [30, 70.5]}, Answer(False, "a pole", None, (30.0, 70.5))),
-    ({"ok": "no", "words": " black box "}, Answer(False, "", "black box")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        ({"ok": True, "reason": "it is"}, Answer(True, "it is")),
+        (
+            {"ok": "No", "reason": "a pole", "point": "30, 70.5", "words": ""},
+            Answer(False, "a pole", None, (30.0, 70.5)),
+        ),
+        (
+            {"ok": False, "reason": "a pole", "point": [30, 70.5]},
+            Answer(False, "a pole", None, (30.0, 70.5)),
+        ),
+        ({"ok": "no", "words": " black box "}, Answer(False, "", "black box")),
+    ],
+)
 def test_a_reply_is_read(cart_and_pole, reply, expected):
     assert read_answer(reply, asked(cart_and_pole, cart_and_pole.masks)) == expected
 
 
-@pytest.mark.parametrize(("reply", "message"), [
-    ({"reason": "x"}, "'ok': yes or no"), ({"ok": "perhaps"}, "'ok': yes or no"), ({"ok": "no", "point": [999, 3]}, "inside 128 x 96 pixels"),
-    ({"ok": "no", "point": "left"}, r"\[x, y\]"), ({"ok": "no", "words": "x" * 121}, "at most 120 characters"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        ({"reason": "x"}, "'ok': yes or no"),
+        ({"ok": "perhaps"}, "'ok': yes or no"),
+        ({"ok": "no", "point": [999, 3]}, "inside 128 x 96 pixels"),
+        ({"ok": "no", "point": "left"}, r"\[x, y\]"),
+        ({"ok": "no", "words": "x" * 121}, "at most 120 characters"),
+    ],
+)
 def test_an_unusable_reply_says_what_is_wrong(cart_and_pole, reply, message):
     with pytest.raises(ContractError, match=message):
         read_answer(reply, asked(cart_and_pole, cart_and_pole.masks))
 
 
-# ----------------------------------------------------------------------------------------------------------- decision
+# --------------------------------------------------------------------------------------------------
 
 
 def verdict_on(clip, masks, name="cart"):
@@ -149,37 +200,88 @@ def verdict_on(clip, masks, name="cart"):
 
 
 def test_measurement_and_model_are_joined(cart_and_pole):
-    good, bad = verdict_on(cart_and_pole, cart_and_pole.masks), verdict_on(cart_and_pole, mistaken(cart_and_pole))
+    good, bad = (
+        verdict_on(cart_and_pole, cart_and_pole.masks),
+        verdict_on(cart_and_pole, mistaken(cart_and_pole)),
+    )
     q = asked(cart_and_pole, mistaken(cart_and_pole))
     assert decide(*good, None, None).action == "accept"
     assert decide(*good, Answer(True, "yes"), q).action == "accept"
-    assert decide(*good, Answer(False, "no", point=(3.0, 4.0)), q) == decide(*good, Answer(False, "no", "x", (3.0, 4.0)), q)
-    assert decide(*bad, Answer(True, "looks fine"), q).action == "reject", "a contradicted colour is not accepted because a model says so"
+    assert decide(*good, Answer(False, "no", point=(3.0, 4.0)), q) == decide(
+        *good, Answer(False, "no", "x", (3.0, 4.0)), q
+    )
+    assert decide(*bad, Answer(True, "looks fine"), q).action == "reject", (
+        "a contradicted colour is not accepted because a model says so"
+    )
     assert decide(*bad, Answer(False, "pole", words="black box"), q).words == "black box"
     assert decide(*bad, None, None, hint=(0, (30.0, 70.0))).point == (30.0, 70.0)
-    swapped = decide(*verdict_on(cart_and_pole, exchanged(cart_and_pole)), Answer(False, "?", point=(1.0, 1.0)), q)
-    assert swapped.action == "relabel" and swapped.other == "pole" and swapped.frames == tuple(range(5, 11))
+    swapped = decide(
+        *verdict_on(cart_and_pole, exchanged(cart_and_pole)),
+        Answer(False, "?", point=(1.0, 1.0)),
+        q,
+    )
+    assert (
+        swapped.action == "relabel"
+        and swapped.other == "pole"
+        and swapped.frames == tuple(range(5, 11))
+    )
 
 
-# ------------------------------------------------------------------------------------------------------------- repair
+# --------------------------------------------------------------------------------------------------
 
 
 def test_exchanged_masks_are_put_back(cart_and_pole):
-    repaired, records = check_and_repair(cart_and_pole.frames, answer_of(exchanged(cart_and_pole)), WORDS, BACKEND)
-    assert all(np.array_equal(repaired.masks[name], mask) for name, mask in cart_and_pole.masks.items())
+    repaired, records = check_and_repair(
+        cart_and_pole.frames, answer_of(exchanged(cart_and_pole)), WORDS, BACKEND
+    )
+    assert all(
+        np.array_equal(repaired.masks[name], mask) for name, mask in cart_and_pole.masks.items()
+    )
     assert records[0].helped is True and records[1].decision.action == "accept"
 
 
-@pytest.mark.parametrize("ask", [
-    None,
-    lambda q: Answer(True, "fine") if q.name == "pole" else Answer(False, "that is the pole", point=(30.0, 70.0) if q.frame == 0 else (30.0 + 4 * q.frame, 70.0)),
-    lambda q: Answer(True, "fine") if q.name == "pole" else Answer(False, "that is the pole", words="black box"),
-], ids=["measured", "point", "words"])  # fmt: skip
+@pytest.mark.parametrize(
+    "ask",
+    [
+        None,
+        lambda q: (
+            Answer(True, "fine")
+            if q.name == "pole"
+            else Answer(
+                False,
+                "that is the pole",
+                point=(30.0, 70.0) if q.frame == 0 else (30.0 + 4 * q.frame, 70.0),
+            )
+        ),
+        lambda q: (
+            Answer(True, "fine")
+            if q.name == "pole"
+            else Answer(False, "that is the pole", words="black box")
+        ),
+    ],
+    ids=["measured", "point", "words"],
+)
 def test_the_pole_taken_for_the_cart_is_corrected(cart_and_pole, ask):
-    repaired, records = check_and_repair(cart_and_pole.frames, answer_of(mistaken(cart_and_pole)), WORDS, BACKEND, ask=ask)
-    assert min(mask_iou(a, b) for a, b in zip(repaired.masks["cart"], cart_and_pole.masks["cart"], strict=True)) > 0.9
-    assert min(mask_iou(a, b) for a, b in zip(repaired.masks["pole"], cart_and_pole.masks["pole"], strict=True)) > 0.9
-    assert records[0].helped is True and records[0].decision.action == ("requery" if ask and records[0].answer.words else "point")
+    repaired, records = check_and_repair(
+        cart_and_pole.frames, answer_of(mistaken(cart_and_pole)), WORDS, BACKEND, ask=ask
+    )
+    assert (
+        min(
+            mask_iou(a, b)
+            for a, b in zip(repaired.masks["cart"], cart_and_pole.masks["cart"], strict=True)
+        )
+        > 0.9
+    )
+    assert (
+        min(
+            mask_iou(a, b)
+            for a, b in zip(repaired.masks["pole"], cart_and_pole.masks["pole"], strict=True)
+        )
+        > 0.9
+    )
+    assert records[0].helped is True and records[0].decision.action == (
+        "requery" if ask and records[0].answer.words else "point"
+    )
     json.dumps([record.to_json() for record in records])
     assert repaired.report["check"][0]["verdict"]["problems"][0]["kind"] == "wrong_colour"
 
@@ -198,5 +300,7 @@ def test_an_unusable_model_leaves_the_measurements(cart_and_pole):
     def broken(q):
         raise ContractError("verdict", "JSON", "prose")
 
-    _, records = check_and_repair(cart_and_pole.frames, answer_of(mistaken(cart_and_pole)), WORDS, BACKEND, ask=broken)
+    _, records = check_and_repair(
+        cart_and_pole.frames, answer_of(mistaken(cart_and_pole)), WORDS, BACKEND, ask=broken
+    )
     assert records[0].answer is None and records[0].helped is True

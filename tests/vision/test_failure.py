@@ -1,4 +1,5 @@
-"""The suite ``failure``: with oracle masks spoiled in known ways, states hold, and the check finds and mends what was spoiled."""
+"""The suite ``failure``: with oracle masks spoiled in known ways, states hold, and the check finds
+and mends what was spoiled."""
 
 from __future__ import annotations
 

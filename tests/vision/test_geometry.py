@@ -1,4 +1,5 @@
-"""Masks to states: sub-pixel, whatever a few pixels of mask are off, with noise that tells how sure it is."""
+"""Masks to states: sub-pixel, whatever a few pixels of mask are off, with noise that tells how sure
+it is."""
 
 from __future__ import annotations
 
@@ -12,34 +13,57 @@ from tools.types import ContractError
 
 @pytest.fixture(scope="module")
 def scene():
-    """A turning bar and a disk at sub-pixel places, drawn with 8 x 8 samples a pixel: (frames, masks, truth)."""
+    """A turning bar and a disk at sub-pixel places, drawn with 8 x 8 samples a pixel: (frames,
+    masks, truth)."""
     count, (h, w), fine = 10, (90, 120), 8
     t = np.arange(count)
-    truth = {"bar": np.stack([40.3 + 1.7 * t, 45.6 + 0.3 * t, 0.2 + 0.11 * t], 1), "disk": np.stack([90.2 - 0.9 * t, 20.4 + 4.3 * t, 0 * t], 1)}
+    truth = {
+        "bar": np.stack([40.3 + 1.7 * t, 45.6 + 0.3 * t, 0.2 + 0.11 * t], 1),
+        "disk": np.stack([90.2 - 0.9 * t, 20.4 + 4.3 * t, 0 * t], 1),
+    }
     ys, xs = (np.mgrid[: h * fine, : w * fine] + 0.5) / fine - 0.5
-    frames, masks = np.empty((count, h, w, 3), np.uint8), {name: np.empty((count, h, w), bool) for name in truth}
+    frames, masks = (
+        np.empty((count, h, w, 3), np.uint8),
+        {name: np.empty((count, h, w), bool) for name in truth},
+    )
     for k in t:
         picture = np.full((h * fine, w * fine, 3), 240.0)
         for name, colour in (("bar", (150, 90, 40)), ("disk", (30, 60, 180))):
             x, y, angle = truth[name][k]
-            u, v = np.cos(angle) * (xs - x) + np.sin(angle) * (ys - y), np.cos(angle) * (ys - y) - np.sin(angle) * (xs - x)
+            u, v = (
+                np.cos(angle) * (xs - x) + np.sin(angle) * (ys - y),
+                np.cos(angle) * (ys - y) - np.sin(angle) * (xs - x),
+            )
             inside = (np.abs(u) <= 18) & (np.abs(v) <= 4) if name == "bar" else u**2 + v**2 <= 100
             picture[inside] = colour
-            masks[name][k] = cv2.resize(inside.astype(np.float32), (w, h), interpolation=cv2.INTER_AREA) > 0.5
+            masks[name][k] = (
+                cv2.resize(inside.astype(np.float32), (w, h), interpolation=cv2.INTER_AREA) > 0.5
+            )
         frames[k] = np.rint(cv2.resize(picture, (w, h), interpolation=cv2.INTER_AREA))
     masks["bar"] &= ~masks["disk"]
     return frames, masks, truth
 
 
 def errors(states, truth, name):
-    position = np.hypot(states.column(f"{name}.x") - truth[name][:, 0], states.column(f"{name}.y") - truth[name][:, 1])
+    position = np.hypot(
+        states.column(f"{name}.x") - truth[name][:, 0],
+        states.column(f"{name}.y") - truth[name][:, 1],
+    )
     return float(np.sqrt(np.nanmean(position**2)))
 
 
 def spoiled(masks, how):
     kernel = np.ones((5, 5), np.uint8)
-    change = {"perfect": lambda m: m, "eroded": lambda m: cv2.erode(m, kernel), "grown": lambda m: cv2.dilate(m, kernel), "shifted": lambda m: np.roll(m, (1, 2), (0, 1))}[how]
-    return {name: np.stack([change(f.astype(np.uint8)).astype(bool) for f in mask]) for name, mask in masks.items()}
+    change = {
+        "perfect": lambda m: m,
+        "eroded": lambda m: cv2.erode(m, kernel),
+        "grown": lambda m: cv2.dilate(m, kernel),
+        "shifted": lambda m: np.roll(m, (1, 2), (0, 1)),
+    }[how]
+    return {
+        name: np.stack([change(f.astype(np.uint8)).astype(bool) for f in mask])
+        for name, mask in masks.items()
+    }
 
 
 @pytest.mark.parametrize("how", ["perfect", "eroded", "grown", "shifted"])
@@ -72,8 +96,12 @@ def test_frames_without_a_mask_are_not_visible_at_the_ends(scene):
 def test_sizes_can_be_asked_for(scene):
     frames, masks, _ = scene
     states = mask_states(frames, masks, attributes=("length", "width", "area"))
-    assert states.column("bar.length") == pytest.approx(36, abs=0.3) and states.column("bar.width") == pytest.approx(8, abs=0.3)
-    assert states.column("disk.length") == pytest.approx(20, abs=0.3) and states.column("disk.area") == pytest.approx(np.pi * 100, rel=0.02)
+    assert states.column("bar.length") == pytest.approx(36, abs=0.3) and states.column(
+        "bar.width"
+    ) == pytest.approx(8, abs=0.3)
+    assert states.column("disk.length") == pytest.approx(20, abs=0.3) and states.column(
+        "disk.area"
+    ) == pytest.approx(np.pi * 100, rel=0.02)
 
 
 def test_wrong_arguments_are_named(scene):

@@ -12,11 +12,16 @@ from tools.types import ContractError
 
 
 def test_a_declaration_is_read_without_running_the_program():
-    source = 'raise SystemExit(1)\nDETECTIONS = {"cart": "the black cart", "ball": ("red ball", 2)}\ndef perceive(frames, tools): ...'
+    source = (
+        'raise SystemExit(1)\nDETECTIONS = {"cart": "the black cart", "ball": ("red ball", '
+        "2)}\ndef perceive(frames, tools): ..."
+    )
     request = parse_detections(source)
     assert request.names == ("cart", "ball_0", "ball_1")
     assert request.to_json() == [["cart", "the black cart", None], ["ball", "red ball", 2]]
-    assert request == parse_detections("DETECTIONS: dict = {'cart': 'the black cart', 'ball': ('red ball', 2)}")
+    assert request == parse_detections(
+        "DETECTIONS: dict = {'cart': 'the black cart', 'ball': ('red ball', 2)}"
+    )
 
 
 def test_no_declaration_and_broken_source_ask_for_nothing():
@@ -25,16 +30,19 @@ def test_no_declaration_and_broken_source_ask_for_nothing():
     assert not parse_detections("def f():\n    DETECTIONS = {'a': 'b'}")
 
 
-@pytest.mark.parametrize(("source", "message"), [
-    ("DETECTIONS = dict(cart='black')", "a literal"),
-    ("DETECTIONS = {'cart': open('/etc/passwd').read()}", "a literal"),
-    ("DETECTIONS = ['cart']", "a dict of at most 16 names"),
-    ("DETECTIONS = {'the cart': 'black'}", "a Python identifier"),
-    ("DETECTIONS = {'cart': ''}", "words, 1 to 120 characters"),
-    ("DETECTIONS = {'cart': ('black cart', 0)}", "a count from 1 to 8"),
-    ("DETECTIONS = {'a': ('x', 2), 'a_1': 'y'}", "different names"),
-    ("DETECTIONS = {" + ", ".join(f"'n{i}': 'w'" for i in range(17)) + "}", "at most 16 names"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("DETECTIONS = dict(cart='black')", "a literal"),
+        ("DETECTIONS = {'cart': open('/etc/passwd').read()}", "a literal"),
+        ("DETECTIONS = ['cart']", "a dict of at most 16 names"),
+        ("DETECTIONS = {'the cart': 'black'}", "a Python identifier"),
+        ("DETECTIONS = {'cart': ''}", "words, 1 to 120 characters"),
+        ("DETECTIONS = {'cart': ('black cart', 0)}", "a count from 1 to 8"),
+        ("DETECTIONS = {'a': ('x', 2), 'a_1': 'y'}", "different names"),
+        ("DETECTIONS = {" + ", ".join(f"'n{i}': 'w'" for i in range(17)) + "}", "at most 16 names"),
+    ],
+)
 def test_a_wrong_declaration_says_what_is_wrong(source, message):
     with pytest.raises(ContractError, match=message):
         parse_detections(source)
@@ -48,7 +56,9 @@ def test_masks_reach_the_program_as_attributes_of_its_tools():
     assert tools.mask_confidence["cart"].tolist() == [1.0, 0.5]
     assert not tools.masks["pole"].any()
     assert tools.sqrt(9.0) == 3.0 and "masks" in dir(tools) and "sqrt" in dir(tools)
-    with pytest.raises(ContractError, match=r"one of cart, pole, got an undeclared name; declare it in DETECTIONS"):
+    with pytest.raises(
+        ContractError, match=r"one of cart, pole, got an undeclared name; declare it in DETECTIONS"
+    ):
         tools.masks["wheel"]
 
 

@@ -1,4 +1,5 @@
-"""Downloads against a server on loopback: whole, wrong, truncated, broken off and resumed; paths and messages."""
+"""Downloads against a server on loopback: whole, wrong, truncated, broken off and resumed; paths
+and messages."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Server(ThreadingHTTPServer):
-    """Serves CONTENT with ranges; ``cut`` bytes after which the connections of the next answers break off."""
+    """Serves CONTENT with ranges; ``cut`` bytes after which the connections of the next answers
+    break off."""
 
     daemon_threads = True
 
@@ -39,7 +41,11 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         asked = self.headers.get("Range")
         self.server.ranges.append(asked)
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and self.server.honour_ranges else 0
+        start = (
+            int(asked.removeprefix("bytes=").rstrip("-"))
+            if asked and self.server.honour_ranges
+            else 0
+        )
         if start >= len(CONTENT):
             self.send_error(416)
             return
@@ -65,7 +71,13 @@ def server():
 
 
 def store_of(server, folder, size=SIZE, sha256=DIGEST):
-    model = Model("tiny", "segmenter", "MIT", "somewhere", (WeightFile("net.bin", server.url(), size, sha256),))
+    model = Model(
+        "tiny",
+        "segmenter",
+        "MIT",
+        "somewhere",
+        (WeightFile("net.bin", server.url(), size, sha256),),
+    )
     return WeightStore(folder, models={"tiny": model})
 
 
@@ -108,14 +120,19 @@ def test_a_server_without_ranges_starts_over(server, tmp_path):
 
 
 def test_a_wrong_checksum_removes_the_download(server, tmp_path):
-    with pytest.raises(WeightsError, match=r"expected net\.bin with 300000 bytes, SHA-256 000000.*got 300,000 bytes.*removed"):
+    with pytest.raises(
+        WeightsError,
+        match=r"expected net\.bin with 300000 bytes, SHA-256 000000.*got 300,000 bytes.*removed",
+    ):
         store_of(server, tmp_path, sha256="0" * 64).get("tiny")
     assert list((tmp_path / "tiny").iterdir()) == []
 
 
 def test_a_file_that_is_shorter_than_published_is_refused(server, tmp_path):
     store = store_of(server, tmp_path, size=len(CONTENT) + 1)
-    with pytest.raises(WeightsError, match=r"expected net\.bin with 300001 bytes.*got 300,000 bytes"):
+    with pytest.raises(
+        WeightsError, match=r"expected net\.bin with 300001 bytes.*got 300,000 bytes"
+    ):
         store.get("tiny")
     assert not (tmp_path / "tiny" / "net.bin").exists()
 
@@ -125,7 +142,11 @@ def test_a_truncated_file_under_its_final_name_is_not_used(server, tmp_path):
     path = store.path("tiny", store.model("tiny").files[0])
     path.parent.mkdir()
     path.write_bytes(CONTENT[:-1])
-    with pytest.raises(WeightsError, match=r"expected .*net\.bin \(300,000 bytes\), got 299,999 bytes; run run-agent weights get tiny"):
+    with pytest.raises(
+        WeightsError,
+        match=r"expected .*net\.bin \(300,000 bytes\), got 299,999 bytes; run run-agent weights "
+        r"get tiny",
+    ):
         store.require("tiny")
 
 
@@ -155,7 +176,13 @@ def test_offline_the_message_says_which_file_goes_where(tmp_path):
 
 
 def test_an_unreachable_server_is_one_line(tmp_path):
-    model = Model("tiny", "segmenter", "MIT", "somewhere", (WeightFile("net.bin", "http://127.0.0.1:9/net.bin", 10, DIGEST),))
+    model = Model(
+        "tiny",
+        "segmenter",
+        "MIT",
+        "somewhere",
+        (WeightFile("net.bin", "http://127.0.0.1:9/net.bin", 10, DIGEST),),
+    )
     with pytest.raises(WeightsError, match=r"expected http://127\.0\.0\.1:9/net\.bin to answer"):
         WeightStore(tmp_path, models={"tiny": model}).get("tiny")
 
@@ -164,7 +191,9 @@ def test_a_local_path_from_the_environment_is_used_as_it_is(server, tmp_path):
     mine = tmp_path / "mine.bin"
     mine.write_bytes(CONTENT)
     store = store_of(server, tmp_path / "weights")
-    store = WeightStore.from_environ({"PROGGEN_TINY": str(mine), "PROGGEN_WEIGHTS": str(tmp_path / "weights")}, store.models)
+    store = WeightStore.from_environ(
+        {"PROGGEN_TINY": str(mine), "PROGGEN_WEIGHTS": str(tmp_path / "weights")}, store.models
+    )
     assert store.get("tiny") == (mine,)
     assert server.ranges == []
 

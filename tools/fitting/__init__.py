@@ -1,4 +1,5 @@
-"""Fitting the numbers inside dynamics programs: one function, several optimisers, honest about what they found."""
+"""Fitting the numbers inside dynamics programs: one function, several optimisers, honest about what
+they found."""
 
 from tools.fitting.data import Budget, Measured
 from tools.fitting.fit import OPTIMIZERS, fit, infer_start
@@ -7,4 +8,16 @@ from tools.fitting.robust import LOSSES
 from tools.fitting.simulate import rollout
 from tools.fitting.state_loss import StateLoss, state_loss
 
-__all__ = ["LOSSES", "OPTIMIZERS", "STATUSES", "Budget", "FitResult", "Measured", "StateLoss", "fit", "infer_start", "rollout", "state_loss"]
+__all__ = [
+    "LOSSES",
+    "OPTIMIZERS",
+    "STATUSES",
+    "Budget",
+    "FitResult",
+    "Measured",
+    "StateLoss",
+    "fit",
+    "infer_start",
+    "rollout",
+    "state_loss",
+]

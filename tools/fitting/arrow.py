@@ -1,7 +1,9 @@
-"""Normal equations of a fit: one block per video beside the block of theta, an arrow, solved by elimination.
+"""Normal equations of a fit: one block per video beside the block of theta, an arrow, solved by
+elimination.
 
-Eliminating the blocks of the videos (Schur complement) leaves a system of the size of theta, so a step costs time in proportion
-to the number of videos. Source: Golub and Pereyra (1973) on separable problems; Triggs et al. (2000), section 6, on elimination.
+Eliminating the blocks of the videos (Schur complement) leaves a system of the size of theta, so a
+step costs time in proportion to the number of videos. Source: Golub and Pereyra (1973) on separable
+problems; Triggs et al. (2000), section 6, on elimination.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from tools.fitting.robust import Loss
 
 @dataclass(frozen=True)
 class Arrow:
-    """Gauss-Newton matrix and gradient. a: per group (V, q, q); b: (V, q, p); g: (V, q); h: (p, p); gradient: (p,)."""
+    """Gauss-Newton matrix and gradient. a: per group (V, q, q); b: (V, q, p); g: (V, q); h: (p, p);
+    gradient: (p,)."""
 
     a: tuple[np.ndarray, ...]
     b: tuple[np.ndarray, ...]
@@ -28,8 +31,8 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Step:
-    """A move of theta (p,) and latents (per group (V, q)). promise: the decrease of the cost that the tangent quadratic
-    foretells."""
+    """A move of theta (p,) and latents (per group (V, q)). promise: the decrease of the cost that
+    the tangent quadratic foretells."""
 
     theta: np.ndarray
     latents: tuple[np.ndarray, ...]
@@ -41,12 +44,19 @@ class Step:
 
     def plus(self, other: Step) -> Step:
         """Both moves together."""
-        return Step(self.theta + other.theta, tuple(a + b for a, b in zip(self.latents, other.latents, strict=True)), 0.0)
+        return Step(
+            self.theta + other.theta,
+            tuple(a + b for a, b in zip(self.latents, other.latents, strict=True)),
+            0.0,
+        )
 
     def applied(self, problem: Problem, point: Point) -> Point:
         """The point moved, theta inside its bounds."""
         theta = np.clip(point.theta + self.theta, problem.low, problem.high)
-        return Point(theta, tuple(part + move for part, move in zip(point.latents, self.latents, strict=True)))
+        return Point(
+            theta,
+            tuple(part + move for part, move in zip(point.latents, self.latents, strict=True)),
+        )
 
 
 def normal_equations(problem: Problem, line: Linearised, loss: Loss) -> Arrow:
@@ -65,8 +75,11 @@ def normal_equations(problem: Problem, line: Linearised, loss: Loss) -> Arrow:
     return Arrow(tuple(a), tuple(b), tuple(g), h, gradient)
 
 
-def projected(problem: Problem, line: Linearised, loss: Loss, arrow: Arrow, values: tuple[np.ndarray, ...]) -> Arrow:
-    """The same arrow with the gradient that other residual values, per group (V, N), would have (no priors)."""
+def projected(
+    problem: Problem, line: Linearised, loss: Loss, arrow: Arrow, values: tuple[np.ndarray, ...]
+) -> Arrow:
+    """The same arrow with the gradient that other residual values, per group (V, N), would have (no
+    priors)."""
     gradient, g = np.zeros(len(problem.free)), []
     for r, jt, jl, other in zip(line.values, line.theta, line.latents, values, strict=True):
         weighted = loss.weights(r) * other
@@ -76,9 +89,11 @@ def projected(problem: Problem, line: Linearised, loss: Loss, arrow: Arrow, valu
 
 
 def damped_step(problem: Problem, arrow: Arrow, theta: np.ndarray, damping: float) -> Step:
-    """The Levenberg-Marquardt step from theta (p,): parameters that it would push out of bounds go to the bound, and the others
-    are solved for given that."""
-    blocked = (theta <= problem.low) & (arrow.gradient > 0) | (theta >= problem.high) & (arrow.gradient < 0)
+    """The Levenberg-Marquardt step from theta (p,): parameters that it would push out of bounds go
+    to the bound, and the others are solved for given that."""
+    blocked = (theta <= problem.low) & (arrow.gradient > 0) | (theta >= problem.high) & (
+        arrow.gradient < 0
+    )
     fixed = np.where(blocked, 0.0, np.nan)
     for _ in range(len(theta) + 1):
         step = _solve(arrow, damping, fixed)
@@ -104,12 +119,16 @@ def _solve(arrow: Arrow, damping: float, fixed: np.ndarray) -> Step:
     if len(free):
         theta[free] = np.linalg.lstsq(schur, rhs, rcond=1e-14)[0]
     latents = tuple(-(part[..., -1] + part[..., :-1] @ theta[free]) for part in parts)
-    promise = -0.5 * (arrow.gradient @ theta + sum(float((g * move).sum()) for g, move in zip(arrow.g, latents, strict=True)))
+    promise = -0.5 * (
+        arrow.gradient @ theta
+        + sum(float((g * move).sum()) for g, move in zip(arrow.g, latents, strict=True))
+    )
     return Step(theta, latents, promise)
 
 
 def _damped(matrix: np.ndarray, damping: float) -> np.ndarray:
-    """matrix + damping * its diagonal, never singular: a row without information gets a unit diagonal."""
+    """matrix + damping * its diagonal, never singular: a row without information gets a unit
+    diagonal."""
     diagonal = np.einsum("...ii->...i", matrix)
     tiny = 1e-14 * diagonal.max(-1, initial=0.0, keepdims=True)
     extra = np.where(diagonal > tiny, damping * diagonal, 1.0) + tiny

@@ -1,15 +1,17 @@
 """The default: as little work as the data need, in the order of cost.
 
 1. Least squares from the declared theta, enough for most programs.
-2. If that leaves more than noise: the same under a robust loss, in case a few measurements are wrong.
-3. Growing horizons, which is enough where they end at the same minimum and the noise of the start states foretells what is left. A look
-   along every parameter; random starts, until one agrees with the best minimum.
+2. If that leaves more than noise: the same under a robust loss, in case a few measurements are
+   wrong.
+3. Growing horizons, which is enough where they end at the same minimum and the noise of the start
+   states foretells what is left. A look along every parameter; random starts, until one agrees with
+   the best minimum.
 4. Where none does, or the loss jumps: hops from the best one.
 5. New latents for videos that fit worse than others (a contact at the wrong time).
 6. If the loss jumps: differential evolution, then Powell.
 
-Where rollouts cannot be batched, theta is first fitted to a few videos. Gradients by JAX are not tried on their own: compiling
-costs more than a whole fit by finite differences in a batch.
+Where rollouts cannot be batched, theta is first fitted to a few videos. Gradients by JAX are not
+tried on their own: compiling costs more than a whole fit by finite differences in a batch.
 """
 
 from __future__ import annotations
@@ -18,7 +20,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tools.fitting import carried, differential_evolution, hops, horizon, least_squares, multistart, powell, restarts
+from tools.fitting import (
+    carried,
+    differential_evolution,
+    hops,
+    horizon,
+    least_squares,
+    multistart,
+    powell,
+    restarts,
+)
 from tools.fitting.differences import linearise
 from tools.fitting.objective import BudgetSpent, Objective
 from tools.fitting.outliers import explained, robust
@@ -41,7 +52,8 @@ def solve(objective: Objective, start: Point, rng: np.random.Generator) -> Solut
 
 
 class _Search:
-    """Runs the stages until the data are explained, and remembers how far it got when the budget ends."""
+    """Runs the stages until the data are explained, and remembers how far it got when the budget
+    ends."""
 
     def __init__(self, objective: Objective, rng: np.random.Generator):
         self.objective, self.rng = objective, rng
@@ -58,7 +70,11 @@ class _Search:
     def _from_few(self, start: Point) -> Point:
         """A start fitted to a few videos, where rolling out all of them one by one is slow."""
         problem = self.objective.problem
-        if problem.batched or sum(len(group) for group in problem.groups) <= 2 * _FEW or not problem.free:
+        if (
+            problem.batched
+            or sum(len(group) for group in problem.groups) <= 2 * _FEW
+            or not problem.free
+        ):
             return start
         few = self.objective.only(_FEW)
         _Search(few, self.rng).run(few.problem.point(start.theta[0]))
@@ -70,7 +86,11 @@ class _Search:
 
     def _own_starts(self, start: Point) -> None:
         self._attempt(least_squares.descend, start)
-        if self.objective.meter.budget.starts > 1 and not explained(self.objective) and not self._robust():
+        if (
+            self.objective.meter.budget.starts > 1
+            and not explained(self.objective)
+            and not self._robust()
+        ):
             self._attempt(horizon.descend, start)
 
     def _more_starts(self, start: Point) -> None:
@@ -109,7 +129,12 @@ class _Search:
     def _limited(self) -> bool:
         """Whether two starts agree and the noise of the start states foretells what they leave."""
         best, problem = self.objective.best, self.objective.problem
-        if best is None or not problem.free or not multistart.agree(self.attempts) or not carried.carries(problem, best):
+        if (
+            best is None
+            or not problem.free
+            or not multistart.agree(self.attempts)
+            or not carried.carries(problem, best)
+        ):
             return False
         plain = Objective(problem.plain(), self.objective.loss, self.objective.meter)
         noise = carried.find(plain.problem, best, linearise(plain, best), plain.loss, rough=True)
@@ -122,13 +147,18 @@ class _Search:
     def _direct(self, start: Point) -> None:
         if not self._jumps():
             return
-        self._take(lambda best: differential_evolution.solve(self.objective, best, self.rng), "differential_evolution")
+        self._take(
+            lambda best: differential_evolution.solve(self.objective, best, self.rng),
+            "differential_evolution",
+        )
         if self.objective.problem.unknowns <= _MOST_UNKNOWNS:
             self._take(lambda best: powell.solve(self.objective, best, self.rng), "powell")
 
     def _jumps(self) -> bool:
         best = self.objective.best
-        return best is not None and bool(rough_params(self.objective, best, linearise(self.objective, best)))
+        return best is not None and bool(
+            rough_params(self.objective, best, linearise(self.objective, best))
+        )
 
     def _take(self, search: Callable[[Point], object], name: str) -> None:
         """Search from the best point; the name counts if it finds a better one."""

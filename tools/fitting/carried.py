@@ -1,8 +1,10 @@
-"""Noise that start states carry: what ``initial`` reads off noisy frames, and no latent makes up for.
+"""Noise that start states carry: what ``initial`` reads off noisy frames, and no latent makes up
+for.
 
-Such an error bends a whole rollout, so residuals are neither small nor independent, and error bars that count them as such are much
-too narrow. Here the measurements are drawn anew within their noise, ``initial`` reads each draw, and the fit's answer to the change
-of the residuals is linearised: a parametric bootstrap (Efron, 1979) without refitting.
+Such an error bends a whole rollout, so residuals are neither small nor independent, and error bars
+that count them as such are much too narrow. Here the measurements are drawn anew within their
+noise, ``initial`` reads each draw, and the fit's answer to the change of the residuals is
+linearised: a parametric bootstrap (Efron, 1979) without refitting.
 """
 
 from __future__ import annotations
@@ -27,8 +29,9 @@ _MOST = 0.5  # share of what is left from which the start states are to blame fo
 
 @dataclass(frozen=True)
 class Carried:
-    """scatter: (p, p) of the gradient of the cost under such noise. found: sum of squares that the fit leaves; foretold: what it would
-    leave if there were nothing but such noise. columns: of the start states that carry it. size: of the data."""
+    """scatter: (p, p) of the gradient of the cost under such noise. found: sum of squares that the
+    fit leaves; foretold: what it would leave if there were nothing but such noise. columns: of the
+    start states that carry it. size: of the data."""
 
     scatter: np.ndarray
     found: float
@@ -46,19 +49,26 @@ class Carried:
         """What to change, if it is most of what the fit leaves."""
         if self.foretold <= max(EXPLAINED * self.size, _MOST * self.found):
             return ()
-        return (f"initial reads {', '.join(self.columns)} off noisy frames, and that is most of what is left: let the fit infer them, LATENTS = {self.columns}",)
+        return (
+            f"initial reads {', '.join(self.columns)} off noisy frames, and that is most of what "
+            f"is left: let the fit infer them, LATENTS = {self.columns}",
+        )
 
 
 def carries(problem: Problem, point: Point) -> bool:
-    """Whether noise in the measurements moves the start states elsewhere than in latents. False also where ``initial`` takes no other numbers."""
+    """Whether noise in the measurements moves the start states elsewhere than in latents. False
+    also where ``initial`` takes no other numbers."""
     try:
         return any(draw.moved.any() for draw in _draws(problem, point, 1, videos=1))
     except Exception:
         return False
 
 
-def find(problem: Problem, point: Point, line: Linearised, loss: Loss, rough: bool = False) -> Carried | None:
-    """What the noise of the start states does at the optimum; None where they carry none. rough: from a few draws.
+def find(
+    problem: Problem, point: Point, line: Linearised, loss: Loss, rough: bool = False
+) -> Carried | None:
+    """What the noise of the start states does at the optimum; None where they carry none. rough:
+    from a few draws.
 
     Residuals larger than such noise foretells raise the scatter in proportion.
     """
@@ -71,7 +81,9 @@ def find(problem: Problem, point: Point, line: Linearised, loss: Loss, rough: bo
         return None
     information, gradients = np.diag(problem.prior_weight**2), np.zeros((count, line.prior.size))
     rests, changes, found = [], [], 0.0
-    for r, jt, jl, change in zip(line.values, line.theta, line.latents, _changes(problem, point, draws), strict=True):
+    for r, jt, jl, change in zip(
+        line.values, line.theta, line.latents, _changes(problem, point, draws), strict=True
+    ):
         root = np.sqrt(loss.weights(r))[..., None]
         rests.append(without_latents(root * jl, root * jt))
         changes.append(without_latents(root * jl, root * change[..., None])[..., 0])
@@ -79,32 +91,53 @@ def find(problem: Problem, point: Point, line: Linearised, loss: Loss, rough: bo
         gradients += np.einsum("vnp,kvn->kp", rests[-1], changes[-1])
         found += float((root[..., 0] ** 2 * r**2).sum())
     answers = -gradients @ np.linalg.pinv(information, rcond=1e-12)
-    foretold = sum(((change + np.einsum("vnp,kp->kvn", rest, answers)) ** 2).sum() for rest, change in zip(rests, changes, strict=True)) / count
+    foretold = (
+        sum(
+            ((change + np.einsum("vnp,kp->kvn", rest, answers)) ** 2).sum()
+            for rest, change in zip(rests, changes, strict=True)
+        )
+        / count
+    )
     scatter = gradients.T @ gradients / count * max(found / max(foretold, 1e-300), 1.0)
     return Carried(scatter, found, float(foretold), _columns(problem, draws), problem.size)
 
 
 @dataclass(frozen=True)
 class _Draws:
-    """Draws of a group. starts: (K, V, columns), latents as fitted. errors: (K, V, T, C) of what is compared. moved: (columns,) bool."""
+    """Draws of a group. starts: (K, V, columns), latents as fitted. errors: (K, V, T, C) of what is
+    compared. moved: (columns,) bool."""
 
     starts: np.ndarray
     errors: np.ndarray
     moved: np.ndarray
 
 
-def _draws(problem: Problem, point: Point, count: int, videos: int | None = None) -> Iterator[_Draws]:
-    """Draws of every group, of its first ``videos`` alone if so many are asked for. What ``initial`` raises passes through."""
-    rng, scales, values = np.random.default_rng(0), scales_of(problem.data), problem.values(point.theta[0])
+def _draws(
+    problem: Problem, point: Point, count: int, videos: int | None = None
+) -> Iterator[_Draws]:
+    """Draws of every group, of its first ``videos`` alone if so many are asked for. What
+    ``initial`` raises passes through."""
+    rng, scales, values = (
+        np.random.default_rng(0),
+        scales_of(problem.data),
+        problem.values(point.theta[0]),
+    )
     for group, (rows,) in zip(problem.groups, problem.starts(point), strict=True):
         columns = group.layout.columns
         starts, errors = np.repeat(rows[None], count, 0), np.zeros((count, *group.target.shape))
         own = np.setdiff1d(np.arange(len(columns)), group.latents)
         for v, one in enumerate(group.data[:videos]):
-            spread, compared = noise_shown(one, scales), [one.states.columns.index(columns[index]) for index in group.compared]
+            spread, compared = (
+                noise_shown(one, scales),
+                [one.states.columns.index(columns[index]) for index in group.compared],
+            )
             for k in range(count):
                 noise = spread * rng.standard_normal(one.states.values.shape)
-                row = start_row(problem.model, replace(one, states=replace(one.states, values=one.states.values + noise)), values)
+                row = start_row(
+                    problem.model,
+                    replace(one, states=replace(one.states, values=one.states.values + noise)),
+                    values,
+                )
                 starts[k, v, own] = [row.get(columns[index], np.nan) for index in own]
                 errors[k, v, : len(noise)] = np.nan_to_num(noise[:, compared])
         yield _Draws(starts, errors, (starts != rows).any((0, 1)))
@@ -114,15 +147,20 @@ def _changes(problem: Problem, point: Point, draws: Sequence[_Draws]) -> Iterato
     """Per group (K, V, N): how the residuals change."""
     theta = np.repeat(point.theta, len(draws[0].starts), 0)
     moved = problem.roll(theta, [draw.starts for draw in draws])
-    for group, draw, there, here in zip(problem.groups, draws, moved, problem.predict(point), strict=True):
+    for group, draw, there, here in zip(
+        problem.groups, draws, moved, problem.predict(point), strict=True
+    ):
         change = (there - here)[..., group.compared] - draw.errors
         yield np.nan_to_num(change * group.weight).reshape(*change.shape[:2], -1)
 
 
 def _columns(problem: Problem, draws: Sequence[_Draws]) -> tuple[str, ...]:
     """Columns that noise moves at the start and that ``step`` produces."""
-    return tuple(dict.fromkeys(
-        group.layout.columns[index]
-        for group, draw in zip(problem.groups, draws, strict=True)
-        for index in np.flatnonzero(draw.moved) if group.layout.columns[index] in group.layout.produced
-    ))  # fmt: skip
+    return tuple(
+        dict.fromkeys(
+            group.layout.columns[index]
+            for group, draw in zip(problem.groups, draws, strict=True)
+            for index in np.flatnonzero(draw.moved)
+            if group.layout.columns[index] in group.layout.produced
+        )
+    )

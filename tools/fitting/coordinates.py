@@ -8,15 +8,16 @@ import numpy as np
 
 from tools.fitting.problem import Point, Problem
 
-_REACH = 3.0  # how far latents may go from the reference, in units of their scale, where bounds must be finite
+# how far latents may go from the reference, in units of their scale, where bounds must be finite
+_REACH = 3.0
 
 
 @dataclass(frozen=True)
 class Coordinates:
     """The map z = (x - reference) / scale; x holds theta, then the latents of all videos.
 
-    reference, scale, low, high: (n,) of x. ``low`` and ``high`` are the declared bounds for theta, and a generous range
-    around the reference for latents.
+    reference, scale, low, high: (n,) of x. ``low`` and ``high`` are the declared bounds for theta,
+    and a generous range around the reference for latents.
     """
 
     problem: Problem
@@ -27,7 +28,8 @@ class Coordinates:
 
     @classmethod
     def around(cls, problem: Problem, point: Point, scale: np.ndarray | None = None) -> Coordinates:
-        """Coordinates centred at a single point; scale (n,) defaults to the scales of the problem."""
+        """Coordinates centred at a single point; scale (n,) defaults to the scales of the
+        problem."""
         natural = natural_scale(problem)
         reference = _flat(point)[0]
         p = len(problem.free)
@@ -38,7 +40,9 @@ class Coordinates:
     @property
     def bounds(self) -> np.ndarray:
         """(n, 2) bounds of z."""
-        return np.stack([(self.low - self.reference) / self.scale, (self.high - self.reference) / self.scale], 1)
+        return np.stack(
+            [(self.low - self.reference) / self.scale, (self.high - self.reference) / self.scale], 1
+        )
 
     def pack(self, point: Point) -> np.ndarray:
         """(K, n) vectors z of K points."""
@@ -62,8 +66,12 @@ class Coordinates:
 
 def natural_scale(problem: Problem) -> np.ndarray:
     """(n,) scales of theta and of all latents."""
-    return np.concatenate([problem.theta_scale, *(group.latent_scale.ravel() for group in problem.groups)])
+    return np.concatenate(
+        [problem.theta_scale, *(group.latent_scale.ravel() for group in problem.groups)]
+    )
 
 
 def _flat(point: Point) -> np.ndarray:
-    return np.concatenate([point.theta, *(part.reshape(len(point), -1) for part in point.latents)], 1)
+    return np.concatenate(
+        [point.theta, *(part.reshape(len(point), -1) for part in point.latents)], 1
+    )

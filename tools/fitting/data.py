@@ -14,8 +14,9 @@ from tools.types import ContractError, States
 class Measured:
     """What perception measured in one video.
 
-    states: one row per frame, NaN = not visible; ``states.noise`` (standard deviations) is used where given. dt: seconds
-    between frames. actions: (T,) float64 or None; ``actions[t]`` acts between frame t and t + 1.
+    states: one row per frame, NaN = not visible; ``states.noise`` (standard deviations) is used
+    where given. dt: seconds between frames. actions: (T,) float64 or None; ``actions[t]`` acts
+    between frame t and t + 1.
     """
 
     states: States
@@ -29,22 +30,33 @@ class Measured:
             raise ContractError("Measured.dt", "seconds between frames, > 0", repr(self.dt))
         if self.actions is not None:
             actions = np.asarray(self.actions, np.float64)
-            if actions.ndim != 1 or len(actions) < len(self.states) - 1 or not np.isfinite(actions).all():
-                raise ContractError("Measured.actions", f"{len(self.states)} finite numbers, one a frame", f"shape {actions.shape}")
+            if (
+                actions.ndim != 1
+                or len(actions) < len(self.states) - 1
+                or not np.isfinite(actions).all()
+            ):
+                raise ContractError(
+                    "Measured.actions",
+                    f"{len(self.states)} finite numbers, one a frame",
+                    f"shape {actions.shape}",
+                )
             object.__setattr__(self, "actions", actions)
 
     def cut(self, stop: int) -> Measured:
         """The first ``stop`` frames."""
-        return Measured(self.states.cut(0, stop), self.dt, None if self.actions is None else self.actions[:stop])
+        return Measured(
+            self.states.cut(0, stop), self.dt, None if self.actions is None else self.actions[:stop]
+        )
 
 
 @dataclass(frozen=True)
 class Budget:
     """Limits of one fit; the first one reached ends it and the best point seen so far is returned.
 
-    evaluations: parameter vectors rolled out on all videos; the limit that keeps a fit reproducible. seconds:
-    processor time of this process, a safety net (a fit that it ends may differ between runs). starts: starting points tried when the fit from
-    the declared values does not explain the data; 1 means no further starts.
+    evaluations: parameter vectors rolled out on all videos; the limit that keeps a fit
+    reproducible. seconds: processor time of this process, a safety net (a fit that it ends may
+    differ between runs). starts: starting points tried when the fit from the declared values does
+    not explain the data; 1 means no further starts.
     """
 
     evaluations: int = 20_000
@@ -53,4 +65,6 @@ class Budget:
 
     def __post_init__(self):
         if self.evaluations < 1 or self.starts < 1 or not self.seconds > 0:
-            raise ContractError("Budget", "at least 1 evaluation, 1 start and more than 0 seconds", repr(self))
+            raise ContractError(
+                "Budget", "at least 1 evaluation, 1 start and more than 0 seconds", repr(self)
+            )

@@ -1,6 +1,7 @@
 """Derivatives of residuals: finite differences that videos share, and secant updates between them.
 
-Latents of different videos do not interact, so perturbing latent j of every video is one evaluation.
+Latents of different videos do not interact, so perturbing latent j of every video is one
+evaluation.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ _CENTRAL_STEP = 1e-5
 
 @dataclass(frozen=True)
 class Linearised:
-    """Residuals and their derivatives at one point. values: per group (V, N); theta: (V, N, p); latents: (V, N, q);
-    prior: (p,) residuals of the priors."""
+    """Residuals and their derivatives at one point. values: per group (V, N); theta: (V, N, p);
+    latents: (V, N, q); prior: (p,) residuals of the priors."""
 
     values: tuple[np.ndarray, ...]
     theta: tuple[np.ndarray, ...]
@@ -27,10 +28,14 @@ class Linearised:
     prior: np.ndarray
 
 
-def linearise(objective: Objective, point: Point, residuals: Residuals | None = None, central: bool = False) -> Linearised:
-    """Finite differences at one point: forward (inwards at a bound), or central and wider, for error bars.
+def linearise(
+    objective: Objective, point: Point, residuals: Residuals | None = None, central: bool = False
+) -> Linearised:
+    """Finite differences at one point: forward (inwards at a bound), or central and wider, for
+    error bars.
 
-    Where a rollout is not finite the step goes the other way; where that is not finite either, the slope is 0.
+    Where a rollout is not finite the step goes the other way; where that is not finite either, the
+    slope is 0.
     """
     problem = objective.problem
     residuals = objective.evaluate(point)[0] if residuals is None else residuals
@@ -40,35 +45,64 @@ def linearise(objective: Objective, point: Point, residuals: Residuals | None = 
         return line
     other = _differences(problem, point, residuals, *_shifted(objective, point, -steps))
     theta = tuple((a + b) / 2.0 for a, b in zip(line.theta, other.theta, strict=True))
-    return Linearised(line.values, theta, tuple((a + b) / 2.0 for a, b in zip(line.latents, other.latents, strict=True)), line.prior)
+    return Linearised(
+        line.values,
+        theta,
+        tuple((a + b) / 2.0 for a, b in zip(line.latents, other.latents, strict=True)),
+        line.prior,
+    )
 
 
 def without_latents(slopes: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """(..., V, N, p): what is left of columns of residuals when each video's latents, with ``slopes`` (V, N, q), make up for what they can."""
-    return columns - slopes @ (np.linalg.pinv(slopes, rcond=1e-10) @ columns) if slopes.shape[-1] else columns
+    """(..., V, N, p): what is left of columns of residuals when each video's latents, with
+    ``slopes`` (V, N, q), make up for what they can."""
+    return (
+        columns - slopes @ (np.linalg.pinv(slopes, rcond=1e-10) @ columns)
+        if slopes.shape[-1]
+        else columns
+    )
 
 
-def secant(problem: Problem, line: Linearised, before: Point, after: Point, residuals: Residuals) -> Linearised:
-    """``line`` moved to ``after`` without further rollouts: the least change that explains the residuals found there.
+def secant(
+    problem: Problem, line: Linearised, before: Point, after: Point, residuals: Residuals
+) -> Linearised:
+    """``line`` moved to ``after`` without further rollouts: the least change that explains the
+    residuals found there.
 
-    Every video gets its own rank-one update, coordinates in units of their scales. Source: Broyden (1965).
+    Every video gets its own rank-one update, coordinates in units of their scales. Source: Broyden
+    (1965).
     """
     move = after.theta[0] - before.theta[0]
     theta, latents = [], []
     for group, r, new, jt, jl, a, b in zip(
-        problem.groups, line.values, residuals.values, line.theta, line.latents, before.latents, after.latents, strict=True
+        problem.groups,
+        line.values,
+        residuals.values,
+        line.theta,
+        line.latents,
+        before.latents,
+        after.latents,
+        strict=True,
     ):
         shift = (b - a)[0]
         weighted, moved = move / problem.theta_scale**2, shift / group.latent_scale**2
         length = move @ weighted + (shift * moved).sum(1)
-        surprise = (new[0] - r - jt @ move - np.einsum("vnq,vq->vn", jl, shift)) / np.maximum(length, 1e-300)[:, None]
+        surprise = (new[0] - r - jt @ move - np.einsum("vnq,vq->vn", jl, shift)) / np.maximum(
+            length, 1e-300
+        )[:, None]
         theta.append(jt + surprise[..., None] * weighted)
         latents.append(jl + surprise[..., None] * moved[:, None, :])
-    return Linearised(tuple(part[0] for part in residuals.values), tuple(theta), tuple(latents), problem.prior(after.theta)[0])
+    return Linearised(
+        tuple(part[0] for part in residuals.values),
+        tuple(theta),
+        tuple(latents),
+        problem.prior(after.theta)[0],
+    )
 
 
 def _shifted(objective: Objective, point: Point, steps: np.ndarray) -> tuple[Residuals, np.ndarray]:
-    """Residuals of the perturbed points, and the steps that they took (infinite where none is finite)."""
+    """Residuals of the perturbed points, and the steps that they took (infinite where none is
+    finite)."""
     problem = objective.problem
     steps = _inwards(problem, point, steps)
     shifted, _ = objective.evaluate(_perturbed(problem, point, steps))
@@ -93,7 +127,8 @@ def _inwards(problem: Problem, point: Point, steps: np.ndarray) -> np.ndarray:
 
 
 def _perturbed(problem: Problem, point: Point, steps: np.ndarray) -> Point:
-    """One point per coordinate: theta j shifted for all videos, then latent j shifted in every video at once."""
+    """One point per coordinate: theta j shifted for all videos, then latent j shifted in every
+    video at once."""
     p = len(problem.free)
     many = point.repeat(len(steps))
     many.theta[np.arange(p), np.arange(p)] += steps[:p]
@@ -103,10 +138,19 @@ def _perturbed(problem: Problem, point: Point, steps: np.ndarray) -> Point:
     return many
 
 
-def _differences(problem: Problem, point: Point, at: Residuals, shifted: Residuals, steps: np.ndarray) -> Linearised:
+def _differences(
+    problem: Problem, point: Point, at: Residuals, shifted: Residuals, steps: np.ndarray
+) -> Linearised:
     p, theta, latents = len(problem.free), [], []
     for group, here, there in zip(problem.groups, at.values, shifted.values, strict=True):
         slopes = np.moveaxis((there - here) / steps[:, None, None], 0, -1)
         theta.append(slopes[..., :p])
-        latents.append(slopes[..., p : p + group.latent_scale.shape[1]] / group.latent_scale[:, None, :])
-    return Linearised(tuple(part[0] for part in at.values), tuple(theta), tuple(latents), problem.prior(point.theta)[0])
+        latents.append(
+            slopes[..., p : p + group.latent_scale.shape[1]] / group.latent_scale[:, None, :]
+        )
+    return Linearised(
+        tuple(part[0] for part in at.values),
+        tuple(theta),
+        tuple(latents),
+        problem.prior(point.theta)[0],
+    )

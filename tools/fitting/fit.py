@@ -1,4 +1,5 @@
-"""The entry points: ``fit`` a program to measured states, ``infer_start`` of a video with everything else known."""
+"""The entry points: ``fit`` a program to measured states, ``infer_start`` of a video with
+everything else known."""
 
 from __future__ import annotations
 
@@ -8,7 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from tools.fitting import auto, differential_evolution, lbfgs, least_squares, mcmc, multistart, powell, probe
+from tools.fitting import (
+    auto,
+    differential_evolution,
+    lbfgs,
+    least_squares,
+    mcmc,
+    multistart,
+    powell,
+    probe,
+)
 from tools.fitting.conclusion import conclude, states_at
 from tools.fitting.data import Budget, Measured
 from tools.fitting.model import Model
@@ -47,13 +57,15 @@ def fit(
 ) -> FitResult:
     """Fit theta (shared) and latents (per video) of a dynamics program to measured states.
 
-    program: anything with PARAMS, initial, step and optionally LATENTS, DIFFERENTIABLE (see CONTRIBUTING.md). Columns that
-    are both measured and returned by ``step`` are compared, each in units of its noise; a Param with a prior is held near
-    its declared value by it. optimizer: a name of OPTIMIZERS. loss: "linear", "huber" or "soft_l1"; "auto" goes over to huber by
-    itself when a few measurements are far off. The best point seen is returned.
+    program: anything with PARAMS, initial, step and optionally LATENTS, DIFFERENTIABLE (see
+    CONTRIBUTING.md). Columns that are both measured and returned by ``step`` are compared, each in
+    units of its noise; a Param with a prior is held near its declared value by it. optimizer: a
+    name of OPTIMIZERS. loss: "linear", "huber" or "soft_l1"; "auto" goes over to huber by itself
+    when a few measurements are far off. The best point seen is returned.
 
-    Bad numbers of a program (divisions by zero, explosions, flat or jumping losses) end in a status; exceptions raised by its
-    code pass through. Raises ContractError for a program or a call that breaks the contract, ImportError for a missing extra.
+    Bad numbers of a program (divisions by zero, explosions, flat or jumping losses) end in a
+    status; exceptions raised by its code pass through. Raises ContractError for a program or a call
+    that breaks the contract, ImportError for a missing extra.
     """
     if optimizer not in OPTIMIZERS:
         raise ContractError("optimizer", "one of " + as_names(tuple(OPTIMIZERS)), repr(optimizer))
@@ -65,20 +77,28 @@ def fit(
 
 
 def infer_start(program: Any, values: Mapping[str, float], measured: Measured) -> State:
-    """The state at the first measured frame, its latents inferred from this video alone, theta held at ``values``.
+    """The state at the first measured frame, its latents inferred from this video alone, theta held
+    at ``values``.
 
-    Deterministic. Parameters that ``values`` lacks keep their declared value. Without LATENTS it is what ``initial`` returns;
-    NaN becomes the first visible measurement (0 where there is none).
+    Deterministic. Parameters that ``values`` lacks keep their declared value. Without LATENTS it is
+    what ``initial`` returns; NaN becomes the first visible measurement (0 where there is none).
     """
     with np.errstate(all="ignore"):
         model = Model(program)
-        problem = Problem(model, [measured], fixed={param.name: param.value for param in model.params} | dict(values))
+        problem = Problem(
+            model,
+            [measured],
+            fixed={param.name: param.value for param in model.params} | dict(values),
+        )
         found = _solve(problem, Loss(), Meter(_DEFAULT), "auto", np.random.default_rng(0))
         return states_at(problem, found.objective.best or problem.point())[0]
 
 
-def _solve(problem: Problem, loss: Loss, meter: Meter, optimizer: str, rng: np.random.Generator) -> Solution:
-    """Run one optimiser; once more, one rollout at a time, if its best point turns out not to be what batches said."""
+def _solve(
+    problem: Problem, loss: Loss, meter: Meter, optimizer: str, rng: np.random.Generator
+) -> Solution:
+    """Run one optimiser; once more, one rollout at a time, if its best point turns out not to be
+    what batches said."""
     objective = Objective(problem, loss, meter)
     if not problem.size:
         return Solution(objective, "none")
@@ -106,5 +126,7 @@ def _finite_start(objective: Objective, rng: np.random.Generator) -> Point:
     residuals, _ = objective.evaluate(start)
     if not residuals.bad_total[0] or not problem.free:
         return start
-    points = stack([problem.point(theta) for theta in multistart.sample(problem, _FIRST_LOOKS, rng)])
+    points = stack(
+        [problem.point(theta) for theta in multistart.sample(problem, _FIRST_LOOKS, rng)]
+    )
     return points[int(np.argmin(objective.costs(points)))]

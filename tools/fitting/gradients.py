@@ -1,8 +1,9 @@
 """Exact gradients of the cost by JAX, for programs that declare themselves differentiable.
 
-The program's own ``step`` is traced with ``xp`` standing for ``jax.numpy``, rolled out by ``lax.scan``, mapped over videos, and
-compiled once per group. Start states come from ``initial`` on NumPy; what of them depends on theta enters by finite differences.
-JAX starts threads: it is imported only when asked for, and does not run in a sandbox that denies them.
+The program's own ``step`` is traced with ``xp`` standing for ``jax.numpy``, rolled out by
+``lax.scan``, mapped over videos, and compiled once per group. Start states come from ``initial`` on
+NumPy; what of them depends on theta enters by finite differences. JAX starts threads: it is
+imported only when asked for, and does not run in a sandbox that denies them.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ _STEP = 1e-6  # finite-difference step of ``initial``, relative to the scale of 
 
 
 class Gradients:
-    """cost and gradient of an objective at single points. Raises ImportError without JAX; what the program raises while it is
-    traced (a branch on a value, for example) passes through."""
+    """cost and gradient of an objective at single points. Raises ImportError without JAX; what the
+    program raises while it is traced (a branch on a value, for example) passes through."""
 
     def __init__(self, objective: Objective):
         self._jax = _jax()
@@ -36,10 +37,15 @@ class Gradients:
         prior = self.problem.prior(point.theta)[0]
         cost, slope, latents = 0.5 * float(prior @ prior), prior * self.problem.prior_weight, []
         with _double(self._jax):
-            for g, (group, function) in enumerate(zip(self.problem.groups, self._functions, strict=True)):
+            for g, (group, function) in enumerate(
+                zip(self.problem.groups, self._functions, strict=True)
+            ):
                 value, (by_theta, by_rows) = function(theta, rows[g][0])
                 by_rows = np.asarray(by_rows)
-                cost, slope = cost + float(value), slope + np.asarray(by_theta) + self._through_start(theta, g, by_rows)
+                cost, slope = (
+                    cost + float(value),
+                    slope + np.asarray(by_theta) + self._through_start(theta, g, by_rows),
+                )
                 latents.append(by_rows[None, :, group.latents])
         return cost, Point(slope[None], tuple(latents))
 
@@ -50,22 +56,38 @@ class Gradients:
             return slope
         for j, scale in enumerate(self.problem.theta_scale):
             moved = theta.copy()
-            moved[j] += _STEP * scale if theta[j] + _STEP * scale <= self.problem.high[j] else -_STEP * scale
-            change = (self.problem.base_rows(moved)[g] - self.problem.base_rows(theta)[g]) / (moved[j] - theta[j])
+            moved[j] += (
+                _STEP * scale
+                if theta[j] + _STEP * scale <= self.problem.high[j]
+                else -_STEP * scale
+            )
+            change = (self.problem.base_rows(moved)[g] - self.problem.base_rows(theta)[g]) / (
+                moved[j] - theta[j]
+            )
             change[:, self.problem.groups[g].latents] = 0.0
             slope[j] = np.nansum(by_rows * change)
         return slope
 
     def _compiled(self, group: Group) -> Callable:
         jax, loss = self._jax, self._objective.loss
-        rollout = jax.vmap(_scanned(jax, self.problem, group), in_axes=(None, 0, 0 if group.actions.ndim == 2 else None))
+        rollout = jax.vmap(
+            _scanned(jax, self.problem, group),
+            in_axes=(None, 0, 0 if group.actions.ndim == 2 else None),
+        )
         seen = group.weight > 0
 
         def cost(theta: Any, rows: Any) -> Any:
             rolled = rollout(theta, rows, group.actions)[..., group.compared]
-            gap = jax.numpy.where(seen, difference(jax.numpy.where(seen, rolled, group.target), group.target, group.angles), 0.0)
+            gap = jax.numpy.where(
+                seen,
+                difference(jax.numpy.where(seen, rolled, group.target), group.target, group.angles),
+                0.0,
+            )
             residuals = gap * group.weight
-            return 0.5 * loss.rho(jax.numpy.where(group.rounded, sharpened(residuals), residuals)).sum()
+            return (
+                0.5
+                * loss.rho(jax.numpy.where(group.rounded, sharpened(residuals), residuals)).sum()
+            )
 
         traced = jax.jit(jax.value_and_grad(cost, argnums=(0, 1)))
 
@@ -85,11 +107,21 @@ def _scanned(jax: Any, problem: Problem, group: Group) -> Callable:
         values = {**problem.fixed, **{name: theta[j] for j, name in enumerate(names)}}
 
         def advance(current: Any, action: Any) -> tuple[Any, Any]:
-            after = jax.numpy.stack([jax.numpy.asarray(v, row.dtype) for v in model.next_row(layout, current, values, action, dt)])
+            after = jax.numpy.stack(
+                [
+                    jax.numpy.asarray(v, row.dtype)
+                    for v in model.next_row(layout, current, values, action, dt)
+                ]
+            )
             return after, after
 
         if problem.settles:
-            row = jax.numpy.stack([jax.numpy.asarray(v, row.dtype) for v in model.next_row(layout, row, values, 0.0, 0.0)])
+            row = jax.numpy.stack(
+                [
+                    jax.numpy.asarray(v, row.dtype)
+                    for v in model.next_row(layout, row, values, 0.0, 0.0)
+                ]
+            )
         _, rows = jax.lax.scan(advance, row, actions)
         return jax.numpy.concatenate([row[None], rows])
 
@@ -100,7 +132,10 @@ def _jax() -> Any:
     try:
         import jax
     except ImportError as error:
-        raise ImportError("optimizer 'lbfgs' needs JAX: pip install 'proggen-agent[jax]', or choose another optimizer") from error
+        raise ImportError(
+            "optimizer 'lbfgs' needs JAX: pip install 'proggen-agent[jax]', or choose another "
+            "optimizer"
+        ) from error
     return jax
 
 

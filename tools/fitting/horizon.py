@@ -1,7 +1,8 @@
 """Fitting on a growing part of every video: the way around local minima that long rollouts have.
 
-A wrong frequency or a wrong time of contact leaves a long rollout out of phase, where small changes do not help. On the first
-few frames the same parameters are nearly right; each longer horizon starts from the one before.
+A wrong frequency or a wrong time of contact leaves a long rollout out of phase, where small changes
+do not help. On the first few frames the same parameters are nearly right; each longer horizon
+starts from the one before.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Bounded Levenberg-Marquardt that eliminates the latents of each video (``arrow``).
 
-Where the program rolls out in batches, derivatives are recomputed for every step and several damping factors are tried at once;
-where it does not, secant updates save rollouts, and derivatives are recomputed only when those stop helping.
+Where the program rolls out in batches, derivatives are recomputed for every step and several
+damping factors are tried at once; where it does not, secant updates save rollouts, and derivatives
+are recomputed only when those stop helping.
 
 Source: Marquardt (1963), scaled damping; robust losses by iteratively reweighted residuals.
 """
@@ -26,8 +27,12 @@ _TOGETHER = (0.01, 1.0, 100.0)  # factors on the damping that are tried in one b
 _ALONE = 10.0  # factor on the damping after a failure, one trial at a time
 _MOST_DAMPING = 1e10
 _AHEAD = 0.1  # share of a step after which its curvature is measured
-_WINDOW, _CREEP = 10, 5e-3  # so many steps that together lower the cost by less than this share creep
-_FAR = 2.0  # cost per compared value, above that of noise, from which a descent that creeps is given up
+_WINDOW, _CREEP = (
+    10,
+    5e-3,
+)  # so many steps that together lower the cost by less than this share creep
+# cost per compared value, above that of noise, from which a descent that creeps is given up
+_FAR = 2.0
 _STALE_TRIALS = 2  # failures with secant derivatives before they are recomputed
 
 
@@ -48,9 +53,11 @@ def solve(objective: Objective, start: Point, rng: np.random.Generator) -> Solut
 
 
 def descend(objective: Objective, start: Point, iterations: int = 200) -> Point:
-    """The local minimum that ``start`` leads to (the start itself when it is not finite); raises BudgetSpent.
+    """The local minimum that ``start`` leads to (the start itself when it is not finite); raises
+    BudgetSpent.
 
-    A descent that creeps far above the noise, as along the kinks of contacts at wrong times, is given up.
+    A descent that creeps far above the noise, as along the kinks of contacts at wrong times, is
+    given up.
     """
     problem, damping, costs = objective.problem, _FIRST_DAMPING, []
     residuals, (cost,) = objective.evaluate(start)
@@ -62,9 +69,17 @@ def descend(objective: Objective, start: Point, iterations: int = 200) -> Point:
             line, fresh = linearise(objective, at.point, at.residuals), True
         arrow = normal_equations(problem, line, objective.loss)
         found, damping = _improve(objective, at, line, arrow, damping, fresh)
-        done = found is None or at.cost - found.cost <= _TOLERANCE * at.cost or found.cost <= _EXACT * problem.size
+        done = (
+            found is None
+            or at.cost - found.cost <= _TOLERANCE * at.cost
+            or found.cost <= _EXACT * problem.size
+        )
         if found is not None:
-            line = None if problem.batched or done else secant(problem, line, at.point, found.point, found.residuals)
+            line = (
+                None
+                if problem.batched or done
+                else secant(problem, line, at.point, found.point, found.residuals)
+            )
             at = found
         costs.append(at.cost)
         if (done and fresh) or (at.cost > _FAR * problem.size and _creeps(costs)):
@@ -77,9 +92,11 @@ def _creeps(costs: Sequence[float]) -> bool:
     return len(costs) > _WINDOW and costs[-1] > (1.0 - _CREEP) * costs[-1 - _WINDOW]
 
 
-def _improve(objective: Objective, at: _At, line: Linearised, arrow: Arrow, damping: float, fresh: bool) -> tuple[_At | None, float]:
-    """A better point, or None when no damping (or, with stale derivatives, none of the first few) leads to one; and the damping
-    to go on with."""
+def _improve(
+    objective: Objective, at: _At, line: Linearised, arrow: Arrow, damping: float, fresh: bool
+) -> tuple[_At | None, float]:
+    """A better point, or None when no damping (or, with stale derivatives, none of the first few)
+    leads to one; and the damping to go on with."""
     problem = objective.problem
     for trial in range(100 if fresh else _STALE_TRIALS):
         factors = [damping * factor for factor in _TOGETHER] if problem.batched else [damping]
@@ -94,23 +111,44 @@ def _improve(objective: Objective, at: _At, line: Linearised, arrow: Arrow, damp
         if costs[best] < at.cost:
             factor = factors[best % len(factors)]
             straight = best % len(factors) == 0 and trial == 0
-            return _At(points[best], residuals[best], costs[best], straight), max(factor if len(factors) > 1 else factor / _ALONE, 1e-12)
+            return _At(points[best], residuals[best], costs[best], straight), max(
+                factor if len(factors) > 1 else factor / _ALONE, 1e-12
+            )
         damping = factors[-1] * _ALONE
         if damping > _MOST_DAMPING:
             break
     return None, damping if fresh else _FIRST_DAMPING
 
 
-def _bent(objective: Objective, at: _At, line: Linearised, arrow: Arrow, steps: list[Step], factors: list[float]) -> list[Step]:
-    """The steps with geodesic acceleration: bent along the curve of the residuals, which narrow valleys need."""
+def _bent(
+    objective: Objective,
+    at: _At,
+    line: Linearised,
+    arrow: Arrow,
+    steps: list[Step],
+    factors: list[float],
+) -> list[Step]:
+    """The steps with geodesic acceleration: bent along the curve of the residuals, which narrow
+    valleys need."""
     problem = objective.problem
-    ahead, _ = objective.evaluate(stack([step.scaled(_AHEAD).applied(problem, at.point) for step in steps]))
+    ahead, _ = objective.evaluate(
+        stack([step.scaled(_AHEAD).applied(problem, at.point) for step in steps])
+    )
     bent = []
     for k, (step, factor) in enumerate(zip(steps, factors, strict=True)):
         curvature = tuple(
-            2.0 / _AHEAD * ((there[k] - here) / _AHEAD - jt @ step.theta - np.einsum("vnq,vq->vn", jl, move))
-            for there, here, jt, jl, move in zip(ahead.values, line.values, line.theta, line.latents, step.latents, strict=True)
+            2.0
+            / _AHEAD
+            * ((there[k] - here) / _AHEAD - jt @ step.theta - np.einsum("vnq,vq->vn", jl, move))
+            for there, here, jt, jl, move in zip(
+                ahead.values, line.values, line.theta, line.latents, step.latents, strict=True
+            )
         )
-        turn = damped_step(problem, projected(problem, line, objective.loss, arrow, curvature), at.point.theta[0], factor)
+        turn = damped_step(
+            problem,
+            projected(problem, line, objective.loss, arrow, curvature),
+            at.point.theta[0],
+            factor,
+        )
         bent.append(step.plus(turn.scaled(0.5)))
     return bent

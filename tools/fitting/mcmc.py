@@ -1,8 +1,9 @@
 """Draws from the posterior of theta by emcee's ensemble sampler, latents integrated out.
 
-Latents are eliminated to second order: at each theta they start from their linear prediction, and the cost and its curvature there
-give the Gaussian integral over them (Laplace), so a draw costs one rollout of all videos. The prior is Gaussian where a parameter
-declares one and uniform over its bounds otherwise. Source: Goodman and Weare (2010); Foreman-Mackey et al. (2013); posterior
+Latents are eliminated to second order: at each theta they start from their linear prediction, and
+the cost and its curvature there give the Gaussian integral over them (Laplace), so a draw costs one
+rollout of all videos. The prior is Gaussian where a parameter declares one and uniform over its
+bounds otherwise. Source: Goodman and Weare (2010); Foreman-Mackey et al. (2013); posterior
 inference over physical parameters of videos: Wu et al. (2015), Galileo.
 """
 
@@ -35,20 +36,31 @@ def solve(objective: Objective, start: Point, rng: np.random.Generator) -> Solut
         return found
     best = found.objective
     walkers = max(8, _WALKERS * len(objective.problem.free))
-    steps = min(_STEPS, int(_RESERVE * (best.meter.budget.evaluations - best.meter.evaluations) / walkers))
-    log_posterior = _rationed(_log_posterior(best, best.best, linearise(best, best.best, central=True)))
+    steps = min(
+        _STEPS, int(_RESERVE * (best.meter.budget.evaluations - best.meter.evaluations) / walkers)
+    )
+    log_posterior = _rationed(
+        _log_posterior(best, best.best, linearise(best, best.best, central=True))
+    )
     sampler = emcee.EnsembleSampler(walkers, len(best.problem.free), log_posterior, vectorize=True)
     sampler.random_state = np.random.RandomState(int(rng.integers(2**31))).get_state()
     try:
-        for _ in sampler.sample(_spread(best, walkers, rng), iterations=max(steps, 1), skip_initial_state_check=True):
+        for _ in sampler.sample(
+            _spread(best, walkers, rng), iterations=max(steps, 1), skip_initial_state_check=True
+        ):
             best.meter.check()
     except BudgetSpent:
         return replace(found, spent=True)
-    return replace(found, by="mcmc", samples=sampler.get_chain(discard=int(_BURN_IN * steps), flat=True))
+    return replace(
+        found, by="mcmc", samples=sampler.get_chain(discard=int(_BURN_IN * steps), flat=True)
+    )
 
 
-def _log_posterior(objective: Objective, best: Point, line: Linearised) -> Callable[[np.ndarray], np.ndarray]:
-    """Of thetas (S, p): minus the cost over the residual variance, latents integrated out; -inf outside the bounds."""
+def _log_posterior(
+    objective: Objective, best: Point, line: Linearised
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Of thetas (S, p): minus the cost over the residual variance, latents integrated out; -inf
+    outside the bounds."""
     problem = objective.problem
     solvers = [np.linalg.pinv(jl, rcond=1e-10) for jl in line.latents]
     follow = [pinv @ jt for pinv, jt in zip(solvers, line.theta, strict=True)]
@@ -58,7 +70,10 @@ def _log_posterior(objective: Objective, best: Point, line: Linearised) -> Calla
         inside = ((thetas >= problem.low) & (thetas <= problem.high)).all(1)
         clipped = np.clip(thetas, problem.low, problem.high)
         moves = clipped - best.theta[0]
-        latents = tuple(part - np.einsum("vqp,sp->svq", slope, moves) for part, slope in zip(best.latents, follow, strict=True))
+        latents = tuple(
+            part - np.einsum("vqp,sp->svq", slope, moves)
+            for part, slope in zip(best.latents, follow, strict=True)
+        )
         residuals, costs = objective.evaluate(Point(clipped, latents))
         for jl, pinv, r in zip(line.latents, solvers, residuals.values, strict=True):
             shift = np.einsum("vqn,svn->svq", pinv, r)
@@ -68,7 +83,9 @@ def _log_posterior(objective: Objective, best: Point, line: Linearised) -> Calla
     return log_posterior
 
 
-def _rationed(log_posterior: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+def _rationed(
+    log_posterior: Callable[[np.ndarray], np.ndarray],
+) -> Callable[[np.ndarray], np.ndarray]:
     """The same, -inf once the budget is used up: emcee prints what is raised in it."""
 
     def rationed(thetas: np.ndarray) -> np.ndarray:
@@ -92,5 +109,8 @@ def _emcee() -> Any:
     try:
         import emcee
     except ImportError as error:
-        raise ImportError("optimizer 'mcmc' needs emcee: pip install 'proggen-agent[mcmc]', or choose another optimizer") from error
+        raise ImportError(
+            "optimizer 'mcmc' needs emcee: pip install 'proggen-agent[mcmc]', or choose another "
+            "optimizer"
+        ) from error
     return emcee

@@ -1,7 +1,8 @@
 """A dynamics program seen as arrays: rows of numbers in, rollouts out, one by one or many at once.
 
-A state is a row whose columns follow a ``Layout``. ``roll`` advances one row with Python floats; ``roll_batch`` advances
-many rows in one call of ``step`` per frame, with arrays in place of floats, for programs written elementwise.
+A state is a row whose columns follow a ``Layout``. ``roll`` advances one row with Python floats;
+``roll_batch`` advances many rows in one call of ``step`` per frame, with arrays in place of floats,
+for programs written elementwise.
 """
 
 from __future__ import annotations
@@ -13,12 +14,21 @@ from typing import Any
 
 import numpy as np
 
-from tools.types import ContractError, Param, State, States, as_names, flatten_state, unflatten_state
+from tools.types import (
+    ContractError,
+    Param,
+    State,
+    States,
+    as_names,
+    flatten_state,
+    unflatten_state,
+)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """columns: of a state, in order. produced: those that ``step`` itself returns; it carries the others along."""
+    """columns: of a state, in order. produced: those that ``step`` itself returns; it carries the
+    others along."""
 
     columns: tuple[str, ...]
     produced: tuple[str, ...]
@@ -33,10 +43,12 @@ class Layout:
 
 
 class Model:
-    """A program under the contract of CONTRIBUTING.md: PARAMS, initial, step and, optionally, LATENTS, DIFFERENTIABLE.
+    """A program under the contract of CONTRIBUTING.md: PARAMS, initial, step and, optionally,
+    LATENTS, DIFFERENTIABLE.
 
-    Raises ContractError when a part is missing or of the wrong kind. Exceptions of the program itself pass through,
-    except for arithmetic ones (division by zero, overflow, domain), which become NaN: bad numbers, not bad code.
+    Raises ContractError when a part is missing or of the wrong kind. Exceptions of the program
+    itself pass through, except for arithmetic ones (division by zero, overflow, domain), which
+    become NaN: bad numbers, not bad code.
     """
 
     def __init__(self, program: Any):
@@ -46,10 +58,16 @@ class Model:
         self.differentiable = bool(getattr(program, "DIFFERENTIABLE", False))
         for name in ("initial", "step"):
             if not callable(getattr(program, name, None)):
-                raise ContractError(f"dynamics.{name}", "a function", repr(getattr(program, name, None)), f"define {name}")
+                raise ContractError(
+                    f"dynamics.{name}",
+                    "a function",
+                    repr(getattr(program, name, None)),
+                    f"define {name}",
+                )
 
     def start(self, states: States, values: Mapping[str, float], dt: float) -> dict[str, float]:
-        """``initial`` as a flat row by column; NaN (or arithmetic failure) where the program does not know."""
+        """``initial`` as a flat row by column; NaN (or arithmetic failure) where the program does
+        not know."""
         try:
             state = self.program.initial(states, dict(values), dt)
         except ArithmeticError:
@@ -65,15 +83,26 @@ class Model:
         after = self._advance(unflatten_state(row), dict(values), 0.0, dt)
         if after is None:
             return Layout(tuple(row), tuple(row))
-        produced = tuple(flatten_state(_real(after), "step(state, params, action, dt)", allow_nan=True))
+        produced = tuple(
+            flatten_state(_real(after), "step(state, params, action, dt)", allow_nan=True)
+        )
         return Layout(tuple(dict.fromkeys([*row, *produced])), produced)
 
     def roll(
-        self, layout: Layout, row: np.ndarray, values: Mapping[str, float], actions: np.ndarray, dt: float, steps: int, settle: bool = False
+        self,
+        layout: Layout,
+        row: np.ndarray,
+        values: Mapping[str, float],
+        actions: np.ndarray,
+        dt: float,
+        steps: int,
+        settle: bool = False,
     ) -> np.ndarray:
-        """(steps + 1, columns) float64 from the start ``row``; NaN from the first frame whose arithmetic fails.
+        """(steps + 1, columns) float64 from the start ``row``; NaN from the first frame whose
+        arithmetic fails.
 
-        settle: pass the start through a step of zero seconds first, which recomputes what follows from the rest of it.
+        settle: pass the start through a step of zero seconds first, which recomputes what follows
+        from the rest of it.
         """
         keys, params, out = layout.keys, dict(values), np.full((steps + 1, len(row)), np.nan)
         current = row.tolist()
@@ -90,9 +119,17 @@ class Model:
         return out
 
     def roll_batch(
-        self, layout: Layout, rows: np.ndarray, values: Mapping[str, np.ndarray], actions: np.ndarray, dt: float, steps: int, settle: bool = False
+        self,
+        layout: Layout,
+        rows: np.ndarray,
+        values: Mapping[str, np.ndarray],
+        actions: np.ndarray,
+        dt: float,
+        steps: int,
+        settle: bool = False,
     ) -> np.ndarray:
-        """(steps + 1, columns, B) from rows (columns, B), values name -> (B,), actions (steps, B) or (steps,) zeros."""
+        """(steps + 1, columns, B) from rows (columns, B), values name -> (B,), actions (steps, B)
+        or (steps,) zeros."""
         keys, params = layout.keys, dict(values)
         out = np.empty((steps + 1, *rows.shape))
         out[0] = rows
@@ -104,10 +141,15 @@ class Model:
             _read_batch(keys, after, out[t], out[t + 1])
         return out
 
-    def next_row(self, layout: Layout, row: Any, values: Mapping[str, Any], action: Any, dt: float) -> list[Any]:
+    def next_row(
+        self, layout: Layout, row: Any, values: Mapping[str, Any], action: Any, dt: float
+    ) -> list[Any]:
         """One step on anything that indexes like a row (a traced array); nothing is converted."""
         after = self.program.step(_nest(layout.keys, list(row)), dict(values), action, dt)
-        return [after.get(obj, {}).get(name, old) for (obj, name), old in zip(layout.keys, row, strict=True)]
+        return [
+            after.get(obj, {}).get(name, old)
+            for (obj, name), old in zip(layout.keys, row, strict=True)
+        ]
 
     def _advance(self, state: State, params: dict[str, float], action: float, dt: float) -> Any:
         try:
@@ -130,8 +172,14 @@ def _checked_params(params: Any) -> tuple[Param, ...]:
 
 
 def _checked_latents(latents: Any) -> tuple[str, ...]:
-    if isinstance(latents, str) or not isinstance(latents, Sequence) or not all(isinstance(name, str) for name in latents):
-        raise ContractError("dynamics.LATENTS", "a tuple of column names such as 'ball.vx'", repr(latents)[:60])
+    if (
+        isinstance(latents, str)
+        or not isinstance(latents, Sequence)
+        or not all(isinstance(name, str) for name in latents)
+    ):
+        raise ContractError(
+            "dynamics.LATENTS", "a tuple of column names such as 'ball.vx'", repr(latents)[:60]
+        )
     return tuple(dict.fromkeys(latents))
 
 
@@ -142,7 +190,9 @@ def _is_domain_error(error: ValueError) -> bool:
 def _real(state: Any) -> Any:
     if not isinstance(state, Mapping):
         return state
-    return {obj: _real_part(part) if isinstance(part, Mapping) else part for obj, part in state.items()}
+    return {
+        obj: _real_part(part) if isinstance(part, Mapping) else part for obj, part in state.items()
+    }
 
 
 def _real_part(part: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,7 +201,9 @@ def _real_part(part: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_bad_number(value: Any) -> bool:
     """Infinite, or complex (a root of a negative number)."""
-    return isinstance(value, complex) or (isinstance(value, (float, np.floating)) and math.isinf(value))
+    return isinstance(value, complex) or (
+        isinstance(value, (float, np.floating)) and math.isinf(value)
+    )
 
 
 def _nest(keys: Sequence[tuple[str, str]], values: Sequence[Any]) -> dict[str, dict[str, Any]]:
@@ -169,7 +221,10 @@ def _read(keys: Sequence[tuple[str, str]], state: Any, before: list[float]) -> l
     try:
         return [float(state[obj][name]) for obj, name in keys]
     except KeyError:
-        return [float(state.get(obj, {}).get(name, old)) for (obj, name), old in zip(keys, before, strict=True)]
+        return [
+            float(state.get(obj, {}).get(name, old))
+            for (obj, name), old in zip(keys, before, strict=True)
+        ]
     except TypeError:
         return _read_odd(keys, state)
 
@@ -180,7 +235,9 @@ def _read_odd(keys: Sequence[tuple[str, str]], state: Any) -> list[float]:
     return [flat.get(f"{obj}.{name}", math.nan) for obj, name in keys]
 
 
-def _read_batch(keys: Sequence[tuple[str, str]], state: Any, before: np.ndarray, out: np.ndarray) -> None:
+def _read_batch(
+    keys: Sequence[tuple[str, str]], state: Any, before: np.ndarray, out: np.ndarray
+) -> None:
     for index, (obj, name) in enumerate(keys):
         part = state.get(obj)
         out[index] = before[index] if part is None or name not in part else part[name]

@@ -1,7 +1,9 @@
-"""Several starts of least squares, from the declared theta and from points of the box that look promising.
+"""Several starts of least squares, from the declared theta and from points of the box that look
+promising.
 
-The first two starts are the program's own: a plain descent, and one over growing horizons (``horizon``). The others begin at the
-best of many random theta. How many of them end at the same cost tells whether the minimum can be trusted.
+The first two starts are the program's own: a plain descent, and one over growing horizons
+(``horizon``). The others begin at the best of many random theta. How many of them end at the same
+cost tells whether the minimum can be trusted.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ _SCANS = 4  # scans along the parameters, at most
 _HELPS = 0.999  # ratio of costs below which a look is worth a descent
 _ACTS = 1e-9  # relative change of the cost from which a look is another place than the best point
 _REFITS = 3  # steps of the latents at these looks
-_SHARES = np.concatenate([np.geomspace(0.003, 0.1, 6), np.linspace(0.2, 1.0, 7)])  # of a box, where scans look
+_SHARES = np.concatenate(
+    [np.geomspace(0.003, 0.1, 6), np.linspace(0.2, 1.0, 7)]
+)  # of a box, where scans look
 _WIDE = 100.0  # ratio of positive bounds from which a parameter is drawn on a logarithmic scale
 
 
@@ -55,12 +59,13 @@ def ends(objective: Objective, start: Point, rng: np.random.Generator) -> Iterat
 
 
 def scan(objective: Objective) -> None:
-    """Look along every parameter through the best point, the others held, and descend from the best; again while that helps. At the
-    end the best theta starts once more over growing horizons.
+    """Look along every parameter through the best point, the others held, and descend from the
+    best; again while that helps. At the end the best theta starts once more over growing horizons.
 
-    Looks find what has no slope where the search stands: a coefficient of friction so large that everything sticks. There the
-    latents have bent to make up for the wrong value, so that the right one looks worse until they are refitted; and so bent they may
-    hold contacts at wrong times, which the program's own latents get right.
+    Looks find what has no slope where the search stands: a coefficient of friction so large that
+    everything sticks. There the latents have bent to make up for the wrong value, so that the right
+    one looks worse until they are refitted; and so bent they may hold contacts at wrong times,
+    which the program's own latents get right.
     """
     for _ in range(_SCANS):
         before, looks = objective.best_cost, _looks(objective.problem, objective.best)
@@ -76,10 +81,13 @@ def scan(objective: Objective) -> None:
 
 
 def _looks(problem: Problem, point: Point) -> Point:
-    """Two points per parameter and share of its box: with the latents of ``point``, and with those of the program itself."""
+    """Two points per parameter and share of its box: with the latents of ``point``, and with those
+    of the program itself."""
     p, held = len(problem.free), point.repeat(len(problem.free) * len(_SHARES))
     rows = np.arange(len(held))
-    held.theta[rows, rows % p] = np.outer(_SHARES, problem.high - problem.low).ravel() + np.tile(problem.low, len(_SHARES))
+    held.theta[rows, rows % p] = np.outer(_SHARES, problem.high - problem.low).ravel() + np.tile(
+        problem.low, len(_SHARES)
+    )
     return stack([held, *(problem.point(theta) for theta in held.theta)])
 
 
@@ -100,7 +108,8 @@ def agree(costs: tuple[float, ...] | list[float]) -> bool:
 
 
 def sample(problem: Problem, count: int, rng: np.random.Generator) -> np.ndarray:
-    """(count, p) theta: a Latin hypercube over priors and boxes (logarithmic for boxes of positive numbers over decades)."""
+    """(count, p) theta: a Latin hypercube over priors and boxes (logarithmic for boxes of positive
+    numbers over decades)."""
     strata = np.stack([rng.permutation(count) for _ in problem.free], 1)
     shares = (strata + rng.uniform(size=strata.shape)) / count
     return np.stack([_quantiles(param, shares[:, j]) for j, param in enumerate(problem.free)], 1)
@@ -108,7 +117,9 @@ def sample(problem: Problem, count: int, rng: np.random.Generator) -> np.ndarray
 
 def _quantiles(param: Param, shares: np.ndarray) -> np.ndarray:
     if param.prior is not None:
-        return np.clip(param.value + 2.0 * param.prior * (2.0 * shares - 1.0), param.low, param.high)
+        return np.clip(
+            param.value + 2.0 * param.prior * (2.0 * shares - 1.0), param.low, param.high
+        )
     if param.low > 0 and param.high > _WIDE * param.low:
         return param.low * (param.high / param.low) ** shares
     return param.low + (param.high - param.low) * shares

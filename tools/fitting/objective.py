@@ -12,14 +12,17 @@ from tools.fitting.problem import Point, Problem, Residuals
 from tools.fitting.robust import Loss
 
 PENALTY = 1e12
-"""Cost per value of a rollout that is not finite: large, finite, and smaller the later a rollout explodes."""
+"""Cost per value of a rollout that is not finite: large, finite, and smaller the later a rollout
+explodes."""
+
 
 class BudgetSpent(Exception):
     """Raised by an objective that may not be evaluated any more; the best point seen is kept."""
 
 
 class Meter:
-    """Counts the evaluations of a fit and watches its budget. seconds: processor time of this process since the meter was made."""
+    """Counts the evaluations of a fit and watches its budget. seconds: processor time of this
+    process since the meter was made."""
 
     def __init__(self, budget: Budget, clock: Callable[[], float] = time.process_time):
         self.budget, self._clock, self._began = budget, clock, clock()
@@ -38,7 +41,8 @@ class Meter:
             raise BudgetSpent
 
     def count(self, points: float, non_finite: float) -> None:
-        """Note evaluated points, and how many of them had rollouts that are not finite (parts of the data as fractions)."""
+        """Note evaluated points, and how many of them had rollouts that are not finite (parts of
+        the data as fractions)."""
         self.evaluations += points
         self.non_finite += non_finite
 
@@ -46,8 +50,9 @@ class Meter:
 class Objective:
     """A problem under a loss, evaluated on a meter.
 
-    cost = 0.5 * (sum of rho over residuals + sum of squared prior residuals), plus PENALTY for every compared value that
-    is not finite. best: the point of least cost seen so far inside the bounds (None before the first).
+    cost = 0.5 * (sum of rho over residuals + sum of squared prior residuals), plus PENALTY for
+    every compared value that is not finite. best: the point of least cost seen so far inside the
+    bounds (None before the first).
     """
 
     def __init__(self, problem: Problem, loss: Loss, meter: Meter):

@@ -1,4 +1,5 @@
-"""Wrong measurements: found as residuals far outside the bulk, and given less weight by a robust loss."""
+"""Wrong measurements: found as residuals far outside the bulk, and given less weight by a robust
+loss."""
 
 from __future__ import annotations
 
@@ -10,8 +11,9 @@ from tools.fitting.problem import Point, Problem, Residuals
 from tools.fitting.robust import Loss
 
 EXPLAINED = 2.5
-"""Mean squared residual, in units of noise and corrected for the fitted numbers, up to which a fit explains its data (more where
-there are few measurements, because their noise is not well known then)."""
+"""Mean squared residual, in units of noise and corrected for the fitted numbers, up to which a fit
+explains its data (more where there are few measurements, because their noise is not well known
+then)."""
 
 FAR = 6.0
 """Residual, in units of the bulk's spread, beyond which a measurement is called wrong."""
@@ -28,33 +30,43 @@ _GAUSSIAN = 1.4826  # standard deviation over median absolute deviation
 
 
 def explained(objective: Objective) -> bool:
-    """Whether the best point leaves no more than noise; under a robust loss, in all but a few measurements."""
+    """Whether the best point leaves no more than noise; under a robust loss, in all but a few
+    measurements."""
     problem, best = objective.problem, objective.best
     if best is None:
         return False
     if objective.loss.name == "linear":
-        return 2.0 * objective.best_cost <= _limit(problem) * max(problem.size - problem.unknowns, 1)
+        return 2.0 * objective.best_cost <= _limit(problem) * max(
+            problem.size - problem.unknowns, 1
+        )
     return _explained_but_few(problem, problem.residuals(best))
 
 
 def robust(objective: Objective, point: Point) -> Objective | None:
-    """An objective under a robust loss, its best point fitted, if that explains all but a few measurements; else None.
+    """An objective under a robust loss, its best point fitted, if that explains all but a few
+    measurements; else None.
 
-    The threshold follows the spread of the bulk of the residuals, so that a fit that a gross outlier has bent recovers; the
-    last descent gives outliers no weight at all.
+    The threshold follows the spread of the bulk of the residuals, so that a fit that a gross
+    outlier has bent recovers; the last descent gives outliers no weight at all.
     """
     problem, spread = objective.problem, np.inf
     for _ in range(_ROUNDS):
         before, spread = spread, bulk(problem, problem.residuals(point))
         if spread <= 1.0 or spread > _SHRINKS * before:
             break
-        point = least_squares.descend(objective.under(Loss("huber", _EFFICIENT * spread)), point, _ITERATIONS)
+        point = least_squares.descend(
+            objective.under(Loss("huber", _EFFICIENT * spread)), point, _ITERATIONS
+        )
     if spread > _HOPELESS:
         return None
     final = objective.under(Loss("tukey", FAR * max(spread, 1.0)))
     point = least_squares.descend(final, point)
     residuals = problem.residuals(point)
-    return final if _explained_but_few(problem, residuals) and far_share(problem, residuals) > 0.0 else None
+    return (
+        final
+        if _explained_but_few(problem, residuals) and far_share(problem, residuals) > 0.0
+        else None
+    )
 
 
 def _limit(problem: Problem) -> float:
@@ -68,13 +80,19 @@ def bulk(problem: Problem, residuals: Residuals) -> float:
 
 
 def far_share(problem: Problem, residuals: Residuals) -> float:
-    """Share of the compared residuals further out than ``FAR`` times their spread (at least the noise)."""
+    """Share of the compared residuals further out than ``FAR`` times their spread (at least the
+    noise)."""
     values = compared(problem, residuals)
-    return float(np.mean(np.abs(values) > FAR * max(bulk(problem, residuals), 1.0))) if len(values) else 0.0
+    return (
+        float(np.mean(np.abs(values) > FAR * max(bulk(problem, residuals), 1.0)))
+        if len(values)
+        else 0.0
+    )
 
 
 def _explained_but_few(problem: Problem, residuals: Residuals) -> bool:
-    """Whether the bulk is noise and the rest is rare and comes singly, as wrong measurements do and wrong motion does not."""
+    """Whether the bulk is noise and the rest is rare and comes singly, as wrong measurements do and
+    wrong motion does not."""
     spread = bulk(problem, residuals)
     if spread**2 > _limit(problem) or far_share(problem, residuals) > _MOST:
         return False
@@ -97,5 +115,8 @@ def _longest_run(far: np.ndarray) -> int:
 
 def compared(problem: Problem, residuals: Residuals) -> np.ndarray:
     """(N,) residuals of one point where there is something to compare."""
-    parts = [values[0][(group.weight > 0).reshape(len(group), -1)] for group, values in zip(problem.groups, residuals.values, strict=True)]
+    parts = [
+        values[0][(group.weight > 0).reshape(len(group), -1)]
+        for group, values in zip(problem.groups, residuals.values, strict=True)
+    ]
     return np.concatenate(parts) if parts else np.zeros(0)

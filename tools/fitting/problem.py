@@ -1,7 +1,8 @@
 """A fit as numbers: points (theta and latents) and their residuals.
 
-Videos whose states have the same columns and frame interval form a *group*, so that one batch can roll them out
-together. A point is theta (parameters, shared) and, per group, the latents of its videos.
+Videos whose states have the same columns and frame interval form a *group*, so that one batch can
+roll them out together. A point is theta (parameters, shared) and, per group, the latents of its
+videos.
 """
 
 from __future__ import annotations
@@ -37,19 +38,26 @@ class Point:
 
     def repeat(self, count: int) -> Point:
         """A single point, ``count`` times."""
-        return Point(np.repeat(self.theta, count, 0), tuple(np.repeat(part, count, 0) for part in self.latents))
+        return Point(
+            np.repeat(self.theta, count, 0),
+            tuple(np.repeat(part, count, 0) for part in self.latents),
+        )
 
 
 def stack(points: Sequence[Point]) -> Point:
     """Several points as one."""
     groups = range(len(points[0].latents))
-    return Point(np.concatenate([p.theta for p in points]), tuple(np.concatenate([p.latents[g] for p in points]) for g in groups))
+    return Point(
+        np.concatenate([p.theta for p in points]),
+        tuple(np.concatenate([p.latents[g] for p in points]) for g in groups),
+    )
 
 
 @dataclass(frozen=True)
 class Residuals:
-    """What K points leave unexplained. values: per group (K, V, T * C), in units of noise, 0 where nothing is compared.
-    bad: per group (K, V), number of compared values that are not finite (they count 0 in ``values``)."""
+    """What K points leave unexplained. values: per group (K, V, T * C), in units of noise, 0 where
+    nothing is compared. bad: per group (K, V), number of compared values that are not finite (they
+    count 0 in ``values``)."""
 
     values: tuple[np.ndarray, ...]
     bad: tuple[np.ndarray, ...]
@@ -61,23 +69,33 @@ class Residuals:
 
     def __getitem__(self, index: int) -> Residuals:
         """Residuals of one point (the axis is kept)."""
-        return Residuals(tuple(part[index : index + 1] for part in self.values), tuple(part[index : index + 1] for part in self.bad))
+        return Residuals(
+            tuple(part[index : index + 1] for part in self.values),
+            tuple(part[index : index + 1] for part in self.bad),
+        )
 
 
 class Problem:
     """A program and its data, ready to be evaluated at points.
 
-    batched: whether points and videos are rolled out in one vectorised call (``probe`` finds out). settles: whether a step of
-    zero seconds leaves the latents alone; it then recomputes, in the first frame too, the columns that follow from them
-    (the place of a link from its angle), and these are compared there.
+    batched: whether points and videos are rolled out in one vectorised call (``probe`` finds out).
+    settles: whether a step of zero seconds leaves the latents alone; it then recomputes, in the
+    first frame too, the columns that follow from them (the place of a link from its angle), and
+    these are compared there.
     """
 
-    def __init__(self, model: Model, data: Sequence[Measured], fixed: Mapping[str, float] | None = None):
+    def __init__(
+        self, model: Model, data: Sequence[Measured], fixed: Mapping[str, float] | None = None
+    ):
         self.model, self.data, self.fixed = model, tuple(data), dict(fixed or {})
         self.free = tuple(param for param in model.params if param.name not in self.fixed)
-        self.low, self.high, self.declared = (np.array([getattr(p, key) for p in self.free]) for key in ("low", "high", "value"))
+        self.low, self.high, self.declared = (
+            np.array([getattr(p, key) for p in self.free]) for key in ("low", "high", "value")
+        )
         self.theta_scale = np.array([_theta_scale(param) for param in self.free])
-        self.prior_weight = np.array([0.0 if param.prior is None else 1.0 / param.prior for param in self.free])
+        self.prior_weight = np.array(
+            [0.0 if param.prior is None else 1.0 / param.prior for param in self.free]
+        )
         self.batched, self._sharpens = False, True
         self.groups = make_groups(model, self.data, self.values(self.declared))
         self._starts = Starts(model, self.groups, self.values, self.declared)
@@ -87,7 +105,7 @@ class Problem:
             self.groups = tuple(group.with_first_frame() for group in self.groups)
         _check_latents(model, self.groups)
 
-    # ------------------------------------------------------------------------------------------------------ points
+    # ----------------------------------------------------------------------------------------------
 
     @property
     def size(self) -> int:
@@ -97,7 +115,9 @@ class Problem:
     @property
     def share(self) -> float:
         """Frames to be rolled out, relative to all the data."""
-        return sum(int(group.lengths.sum()) for group in self.groups) / max(sum(len(one.states) for one in self.data), 1)
+        return sum(int(group.lengths.sum()) for group in self.groups) / max(
+            sum(len(one.states) for one in self.data), 1
+        )
 
     @property
     def unknowns(self) -> int:
@@ -106,20 +126,31 @@ class Problem:
 
     def values(self, theta: np.ndarray) -> dict[str, float]:
         """{name: value} of one theta (p,), fixed parameters included."""
-        return {**self.fixed, **{param.name: float(value) for param, value in zip(self.free, theta, strict=True)}}
+        return {
+            **self.fixed,
+            **{param.name: float(value) for param, value in zip(self.free, theta, strict=True)},
+        }
 
     def point(self, theta: np.ndarray | None = None) -> Point:
-        """The point where the program itself would start: ``initial`` at theta (declared values if None)."""
+        """The point where the program itself would start: ``initial`` at theta (declared values if
+        None)."""
         theta = self.declared if theta is None else np.clip(theta, self.low, self.high)
         rows = self._starts.rows(theta)
-        return Point(theta[None].copy(), tuple(rows[g][None, :, group.latents] for g, group in enumerate(self.groups)))
+        return Point(
+            theta[None].copy(),
+            tuple(rows[g][None, :, group.latents] for g, group in enumerate(self.groups)),
+        )
 
     def starts(self, point: Point) -> tuple[np.ndarray, ...]:
         """Per group (K, V, columns): the start states of K points."""
-        bases = [self._starts.rows(theta if self.moving else self.declared) for theta in point.theta]
+        bases = [
+            self._starts.rows(theta if self.moving else self.declared) for theta in point.theta
+        ]
         rows = []
         for g, group in enumerate(self.groups):
-            full = np.array([base[g] for base in bases]).reshape(len(bases), len(group), len(group.layout.columns))
+            full = np.array([base[g] for base in bases]).reshape(
+                len(bases), len(group), len(group.layout.columns)
+            )
             full[:, :, group.latents] = point.latents[g]
             rows.append(full)
         return tuple(rows)
@@ -134,31 +165,43 @@ class Problem:
         return self._starts.rows(theta)
 
     def first_states(self, point: Point) -> tuple[np.ndarray, ...]:
-        """Per group (V, columns): the start states of a single point, settled where the program settles."""
+        """Per group (V, columns): the start states of a single point, settled where the program
+        settles."""
         values, rows = self.values(point.theta[0]), self.starts(point)
         if not self.settles:
             return tuple(part[0] for part in rows)
         return tuple(
-            np.array([self.model.roll(group.layout, row, values, np.zeros(0), group.dt, 0, True)[0] for row in part[0]])
+            np.array(
+                [
+                    self.model.roll(group.layout, row, values, np.zeros(0), group.dt, 0, True)[0]
+                    for row in part[0]
+                ]
+            )
             for group, part in zip(self.groups, rows, strict=True)
         )
 
-    # -------------------------------------------------------------------------------------------------- evaluation
+    # ----------------------------------------------------------------------------------------------
 
     def predict(self, point: Point) -> tuple[np.ndarray, ...]:
         """Per group (K, V, T, columns): rollouts of K points, whole states."""
         return self.roll(point.theta, self.starts(point))
 
     def roll(self, theta: np.ndarray, starts: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
-        """Per group (K, V, T, columns): rollouts of K thetas (K, p) from start states, per group (K, V, columns)."""
-        return tuple(self._roll(group, theta, rows) for group, rows in zip(self.groups, starts, strict=True))
+        """Per group (K, V, T, columns): rollouts of K thetas (K, p) from start states, per group
+        (K, V, columns)."""
+        return tuple(
+            self._roll(group, theta, rows) for group, rows in zip(self.groups, starts, strict=True)
+        )
 
     def residuals(self, point: Point) -> Residuals:
         """Residuals of K points, without priors."""
         values, bad = [], []
         with np.errstate(all="ignore"):
             for group, rolled in zip(self.groups, self.predict(point), strict=True):
-                gap = difference(rolled[..., group.compared], group.target, group.angles) * group.weight
+                gap = (
+                    difference(rolled[..., group.compared], group.target, group.angles)
+                    * group.weight
+                )
                 seen = group.weight > 0
                 wrong = seen & ~(np.abs(gap) < MAX_ABS)
                 gap[~np.broadcast_to(seen, gap.shape) | wrong] = 0.0
@@ -173,13 +216,15 @@ class Problem:
         return (theta - self.declared) * self.prior_weight
 
     def until(self, frames: int) -> Problem:
-        """The same problem with only the first ``frames`` frames to explain (start states still from all of them)."""
+        """The same problem with only the first ``frames`` frames to explain (start states still
+        from all of them)."""
         short = copy(self)
         short.groups = tuple(group.until(frames) for group in self.groups)
         return short
 
     def plain(self) -> Problem:
-        """The same problem with no residual sharpened: what error bars and residuals in units are taken from."""
+        """The same problem with no residual sharpened: what error bars and residuals in units are
+        taken from."""
         plain = copy(self)
         plain._sharpens = False
         return plain
@@ -191,7 +236,7 @@ class Problem:
         fewer._starts = self._starts.only(fewer.groups)
         return fewer
 
-    # ------------------------------------------------------------------------------------------------------ rollouts
+    # ----------------------------------------------------------------------------------------------
 
     def _roll(self, group: Group, theta: np.ndarray, rows: np.ndarray) -> np.ndarray:
         if self.batched and len(theta):
@@ -201,16 +246,22 @@ class Problem:
             values = self.values(vector)
             for v, length in enumerate(group.lengths):
                 actions = group.actions[v] if group.actions.ndim == 2 else group.actions
-                out[k, v, :length] = self.model.roll(group.layout, rows[k, v], values, actions, group.dt, length - 1, self.settles)
+                out[k, v, :length] = self.model.roll(
+                    group.layout, rows[k, v], values, actions, group.dt, length - 1, self.settles
+                )
         return out
 
     def _roll_batch(self, group: Group, theta: np.ndarray, rows: np.ndarray) -> np.ndarray:
         count, videos, columns = rows.shape
         flat = np.ascontiguousarray(rows.reshape(count * videos, columns).T)
         values: dict[str, np.ndarray | float] = dict(self.fixed)
-        values.update({param.name: np.repeat(theta[:, j], videos) for j, param in enumerate(self.free)})
+        values.update(
+            {param.name: np.repeat(theta[:, j], videos) for j, param in enumerate(self.free)}
+        )
         actions = np.tile(group.actions.T, (1, count)) if group.actions.ndim == 2 else group.actions
-        rolled = self.model.roll_batch(group.layout, flat, values, actions, group.dt, group.frames - 1, self.settles)
+        rolled = self.model.roll_batch(
+            group.layout, flat, values, actions, group.dt, group.frames - 1, self.settles
+        )
         return rolled.reshape(group.frames, columns, count, videos).transpose(2, 3, 0, 1)
 
 
@@ -224,4 +275,8 @@ def _check_latents(model: Model, groups: Sequence[Group]) -> None:
     known = {column for group in groups for column in group.layout.columns}
     unknown = [name for name in model.latents if name not in known]
     if unknown and known:
-        raise ContractError("dynamics.LATENTS", "columns of the state that initial returns: " + as_names(sorted(known)), as_names(unknown))
+        raise ContractError(
+            "dynamics.LATENTS",
+            "columns of the state that initial returns: " + as_names(sorted(known)),
+            as_names(unknown),
+        )

@@ -1,7 +1,8 @@
-"""Latents refitted video by video with theta held: the inner half of a separable problem, for many points at once.
+"""Latents refitted video by video with theta held: the inner half of a separable problem, for many
+points at once.
 
-Every (point, video) pair is a small least-squares problem of its own, so all of them take their damped Gauss-Newton steps in
-the same batch, each with its own damping and its own acceptance.
+Every (point, video) pair is a small least-squares problem of its own, so all of them take their
+damped Gauss-Newton steps in the same batch, each with its own damping and its own acceptance.
 """
 
 from __future__ import annotations
@@ -27,8 +28,13 @@ def project(objective: Objective, points: Point, iterations: int = 4) -> Point:
         found, _ = objective.evaluate(trial)
         found_costs = objective.video_costs(found)
         better = [new < old for new, old in zip(found_costs, costs, strict=True)]
-        gains = [np.where(won, old - new, 0.0) > _TOLERANCE * old for won, new, old in zip(better, found_costs, costs, strict=True)]
-        dampings = tuple(np.where(won, 0.1, 10.0) * d for won, d in zip(better, dampings, strict=True))
+        gains = [
+            np.where(won, old - new, 0.0) > _TOLERANCE * old
+            for won, new, old in zip(better, found_costs, costs, strict=True)
+        ]
+        dampings = tuple(
+            np.where(won, 0.1, 10.0) * d for won, d in zip(better, dampings, strict=True)
+        )
         points, residuals = _merge(points, residuals, trial, found, better)
         costs = objective.video_costs(residuals)
         if not any(gain.any() for gain in gains):
@@ -37,7 +43,8 @@ def project(objective: Objective, points: Point, iterations: int = 4) -> Point:
 
 
 def pick_by_video(objective: Objective, points: Point) -> Point:
-    """One point out of several with the same theta: each video takes the latents that suit it best."""
+    """One point out of several with the same theta: each video takes the latents that suit it
+    best."""
     residuals, _ = objective.evaluate(points)
     latents = []
     for part, costs in zip(points.latents, objective.video_costs(residuals), strict=True):
@@ -49,12 +56,17 @@ def pick_by_video(objective: Objective, points: Point) -> Point:
 def slopes(objective: Objective, points: Point, residuals: Residuals) -> tuple[np.ndarray, ...]:
     """Per group (K, V, N, q): forward differences of residuals with respect to latents."""
     count = max(group.latent_scale.shape[1] for group in objective.problem.groups)
-    out = [np.zeros((*values.shape, group.latent_scale.shape[1])) for values, group in zip(residuals.values, objective.problem.groups, strict=True)]
+    out = [
+        np.zeros((*values.shape, group.latent_scale.shape[1]))
+        for values, group in zip(residuals.values, objective.problem.groups, strict=True)
+    ]
     for j in range(count):
         shifted, _ = objective.evaluate(_shifted(objective, points, j))
         for g, group in enumerate(objective.problem.groups):
             if j < group.latent_scale.shape[1]:
-                gap = (shifted.values[g] - residuals.values[g]) / (_STEP * group.latent_scale[:, j])[:, None]
+                gap = (shifted.values[g] - residuals.values[g]) / (
+                    _STEP * group.latent_scale[:, j]
+                )[:, None]
                 out[g][..., j] = np.where(shifted.bad[g][..., None] > 0, 0.0, gap)
     return tuple(out)
 
@@ -67,21 +79,41 @@ def _shifted(objective: Objective, points: Point, j: int) -> Point:
     return Point(points.theta, tuple(latents))
 
 
-def _stepped(objective: Objective, points: Point, residuals: Residuals, dampings: tuple[np.ndarray, ...]) -> Point:
+def _stepped(
+    objective: Objective, points: Point, residuals: Residuals, dampings: tuple[np.ndarray, ...]
+) -> Point:
     latents = []
-    for part, r, jac, damping in zip(points.latents, residuals.values, slopes(objective, points, residuals), dampings, strict=True):
+    for part, r, jac, damping in zip(
+        points.latents,
+        residuals.values,
+        slopes(objective, points, residuals),
+        dampings,
+        strict=True,
+    ):
         weighted = objective.loss.weights(r)[..., None] * jac
-        normal, gradient = np.swapaxes(jac, 2, 3) @ weighted, np.einsum("kvni,kvn->kvi", weighted, r)
+        normal, gradient = (
+            np.swapaxes(jac, 2, 3) @ weighted,
+            np.einsum("kvni,kvn->kvi", weighted, r),
+        )
         diagonal = np.einsum("kvii->kvi", normal)
-        extra = np.where(diagonal > 0, damping[..., None] * diagonal, 1.0) + 1e-14 * diagonal.max(-1, initial=0.0, keepdims=True)
-        step = np.linalg.solve(normal + extra[..., None] * np.eye(normal.shape[-1]), gradient[..., None])[..., 0]
+        extra = np.where(diagonal > 0, damping[..., None] * diagonal, 1.0) + 1e-14 * diagonal.max(
+            -1, initial=0.0, keepdims=True
+        )
+        step = np.linalg.solve(
+            normal + extra[..., None] * np.eye(normal.shape[-1]), gradient[..., None]
+        )[..., 0]
         latents.append(part - step)
     return Point(points.theta, tuple(latents))
 
 
-def _merge(points: Point, residuals: Residuals, trial: Point, found: Residuals, better: list[np.ndarray]) -> tuple[Point, Residuals]:
+def _merge(
+    points: Point, residuals: Residuals, trial: Point, found: Residuals, better: list[np.ndarray]
+) -> tuple[Point, Residuals]:
     def choose(new, old):
-        return tuple(np.where(won.reshape(won.shape + (1,) * (b.ndim - 2)), a, b) for won, a, b in zip(better, new, old, strict=True))
+        return tuple(
+            np.where(won.reshape(won.shape + (1,) * (b.ndim - 2)), a, b)
+            for won, a, b in zip(better, new, old, strict=True)
+        )
 
     merged = Residuals(choose(found.values, residuals.values), choose(found.bad, residuals.bad))
     return Point(points.theta, choose(trial.latents, points.latents)), merged

@@ -23,18 +23,27 @@ _MARGIN = (46, 24, 10, 20)  # left, top, right, bottom of a plot
 _INK, _GRID, _BAND = (40, 40, 40), (215, 215, 215), (235, 241, 250)
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _LINE, _MOST_TRACKS = 72, 8  # characters of a line of bars; videos in it
-_COLOURS = ((31, 119, 180), (214, 39, 40), (44, 160, 44), (148, 103, 189), (255, 127, 14), (23, 190, 207))
+_COLOURS = (
+    (31, 119, 180),
+    (214, 39, 40),
+    (44, 160, 44),
+    (148, 103, 189),
+    (255, 127, 14),
+    (23, 190, 207),
+)
 
 
 def rows(params: Sequence[FittedParam]) -> list[tuple[str, ...]]:
-    """One row of text per parameter, in the order of HEADER; values are rounded to two digits of their error. The last says
-    "yes" or why not.
+    """One row of text per parameter, in the order of HEADER; values are rounded to two digits of
+    their error. The last says "yes" or why not.
 
     >>> from tools.types import FittedParam
     >>> formatted(FittedParam("gravity", 64.01234, 0.0, 2000.0, "px/s^2", error=0.0301))
     ('64.012', '0.030')
     """
-    return [(p.name, *formatted(p), p.unit, f"{p.low:g} .. {p.high:g}", p.note or "yes") for p in params]
+    return [
+        (p.name, *formatted(p), p.unit, f"{p.low:g} .. {p.high:g}", p.note or "yes") for p in params
+    ]
 
 
 def formatted(param: FittedParam) -> tuple[str, str]:
@@ -59,7 +68,8 @@ def markdown(result: FitResult) -> str:
 
 @dataclass(frozen=True)
 class _Panel:
-    """Residuals of one column. tracks: per video (times in seconds, residuals). noise: the band's half width."""
+    """Residuals of one column. tracks: per video (times in seconds, residuals). noise: the band's
+    half width."""
 
     column: str
     tracks: tuple[tuple[np.ndarray, np.ndarray], ...]
@@ -73,21 +83,29 @@ class _Panel:
     @property
     def reach(self) -> float:
         """Largest residual to show, at least three times the noise."""
-        return max([3.0 * self.noise, *(float(np.abs(gaps).max()) for _, gaps in self.tracks if len(gaps))])
+        return max(
+            [3.0 * self.noise, *(float(np.abs(gaps).max()) for _, gaps in self.tracks if len(gaps))]
+        )
 
 
 def residual_plot(rolled: Sequence[States], measured: Sequence[Measured]) -> np.ndarray:
-    """(H, W, 3) uint8 RGB: measured minus rolled-out over time, a plot per column, a line per video, the noise as a band."""
-    panels = [_draw(panel) for panel in _panels(rolled, measured)] or [np.full((_PANEL[1], _PANEL[0], 3), 255, np.uint8)]
+    """(H, W, 3) uint8 RGB: measured minus rolled-out over time, a plot per column, a line per
+    video, the noise as a band."""
+    panels = [_draw(panel) for panel in _panels(rolled, measured)] or [
+        np.full((_PANEL[1], _PANEL[0], 3), 255, np.uint8)
+    ]
     across = min(_ACROSS, len(panels))
     blank = [np.full_like(panels[0], 255)] * (-len(panels) % across)
     panels += blank
-    return np.concatenate([np.concatenate(panels[i : i + across], 1) for i in range(0, len(panels), across)], 0)
+    return np.concatenate(
+        [np.concatenate(panels[i : i + across], 1) for i in range(0, len(panels), across)], 0
+    )
 
 
 def residual_lines(rolled: Sequence[States], measured: Sequence[Measured]) -> list[str]:
-    """The same as text, a line per column: the largest residual of every stretch of time, blanks between videos, low to high
-    over plus and minus the largest one (at least three times the noise)."""
+    """The same as text, a line per column: the largest residual of every stretch of time, blanks
+    between videos, low to high over plus and minus the largest one (at least three times the
+    noise)."""
     panels = _panels(rolled, measured)
     width = max([len(panel.column) for panel in panels], default=0)
     return [f"{panel.column:<{width}}  ±{panel.reach:<8.2g} {_bars(panel)}" for panel in panels]
@@ -99,25 +117,44 @@ def _bars(panel: _Panel) -> str:
 
 
 def _bar(gaps: np.ndarray, width: int, reach: float) -> str:
-    largest = [part[np.argmax(np.abs(part))] for part in np.array_split(gaps, min(width, len(gaps)))]
+    largest = [
+        part[np.argmax(np.abs(part))] for part in np.array_split(gaps, min(width, len(gaps)))
+    ]
     levels = np.rint((np.array(largest) / (reach or 1.0) + 1.0) / 2.0 * (len(_BLOCKS) - 1))
     return "".join(_BLOCKS[int(level)] for level in levels)
 
 
 def _panels(rolled: Sequence[States], measured: Sequence[Measured]) -> list[_Panel]:
     scales = scales_of(measured)
-    columns = dict.fromkeys(c for states, one in zip(rolled, measured, strict=True) for c in one.states.columns if c in states.columns)
+    columns = dict.fromkeys(
+        c
+        for states, one in zip(rolled, measured, strict=True)
+        for c in one.states.columns
+        if c in states.columns
+    )
     panels = []
     for column in columns:
-        pairs = [(states, one) for states, one in zip(rolled, measured, strict=True) if column in states.columns and column in one.states.columns]
-        noise = max(float(noise_of(one, scales)[one.states.columns.index(column)]) for _, one in pairs)
-        panels.append(_Panel(column, tuple(_track(states, one, column) for states, one in pairs), noise))
+        pairs = [
+            (states, one)
+            for states, one in zip(rolled, measured, strict=True)
+            if column in states.columns and column in one.states.columns
+        ]
+        noise = max(
+            float(noise_of(one, scales)[one.states.columns.index(column)]) for _, one in pairs
+        )
+        panels.append(
+            _Panel(column, tuple(_track(states, one, column) for states, one in pairs), noise)
+        )
     return panels
 
 
 def _track(states: States, one: Measured, column: str) -> tuple[np.ndarray, np.ndarray]:
     length = min(len(states), len(one.states))
-    gap = difference(one.states.column(column)[:length, None], states.column(column)[:length, None], angle_columns((column,)))[:, 0]
+    gap = difference(
+        one.states.column(column)[:length, None],
+        states.column(column)[:length, None],
+        angle_columns((column,)),
+    )[:, 0]
     seen = np.isfinite(gap)
     return np.arange(length)[seen] * one.dt, gap[seen]
 
@@ -125,7 +162,12 @@ def _track(states: States, one: Measured, column: str) -> tuple[np.ndarray, np.n
 def _draw(panel: _Panel) -> np.ndarray:
     image = np.full((_PANEL[1], _PANEL[0], 3), 255, np.uint8)
     left, top, right, bottom = _MARGIN
-    width, height, span, reach = _PANEL[0] - left - right, _PANEL[1] - top - bottom, panel.span, panel.reach
+    width, height, span, reach = (
+        _PANEL[0] - left - right,
+        _PANEL[1] - top - bottom,
+        panel.span,
+        panel.reach,
+    )
 
     def place(times: np.ndarray, gaps: np.ndarray) -> np.ndarray:
         x, y = left + width * times / span, top + height * (0.5 - 0.5 * gaps / reach)
@@ -136,13 +178,23 @@ def _draw(panel: _Panel) -> np.ndarray:
     cv2.line(image, (left, top + height // 2), (left + width, top + height // 2), _GRID, 1)
     cv2.rectangle(image, (left, top), (left + width, top + height), _GRID, 1)
     for index, (times, gaps) in enumerate(panel.tracks):
-        cv2.polylines(image, [place(times, gaps)[:, None]], False, _COLOURS[index % len(_COLOURS)], 1, cv2.LINE_AA, 4)
+        cv2.polylines(
+            image,
+            [place(times, gaps)[:, None]],
+            False,
+            _COLOURS[index % len(_COLOURS)],
+            1,
+            cv2.LINE_AA,
+            4,
+        )
     for text, position in _labels(panel, left, top, width, height):
         cv2.putText(image, text, position, cv2.FONT_HERSHEY_SIMPLEX, 0.36, _INK, 1, cv2.LINE_AA)
     return image
 
 
-def _labels(panel: _Panel, left: int, top: int, width: int, height: int) -> list[tuple[str, tuple[int, int]]]:
+def _labels(
+    panel: _Panel, left: int, top: int, width: int, height: int
+) -> list[tuple[str, tuple[int, int]]]:
     """Texts with their places: title, the ends of both axes."""
     return [
         (f"{panel.column}, noise {panel.noise:.2g}", (left, top - 8)),

@@ -1,6 +1,7 @@
 """Scales of measured attributes: noise, motion, angles.
 
-Every residual of a fit is divided by the noise of its attribute; a loss reported to people is divided by its motion.
+Every residual of a fit is divided by the noise of its attribute; a loss reported to people is
+divided by its motion.
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ QUANTISED_NOISE = 12**-0.5
 
 _LEAST_NOISE = 1e-4  # of the motion of the attribute's kind, when nothing else is known
 _FEW_VALUES = 3  # so many different whole numbers may be chance
-_REMOVES = 0.5  # a higher difference counts as removing motion when it has this share of the spread or less
+# a higher difference counts as removing motion when it has this share of the spread or less
+_REMOVES = 0.5
 _LEAST_CLAIM = 1e-6  # of the same, for a noise that perception claims
 
 
 @dataclass(frozen=True)
 class Scale:
-    """noise: standard deviation of one measurement, at least what is assumed when nothing else is known. motion: root mean square
-    distance from the first visible value, over the video where it is largest. quantised: measured values are whole numbers. shown: the
-    noise that the measurements themselves show, 0 where they are exact. Unit of the attribute."""
+    """noise: standard deviation of one measurement, at least what is assumed when nothing else is
+    known. motion: root mean square distance from the first visible value, over the video where it
+    is largest. quantised: measured values are whole numbers. shown: the noise that the measurements
+    themselves show, 0 where they are exact. Unit of the attribute."""
 
     noise: float
     motion: float
@@ -54,33 +57,45 @@ def angle_columns(columns: Sequence[str]) -> np.ndarray:
 
 
 def difference(predicted: np.ndarray, measured: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """``predicted - measured`` over the last axis (columns), angle columns wrapped; NaN stays NaN."""
+    """``predicted - measured`` over the last axis (columns), angle columns wrapped; NaN stays
+    NaN."""
     gap = predicted - measured
     return xp.where(angles, wrap(gap), gap) if angles.any() else gap
 
 
 def scales_of(data: Sequence[Measured]) -> dict[str, Scale]:
-    """Column -> its scales over all videos, from the measurements alone, so that losses of different programs compare.
+    """Column -> its scales over all videos, from the measurements alone, so that losses of
+    different programs compare.
 
-    Noise is the robust spread (median absolute deviation) of differences of high order, which a smooth motion hardly
-    has and which a few jumps do not move. It is at least a ten-thousandth of the largest motion of the same kind (lengths,
-    angles). Where columns hold whole numbers only, one of them more than a few different ones, they count as rounded.
+    Noise is the robust spread (median absolute deviation) of differences of high order, which a
+    smooth motion hardly has and which a few jumps do not move. It is at least a ten-thousandth of
+    the largest motion of the same kind (lengths, angles). Where columns hold whole numbers only,
+    one of them more than a few different ones, they count as rounded.
     """
     columns = tuple(dict.fromkeys(column for one in data for column in one.states.columns))
-    tracks = {column: [_track(one, column) for one in data if column in one.states.columns] for column in columns}
-    motion = {column: max((_motion(track) for track in tracks[column]), default=0.0) for column in columns}
+    tracks = {
+        column: [_track(one, column) for one in data if column in one.states.columns]
+        for column in columns
+    }
+    motion = {
+        column: max((_motion(track) for track in tracks[column]), default=0.0) for column in columns
+    }
     scales = {}
     for kind in (False, True):
         same = [column for column in columns if is_angle(column) == kind]
         largest = max([motion[column] for column in same], default=0.0) or 1.0
         whole = {column: _distinct_whole(tracks[column]) for column in same}
         rounded = max(whole.values(), default=0) > _FEW_VALUES
-        scales |= {column: _scale(tracks[column], motion[column], largest, rounded and whole[column] > 0) for column in same}
+        scales |= {
+            column: _scale(tracks[column], motion[column], largest, rounded and whole[column] > 0)
+            for column in same
+        }
     return scales
 
 
 def noise_of(one: Measured, scales: Mapping[str, Scale]) -> np.ndarray:
-    """(columns,) standard deviations to weigh one video with: the program's own where it states them, else estimated."""
+    """(columns,) standard deviations to weigh one video with: the program's own where it states
+    them, else estimated."""
     estimated = np.array([scales[column].noise for column in one.states.columns])
     if one.states.noise is None:
         return estimated
@@ -89,8 +104,13 @@ def noise_of(one: Measured, scales: Mapping[str, Scale]) -> np.ndarray:
 
 
 def noise_shown(one: Measured, scales: Mapping[str, Scale]) -> np.ndarray:
-    """(columns,) standard deviations as they are: the program's own where it states them, else what the measurements show."""
-    return np.array([scales[column].shown for column in one.states.columns]) if one.states.noise is None else np.asarray(one.states.noise)
+    """(columns,) standard deviations as they are: the program's own where it states them, else what
+    the measurements show."""
+    return (
+        np.array([scales[column].shown for column in one.states.columns])
+        if one.states.noise is None
+        else np.asarray(one.states.noise)
+    )
 
 
 def _track(one: Measured, column: str) -> np.ndarray:
@@ -115,7 +135,8 @@ def _distinct_whole(tracks: list[np.ndarray]) -> int:
 
 
 def _difference_noise(tracks: list[np.ndarray]) -> float:
-    """Spread of differences of order 3, or higher where that still removes motion (second ones for short tracks).
+    """Spread of differences of order 3, or higher where that still removes motion (second ones for
+    short tracks).
 
     The difference of order n of white noise has the variance (2 n over n) times that of the noise.
     """

@@ -12,16 +12,24 @@ from tools.types import MAX_ABS, ContractError, State, States, flatten_state
 
 
 def rollout(
-    program: Any, values: Mapping[str, float], start: State, steps: int, dt: float, actions: Sequence[float] | np.ndarray | None = None
+    program: Any,
+    values: Mapping[str, float],
+    start: State,
+    steps: int,
+    dt: float,
+    actions: Sequence[float] | np.ndarray | None = None,
 ) -> States:
-    """States of ``steps + 1`` frames, row 0 = ``start``; what is not finite (or absurdly large) is NaN.
+    """States of ``steps + 1`` frames, row 0 = ``start``; what is not finite (or absurdly large) is
+    NaN.
 
-    actions: at least ``steps`` numbers, entry t acts between row t and t + 1, or None for zeros. Raises ContractError for too
-    few actions; what the program raises passes through.
+    actions: at least ``steps`` numbers, entry t acts between row t and t + 1, or None for zeros.
+    Raises ContractError for too few actions; what the program raises passes through.
     """
     given = np.zeros(steps) if actions is None else np.asarray(actions, np.float64)
     if len(given) < steps:
-        raise ContractError("rollout actions", f"at least {steps} numbers, one a step", str(len(given)))
+        raise ContractError(
+            "rollout actions", f"at least {steps} numbers, one a step", str(len(given))
+        )
     row = flatten_state(start, "rollout start", allow_nan=True)
     model = Model(program)
     with np.errstate(all="ignore"):

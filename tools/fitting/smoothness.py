@@ -9,15 +9,17 @@ from tools.fitting.objective import Objective
 from tools.fitting.problem import Point, stack
 
 _NEAR = 0.02  # of the box: how far a change is looked for where the derivative is zero
-_DEVIATION = 0.5  # relative departure from the linear prediction, over one standard error, that counts as a jump
+# relative departure from the linear prediction, over one standard error, that counts as a jump
+_DEVIATION = 0.5
 _NOTHING = 1e-9  # change of all residuals together that counts as none
 
 
 def rough_params(objective: Objective, point: Point, line: Linearised) -> tuple[str, ...]:
     """Names of parameters in which the loss jumps near a point.
 
-    A parameter is rough when its derivative is zero although residuals change within two hundredths of its box, or when a step
-    of one conditional standard error changes them quite otherwise than the derivative says.
+    A parameter is rough when its derivative is zero although residuals change within two hundredths
+    of its box, or when a step of one conditional standard error changes them quite otherwise than
+    the derivative says.
     """
     problem = objective.problem
     if not len(problem.free):
@@ -27,14 +29,27 @@ def rough_params(objective: Objective, point: Point, line: Linearised) -> tuple[
     near = _NEAR * (problem.high - problem.low)
     steps = np.where(norms > _NOTHING, np.minimum(1.0 / np.maximum(norms, 1e-300), near), near)
     moves = np.concatenate([np.diag(steps), np.diag(-steps)])
-    points = stack([Point(np.clip(point.theta + move, problem.low, problem.high), point.latents) for move in moves])
+    points = stack(
+        [
+            Point(np.clip(point.theta + move, problem.low, problem.high), point.latents)
+            for move in moves
+        ]
+    )
     residuals, _ = objective.evaluate(points)
     here = np.concatenate([part.ravel() for part in line.values])
     changes = np.concatenate([part.reshape(len(points), -1) for part in residuals.values], 1) - here
     expected = (points.theta - point.theta) @ slopes
     ok = residuals.bad_total == 0
-    departed = ok & (_norm(changes - expected) > _DEVIATION * np.maximum(_norm(expected), _NOTHING)) & (_norm(changes) > _NOTHING)
-    return tuple(param.name for param, one, other in zip(problem.free, *np.split(departed, 2), strict=True) if one or other)
+    departed = (
+        ok
+        & (_norm(changes - expected) > _DEVIATION * np.maximum(_norm(expected), _NOTHING))
+        & (_norm(changes) > _NOTHING)
+    )
+    return tuple(
+        param.name
+        for param, one, other in zip(problem.free, *np.split(departed, 2), strict=True)
+        if one or other
+    )
 
 
 def _column(line: Linearised, j: int) -> np.ndarray:

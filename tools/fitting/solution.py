@@ -13,9 +13,9 @@ from tools.fitting.problem import Point
 
 @dataclass(frozen=True)
 class Solution:
-    """objective: the one whose ``best`` is the answer (its loss may have been chosen on the way). by: the method that found
-    it. attempts: costs at which independent starts ended. spent: whether the budget cut it short. samples: (S, p) draws from the
-    posterior of theta, or None."""
+    """objective: the one whose ``best`` is the answer (its loss may have been chosen on the way).
+    by: the method that found it. attempts: costs at which independent starts ended. spent: whether
+    the budget cut it short. samples: (S, p) draws from the posterior of theta, or None."""
 
     objective: Objective
     by: str
@@ -25,7 +25,10 @@ class Solution:
 
 
 class Optimizer(Protocol):
-    """Looks for the least cost from ``start``. Every point it evaluates goes through ``objective``, which keeps the best one,
-    counts, and raises BudgetSpent when the budget is used up; the exception may pass through."""
+    """Looks for the least cost from ``start``. Every point it evaluates goes through ``objective``,
+    which keeps the best one, counts, and raises BudgetSpent when the budget is used up; the
+    exception may pass through."""
 
-    def __call__(self, objective: Objective, start: Point, rng: np.random.Generator) -> Solution: ...
+    def __call__(
+        self, objective: Objective, start: Point, rng: np.random.Generator
+    ) -> Solution: ...

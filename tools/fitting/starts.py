@@ -16,17 +16,29 @@ _TRIED = (0.5, 0.31)  # shares of the box at which dependence on theta is looked
 class Starts:
     """Start states of groups at any theta, cached.
 
-    values_of: theta (p,) -> {name: value}. varies: whether ``initial`` depends on theta at all. moving: whether it does in a
-    column that is not a latent.
+    values_of: theta (p,) -> {name: value}. varies: whether ``initial`` depends on theta at all.
+    moving: whether it does in a column that is not a latent.
     """
 
-    def __init__(self, model: Model, groups: Sequence[Group], values_of: Callable[[np.ndarray], Mapping[str, float]], declared: np.ndarray):
-        self._model, self._groups, self._values_of, self._declared = model, tuple(groups), values_of, declared
+    def __init__(
+        self,
+        model: Model,
+        groups: Sequence[Group],
+        values_of: Callable[[np.ndarray], Mapping[str, float]],
+        declared: np.ndarray,
+    ):
+        self._model, self._groups, self._values_of, self._declared = (
+            model,
+            tuple(groups),
+            values_of,
+            declared,
+        )
         self._cache: dict[bytes, tuple[np.ndarray, ...]] = {}
         self.varies = self.moving = True
 
     def rows(self, theta: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Per group (V, columns): start states at one theta (p,); NaN where ``initial`` fails there."""
+        """Per group (V, columns): start states at one theta (p,); NaN where ``initial`` fails
+        there."""
         theta = theta if self.varies else self._declared
         key = theta.tobytes()
         if key not in self._cache:
@@ -37,11 +49,14 @@ class Starts:
         return self._cache[key]
 
     def look(self, low: np.ndarray, high: np.ndarray) -> None:
-        """Find out on what ``initial`` depends, by trying two more thetas between the bounds (p,)."""
+        """Find out on what ``initial`` depends, by trying two more thetas between the bounds
+        (p,)."""
         here = self.rows(self._declared)
         varies = moving = False
         for share in _TRIED:
-            for group, a, b in zip(self._groups, here, self.rows(low + share * (high - low)), strict=True):
+            for group, a, b in zip(
+                self._groups, here, self.rows(low + share * (high - low)), strict=True
+            ):
                 differs = ~((a == b) | (np.isnan(a) & np.isnan(b))).all(0)
                 varies |= bool(differs.any())
                 moving |= bool(np.delete(differs, group.latents).any())
@@ -54,12 +69,15 @@ class Starts:
         return fewer
 
     def settle(self) -> bool:
-        """Whether a step of zero seconds from the declared start leaves the latents alone and finite what is compared; it then
-        recomputes the columns that follow from them (the place of a link from its angle). A program that cannot take such a
-        step, whatever it raises, does not settle."""
+        """Whether a step of zero seconds from the declared start leaves the latents alone and
+        finite what is compared; it then recomputes the columns that follow from them (the place of
+        a link from its angle). A program that cannot take such a step, whatever it raises, does not
+        settle."""
         values = self._values_of(self._declared)
         pairs = zip(self._groups, self.rows(self._declared), strict=True)
-        return bool(self._groups) and all(self._settles(group, row, values) for group, rows in pairs for row in rows)
+        return bool(self._groups) and all(
+            self._settles(group, row, values) for group, rows in pairs for row in rows
+        )
 
     def _settles(self, group: Group, row: np.ndarray, values: Mapping[str, float]) -> bool:
         if not len(group.latents):
@@ -74,4 +92,6 @@ class Starts:
 
     def _rows(self, group: Group, values: Mapping[str, float]) -> np.ndarray:
         rows = [start_row(self._model, one, values) for one in group.data]
-        return np.array([[row.get(column, np.nan) for column in group.layout.columns] for row in rows])
+        return np.array(
+            [[row.get(column, np.nan) for column in group.layout.columns] for row in rows]
+        )

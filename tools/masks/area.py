@@ -26,10 +26,13 @@ def mask_iou(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def bridged(mask: np.ndarray, same: np.ndarray) -> np.ndarray:
-    """The mask with its narrow gaps closed where ``same`` holds: where a fixed line of the object's own colour runs through it."""
+    """The mask with its narrow gaps closed where ``same`` holds: where a fixed line of the object's
+    own colour runs through it."""
     if not same.any():
         return mask
-    closed = cv2.morphologyEx(np.pad(mask, 3).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))[3:-3, 3:-3]
+    closed = cv2.morphologyEx(
+        np.pad(mask, 3).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8)
+    )[3:-3, 3:-3]
     return mask | (closed.astype(bool) & same)
 
 

@@ -1,9 +1,10 @@
 """Masks to states: the mask says where to look, the image says where the edge is.
 
-Inside the mask, grown by a margin, the object's soft coverage is measured against the background as in the classical
-route. Its moments start the pose; analysis by synthesis refines it: a look is measured where the object is seen best and
-drawn against every frame, pixels that other objects claim left out. A mask that is a few pixels too small, too large or
-displaced therefore hardly moves the state. How little mask and image agree is carried into the noise.
+Inside the mask, grown by a margin, the object's soft coverage is measured against the background as
+in the classical route. Its moments start the pose; analysis by synthesis refines it: a look is
+measured where the object is seen best and drawn against every frame, pixels that other objects
+claim left out. A mask that is a few pixels too small, too large or displaced therefore hardly moves
+the state. How little mask and image agree is carried into the noise.
 """
 
 from __future__ import annotations
@@ -25,16 +26,18 @@ from tools.types import ContractError, States
 ATTRIBUTES = ("x", "y", "angle", "length", "width", "area")
 
 EXPLAINED = 0.1
-"""Root mean square residual, as a share of the object's contrast, up to which a fitted shape counts as the right one."""
+"""Root mean square residual, as a share of the object's contrast, up to which a fitted shape counts
+as the right one."""
 
 
 @dataclass(frozen=True)
 class Measured:
     """An object through a clip, from masks.
 
-    values: (T, 6) x, y, angle (of the longer axis, unwrapped), length and width (full, of the rectangle with the same
-    second moments), area; NaN where it is not visible. deviation: (T,) standard deviation of x and y in pixels.
-    agreement: (T,) IoU of mask and image evidence. colour: (3,) median colour. flat: whether that colour explains it.
+    values: (T, 6) x, y, angle (of the longer axis, unwrapped), length and width (full, of the
+    rectangle with the same second moments), area; NaN where it is not visible. deviation: (T,)
+    standard deviation of x and y in pixels. agreement: (T,) IoU of mask and image evidence. colour:
+    (3,) median colour. flat: whether that colour explains it.
     """
 
     name: str
@@ -45,26 +48,39 @@ class Measured:
     flat: bool
 
 
-def mask_states(frames: np.ndarray, masks: Mapping[str, np.ndarray], confidence: Mapping[str, np.ndarray] | None = None,
-                plate: np.ndarray | None = None, attributes: tuple[str, ...] = ("x", "y", "angle")) -> States:
+def mask_states(
+    frames: np.ndarray,
+    masks: Mapping[str, np.ndarray],
+    confidence: Mapping[str, np.ndarray] | None = None,
+    plate: np.ndarray | None = None,
+    attributes: tuple[str, ...] = ("x", "y", "angle"),
+) -> States:
     """States from masks, sub-pixel, with noise: columns ``name.attribute`` for every mask.
 
-    frames: (T, H, W, 3) uint8. masks: name -> (T, H, W) bool. confidence: name -> (T,) in [0, 1], raises the noise of
-    what a tracker was unsure of. attributes: some of ATTRIBUTES. A frame without a mask gives NaN.
+    frames: (T, H, W, 3) uint8. masks: name -> (T, H, W) bool. confidence: name -> (T,) in [0, 1],
+    raises the noise of what a tracker was unsure of. attributes: some of ATTRIBUTES. A frame
+    without a mask gives NaN.
     """
     unknown = [a for a in attributes if a not in ATTRIBUTES]
     if unknown:
-        raise ContractError("mask_states attributes", "some of " + ", ".join(ATTRIBUTES), ", ".join(unknown))
+        raise ContractError(
+            "mask_states attributes", "some of " + ", ".join(ATTRIBUTES), ", ".join(unknown)
+        )
     measured = measure(Evidence.of(frames, plate), masks)
     pick = [ATTRIBUTES.index(a) for a in attributes]
     columns = tuple(f"{name}.{a}" for name in measured for a in attributes)
     values = np.concatenate([m.values[:, pick] for m in measured.values()], axis=1)
-    noise = [_column_noise(m, a, None if confidence is None else confidence[name]) for name, m in measured.items() for a in attributes]
+    noise = [
+        _column_noise(m, a, None if confidence is None else confidence[name])
+        for name, m in measured.items()
+        for a in attributes
+    ]
     return States(columns, values, np.array(noise))
 
 
 def _column_noise(measured: Measured, attribute: str, confidence: np.ndarray | None) -> float:
-    """Standard deviation of one column: that of the position, turned into the attribute's unit; doubled at confidence 0."""
+    """Standard deviation of one column: that of the position, turned into the attribute's unit;
+    doubled at confidence 0."""
     seen = np.isfinite(measured.values[:, 0])
     if not seen.any():
         return 1.0
@@ -72,67 +88,110 @@ def _column_noise(measured: Measured, attribute: str, confidence: np.ndarray | N
     position = float(np.sqrt(np.mean((measured.deviation[seen] * weight) ** 2)))
     length, width = np.nanmedian(measured.values[:, 3]), np.nanmedian(measured.values[:, 4])
     lever = max(np.sqrt(abs(length**2 - width**2) / 12), 1.0)
-    scale = {"angle": 1.0 / lever, "length": 2.0, "width": 2.0, "area": 2.0 * (length + width)}.get(attribute, 1.0)
+    scale = {"angle": 1.0 / lever, "length": 2.0, "width": 2.0, "area": 2.0 * (length + width)}.get(
+        attribute, 1.0
+    )
     return max(position * float(scale), 1e-6)
 
 
-def measure(evidence: Evidence, masks: Mapping[str, np.ndarray], refine: bool = True) -> dict[str, Measured]:
-    """Every object through the clip. masks: name -> (T, H, W) bool. refine: False stops at the moments (fast)."""
+def measure(
+    evidence: Evidence, masks: Mapping[str, np.ndarray], refine: bool = True
+) -> dict[str, Measured]:
+    """Every object through the clip. masks: name -> (T, H, W) bool. refine: False stops at the
+    moments (fast)."""
     for name, mask in masks.items():
         if mask.shape != evidence.frames.shape[:3] or mask.dtype != bool:
-            raise ContractError(f"masks[{name!r}]", f"bool array {evidence.frames.shape[:3]}", f"{mask.dtype} {mask.shape}")
+            raise ContractError(
+                f"masks[{name!r}]",
+                f"bool array {evidence.frames.shape[:3]}",
+                f"{mask.dtype} {mask.shape}",
+            )
     rough = {name: _rough(evidence, masks, name, refine) for name in masks}
-    tracks = _synthesised(evidence, {name: sighting for name, (_, sighting) in rough.items() if sighting is not None})
+    tracks = _synthesised(
+        evidence, {name: sighting for name, (_, sighting) in rough.items() if sighting is not None}
+    )
     return {name: _joined(measured, tracks.get(name)) for name, (measured, _) in rough.items()}
 
 
 @dataclass(frozen=True)
 class _Sighting:
-    """What analysis by synthesis starts from: the colour (None for a sprite), the shape, the regions by frame."""
+    """What analysis by synthesis starts from: the colour (None for a sprite), the shape, the
+    regions by frame."""
 
     colour: np.ndarray | None
     shape: str
     chain: Chain
 
 
-def _rough(evidence: Evidence, masks: Mapping[str, np.ndarray], name: str, refine: bool) -> tuple[Measured, _Sighting | None]:
-    """Poses by moments of the soft coverage near the masks, and (if it is wanted) where the refinement starts."""
+def _rough(
+    evidence: Evidence, masks: Mapping[str, np.ndarray], name: str, refine: bool
+) -> tuple[Measured, _Sighting | None]:
+    """Poses by moments of the soft coverage near the masks, and (if it is wanted) where the
+    refinement starts."""
     colour, flat = mask_colour(evidence.frames, masks[name])
     count = len(evidence.frames)
-    values, deviation, agreement = np.full((count, 6), np.nan), np.full(count, np.nan), np.zeros(count)
+    values, deviation, agreement = (
+        np.full((count, 6), np.nan),
+        np.full(count, np.nan),
+        np.zeros(count),
+    )
     regions: dict[int, Region] = {}
     for t in np.flatnonzero(masks[name].any(axis=(1, 2))).tolist():
-        soft = soften(evidence, t, masks[name][t], _others(masks, name, t), colour if flat else None)
+        soft = soften(
+            evidence, t, masks[name][t], _others(masks, name, t), colour if flat else None
+        )
         if soft.area >= 3.0:
-            values[t], agreement[t], deviation[t] = soft.pose(), soft.agreement, soft.deviation(evidence.noise)
+            values[t], agreement[t], deviation[t] = (
+                soft.pose(),
+                soft.agreement,
+                soft.deviation(evidence.noise),
+            )
             if (region := soft.region()) is not None:
                 regions[t] = region
     values[:, 2] = _unwrap_axis(values[:, 2])
     measured = Measured(name, values, deviation, agreement, colour, flat)
-    return measured, _sighting(evidence, regions, masks, name, colour if flat else None) if refine else None
+    return measured, _sighting(
+        evidence, regions, masks, name, colour if flat else None
+    ) if refine else None
 
 
 def _others(masks: Mapping[str, np.ndarray], name: str, t: int) -> np.ndarray:
     """(H, W) bool: pixels of frame t that other objects claim and this one does not."""
     claimed = [mask[t] for other, mask in masks.items() if other != name]
-    return np.any(claimed, axis=0) & ~masks[name][t] if claimed else np.zeros(masks[name].shape[1:], bool)
+    return (
+        np.any(claimed, axis=0) & ~masks[name][t]
+        if claimed
+        else np.zeros(masks[name].shape[1:], bool)
+    )
 
 
-# ------------------------------------------------------------------------------------------------ analysis by synthesis
+# ------------------------------------------------------------------------------------------------ a
 
 
-def _sighting(evidence: Evidence, regions: Mapping[int, Region], masks: Mapping[str, np.ndarray], name: str,
-              colour: np.ndarray | None) -> _Sighting | None:
+def _sighting(
+    evidence: Evidence,
+    regions: Mapping[int, Region],
+    masks: Mapping[str, np.ndarray],
+    name: str,
+    colour: np.ndarray | None,
+) -> _Sighting | None:
     """The regions, and the shape that explains the largest of them away from the border."""
     if not regions:
         return None
     t = max(regions, key=lambda t: (not regions[t].edge, regions[t].area, -t))
-    shape = "sprite" if colour is None else _shape(evidence, t, regions[t], _others(masks, name, t), colour)
+    shape = (
+        "sprite"
+        if colour is None
+        else _shape(evidence, t, regions[t], _others(masks, name, t), colour)
+    )
     return _Sighting(colour, shape, Chain(dict(regions)))
 
 
-def _shape(evidence: Evidence, t: int, region: Region, others: np.ndarray, colour: np.ndarray) -> str:
-    """The simplest flat shape that, fitted to frame t, leaves hardly more than noise; "polygon" when none does."""
+def _shape(
+    evidence: Evidence, t: int, region: Region, others: np.ndarray, colour: np.ndarray
+) -> str:
+    """The simplest flat shape that, fitted to frame t, leaves hardly more than noise; "polygon"
+    when none does."""
     free = ~cv2.dilate(others.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
     errors = {}
     for kind in ("disk", "box"):
@@ -140,7 +199,9 @@ def _shape(evidence: Evidence, t: int, region: Region, others: np.ndarray, colou
         errors[kind] = fit_look(look, pose, evidence.frames[t], evidence.plate, free)[2]
     best = min(errors.values())
     x0, y0, x1, y1 = region.box
-    contrast = float(np.linalg.norm(evidence.plate[y0:y1, x0:x1][region.mask] - colour, axis=1).mean())
+    contrast = float(
+        np.linalg.norm(evidence.plate[y0:y1, x0:x1][region.mask] - colour, axis=1).mean()
+    )
     if best > EXPLAINED * contrast + 2.0 * evidence.noise:
         return "polygon"
     return next(kind for kind, error in errors.items() if error <= 1.2 * best + 0.5)
@@ -151,14 +212,21 @@ def _synthesised(evidence: Evidence, sightings: Mapping[str, _Sighting]) -> dict
     if not sightings:
         return {}
     chains = [(s.colour, s.chain) for s in sightings.values()]
-    parts = [Part(name, s.shape, None if s.colour is None else tuple(float(c) for c in s.colour)) for name, s in sightings.items()]
-    return {track.name: track for track in follow(evidence.frames, evidence.plate, evidence.noise, chains, parts).tracks}
+    parts = [
+        Part(name, s.shape, None if s.colour is None else tuple(float(c) for c in s.colour))
+        for name, s in sightings.items()
+    ]
+    return {
+        track.name: track
+        for track in follow(evidence.frames, evidence.plate, evidence.noise, chains, parts).tracks
+    }
 
 
 def _joined(rough: Measured, track: Track | None) -> Measured:
     """The track's poses where it has some and they agree with the masks, else those by moments.
 
-    Frames without a mask between two sightings are filled where the drawn object explains the picture.
+    Frames without a mask between two sightings are filled where the drawn object explains the
+    picture.
     """
     if track is None:
         return rough
@@ -177,12 +245,28 @@ def _values_of(track: Track, rough: np.ndarray) -> np.ndarray:
     x, y, angle = track.poses.T
     if track.look.shape == "disk":
         diameter = 2 * track.look.size[0]
-        return np.column_stack([x, y, rough[:, 2], *np.full((3, count), [[diameter], [diameter], [np.pi * diameter**2 / 4]])])
+        return np.column_stack(
+            [
+                x,
+                y,
+                rough[:, 2],
+                *np.full((3, count), [[diameter], [diameter], [np.pi * diameter**2 / 4]]),
+            ]
+        )
     if track.look.shape == "box":
         w, h = track.look.size
-        return np.column_stack([x, y, angle + (0.0 if w >= h else np.pi / 2), *np.full((3, count), [[max(w, h)], [min(w, h)], [w * h]])])
+        return np.column_stack(
+            [
+                x,
+                y,
+                angle + (0.0 if w >= h else np.pi / 2),
+                *np.full((3, count), [[max(w, h)], [min(w, h)], [w * h]]),
+            ]
+        )
     known = np.isfinite(rough[:, 2]) & np.isfinite(angle)
-    turn = 0.5 * np.angle(np.exp(2j * (rough[known, 2] - angle[known])).mean()) if known.any() else 0.0
+    turn = (
+        0.5 * np.angle(np.exp(2j * (rough[known, 2] - angle[known])).mean()) if known.any() else 0.0
+    )
     sizes = np.broadcast_to(np.nanmedian(rough[:, 3:], axis=0), (count, 3))
     return np.column_stack([x, y, angle + turn, sizes])
 

@@ -1,4 +1,5 @@
-"""Standard picture metrics between predicted and true videos, (T, H, W, 3) uint8 each, one function a metric."""
+"""Standard picture metrics between predicted and true videos, (T, H, W, 3) uint8 each, one function
+a metric."""
 
 from __future__ import annotations
 
@@ -14,11 +15,17 @@ _SSIM_C1, _SSIM_C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 def mae(prediction: np.ndarray, truth: np.ndarray) -> float:
     """Mean absolute error of values in [0, 1], over pixels, channels and frames."""
-    return float(np.mean([np.abs(p.astype(np.int16) - t).mean() for p, t in zip(prediction, truth, strict=True)]) / 255.0)
+    return float(
+        np.mean(
+            [np.abs(p.astype(np.int16) - t).mean() for p, t in zip(prediction, truth, strict=True)]
+        )
+        / 255.0
+    )
 
 
 def psnr(prediction: np.ndarray, truth: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB: peak 255, per frame, each capped at 100 dB, then averaged over frames."""
+    """Peak signal-to-noise ratio in dB: peak 255, per frame, each capped at 100 dB, then averaged
+    over frames."""
     return float(np.mean([_psnr(p, t) for p, t in zip(prediction, truth, strict=True)]))
 
 
@@ -28,16 +35,26 @@ def _psnr(prediction: np.ndarray, truth: np.ndarray) -> float:
 
 
 def ssim(prediction: np.ndarray, truth: np.ndarray) -> float | None:
-    """Structural similarity (Wang et al. 2004, doi:10.1109/TIP.2003.819861): 7 x 7 uniform window, channels averaged, then
-    frames; None for pictures smaller than the window. The figures are those of scikit-image, in less than half its time."""
+    """Structural similarity (Wang et al. 2004, doi:10.1109/TIP.2003.819861): 7 x 7 uniform window,
+    channels averaged, then frames; None for pictures smaller than the window. The figures are those
+    of scikit-image, in less than half its time."""
     if min(truth.shape[1:3]) < _SSIM_WINDOW:
         return None
     pairs = zip(prediction, truth, strict=True)
-    return float(np.mean([_ssim(p[..., c].astype(np.float64), t[..., c].astype(np.float64)) for p, t in pairs for c in range(3)]))
+    return float(
+        np.mean(
+            [
+                _ssim(p[..., c].astype(np.float64), t[..., c].astype(np.float64))
+                for p, t in pairs
+                for c in range(3)
+            ]
+        )
+    )
 
 
 def _ssim(a: np.ndarray, b: np.ndarray) -> float:
-    """Of one channel, (H, W) float64, over the windows that lie in the picture, with the variances of samples."""
+    """Of one channel, (H, W) float64, over the windows that lie in the picture, with the variances
+    of samples."""
     unbiased = _SSIM_WINDOW**2 / (_SSIM_WINDOW**2 - 1)
     mean_a, mean_b = _windows(a), _windows(b)
     product, squares = mean_a * mean_b, mean_a**2 + mean_b**2

@@ -10,19 +10,26 @@ _C = 170.0  # constant of the paper, for values in [0, 255]
 
 
 def gmsd(prediction: np.ndarray, truth: np.ndarray) -> float:
-    """Mean over frames of GMSD (Xue, Zhang, Mou, Bovik 2014, doi:10.1109/TIP.2013.2293423); 0 = alike, higher = worse.
+    """Mean over frames of GMSD (Xue, Zhang, Mou, Bovik 2014, doi:10.1109/TIP.2013.2293423); 0 =
+    alike, higher = worse.
 
-    prediction, truth: (T, H, W, 3) uint8. Luma (BT.601), halved by a 2 x 2 mean, Prewitt gradients with zeros outside, and the
-    standard deviation over the picture of (2 a b + c) / (a^2 + b^2 + c).
+    prediction, truth: (T, H, W, 3) uint8. Luma (BT.601), halved by a 2 x 2 mean, Prewitt gradients
+    with zeros outside, and the standard deviation over the picture of (2 a b + c) / (a^2 + b^2 +
+    c).
     """
-    return float(np.mean([_gmsd(_edges(p), _edges(t)) for p, t in zip(prediction, truth, strict=True)]))
+    return float(
+        np.mean([_gmsd(_edges(p), _edges(t)) for p, t in zip(prediction, truth, strict=True)])
+    )
 
 
 def _edges(frame: np.ndarray) -> np.ndarray:
     """Gradient magnitude of the halved luma."""
     luma = frame.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
     half = cv2.blur(luma, (2, 2), anchor=(0, 0), borderType=cv2.BORDER_REFLECT_101)[::2, ::2]
-    across, down = (cv2.filter2D(half, -1, kernel, borderType=cv2.BORDER_CONSTANT) for kernel in (_PREWITT, _PREWITT.T))
+    across, down = (
+        cv2.filter2D(half, -1, kernel, borderType=cv2.BORDER_CONSTANT)
+        for kernel in (_PREWITT, _PREWITT.T)
+    )
     return np.hypot(across, down)
 
 

@@ -1,8 +1,10 @@
-"""Learned perceptual image patch similarity, with weights from local files. PyTorch is imported when it is asked for.
+"""Learned perceptual image patch similarity, with weights from local files. PyTorch is imported
+when it is asked for.
 
-Zhang, Isola, Efros, Shechtman, Wang 2018 (arXiv:1801.03924), version 0.1: activations of an ImageNet network at five depths,
-each pixel scaled to length 1 over channels, squared differences weighted by a learned non-negative number a channel, averaged over
-the picture and summed over depths.
+Zhang, Isola, Efros, Shechtman, Wang 2018 (arXiv:1801.03924), version 0.1: activations of an
+ImageNet network at five depths, each pixel scaled to length 1 over channels, squared differences
+weighted by a learned non-negative number a channel, averaged over the picture and summed over
+depths.
 """
 
 from __future__ import annotations
@@ -17,19 +19,53 @@ import numpy as np
 NETS = ("alex", "vgg")
 
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-_ALEX = (("conv", 0, 4, 2), "tap", ("pool", 3), ("conv", 3, 1, 2), "tap", ("pool", 3), ("conv", 6, 1, 1), "tap", ("conv", 8, 1, 1), "tap", ("conv", 10, 1, 1), "tap")
+_ALEX = (
+    ("conv", 0, 4, 2),
+    "tap",
+    ("pool", 3),
+    ("conv", 3, 1, 2),
+    "tap",
+    ("pool", 3),
+    ("conv", 6, 1, 1),
+    "tap",
+    ("conv", 8, 1, 1),
+    "tap",
+    ("conv", 10, 1, 1),
+    "tap",
+)
 _VGG = (
-    ("conv", 0, 1, 1), ("conv", 2, 1, 1), "tap", ("pool", 2), ("conv", 5, 1, 1), ("conv", 7, 1, 1), "tap", ("pool", 2),
-    ("conv", 10, 1, 1), ("conv", 12, 1, 1), ("conv", 14, 1, 1), "tap", ("pool", 2), ("conv", 17, 1, 1), ("conv", 19, 1, 1),
-    ("conv", 21, 1, 1), "tap", ("pool", 2), ("conv", 24, 1, 1), ("conv", 26, 1, 1), ("conv", 28, 1, 1), "tap",
-)  # fmt: skip
+    ("conv", 0, 1, 1),
+    ("conv", 2, 1, 1),
+    "tap",
+    ("pool", 2),
+    ("conv", 5, 1, 1),
+    ("conv", 7, 1, 1),
+    "tap",
+    ("pool", 2),
+    ("conv", 10, 1, 1),
+    ("conv", 12, 1, 1),
+    ("conv", 14, 1, 1),
+    "tap",
+    ("pool", 2),
+    ("conv", 17, 1, 1),
+    ("conv", 19, 1, 1),
+    ("conv", 21, 1, 1),
+    "tap",
+    ("pool", 2),
+    ("conv", 24, 1, 1),
+    ("conv", 26, 1, 1),
+    ("conv", 28, 1, 1),
+    "tap",
+)
 _LAYERS = {"alex": _ALEX, "vgg": _VGG}
-"""("conv", index in the state dict, stride, padding), each followed by ReLU; ("pool", window); "tap" = compare here."""
+"""("conv", index in the state dict, stride, padding), each followed by ReLU; ("pool", window);
+"tap" = compare here."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Local files. backbone: torchvision's AlexNet or VGG-16 state dict. linear: the ``alex.pth`` or ``vgg.pth`` of LPIPS v0.1."""
+    """Local files. backbone: torchvision's AlexNet or VGG-16 state dict. linear: the ``alex.pth``
+    or ``vgg.pth`` of LPIPS v0.1."""
 
     backbone: Path
     linear: Path
@@ -43,15 +79,23 @@ class Measured:
     reason: str = ""
 
 
-def lpips(prediction: np.ndarray, truth: np.ndarray, net: str, weights: Weights | None = None) -> Measured:
-    """LPIPS between (T, H, W, 3) uint8 videos, mean over frames; 0 = alike, higher = worse. net: "alex" or "vgg".
+def lpips(
+    prediction: np.ndarray, truth: np.ndarray, net: str, weights: Weights | None = None
+) -> Measured:
+    """LPIPS between (T, H, W, 3) uint8 videos, mean over frames; 0 = alike, higher = worse. net:
+    "alex" or "vgg".
 
-    Without weights, without PyTorch or with files of another shape the value is None and the reason says what to do.
+    Without weights, without PyTorch or with files of another shape the value is None and the reason
+    says what to do.
     """
     if net not in NETS:
         raise ValueError(f"net: expected one of {', '.join(NETS)}, got {net!r}")
     if weights is None:
-        return Measured(None, f"needs the weights of {net}, which are not part of this package; give their local paths")
+        return Measured(
+            None,
+            f"needs the weights of {net}, which are not part of this package; give their local "
+            "paths",
+        )
     missing = [str(path) for path in (weights.backbone, weights.linear) if not Path(path).is_file()]
     if missing:
         return Measured(None, f"no file {missing[0]}")
@@ -62,10 +106,16 @@ def lpips(prediction: np.ndarray, truth: np.ndarray, net: str, weights: Weights 
     try:
         network, linear = _load(torch, net, weights)
     except (KeyError, RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
-        return Measured(None, f"{weights.backbone} and {weights.linear} are not the weights of {net}: {str(error).splitlines()[0]}")
+        return Measured(
+            None,
+            f"{weights.backbone} and {weights.linear} are not the weights of {net}: "
+            f"{str(error).splitlines()[0]}",
+        )
     with torch.inference_mode():
         pairs = zip(prediction, truth, strict=True)
-        return Measured(float(np.mean([_distance(torch, net, network, linear, p, t) for p, t in pairs])))
+        return Measured(
+            float(np.mean([_distance(torch, net, network, linear, p, t) for p, t in pairs]))
+        )
 
 
 def _load(torch: Any, net: str, weights: Weights) -> tuple[dict[str, Any], list[Any]]:
@@ -78,9 +128,19 @@ def _load(torch: Any, net: str, weights: Weights) -> tuple[dict[str, Any], list[
     return network, linear
 
 
-def _distance(torch: Any, net: str, network: dict[str, Any], linear: list[Any], prediction: np.ndarray, truth: np.ndarray) -> float:
+def _distance(
+    torch: Any,
+    net: str,
+    network: dict[str, Any],
+    linear: list[Any],
+    prediction: np.ndarray,
+    truth: np.ndarray,
+) -> float:
     first, second = (_features(torch, net, network, frame) for frame in (prediction, truth))
-    return sum(float((weight * (a - b) ** 2).sum(1).mean()) for weight, a, b in zip(linear, first, second, strict=True))
+    return sum(
+        float((weight * (a - b) ** 2).sum(1).mean())
+        for weight, a, b in zip(linear, first, second, strict=True)
+    )
 
 
 def _features(torch: Any, net: str, network: dict[str, Any], frame: np.ndarray) -> list[Any]:
@@ -96,5 +156,13 @@ def _features(torch: Any, net: str, network: dict[str, Any], frame: np.ndarray) 
             x = ops.max_pool2d(x, layer[1], 2)
         else:
             key = f"features.{layer[1]}"
-            x = ops.relu(ops.conv2d(x, network[f"{key}.weight"].float(), network[f"{key}.bias"].float(), layer[2], layer[3]))
+            x = ops.relu(
+                ops.conv2d(
+                    x,
+                    network[f"{key}.weight"].float(),
+                    network[f"{key}.bias"].float(),
+                    layer[2],
+                    layer[3],
+                )
+            )
     return taps

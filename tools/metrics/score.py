@@ -1,27 +1,35 @@
-"""The score of a search: skill of drawn frames against frames that the program had not seen. In [0, 1].
+"""The score of a search: skill of drawn frames against frames that the program had not seen. In [0,
+1].
 
 Definition. For one video with seen frames S and truth F (horizon frames), let
 
-    d(A, B) = sum over pixels and channels of max(0, |A - B| - tolerance),    tolerance = max(3 sigma, 4 grey levels)
+    d(A, B) = sum over pixels and channels of max(0, |A - B| - tolerance),    tolerance = max(3
+        sigma, 4 grey levels)
 
-where sigma is the pixel noise that the host estimated from visible frames (0 for a clean clip): differences that noise, or
-the rounding of an ordinary codec in flat areas, explains cost nothing. (Without a least tolerance one grey level over the whole
-background of a compressed clip outweighs any object: exact frames then score 0.02 on a 320 x 320 clip, with it 0.96.) With ``error = sum over t of d(prediction[t], F[t])`` and ``reference`` the *smallest* error that one
-frame held still reaches, among the last seen frame, the mean and the median of the seen frames and black,
+where sigma is the pixel noise that the host estimated from visible frames (0 for a clean clip):
+differences that noise, or the rounding of an ordinary codec in flat areas, explains cost nothing.
+(Without a least tolerance one grey level over the whole background of a compressed clip outweighs
+any object: exact frames then score 0.02 on a 320 x 320 clip, with it 0.96.) With ``error = sum over
+t of d(prediction[t], F[t])`` and ``reference`` the *smallest* error that one frame held still
+reaches, among the last seen frame, the mean and the median of the seen frames and black,
 
     score = max(0, 1 - error / reference)
 
-averaged over the videos. This is a skill score (Murphy 1988, doi:10.1175/1520-0493(1988)116<2417:SSBOTM>2.0.CO;2) with
-absolute in place of squared error, so that a faint blur over the whole picture cannot outweigh an object in the wrong place.
+averaged over the videos. This is a skill score (Murphy 1988,
+doi:10.1175/1520-0493(1988)116<2417:SSBOTM>2.0.CO;2) with absolute in place of squared error, so
+that a faint blur over the whole picture cannot outweigh an object in the wrong place.
 
 Consequences, each a test:
 
-- exact frames score 1; repeating the last seen frame, a mean frame, an empty background, or black scores exactly 0;
-- sums are not divided by the area: a small object on a large background counts in full, since where nothing moves both
-  error and reference are 0;
-- frames that never change although the truth does, a wrong shape or type, NaN, or no frames at all score 0, with a reason;
-- a video whose truth never leaves its best still frame shows no skill: it is left out of the average when it was predicted
-  right, and counts 0 when not. If no video moves, the score is 0, with a reason.
+- exact frames score 1; repeating the last seen frame, a mean frame, an empty background, or black
+  scores exactly 0;
+- sums are not divided by the area: a small object on a large background counts in full, since where
+  nothing moves both error and reference are 0;
+- frames that never change although the truth does, a wrong shape or type, NaN, or no frames at all
+  score 0, with a reason;
+- a video whose truth never leaves its best still frame shows no skill: it is left out of the
+  average when it was predicted right, and counts 0 when not. If no video moves, the score is 0,
+  with a reason.
 """
 
 from __future__ import annotations
@@ -36,7 +44,8 @@ SIGMAS = 3.0
 """Differences below this many standard deviations of the pixel noise cost nothing."""
 
 LEAST = 4.0
-"""Grey levels that a difference must exceed in any case: what people cannot see and codecs do not keep."""
+"""Grey levels that a difference must exceed in any case: what people cannot see and codecs do not
+keep."""
 
 _STILLS = 32  # frames that mean and median are taken over, evenly spread
 _MAD = 1.4826  # standard deviation of a Gaussian over its median absolute deviation
@@ -45,8 +54,8 @@ _LAPLACIAN = ((1, -2, 1), (-2, 4, -2), (1, -2, 1))
 
 @dataclass(frozen=True)
 class Score:
-    """value: in [0, 1]. frame_errors: per video and frame, error relative to repeating the last seen frame (0 = exact,
-    1 = no better). reasons: why the value is what it is, in words."""
+    """value: in [0, 1]. frame_errors: per video and frame, error relative to repeating the last
+    seen frame (0 = exact, 1 = no better). reasons: why the value is what it is, in words."""
 
     value: float
     frame_errors: tuple[tuple[float, ...], ...] = ()
@@ -57,8 +66,9 @@ class Score:
 class Target:
     """What a prediction of one video is compared with; made once, used for every candidate.
 
-    truth: (horizon, H, W, 3) uint8. sigma: pixel noise in grey levels. persistence: (horizon,) error of repeating the last
-    seen frame. reference: error of the best still frame. best: its name.
+    truth: (horizon, H, W, 3) uint8. sigma: pixel noise in grey levels. persistence: (horizon,)
+    error of repeating the last seen frame. reference: error of the best still frame. best: its
+    name.
     """
 
     truth: np.ndarray
@@ -69,8 +79,11 @@ class Target:
 
     @classmethod
     def of(cls, seen: np.ndarray, truth: np.ndarray, sigma: float) -> Target:
-        """seen (T, H, W, 3), truth (horizon, H, W, 3), both uint8; sigma as from :func:`pixel_noise`."""
-        errors = {name: frame_errors(still[None], truth, sigma) for name, still in _stills(seen).items()}
+        """seen (T, H, W, 3), truth (horizon, H, W, 3), both uint8; sigma as from
+        :func:`pixel_noise`."""
+        errors = {
+            name: frame_errors(still[None], truth, sigma) for name, still in _stills(seen).items()
+        }
         best = min(errors, key=lambda name: float(errors[name].sum()))
         return cls(truth, sigma, errors["the last seen frame"], float(errors[best].sum()), best)
 
@@ -81,9 +94,12 @@ class Target:
 
 
 def score(predictions: Sequence[Any], targets: Sequence[Target]) -> Score:
-    """Score one prediction (horizon, H, W, 3) uint8 per target; anything else in its place scores 0 and says so."""
+    """Score one prediction (horizon, H, W, 3) uint8 per target; anything else in its place scores 0
+    and says so."""
     if len(predictions) != len(targets):
-        return Score(0.0, (), (f"expected {len(targets)} predicted videos, got {len(predictions)}",))
+        return Score(
+            0.0, (), (f"expected {len(targets)} predicted videos, got {len(predictions)}",)
+        )
     values: list[float] = []
     errors: list[tuple[float, ...]] = []
     reasons: list[str] = []
@@ -106,7 +122,11 @@ def _score_one(prediction: Any, target: Target) -> tuple[float | None, tuple[flo
     errors = frame_errors(prediction, target.truth, target.sigma)
     relative = _relative(errors, target.persistence)
     if target.still:
-        return (None, relative, "") if not errors.any() else (0.0, relative, "something moves in the prediction, nothing in the truth")
+        return (
+            (None, relative, "")
+            if not errors.any()
+            else (0.0, relative, "something moves in the prediction, nothing in the truth")
+        )
     if _frozen(prediction) and not _steady(target):
         return 0.0, relative, "the predicted frames never change, the true ones do"
     value = max(0.0, 1.0 - float(errors.sum()) / target.reference)
@@ -121,7 +141,11 @@ def _complaint(prediction: Any, truth: np.ndarray) -> str:
         return f"expected frames of shape {truth.shape}, got {prediction.shape}"
     if np.issubdtype(prediction.dtype, np.floating) and not np.isfinite(prediction).all():
         return "expected frames of bytes, got NaN or infinite numbers"
-    return "" if prediction.dtype == np.uint8 else f"expected frames of type uint8, got {prediction.dtype}"
+    return (
+        ""
+        if prediction.dtype == np.uint8
+        else f"expected frames of type uint8, got {prediction.dtype}"
+    )
 
 
 def _frozen(frames: np.ndarray) -> bool:
@@ -134,11 +158,15 @@ def _steady(target: Target) -> bool:
 
 
 def _stills(seen: np.ndarray) -> dict[str, np.ndarray]:
-    sample = seen[np.unique(np.linspace(0, len(seen) - 1, min(_STILLS, len(seen))).round().astype(int))]
+    sample = seen[
+        np.unique(np.linspace(0, len(seen) - 1, min(_STILLS, len(seen))).round().astype(int))
+    ]
     mean = np.rint(sample.mean(axis=0)).astype(np.uint8)
     median = np.rint(np.median(sample, axis=0)).astype(np.uint8)
     return {
-        "the last seen frame": seen[-1], "the mean seen frame": mean, "the empty background": median,
+        "the last seen frame": seen[-1],
+        "the mean seen frame": mean,
+        "the empty background": median,
         "black": np.zeros_like(seen[-1]),
     }
 
@@ -149,7 +177,8 @@ def tolerance(sigma: float) -> float:
 
 
 def frame_errors(frames: np.ndarray, truth: np.ndarray, sigma: float) -> np.ndarray:
-    """(T,) sums over pixels and channels of max(0, |frame - truth| - tolerance); one frame is compared with every truth."""
+    """(T,) sums over pixels and channels of max(0, |frame - truth| - tolerance); one frame is
+    compared with every truth."""
     errors, free = np.empty(len(truth)), np.float32(tolerance(sigma))
     for t, true in enumerate(truth):
         gap = np.abs(frames[min(t, len(frames) - 1)].astype(np.int16) - true)
@@ -158,24 +187,31 @@ def frame_errors(frames: np.ndarray, truth: np.ndarray, sigma: float) -> np.ndar
 
 
 def _relative(errors: np.ndarray, persistence: np.ndarray) -> tuple[float, ...]:
-    """Errors over those of persistence; the first moments of a slow motion are measured against a hundredth of its mean."""
+    """Errors over those of persistence; the first moments of a slow motion are measured against a
+    hundredth of its mean."""
     if not persistence.any():
         return tuple(float(error > 0) for error in errors)
     return tuple((errors / np.maximum(persistence, 0.01 * persistence.mean())).tolist())
 
 
 def pixel_noise(videos: Sequence[np.ndarray]) -> float:
-    """Standard deviation of the pixel noise in grey levels, from visible frames (T, H, W, 3) uint8; 0 for clean clips.
+    """Standard deviation of the pixel noise in grey levels, from visible frames (T, H, W, 3) uint8;
+    0 for clean clips.
 
-    The smaller of two robust estimates: the spread of differences between successive frames, which texture does not
-    disturb, and that of a Laplacian within frames (Immerkaer 1996, doi:10.1006/cviu.1996.0060, with a median in place of
-    the mean), which motion does not disturb. Median over frames, then the largest video.
+    The smaller of two robust estimates: the spread of differences between successive frames, which
+    texture does not disturb, and that of a Laplacian within frames (Immerkaer 1996,
+    doi:10.1006/cviu.1996.0060, with a median in place of the mean), which motion does not disturb.
+    Median over frames, then the largest video.
     """
-    return max((min(_temporal_noise(frames), _spatial_noise(frames)) for frames in videos), default=0.0)
+    return max(
+        (min(_temporal_noise(frames), _spatial_noise(frames)) for frames in videos), default=0.0
+    )
 
 
 def _sample(frames: np.ndarray, count: int = 8) -> list[int]:
-    return np.unique(np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int)).tolist()
+    return np.unique(
+        np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int)
+    ).tolist()
 
 
 def _temporal_noise(frames: np.ndarray) -> float:
@@ -186,7 +222,11 @@ def _temporal_noise(frames: np.ndarray) -> float:
 
 def _spatial_noise(frames: np.ndarray) -> float:
     gain = float(np.sqrt(np.square(_LAPLACIAN).sum()))
-    spreads = [np.median(np.abs(_laplacian(frames[t].astype(np.int16)))) for t in _sample(frames) if min(frames.shape[1:3]) > 2]
+    spreads = [
+        np.median(np.abs(_laplacian(frames[t].astype(np.int16))))
+        for t in _sample(frames)
+        if min(frames.shape[1:3]) > 2
+    ]
     return float(_MAD * np.median(spreads) / gain) if spreads else 0.0
 
 

@@ -1,7 +1,8 @@
 """A part's own frame, so that it does not depend on which frame of the clip the part was cut from.
 
-The origin is the centre of its area. An elongated part lies along its own x axis (turned by less than half a turn in the first
-frame that shows it); any other part has angle 0 there. Disks have such a frame already, boxes but for half a turn.
+The origin is the centre of its area. An elongated part lies along its own x axis (turned by less
+than half a turn in the first frame that shows it); any other part has angle 0 there. Disks have
+such a frame already, boxes but for half a turn.
 """
 
 from __future__ import annotations
@@ -14,18 +15,25 @@ import numpy as np
 from tools.perception.parts import Look
 
 ELONGATED = 1.5
-"""Ratio of the standard deviations along and across a part from which its long axis is well defined."""
+"""Ratio of the standard deviations along and across a part from which its long axis is well
+defined."""
 LOWEST = -1.9
-"""Lowest angle (radians) of a long axis in the first frame; far from the upright and level positions in which clips often begin."""
+"""Lowest angle (radians) of a long axis in the first frame; far from the upright and level
+positions in which clips often begin."""
 
 
 def anchored(look: Look, poses: np.ndarray) -> tuple[Look, np.ndarray]:
-    """The look in its own frame, and its poses (T, 3) to match. A sprite keeps its pixels and notes where its middle is (``cut``)."""
+    """The look in its own frame, and its poses (T, 3) to match. A sprite keeps its pixels and notes
+    where its middle is (``cut``)."""
     seen = np.flatnonzero(np.isfinite(poses).all(1))
     if look.shape == "disk" or not len(seen):
         return look, poses
     if look.shape == "box":
-        return look, poses - (0.0, 0.0, math.pi * math.floor((float(poses[seen[0], 2]) - LOWEST) / math.pi))
+        return look, poses - (
+            0.0,
+            0.0,
+            math.pi * math.floor((float(poses[seen[0], 2]) - LOWEST) / math.pi),
+        )
     centre, spread = _area_moments(look)
     turn = _own_turn(spread, float(poses[seen[0], 2])) if look.turns else 0.0
     moved = poses.copy()
@@ -39,7 +47,8 @@ def anchored(look: Look, poses: np.ndarray) -> tuple[Look, np.ndarray]:
 
 
 def _own_turn(spread: np.ndarray, first: float) -> float:
-    """Angle of the own frame in the old one. spread: (2, 2) second moments. first: old angle in the first frame seen."""
+    """Angle of the own frame in the old one. spread: (2, 2) second moments. first: old angle in the
+    first frame seen."""
     low, high = np.linalg.eigvalsh(spread)
     if high < ELONGATED**2 * max(low, 1e-9):
         return -first
@@ -52,7 +61,9 @@ def _area_moments(look: Look) -> tuple[np.ndarray, np.ndarray]:
     if look.shape == "sprite":
         alpha = np.maximum(look.sprite[..., 3], 0.0).astype(np.float64)
         ys, xs = np.mgrid[: alpha.shape[0], : alpha.shape[1]]
-        points = np.stack([xs.ravel() - (alpha.shape[1] - 1) / 2, ys.ravel() - (alpha.shape[0] - 1) / 2], 1)
+        points = np.stack(
+            [xs.ravel() - (alpha.shape[1] - 1) / 2, ys.ravel() - (alpha.shape[0] - 1) / 2], 1
+        )
         weight = alpha.ravel()
     else:
         points, weight = _triangles(look.outline)
@@ -65,7 +76,8 @@ def _area_moments(look: Look) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _triangles(outline: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points and signed weights whose moments up to the second are those of a polygon's area (midpoints of the edges of a fan)."""
+    """Points and signed weights whose moments up to the second are those of a polygon's area
+    (midpoints of the edges of a fan)."""
     a, b = outline, np.roll(outline, -1, 0)
     area = 0.5 * (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
     points = np.concatenate([a / 2, b / 2, (a + b) / 2])

@@ -1,7 +1,8 @@
-"""What a look contributes to single pixels, and how that changes with its pose and its size: the model behind every fit.
+"""What a look contributes to single pixels, and how that changes with its pose and its size: the
+model behind every fit.
 
-A picture is composed as ``colour + (1 - alpha) ground`` with premultiplied colour. Everything here works on lists of pixels,
-so that a fit touches only the pixels that can tell it something.
+A picture is composed as ``colour + (1 - alpha) ground`` with premultiplied colour. Everything here
+works on lists of pixels, so that a fit touches only the pixels that can tell it something.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from tools.perception.parts import Look
 from tools.rendering import box_corners, coverage, place
 
 SOFTEST = 1.1
-"""Smallest edge width used in fits of poses (pixels): an edge of at most one pixel that lies between two rows of pixels
-changes none of them until it has moved."""
+"""Smallest edge width used in fits of poses (pixels): an edge of at most one pixel that lies
+between two rows of pixels changes none of them until it has moved."""
 HARDEST = 0.3
 """Smallest edge width used in fits of sizes."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A look at N pixels. colour: (N, 3) premultiplied grey levels. alpha: (N,). colour_slopes: (N, 3, P) and alpha_slopes:
-    (N, P), derivatives by P parameters."""
+    """A look at N pixels. colour: (N, 3) premultiplied grey levels. alpha: (N,). colour_slopes: (N,
+    3, P) and alpha_slopes: (N, P), derivatives by P parameters."""
 
     colour: np.ndarray
     alpha: np.ndarray
@@ -42,8 +43,11 @@ class Sample:
         return self.colour_slopes - self.alpha_slopes[:, None, :] * ground[:, :, None]
 
 
-def at_pose(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray, width: float | None = None) -> Sample:
-    """A look at ``pose`` = (x, y, angle), with derivatives by x, y and angle (for a disk the last are 0).
+def at_pose(
+    look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray, width: float | None = None
+) -> Sample:
+    """A look at ``pose`` = (x, y, angle), with derivatives by x, y and angle (for a disk the last
+    are 0).
 
     width: edge softness in pixels in place of the look's own, which is never taken below SOFTEST.
     """
@@ -54,15 +58,27 @@ def at_pose(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray, width:
     return Sample(alpha[:, None] * ink, alpha, ink[None, :, None] * slopes[:, None, :], slopes)
 
 
-def picture_at(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray, ground: np.ndarray, width: float | None = None) -> np.ndarray:
+def picture_at(
+    look: Look,
+    pose: np.ndarray,
+    px: np.ndarray,
+    py: np.ndarray,
+    ground: np.ndarray,
+    width: float | None = None,
+) -> np.ndarray:
     """(N, 3) picture of a look over a ground (N, 3)."""
     if look.shape == "sprite":
         return _sprite(look, pose, px, py).over(ground)
-    return ground + cover_at(look, pose, px, py, width)[0][:, None] * (np.asarray(look.colour, np.float64) - ground)
+    return ground + cover_at(look, pose, px, py, width)[0][:, None] * (
+        np.asarray(look.colour, np.float64) - ground
+    )
 
 
-def cover_at(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray, width: float | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Coverage (N,) by a flat look at ``pose``, and its derivatives (N, 3) by x, y and angle; width as in ``at_pose``."""
+def cover_at(
+    look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray, width: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Coverage (N,) by a flat look at ``pose``, and its derivatives (N, 3) by x, y and angle; width
+    as in ``at_pose``."""
     width = max(look.width, SOFTEST) if width is None else width
     if look.shape == "disk":
         alpha, slopes = coverage.disk(px, py, pose[0], pose[1], look.size[0], width)
@@ -81,15 +97,22 @@ def cover_at(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray, width
 def corners_of(look: Look, pose: np.ndarray) -> np.ndarray:
     """(N, 2) corners of a box or polygon in the picture."""
     x, y, angle = (float(v) for v in pose)
-    return box_corners(x, y, angle, *look.size) if look.shape == "box" else place(look.outline, x, y, angle)
+    return (
+        box_corners(x, y, angle, *look.size)
+        if look.shape == "box"
+        else place(look.outline, x, y, angle)
+    )
 
 
-# --------------------------------------------------------------------------------------------------------------- sizes
+# --------------------------------------------------------------------------------------------------
 
 
 def free_sizes(look: Look) -> np.ndarray:
-    """The numbers that describe a flat shape besides pose and softness: radius; width and height; or (2N,) outline."""
-    return np.asarray(look.size, np.float64) if look.shape in ("disk", "box") else look.outline.ravel()
+    """The numbers that describe a flat shape besides pose and softness: radius; width and height;
+    or (2N,) outline."""
+    return (
+        np.asarray(look.size, np.float64) if look.shape in ("disk", "box") else look.outline.ravel()
+    )
 
 
 def with_sizes(look: Look, sizes: np.ndarray, width: float) -> Look:
@@ -99,7 +122,9 @@ def with_sizes(look: Look, sizes: np.ndarray, width: float) -> Look:
     return replace(look, size=tuple(float(v) for v in np.maximum(sizes, 0.3)), width=width)
 
 
-def cover_at_size(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def cover_at_size(
+    look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Coverage (N,) by a flat look and its derivatives (N, P) by (x, y, angle, sizes..., width).
 
     A polygon's pose is taken as fixed (derivatives 0): its corners can do all that the pose can.
@@ -122,12 +147,13 @@ def cover_at_size(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray) 
     return alpha, np.column_stack([slopes, (wider - alpha) / step])
 
 
-# ------------------------------------------------------------------------------------------------------------- sprites
+# --------------------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=32)
 def _premultiplied(key: _Key) -> tuple[np.ndarray, np.ndarray]:
-    """Padded premultiplied sprite (h + 4, w + 4, 4) in grey levels (alpha in [0, 1]), and the mask of telling pixels."""
+    """Padded premultiplied sprite (h + 4, w + 4, 4) in grey levels (alpha in [0, 1]), and the mask
+    of telling pixels."""
     sprite = key.sprite.astype(np.float64)
     layer = np.dstack([255.0 * sprite[..., :3] * sprite[..., 3:], sprite[..., 3]])
     layer = np.pad(layer, ((2, 2), (2, 2), (0, 0)))
@@ -149,7 +175,9 @@ class _Key:
         return isinstance(other, _Key) and self.sprite is other.sprite
 
 
-def _body(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
+def _body(
+    look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float, float]:
     """Pixels in the coordinates of the padded sprite, with cosine and sine of the angle."""
     c, s = math.cos(pose[2]), math.sin(pose[2])
     h, w = look.sprite.shape[:2]
@@ -173,11 +201,14 @@ def _sprite(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray) -> Sam
     return Sample(value[:, :3], value[:, 3], slopes[:, :3], slopes[:, 3])
 
 
-# -------------------------------------------------------------------------------------------------------------- pixels
+# --------------------------------------------------------------------------------------------------
 
 
-def telling(look: Look, pose: np.ndarray, shape: tuple[int, int], margin: float, limit: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels (px, py) float, at most about ``limit``, that change when the look moves by up to ``margin`` pixels."""
+def telling(
+    look: Look, pose: np.ndarray, shape: tuple[int, int], margin: float, limit: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (px, py) float, at most about ``limit``, that change when the look moves by up to
+    ``margin`` pixels."""
     reach = look.reach + margin + max(look.width, 1.0)
     x0, x1 = max(0, math.floor(pose[0] - reach)), min(shape[1], math.ceil(pose[0] + reach) + 1)
     y0, y1 = max(0, math.floor(pose[1] - reach)), min(shape[0], math.ceil(pose[1] + reach) + 1)
@@ -192,17 +223,27 @@ def telling(look: Look, pose: np.ndarray, shape: tuple[int, int], margin: float,
 
 
 def thinned(count: int, limit: int) -> np.ndarray:
-    """About ``limit`` of ``count`` indices, spread without a pattern that lines up with rows (golden-ratio sequence)."""
+    """About ``limit`` of ``count`` indices, spread without a pattern that lines up with rows
+    (golden-ratio sequence)."""
     return np.flatnonzero((np.arange(count) * 0.6180339887498949) % 1.0 < limit / count)
 
 
-def _telling_mask(look: Look, pose: np.ndarray, box: tuple[int, int, int, int], margin: float) -> np.ndarray:
+def _telling_mask(
+    look: Look, pose: np.ndarray, box: tuple[int, int, int, int], margin: float
+) -> np.ndarray:
     x0, y0, x1, y1 = box
     if look.shape == "sprite":
         _, informative = _premultiplied(_Key(look.sprite))
         size = 2 * math.ceil(margin) + 1
-        wide = cv2.dilate(np.pad(informative, size).astype(np.uint8), np.ones((size, size), np.uint8))
-        u, v, _, _ = _body(look, pose, np.arange(x0, x1, dtype=float)[None], np.arange(y0, y1, dtype=float)[:, None])
+        wide = cv2.dilate(
+            np.pad(informative, size).astype(np.uint8), np.ones((size, size), np.uint8)
+        )
+        u, v, _, _ = _body(
+            look,
+            pose,
+            np.arange(x0, x1, dtype=float)[None],
+            np.arange(y0, y1, dtype=float)[:, None],
+        )
         i, j = np.rint(v).astype(int) + size, np.rint(u).astype(int) + size
         inside = (i >= 0) & (j >= 0) & (i < wide.shape[0]) & (j < wide.shape[1])
         return inside & (wide[np.where(inside, i, 0), np.where(inside, j, 0)] > 0)
@@ -210,13 +251,18 @@ def _telling_mask(look: Look, pose: np.ndarray, box: tuple[int, int, int, int], 
     if look.shape == "disk":
         distance = np.hypot(np.arange(x0, x1) - pose[0], (np.arange(y0, y1) - pose[1])[:, None])
         return np.abs(distance - look.size[0]) <= thickness
-    corners = np.rint((corners_of(look, pose) - (x0, y0)) * 16).astype(np.int32).reshape(1, -1, 1, 2)
+    corners = (
+        np.rint((corners_of(look, pose) - (x0, y0)) * 16).astype(np.int32).reshape(1, -1, 1, 2)
+    )
     mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
     return cv2.polylines(mask, corners, True, 1, max(3, round(2 * thickness)), shift=4) > 0
 
 
-def covered(look: Look, pose: np.ndarray, shape: tuple[int, int], limit: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels (px, py) float, at most about ``limit``, that the look covers (the edge pixels more or less)."""
+def covered(
+    look: Look, pose: np.ndarray, shape: tuple[int, int], limit: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (px, py) float, at most about ``limit``, that the look covers (the edge pixels more or
+    less)."""
     found = covered_window(look, pose, shape, 1)
     if found is None:
         return np.zeros(0), np.zeros(0)
@@ -228,8 +274,11 @@ def covered(look: Look, pose: np.ndarray, shape: tuple[int, int], limit: int) ->
     return columns + float(along.start), rows + float(over.start)
 
 
-def covered_window(look: Look, pose: np.ndarray, shape: tuple[int, int], pad: int) -> tuple[tuple[slice, slice], np.ndarray] | None:
-    """The same as a window (rows, columns) with ``pad`` pixels to spare and a bool mask; None outside the image."""
+def covered_window(
+    look: Look, pose: np.ndarray, shape: tuple[int, int], pad: int
+) -> tuple[tuple[slice, slice], np.ndarray] | None:
+    """The same as a window (rows, columns) with ``pad`` pixels to spare and a bool mask; None
+    outside the image."""
     reach = look.reach + pad
     x0, x1 = max(0, math.floor(pose[0] - reach)), min(shape[1], math.ceil(pose[0] + reach) + 1)
     y0, y1 = max(0, math.floor(pose[1] - reach)), min(shape[0], math.ceil(pose[1] + reach) + 1)
@@ -249,10 +298,16 @@ def _covered_mask(look: Look, pose: np.ndarray, box: tuple[int, int, int, int]) 
         i, j = np.rint(v).astype(int), np.rint(u).astype(int)
         inside = (i >= 0) & (j >= 0) & (i < layer.shape[0]) & (j < layer.shape[1])
         return inside & (layer[np.where(inside, i, 0), np.where(inside, j, 0), 3] > 0.02)
-    corners = np.rint((corners_of(look, pose) - (x0, y0)) * 16).astype(np.int32).reshape(1, -1, 1, 2)
+    corners = (
+        np.rint((corners_of(look, pose) - (x0, y0)) * 16).astype(np.int32).reshape(1, -1, 1, 2)
+    )
     return cv2.fillPoly(np.zeros((y1 - y0, x1 - x0), np.uint8), corners, 1, shift=4) > 0
 
 
 def alpha_at(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray) -> np.ndarray:
     """(N,) coverage by a look, edges never harder than SOFTEST."""
-    return _sprite(look, pose, px, py).alpha if look.shape == "sprite" else cover_at(look, pose, px, py)[0]
+    return (
+        _sprite(look, pose, px, py).alpha
+        if look.shape == "sprite"
+        else cover_at(look, pose, px, py)[0]
+    )

@@ -22,16 +22,25 @@ _COARSE = 30.0
 """Factor on the noise of a pose whose corners are known better."""
 
 
-def states_of(tracks: Tracks, varies: Mapping[str, Sequence[str]], corners: Mapping[str, np.ndarray] | None = None) -> States:
-    """Table of the varying attributes ("x", "y" in pixels, "angle" in radians, and ``SIZES`` in pixels) of each part.
+def states_of(
+    tracks: Tracks,
+    varies: Mapping[str, Sequence[str]],
+    corners: Mapping[str, np.ndarray] | None = None,
+) -> States:
+    """Table of the varying attributes ("x", "y" in pixels, "angle" in radians, and ``SIZES`` in
+    pixels) of each part.
 
-    A part that was not found has only NaN. noise: measured for positions and angles. corners: part name -> (T, 4, 2) whole
-    numbers from ``on_grid``; they become the columns "corner1_x" ... "corner4_y" (of a part that does not turn only the first
-    corner, along the coordinates that vary), and the part's pose, which only repeats them, counts little.
+    A part that was not found has only NaN. noise: measured for positions and angles. corners: part
+    name -> (T, 4, 2) whole numbers from ``on_grid``; they become the columns "corner1_x" ...
+    "corner4_y" (of a part that does not turn only the first corner, along the coordinates that
+    vary), and the part's pose, which only repeats them, counts little.
     """
     corners = corners or {}
     length = len(tracks.tracks[0].poses) if tracks.tracks else 0
-    found = {track.name: _through(track, corners[track.name]) if track.name in corners else track for track in tracks.tracks}
+    found = {
+        track.name: _through(track, corners[track.name]) if track.name in corners else track
+        for track in tracks.tracks
+    }
     columns, values, noise = [], [], []
     for name, attributes in varies.items():
         for attribute in attributes:
@@ -52,16 +61,23 @@ def _through(track: Track, corners: np.ndarray) -> Track:
     poses, along = track.poses.copy(), corners[:, 1] - corners[:, 0] + corners[:, 2] - corners[:, 3]
     poses[:, :2], angle = corners.mean(1), np.arctan2(along[:, 1], along[:, 0])
     poses[:, 2] = track.poses[:, 2] + (angle - track.poses[:, 2] + np.pi) % (2 * np.pi) - np.pi
-    return replace(track, poses=np.where(np.isfinite(corners).all((1, 2))[:, None], poses, track.poses))
+    return replace(
+        track, poses=np.where(np.isfinite(corners).all((1, 2))[:, None], poses, track.poses)
+    )
 
 
 def with_light(states: States, tracks: Tracks, gains: Sequence[str]) -> States:
-    """The states with the light of each frame relative to the plate's, as columns of "light": its "gain", or "red", "green", "blue"."""
+    """The states with the light of each frame relative to the plate's, as columns of "light": its
+    "gain", or "red", "green", "blue"."""
     light = np.ones((len(states), 3)) if tracks.light is None else tracks.light
     series = light.mean(1, keepdims=True) if tuple(gains) == ("gain",) else light
     noise = [max(scatter(column), _FLICKER) for column in series.T]
     own = np.ones(len(states.columns)) if states.noise is None else states.noise
-    return States((*states.columns, *(f"light.{gain}" for gain in gains)), np.concatenate([states.values, series], 1), np.concatenate([own, noise]))
+    return States(
+        (*states.columns, *(f"light.{gain}" for gain in gains)),
+        np.concatenate([states.values, series], 1),
+        np.concatenate([own, noise]),
+    )
 
 
 def corner_names(attributes: Sequence[str]) -> tuple[str, ...]:
@@ -77,7 +93,13 @@ def corner_names(attributes: Sequence[str]) -> tuple[str, ...]:
 
 def _series(track: Track, attribute: str) -> np.ndarray:
     if attribute in SIZES:
-        return np.where(track.seen, size_of(track) if attribute == "radius" else track.look.size[SIZES.index(attribute) - 1], np.nan)
+        return np.where(
+            track.seen,
+            size_of(track)
+            if attribute == "radius"
+            else track.look.size[SIZES.index(attribute) - 1],
+            np.nan,
+        )
     return track.poses[:, ("x", "y", "angle").index(attribute)]
 
 
@@ -92,16 +114,22 @@ def _noise(track: Track | None, attribute: str) -> float:
 def scatter(series: np.ndarray) -> float:
     """Noise of a smooth series (T,), NaN = not seen, in its own unit; 0 when too short to tell.
 
-    From third differences, which a smooth course hardly has (white noise of unit variance gives them variance 20),
-    robustly, so that a few kinks do not count. A series that moves on whole numbers only carries the error of rounding,
-    uniform over one unit: sqrt(1 / 12).
+    From third differences, which a smooth course hardly has (white noise of unit variance gives
+    them variance 20), robustly, so that a few kinks do not count. A series that moves on whole
+    numbers only carries the error of rounding, uniform over one unit: sqrt(1 / 12).
     """
     seen = series[np.isfinite(series)]
     if len(seen) < 3 or np.ptp(seen) == 0:
         return 0.0
-    rounded = math.sqrt(1 / 12) if np.ptp(seen) > 1 and np.quantile(np.abs(seen - np.round(seen)), 0.8) < 0.03 else 0.0
+    rounded = (
+        math.sqrt(1 / 12)
+        if np.ptp(seen) > 1 and np.quantile(np.abs(seen - np.round(seen)), 0.8) < 0.03
+        else 0.0
+    )
     third = np.abs(np.diff(seen, 3))
-    return max(rounded, 1.4826 * float(np.median(third)) / math.sqrt(20.0) if len(third) >= 4 else 0.0)
+    return max(
+        rounded, 1.4826 * float(np.median(third)) / math.sqrt(20.0) if len(third) >= 4 else 0.0
+    )
 
 
 def size_of(track: Track) -> float:
@@ -110,21 +138,30 @@ def size_of(track: Track) -> float:
     return look.size[0] if look.shape == "disk" else 0.5 * min(look.size or (2 * look.reach,))
 
 
-def scene_of(tracks: Tracks, varies: Mapping[str, Sequence[str]], rides: Mapping[str, str] | None = None, mattes: Mapping[str, np.ndarray] | None = None) -> Scene:
-    """Everything that stays: plate, sprites, colours, sizes, constant poses, and places of riding parts on their hosts.
+def scene_of(
+    tracks: Tracks,
+    varies: Mapping[str, Sequence[str]],
+    rides: Mapping[str, str] | None = None,
+    mattes: Mapping[str, np.ndarray] | None = None,
+) -> Scene:
+    """Everything that stays: plate, sprites, colours, sizes, constant poses, and places of riding
+    parts on their hosts.
 
-    Constants of a part: "colour" (RGB) and "softness" (of its edge; what drawing functions call ``width``) unless it is a
-    sprite; "radius" of a disk, "width" and "height" of a box, "outline" of a polygon ((N, 2) pixels from its centre, at angle 0); and
-    the median of each of "x", "y", "angle" that is not in ``varies`` (part name -> attributes of the state). rides: part name -> name of
-    the part that carries it; adds "on", "dx", "dy", "turn", which tools.rendering.pose_of places it by. mattes: of parts drawn on
-    the pixel grid, from ``on_grid``; they become sprites.
+    Constants of a part: "colour" (RGB) and "softness" (of its edge; what drawing functions call
+    ``width``) unless it is a sprite; "radius" of a disk, "width" and "height" of a box, "outline"
+    of a polygon ((N, 2) pixels from its centre, at angle 0); and the median of each of "x", "y",
+    "angle" that is not in ``varies`` (part name -> attributes of the state). rides: part name ->
+    name of the part that carries it; adds "on", "dx", "dy", "turn", which tools.rendering.pose_of
+    places it by. mattes: of parts drawn on the pixel grid, from ``on_grid``; they become sprites.
     """
     rides = rides or {}
     constants, sprites = {}, dict(mattes or {})
     for track in tracks.tracks:
         constants[track.name] = _constants(track, varies.get(track.name, ()))
         if track.name in rides:
-            constants[track.name].update(_riding(track, tracks[rides[track.name]], rides[track.name]))
+            constants[track.name].update(
+                _riding(track, tracks[rides[track.name]], rides[track.name])
+            )
         if track.look.sprite is not None:
             sprites[track.name] = track.look.sprite
     if tracks.front.any():
@@ -135,7 +172,10 @@ def scene_of(tracks: Tracks, varies: Mapping[str, Sequence[str]], rides: Mapping
 def _constants(track: Track, varies: Sequence[str]) -> dict:
     look, constants = track.look, {}
     if look.shape != "sprite":
-        constants |= {"colour": [round(float(c), 1) for c in look.colour], "softness": round(float(look.width), 3)}
+        constants |= {
+            "colour": [round(float(c), 1) for c in look.colour],
+            "softness": round(float(look.width), 3),
+        }
     if look.shape == "disk":
         constants["radius"] = float(look.size[0])
     elif look.shape == "box":
@@ -161,4 +201,9 @@ def _riding(track: Track, host: Track, name: str) -> dict:
     dy = -np.sin(angle) * offset[:, 0] + np.cos(angle) * offset[:, 1]
     turn = track.poses[both, 2] - angle if track.look.turns else np.zeros(1)
     middle = float(np.median(turn))
-    return {"on": name, "dx": float(np.median(dx)), "dy": float(np.median(dy)), "turn": math.remainder(middle, 2 * math.pi)}
+    return {
+        "on": name,
+        "dx": float(np.median(dx)),
+        "dy": float(np.median(dy)),
+        "turn": math.remainder(middle, 2 * math.pi),
+    }

@@ -1,9 +1,10 @@
 """Pixel noise and the background plate: what the picture looks like without the things that move.
 
-The plate is the temporal median, corrected in three steps. Where a pixel shows two colours over time, the one that
-continues what lies around it is the background, not the more frequent one (a thing that rests for most of the clip is no
-background). What is enclosed by change and breaks with its surroundings was never uncovered, nor was a region whose colour
-comes and goes along its border: both are filled from their surroundings.
+The plate is the temporal median, corrected in three steps. Where a pixel shows two colours over
+time, the one that continues what lies around it is the background, not the more frequent one (a
+thing that rests for most of the clip is no background). What is enclosed by change and breaks with
+its surroundings was never uncovered, nor was a region whose colour comes and goes along its border:
+both are filled from their surroundings.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import numpy as np
 from tools.perception.light import evened
 
 MAX_SAMPLES = 64
-"""Frames looked at by the estimates below: enough for a median, and bounded memory for long or large clips."""
+"""Frames looked at by the estimates below: enough for a median, and bounded memory for long or
+large clips."""
 MAX_VALUES = 1 << 27
 """Pixel values held at once while medians are taken (bytes)."""
 _KERNEL3, _KERNEL5, _KERNEL7 = (np.ones((k, k), np.uint8) for k in (3, 5, 7))
@@ -28,19 +30,32 @@ def sample(frames: np.ndarray, limit: int = MAX_SAMPLES) -> np.ndarray:
 
 
 def pixel_noise(frames: np.ndarray) -> float:
-    """Standard deviation of the pixel noise in grey levels, from differences of neighbouring frames.
+    """Standard deviation of the pixel noise in grey levels, from differences of neighbouring
+    frames.
 
-    frames: (T, H, W, 3) uint8. The median absolute difference is taken over a sparse grid of pixels, so that moving
-    objects (a minority of pixels) do not count; 1.4826 makes it consistent for Gaussian noise and sqrt(2) accounts for
-    the difference of two frames. 0.0 for a clean drawing or a single frame.
+    frames: (T, H, W, 3) uint8. The median absolute difference is taken over a sparse grid of
+    pixels, so that moving objects (a minority of pixels) do not count; 1.4826 makes it consistent
+    for Gaussian noise and sqrt(2) accounts for the difference of two frames. 0.0 for a clean
+    drawing or a single frame.
     """
-    pairs = np.unique(np.linspace(0, len(frames) - 2, 8).round().astype(int)) if len(frames) > 1 else []
+    pairs = (
+        np.unique(np.linspace(0, len(frames) - 2, 8).round().astype(int)) if len(frames) > 1 else []
+    )
     if not len(pairs):
         return 0.0
     stride = max(1, int(np.sqrt(frames[0, ..., 0].size / 20000)))
-    differences = np.abs(np.stack([frames[t + 1, ::stride, ::stride].astype(np.int16) - frames[t, ::stride, ::stride] for t in pairs]))
+    differences = np.abs(
+        np.stack(
+            [
+                frames[t + 1, ::stride, ::stride].astype(np.int16) - frames[t, ::stride, ::stride]
+                for t in pairs
+            ]
+        )
+    )
     median = float(np.median(differences))
-    if median == 0.0:  # most differences round to nothing: only a share of odd pixels tells clean from weak noise
+    if (
+        median == 0.0
+    ):  # most differences round to nothing: only a share of odd pixels tells clean from weak noise
         share = float((differences > 0).mean())
         return 0.0 if share < 0.2 else 0.5
     return 1.4826 * median / np.sqrt(2)
@@ -76,18 +91,21 @@ def differs(a: np.ndarray, b: np.ndarray, level: float) -> np.ndarray:
     return np.abs(a.astype(np.int16) - b).max(-1) > level
 
 
-# ---------------------------------------------------------------------------------------------------------------- plate
+# --------------------------------------------------------------------------------------------------
 
 
 def plain(frames: np.ndarray, colour: tuple[float, float, float]) -> np.ndarray:
-    """A plate of one known colour, (H, W, 3) uint8: for pictures with nothing else behind what moves."""
+    """A plate of one known colour, (H, W, 3) uint8: for pictures with nothing else behind what
+    moves."""
     return np.full(frames.shape[1:], np.clip(np.rint(colour), 0, 255), np.uint8)
 
 
 def background(frames: np.ndarray, noise: float | None = None) -> np.ndarray:
-    """The plate behind everything that moves: (H, W, 3) uint8, at the light of the middle of the clip.
+    """The plate behind everything that moves: (H, W, 3) uint8, at the light of the middle of the
+    clip.
 
-    frames: (T, H, W, 3) uint8. What was never uncovered is continued from its surroundings (see the module's text).
+    frames: (T, H, W, 3) uint8. What was never uncovered is continued from its surroundings (see the
+    module's text).
     """
     noise = pixel_noise(frames) if noise is None else noise
     few = evened(sample(frames, max(9, min(MAX_SAMPLES, 2 * MAX_VALUES // frames[0].size))), noise)
@@ -112,12 +130,21 @@ def background(frames: np.ndarray, noise: float | None = None) -> np.ndarray:
 def _around_of(mask: np.ndarray, pad: int) -> tuple[slice, slice]:
     """Window (rows, columns) that holds a mask with ``pad`` pixels to spare."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return slice(max(0, rows[0] - pad), rows[-1] + pad + 1), slice(max(0, columns[0] - pad), columns[-1] + pad + 1)
+    return slice(max(0, rows[0] - pad), rows[-1] + pad + 1), slice(
+        max(0, columns[0] - pad), columns[-1] + pad + 1
+    )
 
 
-def _uncovered(few: np.ndarray, plate: np.ndarray, changing: np.ndarray, moving: np.ndarray, noise: float,
-               ground: tuple[np.ndarray, float]) -> np.ndarray:
-    """The plate of a window: frequent colours, corrected by continuity, then what was never uncovered filled in.
+def _uncovered(
+    few: np.ndarray,
+    plate: np.ndarray,
+    changing: np.ndarray,
+    moving: np.ndarray,
+    noise: float,
+    ground: tuple[np.ndarray, float],
+) -> np.ndarray:
+    """The plate of a window: frequent colours, corrected by continuity, then what was never
+    uncovered filled in.
 
     ground: the dominant colour (3,) and its share of the whole picture.
     """
@@ -144,7 +171,8 @@ def _steady(few: np.ndarray, noise: float) -> np.ndarray:
 
 
 def _modes(few: np.ndarray, changing: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:
-    """For each changing pixel its most frequent colour and the most frequent of its other colours, both (n, 3) uint8.
+    """For each changing pixel its most frequent colour and the most frequent of its other colours,
+    both (n, 3) uint8.
 
     The second equals the first where fewer than two samples (or 4%) agree on another colour.
     """
@@ -159,9 +187,11 @@ def _modes(few: np.ndarray, changing: np.ndarray, noise: float) -> tuple[np.ndar
 
 
 def _two_modes(values: np.ndarray, level: float, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Densest colour over time of each pixel, and the densest among the samples that differ from it by more than ``level``.
+    """Densest colour over time of each pixel, and the densest among the samples that differ from it
+    by more than ``level``.
 
-    values: (S, n, 3) int16 -> two (n, 3). A colour counts the samples within ``tolerance`` of it, of the channels' largest.
+    values: (S, n, 3) int16 -> two (n, 3). A colour counts the samples within ``tolerance`` of it,
+    of the channels' largest.
     """
     half = (len(values) - 1) // 2
     middle = np.partition(values, half, axis=0)[half]
@@ -169,7 +199,9 @@ def _two_modes(values: np.ndarray, level: float, tolerance: float) -> tuple[np.n
     first = _mean(values, near)
     unclear = np.flatnonzero(near.sum(0) <= len(values) // 2)
     if len(unclear):
-        first[unclear] = densest(values[:, unclear], np.ones((len(values), len(unclear)), bool), tolerance)[0]
+        first[unclear] = densest(
+            values[:, unclear], np.ones((len(values), len(unclear)), bool), tolerance
+        )[0]
     away = ~_near(values, first.astype(np.int16), level)
     second = first.copy()
     often = np.flatnonzero(away.sum(0) >= max(2, 0.04 * len(values)))
@@ -194,8 +226,11 @@ def _mean(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     return np.rint(total / np.maximum(chosen.sum(0), 1)[:, None]).astype(np.uint8)
 
 
-def densest(values: np.ndarray, allowed: np.ndarray, tolerance: float, candidates: int = 9) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of the allowed samples around the candidate that has most of them nearby, (n, 3), and their number, (n,).
+def densest(
+    values: np.ndarray, allowed: np.ndarray, tolerance: float, candidates: int = 9
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of the allowed samples around the candidate that has most of them nearby, (n, 3), and
+    their number, (n,).
 
     Candidates are spread evenly over the allowed samples of each pixel.
     """
@@ -216,7 +251,8 @@ def _settle(plate: np.ndarray, second: np.ndarray, doubtful: np.ndarray, noise: 
     """Decide doubtful pixels in place, from the sure ones inwards: the other colour wins where it
     continues some decided neighbour and the frequent one does so less.
 
-    Sure regions that are wholly enclosed by doubtful pixels do not count as neighbours: they may be the inside of a mover.
+    Sure regions that are wholly enclosed by doubtful pixels do not count as neighbours: they may be
+    the inside of a mover.
     """
     if not doubtful.any():
         return
@@ -225,7 +261,12 @@ def _settle(plate: np.ndarray, second: np.ndarray, doubtful: np.ndarray, noise: 
     if not len(rows) or not sure.any():
         return
     window = (slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1))
-    plate, second, open_, done = plate[window], second[window], doubtful[window].copy(), sure[window].copy()
+    plate, second, open_, done = (
+        plate[window],
+        second[window],
+        doubtful[window].copy(),
+        sure[window].copy(),
+    )
     pad = np.pad(plate, ((1, 1), (1, 1), (0, 0))).astype(np.int16)
     known = np.pad(done, 1)
     while open_.any():
@@ -234,14 +275,19 @@ def _settle(plate: np.ndarray, second: np.ndarray, doubtful: np.ndarray, noise: 
             break
         i, j = np.nonzero(front)
         first, alternative = plate[i, j].astype(np.int16), second[i, j].astype(np.int16)
-        gap_first, gap_other = _nearest_gap(pad, known, i, j, first), _nearest_gap(pad, known, i, j, alternative)
+        gap_first, gap_other = (
+            _nearest_gap(pad, known, i, j, first),
+            _nearest_gap(pad, known, i, j, alternative),
+        )
         swap = (gap_other <= threshold(noise)) & (gap_other + 5 + 2 * noise < gap_first)
         plate[i[swap], j[swap]] = second[i[swap], j[swap]]
         pad[i + 1, j + 1] = plate[i, j]
         done[i, j], known[i + 1, j + 1], open_[i, j] = True, True, False
 
 
-def _nearest_gap(pad: np.ndarray, known: np.ndarray, i: np.ndarray, j: np.ndarray, colour: np.ndarray) -> np.ndarray:
+def _nearest_gap(
+    pad: np.ndarray, known: np.ndarray, i: np.ndarray, j: np.ndarray, colour: np.ndarray
+) -> np.ndarray:
     """Smallest difference to a decided neighbour of 8: (n,)."""
     best = np.full(len(i), 1000)
     for di in range(3):
@@ -262,16 +308,19 @@ def _enclosed(mask: np.ndarray) -> np.ndarray:
     return ~open_[labels]
 
 
-# ------------------------------------------------------------------------------------------------- what was never shown
+# -------------------------------------------------------------------------------------------------
 
 
 def _islands(plate: np.ndarray, moving: np.ndarray, noise: float) -> np.ndarray:
-    """Still regions enclosed by change whose rim breaks with the plate just outside them: the inside of slow movers."""
+    """Still regions enclosed by change whose rim breaks with the plate just outside them: the
+    inside of slow movers."""
     hole = np.zeros(moving.shape, bool)
     inside = _enclosed(moving)
     if not inside.any():
         return hole
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(inside.astype(np.uint8), connectivity=8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        inside.astype(np.uint8), connectivity=8
+    )
     for k in range(1, count):
         window = _grown_box(stats[k], moving.shape, 4)
         island = labels[window] == k
@@ -284,10 +333,14 @@ def _islands(plate: np.ndarray, moving: np.ndarray, noise: float) -> np.ndarray:
     return _rimmed(hole, plate, moving, noise) if hole.any() else hole
 
 
-def _around(plate: np.ndarray, island: np.ndarray, moving: np.ndarray, noise: float) -> np.ndarray | None:
-    """The one or two usual colours, (1 or 2, 3), of what lies beyond the change that surrounds an island.
+def _around(
+    plate: np.ndarray, island: np.ndarray, moving: np.ndarray, noise: float
+) -> np.ndarray | None:
+    """The one or two usual colours, (1 or 2, 3), of what lies beyond the change that surrounds an
+    island.
 
-    Two where an edge passes by: the median, and that of what differs from it, if that is a fifth or more.
+    Two where an edge passes by: the median, and that of what differs from it, if that is a fifth or
+    more.
     """
     beyond = ~island & ~moving
     near = cv2.dilate(island.astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
@@ -297,14 +350,20 @@ def _around(plate: np.ndarray, island: np.ndarray, moving: np.ndarray, noise: fl
     seen = plate[chosen].astype(np.int16)
     usual = np.median(seen, axis=0)
     others = seen[np.abs(seen - usual).max(-1) > threshold(noise)]
-    return np.stack([usual, np.median(others, axis=0)]) if len(others) >= 0.2 * len(seen) else usual[None]
+    return (
+        np.stack([usual, np.median(others, axis=0)])
+        if len(others) >= 0.2 * len(seen)
+        else usual[None]
+    )
 
 
 def _breaks(plate: np.ndarray, island: np.ndarray, around: np.ndarray, noise: float) -> bool:
     """Does most of an island's rim differ from every usual colour (n, 3) around it?"""
     rim = island & (cv2.erode(np.pad(island, 1).astype(np.uint8), _KERNEL3)[1:-1, 1:-1] == 0)
     gaps = np.abs(plate[rim].astype(np.int16)[:, None] - around).max(-1).min(-1)
-    return bool((gaps > 2 * threshold(noise)).mean() > 0.6)  # as much as it takes to count as moving
+    return bool(
+        (gaps > 2 * threshold(noise)).mean() > 0.6
+    )  # as much as it takes to count as moving
 
 
 def _rimmed(hole: np.ndarray, plate: np.ndarray, moving: np.ndarray, noise: float) -> np.ndarray:
@@ -326,11 +385,21 @@ def _rimmed(hole: np.ndarray, plate: np.ndarray, moving: np.ndarray, noise: floa
 
 def _grown_box(stats: np.ndarray, shape: tuple[int, int], pad: int) -> tuple[slice, slice]:
     x0, y0, w, h = (int(v) for v in stats[:4])
-    return slice(max(0, y0 - pad), min(shape[0], y0 + h + pad)), slice(max(0, x0 - pad), min(shape[1], x0 + w + pad))
+    return slice(max(0, y0 - pad), min(shape[0], y0 + h + pad)), slice(
+        max(0, x0 - pad), min(shape[1], x0 + w + pad)
+    )
 
 
-def _cores(frames: np.ndarray, plate: np.ndarray, moving: np.ndarray, noise: float, colour: np.ndarray, share: float) -> np.ndarray:
-    """Regions of one colour, on a mostly flat plate, whose colour comes and goes along their border: bool (H, W).
+def _cores(
+    frames: np.ndarray,
+    plate: np.ndarray,
+    moving: np.ndarray,
+    noise: float,
+    colour: np.ndarray,
+    share: float,
+) -> np.ndarray:
+    """Regions of one colour, on a mostly flat plate, whose colour comes and goes along their
+    border: bool (H, W).
 
     Thin fixed structures (lines) that run through an object are kept.
     """
@@ -339,7 +408,9 @@ def _cores(frames: np.ndarray, plate: np.ndarray, moving: np.ndarray, noise: flo
     if share < 0.3 or not moving.any() or moving.mean() > 0.9:
         return mask
     away = np.abs(plate.astype(np.int16) - colour).max(-1)
-    rough = float(np.quantile(away[away <= level], 0.95)) if (away <= level).any() else 0.0  # of the ground itself, in compressed clips
+    rough = (
+        float(np.quantile(away[away <= level], 0.95)) if (away <= level).any() else 0.0
+    )  # of the ground itself, in compressed clips
     foreign = away > max(2.0, 3.0 * noise, 1.5 * rough)
     opened = cv2.morphologyEx(foreign.astype(np.uint8), cv2.MORPH_OPEN, _KERNEL5).astype(bool)
     for region in regions_by_colour(plate, opened, level):
@@ -349,7 +420,8 @@ def _cores(frames: np.ndarray, plate: np.ndarray, moving: np.ndarray, noise: flo
 
 
 def _crumbs(swept: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """Foreign specks that lie wholly within the swept area: parts of the mover that are too small to stand alone."""
+    """Foreign specks that lie wholly within the swept area: parts of the mover that are too small
+    to stand alone."""
     swept = cv2.dilate(swept.astype(np.uint8), _KERNEL7).astype(bool)
     count, labels = cv2.connectedComponents(rest.astype(np.uint8), connectivity=8)
     outside = np.zeros(count, bool)
@@ -359,12 +431,15 @@ def _crumbs(swept: np.ndarray, rest: np.ndarray) -> np.ndarray:
 
 
 def regions_by_colour(plate: np.ndarray, mask: np.ndarray, level: float) -> list[np.ndarray]:
-    """Connected regions of ``mask`` that are of one colour each: list of bool (H, W), at least 9 pixels each."""
+    """Connected regions of ``mask`` that are of one colour each: list of bool (H, W), at least 9
+    pixels each."""
     smooth = cv2.medianBlur(plate, 3)
     codes = (smooth // 32).astype(np.int32) @ np.array([64, 8, 1])
     found = []
     for code in np.unique(codes[mask]):
-        count, labels, stats, _ = cv2.connectedComponentsWithStats((mask & (codes == code)).astype(np.uint8), connectivity=8)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(
+            (mask & (codes == code)).astype(np.uint8), connectivity=8
+        )
         found += [labels == k for k in range(1, count) if stats[k, cv2.CC_STAT_AREA] >= 9]
     return found
 
@@ -388,47 +463,61 @@ def _is_core(frames, plate, region, moving, colour, level) -> bool:
 
 
 def _could_move(region: np.ndarray, moving: np.ndarray) -> bool:
-    """Is there a direction of travel along which the rim that never changes lies? A rim across it would have to change."""
+    """Is there a direction of travel along which the rim that never changes lies? A rim across it
+    would have to change."""
     rows, columns = np.nonzero(cv2.dilate(region.astype(np.uint8), _KERNEL5))
-    window = (slice(max(0, rows.min() - 3), rows.max() + 4), slice(max(0, columns.min() - 3), columns.max() + 4))
+    window = (
+        slice(max(0, rows.min() - 3), rows.max() + 4),
+        slice(max(0, columns.min() - 3), columns.max() + 4),
+    )
     soft = cv2.GaussianBlur(region[window].astype(np.float32), (0, 0), 1.5)
     gx, gy = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
     rim = region[window] & (cv2.erode(region[window].astype(np.uint8), _KERNEL3) == 0)
     still = rim & (cv2.dilate(moving[window].astype(np.uint8), _KERNEL5) == 0)
     length = np.maximum(np.hypot(gx[still], gy[still]), 1e-6)
     angles = np.arange(12) * np.pi / 12
-    across = np.abs(np.outer(np.cos(angles), gx[still] / length) + np.outer(np.sin(angles), gy[still] / length))
+    across = np.abs(
+        np.outer(np.cos(angles), gx[still] / length) + np.outer(np.sin(angles), gy[still] / length)
+    )
     return bool((across > 0.6).sum(1).min() <= 0.12 * rim.sum())
 
 
-# -------------------------------------------------------------------------------------------------------------- filling
+# --------------------------------------------------------------------------------------------------
 
 
 def fill(plate: np.ndarray, hole: np.ndarray, ground: np.ndarray | None = None) -> np.ndarray:
     """Fill ``hole`` (bool (H, W)) from the known pixels on both sides along rows and columns.
 
-    A line that enters the hole on one side and leaves it on the other is continued; elsewhere the nearer sides decide,
-    blended from one to the other. Exact for flat plates, gradients and straight horizontal or vertical structures.
-    ground: colour (3,) of most of the picture, against which structures stand out; measured when not given.
+    A line that enters the hole on one side and leaves it on the other is continued; elsewhere the
+    nearer sides decide, blended from one to the other. Exact for flat plates, gradients and
+    straight horizontal or vertical structures. ground: colour (3,) of most of the picture, against
+    which structures stand out; measured when not given.
     """
     known = ~hole
     if not known.any() or not hole.any():
         return plate
     row_value, row_gap, row_agree = _bridge(plate, known)
-    column_value, column_gap, column_agree = (np.swapaxes(a, 0, 1) for a in _bridge(np.swapaxes(plate, 0, 1), known.T))
+    column_value, column_gap, column_agree = (
+        np.swapaxes(a, 0, 1) for a in _bridge(np.swapaxes(plate, 0, 1), known.T)
+    )
     ground = dominant_colour(plate[None])[0] if ground is None else ground
     structure = np.abs(row_value - ground).max(-1) > 20
     column_structure = np.abs(column_value - ground).max(-1) > 20
-    use_row = np.where(row_agree & column_agree, np.where(structure != column_structure, structure, row_gap <= column_gap),
-                       np.where(row_agree | column_agree, row_agree, row_gap <= column_gap))
+    use_row = np.where(
+        row_agree & column_agree,
+        np.where(structure != column_structure, structure, row_gap <= column_gap),
+        np.where(row_agree | column_agree, row_agree, row_gap <= column_gap),
+    )
     filled = plate.copy()
-    filled[hole] = np.rint(np.where(use_row[..., None], row_value, column_value)[hole]).astype(np.uint8)
+    filled[hole] = np.rint(np.where(use_row[..., None], row_value, column_value)[hole]).astype(
+        np.uint8
+    )
     return filled
 
 
 def _bridge(plate: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Along each row: the blend of the known neighbours (of the nearer one where they disagree), the gap between them, and
-    whether they agree."""
+    """Along each row: the blend of the known neighbours (of the nearer one where they disagree),
+    the gap between them, and whether they agree."""
     h, w = known.shape
     index = np.arange(w)
     left = np.maximum.accumulate(np.where(known, index, -1), axis=1)
@@ -439,6 +528,8 @@ def _bridge(plate: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarra
     has_left, has_right = left >= 0, right < w
     agree = has_left & has_right & (np.abs(left_value - right_value).max(-1) <= 20)
     nearer_left = has_left & ((index - left <= right - index) | ~has_right)
-    share = np.where(agree, (index - left) / np.maximum(right - left, 1), np.where(nearer_left, 0.0, 1.0))[..., None].astype(np.float32)
+    share = np.where(
+        agree, (index - left) / np.maximum(right - left, 1), np.where(nearer_left, 0.0, 1.0)
+    )[..., None].astype(np.float32)
     gap = np.where(has_left & has_right, right - left, 4 * w)
     return (1 - share) * left_value + share * right_value, gap, agree

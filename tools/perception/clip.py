@@ -12,8 +12,8 @@ from tools.perception.light import gains, relight
 
 @dataclass(frozen=True)
 class Clip:
-    """frames: (T, H, W, 3) uint8, never copied. plate: (H, W, 3) uint8. noise: grey levels. light: (T, 3) gains over the
-    plate's light."""
+    """frames: (T, H, W, 3) uint8, never copied. plate: (H, W, 3) uint8. noise: grey levels. light:
+    (T, 3) gains over the plate's light."""
 
     frames: np.ndarray = field(repr=False)
     plate: np.ndarray = field(repr=False)
@@ -21,7 +21,9 @@ class Clip:
     light: np.ndarray = field(repr=False)
 
     @classmethod
-    def of(cls, frames: np.ndarray, plate: np.ndarray | None = None, noise: float | None = None) -> Clip:
+    def of(
+        cls, frames: np.ndarray, plate: np.ndarray | None = None, noise: float | None = None
+    ) -> Clip:
         """Measure what is not given."""
         noise = pixel_noise(frames) if noise is None else noise
         plate = background(frames, noise) if plate is None else plate
@@ -42,8 +44,8 @@ class Clip:
 
     @property
     def luma(self) -> bool:
-        """Whether edges are read from brightness: without noise to be averaged over channels nothing is lost by it, and
-        compressed clips have it at full resolution."""
+        """Whether edges are read from brightness: without noise to be averaged over channels
+        nothing is lost by it, and compressed clips have it at full resolution."""
         return self.noise == 0.0
 
     def frame(self, t: int) -> np.ndarray:
@@ -52,4 +54,6 @@ class Clip:
 
     def spread_times(self, limit: int) -> list[int]:
         """At most ``limit`` frame numbers, evenly spread, first and last included."""
-        return np.unique(np.linspace(0, len(self) - 1, min(limit, len(self))).round().astype(int)).tolist()
+        return np.unique(
+            np.linspace(0, len(self) - 1, min(limit, len(self))).round().astype(int)
+        ).tolist()

@@ -22,32 +22,42 @@ from tools.perception.segmentation import Region, moments
 ROUND = 0.985
 """Likeness of a sprite with itself at the worst angle above which its angle cannot be told."""
 HOLLOW = 0.6
-"""Misfit in pixels above which no flat outline explains a region, so that it is taken as a sprite."""
+"""Misfit in pixels above which no flat outline explains a region, so that it is taken as a sprite.
+"""
 
 
 def typical(chain: Chain) -> float:
     """Median area of the regions that are whole: away from the border if there are such."""
-    return float(np.median([r.area for r in chain.regions.values() if not r.edge] or [r.area for r in chain.regions.values()]))
+    return float(
+        np.median(
+            [r.area for r in chain.regions.values() if not r.edge]
+            or [r.area for r in chain.regions.values()]
+        )
+    )
 
 
 def references(chain: Chain, limit: int = 3) -> list[int]:
-    """Frames that show a chain best: away from the border, of typical area, least in contact; best first, spread in time."""
+    """Frames that show a chain best: away from the border, of typical area, least in contact; best
+    first, spread in time."""
     usual = typical(chain)
     inside = [t for t, r in chain.regions.items() if not r.edge] or list(chain.regions)
     free = min(chain.regions[t].contact for t in inside)
-    good = sorted((abs(math.log(chain.regions[t].area / usual)) + 2 * (chain.regions[t].contact - free), t) for t in inside)
+    good = sorted(
+        (abs(math.log(chain.regions[t].area / usual)) + 2 * (chain.regions[t].contact - free), t)
+        for t in inside
+    )
     pool = [t for score, t in good if score <= good[0][0] + 0.05] or [good[0][1]]
     if len(pool) <= limit:
         return pool
     return [pool[0], *(t for t in (pool[len(pool) // 2], pool[-1]) if t != pool[0])][:limit]
 
 
-# ----------------------------------------------------------------------------------------------------------------- look
+# --------------------------------------------------------------------------------------------------
 
 
 def alone(clip: Clip, t: int, colour) -> View:
-    """Frame t for a part of a flat colour of which nothing else is known: pixels that are no mixture of it and the plate
-    belong to something else."""
+    """Frame t for a part of a flat colour of which nothing else is known: pixels that are no
+    mixture of it and the plate belong to something else."""
     frame = clip.frame(t)
 
     def ground(px: np.ndarray, py: np.ndarray) -> np.ndarray:
@@ -55,13 +65,19 @@ def alone(clip: Clip, t: int, colour) -> View:
 
     def free(px: np.ndarray, py: np.ndarray) -> np.ndarray:
         rows, columns = py.astype(int), px.astype(int)
-        return mixture(frame[rows, columns].astype(np.float32), clip.plate[rows, columns].astype(np.float32), colour, clip.noise)[1]
+        return mixture(
+            frame[rows, columns].astype(np.float32),
+            clip.plate[rows, columns].astype(np.float32),
+            colour,
+            clip.noise,
+        )[1]
 
     return View(frame, ground, free)
 
 
 def whole(clip: Clip, t: int) -> View:
     """Frame t over the plate, nothing left out."""
+
     def ground(px: np.ndarray, py: np.ndarray) -> np.ndarray:
         return clip.plate[py.astype(int), px.astype(int)].astype(np.float64)
 
@@ -80,7 +96,11 @@ def first_look(clip: Clip, seed: Seed) -> tuple[Look, np.ndarray, int]:
     shapes = [guess.look.shape for guess in guesses]
     usual = max(("disk", "box", "polygon"), key=shapes.count)
     k = min((k for k, s in enumerate(shapes) if s == usual), key=lambda k: guesses[k].misfit)
-    if kind is None and guesses[k].misfit > HOLLOW + 0.01 * guesses[k].look.reach and seed.chain.regions[times[k]].contact < 0.1:
+    if (
+        kind is None
+        and guesses[k].misfit > HOLLOW + 0.01 * guesses[k].look.reach
+        and seed.chain.regions[times[k]].contact < 0.1
+    ):
         return *cut_sprite(clip, seed.chain, times[k]), times[k]
     return guesses[k].look, guesses[k].pose, times[k]
 
@@ -100,17 +120,23 @@ def cut_sprite(clip: Clip, chain: Chain, t: int) -> tuple[Look, np.ndarray]:
 def mark_round(look: Look) -> Look:
     """The look with ``round`` set when its picture hardly changes with the angle."""
     solid = cv2.GaussianBlur(look.sprite[..., 3], (0, 0), 1.0)
-    colours = cv2.GaussianBlur(look.sprite[..., :3] * look.sprite[..., 3:], (0, 0), 1.0) / np.maximum(solid, 1e-3)[..., None]
+    colours = (
+        cv2.GaussianBlur(look.sprite[..., :3] * look.sprite[..., 3:], (0, 0), 1.0)
+        / np.maximum(solid, 1e-3)[..., None]
+    )
     _, x, y, _, _ = moments(solid)
     own = polar(255 * colours, solid, look.colour, (x, y), 0.5 * max(solid.shape))
     return replace(look, round=bool(likeness(own, own).min() > ROUND))
 
 
-# ---------------------------------------------------------------------------------------------------------------- poses
+# --------------------------------------------------------------------------------------------------
 
 
-def first_poses(clip: Clip, seed: Seed, look: Look, start: np.ndarray, reference: int) -> np.ndarray:
-    """(T, 3) poses of a chain, each frame for itself; NaN where there is no region. Angles are continuous."""
+def first_poses(
+    clip: Clip, seed: Seed, look: Look, start: np.ndarray, reference: int
+) -> np.ndarray:
+    """(T, 3) poses of a chain, each frame for itself; NaN where there is no region. Angles are
+    continuous."""
     poses = np.full((len(clip), 3), np.nan)
     times = sorted(seed.chain.regions)
     if look.shape in ("disk", "box"):
@@ -123,13 +149,17 @@ def first_poses(clip: Clip, seed: Seed, look: Look, start: np.ndarray, reference
     return poses
 
 
-def _from_regions(clip: Clip, seed: Seed, look: Look, poses: np.ndarray, times: Sequence[int]) -> None:
+def _from_regions(
+    clip: Clip, seed: Seed, look: Look, poses: np.ndarray, times: Sequence[int]
+) -> None:
     """Poses of disks and boxes from each region's outline, in place."""
     usual = typical(seed.chain)
     for t in times:
         region = seed.chain.regions[t]
         if 0.6 * usual < region.area < 1.3 * usual:
-            poses[t] = guess_look(region, hidden(region, alone(clip, t, look.colour)), look.colour, look.shape)[1]
+            poses[t] = guess_look(
+                region, hidden(region, alone(clip, t, look.colour)), look.colour, look.shape
+            )[1]
         else:
             poses[t] = (region.x, region.y, 0.0)
     if look.shape == "box":
@@ -137,18 +167,22 @@ def _from_regions(clip: Clip, seed: Seed, look: Look, poses: np.ndarray, times: 
         known = np.isfinite(poses[:, 2])
         missing = np.isfinite(poses[:, 0]) & ~known
         if known.any():
-            poses[missing, 2] = np.interp(np.flatnonzero(missing), np.flatnonzero(known), poses[known, 2])
+            poses[missing, 2] = np.interp(
+                np.flatnonzero(missing), np.flatnonzero(known), poses[known, 2]
+            )
         else:
             poses[missing, 2] = 0.0
 
 
 def period(look: Look) -> float:
-    """The turn after which a box looks the same: half a turn, a quarter for one that is about square."""
+    """The turn after which a box looks the same: half a turn, a quarter for one that is about
+    square."""
     return math.pi / 2 if max(look.size) < 1.08 * min(look.size) else math.pi
 
 
 def unwrap(angles: np.ndarray, period: float, start: float, reference: int) -> np.ndarray:
-    """Continue angles that are known up to a period, from the reference frame outwards, at steady turning rate."""
+    """Continue angles that are known up to a period, from the reference frame outwards, at steady
+    turning rate."""
     out = angles.copy()
     seen = np.flatnonzero(np.isfinite(angles))
     for run in ([t for t in seen if t >= reference], [t for t in seen if t < reference][::-1]):
@@ -157,14 +191,27 @@ def unwrap(angles: np.ndarray, period: float, start: float, reference: int) -> n
             guess = last + (rate * abs(t - before) if before is not None else 0.0)
             value = angles[t] + period * round((guess - angles[t]) / period)
             if before is not None:
-                rate = 0.5 * rate + 0.5 * (value - last) / abs(t - before) if rate else (value - last) / abs(t - before)
+                rate = (
+                    0.5 * rate + 0.5 * (value - last) / abs(t - before)
+                    if rate
+                    else (value - last) / abs(t - before)
+                )
             out[t], last, before = value, value, t
     return out
 
 
-def _register(clip: Clip, seed: Seed, look: Look, start: np.ndarray, reference: int, poses: np.ndarray, run: Sequence[int]) -> None:
-    """Poses of a polygon or sprite, frame after frame away from the reference, in place. Where the border cuts a part, neither its
-    outline nor its middle tells the pose, so it is taken to go on as before."""
+def _register(
+    clip: Clip,
+    seed: Seed,
+    look: Look,
+    start: np.ndarray,
+    reference: int,
+    poses: np.ndarray,
+    run: Sequence[int],
+) -> None:
+    """Poses of a polygon or sprite, frame after frame away from the reference, in place. Where the
+    border cuts a part, neither its outline nor its middle tells the pose, so it is taken to go on
+    as before."""
     chain, usual = seed.chain, typical(seed.chain)
     home = chain.regions[reference]
     offset, reach = start[:2] - (home.x, home.y), look.reach + 2
@@ -178,9 +225,19 @@ def _register(clip: Clip, seed: Seed, look: Look, start: np.ndarray, reference: 
         else:
             found = expected[2]
             if look.turns:
-                found, _ = turn(original, _polar(clip, look, region, t, (region.x, region.y), reach), expected[2])
+                found, _ = turn(
+                    original,
+                    _polar(clip, look, region, t, (region.x, region.y), reach),
+                    expected[2],
+                )
             c, s = math.cos(found), math.sin(found)
-            guess = np.array([region.x + c * offset[0] - s * offset[1], region.y + s * offset[0] + c * offset[1], found])
+            guess = np.array(
+                [
+                    region.x + c * offset[0] - s * offset[1],
+                    region.y + s * offset[0] + c * offset[1],
+                    found,
+                ]
+            )
         seen = whole(clip, t) if look.shape == "sprite" else alone(clip, t, look.colour)
         fit = locate(look, guess, seen, margin=3.0)
         better = fit is not None and misfit(look, fit.x, seen) <= misfit(look, guess, seen) + 1e-9
@@ -190,16 +247,35 @@ def _register(clip: Clip, seed: Seed, look: Look, start: np.ndarray, reference: 
         before, known = t, True
 
 
-def _polar(clip: Clip, look: Look, region: Region, t: int, centre: tuple[float, float], reach: float) -> np.ndarray:
+def _polar(
+    clip: Clip, look: Look, region: Region, t: int, centre: tuple[float, float], reach: float
+) -> np.ndarray:
     """Polar picture of a region."""
     x0, y0 = max(0, int(centre[0] - reach) - 1), max(0, int(centre[1] - reach) - 1)
-    x1, y1 = min(clip.shape[1], int(centre[0] + reach) + 2), min(clip.shape[0], int(centre[1] + reach) + 2)
+    x1, y1 = (
+        min(clip.shape[1], int(centre[0] + reach) + 2),
+        min(clip.shape[0], int(centre[1] + reach) + 2),
+    )
     frame = clip.frame(t)[y0:y1, x0:x1]
     solid = np.zeros(frame.shape[:2], np.float32)
-    a, b, c, d = max(region.box[0], x0), max(region.box[1], y0), min(region.box[2], x1), min(region.box[3], y1)
+    a, b, c, d = (
+        max(region.box[0], x0),
+        max(region.box[1], y0),
+        min(region.box[2], x1),
+        min(region.box[3], y1),
+    )
     if a < c and b < d:
-        solid[b - y0 : d - y0, a - x0 : c - x0] = region.mask[b - region.box[1] : d - region.box[1], a - region.box[0] : c - region.box[0]]
+        solid[b - y0 : d - y0, a - x0 : c - x0] = region.mask[
+            b - region.box[1] : d - region.box[1], a - region.box[0] : c - region.box[0]
+        ]
     if look.shape == "sprite":
-        solid *= cv2.dilate(differs(frame, clip.plate[y0:y1, x0:x1], clip.level).astype(np.uint8), np.ones((3, 3), np.uint8))
-    colours = frame if look.shape == "sprite" else np.broadcast_to(np.asarray(look.colour, np.float32), frame.shape)
+        solid *= cv2.dilate(
+            differs(frame, clip.plate[y0:y1, x0:x1], clip.level).astype(np.uint8),
+            np.ones((3, 3), np.uint8),
+        )
+    colours = (
+        frame
+        if look.shape == "sprite"
+        else np.broadcast_to(np.asarray(look.colour, np.float32), frame.shape)
+    )
     return polar(colours, solid, look.colour, (centre[0] - x0, centre[1] - y0), reach)

@@ -1,4 +1,5 @@
-"""All parts of a scene at once: who is where in each frame, who hides whom, and what each part sees around it."""
+"""All parts of a scene at once: who is where in each frame, who hides whom, and what each part sees
+around it."""
 
 from __future__ import annotations
 
@@ -20,9 +21,10 @@ _HIDDEN = 0.02
 
 @dataclass
 class Layout:
-    """The working state of tracking. poses: per part (T, 3), NaN = not seen. parts: declarations, None where there is none.
-    order: part numbers from back to front. front: bool (H, W), fixed structures that hide parts. spreads: per part (T, 3)
-    standard deviations. errors: per part (T,)."""
+    """The working state of tracking. poses: per part (T, 3), NaN = not seen. parts: declarations,
+    None where there is none. order: part numbers from back to front. front: bool (H, W), fixed
+    structures that hide parts. spreads: per part (T, 3) standard deviations. errors: per part (T,).
+    """
 
     clip: Clip
     looks: list[Look]
@@ -56,24 +58,38 @@ class Layout:
         def ground(px: np.ndarray, py: np.ndarray) -> np.ndarray:
             picture = self.clip.plate[py.astype(int), px.astype(int)].astype(np.float64)
             for j in behind:
-                picture = picture_at(self.looks[j], self.poses[j][t], px, py, picture, self.looks[j].width)
+                picture = picture_at(
+                    self.looks[j], self.poses[j][t], px, py, picture, self.looks[j].width
+                )
             return picture
 
         def free(px: np.ndarray, py: np.ndarray) -> np.ndarray:
-            open_ = np.ones(len(px), bool) if self.front is None else ~self.front[py.astype(int), px.astype(int)]
+            open_ = (
+                np.ones(len(px), bool)
+                if self.front is None
+                else ~self.front[py.astype(int), px.astype(int)]
+            )
             for j in before:
-                open_[open_] = alpha_at(self.looks[j], self.poses[j][t], px[open_], py[open_]) < _HIDDEN
+                open_[open_] = (
+                    alpha_at(self.looks[j], self.poses[j][t], px[open_], py[open_]) < _HIDDEN
+                )
             return open_
 
         return View(frame, ground, free, self.clip.luma)
 
     def _near(self, k: int, t: int, pose: np.ndarray) -> set[int]:
         reach = self.looks[k].reach + 10
-        return {j for j in range(len(self.looks)) if j != k and np.isfinite(self.poses[j][t, 0])
-                and np.hypot(*(self.poses[j][t, :2] - pose[:2])) < reach + self.looks[j].reach}
+        return {
+            j
+            for j in range(len(self.looks))
+            if j != k
+            and np.isfinite(self.poses[j][t, 0])
+            and np.hypot(*(self.poses[j][t, :2] - pose[:2])) < reach + self.looks[j].reach
+        }
 
     def place(self, k: int, t: int, start: np.ndarray, margin: float) -> bool:
-        """Fit part k in frame t from ``start``; the pose becomes NaN (False) when the picture does not show it there."""
+        """Fit part k in frame t from ``start``; the pose becomes NaN (False) when the picture does
+        not show it there."""
         seen = self.view(k, t, start)
         fit = locate(self.looks[k], start, seen, margin)
         error = np.inf if fit is None else misfit(self.looks[k], fit.x, seen)
@@ -84,14 +100,20 @@ class Layout:
         return True
 
     def sharpen(self, k: int, t: int) -> None:
-        """Fit a disk's pose again with its edge as hard as it was measured; a pose that strays is left as it was."""
+        """Fit a disk's pose again with its edge as hard as it was measured; a pose that strays is
+        left as it was."""
         fit = sharpen(self.looks[k], self.poses[k][t], self.view(k, t))
         if fit is not None and np.hypot(*(fit.x[:2] - self.poses[k][t, :2])) < 0.5:
             self.poses[k][t], self.spreads[k][t] = fit.x, fit.spread
 
-    def _accepted(self, k: int, t: int, fit: Fit, start: np.ndarray, error: float, seen: View, margin: float) -> bool:
+    def _accepted(
+        self, k: int, t: int, fit: Fit, start: np.ndarray, error: float, seen: View, margin: float
+    ) -> bool:
         look = self.looks[k]
-        if error > tolerance(look, fit.x, seen, self.clip.noise) or max(fit.spread[:2]) > 0.15 * look.reach + 1.0:
+        if (
+            error > tolerance(look, fit.x, seen, self.clip.noise)
+            or max(fit.spread[:2]) > 0.15 * look.reach + 1.0
+        ):
             return False
         if np.hypot(*(fit.x[:2] - start[:2])) > 2.5 * margin + 0.5 * look.reach:
             return False
@@ -100,30 +122,41 @@ class Layout:
     def _same(self, k: int, j: int, t: int, pose: np.ndarray) -> bool:
         """Would part k lie on top of part j, which looks alike?"""
         a, b = self.looks[k], self.looks[j]
-        if not np.isfinite(self.poses[j][t, 0]) or np.abs(np.subtract(a.colour, b.colour)).max() > 40:
+        if (
+            not np.isfinite(self.poses[j][t, 0])
+            or np.abs(np.subtract(a.colour, b.colour)).max() > 40
+        ):
             return False
         if not 0.6 < a.reach / b.reach < 1.6 or a.shape != b.shape:
             return False
         turn = abs(np.sin(pose[2] - self.poses[j][t, 2])) if a.shape == "box" else 0.0
-        return bool(np.hypot(*(pose[:2] - self.poses[j][t, :2])) < 0.3 * min(a.size or (a.reach,)) and turn < 0.3)
+        return bool(
+            np.hypot(*(pose[:2] - self.poses[j][t, :2])) < 0.3 * min(a.size or (a.reach,))
+            and turn < 0.3
+        )
 
 
 def tolerance(look: Look, pose: np.ndarray, seen: View, noise: float) -> float:
-    """Largest mean colour error at which a part counts as seen: a third of its contrast with what lies behind."""
+    """Largest mean colour error at which a part counts as seen: a third of its contrast with what
+    lies behind."""
     px, py = covered(look, pose, seen.shape, 300)
     if not len(px):
         return 0.0
     ground = seen.ground(px, py)
     alpha = alpha_at(look, pose, px, py)
-    contrast = float((np.abs(picture_at(look, pose, px, py, ground) - ground).mean(1) * alpha).sum() / max(alpha.sum(), 1e-6))
+    contrast = float(
+        (np.abs(picture_at(look, pose, px, py, ground) - ground).mean(1) * alpha).sum()
+        / max(alpha.sum(), 1e-6)
+    )
     return max(0.35 * contrast, 12.0) + noise
 
 
-# ---------------------------------------------------------------------------------------------------------------- depth
+# --------------------------------------------------------------------------------------------------
 
 
 def depth(layout: Layout) -> list[int]:
-    """Part numbers from back to front: where two overlap, the one whose colours are seen is in front."""
+    """Part numbers from back to front: where two overlap, the one whose colours are seen is in
+    front."""
     n = len(layout.looks)
     votes = np.zeros((n, n))
     for t in layout.clip.spread_times(40):
@@ -143,7 +176,10 @@ def depth(layout: Layout) -> list[int]:
 def _front_vote(layout: Layout, i: int, j: int, t: int) -> float:
     """Pixels of the overlap that look like part i minus those that look like part j."""
     a, b = layout.poses[i][t], layout.poses[j][t]
-    if not (np.isfinite(a[0]) and np.isfinite(b[0])) or np.hypot(*(a[:2] - b[:2])) > layout.looks[i].reach + layout.looks[j].reach:
+    if (
+        not (np.isfinite(a[0]) and np.isfinite(b[0]))
+        or np.hypot(*(a[:2] - b[:2])) > layout.looks[i].reach + layout.looks[j].reach
+    ):
         return 0.0
     small, _ = (i, j) if layout.looks[i].reach <= layout.looks[j].reach else (j, i)
     px, py = covered(layout.looks[small], layout.poses[small][t], layout.clip.shape, 1500)
@@ -154,7 +190,9 @@ def _front_vote(layout: Layout, i: int, j: int, t: int) -> float:
     if not both.any():
         return 0.0
     picture = layout.clip.frame(t)[py[both].astype(int), px[both].astype(int)].astype(np.float64)
-    to_a, to_b = (np.abs(picture - s.colour[both] / s.alpha[both, None]).max(1) for s in (first, second))
+    to_a, to_b = (
+        np.abs(picture - s.colour[both] / s.alpha[both, None]).max(1) for s in (first, second)
+    )
     return float((to_a < to_b - 10).sum() - (to_b < to_a - 10).sum())
 
 
@@ -179,7 +217,9 @@ def hiding(layout: Layout) -> np.ndarray:
             rows, columns, at = rows[over], columns[over], at[over]
             plate = clip.plate[rows, columns].astype(np.int16)
             telling = np.abs(plate - np.asarray(look.colour)).max(1) > 2 * clip.level
-            same = np.abs(clip.frame(t)[rows, columns].astype(np.int16) - plate).max(1) <= clip.level
+            same = (
+                np.abs(clip.frame(t)[rows, columns].astype(np.int16) - plate).max(1) <= clip.level
+            )
             np.add.at(seen, at[telling & same], 1)
             np.add.at(hidden, at[telling & ~same], 1)
     inside = (seen > 2 * hidden) & (seen > 8)

@@ -12,10 +12,12 @@ _NOTICEABLE = 1.5
 
 
 def gains(frames: np.ndarray, reference: np.ndarray, noise: float = 0.0) -> np.ndarray:
-    """(T, 3) factors by which each frame is brighter than ``reference`` (H, W, 3); ones when the light is constant.
+    """(T, 3) factors by which each frame is brighter than ``reference`` (H, W, 3); ones when the
+    light is constant.
 
-    Per channel the median ratio over a sparse grid, sharpened by least squares over the pixels that agree with it. It must
-    explain more of the picture than no change does, so that large moving things are not mistaken for light.
+    Per channel the median ratio over a sparse grid, sharpened by least squares over the pixels that
+    agree with it. It must explain more of the picture than no change does, so that large moving
+    things are not mistaken for light.
     """
     stride = max(1, int(np.sqrt(reference[..., 0].size / 8000)))
     base = reference[::stride, ::stride].reshape(-1, 3).astype(np.float32)
@@ -44,7 +46,11 @@ def _gain(seen: np.ndarray, base: np.ndarray, tolerance: float) -> np.ndarray:
             factor[channel] = float(a[near] @ b[near] / (b[near] @ b[near]))
     before = (np.abs(seen - base).max(1) <= tolerance).mean()
     after = (np.abs(seen - factor * base).max(1) <= tolerance).mean()
-    return factor if after > before + 0.05 or (after > 0.5 and np.abs(factor - 1).max() < 0.1) else np.ones(3)
+    return (
+        factor
+        if after > before + 0.05 or (after > 0.5 and np.abs(factor - 1).max() < 0.1)
+        else np.ones(3)
+    )
 
 
 def relight(frame: np.ndarray, gain: np.ndarray) -> np.ndarray:

@@ -16,7 +16,8 @@ _FREE = 0.25
 
 @dataclass
 class Chain:
-    """One object's regions: frame index -> Region. merged: frames in which it shares a region with another object."""
+    """One object's regions: frame index -> Region. merged: frames in which it shares a region with
+    another object."""
 
     regions: dict[int, Region] = field(default_factory=dict)
     merged: set[int] = field(default_factory=set)
@@ -27,7 +28,8 @@ class Chain:
 
     @property
     def area(self) -> float:
-        """Usual area: a high quantile, because what lies in front or outside only makes it smaller."""
+        """Usual area: a high quantile, because what lies in front or outside only makes it
+        smaller."""
         return float(np.quantile([region.area for region in self.regions.values()], 0.75))
 
     @property
@@ -36,7 +38,8 @@ class Chain:
         return float(np.median([region.contact for region in self.regions.values()]))
 
     def predict(self, t: int) -> np.ndarray:
-        """(2,) position at frame t, from the last two sightings at constant velocity (gaps shrink the confidence)."""
+        """(2,) position at frame t, from the last two sightings at constant velocity (gaps shrink
+        the confidence)."""
         times = sorted(self.regions)[-2:]
         now = self.regions[times[-1]]
         here = np.array([now.x, now.y])
@@ -58,10 +61,11 @@ class Chain:
 def link(frames: list[list[Region]], shape: tuple[int, int], smallest: float = 0.2) -> list[Chain]:
     """Regions per frame -> chains, in order of first sighting.
 
-    Assignment by predicted position (Hungarian); the gate grows with size, speed and the time not seen. A region much
-    smaller than the largest (``smallest``) starts no chain unless it stands free; fragments next to a chain that has
-    been split by something in front are merged into it; a region in which several objects meet belongs to none of
-    them; chains seen in fewer than three frames (and an eighth) are dropped.
+    Assignment by predicted position (Hungarian); the gate grows with size, speed and the time not
+    seen. A region much smaller than the largest (``smallest``) starts no chain unless it stands
+    free; fragments next to a chain that has been split by something in front are merged into it; a
+    region in which several objects meet belongs to none of them; chains seen in fewer than three
+    frames (and an eighth) are dropped.
     """
     chains: list[Chain] = []
     top = max((region.area for frame in frames for region in frame), default=0.0)
@@ -73,12 +77,21 @@ def link(frames: list[list[Region]], shape: tuple[int, int], smallest: float = 0
             host = _owner(chains, region, t)
             if host is not None:
                 host.regions[t] = _union(host.regions[t], region)
-            elif region.area >= smallest * top or region.contact < _FREE or (region.edge and region.area >= 0.25 * smallest * top):
+            elif (
+                region.area >= smallest * top
+                or region.contact < _FREE
+                or (region.edge and region.area >= 0.25 * smallest * top)
+            ):
                 chains.append(Chain({t: region}))
         _part_ways(chains, t)
     chains = _joined(chains)
     needed = min(3, len(frames))
-    kept = [c for c in chains if len(c.regions) >= max(needed, 0.12 * len(frames)) and (c.area >= 0.5 * smallest * top or c.contact < _FREE)]
+    kept = [
+        c
+        for c in chains
+        if len(c.regions) >= max(needed, 0.12 * len(frames))
+        and (c.area >= 0.5 * smallest * top or c.contact < _FREE)
+    ]
     return sorted(kept, key=lambda chain: (min(chain.regions), -chain.area))
 
 
@@ -87,7 +100,9 @@ def _joined(chains: list[Chain]) -> list[Chain]:
     left = sorted(chains, key=lambda chain: min(chain.regions))
     out: list[Chain] = []
     for chain in left:
-        fits = [(away, k) for k, earlier in enumerate(out) if (away := _gap(earlier, chain)) is not None]
+        fits = [
+            (away, k) for k, earlier in enumerate(out) if (away := _gap(earlier, chain)) is not None
+        ]
         if fits:
             _, k = min(fits)
             out[k].regions.update(chain.regions)
@@ -98,12 +113,21 @@ def _joined(chains: list[Chain]) -> list[Chain]:
 
 
 def _gap(earlier: Chain, later: Chain) -> float | None:
-    """Distance in pixels between where the earlier chain leads and where the later begins; None when they do not fit."""
+    """Distance in pixels between where the earlier chain leads and where the later begins; None
+    when they do not fit."""
     a, b = _whole_sightings(earlier), _whole_sightings(later)
-    if max(earlier.regions) >= min(later.regions) or len(a) < 3 or len(b) < 3 or not 0.6 < later.area / earlier.area < 1.6:
+    if (
+        max(earlier.regions) >= min(later.regions)
+        or len(a) < 3
+        or len(b) < 3
+        or not 0.6 < later.area / earlier.area < 1.6
+    ):
         return None
     a, b = a[-5:], b[:5]
-    line = [np.polynomial.polynomial.polyfit([t for t, _ in points], [p for _, p in points], 1) for points in (a, b)]
+    line = [
+        np.polynomial.polynomial.polyfit([t for t, _ in points], [p for _, p in points], 1)
+        for points in (a, b)
+    ]
     middle = 0.5 * (a[-1][0] + b[0][0])
     away = float(np.hypot(*(line[0][0] + line[0][1] * middle - line[1][0] - line[1][1] * middle)))
     speed = 0.5 * (np.hypot(*line[0][1]) + np.hypot(*line[1][1]))
@@ -131,20 +155,41 @@ def _assign(chains: list[Chain], found: list[Region], t: int, shape: tuple[int, 
 def _cost(chain: Chain, region: Region, t: int, shape: tuple[int, int]) -> float:
     gap = t - chain.last
     where, size = chain.predict(t), np.sqrt(chain.area)
-    gate = 1.5 * size + 2.0 * chain.speed() * min(gap, 3) + (0.08 * max(shape) if len(chain.regions) < 2 else 0.0) + 2.0 * size * min(gap - 1, 4)
+    gate = (
+        1.5 * size
+        + 2.0 * chain.speed() * min(gap, 3)
+        + (0.08 * max(shape) if len(chain.regions) < 2 else 0.0)
+        + 2.0 * size * min(gap - 1, 4)
+    )
     distance = np.hypot(region.x - where[0], region.y - where[1])
     ratio = region.area / chain.area
-    return distance + abs(np.log(ratio)) * 0.3 * size if distance <= gate and ratio > 0.08 else _NEVER
+    return (
+        distance + abs(np.log(ratio)) * 0.3 * size if distance <= gate and ratio > 0.08 else _NEVER
+    )
 
 
 def _part_ways(chains: list[Chain], t: int) -> None:
-    """Take regions of frame t away from chains where they plainly hold another chain's object too."""
-    lost = [c for c in chains if t not in c.regions and len(c.regions) >= 2 and (t - c.last <= 12 or t - 1 in c.merged)]
+    """Take regions of frame t away from chains where they plainly hold another chain's object
+    too."""
+    lost = [
+        c
+        for c in chains
+        if t not in c.regions and len(c.regions) >= 2 and (t - c.last <= 12 or t - 1 in c.merged)
+    ]
     for chain in [c for c in chains if t in c.regions and len(c.regions) >= 3]:
         region = chain.regions[t]
-        usual = float(np.median([r.area for f, r in chain.regions.items() if f != t and not r.edge] or [np.inf]))
+        usual = float(
+            np.median(
+                [r.area for f, r in chain.regions.items() if f != t and not r.edge] or [np.inf]
+            )
+        )
         before = t - 1 in chain.merged
-        guests = [c for c in lost if (before and t - 1 in c.merged) or _within(c.predict(t), region.box, 0.5 * np.sqrt(c.area))]
+        guests = [
+            c
+            for c in lost
+            if (before and t - 1 in c.merged)
+            or _within(c.predict(t), region.box, 0.5 * np.sqrt(c.area))
+        ]
         if guests and region.area > 1.08 * usual:
             del chain.regions[t]
             for member in (chain, *guests):
@@ -152,7 +197,10 @@ def _part_ways(chains: list[Chain], t: int) -> None:
 
 
 def _within(point: np.ndarray, box: tuple[int, int, int, int], margin: float) -> bool:
-    return box[0] - margin <= point[0] <= box[2] + margin and box[1] - margin <= point[1] <= box[3] + margin
+    return (
+        box[0] - margin <= point[0] <= box[2] + margin
+        and box[1] - margin <= point[1] <= box[3] + margin
+    )
 
 
 def _owner(chains: list[Chain], region: Region, t: int) -> Chain | None:
@@ -166,7 +214,11 @@ def _owner(chains: list[Chain], region: Region, t: int) -> Chain | None:
         high = max(own.box[3], region.box[3]) - min(own.box[1], region.box[1])
         before = [r for f, r in chain.regions.items() if f < t][-1]
         extent = max(before.box[2] - before.box[0], before.box[3] - before.box[1])
-        if own.area + region.area <= 1.15 * chain.area and max(wide, high) <= 1.25 * extent + 3 and np.hypot(own.x - region.x, own.y - region.y) < 2 * reach:
+        if (
+            own.area + region.area <= 1.15 * chain.area
+            and max(wide, high) <= 1.25 * extent + 3
+            and np.hypot(own.x - region.x, own.y - region.y) < 2 * reach
+        ):
             return chain
     return None
 
@@ -178,4 +230,11 @@ def _union(a: Region, b: Region) -> Region:
     for r in (a, b):
         mask[r.box[1] - y0 : r.box[3] - y0, r.box[0] - x0 : r.box[2] - x0] |= r.mask
     area = a.area + b.area
-    return Region((a.x * a.area + b.x * b.area) / area, (a.y * a.area + b.y * b.area) / area, area, (x0, y0, x1, y1), a.edge or b.edge, mask)
+    return Region(
+        (a.x * a.area + b.x * b.area) / area,
+        (a.y * a.area + b.y * b.area) / area,
+        area,
+        (x0, y0, x1, y1),
+        a.edge or b.edge,
+        mask,
+    )

@@ -1,4 +1,5 @@
-"""Measuring what a part looks like: which flat shape explains a region, with what size; or a sprite cut out of frames."""
+"""Measuring what a part looks like: which flat shape explains a region, with what size; or a sprite
+cut out of frames."""
 
 from __future__ import annotations
 
@@ -8,7 +9,14 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from tools.perception.appearance import corners_of, cover_at_size, picture_at, telling, thinned, with_sizes
+from tools.perception.appearance import (
+    corners_of,
+    cover_at_size,
+    picture_at,
+    telling,
+    thinned,
+    with_sizes,
+)
 from tools.perception.background import threshold
 from tools.perception.parts import Look
 from tools.perception.pose import Fit, View, contrasts, gauss_newton, locate_size, view
@@ -17,34 +25,50 @@ from tools.perception.segmentation import Region, homogeneous, moments
 _FINE = 4
 """Enlargement at which outlines are traced."""
 PLAIN = 0.2
-"""Misfit in pixels up to which a disk or box is not worth an outline with more corners (which costs a hundred times the time)."""
+"""Misfit in pixels up to which a disk or box is not worth an outline with more corners (which costs
+a hundred times the time)."""
 COMPLETE = 0.2
-"""Disagreeing pixels per pixel of outline below which a region is taken for the whole of a disk or box."""
+"""Disagreeing pixels per pixel of outline below which a region is taken for the whole of a disk or
+box."""
 SLACK = 0.06
 """Pixels by which a simpler shape may explain an outline worse."""
 
 
-def flat_colour(frame: np.ndarray, region: Region, noise: float = 0.0) -> tuple[float, float, float]:
+def flat_colour(
+    frame: np.ndarray, region: Region, noise: float = 0.0
+) -> tuple[float, float, float]:
     """Median colour of a region, of its flat interior when it has one."""
     x0, y0, x1, y1 = region.box
     window = frame[y0:y1, x0:x1]
-    inner = region.mask & cv2.erode(np.pad(region.mask, 1).astype(np.uint8), np.ones((3, 3), np.uint8))[1:-1, 1:-1].astype(bool)
+    inner = region.mask & cv2.erode(
+        np.pad(region.mask, 1).astype(np.uint8), np.ones((3, 3), np.uint8)
+    )[1:-1, 1:-1].astype(bool)
     inner &= homogeneous(window, noise)
     chosen = inner if inner.sum() >= 4 else region.mask
     return tuple(float(v) for v in np.median(window[chosen], axis=0))
 
 
-def fit_look(look: Look, pose, frame: np.ndarray, plate: np.ndarray, weight: np.ndarray | None = None,
-             soften: bool = True) -> tuple[Look, np.ndarray, float]:
-    """Fit pose, size and edge softness of a disk or box together: (look, pose (3,), rms error in grey levels near its outline)."""
-    found, fit = locate_size(look, np.asarray(pose, np.float64), view(frame, plate, weight), soften=soften)
+def fit_look(
+    look: Look,
+    pose,
+    frame: np.ndarray,
+    plate: np.ndarray,
+    weight: np.ndarray | None = None,
+    soften: bool = True,
+) -> tuple[Look, np.ndarray, float]:
+    """Fit pose, size and edge softness of a disk or box together: (look, pose (3,), rms error in
+    grey levels near its outline)."""
+    found, fit = locate_size(
+        look, np.asarray(pose, np.float64), view(frame, plate, weight), soften=soften
+    )
     return found, fit.x, fit.error
 
 
 @dataclass(frozen=True)
 class Guess:
-    """One explanation of a region. misfit: root mean square distance (pixels) by which the outline is off, as the colour
-    errors near it say: sqrt(sum of squared errors / contrast^2 / length of the outline)."""
+    """One explanation of a region. misfit: root mean square distance (pixels) by which the outline
+    is off, as the colour errors near it say: sqrt(sum of squared errors / contrast^2 / length of
+    the outline)."""
 
     look: Look
     pose: np.ndarray
@@ -52,10 +76,11 @@ class Guess:
 
 
 def choose_look(region: Region, colour, seen: View, noise: float, kind: str | None = None) -> Guess:
-    """The simplest flat shape that explains a region of one colour about as well as any: disk, box, then polygon.
+    """The simplest flat shape that explains a region of one colour about as well as any: disk, box,
+    then polygon.
 
-    seen: the picture around the region; its ``free`` leaves out what hides the part. ``kind`` forces a shape. A hollow
-    region, which no outline explains, comes back with a large misfit.
+    seen: the picture around the region; its ``free`` leaves out what hides the part. ``kind``
+    forces a shape. A hollow region, which no outline explains, comes back with a large misfit.
     """
     blocked = hidden(region, seen)
     if blocked.any() and _complete(region, colour):
@@ -70,12 +95,15 @@ def choose_look(region: Region, colour, seen: View, noise: float, kind: str | No
     if not guesses:
         return choose_look(region, colour, seen, noise, "box")
     best = min(guesses, key=lambda guess: guess.misfit)
-    slack = SLACK if best.look.width > 0.6 else 2.5 * SLACK  # many corners explain the staircase of a hard edge
+    slack = (
+        SLACK if best.look.width > 0.6 else 2.5 * SLACK
+    )  # many corners explain the staircase of a hard edge
     return next(guess for guess in guesses if guess.misfit <= 1.25 * best.misfit + slack)
 
 
 def _complete(region: Region, colour) -> bool:
-    """Is the region as it stands a disk or a box? Then nothing hides it, whatever lies around it."""
+    """Is the region as it stands a disk or a box? Then nothing hides it, whatever lies around
+    it."""
     nothing = np.zeros((region.box[3] + 4, region.box[2] + 4), bool)
     found = [mask_guess(region, nothing, colour, shape) for shape in ("disk", "box")]
     return min(mismatch for *_, mismatch in found) < COMPLETE
@@ -85,7 +113,9 @@ def hidden(region: Region, seen: View) -> np.ndarray:
     """bool (H, W): where something hides the part, asked for only around its region."""
     blocked = np.zeros(seen.shape, bool)
     x0, y0, x1, y1 = region.box
-    ys, xs = np.mgrid[max(0, y0 - 4) : min(seen.shape[0], y1 + 4), max(0, x0 - 4) : min(seen.shape[1], x1 + 4)]
+    ys, xs = np.mgrid[
+        max(0, y0 - 4) : min(seen.shape[0], y1 + 4), max(0, x0 - 4) : min(seen.shape[1], x1 + 4)
+    ]
     blocked[ys.ravel(), xs.ravel()] = ~seen.free(xs.ravel().astype(float), ys.ravel().astype(float))
     return blocked
 
@@ -96,7 +126,11 @@ def _measured(look: Look, pose: np.ndarray, region: Region, seen: View, noise: f
         look, pose = refine_outline(look, [pose], [seen]), pose
     else:
         px, py = telling(look, pose, seen.shape, 1.0, 400)
-        trial, fit = locate_size(look, pose, seen) if seen.free(px, py).mean() > 0.3 else (look, Fit(pose, np.inf, pose))
+        trial, fit = (
+            locate_size(look, pose, seen)
+            if seen.free(px, py).mean() > 0.3
+            else (look, Fit(pose, np.inf, pose))
+        )
         if fit.error < np.inf and np.hypot(*(fit.x[:2] - pose[:2])) < 0.5 * look.reach + 3:
             look, pose = trial, fit.x
     return Guess(look, pose, outline_misfit(look, pose, region, seen, noise))
@@ -105,7 +139,9 @@ def _measured(look: Look, pose: np.ndarray, region: Region, seen: View, noise: f
 def outline_misfit(look: Look, pose: np.ndarray, region: Region, seen: View, noise: float) -> float:
     """See Guess.misfit; pixel noise is taken off."""
     x0, y0, x1, y1 = region.box
-    ys, xs = np.mgrid[max(0, y0 - 3) : min(seen.shape[0], y1 + 3), max(0, x0 - 3) : min(seen.shape[1], x1 + 3)]
+    ys, xs = np.mgrid[
+        max(0, y0 - 3) : min(seen.shape[0], y1 + 3), max(0, x0 - 3) : min(seen.shape[1], x1 + 3)
+    ]
     px, py = xs.ravel().astype(float), ys.ravel().astype(float)
     if len(px) > 20000:
         chosen = thinned(len(px), 20000)
@@ -115,25 +151,40 @@ def outline_misfit(look: Look, pose: np.ndarray, region: Region, seen: View, noi
     contrast = np.linalg.norm(np.asarray(look.colour) - ground, axis=1)
     error = picture_at(look, pose, px, py, ground, look.width) - target
     squares = np.maximum((error**2).sum(1) - 3 * noise**2, 0) / np.maximum(contrast, 20.0) ** 2
-    outline = 2 * np.pi * look.size[0] if look.shape == "disk" else float(np.hypot(*np.diff(corners_of(look, pose), axis=0, append=corners_of(look, pose)[:1]).T).sum())
+    outline = (
+        2 * np.pi * look.size[0]
+        if look.shape == "disk"
+        else float(
+            np.hypot(
+                *np.diff(corners_of(look, pose), axis=0, append=corners_of(look, pose)[:1]).T
+            ).sum()
+        )
+    )
     return float(np.sqrt(np.minimum(squares, 1.0).sum() / share / max(outline, 8.0)))
 
 
-def refine_outline(look: Look, poses: Sequence[np.ndarray], views: Sequence[View], spare: float = 0.2) -> Look:
-    """Move a polygon's corners to where the pictures want them, all views together; corners that say nothing are dropped.
+def refine_outline(
+    look: Look, poses: Sequence[np.ndarray], views: Sequence[View], spare: float = 0.2
+) -> Look:
+    """Move a polygon's corners to where the pictures want them, all views together; corners that
+    say nothing are dropped.
 
-    A weak pull holds each corner where it is: along a straight edge nothing else would. spare: pixels by which the outline
-    may change when a corner is dropped.
+    A weak pull holds each corner where it is: along a straight edge nothing else would. spare:
+    pixels by which the outline may change when a corner is dropped.
     """
     look = _without_spare(_moved(look, poses, views), spare)
     return _without_spare(_moved(look, poses, views), spare)
 
 
-def _moved(look: Look, poses: Sequence[np.ndarray], views: Sequence[View], limit: int = 2000) -> Look:
+def _moved(
+    look: Look, poses: Sequence[np.ndarray], views: Sequence[View], limit: int = 2000
+) -> Look:
     """One fit of all corners and the edge softness, poses fixed."""
     lists = []
     for pose, seen in zip(poses, views, strict=True):
-        px, py, target, ground = seen.pick(*telling(look, pose, seen.shape, 2.5, limit // len(views) + 200))
+        px, py, target, ground = seen.pick(
+            *telling(look, pose, seen.shape, 2.5, limit // len(views) + 200)
+        )
         lists.append((pose, px, py, *contrasts(look.colour, target, ground)))
     start = np.append(look.outline.ravel(), look.width)
     contrast = float(np.median(np.concatenate([item[3] for item in lists] or [[100.0]])))
@@ -153,13 +204,17 @@ def _moved(look: Look, poses: Sequence[np.ndarray], views: Sequence[View], limit
 
 
 def _without_spare(look: Look, spare: float) -> Look:
-    """Drop corners one by one that lie within ``spare`` pixels of the line between their neighbours."""
+    """Drop corners one by one that lie within ``spare`` pixels of the line between their
+    neighbours."""
     points = look.outline
     while len(points) > 3:
         before, after = np.roll(points, 1, 0), np.roll(points, -1, 0)
         chord = after - before
         length = np.maximum(np.hypot(*chord.T), 1e-9)
-        height = np.abs(chord[:, 0] * (points - before)[:, 1] - chord[:, 1] * (points - before)[:, 0]) / length
+        height = (
+            np.abs(chord[:, 0] * (points - before)[:, 1] - chord[:, 1] * (points - before)[:, 0])
+            / length
+        )
         k = int(np.argmin(height))
         if height[k] > spare:
             break
@@ -167,24 +222,31 @@ def _without_spare(look: Look, spare: float) -> Look:
     return replace(look, outline=points)
 
 
-def sprite_look(frame: np.ndarray, plate: np.ndarray, region: Region, noise: float = 0.0) -> tuple[Look, np.ndarray]:
+def sprite_look(
+    frame: np.ndarray, plate: np.ndarray, region: Region, noise: float = 0.0
+) -> tuple[Look, np.ndarray]:
     """Cut a region out of a frame as a sprite with a soft matte: (look, pose)."""
     pad = 3
     x0, y0 = max(0, region.box[0] - pad), max(0, region.box[1] - pad)
     x1, y1 = min(frame.shape[1], region.box[2] + pad), min(frame.shape[0], region.box[3] + pad)
     window, ground = frame[y0:y1, x0:x1].astype(np.float32), plate[y0:y1, x0:x1].astype(np.float32)
     solid = np.zeros(window.shape[:2], np.uint8)
-    solid[region.box[1] - y0 : region.box[3] - y0, region.box[0] - x0 : region.box[2] - x0] = region.mask
+    solid[region.box[1] - y0 : region.box[3] - y0, region.box[0] - x0 : region.box[2] - x0] = (
+        region.mask
+    )
     solid = _filled(cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)))
     inner = cv2.erode(np.pad(solid, 1), np.ones((3, 3), np.uint8))[1:-1, 1:-1]
     alpha, colour = _matte(window, ground, solid, inner, threshold(noise))
     _, x, y, _, _ = moments(solid.astype(np.float32))
     sprite, centre = _centred(np.dstack([colour / 255.0, alpha]).astype(np.float32), x, y)
-    return Look("sprite", tuple(float(v) for v in np.median(window[solid > 0], axis=0)), (), None, sprite), np.array([x0 + centre[0], y0 + centre[1], 0.0])
+    return Look(
+        "sprite", tuple(float(v) for v in np.median(window[solid > 0], axis=0)), (), None, sprite
+    ), np.array([x0 + centre[0], y0 + centre[1], 0.0])
 
 
 def _filled(solid: np.ndarray) -> np.ndarray:
-    """Close small holes: texture that happens to look like the plate. Large ones (5% of the area) show what lies behind."""
+    """Close small holes: texture that happens to look like the plate. Large ones (5% of the area)
+    show what lies behind."""
     contours, tree = cv2.findContours(solid, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     area, out = int(solid.sum()), solid.copy()
     for contour, links in zip(contours, tree[0] if tree is not None else (), strict=True):
@@ -194,12 +256,15 @@ def _filled(solid: np.ndarray) -> np.ndarray:
 
 
 def _matte(window, ground, solid, inner, level) -> tuple[np.ndarray, np.ndarray]:
-    """Alpha and straight colour: 1 inside; on the one-pixel rim the share of the nearest inner colour over the ground."""
+    """Alpha and straight colour: 1 inside; on the one-pixel rim the share of the nearest inner
+    colour over the ground."""
     if not inner.any():
         return solid.astype(np.float32), window
     source = np.where(inner[..., None] > 0, window, 0.0)
     weight = cv2.blur(inner.astype(np.float32), (5, 5))
-    colour = np.where(inner[..., None] > 0, window, cv2.blur(source, (5, 5)) / np.maximum(weight, 1e-6)[..., None])
+    colour = np.where(
+        inner[..., None] > 0, window, cv2.blur(source, (5, 5)) / np.maximum(weight, 1e-6)[..., None]
+    )
     contrast = colour - ground
     power = (contrast**2).sum(-1)
     share = np.clip(((window - ground) * contrast).sum(-1) / np.maximum(power, 1.0), 0, 1)
@@ -209,22 +274,36 @@ def _matte(window, ground, solid, inner, level) -> tuple[np.ndarray, np.ndarray]
 
 
 def _centred(sprite: np.ndarray, x: float, y: float) -> tuple[np.ndarray, tuple[float, float]]:
-    """Pad so that the whole-pixel centre nearest (x, y) is the sprite's middle: (sprite, centre in the old window)."""
+    """Pad so that the whole-pixel centre nearest (x, y) is the sprite's middle: (sprite, centre in
+    the old window)."""
     h, w = sprite.shape[:2]
     cx, cy = round(x), round(y)
     reach_x, reach_y = max(cx, w - 1 - cx), max(cy, h - 1 - cy)
-    padded = np.pad(sprite, ((reach_y - cy, reach_y - (h - 1 - cy)), (reach_x - cx, reach_x - (w - 1 - cx)), (0, 0)))
+    padded = np.pad(
+        sprite,
+        ((reach_y - cy, reach_y - (h - 1 - cy)), (reach_x - cx, reach_x - (w - 1 - cx)), (0, 0)),
+    )
     return padded, (cx, cy)
 
 
-def guess_look(region: Region, blocked: np.ndarray, colour, kind: str | None = None) -> tuple[Look, np.ndarray]:
+def guess_look(
+    region: Region, blocked: np.ndarray, colour, kind: str | None = None
+) -> tuple[Look, np.ndarray]:
     """First idea of a flat look from a binary region: (look, pose (3,)).
 
-    blocked: bool (H, W), pixels where something else may hide the part; they are not held against a shape. The simplest
-    shape whose outline disagrees with the region by little more than the best one's is taken; ``kind`` forces one (a
-    region too small for a polygon becomes a box).
+    blocked: bool (H, W), pixels where something else may hide the part; they are not held against a
+    shape. The simplest shape whose outline disagrees with the region by little more than the best
+    one's is taken; ``kind`` forces one (a region too small for a polygon becomes a box).
     """
-    guesses = [g for g in (mask_guess(region, blocked, colour, k) for k in ("disk", "box", "polygon") if kind in (None, k)) if g]
+    guesses = [
+        g
+        for g in (
+            mask_guess(region, blocked, colour, k)
+            for k in ("disk", "box", "polygon")
+            if kind in (None, k)
+        )
+        if g
+    ]
     if not guesses:
         guesses = [mask_guess(region, blocked, colour, "box")]
     best = min(mismatch for _, _, mismatch in guesses)
@@ -232,21 +311,31 @@ def guess_look(region: Region, blocked: np.ndarray, colour, kind: str | None = N
     return look, pose
 
 
-def mask_guess(region: Region, blocked: np.ndarray, colour, kind: str) -> tuple[Look, np.ndarray, float] | None:
-    """(look, pose, disagreeing pixels per pixel of outline) of one kind of shape; None when the region has no such shape."""
+def mask_guess(
+    region: Region, blocked: np.ndarray, colour, kind: str
+) -> tuple[Look, np.ndarray, float] | None:
+    """(look, pose, disagreeing pixels per pixel of outline) of one kind of shape; None when the
+    region has no such shape."""
     x0, y0, x1, y1 = region.box
     pad = 4
     known = np.zeros((y1 - y0 + 2 * pad, x1 - x0 + 2 * pad), bool)
     known[pad:-pad, pad:-pad] = region.mask
     free = np.zeros(known.shape, bool)
-    rows, columns = slice(max(0, y0 - pad), min(blocked.shape[0], y1 + pad)), slice(max(0, x0 - pad), min(blocked.shape[1], x1 + pad))
+    rows, columns = (
+        slice(max(0, y0 - pad), min(blocked.shape[0], y1 + pad)),
+        slice(max(0, x0 - pad), min(blocked.shape[1], x1 + pad)),
+    )
     oy, ox = y0 - pad, x0 - pad
-    free[rows.start - oy : rows.stop - oy, columns.start - ox : columns.stop - ox] = ~blocked[rows, columns]
+    free[rows.start - oy : rows.stop - oy, columns.start - ox : columns.stop - ox] = ~blocked[
+        rows, columns
+    ]
     found = _guess(kind, known, free | known, colour)
     return None if found is None else (found[0], found[1] + (ox, oy, 0.0), found[2])
 
 
-def _guess(kind: str, known: np.ndarray, free: np.ndarray, colour) -> tuple[Look, np.ndarray, float] | None:
+def _guess(
+    kind: str, known: np.ndarray, free: np.ndarray, colour
+) -> tuple[Look, np.ndarray, float] | None:
     """(look, pose in the window, disagreeing free pixels per pixel of outline)."""
     contours, _ = cv2.findContours(known.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     contour = max(contours, key=len)
@@ -256,7 +345,10 @@ def _guess(kind: str, known: np.ndarray, free: np.ndarray, colour) -> tuple[Look
         (x, y), (w, h), degrees = cv2.minAreaRect(contour)
         if w < h:
             w, h, degrees = h, w, degrees + 90
-        look, pose = Look("box", colour, (w + 1.0, h + 1.0)), np.array([x, y, np.radians((degrees + 90) % 180 - 90)])
+        look, pose = (
+            Look("box", colour, (w + 1.0, h + 1.0)),
+            np.array([x, y, np.radians((degrees + 90) % 180 - 90)]),
+        )
     else:
         look, pose = _guess_polygon(known, colour)
         if look is None:
@@ -265,13 +357,16 @@ def _guess(kind: str, known: np.ndarray, free: np.ndarray, colour) -> tuple[Look
     if layer is None:
         return None
     drawn = np.zeros(known.shape, bool)
-    drawn[layer[1] : layer[1] + layer[2].shape[0], layer[0] : layer[0] + layer[2].shape[1]] = layer[2] > 0.5
+    drawn[layer[1] : layer[1] + layer[2].shape[0], layer[0] : layer[0] + layer[2].shape[1]] = (
+        layer[2] > 0.5
+    )
     outline = max(8.0, cv2.arcLength(contour, True))
     return look, pose, float(((drawn ^ known) & free).sum()) / outline
 
 
 def _guess_disk(known, free, contour, colour) -> tuple[Look, np.ndarray]:
-    """Least-squares circle through the outline where nothing hides it (Kasa), robust by one trimming."""
+    """Least-squares circle through the outline where nothing hides it (Kasa), robust by one
+    trimming."""
     points = contour[:, 0].astype(np.float64)
     around = cv2.erode(free.astype(np.uint8), np.ones((3, 3), np.uint8))
     open_edge = around[contour[:, 0, 1], contour[:, 0, 0]] > 0
@@ -287,8 +382,16 @@ def _guess_disk(known, free, contour, colour) -> tuple[Look, np.ndarray]:
 
 
 def _guess_polygon(known, colour) -> tuple[Look | None, np.ndarray | None]:
-    fine = cv2.resize(cv2.GaussianBlur(known.astype(np.float32), (0, 0), 0.7), None, fx=_FINE, fy=_FINE, interpolation=cv2.INTER_LINEAR)
-    contours, _ = cv2.findContours((fine > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    fine = cv2.resize(
+        cv2.GaussianBlur(known.astype(np.float32), (0, 0), 0.7),
+        None,
+        fx=_FINE,
+        fy=_FINE,
+        interpolation=cv2.INTER_LINEAR,
+    )
+    contours, _ = cv2.findContours(
+        (fine > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
     contour = max(contours, key=len, default=None)
     if contour is None or len(contour) < 4:
         return None, None

@@ -29,33 +29,57 @@ def declared_seeds(clip: Clip, parts: Sequence[Part]) -> list[Seed]:
     wanted = [part for part in parts if part.colour is None]
     sprites = survey(clip)[0] if wanted else []
     seeds = [Seed(None, chain, part) for part, chain in _match(wanted, sprites)]
-    if len(seeds) < len(wanted):                      # these frames alone would not make a picture of it; it was declared as one
+    if len(seeds) < len(
+        wanted
+    ):  # these frames alone would not make a picture of it; it was declared as one
         seeds = [Seed(None, chain, part) for part, chain in _match(wanted, whole_chains(clip))]
         sprites = [seed.chain for seed in seeds]
     inks: list[Ink] = []
     for part in parts:
-        if part.colour is not None and not any(np.allclose(part.colour, ink.colour, atol=2) for ink in inks):
+        if part.colour is not None and not any(
+            np.allclose(part.colour, ink.colour, atol=2) for ink in inks
+        ):
             inks.append(Ink(np.asarray(part.colour, np.float64)))
     pieces = flat_seeds(clip, inks, sprites)
     for ink in inks:
-        mine = [p for p in parts if p.colour is not None and np.allclose(p.colour, ink.colour, atol=2)]
+        mine = [
+            p for p in parts if p.colour is not None and np.allclose(p.colour, ink.colour, atol=2)
+        ]
         chains = [seed.chain for seed in pieces if seed.colour is ink.colour]
         seeds += [Seed(ink.colour, chain, part) for part, chain in _match(mine, chains)]
     return seeds
 
 
 def cleared(clip: Clip, parts: Sequence[Part]) -> np.ndarray:
-    """The plate (H, W, 3) without the given parts, which rest all through the clip and are therefore taken for background: where one
-    piece of the plate has a part's colour and shape, it is filled from around. The plate itself when there is none."""
+    """The plate (H, W, 3) without the given parts, which rest all through the clip and are
+    therefore taken for background: where one piece of the plate has a part's colour and shape, it
+    is filled from around. The plate itself when there is none."""
     hole = np.zeros(clip.shape, bool)
     for part in parts:
-        alike = np.linalg.norm(clip.plate.astype(np.float32) - np.asarray(part.colour, np.float32), axis=-1) <= PLAIN + 3 * clip.noise
-        pieces = [r for r in regions(alike & ~hole, smallest(clip)) if not r.edge and r.area < _LARGEST * alike.size and _has_shape(r, part.shape)]
+        alike = (
+            np.linalg.norm(
+                clip.plate.astype(np.float32) - np.asarray(part.colour, np.float32), axis=-1
+            )
+            <= PLAIN + 3 * clip.noise
+        )
+        pieces = [
+            r
+            for r in regions(alike & ~hole, smallest(clip))
+            if not r.edge and r.area < _LARGEST * alike.size and _has_shape(r, part.shape)
+        ]
         if pieces:
-            piece = max(pieces, key=lambda r: r.area) if part.near is None else min(pieces, key=lambda r: math.hypot(r.x - part.near[0], r.y - part.near[1]))
+            piece = (
+                max(pieces, key=lambda r: r.area)
+                if part.near is None
+                else min(pieces, key=lambda r: math.hypot(r.x - part.near[0], r.y - part.near[1]))
+            )
             x0, y0, x1, y1 = piece.box
             hole[y0:y1, x0:x1] |= piece.mask
-    return fill(clip.plate, cv2.dilate(hole.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) if hole.any() else clip.plate
+    return (
+        fill(clip.plate, cv2.dilate(hole.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
+        if hole.any()
+        else clip.plate
+    )
 
 
 def _has_shape(region: Region, shape: str) -> bool:
@@ -65,10 +89,13 @@ def _has_shape(region: Region, shape: str) -> bool:
 
 
 def _match(parts: Sequence[Part], chains: Sequence[Chain]) -> list[tuple[Part, Chain]]:
-    """Pair declared parts with chains: nearest first sightings where all say where they are, else largest."""
+    """Pair declared parts with chains: nearest first sightings where all say where they are, else
+    largest."""
     if len(parts) > 1 and chains and all(part.near is not None for part in parts):
         first = [chain.regions[min(chain.regions)] for chain in chains]
-        away = np.array([[math.hypot(r.x - part.near[0], r.y - part.near[1]) for r in first] for part in parts])
+        away = np.array(
+            [[math.hypot(r.x - part.near[0], r.y - part.near[1]) for r in first] for part in parts]
+        )
         return [(parts[i], chains[j]) for i, j in zip(*linear_sum_assignment(away), strict=True)]
     left, pairs = list(chains), []
     for part in parts:

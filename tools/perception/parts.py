@@ -1,7 +1,8 @@
 """Parts: the pieces that a perception program says a picture is made of, and their appearance.
 
-A ``Part`` is what a program declares (a kind of shape, a colour, if known a size). A ``Look`` is the part after its
-shape has been measured in one video: it can be drawn at any pose, for analysis by synthesis and for rendering.
+A ``Part`` is what a program declares (a kind of shape, a colour, if known a size). A ``Look`` is
+the part after its shape has been measured in one video: it can be drawn at any pose, for analysis
+by synthesis and for rendering.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ SHAPES = ("disk", "box", "polygon", "sprite")
 class Part:
     """A visible piece, as a perception program declares it.
 
-    shape: "disk", "box" (turned rectangle), "polygon" (any flat outline) or "sprite" (anything with several colours).
-    colour: RGB in [0, 255]; None for a sprite, which is found as "not the background". near: (x, y) pixels where the
-    part is first seen; needed only when several parts share a colour.
+    shape: "disk", "box" (turned rectangle), "polygon" (any flat outline) or "sprite" (anything with
+    several colours). colour: RGB in [0, 255]; None for a sprite, which is found as "not the
+    background". near: (x, y) pixels where the part is first seen; needed only when several parts
+    share a colour.
     """
 
     name: str
@@ -33,20 +35,27 @@ class Part:
     def __post_init__(self):
         check_name(self.name, "Part.name")
         if self.shape not in SHAPES:
-            raise ContractError(f"Part {self.name}.shape", "one of " + ", ".join(SHAPES), repr(self.shape))
+            raise ContractError(
+                f"Part {self.name}.shape", "one of " + ", ".join(SHAPES), repr(self.shape)
+            )
         if self.colour is None and self.shape != "sprite":
-            raise ContractError(f"Part {self.name}.colour", "(r, g, b) for a flat shape", "None", "or use shape='sprite'")
+            raise ContractError(
+                f"Part {self.name}.colour",
+                "(r, g, b) for a flat shape",
+                "None",
+                "or use shape='sprite'",
+            )
 
 
 @dataclass(frozen=True)
 class Look:
     """The measured appearance of a part.
 
-    size: (radius,) of a disk, (width, height) of a box, else (). outline: (N, 2) pixels relative to the part's centre at
-    angle 0, for a polygon. sprite: float32 RGBA for a sprite (see tools.types.Scene). width: edge softness in pixels.
-    round: True for a sprite that looks the same at every angle (a ring). cut: (x, y, turn) of the sprite's middle in the part's own
-    frame, pixels and radians. reach: radius in pixels of a circle around the
-    centre that holds the part.
+    size: (radius,) of a disk, (width, height) of a box, else (). outline: (N, 2) pixels relative to
+    the part's centre at angle 0, for a polygon. sprite: float32 RGBA for a sprite (see
+    tools.types.Scene). width: edge softness in pixels. round: True for a sprite that looks the same
+    at every angle (a ring). cut: (x, y, turn) of the sprite's middle in the part's own frame,
+    pixels and radians. reach: radius in pixels of a circle around the centre that holds the part.
     """
 
     shape: str
@@ -73,8 +82,11 @@ class Look:
         """Whether an angle can be seen at all."""
         return self.shape != "disk" and not self.round
 
-    def cover(self, shape: tuple[int, int], pose: np.ndarray) -> tuple[int, int, np.ndarray, np.ndarray] | None:
-        """Draw at ``pose`` = (x, y, angle): (x0, y0, alpha (h, w), colour (3,) or (h, w, 3)) or None outside the image."""
+    def cover(
+        self, shape: tuple[int, int], pose: np.ndarray
+    ) -> tuple[int, int, np.ndarray, np.ndarray] | None:
+        """Draw at ``pose`` = (x, y, angle): (x0, y0, alpha (h, w), colour (3,) or (h, w, 3)) or
+        None outside the image."""
         x, y, angle = (float(v) for v in pose)
         if self.shape == "sprite":
             return sprite_layer(shape, self.sprite, x, y, angle)
@@ -89,9 +101,10 @@ class Look:
 
 @dataclass(frozen=True)
 class Track:
-    """A part through one video. poses: (T, 3) x, y in pixels and angle in radians (unwrapped; 0 for a disk), NaN where
-    the part is not seen. noise: (3,) usual standard deviation of a pose. error: (T,) mean colour error in the part's own
-    pixels, grey levels. spread: (T, 3) standard deviations frame by frame (inf = the picture does not say), or None."""
+    """A part through one video. poses: (T, 3) x, y in pixels and angle in radians (unwrapped; 0 for
+    a disk), NaN where the part is not seen. noise: (3,) usual standard deviation of a pose. error:
+    (T,) mean colour error in the part's own pixels, grey levels. spread: (T, 3) standard deviations
+    frame by frame (inf = the picture does not say), or None."""
 
     name: str
     look: Look

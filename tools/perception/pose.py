@@ -1,4 +1,5 @@
-"""Sub-pixel poses and sizes by analysis by synthesis: draw, compare, correct (Levenberg-Marquardt, exact derivatives)."""
+"""Sub-pixel poses and sizes by analysis by synthesis: draw, compare, correct (Levenberg-Marquardt,
+exact derivatives)."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ PIXELS = 1500
 GOOD = 3.0
 """Mean colour error (grey levels) at which a pose needs no second attempt."""
 LUMA = np.sqrt(3.0) * np.array([0.299, 0.587, 0.114])
-"""Channel weights of brightness, scaled so that between greys it counts like the distance of colours."""
+"""Channel weights of brightness, scaled so that between greys it counts like the distance of
+colours."""
 DIM = 100.0
 """Contrast in brightness (so scaled) from which edges may be read from it alone."""
 HUBER = 30.0
@@ -36,8 +38,8 @@ HUBER = 30.0
 
 @dataclass(frozen=True)
 class Fit:
-    """x: the parameters found; error: root mean square residual in grey levels; spread: standard deviations of x (inf where
-    the picture says nothing)."""
+    """x: the parameters found; error: root mean square residual in grey levels; spread: standard
+    deviations of x (inf where the picture says nothing)."""
 
     x: np.ndarray
     error: float
@@ -94,7 +96,8 @@ def _solve(normal: np.ndarray, gradient: np.ndarray, damping: float) -> np.ndarr
 
 
 def _quality(residual: np.ndarray, slopes: np.ndarray) -> tuple[float, np.ndarray]:
-    """Root mean square residual and standard deviations of the parameters (at least the rounding of grey levels)."""
+    """Root mean square residual and standard deviations of the parameters (at least the rounding of
+    grey levels)."""
     if not len(residual):
         return np.inf, np.full(slopes.shape[1], np.inf)
     error = float(np.sqrt(np.mean(residual**2)))
@@ -116,14 +119,15 @@ def crop(shape: tuple[int, int], x: float, y: float, reach: float) -> tuple[slic
     return (slice(y0, y1), slice(x0, x1)) if x0 < x1 and y0 < y1 else None
 
 
-# ------------------------------------------------------------------------------------------------------------ pictures
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class View:
-    """What a part is compared with. frame: (H, W, 3) picture. ground: what lies behind the part; free: where nothing lies in
-    front of it. Both are asked at pixels (px, py) (N,), whole numbers as floats: -> (N, 3) grey levels, (N,) bool. luma: whether
-    edges are read from brightness alone where there is enough of it, because codecs store colour at half resolution."""
+    """What a part is compared with. frame: (H, W, 3) picture. ground: what lies behind the part;
+    free: where nothing lies in front of it. Both are asked at pixels (px, py) (N,), whole numbers
+    as floats: -> (N, 3) grey levels, (N,) bool. luma: whether edges are read from brightness alone
+    where there is enough of it, because codecs store colour at half resolution."""
 
     frame: np.ndarray
     ground: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -134,51 +138,71 @@ class View:
     def shape(self) -> tuple[int, int]:
         return self.frame.shape[:2]
 
-    def pick(self, px: np.ndarray, py: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def pick(
+        self, px: np.ndarray, py: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Free pixels among (px, py), with target and ground (N, 3) float64."""
         free = self.free(px, py)
         px, py = px[free], py[free]
         target = self.frame[py.astype(int), px.astype(int)].astype(np.float64)
         return px, py, target, self.ground(px, py)
 
-    def contrasts(self, colour, target: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See :func:`contrasts`; from luma alone where ``luma`` says so and there is enough of it."""
+    def contrasts(
+        self, colour, target: np.ndarray, ground: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """See :func:`contrasts`; from luma alone where ``luma`` says so and there is enough of
+        it."""
         strength, shown = contrasts(colour, target, ground)
         if not self.luma:
             return strength, shown
         bright = (np.asarray(colour, np.float64) - ground) @ LUMA
         told = np.abs(bright) > DIM
-        return np.where(told, np.abs(bright), strength), np.where(told, (target - ground) @ LUMA * np.sign(bright), shown)
+        return np.where(told, np.abs(bright), strength), np.where(
+            told, (target - ground) @ LUMA * np.sign(bright), shown
+        )
 
 
 def view(frame: np.ndarray, ground: np.ndarray, weight: np.ndarray | None = None) -> View:
-    """A view over whole pictures: frame, ground (H, W, 3); weight (H, W) bool, False where something hides the part."""
+    """A view over whole pictures: frame, ground (H, W, 3); weight (H, W) bool, False where
+    something hides the part."""
 
     def behind(px: np.ndarray, py: np.ndarray) -> np.ndarray:
         return ground[py.astype(int), px.astype(int)].astype(np.float64)
 
     def free(px: np.ndarray, py: np.ndarray) -> np.ndarray:
-        return np.ones(len(px), bool) if weight is None else weight[py.astype(int), px.astype(int)] > 0
+        return (
+            np.ones(len(px), bool) if weight is None else weight[py.astype(int), px.astype(int)] > 0
+        )
 
     return View(frame, behind, free)
 
 
-# ---------------------------------------------------------------------------------------------------------------- poses
+# --------------------------------------------------------------------------------------------------
 
 
-def fit_pose(look: Look, pose: np.ndarray, frame: np.ndarray, ground: np.ndarray, weight: np.ndarray | None = None,
-             margin: float = 4.0, turn: bool = True) -> Fit | None:
+def fit_pose(
+    look: Look,
+    pose: np.ndarray,
+    frame: np.ndarray,
+    ground: np.ndarray,
+    weight: np.ndarray | None = None,
+    margin: float = 4.0,
+    turn: bool = True,
+) -> Fit | None:
     """Refine ``pose`` (x, y, angle) of a look in ``frame`` over ``ground`` (both (H, W, 3)).
 
-    weight: bool (H, W), False where something in front hides the part. margin: pixels by which the start may be off.
-    turn: False keeps the angle. None when no pixel of the part is visible.
+    weight: bool (H, W), False where something in front hides the part. margin: pixels by which the
+    start may be off. turn: False keeps the angle. None when no pixel of the part is visible.
     """
     return locate(look, np.asarray(pose, np.float64), view(frame, ground, weight), margin, turn)
 
 
-def locate(look: Look, pose: np.ndarray, seen: View, margin: float = 4.0, turn: bool = True) -> Fit | None:
-    """Refine a pose in a view. First from the start itself; only where that leaves the picture unexplained, and ``margin``
-    (pixels) allows for more, again with softened edges, which pull from further away, and the better result is kept."""
+def locate(
+    look: Look, pose: np.ndarray, seen: View, margin: float = 4.0, turn: bool = True
+) -> Fit | None:
+    """Refine a pose in a view. First from the start itself; only where that leaves the picture
+    unexplained, and ``margin`` (pixels) allows for more, again with softened edges, which pull from
+    further away, and the better result is kept."""
     found = _settle(look, pose, seen, min(margin, 1.5), None, turn)
     if found is None or margin <= 1.5 or misfit(look, found.x, seen) <= GOOD:
         return found
@@ -193,22 +217,34 @@ def locate(look: Look, pose: np.ndarray, seen: View, margin: float = 4.0, turn: 
 
 
 def sharpen(look: Look, pose: np.ndarray, seen: View) -> Fit | None:
-    """Refine the pose of a disk whose edge is harder than the fits of poses take it to be, from a start that is nearly right: all
-    round a disk some pixels lie on the edge, so a hard edge says more than a soft one. None for other looks."""
+    """Refine the pose of a disk whose edge is harder than the fits of poses take it to be, from a
+    start that is nearly right: all round a disk some pixels lie on the edge, so a hard edge says
+    more than a soft one. None for other looks."""
     if look.shape != "disk" or look.width >= SOFTEST:
         return None
     return _settle(look, pose, seen, 1.0, max(look.width, HARDEST), False)
 
 
-def _settle(look: Look, pose: np.ndarray, seen: View, margin: float, width: float | None, turn: bool) -> Fit | None:
-    px, py, target, ground = seen.pick(*telling(look, pose, seen.shape, margin + (width or 0.0) / 2, PIXELS))
+def _settle(
+    look: Look, pose: np.ndarray, seen: View, margin: float, width: float | None, turn: bool
+) -> Fit | None:
+    px, py, target, ground = seen.pick(
+        *telling(look, pose, seen.shape, margin + (width or 0.0) / 2, PIXELS)
+    )
     if len(px) < 6:
         return None
     free = 3 if turn and look.turns else 2
     if look.shape == "sprite":
         model = _sprite_model(look, pose, free, (px, py), target, ground)
     else:
-        model = _flat_model(look, pose, free, (px, py), *seen.contrasts(look.colour, target, ground), None if width is None else max(width, look.width))
+        model = _flat_model(
+            look,
+            pose,
+            free,
+            (px, py),
+            *seen.contrasts(look.colour, target, ground),
+            None if width is None else max(width, look.width),
+        )
     steps = np.array([2.0, 2.0, 2.0 / max(look.reach, 2.0)])[:free]
     fit = gauss_newton(model, np.array(pose[:free], np.float64), steps)
     if free == 2:
@@ -217,17 +253,26 @@ def _settle(look: Look, pose: np.ndarray, seen: View, margin: float, width: floa
 
 
 def contrasts(colour, target: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How strongly a flat colour stands out at each pixel (N,), in grey levels, and how much of it is seen there (N,).
+    """How strongly a flat colour stands out at each pixel (N,), in grey levels, and how much of it
+    is seen there (N,).
 
-    All that coverage changes lies along the line from ground to colour, so that one number a pixel says everything.
+    All that coverage changes lies along the line from ground to colour, so that one number a pixel
+    says everything.
     """
     line = np.asarray(colour, np.float64) - ground
     strength = np.sqrt((line * line).sum(1))
     return strength, ((target - ground) * line).sum(1) / np.maximum(strength, 1.0)
 
 
-def _flat_model(look: Look, pose: np.ndarray, free: int, pixels: tuple[np.ndarray, np.ndarray], strength: np.ndarray, seen: np.ndarray,
-                width: float | None) -> Model:
+def _flat_model(
+    look: Look,
+    pose: np.ndarray,
+    free: int,
+    pixels: tuple[np.ndarray, np.ndarray],
+    strength: np.ndarray,
+    seen: np.ndarray,
+    width: float | None,
+) -> Model:
     def model(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         alpha, slopes = cover_at(look, np.append(x, pose[2:]) if free == 2 else x, *pixels, width)
         return strength * alpha - seen, strength[:, None] * slopes[:, :free]
@@ -235,15 +280,26 @@ def _flat_model(look: Look, pose: np.ndarray, free: int, pixels: tuple[np.ndarra
     return model
 
 
-def _sprite_model(look: Look, pose: np.ndarray, free: int, pixels: tuple[np.ndarray, np.ndarray], target: np.ndarray, ground: np.ndarray) -> Model:
+def _sprite_model(
+    look: Look,
+    pose: np.ndarray,
+    free: int,
+    pixels: tuple[np.ndarray, np.ndarray],
+    target: np.ndarray,
+    ground: np.ndarray,
+) -> Model:
     def model(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         sample = at_pose(look, np.append(x, pose[2:]) if free == 2 else x, *pixels)
-        return (sample.over(ground) - target).ravel(), sample.slopes_over(ground)[:, :, :free].reshape(-1, free)
+        return (sample.over(ground) - target).ravel(), sample.slopes_over(ground)[
+            :, :, :free
+        ].reshape(-1, free)
 
     return model
 
 
-def locate_size(look: Look, pose: np.ndarray, seen: View, margin: float = 3.0, soften: bool = True) -> tuple[Look, Fit]:
+def locate_size(
+    look: Look, pose: np.ndarray, seen: View, margin: float = 3.0, soften: bool = True
+) -> tuple[Look, Fit]:
     """Fit pose, sizes and edge softness of a flat look together: (look, fit of the pose).
 
     The fit's error is that of everything; its spread holds x, y, angle, the sizes and the softness.
@@ -257,7 +313,9 @@ def locate_size(look: Look, pose: np.ndarray, seen: View, margin: float = 3.0, s
     still[-1] = not soften
 
     def unpack(x: np.ndarray) -> tuple[Look, np.ndarray]:
-        return with_sizes(look, x[3:-1], float(np.clip(x[-1], 0.3, 8.0)) if soften else look.width), x[:3]
+        return with_sizes(
+            look, x[3:-1], float(np.clip(x[-1], 0.3, 8.0)) if soften else look.width
+        ), x[:3]
 
     def model(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         alpha, slopes = cover_at_size(*unpack(x), px, py)
@@ -271,8 +329,15 @@ def locate_size(look: Look, pose: np.ndarray, seen: View, margin: float = 3.0, s
     return found, Fit(at, fit.error, fit.spread)
 
 
-def own_error(look: Look, pose: np.ndarray, frame: np.ndarray, ground: np.ndarray, weight: np.ndarray | None = None) -> float:
-    """Mean absolute colour error (grey levels) over the pixels that the part covers; inf when none is visible."""
+def own_error(
+    look: Look,
+    pose: np.ndarray,
+    frame: np.ndarray,
+    ground: np.ndarray,
+    weight: np.ndarray | None = None,
+) -> float:
+    """Mean absolute colour error (grey levels) over the pixels that the part covers; inf when none
+    is visible."""
     return misfit(look, pose, view(frame, ground, weight))
 
 

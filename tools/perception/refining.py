@@ -1,4 +1,5 @@
-"""Passes over a layout: sharpen poses, fill gaps in time, measure looks again in the frames that show them best."""
+"""Passes over a layout: sharpen poses, fill gaps in time, measure looks again in the frames that
+show them best."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def sharpen(layout: Layout) -> None:
 
 
 def fill_gaps(layout: Layout) -> None:
-    """Follow parts into frames in which they have no pose yet, forwards then backwards, as far as the pictures confirm it."""
+    """Follow parts into frames in which they have no pose yet, forwards then backwards, as far as
+    the pictures confirm it."""
     for step in (1, -1):
         times = range(len(layout.clip)) if step > 0 else range(len(layout.clip) - 1, -1, -1)
         for t in times:
@@ -40,14 +42,17 @@ def fill_gaps(layout: Layout) -> None:
 
 
 ODD = 1.5
-"""Misfit of a frame, relative to the part's median, from which its pose may have been found in the wrong place."""
+"""Misfit of a frame, relative to the part's median, from which its pose may have been found in the
+wrong place."""
 
 ALIKE = 1.25
-"""Misfit, relative to that of another pose, up to which a pose that continues the course is preferred."""
+"""Misfit, relative to that of another pose, up to which a pose that continues the course is
+preferred."""
 
 
 def reconsider(layout: Layout) -> None:
-    """Where a part fits badly and is not where its course would have it, fit it again from there, in place; the better pose stays."""
+    """Where a part fits badly and is not where its course would have it, fit it again from there,
+    in place; the better pose stays."""
     for k, look in enumerate(layout.looks):
         seen = layout.seen(k)
         if len(seen) < 5 or not look.turns:
@@ -67,33 +72,46 @@ def _apart(look: Look, a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _retry(layout: Layout, k: int, t: int, start: np.ndarray, factor: float = 1.0) -> None:
-    """Fit again from ``start``; the new pose stays where its misfit is below ``factor`` times the old one's."""
+    """Fit again from ``start``; the new pose stays where its misfit is below ``factor`` times the
+    old one's."""
     before = layout.poses[k][t].copy(), layout.errors[k][t], layout.spreads[k][t].copy()
     if not layout.place(k, t, start, 4.0) or layout.errors[k][t] >= factor * before[1]:
         layout.poses[k][t], layout.errors[k][t], layout.spreads[k][t] = before
 
 
 def unwind(layout: Layout) -> None:
-    """Tell angles again, in place, once gaps are filled: across a gap the last rate of turning says little about which end is
-    which. A box may be turned by its period; an outline or a picture is fitted again from where its course would have it, where
-    it is more than a quarter turn away from there, and stays so if it fits about as well."""
+    """Tell angles again, in place, once gaps are filled: across a gap the last rate of turning says
+    little about which end is which. A box may be turned by its period; an outline or a picture is
+    fitted again from where its course would have it, where it is more than a quarter turn away from
+    there, and stays so if it fits about as well."""
     for k, look in enumerate(layout.looks):
         seen = layout.seen(k)
         if look.shape == "box" and len(seen):
             angles = layout.poses[k][:, 2]
-            layout.poses[k][:, 2] = unwrap(angles, period(look), float(angles[seen[0]]), int(seen[0]))
+            layout.poses[k][:, 2] = unwrap(
+                angles, period(look), float(angles[seen[0]]), int(seen[0])
+            )
         elif look.turns and len(seen) > 2:
             best = int(seen[np.argmin(layout.errors[k][seen])])
             for step, times in ((1, seen[seen > best]), (-1, seen[seen < best][::-1])):
                 for t in map(int, times):
                     start = _expected(layout, k, t, step)
-                    if start is not None and abs(math.remainder(start[2] - layout.poses[k][t, 2], math.tau)) > math.pi / 2:
+                    if (
+                        start is not None
+                        and abs(math.remainder(start[2] - layout.poses[k][t, 2], math.tau))
+                        > math.pi / 2
+                    ):
                         _retry(layout, k, t, start, ALIKE)
 
 
 def _continue(layout: Layout, t: int, step: int) -> None:
-    """Predict the parts that are missing in frame t from the frames just before (in the sense of ``step``) and fit them."""
-    missing = [k for k in layout.order if np.isnan(layout.poses[k][t, 0]) and _expected(layout, k, t, step) is not None]
+    """Predict the parts that are missing in frame t from the frames just before (in the sense of
+    ``step``) and fit them."""
+    missing = [
+        k
+        for k in layout.order
+        if np.isnan(layout.poses[k][t, 0]) and _expected(layout, k, t, step) is not None
+    ]
     for k in missing:
         layout.poses[k][t] = _expected(layout, k, t, step)
     guesses = {k: layout.poses[k][t].copy() for k in missing}
@@ -105,7 +123,8 @@ def _continue(layout: Layout, t: int, step: int) -> None:
 
 
 def _expected(layout: Layout, k: int, t: int, step: int) -> np.ndarray | None:
-    """Pose continued at constant velocity from the two frames before; None where there is nothing to continue."""
+    """Pose continued at constant velocity from the two frames before; None where there is nothing
+    to continue."""
     path, before, earlier = layout.poses[k], t - step, t - 2 * step
     if not 0 <= before < len(path) or np.isnan(path[before, 0]):
         return None
@@ -116,11 +135,12 @@ def _expected(layout: Layout, k: int, t: int, step: int) -> np.ndarray | None:
     return pose if inside else None
 
 
-# ---------------------------------------------------------------------------------------------------------------- looks
+# --------------------------------------------------------------------------------------------------
 
 
 def refit_looks(layout: Layout) -> bool:
-    """Measure flat looks again now that everything else is drawn around them; True when one changed noticeably."""
+    """Measure flat looks again now that everything else is drawn around them; True when one changed
+    noticeably."""
     changed = False
     for k, look in enumerate(layout.looks):
         times = best_times(layout, k)
@@ -135,8 +155,8 @@ def refit_looks(layout: Layout) -> bool:
 
 
 def _sizes(layout: Layout, k: int, times: np.ndarray) -> Look:
-    """Size and softness over several frames, each size weighted by how well its frame shows it: an edge that something
-    hides says nothing about the size."""
+    """Size and softness over several frames, each size weighted by how well its frame shows it: an
+    edge that something hides says nothing about the size."""
     look, found, spreads = layout.looks[k], [], []
     for t in times:
         trial, fit = locate_size(look, layout.poses[k][t], layout.view(k, int(t)))
@@ -154,7 +174,10 @@ def _sizes(layout: Layout, k: int, times: np.ndarray) -> Look:
 def _weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Column-wise median of (N, d) values, each counted by its weight."""
     order = np.argsort(values, axis=0)
-    ordered, heights = np.take_along_axis(values, order, 0), np.cumsum(np.take_along_axis(weights, order, 0), 0)
+    ordered, heights = (
+        np.take_along_axis(values, order, 0),
+        np.cumsum(np.take_along_axis(weights, order, 0), 0),
+    )
     middle = np.argmax(heights >= 0.5 * heights[-1], axis=0)
     return np.take_along_axis(ordered, middle[None], 0)[0]
 
@@ -167,7 +190,9 @@ def _outline(layout: Layout, k: int, times: np.ndarray) -> Look:
 
 def _differs(a: Look, b: Look) -> bool:
     if a.shape == "polygon":
-        return a.outline.shape != b.outline.shape or bool(np.abs(a.outline - b.outline).max() > 0.01)
+        return a.outline.shape != b.outline.shape or bool(
+            np.abs(a.outline - b.outline).max() > 0.01
+        )
     return bool(np.abs(np.subtract((*a.size, a.width), (*b.size, b.width))).max() > 0.01)
 
 
@@ -176,9 +201,18 @@ def best_times(layout: Layout, k: int, limit: int = 5) -> np.ndarray:
     path, errors, reach = layout.poses[k], layout.errors[k], layout.looks[k].reach
     height, width = layout.clip.shape
     with np.errstate(invalid="ignore"):
-        inside = (path[:, 0] > reach) & (path[:, 1] > reach) & (path[:, 0] < width - 1 - reach) & (path[:, 1] < height - 1 - reach)
+        inside = (
+            (path[:, 0] > reach)
+            & (path[:, 1] > reach)
+            & (path[:, 0] < width - 1 - reach)
+            & (path[:, 1] < height - 1 - reach)
+        )
     times = np.flatnonzero(inside & np.isfinite(errors))
     if not len(times):
         times = np.flatnonzero(np.isfinite(errors))
     good = times[errors[times] <= np.median(errors[times]) + 1e-9] if len(times) else times
-    return good[np.unique(np.linspace(0, len(good) - 1, limit).round().astype(int))] if len(good) > limit else good
+    return (
+        good[np.unique(np.linspace(0, len(good) - 1, limit).round().astype(int))]
+        if len(good) > limit
+        else good
+    )

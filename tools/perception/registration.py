@@ -12,35 +12,58 @@ _SILHOUETTE = 60.0
 """Weight of the outline against colour differences, in grey levels."""
 
 
-def polar(picture: np.ndarray, solid: np.ndarray, mean: np.ndarray, centre: tuple[float, float], reach: float) -> np.ndarray:
-    """(ANGLES, R, 4) picture around ``centre`` (x, y): colours relative to ``mean`` and the silhouette ``solid`` (h, w) in [0, 1].
+def polar(
+    picture: np.ndarray,
+    solid: np.ndarray,
+    mean: np.ndarray,
+    centre: tuple[float, float],
+    reach: float,
+) -> np.ndarray:
+    """(ANGLES, R, 4) picture around ``centre`` (x, y): colours relative to ``mean`` and the
+    silhouette ``solid`` (h, w) in [0, 1].
 
     Rows weigh with the square root of the radius, so that sums over (R, 4) are integrals over area.
     """
     solid = solid.astype(np.float32)
-    layers = np.dstack([(picture.astype(np.float32) - np.asarray(mean, np.float32)) * solid[..., None], _SILHOUETTE * solid])
+    layers = np.dstack(
+        [
+            (picture.astype(np.float32) - np.asarray(mean, np.float32)) * solid[..., None],
+            _SILHOUETTE * solid,
+        ]
+    )
     radii = int(np.clip(round(reach), 4, 64))
-    found = cv2.warpPolar(layers, (radii, ANGLES), centre, reach, cv2.WARP_POLAR_LINEAR | cv2.WARP_FILL_OUTLIERS)
+    found = cv2.warpPolar(
+        layers, (radii, ANGLES), centre, reach, cv2.WARP_POLAR_LINEAR | cv2.WARP_FILL_OUTLIERS
+    )
     return found * np.sqrt(np.arange(radii) + 0.5)[None, :, None].astype(np.float32)
 
 
 def likeness(reference: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """(ANGLES,) correlation of ``other`` with ``reference`` turned by 2 pi k / ANGLES; 1 = identical up to that turn."""
+    """(ANGLES,) correlation of ``other`` with ``reference`` turned by 2 pi k / ANGLES; 1 =
+    identical up to that turn."""
     a, b = (np.fft.rfft(p.reshape(ANGLES, -1), axis=0) for p in (reference, other))
     product = np.fft.irfft((np.conj(a) * b).sum(1), ANGLES)
     return product / max(0.5 * (float((reference**2).sum()) + float((other**2).sum())), 1e-9)
 
 
-def turn(reference: np.ndarray, other: np.ndarray, expected: float, slack: float = 0.08) -> tuple[float, float]:
-    """(angle, likeness): the turn from reference to other nearest to ``expected`` among those that fit about equally well.
+def turn(
+    reference: np.ndarray, other: np.ndarray, expected: float, slack: float = 0.08
+) -> tuple[float, float]:
+    """(angle, likeness): the turn from reference to other nearest to ``expected`` among those that
+    fit about equally well.
 
-    The angle continues ``expected`` (no jump by full turns). Where every angle fits, it is ``expected``.
+    The angle continues ``expected`` (no jump by full turns). Where every angle fits, it is
+    ``expected``.
     """
     found = likeness(reference, other)
     best = float(found.max())
     if best - float(found.min()) < 0.01 * abs(best):
         return expected, best
-    peaks = np.flatnonzero((found >= np.roll(found, 1)) & (found >= np.roll(found, -1)) & (found >= best - slack * abs(best)))
+    peaks = np.flatnonzero(
+        (found >= np.roll(found, 1))
+        & (found >= np.roll(found, -1))
+        & (found >= best - slack * abs(best))
+    )
     angles = 2 * math.pi * (peaks + np.array([_vertex(found, k) for k in peaks])) / ANGLES
     away = np.array([math.remainder(a - expected, 2 * math.pi) for a in angles])
     k = int(np.argmin(np.abs(away)))

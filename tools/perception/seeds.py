@@ -1,4 +1,5 @@
-"""What there is to follow: flat-coloured pieces, and textured things taken whole, each as regions linked over time."""
+"""What there is to follow: flat-coloured pieces, and textured things taken whole, each as regions
+linked over time."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ MIXED = 36.0
 
 @dataclass(frozen=True)
 class Ink:
-    """A flat colour of the foreground. thin: it has no pixels of its own, only edges (a string), so that mixtures count."""
+    """A flat colour of the foreground. thin: it has no pixels of its own, only edges (a string), so
+    that mixtures count."""
 
     colour: np.ndarray
     thin: bool = False
@@ -34,8 +36,9 @@ class Ink:
 
 @dataclass(frozen=True)
 class Content:
-    """What a foreground region is made of. inks: its flat colours, most frequent first. flat: share of its inner pixels that
-    they (and, within five pixels of the rim, their mixtures with the ground) explain. fragments: number of separate pieces beyond one per colour."""
+    """What a foreground region is made of. inks: its flat colours, most frequent first. flat: share
+    of its inner pixels that they (and, within five pixels of the rim, their mixtures with the
+    ground) explain. fragments: number of separate pieces beyond one per colour."""
 
     inks: tuple[Ink, ...]
     flat: float
@@ -47,14 +50,22 @@ def smallest(clip: Clip) -> float:
     return SMALLEST if clip.noise <= 1 else 2 * SMALLEST
 
 
-# ------------------------------------------------------------------------------------------------------------ contents
+# --------------------------------------------------------------------------------------------------
 
 
 def content(clip: Clip, frame: np.ndarray, region: Region) -> Content:
-    """Flat colours of one foreground region, found greedily: the densest colour, then what it leaves."""
+    """Flat colours of one foreground region, found greedily: the densest colour, then what it
+    leaves."""
     window, ground, mask = _windows(clip, frame, region)
     flat = homogeneous(window, clip.noise) & mask
-    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=2 if mask.sum() > 400 else 1) > 0
+    inner = (
+        cv2.erode(
+            mask.astype(np.uint8),
+            np.ones((3, 3), np.uint8),
+            iterations=2 if mask.sum() > 400 else 1,
+        )
+        > 0
+    )
     inks, tight, fragments, strongest = [], np.zeros(mask.shape, bool), 0, 0.0
     rest = flat.copy()
     while rest.sum() >= max(4, 0.005 * flat.sum()) and len(inks) < 8:
@@ -68,7 +79,9 @@ def content(clip: Clip, frame: np.ndarray, region: Region) -> Content:
             ink = np.median(window[own & flat], axis=0).astype(np.float64)
             strength = float(np.median(np.abs(ink - ground[own & flat]).max(-1)))
             strongest = max(strongest, strength)
-            if strength > max(clip.level, 0.2 * strongest) and not _is_soft_edge(clip, window, ground, own, inks):
+            if strength > max(clip.level, 0.2 * strongest) and not _is_soft_edge(
+                clip, window, ground, own, inks
+            ):
                 inks.append(Ink(ink))
                 tight |= own
                 fragments += pieces
@@ -78,7 +91,9 @@ def content(clip: Clip, frame: np.ndarray, region: Region) -> Content:
     return Content(tuple(inks), share, fragments - sum(not ink.thin for ink in inks))
 
 
-def _is_soft_edge(clip: Clip, window: np.ndarray, ground: np.ndarray, own: np.ndarray, inks: Sequence[Ink]) -> bool:
+def _is_soft_edge(
+    clip: Clip, window: np.ndarray, ground: np.ndarray, own: np.ndarray, inks: Sequence[Ink]
+) -> bool:
     """Are these pixels a thin band of mixtures of another ink and the ground?"""
     if cv2.erode(own.astype(np.uint8), np.ones((3, 3), np.uint8)).sum() >= 4:
         return False
@@ -86,8 +101,11 @@ def _is_soft_edge(clip: Clip, window: np.ndarray, ground: np.ndarray, own: np.nd
     return any(mixture(picture, behind, ink.colour, clip.noise)[1].mean() > 0.8 for ink in inks)
 
 
-def _rim_mixtures(clip: Clip, window: np.ndarray, ground: np.ndarray, mask: np.ndarray, inks: Sequence[Ink]) -> np.ndarray:
-    """Pixels within five of the rim that are mixtures of an ink and the ground: soft or blurred edges, not texture."""
+def _rim_mixtures(
+    clip: Clip, window: np.ndarray, ground: np.ndarray, mask: np.ndarray, inks: Sequence[Ink]
+) -> np.ndarray:
+    """Pixels within five of the rim that are mixtures of an ink and the ground: soft or blurred
+    edges, not texture."""
     rim = mask & (cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=5) == 0)
     picture, behind = window.astype(np.float32), ground.astype(np.float32)
     found = np.zeros(mask.shape, bool)
@@ -96,7 +114,9 @@ def _rim_mixtures(clip: Clip, window: np.ndarray, ground: np.ndarray, mask: np.n
     return found & rim
 
 
-def _windows(clip: Clip, frame: np.ndarray, region: Region) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _windows(
+    clip: Clip, frame: np.ndarray, region: Region
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Picture, plate and mask in a window two pixels larger than the region (float32 pictures)."""
     x0, y0, x1, y1 = region.box
     left, top = max(0, x0 - 2), max(0, y0 - 2)
@@ -106,9 +126,11 @@ def _windows(clip: Clip, frame: np.ndarray, region: Region) -> tuple[np.ndarray,
     return frame[rows, columns], clip.plate[rows, columns], mask
 
 
-def _thin_inks(clip: Clip, window: np.ndarray, ground: np.ndarray, mask: np.ndarray, inks: Sequence[Ink]) -> list[Ink]:
-    """Colours of lines too thin for a pixel of their own: what is left after the inks and everything within four pixels of
-    them (soft or compressed edges)."""
+def _thin_inks(
+    clip: Clip, window: np.ndarray, ground: np.ndarray, mask: np.ndarray, inks: Sequence[Ink]
+) -> list[Ink]:
+    """Colours of lines too thin for a pixel of their own: what is left after the inks and
+    everything within four pixels of them (soft or compressed edges)."""
     picture, behind = window.astype(np.float32), ground.astype(np.float32)
     near = np.zeros(mask.shape, np.uint8)
     for ink in inks:
@@ -125,16 +147,21 @@ def _thin_inks(clip: Clip, window: np.ndarray, ground: np.ndarray, mask: np.ndar
     return [Ink(np.median(picture[strong], axis=0).astype(np.float64), thin=True)]
 
 
-def mixture(picture: np.ndarray, ground: np.ndarray, colour: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:
-    """(..., 3) pictures -> share of ``colour`` over ``ground`` in [0, 1], and whether such a mixture explains the pixel."""
+def mixture(
+    picture: np.ndarray, ground: np.ndarray, colour: np.ndarray, noise: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """(..., 3) pictures -> share of ``colour`` over ``ground`` in [0, 1], and whether such a
+    mixture explains the pixel."""
     contrast = np.asarray(colour, np.float32) - ground
     difference = picture - ground
-    share = np.clip((difference * contrast).sum(-1) / np.maximum((contrast * contrast).sum(-1), 1.0), 0, 1)
+    share = np.clip(
+        (difference * contrast).sum(-1) / np.maximum((contrast * contrast).sum(-1), 1.0), 0, 1
+    )
     rest = np.abs(difference - share[..., None] * contrast).max(-1)
     return share, rest <= max(MIXED, 6 * noise)
 
 
-# ---------------------------------------------------------------------------------------------------------------- inks
+# --------------------------------------------------------------------------------------------------
 
 
 def palette_of(clip: Clip, contents: Sequence[Content]) -> list[Ink]:
@@ -149,15 +176,27 @@ def palette_of(clip: Clip, contents: Sequence[Content]) -> list[Ink]:
                     break
             else:
                 groups.append(([ink.colour], [ink.thin]))
-    often = [g for g in groups if len(g[0]) >= min(2, len(clip) - 1) and len(g[0]) >= 0.04 * len(contents)]
+    often = [
+        g
+        for g in groups
+        if len(g[0]) >= min(2, len(clip) - 1) and len(g[0]) >= 0.04 * len(contents)
+    ]
     ordered = sorted(often, key=lambda g: -len(g[0]))[:16]
-    return [Ink(np.median(np.array(c)[np.array(t) == (sum(t) > len(t) / 2)], axis=0), sum(t) > len(t) / 2) for c, t in ordered]
+    return [
+        Ink(
+            np.median(np.array(c)[np.array(t) == (sum(t) > len(t) / 2)], axis=0),
+            sum(t) > len(t) / 2,
+        )
+        for c, t in ordered
+    ]
 
 
-# -------------------------------------------------------------------------------------------------------------- labels
+# --------------------------------------------------------------------------------------------------
 
 
-def colour_regions(clip: Clip, inks: Sequence[Ink], sprites: Sequence[Chain]) -> list[list[list[Region]]]:
+def colour_regions(
+    clip: Clip, inks: Sequence[Ink], sprites: Sequence[Chain]
+) -> list[list[list[Region]]]:
     """Regions of each ink in each frame: [ink][frame] -> regions."""
     on_plate = [_plate_alike(clip, ink) for ink in inks]
     found: list[list[list[Region]]] = [[] for _ in inks]
@@ -171,8 +210,17 @@ def colour_regions(clip: Clip, inks: Sequence[Ink], sprites: Sequence[Chain]) ->
         for k, alike in enumerate(on_plate):
             own = labels == k + 1
             if alike is not None:
-                bridged = cv2.morphologyEx(own.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8)) > 0
-                own |= bridged & alike & (np.linalg.norm(frame.astype(np.float32) - inks[k].colour, axis=-1) <= REACH)
+                bridged = (
+                    cv2.morphologyEx(
+                        own.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8)
+                    )
+                    > 0
+                )
+                own |= (
+                    bridged
+                    & alike
+                    & (np.linalg.norm(frame.astype(np.float32) - inks[k].colour, axis=-1) <= REACH)
+                )
             pieces = regions(own, smallest(clip), front & ~own)
             found[k].append([r for r in pieces if inks[k].thin or thick(r)])
     return found
@@ -181,18 +229,26 @@ def colour_regions(clip: Clip, inks: Sequence[Ink], sprites: Sequence[Chain]) ->
 def label(clip: Clip, frame: np.ndarray, front: np.ndarray, inks: Sequence[Ink]) -> np.ndarray:
     """(H, W) uint8: 0, or 1 + index of the ink that each foreground pixel has.
 
-    A pixel has the ink that it is nearest to, if that is nearer than the ground and not far, or not very far but next to
-    pixels that plainly have it: edges of other things often look like some ink from afar.
+    A pixel has the ink that it is nearest to, if that is nearer than the ground and not far, or not
+    very far but next to pixels that plainly have it: edges of other things often look like some ink
+    from afar.
     """
     labels = np.zeros(front.shape, np.uint8)
     rows, columns = np.nonzero(front)
     if not len(rows) or not inks:
         return labels
-    pixels, ground = frame[rows, columns].astype(np.float32), clip.plate[rows, columns].astype(np.float32)
-    distance = np.stack([np.linalg.norm(pixels - ink.colour.astype(np.float32), axis=1) for ink in inks])
+    pixels, ground = (
+        frame[rows, columns].astype(np.float32),
+        clip.plate[rows, columns].astype(np.float32),
+    )
+    distance = np.stack(
+        [np.linalg.norm(pixels - ink.colour.astype(np.float32), axis=1) for ink in inks]
+    )
     nearest = distance.argmin(0)
     closest = distance[nearest, np.arange(len(rows))]
-    own = (closest <= max(REACH, 6 * clip.noise)) & (closest < np.linalg.norm(pixels - ground, axis=1))
+    own = (closest <= max(REACH, 6 * clip.noise)) & (
+        closest < np.linalg.norm(pixels - ground, axis=1)
+    )
     plain = own & (closest <= PLAIN + 3 * clip.noise)
     labels[rows[plain], columns[plain]] = nearest[plain] + 1
     _label_edges(labels, rows[own & ~plain], columns[own & ~plain], nearest[own & ~plain] + 1)
@@ -202,8 +258,11 @@ def label(clip: Clip, frame: np.ndarray, front: np.ndarray, inks: Sequence[Ink])
     return labels
 
 
-def _label_edges(labels: np.ndarray, rows: np.ndarray, columns: np.ndarray, wanted: np.ndarray) -> None:
-    """Give pixels the label they are nearest to where one of the 24 pixels around already has it."""
+def _label_edges(
+    labels: np.ndarray, rows: np.ndarray, columns: np.ndarray, wanted: np.ndarray
+) -> None:
+    """Give pixels the label they are nearest to where one of the 24 pixels around already has
+    it."""
     padded = np.pad(labels, 2)
     beside = np.zeros(len(rows), bool)
     for dy in range(5):
@@ -212,21 +271,32 @@ def _label_edges(labels: np.ndarray, rows: np.ndarray, columns: np.ndarray, want
     labels[rows[beside], columns[beside]] = wanted[beside]
 
 
-def _label_thin(clip: Clip, labels: np.ndarray, inks: Sequence[Ink], k: int, pixels: tuple[np.ndarray, ...]) -> None:
-    """Add to a thin ink the pixels that it covers in part, unless they are the edge of something else."""
+def _label_thin(
+    clip: Clip, labels: np.ndarray, inks: Sequence[Ink], k: int, pixels: tuple[np.ndarray, ...]
+) -> None:
+    """Add to a thin ink the pixels that it covers in part, unless they are the edge of something
+    else."""
     rows, columns, picture, ground = pixels
     share, explained = mixture(picture, ground, inks[k].colour, clip.noise)
     mine = explained & (share >= 0.3) & (labels[rows, columns] == 0)
     for j, ink in enumerate(inks):
         if j != k and not ink.thin:
-            beside = cv2.dilate((labels == j + 1).astype(np.uint8), np.ones((3, 3), np.uint8))[rows, columns] > 0
+            beside = (
+                cv2.dilate((labels == j + 1).astype(np.uint8), np.ones((3, 3), np.uint8))[
+                    rows, columns
+                ]
+                > 0
+            )
             mine &= ~(beside & mixture(picture, ground, ink.colour, clip.noise)[1])
     labels[rows[mine], columns[mine]] = k + 1
 
 
 def _plate_alike(clip: Clip, ink: Ink) -> np.ndarray | None:
     """Pixels of the plate that have this ink's colour, or None."""
-    alike = np.linalg.norm(clip.plate.astype(np.float32) - ink.colour.astype(np.float32), axis=-1) <= 0.6 * REACH
+    alike = (
+        np.linalg.norm(clip.plate.astype(np.float32) - ink.colour.astype(np.float32), axis=-1)
+        <= 0.6 * REACH
+    )
     return alike if alike.any() else None
 
 
@@ -239,7 +309,8 @@ def thick(region: Region) -> bool:
 
 
 def covered_by(shape: tuple[int, int], chains: Sequence[Chain], t: int) -> np.ndarray | None:
-    """Pixels of frame t that belong to given chains, with a rim of two pixels; None when there are none."""
+    """Pixels of frame t that belong to given chains, with a rim of two pixels; None when there are
+    none."""
     present = [chain.regions[t] for chain in chains if t in chain.regions]
     if not present:
         return None
@@ -251,25 +322,35 @@ def covered_by(shape: tuple[int, int], chains: Sequence[Chain], t: int) -> np.nd
 
 
 def surfaces(chain: Chain, frames: Sequence[Sequence[Region]]) -> bool:
-    """Is this nothing but ground that came to light? It turns up amid the picture, after the beginning, not out of another of
-    its kind, and stays in place. frames: all regions of its kind, frame by frame."""
+    """Is this nothing but ground that came to light? It turns up amid the picture, after the
+    beginning, not out of another of its kind, and stays in place. frames: all regions of its kind,
+    frame by frame."""
     first, last = min(chain.regions), max(chain.regions)
     start = chain.regions[first]
-    if first == 0 or start.edge or any(overlap(start, region) > 0.5 for region in frames[first - 1]):
+    if (
+        first == 0
+        or start.edge
+        or any(overlap(start, region) > 0.5 for region in frames[first - 1])
+    ):
         return False
     return overlap(start, chain.regions[last]) > 0.6
 
 
 def overlap(a: Region, b: Region) -> float:
     """Pixels that two regions share, relative to the smaller one."""
-    x0, y0, x1, y1 = max(a.box[0], b.box[0]), max(a.box[1], b.box[1]), min(a.box[2], b.box[2]), min(a.box[3], b.box[3])
+    x0, y0, x1, y1 = (
+        max(a.box[0], b.box[0]),
+        max(a.box[1], b.box[1]),
+        min(a.box[2], b.box[2]),
+        min(a.box[3], b.box[3]),
+    )
     if x0 >= x1 or y0 >= y1:
         return 0.0
     inside = [r.mask[y0 - r.box[1] : y1 - r.box[1], x0 - r.box[0] : x1 - r.box[0]] for r in (a, b)]
     return float((inside[0] & inside[1]).sum()) / min(a.area, b.area)
 
 
-# -------------------------------------------------------------------------------------------------------------- wholes
+# --------------------------------------------------------------------------------------------------
 
 
 def whole_chains(clip: Clip) -> list[Chain]:
@@ -282,18 +363,25 @@ def whole_chains(clip: Clip) -> list[Chain]:
 
 
 def contents_of(clip: Clip, chain: Chain, limit: int = 6) -> list[Content]:
-    """Contents of a chain's regions in at most ``limit`` frames, those away from the border preferred."""
+    """Contents of a chain's regions in at most ``limit`` frames, those away from the border
+    preferred."""
     times = sorted(t for t, r in chain.regions.items() if not r.edge) or sorted(chain.regions)
-    chosen = [times[k] for k in np.unique(np.linspace(0, len(times) - 1, min(limit, len(times))).round().astype(int))]
+    chosen = [
+        times[k]
+        for k in np.unique(
+            np.linspace(0, len(times) - 1, min(limit, len(times))).round().astype(int)
+        )
+    ]
     return [content(clip, clip.frame(t), chain.regions[t]) for t in chosen]
 
 
-# --------------------------------------------------------------------------------------------------------------- seeds
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Seed:
-    """Something to follow. colour: (3,), or None for a sprite. chain: its regions. part: its declaration, if it has one."""
+    """Something to follow. colour: (3,), or None for a sprite. chain: its regions. part: its
+    declaration, if it has one."""
 
     colour: np.ndarray | None
     chain: Chain

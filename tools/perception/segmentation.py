@@ -11,24 +11,32 @@ from tools.perception.background import densest_colour, differs, sample, thresho
 
 
 def foreground(frame: np.ndarray, plate: np.ndarray, noise: float = 0.0) -> np.ndarray:
-    """Pixels of ``frame`` (H, W, 3) that differ from the plate beyond noise: bool (H, W), specks removed when noisy."""
+    """Pixels of ``frame`` (H, W, 3) that differ from the plate beyond noise: bool (H, W), specks
+    removed when noisy."""
     mask = differs(frame, plate, threshold(noise))
     if noise > 1.0:
-        mask = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)).astype(bool)
+        mask = cv2.morphologyEx(
+            mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)
+        ).astype(bool)
     return mask
 
 
 def homogeneous(frame: np.ndarray, noise: float = 0.0) -> np.ndarray:
-    """Pixels whose 3x3 neighbourhood has one colour (within noise): bool (H, W). Edges and textures are excluded."""
+    """Pixels whose 3x3 neighbourhood has one colour (within noise): bool (H, W). Edges and textures
+    are excluded."""
     kernel = np.ones((3, 3), np.uint8)
     spread = cv2.subtract(cv2.dilate(frame, kernel), cv2.erode(frame, kernel)).max(-1)
     return spread <= max(18.0, 7.0 * noise)
 
 
-def palette(frames: np.ndarray, plate: np.ndarray, noise: float = 0.0, limit: int = 8) -> list[tuple[np.ndarray, float]]:
-    """The flat colours of the foreground: list of (colour (3,), share of flat foreground pixels), most frequent first.
+def palette(
+    frames: np.ndarray, plate: np.ndarray, noise: float = 0.0, limit: int = 8
+) -> list[tuple[np.ndarray, float]]:
+    """The flat colours of the foreground: list of (colour (3,), share of flat foreground pixels),
+    most frequent first.
 
-    Found by repeatedly taking the densest 16-level bin and everything near it; mixtures at edges do not count.
+    Found by repeatedly taking the densest 16-level bin and everything near it; mixtures at edges do
+    not count.
     """
     pixels = []
     for frame in sample(frames, 8):
@@ -48,10 +56,12 @@ def palette(frames: np.ndarray, plate: np.ndarray, noise: float = 0.0, limit: in
 
 
 def coverage(frame: np.ndarray, plate: np.ndarray, colour, noise: float = 0.0) -> np.ndarray:
-    """How much of each pixel is covered by an object of a flat ``colour`` in front of ``plate``: float32 (H, W).
+    """How much of each pixel is covered by an object of a flat ``colour`` in front of ``plate``:
+    float32 (H, W).
 
-    The projection of frame - plate on colour - plate, clipped to [0, 1]; 0 where a mixture of the two does not explain
-    the pixel (something else is there) or where object and plate cannot be told apart.
+    The projection of frame - plate on colour - plate, clipped to [0, 1]; 0 where a mixture of the
+    two does not explain the pixel (something else is there) or where object and plate cannot be
+    told apart.
     """
     difference = frame.astype(np.float32) - plate
     contrast = np.asarray(colour, np.float32) - plate
@@ -63,8 +73,9 @@ def coverage(frame: np.ndarray, plate: np.ndarray, colour, noise: float = 0.0) -
 
 @dataclass(frozen=True)
 class Region:
-    """A connected region of a mask. x, y: centroid; box: (x0, y0, x1, y1) exclusive; edge: touches the image border;
-    mask: bool (y1 - y0, x1 - x0). contact: share of the rim that borders on other things, 1 when nobody looked."""
+    """A connected region of a mask. x, y: centroid; box: (x0, y0, x1, y1) exclusive; edge: touches
+    the image border; mask: bool (y1 - y0, x1 - x0). contact: share of the rim that borders on other
+    things, 1 when nobody looked."""
 
     x: float
     y: float
@@ -75,9 +86,14 @@ class Region:
     contact: float = 1.0
 
 
-def regions(mask: np.ndarray, smallest: float = 4.0, others: np.ndarray | None = None) -> list[Region]:
-    """8-connected regions of a bool (H, W) mask, largest first. others: bool (H, W), to measure ``Region.contact`` with."""
-    count, labels, stats, centres = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+def regions(
+    mask: np.ndarray, smallest: float = 4.0, others: np.ndarray | None = None
+) -> list[Region]:
+    """8-connected regions of a bool (H, W) mask, largest first. others: bool (H, W), to measure
+    ``Region.contact`` with."""
+    count, labels, stats, centres = cv2.connectedComponentsWithStats(
+        mask.astype(np.uint8), connectivity=8
+    )
     h, w = mask.shape
     found = []
     for k in range(1, count):
@@ -87,7 +103,17 @@ def regions(mask: np.ndarray, smallest: float = 4.0, others: np.ndarray | None =
             window = labels[y0 : y0 + bh, x0 : x0 + bw] == k
             box = (x0, y0, x0 + bw, y0 + bh)
             contact = 1.0 if others is None else _contact(window, box, others)
-            found.append(Region(float(centres[k][0]), float(centres[k][1]), float(area), box, edge, window, contact))
+            found.append(
+                Region(
+                    float(centres[k][0]),
+                    float(centres[k][1]),
+                    float(area),
+                    box,
+                    edge,
+                    window,
+                    contact,
+                )
+            )
     return sorted(found, key=lambda region: -region.area)
 
 
@@ -95,17 +121,25 @@ def _contact(inside: np.ndarray, box: tuple[int, int, int, int], others: np.ndar
     """Share of the pixels two to three away from a region that belong to other things."""
     x0, y0, x1, y1 = box
     padded = np.pad(inside, 3).astype(np.uint8)
-    ring = (cv2.dilate(padded, np.ones((7, 7), np.uint8)) > 0) & (cv2.dilate(padded, np.ones((3, 3), np.uint8)) == 0)
+    ring = (cv2.dilate(padded, np.ones((7, 7), np.uint8)) > 0) & (
+        cv2.dilate(padded, np.ones((3, 3), np.uint8)) == 0
+    )
     window = np.zeros(padded.shape, bool)
-    rows, columns = slice(max(0, y0 - 3), min(others.shape[0], y1 + 3)), slice(max(0, x0 - 3), min(others.shape[1], x1 + 3))
-    window[rows.start - y0 + 3 : rows.stop - y0 + 3, columns.start - x0 + 3 : columns.stop - x0 + 3] = others[rows, columns]
+    rows, columns = (
+        slice(max(0, y0 - 3), min(others.shape[0], y1 + 3)),
+        slice(max(0, x0 - 3), min(others.shape[1], x1 + 3)),
+    )
+    window[
+        rows.start - y0 + 3 : rows.stop - y0 + 3, columns.start - x0 + 3 : columns.stop - x0 + 3
+    ] = others[rows, columns]
     return float((window & ring).sum()) / max(int(ring.sum()), 1)
 
 
 def moments(weight: np.ndarray) -> tuple[float, float, float, float, float]:
     """Area, centroid and orientation of a soft mask (h, w): (area, x, y, angle, elongation).
 
-    angle: of the longer axis, in (-pi/2, pi/2]; elongation: ratio of the axes' standard deviations, >= 1.
+    angle: of the longer axis, in (-pi/2, pi/2]; elongation: ratio of the axes' standard deviations,
+    >= 1.
     """
     area = float(weight.sum())
     ys, xs = np.arange(weight.shape[0]), np.arange(weight.shape[1])

@@ -1,7 +1,8 @@
 """Boxes of which something in front hides an end: is there more of the box beyond what hides it?
 
-Fits of a size only look near the present outline. Where a corner shows on the far side of what lies in front, a longer box
-explains the picture better although every small step makes it worse; so longer boxes are tried outright.
+Fits of a size only look near the present outline. Where a corner shows on the far side of what lies
+in front, a longer box explains the picture better although every small step makes it worse; so
+longer boxes are tried outright.
 """
 
 from __future__ import annotations
@@ -21,13 +22,16 @@ _GAIN = 0.97
 
 
 def stretch(layout: Layout, k: int, times: Sequence[int]) -> bool:
-    """Make box ``k`` longer at one end if that explains the frames ``times`` clearly better; in place, poses included."""
+    """Make box ``k`` longer at one end if that explains the frames ``times`` clearly better; in
+    place, poses included."""
     look, looks = layout.looks[k], layout.looks
     if look.shape != "box" or not len(times):
         return False
     layout = _shrunk(layout, k)
     ends = [(axis, side) for axis in (0, 1) for side in (-1, 1)]
-    trials = [(axis, side, d) for axis, side in ends for d in _LONGER if d < 0.5 * look.size[axis] + 4]
+    trials = [
+        (axis, side, d) for axis, side in ends for d in _LONGER if d < 0.5 * look.size[axis] + 4
+    ]
     best = min(trials, key=lambda trial: _error(layout, k, times, *trial))
     if _error(layout, k, times, *best) > _GAIN * _error(layout, k, times, best[0], best[1], 0.0):
         return False
@@ -40,10 +44,13 @@ def stretch(layout: Layout, k: int, times: Sequence[int]) -> bool:
 
 
 def _shrunk(layout: Layout, k: int) -> Layout:
-    """The same layout with the disks in front of part k a little smaller: a disk that was fitted while the box was too
-    short has grown over the very corner that is looked for."""
+    """The same layout with the disks in front of part k a little smaller: a disk that was fitted
+    while the box was too short has grown over the very corner that is looked for."""
     front = layout.order[layout.order.index(k) + 1 :]
-    looks = [replace(look, size=(0.85 * look.size[0],)) if j in front and look.shape == "disk" else look for j, look in enumerate(layout.looks)]
+    looks = [
+        replace(look, size=(0.85 * look.size[0],)) if j in front and look.shape == "disk" else look
+        for j, look in enumerate(layout.looks)
+    ]
     return replace(layout, looks=looks)
 
 
@@ -67,12 +74,16 @@ def _error(layout: Layout, k: int, times: Sequence[int], axis: int, side: int, d
         px, py = _around(look, pose, axis, side, seen.shape)
         px, py, target, ground = seen.pick(px, py)
         if len(px):
-            drawn = at_pose(_longer(look, axis, d), _shifted(pose, axis, side, d), px, py, look.width).over(ground)
+            drawn = at_pose(
+                _longer(look, axis, d), _shifted(pose, axis, side, d), px, py, look.width
+            ).over(ground)
             total += float(((drawn - target) ** 2).sum())
     return total
 
 
-def _around(look: Look, pose: np.ndarray, axis: int, side: int, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def _around(
+    look: Look, pose: np.ndarray, axis: int, side: int, shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
     """Pixels within the reach of the longest trial beyond one end, and a little inside it."""
     half = np.array(look.size) / 2
     along = np.arange(half[axis] - 4, half[axis] + max(_LONGER) + 2) * side

@@ -1,8 +1,9 @@
 """From frames to tracks: find the parts of a scene, or follow declared ones, with sub-pixel poses.
 
-Pieces of like colour, and textured things taken whole, are linked over time; a look is measured for each, and every
-frame's poses are refined by analysis by synthesis with the parts drawn over each other in depth order. What is missing is
-filled in from its neighbours in time, forwards and backwards, as far as the picture confirms it.
+Pieces of like colour, and textured things taken whole, are linked over time; a look is measured for
+each, and every frame's poses are refined by analysis by synthesis with the parts drawn over each
+other in depth order. What is missing is filled in from its neighbours in time, forwards and
+backwards, as far as the picture confirms it.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ WRONG = 8
 
 @dataclass(frozen=True)
 class Tracks:
-    """Everything seen in one video. tracks: back to front. front: bool (H, W), fixed structures of the plate that
-    hide parts passing behind them. light: (T, 3) factors by which each frame is brighter than the plate."""
+    """Everything seen in one video. tracks: back to front. front: bool (H, W), fixed structures of
+    the plate that hide parts passing behind them. light: (T, 3) factors by which each frame is
+    brighter than the plate."""
 
     plate: np.ndarray
     noise: float
@@ -44,7 +46,9 @@ class Tracks:
         return next(track for track in self.tracks if track.name == name)
 
 
-def discover(frames: np.ndarray, plate: np.ndarray | None = None, noise: float | None = None) -> Tracks:
+def discover(
+    frames: np.ndarray, plate: np.ndarray | None = None, noise: float | None = None
+) -> Tracks:
     """Find and follow every part of a scene, knowing nothing: frames (T, H, W, 3) uint8 -> Tracks.
 
     Parts are named by shape and order of first sighting: ``disk_1``, ``box_1``, ``sprite_1`` ...
@@ -52,11 +56,18 @@ def discover(frames: np.ndarray, plate: np.ndarray | None = None, noise: float |
     return _look_twice(Clip.of(frames, plate, noise), find_seeds)
 
 
-def track(frames: np.ndarray, parts: Sequence[Part], plate: np.ndarray | None = None, noise: float | None = None) -> Tracks:
-    """Follow declared parts through a clip: frames (T, H, W, 3) uint8 -> Tracks with the parts' own names.
+def track(
+    frames: np.ndarray,
+    parts: Sequence[Part],
+    plate: np.ndarray | None = None,
+    noise: float | None = None,
+) -> Tracks:
+    """Follow declared parts through a clip: frames (T, H, W, 3) uint8 -> Tracks with the parts' own
+    names.
 
-    A part that rests all the time has a track too, if the plate shows it; one that is not found has none. Of several chains of
-    one colour each part takes the one nearest to its ``near`` (or the largest).
+    A part that rests all the time has a track too, if the plate shows it; one that is not found has
+    none. Of several chains of one colour each part takes the one nearest to its ``near`` (or the
+    largest).
     """
     clip = Clip.of(frames, plate, noise)
     found = [seed.part for seed in declared_seeds(clip, parts)]
@@ -67,19 +78,36 @@ def track(frames: np.ndarray, parts: Sequence[Part], plate: np.ndarray | None = 
     return _look_twice(clip, lambda clip: declared_seeds(clip, parts))
 
 
-def follow(frames: np.ndarray, plate: np.ndarray, noise: float, chains: Sequence[tuple[np.ndarray | None, Chain]],
-           parts: Sequence[Part] | None = None) -> Tracks:
-    """Sub-pixel poses of parts whose regions are linked already: (colour (3,), or None for a sprite; its chain) per part.
+def follow(
+    frames: np.ndarray,
+    plate: np.ndarray,
+    noise: float,
+    chains: Sequence[tuple[np.ndarray | None, Chain]],
+    parts: Sequence[Part] | None = None,
+) -> Tracks:
+    """Sub-pixel poses of parts whose regions are linked already: (colour (3,), or None for a
+    sprite; its chain) per part.
 
-    parts: one per chain, for names and shapes; None names them by shape. A part without a pose in any frame is left out.
+    parts: one per chain, for names and shapes; None names them by shape. A part without a pose in
+    any frame is left out.
     """
     clip = Clip.of(frames, plate, noise)
     named = parts or [None] * len(chains)
-    return _finished(_solve(clip, [Seed(colour, chain, part) for (colour, chain), part in zip(chains, named, strict=True)]), clip.plate)
+    return _finished(
+        _solve(
+            clip,
+            [
+                Seed(colour, chain, part)
+                for (colour, chain), part in zip(chains, named, strict=True)
+            ],
+        ),
+        clip.plate,
+    )
 
 
 def _look_twice(clip: Clip, seeds_of: Callable[[Clip], list[Seed]]) -> Tracks:
-    """Solve; where the parts found show that the plate was wrong, solve again over the better one."""
+    """Solve; where the parts found show that the plate was wrong, solve again over the better
+    one."""
     layout = _solve(clip, seeds_of(clip))
     found = uncover(layout)
     if found.wrong > WRONG:
@@ -118,7 +146,15 @@ def _finished(layout: Layout, plate: np.ndarray) -> Tracks:
         if len(seen) and (layout.parts[k] is not None or moves(layout, k)):
             spread = np.median(layout.spreads[k][seen], axis=0)
             noise = np.where(np.isfinite(spread), np.maximum(spread, 1e-3), 1e-3)
-            tracks.append(Track(names[k], *anchored(layout.looks[k], layout.poses[k]), noise, layout.errors[k], layout.spreads[k]))
+            tracks.append(
+                Track(
+                    names[k],
+                    *anchored(layout.looks[k], layout.poses[k]),
+                    noise,
+                    layout.errors[k],
+                    layout.spreads[k],
+                )
+            )
     return Tracks(plate, layout.clip.noise, tuple(tracks), layout.front, layout.clip.light)
 
 

@@ -1,4 +1,5 @@
-"""The plate a second time, now that the parts are known: what each pixel shows while nothing lies on it."""
+"""The plate a second time, now that the parts are known: what each pixel shows while nothing lies
+on it."""
 
 from __future__ import annotations
 
@@ -16,26 +17,34 @@ SAMPLES = 40
 RIM = 2
 """Pixels around a part that its soft edge or its shadow in a compressed picture may touch."""
 RESTING = 0.3
-"""A part that stays within so many pixels (and so many pixels of turning at its rim) through the clip does not move."""
+"""A part that stays within so many pixels (and so many pixels of turning at its rim) through the
+clip does not move."""
 
 
 @dataclass(frozen=True)
 class Uncovered:
-    """plate: (H, W, 3) uint8. wrong: number of pixels at which the plate before was noticeably different."""
+    """plate: (H, W, 3) uint8. wrong: number of pixels at which the plate before was noticeably
+    different."""
 
     plate: np.ndarray
     wrong: int
 
 
 def uncover(layout: Layout) -> Uncovered:
-    """Measure the plate in frames in which no moving part covers a pixel; fill where the parts never leave and the plate before
-    showed one of them. Parts that never move do not count unless they were declared: what they cover may well be the plate."""
-    clip, movers = layout.clip, [k for k in range(len(layout.looks)) if layout.parts[k] is not None or moves(layout, k)]
+    """Measure the plate in frames in which no moving part covers a pixel; fill where the parts
+    never leave and the plate before showed one of them. Parts that never move do not count unless
+    they were declared: what they cover may well be the plate."""
+    clip, movers = (
+        layout.clip,
+        [k for k in range(len(layout.looks)) if layout.parts[k] is not None or moves(layout, k)],
+    )
     times = clip.spread_times(SAMPLES)
     shadows = [_shadow(layout, movers, t) for t in times]
     swept = np.logical_or.reduce(shadows) if movers else np.zeros(clip.shape, bool)
     resting = [k for k in range(len(layout.looks)) if k not in movers]
-    swept |= np.logical_or.reduce([_shadow(layout, resting, t) for t in times]) if resting else False
+    swept |= (
+        np.logical_or.reduce([_shadow(layout, resting, t) for t in times]) if resting else False
+    )
     if not swept.any():
         return Uncovered(clip.plate, 0)
     plate = clip.plate.copy()
@@ -51,7 +60,9 @@ def uncover(layout: Layout) -> Uncovered:
         never[r[count == 0], c[count == 0]] = True
     hole = never & _shows_part(layout, movers, never, times)
     if hole.any():
-        plate = fill(plate, cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & never)
+        plate = fill(
+            plate, cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & never
+        )
     wrong = np.abs(plate.astype(np.int16) - clip.plate).max(-1) > clip.level
     return Uncovered(plate, int(wrong.sum()))
 
@@ -64,7 +75,10 @@ def moves(layout: Layout, k: int) -> bool:
     away = np.ptp(path, axis=0)
     spread = np.median(layout.spreads[k][layout.seen(k)], axis=0)
     turned = away[2] * layout.looks[k].reach if layout.looks[k].turns else 0.0
-    return bool(max(away[0], away[1]) > RESTING + 4 * min(max(spread[0], spread[1]), 1.0) or turned > 2 * RESTING)
+    return bool(
+        max(away[0], away[1]) > RESTING + 4 * min(max(spread[0], spread[1]), 1.0)
+        or turned > 2 * RESTING
+    )
 
 
 def _shadow(layout: Layout, parts: list[int], t: int) -> np.ndarray:
@@ -80,8 +94,11 @@ def _shadow(layout: Layout, parts: list[int], t: int) -> np.ndarray:
     return mask > 0
 
 
-def _shows_part(layout: Layout, parts: list[int], never: np.ndarray, times: list[int]) -> np.ndarray:
-    """bool (H, W): never uncovered pixels whose plate looks like the part that lies on them, as the frames do too."""
+def _shows_part(
+    layout: Layout, parts: list[int], never: np.ndarray, times: list[int]
+) -> np.ndarray:
+    """bool (H, W): never uncovered pixels whose plate looks like the part that lies on them, as the
+    frames do too."""
     clip = layout.clip
     rows, columns = np.nonzero(never)
     px, py = columns.astype(float), rows.astype(float)
@@ -93,7 +110,9 @@ def _shows_part(layout: Layout, parts: list[int], never: np.ndarray, times: list
         for k in [k for k in layout.order if k in parts and np.isfinite(layout.poses[k][t, 0])]:
             plain = picture_at(layout.looks[k], layout.poses[k][t], px, py, plain)
         frame = clip.frame(t)[rows, columns].astype(np.float64)
-        alike += (np.abs(plain - frame).max(1) <= clip.level) & (np.abs(picture - frame).max(1) <= clip.level)
+        alike += (np.abs(plain - frame).max(1) <= clip.level) & (
+            np.abs(picture - frame).max(1) <= clip.level
+        )
     mask = np.zeros(never.shape, bool)
     mask[rows, columns] = alike >= 0.5 * len(looked)
     return mask

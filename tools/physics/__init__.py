@@ -1,4 +1,5 @@
-"""Building blocks for dynamics programs: the array namespace, integrators, contacts, multi-body trees."""
+"""Building blocks for dynamics programs: the array namespace, integrators, contacts, multi-body
+trees."""
 
 from tools.physics.contacts import bounce_off_line, collide_disks
 from tools.physics.integrators import explicit_euler, rk4, symplectic_euler

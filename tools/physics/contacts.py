@@ -10,15 +10,26 @@ from tools.physics.namespace import xp
 
 
 def bounce_off_line(
-    x: Any, y: Any, vx: Any, vy: Any, normal: tuple[float, float], offset: Any, radius: Any, restitution: Any,
-    friction: Any = 0.0, rest_speed: float = 0.0, pull: tuple[Any, Any] = (0.0, 0.0),
+    x: Any,
+    y: Any,
+    vx: Any,
+    vy: Any,
+    normal: tuple[float, float],
+    offset: Any,
+    radius: Any,
+    restitution: Any,
+    friction: Any = 0.0,
+    rest_speed: float = 0.0,
+    pull: tuple[Any, Any] = (0.0, 0.0),
 ) -> tuple[Any, Any, Any, Any]:
-    """A disk against the half-plane ``normal . (x, y) >= offset`` (unit normal pointing to the free side).
+    """A disk against the half-plane ``normal . (x, y) >= offset`` (unit normal pointing to the free
+    side).
 
-    Called after a free step under the acceleration ``pull`` (px/s^2): where the disk reaches beyond the line and moves into it, it is
-    taken back to the moment at which it touched, its normal velocity reversed and scaled by ``restitution``, its
-    tangential velocity reduced by Coulomb friction (impulse at most ``friction`` times the normal impulse), and it goes on from
-    there. Closing speeds below ``rest_speed`` (px/s) stop. Returns (x, y, vx, vy).
+    Called after a free step under the acceleration ``pull`` (px/s^2): where the disk reaches beyond
+    the line and moves into it, it is taken back to the moment at which it touched, its normal
+    velocity reversed and scaled by ``restitution``, its tangential velocity reduced by Coulomb
+    friction (impulse at most ``friction`` times the normal impulse), and it goes on from there.
+    Closing speeds below ``rest_speed`` (px/s) stop. Returns (x, y, vx, vy).
     """
     nx, ny = normal
     depth = offset + radius - (nx * x + ny * y)
@@ -30,25 +41,38 @@ def bounce_off_line(
     down = nx * pull[0] + ny * pull[1]
     inside = xp.where(hit, depth, 0.0)
     speed = xp.where(hit, -closing, 1.0)
-    since = 2.0 * inside / (speed + xp.sqrt(xp.maximum(speed * speed + 2.0 * down * inside, 0.0) + 1e-12))
-    landing = closing - down * since                        # normal velocity at the moment of contact
+    since = (
+        2.0
+        * inside
+        / (speed + xp.sqrt(xp.maximum(speed * speed + 2.0 * down * inside, 0.0) + 1e-12))
+    )
+    landing = closing - down * since  # normal velocity at the moment of contact
     bounce = xp.where(-landing < rest_speed, 0.0, restitution)
     impulse = xp.where(hit, xp.maximum(-(1.0 + bounce) * landing, 0.0), 0.0)
     push = xp.where(hit, xp.maximum(since * impulse, depth), xp.where(touching, depth, 0.0))
     slide = -ny * vx + nx * vy - since * (-ny * pull[0] + nx * pull[1])
     most = friction * impulse
     brake = xp.minimum(xp.maximum(slide, -most), most)
-    return x + push * nx + since * brake * ny, y + push * ny - since * brake * nx, vx + impulse * nx + brake * ny, vy + impulse * ny - brake * nx
+    return (
+        x + push * nx + since * brake * ny,
+        y + push * ny - since * brake * nx,
+        vx + impulse * nx + brake * ny,
+        vy + impulse * ny - brake * nx,
+    )
 
 
-def collide_disks(a: dict, b: dict, reach: Any, mass_ratio: Any, restitution: Any, rest_speed: Any = 0.0) -> tuple[dict, dict]:
-    """Two disks after a free step: where they overlap and approach, exchange momentum along the line of centres.
+def collide_disks(
+    a: dict, b: dict, reach: Any, mass_ratio: Any, restitution: Any, rest_speed: Any = 0.0
+) -> tuple[dict, dict]:
+    """Two disks after a free step: where they overlap and approach, exchange momentum along the
+    line of centres.
 
-    a, b: {"x", "y", "vx", "vy", ...}. reach: sum of radii in pixels. mass_ratio: mass of b / mass of a. Both are taken back to the
-    moment at which they touched (their relative path is taken for straight), where the line of centres is the true one, and
-    go on from there with their new velocities; so the result is continuous in the time of contact. Newton's law of restitution;
-    impacts that close at no more than ``rest_speed`` (px/s) give nothing back, as in engines that let things come to rest. Momentum is
-    conserved exactly. Returns new (a, b).
+    a, b: {"x", "y", "vx", "vy", ...}. reach: sum of radii in pixels. mass_ratio: mass of b / mass
+    of a. Both are taken back to the moment at which they touched (their relative path is taken for
+    straight), where the line of centres is the true one, and go on from there with their new
+    velocities; so the result is continuous in the time of contact. Newton's law of restitution;
+    impacts that close at no more than ``rest_speed`` (px/s) give nothing back, as in engines that
+    let things come to rest. Momentum is conserved exactly. Returns new (a, b).
     """
     dx, dy = b["x"] - a["x"], b["y"] - a["y"]
     overlap = reach * reach - dx * dx - dy * dy
@@ -57,21 +81,37 @@ def collide_disks(a: dict, b: dict, reach: Any, mass_ratio: Any, restitution: An
     wx, wy = b["vx"] - a["vx"], b["vy"] - a["vy"]
     along, speed2 = dx * wx + dy * wy, wx * wx + wy * wy + 1e-9
     hit = (overlap > 0) & (along < 0)
-    since = xp.where(hit, (along + xp.sqrt(along * along + speed2 * xp.where(hit, overlap, 0.0) + 1e-12)) / speed2, 0.0)
+    since = xp.where(
+        hit,
+        (along + xp.sqrt(along * along + speed2 * xp.where(hit, overlap, 0.0) + 1e-12)) / speed2,
+        0.0,
+    )
     nx, ny = (dx - since * wx) / reach, (dy - since * wy) / reach
     share = mass_ratio / (1.0 + mass_ratio)
     closing = -(wx * nx + wy * ny)
     bounce = xp.where(closing <= rest_speed, 0.0, restitution)
     jump = xp.where(hit, (1.0 + bounce) * closing, 0.0)
     ja, jb = share * jump, (1.0 - share) * jump
-    new_a = {**a, "x": a["x"] - since * ja * nx, "y": a["y"] - since * ja * ny, "vx": a["vx"] - ja * nx, "vy": a["vy"] - ja * ny}
-    new_b = {**b, "x": b["x"] + since * jb * nx, "y": b["y"] + since * jb * ny, "vx": b["vx"] + jb * nx, "vy": b["vy"] + jb * ny}
+    new_a = {
+        **a,
+        "x": a["x"] - since * ja * nx,
+        "y": a["y"] - since * ja * ny,
+        "vx": a["vx"] - ja * nx,
+        "vy": a["vy"] - ja * ny,
+    }
+    new_b = {
+        **b,
+        "x": b["x"] + since * jb * nx,
+        "y": b["y"] + since * jb * ny,
+        "vx": b["vx"] + jb * nx,
+        "vy": b["vy"] + jb * ny,
+    }
     return new_a, new_b
 
 
 def _nowhere(mask: Any) -> bool:
-    """Whether a condition on floats or NumPy arrays holds nowhere, as contacts mostly do: the rest of their arithmetic can be
-    spared. False for traced arrays, which do not know."""
+    """Whether a condition on floats or NumPy arrays holds nowhere, as contacts mostly do: the rest
+    of their arithmetic can be spared. False for traced arrays, which do not know."""
     if isinstance(mask, np.ndarray):
         return not mask.any()
     return isinstance(mask, (bool, np.bool_)) and not mask

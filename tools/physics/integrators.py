@@ -12,11 +12,13 @@ Acceleration = Callable[[Any, Any], Any]
 
 
 Vector = tuple | np.ndarray
-"""Coordinates as a tuple of numbers or, where all of them are NumPy arrays, as the rows of one array: an operation on all of them
-is then one call."""
+"""Coordinates as a tuple of numbers or, where all of them are NumPy arrays, as the rows of one
+array: an operation on all of them is then one call."""
 
 
-def _vectors(q: tuple, v: tuple, acceleration: Acceleration) -> tuple[Vector, Vector, Callable[[Vector, Vector], Vector]]:
+def _vectors(
+    q: tuple, v: tuple, acceleration: Acceleration
+) -> tuple[Vector, Vector, Callable[[Vector, Vector], Vector]]:
     """q, v and an acceleration that takes and returns them."""
     if not all(isinstance(x, np.ndarray) and x.shape == q[0].shape for x in (*q, *v)):
         return q, v, acceleration
@@ -42,10 +44,13 @@ def _simpson(x: Any, k1: Any, k2: Any, k3: Any, k4: Any, h: Any) -> Any:
     return x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
 
 
-def rk4(q: tuple, v: tuple, acceleration: Acceleration, dt: float, substeps: int = 1) -> tuple[tuple, tuple]:
+def rk4(
+    q: tuple, v: tuple, acceleration: Acceleration, dt: float, substeps: int = 1
+) -> tuple[tuple, tuple]:
     """Classical fourth-order Runge-Kutta: (q, v) after dt seconds. Error per frame O(dt^5).
 
-    q, v: tuples of coordinates and of their rates. ``acceleration(q, v)`` gives the tuple q''. The same for all integrators.
+    q, v: tuples of coordinates and of their rates. ``acceleration(q, v)`` gives the tuple q''. The
+    same for all integrators.
 
     >>> (x,), (speed,) = rk4((0.0,), (1.0,), lambda q, v: (-2.0,), 0.5)
     >>> round(x, 12), round(speed, 12)
@@ -65,7 +70,9 @@ def rk4(q: tuple, v: tuple, acceleration: Acceleration, dt: float, substeps: int
     return tuple(q), tuple(v)
 
 
-def symplectic_euler(q: tuple, v: tuple, acceleration: Acceleration, dt: float, substeps: int = 1) -> tuple[tuple, tuple]:
+def symplectic_euler(
+    q: tuple, v: tuple, acceleration: Acceleration, dt: float, substeps: int = 1
+) -> tuple[tuple, tuple]:
     """Velocity first, then position with the new velocity: what most game engines do."""
     h = dt / substeps
     q, v, acceleration = _vectors(tuple(q), tuple(v), acceleration)
@@ -75,8 +82,11 @@ def symplectic_euler(q: tuple, v: tuple, acceleration: Acceleration, dt: float, 
     return tuple(q), tuple(v)
 
 
-def explicit_euler(q: tuple, v: tuple, acceleration: Acceleration, dt: float, substeps: int = 1) -> tuple[tuple, tuple]:
-    """Position with the old velocity, then velocity with the old acceleration: what many small simulators do."""
+def explicit_euler(
+    q: tuple, v: tuple, acceleration: Acceleration, dt: float, substeps: int = 1
+) -> tuple[tuple, tuple]:
+    """Position with the old velocity, then velocity with the old acceleration: what many small
+    simulators do."""
     h = dt / substeps
     q, v, acceleration = _vectors(tuple(q), tuple(v), acceleration)
     for _ in range(substeps):

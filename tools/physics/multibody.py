@@ -1,8 +1,10 @@
-"""Planar multi-body dynamics of trees of rigid links on hinges and sliders, in generalised coordinates.
+"""Planar multi-body dynamics of trees of rigid links on hinges and sliders, in generalised
+coordinates.
 
-The equations of motion are M(q) q'' = h(q, q'), assembled body by body from Jacobians (Kane's form; see Featherstone,
-"Rigid Body Dynamics Algorithms", 2008, ch. 2-3): with v = J q', M = sum m J^T J + I Jw^T Jw and
-h = sum J^T (F - m a0) + Jw^T T, where a0 is the acceleration at q'' = 0. Everything is elementwise over batches.
+The equations of motion are M(q) q'' = h(q, q'), assembled body by body from Jacobians (Kane's form;
+see Featherstone, "Rigid Body Dynamics Algorithms", 2008, ch. 2-3): with v = J q', M = sum m J^T J +
+I Jw^T Jw and h = sum J^T (F - m a0) + Jw^T T, where a0 is the acceleration at q'' = 0. Everything
+is elementwise over batches.
 """
 
 from __future__ import annotations
@@ -18,11 +20,12 @@ from tools.physics.namespace import xp
 class Link:
     """A rigid body on one joint.
 
-    joint: "slide" (coordinate = pixels along ``axis`` in the parent's frame; the link keeps the parent's angle) or "hinge"
-    (coordinate = the link's own angle in the picture). on: name of the parent link, or None for the ground.
-    at: joint position in the parent's frame (in the picture, for the ground). com: centre of mass in the link's own
-    frame, measured from the joint. mass: relative; inertia: about the centre of mass, mass units times px^2.
-    Entries may be floats or batches.
+    joint: "slide" (coordinate = pixels along ``axis`` in the parent's frame; the link keeps the
+    parent's angle) or "hinge" (coordinate = the link's own angle in the picture). on: name of the
+    parent link, or None for the ground. at: joint position in the parent's frame (in the picture,
+    for the ground). com: centre of mass in the link's own frame, measured from the joint. mass:
+    relative; inertia: about the centre of mass, mass units times px^2. Entries may be floats or
+    batches.
     """
 
     name: str
@@ -42,7 +45,8 @@ def turned(vector: tuple[Any, Any], angle: Any) -> tuple[Any, Any]:
 
 
 def frames_of(links: Sequence[Link], q: Sequence[Any]) -> dict[str, tuple[Any, Any, Any]]:
-    """Forward kinematics: name -> (x, y, angle) of each link's joint. Parents must come before children."""
+    """Forward kinematics: name -> (x, y, angle) of each link's joint. Parents must come before
+    children."""
     poses: dict[str, tuple[Any, Any, Any]] = {}
     for link, coordinate in zip(links, q, strict=True):
         x, y, angle = poses[link.on] if link.on else (0.0, 0.0, 0.0)
@@ -55,12 +59,18 @@ def frames_of(links: Sequence[Link], q: Sequence[Any]) -> dict[str, tuple[Any, A
     return poses
 
 
-def accelerations(links: Sequence[Link], q: Sequence[Any], v: Sequence[Any], gravity: tuple[Any, Any] = (0.0, 0.0),
-                  efforts: Mapping[str, Any] | None = None) -> tuple:
+def accelerations(
+    links: Sequence[Link],
+    q: Sequence[Any],
+    v: Sequence[Any],
+    gravity: tuple[Any, Any] = (0.0, 0.0),
+    efforts: Mapping[str, Any] | None = None,
+) -> tuple:
     """q'' for every link, in order; q, v: the links' coordinates and rates, in the same order.
 
-    gravity: px/s^2. efforts: link name -> generalised force at its joint (force along the axis of a slider, torque at a
-    hinge between the link and its parent), in mass units times px/s^2 (times px for a torque).
+    gravity: px/s^2. efforts: link name -> generalised force at its joint (force along the axis of a
+    slider, torque at a hinge between the link and its parent), in mass units times px/s^2 (times px
+    for a torque).
     """
     poses = frames_of(links, q)
     index = {link.name: k for k, link in enumerate(links)}
@@ -73,7 +83,11 @@ def accelerations(links: Sequence[Link], q: Sequence[Any], v: Sequence[Any], gra
         jx, jy, angle = poses[link.name]
         px, py, _ = poses[link.on] if link.on else (0.0, 0.0, 0.0)
         base, rate = (bias[link.on], spin[link.on]) if link.on else ((0.0, 0.0), 0.0)
-        bias[link.name] = (base[0] - rate * rate * (jx - px), base[1] - rate * rate * (jy - py)) if link.on else (0.0, 0.0)
+        bias[link.name] = (
+            (base[0] - rate * rate * (jx - px), base[1] - rate * rate * (jy - py))
+            if link.on
+            else (0.0, 0.0)
+        )
         spin[link.name] = v[k] if link.joint == "hinge" else rate
         rx, ry = turned(link.com, angle)
         omega = spin[link.name]
@@ -95,8 +109,8 @@ def accelerations(links: Sequence[Link], q: Sequence[Any], v: Sequence[Any], gra
 def _columns(links, index, poses, link, x, y) -> dict[int, tuple[Any, Any, float]]:
     """Columns of the Jacobian of point (x, y) on ``link``: coordinate -> (dx, dy, dangle).
 
-    A hinge's coordinate is the link's absolute angle, so it moves only what hangs on that link: the lever runs from
-    the link's own joint to the next joint outwards (or to the point itself).
+    A hinge's coordinate is the link's absolute angle, so it moves only what hangs on that link: the
+    lever runs from the link's own joint to the next joint outwards (or to the point itself).
     """
     columns: dict[int, tuple[Any, Any, float]] = {}
     end, here, carrier = (x, y), link, True
@@ -114,8 +128,8 @@ def _columns(links, index, poses, link, x, y) -> dict[int, tuple[Any, Any, float
 
 
 def solve(matrix: list[list[Any]], right: list[Any]) -> tuple:
-    """Solve a small symmetric system elementwise over batches: Gaussian elimination without pivoting (M is positive
-    definite, so the pivots are positive)."""
+    """Solve a small symmetric system elementwise over batches: Gaussian elimination without
+    pivoting (M is positive definite, so the pivots are positive)."""
     n = len(right)
     a, b = [list(row) for row in matrix], list(right)
     for k in range(n):
@@ -134,9 +148,15 @@ def solve(matrix: list[list[Any]], right: list[Any]) -> tuple:
 
 
 def corners_of(x: Any, y: Any, angle: Any, width: Any, height: Any) -> dict[str, Any]:
-    """Corners of a box as state attributes: {"corner1_x", "corner1_y", ..., "corner4_y"}, in the order of tools.rendering.box_corners."""
+    """Corners of a box as state attributes: {"corner1_x", "corner1_y", ..., "corner4_y"}, in the
+    order of tools.rendering.box_corners."""
     corners: dict[str, Any] = {}
-    for name, across, down in (("corner1", -0.5, -0.5), ("corner2", 0.5, -0.5), ("corner3", 0.5, 0.5), ("corner4", -0.5, 0.5)):
+    for name, across, down in (
+        ("corner1", -0.5, -0.5),
+        ("corner2", 0.5, -0.5),
+        ("corner3", 0.5, 0.5),
+        ("corner4", -0.5, 0.5),
+    ):
         ox, oy = turned((across * width, down * height), angle)
         corners[f"{name}_x"], corners[f"{name}_y"] = x + ox, y + oy
     return corners

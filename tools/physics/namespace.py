@@ -1,4 +1,5 @@
-"""``xp``: one array namespace that is NumPy by default and ``jax.numpy`` while a fit differentiates a program."""
+"""``xp``: one array namespace that is NumPy by default and ``jax.numpy`` while a fit differentiates
+a program."""
 
 from __future__ import annotations
 
@@ -13,8 +14,9 @@ import numpy
 class Namespace:
     """Forwards attributes (``xp.where``, ``xp.sin``, ``xp.pi``) to the array module in force.
 
-    Looked-up attributes are kept on the instance, so that a program pays for the forwarding once; switching the module
-    forgets them. One namespace is in force per process at a time: do not switch from several threads.
+    Looked-up attributes are kept on the instance, so that a program pays for the forwarding once;
+    switching the module forgets them. One namespace is in force per process at a time: do not
+    switch from several threads.
     """
 
     def __init__(self, module: ModuleType):

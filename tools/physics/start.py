@@ -8,15 +8,25 @@ import numpy as np
 
 from tools.types import States
 
-RATE_NAMES = {"x": "vx", "y": "vy", "angle": "spin", "s": "v", "gain": "d_gain", "red": "d_red", "green": "d_green", "blue": "d_blue"}
+RATE_NAMES = {
+    "x": "vx",
+    "y": "vy",
+    "angle": "spin",
+    "s": "v",
+    "gain": "d_gain",
+    "red": "d_red",
+    "green": "d_green",
+    "blue": "d_blue",
+}
 """Name of the rate that belongs to a coordinate."""
 
 
 def value_and_rate(series: np.ndarray, dt: float, first: int = 6) -> tuple[float, float]:
-    """Value and rate (per second) at frame 0 of a series (T,) with gaps (NaN), from its first ``first`` sightings.
+    """Value and rate (per second) at frame 0 of a series (T,) with gaps (NaN), from its first
+    ``first`` sightings.
 
-    A straight line through two or three sightings, a parabola through more. Before the first sighting the line is
-    extended backwards. (0, 0) when nothing is seen.
+    A straight line through two or three sightings, a parabola through more. Before the first
+    sighting the line is extended backwards. (0, 0) when nothing is seen.
 
     >>> [round(number, 9) for number in value_and_rate(np.array([1.0, 3.0, 5.0]), 0.5)]
     [1.0, 4.0]
@@ -34,24 +44,37 @@ def value_and_rate(series: np.ndarray, dt: float, first: int = 6) -> tuple[float
 
 
 def start_of(states: States, name: str, coordinates: Sequence[str], dt: float) -> dict[str, float]:
-    """Coordinates of one object and their rates at frame 0: {"x": ..., "vx": ..., "y": ..., "vy": ...}; the rate of
-    "angle" is called "spin"."""
+    """Coordinates of one object and their rates at frame 0: {"x": ..., "vx": ..., "y": ..., "vy":
+    ...}; the rate of "angle" is called "spin"."""
     start: dict[str, float] = {}
     for coordinate in coordinates:
-        start[coordinate], start[RATE_NAMES[coordinate]] = value_and_rate(states.column(f"{name}.{coordinate}"), dt)
+        start[coordinate], start[RATE_NAMES[coordinate]] = value_and_rate(
+            states.column(f"{name}.{coordinate}"), dt
+        )
     return start
 
 
-def start_along(states: States, name: str, origin: tuple[float, float], axis: tuple[float, float], dt: float) -> dict[str, float]:
+def start_along(
+    states: States, name: str, origin: tuple[float, float], axis: tuple[float, float], dt: float
+) -> dict[str, float]:
     """{"s": distance along a line (origin, unit axis; pixels), "v": its rate} at frame 0."""
-    along = (states.column(f"{name}.x") - origin[0]) * axis[0] + (states.column(f"{name}.y") - origin[1]) * axis[1]
+    along = (states.column(f"{name}.x") - origin[0]) * axis[0] + (
+        states.column(f"{name}.y") - origin[1]
+    ) * axis[1]
     value, rate = value_and_rate(along, dt)
     return {"s": value, "v": rate}
 
 
-def start_of_angle(states: States, name: str, pivot: tuple[float, float] | str, dt: float) -> dict[str, float]:
-    """{"angle": direction (radians) from a pivot to an object, "spin": its rate} at frame 0; the pivot is a place or another object."""
-    px, py = (states.column(f"{pivot}.x"), states.column(f"{pivot}.y")) if isinstance(pivot, str) else pivot
+def start_of_angle(
+    states: States, name: str, pivot: tuple[float, float] | str, dt: float
+) -> dict[str, float]:
+    """{"angle": direction (radians) from a pivot to an object, "spin": its rate} at frame 0; the
+    pivot is a place or another object."""
+    px, py = (
+        (states.column(f"{pivot}.x"), states.column(f"{pivot}.y"))
+        if isinstance(pivot, str)
+        else pivot
+    )
     angle = np.arctan2(states.column(f"{name}.y") - py, states.column(f"{name}.x") - px)
     seen = np.isfinite(angle)
     angle[seen] = np.unwrap(angle[seen])

@@ -8,12 +8,14 @@ import numpy as np
 
 
 def canvas(background: np.ndarray) -> np.ndarray:
-    """Start a frame: (H, W, 3) uint8 plate -> float32 copy that the drawing functions change in place."""
+    """Start a frame: (H, W, 3) uint8 plate -> float32 copy that the drawing functions change in
+    place."""
     return background.astype(np.float32)
 
 
 def blend(image: np.ndarray, x0: int, y0: int, alpha: np.ndarray, colour: np.ndarray) -> None:
-    """Composite in place: ``image = (1 - alpha) image + alpha colour`` in the window whose corner is pixel (x0, y0).
+    """Composite in place: ``image = (1 - alpha) image + alpha colour`` in the window whose corner
+    is pixel (x0, y0).
 
     alpha: (h, w) in [0, 1]; colour: (3,) or (h, w, 3). The window must lie inside the image.
     """
@@ -23,7 +25,8 @@ def blend(image: np.ndarray, x0: int, y0: int, alpha: np.ndarray, colour: np.nda
 
 
 def lit(image: np.ndarray, gains: Sequence[float]) -> None:
-    """Brighten a canvas in place: one factor for all channels, or one each for red, green and blue."""
+    """Brighten a canvas in place: one factor for all channels, or one each for red, green and
+    blue."""
     image *= np.asarray(gains, np.float32)
 
 

@@ -1,8 +1,10 @@
-"""How much of a pixel a flat shape covers, and how that changes when the shape moves: closed forms on lists of pixels.
+"""How much of a pixel a flat shape covers, and how that changes when the shape moves: closed forms
+on lists of pixels.
 
-A pixel sees the box of ``width`` x ``width`` around its centre: 1 is the area-sampled (anti-aliased) picture, larger
-values blur, values near 0 sample the centre only (hard edges). Polygons are exact for every width; disks use the tangent
-at the nearest point of the rim, moved inwards by the mean sagitta of the arc in a pixel (width^2 / 24 radius).
+A pixel sees the box of ``width`` x ``width`` around its centre: 1 is the area-sampled
+(anti-aliased) picture, larger values blur, values near 0 sample the centre only (hard edges).
+Polygons are exact for every width; disks use the tangent at the nearest point of the rim, moved
+inwards by the mean sagitta of the arc in a pixel (width^2 / 24 radius).
 """
 
 from __future__ import annotations
@@ -15,11 +17,14 @@ THINNEST = 0.02
 """Smallest sampling width; below it an edge is a step."""
 
 
-def half_plane(distance: np.ndarray, nx: np.ndarray, ny: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """Share of a pixel's box on the inner side of a straight edge: (share, derivative by distance), both like ``distance``.
+def half_plane(
+    distance: np.ndarray, nx: np.ndarray, ny: np.ndarray, width: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Share of a pixel's box on the inner side of a straight edge: (share, derivative by distance),
+    both like ``distance``.
 
-    distance: signed, positive outside. nx, ny: unit normal of the edge. The share is the integral of the trapezoid that
-    is the convolution of two boxes of |nx| and |ny|.
+    distance: signed, positive outside. nx, ny: unit normal of the edge. The share is the integral
+    of the trapezoid that is the convolution of two boxes of |nx| and |ny|.
     """
     wide = np.maximum(np.abs(nx), np.abs(ny)) * width
     narrow = np.minimum(np.abs(nx), np.abs(ny)) * width
@@ -32,8 +37,11 @@ def half_plane(distance: np.ndarray, nx: np.ndarray, ny: np.ndarray, width: floa
     return np.where(distance > 0, lost, 1 - lost), slope
 
 
-def disk(px: np.ndarray, py: np.ndarray, x: float, y: float, radius: float, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """Coverage (N,) of pixels at (px, py) by a disk, and its derivatives (N, 3) by x, y and radius."""
+def disk(
+    px: np.ndarray, py: np.ndarray, x: float, y: float, radius: float, width: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Coverage (N,) of pixels at (px, py) by a disk, and its derivatives (N, 3) by x, y and
+    radius."""
     dx, dy = px - x, py - y
     length = np.hypot(dx, dy)
     safe = np.maximum(length, 1e-9)
@@ -44,9 +52,12 @@ def disk(px: np.ndarray, py: np.ndarray, x: float, y: float, radius: float, widt
     return share, np.stack([-slope * nx, -slope * ny, -slope], 1)
 
 
-def box(px: np.ndarray, py: np.ndarray, pose: np.ndarray, size: tuple[float, float], width: float) -> tuple[np.ndarray, np.ndarray]:
-    """Coverage (N,) of pixels by a turned rectangle at ``pose`` = (x, y, angle) of ``size`` = (width, height), and its
-    derivatives (N, 5) by x, y, angle, width and height. The same as ``polygon`` of its corners, only faster."""
+def box(
+    px: np.ndarray, py: np.ndarray, pose: np.ndarray, size: tuple[float, float], width: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Coverage (N,) of pixels by a turned rectangle at ``pose`` = (x, y, angle) of ``size`` =
+    (width, height), and its derivatives (N, 5) by x, y, angle, width and height. The same as
+    ``polygon`` of its corners, only faster."""
     width = max(width, THINNEST)
     c, s = math.cos(pose[2]), math.sin(pose[2])
     dx, dy = px - pose[0], py - pose[1]
@@ -63,26 +74,53 @@ def box(px: np.ndarray, py: np.ndarray, pose: np.ndarray, size: tuple[float, flo
     if only_u.any():
         side = np.sign(u[only_u])
         share[only_u], slope = half_plane(out_u[only_u], c * side, s * side, width)
-        slopes[only_u] = np.stack([-slope * side * c, -slope * side * s, slope * side * v[only_u], -0.5 * slope, np.zeros(len(side))], 1)
+        slopes[only_u] = np.stack(
+            [
+                -slope * side * c,
+                -slope * side * s,
+                slope * side * v[only_u],
+                -0.5 * slope,
+                np.zeros(len(side)),
+            ],
+            1,
+        )
     if only_v.any():
         side = np.sign(v[only_v])
         share[only_v], slope = half_plane(out_v[only_v], -s * side, c * side, width)
-        slopes[only_v] = np.stack([slope * side * s, -slope * side * c, -slope * side * u[only_v], np.zeros(len(side)), -0.5 * slope], 1)
+        slopes[only_v] = np.stack(
+            [
+                slope * side * s,
+                -slope * side * c,
+                -slope * side * u[only_v],
+                np.zeros(len(side)),
+                -0.5 * slope,
+            ],
+            1,
+        )
     rest = np.flatnonzero(near & ~only_u & ~only_v)
     if len(rest):
-        lever = np.array([(-half_u, -half_v), (half_u, -half_v), (half_u, half_v), (-half_u, half_v)]) @ np.array([(c, s), (-s, c)])
+        lever = np.array(
+            [(-half_u, -half_v), (half_u, -half_v), (half_u, half_v), (-half_u, half_v)]
+        ) @ np.array([(c, s), (-s, c)])
         share[rest], by_corner = _exact(px[rest], py[rest], lever + pose[:2], width)
         turn = np.einsum("nek,ek->n", by_corner, np.stack([-lever[:, 1], lever[:, 0]], 1))
         along, across = by_corner @ np.array([c, s]), by_corner @ np.array([-s, c])
-        wider, higher = along @ np.array([-0.5, 0.5, 0.5, -0.5]), across @ np.array([-0.5, -0.5, 0.5, 0.5])
+        wider, higher = (
+            along @ np.array([-0.5, 0.5, 0.5, -0.5]),
+            across @ np.array([-0.5, -0.5, 0.5, 0.5]),
+        )
         slopes[rest] = np.column_stack([by_corner.sum(1), turn, wider, higher])
     return share, slopes
 
 
-def polygon(px: np.ndarray, py: np.ndarray, points: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """Coverage (N,) of pixels at (px, py) by a simple polygon (E, 2), and its derivatives (N, E, 2) by the corners.
+def polygon(
+    px: np.ndarray, py: np.ndarray, points: np.ndarray, width: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Coverage (N,) of pixels at (px, py) by a simple polygon (E, 2), and its derivatives (N, E, 2)
+    by the corners.
 
-    A box that only one edge crosses sees a half plane; where edges meet, the exact area is summed edge by edge.
+    A box that only one edge crosses sees a half plane; where edges meet, the exact area is summed
+    edge by edge.
     """
     width = max(width, THINNEST)
     following = np.roll(points, -1, 0)
@@ -94,7 +132,9 @@ def polygon(px: np.ndarray, py: np.ndarray, points: np.ndarray, width: float) ->
     distance = dx * nx + dy * ny
     place = (dy * nx - dx * ny) * sign
     reach = 0.5 * width * (np.abs(nx) + np.abs(ny))
-    near = (np.abs(distance) <= reach) & (place >= -reach) & (place <= length + reach) & (reach > 0)     # an edge without length bounds nothing
+    near = (
+        (np.abs(distance) <= reach) & (place >= -reach) & (place <= length + reach) & (reach > 0)
+    )  # an edge without length bounds nothing
     count = near.sum(1)
     edge = near.argmax(1)
     rows = np.arange(len(px))
@@ -116,16 +156,20 @@ def polygon(px: np.ndarray, py: np.ndarray, points: np.ndarray, width: float) ->
 
 
 def _inside_of(dx: np.ndarray, dy: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Even-odd rule: (N,) bool for pixels at offsets (dx, dy) (N, E) from the start of edges ``along`` (E, 2)."""
+    """Even-odd rule: (N,) bool for pixels at offsets (dx, dy) (N, E) from the start of edges
+    ``along`` (E, 2)."""
     crosses = (dy < 0) != (dy < along[:, 1])
     flat = np.abs(along[:, 1]) < 1e-12
     slant = np.where(flat, 0.0, along[:, 0] / np.where(flat, 1.0, along[:, 1]))
     return ((crosses & (dx < dy * slant)).sum(1) % 2).astype(bool)
 
 
-def _exact(px: np.ndarray, py: np.ndarray, points: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """The same by Green's theorem on each pixel's box: the area is the sum over edges of the integral of clamp(x, 0, 1) dy, the
-    derivative by a corner the length of the adjoining edges inside the box, weighted by how much they follow the corner.
+def _exact(
+    px: np.ndarray, py: np.ndarray, points: np.ndarray, width: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same by Green's theorem on each pixel's box: the area is the sum over edges of the
+    integral of clamp(x, 0, 1) dy, the derivative by a corner the length of the adjoining edges
+    inside the box, weighted by how much they follow the corner.
     """
     ax, ay = ((points[:, k][None] - p[:, None]) / width + 0.5 for k, p in ((0, px), (1, py)))
     bx, by = np.roll(ax, -1, 1), np.roll(ay, -1, 1)
@@ -134,7 +178,11 @@ def _exact(px: np.ndarray, py: np.ndarray, points: np.ndarray, width: float) -> 
     slant = np.divide(dx, dy, out=np.zeros_like(dx), where=dy != 0)
     x0, x1 = ax + slant * (y0 - ay), ax + slant * (y1 - ay)
     run = x1 - x0
-    mean = np.where(np.abs(run) > 1e-6, (_clamp_integral(x1) - _clamp_integral(x0)) / np.where(np.abs(run) > 1e-6, run, 1.0), np.clip(0.5 * (x0 + x1), 0, 1))
+    mean = np.where(
+        np.abs(run) > 1e-6,
+        (_clamp_integral(x1) - _clamp_integral(x0)) / np.where(np.abs(run) > 1e-6, run, 1.0),
+        np.clip(0.5 * (x0 + x1), 0, 1),
+    )
     area = np.sum((y1 - y0) * mean, 1)
     sign = 1.0 if _signed_area(points) >= 0 else -1.0
     start, stop = _inside(ax, ay, dx, dy)
@@ -156,8 +204,11 @@ def _signed_area(points: np.ndarray) -> float:
     return float(np.sum(points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]))
 
 
-def _inside(ax: np.ndarray, ay: np.ndarray, dx: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Parameters (start, stop) of the piece of each edge inside the unit box (Liang and Barsky); stop < start: none."""
+def _inside(
+    ax: np.ndarray, ay: np.ndarray, dx: np.ndarray, dy: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Parameters (start, stop) of the piece of each edge inside the unit box (Liang and Barsky);
+    stop < start: none."""
     start, stop = np.zeros_like(ax), np.ones_like(ax)
     for origin, step in ((ax, dx), (ay, dy)):
         still = np.abs(step) < 1e-12

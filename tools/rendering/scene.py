@@ -19,10 +19,11 @@ LOOKS = frozenset(("colour", "radius", "width", "outline"))
 
 
 def pose_of(name: str, state: State, scene: Scene) -> dict[str, Any]:
-    """Everything known about a part now: its constants, overlaid by the state, placed on what it rides on.
+    """Everything known about a part now: its constants, overlaid by the state, placed on what it
+    rides on.
 
-    Always holds "x", "y" and "angle" (radians; NaN = not visible). A part that perception found in no frame has no look, so it is not
-    visible, wherever the state may have it.
+    Always holds "x", "y" and "angle" (radians; NaN = not visible). A part that perception found in
+    no frame has no look, so it is not visible, wherever the state may have it.
     """
     part = {"angle": 0.0, **scene.constants.get(name, {}), **state.get(name, {})}
     host = part.get("on")

@@ -1,7 +1,8 @@
 """Disks, polygons and sprites with anti-aliased edges, placed anywhere (not only on whole pixels).
 
-Coverage is the share of the box of ``width`` pixels around a pixel's centre (see ``tools.rendering.coverage``): 1 = ideal
-anti-aliasing, larger = a blurred edge, near 0 = a hard one.
+Coverage is the share of the box of ``width`` pixels around a pixel's centre (see
+``tools.rendering.coverage``): 1 = ideal anti-aliasing, larger = a blurred edge, near 0 = a hard
+one.
 """
 
 from __future__ import annotations
@@ -25,10 +26,13 @@ def visible(part: dict[str, float] | None, *attributes: str) -> bool:
 
 
 def place(points: np.ndarray, x: float, y: float, angle: float = 0.0) -> np.ndarray:
-    """Rotate (N, 2) points by ``angle`` (radians, clockwise on screen) about the origin, then move them to (x, y)."""
+    """Rotate (N, 2) points by ``angle`` (radians, clockwise on screen) about the origin, then move
+    them to (x, y)."""
     c, s = math.cos(angle), math.sin(angle)
     points = np.asarray(points, np.float64)
-    return np.stack([x + c * points[:, 0] - s * points[:, 1], y + s * points[:, 0] + c * points[:, 1]], 1)
+    return np.stack(
+        [x + c * points[:, 0] - s * points[:, 1], y + s * points[:, 0] + c * points[:, 1]], 1
+    )
 
 
 def box_corners(x: float, y: float, angle: float, width: float, height: float) -> np.ndarray:
@@ -41,15 +45,21 @@ def box_corners(x: float, y: float, angle: float, width: float, height: float) -
     return place(np.array([(-w, -h), (w, -h), (w, h), (-w, h)]), x, y, angle)
 
 
-def _window(shape: tuple[int, int], x_low: float, y_low: float, x_high: float, y_high: float) -> tuple[int, int, int, int] | None:
-    """Pixels (x0, y0, x1, y1) (exclusive end) that the closed rectangle touches inside the image; None if none."""
+def _window(
+    shape: tuple[int, int], x_low: float, y_low: float, x_high: float, y_high: float
+) -> tuple[int, int, int, int] | None:
+    """Pixels (x0, y0, x1, y1) (exclusive end) that the closed rectangle touches inside the image;
+    None if none."""
     x0, y0 = max(0, math.floor(x_low)), max(0, math.floor(y_low))
     x1, y1 = min(shape[1], math.ceil(x_high) + 1), min(shape[0], math.ceil(y_high) + 1)
     return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
 
-def disk_coverage(shape: tuple[int, int], x: float, y: float, radius: float, width: float = 1.0) -> tuple[int, int, np.ndarray] | None:
-    """Coverage of a disk: (x0, y0, alpha (h, w) float32) for the window it touches, or None outside the image."""
+def disk_coverage(
+    shape: tuple[int, int], x: float, y: float, radius: float, width: float = 1.0
+) -> tuple[int, int, np.ndarray] | None:
+    """Coverage of a disk: (x0, y0, alpha (h, w) float32) for the window it touches, or None outside
+    the image."""
     reach = radius + width
     window = _window(shape, x - reach, y - reach, x + reach, y + reach)
     if window is None:
@@ -63,15 +73,20 @@ def disk_coverage(shape: tuple[int, int], x: float, y: float, radius: float, wid
     return x0, y0, alpha
 
 
-def polygon_coverage(shape: tuple[int, int], points: np.ndarray, width: float = 1.0) -> tuple[int, int, np.ndarray] | None:
-    """Coverage of a simple polygon (N, 2): (x0, y0, alpha (h, w) float32), or None outside the image."""
+def polygon_coverage(
+    shape: tuple[int, int], points: np.ndarray, width: float = 1.0
+) -> tuple[int, int, np.ndarray] | None:
+    """Coverage of a simple polygon (N, 2): (x0, y0, alpha (h, w) float32), or None outside the
+    image."""
     points = np.asarray(points, np.float64)
     low, high = points.min(0) - width, points.max(0) + width
     window = _window(shape, low[0], low[1], high[0], high[1])
     if window is None:
         return None
     x0, y0, x1, y1 = window
-    corners = np.rint(np.clip(points - (x0, y0), -1e6, 1e6) * 16).astype(np.int32).reshape(1, -1, 1, 2)
+    corners = (
+        np.rint(np.clip(points - (x0, y0), -1e6, 1e6) * 16).astype(np.int32).reshape(1, -1, 1, 2)
+    )
     alpha, band = np.zeros((y1 - y0, x1 - x0), np.uint8), np.zeros((y1 - y0, x1 - x0), np.uint8)
     cv2.fillPoly(alpha, corners, 1, shift=4)
     cv2.polylines(band, corners, True, 1, 3 + 2 * math.ceil(0.71 * width), shift=4)
@@ -83,10 +98,14 @@ def polygon_coverage(shape: tuple[int, int], points: np.ndarray, width: float = 
     return x0, y0, alpha
 
 
-def sprite_layer(shape: tuple[int, int], sprite: np.ndarray, x: float, y: float, angle: float = 0.0) -> tuple[int, int, np.ndarray, np.ndarray] | None:
-    """Warp an RGBA sprite (see tools.types.Scene) to (x, y, angle): (x0, y0, alpha (h, w), colour (h, w, 3) in grey levels).
+def sprite_layer(
+    shape: tuple[int, int], sprite: np.ndarray, x: float, y: float, angle: float = 0.0
+) -> tuple[int, int, np.ndarray, np.ndarray] | None:
+    """Warp an RGBA sprite (see tools.types.Scene) to (x, y, angle): (x0, y0, alpha (h, w), colour
+    (h, w, 3) in grey levels).
 
-    Bilinear interpolation of premultiplied colour, so that transparent borders never bleed in; None outside the image.
+    Bilinear interpolation of premultiplied colour, so that transparent borders never bleed in; None
+    outside the image.
     """
     h, w = sprite.shape[:2]
     reach = 0.5 * math.hypot(w, h) + 1 if angle else 0.0
@@ -99,13 +118,22 @@ def sprite_layer(shape: tuple[int, int], sprite: np.ndarray, x: float, y: float,
     cx, cy = (w - 1) / 2, (h - 1) / 2
     forward = np.array([[c, -s, x - x0 - c * cx + s * cy], [s, c, y - y0 - s * cx - c * cy]])
     premultiplied = np.dstack([sprite[..., :3] * sprite[..., 3:], sprite[..., 3]])
-    warped = cv2.warpAffine(premultiplied, forward, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    warped = cv2.warpAffine(
+        premultiplied,
+        forward,
+        (x1 - x0, y1 - y0),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+    )
     alpha = np.clip(warped[..., 3], 0, 1)
     return x0, y0, alpha, 255.0 * warped[..., :3] / np.maximum(alpha, 1e-6)[..., None]
 
 
-def draw_disk(image: np.ndarray, x: float, y: float, radius: float, colour, width: float = 1.0) -> None:
-    """Draw a filled disk on a canvas in place. colour: RGB in [0, 255]; width: edge softness in pixels."""
+def draw_disk(
+    image: np.ndarray, x: float, y: float, radius: float, colour, width: float = 1.0
+) -> None:
+    """Draw a filled disk on a canvas in place. colour: RGB in [0, 255]; width: edge softness in
+    pixels."""
     covered = disk_coverage(image.shape[:2], x, y, radius, width)
     if covered is not None:
         blend(image, *covered, colour)
@@ -118,12 +146,26 @@ def draw_polygon(image: np.ndarray, points, colour, width: float = 1.0) -> None:
         blend(image, *covered, colour)
 
 
-def draw_sprite(image: np.ndarray, sprite: np.ndarray, x: float, y: float, angle: float = 0.0, cut: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
+def draw_sprite(
+    image: np.ndarray,
+    sprite: np.ndarray,
+    x: float,
+    y: float,
+    angle: float = 0.0,
+    cut: Sequence[float] = (0.0, 0.0, 0.0),
+) -> None:
     """Draw a float RGBA sprite (h, w, 4) on a part whose centre is at (x, y), turned by ``angle``.
 
-    cut: (x, y, turn), where the sprite's middle lies in the part's frame; zeros when it is the part's centre.
+    cut: (x, y, turn), where the sprite's middle lies in the part's frame; zeros when it is the
+    part's centre.
     """
     c, s = np.cos(angle + cut[2]), np.sin(angle + cut[2])
-    layer = sprite_layer(image.shape[:2], sprite, x + c * cut[0] - s * cut[1], y + s * cut[0] + c * cut[1], angle + cut[2])
+    layer = sprite_layer(
+        image.shape[:2],
+        sprite,
+        x + c * cut[0] - s * cut[1],
+        y + s * cut[0] + c * cut[1],
+        angle + cut[2],
+    )
     if layer is not None:
         blend(image, *layer)

@@ -1,4 +1,5 @@
-"""Choose and build the models that answer requests: learned where weights are present, classical otherwise."""
+"""Choose and build the models that answer requests: learned where weights are present, classical
+otherwise."""
 
 from __future__ import annotations
 
@@ -18,22 +19,33 @@ from tools.vision.weights import WeightsError, WeightStore
 def _sam(size: str) -> Callable:
     def build(store: WeightStore, device: Device, config: VisionConfig) -> Segmenter:
         from tools.vision.sam import SamSegmenter, sam_network
-        return SamSegmenter.from_checkpoint(sam_network(size), store.require(size)[0], f"{size}-{store.digest(size)[:16]}", device)
+
+        return SamSegmenter.from_checkpoint(
+            sam_network(size), store.require(size)[0], f"{size}-{store.digest(size)[:16]}", device
+        )
+
     return build
 
 
 def _grounding_dino(store: WeightStore, device: Device, config: VisionConfig) -> Detector:
     from tools.vision.grounding_dino import GroundingDino
-    return GroundingDino.from_folder(store.require("grounding-dino-tiny")[0].parent, store.digest("grounding-dino-tiny"), device)
+
+    return GroundingDino.from_folder(
+        store.require("grounding-dino-tiny")[0].parent, store.digest("grounding-dino-tiny"), device
+    )
 
 
 def _sam2_video(store: WeightStore, device: Device, config: VisionConfig) -> VideoTracker:
     from tools.vision.sam2_video import Sam2VideoTracker
-    return Sam2VideoTracker.from_folder(store.require("sam2.1-hiera-tiny")[0].parent, store.digest("sam2.1-hiera-tiny"), device)
+
+    return Sam2VideoTracker.from_folder(
+        store.require("sam2.1-hiera-tiny")[0].parent, store.digest("sam2.1-hiera-tiny"), device
+    )
 
 
 def _xmem(store: WeightStore, device: Device, config: VisionConfig) -> VideoTracker:
     from tools.vision.xmem import XMemTracker, check_checkout
+
     root = Path(config.xmem_root) if config.xmem_root else None
     check_checkout(root)
     return XMemTracker.from_checkout(root, store.require("xmem")[0], store.digest("xmem"), device)
@@ -55,10 +67,11 @@ LEARNED: dict[str, dict[str, Callable]] = {
 
 
 def build_backend(config: VisionConfig, store: WeightStore) -> tuple[Backend, tuple[str, ...]]:
-    """Build the models of ``config``; returns them and, in words, why each "auto" chose what it chose.
+    """Build the models of ``config``; returns them and, in words, why each "auto" chose what it
+    chose.
 
-    Raises WeightsError or MissingExtra when a model that was asked for by name cannot be loaded, ValueError for an
-    unknown name.
+    Raises WeightsError or MissingExtra when a model that was asked for by name cannot be loaded,
+    ValueError for an unknown name.
     """
     names, reasons = {}, []
     for role in CLASSICAL:
@@ -77,14 +90,28 @@ def _choose(role: str, wanted: str, config: VisionConfig, store: WeightStore) ->
         return wanted, ""
     fallback = next(iter(CLASSICAL[role]))
     if not available("torch", "transformers", "segment_anything"):
-        return fallback, f"{role}: {fallback}, because the extra is not installed (pip install 'proggen-agent[vision]')"
-    ready = [name for name in LEARNED[role] if store.present(name) and (name != "xmem" or config.xmem_root)]
+        return (
+            fallback,
+            f"{role}: {fallback}, because the extra is not installed (pip install "
+            "'proggen-agent[vision]')",
+        )
+    ready = [
+        name
+        for name in LEARNED[role]
+        if store.present(name) and (name != "xmem" or config.xmem_root)
+    ]
     if not ready:
-        return fallback, f"{role}: {fallback}, because no weights are present (run-agent weights get {list(LEARNED[role])[-1]})"
+        return (
+            fallback,
+            f"{role}: {fallback}, because no weights are present (run-agent weights get "
+            f"{list(LEARNED[role])[-1]})",
+        )
     return ready[0], f"{role}: {ready[0]}, because its weights are present"
 
 
-def _build(role: str, name: str, config: VisionConfig, store: WeightStore) -> Detector | Segmenter | VideoTracker:
+def _build(
+    role: str, name: str, config: VisionConfig, store: WeightStore
+) -> Detector | Segmenter | VideoTracker:
     if name in CLASSICAL[role]:
         return CLASSICAL[role][name]()
     missing = [model for model in (name,) if model not in store.models]

@@ -1,4 +1,5 @@
-"""Masks on disk, found again by content: frames, request, options and the identity of every model."""
+"""Masks on disk, found again by content: frames, request, options and the identity of every
+model."""
 
 from __future__ import annotations
 
@@ -59,8 +60,12 @@ class MaskCache:
         handle, temporary = tempfile.mkstemp(dir=self.folder, suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as out:
-                np.savez_compressed(out, masks=np.packbits(stack), confidence=np.stack([answer.confidence[n] for n in names]),
-                                    about=np.array(json.dumps(about)))
+                np.savez_compressed(
+                    out,
+                    masks=np.packbits(stack),
+                    confidence=np.stack([answer.confidence[n] for n in names]),
+                    about=np.array(json.dumps(about)),
+                )
             os.replace(temporary, self._path(name))
         except BaseException:
             Path(temporary).unlink(missing_ok=True)

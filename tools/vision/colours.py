@@ -1,7 +1,8 @@
 """Colour words: which basic colour a measured colour is, and which colours a phrase names.
 
-The eleven basic terms (Berlin and Kay 1969) plus cyan and beige, each by a few prototypes in sRGB; nearness is the
-distance in CIELAB. Good enough to tell a black cart from a brown pole; not a psychophysical model.
+The eleven basic terms (Berlin and Kay 1969) plus cyan and beige, each by a few prototypes in sRGB;
+nearness is the distance in CIELAB. Good enough to tell a black cart from a brown pole; not a
+psychophysical model.
 """
 
 from __future__ import annotations
@@ -28,9 +29,24 @@ PROTOTYPES: dict[str, tuple[tuple[int, int, int], ...]] = {
     "beige": ((245, 245, 220), (222, 200, 160), (210, 190, 150)),
 }
 
-SYNONYMS = {"gray": "grey", "silver": "grey", "golden": "yellow", "gold": "yellow", "violet": "purple", "magenta": "pink",
-            "turquoise": "cyan", "teal": "cyan", "tan": "brown", "wooden": "brown", "crimson": "red", "scarlet": "red",
-            "navy": "blue", "lime": "green", "dark": "black", "cream": "beige"}
+SYNONYMS = {
+    "gray": "grey",
+    "silver": "grey",
+    "golden": "yellow",
+    "gold": "yellow",
+    "violet": "purple",
+    "magenta": "pink",
+    "turquoise": "cyan",
+    "teal": "cyan",
+    "tan": "brown",
+    "wooden": "brown",
+    "crimson": "red",
+    "scarlet": "red",
+    "navy": "blue",
+    "lime": "green",
+    "dark": "black",
+    "cream": "beige",
+}
 
 _NAMES = [name for name, colours in PROTOTYPES.items() for _ in colours]
 
@@ -51,7 +67,8 @@ def colour_name(rgb: Sequence[float]) -> str:
 
 
 def colour_distance(rgb: Sequence[float], name: str) -> float:
-    """CIELAB distance (about 2 is just noticeable) from a colour to the nearest prototype of a basic term."""
+    """CIELAB distance (about 2 is just noticeable) from a colour to the nearest prototype of a
+    basic term."""
     return float(np.linalg.norm(lab(np.array(PROTOTYPES[name])) - lab(rgb), axis=1).min())
 
 
@@ -67,4 +84,6 @@ def colours_in(phrase: str) -> tuple[str, ...]:
 
 
 def _prototypes() -> np.ndarray:
-    return lab(np.array([colour for colours in PROTOTYPES.values() for colour in colours], np.float32))
+    return lab(
+        np.array([colour for colours in PROTOTYPES.values() for colour in colours], np.float32)
+    )

@@ -16,11 +16,13 @@ XMEM_VARIABLE = "XMEM_ROOT"
 class VisionConfig:
     """What answers the detections that a perception program declares.
 
-    detector: "auto", "colour-words" or "grounding-dino-tiny". segmenter: "auto", "grabcut", "sam-vit-b", "sam-vit-l" or
-    "sam-vit-h". tracker: "classical" (the default), "sam2.1-hiera-tiny", "xmem" or "auto". "auto" takes the first
-    learned model whose weights are there, else the classical one. device: "auto", "cpu", "cuda" or "mps". precision:
-    "auto" (half on CUDA), "full" or "half". weights: folder of weights, "" = none. paths: model name -> local file or folder
-    used instead. xmem_root: a checkout of XMem's repository, "" = none. cache: folder that keeps masks between runs, "" = none.
+    detector: "auto", "colour-words" or "grounding-dino-tiny". segmenter: "auto", "grabcut",
+    "sam-vit-b", "sam-vit-l" or "sam-vit-h". tracker: "classical" (the default),
+    "sam2.1-hiera-tiny", "xmem" or "auto". "auto" takes the first learned model whose weights are
+    there, else the classical one. device: "auto", "cpu", "cuda" or "mps". precision: "auto" (half
+    on CUDA), "full" or "half". weights: folder of weights, "" = none. paths: model name -> local
+    file or folder used instead. xmem_root: a checkout of XMem's repository, "" = none. cache:
+    folder that keeps masks between runs, "" = none.
     """
 
     detector: str = "auto"

@@ -1,4 +1,5 @@
-"""The libraries of the ``[vision]`` extra, imported late, and the device and precision to run on."""
+"""The libraries of the ``[vision]`` extra, imported late, and the device and precision to run
+on."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ def load(module: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise MissingExtra(
-            f"learned perception: expected the module {module}, got {error}; install it with pip install 'proggen-agent[vision]'"
+            f"learned perception: expected the module {module}, got {error}; install it with pip "
+            "install 'proggen-agent[vision]'"
         ) from error
 
 
@@ -36,7 +38,8 @@ def available(*modules: str) -> bool:
 
 @dataclass(frozen=True)
 class SegmentAnything:
-    """The modules of ``segment_anything`` that need nothing but PyTorch: builders, networks, automatic-mask helpers."""
+    """The modules of ``segment_anything`` that need nothing but PyTorch: builders, networks,
+    automatic-mask helpers."""
 
     build_sam: ModuleType
     modeling: ModuleType
@@ -46,20 +49,25 @@ class SegmentAnything:
 def load_segment_anything() -> SegmentAnything:
     """The package's modules, with or without torchvision.
 
-    Its own ``__init__`` also imports its predictor, which needs torchvision only to resize an image and to suppress
-    duplicates; both are done here. So the package is entered without running its ``__init__``, and taken out of
-    ``sys.modules`` again so that a later ordinary import still runs it.
+    Its own ``__init__`` also imports its predictor, which needs torchvision only to resize an image
+    and to suppress duplicates; both are done here. So the package is entered without running its
+    ``__init__``, and taken out of ``sys.modules`` again so that a later ordinary import still runs
+    it.
     """
     load("torch")
     spec = importlib.util.find_spec("segment_anything")
     if spec is None:
-        raise MissingExtra("learned perception: expected the package segment-anything, got nothing; "
-                           "install it with pip install 'proggen-agent[vision]'")
+        raise MissingExtra(
+            "learned perception: expected the package segment-anything, got nothing; "
+            "install it with pip install 'proggen-agent[vision]'"
+        )
     entered = "segment_anything" not in sys.modules
     if entered:
         sys.modules["segment_anything"] = importlib.util.module_from_spec(spec)
     try:
-        return SegmentAnything(*(load(f"segment_anything.{name}") for name in ("build_sam", "modeling", "utils.amg")))
+        return SegmentAnything(
+            *(load(f"segment_anything.{name}") for name in ("build_sam", "modeling", "utils.amg"))
+        )
     finally:
         if entered:
             del sys.modules["segment_anything"]
@@ -67,14 +75,16 @@ def load_segment_anything() -> SegmentAnything:
 
 @dataclass(frozen=True)
 class Device:
-    """Where a model runs. name: "cpu", "cuda" or "mps". half: run the parts that tolerate it in half precision."""
+    """Where a model runs. name: "cpu", "cuda" or "mps". half: run the parts that tolerate it in
+    half precision."""
 
     name: str
     half: bool = False
 
     @contextmanager
     def inference(self) -> Iterator[None]:
-        """Inference mode, with automatic mixed precision when ``half`` (bfloat16 where the device has it)."""
+        """Inference mode, with automatic mixed precision when ``half`` (bfloat16 where the device
+        has it)."""
         torch = load("torch")
         with torch.inference_mode():
             if not self.half:
@@ -93,16 +103,31 @@ CPU = Device("cpu")
 
 
 def choose_device(preference: str = "auto", precision: str = "auto") -> Device:
-    """The best device present: CUDA, then Apple's MPS, then the CPU; half precision by default on CUDA only.
+    """The best device present: CUDA, then Apple's MPS, then the CPU; half precision by default on
+    CUDA only.
 
     Raises ValueError for an unknown or absent device, naming those that are there.
     """
     if preference not in DEVICES or precision not in PRECISIONS:
-        raise ValueError(f"device: expected one of {', '.join(DEVICES)} and precision one of {', '.join(PRECISIONS)}, "
-                         f"got {preference!r}, {precision!r}")
+        raise ValueError(
+            f"device: expected one of {', '.join(DEVICES)} and precision one of "
+            f"{', '.join(PRECISIONS)}, "
+            f"got {preference!r}, {precision!r}"
+        )
     torch = load("torch")
-    present = [name for name, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available()), ("cpu", True)) if there]
+    present = [
+        name
+        for name, there in (
+            ("cuda", torch.cuda.is_available()),
+            ("mps", torch.backends.mps.is_available()),
+            ("cpu", True),
+        )
+        if there
+    ]
     name = present[0] if preference == "auto" else preference
     if name not in present:
-        raise ValueError(f"device: expected one of {', '.join(present)} on this machine, got {preference!r}; use auto")
+        raise ValueError(
+            f"device: expected one of {', '.join(present)} on this machine, got {preference!r}; "
+            "use auto"
+        )
     return Device(name, precision == "half" or (precision == "auto" and name == "cuda"))

@@ -1,4 +1,5 @@
-"""Segmenter without a network: GrabCut (Rother et al. 2004, in OpenCV) from boxes, region growing from points."""
+"""Segmenter without a network: GrabCut (Rother et al. 2004, in OpenCV) from boxes, region growing
+from points."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from tools.vision.roles import Prompt, Segment
 
 
 class GrabCutSegmenter:
-    """Boxes and points by colour statistics. tolerance: grey levels that a region grown from a point may differ by."""
+    """Boxes and points by colour statistics. tolerance: grey levels that a region grown from a
+    point may differ by."""
 
     identity = "grabcut-1"
 
@@ -22,7 +24,8 @@ class GrabCutSegmenter:
         self.iterations, self.tolerance = iterations, tolerance
 
     def segment(self, frame: np.ndarray, prompts: Sequence[Prompt]) -> tuple[Segment, ...]:
-        """One segment per prompt; score: share of the mask inside its box, or 0 when nothing was found."""
+        """One segment per prompt; score: share of the mask inside its box, or 0 when nothing was
+        found."""
         check_frames(frame[None], "frame")
         return tuple(self._one(frame, prompt) for prompt in prompts)
 
@@ -45,23 +48,43 @@ class GrabCutSegmenter:
         at = (int(np.clip(round(x), 0, w - 1)), int(np.clip(round(y), 0, h - 1)))
         filled = np.zeros((h + 2, w + 2), np.uint8)
         level = (self.tolerance,) * 3
-        cv2.floodFill(frame.copy(), filled, at, 0, level, level, 8 | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE | (1 << 8))
+        cv2.floodFill(
+            frame.copy(),
+            filled,
+            at,
+            0,
+            level,
+            level,
+            8 | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE | (1 << 8),
+        )
         return filled[1:-1, 1:-1].astype(bool)
 
     def _cut(self, frame: np.ndarray, prompt: Prompt) -> np.ndarray:
         labels = np.where(_box_mask(frame, prompt.box), cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
         if not (labels == cv2.GC_PR_FGD).any() or not (labels == cv2.GC_BGD).any():
             return labels == cv2.GC_PR_FGD
-        cv2.grabCut(np.ascontiguousarray(frame[..., ::-1]), labels, None, np.zeros((1, 65)), np.zeros((1, 65)), self.iterations, cv2.GC_INIT_WITH_MASK)
+        cv2.grabCut(
+            np.ascontiguousarray(frame[..., ::-1]),
+            labels,
+            None,
+            np.zeros((1, 65)),
+            np.zeros((1, 65)),
+            self.iterations,
+            cv2.GC_INIT_WITH_MASK,
+        )
         return (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
 
     def everything(self, frame: np.ndarray) -> tuple[Segment, ...]:
-        """Connected regions of each flat colour against the dominant one; score: share of the largest region's area."""
+        """Connected regions of each flat colour against the dominant one; score: share of the
+        largest region's area."""
         ground, _ = dominant_colour(frame[None])
         plate = np.broadcast_to(ground.astype(np.uint8), frame.shape).copy()
         found = []
         for colour, _ in palette(frame[None], plate):
-            found += [_whole(region, frame) for region in regions(coverage(frame, plate, colour) > 0.5, 12)]
+            found += [
+                _whole(region, frame)
+                for region in regions(coverage(frame, plate, colour) > 0.5, 12)
+            ]
         found.sort(key=lambda mask: -int(mask.sum()))
         largest = max((int(mask.sum()) for mask in found), default=1)
         return tuple(Segment(mask, float(mask.sum()) / largest) for mask in found)

@@ -1,4 +1,5 @@
-"""Carry out the check: evidence, question, decision, one correction per object, and the record for the trace."""
+"""Carry out the check: evidence, question, decision, one correction per object, and the record for
+the trace."""
 
 from __future__ import annotations
 
@@ -12,7 +13,17 @@ import numpy as np
 from tools.masks.request import MaskSet, Wanted
 from tools.masks.soft import Evidence
 from tools.perception.segmentation import foreground, regions
-from tools.vision.check import Answer, Ask, Decision, Question, Verdict, better, decide, measured_verdict, question
+from tools.vision.check import (
+    Answer,
+    Ask,
+    Decision,
+    Question,
+    Verdict,
+    better,
+    decide,
+    measured_verdict,
+    question,
+)
 from tools.vision.colours import colour_distance, colours_in
 from tools.vision.evidence import ClipEvidence, gather
 from tools.vision.pipeline import DEFAULTS, Backend, Options, both_ways, find, keyframes
@@ -21,7 +32,8 @@ from tools.vision.roles import Prompt, Seed, Tracks
 
 @dataclass(frozen=True)
 class CheckRecord:
-    """What happened to one object, for the trace. helped: whether the correction was kept; None when none was tried."""
+    """What happened to one object, for the trace. helped: whether the correction was kept; None
+    when none was tried."""
 
     name: str
     verdict: Verdict
@@ -32,29 +44,53 @@ class CheckRecord:
 
     def to_json(self) -> dict[str, Any]:
         answer = None if self.answer is None else self.answer.to_json()
-        return {"name": self.name, "verdict": self.verdict.to_json(), "model": answer, "decision": self.decision.to_json(),
-                "evidence": dict(self.evidence), "helped": self.helped}
+        return {
+            "name": self.name,
+            "verdict": self.verdict.to_json(),
+            "model": answer,
+            "decision": self.decision.to_json(),
+            "evidence": dict(self.evidence),
+            "helped": self.helped,
+        }
 
 
-def check_and_repair(frames: np.ndarray, masks: MaskSet, words: Mapping[str, str], backend: Backend, options: Options = DEFAULTS,
-                     ask: Ask | None = None) -> tuple[MaskSet, tuple[CheckRecord, ...]]:
-    """Check every object; correct each faulty one once; keep a correction only if the evidence improves.
+def check_and_repair(
+    frames: np.ndarray,
+    masks: MaskSet,
+    words: Mapping[str, str],
+    backend: Backend,
+    options: Options = DEFAULTS,
+    ask: Ask | None = None,
+) -> tuple[MaskSet, tuple[CheckRecord, ...]]:
+    """Check every object; correct each faulty one once; keep a correction only if the evidence
+    improves.
 
-    frames: (T, H, W, 3) uint8. words: mask name -> phrase. ask: a model's verdict function, None = measurements only.
-    An object that is still not what the words say after its correction keeps its masks, and its record says so.
+    frames: (T, H, W, 3) uint8. words: mask name -> phrase. ask: a model's verdict function, None =
+    measurements only. An object that is still not what the words say after its correction keeps its
+    masks, and its record says so.
     """
     current = masks
     evidence = gather(frames, current.masks, words)
     records = []
     for name in current.names:
-        record, current, evidence = _check_one(frames, current, evidence, name, words, backend, options, ask)
+        record, current, evidence = _check_one(
+            frames, current, evidence, name, words, backend, options, ask
+        )
         records.append(record)
     report = dict(current.report) | {"check": [record.to_json() for record in records]}
     return replace(current, report=report), tuple(records)
 
 
-def _check_one(frames: np.ndarray, masks: MaskSet, evidence: ClipEvidence, name: str, words: Mapping[str, str], backend: Backend,
-               options: Options, ask: Ask | None) -> tuple[CheckRecord, MaskSet, ClipEvidence]:
+def _check_one(
+    frames: np.ndarray,
+    masks: MaskSet,
+    evidence: ClipEvidence,
+    name: str,
+    words: Mapping[str, str],
+    backend: Backend,
+    options: Options,
+    ask: Ask | None,
+) -> tuple[CheckRecord, MaskSet, ClipEvidence]:
     mine = evidence.objects[name]
     verdict = measured_verdict(mine)
     asked, answer = _asked(frames, masks, mine, verdict, ask)
@@ -70,7 +106,9 @@ def _check_one(frames: np.ndarray, masks: MaskSet, evidence: ClipEvidence, name:
     return replace(record, helped=True), corrected, new
 
 
-def _asked(frames: np.ndarray, masks: MaskSet, mine, verdict: Verdict, ask: Ask | None) -> tuple[Question | None, Answer | None]:
+def _asked(
+    frames: np.ndarray, masks: MaskSet, mine, verdict: Verdict, ask: Ask | None
+) -> tuple[Question | None, Answer | None]:
     """The question and the model's answer; an unusable reply counts as none."""
     if ask is None:
         return None, None
@@ -81,7 +119,14 @@ def _asked(frames: np.ndarray, masks: MaskSet, mine, verdict: Verdict, ask: Ask 
         return asked, None
 
 
-def carry_out(frames: np.ndarray, masks: MaskSet, name: str, decision: Decision, backend: Backend, options: Options) -> MaskSet:
+def carry_out(
+    frames: np.ndarray,
+    masks: MaskSet,
+    name: str,
+    decision: Decision,
+    backend: Backend,
+    options: Options,
+) -> MaskSet:
     """The masks after a decision; unchanged where the correction finds nothing."""
     if decision.action == "relabel":
         return _relabelled(masks, name, decision.other, decision.frames)
@@ -91,38 +136,62 @@ def carry_out(frames: np.ndarray, masks: MaskSet, name: str, decision: Decision,
     return _merged(masks, both_ways(backend.tracker, frames, seeds), name)
 
 
-def _new_seeds(frames: np.ndarray, name: str, decision: Decision, backend: Backend, options: Options) -> Sequence[Seed]:
+def _new_seeds(
+    frames: np.ndarray, name: str, decision: Decision, backend: Backend, options: Options
+) -> Sequence[Seed]:
     if decision.action == "requery":
-        return [seed for seed, _ in find(frames, [Wanted(name, decision.words or "")], backend, options).values()]
+        return [
+            seed
+            for seed, _ in find(
+                frames, [Wanted(name, decision.words or "")], backend, options
+            ).values()
+        ]
     if backend.segmenter is None or decision.point is None:
         return []
-    segment = backend.segmenter.segment(frames[decision.frame], [Prompt(points=(decision.point,), labels=(1,))])[0]
+    segment = backend.segmenter.segment(
+        frames[decision.frame], [Prompt(points=(decision.point,), labels=(1,))]
+    )[0]
     return [Seed(name, decision.frame, segment.mask)] if segment.mask.any() else []
 
 
 def _merged(masks: MaskSet, tracks: Tracks, name: str) -> MaskSet:
     """``name`` takes its new masks; pixels that it newly claims are taken from the others."""
-    changed = {other: mask if other == name else mask & ~tracks.masks[name] for other, mask in masks.masks.items()}
+    changed = {
+        other: mask if other == name else mask & ~tracks.masks[name]
+        for other, mask in masks.masks.items()
+    }
     changed[name] = tracks.masks[name]
-    return replace(masks, masks=changed, confidence=dict(masks.confidence) | {name: tracks.confidence[name]})
+    return replace(
+        masks, masks=changed, confidence=dict(masks.confidence) | {name: tracks.confidence[name]}
+    )
 
 
 def _relabelled(masks: MaskSet, a: str, b: str, frames: Sequence[int]) -> MaskSet:
     """Masks and confidence of two objects exchanged in some frames."""
-    arrays = {key: {n: np.array(v) for n, v in getattr(masks, key).items()} for key in ("masks", "confidence")}
+    arrays = {
+        key: {n: np.array(v) for n, v in getattr(masks, key).items()}
+        for key in ("masks", "confidence")
+    }
     at = list(frames)
     for table in arrays.values():
         table[a][at], table[b][at] = table[b][at].copy(), table[a][at].copy()
     return replace(masks, **arrays)
 
 
-def unclaimed(frames: np.ndarray, masks: MaskSet, evidence: ClipEvidence, words: Mapping[str, str], name: str) -> tuple[int, tuple[float, float]] | None:
-    """(frame, (x, y)) on a moving region whose colour fits the words and that no sound object claims, or None."""
+def unclaimed(
+    frames: np.ndarray, masks: MaskSet, evidence: ClipEvidence, words: Mapping[str, str], name: str
+) -> tuple[int, tuple[float, float]] | None:
+    """(frame, (x, y)) on a moving region whose colour fits the words and that no sound object
+    claims, or None."""
     named = colours_in(words.get(name, ""))
     if not named:
         return None
     seen = Evidence.of(frames)
-    sound = [masks.masks[other] for other, e in evidence.objects.items() if other != name and measured_verdict(e).ok]
+    sound = [
+        masks.masks[other]
+        for other, e in evidence.objects.items()
+        if other != name and measured_verdict(e).ok
+    ]
     best: tuple[float, int, tuple[float, float]] | None = None
     for t in keyframes(len(frames), 6):
         free = foreground(frames[t], seen.plate, seen.noise)
@@ -134,13 +203,17 @@ def unclaimed(frames: np.ndarray, masks: MaskSet, evidence: ClipEvidence, words:
     return None if best is None else best[1:]
 
 
-def _fitting(frame: np.ndarray, free: np.ndarray, named: Sequence[str]) -> list[tuple[float, tuple[float, float]]]:
+def _fitting(
+    frame: np.ndarray, free: np.ndarray, named: Sequence[str]
+) -> list[tuple[float, tuple[float, float]]]:
     """(area, innermost point) of regions of free pixels whose own colour is one of those named."""
     pixels = frame[free].reshape(-1, 3)
     if not len(pixels):
         return []
     colours, inverse = np.unique(pixels // 16, axis=0, return_inverse=True)
-    fits = np.array([min(colour_distance(c * 16.0 + 8.0, term) for term in named) < 25.0 for c in colours])
+    fits = np.array(
+        [min(colour_distance(c * 16.0 + 8.0, term) for term in named) < 25.0 for c in colours]
+    )
     mask = free.copy()
     mask[free] = fits[inverse.ravel()]
     return [(region.area, _inside(region)) for region in regions(mask, 12)]

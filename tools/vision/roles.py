@@ -1,7 +1,7 @@
 """The nouns of learned perception and one Protocol per role: Segmenter, Detector, VideoTracker.
 
-Pixel centres lie at integer coordinates, as everywhere in ``tools``. Boxes are (x0, y0, x1, y1) pixels, float, with
-x1 and y1 exclusive. Masks are bool (H, W).
+Pixel centres lie at integer coordinates, as everywhere in ``tools``. Boxes are (x0, y0, x1, y1)
+pixels, float, with x1 and y1 exclusive. Masks are bool (H, W).
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def silent(what: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class Prompt:
-    """Where an object is: a box, points, or both. labels: per point 1 (on the object) or 0 (not on it)."""
+    """Where an object is: a box, points, or both. labels: per point 1 (on the object) or 0 (not on
+    it)."""
 
     box: Box | None = None
     points: tuple[tuple[float, float], ...] = ()
@@ -34,10 +35,18 @@ class Prompt:
     def __post_init__(self):
         if self.box is None and not self.points:
             raise ContractError("Prompt", "a box or at least one point", "neither")
-        if len(self.labels) != len(self.points) or any(label not in (0, 1) for label in self.labels):
-            raise ContractError("Prompt.labels", "one 0 or 1 for each point", f"{self.labels} for {len(self.points)} points")
+        if len(self.labels) != len(self.points) or any(
+            label not in (0, 1) for label in self.labels
+        ):
+            raise ContractError(
+                "Prompt.labels",
+                "one 0 or 1 for each point",
+                f"{self.labels} for {len(self.points)} points",
+            )
         if self.box is not None and not (self.box[0] < self.box[2] and self.box[1] < self.box[3]):
-            raise ContractError("Prompt.box", "(x0, y0, x1, y1) with x0 < x1 and y0 < y1", str(self.box))
+            raise ContractError(
+                "Prompt.box", "(x0, y0, x1, y1) with x0 < x1 and y0 < y1", str(self.box)
+            )
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,8 @@ class Segment:
 
 @dataclass(frozen=True)
 class Detection:
-    """An object found by words in one frame. score: in [0, 1]. mask: (H, W) bool when the detector has one itself."""
+    """An object found by words in one frame. score: in [0, 1]. mask: (H, W) bool when the detector
+    has one itself."""
 
     name: str
     words: str
@@ -61,7 +71,8 @@ class Detection:
 
 @dataclass(frozen=True)
 class Seed:
-    """Where tracking of an object starts (or is corrected): its mask (H, W) bool in frame ``frame``."""
+    """Where tracking of an object starts (or is corrected): its mask (H, W) bool in frame
+    ``frame``."""
 
     name: str
     frame: int
@@ -70,15 +81,19 @@ class Seed:
     def __post_init__(self):
         check_name(self.name, "Seed.name")
         if self.mask.dtype != bool or self.mask.ndim != 2 or not self.mask.any():
-            raise ContractError(f"Seed {self.name}", "a bool mask (H, W) with at least one pixel", f"{self.mask.dtype} {self.mask.shape}")
+            raise ContractError(
+                f"Seed {self.name}",
+                "a bool mask (H, W) with at least one pixel",
+                f"{self.mask.dtype} {self.mask.shape}",
+            )
 
 
 @dataclass(frozen=True)
 class Tracks:
     """Masks of objects through a clip.
 
-    masks: name -> (T, H, W) bool, all False where the object is not visible; no pixel belongs to two objects.
-    confidence: name -> (T,) in [0, 1], 0 where the object is not visible.
+    masks: name -> (T, H, W) bool, all False where the object is not visible; no pixel belongs to
+    two objects. confidence: name -> (T,) in [0, 1], 0 where the object is not visible.
     """
 
     masks: Mapping[str, np.ndarray] = field(repr=False)
@@ -94,7 +109,8 @@ class Tracks:
 
 
 class Segmenter(Protocol):
-    """Masks from boxes and points. ``identity`` names model and weights; it is part of cache keys."""
+    """Masks from boxes and points. ``identity`` names model and weights; it is part of cache
+    keys."""
 
     identity: str
 
@@ -112,10 +128,14 @@ class Detector(Protocol):
 
     identity: str
 
-    def detect(self, frames: np.ndarray, at: Sequence[int], words: Mapping[str, str]) -> tuple[tuple[Detection, ...], ...]:
-        """For each frame index in ``at`` every candidate, best first; several per name are possible, none = "not found".
+    def detect(
+        self, frames: np.ndarray, at: Sequence[int], words: Mapping[str, str]
+    ) -> tuple[tuple[Detection, ...], ...]:
+        """For each frame index in ``at`` every candidate, best first; several per name are
+        possible, none = "not found".
 
-        frames: (T, H, W, 3) uint8, the whole clip (a detector may use it to tell what moves). words: name -> phrase.
+        frames: (T, H, W, 3) uint8, the whole clip (a detector may use it to tell what moves).
+        words: name -> phrase.
         """
         ...
 
@@ -125,36 +145,50 @@ class VideoTracker(Protocol):
 
     identity: str
 
-    def track(self, frames: np.ndarray, seeds: Sequence[Seed], progress: Progress = silent) -> Tracks:
-        """Follow every seeded object forwards from its first seed; later seeds of a name correct the track.
+    def track(
+        self, frames: np.ndarray, seeds: Sequence[Seed], progress: Progress = silent
+    ) -> Tracks:
+        """Follow every seeded object forwards from its first seed; later seeds of a name correct
+        the track.
 
-        frames: (T, H, W, 3) uint8. Frames before the first seed of a name stay empty (see ``pipeline.both_ways``).
+        frames: (T, H, W, 3) uint8. Frames before the first seed of a name stay empty (see
+        ``pipeline.both_ways``).
         """
         ...
 
 
-def empty_tracks(names: Sequence[str], frames: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+def empty_tracks(
+    names: Sequence[str], frames: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """All-False masks and zero confidence for a tracker to fill in."""
     shape = frames.shape[:3]
     return {n: np.zeros(shape, bool) for n in names}, {n: np.zeros(len(frames)) for n in names}
 
 
 def check_seeds(seeds: Sequence[Seed], frames: np.ndarray) -> dict[int, list[Seed]]:
-    """Seeds by frame; raises ContractError on none, a frame outside the clip, or a mask of another size."""
+    """Seeds by frame; raises ContractError on none, a frame outside the clip, or a mask of another
+    size."""
     if not seeds:
         raise ContractError("seeds", "at least one", "none", "detect something first")
     by_frame: dict[int, list[Seed]] = {}
     for seed in seeds:
         if not 0 <= seed.frame < len(frames):
-            raise ContractError(f"Seed {seed.name}.frame", f"0 to {len(frames) - 1}", str(seed.frame))
+            raise ContractError(
+                f"Seed {seed.name}.frame", f"0 to {len(frames) - 1}", str(seed.frame)
+            )
         if seed.mask.shape != frames.shape[1:3]:
-            raise ContractError(f"Seed {seed.name}.mask", f"shape {frames.shape[1:3]}", str(seed.mask.shape))
+            raise ContractError(
+                f"Seed {seed.name}.mask", f"shape {frames.shape[1:3]}", str(seed.mask.shape)
+            )
         by_frame.setdefault(seed.frame, []).append(seed)
     return by_frame
 
 
-def impose(seeds: Sequence[Seed], masks: Mapping[str, np.ndarray], confidence: Mapping[str, np.ndarray]) -> None:
-    """Make the masks of the seeds' frames the seeds themselves, at full confidence; networks only come near them."""
+def impose(
+    seeds: Sequence[Seed], masks: Mapping[str, np.ndarray], confidence: Mapping[str, np.ndarray]
+) -> None:
+    """Make the masks of the seeds' frames the seeds themselves, at full confidence; networks only
+    come near them."""
     for seed in seeds:
         for name, mask in masks.items():
             mask[seed.frame] = seed.mask if name == seed.name else mask[seed.frame] & ~seed.mask

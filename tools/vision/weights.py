@@ -1,8 +1,9 @@
 """Where model weights come from, whether they are whole, and how to get them.
 
-A ``Model`` is one or more files with source, size, licence and SHA-256. A ``WeightStore`` is a folder of them, with
-local paths that override it. Downloads go to ``NAME.part``, continue where they stopped (HTTP Range), are checked, and
-only then take their final name, so that a file under its final name is always whole.
+A ``Model`` is one or more files with source, size, licence and SHA-256. A ``WeightStore`` is a
+folder of them, with local paths that override it. Downloads go to ``NAME.part``, continue where
+they stopped (HTTP Range), are checked, and only then take their final name, so that a file under
+its final name is always whole.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class WeightsError(RuntimeError):
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One file. size: bytes, None = not published. sha256: hex digest, "" = not published: then the digest is recorded
-    on first use and any later change is refused."""
+    """One file. size: bytes, None = not published. sha256: hex digest, "" = not published: then the
+    digest is recorded on first use and any later change is refused."""
 
     name: str
     url: str
@@ -41,8 +42,8 @@ class WeightFile:
 
 @dataclass(frozen=True)
 class Model:
-    """Weights of one model. files[0] is the network itself. note: what else it needs, or "". folder: name of its
-    folder in the store, "" = the model's name."""
+    """Weights of one model. files[0] is the network itself. note: what else it needs, or "".
+    folder: name of its folder in the store, "" = the model's name."""
 
     name: str
     role: str
@@ -54,7 +55,8 @@ class Model:
 
     @property
     def variable(self) -> str:
-        """Environment variable that may hold a local path: of the file, or of the folder when there are several."""
+        """Environment variable that may hold a local path: of the file, or of the folder when there
+        are several."""
         return "PROGGEN_" + "".join(c if c.isalnum() else "_" for c in self.name).upper()
 
     @property
@@ -63,63 +65,189 @@ class Model:
         return sum(file.size or 0 for file in self.files)
 
 
-def _hub(repository: str, revision: str, files: Mapping[str, tuple[int | None, str]]) -> tuple[WeightFile, ...]:
+def _hub(
+    repository: str, revision: str, files: Mapping[str, tuple[int | None, str]]
+) -> tuple[WeightFile, ...]:
     base = f"https://huggingface.co/{repository}/resolve/{revision}"
-    return tuple(WeightFile(name, f"{base}/{name}", size, digest) for name, (size, digest) in files.items())
+    return tuple(
+        WeightFile(name, f"{base}/{name}", size, digest) for name, (size, digest) in files.items()
+    )
 
 
 _SAM = "https://dl.fbaipublicfiles.com/segment_anything"
 _TORCH = "https://download.pytorch.org/models"
 _LPIPS_NOTE = "name its folder with --lpips"
-_LPIPS = "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1"
+_LPIPS = (
+    "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1"
+)
 
 MODELS: dict[str, Model] = {
     model.name: model
     for model in (
-        Model("sam-vit-b", "segmenter", "Apache-2.0", "facebookresearch/segment-anything", (
-            WeightFile("sam_vit_b_01ec64.pth", f"{_SAM}/sam_vit_b_01ec64.pth", 375_042_383,
-                       "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912"),)),
-        Model("sam-vit-l", "segmenter", "Apache-2.0", "facebookresearch/segment-anything", (
-            WeightFile("sam_vit_l_0b3195.pth", f"{_SAM}/sam_vit_l_0b3195.pth", 1_249_524_607,
-                       "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622"),)),
-        Model("sam-vit-h", "segmenter", "Apache-2.0", "facebookresearch/segment-anything", (
-            WeightFile("sam_vit_h_4b8939.pth", f"{_SAM}/sam_vit_h_4b8939.pth", 2_564_550_879,
-                       "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e"),)),
-        Model("grounding-dino-tiny", "detector", "Apache-2.0", "IDEA-Research/grounding-dino-tiny",
-              _hub("IDEA-Research/grounding-dino-tiny", "a2bb814dd30d776dcf7e30523b00659f4f141c71", {
-                  "model.safetensors": (689_359_096, "1a2412ef99bd74bcd3c2a246fa1e48581f8889a1300c9051974741314fc042f3"),
-                  "config.json": (None, "eec82c5ab66e16df12a9a212e68ac011779927c2536cf9078658e35d85f0c67a"),
-                  "preprocessor_config.json": (None, "8454179ba95e2ad22947835aad7b45862a601fc0055ab88bf1ee70892d3aea60"),
-                  "tokenizer.json": (None, "d241a60d5e8f04cc1b2b3e9ef7a4921b27bf526d9f6050ab90f9267a1f9e5c66"),
-                  "tokenizer_config.json": (None, "d40ab645b68211910b9170d22433d43186a6ec8ee6fd10ba170524b25bf4fb56"),
-                  "vocab.txt": (231_508, "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"),
-              })),
-        Model("sam2.1-hiera-tiny", "tracker", "Apache-2.0", "facebook/sam2.1-hiera-tiny",
-              _hub("facebook/sam2.1-hiera-tiny", "de431c4043854a71d8101e17995dfe596bf101a5", {
-                  "model.safetensors": (155_908_064, "48c14467e5cf9e51870511feb72c89688e82dd74523142c0538b663e193ac2a7"),
-                  "config.json": (None, "860aff9751b139d83a4ad7df1e5535416fded533e0ead02625edbefcb9953cce"),
-              })),
-        Model("xmem", "tracker", "MIT", "hkchengrex/XMem", (
-            WeightFile("XMem.pth", "https://github.com/hkchengrex/XMem/releases/download/v1.0/XMem.pth", 249_026_057),),
-            note=f"needs a checkout of github.com/hkchengrex/XMem, its path in {XMEM_VARIABLE}"),
-        Model("lpips-alex", "metric", "BSD-3-Clause (AlexNet), BSD-2-Clause (linear)", "pytorch/vision, richzhang/PerceptualSimilarity", (
-            WeightFile("alexnet.pth", f"{_TORCH}/alexnet-owt-7be5be79.pth", 244_408_911,
-                       "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02"),
-            WeightFile("alex.pth", f"{_LPIPS}/alex.pth", 6_009,
-                       "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"),), folder="lpips", note=_LPIPS_NOTE),
-        Model("lpips-vgg", "metric", "BSD-3-Clause (VGG), BSD-2-Clause (linear)", "pytorch/vision, richzhang/PerceptualSimilarity", (
-            WeightFile("vgg16.pth", f"{_TORCH}/vgg16-397923af.pth", 553_433_881,
-                       "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"),
-            WeightFile("vgg.pth", f"{_LPIPS}/vgg.pth", 7_289,
-                       "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868"),), folder="lpips", note=_LPIPS_NOTE),
+        Model(
+            "sam-vit-b",
+            "segmenter",
+            "Apache-2.0",
+            "facebookresearch/segment-anything",
+            (
+                WeightFile(
+                    "sam_vit_b_01ec64.pth",
+                    f"{_SAM}/sam_vit_b_01ec64.pth",
+                    375_042_383,
+                    "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+                ),
+            ),
+        ),
+        Model(
+            "sam-vit-l",
+            "segmenter",
+            "Apache-2.0",
+            "facebookresearch/segment-anything",
+            (
+                WeightFile(
+                    "sam_vit_l_0b3195.pth",
+                    f"{_SAM}/sam_vit_l_0b3195.pth",
+                    1_249_524_607,
+                    "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+                ),
+            ),
+        ),
+        Model(
+            "sam-vit-h",
+            "segmenter",
+            "Apache-2.0",
+            "facebookresearch/segment-anything",
+            (
+                WeightFile(
+                    "sam_vit_h_4b8939.pth",
+                    f"{_SAM}/sam_vit_h_4b8939.pth",
+                    2_564_550_879,
+                    "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
+                ),
+            ),
+        ),
+        Model(
+            "grounding-dino-tiny",
+            "detector",
+            "Apache-2.0",
+            "IDEA-Research/grounding-dino-tiny",
+            _hub(
+                "IDEA-Research/grounding-dino-tiny",
+                "a2bb814dd30d776dcf7e30523b00659f4f141c71",
+                {
+                    "model.safetensors": (
+                        689_359_096,
+                        "1a2412ef99bd74bcd3c2a246fa1e48581f8889a1300c9051974741314fc042f3",
+                    ),
+                    "config.json": (
+                        None,
+                        "eec82c5ab66e16df12a9a212e68ac011779927c2536cf9078658e35d85f0c67a",
+                    ),
+                    "preprocessor_config.json": (
+                        None,
+                        "8454179ba95e2ad22947835aad7b45862a601fc0055ab88bf1ee70892d3aea60",
+                    ),
+                    "tokenizer.json": (
+                        None,
+                        "d241a60d5e8f04cc1b2b3e9ef7a4921b27bf526d9f6050ab90f9267a1f9e5c66",
+                    ),
+                    "tokenizer_config.json": (
+                        None,
+                        "d40ab645b68211910b9170d22433d43186a6ec8ee6fd10ba170524b25bf4fb56",
+                    ),
+                    "vocab.txt": (
+                        231_508,
+                        "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+                    ),
+                },
+            ),
+        ),
+        Model(
+            "sam2.1-hiera-tiny",
+            "tracker",
+            "Apache-2.0",
+            "facebook/sam2.1-hiera-tiny",
+            _hub(
+                "facebook/sam2.1-hiera-tiny",
+                "de431c4043854a71d8101e17995dfe596bf101a5",
+                {
+                    "model.safetensors": (
+                        155_908_064,
+                        "48c14467e5cf9e51870511feb72c89688e82dd74523142c0538b663e193ac2a7",
+                    ),
+                    "config.json": (
+                        None,
+                        "860aff9751b139d83a4ad7df1e5535416fded533e0ead02625edbefcb9953cce",
+                    ),
+                },
+            ),
+        ),
+        Model(
+            "xmem",
+            "tracker",
+            "MIT",
+            "hkchengrex/XMem",
+            (
+                WeightFile(
+                    "XMem.pth",
+                    "https://github.com/hkchengrex/XMem/releases/download/v1.0/XMem.pth",
+                    249_026_057,
+                ),
+            ),
+            note=f"needs a checkout of github.com/hkchengrex/XMem, its path in {XMEM_VARIABLE}",
+        ),
+        Model(
+            "lpips-alex",
+            "metric",
+            "BSD-3-Clause (AlexNet), BSD-2-Clause (linear)",
+            "pytorch/vision, richzhang/PerceptualSimilarity",
+            (
+                WeightFile(
+                    "alexnet.pth",
+                    f"{_TORCH}/alexnet-owt-7be5be79.pth",
+                    244_408_911,
+                    "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+                ),
+                WeightFile(
+                    "alex.pth",
+                    f"{_LPIPS}/alex.pth",
+                    6_009,
+                    "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+                ),
+            ),
+            folder="lpips",
+            note=_LPIPS_NOTE,
+        ),
+        Model(
+            "lpips-vgg",
+            "metric",
+            "BSD-3-Clause (VGG), BSD-2-Clause (linear)",
+            "pytorch/vision, richzhang/PerceptualSimilarity",
+            (
+                WeightFile(
+                    "vgg16.pth",
+                    f"{_TORCH}/vgg16-397923af.pth",
+                    553_433_881,
+                    "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+                ),
+                WeightFile(
+                    "vgg.pth",
+                    f"{_LPIPS}/vgg.pth",
+                    7_289,
+                    "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+                ),
+            ),
+            folder="lpips",
+            note=_LPIPS_NOTE,
+        ),
     )
 }
 
 
 @dataclass(frozen=True)
 class FileState:
-    """What is on disk for one file. status: "verified", "unchecked" (there, digest not yet computed), "missing",
-    "wrong size", "wrong checksum". digest: SHA-256 when it was computed."""
+    """What is on disk for one file. status: "verified", "unchecked" (there, digest not yet
+    computed), "missing", "wrong size", "wrong checksum". digest: SHA-256 when it was computed."""
 
     path: Path
     status: str
@@ -128,7 +256,8 @@ class FileState:
 
 @dataclass(frozen=True)
 class WeightStore:
-    """A folder of weights. overrides: model name -> local file or folder that is used instead of the folder's own."""
+    """A folder of weights. overrides: model name -> local file or folder that is used instead of
+    the folder's own."""
 
     folder: Path
     overrides: Mapping[str, Path] = field(default_factory=dict)
@@ -136,23 +265,39 @@ class WeightStore:
 
     def described(self) -> dict[str, Any]:
         """The fields ``weights`` and ``paths`` of a ``VisionConfig``; inverse of :meth:`of`."""
-        return {"weights": str(self.folder), "paths": {name: str(path) for name, path in self.overrides.items()}}
+        return {
+            "weights": str(self.folder),
+            "paths": {name: str(path) for name, path in self.overrides.items()},
+        }
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str], models: Mapping[str, Model] = MODELS) -> WeightStore:
-        """The store that the environment describes: ``PROGGEN_WEIGHTS`` and one variable per model (``Model.variable``).
+    def from_environ(
+        cls, environ: Mapping[str, str], models: Mapping[str, Model] = MODELS
+    ) -> WeightStore:
+        """The store that the environment describes: ``PROGGEN_WEIGHTS`` and one variable per model
+        (``Model.variable``).
 
-        Without ``PROGGEN_WEIGHTS`` the folder is ``$XDG_CACHE_HOME/proggen-agent/weights`` (default ``~/.cache``).
+        Without ``PROGGEN_WEIGHTS`` the folder is ``$XDG_CACHE_HOME/proggen-agent/weights`` (default
+        ``~/.cache``).
         """
-        cache = Path(environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME", "~")).expanduser() / ".cache")
+        cache = Path(
+            environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME", "~")).expanduser() / ".cache"
+        )
         folder = Path(environ.get(FOLDER_VARIABLE) or cache / "proggen-agent" / "weights")
-        overrides = {name: Path(environ[model.variable]) for name, model in models.items() if environ.get(model.variable)}
+        overrides = {
+            name: Path(environ[model.variable])
+            for name, model in models.items()
+            if environ.get(model.variable)
+        }
         return cls(folder.expanduser(), overrides, models)
 
     @classmethod
     def of(cls, config: VisionConfig) -> WeightStore:
         """The store that a configuration names; without a folder nothing is present."""
-        return cls(Path(config.weights or os.devnull), {name: Path(path) for name, path in config.paths.items()})
+        return cls(
+            Path(config.weights or os.devnull),
+            {name: Path(path) for name, path in config.paths.items()},
+        )
 
     def model(self, name: str) -> Model:
         """The model of that name; an unknown name lists the known ones."""
@@ -165,10 +310,15 @@ class WeightStore:
         override = self.overrides.get(name)
         if override is None:
             return self.folder / (self.model(name).folder or name) / file.name
-        return override if override.suffix and len(self.model(name).files) == 1 else override / file.name
+        return (
+            override
+            if override.suffix and len(self.model(name).files) == 1
+            else override / file.name
+        )
 
     def state(self, name: str, file: WeightFile, check: bool = False) -> FileState:
-        """What is on disk; with ``check`` the digest is computed (seconds per gigabyte) and recorded."""
+        """What is on disk; with ``check`` the digest is computed (seconds per gigabyte) and
+        recorded."""
         path = self.path(name, file)
         if not path.is_file():
             return FileState(path, "missing")
@@ -177,7 +327,9 @@ class WeightStore:
         expected = file.sha256 or _recorded(path)
         if not check:
             known = _recorded_now(path)
-            return FileState(path, "verified" if known and known == expected else "unchecked", known)
+            return FileState(
+                path, "verified" if known and known == expected else "unchecked", known
+            )
         digest = file_digest(path)
         if expected and digest != expected:
             return FileState(path, "wrong checksum", digest)
@@ -185,7 +337,8 @@ class WeightStore:
         return FileState(path, "verified", digest)
 
     def require(self, name: str) -> tuple[Path, ...]:
-        """Paths of all files of a model, each verified once; raises WeightsError that says which file to put where."""
+        """Paths of all files of a model, each verified once; raises WeightsError that says which
+        file to put where."""
         model = self.model(name)
         return tuple(self._require_file(model, file) for file in model.files)
 
@@ -200,15 +353,20 @@ class WeightStore:
     def present(self, name: str) -> bool:
         """Whether all files of a model are there with the right size."""
         model = self.model(name)
-        return all(self.state(name, file).status in ("verified", "unchecked") for file in model.files)
+        return all(
+            self.state(name, file).status in ("verified", "unchecked") for file in model.files
+        )
 
     def digest(self, name: str) -> str:
         """SHA-256 that identifies the network of a model (its first file)."""
         path = self.require(name)[0]
         return _recorded(path)
 
-    def get(self, name: str, progress: Progress = silent, timeout: float = 30.0) -> tuple[Path, ...]:
-        """Download what is missing of a model and verify it; returns the paths. Raises WeightsError."""
+    def get(
+        self, name: str, progress: Progress = silent, timeout: float = 30.0
+    ) -> tuple[Path, ...]:
+        """Download what is missing of a model and verify it; returns the paths. Raises
+        WeightsError."""
         model = self.model(name)
         if name in self.overrides:
             return self.require(name)
@@ -220,12 +378,25 @@ class WeightStore:
 
 
 def explain(model: Model, file: WeightFile, state: FileState) -> str:
-    """One line: what is wrong with a file, which file goes where, and the command that fetches it."""
+    """One line: what is wrong with a file, which file goes where, and the command that fetches
+    it."""
     expected = f"{file.size:,} bytes" if file.size else "any size"
-    got = {"missing": "no file", "wrong size": f"{_size(state.path):,} bytes", "wrong checksum": f"SHA-256 {state.digest[:16]}..."}
-    wanted = f"SHA-256 {file.sha256[:16]}..." if state.status == "wrong checksum" and file.sha256 else expected
-    return (f"weights {model.name}: expected {state.path} ({wanted}), got {got.get(state.status, state.status)}; "
-            f"run run-agent weights get {model.name}, or put the file from {file.url} there, or set {model.variable} to its path")
+    got = {
+        "missing": "no file",
+        "wrong size": f"{_size(state.path):,} bytes",
+        "wrong checksum": f"SHA-256 {state.digest[:16]}...",
+    }
+    wanted = (
+        f"SHA-256 {file.sha256[:16]}..."
+        if state.status == "wrong checksum" and file.sha256
+        else expected
+    )
+    return (
+        f"weights {model.name}: expected {state.path} ({wanted}), got "
+        f"{got.get(state.status, state.status)}; "
+        f"run run-agent weights get {model.name}, or put the file from {file.url} there, or set "
+        f"{model.variable} to its path"
+    )
 
 
 def _size(path: Path) -> int:
@@ -233,25 +404,36 @@ def _size(path: Path) -> int:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The tensors of a PyTorch checkpoint, on the CPU; nothing in it is executed. Raises WeightsError."""
+    """The tensors of a PyTorch checkpoint, on the CPU; nothing in it is executed. Raises
+    WeightsError."""
     torch = load("torch")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a broken archive fails in many ways: RuntimeError, OSError, EOFError, UnpicklingError...
+    # a broken archive fails in many ways: RuntimeError, OSError, EOFError, UnpicklingError...
+    except Exception as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise WeightsError(f"weights: expected a PyTorch checkpoint of tensors, got {path} ({reason}); remove it and get it again") from error
+        raise WeightsError(
+            f"weights: expected a PyTorch checkpoint of tensors, got {path} ({reason}); remove it "
+            "and get it again"
+        ) from error
 
 
 def fill(network: Any, state: Mapping[str, Any], path: Path) -> None:
-    """Load a checkpoint's tensors into a network; raises WeightsError when it belongs to another one."""
+    """Load a checkpoint's tensors into a network; raises WeightsError when it belongs to another
+    one."""
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
-        reason = str(error).splitlines()[1].strip()[:120] if "\n" in str(error) else str(error)[:120]
-        raise WeightsError(f"weights: expected a checkpoint of {type(network).__name__}, got {path} ({reason}); check which model the file is of") from error
+        reason = (
+            str(error).splitlines()[1].strip()[:120] if "\n" in str(error) else str(error)[:120]
+        )
+        raise WeightsError(
+            f"weights: expected a checkpoint of {type(network).__name__}, got {path} ({reason}); "
+            "check which model the file is of"
+        ) from error
 
 
-# ---------------------------------------------------------------------------------------------------------- digests
+# --------------------------------------------------------------------------------------------------
 
 
 def file_digest(path: Path) -> str:
@@ -276,28 +458,43 @@ def _recorded_now(path: Path) -> str:
     """The recorded digest if the file has not been touched since, else ""."""
     try:
         note, stat = json.loads(_note(path).read_text()), path.stat()
-        return str(note["sha256"]) if (note["size"], note["mtime"]) == (stat.st_size, stat.st_mtime_ns) else ""
+        return (
+            str(note["sha256"])
+            if (note["size"], note["mtime"]) == (stat.st_size, stat.st_mtime_ns)
+            else ""
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 
 
 def _record(path: Path, digest: str) -> None:
-    """Remember the digest beside the file; a read-only folder is no error (the digest is then computed each time)."""
+    """Remember the digest beside the file; a read-only folder is no error (the digest is then
+    computed each time)."""
     stat = path.stat()
     try:
-        _note(path).write_text(json.dumps({"sha256": digest, "size": stat.st_size, "mtime": stat.st_mtime_ns}))
+        _note(path).write_text(
+            json.dumps({"sha256": digest, "size": stat.st_size, "mtime": stat.st_mtime_ns})
+        )
     except OSError:
         return
 
 
-# --------------------------------------------------------------------------------------------------------- downloads
+# --------------------------------------------------------------------------------------------------
 
 
-def fetch(model: Model, file: WeightFile, path: Path, progress: Progress = silent, timeout: float = 30.0, tries: int = 3) -> None:
-    """Download one file to ``path``: resumed from ``path.part`` if there is one, verified, then renamed in one step.
+def fetch(
+    model: Model,
+    file: WeightFile,
+    path: Path,
+    progress: Progress = silent,
+    timeout: float = 30.0,
+    tries: int = 3,
+) -> None:
+    """Download one file to ``path``: resumed from ``path.part`` if there is one, verified, then
+    renamed in one step.
 
-    A connection that breaks off is taken up again up to ``tries`` times in a row without progress. Raises WeightsError;
-    a partial file is kept for the next call unless its content is wrong.
+    A connection that breaks off is taken up again up to ``tries`` times in a row without progress.
+    Raises WeightsError; a partial file is kept for the next call unless its content is wrong.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
@@ -312,8 +509,10 @@ def fetch(model: Model, file: WeightFile, path: Path, progress: Progress = silen
         except (OSError, urllib.error.URLError) as caught:
             error = str(caught)
         failures = 0 if _size(part) > before else failures + 1
-    raise WeightsError(f"weights {model.name}: expected {file.url} to answer, got {error}; "
-                       f"{_size(part):,} bytes are kept, run it again to go on, or put the file at {path} yourself")
+    raise WeightsError(
+        f"weights {model.name}: expected {file.url} to answer, got {error}; "
+        f"{_size(part):,} bytes are kept, run it again to go on, or put the file at {path} yourself"
+    )
 
 
 def _download(file: WeightFile, part: Path, progress: Progress, timeout: float) -> bool:
@@ -321,7 +520,12 @@ def _download(file: WeightFile, part: Path, progress: Progress, timeout: float) 
     start = _size(part)
     if file.size is not None and start >= file.size:
         return True
-    request = urllib.request.Request(file.url, headers={"Range": f"bytes={start}-", "User-Agent": "proggen-agent"} if start else {"User-Agent": "proggen-agent"})
+    request = urllib.request.Request(
+        file.url,
+        headers={"Range": f"bytes={start}-", "User-Agent": "proggen-agent"}
+        if start
+        else {"User-Agent": "proggen-agent"},
+    )
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:
             resumed = answer.status == 206
@@ -332,7 +536,9 @@ def _download(file: WeightFile, part: Path, progress: Progress, timeout: float) 
                     out.write(block)
                     progress(file.name, out.tell(), total or 0)
     except urllib.error.HTTPError as error:
-        if error.code == 416 and start:  # nothing left to send: the part is complete, or not this file
+        if (
+            error.code == 416 and start
+        ):  # nothing left to send: the part is complete, or not this file
             return True
         raise
     return total is None or _size(part) >= total
@@ -350,7 +556,11 @@ def _finish(model: Model, file: WeightFile, part: Path, path: Path) -> None:
     if wrong_size or (file.sha256 and digest != file.sha256):
         got = f"{_size(part):,} bytes, SHA-256 {digest[:16]}..."
         part.unlink()
-        raise WeightsError(f"weights {model.name}: expected {file.name} with {file.size or 'any number of'} bytes, SHA-256 "
-                           f"{file.sha256[:16] or 'unknown'}..., got {got}; the download was removed: try again, or get it from {model.source}")
+        raise WeightsError(
+            f"weights {model.name}: expected {file.name} with {file.size or 'any number of'} "
+            "bytes, SHA-256 "
+            f"{file.sha256[:16] or 'unknown'}..., got {got}; the download was removed: try again, "
+            f"or get it from {model.source}"
+        )
     os.replace(part, path)
     _record(path, digest)

@@ -1,4 +1,5 @@
-"""``run-agent weights list | get NAME... | verify [NAME...]``: the command over ``tools.vision.weights``."""
+"""``run-agent weights list | get NAME... | verify [NAME...]``: the command over
+``tools.vision.weights``."""
 
 from __future__ import annotations
 
@@ -13,10 +14,20 @@ from tools.vision.weights import MODELS, Model, WeightsError, WeightStore
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give ``parser`` the arguments of ``run-agent weights``."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="list | get | verify")
-    actions.add_parser("list", help="what there is: role, size, licence, source, and what is on disk")
-    for name, text in (("get", "download and verify"), ("verify", "compute the checksums of what is on disk")):
+    actions.add_parser(
+        "list", help="what there is: role, size, licence, source, and what is on disk"
+    )
+    for name, text in (
+        ("get", "download and verify"),
+        ("verify", "compute the checksums of what is on disk"),
+    ):
         action = actions.add_parser(name, help=text)
-        action.add_argument("names", nargs="+" if name == "get" else "*", metavar="NAME", help="one of " + ", ".join(MODELS))
+        action.add_argument(
+            "names",
+            nargs="+" if name == "get" else "*",
+            metavar="NAME",
+            help="one of " + ", ".join(MODELS),
+        )
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str], out: TextIO = sys.stdout) -> int:
@@ -49,9 +60,20 @@ def _list(models: Sequence[Model], store: WeightStore, out: TextIO) -> int:
     print(f"folder: {store.folder}", file=out)
     for model in models:
         states = {store.state(model.name, file).status for file in model.files}
-        status = "ready" if states <= {"verified", "unchecked"} else " / ".join(sorted(states - {"verified", "unchecked"}))
-        print(f"{model.name:20} {model.role:10} {_megabytes(model.size):>9}  {status:14} {model.licence}  ({model.source})", file=out)
-        print(f"{'':20} local path: {model.variable}" + (f"; {model.note}" if model.note else ""), file=out)
+        status = (
+            "ready"
+            if states <= {"verified", "unchecked"}
+            else " / ".join(sorted(states - {"verified", "unchecked"}))
+        )
+        print(
+            f"{model.name:20} {model.role:10} {_megabytes(model.size):>9}  {status:14} "
+            f"{model.licence}  ({model.source})",
+            file=out,
+        )
+        print(
+            f"{'':20} local path: {model.variable}" + (f"; {model.note}" if model.note else ""),
+            file=out,
+        )
     return 0
 
 
@@ -72,7 +94,11 @@ def _verify(models: Sequence[Model], store: WeightStore, out: TextIO, every: boo
     for model in models:
         for file in model.files:
             state = store.state(model.name, file, check=True)
-            published = "published checksum" if file.sha256 else "no published checksum: recorded on first use"
+            published = (
+                "published checksum"
+                if file.sha256
+                else "no published checksum: recorded on first use"
+            )
             detail = f"sha256 {state.digest} ({published})" if state.digest else ""
             print(f"{model.name:20} {state.status:14} {state.path} {detail}".rstrip(), file=out)
             broken += state.status.startswith("wrong") or (every and state.status == "missing")

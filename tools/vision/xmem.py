@@ -1,7 +1,8 @@
 """VideoTracker: XMem (Cheng and Schwing 2022) through a checkout of its public repository.
 
-No package of XMem is published. The adapter takes the path of a checkout and of the checkpoint, checks both, and loads
-the repository's modules (``model``, ``inference``, ``util``) without leaving them, or the checkout, on ``sys.path``.
+No package of XMem is published. The adapter takes the path of a checkout and of the checkpoint,
+checks both, and loads the repository's modules (``model``, ``inference``, ``util``) without leaving
+them, or the checkout, on ``sys.path``.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ PACKAGES = ("model", "inference", "util", "dataset")
 
 @dataclass(frozen=True)
 class XMemConfig:
-    """XMem's own settings, its published defaults. shorter_side: pixels; larger frames are scaled down to it."""
+    """XMem's own settings, its published defaults. shorter_side: pixels; larger frames are scaled
+    down to it."""
 
     mem_every: int = 5
     deep_update_every: int = -1
@@ -48,19 +50,34 @@ class XMemConfig:
 
 
 class XMemTracker:
-    """Masks through occlusion and re-entry with XMem's three memories; its long-term memory is bounded.
+    """Masks through occlusion and re-entry with XMem's three memories; its long-term memory is
+    bounded.
 
     network: XMem's network. core: its ``inference.inference_core`` module.
     """
 
-    def __init__(self, network: Any, core: ModuleType, identity: str, device: Device, config: XMemConfig = XMemConfig()):
+    def __init__(
+        self,
+        network: Any,
+        core: ModuleType,
+        identity: str,
+        device: Device,
+        config: XMemConfig = XMemConfig(),
+    ):
         self.network, self.core = network.to(device.name).eval(), core
         self.identity, self.device, self.config = identity, device, config
 
     @classmethod
-    def from_checkout(cls, root: Path | None, checkpoint: Path | None, digest: str, device: Device,
-                      config: XMemConfig = XMemConfig()) -> XMemTracker:
-        """Load code from ``root`` and weights from ``checkpoint`` (None: random weights, for tests of the plumbing)."""
+    def from_checkout(
+        cls,
+        root: Path | None,
+        checkpoint: Path | None,
+        digest: str,
+        device: Device,
+        config: XMemConfig = XMemConfig(),
+    ) -> XMemTracker:
+        """Load code from ``root`` and weights from ``checkpoint`` (None: random weights, for tests
+        of the plumbing)."""
         check_checkout(root)
         with _checkout_on_path(root):
             network_module = importlib.import_module("model.network")
@@ -72,8 +89,11 @@ class XMemTracker:
             network.load_weights(read_checkpoint(checkpoint), init_as_zero_if_needed=True)
         return cls(network, core, f"xmem-{digest[:16]}", device, config)
 
-    def track(self, frames: np.ndarray, seeds: Sequence[Seed], progress: Progress = silent) -> Tracks:
-        """Masks and their mean probability per frame; see :class:`tools.vision.roles.VideoTracker`."""
+    def track(
+        self, frames: np.ndarray, seeds: Sequence[Seed], progress: Progress = silent
+    ) -> Tracks:
+        """Masks and their mean probability per frame; see
+        :class:`tools.vision.roles.VideoTracker`."""
         check_frames(frames)
         by_frame = check_seeds(seeds, frames)
         names = list(dict.fromkeys(seed.name for seed in sorted(seeds, key=lambda s: s.frame)))
@@ -91,27 +111,40 @@ class XMemTracker:
         return Tracks(masks, confidence)
 
     def _settings(self, shape: tuple[int, int]) -> dict[str, Any]:
-        """XMem's settings; one frame's memory has one element per 16 x 16 pixels, and ``top_k`` may not exceed it."""
+        """XMem's settings; one frame's memory has one element per 16 x 16 pixels, and ``top_k`` may
+        not exceed it."""
         h, w = self._working_size(shape)
         elements = -(-h // 16) * -(-w // 16)
-        dimensions = {"key_dim": self.network.key_dim, "value_dim": self.network.value_dim, "hidden_dim": self.network.hidden_dim}
+        dimensions = {
+            "key_dim": self.network.key_dim,
+            "value_dim": self.network.value_dim,
+            "hidden_dim": self.network.hidden_dim,
+        }
         return asdict(self.config) | dimensions | {"top_k": min(self.config.top_k, elements)}
 
-    def _step(self, processor: Any, frame: np.ndarray, seeds: Sequence[Seed], known: Sequence[str]) -> np.ndarray:
+    def _step(
+        self, processor: Any, frame: np.ndarray, seeds: Sequence[Seed], known: Sequence[str]
+    ) -> np.ndarray:
         """(1 + objects, H, W) probabilities, background first."""
         torch = load("torch")
         size = self._working_size(frame.shape[:2])
         pixels = (resized(frame, size).astype(np.float32) / 255.0 - MEAN) / STD
-        image = torch.as_tensor(pixels, dtype=torch.float32, device=self.device.name).permute(2, 0, 1)
+        image = torch.as_tensor(pixels, dtype=torch.float32, device=self.device.name).permute(
+            2, 0, 1
+        )
         mask = labels = None
         if seeds:
             mask = torch.zeros((len(known), *size), device=self.device.name)
             for seed in seeds:
-                mask[known.index(seed.name)] = torch.as_tensor(resized(seed.mask.astype(np.float32), size) >= 0.5, device=self.device.name)
+                mask[known.index(seed.name)] = torch.as_tensor(
+                    resized(seed.mask.astype(np.float32), size) >= 0.5, device=self.device.name
+                )
             labels = [known.index(seed.name) + 1 for seed in seeds]
         probability = processor.step(image, mask, labels)
         if size != frame.shape[:2]:
-            probability = torch.nn.functional.interpolate(probability[None].float(), frame.shape[:2], mode="bilinear", align_corners=False)[0]
+            probability = torch.nn.functional.interpolate(
+                probability[None].float(), frame.shape[:2], mode="bilinear", align_corners=False
+            )[0]
         return probability.float().cpu().numpy()
 
     def _working_size(self, shape: tuple[int, int]) -> tuple[int, int]:
@@ -119,7 +152,13 @@ class XMemTracker:
         return (max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale)))
 
 
-def _write(probability: np.ndarray, known: Sequence[str], t: int, masks: dict[str, np.ndarray], confidence: dict[str, np.ndarray]) -> None:
+def _write(
+    probability: np.ndarray,
+    known: Sequence[str],
+    t: int,
+    masks: dict[str, np.ndarray],
+    confidence: dict[str, np.ndarray],
+) -> None:
     """Strongest label per pixel -> masks; mean probability inside -> confidence."""
     best = probability.argmax(axis=0)
     for k, name in enumerate(known, start=1):
@@ -129,16 +168,22 @@ def _write(probability: np.ndarray, known: Sequence[str], t: int, masks: dict[st
 
 def check_checkout(root: Path | None) -> None:
     """Raise WeightsError, saying how to get it, unless ``root`` holds XMem's repository."""
-    missing = NEEDED if root is None else [name for name in NEEDED if not (Path(root) / name).is_file()]
+    missing = (
+        NEEDED if root is None else [name for name in NEEDED if not (Path(root) / name).is_file()]
+    )
     if missing:
         got = "no path" if root is None else f"{root} without {missing[0]}"
-        raise WeightsError(f"xmem: expected a checkout of {SOURCE}, got {got}; run git clone {SOURCE} and set {XMEM_VARIABLE} to its path "
-                           "(weights: run-agent weights get xmem)")
+        raise WeightsError(
+            f"xmem: expected a checkout of {SOURCE}, got {got}; run git clone {SOURCE} and set "
+            f"{XMEM_VARIABLE} to its path "
+            "(weights: run-agent weights get xmem)"
+        )
 
 
 @contextlib.contextmanager
 def _checkout_on_path(root: Path) -> Iterator[None]:
-    """XMem's top-level names importable inside; whatever had these names before is put back afterwards."""
+    """XMem's top-level names importable inside; whatever had these names before is put back
+    afterwards."""
     mine = {name: module for name, module in sys.modules.items() if name.split(".")[0] in PACKAGES}
     for name in mine:
         del sys.modules[name]
@@ -153,7 +198,14 @@ def _checkout_on_path(root: Path) -> Iterator[None]:
 
 
 def _skip_imagenet_download(resnet: ModuleType) -> None:
-    """XMem's constructor fetches ImageNet weights that its checkpoint then overwrites: build the backbones without."""
+    """XMem's constructor fetches ImageNet weights that its checkpoint then overwrites: build the
+    backbones without."""
     for name in ("resnet18", "resnet50"):
         original = getattr(resnet, name)
-        setattr(resnet, name, lambda pretrained=True, extra_dim=0, original=original: original(pretrained=False, extra_dim=extra_dim))
+        setattr(
+            resnet,
+            name,
+            lambda pretrained=True, extra_dim=0, original=original: original(
+                pretrained=False, extra_dim=extra_dim
+            ),
+        )

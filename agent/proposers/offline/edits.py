@@ -34,28 +34,47 @@ def edits(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
 
 
 CLOSE = 0.1
-"""Pixels (and fiftieths of a radian) by which a forecast may be off where measurements claim less noise."""
+"""Pixels (and fiftieths of a radian) by which a forecast may be off where measurements claim less
+noise."""
 
 EXACT = 0.003
-"""Rendering loss above its floor below which the seen frames are redrawn as they are: nobody draws otherwise."""
+"""Rendering loss above its floor below which the seen frames are redrawn as they are: nobody draws
+otherwise."""
 
 
 def _rendering(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
     losses = node.evaluation.losses
-    if losses is not None and losses.rendering is not None and losses.rendering < losses.floor + EXACT:
+    if (
+        losses is not None
+        and losses.rendering is not None
+        and losses.rendering < losses.floor + EXACT
+    ):
         return
     yield _redrawn(mechanism)
 
 
 def _redrawn(mechanism: Mechanism) -> Edit:
     other = "whole pixels" if mechanism.drawing == "smooth" else "smooth"
-    why = "parts may be drawn on the pixel grid" if other == "whole pixels" else "parts may be drawn between pixels"
-    return Edit(replace(mechanism, drawing=other), ("perception", "dynamics", "rendering"), f"The redrawn frames keep an error at the edges: {why}.")
+    why = (
+        "parts may be drawn on the pixel grid"
+        if other == "whole pixels"
+        else "parts may be drawn between pixels"
+    )
+    return Edit(
+        replace(mechanism, drawing=other),
+        ("perception", "dynamics", "rendering"),
+        f"The redrawn frames keep an error at the edges: {why}.",
+    )
 
 
 def variations(mechanism: Mechanism) -> list[Edit]:
     """Every edit of a mechanism that needs no evaluation to be thought of."""
-    return [_redrawn(mechanism), *_integrators(mechanism), *_spreads(mechanism), *_resistances(mechanism)]
+    return [
+        _redrawn(mechanism),
+        *_integrators(mechanism),
+        *_spreads(mechanism),
+        *_resistances(mechanism),
+    ]
 
 
 def _dynamics(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
@@ -67,53 +86,98 @@ def _dynamics(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
     else:
         yield from _spreads(mechanism)
     for draft in plan.kin(mechanism):
-        yield Edit(draft.mechanism, ("perception", "dynamics", "rendering"), f"The same bodies with other causes: {draft.causes}.")
+        yield Edit(
+            draft.mechanism,
+            ("perception", "dynamics", "rendering"),
+            f"The same bodies with other causes: {draft.causes}.",
+        )
     yield from _resistances(mechanism)
     if not good:
         yield from _integrators(mechanism)
 
 
 def settled(node: Node) -> bool:
-    """Whether everything is forecast where it is then measured, as well as that can be told, so that no other cause would do better: what is still
-    wrong with the frames is how they are drawn."""
+    """Whether everything is forecast where it is then measured, as well as that can be told, so
+    that no other cause would do better: what is still wrong with the frames is how they are drawn.
+    """
     gaps = []
-    for predicted, measured in zip(node.evaluation.predicted, node.evaluation.remeasured, strict=False):
+    for predicted, measured in zip(
+        node.evaluation.predicted, node.evaluation.remeasured, strict=False
+    ):
         for k, column in enumerate(measured.columns):
             if column in predicted.columns:
                 gap = predicted.column(column) - measured.values[:, k]
                 gap = (wrap(gap) if is_angle(column) else gap)[np.isfinite(gap)]
                 noise = 0.0 if measured.noise is None else float(measured.noise[k])
                 least = CLOSE / 50 if is_angle(column) else CLOSE
-                gaps.append(float(np.sqrt(np.mean(gap**2))) / max(2 * noise, least) if len(gap) else 0.0)
+                gaps.append(
+                    float(np.sqrt(np.mean(gap**2))) / max(2 * noise, least) if len(gap) else 0.0
+                )
     return bool(gaps) and max(gaps) < 1.0
 
 
 def _integrators(mechanism: Mechanism) -> Iterator[Edit]:
-    if mechanism.integrator == "rk4" and any(t.kind not in ("wall", "collide") for t in mechanism.terms):
+    if mechanism.integrator == "rk4" and any(
+        t.kind not in ("wall", "collide") for t in mechanism.terms
+    ):
         for name in INTEGRATORS:
             if name != mechanism.integrator:
-                yield Edit(replace(mechanism, integrator=name), ("dynamics",),
-                           f"What is left drifts smoothly: the clip may come from a simulator that steps by {name.replace('_', ' ')}.")
+                yield Edit(
+                    replace(mechanism, integrator=name),
+                    ("dynamics",),
+                    "What is left drifts smoothly: the clip may come from a simulator that steps "
+                    f"by {name.replace('_', ' ')}.",
+                )
 
 
 def _spreads(mechanism: Mechanism) -> Iterator[Edit]:
     """Boxes on hinges whose mass is not spread as evenly as they are drawn."""
     for term in mechanism.of("gravity"):
-        rods = [b for name in term.bodies if (b := mechanism.body(name)).motion == "hinges" and b.shape == "box" and f"gyration@{name}" not in term.numbers]
+        rods = [
+            b
+            for name in term.bodies
+            if (b := mechanism.body(name)).motion == "hinges"
+            and b.shape == "box"
+            and f"gyration@{name}" not in term.numbers
+        ]
         if rods and len(term.bodies) > 1:
-            spread = {f"{key}@{b.name}": value for b in rods for key, value in (("reach", 1.0), ("gyration", b.numbers["gyration"]))}
+            spread = {
+                f"{key}@{b.name}": value
+                for b in rods
+                for key, value in (("reach", 1.0), ("gyration", b.numbers["gyration"]))
+            }
             heavier = replace(term, numbers={**term.numbers, **spread})
-            yield Edit(replace(mechanism, terms=tuple(heavier if t is term else t for t in mechanism.terms)), ("dynamics",),
-                       f"The mass of {' and '.join(b.name for b in rods)} may not be spread as evenly as it is drawn.")
+            yield Edit(
+                replace(
+                    mechanism, terms=tuple(heavier if t is term else t for t in mechanism.terms)
+                ),
+                ("dynamics",),
+                f"The mass of {' and '.join(b.name for b in rods)} may not be spread as evenly as "
+                "it is drawn.",
+            )
 
 
 def _resistances(mechanism: Mechanism) -> Iterator[Edit]:
     """Add a small resistance to whatever has none, or leave out what little there is."""
     for body in mechanism.bodies:
-        kinds = {"free": ("drag", "quadratic_drag", "friction"), "hinges": ("damping",), "slides": ("damping",)}.get(body.motion, ())
+        kinds = {
+            "free": ("drag", "quadratic_drag", "friction"),
+            "hinges": ("damping",),
+            "slides": ("damping",),
+        }.get(body.motion, ())
         for kind in kinds:
             if any(body.name in t.bodies for t in mechanism.of(kind)):
-                yield Edit(mechanism.minus(kind, body.name), ("dynamics",), f"{kind.replace('_', ' ')} on {body.name} may not be needed.")
+                yield Edit(
+                    mechanism.minus(kind, body.name),
+                    ("dynamics",),
+                    f"{kind.replace('_', ' ')} on {body.name} may not be needed.",
+                )
             else:
-                guess = {"drag": 0.1, "quadratic_drag": 1e-4, "friction": 10.0, "damping": 0.1}[kind]
-                yield Edit(mechanism.plus(Term(kind, (body.name,), {"c": guess})), ("dynamics",), f"{kind.replace('_', ' ')} on {body.name} would slow it over time.")
+                guess = {"drag": 0.1, "quadratic_drag": 1e-4, "friction": 10.0, "damping": 0.1}[
+                    kind
+                ]
+                yield Edit(
+                    mechanism.plus(Term(kind, (body.name,), {"c": guess})),
+                    ("dynamics",),
+                    f"{kind.replace('_', ' ')} on {body.name} would slow it over time.",
+                )

@@ -1,8 +1,9 @@
-"""What the visible frames say before anything is proposed: bodies, joints, events, and which forces explain the motion.
+"""What the visible frames say before anything is proposed: bodies, joints, events, and which forces
+explain the motion.
 
-Forces are compared in the integral (weak) form: positions are regressed on double time integrals of candidate
-accelerations evaluated along the smoothed path, so that noise is never differentiated twice. Terms enter one by one
-while the Bayesian information criterion improves.
+Forces are compared in the integral (weak) form: positions are regressed on double time integrals of
+candidate accelerations evaluated along the smoothed path, so that noise is never differentiated
+twice. Terms enter one by one while the Bayesian information criterion improves.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from tools.types import Video
 
 @dataclass(frozen=True)
 class Path:
-    """One body's track in one video. xy: (T, 2) pixels; angle: (T,) radians; NaN = not seen. sigma, sigma_angle:
-    measurement noise. kinks: frames t such that the velocity jumps between t - 1 and t + 1. waits: it rests, but is of a kind that moves."""
+    """One body's track in one video. xy: (T, 2) pixels; angle: (T,) radians; NaN = not seen. sigma,
+    sigma_angle: measurement noise. kinks: frames t such that the velocity jumps between t - 1 and t
+    + 1. waits: it rests, but is of a kind that moves."""
 
     name: str
     look: Look
@@ -47,7 +49,11 @@ class Path:
     @property
     def radius(self) -> float:
         """Radius of a disk, or half the smaller size: what touches a wall first."""
-        return self.look.size[0] if self.look.shape == "disk" else 0.5 * min(self.look.size or (2 * self.look.reach,))
+        return (
+            self.look.size[0]
+            if self.look.shape == "disk"
+            else 0.5 * min(self.look.size or (2 * self.look.reach,))
+        )
 
 
 @dataclass(frozen=True)
@@ -62,13 +68,20 @@ class Evidence:
 
     @cached_property
     def spots(self) -> tuple[tuple[float, float], ...]:
-        """Centres (pixels) of small things that stand alone on the plate: bodies at rest, anchors, axles."""
+        """Centres (pixels) of small things that stand alone on the plate: bodies at rest, anchors,
+        axles."""
         plate, noise = self.tracks.plate, self.tracks.noise
         ground, share = dominant_colour(plate[None])
         if share < 0.4:
             return ()
         found = regions(differs(plate, ground, threshold(noise)), 12.0)
-        compact = [r for r in found if not r.edge and r.area < 0.05 * plate[..., 0].size and r.area > 0.5 * (r.box[2] - r.box[0]) * (r.box[3] - r.box[1])]
+        compact = [
+            r
+            for r in found
+            if not r.edge
+            and r.area < 0.05 * plate[..., 0].size
+            and r.area > 0.5 * (r.box[2] - r.box[0]) * (r.box[3] - r.box[1])
+        ]
         return tuple((r.x, r.y) for r in compact[:6])
 
     @property
@@ -77,15 +90,20 @@ class Evidence:
 
 
 def noise_of(series: np.ndarray, floor: float) -> float:
-    """Noise of a smooth series from its third differences (robust): a kink or two do not count. A series that moves by whole
-    units, not always the same, carries at least the error of rounding."""
+    """Noise of a smooth series from its third differences (robust): a kink or two do not count. A
+    series that moves by whole units, not always the same, carries at least the error of rounding.
+    """
     values = series[np.isfinite(series)]
     if len(values) < 7:
         return floor
     whole = np.round(values - values[0])
-    rounded = np.ptp(np.diff(whole)) > 0 and np.quantile(np.abs(values - values[0] - whole), 0.9) < 0.05
+    rounded = (
+        np.ptp(np.diff(whole)) > 0 and np.quantile(np.abs(values - values[0] - whole), 0.9) < 0.05
+    )
     rounding = 12**-0.5 if np.ptp(values) > 2 and rounded else 0.0
-    return max(1.4826 * float(np.median(np.abs(np.diff(values, 3)))) / math.sqrt(20.0), rounding, floor)
+    return max(
+        1.4826 * float(np.median(np.abs(np.diff(values, 3)))) / math.sqrt(20.0), rounding, floor
+    )
 
 
 def gather(video: Video) -> Evidence:
@@ -93,26 +111,47 @@ def gather(video: Video) -> Evidence:
     tracks = _credible(discover(video.frames), video.shape)
     resting = waiting(tracks)
     tracks = replace(tracks, tracks=(*resting, *tracks.tracks))
-    words = [f"{colour_word(track.look.colour)}_{SHAPE_WORDS[track.look.shape]}" for track in tracks.tracks]
+    words = [
+        f"{colour_word(track.look.colour)}_{SHAPE_WORDS[track.look.shape]}"
+        for track in tracks.tracks
+    ]
     paths = {}
     for name, track in zip(unique(words), tracks.tracks, strict=True):
-        paths[name] = replace(_path(name, track, video.shape), waits=any(track is r for r in resting))
-    renamed = tuple(replace(track, name=name) for name, track in zip(paths, tracks.tracks, strict=True))
+        paths[name] = replace(
+            _path(name, track, video.shape), waits=any(track is r for r in resting)
+        )
+    renamed = tuple(
+        replace(track, name=name) for name, track in zip(paths, tracks.tracks, strict=True)
+    )
     return Evidence(paths, video.dt, video.shape, replace(tracks, tracks=renamed), video.actions)
 
 
 def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:
-    """Without specks (parts of a few hundredths of the largest one's area that are seen only now and then, or that rest but for a few frames: pieces
-    of scenery that something passes over), without what comes and goes
-    or switches in the middle of the picture (signs, flashes), without holes that show the ground, without halos, and without fragments (pieces of a part's colour that show up where the part
-    itself is going while it is half hidden)."""
+    """Without specks (parts of a few hundredths of the largest one's area that are seen only now
+    and then, or that rest but for a few frames: pieces of scenery that something passes over),
+    without what comes and goes or switches in the middle of the picture (signs, flashes), without
+    holes that show the ground, without halos, and without fragments (pieces of a part's colour that
+    show up where the part itself is going while it is half hidden)."""
     areas = [_area(track.look) for track in tracks.tracks]
-    keep = [t for t, area in zip(tracks.tracks, areas, strict=True) if area > 0.03 * max(areas) or (t.seen.mean() > 0.9 and not _rests(t))]
+    keep = [
+        t
+        for t, area in zip(tracks.tracks, areas, strict=True)
+        if area > 0.03 * max(areas) or (t.seen.mean() > 0.9 and not _rests(t))
+    ]
     keep = [t for t in keep if not _flickers(t, shape) and not _switches(t)] or keep
     ground, share = dominant_colour(tracks.plate[None])
-    keep = [t for t in keep if share < 0.4 or t.look.shape == "sprite" or np.abs(ground - t.look.colour).max() > 20] or keep  # no holes
+    keep = [
+        t
+        for t in keep
+        if share < 0.4 or t.look.shape == "sprite" or np.abs(ground - t.look.colour).max() > 20
+    ] or keep  # no holes
     keep = [t for t in keep if not any(_halo(t, other) for other in keep if other is not t)]
-    return replace(tracks, tracks=tuple(t for t in keep if not any(_fragment(t, other) for other in keep if other is not t)))
+    return replace(
+        tracks,
+        tracks=tuple(
+            t for t in keep if not any(_fragment(t, other) for other in keep if other is not t)
+        ),
+    )
 
 
 def _rests(track: Track) -> bool:
@@ -129,31 +168,50 @@ HOLD = 4
 
 
 def _switches(track: Track) -> bool:
-    """Whether a part that rests is suddenly elsewhere, or turned, and rests again at once: no body does that."""
+    """Whether a part that rests is suddenly elsewhere, or turned, and rests again at once: no body
+    does that."""
     steps = np.diff(track.poses, axis=0)
     size = np.hypot(steps[:, 0], steps[:, 1]) + np.abs(steps[:, 2]) * track.look.reach
     rests = size < 0.5
-    return any(size[k] > track.look.reach and rests[k - HOLD : k].all() and rests[k + 1 : k + 1 + HOLD].all() for k in range(HOLD, len(size) - HOLD))
+    return any(
+        size[k] > track.look.reach
+        and rests[k - HOLD : k].all()
+        and rests[k + 1 : k + 1 + HOLD].all()
+        for k in range(HOLD, len(size) - HOLD)
+    )
 
 
 def _flickers(track: Track, shape: tuple[int, int]) -> bool:
-    """Whether a part appears or vanishes well inside the picture, and is missing from a tenth of the frames."""
+    """Whether a part appears or vanishes well inside the picture, and is missing from a tenth of
+    the frames."""
     seen = np.flatnonzero(track.seen)
     if len(seen) > 0.9 * len(track.poses):
         return False
-    step = float(np.median(np.hypot(*np.diff(track.poses[seen, :2], axis=0).T / np.diff(seen)))) if len(seen) > 1 else 0.0
+    step = (
+        float(np.median(np.hypot(*np.diff(track.poses[seen, :2], axis=0).T / np.diff(seen))))
+        if len(seen) > 1
+        else 0.0
+    )
     margin = track.look.reach + 2 * step + 2
     ends = [t for t, end in ((seen[0], 0), (seen[-1], len(track.poses) - 1)) if t != end]
-    inside = [margin < x < shape[1] - 1 - margin and margin < y < shape[0] - 1 - margin for x, y in track.poses[ends, :2]]
+    inside = [
+        margin < x < shape[1] - 1 - margin and margin < y < shape[0] - 1 - margin
+        for x, y in track.poses[ends, :2]
+    ]
     return any(inside)
 
 
 def _halo(piece: Track, whole: Track) -> bool:
-    """Whether one track is the compressed edge of another: always at it, small, and hardly another colour."""
+    """Whether one track is the compressed edge of another: always at it, small, and hardly another
+    colour."""
     if piece.look.colour is None or whole.look.colour is None:
         return False
     both = piece.seen & whole.seen
-    if both.sum() < 0.9 * piece.seen.sum() or _area(piece.look) > 0.2 * _area(whole.look) or math.dist(piece.look.colour, whole.look.colour) > HUE:
+    if (
+        both.sum() < 0.9 * piece.seen.sum()
+        or _area(piece.look) > 0.2 * _area(whole.look)
+        or math.dist(piece.look.colour, whole.look.colour) > HUE
+    ):
         return False
     apart = np.hypot(*(piece.poses[both, :2] - whole.poses[both, :2]).T)
     return bool((apart < whole.look.reach + 1.0).mean() > 0.9)
@@ -162,7 +220,11 @@ def _halo(piece: Track, whole: Track) -> bool:
 def _fragment(piece: Track, whole: Track) -> bool:
     """Whether one track is what shows of another one while that has no pose of its own."""
     both, alone = piece.seen & whole.seen, piece.seen & ~whole.seen
-    if whole.seen.sum() < 2 * piece.seen.sum() or both.sum() > 0.2 * piece.seen.sum() or math.dist(piece.look.colour, whole.look.colour) > 40:
+    if (
+        whole.seen.sum() < 2 * piece.seen.sum()
+        or both.sum() > 0.2 * piece.seen.sum()
+        or math.dist(piece.look.colour, whole.look.colour) > 40
+    ):
         return False
     times, known = np.arange(len(piece.poses)), np.flatnonzero(whole.seen)
     there = np.stack([np.interp(times, known, whole.poses[known, d]) for d in range(2)], 1)
@@ -180,7 +242,9 @@ def _area(look: Look) -> float:
 def _path(name: str, track: Track, shape: tuple[int, int]) -> Path:
     xy, angle = track.poses[:, :2], track.poses[:, 2]
     whole = _inside(track, shape)
-    floor = 0.05 if track.look.shape == "sprite" else 0.02  # a cut-out is placed a little less exactly than a flat shape
+    floor = (
+        0.05 if track.look.shape == "sprite" else 0.02
+    )  # a cut-out is placed a little less exactly than a flat shape
     sigma = max(noise_of(xy[:, 0], floor), noise_of(xy[:, 1], floor))
     sigma_angle = noise_of(np.where(whole, angle, np.nan), 0.02 / max(track.look.reach, 2.0))
     if off := strays(xy, sigma):
@@ -190,22 +254,35 @@ def _path(name: str, track: Track, shape: tuple[int, int]) -> Path:
     spread = np.ptp(xy[seen], axis=0).max() if seen.any() else 0.0
     swing = np.ptp(angle[whole]) * track.look.reach if whole.sum() > 2 else 0.0
     moves = bool(spread > max(0.7, 5 * sigma))
-    turns = bool(track.look.turns and np.isfinite(swing) and swing > max(1.2, 5 * sigma_angle * track.look.reach))
-    return Path(name, track.look, xy, angle, sigma, sigma_angle, moves, turns, tuple(kinks(xy, sigma)))
+    turns = bool(
+        track.look.turns
+        and np.isfinite(swing)
+        and swing > max(1.2, 5 * sigma_angle * track.look.reach)
+    )
+    return Path(
+        name, track.look, xy, angle, sigma, sigma_angle, moves, turns, tuple(kinks(xy, sigma))
+    )
 
 
 def _inside(track: Track, shape: tuple[int, int]) -> np.ndarray:
-    """(T,) bool: frames that show the whole part with its angle (all that do so in part, if the clip never shows it whole)."""
+    """(T,) bool: frames that show the whole part with its angle (all that do so in part, if the
+    clip never shows it whole)."""
     known = np.isfinite(track.poses).all(1)
     x, y, reach = track.poses[:, 0], track.poses[:, 1], track.look.reach * 0.8
     with np.errstate(invalid="ignore"):
-        whole = known & (x > reach) & (x < shape[1] - 1 - reach) & (y > reach) & (y < shape[0] - 1 - reach)
+        whole = (
+            known
+            & (x > reach)
+            & (x < shape[1] - 1 - reach)
+            & (y > reach)
+            & (y < shape[0] - 1 - reach)
+        )
     return whole if whole.sum() >= 5 else known
 
 
 def kinks(xy: np.ndarray, sigma: float) -> list[int]:
-    """Frames at which the velocity jumps: second differences far above those of the frames around them. Two jumps in a row count as two where
-    they point in different directions (a corner)."""
+    """Frames at which the velocity jumps: second differences far above those of the frames around
+    them. Two jumps in a row count as two where they point in different directions (a corner)."""
     second = xy[2:] - 2 * xy[1:-1] + xy[:-2]
     size = np.hypot(second[:, 0], second[:, 1])
     known = np.isfinite(size)
@@ -219,14 +296,23 @@ def kinks(xy: np.ndarray, sigma: float) -> list[int]:
         speed = max(step[k], step[k + 1])
         local = deviation[max(0, k - 3) : k + 4]
         alike = np.abs(away[max(0, k - 1) : k + 2] @ away[k]) / max(deviation[k], 1e-9)
-        if deviation[k] > max(6 * usual, 0.12 * speed, 0.5) and deviation[k] >= np.nanmax(alike) - 1e-9 and deviation[k] > 3 * np.nanmedian(local):
+        if (
+            deviation[k] > max(6 * usual, 0.12 * speed, 0.5)
+            and deviation[k] >= np.nanmax(alike) - 1e-9
+            and deviation[k] > 3 * np.nanmedian(local)
+        ):
             found.append(int(k))
-    midway = {k for k in found if k - 1 in found and away[k] @ away[k - 1] > 0.5 * deviation[k] * deviation[k - 1]}  # between two frames: shows at both
+    midway = {
+        k
+        for k in found
+        if k - 1 in found and away[k] @ away[k - 1] > 0.5 * deviation[k] * deviation[k - 1]
+    }  # between two frames: shows at both
     return [k + 1 for k in found if k not in midway]
 
 
 def strays(xy: np.ndarray, sigma: float) -> list[int]:
-    """Frames whose place is off while the path goes on as before: what a part half hidden by its like looks like."""
+    """Frames whose place is off while the path goes on as before: what a part half hidden by its
+    like looks like."""
     second = np.full(xy.shape, np.nan)
     second[1:-1] = xy[2:] - 2 * xy[1:-1] + xy[:-2]
     away = second - np.nanmedian(second, axis=0) if np.isfinite(second).any() else second
@@ -241,7 +327,8 @@ def strays(xy: np.ndarray, sigma: float) -> list[int]:
 
 
 def _stray_pairs(xy: np.ndarray, sigma: float) -> set[int]:
-    """Two frames in a row whose places are off one smooth course through the three before and the three after them."""
+    """Two frames in a row whose places are off one smooth course through the three before and the
+    three after them."""
     found: set[int] = set()
     for k in range(3, len(xy) - 4):
         near = np.array([k - 3, k - 2, k - 1, k + 2, k + 3, k + 4])
@@ -255,13 +342,14 @@ def _stray_pairs(xy: np.ndarray, sigma: float) -> set[int]:
     return found
 
 
-# ------------------------------------------------------------------------------------------------------------- joints
+# --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Pivot:
-    """A point fixed in two bodies. own: in the body's frame (from its centre), other: in the other body's frame, or in
-    the picture for the ground. rms: distance in pixels that remains; spread: uncertainty of the place in pixels."""
+    """A point fixed in two bodies. own: in the body's frame (from its centre), other: in the other
+    body's frame, or in the picture for the ground. rms: distance in pixels that remains; spread:
+    uncertainty of the place in pixels."""
 
     own: tuple[float, float]
     other: tuple[float, float]
@@ -277,9 +365,9 @@ def _rotations(angle: np.ndarray) -> np.ndarray:
 def pivot(body: Path, other: Path | None = None) -> Pivot | None:
     """The best common point of a body and another (or the picture), by linear least squares.
 
-    Solves R(t) p + c(t) = R'(t) p' + c'(t) over all frames for p and p', with a weak pull of p towards the body's own
-    centre line so that a small swing leaves no nonsense. A few frames that do not fit at all are left out: they were read wrongly. None when
-    too few frames are seen.
+    Solves R(t) p + c(t) = R'(t) p' + c'(t) over all frames for p and p', with a weak pull of p
+    towards the body's own centre line so that a small swing leaves no nonsense. A few frames that
+    do not fit at all are left out: they were read wrongly. None when too few frames are seen.
     """
     both = np.flatnonzero(body.seen if other is None else body.seen & other.seen)
     if len(both) < 4 or not body.turns:
@@ -287,7 +375,11 @@ def pivot(body: Path, other: Path | None = None) -> Pivot | None:
     first, rest = _common_point(body, other, both)
     off = np.hypot(*rest.T)
     kept = both[off <= 6 * np.median(off) + 0.3]
-    return first if len(kept) == len(both) or len(kept) < MOSTLY * len(both) else _common_point(body, other, kept)[0]
+    return (
+        first
+        if len(kept) == len(both) or len(kept) < MOSTLY * len(both)
+        else _common_point(body, other, kept)[0]
+    )
 
 
 MOSTLY = 0.85
@@ -297,7 +389,11 @@ MOSTLY = 0.85
 def _common_point(body: Path, other: Path | None, both: np.ndarray) -> tuple[Pivot, np.ndarray]:
     """The common point over the frames ``both``, and what is left (N, 2) in pixels."""
     rotation = _rotations(body.angle[both])
-    theirs = np.broadcast_to(np.eye(2), rotation.shape) if other is None else _rotations(other.angle[both])
+    theirs = (
+        np.broadcast_to(np.eye(2), rotation.shape)
+        if other is None
+        else _rotations(other.angle[both])
+    )
     offset = -body.xy[both] if other is None else other.xy[both] - body.xy[both]
     design = np.concatenate([rotation, -theirs], -1).reshape(-1, 4)
     target = offset.reshape(-1)
@@ -311,11 +407,14 @@ def _common_point(body: Path, other: Path | None, both: np.ndarray) -> tuple[Piv
     rest = design @ solution - target
     rms = float(np.sqrt(np.mean(rest**2)))
     covariance = np.linalg.pinv(design_all.T @ design_all) * max(rms, 0.05) ** 2
-    return Pivot(tuple(solution[:2]), tuple(solution[2:]), rms, float(np.sqrt(np.trace(covariance[:2, :2])))), rest.reshape(-1, 2)
+    return Pivot(
+        tuple(solution[:2]), tuple(solution[2:]), rms, float(np.sqrt(np.trace(covariance[:2, :2])))
+    ), rest.reshape(-1, 2)
 
 
 def orbit(path: Path) -> Pivot | None:
-    """A point of the picture at constant distance from the body's centre: circle through the path (least squares)."""
+    """A point of the picture at constant distance from the body's centre: circle through the path
+    (least squares)."""
     points = path.xy[path.seen]
     if len(points) < 5:
         return None
@@ -336,11 +435,17 @@ def orbit(path: Path) -> Pivot | None:
     arc = float(np.ptp(directions))
     if radius > 20 * np.ptp(points, axis=0).max() or arc < 0.15:
         return None
-    return Pivot((float(radius), 0.0), (float(cx + middle[0]), float(cy + middle[1])), rms, rms / max(arc**2, 1e-3))
+    return Pivot(
+        (float(radius), 0.0),
+        (float(cx + middle[0]), float(cy + middle[1])),
+        rms,
+        rms / max(arc**2, 1e-3),
+    )
 
 
 def line_of_travel(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
-    """Straight line through a path: (point (2,), unit direction (2,), rms distance from it in pixels)."""
+    """Straight line through a path: (point (2,), unit direction (2,), rms distance from it in
+    pixels)."""
     points = path.xy[path.seen]
     middle = points.mean(0)
     _, s, v = np.linalg.svd(points - middle, full_matrices=False)
@@ -348,11 +453,14 @@ def line_of_travel(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
     return middle, direction, float(s[1] / math.sqrt(len(points))) if len(s) > 1 else 0.0
 
 
-# ------------------------------------------------------------------------------------------------------------- forces
+# --------------------------------------------------------------------------------------------------
 
 
-def smooth(series: np.ndarray, dt: float, cuts: Sequence[int] = (), window: int = 7) -> tuple[np.ndarray, np.ndarray]:
-    """Local quadratic least squares: (T, d) series -> (values, derivative per second), never across a cut."""
+def smooth(
+    series: np.ndarray, dt: float, cuts: Sequence[int] = (), window: int = 7
+) -> tuple[np.ndarray, np.ndarray]:
+    """Local quadratic least squares: (T, d) series -> (values, derivative per second), never across
+    a cut."""
     values, slopes = series.astype(float).copy(), np.zeros_like(series, float)
     for start, stop in segments(len(series), cuts):
         index = np.arange(start, stop)
@@ -369,13 +477,15 @@ def smooth(series: np.ndarray, dt: float, cuts: Sequence[int] = (), window: int 
 
 
 def segments(length: int, cuts: Sequence[int]) -> list[tuple[int, int]]:
-    """Runs of frames between cuts. The frame of a cut belongs to none: the jump happens at most half a frame before or after it."""
+    """Runs of frames between cuts. The frame of a cut belongs to none: the jump happens at most
+    half a frame before or after it."""
     edges = [-1, *sorted({c for c in cuts if 0 <= c < length}), length]
     return [(a + 1, b) for a, b in itertools.pairwise(edges) if b > a + 1]
 
 
 def integrate_twice(values: np.ndarray, dt: float) -> np.ndarray:
-    """Double time integral from the first row (trapezoid, then exact for a linear course of the acceleration)."""
+    """Double time integral from the first row (trapezoid, then exact for a linear course of the
+    acceleration)."""
     speed = np.zeros_like(values)
     place = np.zeros_like(values)
     speed[1:] = np.cumsum((values[1:] + values[:-1]) / 2, axis=0) * dt
@@ -385,8 +495,8 @@ def integrate_twice(values: np.ndarray, dt: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Coefficients of the chosen terms. bic: lower is better. rms: unexplained position error in pixels (or radians).
-    names: the chosen terms in the order in which they were taken."""
+    """Coefficients of the chosen terms. bic: lower is better. rms: unexplained position error in
+    pixels (or radians). names: the chosen terms in the order in which they were taken."""
 
     names: tuple[str, ...]
     values: Mapping[str, float]
@@ -400,15 +510,25 @@ Feature = tuple[str, np.ndarray, Callable[[float], bool]]
 """(name, acceleration (T, d) per unit of the coefficient, is this coefficient admissible?)."""
 
 
-def regress(series: np.ndarray, sigma: float, dt: float, features: Sequence[Feature], cuts: Sequence[int] = (),
-            always: np.ndarray | None = None, places: Sequence[Feature] = ()) -> Explanation:
-    """Coefficients of given features in the integral form; every segment has its own start place and speed.
+def regress(
+    series: np.ndarray,
+    sigma: float,
+    dt: float,
+    features: Sequence[Feature],
+    cuts: Sequence[int] = (),
+    always: np.ndarray | None = None,
+    places: Sequence[Feature] = (),
+) -> Explanation:
+    """Coefficients of given features in the integral form; every segment has its own start place
+    and speed.
 
-    series: (T, d). always: (T, d) acceleration that is known and only subtracted. places: as features, but of the series itself, not
-    of its acceleration.
+    series: (T, d). always: (T, d) acceleration that is known and only subtracted. places: as
+    features, but of the series itself, not of its acceleration.
     """
     rows, targets = [], []
-    runs = [(a, b) for a, b in segments(len(series), cuts) if np.isfinite(series[a:b]).all(1).sum() >= 2]
+    runs = [
+        (a, b) for a, b in segments(len(series), cuts) if np.isfinite(series[a:b]).all(1).sum() >= 2
+    ]
     dims = series.shape[1]
     known_forms = [*features, *places]
     count = len(known_forms)
@@ -417,7 +537,9 @@ def regress(series: np.ndarray, sigma: float, dt: float, features: Sequence[Feat
         known = np.isfinite(series[a:b]).all(1)
         time = np.arange(b - a) * dt
         base = 0.0 if always is None else integrate_twice(np.nan_to_num(always[a:b]), dt)
-        doubles = [integrate_twice(np.nan_to_num(f[a:b]), dt) for _, f, _ in features] + [np.nan_to_num(f[a:b]) for _, f, _ in places]
+        doubles = [integrate_twice(np.nan_to_num(f[a:b]), dt) for _, f, _ in features] + [
+            np.nan_to_num(f[a:b]) for _, f, _ in places
+        ]
         for d in range(dims):
             block = np.zeros((b - a, unknown))
             for k, double in enumerate(doubles):
@@ -434,43 +556,75 @@ def regress(series: np.ndarray, sigma: float, dt: float, features: Sequence[Feat
     rest = design / scale @ solution - target
     n = len(target)
     rss = float(rest @ rest)
-    covariance = np.linalg.pinv((design / scale).T @ (design / scale)) * max(rss / max(n - unknown, 1), sigma**2)
+    covariance = np.linalg.pinv((design / scale).T @ (design / scale)) * max(
+        rss / max(n - unknown, 1), sigma**2
+    )
     spread = np.diag(covariance)
     error = np.sqrt(spread, out=np.full(len(spread), np.nan), where=spread >= 0) / scale
     bic = rss / sigma**2 + (count + 2 * dims * len(runs)) * math.log(max(n, 2))
     names = tuple(name for name, _, _ in known_forms)
     coefficients = (solution / scale)[:count]
-    return Explanation(names, dict(zip(names, coefficients.tolist(), strict=True)), dict(zip(names, error[:count].tolist(), strict=True)),
-                       bic, math.sqrt(rss / max(n, 1)), sigma)
+    return Explanation(
+        names,
+        dict(zip(names, coefficients.tolist(), strict=True)),
+        dict(zip(names, error[:count].tolist(), strict=True)),
+        bic,
+        math.sqrt(rss / max(n, 1)),
+        sigma,
+    )
 
 
 def centre_of_mass(path: Path, dt: float) -> tuple[float, float] | None:
-    """Where the centre of mass of a turning body lies seen from its drawn centre, in its own frame (pixels): the point that flies
-    straightest. None when the drawn centre does as well, or when the body turns too little to tell."""
+    """Where the centre of mass of a turning body lies seen from its drawn centre, in its own frame
+    (pixels): the point that flies straightest. None when the drawn centre does as well, or when the
+    body turns too little to tell."""
     known = np.isfinite(path.angle) & path.seen
     if known.sum() < 8 or np.ptp(path.angle[known]) < 1.0:
         return None
     c, s = np.cos(path.angle), np.sin(path.angle)
     xy = np.where(known[:, None], path.xy, np.nan)
     one, zero = np.ones(len(xy)), np.zeros(len(xy))
-    fields: list[Feature] = [("gx", np.stack([one, zero], 1), bool), ("gy", np.stack([zero, one], 1), bool)]
-    turned: list[Feature] = [("ox", -np.stack([c, s], 1), bool), ("oy", -np.stack([-s, c], 1), bool)]
-    plain, offset = regress(xy, path.sigma, dt, fields, path.kinks), regress(xy, path.sigma, dt, fields, path.kinks, places=turned)
+    fields: list[Feature] = [
+        ("gx", np.stack([one, zero], 1), bool),
+        ("gy", np.stack([zero, one], 1), bool),
+    ]
+    turned: list[Feature] = [
+        ("ox", -np.stack([c, s], 1), bool),
+        ("oy", -np.stack([-s, c], 1), bool),
+    ]
+    plain, offset = (
+        regress(xy, path.sigma, dt, fields, path.kinks),
+        regress(xy, path.sigma, dt, fields, path.kinks, places=turned),
+    )
     away = np.array([offset.values["ox"], offset.values["oy"]])
     clear = float(np.hypot(*away)) > 5 * max(offset.errors["ox"], offset.errors["oy"])
     better = offset.bic < plain.bic - 30 and offset.rms < 0.5 * plain.rms
-    return (float(away[0]), float(away[1])) if clear and better and np.hypot(*away) < path.look.reach else None
+    return (
+        (float(away[0]), float(away[1]))
+        if clear and better and np.hypot(*away) < path.look.reach
+        else None
+    )
 
 
 EXHAUSTIVE = 150
 """Most choices of terms that are all tried."""
 
 
-def _greedy(trial: Callable[[Sequence[Feature]], Explanation | None], chosen: Sequence[Feature], free: Sequence[Feature], limit: int, best: Explanation) -> list[Explanation]:
+def _greedy(
+    trial: Callable[[Sequence[Feature]], Explanation | None],
+    chosen: Sequence[Feature],
+    free: Sequence[Feature],
+    limit: int,
+    best: Explanation,
+) -> list[Explanation]:
     """Explanations on the way from ``best`` that adds the best term each time, while that helps."""
     found = []
     while len(chosen) < limit:
-        trials = [(e.bic, f[0], e, f) for f in free if f not in chosen and (e := trial([*chosen, f])) is not None]
+        trials = [
+            (e.bic, f[0], e, f)
+            for f in free
+            if f not in chosen and (e := trial([*chosen, f])) is not None
+        ]
         if not trials:
             break
         _, _, top, feature = min(trials, key=lambda item: item[:2])
@@ -482,19 +636,34 @@ def _greedy(trial: Callable[[Sequence[Feature]], Explanation | None], chosen: Se
     return found
 
 
-def explain(series: np.ndarray, sigma: float, dt: float, library: Sequence[Feature], cuts: Sequence[int] = (), limit: int = 4,
-            must: Sequence[str] = (), always: np.ndarray | None = None, patience: float = 10.0) -> list[Explanation]:
-    """Choices of at most ``limit`` terms beside those it ``must`` have, best (lowest BIC, fewer terms on near ties) first. All small choices are
-    tried, as far as EXHAUSTIVE goes; from the best of them on, the term that helps most is added while it helps.
+def explain(
+    series: np.ndarray,
+    sigma: float,
+    dt: float,
+    library: Sequence[Feature],
+    cuts: Sequence[int] = (),
+    limit: int = 4,
+    must: Sequence[str] = (),
+    always: np.ndarray | None = None,
+    patience: float = 10.0,
+) -> list[Explanation]:
+    """Choices of at most ``limit`` terms beside those it ``must`` have, best (lowest BIC, fewer
+    terms on near ties) first. All small choices are tried, as far as EXHAUSTIVE goes; from the best
+    of them on, the term that helps most is added while it helps.
 
-    A term is admissible when its coefficient has the right sign and stands out of its error (2.5 sigma).
+    A term is admissible when its coefficient has the right sign and stands out of its error (2.5
+    sigma).
     """
     taken = [f for f in library if f[0] in must]
     free = [f for f in library if f[0] not in must]
 
     def trial(features: Sequence[Feature]) -> Explanation | None:
         found = regress(series, sigma, dt, features, cuts, always)
-        lawful = all(ok(found.values[name]) and (name in must or abs(found.values[name]) > 2.5 * found.errors[name]) for name, _, ok in features)
+        lawful = all(
+            ok(found.values[name])
+            and (name in must or abs(found.values[name]) > 2.5 * found.errors[name])
+            for name, _, ok in features
+        )
         return found if lawful else None
 
     first = regress(series, sigma, dt, taken, cuts, always)
@@ -505,9 +674,15 @@ def explain(series: np.ndarray, sigma: float, dt: float, library: Sequence[Featu
     while size < limit and tried + math.comb(len(free), size + 1) <= EXHAUSTIVE:
         size += 1
         tried += math.comb(len(free), size)
-        found += [e for e in (trial([*taken, *more]) for more in itertools.combinations(free, size)) if e is not None]
+        found += [
+            e
+            for e in (trial([*taken, *more]) for more in itertools.combinations(free, size))
+            if e is not None
+        ]
     best = min(found, key=lambda e: e.bic)
     if size < limit:
-        found += _greedy(trial, [f for f in library if f[0] in best.names], free, limit + len(taken), best)
+        found += _greedy(
+            trial, [f for f in library if f[0] in best.names], free, limit + len(taken), best
+        )
     unique_terms = {tuple(sorted(e.names)): e for e in reversed(found)}
     return sorted(unique_terms.values(), key=lambda e: e.bic + patience * len(e.names))

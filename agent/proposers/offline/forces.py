@@ -32,7 +32,8 @@ from agent.proposers.offline.walls import Boundary, boundaries, unmet
 from tools.physics.multibody import Link, accelerations
 
 MASSES = (0.1, 0.3, 1.0, 3.0)
-"""Mass ratios tried for the links of a tree; the lightest is preferred, because a light link leaves the others alone."""
+"""Mass ratios tried for the links of a tree; the lightest is preferred, because a light link leaves
+the others alone."""
 
 LIGHT = 8.0
 """Price in BIC of each step up in ``MASSES``."""
@@ -41,13 +42,15 @@ SIDEWAYS = 16.0
 """Price in BIC of gravity that does not point straight down, for things that hang on joints."""
 
 ODD = 100.0
-"""Price in BIC of a constant torque on a pendulum, and of one that is pulled to the side: possible, not likely."""
+"""Price in BIC of a constant torque on a pendulum, and of one that is pulled to the side: possible,
+not likely."""
 
 BOUNCY = 0.8
 """Share of the speed that a bounce gives back where none has been seen."""
 
 HEIGHTS = 2.5
-"""Gravity, in image heights per s^2, of a picture that shows about four metres: assumed where the motion hardly tells."""
+"""Gravity, in image heights per s^2, of a picture that shows about four metres: assumed where the
+motion hardly tells."""
 
 
 def any_sign(value: float) -> bool:
@@ -68,43 +71,72 @@ class Driven:
 
 
 def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> list[Driven]:
-    """The structure with the terms that explain its motion; then variants that explain it nearly as well."""
+    """The structure with the terms that explain its motion; then variants that explain it nearly as
+    well."""
     groups: list[list[tuple[tuple[Term, ...], float, str]]] = []
     for body in structure.bodies:
-        structure = structure.with_body(_balanced(body, evidence)) if body.motion == "free" and body.turns else structure
+        structure = (
+            structure.with_body(_balanced(body, evidence))
+            if body.motion == "free" and body.turns
+            else structure
+        )
     free = [b for b in structure.bodies if b.motion == "free"]
     contacts, partners = contacts_of(free, evidence)
     for body in free:
         groups.append(_free_options(body, evidence, alternatives))
         if body.turns:
             groups.append(_turning_options(body, evidence))
-    groups += [rail_options(body, evidence) for body in structure.bodies if body.motion == "follows"]
+    groups += [
+        rail_options(body, evidence) for body in structure.bodies if body.motion == "follows"
+    ]
     for root in [b for b in structure.bodies if b.motion in ("slides", "hinges") and b.on is None]:
         tree = _tree(root, structure.bodies)
-        groups.append(_pendulum_options(root, evidence) if len(tree) == 1 else _linkage_options(tree, evidence))
+        groups.append(
+            _pendulum_options(root, evidence)
+            if len(tree) == 1
+            else _linkage_options(tree, evidence)
+        )
     best = [group[0] for group in groups]
     found = [_assemble(structure, best, contacts, evidence)]
     for k, group in enumerate(groups):
         for option in group[1 : alternatives + 1]:
-            found.append(_assemble(structure, [*best[:k], option, *best[k + 1 :]], contacts, evidence))
-    for i, j, option in pair_options(free, [_alone(groups, free, k) for k in range(len(free))], evidence)[:alternatives]:
+            found.append(
+                _assemble(structure, [*best[:k], option, *best[k + 1 :]], contacts, evidence)
+            )
+    for i, j, option in pair_options(
+        free, [_alone(groups, free, k) for k in range(len(free))], evidence
+    )[:alternatives]:
         places = [_place(free, i), _place(free, j)]
-        options = [option if k == places[0] else ((), 0.0, "") if k == places[1] else choice for k, choice in enumerate(best)]
+        options = [
+            option if k == places[0] else ((), 0.0, "") if k == places[1] else choice
+            for k, choice in enumerate(best)
+        ]
         together = _assemble(structure, options, contacts, evidence)
         found.insert(0 if together.bic < found[0].bic else len(found), together)
     if partners:
         without = tuple(c for c in contacts if c not in partners)
         found.append(_assemble(structure, best, without, evidence))
     ranked = [found[0], *sorted(found[1:], key=lambda d: d.bic)]
-    jointed = [term for terms, _, _ in best[_place(free, len(free)):] for term in terms]
-    tumbling = [Term("wall", c.bodies, {k: v for k, v in c.numbers.items() if k != "e"})  # how bouncy corners are, the engine's default says
-                for c in partners if c.kind == "wall" and any(structure.body(name).shape != "disk" for name in c.bodies)]
-    engine = touching(structure.plus(*jointed), [*(c for c in contacts if c not in partners), *tumbling], found[0].bic, evidence)
+    jointed = [term for terms, _, _ in best[_place(free, len(free)) :] for term in terms]
+    tumbling = [
+        Term(
+            "wall", c.bodies, {k: v for k, v in c.numbers.items() if k != "e"}
+        )  # how bouncy corners are, the engine's default says
+        for c in partners
+        if c.kind == "wall" and any(structure.body(name).shape != "disk" for name in c.bodies)
+    ]
+    engine = touching(
+        structure.plus(*jointed),
+        [*(c for c in contacts if c not in partners), *tumbling],
+        found[0].bic,
+        evidence,
+    )
     return ranked if engine is None else [engine, *ranked]
 
 
 def _place(free: Sequence[Body], k: int) -> int:
-    """Where the options of free body k stand among all groups: bodies that turn have a second group."""
+    """Where the options of free body k stand among all groups: bodies that turn have a second
+    group."""
     return sum(1 + body.turns for body in free[:k])
 
 
@@ -119,17 +151,27 @@ def _tree(root: Body, bodies: Sequence[Body]) -> list[Body]:
     return tree
 
 
-def _assemble(structure: Mechanism, options, contacts: Sequence[Term], evidence: Evidence) -> Driven:
+def _assemble(
+    structure: Mechanism, options, contacts: Sequence[Term], evidence: Evidence
+) -> Driven:
     terms = _share([term for terms, _, _ in options for term in terms], structure)
     mechanism = structure.plus(*terms, *contacts)
     words = [why for _, _, why in options if why]
-    words += [f"{' and '.join(c.bodies)}: {'the velocity jumps at' if any(evidence.paths[name].kinks for name in c.bodies) else 'on its way to'} a {'collision' if c.kind == 'collide' else c.kind}" for c in contacts]
+    words += [
+        f"{' and '.join(c.bodies)}: "
+        f"{'the velocity jumps at' if any(evidence.paths[name].kinks for name in c.bodies) else 'on its way to'} "
+        f"a {'collision' if c.kind == 'collide' else c.kind}"
+        for c in contacts
+    ]
     return Driven(mechanism, sum(bic for _, bic, _ in options), "; ".join(words) or "nothing moves")
 
 
 def _share(terms: Sequence[Term], structure: Mechanism) -> list[Term]:
-    """One gravity for all free bodies whose constant accelerations agree; separate pushes where they do not."""
-    pulls = [t for t in terms if t.kind == "gravity" and structure.body(t.bodies[0]).motion == "free"]
+    """One gravity for all free bodies whose constant accelerations agree; separate pushes where
+    they do not."""
+    pulls = [
+        t for t in terms if t.kind == "gravity" and structure.body(t.bodies[0]).motion == "free"
+    ]
     others = [t for t in terms if t not in pulls]
     if len(pulls) < 2:
         return list(terms)
@@ -139,8 +181,14 @@ def _share(terms: Sequence[Term], structure: Mechanism) -> list[Term]:
     if alike.sum() < 2:
         return [*others, *(_as_push(t) for t in pulls)]
     keys = {k for t in pulls for k in t.numbers}
-    numbers = {k: float(v) for k, v in zip(("gx", "gy"), middle, strict=True) if k in keys and abs(v) > 0.03 * np.hypot(*middle)}
-    shared = Term("gravity", tuple(t.bodies[0] for t, a in zip(pulls, alike, strict=True) if a), numbers)
+    numbers = {
+        k: float(v)
+        for k, v in zip(("gx", "gy"), middle, strict=True)
+        if k in keys and abs(v) > 0.03 * np.hypot(*middle)
+    }
+    shared = Term(
+        "gravity", tuple(t.bodies[0] for t, a in zip(pulls, alike, strict=True) if a), numbers
+    )
     return [*others, shared, *(_as_push(t) for t, a in zip(pulls, alike, strict=True) if not a)]
 
 
@@ -148,11 +196,12 @@ def _as_push(term: Term) -> Term:
     return Term("push", term.bodies, {"a" + k[1]: v for k, v in term.numbers.items()})
 
 
-# -------------------------------------------------------------------------------------------------------- free bodies
+# --------------------------------------------------------------------------------------------------
 
 
 def library(path: Path, evidence: Evidence, xy: np.ndarray, v: np.ndarray) -> list[Feature]:
-    """Candidate accelerations of a free body along its smoothed path, per unit of their coefficient."""
+    """Candidate accelerations of a free body along its smoothed path, per unit of their
+    coefficient."""
     zero, one = np.zeros(len(xy)), np.ones(len(xy))
     speed = np.hypot(v[:, 0], v[:, 1])
     usual = max(float(np.nanmedian(speed)), 1e-6)
@@ -169,17 +218,27 @@ def library(path: Path, evidence: Evidence, xy: np.ndarray, v: np.ndarray) -> li
         ("spring", -(xy - middle), positive),
     ]
     if evidence.actions is not None and np.ptp(evidence.actions) > 0:
-        features += [("action_x", np.stack([evidence.actions, zero], 1), any_sign), ("action_y", np.stack([zero, evidence.actions], 1), any_sign)]
+        features += [
+            ("action_x", np.stack([evidence.actions, zero], 1), any_sign),
+            ("action_y", np.stack([zero, evidence.actions], 1), any_sign),
+        ]
     for name, centre in centres(path, evidence, xy).items():
         r = xy - centre
         distance = np.maximum(np.hypot(r[:, 0], r[:, 1]), 1.0)[:, None]
-        features += [(f"attraction{power}@{name}", -r * distance ** (power - 1), any_sign) for power in (-2, -1)]
+        features += [
+            (f"attraction{power}@{name}", -r * distance ** (power - 1), any_sign)
+            for power in (-2, -1)
+        ]
     return features
 
 
 def centres(path: Path, evidence: Evidence, xy: np.ndarray) -> dict[str, np.ndarray]:
     """Places that may attract: resting parts, and the point at which the accelerations aim."""
-    found = {p.name: np.nanmean(p.xy, axis=0) for p in evidence.paths.values() if not p.moves and p.name != path.name}
+    found = {
+        p.name: np.nanmean(p.xy, axis=0)
+        for p in evidence.paths.values()
+        if not p.moves and p.name != path.name
+    }
     found |= {f"spot_{k + 1}": np.array(spot) for k, spot in enumerate(evidence.spots)}
     _, v = smooth(xy, evidence.dt, path.kinks, 9)
     _, a = smooth(v, evidence.dt, path.kinks, 7)
@@ -189,7 +248,9 @@ def centres(path: Path, evidence: Evidence, xy: np.ndarray) -> dict[str, np.ndar
         normal = np.stack([-a[good, 1], a[good, 0]], 1) / size[good, None]
         if np.linalg.cond(normal) < 6:
             aim, *_ = np.linalg.lstsq(normal, (normal * xy[good]).sum(1), rcond=None)
-            if not any(np.hypot(*(aim - c)) < 6 for c in found.values()) and np.hypot(*(aim - np.nanmean(xy, axis=0))) < 3 * max(evidence.shape):
+            if not any(np.hypot(*(aim - c)) < 6 for c in found.values()) and np.hypot(
+                *(aim - np.nanmean(xy, axis=0))
+            ) < 3 * max(evidence.shape):
                 found["focus"] = aim
     return found
 
@@ -197,7 +258,11 @@ def centres(path: Path, evidence: Evidence, xy: np.ndarray) -> dict[str, np.ndar
 def _balanced(body: Body, evidence: Evidence) -> Body:
     """The body with the place of its centre of mass, where that is not its drawn centre."""
     away = centre_of_mass(evidence.paths[body.name], evidence.dt)
-    return body if away is None else replace(body, numbers={**body.numbers, "com_x": away[0], "com_y": away[1]})
+    return (
+        body
+        if away is None
+        else replace(body, numbers={**body.numbers, "com_x": away[0], "com_y": away[1]})
+    )
 
 
 def _flight(body: Body, evidence: Evidence) -> Path:
@@ -205,11 +270,18 @@ def _flight(body: Body, evidence: Evidence) -> Path:
     path = evidence.paths[body.name]
     if "com_x" not in body.numbers:
         return path
-    c, s, x, y = np.cos(path.angle), np.sin(path.angle), body.numbers["com_x"], body.numbers["com_y"]
+    c, s, x, y = (
+        np.cos(path.angle),
+        np.sin(path.angle),
+        body.numbers["com_x"],
+        body.numbers["com_y"],
+    )
     return replace(path, xy=path.xy + np.stack([c * x - s * y, s * x + c * y], 1))
 
 
-def _free_options(body: Body, evidence: Evidence, limit: int) -> list[tuple[tuple[Term, ...], float, str]]:
+def _free_options(
+    body: Body, evidence: Evidence, limit: int
+) -> list[tuple[tuple[Term, ...], float, str]]:
     path = _flight(body, evidence)
     xy, v = smooth(path.xy, evidence.dt, path.kinks)
     features = library(path, evidence, xy, v)
@@ -226,14 +298,17 @@ def _free_options(body: Body, evidence: Evidence, limit: int) -> list[tuple[tupl
 
 
 def _cautious(explanations: list[Explanation]) -> list[Explanation]:
-    """Sideways braking that a constant push explains no better than dry friction is taken for friction.
+    """Sideways braking that a constant push explains no better than dry friction is taken for
+    friction.
 
     The two differ only once the body stops: friction leaves it at rest, a push would drive it back.
     """
     best = explanations[0]
     if best.names != ("gx",):
         return explanations
-    rival = next((e for e in explanations if e.names == ("friction",) and e.bic < best.bic + 25), None)
+    rival = next(
+        (e for e in explanations if e.names == ("friction",) and e.bic < best.bic + 25), None
+    )
     return explanations if rival is None else [rival, *(e for e in explanations if e is not rival)]
 
 
@@ -241,7 +316,9 @@ def _sentence(name: str, e: Explanation) -> str:
     return f"{name}: {causes(e.names, 'constant velocity')} leaves {e.rms:.2f} px rms"
 
 
-def _free_terms(name: str, e: Explanation, middle: np.ndarray, span: float, where: Mapping[str, np.ndarray]) -> tuple[Term, ...]:
+def _free_terms(
+    name: str, e: Explanation, middle: np.ndarray, span: float, where: Mapping[str, np.ndarray]
+) -> tuple[Term, ...]:
     values, terms = dict(e.values), []
     constant = {k: values[k] for k in ("gx", "gy") if k in values}
     springs = [k for k in ("spring", "spring_x", "spring_y") if k in values]
@@ -263,8 +340,19 @@ def _free_terms(name: str, e: Explanation, middle: np.ndarray, span: float, wher
         terms.append(Term("action", (name,), pushes))
     for key in values:
         if key.startswith("attraction"):
-            power, _, place = key[len("attraction"):].partition("@")
-            terms.append(Term("attraction", (name,), {"k": values[key], "power": float(power), "x0": float(where[place][0]), "y0": float(where[place][1])}))
+            power, _, place = key[len("attraction") :].partition("@")
+            terms.append(
+                Term(
+                    "attraction",
+                    (name,),
+                    {
+                        "k": values[key],
+                        "power": float(power),
+                        "x0": float(where[place][0]),
+                        "y0": float(where[place][1]),
+                    },
+                )
+            )
     return tuple(terms)
 
 
@@ -273,19 +361,37 @@ def _turning_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, .
     angle = path.angle[:, None]
     _, spin = smooth(angle, evidence.dt, path.kinks)
     one = np.ones_like(angle)
-    found = explain(angle, path.sigma_angle, evidence.dt, [("a", one, any_sign), ("c", -spin, positive)], path.kinks, limit=1)
-    return [((Term("turning", (body.name,), dict(e.values)),) if e.names else (), e.bic, f"{body.name} turns {'steadily' if not e.names else 'with ' + ('torque' if 'a' in e.values else 'drag')}")
-            for e in found[:2]]
+    found = explain(
+        angle,
+        path.sigma_angle,
+        evidence.dt,
+        [("a", one, any_sign), ("c", -spin, positive)],
+        path.kinks,
+        limit=1,
+    )
+    return [
+        (
+            (Term("turning", (body.name,), dict(e.values)),) if e.names else (),
+            e.bic,
+            f"{body.name} turns "
+            f"{'steadily' if not e.names else 'with ' + ('torque' if 'a' in e.values else 'drag')}",
+        )
+        for e in found[:2]
+    ]
 
 
-# ----------------------------------------------------------------------------------------------------------- contacts
+# --------------------------------------------------------------------------------------------------
 
 
-def contacts_of(bodies: Sequence[Body], evidence: Evidence) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
-    """Walls and collisions read off the velocity jumps; and those contacts that are only expected, not seen.
+def contacts_of(
+    bodies: Sequence[Body], evidence: Evidence
+) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
+    """Walls and collisions read off the velocity jumps; and those contacts that are only expected,
+    not seen.
 
-    A jump beside a drawn boundary is a bounce off it. Where one drawn boundary (or one border of the picture) turned a body back,
-    the others are taken to do so too; a drawn floor under a body that falls needs no such example.
+    A jump beside a drawn boundary is a bounce off it. Where one drawn boundary (or one border of
+    the picture) turned a body back, the others are taken to do so too; a drawn floor under a body
+    that falls needs no such example.
     """
     names = [b.name for b in bodies]
     hit: list[dict] = []
@@ -298,36 +404,67 @@ def contacts_of(bodies: Sequence[Body], evidence: Evidence) -> tuple[tuple[Term,
             partner = _partner(path, t, names, evidence)
             if partner is not None:
                 key = tuple(sorted((name, partner), key=names.index))
-                pairs.setdefault(key, _impact(evidence.paths[key[0]], evidence.paths[key[1]], t, evidence.dt))
+                pairs.setdefault(
+                    key, _impact(evidence.paths[key[0]], evidence.paths[key[1]], t, evidence.dt)
+                )
                 continue
-            found = [(side, wall) for side in sides[name] if (wall := _turned_back(path, t, evidence.dt, side)) is not None]
+            found = [
+                (side, wall)
+                for side in sides[name]
+                if (wall := _turned_back(path, t, evidence.dt, side)) is not None
+            ]
             kinds |= {side.border for side, _ in found}
             wall = _wall(path, t, evidence.dt) if not found else None
             hit += [wall for _, wall in found] + ([wall] if wall is not None else [])
     walls = _merge(hit)
     terms = [Term("wall", inside, w) for w in walls if (inside := _free_of(w, names, evidence))]
     terms += [Term("collide", pair, numbers) for pair, numbers in pairs.items()]
-    awaited = {name: [side for side in found if side.border in kinds and evidence.paths[name].kinks] or unmet(evidence.paths[name], found) for name, found in sides.items()}
-    more = _merge([_like(side, walls) for found in awaited.values() for side in found if not _known(side, walls)])
+    awaited = {
+        name: [side for side in found if side.border in kinds and evidence.paths[name].kinks]
+        or unmet(evidence.paths[name], found)
+        for name, found in sides.items()
+    }
+    more = _merge(
+        [
+            _like(side, walls)
+            for found in awaited.values()
+            for side in found
+            if not _known(side, walls)
+        ]
+    )
     expected = [Term("wall", inside, w) for w in more if (inside := _free_of(w, names, evidence))]
     round_ = [b.name for b in bodies if b.shape == "disk"]
-    pending = [Term("collide", (a, b), {"e": 0.95, "by_size": 1.0}) for a, b in itertools.combinations(round_, 2)
-               if (a, b) not in pairs and _may_meet(evidence.paths[a], evidence.paths[b])]
+    pending = [
+        Term("collide", (a, b), {"e": 0.95, "by_size": 1.0})
+        for a, b in itertools.combinations(round_, 2)
+        if (a, b) not in pairs and _may_meet(evidence.paths[a], evidence.paths[b])
+    ]
     return (*terms, *expected, *pending), (*expected, *pending)
 
 
 def _known(side: Boundary, walls: Sequence[Mapping[str, float]]) -> bool:
-    return any(side.normal[0] * w["nx"] + side.normal[1] * w["ny"] > 0.95 and abs(side.offset - w["offset"]) < 14 for w in walls)
+    return any(
+        side.normal[0] * w["nx"] + side.normal[1] * w["ny"] > 0.95
+        and abs(side.offset - w["offset"]) < 14
+        for w in walls
+    )
 
 
 def _like(side: Boundary, walls: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """A wall that nothing has touched yet, as bouncy as the others."""
     e = float(np.median([w["e"] for w in walls])) if walls else BOUNCY
-    return {"nx": float(side.normal[0]), "ny": float(side.normal[1]), "offset": side.offset, "e": e, "drawn": 1.0}
+    return {
+        "nx": float(side.normal[0]),
+        "ny": float(side.normal[1]),
+        "offset": side.offset,
+        "e": e,
+        "drawn": 1.0,
+    }
 
 
 def _turned_back(path: Path, t: int, dt: float, side: Boundary) -> dict[str, float] | None:
-    """The bounce at frame t off a boundary, if the body touches it there and is turned back by it."""
+    """The bounce at frame t off a boundary, if the body touches it there and is turned back by
+    it."""
     pair = _velocities(path, t, dt)
     if pair is None:
         return None
@@ -337,21 +474,42 @@ def _turned_back(path: Path, t: int, dt: float, side: Boundary) -> dict[str, flo
     gap = min(float(path.xy[k] @ normal) for k in near) - side.offset - path.radius
     if before >= 0 or after <= 0.3 * before or not -3.0 < gap < max(3.0, -1.1 * before * dt):
         return None
-    return {"nx": normal[0], "ny": normal[1], "offset": side.offset, "e": float(np.clip(-after / before, 0.05, 1.0)), "drawn": 1.0}
+    return {
+        "nx": normal[0],
+        "ny": normal[1],
+        "offset": side.offset,
+        "e": float(np.clip(-after / before, 0.05, 1.0)),
+        "drawn": 1.0,
+    }
 
 
-def touching(structure: Mechanism, contacts: Sequence[Term], bic: float, evidence: Evidence) -> Driven | None:
-    """All free bodies in one rigid-body engine, where bodies that are not plain disks collide, turn at a bounce or are about to land (walls
-    without a measured "e"); else None. structure: with the terms of the bodies on joints.
+def touching(
+    structure: Mechanism, contacts: Sequence[Term], bic: float, evidence: Evidence
+) -> Driven | None:
+    """All free bodies in one rigid-body engine, where bodies that are not plain disks collide, turn
+    at a bounce or are about to land (walls without a measured "e"); else None. structure: with the
+    terms of the bodies on joints.
 
     Gravity is read off the stretches between jumps in which a body flies.
     """
     free = [b for b in structure.bodies if b.motion == "free"]
-    met = {name for c in contacts if c.kind == "collide" or "e" not in c.numbers or any(structure.body(n).turns for n in c.bodies) for name in c.bodies}
+    met = {
+        name
+        for c in contacts
+        if c.kind == "collide"
+        or "e" not in c.numbers
+        or any(structure.body(n).turns for n in c.bodies)
+        for name in c.bodies
+    }
     if not any(structure.body(name).shape != "disk" for name in met):
         return None
     walls = [c for c in contacts if c.kind == "wall"]
-    walls += [Term("wall", (b.name,), w) for b in free for w in _leaned_on(evidence.paths[b.name], evidence) if not any(_known_wall(w, c.numbers) for c in walls)]
+    walls += [
+        Term("wall", (b.name,), w)
+        for b in free
+        for w in _leaned_on(evidence.paths[b.name], evidence)
+        if not any(_known_wall(w, c.numbers) for c in walls)
+    ]
     bounces = [c.numbers["e"] for c in walls if c.numbers.get("e", -1.0) >= 0]
     impacts = [c.numbers["e"] for c in contacts if c.kind == "collide" and "measured" in c.numbers]
     e = float(np.median(bounces)) if bounces else 0.3
@@ -359,7 +517,9 @@ def touching(structure: Mechanism, contacts: Sequence[Term], bic: float, evidenc
     names = tuple(b.name for b in free)
     pull = _falls(free, evidence)
     terms = [Term("gravity", names, pull)] if pull else []
-    mechanism = structure.plus(*terms, *_unique_walls(walls, names), Term("contact", names, numbers))
+    mechanism = structure.plus(
+        *terms, *_unique_walls(walls, names), Term("contact", names, numbers)
+    )
     for body in free:
         mechanism = mechanism.with_body(_outlined(body, evidence.paths[body.name]))
     return Driven(mechanism, bic, f"{' and '.join(names)} touch: a rigid-body engine moves them")
@@ -383,7 +543,14 @@ def _leaned_on(path: Path, evidence: Evidence) -> list[dict[str, float]]:
     for side in boundaries(path, evidence):
         gap = path.xy[path.seen] @ np.array(side.normal, float) - side.offset - path.radius
         if not side.border and (np.abs(gap) < 1.0).sum() >= 3:
-            found.append({"nx": float(side.normal[0]), "ny": float(side.normal[1]), "offset": side.offset, "drawn": 1.0})
+            found.append(
+                {
+                    "nx": float(side.normal[0]),
+                    "ny": float(side.normal[1]),
+                    "offset": side.offset,
+                    "drawn": 1.0,
+                }
+            )
     return found
 
 
@@ -397,19 +564,33 @@ def _outlined(body: Body, path: Path) -> Body:
         alpha = path.look.sprite[..., 3] > 0.5
         ys, xs = np.nonzero(alpha)
         c, s = math.cos(path.look.cut[2]), math.sin(path.look.cut[2])
-        points = (np.stack([xs, ys], 1) - (np.array(alpha.shape[::-1]) - 1) / 2 + path.look.cut[:2]) @ np.array([[c, s], [-s, c]])
+        points = (
+            np.stack([xs, ys], 1) - (np.array(alpha.shape[::-1]) - 1) / 2 + path.look.cut[:2]
+        ) @ np.array([[c, s], [-s, c]])
     hull = cv2.convexHull(points.astype(np.float32))[:, 0]
     hull = cv2.approxPolyDP(hull[:, None], 0.5, True)[:, 0]
-    return replace(body, numbers={**body.numbers, **{f"{axis}{k}": float(p[i]) for k, p in enumerate(hull) for i, axis in enumerate("uv")}})
+    return replace(
+        body,
+        numbers={
+            **body.numbers,
+            **{
+                f"{axis}{k}": float(p[i]) for k, p in enumerate(hull) for i, axis in enumerate("uv")
+            },
+        },
+    )
 
 
 def _falls(bodies: Sequence[Body], evidence: Evidence) -> dict[str, float]:
-    """The constant acceleration of the stretch between jumps that shows one most clearly; {} when none does."""
+    """The constant acceleration of the stretch between jumps that shows one most clearly; {} when
+    none does."""
     best: tuple[float, dict[str, float]] = (0.0, {})
     for body in bodies:
         path = evidence.paths[body.name]
         one, zero = np.ones(len(path.xy)), np.zeros(len(path.xy))
-        features = [("gx", np.stack([one, zero], 1), any_sign), ("gy", np.stack([zero, one], 1), any_sign)]
+        features = [
+            ("gx", np.stack([one, zero], 1), any_sign),
+            ("gy", np.stack([zero, one], 1), any_sign),
+        ]
         for first, last in segments(len(path.xy), path.kinks):
             if last - first < 5:
                 continue
@@ -418,12 +599,20 @@ def _falls(bodies: Sequence[Body], evidence: Evidence) -> dict[str, float]:
             e = regress(piece, path.sigma, evidence.dt, features, path.kinks)
             clear = {k: abs(v) / max(e.errors[k], 1e-9) for k, v in e.values.items()}
             if e.rms < 4 * path.sigma and max(clear.values()) > max(5.0, best[0]):
-                best = max(clear.values()), {k: v for k, v in e.values.items() if clear[k] > 5 and abs(v) > 0.05 * max(map(abs, e.values.values()))}
+                best = (
+                    max(clear.values()),
+                    {
+                        k: v
+                        for k, v in e.values.items()
+                        if clear[k] > 5 and abs(v) > 0.05 * max(map(abs, e.values.values()))
+                    },
+                )
     return best[1]
 
 
 def _velocities(path: Path, t: int, dt: float) -> tuple[np.ndarray, np.ndarray] | None:
-    """Velocity before and after a jump at frame t, extrapolated to it from up to four frames on each side."""
+    """Velocity before and after a jump at frame t, extrapolated to it from up to four frames on
+    each side."""
     sides = []
     cuts = sorted(k for k in path.kinks if k != t)
     first = max([k + 1 for k in cuts if k < t], default=0)
@@ -461,7 +650,12 @@ def _wall(path: Path, t: int, dt: float) -> dict | None:
     if leaving - closing > 1e-9 and len(near) == 3:
         tau = np.clip((b - a - 2 * dt * leaving) / (closing - leaving), 0, 2 * dt)
         depth = min(depth, a + closing * tau)
-    wall = {"nx": float(normal[0]), "ny": float(normal[1]), "offset": depth - path.radius, "e": float(np.clip(-leaving / closing, 0.05, 1.0))}
+    wall = {
+        "nx": float(normal[0]),
+        "ny": float(normal[1]),
+        "offset": depth - path.radius,
+        "e": float(np.clip(-leaving / closing, 0.05, 1.0)),
+    }
     tangent = np.array([-normal[1], normal[0]])
     rub = abs(float(jump @ tangent)) / max(abs(float(jump @ normal)), 1e-9)
     if rub > 0.08 and abs(before @ tangent) > 0.2 * abs(closing):
@@ -474,7 +668,10 @@ def _merge(walls: Sequence[dict]) -> list[dict]:
     groups: list[list[dict]] = []
     for wall in walls:
         for group in groups:
-            if wall["nx"] * group[0]["nx"] + wall["ny"] * group[0]["ny"] > 0.95 and abs(wall["offset"] - group[0]["offset"]) < 14:
+            if (
+                wall["nx"] * group[0]["nx"] + wall["ny"] * group[0]["ny"] > 0.95
+                and abs(wall["offset"] - group[0]["offset"]) < 14
+            ):
                 group.append(wall)
                 break
         else:
@@ -482,11 +679,19 @@ def _merge(walls: Sequence[dict]) -> list[dict]:
     merged = []
     for group in groups:
         keys = set.intersection(*(set(w) for w in group))
-        merged.append({k: float(np.median([w[k] for w in group])) for k in ("nx", "ny", "offset", "e", "friction", "drawn") if k in keys})
+        merged.append(
+            {
+                k: float(np.median([w[k] for w in group]))
+                for k in ("nx", "ny", "offset", "e", "friction", "drawn")
+                if k in keys
+            }
+        )
     return merged
 
 
-def _free_of(wall: Mapping[str, float], names: Sequence[str], evidence: Evidence) -> tuple[str, ...]:
+def _free_of(
+    wall: Mapping[str, float], names: Sequence[str], evidence: Evidence
+) -> tuple[str, ...]:
     """Bodies that never reach far behind the wall."""
     inside = []
     for name in names:
@@ -505,7 +710,10 @@ def _partner(path: Path, t: int, names: Sequence[str], evidence: Evidence) -> st
         if other is path or not np.isfinite(other.xy[t, 0]) or not np.isfinite(path.xy[t, 0]):
             continue
         apart = gap(other, path, t)
-        speed = max(np.nanmax(np.hypot(*np.diff(p.xy[max(0, t - 2) : t + 3], axis=0).T)) for p in (path, other))
+        speed = max(
+            np.nanmax(np.hypot(*np.diff(p.xy[max(0, t - 2) : t + 3], axis=0).T))
+            for p in (path, other)
+        )
         jumps = any(abs(k - t) <= 1 for k in other.kinks)
         if apart < 2.5 + (speed if jumps else 0.4 * speed) and (best is None or apart < best[0]):
             best = (apart, name)
@@ -514,7 +722,16 @@ def _partner(path: Path, t: int, names: Sequence[str], evidence: Evidence) -> st
 
 def _impact(a: Path, b: Path, t: int, dt: float) -> dict[str, float]:
     """Restitution and mass ratio of b to a from the velocities around an impact."""
-    first, second = (_velocities(p, min(p.kinks, key=lambda k: abs(k - t)) if p.kinks and min(abs(k - t) for k in p.kinks) <= 1 else t, dt) for p in (a, b))
+    first, second = (
+        _velocities(
+            p,
+            min(p.kinks, key=lambda k: abs(k - t))
+            if p.kinks and min(abs(k - t) for k in p.kinks) <= 1
+            else t,
+            dt,
+        )
+        for p in (a, b)
+    )
     area = (b.radius / a.radius) ** 2
     numbers = {"e": 0.95, "by_size": 1.0, "ratio": area}
     if first is None or second is None:
@@ -541,14 +758,18 @@ def _may_meet(a: Path, b: Path) -> bool:
     return bool(np.hypot(*(a.xy[both] - b.xy[both]).T).min() > 0.9 * reach)
 
 
-# ---------------------------------------------------------------------------------------------------------- pendulums
+# --------------------------------------------------------------------------------------------------
 
 
 def _direction(body: Body, path: Path) -> np.ndarray:
     """(T, 1) direction from the hinge to the body's centre."""
     if body.turns:
-        return (path.angle + math.atan2(body.numbers["centre_y"], body.numbers["centre_x"]))[:, None]
-    return np.unwrap(np.arctan2(path.xy[:, 1] - body.numbers["pivot_y"], path.xy[:, 0] - body.numbers["pivot_x"]))[:, None]
+        return (path.angle + math.atan2(body.numbers["centre_y"], body.numbers["centre_x"]))[
+            :, None
+        ]
+    return np.unwrap(
+        np.arctan2(path.xy[:, 1] - body.numbers["pivot_y"], path.xy[:, 0] - body.numbers["pivot_x"])
+    )[:, None]
 
 
 def _pendulum_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...], float, str]]:
@@ -558,7 +779,13 @@ def _pendulum_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, 
     length = math.hypot(body.numbers["centre_x"], body.numbers["centre_y"])
     sigma = path.sigma_angle if body.turns else max(path.sigma, 0.03) / max(length, 1.0)
     values, spin = smooth(series, evidence.dt, path.kinks)
-    features: list[Feature] = [("down", np.cos(values), positive), ("up", -np.cos(values), positive), ("across", np.sin(values), any_sign), ("damping", -spin, positive), ("torque", np.ones_like(values), any_sign)]
+    features: list[Feature] = [
+        ("down", np.cos(values), positive),
+        ("up", -np.cos(values), positive),
+        ("across", np.sin(values), any_sign),
+        ("damping", -spin, positive),
+        ("torque", np.ones_like(values), any_sign),
+    ]
     if evidence.actions is not None and np.ptp(evidence.actions) > 0:
         features.append(("action", evidence.actions[:, None], any_sign))
     options = []
@@ -571,18 +798,31 @@ def _pendulum_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, 
         terms += [Term("damping", (name,), {"c": v["damping"]})] if "damping" in v else []
         terms += [Term("push", (name,), {"a": v["torque"]})] if "torque" in v else []
         terms += [Term("action", (name,), {"a": v["action"]})] if "action" in v else []
-        odd = ODD * ("torque" in v) + ODD * (abs(v.get("across", 0.0)) > 0.3 * abs(v.get("down", 0.0)))
-        options.append((tuple(terms), e.bic + odd, f"{name} swings: {causes(e.names, 'nothing')} leaves {e.rms * length:.2f} px rms"))
+        odd = ODD * ("torque" in v) + ODD * (
+            abs(v.get("across", 0.0)) > 0.3 * abs(v.get("down", 0.0))
+        )
+        options.append(
+            (
+                tuple(terms),
+                e.bic + odd,
+                f"{name} swings: {causes(e.names, 'nothing')} leaves {e.rms * length:.2f} px rms",
+            )
+        )
     return sorted(options, key=lambda option: option[1] + 10 * len(option[0]))
 
 
-# ----------------------------------------------------------------------------------------------------------- linkages
+# --------------------------------------------------------------------------------------------------
 
 
-def _linkage_options(tree: Sequence[Body], evidence: Evidence) -> list[tuple[tuple[Term, ...], float, str]]:
-    """Gravity, pushes and damping of a multi-body tree: its equations of motion are linear in all of these."""
+def _linkage_options(
+    tree: Sequence[Body], evidence: Evidence
+) -> list[tuple[tuple[Term, ...], float, str]]:
+    """Gravity, pushes and damping of a multi-body tree: its equations of motion are linear in all
+    of these."""
     paths = [evidence.paths[b.name] for b in tree]
-    series, sigmas = zip(*(_coordinate(b, p, evidence) for b, p in zip(tree, paths, strict=True)), strict=True)
+    series, sigmas = zip(
+        *(_coordinate(b, p, evidence) for b, p in zip(tree, paths, strict=True)), strict=True
+    )
     q = np.stack(series, 1)
     cuts = sorted({k for p in paths for k in p.kinks})
     values, rates = smooth(q, evidence.dt, cuts)
@@ -592,11 +832,33 @@ def _linkage_options(tree: Sequence[Body], evidence: Evidence) -> list[tuple[tup
     for mass in masses:
         features, always = _linkage_features(tree, values, rates, mass, evidence)
         scaled = [(name, f / sigma, ok) for name, f, ok in features]
-        for e in [e for must, allowed in _driven_at(tree, scaled) for e in explain(q / sigma, 1.0, evidence.dt, allowed, cuts, limit=3, must=must, always=always / sigma)[:3]]:
+        for e in [
+            e
+            for must, allowed in _driven_at(tree, scaled)
+            for e in explain(
+                q / sigma,
+                1.0,
+                evidence.dt,
+                allowed,
+                cuts,
+                limit=3,
+                must=must,
+                always=always / sigma,
+            )[:3]
+        ]:
             terms = _linkage_terms(tree, e, mass, evidence)
             step = MASSES.index(mass) if mass in MASSES and len(tree) > 1 else 0
-            guessed = 20.0 * (len(e.names) - 1) if any("reach" in b.numbers for b in tree) else 0.0  # little residues of guessed masses
-            best.append((terms, e.bic + guessed + LIGHT * step + SIDEWAYS * ("gx" in e.names), f"{' and '.join(b.name for b in tree)}: {causes(e.names)}, at mass ratio {mass:.2g}"))
+            guessed = (
+                20.0 * (len(e.names) - 1) if any("reach" in b.numbers for b in tree) else 0.0
+            )  # little residues of guessed masses
+            best.append(
+                (
+                    terms,
+                    e.bic + guessed + LIGHT * step + SIDEWAYS * ("gx" in e.names),
+                    f"{' and '.join(b.name for b in tree)}: {causes(e.names)}, at mass ratio "
+                    f"{mass:.2g}",
+                )
+            )
     best.sort(key=lambda option: option[1])
     unique, seen = [], set()
     for option in best:
@@ -607,26 +869,45 @@ def _linkage_options(tree: Sequence[Body], evidence: Evidence) -> list[tuple[tup
     return unique[:6]
 
 
-def _driven_at(tree: Sequence[Body], features: list[Feature]) -> list[tuple[tuple[str, ...], list[Feature]]]:
-    """(terms that are taken, terms to choose from), per hypothesis about which one body told actions drive, with a constant share."""
+def _driven_at(
+    tree: Sequence[Body], features: list[Feature]
+) -> list[tuple[tuple[str, ...], list[Feature]]]:
+    """(terms that are taken, terms to choose from), per hypothesis about which one body told
+    actions drive, with a constant share."""
     if not any(name.startswith("action@") for name, *_ in features):
         return [(("gy",), features)]
     found = []
     for body in tree:
         own = (f"action@{body.name}", f"push@{body.name}")
-        found.append((("gy", *own), [f for f in features if not f[0].startswith(("action@", "push@")) or f[0] in own]))
+        found.append(
+            (
+                ("gy", *own),
+                [f for f in features if not f[0].startswith(("action@", "push@")) or f[0] in own],
+            )
+        )
     return [*found, (("gy",), [f for f in features if not f[0].startswith("action@")])]
 
 
-def _weighed(tree: Sequence[Body], q: np.ndarray, values: np.ndarray, rates: np.ndarray, sigma: np.ndarray, cuts: Sequence[int],
-             evidence: Evidence) -> tuple[Sequence[Body], Sequence[float]]:
+def _weighed(
+    tree: Sequence[Body],
+    q: np.ndarray,
+    values: np.ndarray,
+    rates: np.ndarray,
+    sigma: np.ndarray,
+    cuts: Sequence[int],
+    evidence: Evidence,
+) -> tuple[Sequence[Body], Sequence[float]]:
     """The tree with first guesses of how its masses are spread, and the mass ratios worth trying.
 
-    A drawn box is taken for what it looks like. How heavy the pieces of any other shape are is not seen (a rod with a bob): their
-    centre of mass ("reach", relative to the drawn centre), radius of gyration and mass ratio are those with which gravity alone explains
-    the motion best.
+    A drawn box is taken for what it looks like. How heavy the pieces of any other shape are is not
+    seen (a rod with a bob): their centre of mass ("reach", relative to the drawn centre), radius of
+    gyration and mass ratio are those with which gravity alone explains the motion best.
     """
-    odd = [k for k, body in enumerate(tree) if body.motion == "hinges" and body.shape not in ("box", "disk")]
+    odd = [
+        k
+        for k, body in enumerate(tree)
+        if body.motion == "hinges" and body.shape not in ("box", "disk")
+    ]
     if not odd or len(tree) < 2:
         return tree, MASSES if len(tree) > 1 else (1.0,)
 
@@ -634,51 +915,108 @@ def _weighed(tree: Sequence[Body], q: np.ndarray, values: np.ndarray, rates: np.
         bodies = list(tree)
         for n, k in enumerate(odd):
             numbers = tree[k].numbers
-            bodies[k] = replace(tree[k], numbers={**numbers, "reach": float(np.clip(1 + x[1 + 2 * n], 0.3, 2.4)), "gyration": numbers["gyration"] * float(np.clip(1 + x[2 + 2 * n], 0.0, 2.5))})
+            bodies[k] = replace(
+                tree[k],
+                numbers={
+                    **numbers,
+                    "reach": float(np.clip(1 + x[1 + 2 * n], 0.3, 2.4)),
+                    "gyration": numbers["gyration"] * float(np.clip(1 + x[2 + 2 * n], 0.0, 2.5)),
+                },
+            )
         return bodies, float(np.clip(math.exp(x[0]), 0.02, 10.0))
 
     def cost(x: np.ndarray) -> float:
         bodies, mass = spread(x)
         features, always = _linkage_features(bodies, values, rates, mass, evidence)
-        e = regress(q / sigma, 1.0, evidence.dt, [(name, f / sigma, ok) for name, f, ok in features if name == "gy"], cuts, always / sigma)
-        return e.bic + 10.0 * float((np.maximum(np.abs(x[1:]) - 1.0, 0.0) ** 2).sum()) + 2.0 * float((x[1:] ** 2).sum()) + float((x[0] + 1.0) ** 2)
+        e = regress(
+            q / sigma,
+            1.0,
+            evidence.dt,
+            [(name, f / sigma, ok) for name, f, ok in features if name == "gy"],
+            cuts,
+            always / sigma,
+        )
+        return (
+            e.bic
+            + 10.0 * float((np.maximum(np.abs(x[1:]) - 1.0, 0.0) ** 2).sum())
+            + 2.0 * float((x[1:] ** 2).sum())
+            + float((x[0] + 1.0) ** 2)
+        )
 
     start = np.concatenate([[-1.0], np.zeros(2 * len(odd))])
-    found = minimize(cost, start, method="Nelder-Mead", options={"maxfev": 60 * len(start), "initial_simplex": _simplex(start)})
+    found = minimize(
+        cost,
+        start,
+        method="Nelder-Mead",
+        options={"maxfev": 60 * len(start), "initial_simplex": _simplex(start)},
+    )
     bodies, mass = spread(found.x)
     return bodies, (mass,)
 
 
 def _simplex(start: np.ndarray) -> np.ndarray:
-    return np.concatenate([start[None], start + np.diag(np.where(np.arange(len(start)) == 0, 1.0, -0.5 + (np.arange(len(start)) % 2)))])
+    return np.concatenate(
+        [
+            start[None],
+            start
+            + np.diag(
+                np.where(np.arange(len(start)) == 0, 1.0, -0.5 + (np.arange(len(start)) % 2))
+            ),
+        ]
+    )
 
 
 def _coordinate(body: Body, path: Path, evidence: Evidence) -> tuple[np.ndarray, float]:
     n = body.numbers
     if body.motion == "slides":
-        return (path.xy[:, 0] - n["at_x"]) * n["axis_x"] + (path.xy[:, 1] - n["at_y"]) * n["axis_y"], max(path.sigma, 0.03)
+        return (path.xy[:, 0] - n["at_x"]) * n["axis_x"] + (path.xy[:, 1] - n["at_y"]) * n[
+            "axis_y"
+        ], max(path.sigma, 0.03)
     if body.turns:
         return path.angle, path.sigma_angle
     host = evidence.paths[body.on].xy if body.on else np.array([n["pivot_x"], n["pivot_y"]])
     offset = path.xy - host
-    return np.unwrap(np.arctan2(offset[:, 1], offset[:, 0])), max(path.sigma, 0.03) / max(n["centre_x"], 1.0)
+    return np.unwrap(np.arctan2(offset[:, 1], offset[:, 0])), max(path.sigma, 0.03) / max(
+        n["centre_x"], 1.0
+    )
 
 
 def links_of(tree: Sequence[Body], mass: float) -> list[Link]:
-    """The tree as tools.physics.multibody sees it, with one mass ratio for all links but the first."""
+    """The tree as tools.physics.multibody sees it, with one mass ratio for all links but the
+    first."""
     links = []
     for k, b in enumerate(tree):
         n = b.numbers
         m = 1.0 if k == 0 else mass
         if b.motion == "slides":
-            links.append(Link(b.name, "slide", at=(n["at_x"], n["at_y"]), axis=(n["axis_x"], n["axis_y"]), mass=m))
+            links.append(
+                Link(
+                    b.name,
+                    "slide",
+                    at=(n["at_x"], n["at_y"]),
+                    axis=(n["axis_x"], n["axis_y"]),
+                    mass=m,
+                )
+            )
         else:
             on = b.on if k else None
-            links.append(Link(b.name, "hinge", on=on, at=(n["pivot_x"], n["pivot_y"]), com=(n["centre_x"] * n.get("reach", 1.0), n["centre_y"] * n.get("reach", 1.0)), mass=m, inertia=m * n["gyration"] ** 2))
+            links.append(
+                Link(
+                    b.name,
+                    "hinge",
+                    on=on,
+                    at=(n["pivot_x"], n["pivot_y"]),
+                    com=(n["centre_x"] * n.get("reach", 1.0), n["centre_y"] * n.get("reach", 1.0)),
+                    mass=m,
+                    inertia=m * n["gyration"] ** 2,
+                )
+            )
     return links
 
 
-def _linkage_features(tree: Sequence[Body], q: np.ndarray, v: np.ndarray, mass: float, evidence: Evidence) -> tuple[list[Feature], np.ndarray]:
+def _linkage_features(
+    tree: Sequence[Body], q: np.ndarray, v: np.ndarray, mass: float, evidence: Evidence
+) -> tuple[list[Feature], np.ndarray]:
     links = links_of(tree, mass)
     coordinates, rates = tuple(q.T), tuple(v.T)
 
@@ -687,23 +1025,43 @@ def _linkage_features(tree: Sequence[Body], q: np.ndarray, v: np.ndarray, mass: 
         return np.stack([np.broadcast_to(np.asarray(a, float), q.shape[:1]) for a in out], 1)
 
     base = motion()
-    features: list[Feature] = [("gy", motion((0.0, 1.0)) - base, any_sign), ("gx", motion((1.0, 0.0)) - base, any_sign)]
+    features: list[Feature] = [
+        ("gy", motion((0.0, 1.0)) - base, any_sign),
+        ("gx", motion((1.0, 0.0)) - base, any_sign),
+    ]
     for k, body in enumerate(tree):
         name = body.name
         features.append((f"push@{name}", motion(efforts={name: 1.0}) - base, any_sign))
-        rate = rates[k] - (rates[[b.name for b in tree].index(body.on)] if body.on and body.on in [b.name for b in tree] and tree[[b.name for b in tree].index(body.on)].motion == "hinges" else 0.0)
+        rate = rates[k] - (
+            rates[[b.name for b in tree].index(body.on)]
+            if body.on
+            and body.on in [b.name for b in tree]
+            and tree[[b.name for b in tree].index(body.on)].motion == "hinges"
+            else 0.0
+        )
         features.append((f"damping@{name}", motion(efforts={name: -rate}) - base, positive))
         if evidence.actions is not None and np.ptp(evidence.actions) > 0:
-            features.append((f"action@{name}", motion(efforts={name: evidence.actions}) - base, any_sign))
+            features.append(
+                (f"action@{name}", motion(efforts={name: evidence.actions}) - base, any_sign)
+            )
     return features, base
 
 
-def _linkage_terms(tree: Sequence[Body], e: Explanation, mass: float, evidence: Evidence) -> tuple[Term, ...]:
+def _linkage_terms(
+    tree: Sequence[Body], e: Explanation, mass: float, evidence: Evidence
+) -> tuple[Term, ...]:
     v, names = e.values, tuple(b.name for b in tree)
     gravity = {k: v[k] for k in ("gx", "gy") if k in v}
-    if abs(v["gy"]) < 4 * e.errors["gy"]:  # hardly seen: fall back on a picture a few metres high, give or take half
+    if (
+        abs(v["gy"]) < 4 * e.errors["gy"]
+    ):  # hardly seen: fall back on a picture a few metres high, give or take half
         gravity |= {"gy": HEIGHTS * evidence.shape[0], "prior": 0.5 * HEIGHTS * evidence.shape[0]}
-    weights = {f"{key}@{b.name}": b.numbers[key] for b in tree for key in ("reach", "gyration") if "reach" in b.numbers}
+    weights = {
+        f"{key}@{b.name}": b.numbers[key]
+        for b in tree
+        for key in ("reach", "gyration")
+        if "reach" in b.numbers
+    }
     terms = [Term("gravity", names, {**gravity, "mass": mass, **weights})]
     for key, value in v.items():
         kind, _, name = key.partition("@")

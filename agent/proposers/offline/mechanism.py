@@ -1,7 +1,9 @@
-"""Hypotheses of the grammar as data: which bodies there are, how each may move, and which terms drive them.
+"""Hypotheses of the grammar as data: which bodies there are, how each may move, and which terms
+drive them.
 
-A mechanism is written at the foot of the dynamics program that was generated from it (one comment line of JSON), so that
-any node of an archive can be edited again, in this process or after a resume.
+A mechanism is written at the foot of the dynamics program that was generated from it (one comment
+line of JSON), so that any node of an archive can be edited again, in this process or after a
+resume.
 """
 
 from __future__ import annotations
@@ -46,9 +48,10 @@ TERMS = {
 
 @dataclass(frozen=True)
 class Body:
-    """One object of the state. shape, colour, near: how perception finds it (tools.perception.Part). motion: one of
-    MOTIONS; on: the body it hangs on or rides on (None: the picture). turns: its angle varies. numbers: geometry in
-    pixels and radians that was measured (pivot, axis, offsets, half sizes)."""
+    """One object of the state. shape, colour, near: how perception finds it
+    (tools.perception.Part). motion: one of MOTIONS; on: the body it hangs on or rides on (None: the
+    picture). turns: its angle varies. numbers: geometry in pixels and radians that was measured
+    (pivot, axis, offsets, half sizes)."""
 
     name: str
     shape: str
@@ -62,7 +65,8 @@ class Body:
 
 @dataclass(frozen=True)
 class Term:
-    """One cause of motion. kind: one of TERMS; bodies: whom it acts on; numbers: first guesses of its parameters."""
+    """One cause of motion. kind: one of TERMS; bodies: whom it acts on; numbers: first guesses of
+    its parameters."""
 
     kind: str
     bodies: tuple[str, ...]
@@ -71,9 +75,10 @@ class Term:
 
 @dataclass(frozen=True)
 class Mechanism:
-    """A hypothesis. integrator: "rk4", "symplectic_euler" or "explicit_euler". drawing: "smooth" or "whole pixels".
-    order: body names from back to front. light: "steady", "white" (one gain changes over time) or "coloured" (one a channel).
-    plate: the one colour of what lies behind, where it is known to be plain."""
+    """A hypothesis. integrator: "rk4", "symplectic_euler" or "explicit_euler". drawing: "smooth" or
+    "whole pixels". order: body names from back to front. light: "steady", "white" (one gain changes
+    over time) or "coloured" (one a channel). plate: the one colour of what lies behind, where it is
+    known to be plain."""
 
     bodies: tuple[Body, ...]
     terms: tuple[Term, ...] = ()
@@ -103,7 +108,14 @@ class Mechanism:
 
     def minus(self, kind: str, name: str | None = None) -> Mechanism:
         """Without the terms of a kind (that act on ``name``)."""
-        return replace(self, terms=tuple(t for t in self.terms if t.kind != kind or (name is not None and name not in t.bodies)))
+        return replace(
+            self,
+            terms=tuple(
+                t
+                for t in self.terms
+                if t.kind != kind or (name is not None and name not in t.bodies)
+            ),
+        )
 
     def with_body(self, body: Body) -> Mechanism:
         """With one body replaced by name."""
@@ -113,7 +125,9 @@ class Mechanism:
         """The mechanism in words, one fact a line."""
         lines = []
         for body in self.bodies:
-            where = {"hinges": f" on {body.on or 'a fixed pivot'}", "rides": f" ({body.on})"}.get(body.motion, "")
+            where = {"hinges": f" on {body.on or 'a fixed pivot'}", "rides": f" ({body.on})"}.get(
+                body.motion, ""
+            )
             turning = " and spins" if body.turns and body.motion == "free" else ""
             lines.append(f"{body.name} {MOTIONS[body.motion]}{where}{turning}")
         lines += [f"{TERMS[term.kind]} {' and '.join(term.bodies)}" for term in self.terms]
@@ -126,7 +140,11 @@ class Mechanism:
 
 def _key(term: Term) -> tuple:
     """Walls with different normals are different terms."""
-    return tuple(sorted((k, round(v)) for k, v in term.numbers.items() if k in ("nx", "ny"))) if term.kind == "wall" else ()
+    return (
+        tuple(sorted((k, round(v)) for k, v in term.numbers.items() if k in ("nx", "ny")))
+        if term.kind == "wall"
+        else ()
+    )
 
 
 def loads(text: str) -> Mechanism:
@@ -140,7 +158,11 @@ def loads(text: str) -> Mechanism:
     return Mechanism(
         tuple(body(d) for d in data["bodies"]),
         tuple(Term(d["kind"], tuple(d["bodies"]), d["numbers"]) for d in data["terms"]),
-        data["integrator"], data["drawing"], tuple(data["order"]), data.get("light", "steady"), tuple(data["plate"]) if data.get("plate") else None,
+        data["integrator"],
+        data["drawing"],
+        tuple(data["order"]),
+        data.get("light", "steady"),
+        tuple(data["plate"]) if data.get("plate") else None,
     )
 
 
@@ -149,7 +171,7 @@ def mechanism_of(source: str) -> Mechanism | None:
     for line in reversed(source.splitlines()):
         if line.startswith(MARK):
             try:
-                return loads(line[len(MARK):])
+                return loads(line[len(MARK) :])
             except (ValueError, KeyError, TypeError):
                 return None
     return None

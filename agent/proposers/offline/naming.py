@@ -26,7 +26,17 @@ def colour_word(colour: Sequence[float]) -> str:
         if lightness < 0.35:
             return "brown"
         return "orange" if saturation > 0.75 and lightness < 0.65 else "tan"
-    for limit, word in ((15, "red"), (45, "orange"), (68, "yellow"), (165, "green"), (200, "cyan"), (255, "blue"), (290, "purple"), (340, "pink"), (361, "red")):
+    for limit, word in (
+        (15, "red"),
+        (45, "orange"),
+        (68, "yellow"),
+        (165, "green"),
+        (200, "cyan"),
+        (255, "blue"),
+        (290, "purple"),
+        (340, "pink"),
+        (361, "red"),
+    ):
         if degrees < limit:
             return word
     return "red"
@@ -45,7 +55,15 @@ def _cause(name: str) -> str:
     kind, _, body = name.partition("@")
     if kind.startswith("attraction"):
         return f"attraction (power {kind.removeprefix('attraction')}) to {body}"
-    words = {"gx": "a sideways field", "gy": "gravity", "push": "a push", "action": "the action", "down": "gravity", "up": "gravity upwards", "across": "gravity sideways"}.get(kind, kind.replace("_", " "))
+    words = {
+        "gx": "a sideways field",
+        "gy": "gravity",
+        "push": "a push",
+        "action": "the action",
+        "down": "gravity",
+        "up": "gravity upwards",
+        "across": "gravity sideways",
+    }.get(kind, kind.replace("_", " "))
     return f"{words} {'at' if kind == 'damping' else 'on'} {body}" if body else words
 
 

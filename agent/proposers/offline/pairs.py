@@ -1,4 +1,5 @@
-"""Forces between two free bodies: springs with a length of their own, attraction and repulsion that fall off with distance."""
+"""Forces between two free bodies: springs with a length of their own, attraction and repulsion that
+fall off with distance."""
 
 from __future__ import annotations
 
@@ -7,7 +8,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agent.proposers.offline.evidence import Evidence, Explanation, Feature, Path, explain, regress, smooth
+from agent.proposers.offline.evidence import (
+    Evidence,
+    Explanation,
+    Feature,
+    Path,
+    explain,
+    regress,
+    smooth,
+)
 from agent.proposers.offline.mechanism import Body, Term
 from agent.proposers.offline.naming import causes
 
@@ -20,14 +29,18 @@ LAWS = {"mutual-1": -1.0, "mutual-2": -2.0}
 """Forces that vary as a power of the distance, and that power."""
 
 
-def pair_options(bodies: Sequence[Body], alone: Sequence[float], evidence: Evidence) -> list[tuple[int, int, Option]]:
-    """(first body, second body, terms that replace what either felt alone), best first. alone: BIC of each body's best explanation
-    without the others."""
+def pair_options(
+    bodies: Sequence[Body], alone: Sequence[float], evidence: Evidence
+) -> list[tuple[int, int, Option]]:
+    """(first body, second body, terms that replace what either felt alone), best first. alone: BIC
+    of each body's best explanation without the others."""
     found = []
     for i, j in itertools.combinations(range(len(bodies)), 2):
         a, b = (evidence.paths[bodies[k].name] for k in (i, j))
         both = float((a.seen & b.seen).sum())
-        rest = sum(bic * (1.0 - both / path.seen.sum()) for bic, path in ((alone[i], a), (alone[j], b)))  # of frames that show one of them only
+        rest = sum(
+            bic * (1.0 - both / path.seen.sum()) for bic, path in ((alone[i], a), (alone[j], b))
+        )  # of frames that show one of them only
         steady = sum(_steadily(path, a.seen & b.seen, evidence.dt) for path in (a, b))
         for terms, bic, why in _between(a, b, evidence.dt):
             if bic + GAIN < steady and bic + rest + GAIN < alone[i] + alone[j]:
@@ -36,12 +49,18 @@ def pair_options(bodies: Sequence[Body], alone: Sequence[float], evidence: Evide
 
 
 def _steadily(path: Path, frames: np.ndarray, dt: float) -> float:
-    """BIC of these frames of a path by what acts everywhere alike: frames in which one body hides the other tell of no force, wrongly as
-    they may be read."""
+    """BIC of these frames of a path by what acts everywhere alike: frames in which one body hides
+    the other tell of no force, wrongly as they may be read."""
     xy, v = smooth(np.where(frames[:, None], path.xy, np.nan), dt, path.kinks)
     one, zero = np.ones(len(xy)), np.zeros(len(xy))
-    library: list[Feature] = [("gx", np.stack([one, zero], 1), lambda value: True), ("gy", np.stack([zero, one], 1), lambda value: True), ("drag", -v, lambda value: value > 0)]
-    return explain(np.where(frames[:, None], path.xy, np.nan), path.sigma, dt, library, path.kinks)[0].bic
+    library: list[Feature] = [
+        ("gx", np.stack([one, zero], 1), lambda value: True),
+        ("gy", np.stack([zero, one], 1), lambda value: True),
+        ("drag", -v, lambda value: value > 0),
+    ]
+    return explain(np.where(frames[:, None], path.xy, np.nan), path.sigma, dt, library, path.kinks)[
+        0
+    ].bic
 
 
 def _between(a: Path, b: Path, dt: float) -> list[Option]:
@@ -54,7 +73,10 @@ def _between(a: Path, b: Path, dt: float) -> list[Option]:
     xy, v = smooth(series, dt, cuts)
     apart = xy[:, :2] - xy[:, 2:]
     distance = np.maximum(np.hypot(*apart.T), 1.0)[:, None]
-    if np.ptp(distance[both]) < 5 * (a.sigma + b.sigma) and np.ptp(np.arctan2(*apart[both].T)) < 0.2:
+    if (
+        np.ptp(distance[both]) < 5 * (a.sigma + b.sigma)
+        and np.ptp(np.arctan2(*apart[both].T)) < 0.2
+    ):
         return []
     sigma = float(np.hypot(a.sigma, b.sigma) / 2**0.5)
     ratio = _ratio(series, sigma, dt, apart, distance, cuts)
@@ -66,28 +88,57 @@ def _between(a: Path, b: Path, dt: float) -> list[Option]:
 
     one, zero = np.ones(len(xy)), np.zeros(len(xy))
     library: list[Feature] = [
-        ("spring", shared(apart), lambda value: value > 0), ("length", shared(-apart / distance), lambda value: value > 0),
-        *((name, shared(apart * distance ** (power - 1)), lambda value: True) for name, power in LAWS.items()),
-        ("gx", np.stack([one, zero, one, zero], 1), lambda value: True), ("gy", np.stack([zero, one, zero, one], 1), lambda value: True),
+        ("spring", shared(apart), lambda value: value > 0),
+        ("length", shared(-apart / distance), lambda value: value > 0),
+        *(
+            (name, shared(apart * distance ** (power - 1)), lambda value: True)
+            for name, power in LAWS.items()
+        ),
+        ("gx", np.stack([one, zero, one, zero], 1), lambda value: True),
+        ("gy", np.stack([zero, one, zero, one], 1), lambda value: True),
         ("drag", -v, lambda value: value > 0),
     ]
     options = []
-    for e in [found for start in (("spring", "length"), ("mutual-1",), ("mutual-2",)) for found in explain(series, sigma, dt, library, cuts, limit=2, must=start)]:
+    for e in [
+        found
+        for start in (("spring", "length"), ("mutual-1",), ("mutual-2",))
+        for found in explain(series, sigma, dt, library, cuts, limit=2, must=start)
+    ]:
         terms = _terms(a.name, b.name, e, ratio)
         if terms is not None:
-            options.append((terms, e.bic, f"{a.name} and {b.name} pull on each other ({causes(e.names)}): leaves {e.rms:.2f} px rms"))
+            options.append(
+                (
+                    terms,
+                    e.bic,
+                    f"{a.name} and {b.name} pull on each other ({causes(e.names)}): leaves "
+                    f"{e.rms:.2f} px rms",
+                )
+            )
     return sorted(options, key=lambda option: option[1] + 10 * len(option[0]))[:4]
 
 
-def _ratio(series: np.ndarray, sigma: float, dt: float, apart: np.ndarray, distance: np.ndarray, cuts: Sequence[int]) -> float | None:
-    """Acceleration of the second body over that of the first, opposite (mass of the first over that of the second)."""
+def _ratio(
+    series: np.ndarray,
+    sigma: float,
+    dt: float,
+    apart: np.ndarray,
+    distance: np.ndarray,
+    cuts: Sequence[int],
+) -> float | None:
+    """Acceleration of the second body over that of the first, opposite (mass of the first over that
+    of the second)."""
     none = np.zeros_like(apart)
     pulls = [-apart, apart / distance, -apart / distance**2, -apart / distance**3]
     best: tuple[float, float] | None = None
     for law in ((0, 1), (2,), (3,)):
         features = [(f"a{k}", np.concatenate([pulls[k], none], 1), lambda value: True) for k in law]
-        features += [(f"b{k}", np.concatenate([none, -pulls[k]], 1), lambda value: True) for k in law]
-        features += [("gx", np.tile([1.0, 0.0, 1.0, 0.0], (len(series), 1)), lambda value: True), ("gy", np.tile([0.0, 1.0, 0.0, 1.0], (len(series), 1)), lambda value: True)]
+        features += [
+            (f"b{k}", np.concatenate([none, -pulls[k]], 1), lambda value: True) for k in law
+        ]
+        features += [
+            ("gx", np.tile([1.0, 0.0, 1.0, 0.0], (len(series), 1)), lambda value: True),
+            ("gy", np.tile([0.0, 1.0, 0.0, 1.0], (len(series), 1)), lambda value: True),
+        ]
         e = regress(series, sigma, dt, features, cuts)
         first, second = e.values.get(f"a{law[0]}", 0.0), e.values.get(f"b{law[0]}", 0.0)
         if first * second > 0 and (best is None or e.bic < best[0]):

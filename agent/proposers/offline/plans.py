@@ -16,7 +16,8 @@ from agent.proposers.offline.mechanism import Mechanism
 from tools.types import Task, Video
 
 FAR = 4.0
-"""Cost (agent.proposers.offline.kinematics.Structure) above the best one's from which a structure counts as far-fetched."""
+"""Cost (agent.proposers.offline.kinematics.Structure) above the best one's from which a structure
+counts as far-fetched."""
 
 DIM = 0.01
 """Change of a light's gain below which it counts as steady."""
@@ -27,8 +28,9 @@ MAX_WATCHED = 3
 
 @dataclass(frozen=True)
 class Draft:
-    """A mechanism worth trying and why. causes: of its motion, in words. far: its joints are much less plausible than the best
-    ones; it is only worth an evaluation while nothing else explains the clip."""
+    """A mechanism worth trying and why. causes: of its motion, in words. far: its joints are much
+    less plausible than the best ones; it is only worth an evaluation while nothing else explains
+    the clip."""
 
     mechanism: Mechanism
     why: str
@@ -38,7 +40,8 @@ class Draft:
 
 @dataclass(frozen=True)
 class Plan:
-    """evidence: of the most eventful video. drafts: best first. kin: drafts with the same structure as a mechanism."""
+    """evidence: of the most eventful video. drafts: best first. kin: drafts with the same structure
+    as a mechanism."""
 
     evidence: Evidence
     drafts: tuple[Draft, ...]
@@ -67,7 +70,9 @@ def plan(task: Task) -> Plan:
         far = structure.cost > found[0].cost + FAR
         for rank, driven in enumerate(options):
             cost = 3.0 * structure.cost + 1.5 * rank + unexplained(options[0].bic, least, evidence)
-            ranked.append((cost, place, Draft(driven.mechanism, _why(structure.why, driven), far, driven.why)))
+            ranked.append(
+                (cost, place, Draft(driven.mechanism, _why(structure.why, driven), far, driven.why))
+            )
     ranked.sort(key=lambda item: item[:2])
     multi = len(task.train) + len(task.test) > 1
     drafts = [replace(d, mechanism=across(d.mechanism, seen)) if multi else d for _, _, d in ranked]
@@ -79,7 +84,8 @@ def plan(task: Task) -> Plan:
 
 
 def on_grid(evidence: Evidence) -> bool:
-    """Whether a box that does not turn moves in whole pixels only: the sign of a drawing that rounds to the pixel grid."""
+    """Whether a box that does not turn moves in whole pixels only: the sign of a drawing that
+    rounds to the pixel grid."""
     for path in evidence.movers:
         if path.look.shape == "box" and not path.turns:
             for series in path.xy[path.seen].T:
@@ -90,12 +96,14 @@ def on_grid(evidence: Evidence) -> bool:
 
 
 def unexplained(bic: float, least: float, evidence: Evidence) -> float:
-    """Charge on a structure whose forces leave more unexplained, or are less likely, than those of the best one: little for little more,
-    then growing with its logarithm."""
+    """Charge on a structure whose forces leave more unexplained, or are less likely, than those of
+    the best one: little for little more, then growing with its logarithm."""
     if not math.isfinite(bic):
         return 20.0
     usual = sum(2.0 * path.seen.sum() for path in evidence.movers)
-    return min((bic - least) / 30.0, 4.0) + 2.0 * max(0.0, math.log2(max(bic, usual) / max(least, usual)) - 2.0)
+    return min((bic - least) / 30.0, 4.0) + 2.0 * max(
+        0.0, math.log2(max(bic, usual) / max(least, usual)) - 2.0
+    )
 
 
 def light_of(evidence: Evidence) -> str:
@@ -107,7 +115,12 @@ def light_of(evidence: Evidence) -> str:
 
 
 def _drawn_on_grid(draft: Draft) -> Draft:
-    return replace(draft, mechanism=replace(draft.mechanism, drawing="whole pixels"), why=draft.why + " Things move in whole pixels, so corners are taken to be drawn on the pixel grid.")
+    return replace(
+        draft,
+        mechanism=replace(draft.mechanism, drawing="whole pixels"),
+        why=draft.why
+        + " Things move in whole pixels, so corners are taken to be drawn on the pixel grid.",
+    )
 
 
 def watched(task: Task) -> Sequence[Video]:
@@ -117,7 +130,14 @@ def watched(task: Task) -> Sequence[Video]:
 
 def most_eventful(seen: Sequence[Evidence]) -> Evidence:
     """The clip with the most movers, then the most velocity jumps, then the longest."""
-    return max(seen, key=lambda e: (len(e.movers), sum(len(p.kinks) for p in e.movers), sum(int(p.seen.sum()) for p in e.movers)))
+    return max(
+        seen,
+        key=lambda e: (
+            len(e.movers),
+            sum(len(p.kinks) for p in e.movers),
+            sum(int(p.seen.sum()) for p in e.movers),
+        ),
+    )
 
 
 def _why(structure: str, driven: Driven) -> str:
@@ -128,7 +148,15 @@ def _distinct(drafts: Sequence[Draft]) -> list[Draft]:
     """Without drafts that differ in first guesses only."""
     seen, kept = set(), []
     for draft in drafts:
-        key = (skeleton(draft.mechanism), tuple(sorted((t.kind, t.bodies, tuple(sorted(t.numbers)), t.numbers.get("mass", 0.0)) for t in draft.mechanism.terms)))
+        key = (
+            skeleton(draft.mechanism),
+            tuple(
+                sorted(
+                    (t.kind, t.bodies, tuple(sorted(t.numbers)), t.numbers.get("mass", 0.0))
+                    for t in draft.mechanism.terms
+                )
+            ),
+        )
         if key not in seen:
             seen.add(key)
             kept.append(draft)

@@ -25,7 +25,8 @@ _EXHAUSTED = "the offline proposer has no further idea about these frames"
 
 
 class OfflineProposer:
-    """Searches the grammar of ``agent.proposers.offline.mechanism``. Deterministic: ``rng`` is not used.
+    """Searches the grammar of ``agent.proposers.offline.mechanism``. Deterministic: ``rng`` is not
+    used.
 
     The plan of a task is made once and kept while the same task is asked about.
     """
@@ -42,16 +43,38 @@ class OfflineProposer:
             self._task, self._plan = task, plan(task)
         return self._plan
 
-    def propose(self, task: Task, archive: Archive, move: Move, rng: np.random.Generator) -> Proposal:
+    def propose(
+        self, task: Task, archive: Archive, move: Move, rng: np.random.Generator
+    ) -> Proposal:
         """The next draft, or the best untried edit of ``move.parent``."""
-        plan, known = self.plan(task), {fingerprint(node.candidate.programs) for node in archive.nodes}
+        plan, known = (
+            self.plan(task),
+            {fingerprint(node.candidate.programs) for node in archive.nodes},
+        )
         parent = None if move.parent is None else archive[move.parent]
-        for programs, why in chain(() if parent is None else self._edits(plan, archive, parent), self._drafts(plan, archive)):
+        for programs, why in chain(
+            () if parent is None else self._edits(plan, archive, parent),
+            self._drafts(plan, archive),
+        ):
             if fingerprint(programs) not in known:
                 return Proposal(programs, why, _changed(programs, parent))
-        others = (node for node in archive.nodes if node.id != move.parent and node.evaluation.status == "ok")
-        if any(fingerprint(programs) not in known for node in others for programs, _ in self._edits(plan, archive, node)):
-            return Proposal(None, "every draft has been tried" if parent is None else f"every edit of node {parent.id} has been tried", closed=True)
+        others = (
+            node
+            for node in archive.nodes
+            if node.id != move.parent and node.evaluation.status == "ok"
+        )
+        if any(
+            fingerprint(programs) not in known
+            for node in others
+            for programs, _ in self._edits(plan, archive, node)
+        ):
+            return Proposal(
+                None,
+                "every draft has been tried"
+                if parent is None
+                else f"every edit of node {parent.id} has been tried",
+                closed=True,
+            )
         return Proposal(None, _EXHAUSTED, exhausted=True)
 
     def _edits(self, plan: Plan, archive: Archive, node: Node) -> Iterator[tuple[Programs, str]]:
@@ -61,7 +84,9 @@ class OfflineProposer:
             return
         refuted, good = _refuted(archive), _good(archive)
         for edit in edits(node, mechanism, plan):
-            if not _causes(edit.mechanism) - _causes(mechanism) & refuted and not any(_less(edit.mechanism, other) for other in good):
+            if not _causes(edit.mechanism) - _causes(mechanism) & refuted and not any(
+                _less(edit.mechanism, other) for other in good
+            ):
                 yield _edited(node, mechanism, edit), edit.why
 
     def _drafts(self, plan: Plan, archive: Archive) -> Iterator[tuple[Programs, str]]:
@@ -69,32 +94,52 @@ class OfflineProposer:
         stuck = archive.best is None or archive.best.score < GOOD
         done, good = _settled(archive), _good(archive)
         for draft in plan.drafts:
-            if (stuck or not draft.far) and skeleton(draft.mechanism) not in done and not any(_less(draft.mechanism, other) for other in good):
+            if (
+                (stuck or not draft.far)
+                and skeleton(draft.mechanism) not in done
+                and not any(_less(draft.mechanism, other) for other in good)
+            ):
                 yield write(draft.mechanism), draft.why
 
 
 def _causes(mechanism: Mechanism) -> set[tuple]:
     """What an edit may add: terms by kind and bodies, and the way of stepping and drawing."""
-    return {(t.kind, t.bodies) for t in mechanism.terms} | {("by", mechanism.integrator), ("drawn", mechanism.drawing)}
+    return {(t.kind, t.bodies) for t in mechanism.terms} | {
+        ("by", mechanism.integrator),
+        ("drawn", mechanism.drawing),
+    }
 
 
 def _settled(archive: Archive) -> set[tuple]:
     """Bodies and joints whose motion is explained."""
     nodes = [node for node in archive.nodes if node.evaluation.status == "ok" and settled(node)]
-    return {skeleton(mechanism) for node in nodes if (mechanism := mechanism_of(node.candidate.programs.dynamics)) is not None}
+    return {
+        skeleton(mechanism)
+        for node in nodes
+        if (mechanism := mechanism_of(node.candidate.programs.dynamics)) is not None
+    }
 
 
 def _good(archive: Archive) -> list[Mechanism]:
     """Mechanisms that predict well."""
-    found = (mechanism_of(node.candidate.programs.dynamics) for node in archive.nodes if node.evaluation.status == "ok" and node.score >= GOOD)
+    found = (
+        mechanism_of(node.candidate.programs.dynamics)
+        for node in archive.nodes
+        if node.evaluation.status == "ok" and node.score >= GOOD
+    )
     return [mechanism for mechanism in found if mechanism is not None]
 
 
 def _less(mechanism: Mechanism, other: Mechanism) -> bool:
-    """Whether it is the other one without some of its walls and collisions. Where that one predicts well, frames seen cannot tell the two apart: such
-    a wall is expected, and nothing has met it yet."""
+    """Whether it is the other one without some of its walls and collisions. Where that one predicts
+    well, frames seen cannot tell the two apart: such a wall is expected, and nothing has met it
+    yet."""
     own, others = ({_term(t) for t in m.terms} for m in (mechanism, other))
-    return own < others and {kind for kind, *_ in others - own} <= {"wall", "collide"} and skeleton(mechanism) == skeleton(other)
+    return (
+        own < others
+        and {kind for kind, *_ in others - own} <= {"wall", "collide"}
+        and skeleton(mechanism) == skeleton(other)
+    )
 
 
 def _term(term: Term) -> tuple:
@@ -108,8 +153,15 @@ def _refuted(archive: Archive) -> set[tuple]:
     for node in archive.nodes:
         if node.candidate.parent is None or node.evaluation.status != "ok":
             continue
-        before, after = (mechanism_of(n.candidate.programs.dynamics) for n in (archive[node.candidate.parent], node))
-        if before is not None and after is not None and node.score < archive[node.candidate.parent].score - 0.005:
+        before, after = (
+            mechanism_of(n.candidate.programs.dynamics)
+            for n in (archive[node.candidate.parent], node)
+        )
+        if (
+            before is not None
+            and after is not None
+            and node.score < archive[node.candidate.parent].score - 0.005
+        ):
             added = _causes(after) - _causes(before)
             if len(added) == 1:
                 refuted |= added
@@ -120,7 +172,9 @@ def _edited(node: Node, mechanism: Mechanism, edit: Edit) -> Programs:
     """Write the stages that the edit touches; keep the parent's other files to the letter."""
     fresh = write(edit.mechanism)
     stages = set(edit.stages) | {"dynamics"}  # the dynamics file carries the mechanism
-    return Programs(*(fresh[stage] if stage in stages else node.candidate.programs[stage] for stage in STAGES))
+    return Programs(
+        *(fresh[stage] if stage in stages else node.candidate.programs[stage] for stage in STAGES)
+    )
 
 
 def _changed(programs: Programs, parent: Node | None) -> tuple[str, ...]:
@@ -130,14 +184,20 @@ def _changed(programs: Programs, parent: Node | None) -> tuple[str, ...]:
 
 
 class RandomProposer(OfflineProposer):
-    """Drafts drawn at random from the same grammar: a structure with causes, and up to two edits of it. It reads no evaluation, and is what a
-    search led by evidence and diagnosis has to beat at equal budget."""
+    """Drafts drawn at random from the same grammar: a structure with causes, and up to two edits of
+    it. It reads no evaluation, and is what a search led by evidence and diagnosis has to beat at
+    equal budget."""
 
     name = "random"
 
-    def propose(self, task: Task, archive: Archive, move: Move, rng: np.random.Generator) -> Proposal:
+    def propose(
+        self, task: Task, archive: Archive, move: Move, rng: np.random.Generator
+    ) -> Proposal:
         """A fresh draft, whatever the move."""
-        plan, known = self.plan(task), {fingerprint(node.candidate.programs) for node in archive.nodes}
+        plan, known = (
+            self.plan(task),
+            {fingerprint(node.candidate.programs) for node in archive.nodes},
+        )
         for _ in range(ATTEMPTS):
             mechanism = plan.drafts[rng.integers(len(plan.drafts))].mechanism
             for _ in range(rng.integers(3)):
@@ -145,5 +205,7 @@ class RandomProposer(OfflineProposer):
                 mechanism = choices[rng.integers(len(choices))]
             programs = write(mechanism)
             if fingerprint(programs) not in known:
-                return Proposal(programs, "Drawn at random from what the grammar says of these frames.", STAGES)
+                return Proposal(
+                    programs, "Drawn at random from what the grammar says of these frames.", STAGES
+                )
         return Proposal(None, _EXHAUSTED, exhausted=True)

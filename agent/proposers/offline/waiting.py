@@ -1,4 +1,5 @@
-"""Bodies that have not moved yet: disks at rest on the plate that look like those that move, and may be hit."""
+"""Bodies that have not moved yet: disks at rest on the plate that look like those that move, and
+may be hit."""
 
 from __future__ import annotations
 
@@ -21,13 +22,22 @@ MOST = 8
 
 
 def waiting(tracks: Tracks) -> list[Track]:
-    """Tracks of resting disks as large as two or more moving ones; [] where the plate has no plain ground."""
+    """Tracks of resting disks as large as two or more moving ones; [] where the plate has no plain
+    ground."""
     moving = [t.look for t in tracks.tracks if t.look.shape == "disk"]
     ground, share = dominant_colour(tracks.plate[None])
-    if len(moving) < 2 or share < 0.4 or max(m.size[0] for m in moving) > (1 + ALIKE) * min(m.size[0] for m in moving):
+    if (
+        len(moving) < 2
+        or share < 0.4
+        or max(m.size[0] for m in moving) > (1 + ALIKE) * min(m.size[0] for m in moving)
+    ):
         return []
     radius, frames = float(np.median([m.size[0] for m in moving])), len(tracks.tracks[0].poses)
-    found = [track for track in _disks(tracks, ground, frames) if abs(track.look.size[0] - radius) < ALIKE * radius]
+    found = [
+        track
+        for track in _disks(tracks, ground, frames)
+        if abs(track.look.size[0] - radius) < ALIKE * radius
+    ]
     return found if len(found) <= MOST else []
 
 

@@ -1,4 +1,5 @@
-"""Where walls may stand: straight boundaries of the ground that a body moves over, drawn ones and the picture's own border."""
+"""Where walls may stand: straight boundaries of the ground that a body moves over, drawn ones and
+the picture's own border."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from agent.proposers.offline.evidence import Evidence, Path
 from tools.perception.background import threshold
 
 DIRECTIONS = ((0, -1), (0, 1), (1, 0), (-1, 0))
-"""Normals of walls that are looked for, pointing to the free side: floor, ceiling, left wall, right wall."""
+"""Normals of walls that are looked for, pointing to the free side: floor, ceiling, left wall, right
+wall."""
 
 BLURRED = 6
 """Pixels over which an edge may go from the ground's colour to the wall's."""
@@ -21,12 +23,14 @@ STRAIGHT = 0.7
 """Share of the lines across a boundary that must agree on its place."""
 
 FALL = 2.0
-"""Pixels by which a steady pull must bend a path before the drawn boundary that it pulls to is taken for a floor."""
+"""Pixels by which a steady pull must bend a path before the drawn boundary that it pulls to is
+taken for a floor."""
 
 
 @dataclass(frozen=True)
 class Boundary:
-    """normal . (x, y) = offset, free side along the normal (pixels). border: it is the picture's own edge, else it is drawn."""
+    """normal . (x, y) = offset, free side along the normal (pixels). border: it is the picture's
+    own edge, else it is drawn."""
 
     normal: tuple[int, int]
     offset: float
@@ -34,8 +38,8 @@ class Boundary:
 
 
 def boundaries(path: Path, evidence: Evidence) -> list[Boundary]:
-    """Straight, level or upright boundaries of the ground under a path, at most one a direction; [] where the ground is no
-    plain colour."""
+    """Straight, level or upright boundaries of the ground under a path, at most one a direction; []
+    where the ground is no plain colour."""
     free = _ground(path, evidence)
     if free is None:
         return []
@@ -44,8 +48,9 @@ def boundaries(path: Path, evidence: Evidence) -> list[Boundary]:
 
 
 def unmet(path: Path, sides: Sequence[Boundary]) -> list[Boundary]:
-    """Drawn boundaries that will turn a body back, though none has been touched yet: the one to which a steady pull draws it, as a floor
-    under a ball that was thrown, or all of them where the body is fenced in on every side."""
+    """Drawn boundaries that will turn a body back, though none has been touched yet: the one to
+    which a steady pull draws it, as a floor under a ball that was thrown, or all of them where the
+    body is fenced in on every side."""
     drawn = [side for side in sides if not side.border and _clear(path, side)]
     if len(drawn) == len(DIRECTIONS):
         return drawn
@@ -53,12 +58,19 @@ def unmet(path: Path, sides: Sequence[Boundary]) -> list[Boundary]:
     if len(times) < 6:
         return []
     bend = np.polyfit(times, path.xy[path.seen], 2)[0] * (np.ptp(times) / 2) ** 2
-    return [side for side in drawn if -(bend @ side.normal) > max(FALL, 10 * path.sigma) and -(bend @ side.normal) > 0.95 * np.hypot(*bend)]
+    return [
+        side
+        for side in drawn
+        if -(bend @ side.normal) > max(FALL, 10 * path.sigma)
+        and -(bend @ side.normal) > 0.95 * np.hypot(*bend)
+    ]
 
 
 def _clear(path: Path, side: Boundary) -> bool:
     """Whether a body has always been on the free side."""
-    return bool((path.xy[path.seen] @ np.array(side.normal, float) - side.offset - path.radius).min() > -1.0)
+    return bool(
+        (path.xy[path.seen] @ np.array(side.normal, float) - side.offset - path.radius).min() > -1.0
+    )
 
 
 def _ground(path: Path, evidence: Evidence) -> np.ndarray | None:
@@ -80,10 +92,12 @@ def _ground(path: Path, evidence: Evidence) -> np.ndarray | None:
     return labels == labels[y, x]
 
 
-def _boundary(free: np.ndarray, path: Path, normal: Sequence[int], plate: np.ndarray) -> Boundary | None:
+def _boundary(
+    free: np.ndarray, path: Path, normal: Sequence[int], plate: np.ndarray
+) -> Boundary | None:
     """The boundary met by going against ``normal`` from every place that the body sweeps."""
-    along = 0 if normal[0] else 1                        # axis of the normal
-    lines = free if along == 0 else free.T               # one row per line across the boundary
+    along = 0 if normal[0] else 1  # axis of the normal
+    lines = free if along == 0 else free.T  # one row per line across the boundary
     lines = lines if normal[along] < 0 else lines[:, ::-1]
     xy = path.xy[path.seen]
     low, high = xy[:, 1 - along].min() - path.radius, xy[:, 1 - along].max() + path.radius
@@ -106,9 +120,12 @@ def _boundary(free: np.ndarray, path: Path, normal: Sequence[int], plate: np.nda
     return Boundary((int(normal[0]), int(normal[1])), edge * normal[along], place >= size)
 
 
-def _uncovered(plate: np.ndarray, rows: np.ndarray, place: int, along: int, forwards: bool) -> float:
-    """Pixels from ``place`` on that still belong to the ground, from their colours between that and the wall's: half a pixel of a sharp edge that a
-    pixel straddles, more of one that is blurred or compressed."""
+def _uncovered(
+    plate: np.ndarray, rows: np.ndarray, place: int, along: int, forwards: bool
+) -> float:
+    """Pixels from ``place`` on that still belong to the ground, from their colours between that and
+    the wall's: half a pixel of a sharp edge that a pixel straddles, more of one that is blurred or
+    compressed."""
     lines = plate if along == 0 else plate.transpose(1, 0, 2)
     lines = (lines if forwards else lines[:, ::-1])[rows].astype(np.float64)
     if place < 1:
@@ -122,8 +139,8 @@ def _uncovered(plate: np.ndarray, rows: np.ndarray, place: int, along: int, forw
 
 
 def _end(line: np.ndarray, start: int) -> int:
-    """Number of the first pixel from ``start`` on that is not free; the length of the line if there is none; -1 if not even
-    the start is free."""
+    """Number of the first pixel from ``start`` on that is not free; the length of the line if there
+    is none; -1 if not even the start is free."""
     if not line[start]:
         return -1
     blocked = np.flatnonzero(~line[start:])

@@ -15,7 +15,9 @@ SUBSTEPS = 4
 
 def write(mechanism: Mechanism) -> Programs:
     """Perception, dynamics and rendering for a mechanism."""
-    return Programs(write_perception(mechanism), write_dynamics(mechanism), write_rendering(mechanism))
+    return Programs(
+        write_perception(mechanism), write_dynamics(mechanism), write_rendering(mechanism)
+    )
 
 
 def _number(value: float) -> str:
@@ -37,11 +39,12 @@ def spread(values: Sequence[str]) -> str:
     return "(" + ", ".join(f'"{v}"' for v in values) + ("," if len(values) == 1 else "") + ")"
 
 
-# --------------------------------------------------------------------------------------------------------- perception
+# --------------------------------------------------------------------------------------------------
 
 
 def measured(body: Body, mechanism: Mechanism) -> tuple[str, ...]:
-    """Attributes of a body that perception reports; the rest of its pose is constant and goes into the scene."""
+    """Attributes of a body that perception reports; the rest of its pose is constant and goes into
+    the scene."""
     if body.motion in ("rests", "rides"):
         return ()
     attributes = ("x", "y")
@@ -68,45 +71,89 @@ def gridded(mechanism: Mechanism) -> list[Body]:
 
 def needs_radius(body: Body, mechanism: Mechanism) -> bool:
     """Whether the dynamics asks how large the body is."""
-    return any(body.name in term.bodies for term in mechanism.terms if term.kind in ("wall", "collide", "contact"))
+    return any(
+        body.name in term.bodies
+        for term in mechanism.terms
+        if term.kind in ("wall", "collide", "contact")
+    )
 
 
 def write_perception(mechanism: Mechanism) -> str:
     """The perception program: declared parts, followed by analysis by synthesis."""
-    order = [mechanism.body(name) for name in mechanism.order] if mechanism.order else list(mechanism.bodies)
+    order = (
+        [mechanism.body(name) for name in mechanism.order]
+        if mechanism.order
+        else list(mechanism.bodies)
+    )
     lines = [
-        '"""Perception: where the parts of the picture are, frame by frame.', "",
+        '"""Perception: where the parts of the picture are, frame by frame.',
+        "",
         *[f"- {body.name}: {_looks(body)}" for body in order],
-        '"""', "", "from tools.perception.parts import Part", "", "PARTS = (",
+        '"""',
+        "",
+        "from tools.perception.parts import Part",
+        "",
+        "PARTS = (",
         *[f"    Part({', '.join(_part(body))})," for body in order],
-        ")", "",
-        "# What varies from frame to frame; the rest of each pose is constant and becomes part of the scene.",
+        ")",
+        "",
+        "# What varies from frame to frame; the rest of each pose is constant and becomes part of "
+        "the scene.",
         "VARIES = {",
-        *[f'    "{body.name}": {spread(measured(body, mechanism))},' for body in order if measured(body, mechanism)],
+        *[
+            f'    "{body.name}": {spread(measured(body, mechanism))},'
+            for body in order
+            if measured(body, mechanism)
+        ],
         "}",
     ]
     riders = [body for body in order if body.motion == "rides"]
     if riders:
-        lines += ["", "# Parts that are fixed to another part.", "RIDES = {", *[f'    "{b.name}": "{b.on}",' for b in riders], "}"]
+        lines += [
+            "",
+            "# Parts that are fixed to another part.",
+            "RIDES = {",
+            *[f'    "{b.name}": "{b.on}",' for b in riders],
+            "}",
+        ]
     grid = [body.name for body in gridded(mechanism)]
     if grid:
-        lines += ["", "# Boxes whose corners are drawn on whole pixels.", f"ON_GRID = {spread(grid)}"]
+        lines += [
+            "",
+            "# Boxes whose corners are drawn on whole pixels.",
+            f"ON_GRID = {spread(grid)}",
+        ]
     lines += [
-        "", "", "def perceive(frames, tools):",
-        "    plate = tools.background(frames)" if mechanism.plate is None else f"    plate = tools.plain(frames, {tuple(round(c) for c in mechanism.plate)})",
+        "",
+        "",
+        "def perceive(frames, tools):",
+        "    plate = tools.background(frames)"
+        if mechanism.plate is None
+        else f"    plate = tools.plain(frames, {tuple(round(c) for c in mechanism.plate)})",
         "    tracks = tools.track(frames, PARTS, plate)",
         *(["    drawn = tools.on_grid(frames, tracks, ON_GRID)"] if grid else []),
         f"    states = tools.states_of(tracks, VARIES{', drawn.corners' if grid else ''})",
-        *([f"    states = tools.with_light(states, tracks, {spread(mechanism.gains)})"] if mechanism.gains else []),
-        f"    scene = tools.scene_of(tracks, VARIES{', RIDES' if riders else ''}{', mattes=drawn.mattes' if grid else ''})",
-        "    return states, scene", "",
+        *(
+            [f"    states = tools.with_light(states, tracks, {spread(mechanism.gains)})"]
+            if mechanism.gains
+            else []
+        ),
+        "    scene = tools.scene_of(tracks, "
+        f"VARIES{', RIDES' if riders else ''}{', mattes=drawn.mattes' if grid else ''})",
+        "    return states, scene",
+        "",
     ]
     return "\n".join(lines)
 
 
 def _looks(body: Body) -> str:
     colour = "" if body.colour is None else f" of colour {tuple(round(c) for c in body.colour)}"
-    return {"disk": "a disk", "box": "a box", "polygon": "a flat shape", "sprite": "a patterned piece"}[body.shape] + colour
+    return {
+        "disk": "a disk",
+        "box": "a box",
+        "polygon": "a flat shape",
+        "sprite": "a patterned piece",
+    }[body.shape] + colour
 
 
 def _part(body: Body) -> list[str]:
@@ -118,7 +165,7 @@ def _part(body: Body) -> list[str]:
     return words
 
 
-# ----------------------------------------------------------------------------------------------------------- dynamics
+# --------------------------------------------------------------------------------------------------
 
 
 class Dynamics:
@@ -126,7 +173,9 @@ class Dynamics:
 
     def __init__(self, mechanism: Mechanism):
         self.mechanism = mechanism
-        self.tag = ""  # distinguishes functions and parameters when several mechanisms share a program
+        self.tag = (
+            ""  # distinguishes functions and parameters when several mechanisms share a program
+        )
         self.params: list[str] = []
         self.latents: list[str] = []
         self.imports: set[str] = set()
@@ -134,13 +183,27 @@ class Dynamics:
         self.functions: list[str] = []
         self.initial: list[str] = []
         self.step: list[str] = []
-        self.elementwise = True  # written with xp alone, so that arrays and derivatives pass through
+        self.elementwise = (
+            True  # written with xp alone, so that arrays and derivatives pass through
+        )
 
-    def param(self, name: str, value: float, low: float, high: float, unit: str, about: str, prior: float | None = None) -> str:
+    def param(
+        self,
+        name: str,
+        value: float,
+        low: float,
+        high: float,
+        unit: str,
+        about: str,
+        prior: float | None = None,
+    ) -> str:
         """Declare a parameter and return the expression that reads it."""
         value = min(max(value, low), high)
         extra = "" if prior is None else f", prior={_number(prior)}"
-        line = f'    Param("{name}", {_number(value)}, low={_number(low)}, high={_number(high)}, unit="{unit}"{extra}, about="{about}"),'
+        line = (
+            f'    Param("{name}", {_number(value)}, low={_number(low)}, high={_number(high)}, '
+            f'unit="{unit}"{extra}, about="{about}"),'
+        )
         if not any(existing.split(",")[0] == line.split(",")[0] for existing in self.params):
             self.params.append(line)
         return f'params["{name}"]'
@@ -148,14 +211,31 @@ class Dynamics:
     def source(self) -> str:
         """The whole file."""
         mechanism = self.mechanism
-        about = ['"""Dynamics: how the state moves on from frame to frame.', "", *[f"- {s}" for s in mechanism.sentences()], "",
-                 f"Integrated by {mechanism.integrator.replace('_', ' ')}.", '"""', ""]
+        about = [
+            '"""Dynamics: how the state moves on from frame to frame.',
+            "",
+            *[f"- {s}" for s in mechanism.sentences()],
+            "",
+            f"Integrated by {mechanism.integrator.replace('_', ' ')}.",
+            '"""',
+            "",
+        ]
         if gridded(mechanism):
             self.imports.add("corners_of")
-        imports = [f"from tools.physics import {', '.join(sorted(self.imports))}"] if self.imports else []
+        imports = (
+            [f"from tools.physics import {', '.join(sorted(self.imports))}"] if self.imports else []
+        )
         params = ["PARAMS = (", *self.params, ")"] if self.params else ["PARAMS = ()"]
         latents = [f"LATENTS = {spread(self.latents)}", f"DIFFERENTIABLE = {self.elementwise}"]
-        blocks = [*about, *imports, "from tools.types import Param", "", *params, *latents, *self.constants]
+        blocks = [
+            *about,
+            *imports,
+            "from tools.types import Param",
+            "",
+            *params,
+            *latents,
+            *self.constants,
+        ]
         for function in self.functions:
             blocks += ["", "", *function.splitlines()]
         outcome = "{}"
@@ -163,25 +243,71 @@ class Dynamics:
             blocks += ["", "", *_cornered(self).splitlines()]
             outcome = "cornered({}, params)"
         params_at = next(k for k, block in enumerate(blocks) if block.startswith("PARAMS"))
-        blocks[params_at : params_at + len(params)] = ["PARAMS = (", *self.params, ")"] if self.params else ["PARAMS = ()"]
-        blocks += ["", "", "def initial(states, params, dt):", "    state = {}", *self.initial, f"    return {outcome.format('state')}"]
-        blocks += ["", "", "def step(state, params, action, dt):", "    new = dict(state)", *self.step, f"    return {outcome.format('new')}", "", "",
-                   MARK + mechanism.dumps(), ""]
+        blocks[params_at : params_at + len(params)] = (
+            ["PARAMS = (", *self.params, ")"] if self.params else ["PARAMS = ()"]
+        )
+        blocks += [
+            "",
+            "",
+            "def initial(states, params, dt):",
+            "    state = {}",
+            *self.initial,
+            f"    return {outcome.format('state')}",
+        ]
+        blocks += [
+            "",
+            "",
+            "def step(state, params, action, dt):",
+            "    new = dict(state)",
+            *self.step,
+            f"    return {outcome.format('new')}",
+            "",
+            "",
+            MARK + mechanism.dumps(),
+            "",
+        ]
         return "\n".join(blocks)
 
 
 def _cornered(out: Dynamics) -> str:
     """Source of the function that adds the corners of boxes drawn on the pixel grid."""
-    lines = ["def cornered(state, params):", '    """Corners of the boxes, as they are before the drawing rounds them to whole pixels."""', "    state = dict(state)"]
+    lines = [
+        "def cornered(state, params):",
+        '    """Corners of the boxes, as they are before the drawing rounds them to whole '
+        'pixels."""',
+        "    state = dict(state)",
+    ]
     for body in gridded(out.mechanism):
         name, n = body.name, body.numbers
         if not body.turns:  # its sides are as long in every frame, so the grid does not cut them
             width, height = (_number(round(n[key]) - 1.0) for key in ("width", "height"))
         else:
-            width = out.param(f"{name}_width", n["width"] - 1.0, max(n["width"] - 13.0, 0.1), n["width"] + 11.0, "px", f"length of {name} between its corners", prior=4.0)
-            height = out.param(f"{name}_height", n["height"] - 1.0, max(n["height"] - 9.0, 0.1), n["height"] + 7.0, "px", f"width of {name} between its corners", prior=1.0)
-        pose = [f'b["{a}"]' if a in measured(body, out.mechanism) else _number(n.get(f"still_{a}", 0.0)) for a in ("x", "y", "angle")]
-        lines += [f'    b = state["{name}"]', f'    state["{name}"] = {{**b, **corners_of({", ".join(pose)}, {width}, {height})}}']
+            width = out.param(
+                f"{name}_width",
+                n["width"] - 1.0,
+                max(n["width"] - 13.0, 0.1),
+                n["width"] + 11.0,
+                "px",
+                f"length of {name} between its corners",
+                prior=4.0,
+            )
+            height = out.param(
+                f"{name}_height",
+                n["height"] - 1.0,
+                max(n["height"] - 9.0, 0.1),
+                n["height"] + 7.0,
+                "px",
+                f"width of {name} between its corners",
+                prior=1.0,
+            )
+        pose = [
+            f'b["{a}"]' if a in measured(body, out.mechanism) else _number(n.get(f"still_{a}", 0.0))
+            for a in ("x", "y", "angle")
+        ]
+        lines += [
+            f'    b = state["{name}"]',
+            f'    state["{name}"] = {{**b, **corners_of({", ".join(pose)}, {width}, {height})}}',
+        ]
     return "\n".join([*lines, "    return state"])
 
 
@@ -190,7 +316,11 @@ def write_dynamics(mechanism: Mechanism) -> str:
     out = Dynamics(mechanism)
     free = [b for b in mechanism.bodies if b.motion == "free"]
     jointed = [b for b in mechanism.bodies if b.motion in ("slides", "hinges")]
-    roots = [b for b in jointed if b.on is None or mechanism.body(b.on).motion not in ("slides", "hinges")]
+    roots = [
+        b
+        for b in jointed
+        if b.on is None or mechanism.body(b.on).motion not in ("slides", "hinges")
+    ]
     for root in roots:
         tree = _tree(root, jointed)
         out.tag = f"_{root.name}" if len(roots) + bool(free) > 1 else ""
@@ -217,9 +347,12 @@ def _tree(root: Body, jointed: Sequence[Body]) -> list[Body]:
 
 
 def _signed(terms: Sequence[str]) -> str:
-    """Join signed summands: ``a``, ``- b`` -> ``a - b``; nothing -> ``0.0 * ...`` is never needed by callers."""
+    """Join signed summands: ``a``, ``- b`` -> ``a - b``; nothing -> ``0.0 * ...`` is never needed
+    by callers."""
     text = " ".join(t if t.startswith("- ") else f"+ {t}" for t in terms) or "0.0"
-    return text[2:] if text.startswith("+ ") else ("-" + text[2:] if text.startswith("- ") else text)
+    return (
+        text[2:] if text.startswith("+ ") else ("-" + text[2:] if text.startswith("- ") else text)
+    )
 
 
 def _acts(mechanism: Mechanism, kind: str, name: str) -> Term | None:
@@ -246,17 +379,47 @@ def _free(out: Dynamics, bodies: Sequence[Body]) -> None:
         lines += [f"    ax{s} = {_signed(ax)}", f"    ay{s} = {_signed(ay)}"]
         results += [f"ax{s}", f"ay{s}"]
     forced = any(not line.strip().endswith("= 0.0") for line in lines)
-    contacts = [t for t in mechanism.terms if t.kind in ("wall", "collide") and set(t.bodies) & set(names)]
-    steady = forced and all(t.kind in ("gravity", "push", "action", "wall", "collide", "turning") for t in mechanism.terms if set(t.bodies) & set(names))
+    contacts = [
+        t for t in mechanism.terms if t.kind in ("wall", "collide") and set(t.bodies) & set(names)
+    ]
+    steady = forced and all(
+        t.kind in ("gravity", "push", "action", "wall", "collide", "turning")
+        for t in mechanism.terms
+        if set(t.bodies) & set(names)
+    )
     if steady:
         out.step += [line for line in lines if not line.endswith("= 0.0")]
     elif forced:
-        doc = f'    """Accelerations in px/s^2 of {" and ".join(names)} at places q and speeds v: (x'"'', y'') each" + '."""'
-        out.functions.append("\n".join(["def accelerate(q, v, params, action):", doc, f"    {unpack_q} = q", f"    {unpack_v} = v", *lines,
-                                        f"    return ({', '.join(results)})"]))
+        doc = (
+            f'    """Accelerations in px/s^2 of {" and ".join(names)} at places q and speeds v: (x'
+            "'', y'') each" + '."""'
+        )
+        out.functions.append(
+            "\n".join(
+                [
+                    "def accelerate(q, v, params, action):",
+                    doc,
+                    f"    {unpack_q} = q",
+                    f"    {unpack_v} = v",
+                    *lines,
+                    f"    return ({', '.join(results)})",
+                ]
+            )
+        )
         out.imports.add(mechanism.integrator)
     _free_initial(out, bodies)
-    pulls = [tuple(line.split(" = ")[1] != "0.0" for line in lines if line.strip().startswith((f"ax{s} =", f"ay{s} ="))) for s in symbols] if steady else None
+    pulls = (
+        [
+            tuple(
+                line.split(" = ")[1] != "0.0"
+                for line in lines
+                if line.strip().startswith((f"ax{s} =", f"ay{s} ="))
+            )
+            for s in symbols
+        ]
+        if steady
+        else None
+    )
     _free_step(out, bodies, symbols, forced and not steady, contacts, pulls)
 
 
@@ -265,43 +428,127 @@ def _rail(out: Dynamics, body: Body) -> None:
     m, n, name, tag = out.mechanism, body.numbers, body.name, out.tag
     out.imports.update((m.integrator, "start_of", "xp"))
     u = f"(x - {_number(n['middle'])}) / {_number(n['half'])}"
-    out.constants += [f"TRACK{tag.upper()} = ({', '.join(map(_number, coefficients(n, 'rail')))})  # height in px: coefficients of u^0, u^1, ..., u = {u}"]
-    out.functions.append("\n".join([
-        f"def track{tag}(x):", '    """Height (px), slope and bend (1/px) of the track at x; beyond what was seen of it, it bends on as it did there."""', f"    u = {u}", "    inside = xp.clip(u, -1.0, 1.0)", "    y, slope, bend = 0.0 * u, 0.0 * u, 0.0 * u",
-        f"    for c in reversed(TRACK{tag.upper()}):", "        bend, slope, y = bend * inside + 2.0 * slope, slope * inside + y, y * inside + c",
-        "    beyond = u - inside", f"    return y + (slope + 0.5 * bend * beyond) * beyond, (slope + bend * beyond) / {_number(n['half'])}, bend / {_number(n['half'])} ** 2"]))
+    out.constants += [
+        f"TRACK{tag.upper()} = ({', '.join(map(_number, coefficients(n, 'rail')))})  # height in "
+        f"px: coefficients of u^0, u^1, ..., u = {u}"
+    ]
+    out.functions.append(
+        "\n".join(
+            [
+                f"def track{tag}(x):",
+                '    """Height (px), slope and bend (1/px) of the track at x; beyond what was '
+                'seen of it, it bends on as it did there."""',
+                f"    u = {u}",
+                "    inside = xp.clip(u, -1.0, 1.0)",
+                "    y, slope, bend = 0.0 * u, 0.0 * u, 0.0 * u",
+                f"    for c in reversed(TRACK{tag.upper()}):",
+                "        bend, slope, y = bend * inside + 2.0 * slope, slope * inside + y, y * "
+                "inside + c",
+                "    beyond = u - inside",
+                "    return y + (slope + 0.5 * bend * beyond) * beyond, (slope + bend * beyond) "
+                f"/ {_number(n['half'])}, bend / {_number(n['half'])} ** 2",
+            ]
+        )
+    )
     term = _acts(m, "rail", name)
-    g = out.param(f"gravity{tag}", term.numbers["g"], 0.0, 10 * abs(term.numbers["g"]) + 10.0, "px/s^2", "pull down the slope of the track")
-    pull = [f"({g} * slope - slope * bend * v * v) / (1.0 + slope * slope)" if "bead" in term.numbers else f"{g} * slope"]
+    g = out.param(
+        f"gravity{tag}",
+        term.numbers["g"],
+        0.0,
+        10 * abs(term.numbers["g"]) + 10.0,
+        "px/s^2",
+        "pull down the slope of the track",
+    )
+    pull = [
+        f"({g} * slope - slope * bend * v * v) / (1.0 + slope * slope)"
+        if "bead" in term.numbers
+        else f"{g} * slope"
+    ]
     if drag := _acts(m, "drag", name):
-        pull.append(f"- {out.param(f'drag{tag}', drag.numbers['c'], 0.0, max(20 * drag.numbers['c'], 10.0), '1/s', f'linear drag on {name}')} * v")
+        pull.append(
+            "- "
+            f"{out.param(f'drag{tag}', drag.numbers['c'], 0.0, max(20 * drag.numbers['c'], 10.0), '1/s', f'linear drag on {name}')} "
+            "* v"
+        )
     if action := _acts(m, "action", name):
-        pull.append(f"{out.param(f'gain{tag}', action.numbers['ax'], *_around(action.numbers['ax']), 'px/s^2', f'acceleration of {name} per unit of action')} * action")
-    out.functions.append("\n".join([f"def accelerate{tag}(q, v, params, action):", '    """Acceleration of x in px/s^2."""', f"    (x,), (v,) = q, v\n    _, slope, bend = track{tag}(x)", f"    return ({_signed(pull)},)"]))
+        pull.append(
+            f"{out.param(f'gain{tag}', action.numbers['ax'], *_around(action.numbers['ax']), 'px/s^2', f'acceleration of {name} per unit of action')} "
+            "* action"
+        )
+    out.functions.append(
+        "\n".join(
+            [
+                f"def accelerate{tag}(q, v, params, action):",
+                '    """Acceleration of x in px/s^2."""',
+                f"    (x,), (v,) = q, v\n    _, slope, bend = track{tag}(x)",
+                f"    return ({_signed(pull)},)",
+            ]
+        )
+    )
     angle, more, foot = "", [], n.get("foot")
     if body.turns:
         first, *higher = coefficients(n, "lean")
-        angle = f', "angle": xp.arctan(slope) + {out.param(f"{name}_lean", first, first - 1.0, first + 1.0, "rad", f"how {name} leans against the track")}'
+        angle = (
+            ', "angle": xp.arctan(slope) + '
+            f"{out.param(f'{name}_lean', first, first - 1.0, first + 1.0, 'rad', f'how {name} leans against the track')}"
+        )
         if higher:
             more = [f"    seen = xp.clip(slope, {_number(n['gentle'])}, {_number(n['steep'])})"]
             angle += " + seen * (" + " + seen * (".join(map(_number, higher)) + ")" * len(higher)
     across = ""
     if foot is not None:
-        out.constants.append(f"FOOT{tag.upper()} = {_number(foot)}  # px from the track to the centre of {name}, across the track")
-        out.functions.append("\n".join([
-            f"def foot{tag}(x):", f'    """Where {name} touches the track when its centre is at x, and how far the centre goes for each px that this goes."""', "    at = x", "    for _ in range(4):",
-            f"        _, slope, _ = track{tag}(at)", f"        at = x - FOOT{tag.upper()} * slope / xp.sqrt(1.0 + slope * slope)",
-            f"    _, slope, bend = track{tag}(at)", f"    return at, 1.0 + FOOT{tag.upper()} * bend / (1.0 + slope * slope) ** 1.5"]))
+        out.constants.append(
+            f"FOOT{tag.upper()} = {_number(foot)}  # px from the track to the centre of {name}, "
+            "across the track"
+        )
+        out.functions.append(
+            "\n".join(
+                [
+                    f"def foot{tag}(x):",
+                    f'    """Where {name} touches the track when its centre is at x, and how far '
+                    'the centre goes for each px that this goes."""',
+                    "    at = x",
+                    "    for _ in range(4):",
+                    f"        _, slope, _ = track{tag}(at)",
+                    f"        at = x - FOOT{tag.upper()} * slope / xp.sqrt(1.0 + slope * slope)",
+                    f"    _, slope, bend = track{tag}(at)",
+                    f"    return at, 1.0 + FOOT{tag.upper()} * bend / (1.0 + slope * slope) ** 1.5",
+                ]
+            )
+        )
         across = f" - FOOT{tag.upper()} / xp.sqrt(1.0 + slope * slope)"
     at = 'body["x"]' if foot is None else f'foot{tag}(body["x"])[0]'
-    out.functions.append("\n".join([f"def place{tag}(body, params):", '    """Height and angle that go with x."""', f"    y, slope, _ = track{tag}({at})", *more, f'    return {{**body, "y": y{across}{angle}}}']))
-    out.initial.append(f'    state["{name}"] = place{tag}(start_of(states, "{name}", ("x",), dt), params)')
-    moved = f"{m.integrator}(({{}},), ({{}},), lambda q, v: accelerate{tag}(q, v, params, action), dt)"
+    out.functions.append(
+        "\n".join(
+            [
+                f"def place{tag}(body, params):",
+                '    """Height and angle that go with x."""',
+                f"    y, slope, _ = track{tag}({at})",
+                *more,
+                f'    return {{**body, "y": y{across}{angle}}}',
+            ]
+        )
+    )
+    out.initial.append(
+        f'    state["{name}"] = place{tag}(start_of(states, "{name}", ("x",), dt), params)'
+    )
+    moved = (
+        f"{m.integrator}(({{}},), ({{}},), lambda q, v: accelerate{tag}(q, v, params, action), dt)"
+    )
     if foot is None:
-        out.step += [f'    b = state["{name}"]', f"    (x,), (vx,) = {moved}".format('b["x"]', 'b["vx"]')]
+        out.step += [
+            f'    b = state["{name}"]',
+            f"    (x,), (vx,) = {moved}".format('b["x"]', 'b["vx"]'),
+        ]
     else:
-        out.step += [f'    b = state["{name}"]', f'    at, stretch = foot{tag}(b["x"])', f"    (at,), (v,) = {moved}".format("at", 'b["vx"] / stretch'),
-                     f"    _, slope, _ = track{tag}(at)", f"    x = at + FOOT{tag.upper()} * slope / xp.sqrt(1.0 + slope * slope)", f"    vx = v * foot{tag}(x)[1]"]
+        out.step += [
+            f'    b = state["{name}"]',
+            f'    at, stretch = foot{tag}(b["x"])',
+            f"    (at,), (v,) = {moved}".format("at", 'b["vx"] / stretch'),
+            f"    _, slope, _ = track{tag}(at)",
+            f"    x = at + FOOT{tag.upper()} * slope / xp.sqrt(1.0 + slope * slope)",
+            f"    vx = v * foot{tag}(x)[1]",
+        ]
     out.step.append(f'    new["{name}"] = place{tag}({{**b, "x": x, "vx": vx}}, params)')
     out.latents += [f"{name}.x", f"{name}.vx"]
 
@@ -321,67 +568,200 @@ def _engine(out: Dynamics, bodies: Sequence[Body]) -> None:
     m, out.elementwise = out.mechanism, False
     out.imports.update(("Ground", "Solid", "tumble", "start_of", "typical"))
     out.constants += ["SOLIDS = (", *[f"    {_solid(body)}," for body in bodies], ")"]
-    grounds = [f"Ground({_pair((w.numbers['nx'], w.numbers['ny']))}, {_wall_offset(out, w.numbers)})" for w in m.of("wall")]
-    out.functions.append("\n".join(["def grounds(params):", '    """Walls and floors that nothing passes."""', f"    return ({''.join(g + ', ' for g in grounds).rstrip()})"]))
+    grounds = [
+        f"Ground({_pair((w.numbers['nx'], w.numbers['ny']))}, {_wall_offset(out, w.numbers)})"
+        for w in m.of("wall")
+    ]
+    out.functions.append(
+        "\n".join(
+            [
+                "def grounds(params):",
+                '    """Walls and floors that nothing passes."""',
+                f"    return ({''.join(g + ', ' for g in grounds).rstrip()})",
+            ]
+        )
+    )
     term = m.of("contact")[0].numbers
-    e = out.param("restitution", term["e_wall"], 0.0, 1.0, "1", "share of the closing speed that a bounce off a wall or floor gives back")
-    between = out.param("restitution_bodies", term["e"], 0.0, 1.0, "1", "share of the closing speed that two bodies give back", prior=0.3)
-    rub = out.param("friction", term["friction"], 0.0, 3.0, "1", "Coulomb friction wherever bodies touch", prior=0.5)
+    e = out.param(
+        "restitution",
+        term["e_wall"],
+        0.0,
+        1.0,
+        "1",
+        "share of the closing speed that a bounce off a wall or floor gives back",
+    )
+    between = out.param(
+        "restitution_bodies",
+        term["e"],
+        0.0,
+        1.0,
+        "1",
+        "share of the closing speed that two bodies give back",
+        prior=0.3,
+    )
+    rub = out.param(
+        "friction",
+        term["friction"],
+        0.0,
+        3.0,
+        "1",
+        "Coulomb friction wherever bodies touch",
+        prior=0.5,
+    )
     field = ["0.0", "0.0"]
     if gravity := m.of("gravity"):
-        for k, (key, name, words) in enumerate((("gx", "field_x", "constant acceleration to the right"), ("gy", "gravity", "constant acceleration downwards"))):
+        for k, (key, name, words) in enumerate(
+            (
+                ("gx", "field_x", "constant acceleration to the right"),
+                ("gy", "gravity", "constant acceleration downwards"),
+            )
+        ):
             if key in gravity[0].numbers:
-                field[k] = out.param(name, gravity[0].numbers[key], *_around(gravity[0].numbers[key]), "px/s^2", words)
+                field[k] = out.param(
+                    name,
+                    gravity[0].numbers[key],
+                    *_around(gravity[0].numbers[key]),
+                    "px/s^2",
+                    words,
+                )
     for body in bodies:
         turning = ', "angle"' if body.turns else ""
-        out.initial.append(f'    state["{body.name}"] = start_of(states, "{body.name}", ("x", "y"{turning}), dt)')
-        still = [a for a in measured(body, m) if a not in ("x", "y") and not (a == "angle" and body.turns)]
-        out.initial += [f'    state["{body.name}"]["{a}"] = typical(states.column("{body.name}.{a}"))' for a in still]
-        out.initial += [f'    state["{body.name}"].setdefault("{a}", 0.0)' for a in ("angle", "spin") if not body.turns]
-        out.latents += [f"{body.name}.{a}" for a in ("x", "y", "vx", "vy") + (("angle", "spin") if body.turns else ())]
-    out.step.append(f"    new.update(tumble(state, SOLIDS, grounds(params), ({field[0]}, {field[1]}), ({e}, {between}), {rub}, dt))")
+        out.initial.append(
+            f'    state["{body.name}"] = start_of(states, "{body.name}", ("x", "y"{turning}), dt)'
+        )
+        still = [
+            a
+            for a in measured(body, m)
+            if a not in ("x", "y") and not (a == "angle" and body.turns)
+        ]
+        out.initial += [
+            f'    state["{body.name}"]["{a}"] = typical(states.column("{body.name}.{a}"))'
+            for a in still
+        ]
+        out.initial += [
+            f'    state["{body.name}"].setdefault("{a}", 0.0)'
+            for a in ("angle", "spin")
+            if not body.turns
+        ]
+        out.latents += [
+            f"{body.name}.{a}"
+            for a in ("x", "y", "vx", "vy") + (("angle", "spin") if body.turns else ())
+        ]
+    out.step.append(
+        f"    new.update(tumble(state, SOLIDS, grounds(params), ({field[0]}, {field[1]}), ({e}, "
+        f"{between}), {rub}, dt))"
+    )
 
 
 def _solid(body: Body) -> str:
-    corners = sorted((int(key[1:]), key[0]) for key in body.numbers if key[0] in "uv" and key[1:].isdigit())
+    corners = sorted(
+        (int(key[1:]), key[0]) for key in body.numbers if key[0] in "uv" and key[1:].isdigit()
+    )
     if not corners:
         return f'Solid("{body.name}")'
-    points = ", ".join(_pair((body.numbers[f"u{k}"], body.numbers[f"v{k}"])) for k in sorted({k for k, _ in corners}))
+    points = ", ".join(
+        _pair((body.numbers[f"u{k}"], body.numbers[f"v{k}"]))
+        for k in sorted({k for k, _ in corners})
+    )
     return f'Solid("{body.name}", outline=({points}))'
 
 
-def _forces(out: Dynamics, body: Body, s: str, symbols: dict[str, str]) -> tuple[list[str], list[str], list[str]]:
+def _forces(
+    out: Dynamics, body: Body, s: str, symbols: dict[str, str]
+) -> tuple[list[str], list[str], list[str]]:
     """Summands of x'' and y'' and lines that must come before."""
     m, name, ax, ay, lines = out.mechanism, body.name, [], [], []
     if term := _acts(m, "gravity", name):
         if "gx" in term.numbers:
-            ax.append(out.param("field_x", term.numbers["gx"], *_around(term.numbers["gx"]), "px/s^2", "constant acceleration to the right"))
+            ax.append(
+                out.param(
+                    "field_x",
+                    term.numbers["gx"],
+                    *_around(term.numbers["gx"]),
+                    "px/s^2",
+                    "constant acceleration to the right",
+                )
+            )
         if "gy" in term.numbers:
-            ay.append(out.param("gravity", term.numbers["gy"], *_around(term.numbers["gy"]), "px/s^2", "constant acceleration downwards"))
+            ay.append(
+                out.param(
+                    "gravity",
+                    term.numbers["gy"],
+                    *_around(term.numbers["gy"]),
+                    "px/s^2",
+                    "constant acceleration downwards",
+                )
+            )
     if term := _acts(m, "push", name):
         end = _suffix(m, "push", name)
         if "ax" in term.numbers:
-            ax.append(out.param(f"push_x{end}", term.numbers["ax"], *_around(term.numbers["ax"]), "px/s^2", f"constant push on {name} to the right"))
+            ax.append(
+                out.param(
+                    f"push_x{end}",
+                    term.numbers["ax"],
+                    *_around(term.numbers["ax"]),
+                    "px/s^2",
+                    f"constant push on {name} to the right",
+                )
+            )
         if "ay" in term.numbers:
-            ay.append(out.param(f"push_y{end}", term.numbers["ay"], *_around(term.numbers["ay"]), "px/s^2", f"constant push on {name} downwards"))
+            ay.append(
+                out.param(
+                    f"push_y{end}",
+                    term.numbers["ay"],
+                    *_around(term.numbers["ay"]),
+                    "px/s^2",
+                    f"constant push on {name} downwards",
+                )
+            )
     if term := _acts(m, "drag", name):
-        c = out.param(f"drag{_suffix(m, 'drag', name)}", term.numbers["c"], 0.0, max(20 * term.numbers["c"], 10.0), "1/s", f"linear drag on {name}")
+        c = out.param(
+            f"drag{_suffix(m, 'drag', name)}",
+            term.numbers["c"],
+            0.0,
+            max(20 * term.numbers["c"], 10.0),
+            "1/s",
+            f"linear drag on {name}",
+        )
         ax.append(f"- {c} * vx{s}")
         ay.append(f"- {c} * vy{s}")
     if term := _acts(m, "quadratic_drag", name):
-        c = out.param(f"quadratic_drag{_suffix(m, 'quadratic_drag', name)}", term.numbers["c"], 0.0, max(20 * term.numbers["c"], 0.02), "1/px", f"quadratic drag on {name}")
+        c = out.param(
+            f"quadratic_drag{_suffix(m, 'quadratic_drag', name)}",
+            term.numbers["c"],
+            0.0,
+            max(20 * term.numbers["c"], 0.02),
+            "1/px",
+            f"quadratic drag on {name}",
+        )
         out.imports.add("xp")
         lines.append(f"    speed{s} = xp.sqrt(vx{s} * vx{s} + vy{s} * vy{s} + 1e-12)")
         ax.append(f"- {c} * speed{s} * vx{s}")
         ay.append(f"- {c} * speed{s} * vy{s}")
     if term := _acts(m, "friction", name):
-        c = out.param(f"friction{_suffix(m, 'friction', name)}", term.numbers["c"], 0.0, max(10 * term.numbers["c"], 100.0), "px/s^2", f"deceleration of {name} by dry friction")
+        c = out.param(
+            f"friction{_suffix(m, 'friction', name)}",
+            term.numbers["c"],
+            0.0,
+            max(10 * term.numbers["c"], 100.0),
+            "px/s^2",
+            f"deceleration of {name} by dry friction",
+        )
         out.imports.add("xp")
-        lines.append(f"    rub{s} = xp.sqrt(vx{s} * vx{s} + vy{s} * vy{s} + 4.0)  # 2 px/s: where rubbing gives way to rest")
+        lines.append(
+            f"    rub{s} = xp.sqrt(vx{s} * vx{s} + vy{s} * vy{s} + 4.0)  # 2 px/s: where rubbing "
+            "gives way to rest"
+        )
         ax.append(f"- {c} * vx{s} / rub{s}")
         ay.append(f"- {c} * vy{s} / rub{s}")
     if term := _acts(m, "swerve", name):
-        c = out.param(f"swerve{_suffix(m, 'swerve', name)}", term.numbers["c"], *_around(term.numbers["c"]), "1/s", f"rate at which a force across its velocity turns {name}, anticlockwise")
+        c = out.param(
+            f"swerve{_suffix(m, 'swerve', name)}",
+            term.numbers["c"],
+            *_around(term.numbers["c"]),
+            "1/s",
+            f"rate at which a force across its velocity turns {name}, anticlockwise",
+        )
         ax.append(f"{c} * vy{s}")
         ay.append(f"- {c} * vx{s}")
     if term := _acts(m, "spring", name):
@@ -394,7 +774,13 @@ def _forces(out: Dynamics, body: Body, s: str, symbols: dict[str, str]) -> tuple
     if term := _acts(m, "action", name):
         for axis, summands in (("ax", ax), ("ay", ay)):
             if axis in term.numbers:
-                gain = out.param(f"gain_{axis[1]}{_suffix(m, 'action', name)}", term.numbers[axis], *_around(term.numbers[axis]), "px/s^2", f"acceleration of {name} per unit of action")
+                gain = out.param(
+                    f"gain_{axis[1]}{_suffix(m, 'action', name)}",
+                    term.numbers[axis],
+                    *_around(term.numbers[axis]),
+                    "px/s^2",
+                    f"acceleration of {name} per unit of action",
+                )
                 summands.append(f"{gain} * action")
     if term := _acts(m, "curve", name):
         _curve(out, term, s, ax, ay, lines)
@@ -410,59 +796,143 @@ def _around(value: float) -> tuple[float, float]:
 def _spring(out: Dynamics, term: Term, name: str, s: str, ax: list[str], ay: list[str]) -> None:
     end = _suffix(out.mechanism, "spring", name)
     n = term.numbers
-    k = out.param(f"stiffness{end}", n["k"], 0.0, max(20 * n["k"], 10.0), "1/s^2", f"pull per pixel and mass of the spring on {name}")
+    k = out.param(
+        f"stiffness{end}",
+        n["k"],
+        0.0,
+        max(20 * n["k"], 10.0),
+        "1/s^2",
+        f"pull per pixel and mass of the spring on {name}",
+    )
     reach = 0.2 * n.get("span", 200.0) + 50.0
     if "x0" in n:
-        x0 = out.param(f"anchor_x{end}", n["x0"], n["x0"] - 5 * reach, n["x0"] + 5 * reach, "px", f"where the spring pulls {name} to")
+        x0 = out.param(
+            f"anchor_x{end}",
+            n["x0"],
+            n["x0"] - 5 * reach,
+            n["x0"] + 5 * reach,
+            "px",
+            f"where the spring pulls {name} to",
+        )
         ax.append(f"- {k} * (x{s} - {x0})")
     if "y0" in n:
-        y0 = out.param(f"anchor_y{end}", n["y0"], n["y0"] - 5 * reach, n["y0"] + 5 * reach, "px", f"where the spring pulls {name} to")
+        y0 = out.param(
+            f"anchor_y{end}",
+            n["y0"],
+            n["y0"] - 5 * reach,
+            n["y0"] + 5 * reach,
+            "px",
+            f"where the spring pulls {name} to",
+        )
         ay.append(f"- {k} * (y{s} - {y0})")
 
 
-def _attraction(out: Dynamics, term: Term, name: str, s: str, ax: list[str], ay: list[str], lines: list[str]) -> None:
+def _attraction(
+    out: Dynamics, term: Term, name: str, s: str, ax: list[str], ay: list[str], lines: list[str]
+) -> None:
     end, n = _suffix(out.mechanism, "attraction", name), term.numbers
-    cx = out.param("centre_x", n["x0"], n["x0"] - 400, n["x0"] + 400, "px", "centre of the attraction")
-    cy = out.param("centre_y", n["y0"], n["y0"] - 400, n["y0"] + 400, "px", "centre of the attraction")
-    k = out.param(f"attraction{end}", n["k"], -20 * abs(n["k"]), 20 * abs(n["k"]), f"px^{1 - round(n['power'])}/s^2", f"strength; falls off as distance^{n['power']:g}")
+    cx = out.param(
+        "centre_x", n["x0"], n["x0"] - 400, n["x0"] + 400, "px", "centre of the attraction"
+    )
+    cy = out.param(
+        "centre_y", n["y0"], n["y0"] - 400, n["y0"] + 400, "px", "centre of the attraction"
+    )
+    k = out.param(
+        f"attraction{end}",
+        n["k"],
+        -20 * abs(n["k"]),
+        20 * abs(n["k"]),
+        f"px^{1 - round(n['power'])}/s^2",
+        f"strength; falls off as distance^{n['power']:g}",
+    )
     out.imports.add("xp")
-    lines += [f"    dx{s}, dy{s} = x{s} - {cx}, y{s} - {cy}", f"    pull{s} = {k} * (dx{s} * dx{s} + dy{s} * dy{s} + 1e-6) ** {_number((n['power'] - 1) / 2)}"]
+    lines += [
+        f"    dx{s}, dy{s} = x{s} - {cx}, y{s} - {cy}",
+        f"    pull{s} = {k} * (dx{s} * dx{s} + dy{s} * dy{s} + 1e-6) ** "
+        f"{_number((n['power'] - 1) / 2)}",
+    ]
     ax.append(f"- pull{s} * dx{s}")
     ay.append(f"- pull{s} * dy{s}")
 
 
-def _mutual(out: Dynamics, term: Term, name: str, symbols: dict[str, str], ax: list[str], ay: list[str], lines: list[str]) -> None:
+def _mutual(
+    out: Dynamics,
+    term: Term,
+    name: str,
+    symbols: dict[str, str],
+    ax: list[str],
+    ay: list[str],
+    lines: list[str],
+) -> None:
     first, second = term.bodies
     other = second if name == first else first
     s, o, n = symbols[name], symbols[other], term.numbers
-    k = out.param(f"pull_{first}_{second}", n["k"], -20 * abs(n["k"]), 20 * abs(n["k"]), "1/s^2" if "length" in n else f"px^{1 - round(n['power'])}/s^2",
-                  f"acceleration of {first} towards {second}" + (" per pixel of stretch" if "length" in n else f", times distance^{-n['power']:g}"))
+    k = out.param(
+        f"pull_{first}_{second}",
+        n["k"],
+        -20 * abs(n["k"]),
+        20 * abs(n["k"]),
+        "1/s^2" if "length" in n else f"px^{1 - round(n['power'])}/s^2",
+        f"acceleration of {first} towards {second}"
+        + (" per pixel of stretch" if "length" in n else f", times distance^{-n['power']:g}"),
+    )
     if "length" in n:
-        rest = out.param(f"length_{first}_{second}", n["length"], 0.0, 4 * n["length"] + 10, "px", "distance at which they leave each other alone")
+        rest = out.param(
+            f"length_{first}_{second}",
+            n["length"],
+            0.0,
+            4 * n["length"] + 10,
+            "px",
+            "distance at which they leave each other alone",
+        )
         factor = f"{k} * (1.0 - {rest} / far{s})"
     else:
         factor = f"{k} * far{s} ** {_number(n['power'] - 1)}"
     ratio = "1.0"
     if name == second:
-        ratio = out.param(f"mass_{first}_to_{second}", n.get("ratio", 1.0), 0.02, 50.0, "1", f"mass of {first} relative to {second}")
+        ratio = out.param(
+            f"mass_{first}_to_{second}",
+            n.get("ratio", 1.0),
+            0.02,
+            50.0,
+            "1",
+            f"mass of {first} relative to {second}",
+        )
     out.imports.add("xp")
-    lines += [f"    dx{s}, dy{s} = x{s} - x{o}, y{s} - y{o}", f"    far{s} = xp.sqrt(dx{s} * dx{s} + dy{s} * dy{s} + 1e-9)"]
+    lines += [
+        f"    dx{s}, dy{s} = x{s} - x{o}, y{s} - y{o}",
+        f"    far{s} = xp.sqrt(dx{s} * dx{s} + dy{s} * dy{s} + 1e-9)",
+    ]
     factor += "" if ratio == "1.0" else f" * {ratio}"
     ax.append(f"- {factor} * dx{s}")
     ay.append(f"- {factor} * dy{s}")
 
 
-def _curve(out: Dynamics, term: Term, s: str, ax: list[str], ay: list[str], lines: list[str]) -> None:
+def _curve(
+    out: Dynamics, term: Term, s: str, ax: list[str], ay: list[str], lines: list[str]
+) -> None:
     """Sparse regression: a sum of products of place and speed with fitted coefficients."""
     n, name = term.numbers, term.bodies[0]
     end = _suffix(out.mechanism, "curve", name)
-    lines.append(f"    # {name}: place from the middle of its path in half spans (u, w), velocity in typical speeds (p, q)")
-    lines += [f"    u{s}, w{s} = (x{s} - {_number(n['x0'])}) / {_number(n['scale'])}, (y{s} - {_number(n['y0'])}) / {_number(n['scale'])}",
-              f"    p{s}, q{s} = vx{s} / {_number(n['rate'])}, vy{s} / {_number(n['rate'])}"]
+    lines.append(
+        f"    # {name}: place from the middle of its path in half spans (u, w), velocity in "
+        "typical speeds (p, q)"
+    )
+    lines += [
+        f"    u{s}, w{s} = (x{s} - {_number(n['x0'])}) / {_number(n['scale'])}, (y{s} - "
+        f"{_number(n['y0'])}) / {_number(n['scale'])}",
+        f"    p{s}, q{s} = vx{s} / {_number(n['rate'])}, vy{s} / {_number(n['rate'])}",
+    ]
     for key, value in n.items():
         if key.startswith(("ax:", "ay:")):
             axis, _, product = key.partition(":")
-            c = out.param(f"{axis}_{product.replace('*', '')}{end}", value, *_around(value), "px/s^2", f"coefficient of {product} in {axis[1]}''")
+            c = out.param(
+                f"{axis}_{product.replace('*', '')}{end}",
+                value,
+                *_around(value),
+                "px/s^2",
+                f"coefficient of {product} in {axis[1]}''",
+            )
             factors = [f"{factor}{s}" for factor in product.split("*") if factor != "1"]
             (ax if axis == "ax" else ay).append(" * ".join([c, *factors]))
 
@@ -472,9 +942,14 @@ def _free_initial(out: Dynamics, bodies: Sequence[Body]) -> None:
     for body in bodies:
         turning = ("angle",) if body.turns else ()
         radius = needs_radius(body, out.mechanism)
-        out.initial.append(f'    state["{body.name}"] = start_of(states, "{body.name}", ("x", "y"{", " + chr(34) + "angle" + chr(34) if turning else ""}), dt)')
+        out.initial.append(
+            f'    state["{body.name}"] = start_of(states, "{body.name}", ("x", '
+            f'"y"{", " + chr(34) + "angle" + chr(34) if turning else ""}), dt)'
+        )
         if radius:
-            out.initial.append(f'    state["{body.name}"]["radius"] = typical(states.column("{body.name}.radius"))')
+            out.initial.append(
+                f'    state["{body.name}"]["radius"] = typical(states.column("{body.name}.radius"))'
+            )
             out.imports.add("typical")
         out.latents += [f"{body.name}.{a}" for a in ("x", "y", "vx", "vy")]
         if turning:
@@ -482,7 +957,8 @@ def _free_initial(out: Dynamics, bodies: Sequence[Body]) -> None:
 
 
 def _flight(s: str, h: str, pulls: tuple[bool, bool]) -> str:
-    """One body under constant acceleration for ``h`` seconds, exactly; pulls: whether there is any along x and y."""
+    """One body under constant acceleration for ``h`` seconds, exactly; pulls: whether there is any
+    along x and y."""
     moved = []
     for axis, pulled in zip(("x", "y"), pulls, strict=True):
         gain = f" + 0.5 * {h} * {h} * a{axis}{s}" if pulled else ""
@@ -492,12 +968,25 @@ def _flight(s: str, h: str, pulls: tuple[bool, bool]) -> str:
     return f"b{s} = {{**b{s}, {', '.join(moved)}}}"
 
 
-def _free_step(out: Dynamics, bodies: Sequence[Body], symbols: Sequence[str], forced: bool, contacts: Sequence[Term],
-               pulls: Sequence[tuple[bool, bool]] | None) -> None:
+def _free_step(
+    out: Dynamics,
+    bodies: Sequence[Body],
+    symbols: Sequence[str],
+    forced: bool,
+    contacts: Sequence[Term],
+    pulls: Sequence[tuple[bool, bool]] | None,
+) -> None:
     lines = []
     names = [b.name for b in bodies]
     for body, s in zip(bodies, symbols, strict=True):
-        lines.append(f'    b{s} = ' + (f'shifted(state["{body.name}"], {_balance(out, body)}, 1.0)' if "com_x" in body.numbers else f'state["{body.name}"]'))
+        lines.append(
+            f"    b{s} = "
+            + (
+                f'shifted(state["{body.name}"], {_balance(out, body)}, 1.0)'
+                if "com_x" in body.numbers
+                else f'state["{body.name}"]'
+            )
+        )
     if any("com_x" in body.numbers for body in bodies):
         out.imports.add("turned")
         out.functions.append(_SHIFTED)
@@ -509,22 +998,47 @@ def _free_step(out: Dynamics, bodies: Sequence[Body], symbols: Sequence[str], fo
     if forced:
         q = ", ".join(f'b{s}["x"], b{s}["y"]' for s in symbols)
         v = ", ".join(f'b{s}["vx"], b{s}["vy"]' for s in symbols)
-        lines += [f"{indent}q = ({q})", f"{indent}v = ({v})",
-                  f"{indent}q, v = {out.mechanism.integrator}(q, v, lambda q, v: accelerate(q, v, params, action), {h})"]
+        lines += [
+            f"{indent}q = ({q})",
+            f"{indent}v = ({v})",
+            f"{indent}q, v = {out.mechanism.integrator}(q, v, lambda q, v: accelerate(q, v, "
+            f"params, action), {h})",
+        ]
         walled = {name for term in contacts if term.kind == "wall" for name in term.bodies}
         for k, (body, s) in enumerate(zip(bodies, symbols, strict=True)):
             if body.name in walled:
-                lines.append(f'{indent}pull{s} = ((v[{2 * k}] - b{s}["vx"]) / {h}, (v[{2 * k + 1}] - b{s}["vy"]) / {h})')
-            lines.append(f'{indent}b{s} = {{**b{s}, "x": q[{2 * k}], "y": q[{2 * k + 1}], "vx": v[{2 * k}], "vy": v[{2 * k + 1}]}}')
+                lines.append(
+                    f'{indent}pull{s} = ((v[{2 * k}] - b{s}["vx"]) / {h}, (v[{2 * k + 1}] - '
+                    f'b{s}["vy"]) / {h})'
+                )
+            lines.append(
+                f'{indent}b{s} = {{**b{s}, "x": q[{2 * k}], "y": q[{2 * k + 1}], "vx": '
+                f'v[{2 * k}], "vy": v[{2 * k + 1}]}}'
+            )
     else:
         for k, s in enumerate(symbols):
             lines.append(indent + _flight(s, h, pulls[k] if pulls else (False, False)))
     for term in contacts:
-        lines += [indent + line for line in _contact(out, term, dict(zip(names, symbols, strict=True)), {s: _pull(k, s, forced, pulls) for k, s in enumerate(symbols)})]
+        lines += [
+            indent + line
+            for line in _contact(
+                out,
+                term,
+                dict(zip(names, symbols, strict=True)),
+                {s: _pull(k, s, forced, pulls) for k, s in enumerate(symbols)},
+            )
+        ]
     for body, s in zip(bodies, symbols, strict=True):
         if body.turns:
             lines += _turning(out, body, s)
-        lines.append(f'    new["{body.name}"] = ' + (f"shifted(b{s}, {_balance(out, body)}, -1.0)" if "com_x" in body.numbers else f"b{s}"))
+        lines.append(
+            f'    new["{body.name}"] = '
+            + (
+                f"shifted(b{s}, {_balance(out, body)}, -1.0)"
+                if "com_x" in body.numbers
+                else f"b{s}"
+            )
+        )
     out.step += lines
 
 
@@ -536,8 +1050,17 @@ _SHIFTED = '''def shifted(body, centre, sign):
 
 def _balance(out: Dynamics, body: Body) -> str:
     """Expression of a body's centre of mass in its own frame."""
-    parts = [out.param(f"{body.name}_mass_{axis}", body.numbers[f"com_{axis}"], -3 * abs(body.numbers[f"com_{axis}"]) - 10, 3 * abs(body.numbers[f"com_{axis}"]) + 10, "px",
-                       f"centre of mass of {body.name} seen from its drawn centre, in its own frame") for axis in ("x", "y")]
+    parts = [
+        out.param(
+            f"{body.name}_mass_{axis}",
+            body.numbers[f"com_{axis}"],
+            -3 * abs(body.numbers[f"com_{axis}"]) - 10,
+            3 * abs(body.numbers[f"com_{axis}"]) + 10,
+            "px",
+            f"centre of mass of {body.name} seen from its drawn centre, in its own frame",
+        )
+        for axis in ("x", "y")
+    ]
     return f"({parts[0]}, {parts[1]})"
 
 
@@ -548,12 +1071,30 @@ def _turning(out: Dynamics, body: Body, s: str) -> list[str]:
         return [f'    b{s} = {{**b{s}, "angle": b{s}["angle"] + dt * b{s}["spin"]}}']
     pieces = []
     if "a" in term.numbers:
-        pieces.append(out.param(f"torque{end}", term.numbers["a"], *_around(term.numbers["a"]), "rad/s^2", f"constant angular acceleration of {body.name}"))
+        pieces.append(
+            out.param(
+                f"torque{end}",
+                term.numbers["a"],
+                *_around(term.numbers["a"]),
+                "rad/s^2",
+                f"constant angular acceleration of {body.name}",
+            )
+        )
     if "c" in term.numbers:
-        c = out.param(f"spin_drag{end}", term.numbers["c"], 0.0, max(20 * term.numbers["c"], 10.0), "1/s", f"drag on the turning of {body.name}")
+        c = out.param(
+            f"spin_drag{end}",
+            term.numbers["c"],
+            0.0,
+            max(20 * term.numbers["c"], 10.0),
+            "1/s",
+            f"drag on the turning of {body.name}",
+        )
         pieces.append(f'- {c} * b{s}["spin"]')
-    return [f"    turn = {_signed(pieces)}",
-            f'    b{s} = {{**b{s}, "angle": b{s}["angle"] + dt * b{s}["spin"] + 0.5 * dt * dt * turn, "spin": b{s}["spin"] + dt * turn}}']
+    return [
+        f"    turn = {_signed(pieces)}",
+        f'    b{s} = {{**b{s}, "angle": b{s}["angle"] + dt * b{s}["spin"] + 0.5 * dt * dt * turn, '
+        f'"spin": b{s}["spin"] + dt * turn}}',
+    ]
 
 
 def _pull(k: int, s: str, forced: bool, pulls: Sequence[tuple[bool, bool]] | None) -> str:
@@ -562,136 +1103,335 @@ def _pull(k: int, s: str, forced: bool, pulls: Sequence[tuple[bool, bool]] | Non
         return f"pull{s}"
     if pulls is None or not any(pulls[k]):
         return ""
-    return "(" + ", ".join(f"{axis}{s}" if pulled else "0.0" for axis, pulled in zip(("ax", "ay"), pulls[k], strict=True)) + ")"
+    return (
+        "("
+        + ", ".join(
+            f"{axis}{s}" if pulled else "0.0"
+            for axis, pulled in zip(("ax", "ay"), pulls[k], strict=True)
+        )
+        + ")"
+    )
 
 
-def _contact(out: Dynamics, term: Term, symbols: dict[str, str], pulls: Mapping[str, str]) -> list[str]:
+def _contact(
+    out: Dynamics, term: Term, symbols: dict[str, str], pulls: Mapping[str, str]
+) -> list[str]:
     if term.kind == "wall":
         return _wall(out, term, symbols, pulls)
     first, second = term.bodies
     a, b = symbols[first], symbols[second]
     out.imports.add("collide_disks")
-    e = out.param("restitution_disks", term.numbers.get("e", 0.95), 0.0, 1.0, "1", "share of the closing speed that a collision gives back", prior=term.numbers.get("e_sigma"))
+    e = out.param(
+        "restitution_disks",
+        term.numbers.get("e", 0.95),
+        0.0,
+        1.0,
+        "1",
+        "share of the closing speed that a collision gives back",
+        prior=term.numbers.get("e_sigma"),
+    )
     if term.numbers.get("by_size", 0.0):
         ratio = f'(b{b}["radius"] / b{a}["radius"]) ** 2'
     else:
-        ratio = out.param(f"mass_{second}_to_{first}", term.numbers.get("ratio", 1.0), 0.02, 50.0, "1", f"mass of {second} relative to {first}")
+        ratio = out.param(
+            f"mass_{second}_to_{first}",
+            term.numbers.get("ratio", 1.0),
+            0.02,
+            50.0,
+            "1",
+            f"mass of {second} relative to {first}",
+        )
     rest = ""
     if "rest_speed" in term.numbers:
         speed = term.numbers["rest_speed"]
-        rest = ", " + out.param("rest_speed", speed, 0.0, 4 * speed, "px/s", "closing speed up to which a collision gives nothing back", prior=0.2 * speed)
-    return [f'b{a}, b{b} = collide_disks(b{a}, b{b}, b{a}["radius"] + b{b}["radius"], {ratio}, {e}{rest})']
+        rest = ", " + out.param(
+            "rest_speed",
+            speed,
+            0.0,
+            4 * speed,
+            "px/s",
+            "closing speed up to which a collision gives nothing back",
+            prior=0.2 * speed,
+        )
+    return [
+        f'b{a}, b{b} = collide_disks(b{a}, b{b}, b{a}["radius"] + b{b}["radius"], {ratio}, '
+        f"{e}{rest})"
+    ]
 
 
 def _wall_offset(out: Dynamics, n: Mapping[str, float]) -> str:
     """The parameter that says where a wall stands."""
-    word = {(0, -1): "floor", (0, 1): "ceiling", (1, 0): "left_wall", (-1, 0): "right_wall"}.get((round(n["nx"], 1), round(n["ny"], 1)), f"wall_{round(math.degrees(math.atan2(n['ny'], n['nx'])) % 360)}")
-    return out.param(f"{word}_offset", n["offset"], n["offset"] - 60.0, n["offset"] + 60.0, "px", f"place of the {word.replace('_', ' ')} along its normal {_pair((n['nx'], n['ny']))}", prior=1.0 if "drawn" in n else 8.0)
+    word = {(0, -1): "floor", (0, 1): "ceiling", (1, 0): "left_wall", (-1, 0): "right_wall"}.get(
+        (round(n["nx"], 1), round(n["ny"], 1)),
+        f"wall_{round(math.degrees(math.atan2(n['ny'], n['nx'])) % 360)}",
+    )
+    return out.param(
+        f"{word}_offset",
+        n["offset"],
+        n["offset"] - 60.0,
+        n["offset"] + 60.0,
+        "px",
+        f"place of the {word.replace('_', ' ')} along its normal {_pair((n['nx'], n['ny']))}",
+        prior=1.0 if "drawn" in n else 8.0,
+    )
 
 
-def _wall(out: Dynamics, term: Term, symbols: dict[str, str], pulls: Mapping[str, str]) -> list[str]:
+def _wall(
+    out: Dynamics, term: Term, symbols: dict[str, str], pulls: Mapping[str, str]
+) -> list[str]:
     n = term.numbers
     out.imports.update(("bounce_off_line",))
     offset = _wall_offset(out, n)
-    e = out.param("restitution", n.get("e", 0.9), 0.0, 1.2, "1", "share of the normal speed that a bounce gives back")
-    friction = out.param("friction_contact", n["friction"], 0.0, 1.5, "1", "Coulomb friction at a bounce") if "friction" in n else "0.0"
+    e = out.param(
+        "restitution",
+        n.get("e", 0.9),
+        0.0,
+        1.2,
+        "1",
+        "share of the normal speed that a bounce gives back",
+    )
+    friction = (
+        out.param("friction_contact", n["friction"], 0.0, 1.5, "1", "Coulomb friction at a bounce")
+        if "friction" in n
+        else "0.0"
+    )
     lines = []
     for name in term.bodies:
         s = symbols[name]
-        lines += [f'x, y, vx, vy = bounce_off_line(b{s}["x"], b{s}["y"], b{s}["vx"], b{s}["vy"], {_pair((n["nx"], n["ny"]))}, {offset}, b{s}["radius"], {e}, {friction}{f", pull={pulls[s]}" if pulls[s] else ""})',
-                  f'b{s} = {{**b{s}, "x": x, "y": y, "vx": vx, "vy": vy}}']
+        lines += [
+            f'x, y, vx, vy = bounce_off_line(b{s}["x"], b{s}["y"], b{s}["vx"], b{s}["vy"], '
+            f'{_pair((n["nx"], n["ny"]))}, {offset}, b{s}["radius"], {e}, '
+            f"{friction}{f', pull={pulls[s]}' if pulls[s] else ''})",
+            f'b{s} = {{**b{s}, "x": x, "y": y, "vx": vx, "vy": vy}}',
+        ]
     return lines
 
 
 def _pendulum(out: Dynamics, body: Body) -> None:
-    """One body on a fixed hinge: only ratios such as gravity over length can be known, so these are the parameters."""
+    """One body on a fixed hinge: only ratios such as gravity over length can be known, so these are
+    the parameters."""
     m, n, name = out.mechanism, body.numbers, body.name
     out.imports.update(("turned", "start_of" if body.turns else "start_of_angle"))
     tag = out.tag
-    px = out.param(f"{name}_pivot_x", n["pivot_x"], n["pivot_x"] - 200, n["pivot_x"] + 200, "px", f"hinge of {name} in the picture", prior=max(n.get("spread", 2.0), 0.5))
-    py = out.param(f"{name}_pivot_y", n["pivot_y"], n["pivot_y"] - 200, n["pivot_y"] + 200, "px", f"hinge of {name} in the picture", prior=max(n.get("spread", 2.0), 0.5))
+    px = out.param(
+        f"{name}_pivot_x",
+        n["pivot_x"],
+        n["pivot_x"] - 200,
+        n["pivot_x"] + 200,
+        "px",
+        f"hinge of {name} in the picture",
+        prior=max(n.get("spread", 2.0), 0.5),
+    )
+    py = out.param(
+        f"{name}_pivot_y",
+        n["pivot_y"],
+        n["pivot_y"] - 200,
+        n["pivot_y"] + 200,
+        "px",
+        f"hinge of {name} in the picture",
+        prior=max(n.get("spread", 2.0), 0.5),
+    )
     centre = _centre(out, body)
     pieces = []
     if term := _acts(m, "gravity", name):
         out.imports.add("xp")
-        k = out.param(f"gravity_over_length{tag}", term.numbers["k"], 0.0, max(10 * term.numbers["k"], 50.0), "1/s^2", "pull back per radian near rest")
-        rest = out.param(f"rest_angle{tag}", term.numbers["rest"], term.numbers["rest"] - math.pi, term.numbers["rest"] + math.pi, "rad", "angle at which it would hang still", prior=0.3)
+        k = out.param(
+            f"gravity_over_length{tag}",
+            term.numbers["k"],
+            0.0,
+            max(10 * term.numbers["k"], 50.0),
+            "1/s^2",
+            "pull back per radian near rest",
+        )
+        rest = out.param(
+            f"rest_angle{tag}",
+            term.numbers["rest"],
+            term.numbers["rest"] - math.pi,
+            term.numbers["rest"] + math.pi,
+            "rad",
+            "angle at which it would hang still",
+            prior=0.3,
+        )
         pieces.append(f"- {k} * xp.sin(angle - {rest})")
     if term := _acts(m, "damping", name):
-        pieces.append(f"- {out.param(f'damping{tag}', term.numbers['c'], 0.0, max(20 * term.numbers['c'], 5.0), '1/s', 'friction at the hinge')} * spin")
+        pieces.append(
+            "- "
+            f"{out.param(f'damping{tag}', term.numbers['c'], 0.0, max(20 * term.numbers['c'], 5.0), '1/s', 'friction at the hinge')} "
+            "* spin"
+        )
     if term := _acts(m, "push", name):
-        pieces.append(out.param(f"torque{tag}", term.numbers["a"], *_around(term.numbers["a"]), "rad/s^2", "constant angular acceleration"))
+        pieces.append(
+            out.param(
+                f"torque{tag}",
+                term.numbers["a"],
+                *_around(term.numbers["a"]),
+                "rad/s^2",
+                "constant angular acceleration",
+            )
+        )
     if term := _acts(m, "action", name):
-        pieces.append(f"{out.param(f'gain{tag}', term.numbers['a'], *_around(term.numbers['a']), 'rad/s^2', 'angular acceleration per unit of action')} * action")
+        pieces.append(
+            f"{out.param(f'gain{tag}', term.numbers['a'], *_around(term.numbers['a']), 'rad/s^2', 'angular acceleration per unit of action')} "
+            "* action"
+        )
     if pieces:
         out.imports.add(m.integrator)
-        out.functions.append("\n".join([f"def accelerate{tag}(q, v, params, action):", '    """Angular acceleration in rad/s^2."""',
-                                        "    (angle,), (spin,) = q, v", f"    return ({_signed(pieces)},)"]))
-        out.step += [f'    b = state["{name}"]',
-                     f'    (angle,), (spin,) = {m.integrator}((b["angle"],), (b["spin"],), lambda q, v: accelerate{tag}(q, v, params, action), dt)']
+        out.functions.append(
+            "\n".join(
+                [
+                    f"def accelerate{tag}(q, v, params, action):",
+                    '    """Angular acceleration in rad/s^2."""',
+                    "    (angle,), (spin,) = q, v",
+                    f"    return ({_signed(pieces)},)",
+                ]
+            )
+        )
+        out.step += [
+            f'    b = state["{name}"]',
+            f'    (angle,), (spin,) = {m.integrator}((b["angle"],), (b["spin"],), lambda q, v: '
+            f"accelerate{tag}(q, v, params, action), dt)",
+        ]
     else:
-        out.step += [f'    b = state["{name}"]', '    angle, spin = b["angle"] + dt * b["spin"], b["spin"]']
+        out.step += [
+            f'    b = state["{name}"]',
+            '    angle, spin = b["angle"] + dt * b["spin"], b["spin"]',
+        ]
     if body.turns:
         out.initial.append(f'    state["{name}"] = start_of(states, "{name}", ("angle",), dt)')
     else:
-        out.initial.append(f'    state["{name}"] = start_of_angle(states, "{name}", ({px}, {py}), dt)')
+        out.initial.append(
+            f'    state["{name}"] = start_of_angle(states, "{name}", ({px}, {py}), dt)'
+        )
     out.initial.append(f'    state["{name}"].update(place{tag}(state["{name}"], params))')
-    out.functions.append("\n".join([f"def place{tag}(body, params):", f'    """Where the centre of {name} is at its angle."""',
-                                    f'    ox, oy = turned({centre}, body["angle"])', f'    return {{"x": {px} + ox, "y": {py} + oy}}']))
-    out.step += ['    b = {**b, "angle": angle, "spin": spin}', f'    new["{name}"] = {{**b, **place{tag}(b, params)}}']
+    out.functions.append(
+        "\n".join(
+            [
+                f"def place{tag}(body, params):",
+                f'    """Where the centre of {name} is at its angle."""',
+                f'    ox, oy = turned({centre}, body["angle"])',
+                f'    return {{"x": {px} + ox, "y": {py} + oy}}',
+            ]
+        )
+    )
+    out.step += [
+        '    b = {**b, "angle": angle, "spin": spin}',
+        f'    new["{name}"] = {{**b, **place{tag}(b, params)}}',
+    ]
     out.latents += [f"{name}.angle", f"{name}.spin"]
 
 
 def _linkage(out: Dynamics, tree: Sequence[Body]) -> None:
-    """A tree of links on a slider or hinges: the equations of motion come from tools.physics.multibody."""
+    """A tree of links on a slider or hinges: the equations of motion come from
+    tools.physics.multibody."""
     m = out.mechanism
     out.imports.update(("Link", "accelerations", "frames_of", "start_of", "turned", m.integrator))
     tag = out.tag
     links = [_link(out, body, tree) for body in tree]
-    out.functions.append("\n".join([f"def links{tag}(params):", '    """The mechanism: which link hangs where, and how heavy it is (first link: mass 1)."""', "    return (",
-                                    *[f"        {link}," for link in links], "    )"]))
+    out.functions.append(
+        "\n".join(
+            [
+                f"def links{tag}(params):",
+                '    """The mechanism: which link hangs where, and how heavy it is (first link: '
+                'mass 1)."""',
+                "    return (",
+                *[f"        {link}," for link in links],
+                "    )",
+            ]
+        )
+    )
     centres = ", ".join(f'"{b.name}": {_centre(out, b)}' for b in tree)
-    out.functions.append("\n".join([f"def centres{tag}(params):", '    """Centre of each drawn link seen from its joint, in its own frame (px)."""', f"    return {{{centres}}}"]))
+    out.functions.append(
+        "\n".join(
+            [
+                f"def centres{tag}(params):",
+                '    """Centre of each drawn link seen from its joint, in its own frame (px)."""',
+                f"    return {{{centres}}}",
+            ]
+        )
+    )
     gravity, efforts = _efforts(out, tree)
     coordinates = [_coordinate(b) for b in tree]
-    out.functions.append("\n".join([
-        f"def place{tag}(state, params):", '    """Put every drawn link where its joint and angle say."""',
-        f"    poses = frames_of(links{tag}(params), ({', '.join(f'state[{b.name!r}][{c!r}]' for b, c in zip(tree, coordinates, strict=True))},))".replace("'", '"'),
-        f"    placed, centre = {{}}, centres{tag}(params)", "    for name, (x, y, angle) in poses.items():", "        ox, oy = turned(centre[name], angle)",
-        '        placed[name] = {**state[name], "x": x + ox, "y": y + oy}', "    return placed"]))
+    out.functions.append(
+        "\n".join(
+            [
+                f"def place{tag}(state, params):",
+                '    """Put every drawn link where its joint and angle say."""',
+                f"    poses = frames_of(links{tag}(params), "
+                f"({', '.join(f'state[{b.name!r}][{c!r}]' for b, c in zip(tree, coordinates, strict=True))},))".replace(
+                    "'", '"'
+                ),
+                f"    placed, centre = {{}}, centres{tag}(params)",
+                "    for name, (x, y, angle) in poses.items():",
+                "        ox, oy = turned(centre[name], angle)",
+                '        placed[name] = {**state[name], "x": x + ox, "y": y + oy}',
+                "    return placed",
+            ]
+        )
+    )
     for body, coordinate in zip(tree, coordinates, strict=True):
         rate = _rate(body)
         if coordinate == "s":
             out.imports.add("start_along")
             n = body.numbers
-            out.initial.append(f'    state["{body.name}"] = start_along(states, "{body.name}", {_pair((n["at_x"], n["at_y"]))}, {_pair((n["axis_x"], n["axis_y"]))}, dt)')
+            out.initial.append(
+                f'    state["{body.name}"] = start_along(states, "{body.name}", '
+                f"{_pair((n['at_x'], n['at_y']))}, {_pair((n['axis_x'], n['axis_y']))}, dt)"
+            )
         elif coordinate == "angle" and not body.turns:
             out.imports.add("start_of_angle")
-            out.initial.append(f'    state["{body.name}"] = start_of_angle(states, "{body.name}", {_hidden_pivot(body)}, dt)')
+            out.initial.append(
+                f'    state["{body.name}"] = start_of_angle(states, "{body.name}", '
+                f"{_hidden_pivot(body)}, dt)"
+            )
         else:
-            out.initial.append(f'    state["{body.name}"] = start_of(states, "{body.name}", ("{coordinate}",), dt)')
+            out.initial.append(
+                f'    state["{body.name}"] = start_of(states, "{body.name}", ("{coordinate}",), dt)'
+            )
         out.latents += [f"{body.name}.{coordinate}", f"{body.name}.{rate}"]
     out.initial.append(f"    state.update(place{tag}(state, params))")
     q = ", ".join(f'state["{b.name}"]["{c}"]' for b, c in zip(tree, coordinates, strict=True))
     v = ", ".join(f'state["{b.name}"]["{_rate(b)}"]' for b in tree)
-    out.step += [f"    q, v = ({q},), ({v},)", f"    system = links{tag}(params)", f"    gravity = {gravity}"]
-    out.step += ["", "    def motion(q, v):", *[f"        {line}" for line in efforts[:-1]], f"        return accelerations(system, q, v, gravity, {efforts[-1]})", "",
-                 f"    q, v = {m.integrator}(q, v, motion, dt)"]
-    moved = ", ".join(f'"{b.name}": {{**state["{b.name}"], "{c}": q[{k}], "{_rate(b)}": v[{k}]}}' for k, (b, c) in enumerate(zip(tree, coordinates, strict=True)))
+    out.step += [
+        f"    q, v = ({q},), ({v},)",
+        f"    system = links{tag}(params)",
+        f"    gravity = {gravity}",
+    ]
+    out.step += [
+        "",
+        "    def motion(q, v):",
+        *[f"        {line}" for line in efforts[:-1]],
+        f"        return accelerations(system, q, v, gravity, {efforts[-1]})",
+        "",
+        f"    q, v = {m.integrator}(q, v, motion, dt)",
+    ]
+    moved = ", ".join(
+        f'"{b.name}": {{**state["{b.name}"], "{c}": q[{k}], "{_rate(b)}": v[{k}]}}'
+        for k, (b, c) in enumerate(zip(tree, coordinates, strict=True))
+    )
     out.step.append(f"    new.update(place{tag}({{{moved}}}, params))")
 
 
 def _arm(out: Dynamics, body: Body) -> str:
-    """Expression of the distance of a link's drawn centre from its hinge; "" where they all but coincide."""
+    """Expression of the distance of a link's drawn centre from its hinge; "" where they all but
+    coincide."""
     length = math.hypot(body.numbers["centre_x"], body.numbers["centre_y"])
     if length < 1.0:
         return ""
     prior = min(max(body.numbers.get("spread", 2.0), 0.5), 6.0)
-    return out.param(f"{body.name}_arm", length, 0.3 * length, 3.0 * length, "px", f"distance of the drawn centre of {body.name} from its hinge", prior=prior)
+    return out.param(
+        f"{body.name}_arm",
+        length,
+        0.3 * length,
+        3.0 * length,
+        "px",
+        f"distance of the drawn centre of {body.name} from its hinge",
+        prior=prior,
+    )
 
 
 def _centre(out: Dynamics, body: Body, times: str = "") -> str:
-    """Expression of a link's drawn centre seen from its joint, in its own frame; the direction is fixed."""
+    """Expression of a link's drawn centre seen from its joint, in its own frame; the direction is
+    fixed."""
     if body.motion == "slides":
         return _pair((0.0, 0.0))
     x, y, arm = body.numbers["centre_x"], body.numbers["centre_y"], _arm(out, body)
@@ -725,26 +1465,76 @@ def _link(out: Dynamics, body: Body, tree: Sequence[Body]) -> str:
     on = "" if body.on is None or root else f', on="{body.on}"'
     gravity = _acts(out.mechanism, "gravity", name)
     weight = n.get("mass", gravity.numbers.get("mass", 0.3) if gravity else 0.3)
-    mass = "1.0" if root else out.param(f"{name}_mass", weight, 0.001, 20.0, "1", f"mass of {name} relative to {tree[0].name}", prior=weight)
+    mass = (
+        "1.0"
+        if root
+        else out.param(
+            f"{name}_mass",
+            weight,
+            0.001,
+            20.0,
+            "1",
+            f"mass of {name} relative to {tree[0].name}",
+            prior=weight,
+        )
+    )
     if body.motion == "slides":
-        axis = {"x": (1.0, 0.0), "y": (0.0, 1.0), "s": (n["axis_x"], n["axis_y"])}[_coordinate(body)]
-        at = {"x": (0.0, n["at_y"]), "y": (n["at_x"], 0.0), "s": (n["at_x"], n["at_y"])}[_coordinate(body)]
+        axis = {"x": (1.0, 0.0), "y": (0.0, 1.0), "s": (n["axis_x"], n["axis_y"])}[
+            _coordinate(body)
+        ]
+        at = {"x": (0.0, n["at_y"]), "y": (n["at_x"], 0.0), "s": (n["at_x"], n["at_y"])}[
+            _coordinate(body)
+        ]
         return f'Link("{name}", "slide"{on}, at={_pair(at)}, axis={_pair(axis)}, mass={mass})'
     prior = min(max(n.get("spread", 2.0), 0.3), 6.0)
-    px = out.param(f"{name}_pivot_x", n["pivot_x"], n["pivot_x"] - 60, n["pivot_x"] + 60, "px", f"hinge of {name}, seen from {body.on or 'the picture'}", prior=prior)
-    py = out.param(f"{name}_pivot_y", n["pivot_y"], n["pivot_y"] - 60, n["pivot_y"] + 60, "px", f"hinge of {name}, seen from {body.on or 'the picture'}", prior=prior)
+    px = out.param(
+        f"{name}_pivot_x",
+        n["pivot_x"],
+        n["pivot_x"] - 60,
+        n["pivot_x"] + 60,
+        "px",
+        f"hinge of {name}, seen from {body.on or 'the picture'}",
+        prior=prior,
+    )
+    py = out.param(
+        f"{name}_pivot_y",
+        n["pivot_y"],
+        n["pivot_y"] - 60,
+        n["pivot_y"] + 60,
+        "px",
+        f"hinge of {name}, seen from {body.on or 'the picture'}",
+        prior=prior,
+    )
     length = math.hypot(n["centre_x"], n["centre_y"])
     known = gravity.numbers if gravity else {}
     even = body.shape == "box" and f"gyration@{name}" not in known
-    reach = out.param(f"{name}_reach", known.get(f"reach@{name}", 1.0), 0.3, 2.5, "1", f"centre of mass of {name}, as a multiple of its drawn centre's distance from the hinge", prior=0.1 if body.shape == "box" else 0.4)
+    reach = out.param(
+        f"{name}_reach",
+        known.get(f"reach@{name}", 1.0),
+        0.3,
+        2.5,
+        "1",
+        f"centre of mass of {name}, as a multiple of its drawn centre's distance from the hinge",
+        prior=0.1 if body.shape == "box" else 0.4,
+    )
     com = _centre(out, body, f" * {reach}")
     gyration = known.get(f"gyration@{name}", n.get("gyration", length / math.sqrt(3)))
     if even:  # spread as it is drawn, however long it is
-        scale = f"{_number(gyration / length)} * {arm}" if (arm := _arm(out, body)) else _number(gyration)
+        scale = (
+            f"{_number(gyration / length)} * {arm}"
+            if (arm := _arm(out, body))
+            else _number(gyration)
+        )
         inertia = f"{mass} * ({scale} * {reach}) ** 2"
     else:  # how the mass is spread over the shape is not seen
-        inertia = f'{mass} * {out.param(f"{name}_gyration", gyration, 0.0, 3 * length, "px", f"radius of gyration of {name} about its centre of mass", prior=0.4 * length)} ** 2'
-    return f'Link("{name}", "hinge"{on}, at=({px}, {py}), com={com}, mass={mass}, inertia={inertia})'
+        inertia = (
+            f"{mass} * "
+            f"{out.param(f'{name}_gyration', gyration, 0.0, 3 * length, 'px', f'radius of gyration of {name} about its centre of mass', prior=0.4 * length)} "
+            "** 2"
+        )
+    return (
+        f'Link("{name}", "hinge"{on}, at=({px}, {py}), com={com}, mass={mass}, inertia={inertia})'
+    )
 
 
 def _efforts(out: Dynamics, tree: Sequence[Body]) -> tuple[str, list[str]]:
@@ -753,36 +1543,91 @@ def _efforts(out: Dynamics, tree: Sequence[Body]) -> tuple[str, list[str]]:
     gravity = ["0.0", "0.0"]
     if term := _acts(m, "gravity", tree[-1].name):
         if "gx" in term.numbers:
-            gravity[0] = out.param("field_x", term.numbers["gx"], *_around(term.numbers["gx"]), "px/s^2", "constant acceleration to the right")
-        gravity[1] = out.param("gravity", term.numbers["gy"], *_around(term.numbers["gy"]), "px/s^2", "gravity, downwards", term.numbers.get("prior"))
+            gravity[0] = out.param(
+                "field_x",
+                term.numbers["gx"],
+                *_around(term.numbers["gx"]),
+                "px/s^2",
+                "constant acceleration to the right",
+            )
+        gravity[1] = out.param(
+            "gravity",
+            term.numbers["gy"],
+            *_around(term.numbers["gy"]),
+            "px/s^2",
+            "gravity, downwards",
+            term.numbers.get("prior"),
+        )
     pieces: list[str] = []
     rates = []
     for k, body in enumerate(tree):
         summands = []
         if term := _acts(m, "push", body.name):
             unit = "px/s^2" if body.motion == "slides" else "px^2/s^2"
-            summands.append(out.param(f"push{_suffix(m, 'push', body.name)}", term.numbers["a"], *_around(term.numbers["a"]), unit, f"constant effort on {body.name}, per unit mass of {tree[0].name}"))
+            summands.append(
+                out.param(
+                    f"push{_suffix(m, 'push', body.name)}",
+                    term.numbers["a"],
+                    *_around(term.numbers["a"]),
+                    unit,
+                    f"constant effort on {body.name}, per unit mass of {tree[0].name}",
+                )
+            )
         if term := _acts(m, "action", body.name):
-            summands.append(f"{out.param(f'gain{_suffix(m, chr(97) + chr(99) + chr(116) + chr(105) + chr(111) + chr(110), body.name)}', term.numbers['a'], *_around(term.numbers['a']), 'per unit of action', f'effort on {body.name} per unit of action')} * action")
+            summands.append(
+                f"{out.param(f'gain{_suffix(m, chr(97) + chr(99) + chr(116) + chr(105) + chr(111) + chr(110), body.name)}', term.numbers['a'], *_around(term.numbers['a']), 'per unit of action', f'effort on {body.name} per unit of action')} "
+                "* action"
+            )
         if term := _acts(m, "damping", body.name):
-            c = out.param(f"damping_{body.name}", term.numbers["c"], 0.0, max(50 * abs(term.numbers["c"]), 1e3), "", f"damping at the joint of {body.name}")
-            relative = f"v[{k}]" if body.on is None or tree[[b.name for b in tree].index(body.on)].motion == "slides" or k == 0 else f"(v[{k}] - v[{[b.name for b in tree].index(body.on)}])"
+            c = out.param(
+                f"damping_{body.name}",
+                term.numbers["c"],
+                0.0,
+                max(50 * abs(term.numbers["c"]), 1e3),
+                "",
+                f"damping at the joint of {body.name}",
+            )
+            relative = (
+                f"v[{k}]"
+                if body.on is None
+                or tree[[b.name for b in tree].index(body.on)].motion == "slides"
+                or k == 0
+                else f"(v[{k}] - v[{[b.name for b in tree].index(body.on)}])"
+            )
             summands.append(f"- {c} * {relative}")
         if term := _acts(m, "joint_spring", body.name):
-            c = out.param(f"stiffness_{body.name}", term.numbers["k"], 0.0, max(50 * abs(term.numbers["k"]), 1e3), "", f"spring at the joint of {body.name}")
-            rest = out.param(f"rest_{body.name}", term.numbers["rest"], term.numbers["rest"] - 500, term.numbers["rest"] + 500, "", "where that spring is slack")
+            c = out.param(
+                f"stiffness_{body.name}",
+                term.numbers["k"],
+                0.0,
+                max(50 * abs(term.numbers["k"]), 1e3),
+                "",
+                f"spring at the joint of {body.name}",
+            )
+            rest = out.param(
+                f"rest_{body.name}",
+                term.numbers["rest"],
+                term.numbers["rest"] - 500,
+                term.numbers["rest"] + 500,
+                "",
+                "where that spring is slack",
+            )
             summands.append(f"- {c} * (q[{k}] - {rest})")
         if summands:
             pieces.append(f'"{body.name}": {_signed(summands)}')
     return f"({gravity[0]}, {gravity[1]})", [*rates, "{" + ", ".join(pieces) + "}"]
 
 
-# ---------------------------------------------------------------------------------------------------------- rendering
+# --------------------------------------------------------------------------------------------------
 
 
 def write_rendering(mechanism: Mechanism) -> str:
     """The rendering program: parts drawn back to front over the plate."""
-    order = [mechanism.body(name) for name in mechanism.order] if mechanism.order else list(mechanism.bodies)
+    order = (
+        [mechanism.body(name) for name in mechanism.order]
+        if mechanism.order
+        else list(mechanism.bodies)
+    )
     whole = mechanism.drawing == "whole pixels"
     imports = {"canvas", "finish", "pose_of", "visible"}
     lines = ['"""Rendering: the plate, and the parts over it from back to front."""', ""]
@@ -791,10 +1636,25 @@ def write_rendering(mechanism: Mechanism) -> str:
         body_lines += _draw(body, imports, whole)
     if any(True for _ in order):
         imports.add("draw_front")
-    lit = [f'    lit(image, [{", ".join(f"state[{chr(34)}light{chr(34)}][{chr(34)}{gain}{chr(34)}]" for gain in mechanism.gains)}])'] if mechanism.gains else []
+    lit = (
+        [
+            "    lit(image, "
+            f"[{', '.join(f'state[{chr(34)}light{chr(34)}][{chr(34)}{gain}{chr(34)}]' for gain in mechanism.gains)}])"
+        ]
+        if mechanism.gains
+        else []
+    )
     imports |= {"lit"} if lit else set()
     lines += [f"from tools.rendering import {', '.join(sorted(imports))}", "", ""]
-    lines += ["def render(state, scene, shape):", "    image = canvas(scene.background)", *body_lines, "    draw_front(image, scene)", *lit, "    return finish(image)", ""]
+    lines += [
+        "def render(state, scene, shape):",
+        "    image = canvas(scene.background)",
+        *body_lines,
+        "    draw_front(image, scene)",
+        *lit,
+        "    return finish(image)",
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -809,14 +1669,25 @@ def _draw(body: Body, imports: set[str], whole: bool) -> list[str]:
         lines.append("        draw_grid_box(image, p)")
     elif body.shape == "disk":
         imports.add("draw_disk")
-        lines.append('        draw_disk(image, p["x"], p["y"], p["radius"], p["colour"], p["softness"])')
+        lines.append(
+            '        draw_disk(image, p["x"], p["y"], p["radius"], p["colour"], p["softness"])'
+        )
     elif body.shape == "box":
         imports.update(("box_corners", "draw_polygon"))
-        lines.append('        draw_polygon(image, box_corners(p["x"], p["y"], p["angle"], p["width"], p["height"]), p["colour"], p["softness"])')
+        lines.append(
+            '        draw_polygon(image, box_corners(p["x"], p["y"], p["angle"], p["width"], '
+            'p["height"]), p["colour"], p["softness"])'
+        )
     elif body.shape == "polygon":
         imports.update(("place", "draw_polygon"))
-        lines.append('        draw_polygon(image, place(p["outline"], p["x"], p["y"], p["angle"]), p["colour"], p["softness"])')
+        lines.append(
+            '        draw_polygon(image, place(p["outline"], p["x"], p["y"], p["angle"]), '
+            'p["colour"], p["softness"])'
+        )
     else:
         imports.add("draw_sprite")
-        lines.append(f'        draw_sprite(image, scene.sprites["{name}"], p["x"], p["y"], p["angle"], p["cut"])')
+        lines.append(
+            f'        draw_sprite(image, scene.sprites["{name}"], p["x"], p["y"], p["angle"], '
+            'p["cut"])'
+        )
     return lines

@@ -11,14 +11,18 @@ COLUMNS = ("cart.x", "cart.y", "pole.x", "pole.y", "pole.angle")
 
 
 def perceive(frames, tools):
-    cart = np.array([middle(frame[BELOW], CART) for frame in frames]) + np.array([0.5, BELOW.start])  # the drawing rounds down
+    cart = np.array([middle(frame[BELOW], CART) for frame in frames]) + np.array(
+        [0.5, BELOW.start]
+    )  # the drawing rounds down
     pole = np.array([centroid(frame, POLE) for frame in frames])
     angle = np.unwrap(np.arctan2(pole[:, 0] - (cart[:, 0] - 0.5), PIVOT - pole[:, 1]))
     table = np.column_stack([cart, pole, angle])
     constants = {"cart": {"width": 50.0, "height": 30.0}, "pole": {"wide": 10.0}}
     background = np.full(frames.shape[1:], 255, np.uint8)
     background[299] = 0
-    return States(COLUMNS, table, np.array([0.29, 0.29, 0.3, 0.3, 0.004])), Scene(background, {}, constants, ("cart", "pole"))
+    return States(COLUMNS, table, np.array([0.29, 0.29, 0.3, 0.3, 0.004])), Scene(
+        background, {}, constants, ("cart", "pole")
+    )
 
 
 def painted(picture, colour):

@@ -15,8 +15,15 @@ def render(state, scene, shape):
     polygon(image, [(left, 314), (left, 284), (right, 284), (right, 314)], (0, 0, 0))
     tip = round(state["pole"].get("long", 125.0)) - 5.0
     corners = ((-5.0, -5.0), (-5.0, tip), (5.0, tip), (5.0, -5.0))  # up is positive
-    turned = [(u * math.cos(angle) + v * math.sin(angle), -u * math.sin(angle) + v * math.cos(angle)) for u, v in corners]
-    polygon(image, [(math.floor(x + u), 399 - math.floor(107.5 + v)) for u, v in turned], (202, 152, 101))
+    turned = [
+        (u * math.cos(angle) + v * math.sin(angle), -u * math.sin(angle) + v * math.cos(angle))
+        for u, v in corners
+    ]
+    polygon(
+        image,
+        [(math.floor(x + u), 399 - math.floor(107.5 + v)) for u, v in turned],
+        (202, 152, 101),
+    )
     cv2.circle(image, (math.floor(x), 292), 5, (129, 132, 203), -1, cv2.LINE_AA)
     image[299] = 0
     return image

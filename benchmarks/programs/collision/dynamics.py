@@ -1,5 +1,6 @@
-"""Two balls at one height meet head-on: momentum is kept, mass grows with a power of the radius, and impacts slower than a
-threshold do not bounce. The time of contact within a frame is solved for, so nothing depends on a simulator's own step."""
+"""Two balls at one height meet head-on: momentum is kept, mass grows with a power of the radius,
+and impacts slower than a threshold do not bounce. The time of contact within a frame is solved for,
+so nothing depends on a simulator's own step."""
 
 import numpy as np
 
@@ -7,13 +8,33 @@ from tools.physics import xp
 from tools.types import Param
 
 PARAMS = (
-    Param("restitution", 0.9, low=0.0, high=1.0, unit="1", about="separation speed over closing speed"),
-    Param("density_2", 1.0, low=0.1, high=10.0, unit="1", prior=0.001, about="density of ball_2 over that of ball_1"),
-    Param("mass_power", 2.0, low=0.0, high=4.0, unit="1", prior=0.5, about="mass grows with radius ** mass_power"),
+    Param(
+        "restitution", 0.9, low=0.0, high=1.0, unit="1", about="separation speed over closing speed"
+    ),
+    Param(
+        "density_2",
+        1.0,
+        low=0.1,
+        high=10.0,
+        unit="1",
+        prior=0.001,
+        about="density of ball_2 over that of ball_1",
+    ),
+    Param(
+        "mass_power",
+        2.0,
+        low=0.0,
+        high=4.0,
+        unit="1",
+        prior=0.5,
+        about="mass grows with radius ** mass_power",
+    ),
 )
 LATENTS = ("ball_1.x", "ball_1.y", "ball_1.vx", "ball_2.x", "ball_2.y", "ball_2.vx")
 DIFFERENTIABLE = True
-SLOW = 25.8  # px/s: closing speed up to which impacts are inelastic (1 unit of the 10 x 10 world is 25.5; the rest is for errors of measurement)
+# px/s: closing speed up to which impacts are inelastic (1 unit of the 10 x 10 world is 25.5; the
+# rest is for errors of measurement)
+SLOW = 25.8
 
 
 def initial(states, params, dt):
@@ -24,7 +45,12 @@ def start(states, name, dt):
     x, y = states.column(f"{name}.x"), states.column(f"{name}.y")
     seen = np.flatnonzero(np.isfinite(x))[:8]
     speed, place = np.polyfit(seen * dt, x[seen], 1) if len(seen) > 1 else (0.0, x[seen[0]])
-    return {"x": place, "y": np.nanmean(y), "vx": speed, "radius": states.column(f"{name}.radius")[0]}
+    return {
+        "x": place,
+        "y": np.nanmean(y),
+        "vx": speed,
+        "radius": states.column(f"{name}.radius")[0],
+    }
 
 
 def step(state, params, action, dt):
