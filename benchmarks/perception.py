@@ -52,7 +52,7 @@ def offset_error(actor: Actor, track: Track) -> tuple[float, float]:
     true, seen = actor.path, track.seen
     if seen.sum() < 2:
         return math.inf, math.inf
-    turn = true[seen, 2] if track.look.turns else np.zeros(seen.sum())
+    turn = true[seen, 2] if track.appearance.turns else np.zeros(seen.sum())
     c, s = np.cos(turn), np.sin(turn)
     rotation = np.stack([np.stack([c, -s], -1), np.stack([s, c], -1)], -2)
     difference = track.poses[seen, :2] - true[seen, :2]
@@ -61,7 +61,7 @@ def offset_error(actor: Actor, track: Track) -> tuple[float, float]:
     turned = track.poses[seen, 2] - turn
     return float(np.sqrt(np.mean((rest**2).sum(1)))), float(
         np.std(turned)
-    ) if track.look.turns else 0.0
+    ) if track.appearance.turns else 0.0
 
 
 def pair(scene: Scene, tracks: Tracks) -> list[tuple[Actor, Track]]:
@@ -85,7 +85,7 @@ def _cost(actor: Actor, track: Track) -> float:
     )
     return (
         1e6
-        if error > 0.6 * actor.reach + 3 or at > 1.1 * actor.reach + 4
+        if error > 0.6 * actor.bounding_radius + 3 or at > 1.1 * actor.bounding_radius + 4
         else error + 0.02 * at + 0.05 * (len(track.seen) - track.seen.sum())
     )
 
@@ -99,7 +99,7 @@ def measure(name: str, scene: Scene, tracks: Tracks, seconds: float) -> Row:
     position, angle = (
         (max(column) for column in zip(*errors, strict=True)) if errors else (math.nan, math.nan)
     )
-    kinds = sum(actor.kind == track.look.shape for actor, track in pairs)
+    kinds = sum(actor.kind == track.appearance.shape for actor, track in pairs)
     return Row(
         name,
         len(scene.actors),

@@ -58,7 +58,7 @@ class Actor:
 
     @property
     def reach(self) -> float:
-        return max(piece.reach for piece in self.pieces)
+        return max(piece.bounding_radius for piece in self.pieces)
 
     @property
     def moves(self) -> bool:
@@ -89,7 +89,7 @@ def stamp(
     """Draw in place; returns the window and the coverage (h, w) in it, or None outside the
     image."""
     x, y, angle = pose
-    reach = actor.reach + 1
+    reach = actor.bounding_radius + 1
     x0, x1 = max(0, math.floor(x - reach)), min(image.shape[1], math.ceil(x + reach) + 1)
     y0, y1 = max(0, math.floor(y - reach)), min(image.shape[0], math.ceil(y + reach) + 1)
     if x0 >= x1 or y0 >= y1:
@@ -159,7 +159,7 @@ def film(
 
 
 def _area(actor: Actor, samples: int) -> float:
-    reach = math.ceil(actor.reach) + 1
+    reach = math.ceil(actor.bounding_radius) + 1
     blank = np.zeros((2 * reach + 1, 2 * reach + 1, 3), np.float32)
     layer = stamp(blank, actor, np.array([reach, reach, 0.0]), min(samples, 3))
     return float(layer[2].sum())
@@ -285,7 +285,7 @@ BLOB = [(-22, -14), (5, -24), (25, -8), (16, 18), (-4, 11), (-20, 21)]
 
 def disks(rng: np.random.Generator) -> Scene:
     """Four disks of different size and colour in free flight."""
-    looks = ((6, RED), (11, BLUE), (17, GREEN), (30, ORANGE))
+    appearances = ((6, RED), (11, BLUE), (17, GREEN), (30, ORANGE))
     actors = [
         Actor(
             f"d{k}",
@@ -293,7 +293,7 @@ def disks(rng: np.random.Generator) -> Scene:
             (disk(r, c),),
             flight(30, 40 + 60 * k, 50 + 35 * k, rng.uniform(-1, 3), rng.uniform(-1, 2), ay=0.05),
         )
-        for k, (r, c) in enumerate(looks)
+        for k, (r, c) in enumerate(appearances)
     ]
     return film(plain(240, 320), actors, 30)
 

@@ -24,7 +24,7 @@ one function of it, with a clear failure when it is missing. ``inputs`` are read
 ``outputs`` zero-filled arrays to write into, ``payload`` and the returned claim are JSON. Code that
 belongs to a program runs under ``with stage("dynamics"):`` so that a failure names the guilty one::
 
-    from sandbox.marks import stage
+    from sandbox.stage_tracker import stage
 
     def perceive(programs, inputs, payload, outputs):
         perceive = programs.function("perception", "perceive")
@@ -38,8 +38,9 @@ out what holds, and ``sandbox.determinism.run_twice`` whether a program gives th
 
 How it is made, from the inside out: ``seccomp``, ``landlock``, ``namespaces``, ``cgroup``,
 ``limits`` (one barrier each, on ``kernel``), ``lockdown`` (which mode wants which, in what order),
-``programs`` and ``child`` (one job), ``keeper``, ``server`` and ``spawner`` (many jobs), ``host``
-(the interface), ``protocol``, ``memory`` and ``wire`` (what crosses), ``verdict`` (what it means).
+``programs`` and ``child`` (one job), ``supervisor``, ``server`` and ``spawner`` (many jobs),
+``host`` (the interface), ``protocol``, ``memory`` and ``wire`` (what crosses), ``verdict`` (what it
+means).
 """
 
 from sandbox.contract import ArraySpec, Job, Limits, Outcome, SandboxError

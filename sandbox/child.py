@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sandbox import kernel, limits, marks, memory, wire
+from sandbox import kernel, limits, memory, stage_tracker, wire
 from sandbox.contract import Limits
 from sandbox.lockdown import ChildLock
 from sandbox.memory import Slot, anonymous_file
@@ -153,7 +153,7 @@ class _Work:
         os.dup2(self._log, 1, inheritable=False)
         os.dup2(self._log, 2, inheritable=False)
         os.close(self._log)
-        marks.observe(_marker(self._marks))
+        stage_tracker.observe(_marker(self._marks))
         random.seed(0)  # Python seeds it anew at every fork; the other generators were seeded
         if server.lock.posture.limited:
             limits.forbid_descriptors(self.result)
@@ -224,7 +224,7 @@ def _marker(memory: memoryview) -> Any:
     """Keep the number of the running stage where the host can see it after a kill."""
 
     def mark(name: str | None) -> None:
-        memory[0] = 0 if name is None else 1 + marks.PLACES.index(name)
+        memory[0] = 0 if name is None else 1 + stage_tracker.PLACES.index(name)
 
     return mark
 

@@ -17,8 +17,8 @@ import numpy
 
 from sandbox import limits
 from sandbox.contract import Limits
-from sandbox.marks import failed_in, latest, stage
 from sandbox.protocol import KIND_CAP, MESSAGE_CAP, TRACEBACK_CAP
+from sandbox.stage_tracker import failed_in, latest, stage
 
 AVAILABLE = (
     "numpy, scipy, cv2, pymunk, math and the rest of the standard library's pure parts, tools"

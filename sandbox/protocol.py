@@ -13,7 +13,7 @@ import re
 import struct
 from typing import Any
 
-from sandbox.marks import PLACES
+from sandbox.stage_tracker import PLACES
 from tools.types import Failure
 
 MAGIC = b"SBX1"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.marks import stage
+from sandbox.stage_tracker import stage
 
 Routine = Callable[
     [Any, Mapping[str, np.ndarray], Mapping[str, Any], Mapping[str, np.ndarray]], Mapping[str, Any]

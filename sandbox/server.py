@@ -18,13 +18,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from sandbox import child, heap, keeper, limits, wire
+from sandbox import child, heap, limits, supervisor, wire
 from sandbox.lockdown import THREADS, ChildLock, Posture, ServerLock
 from sandbox.routines import ROUTINES, UNAVAILABLE
 from sandbox.warm import warm_up
 
 
-class Forker(keeper.Keeper):
+class Forker(supervisor.Supervisor):
     """Children are forks of this process."""
 
     def __init__(self, control: socket.socket, host: int, wanted: int, heritage: child.Heritage):
@@ -40,7 +40,7 @@ class Forker(keeper.Keeper):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the server's process."""
-    options = keeper.options(arguments)
+    options = supervisor.options(arguments)
     control = socket.socket(fileno=options.control)
     try:
         forker, report = _prepare(control, options)
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         wire.untie(control)
         wire.send(control, {"problem": f"{type(error).__name__}: {error}"[:2000]})
         raise
-    keeper.run(forker, report)
+    supervisor.run(forker, report)
 
 
 def _prepare(control: socket.socket, options: argparse.Namespace) -> tuple[Forker, dict[str, Any]]:

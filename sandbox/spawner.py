@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from sandbox import boot, keeper, wire
+from sandbox import boot, supervisor, wire
 
 _SEATBELT = """
 (version 1)
@@ -34,7 +34,7 @@ _SEATBELT = """
 closed."""
 
 
-class Spawner(keeper.Keeper):
+class Spawner(supervisor.Supervisor):
     """Children are fresh processes. prefix: command line that starts the interpreter in a cage, or
     nothing."""
 
@@ -67,7 +67,7 @@ class Spawner(keeper.Keeper):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the server's process."""
-    options = keeper.options(arguments)
+    options = supervisor.options(arguments)
     control = socket.socket(fileno=options.control)
     try:
         spawner, report = _prepare(control, options)
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         wire.untie(control)
         wire.send(control, {"problem": f"{type(error).__name__}: {error}"[:2000]})
         raise
-    keeper.run(spawner, report)
+    supervisor.run(spawner, report)
 
 
 def _prepare(control: socket.socket, options: argparse.Namespace) -> tuple[Spawner, dict[str, Any]]:

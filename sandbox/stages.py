@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.looks import altered, changed
-from sandbox.marks import stage
+from sandbox.scene_edits import altered, changed
+from sandbox.stage_tracker import stage
 from tools import fitting, toolbox
 from tools.masks import request
 from tools.types import ContractError, Scene, State, States, flatten_state, unflatten_state
@@ -261,8 +261,8 @@ def imagine(
 
     payload: ``dt``, ``actions`` as in ``predict``; ``since`` (frame), ``row`` (the state of that
     frame by column, None = not visible); ``values`` (θ until then), ``edited`` (θ from then on);
-    ``state`` (list of [column, operator, number]), ``scene`` (see sandbox.looks). A column that
-    ``initial`` computes from θ (and the fit does not infer) follows a change of θ.
+    ``state`` (list of [column, operator, number]), ``scene`` (see sandbox.scene_edits). A column
+    that ``initial`` computes from θ (and the fit does not infer) follows a change of θ.
 
     Claim: ``states`` from that frame on.
     """

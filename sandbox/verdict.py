@@ -9,9 +9,9 @@ from pathlib import Path
 
 from sandbox import limits
 from sandbox.contract import Limits, Outcome
-from sandbox.marks import PLACES
 from sandbox.memory import Outputs
 from sandbox.protocol import FAILURE, TRACEBACK_CAP, FrameError, clean, decode, read_failure
+from sandbox.stage_tracker import PLACES
 from tools.types import Failure
 
 _FAULT = "Fatal Python error"

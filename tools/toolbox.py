@@ -2,17 +2,17 @@
 ``perceive(frames, tools)``."""
 
 from tools.masks.states import mask_states
+from tools.perception.appearance_fit import flat_colour
 from tools.perception.assemble import scene_of, size_of, states_of, with_light
 from tools.perception.background import background, dominant_colour, fill, pixel_noise, plain
 from tools.perception.lattice import on_grid
-from tools.perception.looks import flat_colour
-from tools.perception.parts import Look, Part, Track
+from tools.perception.parts import Appearance, Part, Track
 from tools.perception.segmentation import Region, coverage, foreground, moments, palette, regions
 from tools.perception.tracking import Tracks, discover, track
 from tools.types import Scene, States
 
 __all__ = [
-    "Look",
+    "Appearance",
     "Part",
     "Region",
     "Scene",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agent.browser.index import Index, Row
 from agent.core.screen import fate
-from agent.report import ranking as contest
+from agent.report import ranking
 from tools.types import STAGES
 
 _SAME = 0.002
@@ -66,7 +66,7 @@ def verdict(index: Index, node: str) -> Verdict:
     standing = (
         ""
         if rival in (None, best)
-        else contest.standing(index.rows[rival], index.rows.values(), _tolerance(index))
+        else ranking.standing(index.rows[rival], index.rows.values(), _tolerance(index))
     )
     return Verdict(headline, sentences, tuple(_steps(index, node)), rival, standing)
 
@@ -95,7 +95,7 @@ def scale(index: Index) -> str:
 
 def _ties(index: Index) -> tuple[list[Row], list[Row]]:
     """Rows that ran to their end: those as good as the best, and the others."""
-    return contest.equals(index.rows.values(), _tolerance(index))
+    return ranking.equals(index.rows.values(), _tolerance(index))
 
 
 def _tolerance(index: Index) -> float:
@@ -106,7 +106,7 @@ def _won(index: Index, row: Row) -> Iterator[str]:
     ties, others = _ties(index)
     equals = [other for other in ties if other is not row]
     if equals:
-        yield contest.rule(row, equals, _tolerance(index), "node")
+        yield ranking.rule(row, equals, _tolerance(index), "node")
     if others:
         second = max(others, key=lambda other: other.score)
         yield (
@@ -151,8 +151,8 @@ def _against(row: Row, better: Row) -> str:
 
 
 def _rival(index: Index, row: Row) -> str | None:
-    """The node to compare the winner with (contest.rival)."""
-    found = contest.rival(
+    """The node to compare the winner with (ranking.rival)."""
+    found = ranking.rival(
         row,
         index.rows.values(),
         _tolerance(index),

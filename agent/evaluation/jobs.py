@@ -18,7 +18,7 @@ import numpy as np
 from agent.config import EvaluationConfig
 from agent.core.split import Trial
 from sandbox.contract import ArraySpec, Job, Limits, Outcome
-from sandbox.looks import SIZES
+from sandbox.scene_edits import SIZES
 from tools.fitting.result import QUANTILES
 from tools.masks.request import MaskSet, pack
 from tools.types import (

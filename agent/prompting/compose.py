@@ -149,7 +149,7 @@ class Composer:
         detections."""
         detail = LEVELS[level]
         parent = None if move.parent is None else archive[move.parent]
-        shown = self.look(subject(task)).pictures(detail) + (
+        shown = self.appearance(subject(task)).pictures(detail) + (
             self._node_pictures(parent) if parent and detail.extras else []
         )
         values = {
@@ -195,7 +195,7 @@ class Composer:
 
     # ----------------------------------------------------------------------------------------------
 
-    def look(self, video: Video) -> _Seen:
+    def appearance(self, video: Video) -> _Seen:
         """What can be pointed at in ``video`` and the pictures of it; kept for the clip that was
         looked at last."""
         seen = self._last
@@ -205,7 +205,7 @@ class Composer:
 
     def _scene(self, task: Task, shown: Sequence[Picture], detail: Detail) -> str:
         video = subject(task)
-        seen = self.look(video).sighting
+        seen = self.appearance(video).sighting
         rules = self.rules.describe()
         return prompts.load("scene").render(
             {

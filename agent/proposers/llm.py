@@ -110,7 +110,7 @@ class LLMProposer:
     def prepare(self, task: Task, questions: Sequence[Question], workers: int) -> None:
         """Ask the first question of each of several proposals at once; the replies are recorded,
         and ``propose`` finds them. What cannot be asked now is left to ``propose``."""
-        self.composer.look(subject(task)).pictures(LEVELS[0])
+        self.composer.appearance(subject(task)).pictures(LEVELS[0])
         with ThreadPoolExecutor(max(1, min(workers, len(questions)))) as pool:
             list(pool.map(lambda question: self._begin(task, question), questions))
 

@@ -16,10 +16,10 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from agent.report import film, losses, sections, story, tree, why
+from agent.report import film, losses, sections, summary, tree, why
 from agent.report.film import Clip
 from agent.report.markup import Child, Html, join, tag
-from agent.report.story import Story
+from agent.report.summary import RunSummary
 from agent.report.words import count, duration, number, score, sentence
 from agent.run import store
 from agent.run.runfolder import RunFolder
@@ -41,7 +41,7 @@ def write_report(run: Path) -> Path:
 
 def page(folder: RunFolder) -> str:
     """The whole page."""
-    told = story.read(folder)
+    told = summary.read(folder)
     clips = film.clips(folder, told)
     parts = [part for part in _sections(folder, told, clips) if part[2]]
     script = _file("page.js")
@@ -75,7 +75,7 @@ def _file(name: str) -> str:
 # --------------------------------------------------------------------------------------------------
 
 
-def _verdict(told: Story) -> tuple[str, str]:
+def _verdict(told: RunSummary) -> tuple[str, str]:
     """Heading and the sentence below it."""
     winner, result = told.winner, told.result
     if winner is None:
@@ -92,14 +92,14 @@ def _verdict(told: Story) -> tuple[str, str]:
     return f"Program {winner.id} {quality}", f"{_held_back(told)} {_ended(told)}"
 
 
-def _unfinished(told: Story) -> str:
+def _unfinished(told: RunSummary) -> str:
     return (
         f"The search was stopped after {count(told.judged, 'evaluation')} of "
         f"{told.config['budget']}; run-agent resume goes on with it."
     )
 
 
-def _held_back(told: Story) -> str:
+def _held_back(told: RunSummary) -> str:
     metrics, still = (
         told.result.get("metrics") or {},
         (told.result.get("baselines") or {}).get("persistence") or {},
@@ -121,7 +121,7 @@ def _held_back(told: Story) -> str:
     )
 
 
-def _ended(told: Story) -> str:
+def _ended(told: RunSummary) -> str:
     tried = count(len(told.nodes), "program was", "programs were")
     return (
         f"{tried} tried in {duration(told.result['seconds'])}; "
@@ -131,7 +131,7 @@ def _ended(told: Story) -> str:
     )
 
 
-def _key_figures(told: Story) -> Html | None:
+def _key_figures(told: RunSummary) -> Html | None:
     winner, result = told.winner, told.result or {}
     if winner is None:
         return None
@@ -174,7 +174,7 @@ def _key_figures(told: Story) -> Html | None:
 
 
 def _sections(
-    folder: RunFolder, told: Story, clips: tuple[Clip, ...]
+    folder: RunFolder, told: RunSummary, clips: tuple[Clip, ...]
 ) -> Iterator[tuple[str, str, Child]]:
     """(anchor, title, body) in order; an empty body leaves a section out."""
     yield "film", "Watch it predict" if told.winner is not None else "What was seen", _film(clips)
@@ -262,7 +262,7 @@ def _film(clips: tuple[Clip, ...]) -> Html | None:
     return join(player, data, sections.strip(shown))
 
 
-def _footer(folder: RunFolder, told: Story) -> Html:
+def _footer(folder: RunFolder, told: RunSummary) -> Html:
     name = folder.path.resolve().name
     commands = [f"run-agent trace {name}"]
     if told.result is None:

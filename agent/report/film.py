@@ -13,7 +13,7 @@ import numpy as np
 
 from agent import pictures
 from agent.errors import StorageError
-from agent.report.story import Story
+from agent.report.summary import RunSummary
 from agent.run import records
 from agent.run.runfolder import RunFolder
 
@@ -90,12 +90,12 @@ class Clip:
         )
 
 
-def clips(folder: RunFolder, story: Story) -> tuple[Clip, ...]:
+def clips(folder: RunFolder, summary: RunSummary) -> tuple[Clip, ...]:
     """Test videos of a run, in order; () when its frames are not on disk any more."""
     try:
         task, held = (
-            records.load_task(folder.store, story.first["task"]),
-            records.load_held_back(folder.store, story.first["held_back"]),
+            records.load_task(folder.store, summary.first["task"]),
+            records.load_held_back(folder.store, summary.first["held_back"]),
         )
     except (StorageError, KeyError):
         return ()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from agent.report import plot
 from agent.report.markup import Html, tag
-from agent.report.story import Story, Told
+from agent.report.summary import RunSummary, Told
 from agent.report.words import number, score
 from tools.types import STAGES
 
@@ -23,18 +23,18 @@ ABOUT = {
 }
 
 
-def search_charts(story: Story) -> Html:
+def search_charts(summary: RunSummary) -> Html:
     """Four charts over the candidates in order of proposal: score, then the loss of each stage."""
     figures = [
         _figure(
             "Score",
             "1 is exact, 0 is no better than repeating the last seen frame.",
-            _score_chart(story),
+            _score_chart(summary),
         )
     ]
     for stage in STAGES:
         figures.append(
-            _figure(f"{stage.capitalize()} loss", ABOUT[stage], _loss_chart(story, stage))
+            _figure(f"{stage.capitalize()} loss", ABOUT[stage], _loss_chart(summary, stage))
         )
     return tag("div", *figures, class_="charts")
 
@@ -43,9 +43,9 @@ def _figure(title: str, about: str, chart: Html) -> Html:
     return tag("figure", tag("figcaption", tag("b", title), " ", tag("span", about)), chart)
 
 
-def _score_chart(story: Story) -> Html:
-    axes = plot.box(_HEIGHT, _across(story), (0.0, 1.0))
-    threshold = story.config.get("threshold", 2.0)
+def _score_chart(summary: RunSummary) -> Html:
+    axes = plot.box(_HEIGHT, _across(summary), (0.0, 1.0))
+    threshold = summary.config.get("threshold", 2.0)
     goal = []
     if 0.0 < threshold < 1.0:
         goal = [
@@ -62,24 +62,26 @@ def _score_chart(story: Story) -> Html:
         *axes.grid((0, 0.25, 0.5, 0.75, 1)),
         *goal,
         *axes.foot("program"),
-        *_marks(axes, story, lambda node: node.score),
+        *_marks(axes, summary, lambda node: node.score),
     ]
     best = (
         "none ran to its end"
-        if story.winner is None
-        else f"the best, program {story.winner.id}, has {score(story.winner.score)}"
+        if summary.winner is None
+        else f"the best, program {summary.winner.id}, has {score(summary.winner.score)}"
     )
     return plot.chart(
-        f"Score of {len(story.nodes)} candidates in the order in which they were tried: {best}",
+        f"Score of {len(summary.nodes)} candidates in the order in which they were tried: {best}",
         _HEIGHT,
         *parts,
     )
 
 
-def _loss_chart(story: Story, stage: str) -> Html:
-    values = [loss for node in story.ran if (loss := getattr(node.losses, stage)) is not None]
-    axes = plot.box(_HEIGHT, _across(story), _decades(values), log=True)
-    floor = story.winner.losses.floor if stage == "rendering" and story.winner is not None else None
+def _loss_chart(summary: RunSummary, stage: str) -> Html:
+    values = [loss for node in summary.ran if (loss := getattr(node.losses, stage)) is not None]
+    axes = plot.box(_HEIGHT, _across(summary), _decades(values), log=True)
+    floor = (
+        summary.winner.losses.floor if stage == "rendering" and summary.winner is not None else None
+    )
     noise = []
     if floor:
         noise = [
@@ -96,9 +98,9 @@ def _loss_chart(story: Story, stage: str) -> Html:
         *axes.grid(plot.decades(*axes.y)),
         *noise,
         *axes.foot("program"),
-        *_marks(axes, story, lambda node: getattr(node.losses, stage)),
+        *_marks(axes, summary, lambda node: getattr(node.losses, stage)),
     ]
-    value = None if story.winner is None else getattr(story.winner.losses, stage)
+    value = None if summary.winner is None else getattr(summary.winner.losses, stage)
     return plot.chart(
         f"{stage} loss of every candidate, logarithmic; that of the best program is "
         f"{number(value, 3)}",
@@ -113,23 +115,25 @@ def _decades(values: Sequence[float]) -> tuple[float, float]:
     return 10.0 ** math.floor(math.log10(low) + 1e-9), 10.0 ** math.ceil(math.log10(high) - 1e-9)
 
 
-def _across(story: Story) -> tuple[float, float]:
-    return -0.6, max(len(story.nodes), 2) - 0.4
+def _across(summary: RunSummary) -> tuple[float, float]:
+    return -0.6, max(len(summary.nodes), 2) - 0.4
 
 
-def _marks(axes: plot.Axes, story: Story, value: Callable[[Told], float | None]) -> list[Html]:
+def _marks(
+    axes: plot.Axes, summary: RunSummary, value: Callable[[Told], float | None]
+) -> list[Html]:
     """The line of the program that was leading, every candidate's dot, failed ones as crosses, the
     winner."""
-    order = {id_: position for position, id_ in enumerate(story.nodes)}
-    known = [(order[node.id], node, v) for node in story.ran if (v := value(node)) is not None]
+    order = {id_: position for position, id_ in enumerate(summary.nodes)}
+    known = [(order[node.id], node, v) for node in summary.ran if (v := value(node)) is not None]
     leaders = [
         (order[id_], v)
-        for id_ in story.leaders
-        if id_ in order and (v := value(story.nodes[id_])) is not None
+        for id_ in summary.leaders
+        if id_ in order and (v := value(summary.nodes[id_])) is not None
     ]
     parts = [
         axes.steps(
-            [x for x, _ in leaders], [v for _, v in leaders], len(story.nodes) - 1, "line lead"
+            [x for x, _ in leaders], [v for _, v in leaders], len(summary.nodes) - 1, "line lead"
         )
     ]
     if len(known) > _LABELLED:
@@ -148,20 +152,23 @@ def _marks(axes: plot.Axes, story: Story, value: Callable[[Told], float | None])
         ]
     bottom = axes.bottom - 5
     crosses = "".join(
-        f"M{axes.right(order[node.id]) - 3} {bottom - 3}l6 6m0 -6l-6 6" for node in story.failed
+        f"M{axes.right(order[node.id]) - 3} {bottom - 3}l6 6m0 -6l-6 6" for node in summary.failed
     )
     parts += (
-        [tag("path", tag("title", f"{len(story.failed)} failed"), class_="cross", d=crosses)]
+        [tag("path", tag("title", f"{len(summary.failed)} failed"), class_="cross", d=crosses)]
         if crosses
         else []
     )
-    return parts + _crown(axes, story, order, value)
+    return parts + _crown(axes, summary, order, value)
 
 
 def _crown(
-    axes: plot.Axes, story: Story, order: dict[str, int], value: Callable[[Told], float | None]
+    axes: plot.Axes,
+    summary: RunSummary,
+    order: dict[str, int],
+    value: Callable[[Told], float | None],
 ) -> list[Html]:
-    winner = story.winner
+    winner = summary.winner
     height = None if winner is None else value(winner)
     if height is None:
         return []

@@ -10,7 +10,7 @@ import numpy as np
 
 from agent.report import plot
 from agent.report.markup import Html, tag
-from agent.report.story import Story
+from agent.report.summary import RunSummary
 from agent.report.words import number
 from agent.run.runfolder import RunFolder
 from tools.columns import is_angle, unit_of
@@ -42,12 +42,12 @@ class Track:
     stretches: tuple[Stretch, ...]
 
 
-def tracks(folder: RunFolder, story: Story) -> list[Track]:
+def tracks(folder: RunFolder, summary: RunSummary) -> list[Track]:
     """Videos of the winner whose states are worth a look; [] when its evaluation is not on disk."""
-    evaluation = None if story.winner is None else folder.load_evaluation(story.winner.id)
+    evaluation = None if summary.winner is None else folder.load_evaluation(summary.winner.id)
     if evaluation is None or not evaluation.rolled:
         return []
-    task = story.first["task"]
+    task = summary.first["task"]
     forecast = [] if task["train"] else _forecasts(folder, task["context"])
     if len(task["train"]) > 1:
         return _apart(evaluation, task["context"])

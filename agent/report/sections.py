@@ -13,7 +13,7 @@ from agent.errors import UsageError
 from agent.report import code, film, motion
 from agent.report.film import Clip
 from agent.report.markup import Html, join, tag
-from agent.report.story import Story
+from agent.report.summary import RunSummary
 from agent.report.words import count, duration, measured, number, sentence, unit
 from agent.run.runfolder import RunFolder, read_params, read_programs
 from tools.metrics.cards import CARDS
@@ -226,9 +226,9 @@ def _bounds(param: FittedParam) -> Html:
     )
 
 
-def moved(folder: RunFolder, story: Story, params: Sequence[FittedParam]) -> str:
+def moved(folder: RunFolder, summary: RunSummary, params: Sequence[FittedParam]) -> str:
     """How far the last fit led away from the numbers that the search found, as sentences."""
-    evaluation = None if story.result is None else folder.load_evaluation(story.winner.id)
+    evaluation = None if summary.result is None else folder.load_evaluation(summary.winner.id)
     found = {} if evaluation is None else {param.name: param for param in evaluation.params}
     before = {name: param.value for name, param in found.items()}
     steps = {p.name: (before[p.name], p.value) for p in params if p.name in before}
@@ -259,22 +259,22 @@ def moved(folder: RunFolder, story: Story, params: Sequence[FittedParam]) -> str
     )
 
 
-def fitted(folder: RunFolder, story: Story) -> tuple[FittedParam, ...]:
+def fitted(folder: RunFolder, summary: RunSummary) -> tuple[FittedParam, ...]:
     """θ of the kept programs, from best/ or, for an unfinished run, from the leader's
     evaluation."""
     path = folder.best / "params.json"
     if path.exists():
         return read_params(path)
-    evaluation = None if story.winner is None else folder.load_evaluation(story.winner.id)
+    evaluation = None if summary.winner is None else folder.load_evaluation(summary.winner.id)
     return () if evaluation is None else evaluation.params
 
 
 # --------------------------------------------------------------------------------------------------
 
 
-def states(folder: RunFolder, story: Story) -> Html | None:
+def states(folder: RunFolder, summary: RunSummary) -> Html | None:
     """Charts of the winner's states; None when it has none on record."""
-    found = motion.tracks(folder, story)
+    found = motion.tracks(folder, summary)
     if not found:
         return None
     kinds = {stretch.kind for track in found for stretch in track.stretches}
@@ -390,14 +390,14 @@ def _comparison(value: float | None, others: Sequence[float | None], better: str
 # --------------------------------------------------------------------------------------------------
 
 
-def circumstances(story: Story) -> Html:
+def circumstances(summary: RunSummary) -> Html:
     """Cost, sandbox, settings and versions, as lists of pairs."""
     blocks = (
-        ("Cost", _cost(story)),
-        ("Video", _video(story)),
-        ("Search", _settings(story)),
-        ("Sandbox", _sandbox(story)),
-        ("Versions", _versions(story)),
+        ("Cost", _cost(summary)),
+        ("Video", _video(summary)),
+        ("Search", _settings(summary)),
+        ("Sandbox", _sandbox(summary)),
+        ("Versions", _versions(summary)),
     )
     return tag(
         "div",
@@ -410,16 +410,16 @@ def _pair(name: str, value: Any) -> Html:
     return join(tag("dt", name), tag("dd", value))
 
 
-def _cost(story: Story) -> Iterator[Html]:
-    result = story.result or {}
+def _cost(summary: RunSummary) -> Iterator[Html]:
+    result = summary.result or {}
     if "seconds" in result:
         yield _pair("time", duration(result["seconds"]))
-    if story.seconds.get("total"):
+    if summary.seconds.get("total"):
         yield _pair(
             "in the sandbox",
-            f"{duration(story.seconds['total'])} over {count(len(story.nodes), 'evaluation')}",
+            f"{duration(summary.seconds['total'])} over {count(len(summary.nodes), 'evaluation')}",
         )
-    yield _pair("evaluations", f"{story.judged} of {story.config['budget']} allowed")
+    yield _pair("evaluations", f"{summary.judged} of {summary.config['budget']} allowed")
     cost = result.get("cost")
     if cost and cost["calls"]:
         yield _pair("model calls", f"{cost['calls']:,}")
@@ -431,9 +431,9 @@ def _cost(story: Story) -> Iterator[Html]:
         yield _pair("model calls", "none: no key, no network, no money")
 
 
-def _video(story: Story) -> Iterator[Html]:
-    task = story.first["task"]
-    yield _pair("name", story.name)
+def _video(summary: RunSummary) -> Iterator[Html]:
+    task = summary.first["task"]
+    yield _pair("name", summary.name)
     shape = task["test"][0]["frames"]["shape"]
     yield _pair(
         "pictures",
@@ -445,12 +445,12 @@ def _video(story: Story) -> Iterator[Html]:
         + (f", and {count(len(task['train']), 'video')} seen whole" if task["train"] else ""),
     )
     yield _pair("to predict", count(task["horizon"], "frame"))
-    if story.observed.get("noise") is not None:
-        yield _pair("pixel noise", f"{number(story.observed['noise'], 2)} of 255")
+    if summary.observed.get("noise") is not None:
+        yield _pair("pixel noise", f"{number(summary.observed['noise'], 2)} of 255")
 
 
-def _settings(story: Story) -> Iterator[Html]:
-    config = story.config
+def _settings(summary: RunSummary) -> Iterator[Html]:
+    config = summary.config
     yield _pair("written by", config["proposer"])
     model = config.get("model") or {}
     if config["proposer"] in ("llm", "both") and model.get("name"):
@@ -476,11 +476,11 @@ def _host(url: str) -> str:
         return ""
 
 
-def _sandbox(story: Story) -> Iterator[Html]:
-    mode = story.config.get("sandbox", "strict")
+def _sandbox(summary: RunSummary) -> Iterator[Html]:
+    mode = summary.config.get("sandbox", "strict")
     yield _pair("mode", mode)
     yield _pair("means", _MODES.get(mode, "See run-agent doctor."))
-    seen = (story.result or {}).get("sandbox") or {}
+    seen = (summary.result or {}).get("sandbox") or {}
     barriers, layers = seen.get("barriers") or {}, seen.get("layers") or {}
     if barriers:
         open_ = [name for name, held in barriers.items() if not held]
@@ -497,20 +497,20 @@ def _sandbox(story: Story) -> Iterator[Html]:
         )
 
 
-def _versions(story: Story) -> Iterator[Html]:
-    known = (story.result or {}).get("versions") or story.first.get("versions") or {}
+def _versions(summary: RunSummary) -> Iterator[Html]:
+    known = (summary.result or {}).get("versions") or summary.first.get("versions") or {}
     yield from (_pair(name, version) for name, version in known.items())
 
 
-def source(folder: RunFolder, story: Story) -> tuple[Programs, str] | None:
+def source(folder: RunFolder, summary: RunSummary) -> tuple[Programs, str] | None:
     """The programs to show and the folder they lie in: best/, or the leader's of an unfinished run;
     None when there are none."""
-    if story.winner is None:
+    if summary.winner is None:
         return None
     path = (
         folder.best
         if (folder.best / "params.json").exists()
-        else folder.path / "nodes" / story.winner.id
+        else folder.path / "nodes" / summary.winner.id
     )
     try:
         return read_programs(path), f"{path.relative_to(folder.path)}/"

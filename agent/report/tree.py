@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from agent.core.screen import fate
 from agent.report.markup import Html, join, tag
-from agent.report.story import Story, Told
+from agent.report.summary import RunSummary, Told
 from agent.report.words import count, duration, listed, number, score, sentence, shortened
 from tools.types import STAGES
 
@@ -32,15 +32,15 @@ class Row:
     winning: bool
 
 
-def rows(story: Story) -> list[Row]:
+def rows(summary: RunSummary) -> list[Row]:
     """Rows from top to bottom. At each program side branches come first; the branch that leads to
     the winner, or to the highest score, goes on in the same lane."""
-    shown = _shown(story)
+    shown = _shown(summary)
     children: dict[str | None, list[Told]] = {}
     for node in shown.values():
         children.setdefault(node.parent if node.parent in shown else None, []).append(node)
-    reach = _reach(shown, {node.id for node in story.lineage})
-    winning = {node.id for node in story.lineage}
+    reach = _reach(shown, {node.id for node in summary.lineage})
+    winning = {node.id for node in summary.lineage}
     found = []
     stack = [(node, 0, True, False) for node in reversed(children.get(None, []))]
     while stack:
@@ -56,20 +56,20 @@ def rows(story: Story) -> list[Row]:
     return found
 
 
-def _shown(story: Story) -> dict[str, Told]:
+def _shown(summary: RunSummary) -> dict[str, Told]:
     """All candidates, or of very many those on the way to the winner and to the highest scores,
     with their ancestors."""
-    if len(story.nodes) <= MOST:
-        return dict(story.nodes)
-    kept = {node.id for node in story.lineage[-MOST:]}
-    for node in sorted(story.nodes.values(), key=lambda node: -node.score):
+    if len(summary.nodes) <= MOST:
+        return dict(summary.nodes)
+    kept = {node.id for node in summary.lineage[-MOST:]}
+    for node in sorted(summary.nodes.values(), key=lambda node: -node.score):
         line = []
         while node is not None and node.id not in kept:
             line.append(node.id)
-            node = story.nodes.get(node.parent)
+            node = summary.nodes.get(node.parent)
         if len(kept) + len(line) <= MOST:
             kept.update(line)
-    return {id_: node for id_, node in story.nodes.items() if id_ in kept}
+    return {id_: node for id_, node in summary.nodes.items() if id_ in kept}
 
 
 def _reach(shown: Mapping[str, Told], line: set[str]) -> dict[str, float]:
@@ -85,21 +85,21 @@ def _reach(shown: Mapping[str, Told], line: set[str]) -> dict[str, float]:
 # --------------------------------------------------------------------------------------------------
 
 
-def drawing(story: Story) -> Html:
+def drawing(summary: RunSummary) -> Html:
     """The list of rows."""
-    lines = rows(story)
+    lines = rows(summary)
     deepest = max((row.lane for row in lines), default=0)
     items = [
         tag(
             "li",
-            _gutter(row, lines, index, story),
-            _line(row.node, story),
+            _gutter(row, lines, index, summary),
+            _line(row.node, summary),
             id=f"program-{row.node.id}",
-            class_=_classes(row, story),
+            class_=_classes(row, summary),
         )
         for index, row in enumerate(lines)
     ]
-    left_out = len(story.nodes) - len(lines)
+    left_out = len(summary.nodes) - len(lines)
     more = (
         tag(
             "p",
@@ -112,16 +112,16 @@ def drawing(story: Story) -> Html:
     return join(tag("ol", *items, class_="tree", style=f"--lanes:{deepest + 1}"), more)
 
 
-def _classes(row: Row, story: Story) -> str:
+def _classes(row: Row, summary: RunSummary) -> str:
     words = (
         ["repeat" if row.node.repeats else row.node.status]
         + ["winning"] * row.winning
-        + ["won"] * (row.node is story.winner)
+        + ["won"] * (row.node is summary.winner)
     )
     return " ".join(words)
 
 
-def _gutter(row: Row, lines: list[Row], index: int, story: Story) -> Html:
+def _gutter(row: Row, lines: list[Row], index: int, summary: RunSummary) -> Html:
     """Lanes to the left run through (each leads to a branch further down); the row's own has its
     dot."""
     way = [line for line in lines if line.winning]
@@ -137,7 +137,7 @@ def _gutter(row: Row, lines: list[Row], index: int, story: Story) -> Html:
         + ["goes-on"] * row.goes_on
     )
     own += ["way-above"] * (row.winning and not row.starts) + ["way-below"] * (
-        row.winning and row.node is not story.winner
+        row.winning and row.node is not summary.winner
     )
     return tag(
         "span",
@@ -148,7 +148,7 @@ def _gutter(row: Row, lines: list[Row], index: int, story: Story) -> Html:
     )
 
 
-def _line(node: Told, story: Story) -> Html:
+def _line(node: Told, summary: RunSummary) -> Html:
     move = _WORDS.get(node.kind, node.kind)
     where = (
         ""
@@ -166,7 +166,7 @@ def _line(node: Told, story: Story) -> Html:
         ),
         " ",
         tag("span", move + where, class_="move"),
-        *(tag("span", badge, class_="badge") for badge in _badges(node, story)),
+        *(tag("span", badge, class_="badge") for badge in _badges(node, summary)),
     )
     return tag("details", head, tag("dl", *_facts(node)))
 
@@ -184,10 +184,10 @@ def _verdict(node: Told) -> Html:
     return tag("span", "repeat" if node.repeats else "failed", class_="fate")
 
 
-def _badges(node: Told, story: Story) -> Iterator[str]:
-    if node is story.winner:
+def _badges(node: Told, summary: RunSummary) -> Iterator[str]:
+    if node is summary.winner:
         yield "won"
-    elif node.id in story.leaders:
+    elif node.id in summary.leaders:
         yield "took the lead"
 
 

@@ -11,11 +11,10 @@ import numpy as np
 
 from agent import pictures
 from agent.errors import UsageError
-from agent.report import code, film, losses
-from agent.report import ranking as contest
+from agent.report import code, film, losses, ranking
 from agent.report.differences import Side, differences
 from agent.report.markup import Html, join, tag
-from agent.report.story import Story, Told
+from agent.report.summary import RunSummary, Told
 from agent.report.words import count, listed, number, score, sentence
 from agent.run.runfolder import RunFolder, read_programs
 from tools.types import STAGES
@@ -28,15 +27,15 @@ _STEPS = 10  # steps of the way that are shown
 # --------------------------------------------------------------------------------------------------
 
 
-def scale(story: Story) -> Html:
+def scale(summary: RunSummary) -> Html:
     """Every candidate's score as a tick on one line from a still picture to an exact one."""
-    winner = story.winner
+    winner = summary.winner
     ticks = [
         tag("i", style=f"left:{100 * node.score:.2f}%", class_="tick-mark")
-        for node in story.ran
+        for node in summary.ran
         if node is not winner
     ][:400]
-    threshold = story.config.get("threshold", 2.0)
+    threshold = summary.config.get("threshold", 2.0)
     goal = (
         [tag("i", style=f"left:{100 * threshold:.2f}%", class_="goal-mark")]
         if 0 < threshold < 1
@@ -62,7 +61,7 @@ def scale(story: Story) -> Html:
         class_="ends",
     )
     words = (
-        f"Scores of {count(len(story.ran), 'program')} on a scale from 0, a still picture, to "
+        f"Scores of {count(len(summary.ran), 'program')} on a scale from 0, a still picture, to "
         f"1, exact. Program {winner.id} has {score(winner.score)}."
     )
     return tag(
@@ -78,37 +77,37 @@ def scale(story: Story) -> Html:
 # --------------------------------------------------------------------------------------------------
 
 
-def grounds(story: Story) -> Html:
+def grounds(summary: RunSummary) -> Html:
     """The reasons, as a list of sentences."""
-    return tag("ol", *(tag("li", *parts) for parts in _reasons(story)), class_="grounds")
+    return tag("ol", *(tag("li", *parts) for parts in _reasons(summary)), class_="grounds")
 
 
-def _reasons(story: Story) -> Iterator[list[Any]]:
-    winner = story.winner
-    yield [tag("b", "The same test for all. "), _test(story)]
-    yield [tag("b", _headline(story)), *_lead(story)]
-    if story.why_among_ties:
+def _reasons(summary: RunSummary) -> Iterator[list[Any]]:
+    winner = summary.winner
+    yield [tag("b", "The same test for all. "), _test(summary)]
+    yield [tag("b", _headline(summary)), *_lead(summary)]
+    if summary.why_among_ties:
         yield [
             tag("b", "Ties. "),
-            contest.rule(story.winner, story.ties, story.tolerance, "program"),
+            ranking.rule(summary.winner, summary.ties, summary.tolerance, "program"),
         ]
-    if len(story.ran) > 1:
-        yield _origin(story)
+    if len(summary.ran) > 1:
+        yield _origin(summary)
     if winner.found:
         yield [tag("b", "What is left. "), sentence(winner.found[0])]
 
 
-def _origin(story: Story) -> list[Any]:
+def _origin(summary: RunSummary) -> list[Any]:
     """Whether it came of a search or was a first idea."""
-    first, winner = story.lineage[0], story.winner
+    first, winner = summary.lineage[0], summary.winner
     began = f"scored {score(first.score)}" if first.status == "ok" else "failed"
     if first is winner:
         return [
             tag("b", "It is a first idea. "),
             f"Program {winner.id} is a draft; nothing that was tried on top of it did better.",
         ]
-    steps = count(len(story.lineage) - 1, "change")
-    better = first.status != "ok" or winner.score > first.score + story.tolerance
+    steps = count(len(summary.lineage) - 1, "change")
+    better = first.status != "ok" or winner.score > first.score + summary.tolerance
     head = "It is the fruit of a search. " if better else "It is a first idea, changed. "
     return [
         tag("b", head),
@@ -118,14 +117,14 @@ def _origin(story: Story) -> list[Any]:
     ]
 
 
-def _test(story: Story) -> str:
+def _test(summary: RunSummary) -> str:
     """How candidates are judged, with this run's numbers."""
-    trials, fitted = story.observed.get("trials", ()), story.observed.get("fitted", ())
+    trials, fitted = summary.observed.get("trials", ()), summary.observed.get("fitted", ())
     score = "The score is the share of a still picture's error that is gone."
     if not trials:
         return f"Every program had to predict frames it had not seen. {score}"
     judged = count(sum(trial["judged"] for trial in trials), "frame")
-    if len(story.first["task"]["train"]) > 1:
+    if len(summary.first["task"]["train"]) > 1:
         return (
             f"Every program was fitted to {count(len(fitted), 'video')} and had to predict "
             f"{judged} of {count(len(trials), 'other one', 'others')}. {score}"
@@ -137,27 +136,29 @@ def _test(story: Story) -> str:
     )
 
 
-def _headline(story: Story) -> str:
-    if len(story.ran) == 1:
-        return "It was enough. " if len(story.nodes) == 1 else "It is the only one that ran. "
-    top = max(node.score for node in story.ran)
-    if top > story.winner.score + story.tolerance:
+def _headline(summary: RunSummary) -> str:
+    if len(summary.ran) == 1:
+        return "It was enough. " if len(summary.nodes) == 1 else "It is the only one that ran. "
+    top = max(node.score for node in summary.ran)
+    if top > summary.winner.score + summary.tolerance:
         return "It is the best that also ran on all frames seen. "
-    return "It predicts as well as any. " if story.ties else "It predicts best. "
+    return "It predicts as well as any. " if summary.ties else "It predicts best. "
 
 
-def _lead(story: Story) -> list[Any]:
-    winner, others = story.winner, [node for node in story.ran if node is not story.winner]
+def _lead(summary: RunSummary) -> list[Any]:
+    winner, others = summary.winner, [node for node in summary.ran if node is not summary.winner]
     removed = f"It removes {_percent(winner.score)} of a still picture's error"
     if not others:
-        alone = f"of the others {story.fates}." if story.fates else "no other program was tried."
+        alone = (
+            f"of the others {summary.fates}." if summary.fates else "no other program was tried."
+        )
         return [f"{removed}; {alone}"]
-    failed = f" Of all, {story.fates}." if story.fates else ""
-    worse = [node for node in others if node not in story.ties]
+    failed = f" Of all, {summary.fates}." if summary.fates else ""
+    worse = [node for node in others if node not in summary.ties]
     equal = (
-        f", and so, nearly, {'does' if len(story.ties) == 1 else 'do'} "
-        f"{count(len(story.ties), 'other')}"
-        if story.ties
+        f", and so, nearly, {'does' if len(summary.ties) == 1 else 'do'} "
+        f"{count(len(summary.ties), 'other')}"
+        if summary.ties
         else ""
     )
     if not worse:
@@ -167,7 +168,7 @@ def _lead(story: Story) -> list[Any]:
         "the only other that ran"
         if len(others) == 1
         else "the best that is not as good"
-        if story.ties
+        if summary.ties
         else f"the best of the {len(others)} others that ran"
     )
     return [
@@ -208,16 +209,16 @@ def _gain(first: Told, winner: Told) -> str:
 # --------------------------------------------------------------------------------------------------
 
 
-def rivals(story: Story) -> list[tuple[str, str, Told]]:
+def rivals(summary: RunSummary) -> list[tuple[str, str, Told]]:
     """(class, name, candidate): the winner, the one to compare it with, its first draft."""
-    winner, rival, origin = story.winner, story.rival, story.lineage[0]
+    winner, rival, origin = summary.winner, summary.rival, summary.lineage[0]
     shown = [("crown", f"program {winner.id}, the winner", winner)]
     if rival is not None:
         shown.append(
             (
                 "rival",
                 f"program {rival.id}, "
-                f"{contest.standing(rival, story.nodes.values(), story.tolerance)}",
+                f"{ranking.standing(rival, summary.nodes.values(), summary.tolerance)}",
                 rival,
             )
         )
@@ -226,11 +227,11 @@ def rivals(story: Story) -> list[tuple[str, str, Told]]:
     return shown
 
 
-def apart(folder: RunFolder, story: Story) -> Html | None:
+def apart(folder: RunFolder, summary: RunSummary) -> Html | None:
     """What the winner and those beside it say and have found differently; None when it ran
     alone."""
     winner, *others = [
-        side for _, _, node in rivals(story) if (side := _side(folder, node)) is not None
+        side for _, _, node in rivals(summary) if (side := _side(folder, node)) is not None
     ] or [None]
     items = [
         tag(
@@ -259,9 +260,9 @@ def _side(folder: RunFolder, node: Told) -> Side | None:
         return None
 
 
-def comparison(story: Story) -> Html:
+def comparison(summary: RunSummary) -> Html:
     """Rivals in a table and their errors over the judging frames in a chart."""
-    shown = rivals(story)
+    shown = rivals(summary)
     heads = ("", *_HEADS)
     lead = tag("tr", *(tag("th", head, scope="col") for head in heads))
     body = [
@@ -279,7 +280,7 @@ def comparison(story: Story) -> Html:
         tag("table", tag("thead", lead), tag("tbody", *body, still), class_="figures"),
         class_="wide",
     )
-    trials = story.observed.get("trials") or [{}]
+    trials = summary.observed.get("trials") or [{}]
     first = trials[0].get("seen", 0)
     chart = losses.error_chart(shown, first)
     caption = tag(
@@ -335,10 +336,10 @@ def _row(class_: str, name: str, node: Told, others: Sequence[Told]) -> Html:
 # --------------------------------------------------------------------------------------------------
 
 
-def steps(folder: RunFolder, story: Story) -> Html:
+def steps(folder: RunFolder, summary: RunSummary) -> Html:
     """The way from the draft to the winner: what was seen, what was changed, what it brought, and
     how it looked."""
-    line = story.lineage
+    line = summary.lineage
     shown = line if len(line) <= _STEPS else (*line[:2], *line[2 - _STEPS :])
     kept = {node.id: cells for node in shown if (cells := _cells(folder, node)) is not None}
     window = (
@@ -346,7 +347,7 @@ def steps(folder: RunFolder, story: Story) -> Html:
         if kept
         else None
     )
-    moment = _telling(kept.values()) if kept else 0
+    moment = _informative(kept.values()) if kept else 0
     items = []
     for node in shown:
         before = None if node is line[0] else line[line.index(node) - 1]
@@ -364,7 +365,7 @@ def steps(folder: RunFolder, story: Story) -> Html:
         items.append(
             _step(
                 folder,
-                story,
+                summary,
                 node,
                 before,
                 _stills(node, kept[node.id][:, moment][:, *window]) if node.id in kept else None,
@@ -374,7 +375,7 @@ def steps(folder: RunFolder, story: Story) -> Html:
 
 
 def _step(
-    folder: RunFolder, story: Story, node: Told, before: Told | None, stills: Html | None
+    folder: RunFolder, summary: RunSummary, node: Told, before: Told | None, stills: Html | None
 ) -> Html:
     change = (
         ""
@@ -400,7 +401,7 @@ def _step(
         tag("p", sentence(node.rationale) or what),
         tag("p", what, class_="muted") if node.rationale else None,
     ]
-    if node.found and node is not story.winner:
+    if node.found and node is not summary.winner:
         words.append(
             tag(
                 "p",
@@ -414,7 +415,7 @@ def _step(
         "li",
         tag("div", *words, class_="words"),
         stills,
-        class_="won" if node is story.winner else None,
+        class_="won" if node is summary.winner else None,
     )
 
 
@@ -439,7 +440,7 @@ def _diff(folder: RunFolder, node: Told, before: Told | None) -> Html | None:
         return None
 
 
-def _telling(strips: Iterable[np.ndarray]) -> int:
+def _informative(strips: Iterable[np.ndarray]) -> int:
     """Which of the frames shows the differences best, over all candidates."""
     return int(
         np.argmax(
@@ -479,11 +480,11 @@ def _kept(folder: RunFolder, key: str | None) -> np.ndarray | None:
     return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def section(folder: RunFolder, story: Story) -> Html:
+def section(folder: RunFolder, summary: RunSummary) -> Html:
     """All of it."""
     way = (
-        join(tag("h3", "The way to it"), steps(folder, story))
-        if len(story.lineage) > 1 or story.winner.blobs
+        join(tag("h3", "The way to it"), steps(folder, summary))
+        if len(summary.lineage) > 1 or summary.winner.blobs
         else None
     )
-    return join(scale(story), grounds(story), comparison(story), apart(folder, story), way)
+    return join(scale(summary), grounds(summary), comparison(summary), apart(folder, summary), way)

@@ -16,7 +16,7 @@ from typing import Any
 
 from agent.errors import UsageError
 from agent.worldmodel.constants import constants, replaced
-from sandbox.looks import changed
+from sandbox.scene_edits import changed
 from tools.physics.start import RATE_NAMES
 from tools.types import FittedParam, Programs, as_names
 

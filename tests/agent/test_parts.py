@@ -17,7 +17,7 @@ from agent.core.screen import MAX_LITERAL, complexity, duplicate, fingerprint, n
 from agent.core.split import final, moves, validation
 from agent.errors import UsageError
 from agent.evaluation import losses
-from agent.report import ranking as contest
+from agent.report import ranking
 from agent.worldmodel import edits
 from tests.agent.candidates import DYNAMICS, GOOD, WRONG, changed, thrown
 from tools.types import (
@@ -532,13 +532,13 @@ def test_of_equals_the_larger_and_the_later_are_told_apart():
         return SimpleNamespace(id=name, status="ok", score=score, complexity=size)
 
     winner, others = one("8", 0.93, 100.0), [one("7", 0.93, 120.0), one("9", 0.93, 101.0)]
-    told = contest.rule(winner, others, 0.01, "node")
+    told = ranking.rule(winner, others, 0.01, "node")
     assert told.endswith("Node 8 is clearly smaller than node 7 and came before node 9.")
-    assert contest.rule(winner, others[:1], 0.01, "node").endswith(
+    assert ranking.rule(winner, others[:1], 0.01, "node").endswith(
         "Node 8 is clearly smaller than node 7."
     )
     line = [winner, one("3", 0.7, 90.0), one("2", 0.6, 90.0)]
-    assert (contest.standing(line[1], line, 0.01), contest.standing(line[2], line, 0.01)) == (
+    assert (ranking.standing(line[1], line, 0.01), ranking.standing(line[2], line, 0.01)) == (
         "the best that is not as good",
         "the best of another line",
     )

@@ -19,9 +19,9 @@ import pytest
 
 from agent.config import SearchConfig
 from agent.core.split import validation
-from agent.report import film, losses, page, story, tree
+from agent.report import film, losses, page, summary, tree
 from agent.report.markup import VOID
-from agent.report.story import Story, Told
+from agent.report.summary import RunSummary, Told
 from agent.run import records, trace
 from agent.run.runfolder import RunFolder
 from agent.run.store import Store
@@ -158,7 +158,7 @@ def test_it_says_who_won_and_why(folder):
 
 
 def test_the_way_to_the_winner_is_told_in_order(folder):
-    told = story.read(folder)
+    told = summary.read(folder)
     assert [node.id for node in told.lineage] == ["0", "1", "3"] and told.winner.id == "3"
     assert [node.status for node in told.nodes.values()] == [
         "failed",
@@ -181,7 +181,7 @@ def test_the_way_to_the_winner_is_told_in_order(folder):
     [(5000.0, 9000.0, "smaller"), (9000.0, 9000.0, "older"), (9000.0, 5000.0, "failed ones apart")],
 )
 def test_ties_are_explained_as_the_search_decides_them(folder, winner, other, why):
-    told = story.read(folder)
+    told = summary.read(folder)
     kept = replace(told.nodes["3"], id="0", parent=None, complexity=winner)
     tied = replace(kept, id="1", score=kept.score + 0.004, complexity=other)
     told = replace(told, nodes={"0": kept, "1": tied}, result={**told.result, "best": "0"})
@@ -329,7 +329,7 @@ def test_a_page_of_before_the_end_is_written_again(folder, tmp_path):
 
 
 def test_a_huge_search_stays_a_small_page(folder):
-    told = story.read(folder)
+    told = summary.read(folder)
     rng = np.random.default_rng(0)
     nodes = {}
     for index in range(10_000):
@@ -347,7 +347,7 @@ def test_a_huge_search_stays_a_small_page(folder):
             score=0.0 if status == "failed" else index / 10_001,
             losses=loss,
         )
-    huge = Story(
+    huge = RunSummary(
         told.first, told.observed, nodes, ("0", "500", "9999"), 0, {**told.result, "best": "9999"}
     )
     drawn = tree.drawing(huge)

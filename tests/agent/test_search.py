@@ -22,7 +22,7 @@ from agent.config import SearchConfig
 from agent.core.protocols import Proposal
 from agent.core.split import validation
 from agent.errors import UsageError
-from agent.report.story import read
+from agent.report.summary import read
 from agent.run import records, trace
 from agent.run.runfolder import RunFolder
 from agent.search import graph
@@ -51,7 +51,7 @@ def searched(box, out, proposer=None, config=CONFIG, held=HELD, on_event=None):
     return graph.execute(steps, folder.checkpoint, config.budget)
 
 
-def story(out):
+def summary(out):
     return [trace.without_times(event) for event in trace.read(out / "trace.jsonl")]
 
 
@@ -92,7 +92,7 @@ def test_the_search_ends_at_the_threshold_with_the_best_program(reference):
 
 
 def test_the_trace_tells_the_story_in_order(reference):
-    events = story(reference)
+    events = summary(reference)
     assert [e["event"] for e in events[:2]] == ["run", "observed"] and events[-1][
         "event"
     ] == "finished"
@@ -173,7 +173,7 @@ def test_checkpoints_hold_ids_and_no_frames(reference):
 
 def test_the_same_seed_gives_the_same_trace(box, reference, tmp_path):
     searched(box, tmp_path / "run")
-    assert story(tmp_path / "run") == story(reference) and result(tmp_path / "run") == result(
+    assert summary(tmp_path / "run") == summary(reference) and result(tmp_path / "run") == result(
         reference
     )
 
@@ -192,7 +192,7 @@ def test_workers_change_nothing_but_the_time(box, tmp_path):
             Scripted(WRONG, BROKEN, *programs),
             replace(CONFIG, batch=3, workers=workers, threshold=2.0, budget=6),
         )
-        runs.append([event for event in story(out) if event["event"] != "run"])
+        runs.append([event for event in summary(out) if event["event"] != "run"])
     assert runs[0] == runs[1]
     order = [(e["event"], e["node"]) for e in runs[0] if e["event"] in ("proposed", "evaluated")]
     assert order[:6] == [
@@ -274,7 +274,7 @@ def test_a_proposer_that_is_done_with_one_node_goes_on_with_others(box, tmp_path
     searched(box, tmp_path / "run", Brief(), replace(CONFIG, budget=3))
     told = [
         (event["event"], event["move"]["parent"])
-        for event in story(tmp_path / "run")
+        for event in summary(tmp_path / "run")
         if event["event"] in ("proposed", "declined")
     ]
     assert told == [("proposed", None), ("proposed", "0"), ("declined", "1"), ("proposed", "0")]
@@ -331,7 +331,7 @@ def test_a_search_killed_at_any_event_ends_the_same_and_repeats_nothing(box, ref
             searched(box, out, asked, on_event=kill_at(number, done))
         second = Scripted(*STORY)
         searched(box, out, second, on_event=lambda event, done=done: done.append(event["event"]))
-        assert story(out) == story(reference) and result(out) == result(reference)
+        assert summary(out) == summary(reference) and result(out) == result(reference)
         assert len(asked.asked) + len(second.asked) == 5, (
             f"a proposal was made twice after a kill at event {number}"
         )
@@ -385,7 +385,7 @@ def test_a_real_kill_loses_nothing(reference, tmp_path):
     assert not (out / "result.json").exists()
     assert started(out, "resume").wait() == 0
     assert result(out) == result(reference)
-    mine, theirs = story(out), story(reference)
+    mine, theirs = summary(out), summary(reference)
     assert mine[1:] == theirs[1:]
 
 
@@ -420,7 +420,7 @@ def test_a_search_under_higher_limits_ends_like_one_begun_with_them(batch, box, 
     told = [
         [
             str(e)
-            for e in story(out)[1:]
+            for e in summary(out)[1:]
             if e["event"] not in ("best", "extended") and e.get("evaluations") != 2
         ]
         for out in (once, twice)

@@ -8,7 +8,7 @@ from agent.proposers.offline.across import RESTING, across, impacts, plain_plate
 from agent.proposers.offline.evidence import Evidence, Path, kinks
 from agent.proposers.offline.mechanism import Body, Mechanism, Term, loads
 from agent.proposers.offline.write import write
-from tools.perception.parts import Look
+from tools.perception.parts import Appearance
 from tools.perception.tracking import Tracks
 from tools.physics import collide_disks
 
@@ -38,11 +38,14 @@ def meeting(restitution, seed=0, gravity=0.0, sigma=0.02):
             )
             a, b = collide_disks(a, b, 30.0, 4.0, restitution)
     xy = np.array(rows) + rng.normal(0, sigma, (30, 2, 2))
-    looks = Look("disk", (255.0, 0.0, 0.0), (10.0,)), Look("disk", (0.0, 0.0, 255.0), (20.0,))
+    appearances = (
+        Appearance("disk", (255.0, 0.0, 0.0), (10.0,)),
+        Appearance("disk", (0.0, 0.0, 255.0), (20.0,)),
+    )
     paths = [
         Path(
             name,
-            look,
+            appearance,
             xy[:, k],
             np.zeros(30),
             sigma,
@@ -51,7 +54,7 @@ def meeting(restitution, seed=0, gravity=0.0, sigma=0.02):
             False,
             tuple(kinks(xy[:, k], sigma)),
         )
-        for k, (name, look) in enumerate(zip("ab", looks, strict=True))
+        for k, (name, appearance) in enumerate(zip("ab", appearances, strict=True))
     ]
     plate = np.full((*SHAPE, 3), 254, np.uint8)
     return Evidence(

@@ -15,21 +15,21 @@ from agent.proposers.offline.kinematics import structures
 from agent.proposers.offline.mechanism import Body, Mechanism, Term, loads, mechanism_of
 from agent.proposers.offline.proposer import RandomProposer
 from agent.proposers.offline.write import write
-from tools.perception.parts import Look
+from tools.perception.parts import Appearance
 from tools.perception.tracking import Tracks
 from tools.types import Task, Video
 
 DT = 0.02
 
 
-def path(name, xy, angle=None, look=None, sigma=0.02):
+def path(name, xy, angle=None, appearance=None, sigma=0.02):
     xy = np.asarray(xy, float)
     turning = angle is not None
     angle = np.zeros(len(xy)) if angle is None else np.asarray(angle, float)
-    look = look or Look("disk", (200.0, 30.0, 30.0), (8.0,))
+    appearance = appearance or Appearance("disk", (200.0, 30.0, 30.0), (8.0,))
     return Path(
         name,
-        look,
+        appearance,
         xy,
         angle,
         sigma,
@@ -111,11 +111,13 @@ def test_a_hinge_is_found_where_the_two_bodies_agree():
     cart = np.stack([150 + 80 * t, np.full(25, 120.0)], 1)
     angle = -1.4 + 3.0 * t
     pole = cart + (0, -8) + 40 * np.stack([np.cos(angle), np.sin(angle)], 1)
-    look = Look("box", (200.0, 150.0, 100.0), (90.0, 8.0))
+    appearance = Appearance("box", (200.0, 150.0, 100.0), (90.0, 8.0))
     base = path(
-        "cart", cart + rng.normal(0, 0.02, (25, 2)), look=Look("box", (0.0, 0.0, 0.0), (50.0, 30.0))
+        "cart",
+        cart + rng.normal(0, 0.02, (25, 2)),
+        appearance=Appearance("box", (0.0, 0.0, 0.0), (50.0, 30.0)),
     )
-    rod = path("pole", pole + rng.normal(0, 0.02, (25, 2)), angle, look)
+    rod = path("pole", pole + rng.normal(0, 0.02, (25, 2)), angle, appearance)
     joint = pivot(rod, base)
     assert joint.rms < 0.05
     assert joint.own == pytest.approx((-40.0, 0.0), abs=0.3)

@@ -26,12 +26,12 @@ from tools.fitting import rollout
 from tools.perception.clip import Clip
 from tools.perception.discovery import find_seeds
 from tools.perception.following import unwrap
-from tools.perception.parts import Look, Part, Track
+from tools.perception.parts import Appearance, Part, Track
 from tools.perception.refining import unwind
 from tools.perception.tracking import Tracks, _solve, discover, track
 from tools.types import States
 
-ROD = Look("box", (60.0, 60.0, 200.0), (50.0, 6.0))
+ROD = Appearance("box", (60.0, 60.0, 200.0), (50.0, 6.0))
 
 
 def motions(structure, name):
@@ -98,10 +98,10 @@ def on_track(to):
 
 def test_a_body_that_turns_with_its_path_is_on_a_track():
     xy, angle = on_track(220.0)
-    car = path("car", xy, angle + 0.1, Look("box", (0.0, 0.0, 0.0), (30.0, 14.0)))
+    car = path("car", xy, angle + 0.1, Appearance("box", (0.0, 0.0, 0.0), (30.0, 14.0)))
     found = structures(evidence(car))
     assert motions(found[0], "car") == "follows" and "turns with its path" in found[0].why
-    assert rail_numbers(path("stone", xy, np.linspace(0.0, 2.0, 30), car.look)) is None
+    assert rail_numbers(path("stone", xy, np.linspace(0.0, 2.0, 30), car.appearance)) is None
     assert rail_numbers(path("ball", xy)) is None
 
 
@@ -183,14 +183,14 @@ def test_lines_that_do_not_go_with_the_body_are_no_track():
         np.where(np.abs(rows - columns + 20) < 2, 0, 255)[..., None].repeat(3, 2).astype(np.uint8)
     )
     xy, angle = on_track(220.0)
-    car = path("car", xy, angle + 0.1, Look("box", (0.0, 0.0, 0.0), (30.0, 14.0)))
+    car = path("car", xy, angle + 0.1, Appearance("box", (0.0, 0.0, 0.0), (30.0, 14.0)))
     assert rail_numbers(car, plate) == rail_numbers(car)
 
 
 def test_the_program_of_a_track_places_and_turns_as_the_track_does():
     xy, angle = on_track(220.0)
     lean = 0.1 + 0.05 * np.sin(xy[:, 0] / 40.0)
-    car = path("car", xy, angle + lean, Look("box", (0.0, 0.0, 0.0), (30.0, 14.0)))
+    car = path("car", xy, angle + lean, Appearance("box", (0.0, 0.0, 0.0), (30.0, 14.0)))
     numbers = rail_numbers(car)
     assert len(coefficients(numbers, "lean")) > 1
     body = Body(
@@ -244,7 +244,7 @@ def test_links_that_meet_under_a_pin_are_joined():
     bodies = [
         path("upper", upper, first, ROD),
         path("lower", lower, second, ROD),
-        path("pin", pin, look=Look("disk", (0.0, 0.0, 0.0), (6.0,))),
+        path("pin", pin, appearance=Appearance("disk", (0.0, 0.0, 0.0), (6.0,))),
     ]
     best = structures(evidence(*bodies))[0].mechanism
     assert best.body("lower").motion == "hinges" and best.body("lower").on == "upper"
@@ -278,7 +278,11 @@ def test_a_disk_at_rest_that_looks_like_those_that_move_waits():
     poses = np.zeros((12, 3))
     movers = tuple(
         Track(
-            name, Look("disk", (250.0, 250.0, 250.0), (8.2,)), poses, np.full(3, 0.1), np.zeros(12)
+            name,
+            Appearance("disk", (250.0, 250.0, 250.0), (8.2,)),
+            poses,
+            np.full(3, 0.1),
+            np.zeros(12),
         )
         for name in "ab"
     )
@@ -294,7 +298,7 @@ def test_a_rigid_body_engine_leaves_bodies_on_joints_their_terms():
         "box",
         np.stack([30 + 0 * t, 90 - np.abs(100 * (t - 0.6))], 1),
         2.0 * t,
-        Look("box", (9.0, 9.0, 9.0), (20.0, 10.0)),
+        Appearance("box", (9.0, 9.0, 9.0), (20.0, 10.0)),
     )
     seen = evidence(rod, box)
     structure = next(
@@ -399,7 +403,9 @@ def test_the_head_of_a_box_is_told_again_once_gaps_are_filled():
     flipped = angle.copy()
     flipped[22:] -= math.pi
     layout = SimpleNamespace(
-        looks=[ROD], poses=[np.column_stack([angle, angle, flipped])], seen=lambda k: np.arange(30)
+        appearances=[ROD],
+        poses=[np.column_stack([angle, angle, flipped])],
+        seen=lambda k: np.arange(30),
     )
     unwind(layout)
     assert layout.poses[0][:, 2] == pytest.approx(unwrap(angle, math.pi, 0.0, 0))
@@ -415,7 +421,7 @@ def test_an_outline_that_looks_nearly_the_same_upside_down_keeps_its_course():
         picture[(along / 40) ** 2 + (across / (14 + 0.03 * along)) ** 2 < 1] = (20, 120, 200)
     clip = Clip.of(frames)
     layout = _solve(clip, find_seeds(clip))
-    assert [look.shape for look in layout.looks] == ["polygon"]
+    assert [appearance.shape for appearance in layout.appearances] == ["polygon"]
     layout.errors[0][:3] *= 0.5  # these are the frames to go by
     layout.poses[0][9:, 2] += math.pi
     unwind(layout)
@@ -474,7 +480,7 @@ def test_a_ball_in_two_colours_on_a_slope_is_one_body_in_a_compressed_clip():
         picture[np.hypot(x - cx, y - cy) < 14] = (150, 43, 20)
         picture[(np.hypot(x - cx, y - cy) < 14) & half] = (32, 171, 56)
     found = discover(compressed(frames, 1 / 30)).tracks
-    assert [one.look.shape for one in found] == ["sprite"]
+    assert [one.appearance.shape for one in found] == ["sprite"]
 
 
 def test_a_sign_that_switches_is_no_body_and_one_that_is_struck_is():
@@ -482,9 +488,9 @@ def test_a_sign_that_switches_is_no_body_and_one_that_is_struck_is():
     sign[10:] = (0.0, 0.0, math.pi)
     struck = np.zeros((20, 3))
     struck[10:, 0] = 12.0 * np.arange(1, 11)
-    looks = Look("box", (0.0, 0.0, 0.0), (18.0, 6.0))
+    appearances = Appearance("box", (0.0, 0.0, 0.0), (18.0, 6.0))
     assert [
-        _switches(Track("t", looks, poses, np.full(3, 0.1), np.zeros(20)))
+        _switches(Track("t", appearances, poses, np.full(3, 0.1), np.zeros(20)))
         for poses in (sign, struck)
     ] == [True, False]
 
@@ -564,7 +570,7 @@ def test_a_box_that_is_about_to_land_goes_to_the_engine():
     xy = np.stack([80 + 40 * t, 40 + 250 * t**2], 1) + np.random.default_rng(0).normal(
         0, 0.02, (20, 2)
     )
-    box = path("box", xy, 0.3 + 1.0 * t, Look("box", (200.0, 60.0, 60.0), (40.0, 24.0)))
+    box = path("box", xy, 0.3 + 1.0 * t, Appearance("box", (200.0, 60.0, 60.0), (40.0, 24.0)))
     structure = Mechanism(
         (
             Body(

@@ -17,7 +17,7 @@ from agent.proposers.offline.write import write
 from tests.offline.test_grammar import DT, evidence, path
 from tools.fitting import rollout
 from tools.perception.anchoring import anchored
-from tools.perception.parts import Look, Part
+from tools.perception.parts import Appearance, Part
 from tools.perception.tracking import Tracks, track
 from tools.rendering import place
 from tools.types import States
@@ -94,7 +94,7 @@ def test_a_spinning_body_flies_by_its_centre_of_mass():
     drawn = mass - np.stack(
         [5 * np.cos(angle) - 2 * np.sin(angle), 5 * np.sin(angle) + 2 * np.cos(angle)], 1
     )
-    hammer = path("hammer", drawn, angle, Look("box", (90.0, 90.0, 90.0), (40.0, 8.0)))
+    hammer = path("hammer", drawn, angle, Appearance("box", (90.0, 90.0, 90.0), (40.0, 8.0)))
     assert centre_of_mass(hammer, DT) == pytest.approx((5.0, 2.0), abs=0.05)
     assert centre_of_mass(path("ball", mass), DT) is None
 
@@ -152,21 +152,21 @@ def test_a_parts_frame_does_not_depend_on_where_it_was_cut(shape):
         c, s = math.cos(-turn), math.sin(-turn)
         moved = poses.copy()
         moved[:, 2] += turn
-        look = (outline - shift) @ np.array([[c, s], [-s, c]])
+        appearance = (outline - shift) @ np.array([[c, s], [-s, c]])
         angle = poses[:, 2]
         moved[:, 0] += np.cos(angle) * shift[0] - np.sin(angle) * shift[1]
         moved[:, 1] += np.sin(angle) * shift[0] + np.cos(angle) * shift[1]
         if shape == "polygon":
-            return anchored(Look("polygon", (0.0, 0.0, 0.0), (), look), moved)
+            return anchored(Appearance("polygon", (0.0, 0.0, 0.0), (), appearance), moved)
         sprite = np.zeros((81, 81, 4), np.float32)
         cv2.fillPoly(
             sprite,
-            [np.round((look + 40) * 256).astype(np.int32)],
+            [np.round((appearance + 40) * 256).astype(np.int32)],
             (1.0, 0.5, 0.2, 1.0),
             cv2.LINE_8,
             8,
         )
-        return anchored(Look("sprite", (0.0, 0.0, 0.0), (), None, sprite), moved)
+        return anchored(Appearance("sprite", (0.0, 0.0, 0.0), (), None, sprite), moved)
 
     (first, a), (second, b) = cut(0.0, np.zeros(2)), cut(0.8, np.array([2.0, -1.0]))
     assert a == pytest.approx(b, abs=1e-6 if shape == "polygon" else 1.0)
@@ -210,5 +210,5 @@ def test_a_box_has_the_same_angle_whichever_end_was_taken_for_its_head(half_turn
     poses = np.array([(np.nan, np.nan, np.nan), (40.0, 30.0, 0.6), (41.0, 30.0, 3.9)])
     turned = poses + np.array([0.0, 0.0, half_turns * np.pi])
     assert np.allclose(
-        anchored(Look("box", (0.0, 0.0, 0.0), (30.0, 5.0)), turned)[1], poses, equal_nan=True
+        anchored(Appearance("box", (0.0, 0.0, 0.0), (30.0, 5.0)), turned)[1], poses, equal_nan=True
     )

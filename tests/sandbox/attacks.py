@@ -1,11 +1,11 @@
 """Programs that try to get out. Each is the body of ``attack(t, outputs)``; what it returns, if
 true, is its proof.
 
-``t`` names the targets that a station laid out (see station.py): pids, paths, ports, marks to look
-for. All are harmless where they get through: signal 0, canaries, bounded bombs. ``judge`` names how
-the station tells (see station.py): "proof" (the attack returned something), "accepted" (the host
-took its answer for a success), or a check of the host's. ``control``: gets through when every
-kernel barrier is off, as an ordinary user on a common kernel.
+``t`` names the targets that a station laid out (see attack_host.py): pids, paths, ports, marks to
+look for. All are harmless where they get through: signal 0, canaries, bounded bombs. ``judge``
+names how the station tells (see attack_host.py): "proof" (the attack returned something),
+"accepted" (the host took its answer for a success), or a check of the host's. ``control``: gets
+through when every kernel barrier is off, as an ordinary user on a common kernel.
 """
 
 from __future__ import annotations
@@ -272,7 +272,7 @@ return find(t["held_prefix"], t["held_tail"])
 return find(t["previous_prefix"], t["previous_tail"])
 ## state_of_previous_job
 import builtins, numpy, tools
-places = (builtins, numpy, tools, sys.modules["sandbox.marks"], sys)
+places = (builtins, numpy, tools, sys.modules["sandbox.stage_tracker"], sys)
 return [str(place) for place in places if hasattr(place, "NOTE")] + [os.environ[name] for name in ("NOTE",) if name in os.environ]
 ## mem_shared_mailbox
 shared = [line for line in open("/proc/self/maps") if line.split()[1] == "rw-s" and "sandbox-out" not in line]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import Job, Outcome, Sandbox
-from tests.sandbox.station import CANNOT_RUN
+from tests.sandbox.attack_host import CANNOT_RUN
 from tools.types import Programs
 
 USER = 12345
@@ -19,7 +19,7 @@ USER = 12345
 
 
 class Visitor:
-    """A station in a process of its own: see station.py."""
+    """A station in a process of its own: see attack_host.py."""
 
     def __init__(self, mode: str, profile: str, user: bool):
         uid = [str(USER)] if user and os.getuid() == 0 else []
@@ -27,7 +27,7 @@ class Visitor:
             [
                 sys.executable,
                 "-P",
-                str(Path(__file__).with_name("station.py")),
+                str(Path(__file__).with_name("attack_host.py")),
                 mode,
                 profile,
                 *uid,

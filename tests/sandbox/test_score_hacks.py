@@ -97,7 +97,7 @@ HACKS = {
     "patch numpy, in rendering": _with(rendering=PATCH),
     "patch the sandbox's own modules": _with(
         rendering="""
-        import sandbox.stages, sandbox.protocol, sandbox.child, sandbox.marks, sandbox.memory
+        import sandbox.stages, sandbox.protocol, sandbox.child, sandbox.stage_tracker, sandbox.memory
         sandbox.stages.draw = lambda *a: None
         sandbox.stages._checked_perception = lambda answer, frames: answer
         sandbox.protocol.encode = lambda kind, body: b"SBX1C" + (2).to_bytes(8, "big") + b"{}"

@@ -21,10 +21,10 @@ from collections.abc import Callable
 import numpy as np
 
 from tools.fitting import (
-    carried,
     differential_evolution,
     hops,
     horizon,
+    initial_state_noise,
     least_squares,
     multistart,
     powell,
@@ -133,11 +133,13 @@ class _Search:
             best is None
             or not problem.free
             or not multistart.agree(self.attempts)
-            or not carried.carries(problem, best)
+            or not initial_state_noise.carries(problem, best)
         ):
             return False
         plain = Objective(problem.plain(), self.objective.loss, self.objective.meter)
-        noise = carried.find(plain.problem, best, linearise(plain, best), plain.loss, rough=True)
+        noise = initial_state_noise.find(
+            plain.problem, best, linearise(plain, best), plain.loss, rough=True
+        )
         return noise is not None and noise.limits
 
     def _videos(self, start: Point) -> None:

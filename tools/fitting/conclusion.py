@@ -55,7 +55,7 @@ class _Judged:
             return "explains the data"
         return "leaves more than noise (" + (
             "which the start states bring in)"
-            if self.found.foretold
+            if self.found.limited_by_starts
             else "the structure of the program may be wrong)"
         )
 

@@ -4,8 +4,8 @@ open.
 The information matrix is the Schur complement of the normal equations, latents eliminated (their
 uncertainty is then part of the errors). Its eigenvectors, with every parameter in units of its
 prior or of its box, are the directions that the data pin down or leave open: the right singular
-vectors of the scaled Jacobian. Where start states carry noise of their own (``carried``), the
-scatter of the gradient is that noise's.
+vectors of the scaled Jacobian. Where start states carry noise of their own
+(``initial_state_noise``), the scatter of the gradient is that noise's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tools.fitting import carried
+from tools.fitting import initial_state_noise
 from tools.fitting.differences import Linearised, without_latents
 from tools.fitting.group import Group
 from tools.fitting.problem import Point, Problem
@@ -41,13 +41,14 @@ _MARGIN = 1e-6  # of the box: closer to a bound is at the bound
 class Identified:
     """errors: (p,) standard errors, NaN where there is none. notes: (p,) "" or why the value is not
     to be trusted. sentences: on combinations that only together are identified, and on parameters
-    without effect. foretold: whether noise that start states carry is most of what the fit leaves.
+    without effect. limited_by_starts: whether noise that start states carry is most of what the fit
+    leaves.
     """
 
     errors: np.ndarray
     notes: tuple[str, ...]
     sentences: tuple[str, ...]
-    foretold: bool = False
+    limited_by_starts: bool = False
 
 
 def identify(problem: Problem, point: Point, line: Linearised, loss: Loss) -> Identified:
@@ -59,7 +60,7 @@ def identify(problem: Problem, point: Point, line: Linearised, loss: Loss) -> Id
     notes, sentences = _open_notes(
         params, theta, known[:, None] * information * known / spread, known
     )
-    by_starts = carried.find(problem, point, line, loss)
+    by_starts = initial_state_noise.find(problem, point, line, loss)
     if by_starts is not None:
         scatter, sentences = by_starts.scatter, [*sentences, *by_starts.sentences]
     errors = known * _deviations(

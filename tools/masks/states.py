@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from tools.masks.soft import Evidence, mask_colour, soften
+from tools.perception.appearance_fit import fit_look, guess_look
 from tools.perception.linking import Chain
-from tools.perception.looks import fit_look, guess_look
 from tools.perception.parts import Part, Track
 from tools.perception.segmentation import Region
 from tools.perception.tracking import follow
@@ -195,8 +195,8 @@ def _shape(
     free = ~cv2.dilate(others.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
     errors = {}
     for kind in ("disk", "box"):
-        look, pose = guess_look(region, ~free, tuple(float(c) for c in colour), kind)
-        errors[kind] = fit_look(look, pose, evidence.frames[t], evidence.plate, free)[2]
+        appearance, pose = guess_look(region, ~free, tuple(float(c) for c in colour), kind)
+        errors[kind] = fit_look(appearance, pose, evidence.frames[t], evidence.plate, free)[2]
     best = min(errors.values())
     x0, y0, x1, y1 = region.box
     contrast = float(
@@ -231,7 +231,7 @@ def _joined(rough: Measured, track: Track | None) -> Measured:
     if track is None:
         return rough
     away = np.hypot(*(track.poses[:, :2] - rough.values[:, :2]).T)
-    use = track.seen & ~(away > max(track.look.reach, 4.0))
+    use = track.seen & ~(away > max(track.appearance.bounding_radius, 4.0))
     values, deviation = rough.values.copy(), rough.deviation.copy()
     values[use] = _values_of(track, rough.values)[use]
     disagreement = np.where(np.isfinite(rough.deviation), rough.deviation, 0.0)[use]
@@ -243,8 +243,8 @@ def _values_of(track: Track, rough: np.ndarray) -> np.ndarray:
     """(T, 6) as in ``Measured`` from a track; sizes are the look's, the same in every frame."""
     count = len(track.poses)
     x, y, angle = track.poses.T
-    if track.look.shape == "disk":
-        diameter = 2 * track.look.size[0]
+    if track.appearance.shape == "disk":
+        diameter = 2 * track.appearance.size[0]
         return np.column_stack(
             [
                 x,
@@ -253,8 +253,8 @@ def _values_of(track: Track, rough: np.ndarray) -> np.ndarray:
                 *np.full((3, count), [[diameter], [diameter], [np.pi * diameter**2 / 4]]),
             ]
         )
-    if track.look.shape == "box":
-        w, h = track.look.size
+    if track.appearance.shape == "box":
+        w, h = track.appearance.size
         return np.column_stack(
             [
                 x,

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tools.perception.parts import Look
+from tools.perception.parts import Appearance
 
 ELONGATED = 1.5
 """Ratio of the standard deviations along and across a part from which its long axis is well
@@ -22,28 +22,28 @@ LOWEST = -1.9
 positions in which clips often begin."""
 
 
-def anchored(look: Look, poses: np.ndarray) -> tuple[Look, np.ndarray]:
+def anchored(appearance: Appearance, poses: np.ndarray) -> tuple[Appearance, np.ndarray]:
     """The look in its own frame, and its poses (T, 3) to match. A sprite keeps its pixels and notes
     where its middle is (``cut``)."""
     seen = np.flatnonzero(np.isfinite(poses).all(1))
-    if look.shape == "disk" or not len(seen):
-        return look, poses
-    if look.shape == "box":
-        return look, poses - (
+    if appearance.shape == "disk" or not len(seen):
+        return appearance, poses
+    if appearance.shape == "box":
+        return appearance, poses - (
             0.0,
             0.0,
             math.pi * math.floor((float(poses[seen[0], 2]) - LOWEST) / math.pi),
         )
-    centre, spread = _area_moments(look)
-    turn = _own_turn(spread, float(poses[seen[0], 2])) if look.turns else 0.0
+    centre, spread = _area_moments(appearance)
+    turn = _own_turn(spread, float(poses[seen[0], 2])) if appearance.turns else 0.0
     moved = poses.copy()
     c, s = np.cos(poses[:, 2]), np.sin(poses[:, 2])
     moved[:, 0] += c * centre[0] - s * centre[1]
     moved[:, 1] += s * centre[0] + c * centre[1]
     moved[:, 2] += turn
-    if look.shape == "sprite":
-        return replace(look, cut=(-float(centre[0]), -float(centre[1]), -turn)), moved
-    return replace(look, outline=_turned(look.outline - centre, -turn)), moved
+    if appearance.shape == "sprite":
+        return replace(appearance, cut=(-float(centre[0]), -float(centre[1]), -turn)), moved
+    return replace(appearance, outline=_turned(appearance.outline - centre, -turn)), moved
 
 
 def _own_turn(spread: np.ndarray, first: float) -> float:
@@ -56,17 +56,17 @@ def _own_turn(spread: np.ndarray, first: float) -> float:
     return axis - math.pi * math.floor((first + axis - LOWEST) / math.pi)
 
 
-def _area_moments(look: Look) -> tuple[np.ndarray, np.ndarray]:
+def _area_moments(appearance: Appearance) -> tuple[np.ndarray, np.ndarray]:
     """Centre (2,) and second moments (2, 2) of the area covered, in the look's frame."""
-    if look.shape == "sprite":
-        alpha = np.maximum(look.sprite[..., 3], 0.0).astype(np.float64)
+    if appearance.shape == "sprite":
+        alpha = np.maximum(appearance.sprite[..., 3], 0.0).astype(np.float64)
         ys, xs = np.mgrid[: alpha.shape[0], : alpha.shape[1]]
         points = np.stack(
             [xs.ravel() - (alpha.shape[1] - 1) / 2, ys.ravel() - (alpha.shape[0] - 1) / 2], 1
         )
         weight = alpha.ravel()
     else:
-        points, weight = _triangles(look.outline)
+        points, weight = _triangles(appearance.outline)
     total = weight.sum()
     if abs(total) < 1e-9:
         return np.zeros(2), np.eye(2)

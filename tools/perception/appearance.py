@@ -14,7 +14,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from tools.perception.parts import Look
+from tools.perception.parts import Appearance
 from tools.rendering import box_corners, coverage, place
 
 SOFTEST = 1.1
@@ -44,22 +44,26 @@ class Sample:
 
 
 def at_pose(
-    look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray, width: float | None = None
+    appearance: Appearance,
+    pose: np.ndarray,
+    px: np.ndarray,
+    py: np.ndarray,
+    width: float | None = None,
 ) -> Sample:
     """A look at ``pose`` = (x, y, angle), with derivatives by x, y and angle (for a disk the last
     are 0).
 
     width: edge softness in pixels in place of the look's own, which is never taken below SOFTEST.
     """
-    if look.shape == "sprite":
-        return _sprite(look, pose, px, py)
-    alpha, slopes = cover_at(look, pose, px, py, width)
-    ink = np.asarray(look.colour, np.float64)
+    if appearance.shape == "sprite":
+        return _sprite(appearance, pose, px, py)
+    alpha, slopes = cover_at(appearance, pose, px, py, width)
+    ink = np.asarray(appearance.colour, np.float64)
     return Sample(alpha[:, None] * ink, alpha, ink[None, :, None] * slopes[:, None, :], slopes)
 
 
 def picture_at(
-    look: Look,
+    appearance: Appearance,
     pose: np.ndarray,
     px: np.ndarray,
     py: np.ndarray,
@@ -67,78 +71,86 @@ def picture_at(
     width: float | None = None,
 ) -> np.ndarray:
     """(N, 3) picture of a look over a ground (N, 3)."""
-    if look.shape == "sprite":
-        return _sprite(look, pose, px, py).over(ground)
-    return ground + cover_at(look, pose, px, py, width)[0][:, None] * (
-        np.asarray(look.colour, np.float64) - ground
+    if appearance.shape == "sprite":
+        return _sprite(appearance, pose, px, py).over(ground)
+    return ground + cover_at(appearance, pose, px, py, width)[0][:, None] * (
+        np.asarray(appearance.colour, np.float64) - ground
     )
 
 
 def cover_at(
-    look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray, width: float | None = None
+    appearance: Appearance,
+    pose: np.ndarray,
+    px: np.ndarray,
+    py: np.ndarray,
+    width: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Coverage (N,) by a flat look at ``pose``, and its derivatives (N, 3) by x, y and angle; width
     as in ``at_pose``."""
-    width = max(look.width, SOFTEST) if width is None else width
-    if look.shape == "disk":
-        alpha, slopes = coverage.disk(px, py, pose[0], pose[1], look.size[0], width)
+    width = max(appearance.width, SOFTEST) if width is None else width
+    if appearance.shape == "disk":
+        alpha, slopes = coverage.disk(px, py, pose[0], pose[1], appearance.size[0], width)
         slopes[:, 2] = 0.0
         return alpha, slopes
-    if look.shape == "box":
-        alpha, slopes = coverage.box(px, py, pose, look.size, width)
+    if appearance.shape == "box":
+        alpha, slopes = coverage.box(px, py, pose, appearance.size, width)
         return alpha, slopes[:, :3]
-    corners = corners_of(look, pose)
+    corners = corners_of(appearance, pose)
     alpha, by_corner = coverage.polygon(px, py, corners, width)
     lever = corners - pose[:2]
     turn = np.einsum("nek,ek->n", by_corner, np.stack([-lever[:, 1], lever[:, 0]], 1))
     return alpha, np.column_stack([by_corner.sum(1), turn])
 
 
-def corners_of(look: Look, pose: np.ndarray) -> np.ndarray:
+def corners_of(appearance: Appearance, pose: np.ndarray) -> np.ndarray:
     """(N, 2) corners of a box or polygon in the picture."""
     x, y, angle = (float(v) for v in pose)
     return (
-        box_corners(x, y, angle, *look.size)
-        if look.shape == "box"
-        else place(look.outline, x, y, angle)
+        box_corners(x, y, angle, *appearance.size)
+        if appearance.shape == "box"
+        else place(appearance.outline, x, y, angle)
     )
 
 
 # --------------------------------------------------------------------------------------------------
 
 
-def free_sizes(look: Look) -> np.ndarray:
+def free_sizes(appearance: Appearance) -> np.ndarray:
     """The numbers that describe a flat shape besides pose and softness: radius; width and height;
     or (2N,) outline."""
     return (
-        np.asarray(look.size, np.float64) if look.shape in ("disk", "box") else look.outline.ravel()
+        np.asarray(appearance.size, np.float64)
+        if appearance.shape in ("disk", "box")
+        else appearance.outline.ravel()
     )
 
 
-def with_sizes(look: Look, sizes: np.ndarray, width: float) -> Look:
+def with_sizes(appearance: Appearance, sizes: np.ndarray, width: float) -> Appearance:
     """The look with those numbers replaced."""
-    if look.shape == "polygon":
-        return replace(look, outline=np.asarray(sizes, np.float64).reshape(-1, 2), width=width)
-    return replace(look, size=tuple(float(v) for v in np.maximum(sizes, 0.3)), width=width)
+    if appearance.shape == "polygon":
+        return replace(
+            appearance, outline=np.asarray(sizes, np.float64).reshape(-1, 2), width=width
+        )
+    return replace(appearance, size=tuple(float(v) for v in np.maximum(sizes, 0.3)), width=width)
 
 
 def cover_at_size(
-    look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray
+    appearance: Appearance, pose: np.ndarray, px: np.ndarray, py: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Coverage (N,) by a flat look and its derivatives (N, P) by (x, y, angle, sizes..., width).
 
     A polygon's pose is taken as fixed (derivatives 0): its corners can do all that the pose can.
     """
-    width, step = max(look.width, HARDEST), 0.05
-    if look.shape == "disk":
-        alpha, slopes = coverage.disk(px, py, pose[0], pose[1], look.size[0], width)
+    width, step = max(appearance.width, HARDEST), 0.05
+    if appearance.shape == "disk":
+        alpha, slopes = coverage.disk(px, py, pose[0], pose[1], appearance.size[0], width)
         slopes = np.insert(slopes, 2, 0.0, axis=1)
-        wider = coverage.disk(px, py, pose[0], pose[1], look.size[0], width + step)[0]
-    elif look.shape == "box":
-        alpha, slopes = coverage.box(px, py, pose, look.size, width)
-        wider = coverage.box(px, py, pose, look.size, width + step)[0]
+        wider = coverage.disk(px, py, pose[0], pose[1], appearance.size[0], width + step)[0]
+    elif appearance.shape == "box":
+        alpha, slopes = coverage.box(px, py, pose, appearance.size, width)
+        wider = coverage.box(px, py, pose, appearance.size, width + step)[0]
     else:
-        corners = corners_of(look, pose)
+        corners = corners_of(appearance, pose)
         alpha, by_corner = coverage.polygon(px, py, corners, width)
         c, s = math.cos(pose[2]), math.sin(pose[2])
         by_outline = by_corner @ np.array([(c, -s), (s, c)])
@@ -176,19 +188,19 @@ class _Key:
 
 
 def _body(
-    look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray
+    appearance: Appearance, pose: np.ndarray, px: np.ndarray, py: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, float, float]:
     """Pixels in the coordinates of the padded sprite, with cosine and sine of the angle."""
     c, s = math.cos(pose[2]), math.sin(pose[2])
-    h, w = look.sprite.shape[:2]
+    h, w = appearance.sprite.shape[:2]
     dx, dy = px - pose[0], py - pose[1]
     return c * dx + s * dy + (w - 1) / 2 + 2, -s * dx + c * dy + (h - 1) / 2 + 2, c, s
 
 
-def _sprite(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray) -> Sample:
+def _sprite(appearance: Appearance, pose: np.ndarray, px: np.ndarray, py: np.ndarray) -> Sample:
     """Bilinear interpolation of the premultiplied sprite, with its exact slopes."""
-    layer, _ = _premultiplied(_Key(look.sprite))
-    u, v, c, s = _body(look, pose, px, py)
+    layer, _ = _premultiplied(_Key(appearance.sprite))
+    u, v, c, s = _body(appearance, pose, px, py)
     h, w = layer.shape[:2]
     i, j = np.clip(np.floor(v).astype(int), 0, h - 2), np.clip(np.floor(u).astype(int), 0, w - 2)
     fv, fu = np.clip(v - i, 0, 1)[:, None], np.clip(u - j, 0, 1)[:, None]
@@ -204,17 +216,17 @@ def _sprite(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray) -> Sam
 # --------------------------------------------------------------------------------------------------
 
 
-def telling(
-    look: Look, pose: np.ndarray, shape: tuple[int, int], margin: float, limit: int
+def informative_pixels(
+    appearance: Appearance, pose: np.ndarray, shape: tuple[int, int], margin: float, limit: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (px, py) float, at most about ``limit``, that change when the look moves by up to
     ``margin`` pixels."""
-    reach = look.reach + margin + max(look.width, 1.0)
+    reach = appearance.bounding_radius + margin + max(appearance.width, 1.0)
     x0, x1 = max(0, math.floor(pose[0] - reach)), min(shape[1], math.ceil(pose[0] + reach) + 1)
     y0, y1 = max(0, math.floor(pose[1] - reach)), min(shape[0], math.ceil(pose[1] + reach) + 1)
     if x0 >= x1 or y0 >= y1:
         return np.zeros(0), np.zeros(0)
-    mask = _telling_mask(look, pose, (x0, y0, x1, y1), margin)
+    mask = _telling_mask(appearance, pose, (x0, y0, x1, y1), margin)
     rows, columns = np.nonzero(mask)
     if len(rows) > limit:
         chosen = thinned(len(rows), limit)
@@ -229,17 +241,17 @@ def thinned(count: int, limit: int) -> np.ndarray:
 
 
 def _telling_mask(
-    look: Look, pose: np.ndarray, box: tuple[int, int, int, int], margin: float
+    appearance: Appearance, pose: np.ndarray, box: tuple[int, int, int, int], margin: float
 ) -> np.ndarray:
     x0, y0, x1, y1 = box
-    if look.shape == "sprite":
-        _, informative = _premultiplied(_Key(look.sprite))
+    if appearance.shape == "sprite":
+        _, informative = _premultiplied(_Key(appearance.sprite))
         size = 2 * math.ceil(margin) + 1
         wide = cv2.dilate(
             np.pad(informative, size).astype(np.uint8), np.ones((size, size), np.uint8)
         )
         u, v, _, _ = _body(
-            look,
+            appearance,
             pose,
             np.arange(x0, x1, dtype=float)[None],
             np.arange(y0, y1, dtype=float)[:, None],
@@ -247,23 +259,25 @@ def _telling_mask(
         i, j = np.rint(v).astype(int) + size, np.rint(u).astype(int) + size
         inside = (i >= 0) & (j >= 0) & (i < wide.shape[0]) & (j < wide.shape[1])
         return inside & (wide[np.where(inside, i, 0), np.where(inside, j, 0)] > 0)
-    thickness = margin + 0.71 * max(look.width, 1.0)
-    if look.shape == "disk":
+    thickness = margin + 0.71 * max(appearance.width, 1.0)
+    if appearance.shape == "disk":
         distance = np.hypot(np.arange(x0, x1) - pose[0], (np.arange(y0, y1) - pose[1])[:, None])
-        return np.abs(distance - look.size[0]) <= thickness
+        return np.abs(distance - appearance.size[0]) <= thickness
     corners = (
-        np.rint((corners_of(look, pose) - (x0, y0)) * 16).astype(np.int32).reshape(1, -1, 1, 2)
+        np.rint((corners_of(appearance, pose) - (x0, y0)) * 16)
+        .astype(np.int32)
+        .reshape(1, -1, 1, 2)
     )
     mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
     return cv2.polylines(mask, corners, True, 1, max(3, round(2 * thickness)), shift=4) > 0
 
 
 def covered(
-    look: Look, pose: np.ndarray, shape: tuple[int, int], limit: int
+    appearance: Appearance, pose: np.ndarray, shape: tuple[int, int], limit: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (px, py) float, at most about ``limit``, that the look covers (the edge pixels more or
     less)."""
-    found = covered_window(look, pose, shape, 1)
+    found = covered_window(appearance, pose, shape, 1)
     if found is None:
         return np.zeros(0), np.zeros(0)
     (over, along), mask = found
@@ -275,39 +289,45 @@ def covered(
 
 
 def covered_window(
-    look: Look, pose: np.ndarray, shape: tuple[int, int], pad: int
+    appearance: Appearance, pose: np.ndarray, shape: tuple[int, int], pad: int
 ) -> tuple[tuple[slice, slice], np.ndarray] | None:
     """The same as a window (rows, columns) with ``pad`` pixels to spare and a bool mask; None
     outside the image."""
-    reach = look.reach + pad
+    reach = appearance.bounding_radius + pad
     x0, x1 = max(0, math.floor(pose[0] - reach)), min(shape[1], math.ceil(pose[0] + reach) + 1)
     y0, y1 = max(0, math.floor(pose[1] - reach)), min(shape[0], math.ceil(pose[1] + reach) + 1)
     if x0 >= x1 or y0 >= y1:
         return None
-    return (slice(y0, y1), slice(x0, x1)), _covered_mask(look, pose, (x0, y0, x1, y1))
+    return (slice(y0, y1), slice(x0, x1)), _covered_mask(appearance, pose, (x0, y0, x1, y1))
 
 
-def _covered_mask(look: Look, pose: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+def _covered_mask(
+    appearance: Appearance, pose: np.ndarray, box: tuple[int, int, int, int]
+) -> np.ndarray:
     x0, y0, x1, y1 = box
     px, py = np.arange(x0, x1, dtype=float)[None], np.arange(y0, y1, dtype=float)[:, None]
-    if look.shape == "disk":
-        return (px - pose[0]) ** 2 + (py - pose[1]) ** 2 <= (look.size[0] + 0.5) ** 2
-    if look.shape == "sprite":
-        layer, _ = _premultiplied(_Key(look.sprite))
-        u, v, _, _ = _body(look, pose, px, py)
+    if appearance.shape == "disk":
+        return (px - pose[0]) ** 2 + (py - pose[1]) ** 2 <= (appearance.size[0] + 0.5) ** 2
+    if appearance.shape == "sprite":
+        layer, _ = _premultiplied(_Key(appearance.sprite))
+        u, v, _, _ = _body(appearance, pose, px, py)
         i, j = np.rint(v).astype(int), np.rint(u).astype(int)
         inside = (i >= 0) & (j >= 0) & (i < layer.shape[0]) & (j < layer.shape[1])
         return inside & (layer[np.where(inside, i, 0), np.where(inside, j, 0), 3] > 0.02)
     corners = (
-        np.rint((corners_of(look, pose) - (x0, y0)) * 16).astype(np.int32).reshape(1, -1, 1, 2)
+        np.rint((corners_of(appearance, pose) - (x0, y0)) * 16)
+        .astype(np.int32)
+        .reshape(1, -1, 1, 2)
     )
     return cv2.fillPoly(np.zeros((y1 - y0, x1 - x0), np.uint8), corners, 1, shift=4) > 0
 
 
-def alpha_at(look: Look, pose: np.ndarray, px: np.ndarray, py: np.ndarray) -> np.ndarray:
+def alpha_at(
+    appearance: Appearance, pose: np.ndarray, px: np.ndarray, py: np.ndarray
+) -> np.ndarray:
     """(N,) coverage by a look, edges never harder than SOFTEST."""
     return (
-        _sprite(look, pose, px, py).alpha
-        if look.shape == "sprite"
-        else cover_at(look, pose, px, py)[0]
+        _sprite(appearance, pose, px, py).alpha
+        if appearance.shape == "sprite"
+        else cover_at(appearance, pose, px, py)[0]
     )

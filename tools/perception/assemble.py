@@ -97,7 +97,7 @@ def _series(track: Track, attribute: str) -> np.ndarray:
             track.seen,
             size_of(track)
             if attribute == "radius"
-            else track.look.size[SIZES.index(attribute) - 1],
+            else track.appearance.size[SIZES.index(attribute) - 1],
             np.nan,
         )
     return track.poses[:, ("x", "y", "angle").index(attribute)]
@@ -107,7 +107,7 @@ def _noise(track: Track | None, attribute: str) -> float:
     if track is None or attribute in SIZES:
         return 0.1
     k = ("x", "y", "angle").index(attribute)
-    least = 0.01 if k < 2 else 0.01 / max(track.look.reach, 1.0)
+    least = 0.01 if k < 2 else 0.01 / max(track.appearance.bounding_radius, 1.0)
     return float(max(track.noise[k], scatter(track.poses[:, k]), least))
 
 
@@ -134,8 +134,12 @@ def scatter(series: np.ndarray) -> float:
 
 def size_of(track: Track) -> float:
     """Radius of a disk; half the smaller side of anything else (what touches first), in pixels."""
-    look = track.look
-    return look.size[0] if look.shape == "disk" else 0.5 * min(look.size or (2 * look.reach,))
+    appearance = track.appearance
+    return (
+        appearance.size[0]
+        if appearance.shape == "disk"
+        else 0.5 * min(appearance.size or (2 * appearance.bounding_radius,))
+    )
 
 
 def scene_of(
@@ -162,28 +166,28 @@ def scene_of(
             constants[track.name].update(
                 _riding(track, tracks[rides[track.name]], rides[track.name])
             )
-        if track.look.sprite is not None:
-            sprites[track.name] = track.look.sprite
+        if track.appearance.sprite is not None:
+            sprites[track.name] = track.appearance.sprite
     if tracks.front.any():
         sprites[FRONT] = np.dstack([tracks.plate / 255.0, tracks.front]).astype(np.float32)
     return Scene(tracks.plate, sprites, constants, tuple(track.name for track in tracks.tracks))
 
 
 def _constants(track: Track, varies: Sequence[str]) -> dict:
-    look, constants = track.look, {}
-    if look.shape != "sprite":
+    appearance, constants = track.appearance, {}
+    if appearance.shape != "sprite":
         constants |= {
-            "colour": [round(float(c), 1) for c in look.colour],
-            "softness": round(float(look.width), 3),
+            "colour": [round(float(c), 1) for c in appearance.colour],
+            "softness": round(float(appearance.width), 3),
         }
-    if look.shape == "disk":
-        constants["radius"] = float(look.size[0])
-    elif look.shape == "box":
-        constants |= {"width": float(look.size[0]), "height": float(look.size[1])}
-    elif look.shape == "polygon":
-        constants["outline"] = np.round(look.outline, 3).tolist()
-    elif look.shape == "sprite":
-        constants["cut"] = [round(value, 4) for value in look.cut]
+    if appearance.shape == "disk":
+        constants["radius"] = float(appearance.size[0])
+    elif appearance.shape == "box":
+        constants |= {"width": float(appearance.size[0]), "height": float(appearance.size[1])}
+    elif appearance.shape == "polygon":
+        constants["outline"] = np.round(appearance.outline, 3).tolist()
+    elif appearance.shape == "sprite":
+        constants["cut"] = [round(value, 4) for value in appearance.cut]
     for k, attribute in enumerate(("x", "y", "angle")):
         if attribute not in varies:
             constants[attribute] = float(np.nanmedian(track.poses[:, k]))
@@ -199,7 +203,7 @@ def _riding(track: Track, host: Track, name: str) -> dict:
     angle = host.poses[both, 2]
     dx = np.cos(angle) * offset[:, 0] + np.sin(angle) * offset[:, 1]
     dy = -np.sin(angle) * offset[:, 0] + np.cos(angle) * offset[:, 1]
-    turn = track.poses[both, 2] - angle if track.look.turns else np.zeros(1)
+    turn = track.poses[both, 2] - angle if track.appearance.turns else np.zeros(1)
     middle = float(np.median(turn))
     return {
         "on": name,

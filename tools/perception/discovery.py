@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 
 from tools.perception.appearance import at_pose
+from tools.perception.appearance_fit import mask_guess
 from tools.perception.background import differs
 from tools.perception.clip import Clip
 from tools.perception.following import cut_sprite, first_poses, typical
 from tools.perception.linking import Chain, link
-from tools.perception.looks import mask_guess
-from tools.perception.parts import Look
+from tools.perception.parts import Appearance
 from tools.perception.pose import crop
 from tools.perception.seeds import (
     Content,
@@ -180,15 +180,15 @@ def is_rigid(clip: Clip, chain: Chain, left: float = _LEFT, frames: int = 6) -> 
         return False
     chosen = [times[k] for k in np.unique(np.linspace(0, len(times) - 1, 40).round().astype(int))]
     middle = chosen[len(chosen) // 2]
-    look, start = cut_sprite(clip, chain, middle)
+    appearance, start = cut_sprite(clip, chain, middle)
     part = Chain({t: chain.regions[t] for t in chosen})
-    poses = first_poses(clip, Seed(None, part), look, start, middle)
+    poses = first_poses(clip, Seed(None, part), appearance, start, middle)
     tested = [
         chosen[k]
         for k in np.unique(np.linspace(0, len(chosen) - 1, frames).round().astype(int))
         if chosen[k] != middle
     ]
-    wrong = [_misplaced(clip, look, poses[t], t) for t in tested]
+    wrong = [_misplaced(clip, appearance, poses[t], t) for t in tested]
     return bool(np.quantile(wrong, 0.75) < left)
 
 
@@ -203,20 +203,20 @@ def _same_silhouette(shapes: Sequence[Region]) -> bool:
     return bool((spread < 0.05 + 0.5 / np.median(axes, axis=0)).all())
 
 
-def _misplaced(clip: Clip, look: Look, pose: np.ndarray, t: int) -> float:
+def _misplaced(clip: Clip, appearance: Appearance, pose: np.ndarray, t: int) -> float:
     """Share of the look's area where the signed colour error, averaged over 5 x 5 pixels, is more
     than resampling leaves.
 
     Edges that are off by a fraction of a pixel cancel in the average, edges that are off by pixels
     do not.
     """
-    window = crop(clip.shape, pose[0], pose[1], look.reach + 3)
+    window = crop(clip.shape, pose[0], pose[1], appearance.bounding_radius + 3)
     if window is None:
         return 1.0
     ys, xs = np.mgrid[window]
     px, py = xs.ravel().astype(float), ys.ravel().astype(float)
     ground = clip.plate[window].reshape(-1, 3).astype(np.float64)
-    sample = at_pose(look, pose, px, py)
+    sample = at_pose(appearance, pose, px, py)
     error = (
         (sample.over(ground) - clip.frame(t)[window].reshape(-1, 3))
         .reshape(*xs.shape, 3)

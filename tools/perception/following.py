@@ -9,11 +9,18 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from tools.perception.appearance_fit import (
+    SLACK,
+    Guess,
+    choose_look,
+    guess_look,
+    hidden,
+    sprite_look,
+)
 from tools.perception.background import differs
 from tools.perception.clip import Clip
 from tools.perception.linking import Chain
-from tools.perception.looks import SLACK, Guess, choose_look, guess_look, hidden, sprite_look
-from tools.perception.parts import Look
+from tools.perception.parts import Appearance
 from tools.perception.pose import View, locate, misfit
 from tools.perception.registration import likeness, polar, turn
 from tools.perception.seeds import Seed, mixture
@@ -84,7 +91,7 @@ def whole(clip: Clip, t: int) -> View:
     return View(clip.frame(t), ground, lambda px, py: np.ones(len(px), bool))
 
 
-def first_look(clip: Clip, seed: Seed) -> tuple[Look, np.ndarray, int]:
+def first_look(clip: Clip, seed: Seed) -> tuple[Appearance, np.ndarray, int]:
     """(look, pose, the frame it was measured in)."""
     kind = None if seed.part is None else seed.part.shape
     times = references(seed.chain)
@@ -93,16 +100,16 @@ def first_look(clip: Clip, seed: Seed) -> tuple[Look, np.ndarray, int]:
     guesses = [_guess(clip, seed, times[0], kind)]
     if guesses[0].misfit > SLACK:  # not plain: ask other frames too
         guesses += [_guess(clip, seed, t, kind) for t in times[1:]]
-    shapes = [guess.look.shape for guess in guesses]
+    shapes = [guess.appearance.shape for guess in guesses]
     usual = max(("disk", "box", "polygon"), key=shapes.count)
     k = min((k for k, s in enumerate(shapes) if s == usual), key=lambda k: guesses[k].misfit)
     if (
         kind is None
-        and guesses[k].misfit > HOLLOW + 0.01 * guesses[k].look.reach
+        and guesses[k].misfit > HOLLOW + 0.01 * guesses[k].appearance.bounding_radius
         and seed.chain.regions[times[k]].contact < 0.1
     ):
         return *cut_sprite(clip, seed.chain, times[k]), times[k]
-    return guesses[k].look, guesses[k].pose, times[k]
+    return guesses[k].appearance, guesses[k].pose, times[k]
 
 
 def _guess(clip: Clip, seed: Seed, t: int, kind: str | None) -> Guess:
@@ -111,46 +118,46 @@ def _guess(clip: Clip, seed: Seed, t: int, kind: str | None) -> Guess:
     return choose_look(seed.chain.regions[t], colour, alone(clip, t, colour), clip.noise, kind)
 
 
-def cut_sprite(clip: Clip, chain: Chain, t: int) -> tuple[Look, np.ndarray]:
+def cut_sprite(clip: Clip, chain: Chain, t: int) -> tuple[Appearance, np.ndarray]:
     """A sprite cut from frame t, marked round when turning it changes nothing."""
-    look, pose = sprite_look(clip.frame(t), clip.plate, chain.regions[t], clip.noise)
-    return mark_round(look), pose
+    appearance, pose = sprite_look(clip.frame(t), clip.plate, chain.regions[t], clip.noise)
+    return mark_round(appearance), pose
 
 
-def mark_round(look: Look) -> Look:
+def mark_round(appearance: Appearance) -> Appearance:
     """The look with ``round`` set when its picture hardly changes with the angle."""
-    solid = cv2.GaussianBlur(look.sprite[..., 3], (0, 0), 1.0)
+    solid = cv2.GaussianBlur(appearance.sprite[..., 3], (0, 0), 1.0)
     colours = (
-        cv2.GaussianBlur(look.sprite[..., :3] * look.sprite[..., 3:], (0, 0), 1.0)
+        cv2.GaussianBlur(appearance.sprite[..., :3] * appearance.sprite[..., 3:], (0, 0), 1.0)
         / np.maximum(solid, 1e-3)[..., None]
     )
     _, x, y, _, _ = moments(solid)
-    own = polar(255 * colours, solid, look.colour, (x, y), 0.5 * max(solid.shape))
-    return replace(look, round=bool(likeness(own, own).min() > ROUND))
+    own = polar(255 * colours, solid, appearance.colour, (x, y), 0.5 * max(solid.shape))
+    return replace(appearance, round=bool(likeness(own, own).min() > ROUND))
 
 
 # --------------------------------------------------------------------------------------------------
 
 
 def first_poses(
-    clip: Clip, seed: Seed, look: Look, start: np.ndarray, reference: int
+    clip: Clip, seed: Seed, appearance: Appearance, start: np.ndarray, reference: int
 ) -> np.ndarray:
     """(T, 3) poses of a chain, each frame for itself; NaN where there is no region. Angles are
     continuous."""
     poses = np.full((len(clip), 3), np.nan)
     times = sorted(seed.chain.regions)
-    if look.shape in ("disk", "box"):
-        _from_regions(clip, seed, look, poses, times)
-        if look.shape == "box":
-            poses[:, 2] = unwrap(poses[:, 2], period(look), start[2], reference)
+    if appearance.shape in ("disk", "box"):
+        _from_regions(clip, seed, appearance, poses, times)
+        if appearance.shape == "box":
+            poses[:, 2] = unwrap(poses[:, 2], period(appearance), start[2], reference)
         return poses
     for run in ([t for t in times if t >= reference], [t for t in times if t < reference][::-1]):
-        _register(clip, seed, look, start, reference, poses, run)
+        _register(clip, seed, appearance, start, reference, poses, run)
     return poses
 
 
 def _from_regions(
-    clip: Clip, seed: Seed, look: Look, poses: np.ndarray, times: Sequence[int]
+    clip: Clip, seed: Seed, appearance: Appearance, poses: np.ndarray, times: Sequence[int]
 ) -> None:
     """Poses of disks and boxes from each region's outline, in place."""
     usual = typical(seed.chain)
@@ -158,11 +165,14 @@ def _from_regions(
         region = seed.chain.regions[t]
         if 0.6 * usual < region.area < 1.3 * usual:
             poses[t] = guess_look(
-                region, hidden(region, alone(clip, t, look.colour)), look.colour, look.shape
+                region,
+                hidden(region, alone(clip, t, appearance.colour)),
+                appearance.colour,
+                appearance.shape,
             )[1]
         else:
             poses[t] = (region.x, region.y, 0.0)
-    if look.shape == "box":
+    if appearance.shape == "box":
         poses[[t for t in times if seed.chain.regions[t].area < 0.6 * usual], 2] = np.nan
         known = np.isfinite(poses[:, 2])
         missing = np.isfinite(poses[:, 0]) & ~known
@@ -174,10 +184,10 @@ def _from_regions(
             poses[missing, 2] = 0.0
 
 
-def period(look: Look) -> float:
+def period(appearance: Appearance) -> float:
     """The turn after which a box looks the same: half a turn, a quarter for one that is about
     square."""
-    return math.pi / 2 if max(look.size) < 1.08 * min(look.size) else math.pi
+    return math.pi / 2 if max(appearance.size) < 1.08 * min(appearance.size) else math.pi
 
 
 def unwrap(angles: np.ndarray, period: float, start: float, reference: int) -> np.ndarray:
@@ -203,7 +213,7 @@ def unwrap(angles: np.ndarray, period: float, start: float, reference: int) -> n
 def _register(
     clip: Clip,
     seed: Seed,
-    look: Look,
+    appearance: Appearance,
     start: np.ndarray,
     reference: int,
     poses: np.ndarray,
@@ -214,8 +224,8 @@ def _register(
     as before."""
     chain, usual = seed.chain, typical(seed.chain)
     home = chain.regions[reference]
-    offset, reach = start[:2] - (home.x, home.y), look.reach + 2
-    original = _polar(clip, look, home, reference, (home.x, home.y), reach)
+    offset, reach = start[:2] - (home.x, home.y), appearance.bounding_radius + 2
+    original = _polar(clip, appearance, home, reference, (home.x, home.y), reach)
     rates, before, known = np.zeros(3), reference, bool(np.isfinite(poses[reference]).all())
     for t in run:
         region = chain.regions[t]
@@ -224,10 +234,10 @@ def _register(
             guess = expected
         else:
             found = expected[2]
-            if look.turns:
+            if appearance.turns:
                 found, _ = turn(
                     original,
-                    _polar(clip, look, region, t, (region.x, region.y), reach),
+                    _polar(clip, appearance, region, t, (region.x, region.y), reach),
                     expected[2],
                 )
             c, s = math.cos(found), math.sin(found)
@@ -238,9 +248,12 @@ def _register(
                     found,
                 ]
             )
-        seen = whole(clip, t) if look.shape == "sprite" else alone(clip, t, look.colour)
-        fit = locate(look, guess, seen, margin=3.0)
-        better = fit is not None and misfit(look, fit.x, seen) <= misfit(look, guess, seen) + 1e-9
+        seen = whole(clip, t) if appearance.shape == "sprite" else alone(clip, t, appearance.colour)
+        fit = locate(appearance, guess, seen, margin=3.0)
+        better = (
+            fit is not None
+            and misfit(appearance, fit.x, seen) <= misfit(appearance, guess, seen) + 1e-9
+        )
         poses[t] = fit.x if better else guess
         if known:
             rates = (poses[t] - poses[before]) / max(1, abs(t - before))
@@ -248,7 +261,12 @@ def _register(
 
 
 def _polar(
-    clip: Clip, look: Look, region: Region, t: int, centre: tuple[float, float], reach: float
+    clip: Clip,
+    appearance: Appearance,
+    region: Region,
+    t: int,
+    centre: tuple[float, float],
+    reach: float,
 ) -> np.ndarray:
     """Polar picture of a region."""
     x0, y0 = max(0, int(centre[0] - reach) - 1), max(0, int(centre[1] - reach) - 1)
@@ -268,14 +286,14 @@ def _polar(
         solid[b - y0 : d - y0, a - x0 : c - x0] = region.mask[
             b - region.box[1] : d - region.box[1], a - region.box[0] : c - region.box[0]
         ]
-    if look.shape == "sprite":
+    if appearance.shape == "sprite":
         solid *= cv2.dilate(
             differs(frame, clip.plate[y0:y1, x0:x1], clip.level).astype(np.uint8),
             np.ones((3, 3), np.uint8),
         )
     colours = (
         frame
-        if look.shape == "sprite"
-        else np.broadcast_to(np.asarray(look.colour, np.float32), frame.shape)
+        if appearance.shape == "sprite"
+        else np.broadcast_to(np.asarray(appearance.colour, np.float32), frame.shape)
     )
-    return polar(colours, solid, look.colour, (centre[0] - x0, centre[1] - y0), reach)
+    return polar(colours, solid, appearance.colour, (centre[0] - x0, centre[1] - y0), reach)

@@ -29,7 +29,7 @@ _SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 _CORNERS = tuple(step for step in itertools.product((-2, -1, 0, 1, 2), repeat=2) if step != (0, 0))
 _EDGES = (-3, -2, -1, 1, 2, 3, 4, 6, 8)
 _SWEEPS = 6
-_TELLING = 0.25
+_INFORMATIVE = 0.25
 """A corner is believed when moving it by a pixel costs at least this much (1 = one pixel of full
 contrast)."""
 _EXACT = (2.0, 0.5)
@@ -58,17 +58,19 @@ def on_grid(frames: np.ndarray, tracks: Tracks, names: Sequence[str]) -> OnGrid:
     picture gets better. Boxes and disks hide each other, so that both are measured twice.
     """
     seen = [track for track in reversed(tracks.tracks) if track.name in names]  # front to back
-    disks = [track for track in tracks.tracks if track.look.shape == "disk" and track.seen.any()]
-    corners, telling, mattes = {track.name: _rounded(track) for track in seen}, {}, {}
+    disks = [
+        track for track in tracks.tracks if track.appearance.shape == "disk" and track.seen.any()
+    ]
+    corners, informative, mattes = {track.name: _rounded(track) for track in seen}, {}, {}
     for exact in _EXACT:
         for track in seen:
-            corners[track.name], telling[track.name] = _box(
+            corners[track.name], informative[track.name] = _box(
                 frames, tracks, track, OnGrid(corners, mattes), exact
             )
         mattes = {track.name: _matte(frames, tracks, track, OnGrid(corners, {})) for track in disks}
     return OnGrid(
         {
-            name: np.where(_doubtful(found, telling[name])[..., None], np.nan, found)
+            name: np.where(_doubtful(found, informative[name])[..., None], np.nan, found)
             for name, found in corners.items()
         },
         mattes,
@@ -77,7 +79,7 @@ def on_grid(frames: np.ndarray, tracks: Tracks, names: Sequence[str]) -> OnGrid:
 
 def _rounded(track: Track) -> np.ndarray:
     """(T, 4, 2) corners of the pose to the nearest pixel; NaN where the box is not seen."""
-    sides = [max(side - 1, 0.5) for side in track.look.size]
+    sides = [max(side - 1, 0.5) for side in track.appearance.size]
     return np.array([np.round(box_corners(*pose, *sides)) for pose in track.poses])
 
 
@@ -86,25 +88,25 @@ def _box(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(T, 4, 2) corners, and (T, 4) how much worse each frame gets when a corner moves by a
     pixel."""
-    corners, telling = drawn.corners[track.name].copy(), np.zeros((len(frames), 4))
+    corners, informative = drawn.corners[track.name].copy(), np.zeros((len(frames), 4))
     for t in np.flatnonzero(track.seen):
-        corners[t], telling[t] = _corners(
+        corners[t], informative[t] = _corners(
             _Window(frames[t], tracks, track, t, drawn), corners[t], exact
         )
-    return corners, telling
+    return corners, informative
 
 
-def _doubtful(corners: np.ndarray, telling: np.ndarray) -> np.ndarray:
+def _doubtful(corners: np.ndarray, informative: np.ndarray) -> np.ndarray:
     """(T, 4) bool: corners that the picture does not fix, and those that bend a box of the usual
     size."""
-    doubtful = ~(telling > _TELLING)
+    doubtful = ~(informative > _INFORMATIVE)
     sides = np.hypot(*np.moveaxis(np.roll(corners, -1, 1) - corners, -1, 0))
     for pair in ((0, 2), (1, 3)):  # opposite sides are equally long
         sure = np.stack([~doubtful[:, k] & ~doubtful[:, (k + 1) % 4] for k in pair], 1)
         usual = np.median(sides[:, pair][sure]) if sure.any() else np.nanmedian(sides[:, pair])
         for k in pair:
             bent = np.abs(sides[:, k] - usual) > 1.6
-            weaker = np.where(telling[:, k] <= telling[:, (k + 1) % 4], k, (k + 1) % 4)
+            weaker = np.where(informative[:, k] <= informative[:, (k + 1) % 4], k, (k + 1) % 4)
             doubtful[np.flatnonzero(bent), weaker[bent]] = True
     return doubtful
 
@@ -114,7 +116,7 @@ def _corners(scene: _Window, best: np.ndarray, exact: float) -> tuple[np.ndarray
     corner moves by a pixel: (4,), in units of one pixel of full contrast."""
     error = scene.error(best)
     contrast = max(
-        float(np.sum((scene.look.colour - np.median(scene.ground, axis=(0, 1))) ** 2)), 1.0
+        float(np.sum((scene.appearance.colour - np.median(scene.ground, axis=(0, 1))) ** 2)), 1.0
     )
     for _ in range(_SWEEPS):
         before = error
@@ -165,13 +167,13 @@ class _Window:
     """
 
     def __init__(self, frame: np.ndarray, tracks: Tracks, track: Track, t: int, drawn: OnGrid):
-        reach = track.look.reach + 4
+        reach = track.appearance.bounding_radius + 4
         (height, width), (x, y) = frame.shape[:2], track.poses[t, :2]
         rows, columns = (
             slice(max(0, int(v - reach)), min(size, int(v + reach) + 2))
             for v, size in ((y, height), (x, width))
         )
-        self.look, self.corner = track.look, np.array([columns.start, rows.start])
+        self.appearance, self.corner = track.appearance, np.array([columns.start, rows.start])
         self.target, self.ground = (
             frame[rows, columns].astype(np.float32),
             tracks.plate[rows, columns].astype(np.float32),
@@ -188,29 +190,29 @@ class _Window:
                     self.before.append(layer)
 
     def _layer(self, track: Track, t: int, drawn: OnGrid):
-        shape, look = self.target.shape[:2], track.look
+        shape, appearance = self.target.shape[:2], track.appearance
         if not track.seen[t]:
             return None
         if track.name in drawn.corners:
             covered = grid_polygon_coverage(
-                shape, drawn.corners[track.name][t] - self.corner, look.width
+                shape, drawn.corners[track.name][t] - self.corner, appearance.width
             )
         elif track.name in drawn.mattes:
             covered = matte_coverage(
                 shape, *(track.poses[t, :2] - self.corner), drawn.mattes[track.name]
             )
         else:
-            return look.cover(shape, track.poses[t] - (*self.corner, 0.0))
-        return None if covered is None else (*covered, np.asarray(look.colour, np.float32))
+            return appearance.cover(shape, track.poses[t] - (*self.corner, 0.0))
+        return None if covered is None else (*covered, np.asarray(appearance.colour, np.float32))
 
     def error(self, corners: np.ndarray) -> float:
         """Sum of squared colour errors of the window when the box has these corners."""
         covered = grid_polygon_coverage(
-            self.target.shape[:2], corners - self.corner, self.look.width
+            self.target.shape[:2], corners - self.corner, self.appearance.width
         )
         picture = self.ground.copy()
         if covered is not None:
-            stamp(picture, *covered, self.look.colour)
+            stamp(picture, *covered, self.appearance.colour)
         for layer in self.before:
             stamp(picture, *layer)
         return float(((picture - self.target) ** 2).sum())
@@ -220,8 +222,8 @@ def _matte(frames: np.ndarray, tracks: Tracks, track: Track, drawn: OnGrid) -> n
     """A disk's matte, by least squares over the frames: the picture is the ground behind, moved
     towards the disk's colour by the coverage that is wanted. Pixels that no frame tells (ground of
     the disk's own colour) are those of a disk drawn on the grid."""
-    n = int(np.ceil(track.look.size[0])) + 2
-    side, colour = 2 * n + 1, np.asarray(track.look.colour, np.float32)
+    n = int(np.ceil(track.appearance.size[0])) + 2
+    side, colour = 2 * n + 1, np.asarray(track.appearance.colour, np.float32)
     along, weight = np.zeros((side, side)), np.zeros((side, side))
     for t in np.flatnonzero(track.seen):
         window = _Window(frames[t], tracks, track, t, drawn)
@@ -244,7 +246,7 @@ def _matte(frames: np.ndarray, tracks: Tracks, track: Track, drawn: OnGrid) -> n
         weight += ((colour - ground) ** 2).sum(2)
     alpha = np.zeros((side, side), np.float32)
     x0, y0, drawn = grid_disk_coverage(
-        (side, side), n, n, track.look.size[0] - 0.5, track.look.width
+        (side, side), n, n, track.appearance.size[0] - 0.5, track.appearance.width
     )
     alpha[y0 : y0 + drawn.shape[0], x0 : x0 + drawn.shape[1]] = drawn
     told = weight > _TOLD

@@ -12,7 +12,7 @@ import numpy as np
 from tools.perception.appearance import alpha_at, at_pose, covered, picture_at
 from tools.perception.background import dominant_colour
 from tools.perception.clip import Clip
-from tools.perception.parts import Look, Part
+from tools.perception.parts import Appearance, Part
 from tools.perception.pose import Fit, View, locate, misfit, sharpen
 
 _HIDDEN = 0.02
@@ -27,7 +27,7 @@ class Layout:
     """
 
     clip: Clip
-    looks: list[Look]
+    appearances: list[Appearance]
     poses: list[np.ndarray]
     parts: list[Part | None] = field(default_factory=list)
     order: list[int] = field(default_factory=list)
@@ -36,8 +36,8 @@ class Layout:
     errors: list[np.ndarray] = field(default_factory=list)
 
     def __post_init__(self):
-        self.parts = self.parts or [None] * len(self.looks)
-        self.order = self.order or list(range(len(self.looks)))
+        self.parts = self.parts or [None] * len(self.appearances)
+        self.order = self.order or list(range(len(self.appearances)))
         self.spreads = self.spreads or [np.full(p.shape, np.inf) for p in self.poses]
         self.errors = self.errors or [np.full(len(p), np.inf) for p in self.poses]
 
@@ -59,7 +59,12 @@ class Layout:
             picture = self.clip.plate[py.astype(int), px.astype(int)].astype(np.float64)
             for j in behind:
                 picture = picture_at(
-                    self.looks[j], self.poses[j][t], px, py, picture, self.looks[j].width
+                    self.appearances[j],
+                    self.poses[j][t],
+                    px,
+                    py,
+                    picture,
+                    self.appearances[j].width,
                 )
             return picture
 
@@ -71,28 +76,29 @@ class Layout:
             )
             for j in before:
                 open_[open_] = (
-                    alpha_at(self.looks[j], self.poses[j][t], px[open_], py[open_]) < _HIDDEN
+                    alpha_at(self.appearances[j], self.poses[j][t], px[open_], py[open_]) < _HIDDEN
                 )
             return open_
 
         return View(frame, ground, free, self.clip.luma)
 
     def _near(self, k: int, t: int, pose: np.ndarray) -> set[int]:
-        reach = self.looks[k].reach + 10
+        reach = self.appearances[k].bounding_radius + 10
         return {
             j
-            for j in range(len(self.looks))
+            for j in range(len(self.appearances))
             if j != k
             and np.isfinite(self.poses[j][t, 0])
-            and np.hypot(*(self.poses[j][t, :2] - pose[:2])) < reach + self.looks[j].reach
+            and np.hypot(*(self.poses[j][t, :2] - pose[:2]))
+            < reach + self.appearances[j].bounding_radius
         }
 
     def place(self, k: int, t: int, start: np.ndarray, margin: float) -> bool:
         """Fit part k in frame t from ``start``; the pose becomes NaN (False) when the picture does
         not show it there."""
         seen = self.view(k, t, start)
-        fit = locate(self.looks[k], start, seen, margin)
-        error = np.inf if fit is None else misfit(self.looks[k], fit.x, seen)
+        fit = locate(self.appearances[k], start, seen, margin)
+        error = np.inf if fit is None else misfit(self.appearances[k], fit.x, seen)
         if fit is None or not self._accepted(k, t, fit, start, error, seen, margin):
             self.poses[k][t], self.errors[k][t], self.spreads[k][t] = np.nan, np.inf, np.inf
             return False
@@ -102,50 +108,50 @@ class Layout:
     def sharpen(self, k: int, t: int) -> None:
         """Fit a disk's pose again with its edge as hard as it was measured; a pose that strays is
         left as it was."""
-        fit = sharpen(self.looks[k], self.poses[k][t], self.view(k, t))
+        fit = sharpen(self.appearances[k], self.poses[k][t], self.view(k, t))
         if fit is not None and np.hypot(*(fit.x[:2] - self.poses[k][t, :2])) < 0.5:
             self.poses[k][t], self.spreads[k][t] = fit.x, fit.spread
 
     def _accepted(
         self, k: int, t: int, fit: Fit, start: np.ndarray, error: float, seen: View, margin: float
     ) -> bool:
-        look = self.looks[k]
+        appearance = self.appearances[k]
         if (
-            error > tolerance(look, fit.x, seen, self.clip.noise)
-            or max(fit.spread[:2]) > 0.15 * look.reach + 1.0
+            error > tolerance(appearance, fit.x, seen, self.clip.noise)
+            or max(fit.spread[:2]) > 0.15 * appearance.bounding_radius + 1.0
         ):
             return False
-        if np.hypot(*(fit.x[:2] - start[:2])) > 2.5 * margin + 0.5 * look.reach:
+        if np.hypot(*(fit.x[:2] - start[:2])) > 2.5 * margin + 0.5 * appearance.bounding_radius:
             return False
-        return not any(self._same(k, j, t, fit.x) for j in range(len(self.looks)) if j != k)
+        return not any(self._same(k, j, t, fit.x) for j in range(len(self.appearances)) if j != k)
 
     def _same(self, k: int, j: int, t: int, pose: np.ndarray) -> bool:
         """Would part k lie on top of part j, which looks alike?"""
-        a, b = self.looks[k], self.looks[j]
+        a, b = self.appearances[k], self.appearances[j]
         if (
             not np.isfinite(self.poses[j][t, 0])
             or np.abs(np.subtract(a.colour, b.colour)).max() > 40
         ):
             return False
-        if not 0.6 < a.reach / b.reach < 1.6 or a.shape != b.shape:
+        if not 0.6 < a.bounding_radius / b.bounding_radius < 1.6 or a.shape != b.shape:
             return False
         turn = abs(np.sin(pose[2] - self.poses[j][t, 2])) if a.shape == "box" else 0.0
         return bool(
-            np.hypot(*(pose[:2] - self.poses[j][t, :2])) < 0.3 * min(a.size or (a.reach,))
+            np.hypot(*(pose[:2] - self.poses[j][t, :2])) < 0.3 * min(a.size or (a.bounding_radius,))
             and turn < 0.3
         )
 
 
-def tolerance(look: Look, pose: np.ndarray, seen: View, noise: float) -> float:
+def tolerance(appearance: Appearance, pose: np.ndarray, seen: View, noise: float) -> float:
     """Largest mean colour error at which a part counts as seen: a third of its contrast with what
     lies behind."""
-    px, py = covered(look, pose, seen.shape, 300)
+    px, py = covered(appearance, pose, seen.shape, 300)
     if not len(px):
         return 0.0
     ground = seen.ground(px, py)
-    alpha = alpha_at(look, pose, px, py)
+    alpha = alpha_at(appearance, pose, px, py)
     contrast = float(
-        (np.abs(picture_at(look, pose, px, py, ground) - ground).mean(1) * alpha).sum()
+        (np.abs(picture_at(appearance, pose, px, py, ground) - ground).mean(1) * alpha).sum()
         / max(alpha.sum(), 1e-6)
     )
     return max(0.35 * contrast, 12.0) + noise
@@ -157,7 +163,7 @@ def tolerance(look: Look, pose: np.ndarray, seen: View, noise: float) -> float:
 def depth(layout: Layout) -> list[int]:
     """Part numbers from back to front: where two overlap, the one whose colours are seen is in
     front."""
-    n = len(layout.looks)
+    n = len(layout.appearances)
     votes = np.zeros((n, n))
     for t in layout.clip.spread_times(40):
         for i in range(n):
@@ -165,7 +171,7 @@ def depth(layout: Layout) -> list[int]:
                 votes[i, j] += _front_vote(layout, i, j, t)
     votes -= votes.T
     order: list[int] = []
-    for k in sorted(range(n), key=lambda k: -layout.looks[k].reach):
+    for k in sorted(range(n), key=lambda k: -layout.appearances[k].bounding_radius):
         place = len(order)
         while place and votes[k, order[place - 1]] < 0:
             place -= 1
@@ -178,14 +184,19 @@ def _front_vote(layout: Layout, i: int, j: int, t: int) -> float:
     a, b = layout.poses[i][t], layout.poses[j][t]
     if (
         not (np.isfinite(a[0]) and np.isfinite(b[0]))
-        or np.hypot(*(a[:2] - b[:2])) > layout.looks[i].reach + layout.looks[j].reach
+        or np.hypot(*(a[:2] - b[:2]))
+        > layout.appearances[i].bounding_radius + layout.appearances[j].bounding_radius
     ):
         return 0.0
-    small, _ = (i, j) if layout.looks[i].reach <= layout.looks[j].reach else (j, i)
-    px, py = covered(layout.looks[small], layout.poses[small][t], layout.clip.shape, 1500)
+    small, _ = (
+        (i, j)
+        if layout.appearances[i].bounding_radius <= layout.appearances[j].bounding_radius
+        else (j, i)
+    )
+    px, py = covered(layout.appearances[small], layout.poses[small][t], layout.clip.shape, 1500)
     if not len(px):
         return 0.0
-    first, second = (at_pose(layout.looks[k], layout.poses[k][t], px, py) for k in (i, j))
+    first, second = (at_pose(layout.appearances[k], layout.poses[k][t], px, py) for k in (i, j))
     both = (first.alpha > 0.9) & (second.alpha > 0.9)
     if not both.any():
         return 0.0
@@ -206,17 +217,17 @@ def hiding(layout: Layout) -> np.ndarray:
         return front
     count, labels = cv2.connectedComponents(structure.astype(np.uint8))
     seen, hidden = np.zeros(count), np.zeros(count)
-    for look, path in zip(layout.looks, layout.poses, strict=True):
+    for appearance, path in zip(layout.appearances, layout.poses, strict=True):
         for t, pose in _expected(path):
-            px, py = covered(look, pose, clip.shape, 1500)
+            px, py = covered(appearance, pose, clip.shape, 1500)
             rows, columns = py.astype(int), px.astype(int)
             at = labels[rows, columns]
-            over = (at > 0) & (alpha_at(look, pose, px, py) > 0.95)
+            over = (at > 0) & (alpha_at(appearance, pose, px, py) > 0.95)
             if not over.any():
                 continue
             rows, columns, at = rows[over], columns[over], at[over]
             plate = clip.plate[rows, columns].astype(np.int16)
-            telling = np.abs(plate - np.asarray(look.colour)).max(1) > 2 * clip.level
+            telling = np.abs(plate - np.asarray(appearance.colour)).max(1) > 2 * clip.level
             same = (
                 np.abs(clip.frame(t)[rows, columns].astype(np.int16) - plate).max(1) <= clip.level
             )

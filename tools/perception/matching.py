@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from tools.perception.appearance_fit import mask_guess
 from tools.perception.background import fill
 from tools.perception.clip import Clip
 from tools.perception.discovery import flat_seeds, survey
 from tools.perception.linking import Chain
-from tools.perception.looks import mask_guess
 from tools.perception.parts import Part
 from tools.perception.seeds import PLAIN, Ink, Seed, smallest, whole_chains
 from tools.perception.segmentation import Region, regions

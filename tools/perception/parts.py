@@ -1,8 +1,8 @@
 """Parts: the pieces that a perception program says a picture is made of, and their appearance.
 
-A ``Part`` is what a program declares (a kind of shape, a colour, if known a size). A ``Look`` is
-the part after its shape has been measured in one video: it can be drawn at any pose, for analysis
-by synthesis and for rendering.
+A ``Part`` is what a program declares (a kind of shape, a colour, if known a size). An
+``Appearance`` is the part after its shape has been measured in one video: it can be drawn at any
+pose, for analysis by synthesis and for rendering.
 """
 
 from __future__ import annotations
@@ -48,14 +48,15 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """The measured appearance of a part.
 
     size: (radius,) of a disk, (width, height) of a box, else (). outline: (N, 2) pixels relative to
     the part's centre at angle 0, for a polygon. sprite: float32 RGBA for a sprite (see
     tools.types.Scene). width: edge softness in pixels. round: True for a sprite that looks the same
     at every angle (a ring). cut: (x, y, turn) of the sprite's middle in the part's own frame,
-    pixels and radians. reach: radius in pixels of a circle around the centre that holds the part.
+    pixels and radians. bounding_radius: radius in pixels of a circle around the centre that holds
+    the part.
     """
 
     shape: str
@@ -68,7 +69,7 @@ class Look:
     cut: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     @property
-    def reach(self) -> float:
+    def bounding_radius(self) -> float:
         if self.shape == "disk":
             return self.size[0]
         if self.shape == "box":
@@ -107,7 +108,7 @@ class Track:
     frame by frame (inf = the picture does not say), or None."""
 
     name: str
-    look: Look
+    appearance: Appearance
     poses: np.ndarray
     noise: np.ndarray
     error: np.ndarray

@@ -17,11 +17,11 @@ from tools.perception.appearance import (
     cover_at_size,
     covered,
     free_sizes,
+    informative_pixels,
     picture_at,
-    telling,
     with_sizes,
 )
-from tools.perception.parts import Look
+from tools.perception.parts import Appearance
 
 PIXELS = 1500
 """Pixels used by one fit at most: more hardly sharpen a pose and cost time."""
@@ -181,7 +181,7 @@ def view(frame: np.ndarray, ground: np.ndarray, weight: np.ndarray | None = None
 
 
 def fit_pose(
-    look: Look,
+    appearance: Appearance,
     pose: np.ndarray,
     frame: np.ndarray,
     ground: np.ndarray,
@@ -194,58 +194,65 @@ def fit_pose(
     weight: bool (H, W), False where something in front hides the part. margin: pixels by which the
     start may be off. turn: False keeps the angle. None when no pixel of the part is visible.
     """
-    return locate(look, np.asarray(pose, np.float64), view(frame, ground, weight), margin, turn)
+    return locate(
+        appearance, np.asarray(pose, np.float64), view(frame, ground, weight), margin, turn
+    )
 
 
 def locate(
-    look: Look, pose: np.ndarray, seen: View, margin: float = 4.0, turn: bool = True
+    appearance: Appearance, pose: np.ndarray, seen: View, margin: float = 4.0, turn: bool = True
 ) -> Fit | None:
     """Refine a pose in a view. First from the start itself; only where that leaves the picture
     unexplained, and ``margin`` (pixels) allows for more, again with softened edges, which pull from
     further away, and the better result is kept."""
-    found = _settle(look, pose, seen, min(margin, 1.5), None, turn)
-    if found is None or margin <= 1.5 or misfit(look, found.x, seen) <= GOOD:
+    found = _settle(appearance, pose, seen, min(margin, 1.5), None, turn)
+    if found is None or margin <= 1.5 or misfit(appearance, found.x, seen) <= GOOD:
         return found
-    if look.shape == "sprite":
-        wide = _settle(look, pose, seen, margin, None, turn)
+    if appearance.shape == "sprite":
+        wide = _settle(appearance, pose, seen, margin, None, turn)
     else:
-        wide = _settle(look, pose, seen, margin, margin, turn)
-        wide = wide and _settle(look, wide.x, seen, 1.5, None, turn)
-    if wide is None or misfit(look, wide.x, seen) >= misfit(look, found.x, seen):
+        wide = _settle(appearance, pose, seen, margin, margin, turn)
+        wide = wide and _settle(appearance, wide.x, seen, 1.5, None, turn)
+    if wide is None or misfit(appearance, wide.x, seen) >= misfit(appearance, found.x, seen):
         return found
     return wide
 
 
-def sharpen(look: Look, pose: np.ndarray, seen: View) -> Fit | None:
+def sharpen(appearance: Appearance, pose: np.ndarray, seen: View) -> Fit | None:
     """Refine the pose of a disk whose edge is harder than the fits of poses take it to be, from a
     start that is nearly right: all round a disk some pixels lie on the edge, so a hard edge says
     more than a soft one. None for other looks."""
-    if look.shape != "disk" or look.width >= SOFTEST:
+    if appearance.shape != "disk" or appearance.width >= SOFTEST:
         return None
-    return _settle(look, pose, seen, 1.0, max(look.width, HARDEST), False)
+    return _settle(appearance, pose, seen, 1.0, max(appearance.width, HARDEST), False)
 
 
 def _settle(
-    look: Look, pose: np.ndarray, seen: View, margin: float, width: float | None, turn: bool
+    appearance: Appearance,
+    pose: np.ndarray,
+    seen: View,
+    margin: float,
+    width: float | None,
+    turn: bool,
 ) -> Fit | None:
     px, py, target, ground = seen.pick(
-        *telling(look, pose, seen.shape, margin + (width or 0.0) / 2, PIXELS)
+        *informative_pixels(appearance, pose, seen.shape, margin + (width or 0.0) / 2, PIXELS)
     )
     if len(px) < 6:
         return None
-    free = 3 if turn and look.turns else 2
-    if look.shape == "sprite":
-        model = _sprite_model(look, pose, free, (px, py), target, ground)
+    free = 3 if turn and appearance.turns else 2
+    if appearance.shape == "sprite":
+        model = _sprite_model(appearance, pose, free, (px, py), target, ground)
     else:
         model = _flat_model(
-            look,
+            appearance,
             pose,
             free,
             (px, py),
-            *seen.contrasts(look.colour, target, ground),
-            None if width is None else max(width, look.width),
+            *seen.contrasts(appearance.colour, target, ground),
+            None if width is None else max(width, appearance.width),
         )
-    steps = np.array([2.0, 2.0, 2.0 / max(look.reach, 2.0)])[:free]
+    steps = np.array([2.0, 2.0, 2.0 / max(appearance.bounding_radius, 2.0)])[:free]
     fit = gauss_newton(model, np.array(pose[:free], np.float64), steps)
     if free == 2:
         return Fit(np.append(fit.x, pose[2]), fit.error, np.append(fit.spread, np.inf))
@@ -265,7 +272,7 @@ def contrasts(colour, target: np.ndarray, ground: np.ndarray) -> tuple[np.ndarra
 
 
 def _flat_model(
-    look: Look,
+    appearance: Appearance,
     pose: np.ndarray,
     free: int,
     pixels: tuple[np.ndarray, np.ndarray],
@@ -274,14 +281,16 @@ def _flat_model(
     width: float | None,
 ) -> Model:
     def model(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        alpha, slopes = cover_at(look, np.append(x, pose[2:]) if free == 2 else x, *pixels, width)
+        alpha, slopes = cover_at(
+            appearance, np.append(x, pose[2:]) if free == 2 else x, *pixels, width
+        )
         return strength * alpha - seen, strength[:, None] * slopes[:, :free]
 
     return model
 
 
 def _sprite_model(
-    look: Look,
+    appearance: Appearance,
     pose: np.ndarray,
     free: int,
     pixels: tuple[np.ndarray, np.ndarray],
@@ -289,7 +298,7 @@ def _sprite_model(
     ground: np.ndarray,
 ) -> Model:
     def model(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        sample = at_pose(look, np.append(x, pose[2:]) if free == 2 else x, *pixels)
+        sample = at_pose(appearance, np.append(x, pose[2:]) if free == 2 else x, *pixels)
         return (sample.over(ground) - target).ravel(), sample.slopes_over(ground)[
             :, :, :free
         ].reshape(-1, free)
@@ -298,23 +307,25 @@ def _sprite_model(
 
 
 def locate_size(
-    look: Look, pose: np.ndarray, seen: View, margin: float = 3.0, soften: bool = True
-) -> tuple[Look, Fit]:
+    appearance: Appearance, pose: np.ndarray, seen: View, margin: float = 3.0, soften: bool = True
+) -> tuple[Appearance, Fit]:
     """Fit pose, sizes and edge softness of a flat look together: (look, fit of the pose).
 
     The fit's error is that of everything; its spread holds x, y, angle, the sizes and the softness.
     """
-    px, py, target, ground = seen.pick(*telling(look, pose, seen.shape, margin, 3 * PIXELS))
-    strength, shown = seen.contrasts(look.colour, target, ground)
-    sizes = free_sizes(look)
+    px, py, target, ground = seen.pick(
+        *informative_pixels(appearance, pose, seen.shape, margin, 3 * PIXELS)
+    )
+    strength, shown = seen.contrasts(appearance.colour, target, ground)
+    sizes = free_sizes(appearance)
     still = np.zeros(4 + len(sizes), bool)
-    still[2] = not look.turns or look.shape == "polygon"
-    still[:2] = look.shape == "polygon"
+    still[2] = not appearance.turns or appearance.shape == "polygon"
+    still[:2] = appearance.shape == "polygon"
     still[-1] = not soften
 
-    def unpack(x: np.ndarray) -> tuple[Look, np.ndarray]:
+    def unpack(x: np.ndarray) -> tuple[Appearance, np.ndarray]:
         return with_sizes(
-            look, x[3:-1], float(np.clip(x[-1], 0.3, 8.0)) if soften else look.width
+            appearance, x[3:-1], float(np.clip(x[-1], 0.3, 8.0)) if soften else appearance.width
         ), x[:3]
 
     def model(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -322,15 +333,17 @@ def locate_size(
         slopes[:, still] = 0.0
         return strength * alpha - shown, strength[:, None] * slopes
 
-    start = np.array([*pose, *sizes, look.width], np.float64)
-    largest = np.array([2.0, 2.0, 2.0 / max(look.reach, 2.0), *np.full(len(sizes), 2.0), 0.5])
+    start = np.array([*pose, *sizes, appearance.width], np.float64)
+    largest = np.array(
+        [2.0, 2.0, 2.0 / max(appearance.bounding_radius, 2.0), *np.full(len(sizes), 2.0), 0.5]
+    )
     fit = gauss_newton(model, start, largest, iterations=30)
     found, at = unpack(fit.x)
     return found, Fit(at, fit.error, fit.spread)
 
 
 def own_error(
-    look: Look,
+    appearance: Appearance,
     pose: np.ndarray,
     frame: np.ndarray,
     ground: np.ndarray,
@@ -338,16 +351,16 @@ def own_error(
 ) -> float:
     """Mean absolute colour error (grey levels) over the pixels that the part covers; inf when none
     is visible."""
-    return misfit(look, pose, view(frame, ground, weight))
+    return misfit(appearance, pose, view(frame, ground, weight))
 
 
-def misfit(look: Look, pose: np.ndarray, seen: View, limit: int = 600) -> float:
+def misfit(appearance: Appearance, pose: np.ndarray, seen: View, limit: int = 600) -> float:
     """The same in a view, on at most about ``limit`` pixels."""
-    px, py, target, ground = seen.pick(*covered(look, pose, seen.shape, limit))
+    px, py, target, ground = seen.pick(*covered(appearance, pose, seen.shape, limit))
     if not len(px):
         return np.inf
-    weight = alpha_at(look, pose, px, py)
+    weight = alpha_at(appearance, pose, px, py)
     if weight.sum() < 2.0:
         return np.inf
-    error = np.abs(picture_at(look, pose, px, py, ground) - target).mean(-1)
+    error = np.abs(picture_at(appearance, pose, px, py, ground) - target).mean(-1)
     return float((error * weight).sum() / weight.sum())

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from tools.perception.appearance_fit import refine_outline
 from tools.perception.following import period, unwrap
 from tools.perception.layout import Layout
-from tools.perception.looks import refine_outline
-from tools.perception.parts import Look
+from tools.perception.parts import Appearance
 from tools.perception.pose import locate_size
 from tools.perception.stretching import stretch
 
@@ -26,8 +26,8 @@ def refine(layout: Layout, margin: float) -> None:
 
 def sharpen(layout: Layout) -> None:
     """Last pass: disks with hard edges, each frame for itself, in place."""
-    for k, look in enumerate(layout.looks):
-        if look.shape == "disk":
+    for k, appearance in enumerate(layout.appearances):
+        if appearance.shape == "disk":
             for t in layout.seen(k):
                 layout.sharpen(k, int(t))
 
@@ -53,22 +53,22 @@ preferred."""
 def reconsider(layout: Layout) -> None:
     """Where a part fits badly and is not where its course would have it, fit it again from there,
     in place; the better pose stays."""
-    for k, look in enumerate(layout.looks):
+    for k, appearance in enumerate(layout.appearances):
         seen = layout.seen(k)
-        if len(seen) < 5 or not look.turns:
+        if len(seen) < 5 or not appearance.turns:
             continue
         usual = float(np.median(layout.errors[k][seen]))
         for t in seen:
             if layout.errors[k][t] > ODD * usual:
                 for step in (1, -1):
                     start = _expected(layout, k, int(t), step)
-                    if start is not None and _apart(look, start, layout.poses[k][t]) > 3.0:
+                    if start is not None and _apart(appearance, start, layout.poses[k][t]) > 3.0:
                         _retry(layout, k, int(t), start)
 
 
-def _apart(look: Look, a: np.ndarray, b: np.ndarray) -> float:
+def _apart(appearance: Appearance, a: np.ndarray, b: np.ndarray) -> float:
     """Pixels between two poses, at the rim."""
-    return float(np.hypot(*(a[:2] - b[:2])) + abs(a[2] - b[2]) * look.reach)
+    return float(np.hypot(*(a[:2] - b[:2])) + abs(a[2] - b[2]) * appearance.bounding_radius)
 
 
 def _retry(layout: Layout, k: int, t: int, start: np.ndarray, factor: float = 1.0) -> None:
@@ -84,14 +84,14 @@ def unwind(layout: Layout) -> None:
     little about which end is which. A box may be turned by its period; an outline or a picture is
     fitted again from where its course would have it, where it is more than a quarter turn away from
     there, and stays so if it fits about as well."""
-    for k, look in enumerate(layout.looks):
+    for k, appearance in enumerate(layout.appearances):
         seen = layout.seen(k)
-        if look.shape == "box" and len(seen):
+        if appearance.shape == "box" and len(seen):
             angles = layout.poses[k][:, 2]
             layout.poses[k][:, 2] = unwrap(
-                angles, period(look), float(angles[seen[0]]), int(seen[0])
+                angles, period(appearance), float(angles[seen[0]]), int(seen[0])
             )
-        elif look.turns and len(seen) > 2:
+        elif appearance.turns and len(seen) > 2:
             best = int(seen[np.argmin(layout.errors[k][seen])])
             for step, times in ((1, seen[seen > best]), (-1, seen[seen < best][::-1])):
                 for t in map(int, times):
@@ -130,7 +130,7 @@ def _expected(layout: Layout, k: int, t: int, step: int) -> np.ndarray | None:
         return None
     known = 0 <= earlier < len(path) and np.isfinite(path[earlier, 0])
     pose = 2 * path[before] - path[earlier] if known else path[before].copy()
-    reach, (height, width) = layout.looks[k].reach, layout.clip.shape
+    reach, (height, width) = layout.appearances[k].bounding_radius, layout.clip.shape
     inside = -reach < pose[0] < width + reach and -reach < pose[1] < height + reach
     return pose if inside else None
 
@@ -142,33 +142,37 @@ def refit_looks(layout: Layout) -> bool:
     """Measure flat looks again now that everything else is drawn around them; True when one changed
     noticeably."""
     changed = False
-    for k, look in enumerate(layout.looks):
+    for k, appearance in enumerate(layout.appearances):
         times = best_times(layout, k)
-        if look.shape == "sprite" or not len(times):
+        if appearance.shape == "sprite" or not len(times):
             continue
         if stretch(layout, k, times):
-            look, changed = layout.looks[k], True
-        new = _outline(layout, k, times) if look.shape == "polygon" else _sizes(layout, k, times)
-        changed |= _differs(look, new)
-        layout.looks[k] = new
+            appearance, changed = layout.appearances[k], True
+        new = (
+            _outline(layout, k, times)
+            if appearance.shape == "polygon"
+            else _sizes(layout, k, times)
+        )
+        changed |= _differs(appearance, new)
+        layout.appearances[k] = new
     return changed
 
 
-def _sizes(layout: Layout, k: int, times: np.ndarray) -> Look:
+def _sizes(layout: Layout, k: int, times: np.ndarray) -> Appearance:
     """Size and softness over several frames, each size weighted by how well its frame shows it: an
     edge that something hides says nothing about the size."""
-    look, found, spreads = layout.looks[k], [], []
+    appearance, found, spreads = layout.appearances[k], [], []
     for t in times:
-        trial, fit = locate_size(look, layout.poses[k][t], layout.view(k, int(t)))
+        trial, fit = locate_size(appearance, layout.poses[k][t], layout.view(k, int(t)))
         if fit.error < np.inf:
             found.append((*trial.size, trial.width))
             spreads.append(fit.spread[3:])
     if not found:
-        return look
+        return appearance
     *size, width = _weighted_median(np.array(found), 1.0 / np.maximum(np.array(spreads), 1e-3) ** 2)
-    if not all(0.5 < a / b < 2.0 for a, b in zip(size, look.size, strict=True)):
-        return look
-    return replace(look, size=tuple(float(v) for v in size), width=float(width))
+    if not all(0.5 < a / b < 2.0 for a, b in zip(size, appearance.size, strict=True)):
+        return appearance
+    return replace(appearance, size=tuple(float(v) for v in size), width=float(width))
 
 
 def _weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -182,13 +186,13 @@ def _weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.take_along_axis(ordered, middle[None], 0)[0]
 
 
-def _outline(layout: Layout, k: int, times: np.ndarray) -> Look:
+def _outline(layout: Layout, k: int, times: np.ndarray) -> Appearance:
     """All corners from several frames together."""
     views = [layout.view(k, int(t)) for t in times]
-    return refine_outline(layout.looks[k], [layout.poses[k][t] for t in times], views)
+    return refine_outline(layout.appearances[k], [layout.poses[k][t] for t in times], views)
 
 
-def _differs(a: Look, b: Look) -> bool:
+def _differs(a: Appearance, b: Appearance) -> bool:
     if a.shape == "polygon":
         return a.outline.shape != b.outline.shape or bool(
             np.abs(a.outline - b.outline).max() > 0.01
@@ -198,7 +202,7 @@ def _differs(a: Look, b: Look) -> bool:
 
 def best_times(layout: Layout, k: int, limit: int = 5) -> np.ndarray:
     """Frames in which the part lies inside the image and fits best, spread over the clip."""
-    path, errors, reach = layout.poses[k], layout.errors[k], layout.looks[k].reach
+    path, errors, reach = layout.poses[k], layout.errors[k], layout.appearances[k].bounding_radius
     height, width = layout.clip.shape
     with np.errstate(invalid="ignore"):
         inside = (

@@ -14,7 +14,7 @@ import numpy as np
 
 from tools.perception.appearance import at_pose
 from tools.perception.layout import Layout
-from tools.perception.parts import Look
+from tools.perception.parts import Appearance
 from tools.rendering import place
 
 _LONGER = (2.0, 4.0, 6.0, 9.0, 12.0)
@@ -24,22 +24,25 @@ _GAIN = 0.97
 def stretch(layout: Layout, k: int, times: Sequence[int]) -> bool:
     """Make box ``k`` longer at one end if that explains the frames ``times`` clearly better; in
     place, poses included."""
-    look, looks = layout.looks[k], layout.looks
-    if look.shape != "box" or not len(times):
+    appearance, appearances = layout.appearances[k], layout.appearances
+    if appearance.shape != "box" or not len(times):
         return False
     layout = _shrunk(layout, k)
     ends = [(axis, side) for axis in (0, 1) for side in (-1, 1)]
     trials = [
-        (axis, side, d) for axis, side in ends for d in _LONGER if d < 0.5 * look.size[axis] + 4
+        (axis, side, d)
+        for axis, side in ends
+        for d in _LONGER
+        if d < 0.5 * appearance.size[axis] + 4
     ]
     best = min(trials, key=lambda trial: _error(layout, k, times, *trial))
     if _error(layout, k, times, *best) > _GAIN * _error(layout, k, times, best[0], best[1], 0.0):
         return False
-    longer = _longer(look, best[0], best[2])
+    longer = _longer(appearance, best[0], best[2])
     for pose in layout.poses[k]:
         if np.isfinite(pose[0]):
             pose[:] = _shifted(pose, *best)
-    looks[k] = longer
+    appearances[k] = longer
     return True
 
 
@@ -47,15 +50,19 @@ def _shrunk(layout: Layout, k: int) -> Layout:
     """The same layout with the disks in front of part k a little smaller: a disk that was fitted
     while the box was too short has grown over the very corner that is looked for."""
     front = layout.order[layout.order.index(k) + 1 :]
-    looks = [
-        replace(look, size=(0.85 * look.size[0],)) if j in front and look.shape == "disk" else look
-        for j, look in enumerate(layout.looks)
+    appearances = [
+        replace(appearance, size=(0.85 * appearance.size[0],))
+        if j in front and appearance.shape == "disk"
+        else appearance
+        for j, appearance in enumerate(layout.appearances)
     ]
-    return replace(layout, looks=looks)
+    return replace(layout, appearances=appearances)
 
 
-def _longer(look: Look, axis: int, d: float) -> Look:
-    return replace(look, size=tuple(s + (d if a == axis else 0.0) for a, s in enumerate(look.size)))
+def _longer(appearance: Appearance, axis: int, d: float) -> Appearance:
+    return replace(
+        appearance, size=tuple(s + (d if a == axis else 0.0) for a, s in enumerate(appearance.size))
+    )
 
 
 def _shifted(pose: np.ndarray, axis: int, side: int, d: float) -> np.ndarray:
@@ -67,25 +74,29 @@ def _shifted(pose: np.ndarray, axis: int, side: int, d: float) -> np.ndarray:
 
 def _error(layout: Layout, k: int, times: Sequence[int], axis: int, side: int, d: float) -> float:
     """Sum of squared colour errors around the end in question, over all times."""
-    look, total = layout.looks[k], 0.0
+    appearance, total = layout.appearances[k], 0.0
     for t in times:
         pose = layout.poses[k][t]
         seen = layout.view(k, int(t), pose)
-        px, py = _around(look, pose, axis, side, seen.shape)
+        px, py = _around(appearance, pose, axis, side, seen.shape)
         px, py, target, ground = seen.pick(px, py)
         if len(px):
             drawn = at_pose(
-                _longer(look, axis, d), _shifted(pose, axis, side, d), px, py, look.width
+                _longer(appearance, axis, d),
+                _shifted(pose, axis, side, d),
+                px,
+                py,
+                appearance.width,
             ).over(ground)
             total += float(((drawn - target) ** 2).sum())
     return total
 
 
 def _around(
-    look: Look, pose: np.ndarray, axis: int, side: int, shape: tuple[int, int]
+    appearance: Appearance, pose: np.ndarray, axis: int, side: int, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pixels within the reach of the longest trial beyond one end, and a little inside it."""
-    half = np.array(look.size) / 2
+    half = np.array(appearance.size) / 2
     along = np.arange(half[axis] - 4, half[axis] + max(_LONGER) + 2) * side
     across = np.arange(-half[1 - axis] - 2, half[1 - axis] + 2.5)
     grid = np.stack(np.meshgrid(along, across), -1).reshape(-1, 2)

@@ -119,12 +119,12 @@ def _look_twice(clip: Clip, seeds_of: Callable[[Clip], list[Seed]]) -> Tracks:
 
 def _solve(clip: Clip, seeds: Sequence[Seed]) -> Layout:
     """Looks and poses of all seeds together."""
-    looks, poses = [], []
+    appearances, poses = [], []
     for seed in seeds:
-        look, start, reference = first_look(clip, seed)
-        looks.append(look)
-        poses.append(first_poses(clip, seed, look, start, reference))
-    layout = Layout(clip, looks, poses, [seed.part for seed in seeds])
+        appearance, start, reference = first_look(clip, seed)
+        appearances.append(appearance)
+        poses.append(first_poses(clip, seed, appearance, start, reference))
+    layout = Layout(clip, appearances, poses, [seed.part for seed in seeds])
     layout.order = depth(layout)
     layout.front = hiding(layout)
     refine(layout, margin=4.0)
@@ -149,7 +149,7 @@ def _finished(layout: Layout, plate: np.ndarray) -> Tracks:
             tracks.append(
                 Track(
                     names[k],
-                    *anchored(layout.looks[k], layout.poses[k]),
+                    *anchored(layout.appearances[k], layout.poses[k]),
                     noise,
                     layout.errors[k],
                     layout.spreads[k],
@@ -161,7 +161,9 @@ def _finished(layout: Layout, plate: np.ndarray) -> Tracks:
 def _names(layout: Layout) -> list[str]:
     counts: dict[str, int] = {}
     names = []
-    for look, part in zip(layout.looks, layout.parts, strict=True):
-        counts[look.shape] = counts.get(look.shape, 0) + 1
-        names.append(part.name if part is not None else f"{look.shape}_{counts[look.shape]}")
+    for appearance, part in zip(layout.appearances, layout.parts, strict=True):
+        counts[appearance.shape] = counts.get(appearance.shape, 0) + 1
+        names.append(
+            part.name if part is not None else f"{appearance.shape}_{counts[appearance.shape]}"
+        )
     return names

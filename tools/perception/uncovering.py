@@ -36,12 +36,16 @@ def uncover(layout: Layout) -> Uncovered:
     they were declared: what they cover may well be the plate."""
     clip, movers = (
         layout.clip,
-        [k for k in range(len(layout.looks)) if layout.parts[k] is not None or moves(layout, k)],
+        [
+            k
+            for k in range(len(layout.appearances))
+            if layout.parts[k] is not None or moves(layout, k)
+        ],
     )
     times = clip.spread_times(SAMPLES)
     shadows = [_shadow(layout, movers, t) for t in times]
     swept = np.logical_or.reduce(shadows) if movers else np.zeros(clip.shape, bool)
-    resting = [k for k in range(len(layout.looks)) if k not in movers]
+    resting = [k for k in range(len(layout.appearances)) if k not in movers]
     swept |= (
         np.logical_or.reduce([_shadow(layout, resting, t) for t in times]) if resting else False
     )
@@ -74,7 +78,7 @@ def moves(layout: Layout, k: int) -> bool:
         return False
     away = np.ptp(path, axis=0)
     spread = np.median(layout.spreads[k][layout.seen(k)], axis=0)
-    turned = away[2] * layout.looks[k].reach if layout.looks[k].turns else 0.0
+    turned = away[2] * layout.appearances[k].bounding_radius if layout.appearances[k].turns else 0.0
     return bool(
         max(away[0], away[1]) > RESTING + 4 * min(max(spread[0], spread[1]), 1.0)
         or turned > 2 * RESTING
@@ -86,7 +90,9 @@ def _shadow(layout: Layout, parts: list[int], t: int) -> np.ndarray:
     mask = np.zeros(layout.clip.shape, np.uint8)
     for k in parts:
         if np.isfinite(layout.poses[k][t, 0]):
-            found = covered_window(layout.looks[k], layout.poses[k][t], layout.clip.shape, RIM + 1)
+            found = covered_window(
+                layout.appearances[k], layout.poses[k][t], layout.clip.shape, RIM + 1
+            )
             if found is not None:
                 window, inside = found
                 size = 2 * RIM + 1
@@ -108,7 +114,7 @@ def _shows_part(
         picture = clip.plate[rows, columns].astype(np.float64)
         plain = np.full(picture.shape, -1000.0)
         for k in [k for k in layout.order if k in parts and np.isfinite(layout.poses[k][t, 0])]:
-            plain = picture_at(layout.looks[k], layout.poses[k][t], px, py, plain)
+            plain = picture_at(layout.appearances[k], layout.poses[k][t], px, py, plain)
         frame = clip.frame(t)[rows, columns].astype(np.float64)
         alike += (np.abs(plain - frame).max(1) <= clip.level) & (
             np.abs(picture - frame).max(1) <= clip.level

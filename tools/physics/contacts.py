@@ -62,20 +62,25 @@ def bounce_off_line(
 
 
 def collide_disks(
-    a: dict, b: dict, reach: Any, mass_ratio: Any, restitution: Any, rest_speed: Any = 0.0
+    a: dict,
+    b: dict,
+    contact_distance: Any,
+    mass_ratio: Any,
+    restitution: Any,
+    rest_speed: Any = 0.0,
 ) -> tuple[dict, dict]:
     """Two disks after a free step: where they overlap and approach, exchange momentum along the
     line of centres.
 
-    a, b: {"x", "y", "vx", "vy", ...}. reach: sum of radii in pixels. mass_ratio: mass of b / mass
-    of a. Both are taken back to the moment at which they touched (their relative path is taken for
-    straight), where the line of centres is the true one, and go on from there with their new
-    velocities; so the result is continuous in the time of contact. Newton's law of restitution;
+    a, b: {"x", "y", "vx", "vy", ...}. contact_distance: sum of radii in pixels. mass_ratio: mass of
+    b / mass of a. Both are taken back to the moment at which they touched (their relative path is
+    taken for straight), where the line of centres is the true one, and go on from there with their
+    new velocities; so the result is continuous in the time of contact. Newton's law of restitution;
     impacts that close at no more than ``rest_speed`` (px/s) give nothing back, as in engines that
     let things come to rest. Momentum is conserved exactly. Returns new (a, b).
     """
     dx, dy = b["x"] - a["x"], b["y"] - a["y"]
-    overlap = reach * reach - dx * dx - dy * dy
+    overlap = contact_distance * contact_distance - dx * dx - dy * dy
     if _nowhere(overlap > 0):
         return a, b
     wx, wy = b["vx"] - a["vx"], b["vy"] - a["vy"]
@@ -86,7 +91,7 @@ def collide_disks(
         (along + xp.sqrt(along * along + speed2 * xp.where(hit, overlap, 0.0) + 1e-12)) / speed2,
         0.0,
     )
-    nx, ny = (dx - since * wx) / reach, (dy - since * wy) / reach
+    nx, ny = (dx - since * wx) / contact_distance, (dy - since * wy) / contact_distance
     share = mass_ratio / (1.0 + mass_ratio)
     closing = -(wx * nx + wy * ny)
     bounce = xp.where(closing <= rest_speed, 0.0, restitution)

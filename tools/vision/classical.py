@@ -53,7 +53,7 @@ class ClassicalTracker:
     identity = "classical-1"
 
     def __init__(self, reach: float = 45.0):
-        self.reach = reach
+        self.bounding_radius = reach
 
     def track(
         self, frames: np.ndarray, seeds: Sequence[Seed], progress: Progress = silent
@@ -101,7 +101,7 @@ class ClassicalTracker:
             np.stack([np.abs(frame.astype(np.float32) - c).max(-1) for c in obj.colours]).min(
                 axis=0
             )
-            / self.reach
+            / self.bounding_radius
         )
         place = _distance(obj) / (obj.size * (GATE + 0.5 * obj.lost) + 2.0)
         return np.where((colour < 1.0) & (place < 1.0), 0.5 * colour + 0.5 * place, np.inf)

@@ -144,7 +144,7 @@ def _spreads(mechanism: Mechanism) -> Iterator[Edit]:
             spread = {
                 f"{key}@{b.name}": value
                 for b in rods
-                for key, value in (("reach", 1.0), ("gyration", b.numbers["gyration"]))
+                for key, value in (("com_scale", 1.0), ("gyration", b.numbers["gyration"]))
             }
             heavier = replace(term, numbers={**term.numbers, **spread})
             yield Edit(

@@ -19,7 +19,7 @@ import numpy as np
 from agent.proposers.offline.naming import SHAPE_WORDS, colour_word, unique
 from agent.proposers.offline.waiting import waiting
 from tools.perception.background import differs, dominant_colour, threshold
-from tools.perception.parts import Look, Track
+from tools.perception.parts import Appearance, Track
 from tools.perception.segmentation import regions
 from tools.perception.tracking import Tracks, discover
 from tools.types import Video
@@ -32,7 +32,7 @@ class Path:
     + 1. waits: it rests, but is of a kind that moves."""
 
     name: str
-    look: Look
+    appearance: Appearance
     xy: np.ndarray
     angle: np.ndarray
     sigma: float
@@ -50,9 +50,9 @@ class Path:
     def radius(self) -> float:
         """Radius of a disk, or half the smaller size: what touches a wall first."""
         return (
-            self.look.size[0]
-            if self.look.shape == "disk"
-            else 0.5 * min(self.look.size or (2 * self.look.reach,))
+            self.appearance.size[0]
+            if self.appearance.shape == "disk"
+            else 0.5 * min(self.appearance.size or (2 * self.appearance.bounding_radius,))
         )
 
 
@@ -112,7 +112,7 @@ def gather(video: Video) -> Evidence:
     resting = waiting(tracks)
     tracks = replace(tracks, tracks=(*resting, *tracks.tracks))
     words = [
-        f"{colour_word(track.look.colour)}_{SHAPE_WORDS[track.look.shape]}"
+        f"{colour_word(track.appearance.colour)}_{SHAPE_WORDS[track.appearance.shape]}"
         for track in tracks.tracks
     ]
     paths = {}
@@ -132,7 +132,7 @@ def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:
     without what comes and goes or switches in the middle of the picture (signs, flashes), without
     holes that show the ground, without halos, and without fragments (pieces of a part's colour that
     show up where the part itself is going while it is half hidden)."""
-    areas = [_area(track.look) for track in tracks.tracks]
+    areas = [_area(track.appearance) for track in tracks.tracks]
     keep = [
         t
         for t, area in zip(tracks.tracks, areas, strict=True)
@@ -143,7 +143,9 @@ def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:
     keep = [
         t
         for t in keep
-        if share < 0.4 or t.look.shape == "sprite" or np.abs(ground - t.look.colour).max() > 20
+        if share < 0.4
+        or t.appearance.shape == "sprite"
+        or np.abs(ground - t.appearance.colour).max() > 20
     ] or keep  # no holes
     keep = [t for t in keep if not any(_halo(t, other) for other in keep if other is not t)]
     return replace(
@@ -171,10 +173,12 @@ def _switches(track: Track) -> bool:
     """Whether a part that rests is suddenly elsewhere, or turned, and rests again at once: no body
     does that."""
     steps = np.diff(track.poses, axis=0)
-    size = np.hypot(steps[:, 0], steps[:, 1]) + np.abs(steps[:, 2]) * track.look.reach
+    size = (
+        np.hypot(steps[:, 0], steps[:, 1]) + np.abs(steps[:, 2]) * track.appearance.bounding_radius
+    )
     rests = size < 0.5
     return any(
-        size[k] > track.look.reach
+        size[k] > track.appearance.bounding_radius
         and rests[k - HOLD : k].all()
         and rests[k + 1 : k + 1 + HOLD].all()
         for k in range(HOLD, len(size) - HOLD)
@@ -192,7 +196,7 @@ def _flickers(track: Track, shape: tuple[int, int]) -> bool:
         if len(seen) > 1
         else 0.0
     )
-    margin = track.look.reach + 2 * step + 2
+    margin = track.appearance.bounding_radius + 2 * step + 2
     ends = [t for t, end in ((seen[0], 0), (seen[-1], len(track.poses) - 1)) if t != end]
     inside = [
         margin < x < shape[1] - 1 - margin and margin < y < shape[0] - 1 - margin
@@ -204,17 +208,17 @@ def _flickers(track: Track, shape: tuple[int, int]) -> bool:
 def _halo(piece: Track, whole: Track) -> bool:
     """Whether one track is the compressed edge of another: always at it, small, and hardly another
     colour."""
-    if piece.look.colour is None or whole.look.colour is None:
+    if piece.appearance.colour is None or whole.appearance.colour is None:
         return False
     both = piece.seen & whole.seen
     if (
         both.sum() < 0.9 * piece.seen.sum()
-        or _area(piece.look) > 0.2 * _area(whole.look)
-        or math.dist(piece.look.colour, whole.look.colour) > HUE
+        or _area(piece.appearance) > 0.2 * _area(whole.appearance)
+        or math.dist(piece.appearance.colour, whole.appearance.colour) > HUE
     ):
         return False
     apart = np.hypot(*(piece.poses[both, :2] - whole.poses[both, :2]).T)
-    return bool((apart < whole.look.reach + 1.0).mean() > 0.9)
+    return bool((apart < whole.appearance.bounding_radius + 1.0).mean() > 0.9)
 
 
 def _fragment(piece: Track, whole: Track) -> bool:
@@ -223,44 +227,53 @@ def _fragment(piece: Track, whole: Track) -> bool:
     if (
         whole.seen.sum() < 2 * piece.seen.sum()
         or both.sum() > 0.2 * piece.seen.sum()
-        or math.dist(piece.look.colour, whole.look.colour) > 40
+        or math.dist(piece.appearance.colour, whole.appearance.colour) > 40
     ):
         return False
     times, known = np.arange(len(piece.poses)), np.flatnonzero(whole.seen)
     there = np.stack([np.interp(times, known, whole.poses[known, d]) for d in range(2)], 1)
     away = np.hypot(*(piece.poses[alone, :2] - there[alone]).T)
     step = float(np.median(np.hypot(*np.diff(whole.poses[known, :2], axis=0).T / np.diff(known))))
-    return bool(np.median(away) < whole.look.reach + piece.look.reach + 2 * step)
+    return bool(
+        np.median(away)
+        < whole.appearance.bounding_radius + piece.appearance.bounding_radius + 2 * step
+    )
 
 
-def _area(look: Look) -> float:
-    if look.shape == "disk":
-        return math.pi * look.size[0] ** 2
-    return look.size[0] * look.size[1] if look.shape == "box" else look.reach**2
+def _area(appearance: Appearance) -> float:
+    if appearance.shape == "disk":
+        return math.pi * appearance.size[0] ** 2
+    return (
+        appearance.size[0] * appearance.size[1]
+        if appearance.shape == "box"
+        else appearance.bounding_radius**2
+    )
 
 
 def _path(name: str, track: Track, shape: tuple[int, int]) -> Path:
     xy, angle = track.poses[:, :2], track.poses[:, 2]
     whole = _inside(track, shape)
     floor = (
-        0.05 if track.look.shape == "sprite" else 0.02
+        0.05 if track.appearance.shape == "sprite" else 0.02
     )  # a cut-out is placed a little less exactly than a flat shape
     sigma = max(noise_of(xy[:, 0], floor), noise_of(xy[:, 1], floor))
-    sigma_angle = noise_of(np.where(whole, angle, np.nan), 0.02 / max(track.look.reach, 2.0))
+    sigma_angle = noise_of(
+        np.where(whole, angle, np.nan), 0.02 / max(track.appearance.bounding_radius, 2.0)
+    )
     if off := strays(xy, sigma):
         xy = xy.copy()
         xy[off] = np.nan
     seen = np.isfinite(xy[:, 0])
     spread = np.ptp(xy[seen], axis=0).max() if seen.any() else 0.0
-    swing = np.ptp(angle[whole]) * track.look.reach if whole.sum() > 2 else 0.0
+    swing = np.ptp(angle[whole]) * track.appearance.bounding_radius if whole.sum() > 2 else 0.0
     moves = bool(spread > max(0.7, 5 * sigma))
     turns = bool(
-        track.look.turns
+        track.appearance.turns
         and np.isfinite(swing)
-        and swing > max(1.2, 5 * sigma_angle * track.look.reach)
+        and swing > max(1.2, 5 * sigma_angle * track.appearance.bounding_radius)
     )
     return Path(
-        name, track.look, xy, angle, sigma, sigma_angle, moves, turns, tuple(kinks(xy, sigma))
+        name, track.appearance, xy, angle, sigma, sigma_angle, moves, turns, tuple(kinks(xy, sigma))
     )
 
 
@@ -268,7 +281,7 @@ def _inside(track: Track, shape: tuple[int, int]) -> np.ndarray:
     """(T,) bool: frames that show the whole part with its angle (all that do so in part, if the
     clip never shows it whole)."""
     known = np.isfinite(track.poses).all(1)
-    x, y, reach = track.poses[:, 0], track.poses[:, 1], track.look.reach * 0.8
+    x, y, reach = track.poses[:, 0], track.poses[:, 1], track.appearance.bounding_radius * 0.8
     with np.errstate(invalid="ignore"):
         whole = (
             known
@@ -601,7 +614,7 @@ def centre_of_mass(path: Path, dt: float) -> tuple[float, float] | None:
     better = offset.bic < plain.bic - 30 and offset.rms < 0.5 * plain.rms
     return (
         (float(away[0]), float(away[1]))
-        if clear and better and np.hypot(*away) < path.look.reach
+        if clear and better and np.hypot(*away) < path.appearance.bounding_radius
         else None
     )
 

@@ -559,13 +559,13 @@ def _outlined(body: Body, path: Path) -> Body:
     if body.shape in ("disk", "box"):
         return body
     if body.shape == "polygon":
-        points = np.asarray(path.look.outline)
+        points = np.asarray(path.appearance.outline)
     else:
-        alpha = path.look.sprite[..., 3] > 0.5
+        alpha = path.appearance.sprite[..., 3] > 0.5
         ys, xs = np.nonzero(alpha)
-        c, s = math.cos(path.look.cut[2]), math.sin(path.look.cut[2])
+        c, s = math.cos(path.appearance.cut[2]), math.sin(path.appearance.cut[2])
         points = (
-            np.stack([xs, ys], 1) - (np.array(alpha.shape[::-1]) - 1) / 2 + path.look.cut[:2]
+            np.stack([xs, ys], 1) - (np.array(alpha.shape[::-1]) - 1) / 2 + path.appearance.cut[:2]
         ) @ np.array([[c, s], [-s, c]])
     hull = cv2.convexHull(points.astype(np.float32))[:, 0]
     hull = cv2.approxPolyDP(hull[:, None], 0.5, True)[:, 0]
@@ -849,7 +849,7 @@ def _linkage_options(
             terms = _linkage_terms(tree, e, mass, evidence)
             step = MASSES.index(mass) if mass in MASSES and len(tree) > 1 else 0
             guessed = (
-                20.0 * (len(e.names) - 1) if any("reach" in b.numbers for b in tree) else 0.0
+                20.0 * (len(e.names) - 1) if any("com_scale" in b.numbers for b in tree) else 0.0
             )  # little residues of guessed masses
             best.append(
                 (
@@ -919,7 +919,7 @@ def _weighed(
                 tree[k],
                 numbers={
                     **numbers,
-                    "reach": float(np.clip(1 + x[1 + 2 * n], 0.3, 2.4)),
+                    "com_scale": float(np.clip(1 + x[1 + 2 * n], 0.3, 2.4)),
                     "gyration": numbers["gyration"] * float(np.clip(1 + x[2 + 2 * n], 0.0, 2.5)),
                 },
             )
@@ -1006,7 +1006,10 @@ def links_of(tree: Sequence[Body], mass: float) -> list[Link]:
                     "hinge",
                     on=on,
                     at=(n["pivot_x"], n["pivot_y"]),
-                    com=(n["centre_x"] * n.get("reach", 1.0), n["centre_y"] * n.get("reach", 1.0)),
+                    com=(
+                        n["centre_x"] * n.get("com_scale", 1.0),
+                        n["centre_y"] * n.get("com_scale", 1.0),
+                    ),
                     mass=m,
                     inertia=m * n["gyration"] ** 2,
                 )
@@ -1059,8 +1062,8 @@ def _linkage_terms(
     weights = {
         f"{key}@{b.name}": b.numbers[key]
         for b in tree
-        for key in ("reach", "gyration")
-        if "reach" in b.numbers
+        for key in ("com_scale", "gyration")
+        if "com_scale" in b.numbers
     }
     terms = [Term("gravity", names, {**gravity, "mass": mass, **weights})]
     for key, value in v.items():

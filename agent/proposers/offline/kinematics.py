@@ -36,27 +36,32 @@ def structures(evidence: Evidence) -> list[Structure]:
 
 
 def _body(path: Path, evidence: Evidence) -> Body:
-    look = path.look
+    appearance = path.appearance
     twins = [
         p
         for p in evidence.paths.values()
-        if p.look.colour is not None
-        and look.shape != "sprite"
-        and p.look.shape != "sprite"
-        and max(abs(a - b) for a, b in zip(p.look.colour, look.colour, strict=True)) < 25
+        if p.appearance.colour is not None
+        and appearance.shape != "sprite"
+        and p.appearance.shape != "sprite"
+        and max(abs(a - b) for a, b in zip(p.appearance.colour, appearance.colour, strict=True))
+        < 25
     ]
-    sprites = [p for p in evidence.paths.values() if p.look.shape == "sprite"]
-    crowded = len(twins) > 1 or (look.shape == "sprite" and len(sprites) > 1)
+    sprites = [p for p in evidence.paths.values() if p.appearance.shape == "sprite"]
+    crowded = len(twins) > 1 or (appearance.shape == "sprite" and len(sprites) > 1)
     first = path.xy[path.seen][0]
     still = {
         f"still_{a}": float(np.median(v[path.seen]))
         for a, v in (("x", path.xy[:, 0]), ("y", path.xy[:, 1]), ("angle", path.angle))
     }
-    sizes = {"width": look.size[0], "height": look.size[1], **still} if look.shape == "box" else {}
+    sizes = (
+        {"width": appearance.size[0], "height": appearance.size[1], **still}
+        if appearance.shape == "box"
+        else {}
+    )
     return Body(
         path.name,
-        look.shape,
-        None if look.shape == "sprite" else look.colour,
+        appearance.shape,
+        None if appearance.shape == "sprite" else appearance.colour,
         (float(first[0]), float(first[1])) if crowded else None,
         "free" if path.moves or path.turns else "rests",
         None,
@@ -74,7 +79,7 @@ def _tolerance(*paths: Path) -> float:
     return max(
         0.35,
         2.5 * math.hypot(*[p.sigma for p in paths]),
-        *(1.5 * p.sigma_angle * p.look.reach for p in paths),
+        *(1.5 * p.sigma_angle * p.appearance.bounding_radius for p in paths),
     )
 
 
@@ -96,9 +101,9 @@ def gap(a: Path, b: Path, t: int) -> float:
 
 
 def _outline(path: Path, t: int) -> np.ndarray:
-    look, (x, y), angle = path.look, path.xy[t], path.angle[t]
-    if look.shape == "box":
-        w, h = look.size[0] / 2, look.size[1] / 2
+    appearance, (x, y), angle = path.appearance, path.xy[t], path.angle[t]
+    if appearance.shape == "box":
+        w, h = appearance.size[0] / 2, appearance.size[1] / 2
         u = np.linspace(-1, 1, 9)
         local = np.concatenate(
             [
@@ -109,11 +114,13 @@ def _outline(path: Path, t: int) -> np.ndarray:
                 [[0, 0]],
             ]
         )
-    elif look.shape == "polygon":
-        local = np.vstack([look.outline, [[0, 0]]])
+    elif appearance.shape == "polygon":
+        local = np.vstack([appearance.outline, [[0, 0]]])
     else:
         a = np.linspace(0, 2 * math.pi, 16, endpoint=False)
-        reach = look.size[0] if look.shape == "disk" else look.reach * 0.7
+        reach = (
+            appearance.size[0] if appearance.shape == "disk" else appearance.bounding_radius * 0.7
+        )
         local = np.vstack([np.stack([np.cos(a), np.sin(a)], 1) * reach, [[0, 0]]])
     c, s = math.cos(angle), math.sin(angle)
     return local @ np.array([[c, s], [-s, c]]) + (x, y)
@@ -123,9 +130,15 @@ def _distance(path: Path, t: int, points: np.ndarray) -> np.ndarray:
     """Signed distance of points to the look, roughly."""
     c, s = math.cos(path.angle[t]), math.sin(path.angle[t])
     local = (points - path.xy[t]) @ np.array([[c, -s], [s, c]])
-    if path.look.shape == "box":
-        return np.max(np.abs(local) - (path.look.size[0] / 2, path.look.size[1] / 2), axis=1)
-    reach = path.look.size[0] if path.look.shape == "disk" else path.look.reach * 0.7
+    if path.appearance.shape == "box":
+        return np.max(
+            np.abs(local) - (path.appearance.size[0] / 2, path.appearance.size[1] / 2), axis=1
+        )
+    reach = (
+        path.appearance.size[0]
+        if path.appearance.shape == "disk"
+        else path.appearance.bounding_radius * 0.7
+    )
     return np.hypot(local[:, 0], local[:, 1]) - reach
 
 
@@ -137,13 +150,16 @@ def _riders(evidence: Evidence) -> dict[str, tuple[str, float]]:
     pixels)."""
     movers = evidence.movers
     riders: dict[str, tuple[str, float]] = {}
-    for path in sorted(movers, key=lambda p: p.look.reach):
+    for path in sorted(movers, key=lambda p: p.appearance.bounding_radius):
         hosts = []
         for host in movers:
             if (
                 host is path
                 or host.name in riders
-                or (host.look.reach < path.look.reach and host.look.shape == "disk")
+                or (
+                    host.appearance.bounding_radius < path.appearance.bounding_radius
+                    and host.appearance.shape == "disk"
+                )
             ):
                 continue
             if riders.get(host.name, ("",))[0] == path.name:
@@ -164,9 +180,9 @@ def _wanders(path: Path, host: Path) -> float | None:
     if both.sum() < 3:
         return None
     angle = host.angle[both] if host.turns else np.zeros(both.sum())
-    if path.turns or (host.turns and path.look.turns):
-        slip = np.ptp(path.angle[both] - angle) * path.look.reach
-        if slip > 1.5 + 5 * path.sigma_angle * path.look.reach:
+    if path.turns or (host.turns and path.appearance.turns):
+        slip = np.ptp(path.angle[both] - angle) * path.appearance.bounding_radius
+        if slip > 1.5 + 5 * path.sigma_angle * path.appearance.bounding_radius:
             return None
     offset = path.xy[both] - host.xy[both]
     c, s = np.cos(angle), np.sin(angle)
@@ -214,7 +230,7 @@ def _joints(path: Path, movers: list[Path], evidence: Evidence) -> list[Joint]:
             joint = pivot(path, other)
             if joint is not None:
                 found += _hinge(path, other, joint, 0.0, evidence)
-    elif path.moves and path.look.shape == "disk":
+    elif path.moves and path.appearance.shape == "disk":
         circle = orbit(path)
         if circle is not None and circle.rms <= _tolerance(path):
             found.append(
@@ -305,10 +321,11 @@ def _pinned(a: Path, b: Path, evidence: Evidence) -> bool:
     pins = (
         p
         for p in evidence.paths.values()
-        if p.look.shape == "disk"
+        if p.appearance.shape == "disk"
         and p is not a
         and p is not b
-        and p.look.reach < 0.5 * min(a.look.reach, b.look.reach)
+        and p.appearance.bounding_radius
+        < 0.5 * min(a.appearance.bounding_radius, b.appearance.bounding_radius)
     )
     return any(near(pin, a) and near(pin, b) for pin in pins)
 
@@ -320,10 +337,19 @@ def _hinge(
     if joint.rms > 2.0 * limit or not all(map(math.isfinite, (*joint.own, *joint.other))):
         return []
     reach = math.hypot(*joint.own)
-    away = max(0.0, reach - 1.15 * path.look.reach) / path.look.reach
+    away = (
+        max(0.0, reach - 1.15 * path.appearance.bounding_radius) / path.appearance.bounding_radius
+    )
     if other is not None:
-        away += max(0.0, math.hypot(*joint.other) - 1.15 * other.look.reach) / other.look.reach
-    middle = 1.0 - min(1.0, reach / (0.5 * path.look.reach)) if path.look.shape != "disk" else 0.0
+        away += (
+            max(0.0, math.hypot(*joint.other) - 1.15 * other.appearance.bounding_radius)
+            / other.appearance.bounding_radius
+        )
+    middle = (
+        1.0 - min(1.0, reach / (0.5 * path.appearance.bounding_radius))
+        if path.appearance.shape != "disk"
+        else 0.0
+    )
     swing = float(np.ptp(path.angle[path.seen]))
     cost = (
         charge
@@ -332,9 +358,9 @@ def _hinge(
         + middle * (1.0 if swing < 1.0 else 0.2)
     )
     gyration = (
-        math.sqrt((path.look.size[0] ** 2 + path.look.size[1] ** 2) / 12)
-        if path.look.shape == "box"
-        else 0.6 * path.look.reach
+        math.sqrt((path.appearance.size[0] ** 2 + path.appearance.size[1] ** 2) / 12)
+        if path.appearance.shape == "box"
+        else 0.6 * path.appearance.bounding_radius
     )
     numbers = {
         "pivot_x": float(joint.other[0]),
@@ -362,10 +388,10 @@ def _axle(path: Path, other: Path, joint: Pivot, evidence: Evidence) -> dict[str
     """If a small disk sits where the hinge may be, the hinge is its centre."""
     for disk in evidence.paths.values():
         if (
-            disk.look.shape != "disk"
+            disk.appearance.shape != "disk"
             or disk is path
             or disk is other
-            or disk.look.reach > 0.5 * path.look.reach
+            or disk.appearance.bounding_radius > 0.5 * path.appearance.bounding_radius
         ):
             continue
         on_path, on_other = _place(disk, path), _place(disk, other)

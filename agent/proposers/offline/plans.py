@@ -87,7 +87,7 @@ def on_grid(evidence: Evidence) -> bool:
     """Whether a box that does not turn moves in whole pixels only: the sign of a drawing that
     rounds to the pixel grid."""
     for path in evidence.movers:
-        if path.look.shape == "box" and not path.turns:
+        if path.appearance.shape == "box" and not path.turns:
             for series in path.xy[path.seen].T:
                 phase = (series - series[0] + 0.5) % 1.0 - 0.5
                 if np.ptp(series) > 2 and np.quantile(np.abs(phase), 0.9) < 0.05:

@@ -92,7 +92,7 @@ def rail_numbers(path: Path, plate: np.ndarray | None = None) -> dict[str, float
             "lean",
             slope,
             path.angle[path.seen] - np.arctan(slope),
-            max(path.sigma_angle, ROUGH / path.look.reach),
+            max(path.sigma_angle, ROUGH / path.appearance.bounding_radius),
             0,
         )
     return numbers

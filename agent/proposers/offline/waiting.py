@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tools.perception.appearance_fit import mask_guess
 from tools.perception.background import differs, dominant_colour, threshold
-from tools.perception.looks import mask_guess
 from tools.perception.parts import Track
 from tools.perception.segmentation import regions
 from tools.perception.tracking import Tracks
@@ -24,7 +24,7 @@ MOST = 8
 def waiting(tracks: Tracks) -> list[Track]:
     """Tracks of resting disks as large as two or more moving ones; [] where the plate has no plain
     ground."""
-    moving = [t.look for t in tracks.tracks if t.look.shape == "disk"]
+    moving = [t.appearance for t in tracks.tracks if t.appearance.shape == "disk"]
     ground, share = dominant_colour(tracks.plate[None])
     if (
         len(moving) < 2
@@ -36,7 +36,7 @@ def waiting(tracks: Tracks) -> list[Track]:
     found = [
         track
         for track in _disks(tracks, ground, frames)
-        if abs(track.look.size[0] - radius) < ALIKE * radius
+        if abs(track.appearance.size[0] - radius) < ALIKE * radius
     ]
     return found if len(found) <= MOST else []
 
@@ -50,7 +50,7 @@ def _disks(tracks: Tracks, ground: np.ndarray, frames: int) -> Sequence[Track]:
         colour = tuple(float(c) for c in np.median(tracks.plate[y0:y1, x0:x1][region.mask], axis=0))
         guess = None if region.edge else mask_guess(region, nothing, colour, "disk")
         if guess is not None and guess[2] < ROUND:
-            look, pose, _ = guess
+            appearance, pose, _ = guess
             poses = np.tile(np.array([pose[0], pose[1], 0.0]), (frames, 1))
-            disks.append(Track("waiting", look, poses, np.full(3, 0.1), np.zeros(frames)))
+            disks.append(Track("waiting", appearance, poses, np.full(3, 0.1), np.zeros(frames)))
     return disks

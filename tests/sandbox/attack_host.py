@@ -1,9 +1,9 @@
 """A host with things worth stealing, in a process of its own: runs attacks against a sandbox as
 root or as a plain user.
 
-Started as ``python station.py MODE PROFILE [UID]``; reads names of attacks, one a line, and answers
-one JSON line each. Kept out of the test process so that it can be another user, and so that a host
-can be killed.
+Started as ``python attack_host.py MODE PROFILE [UID]``; reads names of attacks, one a line, and
+answers one JSON line each. Kept out of the test process so that it can be another user, and so that
+a host can be killed.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ class Station:
             "import builtins, os, sys\ndef attack(inputs, t, outputs):\n    keep = "
             "[t['mark'].encode('latin-1')] * 100\n"
             "    for place in (builtins, sys, *map(sys.modules.get, ('numpy', 'tools', "
-            "'sandbox.marks'))):\n        place.NOTE = keep\n"
+            "'sandbox.stage_tracker'))):\n        place.NOTE = keep\n"
             "    os.environ['NOTE'] = 'left'\n    return 0\n"
         )
         assert (

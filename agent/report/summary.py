@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from agent.core.screen import DUPLICATE
-from agent.report import ranking as contest
+from agent.report import ranking
 from agent.run import trace
 from agent.run.runfolder import RunFolder
 from tools.types import STAGES, Failure, Losses
@@ -47,7 +47,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Story:
+class RunSummary:
     """A run. first: the event that describes it, its limits as they were raised. observed: what was
     known before the first candidate ({} when that is not on record). nodes: in order of proposal.
     leaders: ids that were the best so far, in order. result: result.json, or None while the run is
@@ -122,18 +122,18 @@ class Story:
     def ties(self) -> tuple[Told, ...]:
         """Others whose score is within the tolerance of the highest, as the search counts ties;
         best first."""
-        tied, _ = contest.equals(self.nodes.values(), self.tolerance)
+        tied, _ = ranking.equals(self.nodes.values(), self.tolerance)
         return tuple(
             sorted((node for node in tied if node is not self.winner), key=lambda node: -node.score)
         )
 
     @cached_property
     def rival(self) -> Told | None:
-        """The one to compare the winner with (contest.rival)."""
+        """The one to compare the winner with (ranking.rival)."""
         return (
             None
             if self.winner is None
-            else contest.rival(
+            else ranking.rival(
                 self.winner,
                 self.nodes.values(),
                 self.tolerance,
@@ -147,8 +147,8 @@ class Story:
 
     @property
     def why_among_ties(self) -> str:
-        """What decided between the winner and those it ties with (contest.decided), or ""."""
-        return "" if self.winner is None else contest.decided(self.winner, self.ties)
+        """What decided between the winner and those it ties with (ranking.decided), or ""."""
+        return "" if self.winner is None else ranking.decided(self.winner, self.ties)
 
     @property
     def seconds(self) -> Mapping[str, float]:
@@ -160,7 +160,7 @@ class Story:
         return total
 
 
-def read(folder: RunFolder) -> Story:
+def read(folder: RunFolder) -> RunSummary:
     """The story of the run in ``folder``, finished or not. Raises StorageError when its trace
     cannot be read."""
     nodes: dict[str, Told] = {}
@@ -185,7 +185,7 @@ def read(folder: RunFolder) -> Story:
                 leaders.append(node)
             case "extended":
                 first["config"] |= {name: event[name] for name in trace.LIMITS}
-    return Story(first, observed, nodes, tuple(leaders), declined, folder.result())
+    return RunSummary(first, observed, nodes, tuple(leaders), declined, folder.result())
 
 
 def _proposed(event: Mapping[str, Any]) -> Told:

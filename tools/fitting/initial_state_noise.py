@@ -23,31 +23,33 @@ from tools.fitting.scaling import noise_shown, scales_of
 
 _DRAWS = 40  # an error bar is right to a ninth
 _FEW = 12  # where rollouts cannot be batched, or a rough answer is enough
-_ALL = 1.2  # ratio of what is left to what is foretold, up to which there is nothing else
+_ALL = 1.2  # ratio of what is left to what noise leads to expect, up to which there is nothing else
 _MOST = 0.5  # share of what is left from which the start states are to blame for it
 
 
 @dataclass(frozen=True)
-class Carried:
-    """scatter: (p, p) of the gradient of the cost under such noise. found: sum of squares that the
-    fit leaves; foretold: what it would leave if there were nothing but such noise. columns: of the
-    start states that carry it. size: of the data."""
+class InitialStateNoise:
+    """scatter: (p, p) of the gradient of the cost under such noise. found: sum of squares that
+    the fit leaves; expected_chi2: what it would leave if there were nothing but such noise.
+    columns: of the start states that carry it. size: of the data."""
 
     scatter: np.ndarray
     found: float
-    foretold: float
+    expected_chi2: float
     columns: tuple[str, ...]
     size: int
 
     @property
     def limits(self) -> bool:
         """Whether it is all that the fit leaves, and more than noise of single measurements."""
-        return self.found <= _ALL * self.foretold and self.foretold > EXPLAINED * self.size
+        return (
+            self.found <= _ALL * self.expected_chi2 and self.expected_chi2 > EXPLAINED * self.size
+        )
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What to change, if it is most of what the fit leaves."""
-        if self.foretold <= max(EXPLAINED * self.size, _MOST * self.found):
+        if self.expected_chi2 <= max(EXPLAINED * self.size, _MOST * self.found):
             return ()
         return (
             f"initial reads {', '.join(self.columns)} off noisy frames, and that is most of what "
@@ -66,7 +68,7 @@ def carries(problem: Problem, point: Point) -> bool:
 
 def find(
     problem: Problem, point: Point, line: Linearised, loss: Loss, rough: bool = False
-) -> Carried | None:
+) -> InitialStateNoise | None:
     """What the noise of the start states does at the optimum; None where they carry none. rough:
     from a few draws.
 
@@ -91,15 +93,17 @@ def find(
         gradients += np.einsum("vnp,kvn->kp", rests[-1], changes[-1])
         found += float((root[..., 0] ** 2 * r**2).sum())
     answers = -gradients @ np.linalg.pinv(information, rcond=1e-12)
-    foretold = (
+    expected_chi2 = (
         sum(
             ((change + np.einsum("vnp,kp->kvn", rest, answers)) ** 2).sum()
             for rest, change in zip(rests, changes, strict=True)
         )
         / count
     )
-    scatter = gradients.T @ gradients / count * max(found / max(foretold, 1e-300), 1.0)
-    return Carried(scatter, found, float(foretold), _columns(problem, draws), problem.size)
+    scatter = gradients.T @ gradients / count * max(found / max(expected_chi2, 1e-300), 1.0)
+    return InitialStateNoise(
+        scatter, found, float(expected_chi2), _columns(problem, draws), problem.size
+    )
 
 
 @dataclass(frozen=True)

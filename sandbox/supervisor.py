@@ -95,7 +95,7 @@ class Child:
         os.kill(self.pid, signal.SIGKILL)
 
 
-class Keeper(ABC):
+class Supervisor(ABC):
     """The loop. control: socket to the host. host: pidfd of the host's process, or -1 where there
     is no such thing. wanted: number of spares to keep."""
 
@@ -264,7 +264,7 @@ class Keeper(ABC):
             )
 
 
-class _Understudy(Keeper):
+class _Understudy(Supervisor):
     """Plays a job with a child that is busy with something else."""
 
     def create(self, control: socket.socket, spare: bool) -> int:
@@ -321,12 +321,12 @@ def _lowest(fd: int) -> int:
     return keep
 
 
-def run(keeper: Keeper, report: dict[str, Any]) -> None:
+def run(supervisor: Supervisor, report: dict[str, Any]) -> None:
     """Tell the host that this server is ready, and serve until the host has gone. Never returns."""
-    wire.untie(keeper.control)
-    wire.send(keeper.control, report)
+    wire.untie(supervisor.control)
+    wire.send(supervisor.control, report)
     try:
-        keeper.serve()
+        supervisor.serve()
     finally:
-        keeper.stop()
+        supervisor.stop()
         os._exit(0)

@@ -12,13 +12,13 @@ import numpy as np
 from tools.perception.appearance import (
     corners_of,
     cover_at_size,
+    informative_pixels,
     picture_at,
-    telling,
     thinned,
     with_sizes,
 )
 from tools.perception.background import threshold
-from tools.perception.parts import Look
+from tools.perception.parts import Appearance
 from tools.perception.pose import Fit, View, contrasts, gauss_newton, locate_size, view
 from tools.perception.segmentation import Region, homogeneous, moments
 
@@ -49,17 +49,17 @@ def flat_colour(
 
 
 def fit_look(
-    look: Look,
+    appearance: Appearance,
     pose,
     frame: np.ndarray,
     plate: np.ndarray,
     weight: np.ndarray | None = None,
     soften: bool = True,
-) -> tuple[Look, np.ndarray, float]:
+) -> tuple[Appearance, np.ndarray, float]:
     """Fit pose, size and edge softness of a disk or box together: (look, pose (3,), rms error in
     grey levels near its outline)."""
     found, fit = locate_size(
-        look, np.asarray(pose, np.float64), view(frame, plate, weight), soften=soften
+        appearance, np.asarray(pose, np.float64), view(frame, plate, weight), soften=soften
     )
     return found, fit.x, fit.error
 
@@ -70,7 +70,7 @@ class Guess:
     is off, as the colour errors near it say: sqrt(sum of squared errors / contrast^2 / length of
     the outline)."""
 
-    look: Look
+    appearance: Appearance
     pose: np.ndarray
     misfit: float
 
@@ -96,7 +96,7 @@ def choose_look(region: Region, colour, seen: View, noise: float, kind: str | No
         return choose_look(region, colour, seen, noise, "box")
     best = min(guesses, key=lambda guess: guess.misfit)
     slack = (
-        SLACK if best.look.width > 0.6 else 2.5 * SLACK
+        SLACK if best.appearance.width > 0.6 else 2.5 * SLACK
     )  # many corners explain the staircase of a hard edge
     return next(guess for guess in guesses if guess.misfit <= 1.25 * best.misfit + slack)
 
@@ -120,23 +120,30 @@ def hidden(region: Region, seen: View) -> np.ndarray:
     return blocked
 
 
-def _measured(look: Look, pose: np.ndarray, region: Region, seen: View, noise: float) -> Guess:
+def _measured(
+    appearance: Appearance, pose: np.ndarray, region: Region, seen: View, noise: float
+) -> Guess:
     """Fit a guess to the picture and say how far it is off."""
-    if look.shape == "polygon":
-        look, pose = refine_outline(look, [pose], [seen]), pose
+    if appearance.shape == "polygon":
+        appearance, pose = refine_outline(appearance, [pose], [seen]), pose
     else:
-        px, py = telling(look, pose, seen.shape, 1.0, 400)
+        px, py = informative_pixels(appearance, pose, seen.shape, 1.0, 400)
         trial, fit = (
-            locate_size(look, pose, seen)
+            locate_size(appearance, pose, seen)
             if seen.free(px, py).mean() > 0.3
-            else (look, Fit(pose, np.inf, pose))
+            else (appearance, Fit(pose, np.inf, pose))
         )
-        if fit.error < np.inf and np.hypot(*(fit.x[:2] - pose[:2])) < 0.5 * look.reach + 3:
-            look, pose = trial, fit.x
-    return Guess(look, pose, outline_misfit(look, pose, region, seen, noise))
+        if (
+            fit.error < np.inf
+            and np.hypot(*(fit.x[:2] - pose[:2])) < 0.5 * appearance.bounding_radius + 3
+        ):
+            appearance, pose = trial, fit.x
+    return Guess(appearance, pose, outline_misfit(appearance, pose, region, seen, noise))
 
 
-def outline_misfit(look: Look, pose: np.ndarray, region: Region, seen: View, noise: float) -> float:
+def outline_misfit(
+    appearance: Appearance, pose: np.ndarray, region: Region, seen: View, noise: float
+) -> float:
     """See Guess.misfit; pixel noise is taken off."""
     x0, y0, x1, y1 = region.box
     ys, xs = np.mgrid[
@@ -148,15 +155,17 @@ def outline_misfit(look: Look, pose: np.ndarray, region: Region, seen: View, noi
         px, py = px[chosen], py[chosen]
     share = len(px) / xs.size
     px, py, target, ground = seen.pick(px, py)
-    contrast = np.linalg.norm(np.asarray(look.colour) - ground, axis=1)
-    error = picture_at(look, pose, px, py, ground, look.width) - target
+    contrast = np.linalg.norm(np.asarray(appearance.colour) - ground, axis=1)
+    error = picture_at(appearance, pose, px, py, ground, appearance.width) - target
     squares = np.maximum((error**2).sum(1) - 3 * noise**2, 0) / np.maximum(contrast, 20.0) ** 2
     outline = (
-        2 * np.pi * look.size[0]
-        if look.shape == "disk"
+        2 * np.pi * appearance.size[0]
+        if appearance.shape == "disk"
         else float(
             np.hypot(
-                *np.diff(corners_of(look, pose), axis=0, append=corners_of(look, pose)[:1]).T
+                *np.diff(
+                    corners_of(appearance, pose), axis=0, append=corners_of(appearance, pose)[:1]
+                ).T
             ).sum()
         )
     )
@@ -164,34 +173,34 @@ def outline_misfit(look: Look, pose: np.ndarray, region: Region, seen: View, noi
 
 
 def refine_outline(
-    look: Look, poses: Sequence[np.ndarray], views: Sequence[View], spare: float = 0.2
-) -> Look:
+    appearance: Appearance, poses: Sequence[np.ndarray], views: Sequence[View], spare: float = 0.2
+) -> Appearance:
     """Move a polygon's corners to where the pictures want them, all views together; corners that
     say nothing are dropped.
 
     A weak pull holds each corner where it is: along a straight edge nothing else would. spare:
     pixels by which the outline may change when a corner is dropped.
     """
-    look = _without_spare(_moved(look, poses, views), spare)
-    return _without_spare(_moved(look, poses, views), spare)
+    appearance = _without_spare(_moved(appearance, poses, views), spare)
+    return _without_spare(_moved(appearance, poses, views), spare)
 
 
 def _moved(
-    look: Look, poses: Sequence[np.ndarray], views: Sequence[View], limit: int = 2000
-) -> Look:
+    appearance: Appearance, poses: Sequence[np.ndarray], views: Sequence[View], limit: int = 2000
+) -> Appearance:
     """One fit of all corners and the edge softness, poses fixed."""
     lists = []
     for pose, seen in zip(poses, views, strict=True):
         px, py, target, ground = seen.pick(
-            *telling(look, pose, seen.shape, 2.5, limit // len(views) + 200)
+            *informative_pixels(appearance, pose, seen.shape, 2.5, limit // len(views) + 200)
         )
-        lists.append((pose, px, py, *contrasts(look.colour, target, ground)))
-    start = np.append(look.outline.ravel(), look.width)
+        lists.append((pose, px, py, *contrasts(appearance.colour, target, ground)))
+    start = np.append(appearance.outline.ravel(), appearance.width)
     contrast = float(np.median(np.concatenate([item[3] for item in lists] or [[100.0]])))
     pull = 0.03 * contrast * np.sqrt(sum(len(item[1]) for item in lists) / max(len(start), 1) / 8)
 
     def model(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        trial = with_sizes(look, x[:-1], float(np.clip(x[-1], 0.3, 8.0)))
+        trial = with_sizes(appearance, x[:-1], float(np.clip(x[-1], 0.3, 8.0)))
         residuals, slopes = [pull * (x - start)], [pull * np.eye(len(x))]
         for pose, px, py, strength, seen in lists:
             alpha, by = cover_at_size(trial, pose, px, py)
@@ -200,13 +209,13 @@ def _moved(
         return np.concatenate(residuals), np.concatenate(slopes)
 
     fit = gauss_newton(model, start, np.append(np.full(len(start) - 1, 1.0), 0.5), iterations=8)
-    return with_sizes(look, fit.x[:-1], float(np.clip(fit.x[-1], 0.3, 8.0)))
+    return with_sizes(appearance, fit.x[:-1], float(np.clip(fit.x[-1], 0.3, 8.0)))
 
 
-def _without_spare(look: Look, spare: float) -> Look:
+def _without_spare(appearance: Appearance, spare: float) -> Appearance:
     """Drop corners one by one that lie within ``spare`` pixels of the line between their
     neighbours."""
-    points = look.outline
+    points = appearance.outline
     while len(points) > 3:
         before, after = np.roll(points, 1, 0), np.roll(points, -1, 0)
         chord = after - before
@@ -219,12 +228,12 @@ def _without_spare(look: Look, spare: float) -> Look:
         if height[k] > spare:
             break
         points = np.delete(points, k, 0)
-    return replace(look, outline=points)
+    return replace(appearance, outline=points)
 
 
 def sprite_look(
     frame: np.ndarray, plate: np.ndarray, region: Region, noise: float = 0.0
-) -> tuple[Look, np.ndarray]:
+) -> tuple[Appearance, np.ndarray]:
     """Cut a region out of a frame as a sprite with a soft matte: (look, pose)."""
     pad = 3
     x0, y0 = max(0, region.box[0] - pad), max(0, region.box[1] - pad)
@@ -239,7 +248,7 @@ def sprite_look(
     alpha, colour = _matte(window, ground, solid, inner, threshold(noise))
     _, x, y, _, _ = moments(solid.astype(np.float32))
     sprite, centre = _centred(np.dstack([colour / 255.0, alpha]).astype(np.float32), x, y)
-    return Look(
+    return Appearance(
         "sprite", tuple(float(v) for v in np.median(window[solid > 0], axis=0)), (), None, sprite
     ), np.array([x0 + centre[0], y0 + centre[1], 0.0])
 
@@ -288,7 +297,7 @@ def _centred(sprite: np.ndarray, x: float, y: float) -> tuple[np.ndarray, tuple[
 
 def guess_look(
     region: Region, blocked: np.ndarray, colour, kind: str | None = None
-) -> tuple[Look, np.ndarray]:
+) -> tuple[Appearance, np.ndarray]:
     """First idea of a flat look from a binary region: (look, pose (3,)).
 
     blocked: bool (H, W), pixels where something else may hide the part; they are not held against a
@@ -307,13 +316,13 @@ def guess_look(
     if not guesses:
         guesses = [mask_guess(region, blocked, colour, "box")]
     best = min(mismatch for _, _, mismatch in guesses)
-    look, pose, _ = next(g for g in guesses if g[2] <= best + 0.22)
-    return look, pose
+    appearance, pose, _ = next(g for g in guesses if g[2] <= best + 0.22)
+    return appearance, pose
 
 
 def mask_guess(
     region: Region, blocked: np.ndarray, colour, kind: str
-) -> tuple[Look, np.ndarray, float] | None:
+) -> tuple[Appearance, np.ndarray, float] | None:
     """(look, pose, disagreeing pixels per pixel of outline) of one kind of shape; None when the
     region has no such shape."""
     x0, y0, x1, y1 = region.box
@@ -335,25 +344,25 @@ def mask_guess(
 
 def _guess(
     kind: str, known: np.ndarray, free: np.ndarray, colour
-) -> tuple[Look, np.ndarray, float] | None:
+) -> tuple[Appearance, np.ndarray, float] | None:
     """(look, pose in the window, disagreeing free pixels per pixel of outline)."""
     contours, _ = cv2.findContours(known.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     contour = max(contours, key=len)
     if kind == "disk":
-        look, pose = _guess_disk(known, free, contour, colour)
+        appearance, pose = _guess_disk(known, free, contour, colour)
     elif kind == "box":
         (x, y), (w, h), degrees = cv2.minAreaRect(contour)
         if w < h:
             w, h, degrees = h, w, degrees + 90
-        look, pose = (
-            Look("box", colour, (w + 1.0, h + 1.0)),
+        appearance, pose = (
+            Appearance("box", colour, (w + 1.0, h + 1.0)),
             np.array([x, y, np.radians((degrees + 90) % 180 - 90)]),
         )
     else:
-        look, pose = _guess_polygon(known, colour)
-        if look is None:
+        appearance, pose = _guess_polygon(known, colour)
+        if appearance is None:
             return None
-    layer = look.cover(known.shape, pose)
+    layer = appearance.cover(known.shape, pose)
     if layer is None:
         return None
     drawn = np.zeros(known.shape, bool)
@@ -361,10 +370,10 @@ def _guess(
         layer[2] > 0.5
     )
     outline = max(8.0, cv2.arcLength(contour, True))
-    return look, pose, float(((drawn ^ known) & free).sum()) / outline
+    return appearance, pose, float(((drawn ^ known) & free).sum()) / outline
 
 
-def _guess_disk(known, free, contour, colour) -> tuple[Look, np.ndarray]:
+def _guess_disk(known, free, contour, colour) -> tuple[Appearance, np.ndarray]:
     """Least-squares circle through the outline where nothing hides it (Kasa), robust by one
     trimming."""
     points = contour[:, 0].astype(np.float64)
@@ -378,10 +387,10 @@ def _guess_disk(known, free, contour, colour) -> tuple[Look, np.ndarray]:
         off = np.abs(np.hypot(*(points - (x, y)).T) - radius)
         if len(points) >= 16:
             points = points[off <= max(1.0, np.quantile(off, 0.9))]
-    return Look("disk", colour, (float(radius) + 0.4,)), np.array([x, y, 0.0])
+    return Appearance("disk", colour, (float(radius) + 0.4,)), np.array([x, y, 0.0])
 
 
-def _guess_polygon(known, colour) -> tuple[Look | None, np.ndarray | None]:
+def _guess_polygon(known, colour) -> tuple[Appearance | None, np.ndarray | None]:
     fine = cv2.resize(
         cv2.GaussianBlur(known.astype(np.float32), (0, 0), 0.7),
         None,
@@ -399,4 +408,4 @@ def _guess_polygon(known, colour) -> tuple[Look | None, np.ndarray | None]:
     if len(points) < 3:
         return None, None
     _, x, y, _, _ = moments(known.astype(np.float32))
-    return Look("polygon", colour, (), points - (x, y)), np.array([x, y, 0.0])
+    return Appearance("polygon", colour, (), points - (x, y)), np.array([x, y, 0.0])
