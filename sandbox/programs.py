@@ -32,6 +32,9 @@ class ProgramError(Exception):
         self.kind = kind
         super().__init__(message)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.kind, *self.args)
+
 
 class LoadedPrograms:
     """The programs of one candidate, each executed at first access.

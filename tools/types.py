@@ -40,6 +40,9 @@ class ContractError(ValueError):
         self.what, self.expected, self.got, self.fix = what, expected, got, fix
         super().__init__(f"{what}: expected {expected}, got {got}" + (f"; {fix}" if fix else ""))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.what, self.expected, self.got, self.fix)
+
 
 def _describe(value: Any) -> str:
     if isinstance(value, np.ndarray):

@@ -44,6 +44,9 @@ class CandidateFailed(Exception):
         self.failure, self.log = failure, log
         super().__init__(failure.message)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.failure, self.log)
+
 
 @dataclass(frozen=True)
 class Perceived:
