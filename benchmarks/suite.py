@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks import suites
 from benchmarks.harness import scoring
-from benchmarks.harness.case import Options, Workplace
+from benchmarks.harness.case import Options, Workplace, check_only
 from benchmarks.harness.compare import compare
 from benchmarks.harness.execute import asked, execute
 from benchmarks.harness.ledger import Ledger
@@ -66,6 +66,7 @@ def _suite(name: str, argv: Sequence[str]) -> int:
             "--count and --budget of at least 1, --seed of at least 0",
             f"{options.count}, {options.budget}, {options.seed}",
         )
+    check_only([case for phase in suite.phases(options) for case in phase], options)
     folder = Path(arguments.out or f"runs/bench-{name}-{options.seed}")
     ledger = Ledger(folder, asked(suite, options))
     began = time.time()

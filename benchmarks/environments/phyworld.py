@@ -30,7 +30,8 @@ MECHANISMS = {
 @dataclass(frozen=True)
 class Choice:
     """What to load. train: in-distribution videos seen whole. test: how many videos of each level
-    in ``levels``."""
+    in ``levels``. fewer: take what a file has where it holds fewer test videos than that; else
+    that is an error."""
 
     scenario: str
     seed: int
@@ -38,6 +39,7 @@ class Choice:
     test: int
     levels: tuple[str, ...]
     data: Path | None = None
+    fewer: bool = False
 
 
 def make(request: Request) -> Clips:
@@ -126,7 +128,10 @@ def _read(choice: Choice) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
     training = _take(choice, order, splits, "in", choice.train, set())
     testing: list[int] = []
     for level in choice.levels:
-        testing += _take(choice, order, splits, level, choice.test, {*training, *testing})
+        count, used = choice.test, {*training, *testing}
+        if choice.fewer:
+            count = min(count, len(_held(order, splits, level, used)))
+        testing += _take(choice, order, splits, level, count, used)
     clips = files.read(listing, training + testing)
     return clips[: len(training)], clips[len(training) :]
 
@@ -134,8 +139,7 @@ def _read(choice: Choice) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
 def _take(
     choice: Choice, order: np.ndarray, splits: np.ndarray, level: str, count: int, used: set[int]
 ) -> list[int]:
-    wanted = scenes.OUT if level == "out" else (level,)
-    rows = [int(row) for row in order if splits[row] in wanted and int(row) not in used]
+    rows = _held(order, splits, level, used)
     if len(rows) < count:
         have = ", ".join(f"{int((splits == split).sum())} {split}" for split in scenes.SPLITS)
         raise ContractError(
@@ -145,3 +149,9 @@ def _take(
             "ask for fewer, or another file",
         )
     return rows[:count]
+
+
+def _held(order: np.ndarray, splits: np.ndarray, level: str, used: set[int]) -> list[int]:
+    """Rows of a level that are not used yet, in the order of the draw."""
+    wanted = scenes.OUT if level == "out" else (level,)
+    return [int(row) for row in order if splits[row] in wanted and int(row) not in used]

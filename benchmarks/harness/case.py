@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from tools.types import ContractError
+
 Figures = Mapping[str, float | None]
 
 
@@ -37,6 +39,19 @@ class Options:
     def from_json(cls, data: Mapping[str, Any]) -> Options:
         """Inverse of :meth:`to_json`."""
         return replace(cls(**data), policies=tuple(data["policies"]))
+
+
+def check_only(cases: Sequence[Case], options: Options) -> None:
+    """Raises ContractError where ``--only`` leaves none of ``cases``: tables would be empty."""
+    if not any(options.only in case.key for case in cases):
+        names = [case.key for case in cases]
+        more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+        raise ContractError(
+            "--only",
+            f"text from the name of a case that the tables need: {', '.join(names[:6])}{more}",
+            repr(options.only),
+            "with a larger --count there may be more cases",
+        )
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from agent.errors import RunError
 from agent.worldmodel.world import Prediction, WorldModel
 from benchmarks.environments import Options as EnvironmentOptions
 from benchmarks.environments import cartpole, load
-from benchmarks.harness.case import Case, Figures, Options, Record, Workplace, row
+from benchmarks.harness.case import Case, Figures, Options, Record, Workplace, check_only, row
 from benchmarks.harness.statistics import estimate
 from benchmarks.phyworld.world import DT, INTERVAL, Rules, Start, draw, simulate, to_pixels
 from benchmarks.programs import programs as hand_written
@@ -147,12 +147,14 @@ class Counterfactual:
         learn = [Case(f"learn/{m}/cartpole/{k}") for m in ("search", "hand") for k in episodes]
         learn += [Case(f"learn/{m}/collision/0") for m in ("search", "hand")]
         items = [("cartpole", k) for k in episodes] + [("collision", 0)]
-        return learn, [
+        ask = [
             Case(f"{m}/{env}/{k}/{change}")
             for m in ("search", "hand")
             for env, k in items
             for change in CHANGES[env]
         ]
+        check_only(ask, options)
+        return learn, ask
 
     def run(self, case: Case, place: Workplace) -> Record:
         if case.method == "learn":

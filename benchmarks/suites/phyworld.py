@@ -8,7 +8,8 @@ paired.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 from benchmarks import published
 from benchmarks.environments.clips import dressed
 from benchmarks.environments.phyworld import Choice, clips_of, truth_of, videos
-from benchmarks.harness.case import Case, Figures, Options, Record, Workplace, row
+from benchmarks.harness.case import Case, Figures, Options, Record, Workplace, check_only, row
 from benchmarks.harness.figures import content
 from benchmarks.harness.statistics import estimate
 from benchmarks.harness.tables import Column, Line, markdown
@@ -85,11 +86,13 @@ class PhyWorld:
             for scenario, size in pairs
             for method in self.learned
         ]
-        return learn, [
+        predict = [
             Case(f"predict/{s}/{n}/{level}/{k}")
             for s, n in pairs
             for level, k in self._chunks(options)
         ]
+        check_only(predict, options)
+        return learn, predict
 
     def _chunks(self, options: Options) -> list[tuple[str, int]]:
         count = options.count or self.count
@@ -101,21 +104,20 @@ class PhyWorld:
         method, scenario, size, *rest = case.key.split("/")
         if method == "predict":
             return self._predict(case, place, scenario, int(size), rest[0], int(rest[1]))
-        task, held_back = _task(place.options, scenario, int(size), ("in",), 1)
+        task, held_back = _cut(
+            *_clips(place.options, scenario, int(size), ("in",), 1), scenario, place.options
+        )
         return _LEARN[method](case, place, scenario, task, held_back)
 
     def _predict(
         self, case: Case, place: Workplace, scenario: str, size: int, level: str, chunk: int
     ) -> Record:
         count = _many(level, place.options.count or self.count)
-        task, held_back = _task(
-            place.options,
-            scenario,
-            size,
-            (level,),
-            count,
-            slice(chunk * CHUNK, (chunk + 1) * CHUNK),
-        )
+        part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
+        clips = _clips(place.options, scenario, size, (level,), count)[1][part]
+        if not clips:
+            return Record(case.key, notes={"splits": [], "inits": [], "missing": []})
+        task, held_back = _cut((), clips, scenario, place.options)
         rows: list[dict[str, float | None]] = [{} for _ in task.test]
         errors = []
         for method in (*self.learned, "linear", "frames", "renderer"):
@@ -146,7 +148,8 @@ class PhyWorld:
 
     def report(self, records: Mapping[str, Record], options: Options) -> str:
         parts = [self._table(variant, records, options) for variant in VARIANTS]
-        return "\n".join([*parts, _apart(records), _learned(records), _note(options, self.count)])
+        notes = [*_fewer(records, options.count or self.count), _note(options, self.count)]
+        return "\n".join([*parts, _apart(records), _learned(records), *notes])
 
     def _table(self, variant: str, records: Mapping[str, Record], options: Options) -> str:
         columns = [
@@ -196,20 +199,10 @@ def _many(level: str, count: int) -> int:
 # --------------------------------------------------------------------------------------------------
 
 
-def _task(
-    options: Options,
-    scenario: str,
-    size: int,
-    levels: tuple[str, ...],
-    test: int,
-    part: slice | None = None,
+def _cut(
+    training: Sequence[Clip], testing: Sequence[Clip], scenario: str, options: Options
 ) -> tuple[Task, HeldBack]:
-    """Training videos and ``test`` test videos of each level, compressed as published unless
-    another variant is asked for. part: which of the test videos; then without training videos,
-    which prediction does not need."""
-    training, testing = _clips(options, scenario, size, levels, test)
-    if part is not None:
-        training, testing = (), testing[part]
+    """The clips as a task, compressed as published unless another variant is asked for."""
     train, test_videos = (_dressed(videos(clips), options) for clips in (training, testing))
     seen = tuple(video.cut(0, CONTEXT) for video in test_videos)
     held = tuple(video.cut(CONTEXT, FRAMES).frames for video in test_videos)
@@ -219,7 +212,7 @@ def _task(
 def _clips(
     options: Options, scenario: str, size: int, levels: tuple[str, ...], test: int
 ) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
-    choice = Choice(scenario, options.seed, size, test, levels)
+    choice = Choice(scenario, options.seed, size, test, levels, fewer=True)
     if options.data is None:
         return clips_of(choice)
     train, evaluation = _files(Path(options.data), scenario)
@@ -601,6 +594,21 @@ def _learned(records: Mapping[str, Record]) -> str:
             f"| {METHODS[method]} | {scenario} | {size} | {record.seconds:.0f} | {words} |"
         )
     return "\n".join([*lines, ""])
+
+
+def _fewer(records: Mapping[str, Record], count: int) -> Iterator[str]:
+    """Levels of which a file held fewer videos than the suite asks for."""
+    held: Counter[tuple[str, str, str]] = Counter()
+    for key, record in records.items():
+        if key.startswith("predict/") and not record.error:
+            scenario, size, level = key.split("/")[1:4]
+            held[scenario, level, size] += len(record.rows)
+    for (scenario, level), have in sorted({key[:2]: n for key, n in held.items()}.items()):
+        if have < _many(level, count):
+            yield (
+                f"Of {scenario} {level} the file holds {have} videos, fewer than the "
+                f"{_many(level, count)} asked for.\n"
+            )
 
 
 def _note(options: Options, count: int) -> str:

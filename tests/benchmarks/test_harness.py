@@ -202,6 +202,8 @@ def test_wrong_calls_are_answered_in_one_line(tmp_path):
         (["speed"], "suite: expected one of cartpole"),
         (["cartpole", "--count", "0"], "of at least 1"),
         (["compare", str(tmp_path), str(tmp_path)], "a bench.json"),
+        (["gallery", "--only", "pendulum", "--count", "1"], "--only: expected text .*thrown-ball"),
+        (["phyworld", "--only", "search"], "--only: expected text .*predict/uniform"),
     ):
         with pytest.raises(ContractError, match=says) as caught:
             suite.main(argv)

@@ -14,14 +14,14 @@ from benchmarks.baselines import galileo, linear, measured, sindy
 from benchmarks.environments import Options as EnvironmentOptions
 from benchmarks.environments import load
 from benchmarks.environments.phyworld import film, truth_of
-from benchmarks.harness.case import Options, Record
-from benchmarks.phyworld import scenes
+from benchmarks.harness.case import Case, Options, Record, Workplace
+from benchmarks.phyworld import files, scenes
 from benchmarks.phyworld.matching import world_positions
 from benchmarks.phyworld.world import INTERVAL, Rules, to_pixels
 from benchmarks.programs import NAMES, programs
 from benchmarks.suites.counterfactual import CHANGES
 from benchmarks.suites.mistaken import mistaken
-from benchmarks.suites.phyworld import _apart, _figures, splits_of
+from benchmarks.suites.phyworld import _apart, _clips, _figures, splits_of
 from tools.types import ContractError, HeldBack, States, Task, Video
 
 
@@ -275,6 +275,22 @@ def test_phyworlds_tables_keep_protocols_and_groups_apart():
         records
     )
     assert splits_of(records, "collision", 10, "search:kang_states")["out"] == pytest.approx(0.3)
+
+
+def test_a_file_with_fewer_videos_of_a_level_gives_fewer_and_says_so(tmp_path):
+    drawn = [
+        scene
+        for split, count in (("in", 12), ("invalid", 2))
+        for scene in scenes.draw_scenes("uniform", split, count, np.random.default_rng(4))
+    ]
+    files.write(tmp_path / "uniform_motion_train.hdf5", [film(scene) for scene in drawn])
+    suite, options = suites.suite("phyworld"), Options(data=str(tmp_path))
+    assert len(_clips(options, "uniform", 10, ("invalid",), 20)[1]) == 2
+    key = "predict/uniform/10/invalid/1"
+    empty = suite.run(Case(key), Workplace(tmp_path, options))
+    assert not empty.rows and not empty.error
+    told = suite.report({key: empty}, options)
+    assert "Of uniform invalid the file holds 0 videos, fewer than the 20 asked for." in told
 
 
 def test_the_gallerys_summary_counts_what_it_is_held_to():
