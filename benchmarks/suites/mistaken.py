@@ -50,8 +50,8 @@ def mistaken() -> Programs:
     cart."""
     good = programs("cartpole")
     wrong = good.perception.replace(
-        "cart = np.array([middle(frame[BELOW], CART) for frame in frames]) + np.array([0.5, "
-        "BELOW.start])",
+        "cart = np.array([middle(frame[BELOW], CART) for frame in frames]) + np.array(\n"
+        "        [0.5, BELOW.start]\n    )",
         "cart = np.array([centroid(frame, POLE) for frame in frames])",
     )
     assert wrong != good.perception, "the hand-written program has changed"
