@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from agent.errors import UsageError
 from agent.models.options import ModelOptions
 from sandbox.contract import Limits
+from tools.errors import UsageError
 from tools.fitting import Budget
 from tools.vision.config import VisionConfig
 

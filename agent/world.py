@@ -1,6 +1,6 @@
 """The front door to found programs: ``from agent.world import WorldModel``; see
 agent.worldmodel.world."""
 
-from agent.worldmodel.world import Prediction, WorldModel
+from agent.worldmodel.world import Prediction, ProgramsFailed, WorldModel
 
-__all__ = ["Prediction", "WorldModel"]
+__all__ = ["Prediction", "ProgramsFailed", "WorldModel"]

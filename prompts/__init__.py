@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+from tools.errors import ProggenError
+
 _HOLE = re.compile(r"\{\{(\w+)\}\}")
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 
 
-class PromptError(ValueError):
+class PromptError(ProggenError, ValueError):
     """A prompt is unknown, or a hole and a value do not match."""
 
 

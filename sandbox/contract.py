@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from tools.errors import RunError
 from tools.types import Failure, Programs
 
 
-class SandboxError(RuntimeError):
+class SandboxError(RunError, RuntimeError):
     """The sandbox itself broke; never the candidate's fault."""
 
 

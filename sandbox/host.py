@@ -27,6 +27,7 @@ from sandbox.lockdown import MODES, PROFILES, START, THREADS, Layer, Posture
 from sandbox.memory import Outputs, SharedArray, Slot, anonymous_file, layout, pack, sealed
 from sandbox.protocol import HEADER, clean
 from sandbox.verdict import Ending, judge
+from tools.errors import ProggenError
 
 ENVIRONMENT = {
     "LANG": "C.UTF-8",
@@ -184,7 +185,7 @@ def _check_options(workers: int, mode: str, profile: str, start: str) -> None:
         raise ValueError(f"start: expected one of {', '.join(_SERVERS)}, got {start!r}")
 
 
-class ServerLost(Exception):
+class ServerLost(ProggenError):
     """A server died, or stopped making sense. Leads to one retry on a new server."""
 
 

@@ -19,21 +19,19 @@ from sandbox import limits
 from sandbox.contract import Limits
 from sandbox.protocol import KIND_CAP, MESSAGE_CAP, TRACEBACK_CAP
 from sandbox.stage_tracker import failed_in, latest, stage
+from tools.errors import ProggenError
 
 AVAILABLE = (
     "numpy, scipy, cv2, pymunk, math and the rest of the standard library's pure parts, tools"
 )
 
 
-class ProgramError(Exception):
+class ProgramError(ProggenError):
     """A rule of the contract is broken; the message is one line a proposer can act on."""
 
     def __init__(self, kind: str, message: str):
         self.kind = kind
         super().__init__(message)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.kind, *self.args)
 
 
 class LoadedPrograms:

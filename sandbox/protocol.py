@@ -14,6 +14,7 @@ import struct
 from typing import Any
 
 from sandbox.stage_tracker import PLACES
+from tools.errors import ProggenError
 from tools.types import Failure
 
 MAGIC = b"SBX1"
@@ -30,7 +31,7 @@ _CONTROL = re.compile(  # control, bidirectional and invisible characters, lone 
 _ESCAPED = re.compile(r"\\[ubfr]")  # how such characters look in JSON
 
 
-class FrameError(ValueError):
+class FrameError(ProggenError, ValueError):
     """The child's answer does not obey the protocol."""
 
 

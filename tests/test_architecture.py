@@ -76,7 +76,7 @@ ALLOWED = {
         *TOP,
     },
     "agent": {"agent.worldmodel", "agent.cli", *TOP},
-    "agent.errors": {"agent.errors"},
+    "agent.errors": {"agent.errors", "tools"},
     "agent.plain": {"agent.plain"},
     "agent.pictures": {"agent.pictures"},
     "agent.versions": {"agent.versions", "prompts"},

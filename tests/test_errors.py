@@ -1,67 +1,99 @@
-"""Errors cross processes whole."""
+"""Errors are one tree, cross processes whole, and say how a command ends."""
 
 from __future__ import annotations
 
-import ast
-import builtins
+import importlib
+import inspect
 import pickle
-from pathlib import Path
+import pkgutil
+import re
 
 import pytest
 
+from agent.cli import main
 from agent.core.protocols import Cost
-from agent.evaluation.jobs import CandidateFailed
-from agent.models.client import TryAgain
-from agent.models.errors import CapReached
-from sandbox.limits import Overrun
-from sandbox.programs import ProgramError
-from tools.media import MediaError
-from tools.types import ContractError, Failure
+from tools import errors
+from tools.errors import ProggenError
+from tools.types import Failure
 
-ROOT = Path(__file__).resolve().parents[1]
-WHOLE = {
-    "ContractError": ContractError("gravity", "a number", "'x'", "give one"),
-    "MediaError": MediaError("video", "an existing file", "nowhere.mp4"),
-    "CandidateFailed": CandidateFailed(Failure("dynamics", "ValueError", "no"), "said"),
-    "ProgramError": ProgramError("Missing", "no step in dynamics.py"),
-    "ModelError": CapReached("past the cap", Cost(calls=2)),
-    "TryAgain": TryAgain("busy", wait=3.0, sent=True),
-    "Overrun": Overrun("CpuLimit"),
+PACKAGES = ("tools", "sandbox", "prompts", "agent", "benchmarks")
+ARGUMENTS = {
+    "CandidateFailed": (Failure("dynamics", "ValueError", "no"), "said"),
+    "ProgramError": ("Missing", "no step in dynamics.py"),
+    "ModelError": ("past the cap", Cost(calls=2)),
+    "TryAgain": ("busy", 3.0, True),
+    "Overrun": ("CpuLimit",),
 }
-"""One of every class of error of ours that takes more than a message, by the class that says so."""
+"""What to make one of, for classes (and those under them) that take other than the four parts."""
+FOUR = ("gravity", "a number", "'x'", "give one")
 
 
-def special():
-    """Classes of error in our packages that define ``__init__``, by name: read, not imported."""
-    classes = {
-        found.name: found
-        for package in ("agent", "prompts", "sandbox", "tools", "benchmarks")
-        for path in (ROOT / package).rglob("*.py")
-        for found in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(found, ast.ClassDef)
-    }
-
-    def raised(name: str) -> bool:
-        kind = getattr(builtins, name, None)
-        if isinstance(kind, type):
-            return issubclass(kind, BaseException)
-        bases = classes[name].bases if name in classes else []
-        return any(isinstance(base, ast.Name) and raised(base.id) for base in bases)
-
-    return {
-        name
-        for name, found in classes.items()
-        if raised(name) and any(getattr(one, "name", "") == "__init__" for one in found.body)
-    }
+def ours() -> dict[str, type[BaseException]]:
+    """Every class of exception that our packages define."""
+    found = {}
+    for package in PACKAGES:
+        module = importlib.import_module(package)
+        names = [
+            one.name
+            for one in pkgutil.walk_packages(module.__path__, f"{package}.")
+            if not one.name.endswith("__main__")
+        ]
+        for name in [package, *names]:
+            for kind in vars(importlib.import_module(name)).values():
+                if not inspect.isclass(kind) or not issubclass(kind, BaseException):
+                    continue
+                if kind.__module__.split(".")[0] in PACKAGES:
+                    found[kind.__name__] = kind
+    return found
 
 
-@pytest.mark.parametrize("name", WHOLE)
-def test_an_error_survives_pickling(name):
-    error = WHOLE[name]
+OURS = ours()
+
+
+def made(kind: type[BaseException]) -> BaseException:
+    taken = (ARGUMENTS[one.__name__] for one in kind.__mro__ if one.__name__ in ARGUMENTS)
+    return kind(*next(taken, FOUR if issubclass(kind, ProggenError) else ()))
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_every_error_survives_pickling(name):
+    error = made(OURS[name])
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is type(error) and str(again) == str(error)
-    assert vars(again) == vars(error)
+    assert again.args == error.args and vars(again) == vars(error)
 
 
-def test_no_error_is_forgotten_above():
-    assert special() <= set(WHOLE)
+def test_the_tree_is_drawn_as_it_is():
+    drawn, path = {}, ["ProggenError"]
+    for line in (errors.__doc__ or "").splitlines():
+        if match := re.match(r" {4}((?:[│ ] {3})*)[├└]── (\w+)", line):
+            depth = 1 + len(match[1]) // 4
+            path[depth:] = [match[2]]
+            drawn[match[2]] = path[depth - 1]
+    assert drawn == {
+        name: kind.__bases__[0].__name__
+        for name, kind in OURS.items()
+        if issubclass(kind, ProggenError) and kind is not ProggenError
+    }
+    signals = {name for name, kind in OURS.items() if not issubclass(kind, ProggenError)}
+    assert signals == {"BudgetSpent", "Overrun"}
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_a_command_ends_with_the_code_of_its_error(name, monkeypatch, capsys):
+    error = made(OURS[name])
+    if not isinstance(error, ProggenError):
+        pytest.skip("a signal, no error")
+
+    def fails(arguments):
+        raise error
+
+    monkeypatch.setattr("agent.cli.commands.doctor", fails)
+    assert main(["doctor"]) == type(error).exit_code
+    assert capsys.readouterr().err == f"run-agent: {error}\n"
+
+
+def test_a_wrong_call_is_told_from_a_failed_run():
+    codes = {name: kind.exit_code for name, kind in OURS.items() if issubclass(kind, ProggenError)}
+    assert codes["UsageError"] == codes["MediaError"] == codes["WrongKey"] == 2
+    assert codes["RunError"] == codes["SandboxError"] == codes["Unreachable"] == 1

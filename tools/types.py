@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from tools.errors import UsageError
+
 State = dict[str, dict[str, float]]
 """One moment: object name -> attribute name -> number."""
 
@@ -33,15 +35,8 @@ MAX_PARAMS = 64
 MAX_ABS = 1e9
 
 
-class ContractError(ValueError):
+class ContractError(UsageError, ValueError):
     """A value breaks the contract; the message says what, expected, got and the next step."""
-
-    def __init__(self, what: str, expected: str, got: str, fix: str = ""):
-        self.what, self.expected, self.got, self.fix = what, expected, got, fix
-        super().__init__(f"{what}: expected {expected}, got {got}" + (f"; {fix}" if fix else ""))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.what, self.expected, self.got, self.fix)
 
 
 def _describe(value: Any) -> str:

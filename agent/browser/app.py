@@ -19,8 +19,8 @@ from textual.widgets import Footer, Input, Static, Tab, Tabs
 from agent.browser.index import Index, spent, state
 from agent.browser.listing import lines, matcher
 from agent.browser.rows import MARKS, Listing, Rows
-from agent.errors import StorageError, UsageError
 from agent.plain import clean, short
+from tools.errors import StorageError, UsageError
 
 PAGES = ("why", "source", "diff", "losses", "numbers", "states", "frames", "output", "words")
 """The pages about a node, see agent.browser.panes."""

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent.errors import StorageError
 from agent.run import trace
+from tools.errors import StorageError
 
 _HEAD = re.compile(rb'\{"v": (\d+), "event": "([a-z]+)"(?:, "node": "([^"\\]*)")?[,}]')
 _MOVE = re.compile(rb', "move": \{"kind": "(\w+)", "parent": (?:null|"([^"\\]*)"), "stage": ')

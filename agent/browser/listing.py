@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from agent.browser.index import Index, Row
-from agent.errors import UsageError
+from tools.errors import UsageError
 
 _COMPARE = {
     ">=": operator.ge,
@@ -37,7 +37,7 @@ def matcher(text: str) -> Callable[[Row], bool]:
 
     >>> matcher("score>much")
     Traceback (most recent call last):
-    agent.errors.UsageError: score>much: expected a number after >, got much
+    tools.errors.UsageError: score>much: expected a number after >, got much
     """
     tests = [_test(word) for word in text.split()]
     return lambda row: all(test(row) for test in tests)

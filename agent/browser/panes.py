@@ -21,13 +21,13 @@ from agent import pictures
 from agent.browser import ink, verdict
 from agent.browser.index import Index, Row
 from agent.core.protocols import Diagnosis
-from agent.errors import AgentError
 from agent.models.messages import Reply
 from agent.plain import bar, clean, short
 from agent.report.differences import Side, differences
 from agent.run import runfolder
 from agent.run.runfolder import RunFolder
 from tools.columns import unit_of
+from tools.errors import ProggenError
 from tools.fitting.result import BUDGET_SPENT
 from tools.types import NOTES, STAGES, Evaluation, FittedParam, Programs, States
 
@@ -87,7 +87,7 @@ def page(name: str, view: View) -> RenderableType:
     """The page ``name`` of PAGES; a file that is missing or damaged gives a page that says so."""
     try:
         return Group(*PAGES[name](view))
-    except AgentError as error:
+    except ProggenError as error:
         return Text(f"This page cannot be shown: {clean(str(error))}", ink.BAD)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from agent.cli.parser import parse
+from tools.errors import ProggenError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,22 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     ):  # the reader (head, less) has gone: no complaint, and none at exit either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:
-        code = _exit_code(error)
-        if code is None:
-            raise
-        return _say(str(error), code)
-
-
-def _exit_code(error: Exception) -> int | None:
-    """1 for a run that failed, 2 for a wrong call, None for a bug."""
-    from agent.errors import RunError, UsageError
-    from sandbox.contract import SandboxError
-    from tools.types import ContractError
-
-    if isinstance(error, (UsageError, ContractError)):
-        return 2
-    return 1 if isinstance(error, (RunError, SandboxError)) else None
+    except ProggenError as error:  # anything else is a bug, and shows where
+        return _say(str(error), error.exit_code)
 
 
 def _say(message: str, code: int) -> int:

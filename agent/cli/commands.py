@@ -21,7 +21,6 @@ from agent.config import EvaluationConfig, SearchConfig
 from agent.core import affordances
 from agent.core.diagnosis import diagnose
 from agent.core.split import final, validation
-from agent.errors import UsageError
 from agent.evaluation.evaluate import Evaluator
 from agent.evaluation.jobs import CandidateFailed, Fitted
 from agent.models.options import ModelOptions
@@ -35,6 +34,7 @@ from agent.worldmodel import whatif
 from agent.worldmodel.world import WorldModel
 from sandbox import Sandbox
 from tools import media
+from tools.errors import UsageError
 from tools.fitting import OPTIMIZERS, Measured
 from tools.fitting import report as fit_report
 from tools.fitting.result import BUDGET_SPENT

@@ -9,10 +9,10 @@ from typing import Any
 
 from agent.browser.index import Index, Row, spent, state
 from agent.cli import text
-from agent.errors import UsageError
 from agent.plain import short
 from agent.run import runfolder
 from agent.run.runfolder import RunFolder
+from tools.errors import UsageError
 from tools.types import STAGES, Evaluation
 
 _METRICS = ("score", "psnr", "ssim", "mae", "lpips_alex", "lpips_vgg")

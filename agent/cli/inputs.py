@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.errors import UsageError
 from tools import media
+from tools.errors import UsageError
 from tools.types import HeldBack, Task, Video
 
 MOST_FRAMES = 600

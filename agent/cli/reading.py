@@ -10,10 +10,10 @@ from pathlib import Path
 
 from agent.browser.index import Index
 from agent.cli import comparing, text
-from agent.errors import UsageError
 from agent.run import runfolder
 from agent.run import trace as traces
 from agent.run.runfolder import RunFolder
+from tools.errors import UsageError
 
 RUNS = Path("runs")
 """Where runs land when nothing else is said."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import prompts
-from agent.errors import UsageError
+from tools.errors import UsageError
 from tools.types import STAGES, Failure, Programs
 
 BUILT_IN = ("rigid", "circles", "articulated", "differentiable", "engine")

@@ -12,7 +12,7 @@ import numpy as np
 from agent.core.archive import NodeArchive
 from agent.core.protocols import Archive, Move, Node, Policy
 from agent.core.screen import DUPLICATE
-from agent.errors import UsageError
+from tools.errors import UsageError
 
 _FRUITLESS = 0.02  # score that every fruitless attempt on a node costs it when nodes compete
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from agent.errors import UsageError
+from tools.errors import UsageError
 from tools.metrics.score import Target, pixel_noise
 from tools.types import Task, Video
 

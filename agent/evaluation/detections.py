@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agent.errors import UsageError
+from tools.errors import UsageError
 from tools.masks.request import DetectionRequest, MaskSet
 from tools.vision.config import VisionConfig
 

@@ -19,6 +19,7 @@ from agent.config import EvaluationConfig
 from agent.core.split import Trial
 from sandbox.contract import ArraySpec, Job, Limits, Outcome
 from sandbox.scene_edits import SIZES
+from tools.errors import ProggenError
 from tools.fitting.result import QUANTILES
 from tools.masks.request import MaskSet, pack
 from tools.types import (
@@ -37,15 +38,12 @@ PARCEL = 24 << 20
 """Bytes that states and scene of one clip may take, besides its background."""
 
 
-class CandidateFailed(Exception):
+class CandidateFailed(ProggenError):
     """The candidate's own fault, on its way to becoming an Evaluation."""
 
     def __init__(self, failure: Failure, log: str = ""):
         self.failure, self.log = failure, log
         super().__init__(failure.message)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.failure, self.log)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from agent.errors import UsageError
 from agent.export.write import FORMS, exported
 from agent.run import store
+from tools.errors import UsageError
 
 
 def main(arguments: argparse.Namespace) -> int:

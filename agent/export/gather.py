@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from agent.errors import UsageError
 from agent.export.scopes import OURS, Reference, bound_inside, is_ours, references, stored
 from agent.run.export_format import INLINED
+from tools.errors import UsageError
 
 _FUTURE = "__future__"
 _OWN_FORM = {("scipy.optimize", "linear_sum_assignment"): "agent.export.assignment"}

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agent.errors import UsageError
 from agent.run import records
 from agent.run.runfolder import RunFolder
 from agent.worldmodel.world import WorldModel
+from tools.errors import UsageError
 from tools.types import Video
 
 _MOST = 16

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from agent import versions
-from agent.errors import UsageError
 from agent.export import seen
 from agent.export.gather import Gathered, Gatherer, Name, Writer
 from agent.run import export_format
 from agent.run.runfolder import RunFolder
 from agent.worldmodel.world import WorldModel
 from tools import toolbox
+from tools.errors import UsageError
 from tools.masks.request import parse_detections
 from tools.types import STAGES, FittedParam, Programs
 

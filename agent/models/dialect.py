@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from agent.errors import UsageError
+from tools.errors import UsageError
 
 STRUCTURES = ("json_schema", "tool", "fenced")
 """Ways of asking for a structured answer, best first."""

@@ -1,24 +1,13 @@
-"""What can go wrong between us and a model. Every message is one line, fit for a user, and never
-holds a key.
-
-ModelError (an AgentError)
-├── WrongKey          401 / 403: nothing was spent (a UsageError)
-├── Unreachable       no connection, no such model, no credit, or only HTTP errors after every
-│                     retry (a RunError)
-├── NoAnswer          the endpoint is there, but no complete answer came in time, or none that
-│                     could be read
-├── RequestRefused    the endpoint will not take this request, whatever is changed in it
-├── ContextTooLong    the prompt does not fit; ask again with less
-└── CapReached        the next call could pass --max-cost or --max-tokens
-"""
+"""What can go wrong between us and a model (``tools.errors`` draws the tree). Every message is one
+line, fit for a user, and never holds a key."""
 
 from __future__ import annotations
 
 from agent.core.protocols import Cost
-from agent.errors import AgentError, RunError, UsageError
+from tools.errors import ProggenError, RunError, UsageError
 
 
-class ModelError(AgentError):
+class ModelError(ProggenError):
     """A model could not be asked; the message says what, expected, got and the next step. cost:
     what the attempt may have cost all the same."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from agent.core.screen import REQUIRED
 from agent.models.messages import Reply
+from tools.errors import ProggenError
 from tools.types import STAGES
 
 _THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
@@ -21,7 +22,7 @@ _FENCE = re.compile(
 _FILE = re.compile(r"\b(perception|dynamics|rendering)\.py\b")
 
 
-class ReplyError(ValueError):
+class ReplyError(ProggenError, ValueError):
     """An answer that cannot be used; the message tells the model what was expected and what
     came."""
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from agent.config import SearchConfig
 from agent.core.protocols import Proposer
-from agent.errors import UsageError
 from agent.run.store import Store
+from tools.errors import UsageError
 
 if TYPE_CHECKING:
     from pydantic import SecretStr

@@ -23,7 +23,6 @@ from agent.core import affordances
 from agent.core.affordances import Affordances
 from agent.core.protocols import Archive, Cost, Finding, Move, Node, Proposal, Question
 from agent.core.screen import fingerprint, screen
-from agent.errors import UsageError
 from agent.models.client import Client, ClientConfig, Retry
 from agent.models.errors import CapReached, ContextTooLong, ModelError, NoAnswer, RequestRefused
 from agent.models.ledger import Caps, Ledger
@@ -34,6 +33,7 @@ from agent.prompting.compose import LEVELS, PROGRAMS, VERDICTS, Composer, subjec
 from agent.prompting.mask_questions import asker
 from agent.prompting.reply import Declined, ReplyError, Written, read_fields, read_programs
 from agent.run.store import Store
+from tools.errors import UsageError
 from tools.types import STAGES, Failure, Programs, Task
 
 if TYPE_CHECKING:

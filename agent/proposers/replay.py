@@ -25,7 +25,6 @@ import numpy as np
 from agent.config import SearchConfig
 from agent.core.protocols import Archive, Cost, Move, Proposal
 from agent.core.screen import fingerprint
-from agent.errors import UsageError
 from agent.models.errors import ModelError
 from agent.models.messages import Request
 from agent.models.recording import Exchange, Recording
@@ -33,6 +32,7 @@ from agent.prompting.mask_questions import asker
 from agent.proposers.llm import INDEX, settings
 from agent.run import records
 from agent.run.runfolder import RunFolder
+from tools.errors import UsageError
 from tools.types import Task
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """report.html: what a run found and why, on one page that needs nothing else: no network, no
 folder, no program but a browser.
 
-Reading order: ``story`` (what the files say), ``markup`` and ``words`` (how it is written),
+Reading order: ``summary`` (what the files say), ``markup`` and ``words`` (how it is written),
 ``film``, ``plot``, ``losses``, ``motion``, ``code``, ``tree`` (one kind of picture each), ``why``
 and ``sections`` (the parts of the page). Everything that a program, a model or a file name says is
 escaped; a content security policy lets no script run but our own and nothing be fetched.

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 
 from agent import pictures
-from agent.errors import StorageError
 from agent.report.summary import RunSummary
 from agent.run import records
 from agent.run.runfolder import RunFolder
+from tools.errors import StorageError
 
 BYTES = 3_000_000
 """Most bytes of film on a page (before base64), over all videos."""

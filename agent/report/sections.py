@@ -9,13 +9,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agent import pictures
-from agent.errors import UsageError
 from agent.report import code, film, motion
 from agent.report.film import Clip
 from agent.report.markup import Html, join, tag
 from agent.report.summary import RunSummary
 from agent.report.words import count, duration, measured, number, sentence, unit
 from agent.run.runfolder import RunFolder, read_params, read_programs
+from tools.errors import UsageError
 from tools.metrics.cards import CARDS
 from tools.types import NOTES, STAGES, FittedParam, Programs
 

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 
 from agent import pictures
-from agent.errors import UsageError
 from agent.report import code, film, losses, ranking
 from agent.report.differences import Side, differences
 from agent.report.markup import Html, join, tag
 from agent.report.summary import RunSummary, Told
 from agent.report.words import count, listed, number, score, sentence
 from agent.run.runfolder import RunFolder, read_programs
+from tools.errors import UsageError
 from tools.types import STAGES
 
 _TITLES = ("truth", "prediction", "difference")  # rows of the pictures that the search keeps

@@ -16,7 +16,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from agent.errors import UsageError
+from tools.errors import UsageError
 from tools.types import STAGES, FittedParam, Programs
 
 INLINED = "#: "

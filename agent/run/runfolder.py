@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from agent.core.protocols import Diagnosis, Move, Proposal
-from agent.errors import StorageError, UsageError
 from agent.run import export_format, records, store, trace
 from agent.run.store import Store
+from tools.errors import StorageError, UsageError
 from tools.types import STAGES, Evaluation, FittedParam, Programs, States
 
 RESULT_FORMAT = 1

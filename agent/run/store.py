@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from agent.errors import StorageError
+from tools.errors import StorageError
 
 TEMPORARY = ".partial-"
 """Prefix of files in the making; leftovers of a kill may be deleted at any time."""

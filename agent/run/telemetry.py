@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from agent.errors import RunError, UsageError
 from agent.run.trace import Event
+from tools.errors import RunError, UsageError
 
 _BATCH = 512  # spans a request
 _TIMEOUT = 10.0  # seconds for one, retries included

@@ -25,8 +25,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agent.errors import StorageError
 from agent.run import store
+from tools.errors import StorageError
 
 VERSION = 1
 EVENTS = (

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypedDict
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 
-from agent.errors import StorageError
+from tools.errors import StorageError
 
 STEPS_A_ROUND = 4
 

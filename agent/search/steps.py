@@ -39,13 +39,13 @@ from agent.core.protocols import (
 )
 from agent.core.screen import complexity, duplicate
 from agent.core.split import Split, validation
-from agent.errors import Interrupted, UsageError
 from agent.evaluation.evaluate import Evaluator
 from agent.run import records, trace
 from agent.run.runfolder import RunFolder, check_new
 from agent.run.store import Store, digest
 from agent.search.outcome import RunResult, Spent, conclude, finished, publish
 from sandbox import Sandbox, doctor
+from tools.errors import Interrupted, UsageError
 from tools.types import STAGES, Candidate, Evaluation, HeldBack, Programs, Task
 
 MAX_DECLINED = 3

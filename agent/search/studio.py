@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
-from agent.errors import UsageError
 from agent.search import graph
+from tools.errors import UsageError
 
 
 class _Shown:

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agent.errors import UsageError
 from agent.worldmodel.constants import constants, replaced
 from sandbox.scene_edits import changed
+from tools.errors import UsageError
 from tools.physics.start import RATE_NAMES
 from tools.types import FittedParam, Programs, as_names
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from agent import pictures
-from agent.errors import UsageError
 from agent.run import runfolder, store
 from agent.worldmodel.world import Prediction, WorldModel
 from tools import media
+from tools.errors import UsageError
 from tools.types import Video
 
 

@@ -21,7 +21,6 @@ import numpy as np
 
 from agent.config import EvaluationConfig, SearchConfig
 from agent.core.split import Trial
-from agent.errors import RunError, UsageError
 from agent.evaluation.jobs import CandidateFailed, Change, Perceived, Predicted
 from agent.evaluation.runner import Runner
 from agent.run import records, runfolder
@@ -29,12 +28,17 @@ from agent.run.runfolder import RunFolder
 from agent.worldmodel import edits as editing
 from agent.worldmodel.edits import Edit, Editable, Named, Sorted
 from sandbox import Sandbox
+from tools.errors import RunError, UsageError
 from tools.types import FittedParam, Programs, State, States, Video
 
 _KEPT = 8
 """Clips whose shared memory is kept."""
 _DT = 1 / 30
 T = TypeVar("T")
+
+
+class ProgramsFailed(RunError):
+    """The model's own programs failed; the message says in which stage and why."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +221,7 @@ class WorldModel:
 
     def perceive(self, frames: Video | np.ndarray) -> Perceived:
         """States (one a frame) and looks that the perception program finds in (T, H, W, 3) uint8
-        frames. Raises RunError when it fails."""
+        frames. Raises ProgramsFailed when it does not run."""
         return self._perceived(self._clip(frames))
 
     def predict(
@@ -233,7 +237,7 @@ class WorldModel:
 
         edits: hold from frame ``since`` on (default: the last one seen). actions: (horizon,) what
         acts from the last seen frame's successor on, None for nothing. Raises UsageError for an
-        edit that makes no sense, RunError when the programs fail.
+        edit that makes no sense, ProgramsFailed when the programs fail.
         """
         return self.compare(
             frames, horizon, [edits] if edits or self.edits else [], actions=actions, since=since
@@ -312,7 +316,7 @@ class WorldModel:
         try:
             return work(self._engine.runner)
         except CandidateFailed as failed:
-            raise RunError(
+            raise ProgramsFailed(
                 f"the programs failed in {failed.failure.stage}: {failed.failure.message}"
             ) from None
 

@@ -11,9 +11,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from contextlib import contextmanager
 from dataclasses import replace
 
-from agent.errors import UsageError
 from benchmarks.harness.case import Case, Options, Record, Suite, Workplace
 from benchmarks.harness.ledger import Ledger
+from tools.errors import UsageError
 
 Tell = Callable[[str], None]
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent.errors import RunError
-from agent.worldmodel.world import Prediction, WorldModel
+from agent.worldmodel.world import Prediction, ProgramsFailed, WorldModel
 from benchmarks.environments import Options as EnvironmentOptions
 from benchmarks.environments import cartpole, load
 from benchmarks.harness.case import Case, Figures, Options, Record, Workplace, check_only, row
@@ -264,7 +263,7 @@ def _asked(
                 model.compare(video, task.horizon, [words] if words else [], actions=acting)
                 for video, acting in clips
             ]
-        except RunError as error:
+        except ProgramsFailed as error:
             return Record(case.key, ({},), {"edits": words}, error=str(error))
     rows = [
         _row(change, answer[-1], answer[0], task, held_back, video)

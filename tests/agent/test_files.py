@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from agent.core.protocols import Cost, Diagnosis, Finding, Move, Proposal
-from agent.errors import StorageError, UsageError
 from agent.run import records, runfolder, store, trace
 from agent.run.runfolder import RunFolder
 from tests.agent.candidates import GOOD, thrown
+from tools.errors import StorageError, UsageError
 from tools.types import Evaluation, FittedParam, HeldBack, States, Task
 
 

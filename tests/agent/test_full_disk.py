@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.agent.test_search import SCRIPT, result, story
+from tests.agent.test_search import SCRIPT, result, summary
 
 IN_A_SMALL_DISK = """
 mount -t tmpfs -o size=200k none "$1" || exit 9
@@ -56,7 +56,7 @@ def test_a_full_disk_loses_nothing(tmp_path):
     assert (kept / "code").read_text().strip() != "0"
     last = (kept / "said").read_text().strip().splitlines()[-1]
     assert (
-        last.startswith("agent.errors.StorageError: ")
+        last.startswith("tools.errors.StorageError: ")
         and "free space" in last
         and "run-agent resume" in last
     )
@@ -64,4 +64,4 @@ def test_a_full_disk_loses_nothing(tmp_path):
         subprocess.run([sys.executable, "-c", SCRIPT, str(whole), "run"], check=False).returncode
         == 0
     )
-    assert result(kept / "run") == result(whole) and story(kept / "run")[1:] == story(whole)[1:]
+    assert result(kept / "run") == result(whole) and summary(kept / "run")[1:] == summary(whole)[1:]

@@ -15,11 +15,11 @@ from agent.core.archive import NodeArchive
 from agent.core.protocols import Diagnosis, Finding, Move, Node
 from agent.core.screen import MAX_LITERAL, complexity, duplicate, fingerprint, normalised, screen
 from agent.core.split import final, moves, validation
-from agent.errors import UsageError
 from agent.evaluation import losses
 from agent.report import ranking
 from agent.worldmodel import edits
 from tests.agent.candidates import DYNAMICS, GOOD, WRONG, changed, thrown
+from tools.errors import UsageError
 from tools.types import (
     Candidate,
     ContractError,

@@ -21,7 +21,6 @@ from agent.browser.index import Index
 from agent.config import SearchConfig
 from agent.core.protocols import Proposal
 from agent.core.split import validation
-from agent.errors import UsageError
 from agent.report.summary import read
 from agent.run import records, trace
 from agent.run.runfolder import RunFolder
@@ -29,6 +28,7 @@ from agent.search import graph
 from agent.search import steps as search
 from tests.agent.candidates import BROKEN, DYNAMICS, GOOD, STORY, WRONG, Scripted, changed, task
 from tools import media
+from tools.errors import UsageError
 from tools.types import HeldBack
 
 ROOT = Path(__file__).resolve().parent.parent.parent

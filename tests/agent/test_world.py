@@ -13,7 +13,6 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from agent.cli import main
-from agent.errors import RunError, UsageError
 from agent.export.environment import action_space
 from agent.export.gather import Gatherer, Writer
 from agent.run.runfolder import read_model, write_programs
@@ -22,6 +21,7 @@ from tests.agent import test_search
 from tests.agent.candidates import GOOD, STORY, Scripted, thrown
 from tests.agent.test_cli import called
 from tools import media
+from tools.errors import RunError, UsageError
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent.errors import UsageError
 from benchmarks import published, suite, suites
 from benchmarks.environments import load
 from benchmarks.harness.case import Case, Options, Record, Workplace, row
@@ -27,6 +26,7 @@ from benchmarks.harness.statistics import estimate, paired
 from benchmarks.harness.tables import Column, Line, markdown
 from benchmarks.suites.gallery import names
 from tools import media
+from tools.errors import UsageError
 from tools.types import ContractError
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from agent.browser.index import Index, spent, state
 from agent.browser.listing import lines, matcher
-from agent.errors import StorageError, UsageError
 from agent.run import trace
+from tools.errors import StorageError, UsageError
 
 
 def indexed(path):

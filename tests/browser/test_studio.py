@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import UsageError
 from agent.run import trace
+from tools.errors import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START = {"ids": [], "over": False}

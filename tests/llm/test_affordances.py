@@ -4,8 +4,8 @@ import pytest
 
 from agent.core import affordances
 from agent.core.affordances import Affordances
-from agent.errors import UsageError
 from tests.llm.scenes import DYNAMICS, PERCEPTION, RENDERING, SLIDING
+from tools.errors import UsageError
 from tools.types import Programs
 
 

@@ -14,7 +14,6 @@ from agent import proposers
 from agent.cli import text as plain
 from agent.config import SearchConfig
 from agent.core.protocols import Move
-from agent.errors import UsageError
 from agent.models.errors import WrongKey
 from agent.models.messages import Reply
 from agent.models.options import ModelOptions
@@ -27,6 +26,7 @@ from agent.search import steps as search
 from benchmarks.environments import load
 from tests.llm import scenes
 from tests.llm.server import KEY, Answer, ScriptedServer, error, images_of, in_turn, text_of
+from tools.errors import UsageError
 from tools.types import HeldBack
 
 REPLIES = Path(__file__).parent / "replies"

@@ -11,11 +11,11 @@ import pytest
 
 from agent.config import EvaluationConfig, SearchConfig
 from agent.core.split import validation
-from agent.errors import UsageError
 from agent.evaluation.detections import Detections
 from agent.evaluation.evaluate import Evaluator
 from sandbox import Sandbox
 from tests.agent.candidates import GOOD, task
+from tools.errors import UsageError
 from tools.masks.request import request_of
 from tools.vision.check import Answer
 from tools.vision.config import VisionConfig

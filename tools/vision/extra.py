@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from tools.errors import UsageError
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "full", "half")
 
 
-class MissingExtra(ImportError):
+class MissingExtra(UsageError, ImportError):
     """A library of the extra is not installed; the message says how to install it."""
 
 

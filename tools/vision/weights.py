@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tools.errors import RunError
 from tools.vision.config import FOLDER_VARIABLE, XMEM_VARIABLE, VisionConfig
 from tools.vision.extra import load
 from tools.vision.roles import Progress, silent
@@ -25,7 +26,7 @@ from tools.vision.roles import Progress, silent
 BLOCK = 1 << 20
 
 
-class WeightsError(RuntimeError):
+class WeightsError(RunError, RuntimeError):
     """Weights are missing, broken, or cannot be fetched; one line with the next step."""
 
 
