@@ -14,8 +14,9 @@ import struct
 from typing import Any
 
 from sandbox.stage_tracker import PLACES
+from tools import claims
 from tools.errors import ProggenError
-from tools.types import Failure
+from tools.types import ContractError, Failure
 
 MAGIC = b"SBX1"
 HEADER = struct.Struct(">4scQ")
@@ -84,15 +85,11 @@ def read_failure(body: dict[str, Any]) -> Failure:
 def _parse(data: bytes) -> dict[str, Any]:
     try:
         text = data.decode("utf-8")
-        body = json.loads(
-            text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique
-        )
+        body = claims.parse(text, "the result", len(text))
         if _ESCAPED.search(text) or _CONTROL.search(text):
             body = _cleaned(body)
-    except RecursionError:
-        raise FrameError("the result is nested too deeply") from None
     except ValueError as error:
-        raise FrameError(f"the result is not strict JSON ({clean(str(error), 200)})") from None
+        raise FrameError(clean(str(error), 300)) from None
     if not isinstance(body, dict):
         raise FrameError("the result is not a JSON object")
     return body
@@ -104,23 +101,10 @@ def _cleaned(value: Any) -> Any:
     if isinstance(value, list):
         return [_cleaned(item) for item in value]
     if isinstance(value, dict):
-        return _unique([(clean(key, len(key)), _cleaned(item)) for key, item in value.items()])
+        cleaned = {clean(key, len(key)): _cleaned(item) for key, item in value.items()}
+        if len(cleaned) != len(value):
+            raise ContractError(
+                "the result", "different keys", "two that only invisible characters tell apart"
+            )
+        return cleaned
     return value
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a number that may cross")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError("a number too large for a float")
-    return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    body = dict(pairs)
-    if len(body) != len(pairs):
-        raise ValueError("a key occurs twice")
-    return body

@@ -29,7 +29,9 @@ State = dict[str, dict[str, float]]
 STAGES = ("perception", "dynamics", "rendering")
 """The three programs of a candidate, in the order in which they run."""
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z")
+_IN_TABLES = {int, float, type(None)}
+"""Types in the JSON of a table; None is NaN."""
 MAX_COLUMNS = 512
 MAX_PARAMS = 64
 MAX_ABS = 1e9
@@ -42,7 +44,10 @@ class ContractError(UsageError, ValueError):
 def _describe(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"array {value.shape} {value.dtype}"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of too many digits, lists within lists
+        text = "(too much to be written out)"
     return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
 
 
@@ -67,11 +72,14 @@ def check_frames(frames: Any, what: str = "frames") -> np.ndarray:
 
 
 def check_name(name: Any, what: str) -> str:
-    """Return ``name`` if it is an identifier (letters, digits, underscore), else raise
+    """Return ``name`` if it is an identifier (at most 100 letters, digits, underscores), else raise
     ContractError."""
     if not isinstance(name, str) or not _NAME.match(name):
         raise ContractError(
-            what, "a Python identifier", _describe(name), "use letters, digits and underscores"
+            what,
+            "a Python identifier of at most 100 characters",
+            _describe(name),
+            "use letters, digits and underscores",
         )
     return name
 
@@ -81,7 +89,7 @@ def _number(value: Any, what: str, allow_nan: bool = False) -> float:
         raise ContractError(what, "a number", _describe(value))
     try:
         number = math.nan if value is None else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ContractError(what, "a number", _describe(value)) from None
     if math.isinf(number) or (math.isnan(number) and not allow_nan):
         raise ContractError(
@@ -323,13 +331,12 @@ class States:
     def from_json(cls, data: Mapping[str, Any]) -> States:
         """Inverse of :meth:`to_json`; raises ContractError on anything else."""
         try:
-            values = [[math.nan if v is None else float(v) for v in row] for row in data["values"]]
-            return cls(
-                tuple(data["columns"]),
-                np.array(values, np.float64).reshape(len(values), len(data["columns"])),
-                data.get("noise"),
-            )
-        except (KeyError, TypeError, ValueError) as error:
+            columns, rows, noise = tuple(data["columns"]), data["values"], data.get("noise")
+            if not {type(v) for row in (*rows, noise or ()) for v in row} <= _IN_TABLES:
+                raise TypeError
+            values = np.array(rows, np.float64).reshape(len(rows), len(columns))
+            return cls(columns, values, noise)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             if isinstance(error, ContractError):
                 raise
             raise ContractError(

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import prompts
+from tools import claims
 from tools.errors import UsageError
-from tools.types import STAGES, Failure, Programs
+from tools.types import STAGES, ContractError, Failure, Programs
 
 BUILT_IN = ("rigid", "circles", "articulated", "differentiable", "engine")
 """Names that stand for rules that come with the project."""
@@ -137,8 +138,8 @@ def _complaints(check: Check | None, programs: Programs) -> Iterator[str]:
     if check is None:
         return
     try:
-        tree = ast.parse(programs[check.stage])
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = claims.program(programs[check.stage], check.stage)
+    except (SyntaxError, ContractError):
         return
     for complaint in CHECKS[check.kind](tree, check.names):
         yield f"{check.stage}.py: {complaint}"

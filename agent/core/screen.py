@@ -9,7 +9,8 @@ import zlib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from tools.types import STAGES, Failure, FittedParam, Programs
+from tools import claims
+from tools.types import STAGES, ContractError, Failure, FittedParam, Programs
 
 REQUIRED = {"perception": ("perceive",), "dynamics": ("initial", "step"), "rendering": ("render",)}
 """Functions that each program must define."""
@@ -58,9 +59,6 @@ ALLOWED = frozenset(
 DUPLICATE = "Duplicate"
 """Kind of the failure of a candidate that was there before; there is nothing in it to repair."""
 
-MAX_SOURCE = 64_000
-"""Characters of one program."""
-
 MAX_LITERAL = 4_000
 """Characters of one literal (a string, or the elements of one list): a program computes, it does
 not store the video."""
@@ -79,27 +77,22 @@ def screen(programs: Programs) -> Failure | None:
 
 
 def _complaints(stage: str, source: str) -> Iterator[tuple[str, str]]:
-    if len(source) > MAX_SOURCE:
-        yield (
-            "TooLong",
-            f"expected at most {MAX_SOURCE} characters, got {len(source)}; compute instead of "
-            "listing",
-        )
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        tree = claims.program(source, f"{stage}.py")
+    except SyntaxError as error:
         yield "SyntaxError", _where(error)
+        return
+    except ContractError as error:
+        yield "TooLarge", str(error).removeprefix(f"{stage}.py: ")
         return
     yield from _missing(stage, tree)
     yield from _imports(tree)
     yield from _literals(tree)
 
 
-def _where(error: BaseException) -> str:
-    line = getattr(error, "lineno", None)
-    text = (getattr(error, "text", None) or "").strip()[:80]
-    reason = getattr(error, "msg", None) or str(error) or type(error).__name__
-    return f"does not parse: {reason}" + (f" (line {line}: {text})" if line else "")
+def _where(error: SyntaxError) -> str:
+    text = (error.text or "").strip()[:80]
+    return f"does not parse: {error.msg}" + (f" (line {error.lineno}: {text})" if text else "")
 
 
 def _missing(stage: str, tree: ast.Module) -> Iterator[tuple[str, str]]:
@@ -126,7 +119,7 @@ def _missing(stage: str, tree: ast.Module) -> Iterator[tuple[str, str]]:
         elif name in defined and not _takes(defined[name].args, len(ARGUMENTS[name])):
             yield (
                 "WrongArguments",
-                f"expected {signature}, got {name}({ast.unparse(defined[name].args)})",
+                f"expected {signature}, got {name}({ast.unparse(defined[name].args)[:200]})",
             )
 
 
@@ -206,9 +199,10 @@ class _Normalise(ast.NodeTransformer):
 def normalised(source: str) -> str:
     """``source`` without comments, docstrings and layout; as it is when it does not parse."""
     try:
-        return ast.unparse(ast.fix_missing_locations(_Normalise().visit(ast.parse(source))))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = claims.program(source, "the program")
+    except (SyntaxError, ContractError):
         return source
+    return ast.unparse(ast.fix_missing_locations(_Normalise().visit(tree)))
 
 
 def fingerprint(programs: Programs) -> str:

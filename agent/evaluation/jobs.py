@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 
@@ -19,11 +19,13 @@ from agent.config import EvaluationConfig
 from agent.core.split import Trial
 from sandbox.contract import ArraySpec, Job, Limits, Outcome
 from sandbox.scene_edits import SIZES
+from tools import claims
 from tools.errors import ProggenError
 from tools.fitting.result import QUANTILES
 from tools.masks.request import MaskSet, pack
 from tools.types import (
     MAX_ABS,
+    MAX_COLUMNS,
     MAX_PARAMS,
     ContractError,
     Failure,
@@ -33,6 +35,9 @@ from tools.types import (
     Video,
     check_name,
 )
+
+C = TypeVar("C")
+R = TypeVar("R")
 
 PARCEL = 24 << 20
 """Bytes that states and scene of one clip may take, besides its background."""
@@ -213,85 +218,124 @@ def _ahead(
 # --------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Looks:
+    """Of a scene, by object: its constants, and the shapes of its sprites."""
+
+    constants: Mapping[str, Mapping[str, Any]]
+    sprites: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _PerceiveClaim:
+    states: States
+    size: int
+    looks: _Looks
+
+
+_Large = Annotated[float, claims.LARGEST]
+
+
+@dataclass(frozen=True)
+class _FitReport:
+    """See tools.fitting.FitResult; None is a number that is not finite."""
+
+    params: tuple[FittedParam, ...]
+    values: Mapping[str, float | None]
+    status: str
+    optimizer: str
+    message: str
+    loss: _Large | None
+    rms: _Large | None
+    evaluations: float
+    seconds: float
+    columns: Mapping[str, _Large | None]
+    posterior: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class _FitClaim:
+    fit: _FitReport
+    rolled: tuple[States, ...]
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class _PredictClaim:
+    states: States
+
+
 def read_perceived(outcome: Outcome, frames: int) -> Perceived:
     """Check the claim of a perceive job about a clip of ``frames`` frames. Raises
     CandidateFailed."""
 
-    def read(claim: Mapping[str, Any]) -> Perceived:
-        states = States.from_json(claim["states"])
-        size, room = claim["size"], outcome.arrays["parcel"]
-        if len(states) != frames or not 0 < size <= len(room):
-            raise ContractError(
-                "perceive",
-                f"{frames} states in at most {len(room)} bytes",
-                f"{len(states)} in {size}",
-            )
-        return Perceived(
-            states, room[:size].copy(), outcome.wall, outcome.log, looks=_looks(claim["looks"])
-        )
+    def read(claim: _PerceiveClaim) -> Perceived:
+        size, room = claim.size, outcome.arrays["parcel"]
+        _check_states([claim.states], [frames], "perceive")
+        if not 0 < size <= len(room):
+            raise ContractError("perceive", f"a scene of 1 to {len(room)} bytes", str(size))
+        looks = _looks(claim.looks)
+        return Perceived(claim.states, room[:size].copy(), outcome.wall, outcome.log, looks=looks)
 
-    return _read(outcome, "perception", read)
+    return _read(outcome, "perception", _PerceiveClaim, read)
 
 
 def read_fitted(outcome: Outcome, clips: Sequence[Video]) -> Fitted:
     """Check the claim of a fit job. Raises CandidateFailed."""
 
-    def read(claim: Mapping[str, Any]) -> Fitted:
-        params = tuple(_param(entry) for entry in claim["fit"]["params"])
+    def read(claim: _FitClaim) -> Fitted:
         values = {
-            check_name(name, "parameter"): _finite(value, name)
-            for name, value in claim["fit"]["values"].items()
+            check_name(name, "parameter"): _bounded(value, name)
+            for name, value in claim.fit.values.items()
         }
-        rolled = tuple(States.from_json(states) for states in claim["rolled"])
-        if max(len(values), len(params)) > MAX_PARAMS or [len(states) for states in rolled] != [
-            len(clip) for clip in clips
-        ]:
-            raise ContractError(
-                "fit",
-                f"at most {MAX_PARAMS} parameters and one rollout a clip",
-                f"{len(values)} and {len(rolled)}",
-            )
+        params = claims.unique_names(claim.fit.params, "fit")
+        if max(len(values), len(params)) > MAX_PARAMS:
+            raise ContractError("fit", f"at most {MAX_PARAMS} parameters", str(len(values)))
+        _check_states(claim.rolled, [len(clip) for clip in clips], "fit")
         redrawn = tuple(
             outcome.arrays.get(f"redrawn{i}", np.zeros((0, *clip.shape, 3), np.uint8))
             for i, clip in enumerate(clips)
         )
-        seconds = {
-            str(name)[:20]: _finite(value, "seconds") for name, value in claim["seconds"].items()
-        }
-        return Fitted(params, values, _report(claim["fit"]), rolled, redrawn, seconds, outcome.log)
+        seconds = {name[:20]: _bounded(value, name) for name, value in claim.seconds.items()}
+        report = _report(claim.fit)
+        params = tuple(map(_param, params))
+        return Fitted(params, values, report, claim.rolled, redrawn, seconds, outcome.log)
 
-    return _read(outcome, "dynamics", read)
+    return _read(outcome, "dynamics", _FitClaim, read)
 
 
 def read_predicted(outcome: Outcome, trial: Trial, since: int = 0) -> Predicted:
     """Check the claim of a predict job, or of an imagine job about the frames from ``since`` on.
     Raises CandidateFailed."""
 
-    def read(claim: Mapping[str, Any]) -> Predicted:
-        states, expected = (
-            States.from_json(claim["states"]),
-            len(trial.seen) + trial.horizon - since,
-        )
-        if len(states) != expected:
-            raise ContractError("predict", f"{expected} states", str(len(states)))
-        return Predicted(states, outcome.arrays["frames"], outcome.wall, outcome.log)
+    def read(claim: _PredictClaim) -> Predicted:
+        _check_states([claim.states], [len(trial.seen) + trial.horizon - since], "predict")
+        return Predicted(claim.states, outcome.arrays["frames"], outcome.wall, outcome.log)
 
-    return _read(outcome, "dynamics", read)
+    return _read(outcome, "dynamics", _PredictClaim, read)
 
 
-def _looks(claim: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _check_states(tables: Sequence[States], lengths: Sequence[int], what: str) -> None:
+    got = [len(states) for states in tables]
+    if got != list(lengths):
+        raise ContractError(what, f"states of {list(lengths)} frames", str(got)[:80])
+
+
+def _looks(claim: _Looks) -> dict[str, dict[str, Any]]:
     """Constants of a scene that are numbers or (nested) lists of numbers, with "size" for every
     object that has any length."""
     looks = {}
-    for name, part in claim["constants"].items():
+    for name, part in claim.constants.items():
         looks[check_name(name, "object")] = {
             check_name(key, "attribute"): value for key, value in part.items() if _is_numbers(value)
         }
-    for name in claim["sprites"]:
+    for name in claim.sprites:
         looks.setdefault(check_name(name, "object"), {})
     for name, part in looks.items():
-        if "size" not in part and (name in claim["sprites"] or any(key in part for key in SIZES)):
+        if "size" not in part and (name in claim.sprites or any(key in part for key in SIZES)):
             part["size"] = 1.0
+    if sum(1 + len(part) for part in looks.values()) > MAX_COLUMNS:
+        raise ContractError("scene", f"at most {MAX_COLUMNS} constants", "more")
     return looks
 
 
@@ -301,58 +345,54 @@ def _is_numbers(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= MAX_ABS
 
 
-def _read(outcome: Outcome, stage: str, read: Callable[[Mapping[str, Any]], Any]) -> Any:
+def _read(outcome: Outcome, stage: str, kind: type[C], read: Callable[[C], R]) -> R:
     if outcome.failure is not None:
         raise CandidateFailed(outcome.failure, outcome.log)
     try:
-        return read(outcome.claim)
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        return read(claims.read(kind, outcome.claim, "the result"))
+    except ContractError as error:
         raise CandidateFailed(
             Failure(stage, "BadClaim", f"what came back breaks the contract: {error}"[:500]),
             outcome.log,
         ) from None
 
 
-def _finite(value: Any, what: str) -> float:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not math.isfinite(value)
-        or abs(value) > MAX_ABS
-    ):
-        raise ContractError(what, f"a finite number below {MAX_ABS:g}", repr(value)[:60])
-    return float(value)
+def _bounded(value: float | None, what: str) -> float:
+    if value is None or abs(value) > MAX_ABS:
+        raise ContractError(what, f"a finite number below {MAX_ABS:g}", f"{value}")
+    return value
 
 
-def _param(entry: Mapping[str, Any]) -> FittedParam:
-    numbers = {key: _finite(entry[key], key) for key in ("value", "low", "high")}
-    error = None if entry["error"] is None else _finite(entry["error"], "error")
-    words = {key: str(entry[key])[:200] for key in ("unit", "note", "about")}
-    return FittedParam(check_name(entry["name"], "parameter"), **numbers, error=error, **words)
+def _param(param: FittedParam) -> FittedParam:
+    """With numbers in bounds and texts of a table's width."""
+    for key in ("value", "low", "high"):
+        _bounded(getattr(param, key), f"{param.name}.{key}")
+    words = {key: getattr(param, key)[:200] for key in ("unit", "note", "about")}
+    return replace(param, **words)
 
 
-def _report(fit: Mapping[str, Any]) -> dict[str, Any]:
-    words = {
-        key: str(fit[key])[:limit]
-        for key, limit in (("status", 40), ("optimizer", 40), ("message", 2000))
+def _report(fit: _FitReport) -> dict[str, Any]:
+    def most(value: float | None) -> float | None:
+        return None if value is None else min(value, MAX_ABS)
+
+    if len(fit.columns) > MAX_COLUMNS:
+        raise ContractError("fit", f"at most {MAX_COLUMNS} columns", str(len(fit.columns)))
+    return {
+        "status": fit.status[:40],
+        "optimizer": fit.optimizer[:40],
+        "message": fit.message[:2000],
+        "loss": most(fit.loss),
+        "rms": most(fit.rms),
+        "evaluations": most(fit.evaluations),
+        "seconds": most(fit.seconds),
+        "columns": {name: most(value) for name, value in fit.columns.items()},
+        "posterior": {
+            name: _quantiles(row, name) for name, row in fit.posterior.items() if name in fit.values
+        },
     }
-    numbers = {
-        key: None if fit[key] is None else _finite(min(fit[key], MAX_ABS), key)
-        for key in ("loss", "rms", "evaluations", "seconds")
-    }
-    columns = {
-        str(name)[:80]: None if value is None else _finite(min(value, MAX_ABS), "columns")
-        for name, value in fit["columns"].items()
-    }
-    posterior = {
-        name: _quantiles(row, name)
-        for name, row in fit["posterior"].items()
-        if name in fit["values"]
-    }
-    return words | numbers | {"columns": columns, "posterior": posterior}
 
 
-def _quantiles(row: Sequence[Any], name: str) -> list[float]:
+def _quantiles(row: Sequence[float], name: str) -> list[float]:
     if len(row) != len(QUANTILES):
         raise ContractError(f"posterior of {name}", f"{len(QUANTILES)} quantiles", str(len(row)))
-    return [_finite(value, name) for value in row]
+    return [_bounded(value, name) for value in row]

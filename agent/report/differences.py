@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tools.types import STAGES, FittedParam, Programs
+from tools import claims
+from tools.types import STAGES, ContractError, FittedParam, Programs
 
 ENTRY = {"perception": "perceive", "dynamics": "step", "rendering": "render"}
 """The function that a program is called by."""
@@ -48,8 +49,8 @@ def docstring(stage: str, source: str) -> str:
     """What a program says of itself: the docstring of its module, else of the function it is called
     by; "" when it is silent."""
     try:
-        module = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        module = claims.program(source, stage)
+    except (SyntaxError, ContractError):
         return ""
     own = ast.get_docstring(module)
     functions = [

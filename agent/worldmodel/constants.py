@@ -7,6 +7,7 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
+from tools import claims
 from tools.types import MAX_ABS
 
 
@@ -36,7 +37,7 @@ def replaced(source: str, name: str, value: Any) -> str:
 
 
 def _places(source: str) -> Iterator[tuple[str, ast.expr]]:
-    for statement in ast.parse(source).body:
+    for statement in claims.program(source, "the program").body:
         target = (
             statement.targets[0]
             if isinstance(statement, ast.Assign) and len(statement.targets) == 1
@@ -59,7 +60,7 @@ def _places(source: str) -> Iterator[tuple[str, ast.expr]]:
 def _is_numbers(node: ast.expr) -> bool:
     try:
         value = ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError):
         return False
     parts = value if isinstance(value, (tuple, list)) and value else (value,)
     return all(

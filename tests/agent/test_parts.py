@@ -145,7 +145,7 @@ def test_actions_travel_with_their_frames():
         (
             "rendering",
             f"X = 0x{'f' * 20000}\ndef render(a, b, c):\n    pass",
-            "LargeLiteral",
+            "TooLarge",
             "measure it",
         ),
         (
@@ -154,7 +154,7 @@ def test_actions_travel_with_their_frames():
             "ManyConstants",
             "at most",
         ),
-        ("rendering", "#" * 70_000, "TooLong", "at most"),
+        ("rendering", "#" * 70_000, "TooLarge", "at most"),
         ("rendering", "(" * 5000, "SyntaxError", "does not parse"),
     ],
 )

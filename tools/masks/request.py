@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from tools import claims
 from tools.types import ContractError, as_names, check_name
 
 DECLARATION = "DETECTIONS"
@@ -81,15 +82,15 @@ def parse_detections(source: str) -> DetectionRequest:
     ('cart',)
     """
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
+        tree = claims.program(source, "perception")
+    except SyntaxError:
         return DetectionRequest()
     values = [node.value for node in tree.body if _assigns(node)]
     if not values:
         return DetectionRequest()
     try:
         declared = ast.literal_eval(values[-1])
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError):
         raise ContractError(
             DECLARATION,
             "a literal {name: words}",
