@@ -156,13 +156,15 @@ def scene_of(
     of a polygon ((N, 2) pixels from its centre, at angle 0); and the median of each of "x", "y",
     "angle" that is not in ``varies`` (part name -> attributes of the state). rides: part name ->
     name of the part that carries it; adds "on", "dx", "dy", "turn", which tools.rendering.pose_of
-    places it by. mattes: of parts drawn on the pixel grid, from ``on_grid``; they become sprites.
+    places it by; a part whose carrier was found in no frame stays at its median place. mattes: of
+    parts drawn on the pixel grid, from ``on_grid``; they become sprites.
     """
     rides = rides or {}
     constants, sprites = {}, dict(mattes or {})
+    found = {track.name for track in tracks.tracks}
     for track in tracks.tracks:
         constants[track.name] = _constants(track, varies.get(track.name, ()))
-        if track.name in rides:
+        if rides.get(track.name) in found:
             constants[track.name].update(
                 _riding(track, tracks[rides[track.name]], rides[track.name])
             )

@@ -24,6 +24,7 @@ from tools.perception.parts import Part, Track
 from tools.perception.refining import fill_gaps, reconsider, refine, refit_looks, sharpen, unwind
 from tools.perception.seeds import Seed
 from tools.perception.uncovering import moves, uncover
+from tools.types import ContractError
 
 WRONG = 8
 """Pixels of the plate that may be wrong before everything is looked at again."""
@@ -42,8 +43,12 @@ class Tracks:
     light: np.ndarray | None = None
 
     def __getitem__(self, name: str) -> Track:
-        """The track of the part of that name."""
-        return next(track for track in self.tracks if track.name == name)
+        """The track of the part of that name (ContractError where there is none)."""
+        for track in self.tracks:
+            if track.name == name:
+                return track
+        known = ", ".join(track.name for track in self.tracks) or "no part"
+        raise ContractError("a track", f"a part that was found ({known})", repr(name))
 
 
 def discover(

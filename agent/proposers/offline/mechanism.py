@@ -89,8 +89,11 @@ class Mechanism:
     plate: tuple[float, float, float] | None = None
 
     def body(self, name: str) -> Body:
-        """The body of that name."""
-        return next(body for body in self.bodies if body.name == name)
+        """The body of that name (KeyError, with the names there are, without one)."""
+        for body in self.bodies:
+            if body.name == name:
+                return body
+        raise KeyError(f"no body {name!r} among {', '.join(b.name for b in self.bodies) or 'none'}")
 
     @property
     def gains(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.proposers.offline.mechanism import MARK, Body, Mechanism, Term
 from agent.proposers.offline.rails import coefficients
-from tools.types import Programs
+from tools.types import MAX_ABS, Programs
 
 SUBSTEPS = 4
 """Substeps of a frame when there are contacts: keeps the fold-back at a contact small."""
@@ -53,7 +53,7 @@ def measured(body: Body, mechanism: Mechanism) -> tuple[str, ...]:
     elif body.motion == "slides" and abs(body.numbers["axis_x"]) < 0.02:
         attributes = ("y",)
     contact = _acts(mechanism, "contact", body.name) is not None
-    if body.turns or (contact and body.shape != "disk"):
+    if (body.turns and body.motion != "slides") or (contact and body.shape != "disk"):
         attributes += ("angle",)
     if contact and body.shape == "box":
         return (*attributes, "width", "height")
@@ -197,7 +197,12 @@ class Dynamics:
         about: str,
         prior: float | None = None,
     ) -> str:
-        """Declare a parameter and return the expression that reads it."""
+        """Declare a parameter and return the expression that reads it. Values and bounds are kept
+        within what the contract allows."""
+        low, high = (min(max(bound, -MAX_ABS), MAX_ABS) for bound in (low, high))
+        apart = 1e-4 * max(abs(low), abs(high), 1e-6)  # as far as literals tell bounds apart
+        if high - low < apart:
+            low, high = max(low - apart, -MAX_ABS), min(high + apart, MAX_ABS)
         value = min(max(value, low), high)
         extra = "" if prior is None else f", prior={_number(prior)}"
         line = (
@@ -1659,8 +1664,12 @@ def write_rendering(mechanism: Mechanism) -> str:
 
 
 def _draw(body: Body, imports: set[str], whole: bool) -> list[str]:
-    name = body.name
-    lines = [f'    p = pose_of("{name}", state, scene)', '    if visible(p, "x", "y"):']
+    """Lines that draw a part, where perception found out what it looks like."""
+    name, look = body.name, "cut" if body.shape == "sprite" else "colour"
+    lines = [
+        f'    p = pose_of("{name}", state, scene)',
+        f'    if "{look}" in p and visible(p, "x", "y"):',
+    ]
     if body.shape == "disk" and whole:
         imports.add("draw_grid_disk")
         lines.append(f'        draw_grid_disk(image, p, scene.sprites.get("{name}"))')
