@@ -14,6 +14,7 @@ COMMANDS = (
     "fit",
     "predict",
     "export",
+    "tracks",
     "bench",
     "doctor",
     "weights",
@@ -490,6 +491,27 @@ def _predict(commands: argparse._SubParsersAction) -> None:
     )
 
 
+def _units(parser: argparse.ArgumentParser) -> None:
+    """--scale, --know, --origin and --up."""
+    group = parser.add_argument_group("units (kept with the run; pixels without them)")
+    group.add_argument(
+        "--scale",
+        action="append",
+        default=[],
+        metavar="LENGTH",
+        help="one known length: ball.width=0.04m, 412px=1.00m or 120,80:520,84=0.62m; repeatable",
+    )
+    group.add_argument(
+        "--know",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="one known constant or moment: gravity=9.81m/s^2, ball.speed@12=2.7m/s; repeatable",
+    )
+    group.add_argument("--origin", default="", metavar="X,Y", help="pixels where zero is")
+    group.add_argument("--up", default="", metavar="WAY", help="up: y grows upwards (default down)")
+
+
 def _others(commands: argparse._SubParsersAction) -> None:
     export = _command(
         commands,
@@ -520,6 +542,15 @@ def _others(commands: argparse._SubParsersAction) -> None:
         parser = commands.add_parser(name, help=about, add_help=False)
         parser.set_defaults(handler=f"agent.cli.commands:{handler}")
         parser.add_argument("rest", nargs=argparse.REMAINDER)
+    tracks = _command(
+        commands,
+        "tracks",
+        "agent.cli.units:tracks",
+        "a run's coordinates as a table: measured, fitted, forecast, in pixels or metres",
+    )
+    tracks.add_argument("run", metavar="RUN")
+    tracks.add_argument("--out", metavar="FILE", help="tracks.csv or tracks.parquet")
+    _units(tracks)
     doctor = _command(
         commands,
         "doctor",

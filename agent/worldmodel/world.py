@@ -301,6 +301,22 @@ class WorldModel:
         clip = self._clip(frames)
         return self._plain(Trial(clip, 1), self._perceived(clip)).states[0]
 
+    def trajectory(
+        self,
+        frames: Video | np.ndarray,
+        horizon: int = 0,
+        actions: Sequence[float] | None = None,
+    ) -> States:
+        """What the programs say of (T, H, W, 3) frames and of the ``horizon`` frames after them:
+        T + horizon states, rolled out from the start that the frames tell, edits left out.
+        actions: (horizon,). Raises RunError when the programs fail."""
+        clip, ahead = self._clip(frames), max(horizon, 1)
+        told = None if actions is None else np.zeros(ahead)
+        if told is not None and actions is not None:
+            told[: len(actions)] = actions[:ahead]
+        states = self._plain(Trial(clip, ahead, None, told), self._perceived(clip)).states
+        return States(states.columns, states.values[: len(clip) + horizon])
+
     def _named(self, perceived: Perceived, states: States, since: int) -> Named:
         row = dict(zip(states.columns, states.values[since].tolist(), strict=True))
         return Named(self._params, row, perceived.looks, self.programs)

@@ -1,0 +1,103 @@
+"""What a person said of scale and axes, kept beside a run as ``units.json`` in the words typed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.errors import UsageError
+from agent.run import store
+from agent.units.scale import Axes, Known, Measure, Scale, known, resolve
+
+FORMAT = 1
+MOST = 16
+"""Known things that may be given."""
+_FIELDS = ("scale", "know", "origin", "up")
+
+
+@dataclass(frozen=True)
+class Given:
+    """scale, know: as typed. origin: "X,Y" pixels or "". up: "up", "down" or "" (the picture's)."""
+
+    scale: tuple[str, ...] = ()
+    know: tuple[str, ...] = ()
+    origin: str = ""
+    up: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.scale) + len(self.know) > MOST:
+            raise UsageError(f"--scale, --know: expected at most {MOST} of them together, got more")
+        self.known()
+        self.axes()
+
+    def __bool__(self) -> bool:
+        return self != Given()
+
+    def known(self) -> tuple[Known, ...]:
+        """What was typed, read. Raises UsageError."""
+        return (
+            *(known(text, "--scale") for text in self.scale),
+            *(known(text, "--know") for text in self.know),
+        )
+
+    def axes(self) -> Axes:
+        """Raises UsageError."""
+        if self.origin and not re.fullmatch(r"-?\d+(\.\d+)?,-?\d+(\.\d+)?", self.origin):
+            raise UsageError(f"--origin: expected X,Y in pixels, got {self.origin[:40]!r}")
+        x, y = (float(part) for part in (self.origin or "0,0").split(","))
+        return Axes((x, y), self.up or "down")
+
+    def to_scale(self, measure: Measure) -> Scale | None:
+        """Metres a pixel, None where nothing was given. Raises UsageError."""
+        return resolve(self.known(), measure) if self.scale or self.know else None
+
+    def over(self, kept: Given) -> Given:
+        """These words, and for what they leave open those ``kept`` with a run. A scale that is
+        given now takes the place of all that was known before."""
+        fresh = bool(self.scale or self.know)
+        return Given(
+            self.scale if fresh else kept.scale,
+            self.know if fresh else kept.know,
+            self.origin or kept.origin,
+            self.up or kept.up,
+        )
+
+
+def load(folder: Path) -> Given:
+    """What is kept in a run folder; nothing where there is no such file. Raises UsageError where
+    the file does not say it in the words that can be typed."""
+    path = folder / "units.json"
+    if not path.is_file():
+        return Given()
+    data = store.read_json(path)
+    if not _plain(data):
+        raise UsageError(
+            f"{path}: expected what --scale, --know, --origin and --up said, got others"
+        )
+    return Given(
+        tuple(data.get("scale", ())),
+        tuple(data.get("know", ())),
+        data.get("origin", ""),
+        data.get("up", ""),
+    )
+
+
+def save(folder: Path, given: Given) -> None:
+    """Keep ``given`` with the run."""
+    store.write_json(folder / "units.json", {"format": FORMAT, **asdict(given)})
+
+
+def _plain(data: Any) -> bool:
+    if (
+        not isinstance(data, dict)
+        or data.get("format") != FORMAT
+        or set(data) - {"format", *_FIELDS}
+    ):
+        return False
+    lists = (data.get("scale", []), data.get("know", []))
+    texts = (data.get("origin", ""), data.get("up", ""))
+    return all(isinstance(one, list) for one in lists) and all(
+        isinstance(text, str) and len(text) <= 200 for text in (*lists[0], *lists[1], *texts)
+    )
