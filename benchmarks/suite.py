@@ -19,6 +19,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent.run.store import check_file, check_place
 from benchmarks import suites
 from benchmarks.harness import scoring
 from benchmarks.harness.case import Options, Workplace, check_only
@@ -27,7 +28,9 @@ from benchmarks.harness.execute import asked, execute
 from benchmarks.harness.ledger import Ledger
 from benchmarks.harness.results import Result, surroundings
 from tools import media
+from tools.command_line import Parser, did_you_mean, whole
 from tools.metrics.cards import CARDS
+from tools.metrics.lpips import check_folder
 from tools.types import ContractError
 
 VERBS = ("compare", "table", "score", "data", "sheet", "list", "metrics")
@@ -50,6 +53,13 @@ def main(argv: Sequence[str]) -> int:
             "list": _list,
             "metrics": _metrics,
         }[verb](argv[1:])
+    if verb not in suites.known():
+        words = (*suites.known(), *VERBS)
+        raise ContractError(
+            "bench",
+            f"a suite ({', '.join(suites.known())}) or one of {', '.join(VERBS)}",
+            repr(verb) + did_you_mean(verb, words),
+        )
     return _suite(verb, argv[1:])
 
 
@@ -60,14 +70,11 @@ def _suite(name: str, argv: Sequence[str]) -> int:
     options = Options(
         **{key: getattr(arguments, key) for key in keys}, policies=tuple(arguments.policies)
     )
-    if (options.count is not None and options.count < 1) or options.budget < 1 or options.seed < 0:
-        raise ContractError(
-            "bench",
-            "--count and --budget of at least 1, --seed of at least 0",
-            f"{options.count}, {options.budget}, {options.seed}",
-        )
     check_only([case for phase in suite.phases(options) for case in phase], options)
     folder = Path(arguments.out or f"runs/bench-{name}-{options.seed}")
+    check_place(folder)
+    if options.weights is not None:
+        check_folder(options.weights, "--weights")
     ledger = Ledger(folder, asked(suite, options))
     began = time.time()
     execute(
@@ -92,7 +99,7 @@ def _suite(name: str, argv: Sequence[str]) -> int:
 
 
 def _suite_parser(name: str, about: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"run-agent bench {name}", description=about)
+    parser = Parser(prog=f"run-agent bench {name}", description=about)
     parser.add_argument(
         "--out",
         metavar="DIR",
@@ -101,19 +108,23 @@ def _suite_parser(name: str, about: str) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--count",
-        type=int,
+        type=whole(1),
         metavar="N",
         help="videos, episodes or scenes (default: the suite's own number)",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="S", help="of data and searches (default: 0)"
+        "--seed", type=whole(0), default=0, metavar="S", help="of data and searches (default: 0)"
     )
     parser.add_argument(
-        "--budget", type=int, default=20, metavar="B", help="evaluations a search (default: 20)"
+        "--budget",
+        type=whole(1),
+        default=20,
+        metavar="B",
+        help="evaluations a search (default: 20)",
     )
     parser.add_argument(
         "--workers",
-        type=int,
+        type=whole(1),
         default=os.cpu_count() or 1,
         metavar="W",
         help="cases at a time (default: all cores)",
@@ -153,7 +164,7 @@ def _suite_parser(name: str, about: str) -> argparse.ArgumentParser:
 
 
 def _compare(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="run-agent bench compare", description="What changed between two results beyond noise."
     )
     parser.add_argument("first", type=Path, metavar="A")
@@ -164,7 +175,7 @@ def _compare(argv: Sequence[str]) -> int:
 
 
 def _table(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="run-agent bench table",
         description="Markdown tables of results, published rows included.",
     )
@@ -176,7 +187,7 @@ def _table(argv: Sequence[str]) -> int:
 
 
 def _score(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="run-agent bench score",
         description="Score predicted videos with the metrics of the suites.",
     )
@@ -199,11 +210,11 @@ def _score(argv: Sequence[str]) -> int:
     )
     parser.add_argument(
         "--context",
-        type=int,
+        type=whole(1),
         metavar="N",
         help="frames that were seen (with --truth; default: the environment's)",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="S")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="S")
     parser.add_argument("--level", metavar="LEVEL", help="split of the test videos, for PhyWorld")
     parser.add_argument("--weights", metavar="DIR", help="folder with LPIPS weights")
     arguments = parser.parse_args(argv)
@@ -219,16 +230,17 @@ def _truth(arguments: argparse.Namespace) -> scoring.Truth:
 
 
 def _data(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="run-agent bench data",
         description="Write what a model may see of an environment: seen frames as npz.",
     )
     parser.add_argument("--env", required=True, metavar="NAME")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--count", type=int, default=1, metavar="N")
-    parser.add_argument("--seed", type=int, default=0, metavar="S")
+    parser.add_argument("--count", type=whole(1), default=1, metavar="N")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="S")
     parser.add_argument("--level", metavar="LEVEL")
     arguments = parser.parse_args(argv)
+    check_place(arguments.out)
     written = scoring.write_seen(
         arguments.env, arguments.seed, arguments.count, arguments.level, arguments.out
     )
@@ -242,12 +254,13 @@ def _data(argv: Sequence[str]) -> int:
 def _sheet(argv: Sequence[str]) -> int:
     from benchmarks.gallery.sheet import contact_sheet
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="run-agent bench sheet", description="A picture of every scene of the gallery."
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.png")
-    parser.add_argument("--seed", type=int, default=0, metavar="S")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="S")
     arguments = parser.parse_args(argv)
+    check_file(arguments.out, media.IMAGES)
     media.write_image(arguments.out, contact_sheet(arguments.seed))
     print(f"written to {arguments.out}")
     return 0

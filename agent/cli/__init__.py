@@ -17,10 +17,12 @@ from tools.errors import ProggenError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; never raises for what a user may do wrong."""
-    arguments = parse(sys.argv[1:] if argv is None else list(argv))
     try:
+        arguments = parse(sys.argv[1:] if argv is None else list(argv))
         module, function = arguments.handler.split(":")
         return getattr(import_module(module), function)(arguments)
+    except SystemExit as stop:  # a parser has said why, or shown its help
+        return int(stop.code or 0)
     except KeyboardInterrupt:
         return _say("stopped", 1)
     except (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import sys
 import time
@@ -34,10 +33,12 @@ from agent.worldmodel import whatif
 from agent.worldmodel.world import WorldModel
 from sandbox import Sandbox
 from tools import media
+from tools.command_line import did_you_mean
 from tools.errors import UsageError
 from tools.fitting import OPTIMIZERS, Measured
 from tools.fitting import report as fit_report
 from tools.fitting.result import BUDGET_SPENT
+from tools.metrics import lpips
 
 STRICT = "strict"
 _LIBRARIES = {
@@ -48,14 +49,13 @@ _LIBRARIES = {
 
 def run(arguments: argparse.Namespace) -> int:
     """Search."""
+    _check_belongs(arguments)
     config = _search_config(arguments)
-    task, held_back = inputs.load(arguments)
-    out = Path(
-        arguments.out
-        or Path("runs")
-        / f"{time.strftime('%Y%m%d-%H%M%S')}-{inputs.name_of(arguments)}-{arguments.seed}"
-    )
+    inputs.check(arguments)
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{inputs.name_of(arguments)}-{arguments.seed}"
+    out = Path(arguments.out or Path("runs") / name)
     runfolder.check_new(out)
+    task, held_back = inputs.load(arguments)
     proposer = proposers.make(config, store.Store(out / "store"), proposers.access(os.environ))
     with live.watching(config.budget, arguments.quiet) as watch:
         result = search.run(task, held_back, config, proposer=proposer, out=out, on_event=watch)
@@ -77,6 +77,29 @@ def resume(arguments: argparse.Namespace) -> int:
     return _finish(result)
 
 
+def _check_belongs(arguments: argparse.Namespace) -> None:
+    """Refuse what the proposer would take in silence and not use."""
+    asks, replays = arguments.proposer in ("llm", "both"), arguments.proposer == "replay"
+    if arguments.proposer in ("offline", "random"):
+        named = ("model", "base_url", "max_cost", "max_tokens", "price", "temperature", "stream")
+        for name in (*named, "no_check"):
+            if getattr(arguments, name) not in (None, False):
+                raise UsageError(
+                    f"--{name.replace('_', '-')}: belongs to a language model (--proposer llm or "
+                    f"both), got it with {arguments.proposer}; leave it out"
+                )
+    if arguments.replay and not replays:
+        raise UsageError(
+            f"--from: belongs to --proposer replay, got it with {arguments.proposer}; leave it out"
+        )
+    if arguments.hint and not asks:
+        print(
+            f"run-agent: --hint: not used, the proposer {arguments.proposer} reads no words; "
+            "--proposer llm does",
+            file=sys.stderr,
+        )
+
+
 def _search_config(arguments: argparse.Namespace) -> SearchConfig:
     return SearchConfig(
         budget=arguments.budget,
@@ -88,11 +111,11 @@ def _search_config(arguments: argparse.Namespace) -> SearchConfig:
         proposer=arguments.proposer,
         hint=arguments.hint,
         sandbox=_mode(arguments),
-        lpips=arguments.lpips or "",
+        lpips=_lpips(arguments.lpips),
         rules=affordances.load_all(arguments.affordance).to_markdown(),
         model=_model(arguments),
         evaluation=EvaluationConfig(
-            repeat=arguments.repeat, vision=vision.config(arguments, os.environ)
+            repeat=arguments.repeat, vision=vision.checked(arguments, os.environ)
         ),
     )
 
@@ -117,6 +140,12 @@ def _model(arguments: argparse.Namespace) -> ModelOptions:
         check=not arguments.no_check,
         replay=arguments.replay or "",
     )
+
+
+def _lpips(folder: str | None) -> str:
+    if folder is not None:
+        lpips.check_folder(folder, "--lpips")
+    return folder or ""
 
 
 def _workers(arguments: argparse.Namespace) -> int:
@@ -144,9 +173,10 @@ def _finish(result: RunResult) -> int:
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Score three programs of the user's own."""
+    _check_out(arguments.out)
     programs = runfolder.read_programs(arguments.programs)
     task, _ = inputs.load(arguments)
-    config = EvaluationConfig(repeat=arguments.repeat, vision=vision.config(arguments, os.environ))
+    config = EvaluationConfig(repeat=arguments.repeat, vision=vision.checked(arguments, os.environ))
     split = validation(task, config.validation)
     with Sandbox(_workers(arguments), _mode(arguments)) as sandbox:
         evaluation = Evaluator(task, split, sandbox, config).evaluate(
@@ -165,15 +195,17 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 def fit(arguments: argparse.Namespace) -> int:
     """Fit the numbers of three programs on everything visible."""
-    programs = runfolder.read_programs(arguments.programs)
-    profile = _profile(arguments.optimizer)
+    for out in (arguments.out, arguments.plot):
+        _check_out(out)
     if arguments.plot and not arguments.plot.endswith(".png"):
         raise UsageError(f"--plot: expected a file name that ends in .png, got {arguments.plot!r}")
+    programs = runfolder.read_programs(arguments.programs)
+    profile = _profile(arguments.optimizer)
     task, held_back = inputs.load(arguments)
     config = EvaluationConfig(
         repeat=arguments.repeat,
         optimizer=arguments.optimizer,
-        vision=vision.config(arguments, os.environ),
+        vision=vision.checked(arguments, os.environ),
         **_patience(arguments),
     )
     with Sandbox(_workers(arguments), _mode(arguments), profile=profile) as sandbox:
@@ -208,11 +240,19 @@ def fit(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _check_out(out: str | None, *suffixes: str) -> None:
+    if out is not None:
+        store.check_file(Path(out), suffixes)
+
+
 def _profile(optimizer: str) -> str:
     """The sandbox's profile for an optimiser: those with a library of their own get a server that
     holds it."""
     if optimizer not in OPTIMIZERS:
-        raise UsageError(f"--optimizer: expected one of {', '.join(OPTIMIZERS)}, got {optimizer!r}")
+        raise UsageError(
+            f"--optimizer: expected one of {', '.join(OPTIMIZERS)}, got {optimizer!r}"
+            + did_you_mean(optimizer, OPTIMIZERS)
+        )
     library, extra = _LIBRARIES.get(optimizer, ("numpy", ""))
     if find_spec(library) is None:
         raise UsageError(
@@ -229,9 +269,6 @@ def _patience(arguments: argparse.Namespace) -> dict[str, Any]:
         for name in ("evaluations", "seconds")
         if (value := getattr(arguments, name)) is not None
     }
-    wrong = next((name for name, value in asked.items() if not 0 < value < math.inf), None)
-    if wrong:
-        raise UsageError(f"--{wrong}: expected a number above 0, got {asked[wrong]}")
     default = EvaluationConfig()
     budget = replace(default.fit, **asked)
     room = max(budget.seconds - default.fit.seconds, 0.0)
@@ -272,8 +309,9 @@ def _number(value: float | None) -> str:
 
 def predict(arguments: argparse.Namespace) -> int:
     """Predict with a model, edited or not."""
-    if arguments.horizon is not None and arguments.horizon < 1:
-        raise UsageError(f"--horizon: expected at least 1 frame, got {arguments.horizon}")
+    _check_out(arguments.out, *media.WRITABLE)
+    if arguments.context is not None and arguments.video is None:
+        raise UsageError("--context: belongs to --video, got it without; leave it out")
     variants = tuple(tuple(group) for group in arguments.edits)
     if len(variants) > 1 and not all(variants):
         raise UsageError("--or: expected --set before and after it, got a what-if without edits")

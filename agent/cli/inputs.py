@@ -14,19 +14,29 @@ from tools.types import HeldBack, Task, Video
 
 MOST_FRAMES = 600
 """Frames read of a video when nobody says how many."""
+_BELONGS = {
+    "--env": ("variant", "data", "train", "test", "level"),
+    "--video": ("dt", "learn_from"),
+}
 
 
-def load(arguments: argparse.Namespace) -> tuple[Task, HeldBack]:
-    """The task that --env or --video describes. Raises UsageError and ContractError."""
-    for name in ("context", "horizon"):
-        value = getattr(arguments, name)
-        if value is not None and value < 1:
-            raise UsageError(f"--{name}: expected at least 1 frame, got {value}")
+def check(arguments: argparse.Namespace) -> None:
+    """Raises UsageError unless arguments name one source, with options that belong to it."""
     if bool(arguments.env) == bool(arguments.video):
         raise UsageError(
             "expected one of --env NAME and --video FILE, got "
             + ("both" if arguments.env else "neither")
         )
+    given, other = ("--env", "--video") if arguments.env else ("--video", "--env")
+    for name in _BELONGS[other]:
+        if getattr(arguments, name) not in (None, []):
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option}: belongs to {other}, got it with {given}; leave it out")
+
+
+def load(arguments: argparse.Namespace) -> tuple[Task, HeldBack]:
+    """The task that --env or --video describes. Raises UsageError and ContractError."""
+    check(arguments)
     return _environment(arguments) if arguments.env else _videos(arguments)
 
 
@@ -52,9 +62,6 @@ def _environment(arguments: argparse.Namespace) -> tuple[Task, HeldBack]:
 
 
 def _videos(arguments: argparse.Namespace) -> tuple[Task, HeldBack]:
-    for name in ("variant", "data", "train", "test", "level"):
-        if getattr(arguments, name) is not None:
-            raise UsageError(f"--{name}: belongs to --env, got it with --video; leave it out")
     stop = (
         arguments.context + arguments.horizon
         if arguments.context and arguments.horizon
@@ -122,6 +129,8 @@ def actions(given: str | None) -> tuple[float, ...] | None:
         raise UsageError(
             f"--actions {given}: expected numbers such as 0,1,1 or a .npy file, got: {error}"
         ) from None
+    if numbers.dtype.kind not in "biuf":
+        raise UsageError(f"--actions {given}: expected numbers, got {numbers.dtype}")
     if numbers.ndim != 1 or not len(numbers) or not np.isfinite(numbers.astype(np.float64)).all():
         raise UsageError(
             f"--actions {given}: expected one row of finite numbers, got shape {numbers.shape}"

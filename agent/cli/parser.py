@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
+
+from tools.command_line import Parser, above, at_least, did_you_mean, whole
 
 COMMANDS = (
     "run",
@@ -42,16 +45,29 @@ def parse(argv: list[str]) -> argparse.Namespace:
     if not argv:
         parser.print_help()
         parser.exit(2)
-    if argv[0] not in COMMANDS and argv[0] not in ("-h", "--help", "--version"):
+    if not argv[0].startswith("-") and argv[0] not in COMMANDS:
+        parser.error(_meant(argv[0]))
+    if argv[0] not in (*COMMANDS, "-h", "--help", "--version"):
         argv = ["run", *argv]
     if argv[0] in _OWN_OPTIONS:
         return argparse.Namespace(**vars(parser.parse_args(argv[:1])) | {"rest": argv[1:]})
     return parser.parse_args(argv)
 
 
+def _meant(word: str) -> str:
+    """Why ``word`` is no command, and what may have been meant."""
+    path = Path(word)
+    got = f"expected one of {', '.join(COMMANDS)}, got {word}"
+    if (path / "trace.jsonl").is_file():
+        return f"{got}; it is a run: look at it with `run-agent trace {word}`"
+    if path.exists():
+        return f"{got}; search programs for a video with `run-agent --video {word}`"
+    return got + did_you_mean(word, COMMANDS)
+
+
 def build() -> argparse.ArgumentParser:
     """The whole parser."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "run-agent",
         description="Find small readable programs that explain and predict a video.",
         epilog=_EPILOG,
@@ -80,10 +96,10 @@ def build() -> argparse.ArgumentParser:
         "(default auto)",
     )
     fit.add_argument(
-        "--evaluations", type=int, metavar="N", help="rollouts at most (default 20000)"
+        "--evaluations", type=whole(1), metavar="N", help="rollouts at most (default 20000)"
     )
     fit.add_argument(
-        "--seconds", type=float, metavar="S", help="processor time at most (default 30)"
+        "--seconds", type=above(0), metavar="S", help="processor time at most (default 30)"
     )
     fit.add_argument("--plot", metavar="FILE", help="write the residual plot as PNG")
     _predict(commands)
@@ -126,11 +142,11 @@ def _run(commands: argparse._SubParsersAction) -> None:
     _input(parser)
     search = parser.add_argument_group("search")
     search.add_argument(
-        "--budget", type=int, default=20, metavar="N", help="evaluations (default 20)"
+        "--budget", type=whole(1), default=20, metavar="N", help="evaluations (default 20)"
     )
     search.add_argument(
         "--threshold",
-        type=float,
+        type=above(0),
         default=0.97,
         metavar="S",
         help="score at which to stop; above 1 = never (default 0.97)",
@@ -147,7 +163,7 @@ def _run(commands: argparse._SubParsersAction) -> None:
     )
     search.add_argument(
         "--batch",
-        type=int,
+        type=whole(1),
         default=1,
         metavar="N",
         help="proposals a round, made before any of them is scored (default 1)",
@@ -183,11 +199,11 @@ def _model(parser: argparse.ArgumentParser) -> None:
         "OpenAI)",
     )
     model.add_argument(
-        "--max-cost", type=float, metavar="USD", help="stop before a call that could pass this"
+        "--max-cost", type=above(0), metavar="USD", help="stop before a call that could pass this"
     )
     model.add_argument(
         "--max-tokens",
-        type=int,
+        type=whole(1),
         metavar="N",
         help="stop before a call that could pass this many tokens",
     )
@@ -196,7 +212,9 @@ def _model(parser: argparse.ArgumentParser) -> None:
         metavar="IN,OUT",
         help="dollars a million tokens, where the model is not in the table",
     )
-    model.add_argument("--temperature", type=float, metavar="T", help="default: the endpoint's own")
+    model.add_argument(
+        "--temperature", type=at_least(0), metavar="T", help="default: the endpoint's own"
+    )
     model.add_argument("--stream", action="store_true", help="ask for answers in pieces")
     model.add_argument(
         "--no-check", action="store_true", help="do not let the model check detections"
@@ -239,21 +257,25 @@ def _input(parser: argparse.ArgumentParser) -> None:
     )
     source.add_argument(
         "--context",
-        type=int,
+        type=whole(1),
         metavar="N",
         help="frames seen (default: the environment's, or two thirds of the video)",
     )
     source.add_argument(
         "--horizon",
-        type=int,
+        type=whole(1),
         metavar="N",
         help="frames to predict (default: the environment's, or the rest of the video)",
     )
     source.add_argument(
-        "--dt", type=float, metavar="S", help="seconds between frames, overriding the file"
+        "--dt", type=above(0), metavar="S", help="seconds between frames, overriding the file"
     )
     source.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="decides everything random (default 0)"
+        "--seed",
+        type=whole(0),
+        default=0,
+        metavar="N",
+        help="decides everything random (default 0)",
     )
     for name, about in (
         ("variant", "clean, noise or mp4"),
@@ -263,9 +285,9 @@ def _input(parser: argparse.ArgumentParser) -> None:
         source.add_argument(
             f"--{name}", metavar="NAME" if name != "data" else "FILE", help=f"for --env: {about}"
         )
-    for name in ("train", "test"):
+    for name, least in (("train", 0), ("test", 1)):
         source.add_argument(
-            f"--{name}", type=int, metavar="N", help=f"for --env: number of {name} videos"
+            f"--{name}", type=whole(least), metavar="N", help=f"for --env: number of {name} videos"
         )
 
 
@@ -273,7 +295,7 @@ def _machine(parser: argparse.ArgumentParser) -> None:
     machine = parser.add_argument_group("machine")
     machine.add_argument(
         "--workers",
-        type=int,
+        type=whole(1),
         default=None,
         metavar="N",
         help="processes at work; changes the time, never the result (default: one a processor, at "
@@ -328,17 +350,17 @@ def _resume(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("run", metavar="RUN")
     parser.add_argument(
         "--budget",
-        type=int,
+        type=whole(1),
         metavar="N",
         help="evaluations, over all sessions (default: the run's)",
     )
     parser.add_argument(
         "--threshold",
-        type=float,
+        type=above(0),
         metavar="S",
         help="score at which to stop; above 1 = never (default: the run's)",
     )
-    parser.add_argument("--workers", type=int, default=None, metavar="N")
+    parser.add_argument("--workers", type=whole(1), default=None, metavar="N")
     parser.add_argument("--quiet", action="store_true")
 
 
@@ -444,10 +466,10 @@ def _predict(commands: argparse._SubParsersAction) -> None:
         help="predict another video of the same scene (default: the run's own)",
     )
     parser.add_argument(
-        "--context", type=int, metavar="N", help="frames of --video seen (default: the run's)"
+        "--context", type=whole(1), metavar="N", help="frames of --video seen (default: the run's)"
     )
     parser.add_argument(
-        "--horizon", type=int, metavar="N", help="frames to predict (default: the run's)"
+        "--horizon", type=whole(1), metavar="N", help="frames to predict (default: the run's)"
     )
     parser.add_argument(
         "--list",
@@ -473,7 +495,7 @@ def _predict(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument(
         "--since",
-        type=int,
+        type=whole(0),
         metavar="FRAME",
         help="frame from which the edits hold (default: the last one seen)",
     )
@@ -532,7 +554,7 @@ def _others(commands: argparse._SubParsersAction) -> None:
         "at once",
     )
     export.add_argument(
-        "--dt", type=float, metavar="S", help="seconds between frames (default: the run's)"
+        "--dt", type=above(0), metavar="S", help="seconds between frames (default: the run's)"
     )
     export.add_argument("--out", metavar="FILE", help="new .py file (default FORM_model.py)")
     for name, handler, about in (

@@ -14,6 +14,7 @@ def write(arguments: argparse.Namespace) -> int:
     """Write the report of a run, finished or not, and say where it is."""
     folder = RunFolder(arguments.run)
     out = Path(arguments.out) if arguments.out else folder.path / "report.html"
+    store.check_file(out)
     store.write_text(out, report.page(folder))
     print(
         f"written to {out}"

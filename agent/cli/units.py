@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from agent.cli import text
-from agent.errors import RunError, UsageError
 from agent.run import records
 from agent.run.runfolder import RunFolder
 from agent.units import given as units
@@ -17,6 +16,7 @@ from agent.units.given import Given
 from agent.units.model import Scaled
 from agent.units.scale import Scale
 from agent.worldmodel.world import WorldModel
+from tools.errors import RunError, UsageError
 from tools.fitting import report as fit_report
 from tools.types import States
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
+from tools.errors import UsageError
 from tools.vision.config import XMEM_VARIABLE, VisionConfig
-from tools.vision.weights import WeightStore
+from tools.vision.weights import WeightsError, WeightStore
+
+_DEFAULTS = ("auto", "auto", "classical", "auto")
 
 
 def config(arguments: argparse.Namespace, environ: Mapping[str, str]) -> VisionConfig:
@@ -22,3 +25,19 @@ def config(arguments: argparse.Namespace, environ: Mapping[str, str]) -> VisionC
         cache=str(store.folder.parent / "masks"),
         **store.described(),
     )
+
+
+def checked(arguments: argparse.Namespace, environ: Mapping[str, str]) -> VisionConfig:
+    """:func:`config`. Raises UsageError for a name that nothing has, and where the weights of a
+    model that is asked for by name are not there."""
+    found = config(arguments, environ)
+    if (found.detector, found.segmenter, found.tracker, found.device) != _DEFAULTS:
+        from tools.vision.backends import check  # takes a moment to import
+
+        try:
+            check(found, WeightStore.of(found))
+        except WeightsError as error:
+            raise UsageError(str(error)) from None
+        except ValueError as error:
+            raise UsageError(f"--{error}") from None
+    return found

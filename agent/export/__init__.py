@@ -7,20 +7,21 @@ from pathlib import Path
 
 from agent.export.write import FORMS, exported
 from agent.run import store
+from tools.command_line import did_you_mean
 from tools.errors import UsageError
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Write the file. Raises UsageError, RunError."""
     if arguments.to not in FORMS:
-        raise UsageError(f"--to: expected {' or '.join(FORMS)}, got {arguments.to!r}")
+        raise UsageError(
+            f"--to: expected {' or '.join(FORMS)}, got {arguments.to!r}"
+            + did_you_mean(arguments.to, FORMS)
+        )
     out = Path(arguments.out or f"{arguments.to}_model.py")
-    if out.suffix != ".py":
-        raise UsageError(f"--out: expected a name ending in .py, got {out}")
+    store.check_file(out, (".py",))
     if out.exists():
         raise UsageError(f"{out}: expected a new file, got one that exists; choose another --out")
-    if arguments.dt is not None and not arguments.dt > 0:
-        raise UsageError(f"--dt: expected seconds between frames, more than 0, got {arguments.dt}")
     text = exported(Path(arguments.run), arguments.to, arguments.dt)
     store.write_text(out, text)
     print(

@@ -169,6 +169,7 @@ def check_new(path: str | Path) -> None:
             f"{path}: expected a new or empty folder for the run, got {_what(path)}; choose "
             "another --out"
         )
+    store.check_place(path)
 
 
 def _what(path: Path) -> str:

@@ -11,12 +11,12 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tools.errors import StorageError
+from tools.errors import StorageError, UsageError
 
 TEMPORARY = ".partial-"
 """Prefix of files in the making; leftovers of a kill may be deleted at any time."""
@@ -58,6 +58,25 @@ def replacing(path: Path) -> Iterator[Path]:
         raise StorageError(_complaint(path, error)) from error
     finally:
         _forget(temporary)
+
+
+def check_place(path: Path) -> None:
+    """Raise UsageError unless something can be written at ``path``: at once, before any work."""
+    above = next(folder for folder in Path(path).absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise UsageError(f"{path}: expected a place in a folder, got one under the file {above}")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise UsageError(f"{path}: expected a folder that may be written to, got {above}")
+
+
+def check_file(path: Path, suffixes: Sequence[str] = ()) -> None:
+    """:func:`check_place` for a file, its name ending in one of ``suffixes`` where there are
+    any."""
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise UsageError(f"--out: expected a name ending in {', '.join(suffixes)}, got {path}")
+    if path.is_dir():
+        raise UsageError(f"{path}: expected the name of a file, got a folder")
+    check_place(path)
 
 
 def append(path: Path, data: bytes) -> None:

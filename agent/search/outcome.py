@@ -214,17 +214,11 @@ def measure(
     figures["score"] = score([p for p, _, _ in known], targets).value
     notes = {name: "the pictures are too small" for name, value in figures.items() if value is None}
     for net in NETS:
-        found = [lpips(p, t, net, _weights(lpips_folder, net)) for p, t, _ in known]
+        weights = Weights.within(lpips_folder, net) if lpips_folder else None
+        found = [lpips(p, t, net, weights) for p, t, _ in known]
         figures[f"lpips_{net}"] = _mean([one.value for one in found])
         notes |= {f"lpips_{net}": one.reason for one in found if one.reason}
     return figures | {"notes": notes}
-
-
-def _weights(folder: str, net: str) -> Weights | None:
-    """``alexnet.pth`` and ``alex.pth``, or ``vgg16.pth`` and ``vgg.pth``, in ``folder``; None when
-    no folder was given."""
-    backbone = {"alex": "alexnet.pth", "vgg": "vgg16.pth"}[net]
-    return Weights(Path(folder) / backbone, Path(folder) / f"{net}.pth") if folder else None
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

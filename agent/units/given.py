@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.errors import UsageError
 from agent.run import store
 from agent.units.scale import Axes, Known, Measure, Scale, known, resolve
+from tools.errors import UsageError
 
 FORMAT = 1
 MOST = 16

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from agent.errors import UsageError
 from agent.evaluation.jobs import Perceived
 from agent.units import convert
 from agent.units.given import Given
 from agent.units.scale import Reading, Scale, attribute_powers, powers
 from agent.units.tracks import Tracks
 from agent.worldmodel.world import WorldModel
+from tools.errors import UsageError
 from tools.types import FittedParam, States, Video
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from agent.errors import UsageError
 from agent.units.quantity import Quantity, dimensions, parse
+from tools.errors import UsageError
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _LENGTH = re.compile(rf"({_NUMBER})\s*px")

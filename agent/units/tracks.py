@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.errors import UsageError
 from agent.run import store
 from agent.units import convert
 from agent.units.scale import COLUMNS, Axes, Scale
+from tools.errors import UsageError
 from tools.types import States
 
 OUTLIER = 5.0

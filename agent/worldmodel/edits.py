@@ -14,8 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from agent.worldmodel.constants import constants, replaced
 from sandbox.scene_edits import changed
+from tools.command_line import did_you_mean
 from tools.errors import UsageError
 from tools.physics.start import RATE_NAMES
 from tools.types import FittedParam, Programs, as_names
@@ -26,6 +29,7 @@ _EXAMPLE = (
     "expected NAME=VALUE, NAME*=FACTOR or NAME+=DELTA with a number, for example "
     "gravity*=0.5 (or ball.colour=255,0,0)"
 )
+_WORD = re.compile(r"[A-Za-z_]\w*")
 _HELD = ("dynamics", "rendering")
 """Programs whose constants can be edited; what perception measures is what happened."""
 
@@ -166,9 +170,7 @@ class Sorted:
 def sort(edits: Sequence[Edit], named: Named) -> Sorted:
     """Apply edits to parameters and constants, keep those of the state and of looks. An unknown
     name lists the known ones (UsageError)."""
-    known: dict[str, Editable] = {}
-    for one in named.listed():
-        known.setdefault(one.name, one)
+    known = _by_name(named)
     values, programs = {param.name: param.value for param in named.params}, named.programs
     state, looks = [], []
     for edit in edits:
@@ -178,16 +180,54 @@ def sort(edits: Sequence[Edit], named: Named) -> Sorted:
             case "state":
                 state.append(_single(edit))
             case "looks":
-                edit.apply(known[edit.name].value)
+                _check_colour(edit, known[edit.name].value)
                 looks.append(edit)
             case "constant":
+                _check_colour(edit, known[edit.name].value)
                 programs = _with_constant(programs, edit)
             case _:
-                raise UsageError(
-                    f"--set {edit.name}: expected a name that this program has ({_known(known)}), "
-                    f"got {edit.name!r}"
-                )
+                raise _unknown(edit, known)
     return Sorted(values, tuple(state), tuple(looks), programs)
+
+
+def check(edits: Sequence[Edit], params: Sequence[FittedParam], programs: Programs) -> None:
+    """Raises UsageError for what is wrong with edits before anything has run: a name without a dot
+    is a parameter or a constant, one with a dot begins with something that the programs speak
+    of."""
+    known = _by_name(Named(tuple(params), {}, {}, programs))
+    words = {word for _, source in programs.items() for word in _WORD.findall(source)}
+    for edit in edits:
+        if edit.name not in known and edit.name.partition(".")[0] not in (
+            words if "." in edit.name else ()
+        ):
+            raise _unknown(edit, known)
+
+
+def _by_name(named: Named) -> dict[str, Editable]:
+    known: dict[str, Editable] = {}
+    for one in named.listed():
+        known.setdefault(one.name, one)
+    return known
+
+
+def _unknown(edit: Edit, known: Mapping[str, Editable]) -> UsageError:
+    return UsageError(
+        f"--set {edit.name}: expected a name that this program has ({_known(known)}), got "
+        f"{edit.name!r}{did_you_mean(edit.name, known)}; `--list` shows all"
+    )
+
+
+def _check_colour(edit: Edit, value: Any) -> None:
+    """An edit of looks or of a constant must fit ``value``, and leave a colour one."""
+    after = edit.apply(value)
+    name = edit.name.lower()
+    if ("colour" in name or "color" in name) and isinstance(after, (tuple, list)):
+        wrong = next((part for part in np.ravel(after) if not -0.5 <= part <= 255.5), None)
+        if wrong is not None:
+            raise UsageError(
+                f"--set {edit.name}: expected colours from 0 to 255, got {wrong:g}; for example "
+                f"{edit.name}=255,0,0"
+            )
 
 
 def _single(edit: Edit) -> Edit:
@@ -214,8 +254,5 @@ def _known(known: Mapping[str, Editable]) -> str:
         "constant": "constants",
     }
     names = {kind: [one.name for one in known.values() if one.kind == kind] for kind in KINDS}
-    return "; ".join(
-        f"{plural[kind]}: {as_names(names[kind], 30) or 'none'}"
-        for kind in KINDS
-        if names[kind] or kind in ("parameter", "state")
-    )
+    said = [f"{plural[kind]}: {as_names(names[kind], 30)}" for kind in KINDS if names[kind]]
+    return "; ".join(said) or "none"

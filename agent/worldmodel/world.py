@@ -258,13 +258,15 @@ class WorldModel:
             clip, horizon, None, None if actions is None else np.asarray(actions, np.float64)
         )
         since = len(clip) - 1 if since is None else since
-        perceived = self._perceived(clip)
-        plain = self._plain(trial, perceived)
-        named = self._named(perceived, plain.states, since)
         groups = [
             (self.edits + tuple(map(editing.parse, texts)), self._texts + tuple(texts))
             for texts in variants
         ]
+        for edits, _ in groups:
+            editing.check(edits, self._params, self.programs)
+        perceived = self._perceived(clip)
+        plain = self._plain(trial, perceived)
+        named = self._named(perceived, plain.states, since)
         sorted_edits = [editing.sort(edits, named) for edits, _ in groups]
         changes = [_change(one, since, named) for one in sorted_edits]
         made = self._run(

@@ -86,12 +86,70 @@ REFUSALS = {
     "context too long": (["--video", "clip.npz", "--context", "30"], "at least 30 frames"),
     "context of two": (["--video", "clip.npz", "--context", "2"], "at least 3 frames"),
     "nothing moves": (["--video", "still.npz"], "nothing moves"),
-    "budget 0": (["--video", "clip.npz", "--budget", "0"], "budget: expected at least 1"),
+    "budget 0": (
+        ["--video", "clip.npz", "--budget", "0"],
+        "--budget: expected a whole number of at least 1",
+    ),
     "workers 0": (["--video", "clip.npz", "--workers", "0"], "workers"),
     "horizon 0": (["--video", "clip.npz", "--horizon", "0"], "--horizon"),
     "negative seed": (["--video", "clip.npz", "--seed", "-1"], "seed"),
     "unknown policy": (["--video", "clip.npz", "--policy", "magic"], "tree, best-of-n, linear"),
     "unknown proposer": (["--video", "clip.npz", "--proposer", "magic"], "offline"),
+    "a number in words": (
+        ["--video", "clip.npz", "--budget", "three"],
+        "--budget: expected a whole number of at least 1, got 'three'",
+    ),
+    "no time between frames": (["--video", "clip.npz", "--dt", "0"], "--dt: expected a number"),
+    "time between frames of an env": (["--env", "cartpole", "--dt", "1"], "belongs to --video"),
+    "videos to learn from with an env": (
+        ["--env", "cartpole", "--learn-from", "clip.npz"],
+        "--learn-from: belongs to --video",
+    ),
+    "unknown option": (["--video", "clip.npz", "--bugdet", "3"], "did you mean --budget?"),
+    "unknown option of a command": (["trace", "good", "--plian"], "did you mean --plain?"),
+    "an option cut short": (["--video", "clip.npz", "--bud", "3"], "did you mean --budget?"),
+    "unknown command": (["predct", "good"], "did you mean predict?"),
+    "a file as command": (["clip.npz"], "`run-agent --video clip.npz`"),
+    "a word too many": (["report", "good", "bad"], "got bad"),
+    "nothing to look at": (["trace"], "expected RUN, got none"),
+    "unknown tracker": (
+        ["--video", "clip.npz", "--tracker", "sam3"],
+        "--tracker: expected auto or",
+    ),
+    "a tracker without weights": (
+        ["--video", "clip.npz", "--tracker", "sam2.1-hiera-tiny"],
+        "run-agent weights get sam2.1-hiera-tiny",
+    ),
+    "unknown device": (["--video", "clip.npz", "--device", "tpu"], "--device: expected one of"),
+    "weights that are not there": (
+        ["--video", "clip.npz", "--lpips", "nowhere"],
+        "--lpips: expected a folder with alexnet.pth",
+    ),
+    "a model for the offline proposer": (
+        ["--video", "clip.npz", "--model", "any"],
+        "--model: belongs to a language model",
+    ),
+    "a run to replay for the offline proposer": (
+        ["--video", "clip.npz", "--from", "good"],
+        "--from: belongs to --proposer replay",
+    ),
+    "a place under a file": (
+        ["evaluate", "good", "--video", "clip.npz", "--out", "clip.npz/x/score.json"],
+        "got one under the file",
+    ),
+    "a folder for a file": (
+        ["fit", "good", "--video", "clip.npz", "--out", "good"],
+        "expected the name of a file, got a folder",
+    ),
+    "a film of no kind": (
+        ["predict", "good", "--out", "film.doc"],
+        "--out: expected a name ending",
+    ),
+    "context without a video": (["predict", "good", "--context", "3"], "belongs to --video"),
+    "unknown suite": (["bench", "cartploe"], "did you mean cartpole?"),
+    "unknown option of a suite": (["bench", "cartpole", "--cuont", "2"], "did you mean --count?"),
+    "no videos in a suite": (["bench", "cartpole", "--count", "0"], "--count: expected a whole"),
+    "unknown weights": (["weights", "gett"], "did you mean get?"),
     "option of an env": (["--video", "clip.npz", "--level", "in"], "--level"),
     "unknown sandbox": (["--video", "clip.npz", "--unsafe-sandbox", "none"], "landlock-only"),
     "resume of nothing": (["resume", "empty"], "trace.jsonl"),
@@ -122,6 +180,17 @@ def test_a_wrong_call_is_one_line_and_code_2(name, files, capsys, monkeypatch, t
     assert code == 2 and printed == "" and words in error
     assert error.startswith("run-agent: ") and error.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_in_place_of_a_command_is_answered_with_how_to_look_at_it(run_folder, capsys):
+    code, out, said = called(capsys, run_folder)
+    assert (code, out) == (2, "") and f"`run-agent trace {run_folder}`" in said
+
+
+def test_a_hint_that_nobody_reads_is_said_to_be_unused(files, capsys, tmp_path):
+    call = ["--video", files / "still.npz", "--hint", "a ball", "--out", tmp_path / "run"]
+    code, _, said = called(capsys, *call)
+    assert code == 2 and said.startswith("run-agent: --hint: not used, the proposer offline")
 
 
 def test_a_folder_that_holds_a_run_is_left_alone(run_folder, files, capsys):
@@ -320,7 +389,7 @@ def test_predict_what_if(run_folder, capsys, tmp_path):
         )
         assert edited["frames"].shape == plain["frames"].shape
     assert (
-        "parameters: gravity; states: ball.x"
+        "parameters: gravity; constants: RADIUS"
         in called(capsys, "predict", run_folder, "--set", "mass*=2")[2]
     )
     assert called(capsys, "predict", run_folder, "--set", "gravity")[0] == 2

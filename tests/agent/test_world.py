@@ -85,9 +85,21 @@ def test_everything_that_can_be_edited_is_listed(model):
     with pytest.raises(
         UsageError,
         match=r"parameters: gravity; states: ball\.x, ball\.y, ball\.vx, ball\.vy; constants: "
-        r"RADIUS",
+        r"RADIUS\), got 'ball\.vz'; did you mean ball\.v",
     ):
-        model.predict(FRAMES, 2, edits=["mass*=2"])
+        model.predict(FRAMES, 2, edits=["ball.vz*=2"])
+
+
+def test_edits_are_checked_before_anything_runs(model):
+    with WorldModel(model.programs, model.fitted) as fresh:  # without a sandbox
+        for edit, says in (
+            ("gravty*=2", r"parameters: gravity; constants: RADIUS.*did you mean gravity\?"),
+            ("bell.x=2", "did you mean|expected a name"),
+            ("gravity=fast", "expected NAME=VALUE"),
+        ):
+            with pytest.raises(UsageError, match=says):
+                fresh.predict(FRAMES, 2, edits=[edit])
+        assert fresh._engine._runner is None
 
 
 def test_a_model_is_saved_with_its_edits_and_loaded_again(model, box, tmp_path):

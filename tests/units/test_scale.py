@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from agent.errors import UsageError
 from agent.units import convert, given
 from agent.units.given import Given
 from agent.units.quantity import parse
 from agent.units.scale import Axes, Reading, known, powers, resolve
 from agent.units.tracks import Tracks, check_name
+from tools.errors import UsageError
 from tools.types import FittedParam, States
 
 READINGS = {

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from tools.types import ContractError
+
 NETS = ("alex", "vgg")
 
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
@@ -69,6 +71,27 @@ class Weights:
 
     backbone: Path
     linear: Path
+
+    @classmethod
+    def within(cls, folder: str | Path, net: str) -> Weights:
+        """Where ``folder`` holds those of ``net``: alexnet.pth and alex.pth, or vgg16.pth and
+        vgg.pth."""
+        backbone = {"alex": "alexnet.pth", "vgg": "vgg16.pth"}[net]
+        return cls(Path(folder) / backbone, Path(folder) / f"{net}.pth")
+
+
+def check_folder(folder: str | Path, option: str) -> None:
+    """Raises ContractError, naming ``option``, unless ``folder`` holds the weights of a net."""
+    for net in NETS:
+        found = Weights.within(folder, net)
+        if found.backbone.is_file() and found.linear.is_file():
+            return
+    raise ContractError(
+        option,
+        "a folder with alexnet.pth and alex.pth, or vgg16.pth and vgg.pth",
+        f"{folder}, which has neither pair",
+        "`run-agent weights get lpips-alex` fetches one",
+    )
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from tools.command_line import did_you_mean
 from tools.vision.classical import ClassicalTracker
 from tools.vision.colour_words import ColourWords
-from tools.vision.config import VisionConfig
-from tools.vision.extra import Device, available, choose_device
+from tools.vision.config import XMEM_VARIABLE, VisionConfig
+from tools.vision.extra import DEVICES, Device, available, choose_device
 from tools.vision.grabcut import GrabCutSegmenter
 from tools.vision.pipeline import Backend
 from tools.vision.roles import Detector, Segmenter, VideoTracker
@@ -81,12 +82,31 @@ def build_backend(config: VisionConfig, store: WeightStore) -> tuple[Backend, tu
     return Backend(**parts), tuple(reasons)
 
 
+def check(config: VisionConfig, store: WeightStore) -> None:
+    """Raises ValueError for a name that no model or device has, WeightsError where the weights of a
+    model that is asked for by name are not there. Loads nothing."""
+    if config.device not in DEVICES:
+        raise ValueError(f"device: expected one of {', '.join(DEVICES)}, got {config.device!r}")
+    for role in CLASSICAL:
+        name, _ = _choose(role, getattr(config, role), config, store)
+        if name in LEARNED[role]:
+            store.expect(name)
+            if name == "xmem" and not config.xmem_root:
+                raise WeightsError(
+                    f"tracker xmem: expected a checkout of XMem's repository in {XMEM_VARIABLE}, "
+                    "got none"
+                )
+
+
 def _choose(role: str, wanted: str, config: VisionConfig, store: WeightStore) -> tuple[str, str]:
     """(name, reason): the model for a role; the reason is empty when it was asked for by name."""
     known = (*CLASSICAL[role], *LEARNED[role])
     if wanted != "auto":
         if wanted not in known:
-            raise ValueError(f"{role}: expected auto or one of {', '.join(known)}, got {wanted!r}")
+            raise ValueError(
+                f"{role}: expected auto or one of {', '.join(known)}, got {wanted!r}"
+                + did_you_mean(wanted, known)
+            )
         return wanted, ""
     fallback = next(iter(CLASSICAL[role]))
     if not available("torch", "transformers", "segment_anything"):

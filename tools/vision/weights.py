@@ -351,6 +351,14 @@ class WeightStore:
             raise WeightsError(explain(model, file, state))
         return state.path
 
+    def expect(self, name: str) -> None:
+        """Raises WeightsError, saying which file to put where, unless all files of a model are
+        there with the right size."""
+        for file in self.model(name).files:
+            state = self.state(name, file)
+            if state.status not in ("verified", "unchecked"):
+                raise WeightsError(explain(self.model(name), file, state))
+
     def present(self, name: str) -> bool:
         """Whether all files of a model are there with the right size."""
         model = self.model(name)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
+from tools.command_line import Parser
 from tools.vision.weights import MODELS, Model, WeightsError, WeightStore
 
 
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(argv: Sequence[str], environ: Mapping[str, str], out: TextIO = sys.stdout) -> int:
     """Run the command; returns 0, 1 (missing, broken or unreachable weights) or 2 (wrong call)."""
-    parser = argparse.ArgumentParser(prog="run-agent weights")
+    parser = Parser(prog="run-agent weights")
     add_arguments(parser)
     try:
         options = parser.parse_args(argv)
