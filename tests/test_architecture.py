@@ -56,6 +56,7 @@ ALLOWED = {
         *TOP,
     },
     "agent.export": {"agent.export", "agent.worldmodel", "agent.run", *TOP},
+    "agent.sweep": {"agent.sweep", "agent.run", *TOP},
     "agent.units": {"agent.units", "agent.worldmodel", "agent.evaluation", "agent.run", *TOP},
     "agent.report": {"agent.report", "agent.run", "agent.core", *TOP},
     "agent.search": {

@@ -18,6 +18,7 @@ COMMANDS = (
     "predict",
     "export",
     "tracks",
+    "sweep",
     "bench",
     "doctor",
     "weights",
@@ -51,6 +52,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
         argv = ["run", *argv]
     if argv[0] in _OWN_OPTIONS:
         return argparse.Namespace(**vars(parser.parse_args(argv[:1])) | {"rest": argv[1:]})
+    if argv[0] == "sweep" and "--" in argv:
+        cut = argv.index("--")
+        return argparse.Namespace(**vars(parser.parse_args(argv[:cut])) | {"rest": argv[cut + 1 :]})
     return parser.parse_args(argv)
 
 
@@ -513,6 +517,38 @@ def _predict(commands: argparse._SubParsersAction) -> None:
     )
 
 
+def _sweep(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands,
+        "sweep",
+        "agent.cli.sweeping:main",
+        "search many clips x seeds x settings: one run folder each and one table",
+    )
+    parser.add_argument("clips", nargs="+", metavar="CLIP", help="clips, or folders of them")
+    parser.add_argument(
+        "--out", required=True, metavar="DIR", help="new folder, or one to go on with"
+    )
+    parser.add_argument("--seeds", default="0", metavar="LIST", help="0-4 or 0,3,7 (default 0)")
+    parser.add_argument(
+        "--vary",
+        action="append",
+        default=[],
+        metavar="NAME=A,B",
+        help="an option of run-agent run and its values; repeatable",
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="runs at a time on this machine")
+    parser.add_argument(
+        "--cluster", metavar="ADDRESS", help="a Dask scheduler whose workers do the runs"
+    )
+    parser.add_argument(
+        "--tls", metavar="DIR", help="ca.pem, cert.pem and key.pem for a tls:// scheduler"
+    )
+    parser.set_defaults(rest=[])
+    parser.epilog = (
+        "what follows -- goes to every run: run-agent sweep clips/ --out s -- --context 20"
+    )
+
+
 def _units(parser: argparse.ArgumentParser) -> None:
     """--scale, --know, --origin and --up."""
     group = parser.add_argument_group("units (kept with the run; pixels without them)")
@@ -573,6 +609,7 @@ def _others(commands: argparse._SubParsersAction) -> None:
     tracks.add_argument("run", metavar="RUN")
     tracks.add_argument("--out", metavar="FILE", help="tracks.csv or tracks.parquet")
     _units(tracks)
+    _sweep(commands)
     doctor = _command(
         commands,
         "doctor",

@@ -1,0 +1,107 @@
+"""Who works where: threads of this process that each wait for one case, or a Dask cluster.
+
+Dask keeps the queue, notices workers that die and gives their cases to others; it encrypts and
+authenticates links by TLS (``--tls``). What travels to a worker is the clip as bytes and the
+arguments; what comes back is the run folder as bytes. Only what workers of ours made is unpickled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from agent.sweep import work
+from agent.sweep.cases import Case
+from agent.sweep.work import Done
+from tools.errors import UsageError
+
+LOST = 50
+"""Workers that may die under one case before it counts as failed."""
+
+
+@contextmanager
+def local(workers: int) -> Iterator[Executor]:
+    """As many cases at a time on this machine."""
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+@contextmanager
+def cluster(address: str, tls: Path | None) -> Iterator[Executor]:
+    """The workers of the Dask scheduler at ``address``. tls: folder with ca.pem, cert.pem and
+    key.pem, required for tls:// addresses. Raises UsageError."""
+    if find_spec("distributed") is None:
+        raise UsageError(
+            "--cluster: expected the library distributed, which is not installed; install the "
+            "extra [cluster], or leave the option out"
+        )
+    from distributed import Client, Security
+
+    security = None if tls is None else Security(**_certificates(tls))
+    try:
+        client = Client(address, security=security, timeout=20, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"--cluster: expected a Dask scheduler at {address}, got: {error}; start one with "
+            "`dask scheduler` and workers with `dask worker ADDRESS --nthreads 1`"
+        ) from None
+    with client:
+        yield client.get_executor(pure=False, retries=LOST)
+
+
+def _certificates(folder: Path) -> dict[str, object]:
+    paths = {name: folder / f"{name}.pem" for name in ("ca", "cert", "key")}
+    for path in paths.values():
+        if not path.is_file():
+            raise UsageError(f"--tls: expected {path}, got nothing there")
+    return {
+        "tls_ca_file": str(paths["ca"]),
+        "tls_client_cert": str(paths["cert"]),
+        "tls_client_key": str(paths["key"]),
+        "require_encryption": True,
+    }
+
+
+def finish(
+    pool: Executor, cases: Sequence[Case], folder: Callable[[Case], Path], remote: bool
+) -> Iterator[tuple[Case, Done]]:
+    """Cases with what became of them, as they end."""
+    waiting: dict[Future[Done], Case] = {}
+    for case in cases:
+        waiting[_submit(pool, case, folder(case), remote)] = case
+    for future in as_completed(waiting):
+        case = waiting[future]
+        try:
+            done = future.result()
+        except Exception as error:  # of the engine: a worker lost too often, a link cut
+            done = Done(False, f"{type(error).__name__}: {error}"[:500])
+        yield case, _kept(done, folder(case)) if done.run else done
+
+
+def _submit(pool: Executor, case: Case, folder: Path, remote: bool) -> Future[Done]:
+    if remote:
+        return pool.submit(work.elsewhere, work.pack(case.clip), _inside(case), case.arguments)
+    return pool.submit(work.here, case.clip, folder, case.arguments)
+
+
+def _inside(case: Case) -> str:
+    return case.clip.name
+
+
+def _kept(done: Done, folder: Path) -> Done:
+    """Write the folder that came back, whole or not at all."""
+    temporary = folder.with_name(f".{folder.name}")
+    try:
+        work.unpack(done.run, temporary)
+        (temporary / "run").replace(folder)
+        temporary.rmdir()
+    except (OSError, ValueError) as error:
+        return Done(False, f"the run that came back cannot be kept: {error}"[:500])
+    return Done(done.ok, done.line)

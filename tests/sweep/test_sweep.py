@@ -1,0 +1,146 @@
+"""Sweeps: what there is to do, what goes on where it was, what a worker elsewhere may send back."""
+
+import csv
+import io
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.cli import main
+from agent.sweep import cases, work
+from tests.agent.candidates import thrown
+from tools.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """Two clips that a search explains at once, and a file that is none."""
+    folder = tmp_path_factory.mktemp("clips")
+    frames = thrown(20).frames
+    np.savez_compressed(folder / "a.npz", frames=frames, dt=0.04)
+    np.savez_compressed(folder / "b.npz", frames=frames[:, :, ::-1], dt=0.04)
+    (folder / "broken.mp4").write_bytes(b"no film")
+    (folder / "notes.txt").write_text("not a clip")
+    return folder
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    with (out / "sweep.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def told(out: Path) -> list[dict[str, str]]:
+    """Rows without times."""
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in rows(out)]
+
+
+def arguments(clips, out):
+    return ["sweep", str(clips), "--out", str(out), "--", "--context=14", "--budget=1"]
+
+
+def test_clips_seeds_and_settings_make_cases(clips):
+    found = cases.clips_of([str(clips)])
+    assert [clip.name for clip in found] == ["a.npz", "b.npz", "broken.mp4"]
+    made = cases.cases(found[:2], (0, 3), ["budget=8,20"], ["--context=14"])
+    assert len({case.key for case in made}) == len(made) == 8
+    assert made[0].arguments == ("--context=14", "--budget=8", "--seed=0")
+    again = cases.cases(found[:2], (0, 3), ["budget=8,20"], ["--context=14"])
+    assert [case.key for case in again] == [case.key for case in made]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ["sweep", "nowhere", "--out", "o"],
+        ["sweep", ".", "--out", "o", "--seeds", "3-1"],
+        ["sweep", ".", "--out", "o", "--vary", "seed=1,2"],
+        ["sweep", ".", "--out", "o", "--workers", "0"],
+        ["sweep", ".", "--out", "o", "--tls", "t"],
+        ["sweep", ".", "--out", "o", "--", "--out=x"],
+        ["sweep", ".", "--out", "full"],
+    ],
+)
+def test_a_wrong_call_is_one_line(call, clips, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    np.savez(tmp_path / "clip.npz", frames=thrown(4).frames)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("")
+    assert main(call) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_a_killed_sweep_goes_on_to_the_same_table(clips, tmp_path):
+    out = tmp_path / "sweep"
+    code = "import sys; from agent.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, *arguments(clips, out)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    while not any((out / "runs").glob("*/trace.jsonl")) and process.poll() is None:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert main(arguments(clips, out)) == 0
+    found = rows(out)
+    assert [row["status"] for row in found] == ["threshold", "threshold", "failed"]
+    assert "broken" in found[2]["error"] and "gravity" in " ".join(found[0])
+    traces = [(out / "runs" / row["run"] / "trace.jsonl").stat() for row in found[:2]]
+    assert main(arguments(clips, out)) == 0, "nothing is run again"
+    assert [(out / "runs" / row["run"] / "trace.jsonl").stat() for row in found[:2]] == traces
+    assert told(out) == [{k: v for k, v in row.items() if k != "seconds"} for row in found]
+
+
+def test_a_cluster_gives_the_same_table(clips, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    one = clips / "a.npz"
+    call = ["sweep", str(one), "--out", str(tmp_path / "far")]
+    common = ["--", "--context=14", "--budget=1"]
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
+        assert main([*call, "--cluster", cluster.scheduler_address, *common]) == 0
+    assert main(["sweep", str(one), "--out", str(tmp_path / "near"), *common]) == 0
+    assert told(tmp_path / "far") == told(tmp_path / "near")
+
+
+def packed(**members):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, kind in members.items():
+            member = tarfile.TarInfo(name.replace("_UP_", "../"))
+            member.type, member.linkname = kind, "/etc/passwd"
+            tar.addfile(member)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        packed(_UP_x=tarfile.REGTYPE),
+        packed(link=tarfile.SYMTYPE),
+        packed(link=tarfile.LNKTYPE),
+        packed(pipe=tarfile.FIFOTYPE),
+    ],
+)
+def test_what_comes_back_cannot_leave_its_folder(data, tmp_path):
+    with pytest.raises(ValueError, match="plain files"):
+        work.unpack(data, tmp_path / "in")
+    assert not (tmp_path / "x").exists()
+
+
+def test_folders_travel_as_they_are(tmp_path):
+    (tmp_path / "run" / "deep").mkdir(parents=True)
+    (tmp_path / "run" / "deep" / "a.bin").write_bytes(b"\0\1")
+    work.unpack(work.pack(tmp_path / "run"), tmp_path / "other")
+    assert (tmp_path / "other" / "run" / "deep" / "a.bin").read_bytes() == b"\0\1"
+
+
+def test_seeds_are_read_as_people_write_them():
+    assert cases.seeds_of("0-2, 7,2") == (0, 1, 2, 7)
+    with pytest.raises(UsageError):
+        cases.seeds_of("one")
