@@ -3,22 +3,17 @@ and short, and bars."""
 
 from __future__ import annotations
 
+import os
 import re
+import textwrap
+import unicodedata
+from collections.abc import Mapping
 
-_CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-)  # control and bidirectional characters
+from tools.characters import clean
+
+__all__ = ["asciified", "bar", "clean", "is_plain", "short", "wrapped"]
+
 _EIGHTHS = " ▏▎▍▌▋▊▉"
-
-
-def clean(text: str) -> str:
-    r"""``text`` whose control characters, but for line ends and tabs, are visible marks instead of
-    orders to the terminal.
-
-    >>> clean("a\x1b[2Jb")
-    'a\ufffd[2Jb'
-    """
-    return _CONTROL.sub("\ufffd", text)
 
 
 def short(text: str, most: int) -> str:
@@ -40,3 +35,62 @@ def bar(share: float, width: int) -> str:
     eighths = round(min(max(share, 0.0), 1.0) * width * 8)
     full, rest = divmod(eighths, 8)
     return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
+
+
+def is_plain(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the terminal can only take lines, not be drawn on."""
+    return environ.get("TERM", "dumb") in ("dumb", "unknown", "")
+
+
+class Verbatim(str):
+    """A line that is not to be wrapped: source text, a row of a table."""
+
+
+def wrapped(line: str, width: int) -> str:
+    """``line`` broken between words where it is longer than ``width`` characters; what follows is
+    indented to where its text begins.
+
+    >>> print(wrapped("  fitted    gravity = 9.8 m/s^2 (downwards)", 36))
+      fitted    gravity = 9.8 m/s^2
+                (downwards)
+    """
+    if len(line) <= width or isinstance(line, Verbatim):
+        return line
+    label = _LABEL.match(line)
+    indent = label.end() if label else len(line) - len(line.lstrip()) + 2
+    after = " " * min(indent, width // 3)
+    return "\n".join(
+        part
+        for one in line.splitlines()
+        for part in textwrap.wrap(
+            one,
+            max(width, 20),
+            subsequent_indent=after,
+            break_long_words=False,
+            break_on_hyphens=False,
+            replace_whitespace=False,
+            drop_whitespace=True,
+        )
+        or [""]
+    )
+
+
+_LABEL = re.compile(r" *[\w-]+ {2,}")
+_ASCII = {"±": "+-", "…": "...", "→": "->", "×": "x", "·": ".", "²": "^2", "³": "^3", "–": "-"}
+_ASCII |= {"°": " degrees", "θ": "theta", "—": "-", "■": "#", "●": "o", "\ufffd": "?", "’": "'"}
+_ASCII |= dict(zip("▁▂▃▄▅▆▇█▏▎▍▌▋▊▉", "_.:-=+*#", strict=False)) | dict.fromkeys("▏▎▍▌▋▊▉", "#")
+
+
+def asciified(text: str) -> str:
+    """``text`` in ASCII: symbols fall back to what stands for them, letters lose their accents.
+
+    >>> asciified("9.8 ± 0.1 → é▁█")
+    '9.8 +- 0.1 -> e_#'
+    """
+    words = "".join(_ASCII.get(character, character) for character in text)
+    plain = unicodedata.normalize("NFKD", words)
+    return "".join(
+        character if character.isascii() else "?"
+        for character in plain
+        if not unicodedata.combining(character)
+    )

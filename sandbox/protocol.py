@@ -15,6 +15,7 @@ from typing import Any
 
 from sandbox.stage_tracker import PLACES
 from tools import claims
+from tools.characters import HIDDEN
 from tools.errors import ProggenError
 from tools.types import ContractError, Failure
 
@@ -24,11 +25,6 @@ CLAIM, FAILURE = b"C", b"F"
 TRACEBACK_CAP = 8_000
 MESSAGE_CAP = 2_000
 KIND_CAP = 80
-_CONTROL = re.compile(  # control, bidirectional and invisible characters, lone surrogates
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e0fff]"
-)
-
 _ESCAPED = re.compile(r"\\[ubfr]")  # how such characters look in JSON
 
 
@@ -39,7 +35,7 @@ class FrameError(ProggenError, ValueError):
 def clean(text: str, cap: int) -> str:
     """``text`` without control, bidirectional and other invisible characters, cut to ``cap``
     characters in the middle."""
-    text = _CONTROL.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = HIDDEN.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
     if len(text) <= cap:
         return text
     head = cap // 2
@@ -86,7 +82,7 @@ def _parse(data: bytes) -> dict[str, Any]:
     try:
         text = data.decode("utf-8")
         body = claims.parse(text, "the result", len(text))
-        if _ESCAPED.search(text) or _CONTROL.search(text):
+        if _ESCAPED.search(text) or HIDDEN.search(text):
             body = _cleaned(body)
     except ValueError as error:
         raise FrameError(clean(str(error), 300)) from None

@@ -79,7 +79,7 @@ ALLOWED = {
     },
     "agent": {"agent.worldmodel", "agent.cli", *TOP},
     "agent.errors": {"agent.errors", "tools"},
-    "agent.plain": {"agent.plain"},
+    "agent.plain": {"agent.plain", "tools"},
     "agent.pictures": {"agent.pictures"},
     "agent.versions": {"agent.versions", "prompts"},
     "agent.cli": {"agent", "sandbox", "tools", "prompts", "benchmarks"},

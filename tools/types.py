@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from tools.characters import source
 from tools.errors import UsageError
 
 State = dict[str, dict[str, float]]
@@ -506,8 +507,8 @@ class FittedParam:
 
 @dataclass(frozen=True)
 class Programs:
-    """The three sources of a candidate, plain text (half characters, as a model's reply may hold,
-    are replaced)."""
+    """The three sources of a candidate, plain text (hidden characters, half ones and orders to a
+    terminal among them, are replaced by a visible mark)."""
 
     perception: str
     dynamics: str
@@ -515,9 +516,7 @@ class Programs:
 
     def __post_init__(self):
         for stage in STAGES:
-            object.__setattr__(
-                self, stage, getattr(self, stage).encode("utf-8", "replace").decode()
-            )
+            object.__setattr__(self, stage, source(getattr(self, stage)))
 
     def __getitem__(self, stage: str) -> str:
         if stage not in STAGES:

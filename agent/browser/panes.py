@@ -245,7 +245,7 @@ def _numbers(view: View, name: str, count: int) -> list[int]:
 def _findings(diagnosis: Diagnosis) -> Table:
     table = _grid("l", "w")
     for finding in diagnosis.findings[:6]:
-        table.add_row(Text(finding.stage, "bold"), clean(finding.message))
+        table.add_row(Text(finding.stage, "bold"), Text(clean(finding.message)))
     if len(diagnosis.findings) > 6:
         table.add_row(
             "", Text(f"and {len(diagnosis.findings) - 6} more on the page Losses", ink.DIM)
@@ -299,7 +299,9 @@ def losses(view: View) -> Iterator[RenderableType]:
         table = _grid("l", "l", "w")
         for finding in view.diagnosis.findings:
             table.add_row(
-                Text(finding.stage, "bold"), Text(finding.kind, ink.DIM), clean(finding.message)
+                Text(finding.stage, "bold"),
+                Text(finding.kind, ink.DIM),
+                Text(clean(finding.message)),
             )
         yield from _titled("Diagnosis", Text(view.diagnosis.verdict + guilty), table)
 
@@ -374,7 +376,7 @@ def _misfit(evaluation: Evaluation) -> Table:
     }
     for column, value in evaluation.fit["columns"].items():
         times = f"{value / noise[column]:.2g} times its noise" if column in noise else ""
-        table.add_row(column, f"{value:.3g}", unit_of(column), Text(times, ink.DIM))
+        table.add_row(Text(clean(column)), f"{value:.3g}", unit_of(column), Text(times, ink.DIM))
     return table
 
 
@@ -708,9 +710,9 @@ def words(view: View) -> Iterator[RenderableType]:
         + (f" of node {row.parent}" if row.parent else "")
         + (f", stage {row.asked}" if row.asked else ""),
     )
-    table.add_row(Text("because", "bold"), clean(row.reason))
-    table.add_row(Text("answer", "bold"), clean(row.said["rationale"]))
-    table.add_row(Text("from", "bold"), f"{row.said['origin']} ({cost(row)})")
+    table.add_row(Text("because", "bold"), Text(clean(row.reason)))
+    table.add_row(Text("answer", "bold"), Text(clean(row.said["rationale"])))
+    table.add_row(Text("from", "bold"), Text(clean(f"{row.said['origin']} ({cost(row)})")))
     yield table
     findings = row.said["findings"]
     if findings:

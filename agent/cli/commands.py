@@ -24,6 +24,7 @@ from agent.evaluation.evaluate import Evaluator
 from agent.evaluation.jobs import CandidateFailed, Fitted
 from agent.models.options import ModelOptions
 from agent.models.prices import parse_price, price_of
+from agent.plain import clean
 from agent.run import runfolder, store
 from agent.run.runfolder import RunFolder
 from agent.search import outcome
@@ -178,18 +179,19 @@ def evaluate(arguments: argparse.Namespace) -> int:
     task, _ = inputs.load(arguments)
     config = EvaluationConfig(repeat=arguments.repeat, vision=vision.checked(arguments, os.environ))
     split = validation(task, config.validation)
-    with Sandbox(_workers(arguments), _mode(arguments)) as sandbox:
+    sandbox = Sandbox(_workers(arguments), _mode(arguments))
+    with sandbox, live.heard(lambda: "running the programs in the sandbox"):
         evaluation = Evaluator(task, split, sandbox, config).evaluate(
             programs, search.node_seed(arguments.seed, "0")
         )
+    if arguments.out:
+        store.write_json(Path(arguments.out), evaluation.to_json())
     text.show(text.judged(evaluation))
     diagnosis = diagnose(evaluation)
     text.show(
         f"  found ({finding.stage}, {finding.kind}): {finding.message}"
         for finding in diagnosis.findings
     )
-    if arguments.out:
-        store.write_json(Path(arguments.out), evaluation.to_json())
     return 0 if evaluation.status == "ok" else 1
 
 
@@ -208,34 +210,33 @@ def fit(arguments: argparse.Namespace) -> int:
         vision=vision.checked(arguments, os.environ),
         **_patience(arguments),
     )
-    with Sandbox(_workers(arguments), _mode(arguments), profile=profile) as sandbox:
+    sandbox = Sandbox(_workers(arguments), _mode(arguments), profile=profile)
+    with sandbox, live.heard(lambda: "perceiving and fitting in the sandbox"):
         try:
             forecast = Evaluator(
                 task, validation(task, config.validation), sandbox, config
             ).forecast(programs, search.node_seed(arguments.seed, "0"))
         except CandidateFailed as failed:
-            print(
-                f"failed in {failed.failure.stage}: {failed.failure.kind}: "
-                f"{failed.failure.message}",
-                file=sys.stderr,
-            )
+            said = f"{failed.failure.kind}: {failed.failure.message}"
+            print(clean(f"failed in {failed.failure.stage}: {said}"), file=sys.stderr)
             return 1
     fitted = forecast.fitted
     seen = [
         Measured(states, video.dt, video.actions)
         for states, video in zip(forecast.measured, final(task).fit, strict=True)
     ]
+    if arguments.out:
+        runfolder.write_params(Path(arguments.out), fitted.params)
+    if arguments.plot:
+        with store.replacing(Path(arguments.plot)) as temporary:
+            media.write_image(temporary, fit_report.residual_plot(fitted.rolled, seen))
     text.show(_fit_lines(fitted, seen))
     figures = outcome.measure(
         [one.frames for one in forecast.predicted], held_back, [video.frames for video in task.test]
     )
     if figures["psnr"] is not None:
         print(f"held-back frames: psnr {figures['psnr']:.2f} dB, mae {figures['mae']:.5f}")
-    if arguments.out:
-        runfolder.write_params(Path(arguments.out), fitted.params)
     if arguments.plot:
-        with store.replacing(Path(arguments.plot)) as temporary:
-            media.write_image(temporary, fit_report.residual_plot(fitted.rolled, seen))
         print(f"residuals drawn in {arguments.plot}")
     return 0
 
@@ -316,7 +317,8 @@ def predict(arguments: argparse.Namespace) -> int:
     if len(variants) > 1 and not all(variants):
         raise UsageError("--or: expected --set before and after it, got a what-if without edits")
     clip = None if arguments.video is None else media.read(arguments.video, 0, arguments.context)
-    with WorldModel.load(arguments.run) as model:
+    waiting = live.heard(lambda: "running the programs in the sandbox")
+    with WorldModel.load(arguments.run) as model, waiting:
         seen = whatif.clip_of(model, clip)
         whatif.check_since(arguments.since, seen)
         if arguments.list:
@@ -329,9 +331,10 @@ def predict(arguments: argparse.Namespace) -> int:
             ),
             clip,
         )
-    text.show(answer.lines())
     if arguments.out:
         answer.write(Path(arguments.out))
+    text.show(answer.lines())
+    if arguments.out:
         print(f"written to {arguments.out}")
     return 0
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from agent.browser.index import Index, Row, spent, state
 from agent.cli import text
-from agent.plain import short
+from agent.plain import Verbatim, short
 from agent.run import runfolder
 from agent.run.runfolder import RunFolder
 from tools.errors import UsageError
@@ -140,7 +140,6 @@ def _gap(first: float | None, second: float | None) -> str:
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield Verbatim("  ".join(cells).rstrip())

@@ -4,26 +4,98 @@ elsewhere."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from agent.core.screen import fate
+from agent.plain import clean, is_plain, short
 
 if TYPE_CHECKING:
     from agent.search.steps import OnEvent
 
 
+EVERY = 10.0
+"""Seconds after which somebody who waits hears something."""
+
+
 @contextmanager
 def watching(budget: int, quiet: bool) -> Iterator[OnEvent]:
     """A callable for events: silent, live (stderr is a terminal) or lines on stderr."""
-    if quiet:
+    if quiet or sys.stderr is None:
         yield lambda event: None
-    elif sys.stderr.isatty():
+    elif sys.stderr.isatty() and not is_plain():
         with _live(budget) as view:
-            yield view
+            yield view.take
     else:
-        yield lambda event: _print_line(event)
+        progress = Progress(budget)
+        with heard(progress.words) as tell:
+
+            def take(event: Mapping[str, Any]) -> None:
+                progress.take(event)
+                tell(line(event))
+
+            yield take
+
+
+@contextmanager
+def heard(words: Callable[[], str], every: float = EVERY) -> Iterator[Callable[[str | None], None]]:
+    """A callable that prints a line to stderr; where none came for ``every`` seconds, ``words``
+    says how far things are."""
+    over, last, began = threading.Event(), [time.monotonic()], time.monotonic()
+
+    def tell(text: str | None) -> None:
+        if text is not None:
+            last[0] = time.monotonic()
+            print(clean(text), file=sys.stderr, flush=True)
+
+    def watch() -> None:
+        while not over.wait(every / 4):
+            if time.monotonic() - last[0] >= 0.75 * every:
+                tell(f"... {time.monotonic() - began:.0f} s: {words()}")
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield tell
+    finally:
+        over.set()
+        thread.join()
+
+
+class Progress:
+    """What a search is doing, and how long it may still take."""
+
+    def __init__(self, budget: int):
+        self.budget, self.now, self.done = budget, "looking at the video", 0
+        self._began = time.monotonic()
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """Follow an event."""
+        node = event.get("node")
+        match event["event"]:
+            case "proposing":
+                of = f" of {event['parent']}" if event["parent"] else ""
+                kind = {"refine": "refinement"}.get(event["move"], event["move"])
+                self.now = f"node {node}: proposing a {kind}{of}"
+            case "evaluating":
+                self.now = f"node {node}: running it in the sandbox"
+            case "evaluated":
+                self.done += 1
+            case "finishing":
+                self.now = "fitting the best once more, on all that was seen, and predicting"
+
+    def words(self) -> str:
+        """Stage and estimate."""
+        return f"{self.now}; {self.done} of at most {self.budget} evaluations{self._left()}"
+
+    def _left(self) -> str:
+        if not 0 < self.done < self.budget:
+            return ""
+        left = (time.monotonic() - self._began) / self.done * (self.budget - self.done)
+        return f", at most about {f'{left / 60:.0f} min' if left >= 90 else f'{left:.0f} s'} more"
 
 
 def line(event: Mapping[str, Any]) -> str | None:
@@ -70,62 +142,47 @@ def _frames(counts: list[int]) -> str:
     return f"{sum(counts)} frames{videos}"
 
 
-def _short(text: str, most: int = 160) -> str:
-    words = " ".join(text.split())
-    return words if len(words) <= most else words[: most - 1] + "…"
-
-
-def _print_line(event: Mapping[str, Any]) -> None:
-    text = line(event)
-    if text is not None:
-        print(text, file=sys.stderr, flush=True)
+def _short(text: str) -> str:
+    return short(text, 160)
 
 
 @contextmanager
-def _live(budget: int) -> Iterator[OnEvent]:
+def _live(budget: int) -> Iterator[_View]:
     from rich.console import Console
     from rich.live import Live
 
     view = _View(budget)
     with Live(view, console=Console(stderr=True), refresh_per_second=8, transient=True):
-        yield view.take
+        yield view
 
 
 class _View:
     """Progress over the budget, best score, what is being done, what failed last."""
 
     def __init__(self, budget: int):
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-        )
+        from rich import progress
 
-        self.progress = Progress(
-            TextColumn("[bold]evaluations"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+        self.progress = progress.Progress(
+            progress.TextColumn("[bold]evaluations"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TimeElapsedColumn(),
         )
         self.bar = self.progress.add_task("", total=budget)
-        self.rows = {"best": "none yet", "now": "looking at the video", "failed last": "nothing"}
+        self.story = Progress(budget)
+        self.rows = {"best": "none yet", "now": self.story.now, "failed last": "nothing"}
 
     def take(self, event: Mapping[str, Any]) -> None:
         """Change what is shown."""
         node = event.get("node")
-        match event["event"]:
-            case "proposing":
-                words = {"refine": "refinement"}.get(event["move"], event["move"])
-                self.rows["now"] = f"node {node}: proposing a {words}" + (
-                    f" of {event['parent']}" if event["parent"] else ""
-                )
-            case "evaluating":
-                self.rows["now"] = f"node {node}: running it in the sandbox"
-            case "evaluated":
-                self.progress.advance(self.bar)
-                if event["failure"] is not None:
-                    self.rows["failed last"] = f"node {node}: {outcome(event)}"
-            case "best":
-                self.rows["best"] = f"node {node}, score {event['score']:.4f}"
+        self.story.take(event)
+        self.rows["now"] = self.story.words()
+        if event["event"] == "evaluated":
+            self.progress.advance(self.bar)
+            if event["failure"] is not None:
+                self.rows["failed last"] = clean(f"node {node}: {outcome(event)}")
+        elif event["event"] == "best":
+            self.rows["best"] = f"node {node}, score {event['score']:.4f}"
 
     def __rich__(self) -> Any:
         from rich.console import Group

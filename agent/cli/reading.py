@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agent.browser.index import Index
 from agent.cli import comparing, text
+from agent.plain import is_plain
 from agent.run import runfolder
 from agent.run import trace as traces
 from agent.run.runfolder import RunFolder
@@ -46,7 +47,7 @@ def _one(arguments: argparse.Namespace, folder: RunFolder, node: str | None) -> 
         print(f"sent {count} spans to {arguments.otlp} as trace {identity}")
     elif arguments.diff is not None:
         text.show(_difference(folder, node, arguments.diff))
-    elif not arguments.plain and sys.stdout.isatty() and sys.stdin.isatty():
+    elif not arguments.plain and _interactive():
         from agent.browser.app import browse  # Textual takes a moment to import
 
         browse(folder.path, None if node is None else folder.node(node).name)
@@ -54,6 +55,12 @@ def _one(arguments: argparse.Namespace, folder: RunFolder, node: str | None) -> 
         text.show(text.node(folder, node))
     else:
         text.show(text.tree(traces.read(folder.trace)))
+
+
+def _interactive() -> bool:
+    """Whether there is a person at a terminal that can be drawn on."""
+    streams = (sys.stdin, sys.stdout)
+    return not is_plain() and all(stream is not None and stream.isatty() for stream in streams)
 
 
 def _indices(folder: Path) -> Iterable[Index]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import difflib
 import re
+import shutil
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.live import outcome
-from agent.plain import clean
+from agent.plain import Verbatim, clean, wrapped
 from agent.run.runfolder import RunFolder, read_params
 from tools.types import STAGES, Evaluation, FittedParam, Programs
 
@@ -20,9 +22,12 @@ if TYPE_CHECKING:
 
 
 def show(lines: Iterable[str]) -> None:
-    """Print lines to stdout, without anything that a terminal would obey."""
+    """Print lines to stdout, without anything that a terminal would obey; in a terminal, long ones
+    broken between words."""
+    width = shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else 0
     for line in lines:
-        print(clean(line))
+        safe = type(line)(clean(line))
+        print(wrapped(safe, width) if width else safe)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -147,7 +152,7 @@ def node(folder: RunFolder, node_id: str) -> Iterator[str]:
         yield f"found ({finding.stage}, {finding.kind}): {finding.message}"
     for stage, source in proposal.programs.items():
         yield f"\n--- {stage}.py"
-        yield source.rstrip()
+        yield Verbatim(source.rstrip())
 
 
 def judged(evaluation: Evaluation) -> Iterator[str]:
@@ -165,7 +170,8 @@ def judged(evaluation: Evaluation) -> Iterator[str]:
             f"  failed in {evaluation.failure.stage}: {evaluation.failure.kind}: "
             f"{evaluation.failure.message}"
         )
-        yield from ("    " + text for text in evaluation.failure.traceback.splitlines())
+        lines = evaluation.failure.traceback.splitlines()
+        yield from (Verbatim("    " + text) for text in lines)
     yield from ("  " + text for text in parameters(evaluation.params))
     yield from (f"  {reason}" for reason in evaluation.reasons)
 
@@ -185,9 +191,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Aligned columns under a head, as wide as they need to be."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     for row in (head, ["-" * width for width in widths], *rows):
-        yield "  ".join(
-            f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        yield Verbatim("  ".join(cells).rstrip())
 
 
 def difference(first: Programs, second: Programs, names: tuple[str, str]) -> Iterator[str]:
@@ -195,7 +200,7 @@ def difference(first: Programs, second: Programs, names: tuple[str, str]) -> Ite
     for stage in STAGES:
         files = [f"{name}/{stage}.py" for name in names]
         yield from (
-            text.rstrip("\n")
+            Verbatim(text.rstrip("\n"))
             for text in difflib.unified_diff(
                 first[stage].splitlines(), second[stage].splitlines(), *files, lineterm=""
             )

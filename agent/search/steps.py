@@ -306,6 +306,7 @@ class Search:
         """Refit the best programs on everything visible, predict, compare with what was held back,
         write the results."""
         held_back = self.inputs.held_back
+        self._announce({"event": "finishing"})
         conclusion = conclude(
             self.task, held_back, self.archive, self._evaluator, self.config, self.stopped
         )

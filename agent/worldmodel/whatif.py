@@ -38,7 +38,14 @@ class Answer:
 
     def lines(self) -> Iterator[str]:
         """What was edited, and where every attribute ends with and without."""
-        yield from (f"edited: {', '.join(one.edits)}" for one in self.edited)
+        for one in self.edited:
+            yield f"edited: {', '.join(one.edits)}"
+            lost = _lost(self.plain, one)
+            if lost is not None:
+                yield (
+                    f"  from frame {lost} on this prediction has no numbers (nan): the edit asks "
+                    "for more than the programs can compute; a smaller one may not"
+                )
         last = self.plain.first + len(self.plain.frames) - 1
         yield f"state at frame {last}:" + ("" if self.edited else " (no edits)")
         for column in self.plain.states.columns:
@@ -84,6 +91,17 @@ class Answer:
         rows = [("as it is", pictures.reduced(self.plain.frames[times]))]
         rows += [(", ".join(one.edits), pictures.reduced(one.frames[times])) for one in self.edited]
         return pictures.filmstrip(rows, [f"frame {self.plain.first + t}" for t in times])
+
+
+def _lost(plain: Prediction, edited: Prediction) -> int | None:
+    """The first frame in which an edited prediction has no number where the plain one has one."""
+    both = [c for c in plain.states.columns if c in edited.states.columns]
+    gone = [
+        np.isnan(edited.states.column(c)) & ~np.isnan(plain.states.column(c)[: len(edited.states)])
+        for c in both
+    ]
+    frames = np.flatnonzero(np.any(gone, axis=0)) if gone else np.array([], int)
+    return plain.first + int(frames[0]) if len(frames) else None
 
 
 def clip_of(model: WorldModel, clip: Video | None) -> Video:
