@@ -1,0 +1,175 @@
+"""What the grammar cannot say yet: reasons, in words, instead of programs that are wrong in
+silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent.proposers.offline.grammar.joints.free import Free
+from agent.proposers.offline.grammar.joints.rest import Rest
+from agent.proposers.offline.grammar.joints.weld import Weld
+from agent.proposers.offline.grammar.law import BodyLaw, EngineLaw, EventLaw, JointLaw, Law, PairLaw
+from agent.proposers.offline.grammar.mechanism import Body, Item, Mechanism
+from agent.proposers.offline.grammar.quantity import Number
+
+
+def objection(mechanism: Mechanism) -> str | None:
+    """Why a mechanism is refused, with the next step; None if it is not."""
+    return next(_objections(mechanism), None)
+
+
+def touching(mechanism: Mechanism) -> frozenset[str]:
+    """Bodies that the engine moves."""
+    return frozenset(key for law in mechanism.laws if isinstance(law, EngineLaw) for key in law.on)
+
+
+def linked(mechanism: Mechanism) -> list[frozenset[str]]:
+    """Items that must be moved together: joined by hosts, couplings, forces between bodies or
+    impacts."""
+    groups = [{key} for key, item in mechanism.items.items()]
+    ties = [{b.name, b.joint.on} for b in mechanism.bodies if b.joint.on is not None]
+    ties += [{c.follower, c.leader} for c in mechanism.couplings]
+    ties += [
+        set(law.on)
+        for law in mechanism.laws
+        if isinstance(law, (PairLaw, EngineLaw)) or _strikes(law)
+    ]
+    for tie in ties:
+        joined = [group for group in groups if group & tie]
+        groups = [group for group in groups if not group & tie] + [set().union(*joined)]
+    order = {key: k for k, key in enumerate(mechanism.items)}
+    return [frozenset(g) for g in sorted(groups, key=lambda g: min(order[key] for key in g))]
+
+
+def _strikes(law: Law) -> bool:
+    return isinstance(law, EventLaw) and law.least > 1
+
+
+def _objections(mechanism: Mechanism) -> Iterator[str]:
+    for law in mechanism.laws:
+        for key in law.on:
+            yield from _of_target(law, mechanism.items[key])
+    for body in mechanism.bodies:
+        yield from _of_body(mechanism, body)
+    for coupling in mechanism.couplings:
+        joints = (mechanism.by_name[name].joint for name in (coupling.follower, coupling.leader))
+        if reason := coupling.objection(*joints):
+            yield f"{coupling.word} of {coupling.follower} and {coupling.leader}: {reason}"
+    yield from _of_events(mechanism)
+    if engine := touching(mechanism):
+        yield from _of_engine(mechanism, engine)
+
+
+def _of_target(law: Law, item: Item) -> Iterator[str]:
+    """Whether a law acts on an item at all."""
+    key, joint = item.key, item.joint
+    if isinstance(joint, Weld) and not joint.known:
+        yield f"{law.word} on {key}: it is fixed to {joint.on} at a place that is only measured; let the law act on {joint.on}"
+    elif isinstance(joint, Rest) and not isinstance(law, PairLaw):
+        yield f"{law.word} on {key}: it rests; let it move freely"
+    elif isinstance(law, JointLaw) and (len(joint.coordinates()) != 1 or item.scalar):
+        yield f"{law.word} on {key}: expected a joint of one coordinate, got {joint.word}"
+    elif isinstance(law, (PairLaw, EventLaw, EngineLaw)) and item.scalar:
+        yield f"{law.word} on {key}: expected bodies; a size has no place"
+    elif isinstance(law, BodyLaw) and item.scalar and not _along(law):
+        yield f"{law.word} on {key}: a size has one direction only, and this law acts across it"
+    elif law.word == "turning" and not (isinstance(joint, Free) and joint.turns):
+        yield f"{law.word} on {key}: it does not turn freely; use joint damping or a joint drive"
+    elif isinstance(law, BodyLaw) and getattr(law, "turn", None) is not None and not _turns(joint):
+        yield f"{law.word} on {key}: its torque has nothing to turn"
+
+
+def _turns(joint: object) -> bool:
+    return (
+        getattr(joint, "turns", False)
+        or getattr(joint, "turning", False)
+        or getattr(joint, "word", "") == "rolling"
+    )
+
+
+def _along(law: BodyLaw) -> bool:
+    """Whether a law acts along x alone on what has x alone."""
+    if law.word in ("lorentz force", "turning", "polynomial", "turning frame", "central force"):
+        return False
+    return getattr(law, "y", None) is None and getattr(law, "turn", None) is None
+
+
+def _of_body(mechanism: Mechanism, body: Body) -> Iterator[str]:
+    joint, host = body.joint, mechanism.by_name.get(body.joint.on or "")
+    if host is not None and isinstance(host.joint, Weld) and not host.joint.known:
+        yield f"{body.name} hangs on {host.name}, whose place is only measured; hang it on {host.joint.on}"
+    if body.by_area and "radius" not in body.shape.sizes:
+        yield f"{body.name}: expected a disk where mass goes by area, got a {body.shape.word}; give it a mass"
+    if body.by_area and not isinstance(joint, Free):
+        yield f"{body.name}: expected a free body where mass goes by area; give it a mass"
+    if joint.balanced and any(isinstance(c, Number) or c != 0.0 for c in (body.com_x, body.com_y)):
+        yield f"{body.name}: its joint ({joint.word}) says where the centre of mass is; leave com_x and com_y out"
+    carries = any(b.joint.on == body.name and not _drawn(b) for b in mechanism.bodies)
+    if carries and isinstance(joint, Free) and joint.turns and body.gyration == 0.0:
+        yield f"{body.name} turns freely under what hangs on it: expected a radius of gyration, got 0"
+    if getattr(joint, "valley", False) and any(len(group) > 1 for group in _with(mechanism, body)):
+        yield f"{body.name} runs in a valley, whose height has no inertia: it stands alone; use a bead"
+
+
+def _with(mechanism: Mechanism, body: Body) -> list[frozenset[str]]:
+    return [group for group in linked(mechanism) if body.name in group]
+
+
+def _drawn(body: Body) -> bool:
+    """Whether it takes no part in the dynamics."""
+    return isinstance(body.joint, Weld) and not body.joint.known
+
+
+def _plain(mechanism: Mechanism, name: str) -> str | None:
+    """Why a body cannot be struck; None if it can."""
+    body = mechanism.by_name[name]
+    if not isinstance(body.joint, Free):
+        return f"{name} is on a joint ({body.joint.word})"
+    if any(isinstance(c, Number) or c != 0.0 for c in (body.com_x, body.com_y)):
+        return f"the centre of mass of {name} is not its middle"
+    if any(b.joint.on == name and not _drawn(b) for b in mechanism.bodies):
+        return f"something hangs on {name}"
+    if set(body.scalars) & {"radius", "width", "height"}:
+        return f"the size of {name} varies"
+    return None
+
+
+def _of_events(mechanism: Mechanism) -> Iterator[str]:
+    struck = [
+        (law, key)
+        for law in mechanism.laws
+        if isinstance(law, (EventLaw, EngineLaw))
+        for key in law.on
+    ]
+    for law, key in struck:
+        if reason := _plain(mechanism, key):
+            yield f"{law.word} on {key}: {reason}, and impacts are known for free bodies only"
+    names = {key for _, key in struck}
+    for group in linked(mechanism):
+        stiff = [
+            k
+            for k in group
+            if k in mechanism.by_name
+            and not isinstance(mechanism.by_name[k].joint, (Free, Rest, Weld))
+        ]
+        if group & names and stiff:
+            yield f"{sorted(group & names)[0]} is struck, and a force joins it to {stiff[0]}, which is on a joint"
+
+
+def _of_engine(mechanism: Mechanism, engine: frozenset[str]) -> Iterator[str]:
+    laws = [law for law in mechanism.laws if isinstance(law, EngineLaw)]
+    if len(laws) > 1:
+        yield f"{laws[0].word}: expected one for all bodies that touch, got {len(laws)}"
+    for law in mechanism.laws:
+        inside = set(law.on) & engine
+        if inside and isinstance(law, EventLaw) and law.least > 1:
+            yield f"{law.word} on {', '.join(sorted(inside))}: the engine moves them already"
+        elif inside and law.word == "wall" and not engine <= set(law.on):
+            yield "wall: in the engine a wall stops every body; let it act on all that touch"
+        elif inside and law.word == "wall" and getattr(law, "friction", None) is not None:
+            yield "wall: in the engine friction is that of the contact; leave the wall's out"
+        elif inside and isinstance(law, PairLaw) and inside != set(law.on):
+            yield f"{law.word}: it joins what the engine moves to what it does not; let all of them touch"
+    for name in sorted(engine):
+        if any(key.startswith(f"{name}.") for key in mechanism.items):
+            yield f"{name}: the engine moves bodies of one size only"

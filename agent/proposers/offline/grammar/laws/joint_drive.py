@@ -1,0 +1,36 @@
+"""A motor at a joint: a constant effort, and one that follows the action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from agent.proposers.offline.grammar.law import JointLaw
+from agent.proposers.offline.grammar.quantity import Quantity, quantity, signed
+from agent.proposers.offline.grammar.seeing import Seeing, Sight
+
+
+@dataclass(frozen=True)
+class JointDrive(JointLaw):
+    """effort: constant acceleration of the joint's coordinate; gain: acceleration per unit of
+    action; None: there is none."""
+
+    word = "joint drive"
+    says = "a motor at the joint of {on}"
+    push: Quantity | None = quantity(
+        "px/s^2 or rad/s^2",
+        "constant effort at the joint of {on}",
+        signed(10, 100),
+        None,
+        base="joint_push",
+    )
+    gain: Quantity | None = quantity(
+        "px/s^2 or rad/s^2",
+        "effort at the joint of {on} per unit of action",
+        signed(10, 100),
+        None,
+        base="joint_gain",
+    )
+
+    def effort(self, n: Any, body: Sight, see: Seeing) -> Any:
+        return n.push + n.gain * see.action

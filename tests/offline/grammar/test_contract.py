@@ -1,0 +1,104 @@
+"""Every law through every joint on every shape: the printed program agrees with the oracle, or the
+mechanism is refused with a reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from agent.proposers.offline.grammar.check import objection
+from agent.proposers.offline.grammar.law import JointLaw, PairLaw
+from agent.proposers.offline.grammar.mechanism import Body, Mechanism
+from agent.proposers.offline.grammar.quantity import GrammarError
+from agent.proposers.offline.grammar.registry import known
+from agent.proposers.offline.grammar.rollout import rollout
+from benchmarks.grammar import (
+    a_joint,
+    a_law,
+    a_state,
+    drawn,
+    judged,
+    shape_of,
+    without_idle,
+)
+
+LAWS, JOINTS, SHAPES = (tuple(known(folder)) for folder in ("laws", "joints", "shapes"))
+
+
+def walk(law: str, joint: str, shape: str, seed: int = 0) -> Mechanism:
+    """Two bodies, the first of these kinds, under a law that acts on as many as it needs."""
+    rng = np.random.default_rng([seed, LAWS.index(law), JOINTS.index(joint), SHAPES.index(shape)])
+    if joint == "scalar":
+        bodies = (Body("a", shape_of(shape), scalars=("radius",)), Body("b", shape_of("disk")))
+        targets = ("a.radius", "b")
+    else:
+        kind = known("joints")[joint]
+        hosts = ["b"] if joint == "weld" else []
+        plain = {"free": {"turns": True}, "weld": {"x": 20.0, "y": 9.0}, "bead": {"valley": False}}
+        one = replace(a_joint(kind, rng, hosts), **plain.get(joint, {}))
+        bodies, targets = (Body("a", shape_of(shape), one), Body("b", shape_of("disk"))), ("a", "b")
+    kind = known("laws")[law]
+    bare = Mechanism(bodies, (a_law(kind, rng, targets[: max(1, kind.least)]),))
+    return without_idle(bare)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_every_law_acts_through_every_joint_on_every_shape_or_says_why_not(law):
+    agreeing = 0
+    for joint in JOINTS:
+        for shape in SHAPES:
+            mechanism = walk(law, joint, shape)
+            verdict = judged(mechanism, np.random.default_rng(1))
+            assert verdict.status != "differs", (joint, shape, verdict)
+            assert verdict.status == "agrees" or len(verdict.reason) > 20, (joint, shape)
+            agreeing += verdict.status == "agrees"
+    assert agreeing >= len(SHAPES)
+
+
+@pytest.mark.parametrize("joint", JOINTS)
+def test_a_force_or_an_effort_acts_through_every_joint_that_leaves_something_free(joint):
+    """Nothing is refused that has somewhere to act: no law is bound to one joint."""
+    refused = {
+        law
+        for law, kind in known("laws").items()
+        if (objection(walk(law, joint, "disk")) is not None)
+        and not issubclass(kind, JointLaw)
+        and law not in ("turning", "wall", "collision", "contact", "push", "action")
+    }
+    if joint == "scalar":  # it has one direction: what acts across it or needs a place is refused
+        assert refused <= {
+            "lorentz force",
+            "turning frame",
+            "polynomial",
+            "pair force",
+            "pair spring",
+            "central force",
+            "constant field",
+            "spring",
+            "periodic force",
+        }
+    elif joint == "rest":
+        assert not {law for law in refused if issubclass(known("laws")[law], PairLaw)}
+    else:
+        assert not refused
+
+
+@pytest.mark.parametrize("first", range(0, 300, 50))
+def test_three_hundred_random_mechanisms_agree_or_are_refused(first):
+    verdicts = []
+    for k in range(first, first + 50):
+        rng = np.random.default_rng([7, k])
+        verdict = judged(drawn(rng), rng)
+        assert verdict.status != "differs", (k, verdict)
+        verdicts.append(verdict.status)
+    assert verdicts.count("agrees") > 30
+
+
+def test_the_oracle_refuses_what_the_printer_refuses():
+    mechanism = walk("wall", "revolute", "disk")
+    with pytest.raises(GrammarError, match="impacts are known for free bodies only"):
+        rollout(
+            mechanism, mechanism.guesses, a_state(mechanism, np.random.default_rng(0)), 0.1, [0.0]
+        )

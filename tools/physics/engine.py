@@ -1,0 +1,116 @@
+"""Rigid bodies that fall, collide, rub, roll, tip and stack, under any forces besides: pymunk
+(Chipmunk2D) with accelerations from outside."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pymunk
+
+from tools.physics.tree import Motion
+
+_THICK = 200.0
+"""Pixels that a wall reaches into what is behind it, so that nothing slips through."""
+_LONG = 1e4
+
+Kicks = Callable[[Mapping[str, Motion], float], Mapping[str, tuple[float, float, float]]]
+"""(motions, seconds since the frame began) -> body -> acceleration (x, y, turn) that it would have
+if it touched nothing."""
+
+
+@dataclass(frozen=True)
+class Solid:
+    """A body of even density. outline: corners (pixels, from its centre) of a convex shape; ()
+    means a disk whose "radius", or a box whose "width" and "height", are in its state. mass:
+    relative to the others."""
+
+    name: str
+    outline: tuple[tuple[float, float], ...] = ()
+    mass: float = 1.0
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A straight wall or floor: the free side is where normal . (x, y) > offset (unit normal,
+    pixels). restitution: of any body against it. friction: as a multiple of the bodies' own."""
+
+    normal: tuple[float, float]
+    offset: float
+    restitution: float
+    friction: float = 1.0
+
+
+def jostle(
+    state: Mapping[str, Mapping[str, float]],
+    solids: Sequence[Solid],
+    grounds: Sequence[Ground],
+    restitution: float,
+    friction: float,
+    kicks: Kicks,
+    dt: float,
+    substeps: int = 12,
+) -> dict[str, dict[str, float]]:
+    """The solids ``dt`` seconds later: {name: its attributes in ``state``, with "x", "y" (px),
+    "angle" (rad), "vx", "vy", "spin" moved on}.
+
+    restitution: of two bodies. friction: Coulomb's coefficient of a body against a ground, and its
+    square that of two bodies. A pure function of its arguments: the space is built anew, so that
+    contacts keep no memory. Plain floats only."""
+    space = pymunk.Space()
+    own = math.sqrt(
+        max(restitution, 1e-6)
+    )  # pymunk multiplies the coefficients of the two shapes that touch
+    for ground in grounds:
+        shape = _half_plane(space, ground)
+        shape.elasticity, shape.friction = ground.restitution / own, ground.friction
+        space.add(shape)
+    bodies = {
+        solid.name: _placed(space, solid, state[solid.name], own, friction) for solid in solids
+    }
+    for k in range(substeps):
+        pushed = kicks({name: _motion(body) for name, body in bodies.items()}, k * dt / substeps)
+        for name, (ax, ay, turn) in pushed.items():
+            body = bodies[name]
+            body.force, body.torque = (body.mass * ax, body.mass * ay), body.moment * turn
+        space.step(dt / substeps)
+    return {name: {**state[name], **_read(body)} for name, body in bodies.items()}
+
+
+def _half_plane(space: pymunk.Space, ground: Ground) -> pymunk.Segment:
+    (nx, ny), depth = ground.normal, ground.offset - _THICK
+    middle = (nx * depth, ny * depth)
+    one, other = ((middle[0] + k * _LONG * ny, middle[1] - k * _LONG * nx) for k in (-1.0, 1.0))
+    return pymunk.Segment(space.static_body, one, other, _THICK)
+
+
+def _placed(
+    space: pymunk.Space, solid: Solid, part: Mapping[str, float], elasticity: float, friction: float
+) -> pymunk.Body:
+    body = pymunk.Body()
+    shape = _shape(body, solid, part)
+    shape.mass, shape.elasticity, shape.friction = solid.mass, elasticity, friction
+    space.add(body, shape)
+    body.position, body.angle = (part["x"], part["y"]), part.get("angle", 0.0)
+    body.velocity, body.angular_velocity = (part["vx"], part["vy"]), part.get("spin", 0.0)
+    return body
+
+
+def _shape(body: pymunk.Body, solid: Solid, part: Mapping[str, float]) -> pymunk.Shape:
+    if solid.outline:
+        return pymunk.Poly(body, solid.outline)
+    return (
+        pymunk.Poly.create_box(body, (part["width"], part["height"]))
+        if "width" in part
+        else pymunk.Circle(body, part["radius"])
+    )
+
+
+def _motion(body: pymunk.Body) -> Motion:
+    return Motion(*body.position, body.angle, *body.velocity, body.angular_velocity)
+
+
+def _read(body: pymunk.Body) -> dict[str, float]:
+    (x, y), (vx, vy) = body.position, body.velocity
+    return {"x": x, "y": y, "angle": body.angle, "vx": vx, "vy": vy, "spin": body.angular_velocity}

@@ -1,0 +1,389 @@
+"""Planar dynamics of any tree of bodies on joints, under any forces: (J' M J) q'' = J' F - J' M
+bias.
+
+Link by link outwards, the columns of J and the accelerations that are there without q'' (bias)
+follow from those of the link that carries it (Kane's form; see Featherstone, "Rigid Body Dynamics
+Algorithms", 2008, ch. 2-3). A coordinate that follows another (gears, ropes, a slider on a crank)
+is replaced by it: Q = f(q), Q' = f' q', Q'' = f' q'' + f'' q'^2. Everything is elementwise over
+batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tools.physics.multibody import solve, turned
+from tools.physics.start import value_and_rate
+from tools.types import States
+
+Path = Callable[[Any], tuple[tuple, tuple, tuple]]
+"""Coordinate -> place and angle (x, y, angle) in the carrier's frame, and their first and second
+derivatives."""
+
+Function = Callable[[Any], tuple[Any, Any, Any]]
+"""Coordinate that leads -> value, slope and bend of the one that follows."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A rigid body on one joint.
+
+    joint: "free" (x, y and angle), "point" (x and y), "slide" (px along ``axis`` in the carrier's
+    frame; it keeps the carrier's angle), "hinge" (its own angle in the picture), "weld" (nothing),
+    or "path" (one coordinate; ``path`` says where it is). on: the link that carries it, None for
+    the picture. at, turn: the joint in the carrier's frame. centre, com: its drawn centre and its
+    centre of mass, from the joint in its own frame, px. mass: relative; inertia: about the centre
+    of mass, mass times px^2. follows: (link, function) of the coordinate that this one's follows.
+    What hangs on a link is placed from its drawn centre. Entries may be floats or batches."""
+
+    name: str
+    joint: str
+    on: str | None = None
+    at: tuple[Any, Any] = (0.0, 0.0)
+    axis: tuple[Any, Any] = (1.0, 0.0)
+    turn: Any = 0.0
+    centre: tuple[Any, Any] = (0.0, 0.0)
+    com: tuple[Any, Any] = (0.0, 0.0)
+    mass: Any = 1.0
+    inertia: Any = 0.0
+    path: Path | None = None
+    follows: tuple[str, Function] | None = None
+
+    @property
+    def coordinates(self) -> int:
+        """How many its joint has."""
+        return {"free": 3, "point": 2, "weld": 0}.get(self.joint, 1)
+
+
+class Motion(NamedTuple):
+    """How a body moves. x, y, vx, vy: of its centre of mass (px, px/s); angle, spin (rad, rad/s);
+    s, rate: its joint's coordinate against what carries it, and its rate."""
+
+    x: Any
+    y: Any
+    angle: Any
+    vx: Any
+    vy: Any
+    spin: Any
+    s: Any = 0.0
+    rate: Any = 0.0
+
+
+Loads = Callable[[Mapping[str, Motion]], tuple[Mapping[str, tuple], Mapping[str, Any]]]
+"""Motions -> (link -> acceleration (x, y, turn) that it would have if it were free, link ->
+acceleration of its joint's coordinate, were it alone on it and its carrier held fast)."""
+
+
+class _Frame(NamedTuple):
+    """A link's drawn centre: place, velocity and bias (x, y, angle each), and columns coordinate ->
+    (x, y, angle)."""
+
+    place: tuple
+    speed: tuple
+    bias: tuple
+    columns: dict[int, tuple]
+
+    def moved(self, rx: Any, ry: Any) -> _Frame:
+        """The same of a point fixed in the link, (rx, ry) px away in the picture."""
+        (x, y, angle), (vx, vy, spin), (bx, by, bend) = self.place, self.speed, self.bias
+        bias = (bx - bend * ry - spin * spin * rx, by + bend * rx - spin * spin * ry, bend)
+        columns = {k: (ux - w * ry, uy + w * rx, w) for k, (ux, uy, w) in self.columns.items()}
+        return _Frame(
+            (x + rx, y + ry, angle), (vx - spin * ry, vy + spin * rx, spin), bias, columns
+        )
+
+
+_GROUND = _Frame((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), {})
+
+
+def accelerations(
+    links: Sequence[Link], q: Sequence[Any], v: Sequence[Any], loads: Loads | None = None
+) -> tuple:
+    """q'' of the free coordinates.
+
+    q, v: coordinates and rates of the links that follow none, in order. loads: what acts; None:
+    nothing. Carriers come before what they carry."""
+    full, rates, slopes, bends = spread(links, q, v)
+    frames = _frames(links, full, rates)
+    at = {link.name: _motion(link, frames, full, rates, links) for link in links}
+    kicks, efforts = loads(at) if loads is not None else ({}, {})
+    first = _positions(links)
+    n = sum(link.coordinates for link in links)
+    mass, force = [[0.0] * n for _ in range(n)], [0.0] * n
+    for link in links:
+        heavy = frames[link.name].moved(*_off(link, frames[link.name].place[2]))
+        ax, ay, turn = kicks.get(link.name, (0.0, 0.0, 0.0))
+        push = (
+            link.mass * (ax - heavy.bias[0]),
+            link.mass * (ay - heavy.bias[1]),
+            link.inertia * (turn - heavy.bias[2]),
+        )
+        weights = (link.mass, link.mass, link.inertia)
+        for i, own in heavy.columns.items():
+            force[i] = force[i] + sum(u * f for u, f in zip(own, push, strict=True))
+            for j, other in heavy.columns.items():
+                mass[i][j] = mass[i][j] + sum(
+                    m * a * b for m, a, b in zip(weights, own, other, strict=True)
+                )
+        if link.name in efforts:
+            _effort(force, link, efforts[link.name], heavy, frames, first)
+    return _reduced(links, mass, force, slopes, bends, rates)
+
+
+def placed(
+    links: Sequence[Link], q: Sequence[Any], v: Sequence[Any]
+) -> dict[str, tuple[Any, Any, Any, Any, Any]]:
+    """Of every link, (x, y, angle) of its drawn centre and coordinate and rate of its joint (None
+    where it has none or several)."""
+    full, rates, _, _ = spread(links, q, v)
+    frames, first = _frames(links, full, rates), _positions(links)
+    single = {link.name: link.coordinates == 1 for link in links}
+    return {
+        name: (
+            *frame.place,
+            *((full[first[name]], rates[first[name]]) if single[name] else (None, None)),
+        )
+        for name, frame in frames.items()
+    }
+
+
+def spread(
+    links: Sequence[Link], q: Sequence[Any], v: Sequence[Any]
+) -> tuple[list, list, dict, dict]:
+    """All coordinates and rates, those that follow too; and {coordinate: (leader, slope)} and
+    {coordinate: bend} of these."""
+    first, n = _positions(links), sum(link.coordinates for link in links)
+    full: list[Any] = [0.0] * n
+    rates: list[Any] = [0.0] * n
+    given = iter(zip(q, v, strict=True))
+    for link in links:
+        for k in range(link.coordinates if link.follows is None else 0):
+            full[first[link.name] + k], rates[first[link.name] + k] = next(given)
+    slopes, bends = {}, {}
+    for link in links:
+        if link.follows is not None:
+            own, lead = first[link.name], first[link.follows[0]]
+            full[own], slope, bends[own] = link.follows[1](full[lead])
+            rates[own], slopes[own] = slope * rates[lead], (lead, slope)
+    return full, rates, slopes, bends
+
+
+def in_step(ratio: Any, own: Any, lead: Any) -> Function:
+    """A coordinate that goes with another in a fixed ratio, and stands at ``own`` where that stands
+    at ``lead``."""
+    return lambda leading: (own + ratio * (leading - lead), ratio, 0.0)
+
+
+def _positions(links: Sequence[Link]) -> dict[str, int]:
+    """Position of each link's first coordinate among all."""
+    found, position = {}, 0
+    for link in links:
+        found[link.name], position = position, position + link.coordinates
+    return found
+
+
+def _frames(links: Sequence[Link], full: Sequence[Any], rates: Sequence[Any]) -> dict[str, _Frame]:
+    frames: dict[str, _Frame] = {}
+    first = _positions(links)
+    for link in links:
+        carrier = frames[link.on] if link.on else _GROUND
+        frames[link.name] = _on(link, carrier, first[link.name], full, rates)
+    return frames
+
+
+def _on(link: Link, carrier: _Frame, k: int, full: Sequence[Any], rates: Sequence[Any]) -> _Frame:
+    """The drawn centre of a link whose first coordinate is the k-th."""
+    if link.joint in ("free", "point"):
+        own = {k: (1.0, 0.0, 0.0), k + 1: (0.0, 1.0, 0.0)}
+        if link.joint == "point":
+            return _Frame(
+                (full[k], full[k + 1], 0.0), (rates[k], rates[k + 1], 0.0), (0.0, 0.0, 0.0), own
+            )
+        return _Frame(
+            tuple(full[k : k + 3]),
+            tuple(rates[k : k + 3]),
+            (0.0, 0.0, 0.0),
+            {**own, k + 2: (0.0, 0.0, 1.0)},
+        )
+    if link.joint == "hinge":
+        joint = carrier.moved(*_turned(link.at, carrier.place[2]))
+        (x, y, _), (vx, vy, _), (bx, by, _) = joint.place, joint.speed, joint.bias
+        columns = {i: (ux, uy, 0.0) for i, (ux, uy, _) in joint.columns.items()}
+        frame = _Frame(
+            (x, y, full[k]), (vx, vy, rates[k]), (bx, by, 0.0), {**columns, k: (0.0, 0.0, 1.0)}
+        )
+        return frame.moved(*turned(link.centre, full[k]))
+    return _along(link, carrier, k, full, rates)
+
+
+def _along(
+    link: Link, carrier: _Frame, k: int, full: Sequence[Any], rates: Sequence[Any]
+) -> _Frame:
+    """A link that its joint keeps in a place of its carrier's frame, given by one coordinate or
+    none."""
+    if link.joint == "weld":
+        (x, y, turn), slope, bend, rate = (
+            (*link.at, link.turn),
+            (0.0, 0.0, 0.0),
+            (0.0, 0.0, 0.0),
+            0.0,
+        )
+    elif link.joint == "slide":
+        s, rate, bend = full[k], rates[k], (0.0, 0.0, 0.0)
+        (x, y), slope, turn = (
+            (link.at[0] + s * link.axis[0], link.at[1] + s * link.axis[1]),
+            (*link.axis, 0.0),
+            link.turn,
+        )
+    elif link.path is not None:
+        ((x, y, turn), slope, bend), rate = link.path(full[k]), rates[k]
+    else:
+        raise ValueError(
+            f"Link {link.name}.joint: expected free, point, slide, hinge, weld or path, "
+            f"got {link.joint!r}"
+        )
+    angle = carrier.place[2]
+    joint = carrier.moved(*_turned((x, y), angle))
+    dx, dy = _turned(slope[:2], angle)
+    ex, ey = _turned(bend[:2], angle)
+    (px, py, _), (vx, vy, spin), (bx, by, twist) = joint.place, joint.speed, joint.bias
+    square = rate * rate
+    bias = (
+        bx + ex * square - 2.0 * spin * dy * rate,
+        by + ey * square + 2.0 * spin * dx * rate,
+        twist + bend[2] * square,
+    )
+    columns = joint.columns if link.joint == "weld" else {**joint.columns, k: (dx, dy, slope[2])}
+    return _Frame(
+        (px, py, angle + turn),
+        (vx + dx * rate, vy + dy * rate, spin + slope[2] * rate),
+        bias,
+        columns,
+    )
+
+
+def _turned(vector: tuple, angle: Any) -> tuple:
+    """A vector of a carrier's frame in the picture; as it is where the carrier cannot turn."""
+    return (
+        tuple(vector)
+        if isinstance(angle, float) and angle == 0.0
+        else turned((vector[0], vector[1]), angle)
+    )
+
+
+def _off(link: Link, angle: Any) -> tuple:
+    """From the drawn centre to the centre of mass, in the picture."""
+    off = (link.com[0] - link.centre[0], link.com[1] - link.centre[1])
+    return (
+        (0.0, 0.0)
+        if all(isinstance(part, float) and part == 0.0 for part in off)
+        else turned(off, angle)
+    )
+
+
+def _motion(
+    link: Link,
+    frames: Mapping[str, _Frame],
+    full: Sequence[Any],
+    rates: Sequence[Any],
+    links: Sequence[Link],
+) -> Motion:
+    heavy = frames[link.name].moved(*_off(link, frames[link.name].place[2]))
+    if link.coordinates != 1:
+        return Motion(*heavy.place, *heavy.speed)
+    k = _positions(links)[link.name]
+    s, rate = full[k], rates[k]
+    if link.joint == "hinge" and link.on:
+        s, rate = s - frames[link.on].place[2], rate - frames[link.on].speed[2]
+    return Motion(*heavy.place, *heavy.speed)._replace(s=s, rate=rate)
+
+
+def _effort(
+    force: list,
+    link: Link,
+    effort: Any,
+    heavy: _Frame,
+    frames: Mapping[str, _Frame],
+    first: Mapping[str, int],
+) -> None:
+    """Add an effort at a joint: on a hinge a torque and its reaction, else a force along the
+    coordinate."""
+    k = first[link.name]
+    ux, uy, w = heavy.columns[k]
+    amount = effort * (link.mass * (ux * ux + uy * uy) + link.inertia * w * w)
+    force[k] = force[k] + amount
+    if link.joint == "hinge" and link.on:
+        for i, (_, _, turning) in frames[link.on].columns.items():
+            force[i] = force[i] - amount * turning
+
+
+def _reduced(
+    links: Sequence[Link],
+    mass: list,
+    force: list,
+    slopes: Mapping,
+    bends: Mapping,
+    rates: Sequence[Any],
+) -> tuple:
+    """Accelerations of the coordinates that follow none."""
+    n = len(force)
+    free = [k for k in range(n) if k not in slopes]
+    place = {k: position for position, k in enumerate(free)}
+    member = {
+        k: (place[slopes[k][0]], slopes[k][1]) if k in slopes else (place[k], 1.0) for k in range(n)
+    }
+    drift = {k: bends[k] * rates[slopes[k][0]] ** 2 for k in slopes}
+    m, h = [[0.0] * len(free) for _ in free], [0.0] * len(free)
+    for i in range(n):
+        row, slope = member[i]
+        rest = force[i] - sum(mass[i][j] * drift[j] for j in slopes)
+        h[row] = h[row] + slope * rest
+        for j in range(n):
+            column, other = member[j]
+            m[row][column] = m[row][column] + slope * other * mass[i][j]
+    return solve(m, h)
+
+
+def start_on(
+    states: States,
+    name: str,
+    host: str,
+    at: tuple[float, float],
+    axis: tuple[float, float],
+    dt: float,
+) -> dict[str, float]:
+    """{"s": distance along a line of another object's frame (px), "v": its rate} at frame 0."""
+    columns = states.columns
+    angle = (
+        states.column(f"{host}.angle")
+        if f"{host}.angle" in columns
+        else np.zeros(len(states.values))
+    )
+    dx, dy = (states.column(f"{name}.{a}") - states.column(f"{host}.{a}") for a in ("x", "y"))
+    c, s = np.cos(angle), np.sin(angle)
+    along = (c * dx + s * dy - at[0]) * axis[0] + (c * dy - s * dx - at[1]) * axis[1]
+    value, rate = value_and_rate(along, dt)
+    return {"s": value, "v": rate}
+
+
+def start_at(
+    states: States, name: str, track: Function, dt: float, foot: float = 0.0
+) -> dict[str, float]:
+    """{"at": x of the point of a track that an object touches, ``foot`` px from its centre, "d_at":
+    its rate} at frame 0."""
+    x = states.column(f"{name}.x")
+    at = x
+    for _ in range(8 if foot else 0):
+        slope = np.asarray(track(at)[1])
+        at = x - foot * slope / np.sqrt(1.0 + slope * slope)
+    value, rate = value_and_rate(np.asarray(at), dt)
+    return {"at": value, "d_at": rate}
+
+
+def start_scalar(states: States, name: str, attribute: str, dt: float) -> dict[str, float]:
+    """{attribute: its value, "d_" + attribute: its rate} at frame 0, of a size or a gain."""
+    value, rate = value_and_rate(states.column(f"{name}.{attribute}"), dt)
+    return {attribute: value, f"d_{attribute}": rate}
