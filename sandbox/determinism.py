@@ -34,7 +34,7 @@ def run_twice(box: Sandbox, job: Job, stage: str, ignore: Collection[str] = ()) 
 
 def _difference(first: Outcome, second: Outcome, ignore: Collection[str]) -> str:
     claims = [
-        {key: value for key, value in outcome.claim.items() if key not in ignore}
+        {key: value for key, value in (outcome.claim or {}).items() if key not in ignore}
         for outcome in (first, second)
     ]
     if claims[0] != claims[1]:

@@ -197,7 +197,7 @@ class Probe:
         if outcome.failure:
             seen = f"{outcome.failure.kind}: {outcome.failure.message.partition(';')[0]}"
         else:
-            seen = f"returned {outcome.claim['value']}"
+            seen = f"returned {_value(outcome)}"
         return Row(self.barrier, self.held(outcome), f"{self.tried}: {seen}"[:160], True)
 
 
@@ -214,7 +214,11 @@ def _refused_or_dead(outcome: Outcome) -> bool:
 
 
 def _says_nothing(outcome: Outcome) -> bool:
-    return outcome.failure is None and not outcome.claim["value"]
+    return outcome.failure is None and not _value(outcome)
+
+
+def _value(outcome: Outcome) -> Any:
+    return None if outcome.claim is None else outcome.claim["value"]
 
 
 _CALL = """

@@ -103,7 +103,8 @@ class Sandbox:
     def missing(self) -> dict[str, str]:
         """Modules and routines that the server could not load, with the reason."""
         report = self._report()
-        return report["missing"] | report["unavailable"]
+        missing: dict[str, str] = report["missing"] | report["unavailable"]
+        return missing
 
     def share(self, array: np.ndarray) -> SharedArray:
         """Copy ``array`` once into a sealed memory file that any number of jobs may take as an

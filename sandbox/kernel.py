@@ -135,7 +135,8 @@ def map_file(fd: int, size: int, writable: bool) -> memoryview:
     0: nothing)."""
     if size == 0:
         return memoryview(bytearray(0) if writable else b"")
-    return _memory_at(_map(fd, size, writable), size, _WRITE if writable else _READ)
+    mapped: memoryview = _memory_at(_map(fd, size, writable), size, _WRITE if writable else _READ)
+    return mapped
 
 
 def borrow_file(fd: int, size: int) -> ctypes.Array[ctypes.c_ubyte]:
@@ -149,7 +150,7 @@ def borrow_file(fd: int, size: int) -> ctypes.Array[ctypes.c_ubyte]:
 
 def _map(fd: int, size: int, writable: bool) -> int:
     protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
-    address = _libc.mmap(None, size, protection, mmap.MAP_SHARED, fd, 0)
+    address: int = _libc.mmap(None, size, protection, mmap.MAP_SHARED, fd, 0)
     if address == ctypes.c_void_p(-1).value:
         _checked(-1)
     return address

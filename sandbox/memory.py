@@ -174,7 +174,7 @@ def _write(fd: int, data: bytes | memoryview, offset: int) -> None:
 
 
 def _bytes(array: np.ndarray) -> memoryview:
-    return memoryview(array.reshape(-1).view(np.uint8))
+    return array.reshape(-1).view(np.uint8).data
 
 
 def _aligned(size: int) -> int:
@@ -194,12 +194,12 @@ def _seal(fd: int, writes: bool) -> None:
 
 
 def _plain(array: Any, what: str) -> np.ndarray:
-    array = np.asarray(array, order="C")
-    if array.dtype.kind not in _PLAIN:
+    plain: np.ndarray = np.asarray(array, order="C")
+    if plain.dtype.kind not in _PLAIN:
         raise ValueError(
-            f"{what}: expected an array of numbers, got dtype {array.dtype}; convert it first"
+            f"{what}: expected an array of numbers, got dtype {plain.dtype}; convert it first"
         )
-    return array
+    return plain
 
 
 def _shape(name: str, spec: ArraySpec) -> tuple[int, ...]:

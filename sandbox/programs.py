@@ -60,7 +60,7 @@ class LoadedPrograms:
 
     def function(self, name: str, function: str) -> Callable[..., Any]:
         """``function`` of program ``name``; a missing one is that program's failure."""
-        found = getattr(self[name], function, None)
+        found: Callable[..., Any] | None = getattr(self[name], function, None)
         with stage(name):
             if not callable(found):
                 known = [

@@ -65,6 +65,6 @@ def _announce() -> None:
 
 def _tag(error: BaseException, name: str) -> None:
     try:
-        error.sandbox_stage = name
+        vars(error)["sandbox_stage"] = name
     except Exception:
         return

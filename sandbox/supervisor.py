@@ -125,7 +125,8 @@ class Supervisor(ABC):
             raise OSError(
                 0, first.said(wire.REFUSED) or "the first child died while it locked itself"
             )
-        return json.loads(said or "{}")
+        report: dict[str, Any] = json.loads(said or "{}")
+        return report
 
     def serve(self) -> None:
         """Loop until the host is gone."""

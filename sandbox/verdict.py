@@ -6,6 +6,7 @@ import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from sandbox import limits
 from sandbox.contract import Limits, Outcome
@@ -16,6 +17,13 @@ from tools.types import Failure
 
 _FAULT = "Fatal Python error"
 _ROUTINES = f'\n  File "{Path(__file__).parent}'
+
+
+class _Measured(TypedDict):
+    log: str
+    wall: float
+    cpu: float
+    peak: int
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ def judge(end: Ending, caps: Limits, outputs: Outputs) -> Outcome:
     """Success is exactly one whole frame with a claim from a child that stopped or ended by itself;
     all else is a failure."""
     log = clean(end.log.decode("utf-8", "replace"), 2 * caps.log)
-    measured = {"log": log, "wall": end.wall, "cpu": end.cpu, "peak": end.peak}
+    measured: _Measured = {"log": log, "wall": end.wall, "cpu": end.cpu, "peak": end.peak}
     if end.killed or not (end.status == 0 or os.WIFSTOPPED(end.status)):
         return Outcome(None, {}, _death(end, caps, log), **measured)
     try:

@@ -108,10 +108,10 @@ def _load_jax(missing: dict[str, str]) -> int:
         try:
             kernel.end_with_parent()
             start_jax()
-            room = limits.address_space() - size
+            room = str(limits.address_space() - size)
             _use_jax()
         finally:
-            os.write(write, "\n".join([str(room), *(set(sys.modules) - known)]).encode()[:60_000])
+            os.write(write, "\n".join([room, *(set(sys.modules) - known)]).encode()[:60_000])
             os._exit(0)
     os.close(write)
     with os.fdopen(read) as file:

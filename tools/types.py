@@ -116,7 +116,7 @@ class Video:
     actions: np.ndarray | None = None
     name: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         frames = check_frames(self.frames, "Video.frames").view()
         frames.flags.writeable = False
         object.__setattr__(self, "frames", frames)
@@ -164,7 +164,7 @@ class Task:
     future_actions: tuple[np.ndarray | None, ...] = ()
     name: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "train", tuple(self.train))
         object.__setattr__(self, "test", tuple(self.test))
         if not self.test:
@@ -234,7 +234,7 @@ class States:
     values: np.ndarray
     noise: np.ndarray | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         columns = tuple(self.columns)
         if len(set(columns)) != len(columns) or len(columns) > MAX_COLUMNS:
             raise ContractError(
@@ -391,7 +391,7 @@ class Scene:
     constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     order: tuple[str, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if (
             not isinstance(self.background, np.ndarray)
             or self.background.ndim != 3
@@ -449,7 +449,7 @@ class Param:
     prior: float | None = None
     about: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_name(self.name, "Param.name")
         for key in ("value", "low", "high"):
             object.__setattr__(self, key, _number(getattr(self, key), f"Param {self.name}.{key}"))
@@ -514,14 +514,15 @@ class Programs:
     dynamics: str
     rendering: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for stage in STAGES:
             object.__setattr__(self, stage, source(getattr(self, stage)))
 
     def __getitem__(self, stage: str) -> str:
         if stage not in STAGES:
             raise ContractError("stage", "one of " + ", ".join(STAGES), repr(stage))
-        return getattr(self, stage)
+        source: str = getattr(self, stage)
+        return source
 
     def items(self) -> Iterator[tuple[str, str]]:
         """(stage, source) in running order."""

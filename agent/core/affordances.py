@@ -173,9 +173,9 @@ def _differentiable(tree: ast.Module, _names: tuple[str, ...]) -> Iterator[str]:
     for function in (
         node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name != "initial"
     ):
-        for node in ast.walk(function):
-            if isinstance(node, (ast.If, ast.IfExp, ast.While)):
-                yield f"line {node.lineno}: branches in {function.name}; use xp.where"
+        for inner in ast.walk(function):
+            if isinstance(inner, (ast.If, ast.IfExp, ast.While)):
+                yield f"line {inner.lineno}: branches in {function.name}; use xp.where"
 
 
 CHECKS: dict[str, Callable[[ast.Module, tuple[str, ...]], Iterator[str]]] = {
@@ -189,13 +189,9 @@ CHECKS: dict[str, Callable[[ast.Module, tuple[str, ...]], Iterator[str]]] = {
 def _assigned(tree: ast.Module, name: str) -> ast.expr | None:
     """The expression that the module assigns to ``name``, or None."""
     for node in tree.body:
-        targets = (
-            node.targets
-            if isinstance(node, ast.Assign)
-            else [node.target]
-            if isinstance(node, ast.AnnAssign)
-            else []
-        )
+        if not isinstance(node, (ast.Assign, ast.AnnAssign)):
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):
             return node.value
     return None

@@ -8,6 +8,7 @@ import hashlib
 import zlib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import TypeGuard
 
 from tools import claims
 from tools.types import STAGES, ContractError, Failure, FittedParam, Programs
@@ -132,6 +133,8 @@ def _takes(args: ast.arguments, count: int) -> bool:
 
 def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
     for node in ast.walk(tree):
+        if not isinstance(node, (ast.Import, ast.ImportFrom)):
+            continue
         for name in _imported(node):
             if name.split(".")[0] not in ALLOWED:
                 yield (
@@ -141,15 +144,19 @@ def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
                 )
 
 
-def _imported(node: ast.AST) -> list[str]:
+def _imported(node: ast.Import | ast.ImportFrom) -> list[str]:
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
-    return [node.module or "."] if isinstance(node, ast.ImportFrom) else []
+    return [node.module or "."]
 
 
 def _literals(tree: ast.Module) -> Iterator[tuple[str, str]]:
     constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-    docstrings = {id(node.body[0].value) for node in ast.walk(tree) if _has_docstring(node)}
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if _has_docstring(node) and isinstance(node.body[0], ast.Expr)
+    }
     for node in constants:
         size = 0 if id(node) in docstrings else _characters(node.value)
         if size > MAX_LITERAL:
@@ -166,17 +173,17 @@ def _literals(tree: ast.Module) -> Iterator[tuple[str, str]]:
         )
 
 
+_Documented = ast.Module | ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef
+
+
 def _characters(value: object) -> int:
     if isinstance(value, (str, bytes)):
         return len(value)
     return value.bit_length() // 4 if isinstance(value, int) else 0
 
 
-def _has_docstring(node: ast.AST) -> bool:
-    return (
-        isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef))
-        and ast.get_docstring(node, clean=False) is not None
-    )
+def _has_docstring(node: ast.AST) -> TypeGuard[_Documented]:
+    return isinstance(node, _Documented) and ast.get_docstring(node, clean=False) is not None
 
 
 # --------------------------------------------------------------------------------------------------

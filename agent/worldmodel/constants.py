@@ -30,8 +30,11 @@ def replaced(source: str, name: str, value: Any) -> str:
     """
     node = dict(_places(source))[name]
     lines = source.encode().splitlines(keepends=True)
-    start = sum(map(len, lines[: node.lineno - 1])) + node.col_offset
-    stop = sum(map(len, lines[: node.end_lineno - 1])) + node.end_col_offset
+    last = (node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
+    start, stop = (
+        sum(len(before) for before in lines[: line - 1]) + column
+        for line, column in ((node.lineno, node.col_offset), last)
+    )
     data = source.encode()
     return (data[:start] + repr(value).encode() + data[stop:]).decode()
 

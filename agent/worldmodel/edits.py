@@ -64,7 +64,7 @@ def parse(text: str) -> Edit:
     """One edit from what a user typed. Raises UsageError."""
     match = _EDIT.match(text)
     number = _value(match[3]) if match else math.nan
-    if not all(map(math.isfinite, number if isinstance(number, tuple) else (number,))):
+    if not match or not all(map(math.isfinite, number if isinstance(number, tuple) else (number,))):
         raise UsageError(f"--set {text}: {_EXAMPLE}")
     if match[2] == "-=":
         return Edit(

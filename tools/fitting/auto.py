@@ -165,5 +165,5 @@ class _Search:
     def _take(self, search: Callable[[Point], object], name: str) -> None:
         """Search from the best point; the name counts if it finds a better one."""
         before = self.objective.best_cost
-        search(self.objective.best)
+        search(self.objective.found)
         self.by = name if self.objective.best_cost < before else self.by

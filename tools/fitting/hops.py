@@ -40,7 +40,7 @@ def search(objective: Objective, rng: np.random.Generator) -> None:
 
 def _thetas(objective: Objective, rng: np.random.Generator) -> np.ndarray:
     """(steps, p) theta around the best one."""
-    problem, best, scale = objective.problem, objective.best, objective.problem.theta_scale
+    problem, best, scale = objective.problem, objective.found, objective.problem.theta_scale
     information, _ = information_of(problem, linearise(objective, best), objective.loss)
     information += np.diag(problem.prior_weight**2)
     left = max(2.0 * objective.best_cost / problem.size, 1.0)

@@ -70,9 +70,9 @@ def identify(problem: Problem, point: Point, line: Linearised, loss: Loss) -> Id
     )
     errors[[note in (NO_EFFECT, NOT_IDENTIFIED) for note in notes]] = np.nan
     bounds = [_bound_note(param, value) for param, value in zip(params, theta, strict=True)]
-    notes = tuple(bound or note for bound, note in zip(bounds, notes, strict=True))
+    told = tuple(bound or note for bound, note in zip(bounds, notes, strict=True))
     return Identified(
-        errors, notes, tuple(sentences), by_starts is not None and bool(by_starts.sentences)
+        errors, told, tuple(sentences), by_starts is not None and bool(by_starts.sentences)
     )
 
 

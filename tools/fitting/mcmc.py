@@ -40,7 +40,7 @@ def solve(objective: Objective, start: Point, rng: np.random.Generator) -> Solut
         _STEPS, int(_RESERVE * (best.meter.budget.evaluations - best.meter.evaluations) / walkers)
     )
     log_posterior = _rationed(
-        _log_posterior(best, best.best, linearise(best, best.best, central=True))
+        _log_posterior(best, best.found, linearise(best, best.found, central=True))
     )
     sampler = emcee.EnsembleSampler(walkers, len(best.problem.free), log_posterior, vectorize=True)
     sampler.random_state = np.random.RandomState(int(rng.integers(2**31))).get_state()
@@ -99,7 +99,7 @@ def _rationed(
 
 def _spread(objective: Objective, walkers: int, rng: np.random.Generator) -> np.ndarray:
     """(walkers, p) first positions: a small cloud around the best theta, inside the bounds."""
-    problem, best = objective.problem, objective.best.theta[0]
+    problem, best = objective.problem, objective.found.theta[0]
     cloud = best + 1e-3 * problem.theta_scale * rng.standard_normal((walkers, len(best)))
     margin = 1e-9 * (problem.high - problem.low)
     return np.clip(cloud, problem.low + margin, problem.high - margin)

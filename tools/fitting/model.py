@@ -8,7 +8,7 @@ for programs written elementwise.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,8 @@ class Layout:
 
     @property
     def keys(self) -> tuple[tuple[str, str], ...]:
-        return tuple(tuple(column.split(".")) for column in self.columns)
+        pairs = (column.split(".") for column in self.columns)
+        return tuple((name, attribute) for name, attribute in pairs)
 
     def indices(self, columns: Sequence[str]) -> np.ndarray:
         """(len(columns),) positions of ``columns``."""
@@ -122,7 +123,7 @@ class Model:
         self,
         layout: Layout,
         rows: np.ndarray,
-        values: Mapping[str, np.ndarray],
+        values: Mapping[str, np.ndarray | float],
         actions: np.ndarray,
         dt: float,
         steps: int,
@@ -206,7 +207,7 @@ def _is_bad_number(value: Any) -> bool:
     )
 
 
-def _nest(keys: Sequence[tuple[str, str]], values: Sequence[Any]) -> dict[str, dict[str, Any]]:
+def _nest(keys: Sequence[tuple[str, str]], values: Iterable[Any]) -> dict[str, dict[str, Any]]:
     state: dict[str, dict[str, Any]] = {}
     for (obj, attribute), value in zip(keys, values, strict=True):
         part = state.get(obj)

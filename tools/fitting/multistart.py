@@ -68,7 +68,7 @@ def scan(objective: Objective) -> None:
     which the program's own latents get right.
     """
     for _ in range(_SCANS):
-        before, looks = objective.best_cost, _looks(objective.problem, objective.best)
+        before, looks = objective.best_cost, _looks(objective.problem, objective.found)
         costs = objective.costs(looks)
         acting = np.where(np.abs(costs - before) > _ACTS * before, costs, np.inf)
         few = _CANDIDATES if objective.problem.batched else _ONE_BY_ONE
@@ -77,7 +77,7 @@ def scan(objective: Objective) -> None:
         if costs.min() > _HELPS * before:
             break
         least_squares.descend(objective, looks[int(np.argmin(costs))])
-    horizon.descend(objective, objective.problem.point(objective.best.theta[0]))
+    horizon.descend(objective, objective.problem.point(objective.found.theta[0]))
 
 
 def _looks(problem: Problem, point: Point) -> Point:

@@ -60,6 +60,12 @@ class Objective:
         self.best: Point | None = None
         self.best_cost = np.inf
 
+    @property
+    def found(self) -> Point:
+        """The best point of a search that has evaluated one."""
+        assert self.best is not None, "nothing was evaluated inside the bounds"
+        return self.best
+
     def evaluate(self, point: Point) -> tuple[Residuals, np.ndarray]:
         """Residuals and costs (K,) of K points; raises BudgetSpent once the budget is used up."""
         self.meter.check()

@@ -65,7 +65,7 @@ class Residuals:
     @property
     def bad_total(self) -> np.ndarray:
         """(K,) values that are not finite, all videos together."""
-        return sum((part.sum(1) for part in self.bad), 0)
+        return sum((part.sum(1) for part in self.bad), np.zeros((), np.int64))
 
     def __getitem__(self, index: int) -> Residuals:
         """Residuals of one point (the axis is kept)."""

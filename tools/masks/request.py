@@ -85,7 +85,11 @@ def parse_detections(source: str) -> DetectionRequest:
         tree = claims.program(source, "perception")
     except SyntaxError:
         return DetectionRequest()
-    values = [node.value for node in tree.body if _assigns(node)]
+    values = [
+        node.value
+        for node in tree.body
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and _assigns(node)
+    ]
     if not values:
         return DetectionRequest()
     try:

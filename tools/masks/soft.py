@@ -147,7 +147,9 @@ def _window(mask: np.ndarray, margin: int) -> tuple[tuple[slice, slice], bool]:
     """Rows and columns around a mask with a margin, and whether the mask keeps clear of the image
     border."""
     h, w = mask.shape
-    x0, y0, x1, y1 = (int(v) for v in mask_box(mask))
+    box = mask_box(mask)
+    assert box is not None, "an empty mask has no surroundings"
+    x0, y0, x1, y1 = (int(v) for v in box)
     rows, columns = (
         slice(max(0, y0 - margin - 1), min(h, y1 + margin + 1)),
         slice(max(0, x0 - margin - 1), min(w, x1 + margin + 1)),

@@ -207,15 +207,19 @@ def _shape(
     return next(kind for kind, error in errors.items() if error <= 1.2 * best + 0.5)
 
 
+def _rgb(colour: np.ndarray | None) -> tuple[float, float, float] | None:
+    if colour is None:
+        return None
+    red, green, blue = (float(value) for value in colour)
+    return red, green, blue
+
+
 def _synthesised(evidence: Evidence, sightings: Mapping[str, _Sighting]) -> dict[str, Track]:
     """Tracks of all objects together, drawn over each other in depth order."""
     if not sightings:
         return {}
     chains = [(s.colour, s.chain) for s in sightings.values()]
-    parts = [
-        Part(name, s.shape, None if s.colour is None else tuple(float(c) for c in s.colour))
-        for name, s in sightings.items()
-    ]
+    parts = [Part(name, s.shape, _rgb(s.colour)) for name, s in sightings.items()]
     return {
         track.name: track
         for track in follow(evidence.frames, evidence.plate, evidence.noise, chains, parts).tracks

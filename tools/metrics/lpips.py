@@ -59,7 +59,7 @@ _VGG = (
     ("conv", 28, 1, 1),
     "tap",
 )
-_LAYERS = {"alex": _ALEX, "vgg": _VGG}
+_LAYERS: dict[str, tuple[Any, ...]] = {"alex": _ALEX, "vgg": _VGG}
 """("conv", index in the state dict, stride, padding), each followed by ReLU; ("pool", window);
 "tap" = compare here."""
 

@@ -59,14 +59,14 @@ def _own_turn(spread: np.ndarray, first: float) -> float:
 def _area_moments(appearance: Appearance) -> tuple[np.ndarray, np.ndarray]:
     """Centre (2,) and second moments (2, 2) of the area covered, in the look's frame."""
     if appearance.shape == "sprite":
-        alpha = np.maximum(appearance.sprite[..., 3], 0.0).astype(np.float64)
+        alpha = np.maximum(appearance.picture[..., 3], 0.0).astype(np.float64)
         ys, xs = np.mgrid[: alpha.shape[0], : alpha.shape[1]]
         points = np.stack(
             [xs.ravel() - (alpha.shape[1] - 1) / 2, ys.ravel() - (alpha.shape[0] - 1) / 2], 1
         )
         weight = alpha.ravel()
     else:
-        points, weight = _triangles(appearance.outline)
+        points, weight = _triangles(appearance.corners)
     total = weight.sum()
     if abs(total) < 1e-9:
         return np.zeros(2), np.eye(2)

@@ -93,7 +93,7 @@ def cover_at(
         slopes[:, 2] = 0.0
         return alpha, slopes
     if appearance.shape == "box":
-        alpha, slopes = coverage.box(px, py, pose, appearance.size, width)
+        alpha, slopes = coverage.box(px, py, pose, _sides(appearance), width)
         return alpha, slopes[:, :3]
     corners = corners_of(appearance, pose)
     alpha, by_corner = coverage.polygon(px, py, corners, width)
@@ -102,13 +102,18 @@ def cover_at(
     return alpha, np.column_stack([by_corner.sum(1), turn])
 
 
+def _sides(appearance: Appearance) -> tuple[float, float]:
+    width, height = appearance.size
+    return width, height
+
+
 def corners_of(appearance: Appearance, pose: np.ndarray) -> np.ndarray:
     """(N, 2) corners of a box or polygon in the picture."""
     x, y, angle = (float(v) for v in pose)
     return (
         box_corners(x, y, angle, *appearance.size)
         if appearance.shape == "box"
-        else place(appearance.outline, x, y, angle)
+        else place(appearance.corners, x, y, angle)
     )
 
 
@@ -121,7 +126,7 @@ def free_sizes(appearance: Appearance) -> np.ndarray:
     return (
         np.asarray(appearance.size, np.float64)
         if appearance.shape in ("disk", "box")
-        else appearance.outline.ravel()
+        else appearance.corners.ravel()
     )
 
 
@@ -147,8 +152,8 @@ def cover_at_size(
         slopes = np.insert(slopes, 2, 0.0, axis=1)
         wider = coverage.disk(px, py, pose[0], pose[1], appearance.size[0], width + step)[0]
     elif appearance.shape == "box":
-        alpha, slopes = coverage.box(px, py, pose, appearance.size, width)
-        wider = coverage.box(px, py, pose, appearance.size, width + step)[0]
+        alpha, slopes = coverage.box(px, py, pose, _sides(appearance), width)
+        wider = coverage.box(px, py, pose, _sides(appearance), width + step)[0]
     else:
         corners = corners_of(appearance, pose)
         alpha, by_corner = coverage.polygon(px, py, corners, width)
@@ -192,14 +197,14 @@ def _body(
 ) -> tuple[np.ndarray, np.ndarray, float, float]:
     """Pixels in the coordinates of the padded sprite, with cosine and sine of the angle."""
     c, s = math.cos(pose[2]), math.sin(pose[2])
-    h, w = appearance.sprite.shape[:2]
+    h, w = appearance.picture.shape[:2]
     dx, dy = px - pose[0], py - pose[1]
     return c * dx + s * dy + (w - 1) / 2 + 2, -s * dx + c * dy + (h - 1) / 2 + 2, c, s
 
 
 def _sprite(appearance: Appearance, pose: np.ndarray, px: np.ndarray, py: np.ndarray) -> Sample:
     """Bilinear interpolation of the premultiplied sprite, with its exact slopes."""
-    layer, _ = _premultiplied(_Key(appearance.sprite))
+    layer, _ = _premultiplied(_Key(appearance.picture))
     u, v, c, s = _body(appearance, pose, px, py)
     h, w = layer.shape[:2]
     i, j = np.clip(np.floor(v).astype(int), 0, h - 2), np.clip(np.floor(u).astype(int), 0, w - 2)
@@ -245,7 +250,7 @@ def _telling_mask(
 ) -> np.ndarray:
     x0, y0, x1, y1 = box
     if appearance.shape == "sprite":
-        _, informative = _premultiplied(_Key(appearance.sprite))
+        _, informative = _premultiplied(_Key(appearance.picture))
         size = 2 * math.ceil(margin) + 1
         wide = cv2.dilate(
             np.pad(informative, size).astype(np.uint8), np.ones((size, size), np.uint8)
@@ -264,12 +269,10 @@ def _telling_mask(
         distance = np.hypot(np.arange(x0, x1) - pose[0], (np.arange(y0, y1) - pose[1])[:, None])
         return np.abs(distance - appearance.size[0]) <= thickness
     corners = (
-        np.rint((corners_of(appearance, pose) - (x0, y0)) * 16)
-        .astype(np.int32)
-        .reshape(1, -1, 1, 2)
+        np.rint((corners_of(appearance, pose) - (x0, y0)) * 16).astype(np.int32).reshape(-1, 1, 2)
     )
     mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
-    return cv2.polylines(mask, corners, True, 1, max(3, round(2 * thickness)), shift=4) > 0
+    return cv2.polylines(mask, [corners], True, 1, max(3, round(2 * thickness)), shift=4) > 0
 
 
 def covered(
@@ -309,17 +312,15 @@ def _covered_mask(
     if appearance.shape == "disk":
         return (px - pose[0]) ** 2 + (py - pose[1]) ** 2 <= (appearance.size[0] + 0.5) ** 2
     if appearance.shape == "sprite":
-        layer, _ = _premultiplied(_Key(appearance.sprite))
+        layer, _ = _premultiplied(_Key(appearance.picture))
         u, v, _, _ = _body(appearance, pose, px, py)
         i, j = np.rint(v).astype(int), np.rint(u).astype(int)
         inside = (i >= 0) & (j >= 0) & (i < layer.shape[0]) & (j < layer.shape[1])
         return inside & (layer[np.where(inside, i, 0), np.where(inside, j, 0), 3] > 0.02)
     corners = (
-        np.rint((corners_of(appearance, pose) - (x0, y0)) * 16)
-        .astype(np.int32)
-        .reshape(1, -1, 1, 2)
+        np.rint((corners_of(appearance, pose) - (x0, y0)) * 16).astype(np.int32).reshape(-1, 1, 2)
     )
-    return cv2.fillPoly(np.zeros((y1 - y0, x1 - x0), np.uint8), corners, 1, shift=4) > 0
+    return cv2.fillPoly(np.zeros((y1 - y0, x1 - x0), np.uint8), [corners], 1, shift=4) > 0
 
 
 def alpha_at(

@@ -45,7 +45,12 @@ def flat_colour(
     )[1:-1, 1:-1].astype(bool)
     inner &= homogeneous(window, noise)
     chosen = inner if inner.sum() >= 4 else region.mask
-    return tuple(float(v) for v in np.median(window[chosen], axis=0))
+    return _rgb(np.median(window[chosen], axis=0))
+
+
+def _rgb(colour: np.ndarray) -> tuple[float, float, float]:
+    red, green, blue = (float(v) for v in colour)
+    return red, green, blue
 
 
 def fit_look(
@@ -105,8 +110,8 @@ def _complete(region: Region, colour) -> bool:
     """Is the region as it stands a disk or a box? Then nothing hides it, whatever lies around
     it."""
     nothing = np.zeros((region.box[3] + 4, region.box[2] + 4), bool)
-    found = [mask_guess(region, nothing, colour, shape) for shape in ("disk", "box")]
-    return min(mismatch for *_, mismatch in found) < COMPLETE
+    found = (mask_guess(region, nothing, colour, shape) for shape in ("disk", "box"))
+    return min(guess[2] for guess in found if guess is not None) < COMPLETE
 
 
 def hidden(region: Region, seen: View) -> np.ndarray:
@@ -195,8 +200,8 @@ def _moved(
             *informative_pixels(appearance, pose, seen.shape, 2.5, limit // len(views) + 200)
         )
         lists.append((pose, px, py, *contrasts(appearance.colour, target, ground)))
-    start = np.append(appearance.outline.ravel(), appearance.width)
-    contrast = float(np.median(np.concatenate([item[3] for item in lists] or [[100.0]])))
+    start = np.append(appearance.corners.ravel(), appearance.width)
+    contrast = float(np.median(np.concatenate([item[3] for item in lists] or [np.array([100.0])])))
     pull = 0.03 * contrast * np.sqrt(sum(len(item[1]) for item in lists) / max(len(start), 1) / 8)
 
     def model(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -215,7 +220,7 @@ def _moved(
 def _without_spare(appearance: Appearance, spare: float) -> Appearance:
     """Drop corners one by one that lie within ``spare`` pixels of the line between their
     neighbours."""
-    points = appearance.outline
+    points = appearance.corners
     while len(points) > 3:
         before, after = np.roll(points, 1, 0), np.roll(points, -1, 0)
         chord = after - before
@@ -249,7 +254,7 @@ def sprite_look(
     _, x, y, _, _ = moments(solid.astype(np.float32))
     sprite, centre = _centred(np.dstack([colour / 255.0, alpha]).astype(np.float32), x, y)
     return Appearance(
-        "sprite", tuple(float(v) for v in np.median(window[solid > 0], axis=0)), (), None, sprite
+        "sprite", _rgb(np.median(window[solid > 0], axis=0)), (), None, sprite
     ), np.array([x0 + centre[0], y0 + centre[1], 0.0])
 
 
@@ -314,7 +319,9 @@ def guess_look(
         if g
     ]
     if not guesses:
-        guesses = [mask_guess(region, blocked, colour, "box")]
+        box = mask_guess(region, blocked, colour, "box")
+        assert box is not None, "every region has a box"
+        guesses = [box]
     best = min(mismatch for _, _, mismatch in guesses)
     appearance, pose, _ = next(g for g in guesses if g[2] <= best + 0.22)
     return appearance, pose
@@ -359,9 +366,10 @@ def _guess(
             np.array([x, y, np.radians((degrees + 90) % 180 - 90)]),
         )
     else:
-        appearance, pose = _guess_polygon(known, colour)
-        if appearance is None:
+        polygon = _guess_polygon(known, colour)
+        if polygon is None:
             return None
+        appearance, pose = polygon
     layer = appearance.cover(known.shape, pose)
     if layer is None:
         return None
@@ -390,7 +398,7 @@ def _guess_disk(known, free, contour, colour) -> tuple[Appearance, np.ndarray]:
     return Appearance("disk", colour, (float(radius) + 0.4,)), np.array([x, y, 0.0])
 
 
-def _guess_polygon(known, colour) -> tuple[Appearance | None, np.ndarray | None]:
+def _guess_polygon(known, colour) -> tuple[Appearance, np.ndarray] | None:
     fine = cv2.resize(
         cv2.GaussianBlur(known.astype(np.float32), (0, 0), 0.7),
         None,
@@ -403,9 +411,9 @@ def _guess_polygon(known, colour) -> tuple[Appearance | None, np.ndarray | None]
     )
     contour = max(contours, key=len, default=None)
     if contour is None or len(contour) < 4:
-        return None, None
+        return None
     points = (cv2.approxPolyDP(contour, 0.6 * _FINE, True)[:, 0] + 0.5) / _FINE - 0.5
     if len(points) < 3:
-        return None, None
+        return None
     _, x, y, _, _ = moments(known.astype(np.float32))
     return Appearance("polygon", colour, (), points - (x, y)), np.array([x, y, 0.0])

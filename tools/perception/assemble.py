@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -175,8 +176,9 @@ def scene_of(
     return Scene(tracks.plate, sprites, constants, tuple(track.name for track in tracks.tracks))
 
 
-def _constants(track: Track, varies: Sequence[str]) -> dict:
-    appearance, constants = track.appearance, {}
+def _constants(track: Track, varies: Sequence[str]) -> dict[str, Any]:
+    appearance = track.appearance
+    constants: dict[str, Any] = {}
     if appearance.shape != "sprite":
         constants |= {
             "colour": [round(float(c), 1) for c in appearance.colour],
@@ -187,7 +189,7 @@ def _constants(track: Track, varies: Sequence[str]) -> dict:
     elif appearance.shape == "box":
         constants |= {"width": float(appearance.size[0]), "height": float(appearance.size[1])}
     elif appearance.shape == "polygon":
-        constants["outline"] = np.round(appearance.outline, 3).tolist()
+        constants["outline"] = np.round(appearance.corners, 3).tolist()
     elif appearance.shape == "sprite":
         constants["cut"] = [round(value, 4) for value in appearance.cut]
     for k, attribute in enumerate(("x", "y", "angle")):

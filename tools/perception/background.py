@@ -38,11 +38,9 @@ def pixel_noise(frames: np.ndarray) -> float:
     for Gaussian noise and sqrt(2) accounts for the difference of two frames. 0.0 for a clean
     drawing or a single frame.
     """
-    pairs = (
-        np.unique(np.linspace(0, len(frames) - 2, 8).round().astype(int)) if len(frames) > 1 else []
-    )
-    if not len(pairs):
+    if len(frames) < 2:
         return 0.0
+    pairs = np.unique(np.linspace(0, len(frames) - 2, 8).round().astype(int))
     stride = max(1, int(np.sqrt(frames[0, ..., 0].size / 20000)))
     differences = np.abs(
         np.stack(

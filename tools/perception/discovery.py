@@ -160,9 +160,8 @@ def _odd_piece(clip: Clip, region: Region, t: int, inks: Sequence[Ink]) -> bool:
 def _odd(piece: Region) -> bool:
     """Is a region, as it stands, neither a disk nor a box?"""
     nothing = np.zeros((piece.box[3] + 4, piece.box[2] + 4), bool)
-    return (
-        min(mask_guess(piece, nothing, (0.0, 0.0, 0.0), kind)[2] for kind in ("disk", "box")) > _ODD
-    )
+    guesses = (mask_guess(piece, nothing, (0.0, 0.0, 0.0), kind) for kind in ("disk", "box"))
+    return min(guess[2] for guess in guesses if guess is not None) > _ODD
 
 
 def is_rigid(clip: Clip, chain: Chain, left: float = _LEFT, frames: int = 6) -> bool:

@@ -114,7 +114,9 @@ def first_look(clip: Clip, seed: Seed) -> tuple[Appearance, np.ndarray, int]:
 
 def _guess(clip: Clip, seed: Seed, t: int, kind: str | None) -> Guess:
     """The look of a flat chain as frame t shows it."""
-    colour = tuple(float(c) for c in seed.colour)
+    assert seed.colour is not None, "only a flat chain has one colour"
+    red, green, blue = (float(c) for c in seed.colour)
+    colour = (red, green, blue)
     return choose_look(seed.chain.regions[t], colour, alone(clip, t, colour), clip.noise, kind)
 
 
@@ -126,9 +128,9 @@ def cut_sprite(clip: Clip, chain: Chain, t: int) -> tuple[Appearance, np.ndarray
 
 def mark_round(appearance: Appearance) -> Appearance:
     """The look with ``round`` set when its picture hardly changes with the angle."""
-    solid = cv2.GaussianBlur(appearance.sprite[..., 3], (0, 0), 1.0)
+    solid = cv2.GaussianBlur(appearance.picture[..., 3], (0, 0), 1.0)
     colours = (
-        cv2.GaussianBlur(appearance.sprite[..., :3] * appearance.sprite[..., 3:], (0, 0), 1.0)
+        cv2.GaussianBlur(appearance.picture[..., :3] * appearance.picture[..., 3:], (0, 0), 1.0)
         / np.maximum(solid, 1e-3)[..., None]
     )
     _, x, y, _, _ = moments(solid)
@@ -250,11 +252,11 @@ def _register(
             )
         seen = whole(clip, t) if appearance.shape == "sprite" else alone(clip, t, appearance.colour)
         fit = locate(appearance, guess, seen, margin=3.0)
-        better = (
-            fit is not None
-            and misfit(appearance, fit.x, seen) <= misfit(appearance, guess, seen) + 1e-9
-        )
-        poses[t] = fit.x if better else guess
+        poses[t] = guess
+        if fit is not None and (
+            misfit(appearance, fit.x, seen) <= misfit(appearance, guess, seen) + 1e-9
+        ):
+            poses[t] = fit.x
         if known:
             rates = (poses[t] - poses[before]) / max(1, abs(t - before))
         before, known = t, True

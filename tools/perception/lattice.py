@@ -61,7 +61,8 @@ def on_grid(frames: np.ndarray, tracks: Tracks, names: Sequence[str]) -> OnGrid:
     disks = [
         track for track in tracks.tracks if track.appearance.shape == "disk" and track.seen.any()
     ]
-    corners, informative, mattes = {track.name: _rounded(track) for track in seen}, {}, {}
+    corners, informative = {track.name: _rounded(track) for track in seen}, {}
+    mattes: dict[str, np.ndarray] = {}
     for exact in _EXACT:
         for track in seen:
             corners[track.name], informative[track.name] = _box(
@@ -91,7 +92,7 @@ def _box(
     corners, informative = drawn.corners[track.name].copy(), np.zeros((len(frames), 4))
     for t in np.flatnonzero(track.seen):
         corners[t], informative[t] = _corners(
-            _Window(frames[t], tracks, track, t, drawn), corners[t], exact
+            _Window(frames[t], tracks, track, int(t), drawn), corners[t], exact
         )
     return corners, informative
 
@@ -198,9 +199,8 @@ class _Window:
                 shape, drawn.corners[track.name][t] - self.corner, appearance.width
             )
         elif track.name in drawn.mattes:
-            covered = matte_coverage(
-                shape, *(track.poses[t, :2] - self.corner), drawn.mattes[track.name]
-            )
+            x, y = track.poses[t, :2] - self.corner
+            covered = matte_coverage(shape, x, y, drawn.mattes[track.name])
         else:
             return appearance.cover(shape, track.poses[t] - (*self.corner, 0.0))
         return None if covered is None else (*covered, np.asarray(appearance.colour, np.float32))
@@ -212,7 +212,7 @@ class _Window:
         )
         picture = self.ground.copy()
         if covered is not None:
-            stamp(picture, *covered, self.appearance.colour)
+            stamp(picture, *covered, np.asarray(self.appearance.colour))
         for layer in self.before:
             stamp(picture, *layer)
         return float(((picture - self.target) ** 2).sum())
@@ -226,7 +226,7 @@ def _matte(frames: np.ndarray, tracks: Tracks, track: Track, drawn: OnGrid) -> n
     side, colour = 2 * n + 1, np.asarray(track.appearance.colour, np.float32)
     along, weight = np.zeros((side, side)), np.zeros((side, side))
     for t in np.flatnonzero(track.seen):
-        window = _Window(frames[t], tracks, track, t, drawn)
+        window = _Window(frames[t], tracks, track, int(t), drawn)
         x0, y0 = (whole(track.poses[t, :2]) - n - window.corner).astype(int)
         if (
             x0 < 0
@@ -245,10 +245,11 @@ def _matte(frames: np.ndarray, tracks: Tracks, track: Track, drawn: OnGrid) -> n
         along += ((target + 0.5 * between - ground) * (colour - ground)).sum(2)
         weight += ((colour - ground) ** 2).sum(2)
     alpha = np.zeros((side, side), np.float32)
-    x0, y0, drawn = grid_disk_coverage(
-        (side, side), n, n, track.appearance.size[0] - 0.5, track.appearance.width
-    )
-    alpha[y0 : y0 + drawn.shape[0], x0 : x0 + drawn.shape[1]] = drawn
+    radius, width = track.appearance.size[0] - 0.5, track.appearance.width
+    covered = grid_disk_coverage((side, side), n, n, radius, width)
+    assert covered is not None, "the middle of the window lies inside it"
+    x0, y0, disk = covered
+    alpha[y0 : y0 + disk.shape[0], x0 : x0 + disk.shape[1]] = disk
     told = weight > _TOLD
     alpha[told] = np.clip(np.rint(256.0 * along[told] / weight[told]) / 256.0, 0.0, 1.0)
     return np.dstack([np.broadcast_to(colour / 255.0, (side, side, 3)), alpha]).astype(np.float32)

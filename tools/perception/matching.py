@@ -68,10 +68,11 @@ def cleared(clip: Clip, parts: Sequence[Part]) -> np.ndarray:
             if not r.edge and r.area < _LARGEST * alike.size and _has_shape(r, part.shape)
         ]
         if pieces:
+            near = part.near
             piece = (
                 max(pieces, key=lambda r: r.area)
-                if part.near is None
-                else min(pieces, key=lambda r: math.hypot(r.x - part.near[0], r.y - part.near[1]))
+                if near is None
+                else min(pieces, key=lambda r: math.dist((r.x, r.y), near))
             )
             x0, y0, x1, y1 = piece.box
             hole[y0:y1, x0:x1] |= piece.mask
@@ -91,11 +92,10 @@ def _has_shape(region: Region, shape: str) -> bool:
 def _match(parts: Sequence[Part], chains: Sequence[Chain]) -> list[tuple[Part, Chain]]:
     """Pair declared parts with chains: nearest first sightings where all say where they are, else
     largest."""
-    if len(parts) > 1 and chains and all(part.near is not None for part in parts):
+    places = [part.near for part in parts if part.near is not None]
+    if len(parts) > 1 and chains and len(places) == len(parts):
         first = [chain.regions[min(chain.regions)] for chain in chains]
-        away = np.array(
-            [[math.hypot(r.x - part.near[0], r.y - part.near[1]) for r in first] for part in parts]
-        )
+        away = np.array([[math.dist((r.x, r.y), place) for r in first] for place in places])
         return [(parts[i], chains[j]) for i, j in zip(*linear_sum_assignment(away), strict=True)]
     left, pairs = list(chains), []
     for part in parts:

@@ -73,10 +73,22 @@ class Appearance:
         if self.shape == "disk":
             return self.size[0]
         if self.shape == "box":
-            return 0.5 * float(np.hypot(*self.size))
+            return 0.5 * float(np.hypot(self.size[0], self.size[1]))
         if self.shape == "polygon":
-            return float(np.hypot(*self.outline.T).max())
-        return 0.5 * float(np.hypot(*self.sprite.shape[:2]))
+            return float(np.hypot(*self.corners.T).max())
+        return 0.5 * float(np.hypot(*self.picture.shape[:2]))
+
+    @property
+    def corners(self) -> np.ndarray:
+        """(n, 2) outline of a polygon."""
+        assert self.outline is not None, f"a {self.shape} has no outline"
+        return self.outline
+
+    @property
+    def picture(self) -> np.ndarray:
+        """(h, w, 4) picture of a sprite."""
+        assert self.sprite is not None, f"a {self.shape} has no picture"
+        return self.sprite
 
     @property
     def turns(self) -> bool:
@@ -90,13 +102,13 @@ class Appearance:
         None outside the image."""
         x, y, angle = (float(v) for v in pose)
         if self.shape == "sprite":
-            return sprite_layer(shape, self.sprite, x, y, angle)
+            return sprite_layer(shape, self.picture, x, y, angle)
         if self.shape == "disk":
             covered = disk_coverage(shape, x, y, self.size[0], self.width)
         elif self.shape == "box":
             covered = polygon_coverage(shape, box_corners(x, y, angle, *self.size), self.width)
         else:
-            covered = polygon_coverage(shape, place(self.outline, x, y, angle), self.width)
+            covered = polygon_coverage(shape, place(self.corners, x, y, angle), self.width)
         return None if covered is None else (*covered, np.asarray(self.colour, np.float32))
 
 

@@ -194,8 +194,8 @@ def _outline(layout: Layout, k: int, times: np.ndarray) -> Appearance:
 
 def _differs(a: Appearance, b: Appearance) -> bool:
     if a.shape == "polygon":
-        return a.outline.shape != b.outline.shape or bool(
-            np.abs(a.outline - b.outline).max() > 0.01
+        return a.corners.shape != b.corners.shape or bool(
+            np.abs(a.corners - b.corners).max() > 0.01
         )
     return bool(np.abs(np.subtract((*a.size, a.width), (*b.size, b.width))).max() > 0.01)
 

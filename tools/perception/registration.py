@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ _SILHOUETTE = 60.0
 def polar(
     picture: np.ndarray,
     solid: np.ndarray,
-    mean: np.ndarray,
+    mean: np.ndarray | Sequence[float],
     centre: tuple[float, float],
     reach: float,
 ) -> np.ndarray:
@@ -64,7 +65,7 @@ def turn(
         & (found >= np.roll(found, -1))
         & (found >= best - slack * abs(best))
     )
-    angles = 2 * math.pi * (peaks + np.array([_vertex(found, k) for k in peaks])) / ANGLES
+    angles = 2 * math.pi * (peaks + np.array([_vertex(found, int(k)) for k in peaks])) / ANGLES
     away = np.array([math.remainder(a - expected, 2 * math.pi) for a in angles])
     k = int(np.argmin(np.abs(away)))
     return expected + float(away[k]), float(found[peaks[k]])

@@ -66,7 +66,8 @@ def content(clip: Clip, frame: np.ndarray, region: Region) -> Content:
         )
         > 0
     )
-    inks, tight, fragments, strongest = [], np.zeros(mask.shape, bool), 0, 0.0
+    inks: list[np.ndarray] = []
+    tight, fragments, strongest = np.zeros(mask.shape, bool), 0, 0.0
     rest = flat.copy()
     while rest.sum() >= max(4, 0.005 * flat.sum()) and len(inks) < 8:
         pixels = window[rest].astype(np.float32)

@@ -44,7 +44,8 @@ def palette(
         flat = mask & homogeneous(frame, noise)
         pixels.append(frame[flat if flat.sum() >= 0.15 * mask.sum() else mask])
     rest = np.concatenate(pixels).astype(np.float64)
-    total, reach, found = len(rest), max(40.0, 6.0 * noise), []
+    total, reach = len(rest), max(40.0, 6.0 * noise)
+    found: list[np.ndarray] = []
     while len(found) < limit and len(rest) > max(8, 0.01 * total):
         centre = densest_colour(rest)
         near = np.linalg.norm(rest - centre, axis=1) <= reach

@@ -21,7 +21,7 @@ _LONGER = (2.0, 4.0, 6.0, 9.0, 12.0)
 _GAIN = 0.97
 
 
-def stretch(layout: Layout, k: int, times: Sequence[int]) -> bool:
+def stretch(layout: Layout, k: int, times: np.ndarray) -> bool:
     """Make box ``k`` longer at one end if that explains the frames ``times`` clearly better; in
     place, poses included."""
     appearance, appearances = layout.appearances[k], layout.appearances

@@ -97,7 +97,7 @@ def follow(
     any frame is left out.
     """
     clip = Clip.of(frames, plate, noise)
-    named = parts or [None] * len(chains)
+    named: Sequence[Part | None] = parts or [None] * len(chains)
     return _finished(
         _solve(
             clip,

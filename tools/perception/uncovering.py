@@ -96,7 +96,8 @@ def _shadow(layout: Layout, parts: list[int], t: int) -> np.ndarray:
             if found is not None:
                 window, inside = found
                 size = 2 * RIM + 1
-                mask[window] |= cv2.dilate(inside.astype(np.uint8), np.ones((size, size), np.uint8))
+                wide = cv2.dilate(inside.astype(np.uint8), np.ones((size, size), np.uint8))
+                mask[window] |= wide.astype(np.uint8)
     return mask > 0
 
 

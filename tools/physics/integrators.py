@@ -16,9 +16,7 @@ Vector = tuple | np.ndarray
 array: an operation on all of them is then one call."""
 
 
-def _vectors(
-    q: tuple, v: tuple, acceleration: Acceleration
-) -> tuple[Vector, Vector, Callable[[Vector, Vector], Vector]]:
+def _vectors(q: tuple, v: tuple, acceleration: Acceleration) -> tuple[Any, Any, Acceleration]:
     """q, v and an acceleration that takes and returns them."""
     if not all(isinstance(x, np.ndarray) and x.shape == q[0].shape for x in (*q, *v)):
         return q, v, acceleration

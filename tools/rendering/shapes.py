@@ -84,12 +84,10 @@ def polygon_coverage(
     if window is None:
         return None
     x0, y0, x1, y1 = window
-    corners = (
-        np.rint(np.clip(points - (x0, y0), -1e6, 1e6) * 16).astype(np.int32).reshape(1, -1, 1, 2)
-    )
+    corners = np.rint(np.clip(points - (x0, y0), -1e6, 1e6) * 16).astype(np.int32).reshape(-1, 1, 2)
     alpha, band = np.zeros((y1 - y0, x1 - x0), np.uint8), np.zeros((y1 - y0, x1 - x0), np.uint8)
-    cv2.fillPoly(alpha, corners, 1, shift=4)
-    cv2.polylines(band, corners, True, 1, 3 + 2 * math.ceil(0.71 * width), shift=4)
+    cv2.fillPoly(alpha, [corners], 1, shift=4)
+    cv2.polylines(band, [corners], True, 1, 3 + 2 * math.ceil(0.71 * width), shift=4)
     rows, columns = np.nonzero(band)
     alpha = alpha.astype(np.float32)
     for part in range(0, len(rows), _CHUNK):

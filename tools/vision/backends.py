@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tools.command_line import did_you_mean
 from tools.vision.classical import ClassicalTracker
@@ -78,7 +79,9 @@ def build_backend(config: VisionConfig, store: WeightStore) -> tuple[Backend, tu
     for role in CLASSICAL:
         names[role], reason = _choose(role, getattr(config, role), config, store)
         reasons += [reason] if reason else []
-    parts = {role: _build(role, name, config, store) for role, name in names.items()}
+    parts: dict[str, Any] = {
+        role: _build(role, name, config, store) for role, name in names.items()
+    }
     return Backend(**parts), tuple(reasons)
 
 

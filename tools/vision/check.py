@@ -359,18 +359,21 @@ def decide(
             name for name, frames in evidence.swapped.items() if frames == exchanged.frames
         )
         return Decision("relabel", exchanged.message, other=other, frames=exchanged.frames)
-    wrong = answer is not None and not answer.ok
-    if verdict.ok and not wrong:
+    wrong = None if answer is None or answer.ok else answer
+    if verdict.ok and wrong is None:
         return Decision(
             "accept",
             "measured evidence fits"
             + ("" if answer is None else "; the model agrees: " + answer.reason),
         )
-    reason = "the model: " + answer.reason if verdict.ok else verdict.problems[0].message
-    if wrong and answer.point is not None and asked is not None:
-        return Decision("point", reason, point=answer.point, frame=asked.frame)
-    if wrong and answer.words is not None and answer.words != evidence.words:
-        return Decision("requery", reason, words=answer.words)
+    if wrong is not None:
+        reason = "the model: " + wrong.reason if verdict.ok else verdict.problems[0].message
+        if wrong.point is not None and asked is not None:
+            return Decision("point", reason, point=wrong.point, frame=asked.frame)
+        if wrong.words is not None and wrong.words != evidence.words:
+            return Decision("requery", reason, words=wrong.words)
+    else:
+        reason = verdict.problems[0].message
     if hint is not None:
         return Decision("point", reason, point=hint[1], frame=hint[0])
     return Decision("reject", reason)

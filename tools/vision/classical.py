@@ -124,7 +124,8 @@ def _begin(seed: Seed, frame: np.ndarray) -> _Object:
 def _colours(pixels: np.ndarray) -> np.ndarray:
     """(n, 3) colours that cover most of the pixels (N, 3): the densest 32-level bin, again and
     again."""
-    found, rest = [], pixels
+    found: list[np.ndarray] = []
+    rest = pixels
     while len(found) < COLOURS and len(rest) >= max(1, 0.08 * len(pixels)):
         codes = (rest // 32).astype(np.int32) @ np.array([64, 8, 1])
         centre = np.median(rest[codes == np.bincount(codes).argmax()], axis=0)
@@ -196,7 +197,7 @@ def _centre(mask: np.ndarray) -> np.ndarray:
 
 def _shifted(mask: np.ndarray, by: np.ndarray) -> np.ndarray:
     dx, dy = (round(float(v)) for v in by)
-    matrix = np.float32([[1, 0, dx], [0, 1, dy]])
+    matrix = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
     return cv2.warpAffine(
         mask.astype(np.uint8), matrix, mask.shape[::-1], flags=cv2.INTER_NEAREST
     ).astype(bool)

@@ -57,7 +57,7 @@ def lab(rgb: np.ndarray | Sequence[float]) -> np.ndarray:
     return cv2.cvtColor(array.reshape(-1, 1, 3) / 255.0, cv2.COLOR_RGB2Lab).reshape(array.shape)
 
 
-def colour_name(rgb: Sequence[float]) -> str:
+def colour_name(rgb: Sequence[float] | np.ndarray) -> str:
     """The basic term for a colour.
 
     >>> colour_name((202, 152, 101)), colour_name((3, 0, 5))
@@ -66,7 +66,7 @@ def colour_name(rgb: Sequence[float]) -> str:
     return _NAMES[int(np.linalg.norm(_prototypes() - lab(rgb), axis=1).argmin())]
 
 
-def colour_distance(rgb: Sequence[float], name: str) -> float:
+def colour_distance(rgb: Sequence[float] | np.ndarray, name: str) -> float:
     """CIELAB distance (about 2 is just noticeable) from a colour to the nearest prototype of a
     basic term."""
     return float(np.linalg.norm(lab(np.array(PROTOTYPES[name])) - lab(rgb), axis=1).min())

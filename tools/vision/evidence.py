@@ -122,13 +122,14 @@ def _one(
         float(np.nanmedian(own.values[:, k])) if np.isfinite(own.values[:, k]).any() else 1.0
         for k in (3, 4, 5)
     )
+    red, green, blue = (float(v) for v in own.colour)
     mine = {(b if a == name else a): at for (a, b), at in swaps.items() if name in (a, b) and at}
     return ObjectEvidence(
         name,
         words,
         len(mask),
         int(seen.sum()),
-        colour=tuple(float(v) for v in own.colour),
+        colour=(red, green, blue),
         colour_name=colour_name(own.colour),
         named=named,
         colour_error=min((colour_distance(own.colour, term) for term in named), default=None),
@@ -263,10 +264,12 @@ def _two_means(points: np.ndarray, rounds: int = 10) -> np.ndarray:
     return centres
 
 
-def _motion_swaps(a: np.ndarray, b: np.ndarray, both: Sequence[int]) -> tuple[int, ...]:
+def _motion_swaps(a: np.ndarray, b: np.ndarray, both: np.ndarray) -> tuple[int, ...]:
     """Frames in which following the other mask is smoother, by constant velocity from the two
     frames before."""
-    paths = [[], []]
+    mine: list[np.ndarray] = []
+    other: list[np.ndarray] = []
+    paths = (mine, other)
     exchanged: list[int] = []
     for t in both:
         if not (np.isfinite(a[t]).all() and np.isfinite(b[t]).all()):
@@ -274,9 +277,11 @@ def _motion_swaps(a: np.ndarray, b: np.ndarray, both: Sequence[int]) -> tuple[in
         keep, swap = _step_cost(paths, a[t], b[t]), _step_cost(paths, b[t], a[t])
         if swap < 0.5 * keep and keep > 4.0:
             exchanged.append(int(t))
-            paths[0].append(b[t]), paths[1].append(a[t])
+            mine.append(b[t])
+            other.append(a[t])
         else:
-            paths[0].append(a[t]), paths[1].append(b[t])
+            mine.append(a[t])
+            other.append(b[t])
     return tuple(exchanged)
 
 

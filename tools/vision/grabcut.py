@@ -60,6 +60,7 @@ class GrabCutSegmenter:
         return filled[1:-1, 1:-1].astype(bool)
 
     def _cut(self, frame: np.ndarray, prompt: Prompt) -> np.ndarray:
+        assert prompt.box is not None, "only a prompt with a box is cut"
         labels = np.where(_box_mask(frame, prompt.box), cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
         if not (labels == cv2.GC_PR_FGD).any() or not (labels == cv2.GC_BGD).any():
             return labels == cv2.GC_PR_FGD

@@ -244,7 +244,7 @@ def with_masks(
     masks = {
         name: detection.mask for name, detection in chosen.items() if detection.mask is not None
     }
-    if bare:
+    if bare and segmenter is not None:
         segments = segmenter.segment(frame, [Prompt(box=chosen[name].box) for name in bare])
         masks |= {name: segment.mask for name, segment in zip(bare, segments, strict=True)}
     return {name: (Seed(name, t, mask), chosen[name]) for name, mask in masks.items() if mask.any()}
@@ -312,9 +312,9 @@ def _recover(
     frames: np.ndarray, t: int, entry: Wanted, tracks: Tracks, backend: Backend, options: Options
 ) -> list[Seed]:
     others = [
-        Detection(n, "", mask_box(m[t]), 1.0, m[t])
+        Detection(n, "", box, 1.0, m[t])
         for n, m in tracks.masks.items()
-        if n != entry.name and m[t].any()
+        if n != entry.name and (box := mask_box(m[t])) is not None
     ]
     chosen = select(
         backend.detector.detect(frames, [t], {entry.name: entry.words})[0], [entry], options, others

@@ -105,7 +105,7 @@ class Tracks:
 
     def seen(self, name: str) -> np.ndarray:
         """(T,) bool: frames in which ``name`` has a mask."""
-        return self.masks[name].any(axis=(1, 2))
+        return np.asarray(self.masks[name].any(axis=(1, 2)))
 
 
 class Segmenter(Protocol):

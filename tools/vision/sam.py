@@ -53,7 +53,7 @@ class SamSegmenter:
     def __init__(self, model: Any, identity: str, device: Device, grid: Grid = Grid()):
         self.model = model.to(device.name).eval()
         self.identity, self.device, self.grid = identity, device, grid
-        self._frame: np.ndarray | None = None
+        self._frame = np.zeros((0, 0, 3), np.uint8)
         self._embedding: Any = None
 
     @classmethod
@@ -113,9 +113,10 @@ class SamSegmenter:
         kept: list[tuple[np.ndarray, float]] = []
         for start in range(0, len(points), self.grid.batch):
             kept += self._stable(points[start : start + self.grid.batch], amg)
-        boxes = [mask_box(mask) for mask, _ in kept]
-        order = suppress(boxes, [score for _, score in kept], self.grid.overlap)
-        return tuple(Segment(*kept[i]) for i in order[: self.grid.limit])
+        found = [(box, *one) for one in kept if (box := mask_box(one[0])) is not None]
+        boxes, scores = [box for box, _, _ in found], [score for _, _, score in found]
+        order = suppress(boxes, scores, self.grid.overlap)
+        return tuple(Segment(*found[i][1:]) for i in order[: self.grid.limit])
 
     def _stable(self, points: np.ndarray, amg: Any) -> list[tuple[np.ndarray, float]]:
         """Masks at single points that pass the filters."""
@@ -136,7 +137,7 @@ class SamSegmenter:
     def _embed(self, frame: np.ndarray) -> None:
         """Encode a frame unless it is the one encoded last."""
         check_frames(frame[None], "frame")
-        if self._frame is not None and np.array_equal(self._frame, frame):
+        if np.array_equal(self._frame, frame):
             return
         torch = load("torch")
         side = self.model.image_encoder.img_size

@@ -78,8 +78,7 @@ class XMemTracker:
     ) -> XMemTracker:
         """Load code from ``root`` and weights from ``checkpoint`` (None: random weights, for tests
         of the plumbing)."""
-        check_checkout(root)
-        with _checkout_on_path(root):
+        with _checkout_on_path(check_checkout(root)):
             network_module = importlib.import_module("model.network")
             core = importlib.import_module("inference.inference_core")
             _skip_imagenet_download(importlib.import_module("model.resnet"))
@@ -166,12 +165,12 @@ def _write(
         confidence[name][t] = float(probability[k][best == k].mean()) if (best == k).any() else 0.0
 
 
-def check_checkout(root: Path | None) -> None:
-    """Raise WeightsError, saying how to get it, unless ``root`` holds XMem's repository."""
+def check_checkout(root: Path | None) -> Path:
+    """``root``; raises WeightsError, saying how to get it, unless it holds XMem's repository."""
     missing = (
         NEEDED if root is None else [name for name in NEEDED if not (Path(root) / name).is_file()]
     )
-    if missing:
+    if root is None or missing:
         got = "no path" if root is None else f"{root} without {missing[0]}"
         raise WeightsError(
             f"xmem: expected a checkout of {SOURCE}, got {got}; run git clone {SOURCE} and set "
