@@ -137,6 +137,7 @@ def real(gains: np.ndarray, episodes: int = 20) -> list[int]:
 def load(path: Path) -> ModuleType:
     """The exported file as a module."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None, f"{path} is a Python file"
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

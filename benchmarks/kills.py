@@ -175,7 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
         reference = folder / "undisturbed"
         process = start([*call, "--out", str(reference)])
         if process.wait() != 0:
-            print(process.stderr.read().decode(), file=sys.stderr)
+            print((process.communicate()[1] or b"").decode(), file=sys.stderr)
             return 1
         usual, expected = time.monotonic() - began, outcome(reference)
         print(

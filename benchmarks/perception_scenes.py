@@ -29,7 +29,7 @@ class Piece:
     hole: float = 0.0
 
     @property
-    def reach(self) -> float:
+    def bounding_radius(self) -> float:
         if isinstance(self.outline, tuple):
             return math.hypot(*self.outline[0]) + self.outline[1]
         return float(np.hypot(*self.outline.T).max())
@@ -57,7 +57,7 @@ class Actor:
     path: np.ndarray
 
     @property
-    def reach(self) -> float:
+    def bounding_radius(self) -> float:
         return max(piece.bounding_radius for piece in self.pieces)
 
     @property
@@ -137,7 +137,8 @@ def film(
         stamp(base, actor, actor.at(0), samples)
     pictures, shown = [], {actor.name: np.zeros(frames) for actor in actors}
     for t in range(frames):
-        image, owner, whole = base.copy(), {}, {}
+        image, whole = base.copy(), {}
+        owner: dict[str, np.ndarray] = {}
         for actor in [*actors, *in_front]:
             layer = stamp(image, actor, actor.at(t), samples)
             if layer is None:
@@ -162,6 +163,7 @@ def _area(actor: Actor, samples: int) -> float:
     reach = math.ceil(actor.bounding_radius) + 1
     blank = np.zeros((2 * reach + 1, 2 * reach + 1, 3), np.float32)
     layer = stamp(blank, actor, np.array([reach, reach, 0.0]), min(samples, 3))
+    assert layer is not None, "the middle of the picture lies inside it"
     return float(layer[2].sum())
 
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -143,16 +143,16 @@ def clip(repeats: int) -> list[Row]:
         "  return 1\n",
         "",
     )
-    job = {"routine": "call", "programs": source, "payload": {"function": "touch"}}
+    job = Job("call", source, payload={"function": "touch"})
     with Sandbox(1, spares=1) as box:
         began = time.perf_counter()
         shared = box.share(frames)
         first = time.perf_counter() - began
         kinds = {
-            "none": Job(**job),
-            "shared": Job(**job, inputs={"clip": shared}),
-            "copied": Job(**job, inputs={"clip": frames}),
-            "out": Job(**job, outputs={"clip": ArraySpec(CLIP)}),
+            "none": job,
+            "shared": replace(job, inputs={"clip": shared}),
+            "copied": replace(job, inputs={"clip": frames}),
+            "out": replace(job, outputs={"clip": ArraySpec(CLIP)}),
         }
         times: dict[str, list[float]] = {name: [] for name in kinds}
         for _ in range(repeats):
@@ -179,7 +179,9 @@ def speed(repeats: int) -> list[Row]:
         box.map([job] * 2)
         for _ in range(repeats):
             outside.append(_outside())
-            inside.append(box.run(job).claim["value"][2])
+            claim = box.run(job).claim
+            assert claim is not None, "the job runs to its end"
+            inside.append(claim["value"][2])
         gain = _gain(lambda: box.run(job), lambda: box.map([job] * 2))
     with get_context("spawn").Pool(2) as pool:
         plain = _gain(lambda: pool.apply(_spun), lambda: pool.starmap(_spun, [()] * 2, chunksize=1))

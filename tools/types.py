@@ -217,6 +217,16 @@ class HeldBack:
     frames: tuple[np.ndarray | None, ...]
     truth: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def known(self) -> tuple[np.ndarray, ...]:
+        """The frames of all test videos; raises ContractError where some are not known."""
+        known = tuple(frames for frames in self.frames if frames is not None)
+        if len(known) < len(self.frames):
+            raise ContractError(
+                "HeldBack.frames", f"{len(self.frames)} videos with their future", str(len(known))
+            )
+        return known
+
 
 # --------------------------------------------------------------------------------------------------
 

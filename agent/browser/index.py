@@ -72,14 +72,16 @@ class Row:
         findings."""
         if self._said is None:
             self._said = self.event("proposed")
+            assert self._said is not None, "every row was proposed"
         return self._said
 
     @property
     def losses(self) -> Mapping[str, float | None]:
         """See tools.types.Losses."""
-        if isinstance(self._losses, bytes):
-            self._losses = json.loads(self._losses)
-        return self._losses
+        losses = self._losses
+        if isinstance(losses, bytes):
+            losses = self._losses = json.loads(losses)
+        return losses
 
     @property
     def reason(self) -> str:
@@ -182,9 +184,9 @@ class Index:
         head = _HEAD.match(line)
         if head is None or int(head[1]) > trace.VERSION:
             event = self._whole(line)
-            kind, node = event.get("event"), event.get("node")
+            kind, node = event.get("event", ""), event.get("node") or ""
         else:
-            kind, node = head[2].decode(), None if head[3] is None else head[3].decode()
+            kind, node = head[2].decode(), (head[3] or b"").decode()
         match kind:
             case "proposed":
                 self._propose(line, node, span)
@@ -221,7 +223,7 @@ class Index:
                 event["cost"].get("calls", 0),
             )
         self.rows[node] = Row(node, kind, parent, calls, self.path, {"proposed": span})
-        above = self.rows.get(parent)
+        above = None if parent is None else self.rows.get(parent)
         (self.drafts if above is None else above.children).append(node)
 
     def _judge(self, row: Row, line: bytes, span: Span) -> None:

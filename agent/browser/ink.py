@@ -144,4 +144,7 @@ def moving(frames: np.ndarray, least: int = 12) -> tuple[slice, slice]:
         return slice(None), slice(None)
     spans = [np.flatnonzero(change.any(axis=axis)) for axis in (1, 0)]
     margin = max(3, max(int(span[-1] - span[0]) for span in spans) // 6)
-    return tuple(slice(max(0, int(span[0]) - margin), int(span[-1]) + margin + 1) for span in spans)
+    rows, columns = (
+        slice(max(0, int(span[0]) - margin), int(span[-1]) + margin + 1) for span in spans
+    )
+    return rows, columns

@@ -172,7 +172,7 @@ def _steps(steps: Sequence[verdict.Step], view: View) -> Table:
         gain = "" if step.gain is None else f"{step.gain:+.3f}"
         colour = (
             ink.DIM
-            if not gain or abs(step.gain) < 0.0005
+            if step.gain is None or abs(step.gain) < 0.0005
             else ink.GOOD
             if step.gain > 0
             else ink.BAD
@@ -439,7 +439,7 @@ def _gauge(param: FittedParam, width: int = 11) -> Text:
 
 def states(view: View) -> Iterator[RenderableType]:
     """A curve for each attribute: measured and rolled out."""
-    tracks = [] if view.evaluation is None else _tracks(view)
+    tracks = [] if view.evaluation is None else _tracks(view, view.evaluation)
     if not tracks:
         yield Text(
             "No states: the program did not get that far."
@@ -466,10 +466,10 @@ def states(view: View) -> Iterator[RenderableType]:
         )
 
 
-def _tracks(view: View) -> list[tuple[str, States, States, int | None]]:
+def _tracks(view: View, evaluation: Evaluation) -> list[tuple[str, States, States, int | None]]:
     """(title, measured, rolled, first frame that judges or None) of each video. Where a video was
     cut in time, its two parts are joined."""
-    evaluation, observed = view.evaluation, view.index.observed or {}
+    observed = view.index.observed or {}
     fitted, ahead = evaluation.measured, evaluation.predicted
     again = evaluation.remeasured or tuple(
         States(s.columns, np.full_like(s.values, np.nan)) for s in ahead

@@ -96,7 +96,8 @@ class Rows(ScrollView, can_focus=True):
             default=8,
         )
         self._place = {line.row.id: place for place, line in enumerate(listing.lines)}
-        self.cursor = min(self._place.get(before, self.cursor), max(len(listing.lines) - 1, 0))
+        here = self.cursor if before is None else self._place.get(before, self.cursor)
+        self.cursor = min(here, max(len(listing.lines) - 1, 0))
         self.virtual_size = Size(0, len(listing.lines))
         self._reveal()
         self.refresh()
@@ -135,7 +136,7 @@ class Rows(ScrollView, can_focus=True):
         moved, self.cursor = place != self.cursor, place
         self._reveal()
         self.refresh()
-        if moved:
+        if moved and self.node is not None:
             self.post_message(self.Moved(self.node, by_hand))
 
     def _reveal(self) -> None:

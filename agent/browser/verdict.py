@@ -39,6 +39,7 @@ class Verdict:
 def verdict(index: Index, node: str) -> Verdict:
     """What is to be said about ``node``."""
     row, best = index.rows[node], index.best
+    sentences: tuple[str, ...]
     if row.status == "pending":
         headline, sentences, rival = f"Node {node} has not been judged yet.", (), best
     elif row.failure is not None:
@@ -65,7 +66,7 @@ def verdict(index: Index, node: str) -> Verdict:
     rival = None if rival == node else rival
     standing = (
         ""
-        if rival in (None, best)
+        if rival is None or rival == best
         else ranking.standing(index.rows[rival], index.rows.values(), _tolerance(index))
     )
     return Verdict(headline, sentences, tuple(_steps(index, node)), rival, standing)
@@ -118,7 +119,7 @@ def _won(index: Index, row: Row) -> Iterator[str]:
 
 
 def _lost(index: Index, row: Row) -> Iterator[str]:
-    best = index.rows.get(index.best)
+    best = None if index.best is None else index.rows.get(index.best)
     if best is None:
         return
     if row in _ties(index)[0]:
@@ -134,9 +135,10 @@ def _lost(index: Index, row: Row) -> Iterator[str]:
 def _against(row: Row, better: Row) -> str:
     """Where the losses of ``row`` are furthest above those of ``better``."""
     gaps = {
-        stage: row.losses[stage] - better.losses[stage]
+        stage: mine - theirs
         for stage in STAGES
-        if row.losses.get(stage) is not None and better.losses.get(stage) is not None
+        if (mine := row.losses.get(stage)) is not None
+        and (theirs := better.losses.get(stage)) is not None
     }
     stage = max(gaps, key=lambda name: gaps[name], default=None)
     if stage is None or gaps[stage] < _SAME:

@@ -370,7 +370,7 @@ def _follow(
 ) -> _Followed:
     seen = np.isfinite(pose[:, 0]) & np.isfinite(pose[:, 1]) & _inside(pose, plate.shape)
     times, own = np.flatnonzero(seen), pose[seen]
-    reach = _reach(own, [masks[t] for t in times]) if len(times) else 3
+    reach = _reach(own, [masks[int(t)] for t in times]) if len(times) else 3
     patches = _patches([frames[t] for t in times], own, reach)
     before = _patches([frames[t] for t in times[1:]], own[:-1], reach)
     still, moved = (
@@ -394,11 +394,11 @@ def _evidence(
     if len(own.times) < 2:
         return Evidence(name, own.share, present=None if own.share else 0.0, twin=twin)
     errors = _errors(own, _template(own))
-    colour = tuple(int(v) for v in np.median([_core(patch) for patch in own.patches], axis=0))
+    red, green, blue = np.median([_core(patch) for patch in own.patches], axis=0)
     return Evidence(
         name,
         own.share,
-        colour=colour,
+        colour=(int(red), int(green), int(blue)),
         twin=twin,
         present=float(
             np.mean([_touches(masks[t], pose) for t, pose in zip(own.times, own.pose, strict=True)])
@@ -572,7 +572,7 @@ def _accounts(seen: Sighting, thing: Thing, pose: np.ndarray) -> bool:
     within = np.mean([_within(seen.box(thing, t), pose[t, 0], pose[t, 1]) for t in times])
     offsets = np.array([np.subtract(seen.place(thing, t), pose[t, :2]) for t in times])
     carried = np.ptp(np.hypot(*offsets.T)) < 1.5 + 0.02 * float(np.hypot(*offsets.T).max())
-    return within > 0.5 or bool(carried and len(times) > 2)
+    return bool(within > 0.5 or (carried and len(times) > 2))
 
 
 def _within(box: tuple[float, float, float, float], x: float, y: float) -> bool:

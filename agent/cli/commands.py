@@ -135,7 +135,7 @@ def _model(arguments: argparse.Namespace) -> ModelOptions:
         base_url=arguments.base_url or proposers.base_url(os.environ),
         max_cost=arguments.max_cost,
         max_tokens=arguments.max_tokens,
-        price=price and (price.input, price.output),
+        price=None if price is None else (price.input, price.output),
         temperature=arguments.temperature,
         stream=arguments.stream,
         check=not arguments.no_check,

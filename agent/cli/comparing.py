@@ -39,8 +39,8 @@ def side(words: str) -> Side:
     folder = RunFolder(path)
     index = Index(folder.trace)
     index.refresh()
-    node = node or index.best
-    if node is None:
+    node = node or index.best or ""
+    if not node:
         raise UsageError(
             f"{path}: expected a run in which something ran to its end, got none so far; name a "
             f"node, as in {path}:0"
@@ -95,7 +95,7 @@ def compared(first: Side, second: Side) -> Iterator[str]:
     rows += [(name, _figure(a), _figure(b), _gap(a, b)) for name, a, b in _figures(first, second)]
     yield from _aligned(rows)
     programs = [runfolder.read_programs(one.folder.node(one.row.id)) for one in (first, second)]
-    changes = list(text.difference(*programs, (first.name, second.name)))
+    changes = list(text.difference(programs[0], programs[1], (first.name, second.name)))
     yield "" if changes else "\nthe programs are the same"
     yield from changes
 

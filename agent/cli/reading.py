@@ -96,7 +96,7 @@ def _difference(folder: RunFolder, node: str | None, other: str) -> Iterable[str
             "--diff: expected a node, as in `run-agent trace RUN NODE --diff`, got none"
         )
     after = runfolder.read_programs(folder.node(node))
-    before = other or folder.load_proposal(node)[1].parent
+    before = other or folder.proposal(node)[1].parent
     if before is None:
         raise UsageError(
             f"--diff: node {node} is a draft and has no parent; name another node, as in --diff 0"

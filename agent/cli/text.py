@@ -134,7 +134,7 @@ def _first_sentence(text: str) -> str:
 def node(folder: RunFolder, node_id: str) -> Iterator[str]:
     """One node: why, what, how it did, its numbers, its sources."""
     folder.node(node_id)
-    proposal, move = folder.load_proposal(node_id)
+    proposal, move = folder.proposal(node_id)
     yield (
         f"node {node_id}: {move.kind}"
         + (f" of {move.parent}" if move.parent else "")
@@ -150,6 +150,7 @@ def node(folder: RunFolder, node_id: str) -> Iterator[str]:
         yield from judged(evaluation)
     for finding in diagnosis.findings if diagnosis is not None else ():
         yield f"found ({finding.stage}, {finding.kind}): {finding.message}"
+    assert proposal.programs is not None, "a node has programs"
     for stage, source in proposal.programs.items():
         yield f"\n--- {stage}.py"
         yield Verbatim(source.rstrip())
@@ -198,11 +199,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 def difference(first: Programs, second: Programs, names: tuple[str, str]) -> Iterator[str]:
     """Unified difference of the programs of two nodes."""
     for stage in STAGES:
-        files = [f"{name}/{stage}.py" for name in names]
+        before, after = (f"{name}/{stage}.py" for name in names)
         yield from (
             Verbatim(text.rstrip("\n"))
             for text in difflib.unified_diff(
-                first[stage].splitlines(), second[stage].splitlines(), *files, lineterm=""
+                first[stage].splitlines(), second[stage].splitlines(), before, after, lineterm=""
             )
         )
 

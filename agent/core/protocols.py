@@ -62,8 +62,11 @@ class Archive(Protocol):
     """Every node so far, read-only, in order of proposal. declined: moves to which the proposer had
     nothing to say."""
 
-    nodes: tuple[Node, ...]
-    declined: tuple[Move, ...]
+    @property
+    def nodes(self) -> tuple[Node, ...]: ...
+
+    @property
+    def declined(self) -> tuple[Move, ...]: ...
 
     @property
     def best(self) -> Node | None:
@@ -140,7 +143,8 @@ class Proposer(Protocol):
     recorded replies): the same arguments and an ``rng`` in the same state give the same proposal.
     """
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def propose(
         self, task: Task, archive: Archive, move: Move, rng: np.random.Generator

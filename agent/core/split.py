@@ -28,6 +28,12 @@ class Trial:
     actions: np.ndarray | None = None
 
     @property
+    def future(self) -> np.ndarray:
+        """The frames to come of a video that is there to judge by."""
+        assert self.truth is not None, "nobody has the frames to come"
+        return self.truth
+
+    @property
     def whole(self) -> Video:
         """Seen frames and truth as one video, for measuring both alike once a prediction has been
         judged."""
@@ -35,7 +41,7 @@ class Trial:
             None if self.actions is None else np.concatenate([self.seen.actions, self.actions])
         )
         return replace(
-            self.seen, frames=np.concatenate([self.seen.frames, self.truth]), actions=actions
+            self.seen, frames=np.concatenate([self.seen.frames, self.future]), actions=actions
         )
 
     @property
@@ -140,4 +146,4 @@ def _cut(video: Video, cut: int, horizon: int) -> Trial:
 
 
 def _shows(trial: Trial) -> bool:
-    return not Target.of(trial.seen.frames, trial.truth, pixel_noise([trial.seen.frames])).still
+    return not Target.of(trial.seen.frames, trial.future, pixel_noise([trial.seen.frames])).still

@@ -72,7 +72,7 @@ class Evaluator:
         self._runner, self._config, self._keep = Runner(sandbox, config, ask), config, keep
         self.sigma = pixel_noise([video.frames for video in task.train or task.test])
         self._targets = tuple(
-            Target.of(trial.seen.frames, trial.truth, self.sigma) for trial in self.split.trials
+            Target.of(trial.seen.frames, trial.future, self.sigma) for trial in self.split.trials
         )
         self._unexplained: dict[str, tuple[float, float]] = {}
         self._plates = {
@@ -238,7 +238,7 @@ class Evaluator:
         numbers = [len(trial.seen) + t for t in times]
         strips = {
             "prediction": _strip(
-                ("truth", "prediction"), trial.truth[times], predicted[0].frames[times], numbers
+                ("truth", "prediction"), trial.future[times], predicted[0].frames[times], numbers
             )
         }
         video, frames, drawn = self._drawn(fitted)[0]

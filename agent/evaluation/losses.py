@@ -172,7 +172,11 @@ def _motions(before: State, after: State) -> Iterator[np.ndarray]:
     places = {
         name: (_place(part), _place(after[name])) for name, part in before.items() if name in after
     }
-    located = {name: pair for name, pair in places.items() if None not in pair}
+    located = {
+        name: (here, there)
+        for name, (here, there) in places.items()
+        if here is not None and there is not None
+    }
     bare = [_turn(before[name], after[name]) for name in places if name not in located]
     found = [_rigid(*pair, _turn(before[name], after[name])) for name, pair in located.items()]
     found += [_rigid(*pair, turn) for pair in located.values() for turn in bare if turn]

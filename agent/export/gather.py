@@ -99,7 +99,7 @@ class Module:
             and not self.lines[first - 1].startswith(b"# ---")
         ):
             first -= 1
-        return first, node.end_lineno
+        return first, node.end_lineno or node.lineno
 
 
 def _is_idle(node: ast.stmt) -> bool:
@@ -165,13 +165,14 @@ class Gatherer:
         """What ``name`` means in ``module``: a definition, a foreign import, a module of ours (its
         dotted name), or None (a builtin)."""
         here = self.module(module)
+        assert here is not None, f"{module} is a module of ours"
         if name in here.defined:
             return Name(module, name)
         if name not in here.imported:
             return None
         source, inner = here.imported[name]
-        if module not in self._whole and (source, inner) in _OWN_FORM:
-            source = _OWN_FORM[source, inner]
+        if module not in self._whole and inner is not None:
+            source = _OWN_FORM.get((source, inner), source)
         if source.split(".")[0] not in OURS:
             return Foreign(source, inner)
         if inner is None:
@@ -296,9 +297,11 @@ class Writer:
         """The import statements of the file, in order."""
         parts: dict[str, list[str]] = {}
         for what, name in self._gathered.names.items():
-            if isinstance(what, Foreign) and what.name is None:
+            if not isinstance(what, Foreign):
+                continue
+            if what.name is None:
                 yield f"import {what.module}" + (f" as {name}" if name != what.module else "")
-            elif isinstance(what, Foreign):
+            else:
                 parts.setdefault(what.module, []).append(
                     what.name + (f" as {name}" if name != what.name else "")
                 )
@@ -343,17 +346,15 @@ class Writer:
             return
         for reference in references(node):
             found = self._gatherer.resolve(module.name, reference.name)
-            place = reference.node
-            if isinstance(found, str):
-                found, place = (
-                    self._gatherer.resolve(found, reference.attribute.attr),
-                    reference.attribute,
-                )
-            called = self._gathered.names.get(found)
+            place: ast.Name | ast.Attribute = reference.node
+            if isinstance(found, str) and reference.attribute is not None:
+                place = reference.attribute
+                found = self._gatherer.resolve(found, place.attr)
+            called = self._gathered.names.get(found) if isinstance(found, Name | Foreign) else None
             written = reference.name if place is reference.node else ""
             if called is not None and called != written:
                 self._check(module, place, reference)
-                yield place.lineno - 1, place.col_offset, place.end_col_offset, called
+                yield place.lineno - 1, place.col_offset, place.end_col_offset or 0, called
 
     def _check(self, module: Module, place: ast.expr, reference: Reference) -> None:
         """Older Pythons do not know where the names in some f-strings stand."""
@@ -391,9 +392,10 @@ class Writer:
             return
         text = f"pass  {text}" if node.col_offset else text
         lines = module.lines
-        for line in range(node.lineno - 1, node.end_lineno):
+        last = node.end_lineno or node.lineno
+        for line in range(node.lineno - 1, last):
             start = node.col_offset if line == node.lineno - 1 else 0
-            stop = node.end_col_offset if line == node.end_lineno - 1 else len(lines[line])
+            stop = node.end_col_offset or 0 if line == last - 1 else len(lines[line])
             yield line, start, stop, text if line == node.lineno - 1 else ""
 
     def _as_called(self, module: Module, alias: ast.alias) -> str:

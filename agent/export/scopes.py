@@ -11,6 +11,8 @@ OURS = ("tools", "sandbox", "agent")
 """Packages whose code travels along; everything else is imported by the file."""
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -91,7 +93,7 @@ def _class(node: ast.ClassDef, local: frozenset[str]) -> Iterator[Reference]:
         own |= set(stored([statement]))
 
 
-def _outside(node: ast.AST) -> Iterator[ast.AST]:
+def _outside(node: _Function) -> Iterator[ast.AST]:
     """Parts of a function that are evaluated where it stands: decorators, defaults, annotations."""
     yield from getattr(node, "decorator_list", [])
     arguments = node.args
@@ -105,11 +107,11 @@ def _outside(node: ast.AST) -> Iterator[ast.AST]:
         *filter(None, (arguments.vararg, arguments.kwarg)),
     )
     yield from (one.annotation for one in every if one.annotation is not None)
-    if getattr(node, "returns", None) is not None:
+    if not isinstance(node, ast.Lambda) and node.returns is not None:
         yield node.returns
 
 
-def _bound(node: ast.AST) -> frozenset[str]:
+def _bound(node: _Function | _Comprehension) -> frozenset[str]:
     if isinstance(node, _COMPREHENSIONS):
         return frozenset(
             name for generator in node.generators for name in _targets(generator.target)

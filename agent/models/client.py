@@ -83,7 +83,8 @@ class Client:
     ):
         self.config, self.recording, self.ledger = config, recording, ledger
         self._sender, self._sleep, self._clock = sender, sleep, clock
-        self._lock, self._asking = threading.Lock(), {}
+        self._lock = threading.Lock()
+        self._asking: dict[str, threading.Lock] = {}
 
     def __repr__(self) -> str:
         return f"Client({self.config.model!r}, {self._sender!r}, {self.ledger.spent})"

@@ -69,7 +69,8 @@ class Ledger:
                 "pass --price INPUT,OUTPUT (dollars a million tokens) or cap with --max-tokens"
             )
         self.price, self.caps = price, caps
-        self._spent, self._reserved = spent, []
+        self._spent = spent
+        self._reserved: list[Reservation] = []
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:

@@ -136,7 +136,9 @@ class _Turn:
         )
         self._task, self._archive, self._move, self._sample = task, archive, move, sample
         self._parent: Node | None = None if move.parent is None else archive[move.parent]
-        self._cost, self._exchanges, self._findings = Cost(), [], ()
+        self._cost = Cost()
+        self._exchanges: list[Exchange] = []
+        self._findings: tuple[Finding, ...] = ()
 
     def answer(self) -> Proposal:
         """The proposal. Raises ReplyError when even the second answer cannot be used."""
@@ -180,7 +182,7 @@ class _Turn:
     def _ask_fitting(self) -> tuple[tuple[Message, ...], Exchange]:
         """Ask with everything in the prompt; when that is too long for the model, with less and
         less."""
-        last: ContextTooLong | None = None
+        last: ContextTooLong = ContextTooLong("no level of detail was tried")
         for level in range(len(LEVELS)):
             messages = self._composer.programs(
                 self._task, self._archive, self._move, self._findings, level
@@ -213,14 +215,14 @@ class _Turn:
         if clip is None:
             return ()
         verdicts, missing = (
-            self._verdicts(clip[1].objects, self._composer.verdicts(*clip))
+            self._verdicts(self._parent, clip[1].objects, self._composer.verdicts(*clip))
             if self._check
             else ((), ())
         )
         return check_detections(self._task, evaluation, verdicts, missing)
 
     def _verdicts(
-        self, objects: Sequence[str], messages: tuple[Message, ...]
+        self, parent: Node, objects: Sequence[str], messages: tuple[Message, ...]
     ) -> tuple[tuple[Verdict, ...], tuple[Missing, ...]]:
         """What the model says of the detections; nothing when it does not answer usably. The
         question is the same for all children of one perception, so that it is paid for once."""
@@ -229,7 +231,7 @@ class _Turn:
                 messages,
                 VERDICTS,
                 0,
-                counted=not checked_before(self._archive, self._parent, LLMProposer.name),
+                counted=not checked_before(self._archive, parent, LLMProposer.name),
             )
             fields = read_fields(exchange.answer)
         except (ContextTooLong, NoAnswer, RequestRefused, ReplyError):

@@ -165,14 +165,13 @@ def recorded_verdicts(folder: RunFolder) -> Ask | None:
 def recorded(folder: RunFolder) -> list[Recorded]:
     """Every proposal and refusal of a run, in order."""
     marks = {
-        node_id: fingerprint(folder.load_proposal(node_id)[0].programs)
-        for node_id in folder.node_ids()
+        node_id: fingerprint(folder.proposal(node_id)[0].programs) for node_id in folder.node_ids()
     }
     refusals = [
         (int(event["node"]), *records.load_proposal(event, None))
         for event in folder.events("declined")
     ]
-    accepted = [(place, *folder.load_proposal(node_id)) for place, node_id in enumerate(marks)]
+    accepted = [(place, *folder.proposal(node_id)) for place, node_id in enumerate(marks)]
     ordered = sorted(
         [*refusals, *accepted], key=lambda entry: entry[0]
     )  # stable: refusals come before what was accepted

@@ -75,19 +75,10 @@ class Clip:
     @property
     def error(self) -> float | None:
         """Mean absolute error on [0, 1], or None without truth."""
-        if not self.known:
+        if self.truth is None or self.predicted is None or not self.known:
             return None
-        return (
-            float(
-                np.mean(
-                    [
-                        cv2.absdiff(self.predicted[t], self.truth[t]).mean()
-                        for t in range(self.known)
-                    ]
-                )
-            )
-            / 255.0
-        )
+        pairs = zip(self.predicted, self.truth, strict=False)
+        return float(np.mean([cv2.absdiff(drawn, true).mean() for drawn, true in pairs])) / 255.0
 
 
 def clips(folder: RunFolder, summary: RunSummary) -> tuple[Clip, ...]:
@@ -130,6 +121,7 @@ def reel(clip: Clip, budget: int) -> dict[str, Any]:
     URIs) of tiles ``width`` x ``height``, ``columns`` a row and ``per_sheet`` a sheet, and
     ``frames``: [number, tile of the truth, of the prediction, of their difference], None where
     there is none."""
+    packed = None
     for most in _FRAMES:
         tiles, frames = _tiles(clip, most)
         packed = _packed(tiles, budget)
@@ -142,7 +134,7 @@ def reel(clip: Clip, budget: int) -> dict[str, Any]:
         "pixelated": clip.seen.shape[2] <= _COARSE,
         "frames": frames,
     }
-    return about | packed
+    return about | (packed or {})
 
 
 def _tiles(clip: Clip, most: int) -> tuple[list[np.ndarray], list[list[int | None]]]:
@@ -153,7 +145,8 @@ def _tiles(clip: Clip, most: int) -> tuple[list[np.ndarray], list[list[int | Non
         tiles.append(picture)
         return len(tiles) - 1
 
-    length = 0 if clip.predicted is None else len(clip.predicted)
+    predicted = clip.seen[:0] if clip.predicted is None else clip.predicted
+    length = len(predicted)
     stride = -(-(length or len(clip.seen)) // most)
     frames: list[list[int | None]] = []
     for number in list(range(len(clip.seen) - 1, -1, -stride))[: most // 4 if length else most][
@@ -162,8 +155,9 @@ def _tiles(clip: Clip, most: int) -> tuple[list[np.ndarray], list[list[int | Non
         tile = keep(_narrowed(clip.seen[number], _WIDEST))
         frames.append([number, tile, tile if length else None, None])
     for t in range(0, length, stride):
-        drawn = _narrowed(clip.predicted[t], _WIDEST)
-        true = _narrowed(clip.truth[t], _WIDEST) if t < clip.known else None
+        drawn = _narrowed(predicted[t], _WIDEST)
+        truth = clip.truth if t < clip.known else None
+        true = None if truth is None else _narrowed(truth[t], _WIDEST)
         seen = (
             [None, keep(drawn), None]
             if true is None

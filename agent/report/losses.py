@@ -170,7 +170,7 @@ def _crown(
 ) -> list[Html]:
     winner = summary.winner
     height = None if winner is None else value(winner)
-    if height is None:
+    if winner is None or height is None:
         return []
     x, y = axes.right(order[winner.id]), axes.up(height)
     anchor = "end" if x > plot.WIDTH - 60 else "middle"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,7 +116,7 @@ class Axes:
             "path", class_=class_, d="".join(words) + (f"H{self.right(end)}" if words else "")
         )
 
-    def dots(self, xs: Sequence[float], ys: Sequence[float], class_: str) -> Html:
+    def dots(self, xs: Iterable[float], ys: Iterable[float], class_: str) -> Html:
         """Many small dots as one path (round line caps of no length); NaN is left out."""
         return tag(
             "path",

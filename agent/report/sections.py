@@ -84,7 +84,7 @@ def strip(clip: Clip) -> Html:
         return _strip([("seen", [clip.seen[n] for n in numbers])], numbers)
     times = pictures.spread(clip.known or len(clip.predicted), _STRIP)
     drawn = [clip.predicted[t] for t in times]
-    true = [clip.truth[t] for t in times] if clip.known else []
+    true = [] if clip.truth is None or not clip.known else [clip.truth[t] for t in times]
     rows, columns = film.region([*true, *drawn])
     lines = [("prediction", [frame[rows, columns] for frame in drawn])]
     if clip.known:
@@ -228,7 +228,7 @@ def _bounds(param: FittedParam) -> Html:
 
 def moved(folder: RunFolder, summary: RunSummary, params: Sequence[FittedParam]) -> str:
     """How far the last fit led away from the numbers that the search found, as sentences."""
-    evaluation = None if summary.result is None else folder.load_evaluation(summary.winner.id)
+    evaluation = None if summary.result is None else folder.load_evaluation(summary.kept.id)
     found = {} if evaluation is None else {param.name: param for param in evaluation.params}
     before = {name: param.value for name, param in found.items()}
     steps = {p.name: (before[p.name], p.value) for p in params if p.name in before}
@@ -334,6 +334,7 @@ def _metric(name: str, figures: Mapping[str, Any], baselines: Mapping[str, Any])
         if card is not None
         else []
     )
+    better = None if card is None else card.better
     dimension = "" if card is None or card.unit == "1" else f" {card.unit}"
     value = figures[name]
     others = [baseline.get(name) for baseline in baselines.values()]
@@ -343,7 +344,7 @@ def _metric(name: str, figures: Mapping[str, Any], baselines: Mapping[str, Any])
                 "td",
                 f"{number(value)}{dimension}",
                 data_label="prediction",
-                class_="best" if _wins(value, others, card and card.better) else None,
+                class_="best" if _wins(value, others, better) else None,
             )
         ]
         if value is not None
@@ -358,9 +359,7 @@ def _metric(name: str, figures: Mapping[str, Any], baselines: Mapping[str, Any])
         "tr",
         tag("th", title, *about, scope="row"),
         *cells,
-        tag(
-            "td", sentence(note) or _comparison(value, others, card and card.better), class_="muted"
-        ),
+        tag("td", sentence(note) or _comparison(value, others, better), class_="muted"),
     )
 
 

@@ -79,7 +79,13 @@ class RunSummary:
             if self.leaders
             else None
         )
-        return self.nodes.get(best)
+        return None if best is None else self.nodes.get(best)
+
+    @property
+    def kept(self) -> Told:
+        """The winner of a run that has one."""
+        assert self.winner is not None, "nothing ran to its end"
+        return self.winner
 
     @cached_property
     def ran(self) -> tuple[Told, ...]:

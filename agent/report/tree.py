@@ -63,10 +63,11 @@ def _shown(summary: RunSummary) -> dict[str, Told]:
         return dict(summary.nodes)
     kept = {node.id for node in summary.lineage[-MOST:]}
     for node in sorted(summary.nodes.values(), key=lambda node: -node.score):
-        line = []
-        while node is not None and node.id not in kept:
-            line.append(node.id)
-            node = summary.nodes.get(node.parent)
+        line: list[str] = []
+        above: Told | None = node
+        while above is not None and above.id not in kept:
+            line.append(above.id)
+            above = None if above.parent is None else summary.nodes.get(above.parent)
         if len(kept) + len(line) <= MOST:
             kept.update(line)
     return {id_: node for id_, node in summary.nodes.items() if id_ in kept}
@@ -75,7 +76,7 @@ def _shown(summary: RunSummary) -> dict[str, Told]:
 def _reach(shown: Mapping[str, Told], line: set[str]) -> dict[str, float]:
     """Best score at or below each candidate; more than any score for those on ``line``."""
     best = {id_: 2.0 if id_ in line else node.score for id_, node in shown.items()}
-    for id_ in reversed(shown):
+    for id_ in reversed(list(shown)):
         parent = shown[id_].parent
         if parent in best and best[parent] < 2.0:
             best[parent] = max(best[parent], min(best[id_], 1.0))

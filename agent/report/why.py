@@ -29,7 +29,7 @@ _STEPS = 10  # steps of the way that are shown
 
 def scale(summary: RunSummary) -> Html:
     """Every candidate's score as a tick on one line from a still picture to an exact one."""
-    winner = summary.winner
+    winner = summary.kept
     ticks = [
         tag("i", style=f"left:{100 * node.score:.2f}%", class_="tick-mark")
         for node in summary.ran
@@ -83,13 +83,13 @@ def grounds(summary: RunSummary) -> Html:
 
 
 def _reasons(summary: RunSummary) -> Iterator[list[Any]]:
-    winner = summary.winner
+    winner = summary.kept
     yield [tag("b", "The same test for all. "), _test(summary)]
     yield [tag("b", _headline(summary)), *_lead(summary)]
     if summary.why_among_ties:
         yield [
             tag("b", "Ties. "),
-            ranking.rule(summary.winner, summary.ties, summary.tolerance, "program"),
+            ranking.rule(summary.kept, summary.ties, summary.tolerance, "program"),
         ]
     if len(summary.ran) > 1:
         yield _origin(summary)
@@ -99,7 +99,7 @@ def _reasons(summary: RunSummary) -> Iterator[list[Any]]:
 
 def _origin(summary: RunSummary) -> list[Any]:
     """Whether it came of a search or was a first idea."""
-    first, winner = summary.lineage[0], summary.winner
+    first, winner = summary.lineage[0], summary.kept
     began = f"scored {score(first.score)}" if first.status == "ok" else "failed"
     if first is winner:
         return [
@@ -140,13 +140,13 @@ def _headline(summary: RunSummary) -> str:
     if len(summary.ran) == 1:
         return "It was enough. " if len(summary.nodes) == 1 else "It is the only one that ran. "
     top = max(node.score for node in summary.ran)
-    if top > summary.winner.score + summary.tolerance:
+    if top > summary.kept.score + summary.tolerance:
         return "It is the best that also ran on all frames seen. "
     return "It predicts as well as any. " if summary.ties else "It predicts best. "
 
 
 def _lead(summary: RunSummary) -> list[Any]:
-    winner, others = summary.winner, [node for node in summary.ran if node is not summary.winner]
+    winner, others = summary.kept, [node for node in summary.ran if node is not summary.kept]
     removed = f"It removes {_percent(winner.score)} of a still picture's error"
     if not others:
         alone = (
@@ -211,7 +211,7 @@ def _gain(first: Told, winner: Told) -> str:
 
 def rivals(summary: RunSummary) -> list[tuple[str, str, Told]]:
     """(class, name, candidate): the winner, the one to compare it with, its first draft."""
-    winner, rival, origin = summary.winner, summary.rival, summary.lineage[0]
+    winner, rival, origin = summary.kept, summary.rival, summary.lineage[0]
     shown = [("crown", f"program {winner.id}, the winner", winner)]
     if rival is not None:
         shown.append(
@@ -230,9 +230,10 @@ def rivals(summary: RunSummary) -> list[tuple[str, str, Told]]:
 def apart(folder: RunFolder, summary: RunSummary) -> Html | None:
     """What the winner and those beside it say and have found differently; None when it ran
     alone."""
-    winner, *others = [
-        side for _, _, node in rivals(summary) if (side := _side(folder, node)) is not None
-    ] or [None]
+    sides = [side for _, _, node in rivals(summary) if (side := _side(folder, node)) is not None]
+    if not sides:
+        return None
+    winner, *others = sides
     items = [
         tag(
             "li",
@@ -345,7 +346,7 @@ def steps(folder: RunFolder, summary: RunSummary) -> Html:
     window = (
         film.region([frame for cells in kept.values() for frame in (*cells[0], *cells[1])])
         if kept
-        else None
+        else (slice(None), slice(None))
     )
     moment = _informative(kept.values()) if kept else 0
     items = []
@@ -484,7 +485,7 @@ def section(folder: RunFolder, summary: RunSummary) -> Html:
     """All of it."""
     way = (
         join(tag("h3", "The way to it"), steps(folder, summary))
-        if len(summary.lineage) > 1 or summary.winner.blobs
+        if len(summary.lineage) > 1 or summary.kept.blobs
         else None
     )
     return join(scale(summary), grounds(summary), comparison(summary), apart(folder, summary), way)

@@ -47,7 +47,7 @@ def read(path: Path) -> tuple[Programs, tuple[FittedParam, ...]]:
             f"{path}: expected a file that `run-agent export` wrote, with `{mark(missing[0])}` in "
             "it, got none; give a run, a folder with three programs, or such a file"
         )
-    return Programs(**sources), tuple(
+    return Programs(**{stage: source or "" for stage, source in sources.items()}), tuple(
         FittedParam(name, **entry) for name, entry in _fitted(text, path).items()
     )
 

@@ -135,10 +135,10 @@ def save_proposal(proposal: Proposal, move: Move) -> dict[str, Any]:
 
 def load_proposal(data: Mapping[str, Any], programs: Programs | None) -> tuple[Proposal, Move]:
     """Inverse of :func:`save_proposal`."""
-    words = {key: data[key] for key in ("rationale", "exhausted", "origin")} | {
+    words: dict[str, Any] = {key: data[key] for key in ("rationale", "exhausted", "origin")} | {
         "closed": data.get("closed", False)
     }
-    lists = {key: tuple(data[key]) for key in ("stages", "exchanges")}
+    lists: dict[str, Any] = {key: tuple(data[key]) for key in ("stages", "exchanges")}
     findings = tuple(Finding(**f) for f in data["findings"])
     return Proposal(programs, **words, **lists, cost=Cost(**data["cost"]), findings=findings), Move(
         **data["move"]

@@ -108,8 +108,17 @@ class RunFolder:
     def save_proposal(self, node_id: str, proposal: Proposal, move: Move) -> None:
         """Write the sources, then the record that makes them valid."""
         folder = self.path / "nodes" / node_id
+        assert proposal.programs is not None, "a refusal is not a node"
         write_programs(folder, proposal.programs)
         store.write_json(folder / "proposal.json", records.save_proposal(proposal, move))
+
+    def proposal(self, node_id: str) -> tuple[Proposal, Move]:
+        """What was proposed as ``node_id``. Raises StorageError when that is not there."""
+        found = self.load_proposal(node_id)
+        if found is None:
+            path = self.path / "nodes" / node_id / "proposal.json"
+            raise StorageError(f"{path}: expected what was proposed, got no such file")
+        return found
 
     def load_proposal(self, node_id: str) -> tuple[Proposal, Move] | None:
         """What was proposed as ``node_id``, or None."""

@@ -84,7 +84,8 @@ def spans(events: Iterable[Event]) -> Sequence[Any]:
         start_time=_ns(began),
         attributes=_told("proggen.config", first["config"]),
     )
-    within, contexts, end = set_span_in_context(root), {}, began
+    within, end = set_span_in_context(root), began
+    contexts: dict[str, Any] = {}
     for event in events:
         match event["event"]:
             case "evaluated" if event["node"] in proposed:

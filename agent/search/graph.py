@@ -11,12 +11,15 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 
 from tools.errors import StorageError
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
 
 STEPS_A_ROUND = 4
 
@@ -92,7 +95,7 @@ def execute(steps: Steps, checkpoint: Path, budget: int) -> Any:
     Raises StorageError when the disk refuses.
     """
     results: list[Any] = []
-    settings = {
+    settings: RunnableConfig = {
         "configurable": {"thread_id": "search"},
         "recursion_limit": STEPS_A_ROUND * (budget + 1) + 3,
     }

@@ -16,7 +16,7 @@ from agent.config import SearchConfig
 from agent.core.archive import NodeArchive
 from agent.core.protocols import Cost, Node
 from agent.evaluation.evaluate import Evaluator, Forecast
-from agent.evaluation.jobs import CandidateFailed
+from agent.evaluation.jobs import CandidateFailed, Fitted, Predicted
 from agent.run import store
 from agent.run.runfolder import (
     RESULT_FORMAT,
@@ -222,7 +222,8 @@ def measure(
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    return float(np.mean(values)) if values and None not in values else None
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known and len(known) == len(values) else None
 
 
 def _seen(task: Task) -> list[np.ndarray]:
@@ -248,9 +249,9 @@ def publish(
 ) -> RunResult:
     """Write best/, prediction, filmstrip, the last event, then result.json, which makes the run a
     finished one."""
-    if conclusion.forecast is not None:
-        _write_best(folder.best, conclusion)
-        _write_prediction(folder, conclusion, held_back)
+    if conclusion.best is not None and conclusion.forecast is not None:
+        _write_best(folder.best, conclusion.best, conclusion.forecast.fitted)
+        _write_prediction(folder, conclusion.task, conclusion.forecast.predicted, held_back)
     result = _result(conclusion, spent)
     story = {
         key: result[key]
@@ -258,7 +259,9 @@ def publish(
     }
     tell({"event": "finished", **story})
     store.write_json(folder.path / "result.json", result)
-    return finished(folder)
+    ended = finished(folder)
+    assert ended is not None, "the result has just been written"
+    return ended
 
 
 def finished(folder: RunFolder) -> RunResult | None:
@@ -295,14 +298,13 @@ def _result(conclusion: Conclusion, spent: Spent) -> dict[str, Any]:
     }
 
 
-def _write_best(folder: Path, conclusion: Conclusion) -> None:
-    write_programs(folder, conclusion.best.candidate.programs)
-    write_params(folder / "params.json", conclusion.forecast.fitted.params)
-    store.write_text(folder / "README.md", _readme(conclusion))
+def _write_best(folder: Path, best: Node, fitted: Fitted) -> None:
+    write_programs(folder, best.candidate.programs)
+    write_params(folder / "params.json", fitted.params)
+    store.write_text(folder / "README.md", _readme(best, fitted))
 
 
-def _readme(conclusion: Conclusion) -> str:
-    node, fitted = conclusion.best, conclusion.forecast.fitted
+def _readme(node: Node, fitted: Fitted) -> str:
     rows = [
         f"| {p.name} | {p.value:.6g}{'' if p.error is None else f' ± {p.error:.2g}'} | {p.unit} | "
         f"{p.about}{f' ({p.note})' if p.note else ''} |"
@@ -334,8 +336,9 @@ def _readme(conclusion: Conclusion) -> str:
     return "\n".join(lines)
 
 
-def _write_prediction(folder: RunFolder, conclusion: Conclusion, held_back: HeldBack) -> None:
-    task, predicted = conclusion.task, conclusion.forecast.predicted
+def _write_prediction(
+    folder: RunFolder, task: Task, predicted: Sequence[Predicted], held_back: HeldBack
+) -> None:
     states = tuple(one.states.cut(task.context, len(one.states)) for one in predicted)
     write_prediction(
         folder.path / "prediction.npz", np.stack([one.frames for one in predicted]), states, task.dt

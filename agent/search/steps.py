@@ -372,14 +372,15 @@ class Search:
 
     def _accept(self, node_id: str, attempt: Attempt) -> None:
         proposal, move = attempt.proposal, attempt.move
-        origin = proposal.origin or self._proposer.name
-        stages = self._changed(proposal.programs, move.parent)
+        programs, origin = proposal.programs, proposal.origin or self._proposer.name
+        assert programs is not None, "a refusal is not accepted"
+        stages = self._changed(programs, move.parent)
         candidate = Candidate(
-            node_id, proposal.programs, move.parent, move.kind, stages, proposal.rationale, origin
+            node_id, programs, move.parent, move.kind, stages, proposal.rationale, origin
         )
         self.archive = self.archive.added(Node(candidate, _PENDING, _UNREAD))
         saved = records.save_proposal(proposal, move)
-        sources = {stage: digest(source.encode()) for stage, source in proposal.programs.items()}
+        sources = {stage: digest(source.encode()) for stage, source in programs.items()}
         facts = {"origin": origin, "stages": list(stages), "sources": sources, "time": time.time()}
         self._tell({"event": "proposed", "node": node_id, **saved, **facts})
 

@@ -106,7 +106,8 @@ def _lost(plain: Prediction, edited: Prediction) -> int | None:
 
 def clip_of(model: WorldModel, clip: Video | None) -> Video:
     """The clip to talk about: ``clip``, or the run's own first test video. Raises UsageError."""
-    if clip is None and model.seen is None:
+    found = clip or model.seen
+    if found is None:
         raise UsageError(
             "predict: expected --video FILE, because a model without a run has no clip of its "
             "own, got none"
@@ -117,7 +118,7 @@ def clip_of(model: WorldModel, clip: Video | None) -> Video:
             f"--video: expected pictures of {width} x {height} pixels, got {w} x {h}; scale the "
             "video"
         )
-    return clip or model.seen
+    return found
 
 
 def check_since(since: int | None, clip: Video) -> None:

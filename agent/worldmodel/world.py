@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -59,17 +59,22 @@ class _Engine:
     needed."""
 
     def __init__(self, config: EvaluationConfig, sandbox: Sandbox | None):
-        self._config, self._given, self._own = config, sandbox, None
+        self._config, self._given = config, sandbox
+        self._own: Sandbox | None = None
         self._runner: Runner | None = None
-        self._clips: dict[tuple, Video] = {}
+        self._clips: dict[tuple[bytes, tuple[int, ...], float, bytes | None], Video] = {}
 
     @property
     def runner(self) -> Runner:
         if self._runner is None:
-            if self._given is None:
-                self._own = Sandbox()
-            self._runner = Runner(self._given or self._own, self._config)
+            self._runner = Runner(self._sandbox(), self._config)
         return self._runner
+
+    def _sandbox(self) -> Sandbox:
+        if self._given is not None:
+            return self._given
+        self._own = self._own or Sandbox()
+        return self._own
 
     def clip(self, video: Video) -> Video:
         """The same video object for the same content, so that nothing about it is computed
@@ -83,9 +88,8 @@ class _Engine:
         )
         if key not in self._clips and len(self._clips) >= _KEPT:
             self._clips.clear()
-            self._runner = (
-                None if self._runner is None else Runner(self._given or self._own, self._config)
-            )
+            if self._runner is not None:
+                self._runner = Runner(self._sandbox(), self._config)
         return self._clips.setdefault(key, video)
 
     def close(self) -> None:
@@ -146,7 +150,7 @@ class WorldModel:
         first = folder.first()
         task = records.load_task(folder.store, first["task"])
         config = SearchConfig.from_json(first["config"]).evaluation
-        about = {
+        about: dict[str, Any] = {
             "seen": task.test[0],
             "horizon": task.horizon,
             "future_actions": task.future_actions[0],
@@ -230,7 +234,7 @@ class WorldModel:
         horizon: int,
         *,
         edits: Sequence[str] = (),
-        actions: Sequence[float] | None = None,
+        actions: Sequence[float] | np.ndarray | None = None,
         since: int | None = None,
     ) -> Prediction:
         """The ``horizon`` frames after ``frames``.
@@ -249,7 +253,7 @@ class WorldModel:
         horizon: int,
         variants: Sequence[Sequence[str]],
         *,
-        actions: Sequence[float] | None = None,
+        actions: Sequence[float] | np.ndarray | None = None,
         since: int | None = None,
     ) -> tuple[Prediction, ...]:
         """The prediction without any edit, then one for each group of edits (see ``predict``)."""
@@ -307,7 +311,7 @@ class WorldModel:
         self,
         frames: Video | np.ndarray,
         horizon: int = 0,
-        actions: Sequence[float] | None = None,
+        actions: Sequence[float] | np.ndarray | None = None,
     ) -> States:
         """What the programs say of (T, H, W, 3) frames and of the ``horizon`` frames after them:
         T + horizon states, rolled out from the start that the frames tell, edits left out.
@@ -345,9 +349,18 @@ def _edited(param: FittedParam, edits: Sequence[Edit]) -> FittedParam:
     return param
 
 
+def _one(edit: Edit) -> float:
+    assert not isinstance(edit.number, tuple), "edits of the state are single numbers"
+    return edit.number
+
+
 def _change(edits: Sorted, since: int, named: Named) -> Change:
-    state = tuple((edit.name, edit.operator, edit.number) for edit in edits.state)
-    looks = tuple((*edit.name.split("."), edit.operator, edit.number) for edit in edits.looks)
+    state = tuple((edit.name, edit.operator, _one(edit)) for edit in edits.state)
+    looks = tuple(
+        (name, attribute, edit.operator, edit.number)
+        for edit in edits.looks
+        for name, _, attribute in (edit.name.partition("."),)
+    )
     return Change(
         since,
         named.row,

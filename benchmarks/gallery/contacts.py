@@ -192,11 +192,12 @@ def rolling_ball(rng: np.random.Generator, frames: int) -> Film:
     acceleration = 2 * rng.uniform(225, 260) / ((NOMINAL - 1) / 30) ** 2
     way = acceleration * stage.times**2 / 2
     place = top + 15 * down + radius * up + way[:, None] * down
+    x, y = place.T
     mechanism = Mechanism(
         "rolling down an incline", (GRAVITY + "|roll|inclin|slides along", "turn|rotat|roll|spin")
     )
     return stage.film(
-        [Body("ball", disk(radius, halves(first, second)), *place.T, 0.4 + way / radius)],
+        [Body("ball", disk(radius, halves(first, second)), x, y, 0.4 + way / radius)],
         mechanism,
         {"acceleration": acceleration, "slope": slope},
     )
@@ -214,7 +215,8 @@ def falling_stack(rng: np.random.Generator, frames: int) -> Film:
     gravity, restitution = rng.uniform(230, 300), 0.2
     poses = _drop(sizes, 120 + rng.uniform(-7, 7, 3), floor, gaps, gravity, restitution, stage)
     bodies = [
-        Body(f"box_{i + 1}", box(*sizes[i], flat(c)), *poses[:, i].T) for i, c in enumerate(colours)
+        Body(f"box_{i + 1}", box(sizes[i, 0], sizes[i, 1], flat(c)), *poses[:, i].T)
+        for i, c in enumerate(colours)
     ]
     return stage.film(
         bodies,

@@ -59,7 +59,8 @@ class Body:
 
 
 def _value(track: np.ndarray | float, t: int) -> float:
-    return float(track) if np.ndim(track) == 0 else float(track[t])
+    values = np.asarray(track)
+    return float(values) if values.ndim == 0 else float(values[t])
 
 
 @dataclass(frozen=True)

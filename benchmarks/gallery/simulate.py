@@ -17,7 +17,9 @@ against."""
 
 
 def integrate(
-    rates: Callable[[float, np.ndarray], np.ndarray], start: Sequence[float], times: np.ndarray
+    rates: Callable[[float, np.ndarray], np.ndarray],
+    start: Sequence[float] | np.ndarray,
+    times: np.ndarray,
 ) -> np.ndarray:
     """(len(times), k) states of dy/dt = rates(t, y), accurate to about 1e-10 of their size (SciPy's
     DOP853)."""

@@ -94,11 +94,11 @@ def truth_of(env: str, seed: int, count: int, level: str | None) -> Truth:
         facts = zip(held.truth["positions"], held.truth["inits"], held.truth["splits"], strict=True)
         goals = [
             Goal(v.frames, t, *fact)
-            for v, t, fact in zip(task.test, held.frames, facts, strict=True)
+            for v, t, fact in zip(task.test, held.known, facts, strict=True)
         ]
     else:
         pairs = [load(env, seed=seed + k, options=Options(level=level)) for k in range(count)]
-        goals = [Goal(task.test[0].frames, held.frames[0]) for task, held in pairs]
+        goals = [Goal(task.test[0].frames, held.known[0]) for task, held in pairs]
     return Truth(tuple(goals), f"{env}, seed {seed}" + (f", level {level}" if level else ""))
 
 

@@ -89,6 +89,7 @@ def draw_scenes(
 
 def _inside(scenario: str, rng: np.random.Generator) -> tuple[float, ...]:
     """A draw from the training set that is not "invalid"."""
+    init: tuple[float, ...]
     while True:
         if scenario == "parabola":
             init = (rng.uniform(*RADIUS[scenario]), rng.uniform(*SPEED))
@@ -201,10 +202,10 @@ def _place_two(init: tuple[float, ...], rng: np.random.Generator) -> Start | Non
     if r1 > 2 * r2 or r2 > 2 * r1:
         farthest = min(farthest, 1.25 * nearest)
     for _ in range(TRIES):
-        apart = rng.uniform(*sorted((nearest, farthest)))
+        apart = rng.uniform(min(nearest, farthest), max(nearest, farthest))
         right = WORLD - r2 - apart
         left = right - MARGIN if r2 > 2 * r1 else r1
-        x1 = max(rng.uniform(*sorted((left, right))), r1)
+        x1 = max(rng.uniform(min(left, right), max(left, right)), r1)
         x2 = min(x1 + apart, WORLD - r2)
         if v1 + v2 == 0 or x2 - x1 >= nearest - 1e-12:
             height = rng.uniform(max(r1, r2) + MARGIN, WORLD - MARGIN - max(r1, r2))

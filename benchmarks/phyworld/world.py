@@ -87,7 +87,9 @@ def _push_apart(x: np.ndarray, mass: np.ndarray, reach: float) -> None:
         x[:, 0] += shift / mass * np.array([-1.0, 1.0])
 
 
-def draw(positions: np.ndarray, radius: Sequence[float], size: int = SIZE) -> np.ndarray:
+def draw(
+    positions: np.ndarray, radius: Sequence[float] | np.ndarray, size: int = SIZE
+) -> np.ndarray:
     """(T, size, size, 3) uint8 frames of (T, n, 2) world positions; the first ball red, the second
     blue and over it.
 

@@ -204,10 +204,9 @@ def _line(record: Record) -> str:
 def _hits(figures: Figures) -> str:
     """Recall and precision of the frames that were spoiled, where single frames were."""
     parts = [
-        f"{kind} {100 * figures[f'{kind}_recall']:.0f}% / "
-        f"{100 * (figures[f'{kind}_precision'] or 0):.0f}%"
+        f"{kind} {100 * recall:.0f}% / {100 * (figures[f'{kind}_precision'] or 0):.0f}%"
         for kind in ("swapped", "missing")
-        if figures[f"{kind}_recall"] is not None
+        if (recall := figures[f"{kind}_recall"]) is not None
     ]
     return ", ".join(parts) or "–"
 

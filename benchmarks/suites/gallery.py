@@ -7,6 +7,7 @@ import re
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -113,7 +114,7 @@ def described(run: Path) -> str:
     return "\n".join([words, *(f"{param.name}: {param.about}" for param in params)])
 
 
-def names(words: str, truth: Mapping[str, object]) -> bool:
+def names(words: str, truth: Mapping[str, Any]) -> bool:
     """Whether a description names the true mechanism: every expression of ``says`` matches, none of
     ``never`` does."""
     says, never = truth["says"], truth["never"]
@@ -148,7 +149,7 @@ def _parameters(result: RunResult, held_back: HeldBack) -> dict[str, float]:
 def _against_still(figures: Figures, task: Task, held_back: HeldBack) -> dict[str, float]:
     """PSNR of repeating the last frame, what is gained over it, and what the clean future frames
     would get."""
-    real, mine = held_back.frames[0], figures.get("psnr")
+    real, mine = held_back.known[0], figures.get("psnr")
     base, clean = psnr(still(task)[0], real), held_back.truth.get("clean_frames", (real,))[0]
     return {
         "psnr_still": base,

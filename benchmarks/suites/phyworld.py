@@ -452,7 +452,7 @@ def _figures(prediction: Prediction, index: int, task: Task, held_back: HeldBack
     truth, init, real = (
         held_back.truth["positions"][index],
         held_back.truth["inits"][index],
-        held_back.frames[index],
+        held_back.known[index],
     )
     balls, key = truth.shape[1], "vel_error" if truth.shape[1] == 1 else "post_vel_error"
     pixels = parsed(np.concatenate([task.test[index].frames, frames]), balls)

@@ -3,7 +3,7 @@ the truth."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,13 +49,15 @@ def search_config(options: Options, seed: int, policy: str = "tree") -> SearchCo
     """One search of a bench: its own seed, one worker (the bench runs several searches at a time).
     policy: a policy's name, or "random" for random drafts from the same grammar."""
     drawn = policy == "random"
-    settings = {
-        "budget": options.budget,
-        "seed": seed,
-        "policy": "best-of-n" if drawn else policy,
-        "proposer": policy if drawn else options.proposer,
-    }
-    return SearchConfig(**settings, workers=1, lpips=options.weights or "", evaluation=UNHURRIED)
+    return SearchConfig(
+        budget=options.budget,
+        seed=seed,
+        policy="best-of-n" if drawn else policy,
+        proposer=policy if drawn else options.proposer,
+        workers=1,
+        lpips=options.weights or "",
+        evaluation=UNHURRIED,
+    )
 
 
 def searched(
@@ -197,16 +199,16 @@ def outlook_rows(
 
 
 def prediction_rows(
-    frames: Sequence[np.ndarray],
+    frames: Iterable[np.ndarray],
     states: Sequence[States],
     task: Task,
     held_back: HeldBack,
     options: Options,
 ) -> list[Figures]:
     """Picture figures and state errors ("rmse.COLUMN") of every test video."""
-    rows = []
+    rows: list[Figures] = []
     for index, (drawn, truth, video) in enumerate(
-        zip(frames, held_back.frames, task.test, strict=True)
+        zip(frames, held_back.known, task.test, strict=True)
     ):
         figures = dict(picture_figures(drawn, truth, video.frames, options.weights))
         if states and "states" in held_back.truth:
@@ -227,5 +229,5 @@ def data_of(task: Task, held_back: HeldBack) -> dict[str, str]:
     """Hashes of what was seen and of what was to be predicted."""
     return {
         "seen": content(*(video.frames for video in task.train + task.test)),
-        "truth": content(*held_back.frames),
+        "truth": content(*held_back.known),
     }
