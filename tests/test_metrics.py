@@ -103,7 +103,7 @@ def test_gmsd_grows_with_blur_and_ignores_brightness():
 
 def test_lpips_without_weights_says_what_is_needed(tmp_path):
     truth = noise()
-    assert lpips.lpips(truth, truth, "alex") == lpips.Measured(
+    assert lpips.lpips(truth, truth, "alex") == lpips.LpipsScore(
         None,
         "needs the weights of alex, which are not part of this package; give their local paths",
     )

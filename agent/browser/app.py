@@ -308,13 +308,15 @@ class Browser(App):
             )
             return
         from agent.browser.panes import (
-            View,
+            PageView,
             page,
         )  # numerics and pictures: after the tree is on the screen
         from agent.run.runfolder import RunFolder
 
         width = max(40, self.window.size.width - 4)
-        view = View(RunFolder(self.folder), self.index, self.rows.node, self.base, self.clip, width)
+        view = PageView(
+            RunFolder(self.folder), self.index, self.rows.node, self.base, self.clip, width
+        )
         shown = (self.page, view.node, self.base, self.clip, width, self.index.events)
         if shown == self._shown:
             return

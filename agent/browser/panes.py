@@ -42,7 +42,7 @@ _NARROWEST, _WIDEST = 10, 48  # characters of one picture
 
 
 @dataclass(frozen=True)
-class View:
+class PageView:
     """What a page is about. base: node to compare the programs with, None for the parent. clip:
     which of the videos, where there are several. width: characters."""
 
@@ -83,7 +83,7 @@ class View:
         return pictures.frames_of(np.ascontiguousarray(image[:, :, ::-1]), _STRIPS[name])
 
 
-def page(name: str, view: View) -> RenderableType:
+def page(name: str, view: PageView) -> RenderableType:
     """The page ``name`` of PAGES; a file that is missing or damaged gives a page that says so."""
     try:
         return Group(*PAGES[name](view))
@@ -94,7 +94,7 @@ def page(name: str, view: View) -> RenderableType:
 # --------------------------------------------------------------------------------------------------
 
 
-def why(view: View) -> Iterator[RenderableType]:
+def why(view: PageView) -> Iterator[RenderableType]:
     """The verdict, the way there, losses beside the rival's, the last frame beside the rival's,
     what was found."""
     said = verdict.verdict(view.index, view.node)
@@ -125,7 +125,7 @@ def why(view: View) -> Iterator[RenderableType]:
         yield from _titled("What is still wrong with it", _findings(view.diagnosis))
 
 
-def _apart(view: View, rival: str | None, standing: str) -> Iterator[RenderableType]:
+def _apart(view: PageView, rival: str | None, standing: str) -> Iterator[RenderableType]:
     """What this node and its rival say and have found differently."""
     if rival is None:
         return
@@ -161,7 +161,7 @@ def _grid(*columns: str) -> Table:
     return table
 
 
-def _steps(steps: Sequence[verdict.Step], view: View) -> Table:
+def _steps(steps: Sequence[verdict.Step], view: PageView) -> Table:
     table = _grid("r", "r", "l", "r", "w")
     shown = steps if len(steps) <= 10 else [*steps[:4], None, *steps[-5:]]
     for step in shown:
@@ -196,7 +196,7 @@ def _names(stages: Sequence[str]) -> str:
     return "everything" if len(stages) == len(STAGES) else ", ".join(stages) or "nothing"
 
 
-def _seen(view: View, rival: str | None) -> Iterator[RenderableType]:
+def _seen(view: PageView, rival: str | None) -> Iterator[RenderableType]:
     """The last frame that judges: the truth, this node's, the rival's, and how far off both are."""
     mine = view.film("prediction")
     other = None if rival is None else view.film("prediction", rival)
@@ -234,7 +234,7 @@ def _row(
     ]
 
 
-def _numbers(view: View, name: str, count: int) -> list[int]:
+def _numbers(view: PageView, name: str, count: int) -> list[int]:
     """Frame numbers of a stored strip."""
     if name == "prediction":
         trial = view.index.observed["trials"][0]
@@ -256,7 +256,7 @@ def _findings(diagnosis: Diagnosis) -> Table:
 # --------------------------------------------------------------------------------------------------
 
 
-def losses(view: View) -> Iterator[RenderableType]:
+def losses(view: PageView) -> Iterator[RenderableType]:
     """Losses by stage against the noise floor, errors by frame, misfit by column, the diagnosis."""
     evaluation = view.evaluation
     if evaluation is None:
@@ -306,7 +306,7 @@ def losses(view: View) -> Iterator[RenderableType]:
         yield from _titled("Diagnosis", Text(view.diagnosis.verdict + guilty), table)
 
 
-def _losses(view: View, other: str | None) -> Table:
+def _losses(view: PageView, other: str | None) -> Table:
     table = _grid("l", "r", "l", "l", "r")
     floors = {"rendering": view.row.losses.get("floor")}
     for stage in STAGES:
@@ -346,7 +346,7 @@ def _marked(drawn: Text, share: float) -> Text:
     return Text.assemble(drawn[:place], ("┊", ink.TRUE), drawn[place + 1 :])
 
 
-def _frame_errors(view: View, evaluation: Evaluation) -> Table:
+def _frame_errors(view: PageView, evaluation: Evaluation) -> Table:
     table = _grid("l", "l", "r")
     for number, errors in enumerate(evaluation.frame_errors[:20]):
         words = (
@@ -383,7 +383,7 @@ def _misfit(evaluation: Evaluation) -> Table:
 # --------------------------------------------------------------------------------------------------
 
 
-def numbers(view: View) -> Iterator[RenderableType]:
+def numbers(view: PageView) -> Iterator[RenderableType]:
     """Fitted θ with errors, bounds and notes."""
     evaluation = view.evaluation
     if evaluation is None or not evaluation.params:
@@ -437,7 +437,7 @@ def _gauge(param: FittedParam, width: int = 11) -> Text:
 # --------------------------------------------------------------------------------------------------
 
 
-def states(view: View) -> Iterator[RenderableType]:
+def states(view: PageView) -> Iterator[RenderableType]:
     """A curve for each attribute: measured and rolled out."""
     tracks = [] if view.evaluation is None else _tracks(view, view.evaluation)
     if not tracks:
@@ -466,7 +466,7 @@ def states(view: View) -> Iterator[RenderableType]:
         )
 
 
-def _tracks(view: View, evaluation: Evaluation) -> list[tuple[str, States, States, int | None]]:
+def _tracks(view: PageView, evaluation: Evaluation) -> list[tuple[str, States, States, int | None]]:
     """(title, measured, rolled, first frame that judges or None) of each video. Where a video was
     cut in time, its two parts are joined."""
     observed = view.index.observed or {}
@@ -543,7 +543,7 @@ def _curve(
 # --------------------------------------------------------------------------------------------------
 
 
-def frames(view: View) -> Iterator[RenderableType]:
+def frames(view: PageView) -> Iterator[RenderableType]:
     """Key frames: predicted ones against the truth, redrawn ones against what was seen."""
     told = False
     for name, words in (
@@ -580,7 +580,7 @@ def frames(view: View) -> Iterator[RenderableType]:
 # --------------------------------------------------------------------------------------------------
 
 
-def source(view: View) -> Iterator[RenderableType]:
+def source(view: PageView) -> Iterator[RenderableType]:
     """The three programs, the stages that this node changed first."""
     for stage in sorted(STAGES, key=lambda name: name not in view.row.stages):
         changed = (
@@ -605,7 +605,7 @@ def source(view: View) -> Iterator[RenderableType]:
         yield Text()
 
 
-def diff(view: View) -> Iterator[RenderableType]:
+def diff(view: PageView) -> Iterator[RenderableType]:
     """The programs against those of another node."""
     base = view.base or view.row.parent
     if base is None:
@@ -661,7 +661,7 @@ def _diff_style(line: str) -> str:
 # --------------------------------------------------------------------------------------------------
 
 
-def output(view: View) -> Iterator[RenderableType]:
+def output(view: PageView) -> Iterator[RenderableType]:
     """The failure with its traceback, remarks, what the programs printed, times."""
     evaluation = view.evaluation
     if evaluation is None:
@@ -700,7 +700,7 @@ def output(view: View) -> Iterator[RenderableType]:
 # --------------------------------------------------------------------------------------------------
 
 
-def words(view: View) -> Iterator[RenderableType]:
+def words(view: PageView) -> Iterator[RenderableType]:
     """Why it was proposed, what that cost, and the prompt and reply where a model was asked."""
     row = view.row
     table = _grid("l", "w")
@@ -729,7 +729,7 @@ def words(view: View) -> Iterator[RenderableType]:
         )
 
 
-def _exchange(view: View, key: str) -> Iterator[RenderableType]:
+def _exchange(view: PageView, key: str) -> Iterator[RenderableType]:
     """A recorded request or reply."""
     data = view.folder.store.get(key)
     content = json.loads(data)
@@ -764,7 +764,7 @@ def cost(row: Row) -> str:
     )
 
 
-PAGES: dict[str, Callable[[View], Iterator[RenderableType]]] = {
+PAGES: dict[str, Callable[[PageView], Iterator[RenderableType]]] = {
     "why": why,
     "source": source,
     "diff": diff,

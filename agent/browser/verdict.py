@@ -24,7 +24,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Explanation:
     """headline: won or lost. sentences: why. steps: the way there, from the draft on. rival: the
     node to compare with, or None when there is no other that ran to its end. standing: what the
     rival is, where it is not the winner."""
@@ -36,7 +36,7 @@ class Verdict:
     standing: str = ""
 
 
-def verdict(index: Index, node: str) -> Verdict:
+def verdict(index: Index, node: str) -> Explanation:
     """What is to be said about ``node``."""
     row, best = index.rows[node], index.best
     sentences: tuple[str, ...]
@@ -69,7 +69,7 @@ def verdict(index: Index, node: str) -> Verdict:
         if rival is None or rival == best
         else ranking.standing(index.rows[rival], index.rows.values(), _tolerance(index))
     )
-    return Verdict(headline, sentences, tuple(_steps(index, node)), rival, standing)
+    return Explanation(headline, sentences, tuple(_steps(index, node)), rival, standing)
 
 
 def _beside(row: Row, best: Row, tied: bool) -> str:

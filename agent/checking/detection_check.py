@@ -45,7 +45,7 @@ _ODD = 0.35  # share of its contrast by which a region may differ and still look
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ModelVerdict:
     """What a checker says of one object. verdict: one of VERDICTS. why: its own words."""
 
     name: str
@@ -64,7 +64,7 @@ class Missing:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class DetectionEvidence:
     """Measurements on one object; None where they do not apply.
 
     seen: share of frames with a position. present: share of these with foreground at it (None for
@@ -139,7 +139,7 @@ def belief(odds: float) -> float:
 def check_detections(
     task: Task,
     evaluation: Evaluation,
-    verdicts: Sequence[Verdict] = (),
+    verdicts: Sequence[ModelVerdict] = (),
     missing: Sequence[Missing] = (),
 ) -> tuple[Finding, ...]:
     """Findings on what perception found in the first clip it was run on; with no verdicts, from
@@ -183,7 +183,7 @@ def checked_clip(task: Task, evaluation: Evaluation) -> tuple[np.ndarray, States
 
 
 def judge(
-    frames: np.ndarray, states: States, verdicts: Sequence[Verdict], missing: Sequence[Missing]
+    frames: np.ndarray, states: States, verdicts: Sequence[ModelVerdict], missing: Sequence[Missing]
 ) -> Iterator[Finding]:
     """Weigh verdicts against measurements, object by object."""
     seen = sight(frames)
@@ -212,7 +212,9 @@ def judge(
         )
 
 
-def _findings(evidence: Evidence, verdict: Verdict | None, value: float) -> Iterator[Finding]:
+def _findings(
+    evidence: DetectionEvidence, verdict: ModelVerdict | None, value: float
+) -> Iterator[Finding]:
     numbers = {key: item for key, item in asdict(evidence).items() if item is not None} | {
         "belief": round(value, 3)
     }
@@ -307,7 +309,7 @@ def _near(one: Missing, seen: Sighting, thing: Thing) -> bool:
 
 def measure(
     frames: np.ndarray, states: States, plate: np.ndarray | None = None
-) -> tuple[Evidence, ...]:
+) -> tuple[DetectionEvidence, ...]:
     """Evidence on every object that has ``x`` and ``y`` columns. frames: (T, H, W, 3) uint8, one
     row of ``states`` each. plate: the background where it is known already."""
     picked = np.unique(
@@ -389,13 +391,13 @@ def _follow(
 
 def _evidence(
     name: str, regions: dict[str, _Followed], masks: Sequence[np.ndarray], twin: str
-) -> Evidence:
+) -> DetectionEvidence:
     own = regions[name]
     if len(own.times) < 2:
-        return Evidence(name, own.share, present=None if own.share else 0.0, twin=twin)
+        return DetectionEvidence(name, own.share, present=None if own.share else 0.0, twin=twin)
     errors = _errors(own, _template(own))
     red, green, blue = np.median([_core(patch) for patch in own.patches], axis=0)
-    return Evidence(
+    return DetectionEvidence(
         name,
         own.share,
         colour=(int(red), int(green), int(blue)),
@@ -581,12 +583,16 @@ def _within(box: tuple[float, float, float, float], x: float, y: float) -> bool:
     return x0 - slack <= x <= x1 + slack and y0 - slack <= y <= y1 + slack
 
 
-def parse_verdicts(rows: Iterable[dict[str, object]], known: Sequence[str]) -> tuple[Verdict, ...]:
+def parse_verdicts(
+    rows: Iterable[dict[str, object]], known: Sequence[str]
+) -> tuple[ModelVerdict, ...]:
     """Verdicts from a checker's answer; rows about unknown objects or with unknown verdicts are
     left out."""
     found = []
     for row in rows:
         name, verdict = str(row.get("object", "")), str(row.get("verdict", "")).strip().lower()
         if name in known and verdict in VERDICTS:
-            found.append(Verdict(name, verdict, " ".join(str(row.get("why") or "").split())[:200]))
+            found.append(
+                ModelVerdict(name, verdict, " ".join(str(row.get("why") or "").split())[:200])
+            )
     return tuple(found)

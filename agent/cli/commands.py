@@ -326,7 +326,7 @@ def predict(arguments: argparse.Namespace) -> int:
             return 0
         answer = whatif.ask(
             model,
-            whatif.Question(
+            whatif.WhatIf(
                 variants, arguments.since, arguments.horizon, inputs.actions(arguments.actions)
             ),
             clip,

@@ -59,7 +59,7 @@ def _ahead(model: WorldModel, folder: RunFolder) -> States | None:
         return None
 
 
-def _lines(scaled: Scaled, table: tables.Tracks, out: Path | None) -> list[str]:
+def _lines(scaled: Scaled, table: tables.Trajectories, out: Path | None) -> list[str]:
     lines = [_scale_line(scaled.scale)]
     rows = fit_report.rows(scaled.params())
     if rows:

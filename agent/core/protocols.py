@@ -152,7 +152,7 @@ class Proposer(Protocol):
 
 
 @dataclass(frozen=True)
-class Question:
+class ProposalRequest:
     """What ``Proposer.propose`` will be asked: its arguments, but for the task."""
 
     archive: Archive
@@ -165,7 +165,7 @@ class Foreseeing(Protocol):
     """A proposer that would rather know a whole round's questions beforehand, because it waits for
     others (a model)."""
 
-    def prepare(self, task: Task, questions: Sequence[Question], workers: int) -> None:
+    def prepare(self, task: Task, questions: Sequence[ProposalRequest], workers: int) -> None:
         """Begin answering, ``workers`` at a time. Changes nothing in what ``propose`` will answer,
         only how soon."""
         ...

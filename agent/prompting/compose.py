@@ -12,7 +12,7 @@ from types import ModuleType
 import numpy as np
 
 import prompts
-from agent.checking.detection_check import Evidence, measure
+from agent.checking.detection_check import DetectionEvidence, measure
 from agent.checking.sighting import Sighting, sight, surroundings
 from agent.core.affordances import Affordances
 from agent.core.protocols import Archive, Finding, Move, Node
@@ -354,7 +354,7 @@ def _by_number(reason: str) -> str:
     return re.sub(r"\bnode (?=\d)", "program ", reason)
 
 
-def _evidence(found: Sequence[Evidence]) -> str:
+def _evidence(found: Sequence[DetectionEvidence]) -> str:
     return (
         "\n".join(f"- {one.name}: {one.describe()}, colour there RGB {one.colour}" for one in found)
         or "(no object has a position)"

@@ -13,7 +13,7 @@ from agent.models.messages import Field, Form, Message, Request, Text
 from agent.models.recording import Exchange
 from agent.prompting.pictures import to_picture
 from agent.prompting.reply import read_fields
-from tools.vision.check import Answer, Ask, Question, read_answer
+from tools.vision.check import Answer, Ask, MaskQuestion, read_answer
 
 MASK = Form(
     "mask",
@@ -35,7 +35,7 @@ def asker(config: ClientConfig, answer: Callable[[Request], Exchange]) -> Ask:
     cannot be asked or its reply not used: then the measurements decide alone.
     """
 
-    def ask(question: Question) -> Answer:
+    def ask(question: MaskQuestion) -> Answer:
         messages = (
             Message(
                 "user",
@@ -51,7 +51,7 @@ def asker(config: ClientConfig, answer: Callable[[Request], Exchange]) -> Ask:
     return ask
 
 
-def written(question: Question) -> str:
+def written(question: MaskQuestion) -> str:
     """The question in words."""
     return prompts.load("masks").render(
         {

@@ -12,7 +12,7 @@ import numpy as np
 import prompts
 from agent.checking.detection_check import (
     Missing,
-    Verdict,
+    ModelVerdict,
     check_detections,
     checked_before,
     checked_clip,
@@ -21,7 +21,7 @@ from agent.checking.detection_check import (
 from agent.config import SearchConfig
 from agent.core import affordances
 from agent.core.affordances import Affordances
-from agent.core.protocols import Archive, Cost, Finding, Move, Node, Proposal, Question
+from agent.core.protocols import Archive, Cost, Finding, Move, Node, Proposal, ProposalRequest
 from agent.core.screen import fingerprint, screen
 from agent.models.client import Client, ClientConfig, Retry
 from agent.models.errors import CapReached, ContextTooLong, ModelError, NoAnswer, RequestRefused
@@ -107,14 +107,14 @@ class LLMProposer:
         except (Declined, ReplyError) as error:
             return turn.nothing(str(error))
 
-    def prepare(self, task: Task, questions: Sequence[Question], workers: int) -> None:
+    def prepare(self, task: Task, questions: Sequence[ProposalRequest], workers: int) -> None:
         """Ask the first question of each of several proposals at once; the replies are recorded,
         and ``propose`` finds them. What cannot be asked now is left to ``propose``."""
         self.composer.appearance(subject(task)).pictures(LEVELS[0])
         with ThreadPoolExecutor(max(1, min(workers, len(questions)))) as pool:
             list(pool.map(lambda question: self._begin(task, question), questions))
 
-    def _begin(self, task: Task, question: Question) -> None:
+    def _begin(self, task: Task, question: ProposalRequest) -> None:
         turn = _Turn(
             self, task, question.archive, question.move, int(question.rng.integers(1 << 31))
         )
@@ -223,7 +223,7 @@ class _Turn:
 
     def _verdicts(
         self, parent: Node, objects: Sequence[str], messages: tuple[Message, ...]
-    ) -> tuple[tuple[Verdict, ...], tuple[Missing, ...]]:
+    ) -> tuple[tuple[ModelVerdict, ...], tuple[Missing, ...]]:
         """What the model says of the detections; nothing when it does not answer usably. The
         question is the same for all children of one perception, so that it is paid for once."""
         try:

@@ -33,8 +33,8 @@ from agent.core.protocols import (
     Node,
     Paying,
     Proposal,
+    ProposalRequest,
     Proposer,
-    Question,
     Seeing,
 )
 from agent.core.screen import complexity, duplicate
@@ -359,7 +359,7 @@ class Search:
         for node_id in map(str, range(len(archive), len(archive) + room)):
             rng = self._rng(node_id, 0)
             move = self._policy.choose(archive, rng)
-            questions.append(Question(archive, move, rng))
+            questions.append(ProposalRequest(archive, move, rng))
             archive = archive.added(
                 Node(Candidate(node_id, _UNWRITTEN, move.parent, move.kind), _PENDING, _UNREAD)
             )

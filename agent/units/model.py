@@ -13,7 +13,7 @@ from agent.evaluation.jobs import Perceived
 from agent.units import convert
 from agent.units.given import Given
 from agent.units.scale import Reading, Scale, attribute_powers, powers
-from agent.units.tracks import Tracks
+from agent.units.tracks import Trajectories
 from agent.worldmodel.world import WorldModel
 from tools.errors import UsageError
 from tools.types import FittedParam, States, Video
@@ -39,7 +39,7 @@ class Scaled:
             for one in convert.params(self.model.fitted, self.scale)
         )
 
-    def tracks(self, ahead: States | None = None) -> Tracks:
+    def tracks(self, ahead: States | None = None) -> Trajectories:
         """The table of the clip; ``ahead``: what perception finds with the frames that were held
         back in view too, for the frames after the clip."""
         count = len(self.clip) + self.horizon
@@ -49,7 +49,9 @@ class Scaled:
             rest = ahead.values[len(self.clip) : count]
             measured = States(measured.columns, np.concatenate([measured.values, rest]))
         modelled = States(self.states.columns, self.states.values[:count])
-        return Tracks(times, len(self.clip), measured, modelled, self.scale, self.given.axes())
+        return Trajectories(
+            times, len(self.clip), measured, modelled, self.scale, self.given.axes()
+        )
 
     def measure(self, name: str) -> Reading | None:
         """The value of a parameter, a size, or a coordinate at a frame (agent.units.scale)."""

@@ -24,7 +24,7 @@ _KINDS = (".csv", ".parquet")
 
 
 @dataclass(frozen=True)
-class Tracks:
+class Trajectories:
     """times: (T,) seconds. seen: how many of the frames were. measured: what perception found in
     (some of) the frames; modelled: what the programs say of all T, or None where there is no
     model. scale: None = pixels."""

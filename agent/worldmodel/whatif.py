@@ -17,7 +17,7 @@ from tools.types import Video
 
 
 @dataclass(frozen=True)
-class Question:
+class WhatIf:
     """variants: groups of edits as typed ("gravity*=0.5", "ball.x+=40"), each group one what-if.
     since: the frame from which they hold, None for the last one seen. horizon: frames to predict,
     None for the run's own. actions: what acts in them, None for the run's own (nothing, about
@@ -127,7 +127,7 @@ def check_since(since: int | None, clip: Video) -> None:
         raise UsageError(f"--since: expected a frame seen, 0 to {len(clip) - 1}, got {since}")
 
 
-def ask(model: WorldModel, question: Question, clip: Video | None) -> Answer:
+def ask(model: WorldModel, question: WhatIf, clip: Video | None) -> Answer:
     """Answer ``question`` about ``clip`` (seen whole), or about the run's own first test video.
     Raises UsageError, RunError."""
     seen = clip_of(model, clip)

@@ -22,7 +22,7 @@ from tools.types import States
 def view(run, node, **options):
     index = Index(run / "trace.jsonl")
     index.refresh()
-    return panes.View(RunFolder(run), index, node, **options)
+    return panes.PageView(RunFolder(run), index, node, **options)
 
 
 def written(page, width=100):

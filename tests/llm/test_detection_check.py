@@ -5,7 +5,7 @@ import pytest
 
 from agent.checking.detection_check import (
     Missing,
-    Verdict,
+    ModelVerdict,
     belief,
     check_detections,
     judge,
@@ -94,7 +94,7 @@ def test_part_of_a_body_is_not_missing_and_a_bare_angle_accounts_for_one_thing()
 
 def test_a_false_alarm_is_overruled_and_kept_on_record():
     frames, states = two_disks()
-    said = [Verdict("red", "wrong", "it looks like the blue one")]
+    said = [ModelVerdict("red", "wrong", "it looks like the blue one")]
     finding = next(judge(frames, States.of(states), said, ()))
     assert (finding.kind, finding.where) == ("checker_overruled", "red")
     assert finding.evidence["belief"] > 0.5 and "looks like the blue one" in finding.message
@@ -105,7 +105,7 @@ def test_doubt_counts_when_something_is_not_accounted_for():
     frames, states = two_disks()
     mislabelled = [{"blue": s["red"]} for s in states]
     assert ("wrong_detection", "blue") in kinds(
-        frames, mislabelled, [Verdict("blue", "wrong", "this is the red disk")]
+        frames, mislabelled, [ModelVerdict("blue", "wrong", "this is the red disk")]
     )
     assert ("wrong_detection", "blue") not in kinds(frames, mislabelled)
 
@@ -113,7 +113,7 @@ def test_doubt_counts_when_something_is_not_accounted_for():
 def test_an_approving_checker_does_not_rescue_what_measurements_contradict():
     frames, states = two_disks()
     astray = [{**s, "red": {"x": 20.0 + t, "y": 105.0}} for t, s in enumerate(states)]
-    assert ("wrong_detection", "red") in kinds(frames, astray, [Verdict("red", "right")])
+    assert ("wrong_detection", "red") in kinds(frames, astray, [ModelVerdict("red", "right")])
 
 
 def test_what_the_checker_misses_is_believed_only_if_it_moves():

@@ -7,7 +7,7 @@ from agent.units import convert, given
 from agent.units.given import Given
 from agent.units.quantity import parse
 from agent.units.scale import Axes, Reading, known, powers, resolve
-from agent.units.tracks import Tracks, check_name
+from agent.units.tracks import Trajectories, check_name
 from tools.errors import UsageError
 from tools.types import FittedParam, States
 
@@ -125,7 +125,7 @@ def table():
     seen[1, 0] += 9.0
     seen[2] = np.nan
     columns = ("a.x", "a.y", "a.vx", "a.vy")
-    return Tracks(t, 4, States(columns[:2], seen), States(columns, model))
+    return Trajectories(t, 4, States(columns[:2], seen), States(columns, model))
 
 
 def test_tracks_hold_measured_fitted_and_forecast_with_flags():

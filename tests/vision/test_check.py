@@ -13,7 +13,7 @@ from tools.masks.request import MaskSet
 from tools.types import ContractError
 from tools.vision.check import (
     Answer,
-    Question,
+    MaskQuestion,
     decide,
     measured_verdict,
     outlined,
@@ -138,7 +138,7 @@ def test_colour_words_are_understood():
 # -------------------------------------------------------------------------------------------------
 
 
-def asked(clip, masks) -> Question:
+def asked(clip, masks) -> MaskQuestion:
     evidence = gather(clip.frames, masks, WORDS).objects["cart"]
     return question(clip.frames, masks, evidence, measured_verdict(evidence))
 

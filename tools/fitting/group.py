@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tools.fitting.data import Measured
-from tools.fitting.model import Layout, Model
+from tools.fitting.model import ColumnLayout, Model
 from tools.fitting.scaling import Scale, angle_columns, noise_of, scales_of
 
 
@@ -26,7 +26,7 @@ class Group:
 
     indices: tuple[int, ...]
     data: tuple[Measured, ...]
-    layout: Layout
+    layout: ColumnLayout
     compared: np.ndarray
     latents: np.ndarray
     target: np.ndarray
@@ -92,7 +92,7 @@ def make_groups(
     """
     scales = scales_of(data)
     members: dict[tuple, list[int]] = {}
-    layouts: dict[tuple, Layout] = {}
+    layouts: dict[tuple, ColumnLayout] = {}
     for index, one in enumerate(data):
         row = start_row(model, one, values)
         if row:
@@ -125,7 +125,7 @@ def _group(
     model: Model,
     data: Sequence[Measured],
     indices: Sequence[int],
-    layout: Layout,
+    layout: ColumnLayout,
     given: Sequence[str],
     scales: Mapping[str, Scale],
 ) -> Group:

@@ -1,8 +1,8 @@
 """A dynamics program seen as arrays: rows of numbers in, rollouts out, one by one or many at once.
 
-A state is a row whose columns follow a ``Layout``. ``roll`` advances one row with Python floats;
-``roll_batch`` advances many rows in one call of ``step`` per frame, with arrays in place of floats,
-for programs written elementwise.
+A state is a row whose columns follow a ``ColumnLayout``. ``roll`` advances one row with Python
+floats; ``roll_batch`` advances many rows in one call of ``step`` per frame, with arrays in place of
+floats, for programs written elementwise.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tools.types import (
 
 
 @dataclass(frozen=True)
-class Layout:
+class ColumnLayout:
     """columns: of a state, in order. produced: those that ``step`` itself returns; it carries the
     others along."""
 
@@ -79,19 +79,21 @@ class Model:
             return {}
         return flatten_state(_real(state), "initial(states, params, dt)", allow_nan=True)
 
-    def layout(self, row: Mapping[str, float], values: Mapping[str, float], dt: float) -> Layout:
+    def layout(
+        self, row: Mapping[str, float], values: Mapping[str, float], dt: float
+    ) -> ColumnLayout:
         """Columns of ``row`` and of one step from it."""
         after = self._advance(unflatten_state(row), dict(values), 0.0, dt)
         if after is None:
-            return Layout(tuple(row), tuple(row))
+            return ColumnLayout(tuple(row), tuple(row))
         produced = tuple(
             flatten_state(_real(after), "step(state, params, action, dt)", allow_nan=True)
         )
-        return Layout(tuple(dict.fromkeys([*row, *produced])), produced)
+        return ColumnLayout(tuple(dict.fromkeys([*row, *produced])), produced)
 
     def roll(
         self,
-        layout: Layout,
+        layout: ColumnLayout,
         row: np.ndarray,
         values: Mapping[str, float],
         actions: np.ndarray,
@@ -121,7 +123,7 @@ class Model:
 
     def roll_batch(
         self,
-        layout: Layout,
+        layout: ColumnLayout,
         rows: np.ndarray,
         values: Mapping[str, np.ndarray | float],
         actions: np.ndarray,
@@ -143,7 +145,7 @@ class Model:
         return out
 
     def next_row(
-        self, layout: Layout, row: Any, values: Mapping[str, Any], action: Any, dt: float
+        self, layout: ColumnLayout, row: Any, values: Mapping[str, Any], action: Any, dt: float
     ) -> list[Any]:
         """One step on anything that indexes like a row (a traced array); nothing is converted."""
         after = self.program.step(_nest(layout.keys, list(row)), dict(values), action, dt)

@@ -19,7 +19,7 @@ flat-coloured."""
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ImageEvidence:
     """What the image says, shared by all objects of a clip: frames, plate (H, W, 3) uint8, pixel
     noise in grey levels."""
 
@@ -28,7 +28,7 @@ class Evidence:
     noise: float
 
     @classmethod
-    def of(cls, frames: np.ndarray, plate: np.ndarray | None = None) -> Evidence:
+    def of(cls, frames: np.ndarray, plate: np.ndarray | None = None) -> ImageEvidence:
         """Measure noise and plate; pass ``plate`` when it is known better."""
         noise = pixel_noise(check_frames(frames))
         return cls(frames, background(frames, noise) if plate is None else plate, noise)
@@ -118,7 +118,7 @@ def mask_colour(frames: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, bool
 
 
 def soften(
-    evidence: Evidence, t: int, mask: np.ndarray, others: np.ndarray, colour: np.ndarray | None
+    evidence: ImageEvidence, t: int, mask: np.ndarray, others: np.ndarray, colour: np.ndarray | None
 ) -> Soft:
     """Coverage of an object near its mask (H, W) in frame ``t``.
 

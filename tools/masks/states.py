@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
-from tools.masks.soft import Evidence, mask_colour, soften
+from tools.masks.soft import ImageEvidence, mask_colour, soften
 from tools.perception.appearance_fit import fit_look, guess_look
 from tools.perception.linking import Chain
 from tools.perception.parts import Part, Track
@@ -31,7 +31,7 @@ as the right one."""
 
 
 @dataclass(frozen=True)
-class Measured:
+class MaskTrack:
     """An object through a clip, from masks.
 
     values: (T, 6) x, y, angle (of the longer axis, unwrapped), length and width (full, of the
@@ -66,7 +66,7 @@ def mask_states(
         raise ContractError(
             "mask_states attributes", "some of " + ", ".join(ATTRIBUTES), ", ".join(unknown)
         )
-    measured = measure(Evidence.of(frames, plate), masks)
+    measured = measure(ImageEvidence.of(frames, plate), masks)
     pick = [ATTRIBUTES.index(a) for a in attributes]
     columns = tuple(f"{name}.{a}" for name in measured for a in attributes)
     values = np.concatenate([m.values[:, pick] for m in measured.values()], axis=1)
@@ -78,7 +78,7 @@ def mask_states(
     return States(columns, values, np.array(noise))
 
 
-def _column_noise(measured: Measured, attribute: str, confidence: np.ndarray | None) -> float:
+def _column_noise(measured: MaskTrack, attribute: str, confidence: np.ndarray | None) -> float:
     """Standard deviation of one column: that of the position, turned into the attribute's unit;
     doubled at confidence 0."""
     seen = np.isfinite(measured.values[:, 0])
@@ -95,8 +95,8 @@ def _column_noise(measured: Measured, attribute: str, confidence: np.ndarray | N
 
 
 def measure(
-    evidence: Evidence, masks: Mapping[str, np.ndarray], refine: bool = True
-) -> dict[str, Measured]:
+    evidence: ImageEvidence, masks: Mapping[str, np.ndarray], refine: bool = True
+) -> dict[str, MaskTrack]:
     """Every object through the clip. masks: name -> (T, H, W) bool. refine: False stops at the
     moments (fast)."""
     for name, mask in masks.items():
@@ -124,8 +124,8 @@ class _Sighting:
 
 
 def _rough(
-    evidence: Evidence, masks: Mapping[str, np.ndarray], name: str, refine: bool
-) -> tuple[Measured, _Sighting | None]:
+    evidence: ImageEvidence, masks: Mapping[str, np.ndarray], name: str, refine: bool
+) -> tuple[MaskTrack, _Sighting | None]:
     """Poses by moments of the soft coverage near the masks, and (if it is wanted) where the
     refinement starts."""
     colour, flat = mask_colour(evidence.frames, masks[name])
@@ -149,7 +149,7 @@ def _rough(
             if (region := soft.region()) is not None:
                 regions[t] = region
     values[:, 2] = _unwrap_axis(values[:, 2])
-    measured = Measured(name, values, deviation, agreement, colour, flat)
+    measured = MaskTrack(name, values, deviation, agreement, colour, flat)
     return measured, _sighting(
         evidence, regions, masks, name, colour if flat else None
     ) if refine else None
@@ -169,7 +169,7 @@ def _others(masks: Mapping[str, np.ndarray], name: str, t: int) -> np.ndarray:
 
 
 def _sighting(
-    evidence: Evidence,
+    evidence: ImageEvidence,
     regions: Mapping[int, Region],
     masks: Mapping[str, np.ndarray],
     name: str,
@@ -188,7 +188,7 @@ def _sighting(
 
 
 def _shape(
-    evidence: Evidence, t: int, region: Region, others: np.ndarray, colour: np.ndarray
+    evidence: ImageEvidence, t: int, region: Region, others: np.ndarray, colour: np.ndarray
 ) -> str:
     """The simplest flat shape that, fitted to frame t, leaves hardly more than noise; "polygon"
     when none does."""
@@ -214,7 +214,7 @@ def _rgb(colour: np.ndarray | None) -> tuple[float, float, float] | None:
     return red, green, blue
 
 
-def _synthesised(evidence: Evidence, sightings: Mapping[str, _Sighting]) -> dict[str, Track]:
+def _synthesised(evidence: ImageEvidence, sightings: Mapping[str, _Sighting]) -> dict[str, Track]:
     """Tracks of all objects together, drawn over each other in depth order."""
     if not sightings:
         return {}
@@ -226,7 +226,7 @@ def _synthesised(evidence: Evidence, sightings: Mapping[str, _Sighting]) -> dict
     }
 
 
-def _joined(rough: Measured, track: Track | None) -> Measured:
+def _joined(rough: MaskTrack, track: Track | None) -> MaskTrack:
     """The track's poses where it has some and they agree with the masks, else those by moments.
 
     Frames without a mask between two sightings are filled where the drawn object explains the
@@ -244,7 +244,7 @@ def _joined(rough: Measured, track: Track | None) -> Measured:
 
 
 def _values_of(track: Track, rough: np.ndarray) -> np.ndarray:
-    """(T, 6) as in ``Measured`` from a track; sizes are the look's, the same in every frame."""
+    """(T, 6) as in ``MaskTrack`` from a track; sizes are the look's, the same in every frame."""
     count = len(track.poses)
     x, y, angle = track.poses.T
     if track.appearance.shape == "disk":

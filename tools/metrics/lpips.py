@@ -95,7 +95,7 @@ def check_folder(folder: str | Path, option: str) -> None:
 
 
 @dataclass(frozen=True)
-class Measured:
+class LpipsScore:
     """A figure, or the reason why there is none."""
 
     value: float | None
@@ -104,7 +104,7 @@ class Measured:
 
 def lpips(
     prediction: np.ndarray, truth: np.ndarray, net: str, weights: Weights | None = None
-) -> Measured:
+) -> LpipsScore:
     """LPIPS between (T, H, W, 3) uint8 videos, mean over frames; 0 = alike, higher = worse. net:
     "alex" or "vgg".
 
@@ -114,29 +114,31 @@ def lpips(
     if net not in NETS:
         raise ValueError(f"net: expected one of {', '.join(NETS)}, got {net!r}")
     if weights is None:
-        return Measured(
+        return LpipsScore(
             None,
             f"needs the weights of {net}, which are not part of this package; give their local "
             "paths",
         )
     missing = [str(path) for path in (weights.backbone, weights.linear) if not Path(path).is_file()]
     if missing:
-        return Measured(None, f"no file {missing[0]}")
+        return LpipsScore(None, f"no file {missing[0]}")
     try:
         import torch
     except ImportError:
-        return Measured(None, "needs PyTorch; install it with pip install 'proggen-agent[vision]'")
+        return LpipsScore(
+            None, "needs PyTorch; install it with pip install 'proggen-agent[vision]'"
+        )
     try:
         network, linear = _load(torch, net, weights)
     except (KeyError, RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
-        return Measured(
+        return LpipsScore(
             None,
             f"{weights.backbone} and {weights.linear} are not the weights of {net}: "
             f"{str(error).splitlines()[0]}",
         )
     with torch.inference_mode():
         pairs = zip(prediction, truth, strict=True)
-        return Measured(
+        return LpipsScore(
             float(np.mean([_distance(torch, net, network, linear, p, t) for p, t in pairs]))
         )
 

@@ -2,7 +2,7 @@
 correction, a decision.
 
 The paper's Figure 6: the detector takes the pole for "the black cart". A vision-language model is
-asked about an overlay (``Question`` -> ``Answer``, injected as a function), and what can be
+asked about an overlay (``MaskQuestion`` -> ``Answer``, injected as a function), and what can be
 measured is measured; ``decide`` joins the two. Everything here is pure; ``repair`` carries
 decisions out.
 """
@@ -207,7 +207,7 @@ def _swaps(e: ObjectEvidence) -> list[Problem]:
 
 
 @dataclass(frozen=True)
-class Question:
+class MaskQuestion:
     """What a vision-language model is asked about one object: is what is outlined in magenta in
     ``overlay`` (H, W, 3) uint8, frame ``frame``, what ``words`` say? others: names of the other
     objects. evidence, verdict: what was measured."""
@@ -235,19 +235,19 @@ class Answer:
         return asdict(self) | {"point": self.point and list(self.point)}
 
 
-Ask = Callable[[Question], Answer]
+Ask = Callable[[MaskQuestion], Answer]
 """The injected verdict function. It may raise ValueError for an unusable reply: then only the
 measurements count."""
 
 
 def question(
     frames: np.ndarray, masks: Mapping[str, np.ndarray], evidence: ObjectEvidence, verdict: Verdict
-) -> Question:
+) -> MaskQuestion:
     """Ask about the frame in which the object's mask is largest (the first frame when there is
     none)."""
     frame = int(masks[evidence.name].sum(axis=(1, 2)).argmax())
     others = tuple(name for name in masks if name != evidence.name)
-    return Question(
+    return MaskQuestion(
         evidence.name,
         evidence.words,
         frame,
@@ -272,7 +272,7 @@ def outlined(
     return picture
 
 
-def read_answer(data: Mapping[str, Any], asked: Question) -> Answer:
+def read_answer(data: Mapping[str, Any], asked: MaskQuestion) -> Answer:
     """Read a model's reply: ``ok`` (a bool, or yes / no), ``reason``, ``words``, ``point`` ([x, y]
     or "x, y").
 
@@ -298,7 +298,7 @@ def read_answer(data: Mapping[str, Any], asked: Question) -> Answer:
     )
 
 
-def _point(value: Any, asked: Question) -> tuple[float, float] | None:
+def _point(value: Any, asked: MaskQuestion) -> tuple[float, float] | None:
     if value is None:
         return None
     h, w = asked.overlay.shape[:2]
@@ -343,7 +343,7 @@ def decide(
     verdict: Verdict,
     evidence: ObjectEvidence,
     answer: Answer | None,
-    asked: Question | None,
+    asked: MaskQuestion | None,
     hint: tuple[int, tuple[float, float]] | None = None,
 ) -> Decision:
     """Join measurement and model.

@@ -13,7 +13,7 @@ from tools.masks.area import bridged
 from tools.perception.background import background, pixel_noise
 from tools.perception.segmentation import foreground, regions
 from tools.types import check_frames
-from tools.vision.roles import Progress, Seed, Tracks, check_seeds, empty_tracks, silent
+from tools.vision.roles import MaskTracks, Progress, Seed, check_seeds, empty_tracks, silent
 
 COLOURS = 4
 """Colours that describe one object at most."""
@@ -57,7 +57,7 @@ class ClassicalTracker:
 
     def track(
         self, frames: np.ndarray, seeds: Sequence[Seed], progress: Progress = silent
-    ) -> Tracks:
+    ) -> MaskTracks:
         """See :class:`tools.vision.roles.VideoTracker`; confidence is the share of the object's
         usual area that is seen."""
         check_frames(frames)
@@ -78,7 +78,7 @@ class ClassicalTracker:
                 masks[name][t] = mask
                 confidence[name][t] = min(1.0, mask.sum() / objects[name].area)
             progress("classical tracker", t + 1, len(frames))
-        return Tracks(masks, confidence)
+        return MaskTracks(masks, confidence)
 
     def _follow(
         self, frame: np.ndarray, moving: np.ndarray, objects: list[_Object]

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 
 from tools.masks.area import core, mask_iou
-from tools.masks.soft import Evidence
-from tools.masks.states import Measured, measure
+from tools.masks.soft import ImageEvidence
+from tools.masks.states import MaskTrack, measure
 from tools.perception.segmentation import foreground, regions
 from tools.vision.colours import colour_distance, colour_name, colours_in, lab
 
@@ -93,7 +93,7 @@ def gather(
 ) -> ClipEvidence:
     """All evidence. frames: (T, H, W, 3) uint8. masks: name -> (T, H, W) bool. words: name ->
     phrase."""
-    evidence = Evidence.of(frames, plate)
+    evidence = ImageEvidence.of(frames, plate)
     moving = np.stack([foreground(frame, evidence.plate, evidence.noise) for frame in frames])
     measured = measure(evidence, masks, refine=False)
     swaps = swapped(frames, masks, measured)
@@ -105,10 +105,10 @@ def gather(
 
 
 def _one(
-    evidence: Evidence,
+    evidence: ImageEvidence,
     moving: np.ndarray,
     masks: Mapping[str, np.ndarray],
-    measured: Mapping[str, Measured],
+    measured: Mapping[str, MaskTrack],
     name: str,
     words: str,
     swaps: Mapping[tuple[str, str], tuple[int, ...]],
@@ -167,7 +167,7 @@ def _twin(masks: Mapping[str, np.ndarray], name: str) -> tuple[str, float]:
 
 
 def _missing(
-    evidence: Evidence, moving: np.ndarray, masks: Mapping[str, np.ndarray], own: Measured
+    evidence: ImageEvidence, moving: np.ndarray, masks: Mapping[str, np.ndarray], own: MaskTrack
 ) -> tuple[int, ...]:
     """Frames without a mask in which pixels that nobody claims have the object's colour, and are
     enough to be it."""
@@ -206,7 +206,7 @@ def _jumps(values: np.ndarray, factor: float = 8.0, least: float = 4.0) -> tuple
 
 
 def swapped(
-    frames: np.ndarray, masks: Mapping[str, np.ndarray], measured: Mapping[str, Measured]
+    frames: np.ndarray, masks: Mapping[str, np.ndarray], measured: Mapping[str, MaskTrack]
 ) -> dict[tuple[str, str], tuple[int, ...]]:
     """Pair of names -> frames in which their masks are exchanged.
 

@@ -17,11 +17,11 @@ from tools.vision.cache import MaskCache
 from tools.vision.roles import (
     Detection,
     Detector,
+    MaskTracks,
     Progress,
     Prompt,
     Seed,
     Segmenter,
-    Tracks,
     VideoTracker,
     box_iou,
     silent,
@@ -116,7 +116,7 @@ def _compute(
     tracks = (
         both_ways(backend.tracker, frames, [seed for seed, _ in found.values()], progress)
         if found
-        else Tracks({}, {})
+        else MaskTracks({}, {})
     )
     corrections = look_again(frames, tracks, request.wanted, backend, options)
     if corrections:
@@ -138,7 +138,7 @@ def _compute(
 def _describe(
     name: str,
     found: Mapping[str, tuple[Seed, Detection]],
-    tracks: Tracks,
+    tracks: MaskTracks,
     corrections: Sequence[Seed],
 ) -> dict[str, Any]:
     """One object for the trace."""
@@ -255,7 +255,7 @@ def with_masks(
 
 def both_ways(
     tracker: VideoTracker, frames: np.ndarray, seeds: Sequence[Seed], progress: Progress = silent
-) -> Tracks:
+) -> MaskTracks:
     """Track forwards, and backwards from the first seed of every object that was found late."""
     tracks = tracker.track(frames, seeds, progress)
     first = {
@@ -290,7 +290,11 @@ def both_ways(
 
 
 def look_again(
-    frames: np.ndarray, tracks: Tracks, wanted: Sequence[Wanted], backend: Backend, options: Options
+    frames: np.ndarray,
+    tracks: MaskTracks,
+    wanted: Sequence[Wanted],
+    backend: Backend,
+    options: Options,
 ) -> list[Seed]:
     """New seeds for single objects that were lost for ``patience`` frames and that the detector
     sees there again."""
@@ -309,7 +313,12 @@ def _lost_at(seen: np.ndarray, patience: int) -> list[int]:
 
 
 def _recover(
-    frames: np.ndarray, t: int, entry: Wanted, tracks: Tracks, backend: Backend, options: Options
+    frames: np.ndarray,
+    t: int,
+    entry: Wanted,
+    tracks: MaskTracks,
+    backend: Backend,
+    options: Options,
 ) -> list[Seed]:
     others = [
         Detection(n, "", box, 1.0, m[t])

@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 
 from tools.masks.request import MaskSet, Wanted
-from tools.masks.soft import Evidence
+from tools.masks.soft import ImageEvidence
 from tools.perception.segmentation import foreground, regions
 from tools.vision.check import (
     Answer,
     Ask,
     Decision,
-    Question,
+    MaskQuestion,
     Verdict,
     better,
     decide,
@@ -27,7 +27,7 @@ from tools.vision.check import (
 from tools.vision.colours import colour_distance, colours_in
 from tools.vision.evidence import ClipEvidence, gather
 from tools.vision.pipeline import DEFAULTS, Backend, Options, both_ways, find, keyframes
-from tools.vision.roles import Prompt, Seed, Tracks
+from tools.vision.roles import MaskTracks, Prompt, Seed
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _check_one(
 
 def _asked(
     frames: np.ndarray, masks: MaskSet, mine, verdict: Verdict, ask: Ask | None
-) -> tuple[Question | None, Answer | None]:
+) -> tuple[MaskQuestion | None, Answer | None]:
     """The question and the model's answer; an unusable reply counts as none."""
     if ask is None:
         return None, None
@@ -154,7 +154,7 @@ def _new_seeds(
     return [Seed(name, decision.frame, segment.mask)] if segment.mask.any() else []
 
 
-def _merged(masks: MaskSet, tracks: Tracks, name: str) -> MaskSet:
+def _merged(masks: MaskSet, tracks: MaskTracks, name: str) -> MaskSet:
     """``name`` takes its new masks; pixels that it newly claims are taken from the others."""
     changed = {
         other: mask if other == name else mask & ~tracks.masks[name]
@@ -186,7 +186,7 @@ def unclaimed(
     named = colours_in(words.get(name, ""))
     if not named:
         return None
-    seen = Evidence.of(frames)
+    seen = ImageEvidence.of(frames)
     sound = [
         masks.masks[other]
         for other, e in evidence.objects.items()

@@ -89,7 +89,7 @@ class Seed:
 
 
 @dataclass(frozen=True)
-class Tracks:
+class MaskTracks:
     """Masks of objects through a clip.
 
     masks: name -> (T, H, W) bool, all False where the object is not visible; no pixel belongs to
@@ -147,7 +147,7 @@ class VideoTracker(Protocol):
 
     def track(
         self, frames: np.ndarray, seeds: Sequence[Seed], progress: Progress = silent
-    ) -> Tracks:
+    ) -> MaskTracks:
         """Follow every seeded object forwards from its first seed; later seeds of a name correct
         the track.
 

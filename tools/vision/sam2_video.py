@@ -11,7 +11,7 @@ import numpy as np
 
 from tools.types import check_frames
 from tools.vision.extra import Device, load
-from tools.vision.roles import Progress, Seed, Tracks, check_seeds, empty_tracks, impose, silent
+from tools.vision.roles import MaskTracks, Progress, Seed, check_seeds, empty_tracks, impose, silent
 from tools.vision.sam import resized
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -19,7 +19,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Sam2VideoTracker:
-    """Tracks masks with SAM 2's memory of earlier frames; says itself when an object is not
+    """MaskTracks masks with SAM 2's memory of earlier frames; says itself when an object is not
     visible.
 
     model: ``Sam2VideoModel``. Only what the memory attention can still reach is kept of past
@@ -43,7 +43,7 @@ class Sam2VideoTracker:
 
     def track(
         self, frames: np.ndarray, seeds: Sequence[Seed], progress: Progress = silent
-    ) -> Tracks:
+    ) -> MaskTracks:
         """Masks and the sigmoid of SAM 2's object score per frame; see
         :class:`tools.vision.roles.VideoTracker`."""
         check_frames(frames)
@@ -61,7 +61,7 @@ class Sam2VideoTracker:
                 impose(by_frame.get(t, ()), masks, confidence)
                 self._forget(session, t)
                 progress("sam2 video", t + 1, len(frames))
-        return Tracks(masks, confidence)
+        return MaskTracks(masks, confidence)
 
     def _session(self, shape: tuple[int, int]) -> Any:
         module = load("transformers.models.sam2_video.modeling_sam2_video")

@@ -22,7 +22,7 @@ import numpy as np
 from tools.types import check_frames
 from tools.vision.config import XMEM_VARIABLE
 from tools.vision.extra import Device, load
-from tools.vision.roles import Progress, Seed, Tracks, check_seeds, empty_tracks, impose, silent
+from tools.vision.roles import MaskTracks, Progress, Seed, check_seeds, empty_tracks, impose, silent
 from tools.vision.sam import resized
 from tools.vision.sam2_video import MEAN, STD
 from tools.vision.weights import WeightsError, read_checkpoint
@@ -90,7 +90,7 @@ class XMemTracker:
 
     def track(
         self, frames: np.ndarray, seeds: Sequence[Seed], progress: Progress = silent
-    ) -> Tracks:
+    ) -> MaskTracks:
         """Masks and their mean probability per frame; see
         :class:`tools.vision.roles.VideoTracker`."""
         check_frames(frames)
@@ -107,7 +107,7 @@ class XMemTracker:
                 _write(probability, known, t, masks, confidence)
                 impose(by_frame.get(t, ()), masks, confidence)
                 progress("xmem", t + 1, len(frames))
-        return Tracks(masks, confidence)
+        return MaskTracks(masks, confidence)
 
     def _settings(self, shape: tuple[int, int]) -> dict[str, Any]:
         """XMem's settings; one frame's memory has one element per 16 x 16 pixels, and ``top_k`` may
