@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent.browser.index import Index, Row
+from agent.core import explained
 from agent.core.screen import fate
 from agent.report import ranking
 from tools.types import STAGES
@@ -52,9 +53,10 @@ def verdict(index: Index, node: str) -> Explanation:
             best,
         )
     elif node == best:
-        headline = (
-            f"Node {node} {'won' if index.finished else 'leads so far'}: score {row.score:.3f}."
+        how = (
+            "leads so far" if not index.finished else "won" if _explains(index) else "came nearest"
         )
+        headline = f"Node {node} {how}: score {row.score:.3f}."
         sentences, rival = tuple(_won(index, row)), _rival(index, row)
     else:
         headline = (
@@ -70,6 +72,10 @@ def verdict(index: Index, node: str) -> Explanation:
         else ranking.standing(index.rows[rival], index.rows.values(), _tolerance(index))
     )
     return Explanation(headline, sentences, tuple(_steps(index, node)), rival, standing)
+
+
+def _explains(index: Index) -> bool:
+    return not explained.verdict(index.finished or {"explained": True})
 
 
 def _beside(row: Row, best: Row, tied: bool) -> str:
@@ -104,6 +110,8 @@ def _tolerance(index: Index) -> float:
 
 
 def _won(index: Index, row: Row) -> Iterator[str]:
+    if index.finished and not _explains(index):
+        yield explained.verdict(index.finished)
     ties, others = _ties(index)
     equals = [other for other in ties if other is not row]
     if equals:

@@ -17,7 +17,7 @@ from typing import Any
 from agent import proposers
 from agent.cli import inputs, live, text, vision
 from agent.config import EvaluationConfig, SearchConfig
-from agent.core import affordances
+from agent.core import affordances, explained
 from agent.core.diagnosis import diagnose
 from agent.core.split import final, validation
 from agent.evaluation.evaluate import Evaluator
@@ -166,7 +166,7 @@ def _mode(arguments: argparse.Namespace) -> str:
 
 def _finish(result: RunResult) -> int:
     text.show(text.summary(result))
-    return 0 if result.status in ("threshold", "budget") else 1
+    return 1 if result.status == "failed" else 0
 
 
 # --------------------------------------------------------------------------------------------------
@@ -258,7 +258,7 @@ def _profile(optimizer: str) -> str:
     if find_spec(library) is None:
         raise UsageError(
             f"--optimizer {optimizer}: expected the library {library}, which is not installed; "
-            f"pip install 'proggen-agent[{extra}]', or leave the option out"
+            f"pip install '.[{extra}]', or leave the option out"
         )
     return "threads" if extra else "plain"
 
@@ -317,6 +317,7 @@ def predict(arguments: argparse.Namespace) -> int:
     if len(variants) > 1 and not all(variants):
         raise UsageError("--or: expected --set before and after it, got a what-if without edits")
     clip = None if arguments.video is None else media.read(arguments.video, 0, arguments.context)
+    _say_unexplained(arguments.run)
     waiting = live.heard(lambda: "running the programs in the sandbox")
     with WorldModel.load(arguments.run) as model, waiting:
         seen = whatif.clip_of(model, clip)
@@ -337,6 +338,14 @@ def predict(arguments: argparse.Namespace) -> int:
     if arguments.out:
         print(f"written to {arguments.out}")
     return 0
+
+
+def _say_unexplained(run: str) -> None:
+    """A word on stderr where the programs of a run explain nothing."""
+    if (Path(run) / "trace.jsonl").is_file():
+        said = explained.verdict(RunFolder(run).result() or {"explained": True})
+        if said:
+            print(f"run-agent: {said}", file=sys.stderr)
 
 
 # --------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent.cli.live import outcome
+from agent.core import explained
 from agent.plain import Verbatim, clean, wrapped
 from agent.run.runfolder import RunFolder, read_params
 from tools.types import STAGES, Evaluation, FittedParam, Programs
@@ -117,6 +118,8 @@ def _head(event: Mapping[str, Any]) -> Iterator[str]:
             f"{event['status']}: {event['reason']}; score {event['score']:.4f} in "
             f"{event['evaluations']} evaluations"
         )
+        if said := explained.verdict(event):
+            yield said
 
 
 def _of(move: Mapping[str, Any]) -> str:
@@ -242,6 +245,9 @@ def summary(result: RunResult) -> Iterator[str]:
         f"{result.status}: score {result.score:.4f} after {result.evaluations} evaluations, "
         f"{result.seconds:.1f} s ({result.reason})"
     )
+    told = {"best": result.best, "score": result.score, "explained": result.explained}
+    if said := explained.verdict(told):
+        yield said
     if result.cost.get("calls"):
         yield f"  cost      {_cost(result.cost)}"
     if result.best is None:

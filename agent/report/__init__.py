@@ -16,6 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from agent.core import explained
 from agent.report import film, losses, sections, summary, tree, why
 from agent.report.film import Clip
 from agent.report.markup import Child, Html, join, tag
@@ -89,6 +90,9 @@ def _verdict(told: RunSummary) -> tuple[str, str]:
     )
     if result is None:
         return f"So far, program {winner.id} {quality}", _unfinished(told)
+    if said := explained.verdict(result):
+        heading, _, rest = said.partition(": ")
+        return heading, f"{rest[:1].upper()}{rest[1:]} {_ended(told)}"
     return f"Program {winner.id} {quality}", f"{_held_back(told)} {_ended(told)}"
 
 

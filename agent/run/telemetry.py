@@ -36,7 +36,7 @@ def send(events: Iterable[Event], endpoint: str) -> tuple[str, int]:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.trace.export import SpanExportResult
     except ImportError as error:
-        raise UsageError("--otlp needs OpenTelemetry: pip install 'proggen-agent[otel]'") from error
+        raise UsageError("--otlp needs OpenTelemetry: pip install '.[otel]'") from error
     found = spans(events)
     exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=_TIMEOUT)
     with _silenced(logging.getLogger("opentelemetry")), ExitStack() as stack:

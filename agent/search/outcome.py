@@ -14,6 +14,7 @@ import numpy as np
 from agent import pictures, report, versions
 from agent.config import SearchConfig
 from agent.core.archive import NodeArchive
+from agent.core.explained import explained, verdict
 from agent.core.protocols import Cost, Node
 from agent.evaluation.evaluate import Evaluator, Forecast
 from agent.evaluation.jobs import CandidateFailed, Fitted, Predicted
@@ -55,8 +56,9 @@ class Spent:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """How a search ended. status: "threshold"; "budget", also where none of the programs proposed
-    ran to its end; "failed": some ran, but none on everything visible. reason: why it ended, in
+    """How a search ended. status: "threshold"; "budget" or "exhausted" (the proposer ran out of
+    ideas), also where none of the programs proposed ran to its end; "failed": some ran, but none on
+    everything visible. reason: why it ended, in
     words. forecast: None exactly when no program could predict. sandbox: which barriers held
     (sandbox.doctor.record)."""
 
@@ -75,7 +77,7 @@ class Conclusion:
 @dataclass(frozen=True)
 class RunResult:
     """What a run came to, as in result.json. path: the run folder. cost: calls, input_tokens,
-    output_tokens, money (None = unknown)."""
+    output_tokens, money (None = unknown). explained: see agent.core.explained."""
 
     path: Path
     status: str
@@ -87,6 +89,7 @@ class RunResult:
     metrics: Mapping[str, Any]
     baselines: Mapping[str, Any]
     cost: Mapping[str, Any] = field(default_factory=dict)
+    explained: bool = True
 
     @classmethod
     def from_json(cls, path: Path, data: Mapping[str, Any]) -> RunResult:
@@ -102,7 +105,8 @@ class RunResult:
             "baselines",
             "cost",
         )
-        return cls(path, **{key: data[key] for key in keys})
+        told = data.get("explained", explained(None if data["best"] is None else data["score"]))
+        return cls(path, **{key: data[key] for key in keys}, explained=told)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -115,9 +119,11 @@ def conclude(
     evaluator: Evaluator,
     config: SearchConfig,
     stopped: str,
+    exhausted: bool = False,
 ) -> Conclusion:
     """Refit and forecast with the best node that can; compare with what was held back. stopped: why
-    the search ended early, or ""."""
+    the search ended early, or "". exhausted: because the proposer ran out of ideas."""
+    short = "exhausted" if exhausted else "budget"
     reason = _why(archive, config, stopped) + _caution(config)
     baselines = _baselines(task, held_back, config.lpips)
     for node in archive.ranked():
@@ -131,10 +137,10 @@ def conclude(
         figures = measure(
             [one.frames for one in forecast.predicted], held_back, _seen(task), config.lpips
         )
-        status = "threshold" if node.score >= config.threshold else "budget"
-        reason += _shortfall(node) if status == "budget" else ""
+        status = "threshold" if node.score >= config.threshold else short
+        reason += _shortfall(node) if status == short else ""
         return Conclusion(task, archive, config, status, reason, node, forecast, figures, baselines)
-    status = "failed" if archive.ranked() else "budget"
+    status = "failed" if archive.ranked() else short
     return Conclusion(
         task,
         archive,
@@ -255,7 +261,10 @@ def publish(
     result = _result(conclusion, spent)
     story = {
         key: result[key]
-        for key in ("status", "reason", "score", "best", "evaluations", "metrics", "seconds")
+        for key in (
+            *("status", "reason", "score", "best", "explained"),
+            *("evaluations", "metrics", "seconds"),
+        )
     }
     tell({"event": "finished", **story})
     store.write_json(folder.path / "result.json", result)
@@ -287,6 +296,7 @@ def _result(conclusion: Conclusion, spent: Spent) -> dict[str, Any]:
         "reason": conclusion.reason,
         "score": 0.0 if best is None else best.score,
         "best": None if best is None else best.id,
+        "explained": explained(None if best is None else best.score),
         "evaluations": len(conclusion.archive),
         "seconds": round(spent.seconds, 3),
         "seed": conclusion.config.seed,
@@ -315,12 +325,14 @@ def _readme(node: Node, fitted: Fitted) -> str:
         if rows
         else ["The programs have no parameters."]
     )
+    unexplained = verdict({"best": node.id, "score": node.score})
     lines = [
         "# The best programs found",
         "",
         f"Node {node.id}, score {node.score:.4f} (1 = exact, 0 = no better than a still frame), "
         f"written by {node.candidate.origin or 'hand'}.",
         "",
+        *([f"**{unexplained}**", ""] if unexplained else []),
         node.candidate.rationale,
         "",
         "- `perception.py` measures states and scene in frames,",

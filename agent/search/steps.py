@@ -231,7 +231,7 @@ class Search:
         self.folder, self.inputs, self.task, self.config = folder, inputs, inputs.task, config
         self.archive = NodeArchive(tolerance=config.tolerance)
         self.cost = Cost()
-        self.stopped = ""
+        self.stopped, self.exhausted = "", False
         self._proposer, self._policy = proposer, policies.named(config.policy)
         self._rules = affordances.of(config.rules)
         self._sandbox = sandbox
@@ -308,7 +308,13 @@ class Search:
         held_back = self.inputs.held_back
         self._announce({"event": "finishing"})
         conclusion = conclude(
-            self.task, held_back, self.archive, self._evaluator, self.config, self.stopped
+            self.task,
+            held_back,
+            self.archive,
+            self._evaluator,
+            self.config,
+            self.stopped,
+            self.exhausted,
         )
         spent = Spent(
             self._clock.seconds(),
@@ -407,7 +413,9 @@ class Search:
         self.archive = self.archive.refused(attempt.move, attempt.proposal.closed)
         if attempt.proposal.exhausted:
             self.stopped = attempt.proposal.rationale or "the proposer has nothing more to say"
+            self.exhausted = not isinstance(self._proposer, Paying)  # whose cap may be reached
         elif vain >= MAX_DECLINED:
+            self.exhausted = True
             self.stopped = (
                 f"{MAX_DECLINED} proposals in a row came to nothing; the last: "
                 f"{attempt.proposal.rationale}"

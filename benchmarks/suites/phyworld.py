@@ -284,7 +284,7 @@ def _galileo(
         return predicting.kept(
             case,
             place,
-            {"reason": f"needs emcee: pip install 'proggen-agent[mcmc]' ({error})"},
+            {"reason": f"needs emcee: pip install '.[mcmc]' ({error})"},
             _data(task),
         )
     return predicting.kept(case, place, {"values": found}, _data(task))
@@ -299,7 +299,7 @@ def _sindy(case: Case, place: Workplace, scenario: str, task: Task, held_back: H
         return predicting.kept(
             case,
             place,
-            {"reason": f"needs pysindy: pip install 'proggen-agent[sindy]' ({error})"},
+            {"reason": f"needs pysindy: pip install '.[sindy]' ({error})"},
             _data(task),
         )
     return predicting.kept(case, place, {"coefficients": found}, _data(task))

@@ -303,7 +303,7 @@ def test_fit_by_the_optimizer_that_was_asked_for(files, capsys):
     assert (
         (code, "DIFFERENTIABLE = True" in error) == (1, True)
         if find_spec("jax")
-        else (code, "proggen-agent[jax]" in error) == (2, True)
+        else (code, ".[jax]" in error) == (2, True)
     )
 
 

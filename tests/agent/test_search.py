@@ -223,10 +223,11 @@ def test_a_search_without_success_says_why(box, tmp_path):
     searched(box, tmp_path / "run", Scripted(BROKEN), replace(CONFIG, budget=4))
     found = result(tmp_path / "run")
     assert (
-        found["status"] == "budget"
+        found["status"] == "exhausted"
         and found["best"] is None
         and "no program ran to its end" in found["reason"]
         and "nothing" in found["reason"]
+        and found["explained"] is False
     )
     assert not (tmp_path / "run" / "best").exists()
 

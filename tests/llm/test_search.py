@@ -251,7 +251,7 @@ def test_a_run_is_replayed_without_a_server(collision_run, tmp_path):
         and again.score == result.score
         and len(server.requests) == asked
     )
-    assert again.status == "budget" and "recorded proposals have been used" in again.reason
+    assert again.status == "exhausted" and "recorded proposals have been used" in again.reason
     assert json.loads((tmp_path / "again" / "result.json").read_text())["cost"]["calls"] == 0
 
 

@@ -86,7 +86,7 @@ def test_a_program_that_declares_nothing_has_the_same_tools(evaluate):
 
 
 def test_a_model_that_is_not_there_is_the_callers_fault(tmp_path):
-    pytest.importorskip("torch", reason="learned perception: pip install 'proggen-agent[vision]'")
+    pytest.importorskip("torch", reason="learned perception: pip install '.[vision]'")
     detections = Detections(VisionConfig(detector="grounding-dino-tiny", weights=str(tmp_path)))
     with pytest.raises(UsageError, match="run-agent weights get grounding-dino-tiny"):
         detections.masks(np.zeros((3, 32, 32, 3), np.uint8), request_of({"a": "b"}))

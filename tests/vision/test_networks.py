@@ -8,12 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-torch = pytest.importorskip(
-    "torch", reason="learned perception: pip install 'proggen-agent[vision]'"
-)
-pytest.importorskip(
-    "transformers", reason="learned perception: pip install 'proggen-agent[vision]'"
-)
+torch = pytest.importorskip("torch", reason="learned perception: pip install '.[vision]'")
+pytest.importorskip("transformers", reason="learned perception: pip install '.[vision]'")
 
 from tests.vision import models  # noqa: E402
 from tools.masks.request import request_of  # noqa: E402

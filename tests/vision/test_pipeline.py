@@ -308,7 +308,7 @@ def test_without_weights_the_classical_models_answer_and_say_why(tmp_path):
 
 
 def test_a_model_asked_for_by_name_must_be_there(tmp_path):
-    pytest.importorskip("torch", reason="learned perception: pip install 'proggen-agent[vision]'")
+    pytest.importorskip("torch", reason="learned perception: pip install '.[vision]'")
     with pytest.raises(WeightsError, match="run-agent weights get sam-vit-b"):
         build_backend(VisionConfig(segmenter="sam-vit-b"), WeightStore(tmp_path))
     with pytest.raises(WeightsError, match="git clone"):

@@ -37,9 +37,7 @@ def test_missing_weights_say_which_file_goes_where(tmp_path):
 
 @pytest.fixture(scope="module")
 def xmem():
-    torch = pytest.importorskip(
-        "torch", reason="learned perception: pip install 'proggen-agent[vision]'"
-    )
+    torch = pytest.importorskip("torch", reason="learned perception: pip install '.[vision]'")
     if not ROOT:
         pytest.skip(
             "XMEM_ROOT is not set: git clone https://github.com/hkchengrex/XMem and set it to the "

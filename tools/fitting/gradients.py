@@ -133,8 +133,7 @@ def _jax() -> Any:
         import jax
     except ImportError as error:
         raise ImportError(
-            "optimizer 'lbfgs' needs JAX: pip install 'proggen-agent[jax]', or choose another "
-            "optimizer"
+            "optimizer 'lbfgs' needs JAX: pip install '.[jax]', or choose another optimizer"
         ) from error
     return jax
 

@@ -110,7 +110,6 @@ def _emcee() -> Any:
         import emcee
     except ImportError as error:
         raise ImportError(
-            "optimizer 'mcmc' needs emcee: pip install 'proggen-agent[mcmc]', or choose another "
-            "optimizer"
+            "optimizer 'mcmc' needs emcee: pip install '.[mcmc]', or choose another optimizer"
         ) from error
     return emcee

@@ -126,7 +126,7 @@ def lpips(
         import torch
     except ImportError:
         return LpipsScore(
-            None, "needs PyTorch; install it with pip install 'proggen-agent[vision]'"
+            None, "needs PyTorch; install it with pip install '.[vision]'"
         )
     try:
         network, linear = _load(torch, net, weights)

@@ -115,8 +115,7 @@ def _choose(role: str, wanted: str, config: VisionConfig, store: WeightStore) ->
     if not available("torch", "transformers", "segment_anything"):
         return (
             fallback,
-            f"{role}: {fallback}, because the extra is not installed (pip install "
-            "'proggen-agent[vision]')",
+            f"{role}: {fallback}, because the extra is not installed (pip install '.[vision]')",
         )
     ready = [
         name

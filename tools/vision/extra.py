@@ -29,7 +29,7 @@ def load(module: str) -> ModuleType:
     except ImportError as error:
         raise MissingExtra(
             f"learned perception: expected the module {module}, got {error}; install it with pip "
-            "install 'proggen-agent[vision]'"
+            "install '.[vision]'"
         ) from error
 
 
@@ -61,7 +61,7 @@ def load_segment_anything() -> SegmentAnything:
     if spec is None:
         raise MissingExtra(
             "learned perception: expected the package segment-anything, got nothing; "
-            "install it with pip install 'proggen-agent[vision]'"
+            "install it with pip install '.[vision]'"
         )
     entered = "segment_anything" not in sys.modules
     if entered:
