@@ -125,9 +125,7 @@ def lpips(
     try:
         import torch
     except ImportError:
-        return LpipsScore(
-            None, "needs PyTorch; install it with pip install '.[vision]'"
-        )
+        return LpipsScore(None, "needs PyTorch; install it with pip install '.[vision]'")
     try:
         network, linear = _load(torch, net, weights)
     except (KeyError, RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
