@@ -5,6 +5,7 @@ from tools.masks.states import mask_states
 from tools.perception.appearance_fit import flat_colour
 from tools.perception.assemble import scene_of, size_of, states_of, with_light
 from tools.perception.background import background, dominant_colour, fill, pixel_noise, plain
+from tools.perception.camera import is_camera, moving_bodies
 from tools.perception.lattice import on_grid
 from tools.perception.parts import Appearance, Part, Track
 from tools.perception.segmentation import Region, coverage, foreground, moments, palette, regions
@@ -26,8 +27,10 @@ __all__ = [
     "fill",
     "flat_colour",
     "foreground",
+    "is_camera",
     "mask_states",
     "moments",
+    "moving_bodies",
     "on_grid",
     "palette",
     "pixel_noise",

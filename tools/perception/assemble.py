@@ -11,6 +11,7 @@ import numpy as np
 
 from tools.perception.parts import Track
 from tools.perception.tracking import Tracks
+from tools.rendering.bodies import SHADOW
 from tools.rendering.grid import CORNERS
 from tools.rendering.scene import FRONT
 from tools.types import Scene, States
@@ -171,6 +172,10 @@ def scene_of(
             )
         if track.appearance.sprite is not None:
             sprites[track.name] = track.appearance.sprite
+        if track.appearance.shadow is not None:
+            sprites[track.name + SHADOW] = track.appearance.shadow.sprite
+            place = [round(value, 5) for value in track.appearance.shadow.place]
+            constants[track.name]["shadow"] = place
     if tracks.front.any():
         sprites[FRONT] = np.dstack([tracks.plate / 255.0, tracks.front]).astype(np.float32)
     return Scene(tracks.plate, sprites, constants, tuple(track.name for track in tracks.tracks))

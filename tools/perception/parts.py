@@ -48,6 +48,16 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Cast:
+    """A shadow or dark reflection that follows a part. sprite: (h, w, 4) float32, black with the
+    share of light that it takes. place: numbers (a, b, c, d, e, f): its middle lies at (a x + b y +
+    c, d x + e y + f) of the part at (x, y)."""
+
+    sprite: np.ndarray = field(repr=False)
+    place: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Appearance:
     """The measured appearance of a part.
 
@@ -55,8 +65,8 @@ class Appearance:
     the part's centre at angle 0, for a polygon. sprite: float32 RGBA for a sprite (see
     tools.types.Scene). width: edge softness in pixels. round: True for a sprite that looks the same
     at every angle (a ring). cut: (x, y, turn) of the sprite's middle in the part's own frame,
-    pixels and radians. bounding_radius: radius in pixels of a circle around the centre that holds
-    the part.
+    pixels and radians. shadow: what it casts, if anything is seen of it. bounding_radius: radius in
+    pixels of a circle around the centre that holds the part.
     """
 
     shape: str
@@ -67,6 +77,7 @@ class Appearance:
     width: float = 1.0
     round: bool = False
     cut: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    shadow: Cast | None = None
 
     @property
     def bounding_radius(self) -> float:

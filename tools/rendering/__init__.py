@@ -1,5 +1,6 @@
 """Drawing with sub-pixel positions: anti-aliased primitives, sprites, compositing."""
 
+from tools.rendering.bodies import draw_body
 from tools.rendering.canvas import blend, canvas, finish, lit
 from tools.rendering.grid import draw_grid_box, draw_grid_disk
 from tools.rendering.scene import draw_front, pose_of
@@ -20,6 +21,7 @@ __all__ = [
     "box_corners",
     "canvas",
     "disk_coverage",
+    "draw_body",
     "draw_disk",
     "draw_front",
     "draw_grid_box",

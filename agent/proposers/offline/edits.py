@@ -50,7 +50,8 @@ def _rendering(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
         and losses.rendering < losses.floor + EXACT
     ):
         return
-    yield _redrawn(mechanism)
+    if mechanism.drawing != "film":
+        yield _redrawn(mechanism)
 
 
 def _redrawn(mechanism: Mechanism) -> Edit:
@@ -70,7 +71,7 @@ def _redrawn(mechanism: Mechanism) -> Edit:
 def variations(mechanism: Mechanism) -> list[Edit]:
     """Every edit of a mechanism that needs no evaluation to be thought of."""
     return [
-        _redrawn(mechanism),
+        *([_redrawn(mechanism)] if mechanism.drawing != "film" else []),
         *_integrators(mechanism),
         *_spreads(mechanism),
         *_resistances(mechanism),

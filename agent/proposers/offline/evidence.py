@@ -19,6 +19,7 @@ import numpy as np
 from agent.proposers.offline.naming import SHAPE_WORDS, colour_word, unique
 from agent.proposers.offline.waiting import waiting
 from tools.perception.background import differs, dominant_colour, threshold
+from tools.perception.camera import is_camera, moving_bodies
 from tools.perception.parts import Appearance, Track
 from tools.perception.segmentation import regions
 from tools.perception.tracking import Tracks, discover
@@ -58,13 +59,14 @@ class Path:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Paths by body name (back to front) and the clip's measures."""
+    """Paths by body name (back to front) and the clip's measures. filmed: by a camera, not drawn."""
 
     paths: Mapping[str, Path]
     dt: float
     shape: tuple[int, int]
     tracks: Tracks
     actions: np.ndarray | None
+    filmed: bool = False
 
     @cached_property
     def spots(self) -> tuple[tuple[float, float], ...]:
@@ -108,9 +110,13 @@ def noise_of(series: np.ndarray, floor: float) -> float:
 
 def gather(video: Video) -> Evidence:
     """Look at one clip without knowing anything about it."""
-    tracks = _credible(discover(video.frames), video.shape)
-    resting = waiting(tracks)
-    tracks = replace(tracks, tracks=(*resting, *tracks.tracks))
+    filmed = is_camera(video.frames)
+    if filmed:
+        tracks, resting = moving_bodies(video.frames), []
+    else:
+        tracks = _credible(discover(video.frames), video.shape)
+        resting = waiting(tracks)
+        tracks = replace(tracks, tracks=(*resting, *tracks.tracks))
     words = [
         f"{colour_word(track.appearance.colour)}_{SHAPE_WORDS[track.appearance.shape]}"
         for track in tracks.tracks
@@ -123,7 +129,8 @@ def gather(video: Video) -> Evidence:
     renamed = tuple(
         replace(track, name=name) for name, track in zip(paths, tracks.tracks, strict=True)
     )
-    return Evidence(paths, video.dt, video.shape, replace(tracks, tracks=renamed), video.actions)
+    tracks = replace(tracks, tracks=renamed)
+    return Evidence(paths, video.dt, video.shape, tracks, video.actions, filmed)
 
 
 def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:

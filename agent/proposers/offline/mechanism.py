@@ -75,8 +75,8 @@ class Term:
 
 @dataclass(frozen=True)
 class Mechanism:
-    """A hypothesis. integrator: "rk4", "symplectic_euler" or "explicit_euler". drawing: "smooth" or
-    "whole pixels". order: body names from back to front. light: "steady", "white" (one gain changes
+    """A hypothesis. integrator: "rk4", "symplectic_euler" or "explicit_euler". drawing: "smooth",
+    "whole pixels" or "film" (camera pictures: one sprite a body). order: body names from back to front. light: "steady", "white" (one gain changes
     over time) or "coloured" (one a channel). plate: the one colour of what lies behind, where it is
     known to be plain."""
 

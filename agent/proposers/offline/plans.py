@@ -78,7 +78,9 @@ def plan(task: Task) -> Plan:
     drafts = [replace(d, mechanism=across(d.mechanism, seen)) if multi else d for _, _, d in ranked]
     light = light_of(evidence)
     drafts = [replace(d, mechanism=replace(d.mechanism, light=light)) for d in drafts]
-    if on_grid(evidence):
+    if evidence.filmed:
+        drafts = [_filmed(d, evidence) for d in drafts]
+    elif on_grid(evidence):
         drafts = [_drawn_on_grid(d) for d in drafts]
     return Plan(evidence, tuple(_distinct(drafts)))
 
@@ -121,6 +123,16 @@ def _drawn_on_grid(draft: Draft) -> Draft:
         why=draft.why
         + " Things move in whole pixels, so corners are taken to be drawn on the pixel grid.",
     )
+
+
+def _filmed(draft: Draft, evidence: Evidence) -> Draft:
+    """The draft measured and drawn with one picture a body, found by where it is first seen."""
+    starts = {name: path.xy[path.seen][0] for name, path in evidence.paths.items()}
+    bodies = tuple(
+        replace(b, near=(float(starts[b.name][0]), float(starts[b.name][1])))
+        for b in draft.mechanism.bodies
+    )
+    return replace(draft, mechanism=replace(draft.mechanism, bodies=bodies, drawing="film"))
 
 
 def watched(task: Task) -> Sequence[Video]:

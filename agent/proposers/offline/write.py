@@ -78,13 +78,33 @@ def needs_radius(body: Body, mechanism: Mechanism) -> bool:
     )
 
 
+def _ordered(mechanism: Mechanism) -> list[Body]:
+    """Bodies from back to front."""
+    if not mechanism.order:
+        return list(mechanism.bodies)
+    return [mechanism.body(name) for name in mechanism.order]
+
+
+def _varies(order: Sequence[Body], mechanism: Mechanism) -> list[str]:
+    """Source of the table of what perception measures."""
+    return [
+        "# What varies from frame to frame; the rest of each pose is constant and becomes part of "
+        "the scene.",
+        "VARIES = {",
+        *[
+            f'    "{body.name}": {spread(measured(body, mechanism))},'
+            for body in order
+            if measured(body, mechanism)
+        ],
+        "}",
+    ]
+
+
 def write_perception(mechanism: Mechanism) -> str:
     """The perception program: declared parts, followed by analysis by synthesis."""
-    order = (
-        [mechanism.body(name) for name in mechanism.order]
-        if mechanism.order
-        else list(mechanism.bodies)
-    )
+    if mechanism.drawing == "film":
+        return _film_perception(mechanism)
+    order = _ordered(mechanism)
     lines = [
         '"""Perception: where the parts of the picture are, frame by frame.',
         "",
@@ -97,15 +117,7 @@ def write_perception(mechanism: Mechanism) -> str:
         *[f"    Part({', '.join(_part(body))})," for body in order],
         ")",
         "",
-        "# What varies from frame to frame; the rest of each pose is constant and becomes part of "
-        "the scene.",
-        "VARIES = {",
-        *[
-            f'    "{body.name}": {spread(measured(body, mechanism))},'
-            for body in order
-            if measured(body, mechanism)
-        ],
-        "}",
+        *_varies(order, mechanism),
     ]
     riders = [body for body in order if body.motion == "rides"]
     if riders:
@@ -140,6 +152,34 @@ def write_perception(mechanism: Mechanism) -> str:
         ),
         "    scene = tools.scene_of(tracks, "
         f"VARIES{', RIDES' if riders else ''}{', mattes=drawn.mattes' if grid else ''})",
+        "    return states, scene",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _film_perception(mechanism: Mechanism) -> str:
+    """The perception program for camera pictures: bodies are what moves together."""
+    order = _ordered(mechanism)
+    starts = {b.name: f"({round(b.near[0])}, {round(b.near[1])})" for b in order if b.near}
+    lines = [
+        '"""Perception: the moving bodies of a camera picture, each with one picture of its own.',
+        "",
+        *[f"- {body.name}" for body in order],
+        '"""',
+        "",
+        "# Where each body is first seen, in pixels.",
+        "BODIES = {",
+        *[f'    "{body.name}": {starts.get(body.name)},' for body in order],
+        "}",
+        "",
+        *_varies(order, mechanism),
+        "",
+        "",
+        "def perceive(frames, tools):",
+        "    tracks = tools.moving_bodies(frames, BODIES)",
+        "    states = tools.states_of(tracks, VARIES)",
+        "    scene = tools.scene_of(tracks, VARIES)",
         "    return states, scene",
         "",
     ]
@@ -1628,17 +1668,12 @@ def _efforts(out: Dynamics, tree: Sequence[Body]) -> tuple[str, list[str]]:
 
 def write_rendering(mechanism: Mechanism) -> str:
     """The rendering program: parts drawn back to front over the plate."""
-    order = (
-        [mechanism.body(name) for name in mechanism.order]
-        if mechanism.order
-        else list(mechanism.bodies)
-    )
-    whole = mechanism.drawing == "whole pixels"
+    order = _ordered(mechanism)
     imports = {"canvas", "finish", "pose_of", "visible"}
     lines = ['"""Rendering: the plate, and the parts over it from back to front."""', ""]
     body_lines: list[str] = []
     for body in order:
-        body_lines += _draw(body, imports, whole)
+        body_lines += _draw(body, imports, mechanism.drawing)
     if any(True for _ in order):
         imports.add("draw_front")
     lit = (
@@ -1663,13 +1698,16 @@ def write_rendering(mechanism: Mechanism) -> str:
     return "\n".join(lines)
 
 
-def _draw(body: Body, imports: set[str], whole: bool) -> list[str]:
+def _draw(body: Body, imports: set[str], drawing: str) -> list[str]:
     """Lines that draw a part, where perception found out what it looks like."""
-    name, look = body.name, "cut" if body.shape == "sprite" else "colour"
-    lines = [
-        f'    p = pose_of("{name}", state, scene)',
-        f'    if "{look}" in p and visible(p, "x", "y"):',
-    ]
+    name, whole = body.name, drawing == "whole pixels"
+    pose = f'    p = pose_of("{name}", state, scene)'
+    if drawing == "film":
+        imports.add("draw_body")
+        drawn = f'        draw_body(image, "{name}", p, scene)'
+        return [pose, '    if visible(p, "x", "y"):', drawn]
+    look = "cut" if body.shape == "sprite" else "colour"
+    lines = [pose, f'    if "{look}" in p and visible(p, "x", "y"):']
     if body.shape == "disk" and whole:
         imports.add("draw_grid_disk")
         lines.append(f'        draw_grid_disk(image, p, scene.sprites.get("{name}"))')

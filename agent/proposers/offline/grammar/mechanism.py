@@ -30,7 +30,8 @@ from agent.proposers.offline.grammar.shape import Shape
 from tools.types import MAX_PARAMS, Param
 
 INTEGRATORS = ("rk4", "symplectic_euler", "explicit_euler")
-DRAWINGS = ("smooth", "whole pixels")
+DRAWINGS = ("smooth", "whole pixels", "film")
+"""Film: camera pictures, one sprite a body."""
 LIGHTS = {"steady": (), "white": ("gain",), "coloured": ("red", "green", "blue")}
 """What of the light varies, as attributes of "light"."""
 

@@ -1,0 +1,174 @@
+"""What a fixed camera sees behind everything that moves: the plate, healed where a body stood."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from tools.perception.background import sample
+from tools.perception.camera.noise import Noise
+
+_SAMPLES = 40
+_CLEAR = 6.0
+"""Difference, in standard deviations of a pixel's noise, that is no noise."""
+_LEAST_CHANGE = 7.0
+"""Grey levels below which compression and flicker may have made a difference."""
+_STAYED = (0.6, 0.4, 0.25, 0.12)
+"""Shares of the frames for which a second state of the plate must hold, most telling first."""
+_LEAST_PATCH = 12
+_LATE = 6
+"""Part of the clip (one in ...) that counts as its end."""
+_WEAKER = 0.8
+"""Factor by which the outline of the other state must be weaker."""
+
+
+def plate_of(frames: np.ndarray, noise: Noise) -> np.ndarray:
+    """The plate (H, W, 3) float32 of a clip (T, H, W, 3) uint8.
+
+    The median over time where something changes, the mean elsewhere. Where a pixel held a second
+    colour for a while, the colours of the whole patch are weighed: a body has an outline against
+    what lies around it, the ground that it hid has none.
+    """
+    few = sample(frames, _SAMPLES)
+    low, high, total = few[0].copy(), few[0].copy(), np.zeros(few.shape[1:], np.float32)
+    for frame in few:
+        np.minimum(low, frame, out=low)
+        np.maximum(high, frame, out=high)
+        cv2.accumulate(frame, total)
+    plate = total / len(few)
+    limit = clear_difference(plate, noise)
+    changing = ((high - low) > 1.2 * limit + 2.0 * noise.sigma(plate)).any(-1)
+    rows, columns = np.nonzero(changing)
+    if not len(rows):
+        return plate
+    values = few[:, rows, columns]
+    plate[rows, columns] = median(values)
+    stayed = np.zeros(plate.shape[:2], np.float32)
+    stayed[rows, columns] = _second_state(values, plate[rows, columns], limit[rows, columns])
+    return _unghosted(few, plate, stayed, limit)
+
+
+def median(values: np.ndarray) -> np.ndarray:
+    """Lower median over the first axis, float32: a colour that was seen."""
+    half = (len(values) - 1) // 2
+    return np.partition(values, half, axis=0)[half].astype(np.float32)
+
+
+def clear_difference(plate: np.ndarray, noise: Noise) -> np.ndarray:
+    """(H, W, 3) float32: difference in grey levels from the plate that noise does not explain."""
+    return np.maximum(_CLEAR * noise.sigma(plate), _LEAST_CHANGE)
+
+
+def _second_state(values: np.ndarray, first: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """(n,) share of the samples (S, n, 3) that differ from ``first`` (n, 3) and agree with each
+    other, negative where they are darker."""
+    difference = values - first
+    away = (np.abs(difference) > limit).any(-1)
+    count = np.maximum(away.sum(0), 1)[:, None]
+    mean = np.einsum("snc,sn->nc", difference, away, dtype=np.float32) / count
+    agree = (away & (np.abs(difference - mean) < 2.5 * limit).all(-1)).mean(0)
+    return np.where(mean.sum(-1) < 0, -agree, agree)
+
+
+def _unghosted(
+    few: np.ndarray, plate: np.ndarray, stayed: np.ndarray, limit: np.ndarray
+) -> np.ndarray:
+    """The plate with every patch in whichever of its two states has the weaker outline.
+
+    Patches that stayed longer come first, and brighter apart from darker ones: what passed by, or
+    came to rest beside a body that left, would join them to others.
+    """
+    for least, sign in itertools.product(_STAYED, (1, -1)):
+        held = (sign * stayed > least).astype(np.uint8)
+        patch = cv2.morphologyEx(held, cv2.MORPH_OPEN, _kernel(3))
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(patch, connectivity=4)
+        for k in range(1, count):
+            x, y, w, h, area = stats[k]
+            if area < _LEAST_PATCH:
+                continue
+            window = np.s_[max(0, y - 6) : y + h + 6, max(0, x - 6) : x + w + 6]
+            core = labels[window] == k
+            other = _while_away(few[(slice(None), *window)], plate[window], core, limit[window])
+            if other is None:
+                continue
+            mask = cv2.morphologyEx(core.astype(np.uint8), cv2.MORPH_CLOSE, _kernel(9))
+            mask = cv2.dilate(mask, _kernel(5))
+            swapped = np.where(mask[..., None] > 0, other, plate[window])
+            band = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, _kernel(7)) > 0
+            if _outline(swapped, band) < _WEAKER * _outline(plate[window], band):
+                plate[window] = swapped
+                stayed[window][mask > 0] = 0.0
+    return plate
+
+
+def _while_away(
+    views: np.ndarray, plate: np.ndarray, core: np.ndarray, limit: np.ndarray
+) -> np.ndarray | None:
+    """Median (h, w, 3) of the views (S, h, w, 3) in which most of the core is not the plate."""
+    away = (np.abs(views[:, core] - plate[core]) > limit[core]).any(-1).mean(1) > 0.75
+    return median(views[away]) if away.any() else None
+
+
+def _kernel(size: int) -> np.ndarray:
+    return np.ones((size, size), np.uint8)
+
+
+def _outline(picture: np.ndarray, band: np.ndarray) -> float:
+    """Mean gradient (grey levels a pixel) in a band."""
+    gx, gy = (
+        cv2.Sobel(picture, cv2.CV_32F, 1, 0, ksize=3),
+        cv2.Sobel(picture, cv2.CV_32F, 0, 1, ksize=3),
+    )
+    return float(np.sqrt(gx * gx + gy * gy).max(-1)[band].mean()) if band.any() else 0.0
+
+
+def uncovered(
+    frames: np.ndarray, plate: np.ndarray, covers: Callable[[int], np.ndarray], noise: Noise
+) -> np.ndarray:
+    """The plate again, now that it is known where the bodies are: per pixel the median of the
+    frames in which none covers it, and where the last of these agree on another colour, that
+    colour, because it is what comes next.
+
+    covers: frame number -> bool (H, W), where a body lies.
+    """
+    chosen = np.unique(
+        np.linspace(0, len(frames) - 1, min(len(frames), _SAMPLES)).round().astype(int)
+    )
+    masks = np.stack([covers(int(t)) for t in chosen])
+    plate = plate.copy()
+    rows, columns = np.nonzero(masks.any(0))
+    if len(rows):
+        free = ~masks[:, rows, columns]
+        values, count = _free_median(frames[chosen][:, rows, columns], free)
+        known = count >= 2
+        plate[rows[known], columns[known]] = values[known]
+    return _as_it_was_last(frames, plate, covers, noise)
+
+
+def _free_median(values: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lower median (n, 3) float32 of the free (S, n) samples (S, n, 3), and their number (n,)."""
+    ranked = np.sort(np.where(free[..., None], values, 255), axis=0)
+    count = free.sum(0)
+    place = np.maximum(count - 1, 0) // 2
+    return ranked[place, np.arange(len(place))].astype(np.float32), count
+
+
+def _as_it_was_last(
+    frames: np.ndarray, plate: np.ndarray, covers: Callable[[int], np.ndarray], noise: Noise
+) -> np.ndarray:
+    late = range(max(0, len(frames) - max(3, len(frames) // _LATE)), len(frames))
+    last = frames[late.start :]
+    masks = np.stack([covers(t) for t in late])
+    limit = 0.6 * clear_difference(plate, noise)
+    middle = median(last)
+    other = (np.abs(middle - plate) > limit).any(-1) & ~masks.any(0)
+    rows, columns = np.nonzero(cv2.morphologyEx(other.astype(np.uint8), cv2.MORPH_OPEN, _kernel(2)))
+    if len(rows):
+        steady = (
+            np.abs(last[:, rows, columns] - middle[rows, columns]) < limit[rows, columns]
+        ).all((0, 2))
+        plate[rows[steady], columns[steady]] = middle[rows[steady], columns[steady]]
+    return plate

@@ -1,0 +1,183 @@
+"""From camera pictures to tracks: what moves together, each body with one picture for the whole
+clip."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from tools.perception.camera.bodies import (
+    Body,
+    Shadow,
+    Stage,
+    follow,
+    recall,
+    refine,
+    released,
+    started,
+    turn,
+)
+from tools.perception.camera.change import changes
+from tools.perception.camera.ground import plate_of, uncovered
+from tools.perception.camera.linking import Trail, linked, rejoined
+from tools.perception.camera.noise import camera_noise
+from tools.perception.camera.shadows import joined, sort_out
+from tools.perception.camera.sprite import Sprite
+from tools.perception.camera.steady import steadied, view_of
+from tools.perception.parts import Appearance, Cast, Track
+from tools.perception.tracking import Tracks
+
+_MOST = 6
+"""Most things that are looked at closely."""
+_WEAK = 0.03
+"""Change that a thing must cause, as a share of the most active one's."""
+_LEAST_FRAMES = 6
+_MOVES = 3.0
+"""Pixels that a thing must move."""
+_ROUND = 0.06
+"""Relative variation of the radius of an outline up to which it is a disk's."""
+
+
+def moving_bodies(
+    frames: np.ndarray, bodies: Mapping[str, tuple[float, float] | None] | None = None
+) -> Tracks:
+    """The bodies of a clip taken by a camera: frames (T, H, W, 3) uint8 -> Tracks with a sprite
+    each.
+
+    bodies: name -> (x, y), where each body is first seen in pixels, or None for whichever is left;
+    without it every body that is found gets a track, named ``body_1`` and so on, most active first.
+    Places are those of the last frame's camera. An angle is measured only where the body's picture
+    tells one; else it is 0 and the appearance is round.
+    """
+    stage = staged(frames)
+    tracks = [_track(f"body_{k + 1}", body, stage) for k, body in enumerate(stage.bodies)]
+    if bodies is not None:
+        tracks = _named(tracks, bodies)
+    plate = np.clip(np.rint(stage.plate), 0, 255).astype(np.uint8)
+    front = np.zeros(plate.shape[:2], bool)
+    return Tracks(plate, stage.noise.typical, tuple(tracks), front)
+
+
+def staged(frames: np.ndarray) -> Stage:
+    """Plate and bodies of a clip, most active first."""
+    frames = steadied(frames, view_of(frames))
+    noise = camera_noise(frames)
+    plate = plate_of(frames, noise)
+    found = changes(frames, plate, noise)
+    stage = Stage(frames, plate, noise, found.blobs)
+    trails = _worthwhile(rejoined(linked(found)))
+    stage.bodies = [started(trail, len(frames)) for trail in trails]
+    for k in range(len(stage.bodies)):
+        refine(stage, k)
+    for k in range(len(stage.bodies)):
+        follow(stage, k)
+    joined(stage)
+    for k in range(len(stage.bodies)):
+        recall(stage, k)
+    sort_out(stage)
+    for k in range(len(stage.bodies)):
+        released(stage, k)
+    stage.plate = uncovered(frames, stage.plate, stage.covers, noise)
+    for k in range(len(stage.bodies)):
+        turn(stage, k)
+        refine(stage, k, 1)
+    return stage
+
+
+def _worthwhile(trails: list[Trail]) -> list[Trail]:
+    """Trails of what may be a body: it moves, is seen for a while, and not only at the border."""
+    kept = []
+    for trail in trails:
+        strong = trail.energy > _WEAK * trails[0].energy
+        inside = trail.series("edge").mean() < 0.5
+        if (
+            strong
+            and inside
+            and len(trail.blobs) >= _LEAST_FRAMES
+            and np.ptp(trail.places, axis=0).max() > _MOVES
+        ):
+            kept.append(trail)
+    return kept[:_MOST]
+
+
+def _track(name: str, body: Body, stage: Stage) -> Track:
+    sprite = _trimmed(body.sprite)
+    spread = np.median(body.spread[body.seen], axis=0) if body.seen.any() else np.full(3, np.inf)
+    noise = np.where(np.isfinite(spread), np.maximum(spread, 0.02), 1e-3)
+    appearance = replace(_appearance(sprite, body.turns), shadow=_cast(body.shadow))
+    return Track(name, appearance, body.poses, noise, body.left, body.spread)
+
+
+def _cast(shadow: Shadow | None) -> Cast | None:
+    if shadow is None:
+        return None
+    layers = np.zeros((*shadow.matte.shape, 4), np.float32)
+    layers[..., 3] = shadow.matte
+    sprite = _trimmed(Sprite(layers)).layers
+    return Cast(sprite, tuple(float(v) for v in shadow.place.ravel()))
+
+
+def _trimmed(sprite: Sprite) -> Sprite:
+    """Without empty borders; the middle stays the middle."""
+    rows, columns = np.nonzero(sprite.matte > 0)
+    if not len(rows):
+        return sprite
+    h, w = sprite.matte.shape
+    dy, dx = (
+        int(min(rows.min(), h - 1 - rows.max())),
+        int(min(columns.min(), w - 1 - columns.max())),
+    )
+    return Sprite(sprite.layers[dy : h - dy, dx : w - dx])
+
+
+def _appearance(sprite: Sprite, turns: bool) -> Appearance:
+    matte = sprite.matte
+    weight = (matte * (matte > 0.5))[..., None]
+    straight = sprite.straight()
+    colour = 255 * (straight[..., :3] * weight).sum((0, 1)) / max(float(weight.sum()), 1e-6)
+    rgb = (float(colour[0]), float(colour[1]), float(colour[2]))
+    radius = None if turns else _radius(matte)
+    if radius is not None:
+        return Appearance("disk", rgb, (radius,), sprite=straight)
+    rows, columns = np.nonzero(matte > 0.5)
+    size = (float(np.ptp(columns)) + 1.0, float(np.ptp(rows)) + 1.0) if len(rows) else (1.0, 1.0)
+    return Appearance("sprite", rgb, size, sprite=straight, round=not turns)
+
+
+def _radius(matte: np.ndarray) -> float | None:
+    """The radius of a matte that is a disk around its middle, else None."""
+    solid = (matte > 0.5).astype(np.uint8)
+    outlines, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not outlines:
+        return None
+    points = max(outlines, key=cv2.contourArea)[:, 0].astype(float)
+    away = np.hypot(*(points - points.mean(0)).T)
+    radius = math.sqrt(float(matte.sum()) / math.pi)
+    rough = float(np.std(away)) / max(float(away.mean()), 1e-6)
+    return radius if rough < _ROUND + 0.35 / max(radius, 1.0) else None
+
+
+def _named(tracks: list[Track], bodies: Mapping[str, tuple[float, float] | None]) -> list[Track]:
+    """One track per name: the one that starts nearest to where it is said to; the rest in order."""
+    names = [name for name, place in bodies.items() if place is not None]
+    taken: dict[str, Track] = {}
+    if names and tracks:
+        starts = np.array([track.poses[track.seen][0, :2] for track in tracks])
+        places = np.array([bodies[name] for name in names])
+        away = np.hypot(*np.moveaxis(places[:, None] - starts, -1, 0))
+        for row, column in zip(*linear_sum_assignment(away), strict=True):
+            taken[names[row]] = tracks[column]
+    left = iter(track for track in tracks if not any(track is other for other in taken.values()))
+    for name, place in bodies.items():
+        if place is None and (track := next(left, None)) is not None:
+            taken[name] = track
+    return [
+        Track(name, t.appearance, t.poses, t.noise, t.error, t.spread)
+        for name in bodies
+        if (t := taken.get(name))
+    ]

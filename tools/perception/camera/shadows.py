@@ -1,0 +1,178 @@
+"""What is no body: shadows and reflections that follow one, doubles, clutter that hardly moves."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tools.perception.camera.bodies import Body, Shadow, Stage, ground_along, strength
+
+_WEAKER = 0.85
+"""Contrast of a shadow, at most, as a share of its body's."""
+_TOGETHER = 6
+"""Frames in which both must be seen."""
+_GREY = 0.12
+"""How far a shadow may darken the channels unlike each other."""
+_BLACKEST = 0.25
+"""Share of the light that a shadow leaves at least."""
+_DOUBTFUL = 0.45
+"""Share of the change from which a picture does not explain what it is taken of."""
+_NEAR_BORDER = 1.3
+"""Distance from the border, in halves of a thing's size, at which part of it may be out of view."""
+_CLUTTER = 0.12
+"""Share of the strongest body's change below which what moves less than its own size is clutter."""
+
+
+def sort_out(stage: Stage) -> None:
+    """Leave the bodies of a stage, strongest first, with their shadows attached."""
+    bodies = [body for body in stage.bodies if _is_body(body) and not _reaches_in(body, stage)]
+    bodies = [b for k, b in enumerate(bodies) if not any(_same(b, other) for other in bodies[:k])]
+    bodies = [b for b in bodies if not any(_lets_go(b, o, stage) for o in bodies if o is not b)]
+    contrast = [strength(stage, body) for body in bodies]
+    change = [c * b.area * float(b.seen.sum()) for b, c in zip(bodies, contrast, strict=True)]
+    moving = [_span(b) > 2 * max(b.half) for b in bodies]
+    kept = [k for k in range(len(bodies)) if change[k] > _CLUTTER * max(change) or moving[k]]
+    shadows: set[int] = set()
+    for weak in sorted(kept, key=lambda k: contrast[k]):
+        stronger = [k for k in kept if contrast[weak] < _WEAKER * contrast[k] and k not in shadows]
+        for k in sorted(stronger, key=lambda k: -contrast[k]):
+            if shadow := _shadow(stage, bodies[weak], bodies[k]):
+                bodies[k].shadow = bodies[k].shadow or shadow
+                shadows.add(weak)
+                break
+    stage.bodies = [bodies[k] for k in kept if k not in shadows]
+
+
+def _shadow(stage: Stage, weak: Body, body: Body) -> Shadow | None:
+    """A weaker body as the shadow of another, if it follows it and does nothing but darken."""
+    place = _follows(weak, body)
+    shade = None if place is None else _shade(stage, weak)
+    return None if place is None or shade is None else Shadow(shade, place)
+
+
+def joined(stage: Stage) -> None:
+    """One body for those that look alike and are seen by turns: a thing that moves too fast to be
+    followed."""
+    kept: list[Body] = []
+    for body in stage.bodies:
+        for whole in kept:
+            if _alike(stage, whole, body) and _by_turns(whole, body):
+                more = body.seen & ~whole.seen
+                for name in ("poses", "left", "spread"):
+                    getattr(whole, name)[more] = getattr(body, name)[more]
+                break
+        else:
+            kept.append(body)
+    stage.bodies = kept
+
+
+def _alike(stage: Stage, a: Body, b: Body) -> bool:
+    areas = [float((body.sprite.matte > 0.5).sum()) for body in (a, b)]
+    colours = [
+        body.sprite.layers[body.sprite.matte > 0.5].mean(0)[:3]
+        for body in (a, b)
+        if (body.sprite.matte > 0.5).any()
+    ]
+    return (
+        len(colours) == 2
+        and max(areas) < 1.8 * min(areas)
+        and float(np.abs(colours[0] - colours[1]).max()) < 30
+    )
+
+
+def _by_turns(a: Body, b: Body) -> bool:
+    """Whether two are hardly ever seen at once, and either alternate often or one goes on near
+    where the other ended."""
+    if (a.seen & b.seen).sum() > 0.1 * b.seen.sum():
+        return False
+    owners = np.where(a.seen, 0, np.where(b.seen, 1, -1))
+    times = np.flatnonzero(owners >= 0)
+    changes = np.flatnonzero(np.diff(owners[times]) != 0)
+    if len(changes) != 1:
+        return len(changes) >= 4
+    before, after = times[changes[0]], times[changes[0] + 1]
+    poses = [body.poses[t, :2] for t in (before, after) for body in (a, b) if body.seen[t]]
+    step = max(float(np.nanmax(np.hypot(*np.diff(body.poses[:, :2], axis=0).T))) for body in (a, b))
+    return float(np.hypot(*(poses[-1] - poses[0]))) < (after - before) * step + max(a.half)
+
+
+def _is_body(body: Body) -> bool:
+    seen = body.seen
+    return bool(
+        seen.sum() >= _TOGETHER
+        and np.nanmedian(body.left[seen]) < _DOUBTFUL
+        and body.sprite.matte.sum() > 4
+    )
+
+
+def _reaches_in(body: Body, stage: Stage) -> bool:
+    """Whether all of a body is hardly ever in view: an arm, a person, what stands beside it."""
+    return bool((_margins(body, stage) < _NEAR_BORDER).mean() > 0.7)
+
+
+def _margins(body: Body, stage: Stage) -> np.ndarray:
+    """(n,) distance from the border in each frame that shows the body, in halves of its size."""
+    x, y = body.poses[body.seen, :2].T
+    h, w = stage.plate.shape[:2]
+    rows, columns = np.nonzero(body.sprite.matte > 0.5)
+    half = 0.5 * np.array([np.ptp(columns) + 1, np.ptp(rows) + 1])
+    return np.minimum(np.minimum(x, w - 1 - x) / half[0], np.minimum(y, h - 1 - y) / half[1])
+
+
+def _lets_go(hand: Body, body: Body, stage: Stage) -> bool:
+    """Whether a thing touches a body where that is first seen, and then leaves the picture, which
+    the body does not."""
+    start = int(np.flatnonzero(body.seen)[0])
+    end = int(np.flatnonzero(hand.seen)[-1])
+    if start > len(stage.frames) // 2 or not hand.seen[start] or end < start + 2:
+        return False
+    apart = np.abs(hand.poses[start, :2] - body.poses[start, :2])
+    touches = bool((apart < np.array(hand.half) + np.array(body.half)).all())
+    leaves = _margins(hand, stage)[-1] < _NEAR_BORDER and end < len(stage.frames) - 1
+    return touches and leaves and bool(_margins(body, stage).min() > _NEAR_BORDER)
+
+
+def _span(body: Body) -> float:
+    return float(np.ptp(body.poses[body.seen, :2], axis=0).max())
+
+
+def _same(body: Body, other: Body) -> bool:
+    """Whether a body is mostly where another one is."""
+    both = body.seen & other.seen
+    away = np.hypot(*(body.poses[both, :2] - other.poses[both, :2]).T)
+    return bool((away < 0.5 * max(other.sprite.reach, 2.0)).sum() > 0.5 * body.seen.sum())
+
+
+def _follows(weak: Body, body: Body) -> np.ndarray | None:
+    """(2, 3) map from the places of a body to those of what follows it; None where none fits."""
+    both = weak.seen & body.seen
+    if both.sum() < _TOGETHER or both.sum() < 0.5 * weak.seen.sum():
+        return None
+    theirs, own = body.poses[both, :2], weak.poses[both, :2]
+    middle = theirs.mean(0)
+    offset = own - theirs
+    design = np.column_stack([theirs - middle, np.ones(len(theirs))])
+    pull = np.diag([0.3 * len(theirs), 0.3 * len(theirs), 0.0])
+    solution = np.linalg.solve(design.T @ design + pull, design.T @ offset)
+    rest = np.hypot(*(design @ solution - offset).T)
+    if np.median(rest) > max(1.0, 0.05 * min(_span(body), _span(weak)), 0.15 * max(weak.half)):
+        return None
+    linear = np.eye(2) + solution[:2].T
+    return np.column_stack([linear, solution[2] + middle - linear @ middle])
+
+
+def _shade(stage: Stage, body: Body) -> np.ndarray | None:
+    """(h, w) share of light that is taken, if a body does nothing else; else None."""
+    ground = np.maximum(ground_along(stage, body), 1.0)
+    matte = body.sprite.matte
+    taken = matte[..., None] - body.sprite.layers[..., :3] / ground
+    weight = matte > 0.3
+    if not weight.any():
+        return None
+    usual = taken[weight].mean(0)
+    if (
+        usual.min() < 0.01
+        or usual.max() > 1 - _BLACKEST
+        or np.ptp(usual) > _GREY + 0.3 * usual.mean()
+    ):
+        return None
+    return np.clip(taken.mean(-1), 0.0, 1.0).astype(np.float32)
