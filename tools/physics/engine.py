@@ -24,11 +24,12 @@ if it touched nothing."""
 class Solid:
     """A body of even density. outline: corners (pixels, from its centre) of a convex shape; ()
     means a disk whose "radius", or a box whose "width" and "height", are in its state. mass:
-    relative to the others."""
+    relative to the others'; None: its area times ``density``."""
 
     name: str
     outline: tuple[tuple[float, float], ...] = ()
-    mass: float = 1.0
+    mass: float | None = None
+    density: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,11 @@ def _placed(
 ) -> pymunk.Body:
     body = pymunk.Body()
     shape = _shape(body, solid, part)
-    shape.mass, shape.elasticity, shape.friction = solid.mass, elasticity, friction
+    shape.elasticity, shape.friction = elasticity, friction
+    if solid.mass is None:
+        shape.density = solid.density
+    else:
+        shape.mass = solid.mass
     space.add(body, shape)
     body.position, body.angle = (part["x"], part["y"]), part.get("angle", 0.0)
     body.velocity, body.angular_velocity = (part["vx"], part["vy"]), part.get("spin", 0.0)

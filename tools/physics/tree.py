@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tools.physics.multibody import solve, turned
+from tools.physics.multibody import solve
+from tools.physics.namespace import xp
 from tools.physics.start import value_and_rate
 from tools.types import States
 
@@ -78,22 +79,44 @@ acceleration of its joint's coordinate, were it alone on it and its carrier held
 
 
 class _Frame(NamedTuple):
-    """A link's drawn centre: place, velocity and bias (x, y, angle each), and columns coordinate ->
-    (x, y, angle)."""
+    """A point of a link: place, velocity and bias (x, y, angle each), columns coordinate ->
+    (x, y, angle), and cosine and sine of the angle (None for a link that cannot turn)."""
 
     place: tuple
     speed: tuple
     bias: tuple
     columns: dict[int, tuple]
+    turn: tuple | None = None
 
-    def moved(self, rx: Any, ry: Any) -> _Frame:
-        """The same of a point fixed in the link, (rx, ry) px away in the picture."""
+    def moved(self, offset: tuple) -> _Frame:
+        """The same of the point that lies ``offset`` px away in the link's own frame."""
+        rx, ry = self.turned(offset)
+        if _nothing(rx) and _nothing(ry):
+            return self
         (x, y, angle), (vx, vy, spin), (bx, by, bend) = self.place, self.speed, self.bias
+        if self.turn is None:
+            return self._replace(place=(x + rx, y + ry, angle))
         bias = (bx - bend * ry - spin * spin * rx, by + bend * rx - spin * spin * ry, bend)
-        columns = {k: (ux - w * ry, uy + w * rx, w) for k, (ux, uy, w) in self.columns.items()}
-        return _Frame(
-            (x + rx, y + ry, angle), (vx - spin * ry, vy + spin * rx, spin), bias, columns
-        )
+        columns = {
+            k: column if _nothing(w := column[2]) else (column[0] - w * ry, column[1] + w * rx, w)
+            for k, column in self.columns.items()
+        }
+        speed = (vx - spin * ry, vy + spin * rx, spin)
+        return _Frame((x + rx, y + ry, angle), speed, bias, columns, self.turn)
+
+    def turned(self, vector: tuple) -> tuple:
+        """A vector of the link's own frame in the picture."""
+        if self.turn is None:
+            return vector[0], vector[1]
+        (c, s), (x, y) = self.turn, vector[:2]
+        if _nothing(y):
+            return c * x, s * x
+        return c * x - s * y, s * x + c * y
+
+
+def _nothing(part: Any) -> bool:
+    """Whether an entry is the plain number 0, which spares arithmetic."""
+    return isinstance(part, float) and part == 0.0
 
 
 _GROUND = _Frame((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), {})
@@ -107,30 +130,39 @@ def accelerations(
     q, v: coordinates and rates of the links that follow none, in order. loads: what acts; None:
     nothing. Carriers come before what they carry."""
     full, rates, slopes, bends = spread(links, q, v)
-    frames = _frames(links, full, rates)
-    at = {link.name: _motion(link, frames, full, rates, links) for link in links}
-    kicks, efforts = loads(at) if loads is not None else ({}, {})
-    first = _positions(links)
-    n = sum(link.coordinates for link in links)
-    mass, force = [[0.0] * n for _ in range(n)], [0.0] * n
-    for link in links:
-        heavy = frames[link.name].moved(*_off(link, frames[link.name].place[2]))
-        ax, ay, turn = kicks.get(link.name, (0.0, 0.0, 0.0))
-        push = (
-            link.mass * (ax - heavy.bias[0]),
-            link.mass * (ay - heavy.bias[1]),
-            link.inertia * (turn - heavy.bias[2]),
+    frames, first = _frames(links, full, rates), _positions(links)
+    heavy = {link.name: frames[link.name].moved(_off(link)) for link in links}
+    kicks: Mapping[str, tuple] = {}
+    efforts: Mapping[str, Any] = {}
+    if loads is not None:
+        kicks, efforts = loads(
+            {k.name: _motion(k, heavy[k.name], frames, first, full, rates) for k in links}
         )
-        weights = (link.mass, link.mass, link.inertia)
-        for i, own in heavy.columns.items():
-            force[i] = force[i] + sum(u * f for u, f in zip(own, push, strict=True))
-            for j, other in heavy.columns.items():
-                mass[i][j] = mass[i][j] + sum(
-                    m * a * b for m, a, b in zip(weights, own, other, strict=True)
-                )
+    mass, force = [[0.0] * len(full) for _ in full], [0.0] * len(full)
+    for link in links:
+        _add(link, heavy[link.name], kicks.get(link.name, (0.0, 0.0, 0.0)), mass, force)
         if link.name in efforts:
-            _effort(force, link, efforts[link.name], heavy, frames, first)
-    return _reduced(links, mass, force, slopes, bends, rates)
+            _effort(force, link, efforts[link.name], heavy[link.name], frames, first)
+    return _reduced(mass, force, slopes, bends, rates) if slopes else solve(mass, force)
+
+
+def _add(link: Link, heavy: _Frame, kick: tuple, mass: list, force: list) -> None:
+    """Add what a link contributes: J' M J and J' (F - M bias)."""
+    px, py = link.mass * (kick[0] - heavy.bias[0]), link.mass * (kick[1] - heavy.bias[1])
+    heavy_turn = not _nothing(link.inertia)
+    torque = link.inertia * (kick[2] - heavy.bias[2]) if heavy_turn else 0.0
+    for i, (ux, uy, wi) in heavy.columns.items():
+        turns = heavy_turn and not _nothing(wi)
+        force[i] = force[i] + ux * px + uy * py + (wi * torque if turns else 0.0)
+        for j, (tx, ty, wj) in heavy.columns.items():
+            if j < i:
+                continue
+            entry = link.mass * (ux * tx + uy * ty)
+            if turns and not _nothing(wj):
+                entry = entry + link.inertia * wi * wj
+            mass[i][j] = mass[i][j] + entry
+            if j > i:
+                mass[j][i] = mass[i][j]
 
 
 def placed(
@@ -199,103 +231,78 @@ def _on(link: Link, carrier: _Frame, k: int, full: Sequence[Any], rates: Sequenc
     if link.joint in ("free", "point"):
         own = {k: (1.0, 0.0, 0.0), k + 1: (0.0, 1.0, 0.0)}
         if link.joint == "point":
-            return _Frame(
-                (full[k], full[k + 1], 0.0), (rates[k], rates[k + 1], 0.0), (0.0, 0.0, 0.0), own
-            )
-        return _Frame(
-            tuple(full[k : k + 3]),
-            tuple(rates[k : k + 3]),
-            (0.0, 0.0, 0.0),
-            {**own, k + 2: (0.0, 0.0, 1.0)},
-        )
+            place, speed = (full[k], full[k + 1], 0.0), (rates[k], rates[k + 1], 0.0)
+            return _Frame(place, speed, (0.0, 0.0, 0.0), own)
+        own[k + 2] = (0.0, 0.0, 1.0)
+        place, speed = tuple(full[k : k + 3]), tuple(rates[k : k + 3])
+        return _Frame(place, speed, (0.0, 0.0, 0.0), own, _trig(full[k + 2]))
     if link.joint == "hinge":
-        joint = carrier.moved(*_turned(link.at, carrier.place[2]))
+        joint = carrier.moved(link.at)
         (x, y, _), (vx, vy, _), (bx, by, _) = joint.place, joint.speed, joint.bias
         columns = {i: (ux, uy, 0.0) for i, (ux, uy, _) in joint.columns.items()}
-        frame = _Frame(
-            (x, y, full[k]), (vx, vy, rates[k]), (bx, by, 0.0), {**columns, k: (0.0, 0.0, 1.0)}
-        )
-        return frame.moved(*turned(link.centre, full[k]))
+        columns[k] = (0.0, 0.0, 1.0)
+        frame = _Frame((x, y, full[k]), (vx, vy, rates[k]), (bx, by, 0.0), columns, _trig(full[k]))
+        return frame.moved(link.centre)
     return _along(link, carrier, k, full, rates)
+
+
+def _trig(angle: Any) -> tuple:
+    return xp.cos(angle), xp.sin(angle)
 
 
 def _along(
     link: Link, carrier: _Frame, k: int, full: Sequence[Any], rates: Sequence[Any]
 ) -> _Frame:
-    """A link that its joint keeps in a place of its carrier's frame, given by one coordinate or
-    none."""
+    """A link that its joint keeps in a place of its carrier's frame, by one coordinate or none."""
+    still, rate = (0.0, 0.0, 0.0), 0.0
     if link.joint == "weld":
-        (x, y, turn), slope, bend, rate = (
-            (*link.at, link.turn),
-            (0.0, 0.0, 0.0),
-            (0.0, 0.0, 0.0),
-            0.0,
-        )
+        at, turn, slope, bend = link.at, link.turn, still, still
     elif link.joint == "slide":
-        s, rate, bend = full[k], rates[k], (0.0, 0.0, 0.0)
-        (x, y), slope, turn = (
-            (link.at[0] + s * link.axis[0], link.at[1] + s * link.axis[1]),
-            (*link.axis, 0.0),
-            link.turn,
-        )
+        s, rate, turn = full[k], rates[k], link.turn
+        at = (link.at[0] + s * link.axis[0], link.at[1] + s * link.axis[1])
+        slope, bend = (*link.axis, 0.0), still
     elif link.path is not None:
         ((x, y, turn), slope, bend), rate = link.path(full[k]), rates[k]
+        at = (x, y)
     else:
-        raise ValueError(
-            f"Link {link.name}.joint: expected free, point, slide, hinge, weld or path, "
-            f"got {link.joint!r}"
-        )
-    angle = carrier.place[2]
-    joint = carrier.moved(*_turned((x, y), angle))
-    dx, dy = _turned(slope[:2], angle)
-    ex, ey = _turned(bend[:2], angle)
-    (px, py, _), (vx, vy, spin), (bx, by, twist) = joint.place, joint.speed, joint.bias
+        kinds = "free, point, slide, hinge, weld or path"
+        raise ValueError(f"Link {link.name}.joint: expected {kinds}, got {link.joint!r}")
+    joint = carrier.moved(at)
+    (px, py, angle), (vx, vy, spin), (bx, by, twist) = joint.place, joint.speed, joint.bias
+    columns, place = dict(joint.columns), (px, py, angle + turn)
+    parallel = _nothing(turn) and _nothing(slope[2]) and _nothing(bend[2])
+    trig = carrier.turn if parallel else _trig(angle + turn)
+    if link.joint == "weld":
+        return _Frame(place, joint.speed, joint.bias, columns, trig)
+    dx, dy = carrier.turned(slope)
+    ex, ey = carrier.turned(bend)
     square = rate * rate
     bias = (
         bx + ex * square - 2.0 * spin * dy * rate,
         by + ey * square + 2.0 * spin * dx * rate,
         twist + bend[2] * square,
     )
-    columns = joint.columns if link.joint == "weld" else {**joint.columns, k: (dx, dy, slope[2])}
-    return _Frame(
-        (px, py, angle + turn),
-        (vx + dx * rate, vy + dy * rate, spin + slope[2] * rate),
-        bias,
-        columns,
-    )
+    columns[k] = (dx, dy, slope[2])
+    speed = (vx + dx * rate, vy + dy * rate, spin + slope[2] * rate)
+    return _Frame(place, speed, bias, columns, trig)
 
 
-def _turned(vector: tuple, angle: Any) -> tuple:
-    """A vector of a carrier's frame in the picture; as it is where the carrier cannot turn."""
-    return (
-        tuple(vector)
-        if isinstance(angle, float) and angle == 0.0
-        else turned((vector[0], vector[1]), angle)
-    )
-
-
-def _off(link: Link, angle: Any) -> tuple:
-    """From the drawn centre to the centre of mass, in the picture."""
-    off = (link.com[0] - link.centre[0], link.com[1] - link.centre[1])
-    return (
-        (0.0, 0.0)
-        if all(isinstance(part, float) and part == 0.0 for part in off)
-        else turned(off, angle)
-    )
+def _off(link: Link) -> tuple:
+    """From the drawn centre to the centre of mass, in its own frame."""
+    return link.com[0] - link.centre[0], link.com[1] - link.centre[1]
 
 
 def _motion(
     link: Link,
+    heavy: _Frame,
     frames: Mapping[str, _Frame],
+    first: Mapping[str, int],
     full: Sequence[Any],
     rates: Sequence[Any],
-    links: Sequence[Link],
 ) -> Motion:
-    heavy = frames[link.name].moved(*_off(link, frames[link.name].place[2]))
     if link.coordinates != 1:
         return Motion(*heavy.place, *heavy.speed)
-    k = _positions(links)[link.name]
-    s, rate = full[k], rates[k]
+    s, rate = full[first[link.name]], rates[first[link.name]]
     if link.joint == "hinge" and link.on:
         s, rate = s - frames[link.on].place[2], rate - frames[link.on].speed[2]
     return Motion(*heavy.place, *heavy.speed)._replace(s=s, rate=rate)
@@ -321,7 +328,6 @@ def _effort(
 
 
 def _reduced(
-    links: Sequence[Link],
     mass: list,
     force: list,
     slopes: Mapping,

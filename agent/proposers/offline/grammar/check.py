@@ -98,7 +98,7 @@ def _of_body(mechanism: Mechanism, body: Body) -> Iterator[str]:
     joint, host = body.joint, mechanism.by_name.get(body.joint.on or "")
     if host is not None and isinstance(host.joint, Weld) and not host.joint.known:
         yield f"{body.name} hangs on {host.name}, whose place is only measured; hang it on {host.joint.on}"
-    if body.by_area and "radius" not in body.shape.sizes:
+    if body.by_area and "radius" not in body.shape.sizes and body.name not in touching(mechanism):
         yield f"{body.name}: expected a disk where mass goes by area, got a {body.shape.word}; give it a mass"
     if body.by_area and not isinstance(joint, Free):
         yield f"{body.name}: expected a free body where mass goes by area; give it a mass"
@@ -168,8 +168,20 @@ def _of_engine(mechanism: Mechanism, engine: frozenset[str]) -> Iterator[str]:
             yield "wall: in the engine a wall stops every body; let it act on all that touch"
         elif inside and law.word == "wall" and getattr(law, "friction", None) is not None:
             yield "wall: in the engine friction is that of the contact; leave the wall's out"
+        elif (
+            inside
+            and isinstance(law, PairLaw)
+            and any(
+                mechanism.by_name[key].by_area
+                and "radius" not in mechanism.by_name[key].shape.sizes
+                for key in inside
+            )
+        ):
+            yield f"{law.word}: the mass of what is no disk goes by area here; give it a mass"
         elif inside and isinstance(law, PairLaw) and inside != set(law.on):
             yield f"{law.word}: it joins what the engine moves to what it does not; let all of them touch"
+    if len({mechanism.by_name[name].by_area for name in engine}) > 1:
+        yield "contact: expected masses that go by area for all that touch, or for none"
     for name in sorted(engine):
         if any(key.startswith(f"{name}.") for key in mechanism.items):
             yield f"{name}: the engine moves bodies of one size only"

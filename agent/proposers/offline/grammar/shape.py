@@ -25,6 +25,8 @@ class Shape(Owner):
     not round is half its smaller side."""
     turns: ClassVar[bool] = True
     """Whether it shows an angle."""
+    look: ClassVar[str] = "colour"
+    """Attribute of the scene without which it was found in no frame."""
     colour: tuple[float, float, float] | None = None
     near: tuple[float, float] | None = None
 

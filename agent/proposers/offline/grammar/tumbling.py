@@ -11,7 +11,7 @@ from typing import Any
 from agent.proposers.offline.grammar.laws.contact import Contact
 from agent.proposers.offline.grammar.laws.wall import Wall
 from agent.proposers.offline.grammar.loads import loads_on
-from agent.proposers.offline.grammar.mechanism import Mechanism
+from agent.proposers.offline.grammar.mechanism import Body, Mechanism
 from agent.proposers.offline.grammar.seeing import Numeric, Sight
 from tools.physics.engine import Ground, Solid, jostle
 from tools.physics.tree import Motion
@@ -38,11 +38,7 @@ def tumbled(
         for law in mechanism.laws
         if isinstance(law, Wall) and set(law.on) & names
     ]
-    solids = [
-        Solid(b.name, _outline(b.shape.solid()), masses[b.name])
-        for b in mechanism.bodies
-        if b.name in names
-    ]
+    solids = [_solid(b, numbers[id(b)].mass) for b in mechanism.bodies if b.name in names]
     laws = {k: numbers[id(law)] for k, law in enumerate(mechanism.laws)}
     see, began = Numeric(action=action), state.get("clock", {}).get("time", 0.0)
 
@@ -55,8 +51,15 @@ def tumbled(
     return jostle(state, solids, grounds, contact.restitution, contact.friction, kicks, dt)
 
 
+def _solid(body: Body, mass: float) -> Solid:
+    outline = _outline(body.shape.solid())
+    by_area = {"density": mass} if body.by_area else {"mass": mass}
+    return Solid(body.name, outline, **by_area)
+
+
 def _mass(n: SimpleNamespace, mechanism: Mechanism, name: str, state: State) -> float:
-    return n.mass * state[name]["radius"] ** 2 if mechanism.by_name[name].by_area else n.mass
+    round_one = mechanism.by_name[name].by_area and "radius" in state[name]
+    return n.mass * state[name]["radius"] ** 2 if round_one else n.mass
 
 
 def _outline(keywords: str) -> Any:

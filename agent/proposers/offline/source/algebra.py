@@ -257,7 +257,7 @@ def _printed(value: Expr) -> Iterator[str]:
 
 
 def _product(monomial: Monomial, c: float) -> str:
-    above = [_power(atom, power) for atom, power in monomial if power > 0]
+    above = [_multiplied(atom, power) for atom, power in monomial if power > 0]
     below = [_power(atom, -power) for atom, power in monomial if power < 0]
     if c != 1.0 or not above:
         above.insert(0, literal(c))
@@ -269,6 +269,15 @@ def _product(monomial: Monomial, c: float) -> str:
     )
     text = " * ".join(above[:cut]) + "".join(f" / {factor}" for factor in below)
     return " * ".join([text, *above[cut:]])
+
+
+def _multiplied(atom: Atom, power: float) -> str:
+    """A power above the line; cubes of names as products, which arrays do faster."""
+    return (
+        " * ".join([atom.text] * 3)
+        if power == 3.0 and atom.text.isidentifier()
+        else _power(atom, power)
+    )
 
 
 def _power(atom: Atom, power: float) -> str:

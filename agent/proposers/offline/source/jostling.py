@@ -45,13 +45,12 @@ def _solids(writer: Writer, items: list[Item], tag: str) -> None:
     lines = []
     for item in items:
         assert item.body is not None
-        mass = str(of(writer.mass(item))).replace(
-            f"radius_{item.key}", f'state["{item.key}"]["radius"]'
-        )
+        own = of(writer.of_body(item.key).mass)
+        mass = f"density={own}" if item.body.by_area else f"mass={own}"
         parts = [
             f'"{item.key}"',
             *([item.body.shape.solid()] if item.body.shape.solid() else []),
-            f"mass={mass}",
+            mass,
         ]
         lines.append(f"    Solid({', '.join(parts)}),")
     block = Block("", ["\n".join(["return (", *lines, ")"])])

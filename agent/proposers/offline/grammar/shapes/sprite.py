@@ -13,6 +13,7 @@ class Sprite(Shape):
 
     word = "sprite"
     looks = "a patterned piece"
+    look = "cut"
     corners: tuple[tuple[float, float], ...] = ()
 
     def solid(self) -> str:

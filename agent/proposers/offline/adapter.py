@@ -1,0 +1,383 @@
+"""Mechanisms of the older grammar in the new one, so that what the inference finds is printed from
+it. Goes when the inference speaks the new grammar itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from agent.proposers.offline import mechanism as older
+from agent.proposers.offline.grammar.joint import Joint
+from agent.proposers.offline.grammar.joints.bead import Bead
+from agent.proposers.offline.grammar.joints.free import Free
+from agent.proposers.offline.grammar.joints.prismatic import Prismatic
+from agent.proposers.offline.grammar.joints.rest import Rest
+from agent.proposers.offline.grammar.joints.revolute import Revolute
+from agent.proposers.offline.grammar.joints.weld import Weld
+from agent.proposers.offline.grammar.law import Law
+from agent.proposers.offline.grammar.laws.action import Action
+from agent.proposers.offline.grammar.laws.central_force import CentralForce
+from agent.proposers.offline.grammar.laws.collision import Collision
+from agent.proposers.offline.grammar.laws.constant_field import ConstantField
+from agent.proposers.offline.grammar.laws.contact import Contact
+from agent.proposers.offline.grammar.laws.dry_friction import DryFriction
+from agent.proposers.offline.grammar.laws.gravity_torque import GravityTorque
+from agent.proposers.offline.grammar.laws.joint_damping import JointDamping
+from agent.proposers.offline.grammar.laws.joint_drive import JointDrive
+from agent.proposers.offline.grammar.laws.joint_spring import JointSpring
+from agent.proposers.offline.grammar.laws.linear_drag import LinearDrag
+from agent.proposers.offline.grammar.laws.lorentz_force import LorentzForce
+from agent.proposers.offline.grammar.laws.pair_force import PairForce
+from agent.proposers.offline.grammar.laws.pair_spring import PairSpring
+from agent.proposers.offline.grammar.laws.polynomial import Polynomial
+from agent.proposers.offline.grammar.laws.push import Push
+from agent.proposers.offline.grammar.laws.quadratic_drag import QuadraticDrag
+from agent.proposers.offline.grammar.laws.spring import Spring
+from agent.proposers.offline.grammar.laws.turning import Turning
+from agent.proposers.offline.grammar.laws.wall import Wall
+from agent.proposers.offline.grammar.mechanism import Body, Mechanism
+from agent.proposers.offline.grammar.quantity import Number, Quantity
+from agent.proposers.offline.grammar.registry import known
+from agent.proposers.offline.grammar.shape import Shape
+from agent.proposers.offline.grammar.shapes.box import Box
+from agent.proposers.offline.rails import coefficients
+from agent.proposers.offline.source.programs import programs
+from tools.types import Programs
+
+SUBSTEPS = 4
+"""Substeps of a frame where there are impacts."""
+
+JOINTED = ("slides", "hinges")
+
+
+def write(mechanism: older.Mechanism) -> Programs:
+    """The programs of an older mechanism, printed from the new grammar; its record stays the older
+    one, so that it can be edited as before. Refused with a reason where it cannot be said."""
+    return programs(from_old(mechanism), (older.MARK + mechanism.dumps(),))
+
+
+def from_old(mechanism: older.Mechanism) -> Mechanism:
+    """The same hypothesis in the new grammar."""
+    return _Translation(mechanism).result()
+
+
+class _Translation:
+    """One mechanism on its way. trees: body -> the bodies joined to it, root first."""
+
+    def __init__(self, old: older.Mechanism):
+        self.old = old
+        self.trees = {b.name: t for t in _trees(old) for b in t}
+        self.masses: dict[str, Quantity] = {}
+        self.by_area: set[str] = set()
+        self.laws: list[Law] = []
+
+    def result(self) -> Mechanism:
+        """The translated mechanism."""
+        for term in self.old.terms:
+            self.laws += getattr(self, f"_{term.kind}")(term, dict(term.numbers))
+        kinds = {term.kind for term in self.old.terms}
+        return Mechanism(
+            tuple(self._body(body) for body in self.old.bodies),
+            tuple(self.laws),
+            integrator=self.old.integrator,
+            substeps=SUBSTEPS if kinds & {"wall", "collide"} and "contact" not in kinds else 1,
+            drawing=self.old.drawing,
+            order=self.old.order,
+            light=self.old.light,
+            plate=self.old.plate,
+        )
+
+    # ---------------------------------------------------------------------------------- bodies
+
+    def _body(self, body: older.Body) -> Body:
+        name, n = body.name, body.numbers
+        mass = self.masses.get(name, 1.0)
+        tree = self.trees.get(name, [])
+        if len(tree) > 1 and body is not tree[0]:
+            weight = n.get("mass", self._heavy(body).get("mass", 0.3))
+            mass = Number(weight, prior=weight, low=0.001, high=20.0)
+        touching = any(t.kind == "contact" and name in t.bodies for t in self.old.terms)
+        by_area = name in self.by_area or touching
+        made = Body(name, self._shape(body), self._joint(body, tree), mass, by_area)
+        if body.motion != "free" or "com_x" not in n:
+            return made
+        com_x, com_y = (_within(n[k], 3 * abs(n[k]) + 10) for k in ("com_x", "com_y"))
+        return replace(made, com_x=com_x, com_y=com_y)
+
+    def _shape(self, body: older.Body) -> Shape:
+        kind, n = known("shapes")[body.shape], body.numbers
+        looks: dict[str, Any] = {"near": body.near}
+        looks["colour"] = None if body.shape == "sprite" else body.colour
+        corners = sorted(int(key[1:]) for key in n if key[0] == "u" and key[1:].isdigit())
+        if corners and body.shape in ("polygon", "sprite"):
+            looks["corners"] = tuple((n[f"u{k}"], n[f"v{k}"]) for k in corners)
+        if kind is Box and self.old.drawing == "whole pixels" and "width" in n:
+            looks |= _sides(n, body.turns)
+        return kind(**looks)
+
+    def _joint(self, body: older.Body, tree: list[older.Body]) -> Joint:
+        n = body.numbers
+        on = body.on if len(tree) > 1 and body is not tree[0] else None
+        if body.motion == "rests":
+            return Rest(n.get("still_x", 0.0), n.get("still_y", 0.0))
+        if body.motion == "rides":
+            return Weld(body.on or "")
+        if body.motion == "slides":
+            return Prismatic(on, (n["at_x"], n["at_y"]), _axis(n))
+        if body.motion == "hinges":
+            return self._revolute(body, on, len(tree) == 1)
+        if body.motion == "follows":
+            return self._bead(body)
+        return Free(body.turns)
+
+    def _revolute(self, body: older.Body, on: str | None, alone: bool) -> Revolute:
+        n, spread = body.numbers, body.numbers.get("spread", 2.0)
+        length, across = math.hypot(n["centre_x"], n["centre_y"]), n["centre_y"]
+        reach, prior = (200.0, max(spread, 0.5)) if alone else (60.0, min(max(spread, 0.3), 6.0))
+        aside = abs(across) >= max(spread, 0.5) or length < 1.0
+        ahead = 0.0 if n["centre_x"] > 0 else math.pi
+        arm: Quantity = length
+        if length >= 1.0:
+            near = min(max(spread, 0.5), 6.0)
+            arm = Number(length, prior=near, low=0.3 * length, high=3.0 * length)
+        weights = {} if alone else self._weights(body, length)
+        return Revolute(
+            on,
+            _within(n["pivot_x"], reach, prior),
+            _within(n["pivot_y"], reach, prior),
+            arm,
+            bearing=math.atan2(across, n["centre_x"]) if aside else ahead,
+            seen=body.turns,
+            **weights,
+        )
+
+    def _weights(self, body: older.Body, length: float) -> dict[str, Quantity]:
+        """How the mass of a link of several is spread."""
+        n, heavy, box = body.numbers, self._heavy(body), body.shape == "box"
+        reach = heavy.get(f"reach@{body.name}", 1.0)
+        gyration = heavy.get(f"gyration@{body.name}", n.get("gyration", length / math.sqrt(3)))
+        spread: Quantity = gyration / length
+        if not box or f"gyration@{body.name}" in heavy:
+            spread = Number(gyration / length, prior=0.4, low=0.0, high=3.0)
+        return {
+            "reach": Number(reach, prior=0.1 if box else 0.4, low=0.3, high=2.5),
+            "spread": spread,
+        }
+
+    def _heavy(self, body: older.Body) -> Mapping[str, float]:
+        """Numbers of the gravity that acts on a body."""
+        terms = (t for t in self.old.of("gravity") if body.name in t.bodies)
+        return next((t.numbers for t in terms), {})
+
+    def _bead(self, body: older.Body) -> Bead:
+        n = body.numbers
+        rail = next((t for t in self.old.of("rail") if body.name in t.bodies), None)
+        first, *higher = coefficients(n, "lean") if body.turns else [0.0]
+        return Bead(
+            tuple(coefficients(n, "rail")),
+            n["middle"],
+            n["half"],
+            n.get("foot", 0.0),
+            body.turns,
+            _within(first, 1.0) if body.turns else 0.0,
+            tuple(higher),
+            n.get("gentle", -10.0),
+            n.get("steep", 10.0),
+            rail is not None and "bead" not in rail.numbers,
+        )
+
+    # ------------------------------------------------------------------------------------ laws
+
+    def _alone(self, name: str) -> bool:
+        """Whether a body hangs on one joint by itself, or runs on a track."""
+        return len(self.trees.get(name, [])) <= 1 and self.old.body(name).motion != "free"
+
+    def _moment(self, name: str) -> float:
+        """Moment of inertia about its joint, at first guess; 1 where efforts are accelerations."""
+        body = self.old.body(name)
+        if self._alone(name) or body.motion != "hinges":
+            return 1.0
+        n = body.numbers
+        length = math.hypot(n["centre_x"], n["centre_y"])
+        mass = n.get("mass", self._heavy(body).get("mass", 0.3))
+        gyration = n.get("gyration", length / math.sqrt(3))
+        return max(mass * (length**2 + gyration**2), 1e-6)
+
+    def _gravity(self, term: older.Term, n: dict) -> list[Law]:
+        if "k" in n:
+            around = Number(n["rest"], prior=0.3)
+            return [GravityTorque(term.bodies, Number(n["k"]), around)]
+        y = None if "gy" not in n else Number(n["gy"], prior=n.get("prior"))
+        return [ConstantField(term.bodies, _or_none(n, "gx"), y)]
+
+    def _push(self, term: older.Term, n: dict) -> list[Law]:
+        if "a" in n:
+            return [JointDrive((b,), push=Number(n["a"] / self._moment(b))) for b in term.bodies]
+        return [Push((b,), _or_none(n, "ax"), _or_none(n, "ay")) for b in term.bodies]
+
+    def _action(self, term: older.Term, n: dict) -> list[Law]:
+        jointed = [b for b in term.bodies if self.old.body(b).motion != "free"]
+        gain = n.get("a", n.get("ax", 0.0))
+        laws: list[Law] = [JointDrive((b,), gain=Number(gain / self._moment(b))) for b in jointed]
+        free = [b for b in term.bodies if b not in jointed]
+        return laws + [Action((b,), _or_none(n, "ax"), _or_none(n, "ay")) for b in free]
+
+    def _damping(self, term: older.Term, n: dict) -> list[Law]:
+        found: list[Law] = []
+        for name in term.bodies:
+            moment, alone = self._moment(name), self._alone(name)
+            high = max(20 * n["c"], 5.0) if alone else max(50 * abs(n["c"]), 1e3) / moment
+            c = Number(max(n["c"], 0.0) / moment, low=0.0, high=high)
+            found.append(JointDamping((name,), c))
+        return found
+
+    def _joint_spring(self, term: older.Term, n: dict) -> list[Law]:
+        return [
+            JointSpring((b,), Number(n["k"] / self._moment(b)), Number(n["rest"]))
+            for b in term.bodies
+        ]
+
+    def _rail(self, term: older.Term, n: dict) -> list[Law]:
+        return [ConstantField(term.bodies, None, Number(n["g"], low=0.0, high=10 * n["g"] + 10))]
+
+    def _drag(self, term: older.Term, n: dict) -> list[Law]:
+        on_track = [b for b in term.bodies if self.old.body(b).motion == "follows"]
+        free = [b for b in term.bodies if b not in on_track]
+        laws: list[Law] = [LinearDrag((b,), Number(n["c"])) for b in free]
+        return laws + [JointDamping((b,), Number(n["c"])) for b in on_track]
+
+    def _quadratic_drag(self, term: older.Term, n: dict) -> list[Law]:
+        return [QuadraticDrag((b,), Number(n["c"])) for b in term.bodies]
+
+    def _friction(self, term: older.Term, n: dict) -> list[Law]:
+        return [DryFriction((b,), Number(n["c"])) for b in term.bodies]
+
+    def _swerve(self, term: older.Term, n: dict) -> list[Law]:
+        return [LorentzForce((b,), Number(n["c"])) for b in term.bodies]
+
+    def _spring(self, term: older.Term, n: dict) -> list[Law]:
+        reach = n.get("span", 200.0) + 250.0
+        anchor = [_within(n[k], reach) if k in n else None for k in ("x0", "y0")]
+        return [Spring((b,), Number(n["k"]), *anchor) for b in term.bodies]
+
+    def _attraction(self, term: older.Term, n: dict) -> list[Law]:
+        centre = (_within(n["x0"], 400.0), _within(n["y0"], 400.0))
+        k = _scaled(n["k"])
+        return [CentralForce((b,), k, float(n["power"]), *centre) for b in term.bodies]
+
+    def _mutual(self, term: older.Term, n: dict) -> list[Law]:
+        _, second = term.bodies
+        ratio = n.get("ratio", 1.0)
+        self.masses.setdefault(second, Number(1.0 / ratio, low=0.02, high=50.0))
+        if "length" in n:
+            return [PairSpring(term.bodies, _scaled(n["k"]), Number(n["length"]))]
+        return [PairForce(term.bodies, _scaled(n["k"]), float(n["power"]))]
+
+    def _turning(self, term: older.Term, n: dict) -> list[Law]:
+        return [Turning((b,), _or_none(n, "a"), _or_none(n, "c")) for b in term.bodies]
+
+    def _wall(self, term: older.Term, n: dict) -> list[Law]:
+        normal = math.hypot(n["nx"], n["ny"])
+        contact = self.old.of("contact")
+        first = next((t.numbers for t in self.old.of("wall")), n)
+        bounce = contact[0].numbers["e_wall"] if contact else first.get("e", 0.9)
+        high = 1.0 if contact else 1.2
+        rubbing = [t.numbers["friction"] for t in self.old.of("wall") if "friction" in t.numbers]
+        friction = None
+        if "friction" in n and not contact:
+            friction = Number(rubbing[0], tie="friction_contact")
+        return [
+            Wall(
+                term.bodies,
+                (n["nx"] / normal, n["ny"] / normal),
+                _within(n["offset"], 60.0, 1.0 if "drawn" in n else 8.0),
+                Number(bounce, tie="restitution", low=0.0, high=high),
+                friction,
+            )
+        ]
+
+    def _collide(self, term: older.Term, n: dict) -> list[Law]:
+        first, second = term.bodies
+        all_of = [t.numbers for t in self.old.of("collide")]
+        pulling = {b for t in self.old.of("mutual") for b in t.bodies}  # masses are theirs
+        if n.get("by_size", 0.0) and not pulling & set(term.bodies):
+            self.by_area |= set(term.bodies)
+        else:
+            self.masses.setdefault(second, Number(n.get("ratio", 1.0), low=0.02, high=50.0))
+        e = all_of[0]
+        given = Number(e.get("e", 0.95), prior=e.get("e_sigma"), tie="restitution_disks")
+        rest = None
+        if "rest_speed" in n:
+            speed = n["rest_speed"]
+            rest = Number(speed, prior=0.2 * speed, low=0.0, high=4 * speed, tie="rest_speed")
+        return [Collision((first, second), given, rest)]
+
+    def _contact(self, term: older.Term, n: dict) -> list[Law]:
+        free = tuple(b.name for b in self.old.bodies if b.motion == "free")
+        return [Contact(free, Number(n["e"], prior=0.3), Number(n["friction"], prior=0.5))]
+
+    def _curve(self, term: older.Term, n: dict) -> list[Law]:
+        def products(axis: str) -> tuple[tuple[str, Quantity], ...]:
+            keys = [key for key in n if key.startswith(f"{axis}:")]
+            return tuple((key.partition(":")[2], Number(n[key])) for key in keys)
+
+        middle = (n["x0"], n["y0"])
+        return [
+            Polynomial(
+                term.bodies[:1], middle, n["scale"], n["rate"], products("ax"), products("ay")
+            )
+        ]
+
+
+def _trees(old: older.Mechanism) -> list[list[older.Body]]:
+    """Bodies on joints, root first, and whatever hangs on each."""
+    jointed = [b for b in old.bodies if b.motion in JOINTED]
+    names = {b.name for b in jointed}
+    found = []
+    for root in (b for b in jointed if b.on not in names):
+        tree = [root]
+        for body in tree:
+            tree += [b for b in jointed if b.on == body.name]
+        found.append(tree)
+    return found
+
+
+def _axis(n: Mapping[str, float]) -> tuple[float, float]:
+    """Direction of a line, along x or y of the picture where it is so but for noise."""
+    if abs(n["axis_y"]) < 0.02:
+        return (1.0, 0.0)
+    if abs(n["axis_x"]) < 0.02:
+        return (0.0, 1.0)
+    length = math.hypot(n["axis_x"], n["axis_y"])
+    return n["axis_x"] / length, n["axis_y"] / length
+
+
+def _sides(n: Mapping[str, float], turns: bool) -> dict[str, Any]:
+    """Sides and still pose of a box that is drawn on whole pixels."""
+    still = tuple(n.get(f"still_{a}", 0.0) for a in ("x", "y", "angle"))
+    if not turns:  # its sides are as long in every frame, so the grid does not cut them
+        return {
+            "width": round(n["width"]) - 1.0,
+            "height": round(n["height"]) - 1.0,
+            "still": still,
+        }
+    sides = {}
+    for key, reach, prior in (("width", 12.0, 4.0), ("height", 8.0, 1.0)):
+        value = n[key] - 1.0
+        sides[key] = Number(value, prior, max(value - reach, 0.1), value + reach)
+    return {**sides, "still": still}
+
+
+def _within(value: float, reach: float, prior: float | None = None) -> Number:
+    return Number(value, prior, value - reach, value + reach)
+
+
+def _scaled(value: float) -> Number:
+    """A strength of either sign."""
+    return Number(value, low=-20 * abs(value), high=20 * abs(value))
+
+
+def _or_none(n: Mapping[str, float], key: str) -> Number | None:
+    return Number(n[key]) if key in n else None

@@ -1,0 +1,88 @@
+"""The perception program of a mechanism: declared parts, followed by analysis by synthesis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent.proposers.offline.grammar.check import touching
+from agent.proposers.offline.grammar.joints.free import Free
+from agent.proposers.offline.grammar.joints.weld import Weld
+from agent.proposers.offline.grammar.law import EventLaw
+from agent.proposers.offline.grammar.mechanism import LIGHTS, Body, Mechanism
+from agent.proposers.offline.source.dynamics import gridded
+from agent.proposers.offline.source.program import spread
+
+
+def ordered(mechanism: Mechanism) -> list[Body]:
+    """Bodies from back to front."""
+    return [mechanism.by_name[name] for name in mechanism.order or tuple(mechanism.by_name)]
+
+
+def measured(mechanism: Mechanism, body: Body) -> tuple[str, ...]:
+    """Attributes of a body that perception reports; the rest of its pose is constant."""
+    found = [*body.joint.shows(), *body.scalars]
+    if body.name in touching(mechanism):
+        if body.shape.turns and "angle" not in found:
+            found.append("angle")
+        found += body.shape.sizes if not body.shape.solid() else ()
+        return tuple(found)
+    struck = any(isinstance(law, EventLaw) and body.name in law.on for law in mechanism.laws)
+    if isinstance(body.joint, Free) and (struck or body.by_area) and "radius" not in found:
+        found.append("radius")
+    return tuple(found)
+
+
+def perception(mechanism: Mechanism) -> str:
+    """Source of the program."""
+    return "\n".join([*_declared(mechanism), "", "", *_perceive(mechanism), ""])
+
+
+def _declared(mechanism: Mechanism) -> Iterator[str]:
+    bodies = ordered(mechanism)
+    yield '"""Perception: where the parts of the picture are, frame by frame.'
+    yield ""
+    yield from (f"- {body.name}: {body.shape.description()}" for body in bodies)
+    yield from ('"""', "", "from tools.perception.parts import Part", "", "PARTS = (")
+    yield from (f"    {_part(body)}," for body in bodies)
+    yield from (")", "", "# What varies; the rest of each pose is constant, a part of the scene.")
+    yield "VARIES = {"
+    varying = {body.name: measured(mechanism, body) for body in bodies}
+    yield from (f'    "{name}": {spread(v)},' for name, v in varying.items() if v)
+    yield "}"
+    if riders := _riders(mechanism):
+        yield from ("", "# Parts that are fixed to another part.", "RIDES = {")
+        yield from (f'    "{body.name}": "{body.joint.on}",' for body in riders)
+        yield "}"
+    if grid := [body.name for body in bodies if body.name in gridded(mechanism)]:
+        yield from ("", "# Boxes whose corners are drawn on whole pixels.")
+        yield f"ON_GRID = {spread(grid)}"
+
+
+def _perceive(mechanism: Mechanism) -> Iterator[str]:
+    grid, gains = gridded(mechanism), LIGHTS[mechanism.light]
+    yield "def perceive(frames, tools):"
+    plain = mechanism.plate and f"tools.plain(frames, {tuple(round(c) for c in mechanism.plate)})"
+    yield f"    plate = {plain or 'tools.background(frames)'}"
+    yield "    tracks = tools.track(frames, PARTS, plate)"
+    if grid:
+        yield "    drawn = tools.on_grid(frames, tracks, ON_GRID)"
+    yield f"    states = tools.states_of(tracks, VARIES{', drawn.corners' if grid else ''})"
+    if gains:
+        yield f"    states = tools.with_light(states, tracks, {spread(gains)})"
+    rides = ", RIDES" if _riders(mechanism) else ""
+    mattes = ", mattes=drawn.mattes" if grid else ""
+    yield f"    scene = tools.scene_of(tracks, VARIES{rides}{mattes})"
+    yield "    return states, scene"
+
+
+def _riders(mechanism: Mechanism) -> list[Body]:
+    return [body for body in ordered(mechanism) if isinstance(body.joint, Weld)]
+
+
+def _part(body: Body) -> str:
+    words = [f'"{body.name}"', f'"{body.shape.word}"']
+    if body.shape.colour is not None:
+        words.append("(" + ", ".join(str(round(c)) for c in body.shape.colour) + ")")
+    if body.shape.near is not None:
+        words.append(f"near=({round(body.shape.near[0])}, {round(body.shape.near[1])})")
+    return f"Part({', '.join(words)})"

@@ -1,0 +1,34 @@
+"""The rendering program of a mechanism: parts drawn back to front over the plate."""
+
+from __future__ import annotations
+
+from agent.proposers.offline.grammar.mechanism import LIGHTS, Mechanism
+from agent.proposers.offline.source.perception import ordered
+
+
+def rendering(mechanism: Mechanism) -> str:
+    """Source of the program."""
+    imports, lines = {"canvas", "draw_front", "finish"}, []
+    for body in ordered(mechanism):
+        names, statement = body.shape.draw(body.name, mechanism.drawing == "whole pixels")
+        imports |= {"pose_of", "visible", *names}
+        lines += [
+            f'    p = pose_of("{body.name}", state, scene)',
+            f'    if "{body.shape.look}" in p and visible(p, "x", "y"):',
+            f"        {statement}",
+        ]
+    lines.append("    draw_front(image, scene)")
+    if gains := LIGHTS[mechanism.light]:
+        imports.add("lit")
+        listed = ", ".join(f'state["light"]["{gain}"]' for gain in gains)
+        lines.append(f"    lit(image, [{listed}])")
+    head = [
+        '"""Rendering: the plate, and the parts over it from back to front."""',
+        "",
+        f"from tools.rendering import {', '.join(sorted(imports))}",
+        "",
+        "",
+        "def render(state, scene, shape):",
+        "    image = canvas(scene.background)",
+    ]
+    return "\n".join([*head, *lines, "    return finish(image)", ""])
