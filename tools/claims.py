@@ -44,9 +44,9 @@ _NO_VALUE = object()
 # --------------------------------------------------------------------------------------------------
 
 
-def parse(data: bytes | str, what: str, cap: int) -> Any:
-    """The value of strict JSON of at most ``cap`` bytes or characters: finite numbers of bounded
-    size, no key twice in one object, bounded depth."""
+def parse(data: bytes | str, what: str, cap: int, strict: bool = True) -> Any:
+    """The value of JSON of at most ``cap`` bytes or characters: finite numbers of bounded size, no
+    key twice in one object, bounded depth. strict: no raw control characters in strings."""
     if len(data) > cap:
         raise ContractError(what, f"at most {cap} bytes of JSON", f"{len(data)}")
     try:
@@ -57,6 +57,7 @@ def parse(data: bytes | str, what: str, cap: int) -> Any:
             parse_float=_finite,
             parse_int=_whole,
             object_pairs_hook=_unique,
+            strict=strict,
         )
     except RecursionError:
         raise _too_deep(what) from None

@@ -5,18 +5,24 @@ from __future__ import annotations
 
 import base64
 import json
-import operator
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 import httpx
 import openai
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    InvalidToolCall,
+    SystemMessage,
+)
+from langchain_core.messages.ai import UsageMetadata
 from langchain_openai import ChatOpenAI
+from openai.types.chat import ChatCompletionChunk
 from pydantic import SecretStr
 
 from agent.models.client import TryAgain
@@ -26,8 +32,10 @@ from agent.models.ledger import BYTES_PER_TOKEN
 from agent.models.messages import Form, Message, Picture, Reply, Request, Text
 
 OPENAI_URL = "https://api.openai.com/v1"
-MAX_BODY = 32 << 20
+MAX_BODY = 8 << 20
 """Bytes of one response that are read before it is given up."""
+MOST_TOKENS = 100_000_000
+"""Of one call: what an endpoint counts beyond it is not believed."""
 NO_KEY = "none"
 """Sent to servers that ask for no key."""
 
@@ -125,7 +133,7 @@ class Endpoint:
         messages = [_speak(message, dialect.pictures) for message in request.messages]
         options = _options(request, output_tokens, dialect)
         try:
-            answer = self._invoke(messages, options, dialect)
+            return _reply(self._invoke(messages, options, dialect), request)
         except openai.BadRequestError:
             raise
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
@@ -157,9 +165,10 @@ class Endpoint:
             KeyError,
             IndexError,
             AttributeError,
+            OverflowError,
+            RecursionError,
         ) as error:
             raise TryAgain(f"malformed answer: {self._clean(error)}", sent=True) from None
-        return _reply(answer, request)
 
     def _invoke(
         self, messages: list[BaseMessage], options: dict[str, Any], dialect: Dialect
@@ -168,11 +177,11 @@ class Endpoint:
         saying why is cut off."""
         if not self.config.stream:
             return self._chat.invoke(messages, **options)
-        pieces = self._chat.stream(messages, stream_usage=dialect.stream_usage, **options)
-        answer = reduce(operator.add, pieces)
-        if not answer.response_metadata.get("finish_reason"):
-            raise ValueError("the stream broke off")
-        return answer
+        payload = self._chat._get_request_payload(messages, stream=True, **options)
+        if dialect.stream_usage:
+            payload["stream_options"] = {"include_usage": True}
+        with self._chat.root_client.chat.completions.create(**payload) as pieces:
+            return _joined(pieces)
 
     @property
     def _name(self) -> str:
@@ -292,7 +301,7 @@ def _content(part: Text | Picture) -> dict[str, Any]:
 def _reply(answer: AIMessage, request: Request) -> Reply:
     calls = answer.tool_calls or answer.invalid_tool_calls
     arguments = _arguments(answer) if calls else None
-    usage = answer.usage_metadata
+    usage = _counted(answer)
     text = (
         answer.content
         if isinstance(answer.content, str)
@@ -304,11 +313,53 @@ def _reply(answer: AIMessage, request: Request) -> Reply:
         arguments=arguments,
         finish=str(answer.response_metadata.get("finish_reason") or ""),
         refusal=str(answer.additional_kwargs.get("refusal") or ""),
-        input_tokens=int(usage["input_tokens"]) if usage else 0,
-        output_tokens=int(usage["output_tokens"]) if usage else guess,
-        counted=bool(usage),
+        input_tokens=usage[0] if usage else 0,
+        output_tokens=usage[1] if usage else guess,
+        counted=usage is not None,
         model=str(answer.response_metadata.get("model_name") or request.model),
     )
+
+
+def _joined(pieces: Iterable[ChatCompletionChunk]) -> AIMessage:
+    """The answer that a stream brings piece by piece. The client library would parse what there is
+    of a tool call again with every piece, and try again without its last character where it does
+    not parse."""
+    text, arguments, refusal, finish, model, usage = [], [], [], "", "", None
+    for piece in pieces:
+        model, usage = piece.model or model, piece.usage or usage
+        for choice in piece.choices[:1]:
+            delta, finish = choice.delta, choice.finish_reason or finish
+            text.append(delta.content or "")
+            refusal.append(delta.refusal or "")
+            arguments += [
+                call.function.arguments or ""
+                for call in delta.tool_calls or ()
+                if call.index == 0 and call.function is not None
+            ]
+    if not finish:
+        raise ValueError("the stream broke off")
+    call = InvalidToolCall(name="", args="".join(arguments), id="0", error=None)
+    counts = (0, 0) if usage is None else (usage.prompt_tokens, usage.completion_tokens)
+    return AIMessage(
+        "".join(text),
+        invalid_tool_calls=[call] if arguments else [],
+        additional_kwargs={"refusal": "".join(refusal)},
+        response_metadata={"finish_reason": finish, "model_name": model},
+        usage_metadata=None
+        if usage is None
+        else UsageMetadata(
+            input_tokens=counts[0], output_tokens=counts[1], total_tokens=sum(counts)
+        ),
+    )
+
+
+def _counted(answer: AIMessage) -> tuple[int, int] | None:
+    """(input, output) tokens as the endpoint counted them, None where these are no counts."""
+    usage = answer.usage_metadata or {}
+    counts = [usage.get(name) for name in ("input_tokens", "output_tokens")]
+    if not all(type(count) is int and 0 <= count <= MOST_TOKENS for count in counts):
+        return None
+    return counts[0], counts[1]
 
 
 def _arguments(answer: AIMessage) -> str:

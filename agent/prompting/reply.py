@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from agent.core.screen import REQUIRED
 from agent.models.messages import Reply
+from tools import claims
 from tools.errors import ProggenError
-from tools.types import STAGES
+from tools.types import STAGES, ContractError
 
-_THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
-_FENCE = re.compile(
-    r"^(?P<ticks>`{3,}|~{3,})(?P<info>[^\n]*)\n(?P<body>.*?)^(?P=ticks)[`~]*[ \t]*$",
-    re.DOTALL | re.MULTILINE,
-)
+LONGEST = 1_000_000
+"""Characters of an answer that is read."""
+_BLOCKS = 200  # fenced blocks of an answer that are looked at
+_TICKS = 10  # characters of a fence that count; more of them say the same
+_MARK = re.compile(r"<(/?)think(?:ing)?>")
+_OPENING = re.compile(r"(`{3,}|~{3,})(.*)")
+_CLOSING = re.compile(r"(`{3,}|~{3,})[`~]*[ \t]*\Z")
 _FILE = re.compile(r"\b(perception|dynamics|rendering)\.py\b")
 
 
@@ -60,6 +61,12 @@ def read_fields(reply: Reply) -> dict[str, Any]:
 
 
 def _check_finished(reply: Reply) -> None:
+    length = len(reply.text) + len(reply.arguments or "")
+    if length > LONGEST:
+        raise ReplyError(
+            f"the answer has {length} characters; expected at most {LONGEST}: a rationale and "
+            "whole files, nothing else"
+        )
     if reply.refusal or reply.finish == "content_filter":
         raise Declined(
             "the model declined to answer: "
@@ -74,21 +81,67 @@ def _check_finished(reply: Reply) -> None:
 
 def _spoken(reply: Reply) -> str:
     """The text without a reasoning model's thoughts and without carriage returns."""
-    return _THINKING.sub("", reply.text.replace("\r\n", "\n")).strip()
+    text, kept, end, begun = reply.text.replace("\r\n", "\n"), [], 0, None
+    for mark in _MARK.finditer(text):
+        if not mark[1] and begun is None:
+            begun = mark.start()
+        elif mark[1] and begun is not None:
+            kept.append(text[end:begun])
+            end, begun = mark.end(), None
+    return "".join([*kept, text[end:]]).strip()
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A fenced block. line: number of the line that opens it. info: what follows the ticks there.
+    above: the last line before it that says anything."""
+
+    line: int
+    info: str
+    body: str
+    above: str
+
+
+def _blocks(text: str) -> list[_Block]:
+    """The fenced blocks in ``text``, each opened and closed by lines of as many ticks or tildes, in
+    time linear in its length. What nothing closes is no block."""
+    lines, found, at = text.split("\n"), [], 0
+    unclosed = {"`": _TICKS + 1, "~": _TICKS + 1}  # from here on nothing closes a fence so long
+    above = ""
+    while at < len(lines) and len(found) < _BLOCKS:
+        opening = _OPENING.match(lines[at])
+        end = None if opening is None else _closing(lines, at + 1, opening[1], unclosed)
+        if opening is None or end is None:
+            above = lines[at] if lines[at].strip() else above
+            at += 1
+            continue
+        body = "".join(f"{line}\n" for line in lines[at + 1 : end])
+        found.append(_Block(at, opening[2], body, above))
+        above, at = lines[end], end + 1
+    return found
+
+
+def _closing(lines: list[str], start: int, fence: str, unclosed: dict[str, int]) -> int | None:
+    """The first line from ``start`` on that closes ``fence``; a search in vain is made once."""
+    kind, size = fence[0], min(len(fence), _TICKS)
+    if size >= unclosed[kind]:
+        return None
+    for number in range(start, len(lines)):
+        closing = _CLOSING.match(lines[number])
+        if closing is not None and closing[1][0] == kind and len(closing[1]) >= size:
+            return number
+    unclosed[kind] = size
+    return None
 
 
 def _fields(reply: Reply) -> dict[str, Any] | None:
     """The first of: tool arguments, the whole text, a fenced JSON block, that is a JSON object."""
     text = _spoken(reply)
-    fenced = [
-        match["body"]
-        for match in _FENCE.finditer(text)
-        if match["info"].strip().lower() in ("json", "")
-    ]
+    fenced = [block.body for block in _blocks(text) if block.info.strip().lower() in ("json", "")]
     for source in (reply.arguments, text, *fenced):
         try:
-            value = json.loads(source or "", strict=False)
-        except ValueError:
+            value = claims.parse(source or "", "the answer", LONGEST, strict=False)
+        except ContractError:
             continue
         if isinstance(value, dict):
             return value
@@ -105,41 +158,39 @@ def _from_fields(fields: dict[str, Any]) -> Written:
 
 
 def _unfenced(source: str) -> str:
-    match = _FENCE.search(source.strip() + "\n")
-    return (match["body"] if match else source).strip() + "\n"
+    block = next(iter(_blocks(source.strip())), None)
+    return (block.body if block else source).strip() + "\n"
 
 
 def _from_prose(text: str) -> Written:
-    files = {stage: body.strip() + "\n" for stage, body in _blocks(text) if body.strip()}
-    before = text[: match.start()] if (match := _FENCE.search(text)) else text
-    lines = before.rstrip().splitlines()
+    blocks = _blocks(text)
+    files = {
+        stage: block.body.strip() + "\n"
+        for block in blocks
+        if block.body.strip() and (stage := _stage(block)) is not None
+    }
+    lines = text.split("\n")[: blocks[0].line if blocks else None]
+    while lines and not lines[-1].strip():
+        lines.pop()
     if lines and _FILE.search(lines[-1]) and len(lines[-1]) < 40:
         lines.pop()  # the file's name above its fence
     return Written(_paragraph("\n".join(lines)), files)
 
 
-def _blocks(text: str) -> Iterator[tuple[str, str]]:
-    """(stage, source) of every fenced block whose stage can be told: by its info line, its first
-    line, the line above it, or by the functions it defines."""
-    for match in _FENCE.finditer(text):
-        above = text[: match.start()].rstrip().rsplit("\n", 1)[-1]
-        first = match["body"].split("\n", 1)[0]
-        named = next(
-            (found[1] for line in (match["info"], first, above) if (found := _FILE.search(line))),
-            None,
-        )
-        stage = named or _by_functions(match["body"])
-        if stage is not None:
-            yield stage, match["body"]
+def _stage(block: _Block) -> str | None:
+    """The stage of a block: by its info line, its first line, the line above it, or by the
+    functions it defines."""
+    first = block.body.split("\n", 1)[0]
+    named = (_FILE.search(line) for line in (block.info, first, block.above))
+    return next((found[1] for found in named if found), None) or _by_functions(block.body)
 
 
 def _by_functions(source: str) -> str | None:
     try:
-        defined = {
-            node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)
-        }
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = claims.program(source, "the block")
+    except (SyntaxError, ContractError):
         return None
+    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     return next((stage for stage, names in REQUIRED.items() if set(names) <= defined), None)
 
 

@@ -1,11 +1,13 @@
 """Reading answers in every form that models give them."""
 
 import json
+import sys
 
 import pytest
 
 from agent.models.messages import Reply
 from agent.prompting.reply import Declined, ReplyError, read_fields, read_programs
+from tests.llm.hostile import ANSWERS
 
 P = "def perceive(frames, tools):\n    return [], None\n"
 D = (
@@ -112,3 +114,43 @@ def test_an_object_is_found_wherever_it_is():
         assert read_fields(Reply(text)) == verdicts
     with pytest.raises(ReplyError, match="one JSON object"):
         read_fields(Reply("all fine"))
+
+
+def _calls(work):
+    """Calls of functions, Python's and C's, that ``work`` makes."""
+    count = 0
+
+    def counting(frame, event, argument):
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(counting)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+@pytest.mark.parametrize("read", [read_programs, read_fields])
+def test_a_hostile_answer_is_refused_in_steps_linear_in_its_length(kind, read):
+    def refused(length, arguments=False):
+        text = ANSWERS[kind](length)
+        with pytest.raises(ReplyError) as caught:
+            read(Reply("", arguments=text) if arguments else Reply(text))
+        assert len(str(caught.value)) < 400
+
+    small, large = (_calls(lambda n=n: refused(n)) for n in (6_000, 24_000))
+    assert large < 4.5 * small + 100
+    refused(24_000, arguments=True)
+
+
+def test_an_answer_of_more_than_a_million_characters_is_not_read():
+    with pytest.raises(ReplyError, match="at most 1000000"):
+        read_programs(Reply("x" * 1_000_001))
+
+
+def test_an_unclosed_fence_hides_no_block_after_it():
+    text = f"Because.\n`````\n{fence('python perception.py', P)}\n~~~~ dynamics.py\n{D}~~~~~\n"
+    assert read_programs(Reply(text)).files == {"perception": P, "dynamics": D}
