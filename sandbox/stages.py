@@ -166,9 +166,10 @@ def fit(
 ) -> dict[str, Any]:
     """inputs: ``parcels``, the parcels of all clips one after another.
 
-    payload: ``sizes`` (bytes of each parcel), ``dt`` and ``actions`` per clip, ``seed``, ``budget``
-    (fields of tools.fitting.Budget), ``optimizer``, ``redraw`` (per clip, the frames to draw
-    again). outputs: ``redrawn<i>`` per clip with any.
+    payload: ``sizes`` (bytes of each parcel), ``cuts`` (its frames that count, from the first),
+    ``dt`` and ``actions`` per clip, ``seed``, ``budget`` (fields of tools.fitting.Budget),
+    ``optimizer``, ``start`` (values that an earlier fit ended at, {} for the declared ones),
+    ``redraw`` (per clip, the frames to draw again). outputs: ``redrawn<i>`` per clip with any.
 
     Claim: ``fit`` (FitResult as JSON), ``rolled`` (States per clip), ``seconds`` by step.
     """
@@ -183,6 +184,7 @@ def fit(
             optimizer=payload["optimizer"],
             rng=np.random.default_rng(payload["seed"]),
             budget=fitting.Budget(**payload["budget"]),
+            start=payload["start"],
         )
         rolled = [
             fitting.rollout(program, result.values, start, len(one.states) - 1, one.dt, one.actions)
@@ -209,18 +211,19 @@ def fit(
 
 def _clips(parcels: np.ndarray, payload: Mapping[str, Any]) -> list[tuple[fitting.Measured, Scene]]:
     clips, start = [], 0
-    for size, dt, actions in zip(payload["sizes"], payload["dt"], payload["actions"], strict=True):
+    keys = ("sizes", "cuts", "dt", "actions")
+    for size, cut, dt, actions in zip(*(payload[key] for key in keys), strict=True):
         states, scene = unpack(parcels[start : start + size])
-        clips.append(
-            (
-                fitting.Measured(
-                    states, dt, None if actions is None else np.array(actions, np.float64)
-                ),
-                scene,
-            )
-        )
+        known = None if actions is None else np.array(actions, np.float64)
+        clips.append((fitting.Measured(states.cut(0, cut), dt, known), scene))
         start += size
     return clips
+
+
+def _clip(parcel: np.ndarray, payload: Mapping[str, Any]) -> tuple[fitting.Measured, Scene]:
+    """The one clip of a job that looks ahead."""
+    one = {key: [payload[key]] for key in ("cut", "dt", "actions")}
+    return _clips(parcel, {"sizes": [len(parcel)], "cuts": one.pop("cut"), **one})[0]
 
 
 # --------------------------------------------------------------------------------------------------
@@ -229,16 +232,15 @@ def _clips(parcels: np.ndarray, payload: Mapping[str, Any]) -> list[tuple[fittin
 def predict(
     programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays
 ) -> dict[str, Any]:
-    """inputs: ``parcel`` of the frames seen. outputs: ``frames`` (horizon, H, W, 3) uint8.
+    """inputs: ``parcel`` of the frames seen. outputs: ``frames`` (horizon, H, W, 3) uint8, and
+    ``replayed`` (len(again), H, W, 3) where frames seen are to be drawn as they are rolled out.
 
-    payload: ``dt``; ``actions`` for all frames seen and to come, or None; ``values`` (θ).
+    payload: ``cut`` (frames seen that count, from the first); ``dt``; ``actions`` for all of these
+    and those to come, or None; ``values`` (θ); ``again`` (which frames seen to draw).
 
     Claim: ``states`` for the frames seen and to come.
     """
-    measured, scene = _clips(
-        inputs["parcel"],
-        {"sizes": [len(inputs["parcel"])], "dt": [payload["dt"]], "actions": [payload["actions"]]},
-    )[0]
+    measured, scene = _clip(inputs["parcel"], payload)
     frames, program = outputs["frames"], programs["dynamics"]
     with stage("dynamics"):
         start = fitting.infer_start(program, payload["values"], measured)
@@ -247,6 +249,8 @@ def predict(
             program, payload["values"], start, steps, measured.dt, measured.actions
         )
     draw(programs, list(states)[-len(frames) :], scene, frames)
+    if payload["again"]:
+        draw(programs, [states[t] for t in payload["again"]], scene, outputs["replayed"])
     return {"states": states.to_json()}
 
 
@@ -266,10 +270,7 @@ def imagine(
 
     Claim: ``states`` from that frame on.
     """
-    measured, scene = _clips(
-        inputs["parcel"],
-        {"sizes": [len(inputs["parcel"])], "dt": [payload["dt"]], "actions": [payload["actions"]]},
-    )[0]
+    measured, scene = _clip(inputs["parcel"], payload)
     frames, program, since = outputs["frames"], programs["dynamics"], payload["since"]
     row = {column: math.nan if value is None else value for column, value in payload["row"].items()}
     with stage("dynamics"):

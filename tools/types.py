@@ -597,7 +597,11 @@ class Evaluation:
     rolled out by dynamics. predicted: per scored video the rolled-out states for the frames that
     were scored; remeasured: what the same perception finds there when the host shows it those
     frames afterwards, for diagnosis only. frame_errors: per scored video, the error of each frame
-    relative to repeating the last seen frame. complexity: description length in bits (sources and
+    relative to repeating the last seen frame. origins: the forecasts that make up the score, the
+    latest first, each "seen" and "judged" (frames) and "score"; measured, rolled, predicted and
+    remeasured belong to the latest. last: how the frames that nobody was shown were forecast after
+    a refit on the rest ("score", its "weight", "replayed": skill on the frames fitted), or {}.
+    complexity: description length in bits (sources and
     θ). reasons: why the score is what it is, in words. timings: seconds by stage. blobs: name ->
     content hash (pictures kept in the store).
     """
@@ -613,6 +617,8 @@ class Evaluation:
     predicted: tuple[States, ...] = ()
     remeasured: tuple[States, ...] = ()
     frame_errors: tuple[tuple[float, ...], ...] = ()
+    origins: tuple[Mapping[str, Any], ...] = ()
+    last: Mapping[str, Any] = field(default_factory=dict)
     complexity: float = 0.0
     reasons: tuple[str, ...] = ()
     log: str = ""
@@ -634,7 +640,8 @@ class Evaluation:
             data[key] = [states.to_json() for states in getattr(self, key)]
         data["frame_errors"] = [list(errors) for errors in self.frame_errors]
         data["reasons"] = list(self.reasons)
-        for key in ("fit", "timings", "blobs"):
+        data["origins"] = [dict(origin) for origin in self.origins]
+        for key in ("fit", "timings", "blobs", "last"):
             data[key] = dict(getattr(self, key))
         return data
 
@@ -658,6 +665,8 @@ class Evaluation:
             fit=data["fit"],
             timings=data["timings"],
             blobs=data["blobs"],
+            origins=tuple(data.get("origins", ())),
+            last=data.get("last", {}),
             **table,
         )
 

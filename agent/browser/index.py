@@ -194,6 +194,9 @@ class Index:
                 self._judge(self.rows[node], line, span)
             case "diagnosed" if node in self.rows:
                 self.rows[node].where[kind] = span
+            case "confirmed" if node in self.rows:
+                self.rows[node].where[kind] = span
+                self.rows[node].score = self._whole(line)["score"]
             case "best":
                 self.climb.append((node, self._whole(line)["score"]))
             case "declined":

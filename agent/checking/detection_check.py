@@ -19,7 +19,6 @@ import numpy as np
 
 from agent.checking.sighting import Sighting, Thing, sight
 from agent.core.protocols import Archive, Finding, Node
-from agent.core.split import validation
 from tools.perception.background import background, differs, pixel_noise, threshold
 from tools.types import Evaluation, States, Task
 
@@ -176,9 +175,7 @@ def checked_clip(task: Task, evaluation: Evaluation) -> tuple[np.ndarray, States
     if not evaluation.measured or not evaluation.measured[0].columns:
         return None
     states = evaluation.measured[0]
-    frames = next(
-        (video.frames for video in validation(task).fit if len(video) >= len(states)), None
-    )
+    frames = next((v.frames for v in task.train or task.test if len(v) >= len(states)), None)
     return None if frames is None else (frames[: len(states)], states)
 
 

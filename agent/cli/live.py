@@ -119,6 +119,8 @@ def line(event: Mapping[str, Any]) -> str | None:
             return f"node {event['node']}: nothing proposed: {_short(event['rationale'])}"
         case "evaluated":
             return f"node {event['node']}: " + outcome(event)
+        case "confirmed":
+            return f"node {event['node']}: {confirmed(event)}"
         case "best":
             return f"node {event['node']}: the best so far, score {event['score']:.4f}"
     return None
@@ -135,6 +137,13 @@ def outcome(event: Mapping[str, Any]) -> str:
         if value is not None and stage != "floor"
     )
     return f"score {event['score']:.4f}; losses: {losses}"
+
+
+def confirmed(event: Mapping[str, Any]) -> str:
+    """What a "confirmed" event says: the forecast of the part that nobody was shown."""
+    last = event["last"]
+    lost = "" if last["score"] > 0.0 or not last["reason"] else f" ({last['reason']})"
+    return f"unseen last part {last['score']:.3f}{lost}, score {event['score']:.4f} with it"
 
 
 def _frames(counts: list[int]) -> str:

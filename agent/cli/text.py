@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from agent.cli.live import outcome
+from agent.cli.live import confirmed, outcome
 from agent.core import explained
 from agent.plain import Verbatim, clean, wrapped
 from agent.run.runfolder import RunFolder, read_params
@@ -70,6 +70,8 @@ def tree(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
                 branches[node].result = outcome(event)
             case "diagnosed":
                 branches[node].found = event["findings"][0]["message"] if event["findings"] else ""
+            case "confirmed":
+                branches[node].result += f"; {confirmed(event)}"
             case "best":
                 best = node
             case "declined" if event.get("closed"):
@@ -163,6 +165,15 @@ def judged(evaluation: Evaluation) -> Iterator[str]:
     """Score, losses, failure, parameters and remarks of an evaluation."""
     yield f"{evaluation.status}: score {evaluation.score:.4f}"
     losses = evaluation.losses
+    for origin in evaluation.origins:
+        yield (
+            f"  forecast from frame {origin['seen']}, {origin['judged']} frames: "
+            f"{origin['score']:.4f}"
+        )
+    if evaluation.last:
+        yield (
+            f"  forecast of the last part, which nobody was shown: {evaluation.last['score']:.4f}"
+        )
     for stage in STAGES:
         value = getattr(losses, stage)
         floor = (

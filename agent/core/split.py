@@ -1,7 +1,23 @@
-"""Which visible frames a candidate is fitted to, and which ones judge it. Pure."""
+"""Which visible frames a candidate is fitted to, and which ones judge it. Pure.
+
+The last part of the visible frames (a tenth, at least two) is shown to nobody while the search
+goes on: proposers are given the *guiding* frames before it. Within these, forecasts start from up
+to three places (origins), each fitted to the frames before it alone. With n visible frames:
+
+    n < 3     refused
+    3 to 7    one origin (2 frames judge, 1 of three), no last part: it would leave too little
+    8 to 9    a last part of 2, one origin
+    10 up     a last part of max(2, n / 10); origins that leave 30, 45 and 60 % of the guiding
+              frames to be forecast (at most the horizon), as far as each has 5 frames to see:
+              10 frames: 6 and 5 of 8; 20 frames: 13, 10 and 7 of 18
+
+Of five training videos or more a tenth, at least one, stays out instead; every third of the others
+judges, always from ``task.context`` on, as the test videos will be.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +29,16 @@ from tools.types import Task, Video
 WIDER = (1.0, 1.7, 2.3)
 """Factors on the validation share, tried in turn until something moves in the frames that judge."""
 
+LAST = 0.1
+"""Share of the visible frames (or training videos) that is shown to nobody."""
+
+EARLIER = (1.5, 2.0)
+"""How much more than the latest origin the earlier ones leave to be forecast."""
+
+_LEAST_LAST = 2  # frames of the last part
+_LEAST_GUIDING = 6  # frames that must be left for a last part to be kept
+_LEAST_VIDEOS = 5  # training videos from which one of them is kept
+_LEAST_SEEN = 5  # frames that an earlier origin must see
 _LEAST_MOVE = 12.0  # grey levels (a channel) that a pixel must change by to count as motion
 _LEAST_PIXELS = 3  # and this many of them
 
@@ -56,11 +82,34 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Split:
-    """fit: videos that θ is fitted to. trials: videos that are then predicted."""
+class Origin:
+    """A place that forecasts start from. fit: videos that θ is fitted to. trials: videos that are
+    then predicted."""
 
     fit: tuple[Video, ...]
     trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True)
+class Split:
+    """How the visible frames are used. guiding: the task as proposers see it, without the last
+    part. origins: where the forecasts that guide the search start, the latest first; the videos of
+    the earlier ones are beginnings of its. last: everything guiding to fit, the last part to
+    predict; None where there are too few frames."""
+
+    guiding: Task
+    origins: tuple[Origin, ...]
+    last: Origin | None = None
+
+    @property
+    def fit(self) -> tuple[Video, ...]:
+        """Videos that the latest origin is fitted to."""
+        return self.origins[0].fit
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """Videos that are predicted from the latest origin."""
+        return self.origins[0].trials
 
 
 def moves(frames: np.ndarray) -> bool:
@@ -77,11 +126,10 @@ def moves(frames: np.ndarray) -> bool:
 def validation(task: Task, share: float = 0.3) -> Split:
     """The split that the search is judged by; never a held-back frame in it.
 
-    With several training videos, every so many-th one (``share`` of them, at least one) is
-    predicted from ``task.context`` frames on. Otherwise the one video (or each test video) is cut
-    in time: its last ``share`` of frames, at least 2 and no more than the horizon, is predicted
-    from those before. When nothing moves there, the cut moves forward. Raises UsageError when the
-    visible frames cannot judge anything: too few of them, or nothing moves.
+    ``share``: of the guiding frames, what the latest origin leaves to be forecast (at least 2, no
+    more than the horizon); with several training videos, of these. When nothing moves there, the
+    cut moves forward. Raises UsageError when the visible frames cannot judge anything: too few of
+    them, or nothing moves.
     """
     if len(task.train) > 1:
         return _across(task, share)
@@ -91,24 +139,59 @@ def validation(task: Task, share: float = 0.3) -> Split:
             "nothing moves in the frames seen: expected motion between them; give a longer "
             "--context or another video"
         )
-    for factor in WIDER:
-        split = _in_time(videos, min(share * factor, 0.8), task.horizon)
-        if any(_shows(trial) for trial in split.trials):
-            return split
-    return split
+    out = _kept_out(len(videos[0]))
+    guiding = _shortened(task, out)
+    seen = guiding.train or guiding.test
+    origins = next(
+        (
+            found
+            for factor in WIDER
+            if (found := _in_time(seen, share * factor, task.horizon))
+            and any(map(_shows, found[0].trials))
+        ),
+        _in_time(seen, share * WIDER[-1], task.horizon),
+    )
+    trials = tuple(_cut(video, len(video) - out, out) for video in videos)
+    return Split(guiding, origins, Origin(seen, trials) if out else None)
 
 
-def final(task: Task) -> Split:
+def final(task: Task) -> Origin:
     """Everything visible to fit, the test videos to predict."""
     trials = [
         Trial(seen, task.horizon, None, actions)
         for seen, actions in zip(task.test, task.future_actions, strict=True)
     ]
-    return Split(task.train or task.test, tuple(trials))
+    return Origin(task.train or task.test, tuple(trials))
+
+
+def _kept_out(frames: int) -> int:
+    """How many of the last visible frames are shown to nobody."""
+    out = max(_LEAST_LAST, round(LAST * frames))
+    return out if frames - out >= _LEAST_GUIDING else 0
+
+
+def _shortened(task: Task, out: int) -> Task:
+    """``task`` as if its one training video, or else its test videos, ended ``out`` frames
+    earlier."""
+    if not out:
+        return task
+    if task.train:
+        return replace(task, train=tuple(video.cut(0, len(video) - out) for video in task.train))
+    cut = task.context - out
+    actions = [
+        None
+        if future is None or video.actions is None
+        else np.concatenate([video.actions[cut:], future])[: task.horizon]
+        for video, future in zip(task.test, task.future_actions, strict=True)
+    ]
+    test = tuple(video.cut(0, cut) for video in task.test)
+    return replace(task, test=test, context=cut, future_actions=tuple(actions))
 
 
 def _across(task: Task, share: float) -> Split:
-    usable = [video for video in task.train if len(video) > task.context]
+    out = max(1, round(LAST * len(task.train))) if len(task.train) >= _LEAST_VIDEOS else 0
+    train = task.train[: len(task.train) - out]
+    usable = [video for video in train if len(video) > task.context]
     if not usable:
         raise UsageError(
             f"training videos: expected more than context = {task.context} frames, got "
@@ -116,14 +199,34 @@ def _across(task: Task, share: float) -> Split:
         )
     every = max(2, round(1 / share))
     held = usable[every - 1 :: every] or usable[-1:]
-    rest = tuple(video for video in task.train if all(video is not other for other in held))
-    return Split(rest, tuple(_cut(video, task.context, task.horizon) for video in held))
+    rest = tuple(video for video in train if all(video is not other for other in held))
+    judged = tuple(_cut(video, task.context, task.horizon) for video in held)
+    kept = [video for video in task.train[len(train) :] if len(video) > task.context]
+    last = Origin(train, tuple(_cut(video, task.context, task.horizon) for video in kept))
+    return Split(replace(task, train=train), (Origin(rest, judged),), last if kept else None)
 
 
-def _in_time(videos: tuple[Video, ...], share: float, horizon: int) -> Split:
-    cuts = [len(video) - _judged(len(video), share, horizon) for video in videos]
+def _in_time(videos: tuple[Video, ...], share: float, horizon: int) -> tuple[Origin, ...]:
+    """Origins that leave ``share`` of each video to be forecast, and more (EARLIER): the latest
+    first."""
+    latest = [len(video) - _judged(len(video), share, horizon) for video in videos]
+    origins = [_origin(videos, latest, horizon)]
+    before = latest
+    for factor in EARLIER:
+        cuts = [
+            max(_LEAST_SEEN, len(video) - round(min(share * factor, 0.8) * len(video)))
+            for video in videos
+        ]
+        if all(cut < other for cut, other in zip(cuts, before, strict=True)):
+            earlier = _origin(videos, cuts, horizon)
+            origins += [earlier] if any(map(_shows, earlier.trials)) else []
+            before = cuts
+    return tuple(origins)
+
+
+def _origin(videos: tuple[Video, ...], cuts: Sequence[int], horizon: int) -> Origin:
     trials = tuple(_cut(video, cut, horizon) for video, cut in zip(videos, cuts, strict=True))
-    return Split(tuple(trial.seen for trial in trials), trials)
+    return Origin(tuple(trial.seen for trial in trials), trials)
 
 
 def _judged(frames: int, share: float, horizon: int) -> int:
@@ -134,7 +237,7 @@ def _judged(frames: int, share: float, horizon: int) -> int:
             "context: expected at least 3 frames when there are no training videos (2 to see, 1 "
             f"to judge by), got {frames}"
         )
-    return min(max(2, round(share * frames)), max(2, horizon), frames - 2)
+    return min(max(2, round(min(share, 0.8) * frames)), max(2, horizon), frames - 2)
 
 
 def _cut(video: Video, cut: int, horizon: int) -> Trial:

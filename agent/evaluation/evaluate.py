@@ -1,9 +1,10 @@
 """What becomes of a candidate: fitted to some visible frames, judged by others. The host's side.
 
-Candidate code runs in three kinds of fresh children (``sandbox.stages``) that never hold a frame
-they are judged by; its perception alone is shown these frames when all that is judged has been
-drawn, for the diagnosis. Split, losses, score and baselines are computed here, from bytes that came
-out.
+Candidate code runs in three kinds of fresh children (``sandbox.stages``). At the latest origin, and
+in the last part, they never hold a frame they are judged by; its perception alone is shown these
+frames when all that is judged has been drawn, for the diagnosis (before, where a parameter acts
+only there). The earlier origins make do with the beginning of what perception measured for the
+latest. Split, losses, score and baselines are computed here, from bytes that came out.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -20,16 +22,27 @@ import numpy as np
 
 from agent import pictures
 from agent.config import EvaluationConfig
+from agent.core.constants import charge
 from agent.core.screen import complexity, screen
-from agent.core.split import Split, final
+from agent.core.split import Origin, Split, Trial, final
 from agent.evaluation import losses
 from agent.evaluation.detections import remarks
+from agent.evaluation.foretelling import (
+    HOPELESS,
+    LAST_WEIGHT,
+    Shown,
+    idle,
+    known_later,
+    moving,
+    replayed,
+    shown,
+)
 from agent.evaluation.jobs import CandidateFailed, Fitted, Perceived, Predicted
 from agent.evaluation.runner import Runner
 from agent.run.store import Keep
 from sandbox import Sandbox
 from tools.fitting import Measured, state_loss
-from tools.metrics.score import Target, pixel_noise, score
+from tools.metrics.score import Score, Target, pixel_noise, score
 from tools.types import Evaluation, Losses, Programs, States, Task, Video
 
 if TYPE_CHECKING:
@@ -39,15 +52,36 @@ _REDRAWN_CLIPS = 8  # clips that the rendering and perception losses look at
 _SHOWN = 6  # frames of a filmstrip
 _WORST = 1e6  # largest loss that is written down
 
+HOLDS = 0.9
+"""Skill in the last part from which no later frames are asked about idle parameters."""
+
+NOWHERE: Mapping[str, float] = MappingProxyType({})
+"""A fit that starts where the program says."""
+
 
 @dataclass(frozen=True)
 class Forecast:
     """The final prediction of a task. fitted: θ from everything visible. predicted: one per test
-    video."""
+    video. replayed: skill of the rollout on the visible frames of these (see
+    agent.evaluation.foretelling)."""
 
     fitted: Fitted
     measured: tuple[States, ...]
     predicted: tuple[Predicted, ...]
+    replayed: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Foretold:
+    """What one origin came to."""
+
+    fitted: Fitted
+    predicted: tuple[Predicted, ...]
+    scored: Score
+
+    def to_json(self, origin: Origin) -> dict[str, Any]:
+        trial = origin.trials[0]
+        return {"seen": len(trial.seen), "judged": trial.horizon, "score": self.scored.value}
 
 
 class Evaluator:
@@ -70,10 +104,10 @@ class Evaluator:
     ):
         self._task, self.split = task, split
         self._runner, self._config, self._keep = Runner(sandbox, config, ask), config, keep
-        self.sigma = pixel_noise([video.frames for video in task.train or task.test])
-        self._targets = tuple(
-            Target.of(trial.seen.frames, trial.future, self.sigma) for trial in self.split.trials
-        )
+        guiding = split.guiding.train or split.guiding.test
+        self.sigma = pixel_noise([video.frames for video in guiding])
+        self._all_targets = tuple(self._targets_of(origin) for origin in split.origins)
+        self._targets = self._all_targets[0]
         self._unexplained: dict[str, tuple[float, float]] = {}
         self._plates = {
             id(video): losses.plate(video.frames) for video in self.split.fit[:_REDRAWN_CLIPS]
@@ -87,9 +121,16 @@ class Evaluator:
         return {
             "fitted": [len(video) for video in self.split.fit],
             "trials": trials,
+            "origins": [len(origin.trials[0].seen) for origin in self.split.origins],
+            "last": None if self.split.last is None else self.split.last.trials[0].horizon,
             "noise": self.sigma,
             "beat": [target.best for target in self._targets],
         }
+
+    def _targets_of(self, origin: Origin) -> tuple[Target, ...]:
+        return tuple(
+            Target.of(trial.seen.frames, trial.future, self.sigma) for trial in origin.trials
+        )
 
     # ----------------------------------------------------------------------------------------------
 
@@ -124,14 +165,15 @@ class Evaluator:
         clips = perceived[: len(self.split.fit)]
         seen = perceived[len(self.split.fit) :]
         fitted = self._fit(programs, self.split.fit, clips, seed)
-        predicted = self._runner.predict(programs, self.split.trials, seen, fitted.values)
+        foretold = self._foretold(programs, seed, clips, seen, fitted)
+        predicted, scored = foretold[0].predicted, foretold[0].scored
         with ThreadPoolExecutor(1) as side:  # not before: this child sees the frames that judge
             remeasured = side.submit(self._remeasured, programs.perception)
-            scored = score([one.frames for one in predicted], self._targets)
             stage_losses = self._losses(programs.perception, clips, fitted)
+        cost, why = charge(programs, max(moving(one.states) for one in clips))
         return Evaluation(
             status="ok",
-            score=scored.value,
+            score=(1.0 - cost) * float(np.mean([one.scored.value for one in foretold])),
             losses=stage_losses,
             params=fitted.params,
             fit=fitted.report,
@@ -143,8 +185,17 @@ class Evaluator:
             ),
             remeasured=remeasured.result(),
             frame_errors=scored.frame_errors,
+            origins=tuple(
+                one.to_json(origin)
+                for one, origin in zip(foretold, self.split.origins, strict=False)
+            ),
             complexity=complexity(programs, fitted.params),
-            reasons=scored.reasons + _remarks(fitted) + _detection_remarks(clips),
+            reasons=(
+                *scored.reasons,
+                *([why] if why else ()),
+                *_remarks(fitted),
+                *_detection_remarks(clips),
+            ),
             log="".join(dict.fromkeys(one.log for one in (*perceived, fitted, *predicted)))[
                 : self._config.limits.log
             ],
@@ -153,28 +204,169 @@ class Evaluator:
         )
 
     def _fit(
-        self, programs: Programs, clips: Sequence[Video], perceived: Sequence[Perceived], seed: int
+        self,
+        programs: Programs,
+        clips: Sequence[Video],
+        perceived: Sequence[Perceived],
+        seed: int,
+        start: Mapping[str, float] = NOWHERE,
     ) -> Fitted:
         redraw = _redraw([len(clip) for clip in clips], self._config.redraw)
-        return self._runner.fit(programs, clips, perceived, seed, redraw)
+        return self._runner.fit(programs, clips, perceived, seed, redraw, start)
 
-    def forecast(self, programs: Programs, seed: int) -> Forecast:
-        """Refit on everything visible and predict the test videos, twice, with the same bytes.
-        Raises CandidateFailed."""
-        split = final(self._task)
-        clips = self._runner.perceive(programs.perception, split.fit)
-        fitted = self._fit(programs, split.fit, clips, seed)
+    # ----------------------------------------------------------------------------------------------
+
+    def _foretold(
+        self,
+        programs: Programs,
+        seed: int,
+        clips: Sequence[Perceived],
+        seen: Sequence[Perceived],
+        fitted: Fitted,
+    ) -> list[_Foretold]:
+        """Forecasts from all origins, the latest first; from that alone where it is hopeless."""
+        late = self._known_later(programs, seed, fitted) if idle(fitted.params) else {}
+        latest = self._from(0, programs, seen, fitted, late)
+        if latest.scored.value < HOPELESS:
+            return [latest]
+        found = [latest]
+        for index, origin in enumerate(self.split.origins[1:], 1):
+            earlier = self._runner.refit(programs, origin.fit, clips, seed, fitted.values)
+            unknown = idle(earlier.params)
+            known = {name: fitted.values[name] for name in unknown if name in fitted.values}
+            found.append(self._from(index, programs, clips, earlier, {**known, **late}))
+        return found
+
+    def _from(
+        self,
+        index: int,
+        programs: Programs,
+        seen: Sequence[Perceived],
+        fitted: Fitted,
+        later: Mapping[str, float],
+    ) -> _Foretold:
+        """The forecast from one origin. later: what only later frames tell of parameters that are
+        idle here."""
+        unknown = idle(fitted.params)
+        values = fitted.values | {name: v for name, v in later.items() if name in unknown}
+        trials = self.split.origins[index].trials
+        predicted = self._runner.predict(programs, trials, seen, values)
+        scored = score([one.frames for one in predicted], self._all_targets[index])
+        return _Foretold(fitted, predicted, scored)
+
+    def _known_later(self, programs: Programs, seed: int, fitted: Fitted) -> dict[str, float]:
+        """What all guiding frames tell of the parameters that the latest origin says nothing
+        about."""
+        videos = self.split.guiding.train or self.split.guiding.test
+        try:
+            clips = self._runner.perceive(programs.perception, videos)
+            further = self._runner.refit(programs, videos, clips, seed, fitted.values)
+        except CandidateFailed:
+            return {}
+        return known_later(fitted, further, self.split.trials[0].horizon)
+
+    def confirm(self, programs: Programs, values: Mapping[str, float], seed: int) -> dict[str, Any]:
+        """How the part that nobody was shown is forecast, after a refit on the rest that starts at
+        ``values``: "score", "weight", "replayed" (see agent.evaluation.foretelling) and "reason".
+
+        {} where there is no such part, or nothing moves in it. Raises SandboxError.
+        """
+        last = self.split.last
+        if last is None:
+            return {}
+        try:
+            return self._confirmed(last, programs, values, seed)
+        except CandidateFailed as failed:
+            failure = failed.failure
+            return {
+                "score": 0.0,
+                "weight": LAST_WEIGHT,
+                "replayed": 0.0,
+                "reason": f"failed in {failure.stage}: {failure.message}",
+            }
+
+    def _confirmed(
+        self, last: Origin, programs: Programs, values: Mapping[str, float], seed: int
+    ) -> dict[str, Any]:
+        targets = self._targets_of(last)
+        perceived = self._runner.perceive(
+            programs.perception, (*last.fit, *(trial.seen for trial in last.trials))
+        )
+        clips, seen = perceived[: len(last.fit)], perceived[len(last.fit) :]
+        fitted = self._runner.refit(programs, last.fit, clips, seed, values)
+
+        def read(theta: Mapping[str, float]) -> tuple[Shown | None, Score]:
+            again = _redraw([len(trial.seen) for trial in last.trials], self._config.redraw)
+            predicted = self._runner.predict(programs, last.trials, seen, theta, again=again)
+            frames = [t.seen.frames[n] for t, n in zip(last.trials, again, strict=True)]
+            return shown(predicted, targets, frames, self._usual(last.trials[0].horizon))
+
+        found, scored = read(fitted.values)
+        if found is not None and found.score < HOLDS and idle(fitted.params):
+            whole = final(self._task).fit
+            clips = self._runner.perceive(programs.perception, whole)
+            further = self._runner.refit(programs, whole, clips, seed, fitted.values)
+            later = known_later(fitted, further, last.trials[0].horizon)
+            found, scored = read(fitted.values | later) if later else (found, scored)
+        if found is None:
+            return {}
+        return asdict(found) | {"reason": "; ".join(scored.reasons)}
+
+    def _usual(self, frames: int) -> float:
+        """Error of repeating the last frame over so many frames, from the latest origin."""
+        return sum(float(target.persistence[:frames].sum()) for target in self._targets)
+
+    # ----------------------------------------------------------------------------------------------
+
+    def forecast(
+        self, programs: Programs, seed: int, start: Mapping[str, float] = NOWHERE
+    ) -> Forecast:
+        """Refit on everything visible (from ``start``) and predict the test videos, twice, with the
+        same bytes. Raises CandidateFailed."""
+        origin = final(self._task)
+        clips = self._runner.perceive(programs.perception, origin.fit)
+        fitted = self._fit(programs, origin.fit, clips, seed, start)
+        seen = self._runner.perceive(programs.perception, [trial.seen for trial in origin.trials])
+        again = _redraw([len(trial.seen) for trial in origin.trials], self._config.redraw)
+        predicted = self._runner.predict(
+            programs, origin.trials, seen, fitted.values, repeat=True, again=again
+        )
+        drawn = [
+            (one, trial.seen.frames[times])
+            for one, trial, times in zip(predicted, origin.trials, again, strict=True)
+        ]
         return Forecast(
-            fitted,
-            tuple(one.states for one in clips),
-            self._forecast(programs, split, fitted.values),
+            fitted, tuple(one.states for one in clips), predicted, _skill(drawn, self.sigma)
         )
 
-    def _forecast(
-        self, programs: Programs, split: Split, values: Mapping[str, float]
-    ) -> tuple[Predicted, ...]:
-        seen = self._runner.perceive(programs.perception, [trial.seen for trial in split.trials])
-        return self._runner.predict(programs, split.trials, seen, values, repeat=True)
+    def forecast_as_searched(
+        self, programs: Programs, seed: int, start: Mapping[str, float]
+    ) -> Forecast | None:
+        """The same from what perception makes of the guiding frames alone, as in the search: for
+        programs that read everything visible worse. None where the test videos are no shorter
+        there. Raises CandidateFailed."""
+        guiding = self.split.guiding
+        if self.split.last is None or guiding.context == self._task.context:
+            return None
+        out = self._task.context - guiding.context
+        trials = [
+            _longer(trial, out, short)
+            for trial, short in zip(final(self._task).trials, guiding.test, strict=True)
+        ]
+        clips = self._runner.perceive(programs.perception, guiding.test)
+        fitted = self._runner.refit(programs, guiding.test, clips, seed, start)
+        again = _redraw([guiding.context] * len(trials), self._config.redraw)
+        predicted = self._runner.predict(
+            programs, trials, clips, fitted.values, repeat=True, again=again
+        )
+        drawn = []
+        for one, video, times in zip(predicted, self._task.test, again, strict=True):
+            frames = np.concatenate([one.replayed, one.frames[:out]])
+            times = [*times, *range(guiding.context, guiding.context + out)]
+            drawn.append((replace(one, replayed=frames), video.frames[times]))
+        later = tuple(replace(one, frames=one.frames[out:]) for one in predicted)
+        states = tuple(one.states for one in clips)
+        return Forecast(fitted, states, later, _skill(drawn, self.sigma))
 
     def _remeasured(self, source: str) -> tuple[States, ...]:
         """The same perception on seen and judging frames together, cut to the latter; () when it
@@ -258,6 +450,20 @@ class Evaluator:
             if self._keep is not None and any(reports)
             else {}
         )
+
+
+def _longer(trial: Trial, out: int, short: Video) -> Trial:
+    """The trial of a test video, seen for ``out`` frames less."""
+    actions = trial.actions
+    if actions is not None and trial.seen.actions is not None:
+        actions = np.concatenate([trial.seen.actions[len(short) :], actions])
+    return Trial(short, trial.horizon + out, None, actions)
+
+
+def _skill(drawn: Sequence[tuple[Predicted, np.ndarray]], sigma: float) -> float:
+    """Skill of rollouts on visible frames, over those videos of which any were drawn."""
+    pairs = [(one, frames) for one, frames in drawn if len(frames)]
+    return replayed([one for one, _ in pairs], [frames for _, frames in pairs], sigma)
 
 
 def _strip(

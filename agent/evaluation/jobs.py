@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
@@ -99,12 +100,14 @@ class Change:
 @dataclass(frozen=True)
 class Predicted:
     """states: for the frames seen and to come. frames: (horizon, H, W, 3) uint8 to come. seconds:
-    wall clock."""
+    wall clock. replayed: (n, H, W, 3) frames seen, as they were asked for, drawn where the rollout
+    has them."""
 
     states: States
     frames: np.ndarray
     seconds: float = 0.0
     log: str = ""
+    replayed: np.ndarray = field(default_factory=lambda: np.zeros((0, 1, 1, 3), np.uint8))
 
 
 # --------------------------------------------------------------------------------------------------
@@ -134,11 +137,14 @@ def fit_job(
     seed: int,
     config: EvaluationConfig,
     redraw: Sequence[Sequence[int]],
+    start: Mapping[str, float] = MappingProxyType({}),
 ) -> Job:
-    """Fit θ to what perception made of ``clips`` and draw some of their frames again (``redraw``:
-    per clip, which)."""
+    """Fit θ to what perception made of ``clips``, or of videos that begin with these, and draw some
+    of their frames again (``redraw``: per clip, which). start: where another fit ended."""
     payload = {
         "sizes": [len(one.parcel) for one in perceived],
+        "cuts": [len(clip) for clip in clips],
+        "start": dict(start),
         "dt": [clip.dt for clip in clips],
         "actions": [None if clip.actions is None else clip.actions.tolist() for clip in clips],
         "seed": seed,
@@ -168,10 +174,17 @@ def predict_job(
     perceived: Perceived,
     values: Mapping[str, float],
     limits: Limits,
+    again: Sequence[int] = (),
 ) -> Job:
-    """Predict the frames after ``trial.seen``, from what perception made of these alone, with θ =
-    ``values``."""
-    return _ahead("predict", programs, trial, perceived, {"values": dict(values)}, limits)
+    """Predict the frames after ``trial.seen``, from what perception made of these (the beginning of
+    what it was shown), with θ = ``values``. again: frames seen that are to be drawn too, where the
+    rollout has them."""
+    payload = {"values": dict(values), "again": list(again)}
+    job = _ahead("predict", programs, trial, perceived, payload, limits)
+    if not len(again):
+        return job
+    replayed = ArraySpec((len(again), *trial.seen.shape, 3))
+    return replace(job, outputs={**job.outputs, "replayed": replayed})
 
 
 def imagine_job(
@@ -201,6 +214,7 @@ def _ahead(
     """A job that draws the frames after ``trial.seen``."""
     actions = trial.all_actions
     payload = {
+        "cut": len(trial.seen),
         "dt": trial.seen.dt,
         "actions": None if actions is None else actions.tolist(),
     } | payload
@@ -310,7 +324,9 @@ def read_predicted(outcome: Outcome, trial: Trial, since: int = 0) -> Predicted:
 
     def read(claim: _PredictClaim) -> Predicted:
         _check_states([claim.states], [len(trial.seen) + trial.horizon - since], "predict")
-        return Predicted(claim.states, outcome.arrays["frames"], outcome.wall, outcome.log)
+        predicted = Predicted(claim.states, outcome.arrays["frames"], outcome.wall, outcome.log)
+        replayed = outcome.arrays.get("replayed", predicted.replayed)
+        return replace(predicted, replayed=replayed)
 
     return _read(outcome, "dynamics", _PredictClaim, read)
 

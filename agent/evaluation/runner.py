@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from agent.config import EvaluationConfig
@@ -22,6 +23,10 @@ from tools.types import ContractError, Failure, Programs, Video
 
 if TYPE_CHECKING:
     from tools.vision.check import Ask
+
+
+REFIT: Mapping[str, int] = MappingProxyType({"starts": 1, "evaluations": 2_000})
+"""Limits of a fit that starts where another one ended."""
 
 
 @dataclass(frozen=True)
@@ -145,10 +150,26 @@ class Runner:
         perceived: Sequence[Perceived],
         seed: int,
         redraw: Sequence[Sequence[int]],
+        start: Mapping[str, float] = MappingProxyType({}),
     ) -> Fitted:
         """θ from what perception made of ``clips``; ``redraw``: per clip, frames to draw from their
-        measured states."""
-        job = jobs.fit_job(programs, clips, perceived, seed, self._config, redraw)
+        measured states; start: values to begin from."""
+        job = jobs.fit_job(programs, clips, perceived, seed, self._config, redraw, start)
+        return jobs.read_fitted(self._sandbox.run(job), clips)
+
+    def refit(
+        self,
+        programs: Programs,
+        clips: Sequence[Video],
+        perceived: Sequence[Perceived],
+        seed: int,
+        start: Mapping[str, float],
+    ) -> Fitted:
+        """θ from ``clips``, which are a little shorter or longer than those of a fit that ended at
+        ``start``; perception may have seen more of them."""
+        config = replace(self._config, fit=replace(self._config.fit, **REFIT))
+        redraw: list[list[int]] = [[] for _ in clips]
+        job = jobs.fit_job(programs, clips, perceived, seed, config, redraw, start)
         return jobs.read_fitted(self._sandbox.run(job), clips)
 
     def predict(
@@ -158,12 +179,15 @@ class Runner:
         perceived: Sequence[Perceived],
         values: Mapping[str, float],
         repeat: bool = False,
+        again: Sequence[Sequence[int]] | None = None,
     ) -> tuple[Predicted, ...]:
         """The frames after each trial's seen ones, each video in its own child; with ``repeat`` (or
-        if configured) in two, that must agree. Raises CandidateFailed."""
+        if configured) in two, that must agree. again: per trial, frames seen to be drawn where the
+        rollout has them. Raises CandidateFailed."""
+        times = [()] * len(trials) if again is None else again
         made = [
-            jobs.predict_job(programs, trial, one, values, self._config.limits)
-            for trial, one in zip(trials, perceived, strict=True)
+            jobs.predict_job(programs, trial, one, values, self._config.limits, drawn)
+            for trial, one, drawn in zip(trials, perceived, times, strict=True)
         ]
         first = [
             jobs.read_predicted(outcome, trial)

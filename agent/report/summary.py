@@ -187,6 +187,8 @@ def read(folder: RunFolder) -> RunSummary:
                 nodes[node] = _evaluated(nodes[node], event)
             case "diagnosed":
                 nodes[node] = replace(nodes[node], found=_messages(event["findings"]))
+            case "confirmed":
+                nodes[node] = replace(nodes[node], score=event["score"])
             case "best":
                 leaders.append(node)
             case "extended":

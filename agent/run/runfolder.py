@@ -3,7 +3,7 @@ again.
 
 trace.jsonl            the story, see agent.run.trace; its first line holds the configuration
 nodes/<id>/            perception.py dynamics.py rendering.py proposal.json evaluation.json
-                       diagnosis.json output.txt
+                       diagnosis.json last.json output.txt
 store/                 frames, pictures, recorded replies, once each by content
 checkpoint.sqlite      LangGraph's checkpoints: ids only
 result.json best/ prediction.npz prediction.mp4 filmstrip.png report.html   written at the end
@@ -12,7 +12,7 @@ result.json best/ prediction.npz prediction.mp4 filmstrip.png report.html   writ
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,15 @@ class RunFolder:
         """What became of ``node_id``, or None when it was not evaluated yet."""
         path = self.path / "nodes" / node_id / "evaluation.json"
         return Evaluation.from_json(store.read_json(path)) if path.exists() else None
+
+    def save_last(self, node_id: str, last: Mapping[str, Any]) -> None:
+        """Write how a node that led forecast the part that nobody was shown."""
+        store.write_json(self.path / "nodes" / node_id / "last.json", dict(last))
+
+    def load_last(self, node_id: str) -> dict[str, Any] | None:
+        """How ``node_id`` forecast that part, or None when it was not asked yet."""
+        path = self.path / "nodes" / node_id / "last.json"
+        return store.read_json(path) if path.exists() else None
 
     def save_diagnosis(self, node_id: str, diagnosis: Diagnosis) -> None:
         """Write the diagnosis of a node."""

@@ -10,8 +10,9 @@ but these.
     proposed   node, parent, move, stage, reason, stages, rationale, origin, sources (hash by
                stage), findings, exchanges, cost
     declined   attempt, move, parent, stage, rationale, cost, exhausted, closed
-    evaluated  node, status, score, losses, failure, params, fit, reasons, frame_errors, complexity,
-               blobs
+    evaluated  node, status, score, losses, failure, params, fit, reasons, frame_errors, origins,
+               complexity, blobs
+    confirmed  node, score (with what it loses in the part that nobody was shown), last
     diagnosed  node, guilty, verdict, findings
     best       node, score
     finished   status, reason, score, best, evaluations, metrics
@@ -36,6 +37,7 @@ EVENTS = (
     "declined",
     "evaluated",
     "diagnosed",
+    "confirmed",
     "best",
     "finished",
     "extended",

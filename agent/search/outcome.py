@@ -4,7 +4,7 @@ keeps."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,14 +126,10 @@ def conclude(
     short = "exhausted" if exhausted else "budget"
     reason = _why(archive, config, stopped) + _caution(config)
     baselines = _baselines(task, held_back, config.lpips)
-    for node in archive.ranked():
-        try:
-            forecast = evaluator.forecast(
-                node.candidate.programs, node_final_seed(config.seed, node.id)
-            )
-        except CandidateFailed as failed:
-            reason += f"; node {node.id} failed on all visible frames: {failed.failure.message}"
-            continue
+    chosen, told = _final_forecast(archive, evaluator, config.seed)
+    reason += told
+    if chosen is not None:
+        node, forecast = chosen
         figures = measure(
             [one.frames for one in forecast.predicted], held_back, _seen(task), config.lpips
         )
@@ -149,6 +145,65 @@ def conclude(
         reason + "; no program ran to its end" + _failures(archive),
         baselines=baselines,
     )
+
+
+LOOKED_AT = 3
+"""Candidates whose forecasts are looked at, at most, where the best one's does not hold."""
+
+HOLDS = 0.03
+"""How much less of the visible frames a rollout may explain after the final refit than it did in
+the search."""
+
+
+def _final_forecast(
+    archive: NodeArchive, evaluator: Evaluator, seed: int
+) -> tuple[tuple[Node, Forecast] | None, str]:
+    """The forecast of the best node that explains everything visible as well as it explained the
+    guiding frames, and what is to be said of it.
+
+    First the node refitted on everything visible, then the same from what it had read in the
+    search, then the next nodes; where none holds, the one that explains the visible frames best.
+    """
+    found: list[tuple[Node, Forecast, str]] = []
+    told, expected = "", None
+    for node in archive.ranked():
+        expected = node.evaluation.last.get("replayed", expected)
+        try:
+            forecasts = _forecasts(node, evaluator, node_final_seed(seed, node.id), expected)
+            for forecast, words in forecasts:
+                found.append((node, forecast, words))
+                if expected is None or forecast.replayed >= expected - HOLDS:
+                    return (node, forecast), told + words
+        except CandidateFailed as failed:
+            told += f"; node {node.id} failed on all visible frames: {failed.failure.message}"
+            continue
+        told += (
+            f"; node {node.id} explains {found[-1][1].replayed:.2f} of the motion in all visible "
+            f"frames, {expected:.2f} in the search"
+        )
+        if len({one.id for one, _, _ in found}) == LOOKED_AT:
+            break
+    if not found:
+        return None, told
+    node, forecast, words = max(found, key=lambda one: round(one[1].replayed, 2))
+    return (node, forecast), f"{told}; none holds, node {node.id} comes nearest{words}"
+
+
+def _forecasts(
+    node: Node, evaluator: Evaluator, seed: int, expected: float | None
+) -> Iterator[tuple[Forecast, str]]:
+    """Forecasts of one node, and what is to be said where it is not the plain one."""
+    programs, values = node.candidate.programs, node.evaluation.values
+    refitted = evaluator.forecast(programs, seed, values)
+    yield refitted, ""
+    searched = evaluator.forecast_as_searched(programs, seed, values)
+    if searched is not None and searched.replayed > refitted.replayed:
+        yield (
+            searched,
+            f"; read again as a whole, the visible frames are explained less well "
+            f"({refitted.replayed:.2f} of their motion, {expected:.2f} in the search), so the "
+            "prediction goes on from what was read in the search",
+        )
 
 
 def _why(archive: NodeArchive, config: SearchConfig, stopped: str) -> str:
@@ -297,6 +352,8 @@ def _result(conclusion: Conclusion, spent: Spent) -> dict[str, Any]:
         "score": 0.0 if best is None else best.score,
         "best": None if best is None else best.id,
         "explained": explained(None if best is None else best.score),
+        "origins": [] if best is None else [dict(one) for one in best.evaluation.origins],
+        "last": {} if best is None else dict(best.evaluation.last),
         "evaluations": len(conclusion.archive),
         "seconds": round(spent.seconds, 3),
         "seed": conclusion.config.seed,

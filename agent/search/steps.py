@@ -40,6 +40,7 @@ from agent.core.protocols import (
 from agent.core.screen import complexity, duplicate
 from agent.core.split import Split, validation
 from agent.evaluation.evaluate import Evaluator
+from agent.evaluation.foretelling import weighed
 from agent.run import records, trace
 from agent.run.runfolder import RunFolder, check_new
 from agent.run.store import Store, digest
@@ -229,6 +230,7 @@ class Search:
         on_event: OnEvent | None,
     ):
         self.folder, self.inputs, self.task, self.config = folder, inputs, inputs.task, config
+        self._guiding = inputs.split.guiding  # all that a proposer may see
         self.archive = NodeArchive(tolerance=config.tolerance)
         self.cost = Cost()
         self.stopped, self.exhausted = "", False
@@ -242,6 +244,7 @@ class Search:
         self._writer, self._on_event = trace.Writer(folder.trace), on_event
         self._refusals = _refusals(folder)
         self._best: str | None = None
+        self._confirmed: set[str] = set()
         self._clock = _Clock(_seconds_so_far(folder))
 
     # ----------------------------------------------------------------------------------------------
@@ -295,12 +298,33 @@ class Search:
         """Tell the story of a round; whether the search is over."""
         for node_id in ids:
             self._tell_node(self.archive[node_id])
-        best = self.archive.best
+        best = self._leader()
         if best is not None and best.id != self._best:
             self._best = best.id
             self._tell({"event": "best", "node": best.id, "score": best.score})
         reached = best is not None and best.score >= self.config.threshold
         return reached or bool(self.stopped) or len(self.archive) >= self.config.budget
+
+    def _leader(self) -> Node | None:
+        """The best node, once its forecast of the part that nobody was shown is known; one that
+        does worse there may give way to another, which is then looked at in the same way."""
+        while True:
+            best = self.archive.best
+            if best is None or best.id in self._confirmed:
+                return best
+            self._confirmed.add(best.id)
+            last = self.folder.load_last(best.id)
+            if last is None:
+                seed = node_seed(self.config.seed, best.id)
+                evaluation = best.evaluation
+                last = self._evaluator.confirm(best.candidate.programs, evaluation.values, seed)
+                self.folder.save_last(best.id, last)
+            if not last:
+                return best
+            before = best.evaluation
+            after = replace(before, score=weighed(before.score, last), last=last)
+            self.archive = self.archive.added(replace(best, evaluation=after))
+            self._tell({"event": "confirmed", "node": best.id, "score": after.score, "last": last})
 
     def finish(self) -> RunResult:
         """Refit the best programs on everything visible, predict, compare with what was held back,
@@ -347,7 +371,7 @@ class Search:
                 "stage": move.stage,
             }
         )
-        proposal = self._proposer.propose(self.task, self.archive, move, rng)
+        proposal = self._proposer.propose(self._guiding, self.archive, move, rng)
         if proposal.programs is not None:
             self.folder.save_proposal(node_id, proposal, move)
         return Attempt(proposal, move)
@@ -369,7 +393,7 @@ class Search:
             archive = archive.added(
                 Node(Candidate(node_id, _UNWRITTEN, move.parent, move.kind), _PENDING, _UNREAD)
             )
-        self._proposer.prepare(self.task, questions, self.config.workers)
+        self._proposer.prepare(self._guiding, questions, self.config.workers)
 
     def _rng(self, node_id: str, tries: int) -> np.random.Generator:
         return np.random.default_rng(
@@ -455,6 +479,7 @@ class Search:
             "fit",
             "reasons",
             "frame_errors",
+            "origins",
             "complexity",
             "blobs",
             "timings",

@@ -41,13 +41,44 @@ def single(context=14):
 
 
 def test_a_single_video_is_split_in_time_and_uses_no_frame_twice():
+    whole = single().test[0].frames
     split = validation(single())
     (trial,) = split.trials
-    assert len(trial.seen) == 10 and trial.horizon == 4 and split.fit == (trial.seen,)
-    np.testing.assert_array_equal(
-        np.concatenate([trial.seen.frames, trial.truth]), single().test[0].frames
-    )
-    np.testing.assert_array_equal(trial.whole.frames, single().test[0].frames)
+    assert len(trial.seen) == 8 and trial.horizon == 4 and split.fit == (trial.seen,)
+    np.testing.assert_array_equal(np.concatenate([trial.seen.frames, trial.truth]), whole[:12])
+    np.testing.assert_array_equal(trial.whole.frames, whole[:12])
+
+
+@pytest.mark.parametrize(
+    "context, origins, last",
+    [
+        (5, [3], 0),
+        (8, [4], 2),
+        (10, [6, 5], 2),
+        (14, [8, 7, 5], 2),
+        (20, [13, 10, 7], 2),
+        (50, [31, 25, 18], 5),
+    ],
+)
+def test_forecasts_start_from_several_frames_and_nobody_sees_the_last(context, origins, last):
+    task = replace(single(context), horizon=60)
+    split = validation(task)
+    guiding = context - last
+    assert [len(origin.trials[0].seen) for origin in split.origins] == origins
+    assert all(len(origin.trials[0].whole) == guiding for origin in split.origins)
+    assert split.guiding.context == len(split.guiding.test[0]) == guiding
+    if last:
+        (trial,) = split.last.trials
+        np.testing.assert_array_equal(trial.truth, task.test[0].frames[guiding:])
+        assert [len(video) for video in split.last.fit] == [guiding]
+    else:
+        assert split.last is None and split.guiding is task
+
+
+def test_what_will_act_after_the_guiding_frames_is_what_acted_and_will_act():
+    video = replace(thrown(14), actions=np.arange(14.0))
+    task = Task((), (video,), 14, 3, (np.array([14.0, 15.0, 16.0]),))
+    assert validation(task).guiding.future_actions[0].tolist() == [12.0, 13.0, 14.0]
 
 
 def test_no_more_frames_judge_than_the_horizon_asks_for():
@@ -55,7 +86,7 @@ def test_no_more_frames_judge_than_the_horizon_asks_for():
     assert validation(task).trials[0].horizon == 3
 
 
-@pytest.mark.parametrize("context, seen, judged", [(3, 2, 1), (4, 2, 2), (5, 3, 2), (10, 7, 3)])
+@pytest.mark.parametrize("context, seen, judged", [(3, 2, 1), (4, 2, 2), (5, 3, 2), (10, 6, 2)])
 def test_short_contexts_leave_at_least_two_frames_to_see(context, seen, judged):
     trial = validation(single(context)).trials[0]
     assert (len(trial.seen), trial.horizon) == (seen, judged)
@@ -70,7 +101,11 @@ def test_several_training_videos_are_split_by_video():
     train = tuple(thrown(12, x=x) for x in (5.0, 8.0, 11.0, 14.0, 17.0, 20.0))
     task = Task(train, (thrown(5).cut(0, 3),), 3, 6)
     split = validation(task)
-    assert len(split.fit) == 4 and len(split.trials) == 2
+    assert len(split.fit) == 4 and len(split.trials) == 1 and len(split.origins) == 1
+    assert split.guiding.train == train[:5] and split.last.fit == train[:5]
+    assert [trial.whole.frames.tobytes() for trial in split.last.trials] == [
+        train[5].frames[:9].tobytes()
+    ]
     assert all(len(trial.seen) == 3 and trial.horizon == 6 for trial in split.trials)
     assert all(
         trial.seen.frames.tobytes() not in {video.frames[:3].tobytes() for video in split.fit}
@@ -105,9 +140,7 @@ def test_the_cut_moves_forward_until_something_moves_behind_it():
 def test_actions_travel_with_their_frames():
     video = replace(thrown(14), actions=np.arange(14.0))
     trial = validation(Task((), (video,), 14, 6)).trials[0]
-    assert trial.all_actions.tolist() == list(range(14)) and trial.whole.actions.tolist() == list(
-        range(14)
-    )
+    assert trial.all_actions.tolist() == list(range(12)) == trial.whole.actions.tolist()
 
 
 # --------------------------------------------------------------------------------------------------

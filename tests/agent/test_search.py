@@ -104,6 +104,7 @@ def test_the_trace_tells_the_story_in_order(reference):
         ("proposed", "1"),
         ("evaluated", "1"),
         ("diagnosed", "1"),
+        ("confirmed", "1"),
         ("best", "1"),
         ("declined", "2"),
         ("proposed", "2"),
@@ -112,6 +113,7 @@ def test_the_trace_tells_the_story_in_order(reference):
         ("proposed", "3"),
         ("evaluated", "3"),
         ("diagnosed", "3"),
+        ("confirmed", "3"),
         ("best", "3"),
     ]
     moves = {e["node"]: e["move"] for e in events if e["event"] == "proposed"}

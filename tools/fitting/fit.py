@@ -54,6 +54,7 @@ def fit(
     rng: np.random.Generator,
     budget: Budget = _DEFAULT,
     loss: str = "linear",
+    start: Mapping[str, float] = MappingProxyType({}),
 ) -> FitResult:
     """Fit theta (shared) and latents (per video) of a dynamics program to measured states.
 
@@ -73,7 +74,7 @@ def fit(
         raise ContractError("fit data", "at least one video", "none")
     with np.errstate(all="ignore"):
         problem, meter = Problem(Model(program), data), Meter(budget)
-        return conclude(problem, _solve(problem, Loss(loss), meter, optimizer, rng), meter)
+        return conclude(problem, _solve(problem, Loss(loss), meter, optimizer, rng, start), meter)
 
 
 def infer_start(program: Any, values: Mapping[str, float], measured: Measured) -> State:
@@ -95,7 +96,12 @@ def infer_start(program: Any, values: Mapping[str, float], measured: Measured) -
 
 
 def _solve(
-    problem: Problem, loss: Loss, meter: Meter, optimizer: str, rng: np.random.Generator
+    problem: Problem,
+    loss: Loss,
+    meter: Meter,
+    optimizer: str,
+    rng: np.random.Generator,
+    values: Mapping[str, float] = MappingProxyType({}),
 ) -> Solution:
     """Run one optimiser; once more, one rollout at a time, if its best point turns out not to be
     what batches said."""
@@ -103,16 +109,18 @@ def _solve(
     if not problem.size:
         return Solution(objective, "none")
     problem.batched = probe.batched(problem, rng)
-    found = _run(objective, optimizer, rng)
+    found = _run(objective, optimizer, rng, values)
     if not problem.batched or probe.confirmed(found.objective):
         return found
     problem.batched = False
-    return _run(Objective(problem, loss, meter), optimizer, rng)
+    return _run(Objective(problem, loss, meter), optimizer, rng, values)
 
 
-def _run(objective: Objective, optimizer: str, rng: np.random.Generator) -> Solution:
+def _run(
+    objective: Objective, optimizer: str, rng: np.random.Generator, values: Mapping[str, float]
+) -> Solution:
     try:
-        start = _finite_start(objective, rng)
+        start = _finite_start(objective, rng, values)
         if not objective.problem.unknowns:
             return Solution(objective, "none")
         return OPTIMIZERS[optimizer](objective, start, rng)
@@ -120,9 +128,13 @@ def _run(objective: Objective, optimizer: str, rng: np.random.Generator) -> Solu
         return Solution(objective, optimizer, spent=True)
 
 
-def _finite_start(objective: Objective, rng: np.random.Generator) -> Point:
-    """The declared point, or the best of many random ones if its rollouts are not finite."""
-    problem, start = objective.problem, objective.problem.point()
+def _finite_start(
+    objective: Objective, rng: np.random.Generator, values: Mapping[str, float]
+) -> Point:
+    """The point at ``values`` (declared ones where it has none), or the best of many random ones if
+    its rollouts are not finite."""
+    problem = objective.problem
+    start = problem.point(np.array([values.get(p.name, p.value) for p in problem.free]))
     residuals, _ = objective.evaluate(start)
     if not residuals.bad_total[0] or not problem.free:
         return start

@@ -1,0 +1,113 @@
+"""What forecasts from several origins, and of the part that nobody was shown, come to. Pure.
+
+The score that guides the search is the mean over the origins: an event late in the clip, or a
+turning point, weighs on one of them only. A parameter that does nothing in the frames fitted (a
+restitution before the impact) cannot be known there; that it stays at its first value says nothing
+about the structure. So it takes its value from a fit that goes further, rounded, and no more of
+them than the frames judged can pay for; whether the structure then foretells the rest is the
+question.
+
+The last part is a check that no prompt can have prepared for. A program that does as well on the
+guiding frames and worse there has learnt the frames, not the motion: half the difference is taken
+off. Half, because an event that happens only there is nobody's fault: it lowers all candidates
+alike, and not below what forecasts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from agent.evaluation.jobs import Fitted, Predicted
+from tools.metrics.score import Score, Target, frame_errors, score
+from tools.types import FittedParam, States
+
+HOPELESS = 0.1
+"""Score of the latest origin below which the earlier ones are not tried."""
+
+LAST_WEIGHT = 0.5
+"""Share of what a candidate does worse in the last part that its score loses."""
+
+AFFORD = 6
+"""Measured numbers that each parameter known only from later frames must be paid with."""
+
+_DIGITS = 3  # significant digits of a value that comes from later frames
+_FLOOR = 1.5  # times the error where it was fitted: what the last part may cost at no loss
+_IDLE = "no effect"  # how notes on parameters begin that nothing fitted depends on
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How the last part was forecast. score: skill there, what the drawing costs everywhere
+    forgiven. weight: how much it counts, less where little moves. replayed: skill of the rollout on
+    the frames fitted."""
+
+    score: float
+    weight: float
+    replayed: float
+
+
+def idle(params: Sequence[FittedParam]) -> frozenset[str]:
+    """Names of the parameters that the frames fitted do not depend on."""
+    return frozenset(param.name for param in params if param.note.startswith(_IDLE))
+
+
+def known_later(early: Fitted, later: Fitted, judged: int) -> dict[str, float]:
+    """Values of the parameters that are idle in one fit and not in a later one, rounded; none if
+    there are more than ``judged`` frames pay for."""
+    names = idle(early.params) - idle(later.params)
+    measured = judged * max((moving(states) for states in later.rolled), default=0)
+    if len(names) * AFFORD > measured:
+        return {}
+    return {name: float(f"{later.values[name]:.{_DIGITS}g}") for name in sorted(names)}
+
+
+def moving(states: States) -> int:
+    """Columns that change over time."""
+    with np.errstate(invalid="ignore"):
+        spans = np.nanmax(states.values, 0, initial=-np.inf, where=np.isfinite(states.values))
+        least = np.nanmin(states.values, 0, initial=np.inf, where=np.isfinite(states.values))
+    return int((spans - least > 1e-6).sum())
+
+
+def shown(
+    predicted: Sequence[Predicted],
+    targets: Sequence[Target],
+    seen: Sequence[np.ndarray],
+    usual: float,
+) -> tuple[Shown | None, Score]:
+    """Reading of the last part, and its plain score. seen: per video the frames that are replayed.
+    usual: error of a still picture over as many frames elsewhere. None where nothing moves."""
+    scored = score([one.frames for one in predicted], targets)
+    reference = sum(target.reference for target in targets)
+    if reference <= 0.0:
+        return None, scored
+    pairs = [
+        (one, target, frames)
+        for one, target, frames in zip(predicted, targets, seen, strict=True)
+        if len(one.replayed)
+    ]
+    floor = sum(
+        frame_errors(one.replayed, frames, target.sigma).mean() * len(target.truth)
+        for one, target, frames in pairs
+    )
+    weight = LAST_WEIGHT * min(1.0, reference / usual if usual > 0.0 else 1.0)
+    forgiven = min(1.0, scored.value + _FLOOR * floor / reference)
+    skill = replayed([one for one, _, _ in pairs], [f for _, _, f in pairs], targets[0].sigma)
+    return Shown(forgiven, weight, skill), scored
+
+
+def replayed(predicted: Sequence[Predicted], seen: Sequence[np.ndarray], sigma: float) -> float:
+    """Skill of frames that were drawn where the rollout has them, against the same frames seen:
+    the score of a forecast, with the frames fitted in place of those to come."""
+    targets = [Target.of(frames, frames, sigma) for frames in seen]
+    return score([one.replayed for one in predicted], targets).value
+
+
+def weighed(guiding: float, last: Mapping[str, float]) -> float:
+    """The score of a candidate whose forecast of the last part is known."""
+    if not last:
+        return guiding
+    return guiding - last["weight"] * max(0.0, guiding - last["score"])
