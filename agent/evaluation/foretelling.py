@@ -94,7 +94,7 @@ def shown(
         for one, target, frames in pairs
     )
     weight = LAST_WEIGHT * min(1.0, reference / usual if usual > 0.0 else 1.0)
-    forgiven = min(1.0, scored.value + _FLOOR * floor / reference)
+    forgiven = min(1.0, scored.value + float(_FLOOR * floor / reference))
     skill = replayed([one for one, _, _ in pairs], [f for _, _, f in pairs], targets[0].sigma)
     return Shown(forgiven, weight, skill), scored
 
