@@ -22,7 +22,7 @@ from agent.core.diagnosis import diagnose
 from agent.core.split import final, validation
 from agent.evaluation.evaluate import Evaluator
 from agent.evaluation.jobs import CandidateFailed, Fitted
-from agent.models.options import ModelOptions
+from agent.models.options import LONGEST_ANSWER, ModelOptions
 from agent.models.prices import parse_price, price_of
 from agent.plain import clean
 from agent.run import runfolder, store
@@ -137,6 +137,7 @@ def _model(arguments: argparse.Namespace) -> ModelOptions:
         max_tokens=arguments.max_tokens,
         price=None if price is None else (price.input, price.output),
         temperature=arguments.temperature,
+        max_output=_max_output(arguments),
         stream=arguments.stream,
         check=not arguments.no_check,
         replay=arguments.replay or "",
@@ -147,6 +148,13 @@ def _lpips(folder: str | None) -> str:
     if folder is not None:
         lpips.check_folder(folder, "--lpips")
     return folder or ""
+
+
+def _max_output(arguments: argparse.Namespace) -> int:
+    asked = arguments.max_output
+    if asked is not None and not 256 <= asked <= LONGEST_ANSWER:
+        raise UsageError(f"--max-output: expected 256 to {LONGEST_ANSWER} tokens, got {asked}")
+    return ModelOptions().max_output if asked is None else asked
 
 
 def _workers(arguments: argparse.Namespace) -> int:

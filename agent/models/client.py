@@ -13,6 +13,7 @@ from agent.core.protocols import Cost
 from agent.models.errors import CapReached, ModelError, NoAnswer, Unreachable
 from agent.models.ledger import Ledger, estimate_tokens
 from agent.models.messages import Reply, Request
+from agent.models.options import LONGEST_ANSWER
 from agent.models.recording import Exchange, Recording
 
 
@@ -130,8 +131,31 @@ class Client:
         return lost
 
     def _pay(self, request: Request, lost: Cost, started: float) -> Exchange:
+        """One answer, recorded. One that was cut off at the limit is asked for again with twice the
+        limit, as long as the caps allow."""
+        limit = self.config.max_output
+        reply, cost, granted = self._send(request, limit)
+        while reply.finish == "length" and limit == granted < LONGEST_ANSWER:
+            limit *= 2
+            try:
+                longer, more, granted = self._send(request, limit)
+            except ModelError as error:
+                lost += error.cost
+                break
+            lost, reply, cost = lost + cost, longer, more
+        price = self.ledger.price
+        note = {
+            **dict(self.config.note),
+            "seconds": round(self._clock() - started, 3),
+            "price": None if price is None else asdict(price),
+        }
+        return self.recording.add(request, reply, lost + cost, note)
+
+    def _send(self, request: Request, limit: int) -> tuple[Reply, Cost, int]:
+        """Send once with at most ``limit`` tokens to answer in: the reply, what it cost, and the
+        tokens that the caps left it. Raises what the sender raises."""
         estimate = estimate_tokens(request)
-        reservation = self.ledger.reserve(estimate, self.config.max_output)
+        reservation = self.ledger.reserve(estimate, limit)
         cost = Cost()
         try:
             reply = self._sender.send(request, reservation.output_tokens)
@@ -143,10 +167,4 @@ class Client:
             raise
         finally:
             self.ledger.settle(reservation, cost)
-        price = self.ledger.price
-        note = {
-            **dict(self.config.note),
-            "seconds": round(self._clock() - started, 3),
-            "price": None if price is None else asdict(price),
-        }
-        return self.recording.add(request, reply, lost + cost, note)
+        return reply, cost, reservation.output_tokens

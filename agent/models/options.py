@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+LONGEST_ANSWER = 64_000
+"""Tokens up to which the limit of an answer that was cut off is doubled."""
+
 
 @dataclass(frozen=True)
 class ModelOptions:

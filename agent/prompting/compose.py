@@ -85,6 +85,8 @@ class Detail:
     brief: bool = False
 
 
+QUOTED = 2_000
+"""Characters of an answer that cannot be used that are quoted back."""
 LEVELS = (
     Detail(frames=4, rows=24, tried=24, others=1),
     Detail(frames=2, rows=12, tried=12, others=0, brief=True),
@@ -180,7 +182,7 @@ class Composer:
         fix = _tidy(prompts.load("fix").render({"problem": problem, "advice": advice}))
         return (
             *asked,
-            Message.say("assistant", answer.strip() or "(nothing)"),
+            Message.say("assistant", _quoted(answer.strip()) or "(nothing)"),
             Message.say("user", fix),
         )
 
@@ -385,3 +387,12 @@ def _tidy(text: str) -> str:
     pieces = re.split(r"(^```.*?^```$)", text, flags=re.DOTALL | re.MULTILINE)
     pieces[::2] = [re.sub(r"\n{3,}", "\n\n", piece) for piece in pieces[::2]]
     return "".join(pieces).strip() + "\n"
+
+
+def _quoted(answer: str) -> str:
+    """An answer as it is quoted back: whole up to QUOTED characters, else its head and its tail."""
+    if len(answer) <= QUOTED:
+        return answer
+    part = QUOTED // 2 - 30
+    left_out = len(answer) - 2 * part
+    return f"{answer[:part]}\n[... {left_out} characters left out ...]\n{answer[-part:]}"

@@ -31,6 +31,7 @@ from agent.models.prices import AS_OF, Price, price_of
 from agent.models.recording import Exchange, Recording
 from agent.prompting.compose import LEVELS, PROGRAMS, VERDICTS, Composer, subject
 from agent.prompting.mask_questions import asker
+from agent.prompting.reading.edits import applied
 from agent.prompting.reply import Declined, ReplyError, Written, read_fields, read_programs
 from agent.run.store import Store
 from tools.errors import UsageError
@@ -249,7 +250,11 @@ class _Turn:
             raise
         except ReplyError as error:
             return before, Failure("screen", "Reply", str(error))
-        written = Written(read.rationale or before.rationale, before.files | read.files)
+        changed, problems = applied(read.edits, self._sources(before))
+        merged = {**before.files, **read.files, **changed}
+        written = Written(read.rationale or before.rationale, merged)
+        if problems:
+            return written, Failure("screen", "Reply", "; ".join(problems[:4]))
         absent = [stage for stage in STAGES if self._parent is None and stage not in written.files]
         if absent:
             return written, Failure(
@@ -263,8 +268,12 @@ class _Turn:
 
     def _combined(self, written: Written) -> Programs:
         """The parent's files with the written ones in their place."""
+        return Programs(**self._sources(written))
+
+    def _sources(self, written: Written) -> dict[str, str]:
+        """The parent's files with the written ones in their place."""
         before = {} if self._parent is None else dict(self._parent.candidate.programs.items())
-        return Programs(**before | written.files)
+        return {**before, **written.files}
 
     def _changed(self, programs: Programs) -> tuple[str, ...]:
         if self._parent is None:

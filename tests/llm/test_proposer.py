@@ -133,7 +133,6 @@ def test_measured_checks_alone_when_the_model_is_not_to_check(tmp_path):
     [
         (Answer(""), "the answer was empty"),
         (Answer("Such a lovely video."), "whole files"),
-        (Answer(DRAFT[:600], finish="length"), "cut off"),
         (Answer(OTHER), "missing: perception.py, rendering.py"),
         (Answer(DRAFT.replace("def step(", "def stop(")), "step(state, params, action, dt)"),
         (Answer(DRAFT.replace("def step(", "def step[")), "does not parse"),
@@ -142,7 +141,7 @@ def test_measured_checks_alone_when_the_model_is_not_to_check(tmp_path):
             "cannot import os",
         ),
     ],
-    ids=["empty", "prose", "cut off", "incomplete", "no function", "syntax", "import"],
+    ids=["empty", "prose", "incomplete", "no function", "syntax", "import"],
 )
 def test_an_answer_that_cannot_be_used_gets_a_second_chance_with_the_exact_message(
     bad, says, tmp_path
@@ -150,6 +149,28 @@ def test_an_answer_that_cannot_be_used_gets_a_second_chance_with_the_exact_messa
     proposal, requests = proposed(tmp_path, bad, Answer(DRAFT))
     assert proposal.programs == scenes.SLIDING and proposal.cost.calls == 2 and len(requests) == 2
     assert says in text_of(requests[1]).rsplit("Your answer cannot be used", 1)[1]
+
+
+def test_an_answer_that_was_cut_off_is_asked_for_again_with_a_higher_limit(tmp_path):
+    cut = Answer(DRAFT[:600], finish="length")
+    proposal, requests = proposed(tmp_path, cut, cut, Answer(DRAFT))
+    assert proposal.programs == scenes.SLIDING and proposal.cost.calls == 3
+    limits = [sent["max_tokens"] for sent in requests]
+    assert limits == [limits[0], 2 * limits[0], 4 * limits[0]]
+    assert text_of(requests[0]) == text_of(requests[2])
+
+
+def test_small_changes_of_the_parent_are_taken_as_edits(tmp_path):
+    archive = scenes.archive_of(scenes.sliding_node())
+    old = next(line for line in scenes.SLIDING.dynamics.split("\n") if 'Param("friction"' in line)
+    new = old.replace("0.1", "0.3")
+    edit = f"Why.\n\ndynamics.py\n<<<<<<< SEARCH\n{old}\n=======\n{new}\n>>>>>>> REPLACE\n"
+    wrong = edit.replace(old, "no such line", 1)
+    move = Move("refine", "0", "dynamics")
+    proposal, requests = proposed(tmp_path, Answer(wrong), Answer(edit), move=move, archive=archive)
+    assert new in proposal.programs.dynamics and old not in proposal.programs.dynamics
+    assert proposal.stages == ("dynamics",)
+    assert "stand 0 times in dynamics.py" in text_of(requests[1])
 
 
 def test_the_second_chance_is_cheap_when_there_is_something_to_mend(tmp_path):

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from agent.models.messages import Reply
+from agent.prompting.reading.edits import applied
 from agent.prompting.reply import Declined, ReplyError, read_fields, read_programs
 from tests.llm.hostile import ANSWERS
 
@@ -18,8 +19,14 @@ R = "def render(state, scene, shape):\n    return None\n"
 FIELDS = {"rationale": "Because.", "perception": P, "dynamics": D, "rendering": R}
 
 
+SOURCES = {"perception": P, "dynamics": D, "rendering": R}
+
+
 def fence(head, body):
     return f"```{head}\n{body}```"
+
+
+PROSE = "Because.\n\n" + "\n".join(fence(f"python {k}.py", v) for k, v in SOURCES.items())
 
 
 FORMS = {
@@ -52,6 +59,83 @@ FORMS = {
     "four ticks": Reply(
         f"Because.\n`{fence('python perception.py', P)}`\n{fence('python dynamics.py', D)}\n{fence('python rendering.py', R)}"
     ),
+    "json amid prose": Reply(f"I'd say {{not json}}: {json.dumps(FIELDS)} - that is all."),
+    "json in a fence of python": Reply(f"Here:\n{fence('python', json.dumps(FIELDS) + chr(10))}"),
+    "json in an unclosed fence": Reply(f"Here:\n```json\n{json.dumps(FIELDS)}"),
+    "json nested in a call": Reply(json.dumps({"name": "submit", "arguments": FIELDS})),
+    "arguments as text": Reply(json.dumps({"name": "submit", "arguments": json.dumps(FIELDS)})),
+    "a tool_call tag": Reply(
+        f"<tool_call>\n{json.dumps({'name': 'submit', 'arguments': FIELDS})}\n</tool_call>"
+    ),
+    "a list of calls": Reply(json.dumps([{"function": {"arguments": json.dumps(FIELDS)}}])),
+    "arguments within arguments": Reply("", arguments=json.dumps({"programs": FIELDS})),
+    "files by name": Reply(
+        json.dumps({"rationale": "Because.", "files": {f"{k}.py": v for k, v in SOURCES.items()}})
+    ),
+    "a list of files": Reply(
+        json.dumps(
+            {
+                "rationale": "Because.",
+                "files": [{"path": f"src/{k}.py", "content": v} for k, v in SOURCES.items()],
+            }
+        )
+    ),
+    "objects with code": Reply(
+        json.dumps({"rationale": "Because.", **{k: {"code": v} for k, v in SOURCES.items()}})
+    ),
+    "file tags": Reply(
+        "Because.\n" + "\n".join(f'<file name="{k}.py">\n{v}</file>' for k, v in SOURCES.items())
+    ),
+    "file tags with fences": Reply(
+        "Because.\n"
+        + "\n".join(
+            f'<file path="{k}.py">\n{fence("python", v)}\n</file>' for k, v in SOURCES.items()
+        )
+    ),
+    "tags named after files": Reply(
+        "Because.\n" + "\n".join(f"<{k}.py>\n{v}</{k}.py>" for k, v in SOURCES.items())
+    ),
+    "tags named after stages": Reply(
+        "Because.\n" + "\n".join(f"<{k}><![CDATA[{v}]]></{k}>" for k, v in SOURCES.items())
+    ),
+    "all in one fence": Reply(
+        "Because.\n" + fence("python", "".join(f"# {k}.py\n{v}\n" for k, v in SOURCES.items()))
+    ),
+    "one fence with rules": Reply(
+        "Because.\n" + fence("", "".join(f"# ==== {k}.py ====\n{v}\n" for k, v in SOURCES.items()))
+    ),
+    "one fence, headings": Reply(
+        "Because.\n"
+        + fence("text", "".join(f"### File: `{k}.py`\n{v}\n" for k, v in SOURCES.items()))
+    ),
+    "last fence left open": Reply(
+        f"Because.\n{fence('python perception.py', P)}\n{fence('python dynamics.py', D)}\n"
+        f"```python rendering.py\n{R}"
+    ),
+    "indented fences": Reply(
+        "Because.\n\n"
+        + "\n".join(
+            f"1. {k}.py\n" + "".join(f"   {line}\n" for line in fence("python", v).split("\n"))
+            for k, v in SOURCES.items()
+        )
+    ),
+    "tildes": Reply(
+        "Because.\n" + "\n".join(f"~~~python {k}.py\n{v}~~~" for k, v in SOURCES.items())
+    ),
+    "thoughts without an opening": Reply(
+        f"a guess: {fence('python dynamics.py', 'x = 1' + chr(10))}\n</think>\n{PROSE}"
+    ),
+    "reasoning": Reply(f"<reasoning>{fence('dynamics.py', 'x = 1')}</reasoning>{PROSE}"),
+    "Thinking twice": Reply(f"<Thinking>one</Thinking><thought>two</thought>{PROSE}"),
+    "channels": Reply(
+        "<|channel|>analysis<|message|>"
+        f"{fence('python dynamics.py', 'x = 1' + chr(10))}<|end|><|start|>assistant"
+        f"<|channel|>final<|message|>{PROSE}<|return|>"
+    ),
+    "a file and its better version": Reply(
+        f"Because.\n{fence('python dynamics.py', 'x = 1' + chr(10))}\nBetter:\n"
+        + "\n".join(fence(f"python {k}.py", v) for k, v in SOURCES.items())
+    ),
     "fences within fields": Reply(json.dumps({**FIELDS, "dynamics": fence("python", D)})),
 }
 
@@ -64,6 +148,36 @@ def test_all_three_files_are_found(name):
     )
     assert written.files["dynamics"].strip().endswith(D.strip())
     assert written.rationale == "Because."
+
+
+EDIT = "<<<<<<< SEARCH\n{}\n=======\n{}\n>>>>>>> REPLACE"
+PARENT = {"dynamics": "a = 1\nb = 2\n", "rendering": "a = 1\nc = 3\n"}
+
+
+def edited(*edits):
+    return applied(read_programs(Reply("Because.\n" + "\n".join(edits))).edits, PARENT)
+
+
+def test_edits_change_the_parents_files():
+    changed, problems = edited(f"dynamics.py\n{EDIT.format('b = 2  ', 'b = 4')}")
+    assert (changed, problems) == ({"dynamics": "a = 1\nb = 4\n"}, [])
+    changed, problems = edited(EDIT.format("c = 3", "c = 5"), EDIT.format("b = 2", "b = 6"))
+    assert changed == {"rendering": "a = 1\nc = 5\n", "dynamics": "a = 1\nb = 6\n"}
+    changed, problems = edited(fence("python dynamics.py", EDIT.format("a = 1", "a = 0") + "\n"))
+    assert changed == {"dynamics": "a = 0\nb = 2\n"} and not problems
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (EDIT.format("a = 1", "a = 2"), "stand 2 times in the programs"),
+        ("dynamics.py\n" + EDIT.format("z = 1", "a = 2"), "stand 0 times in dynamics.py"),
+        ("dynamics.py\n" + EDIT.format("", "a = 2"), "stand 0 times"),
+    ],
+)
+def test_edits_that_do_not_fit_are_said(edit, says):
+    changed, problems = edited(edit)
+    assert not changed and says in problems[0]
 
 
 def test_files_that_stay_are_left_out():
@@ -87,12 +201,27 @@ def test_the_last_version_of_a_file_counts():
         (Reply("```python\nprint(1)\n```"), "whole files"),
         (Reply("[1, 2]"), "whole files"),
         (Reply('{"rationale": "no files"}'), "whole files"),
+        (Reply(f"<think>{PROSE}"), "whole files"),
+        (Reply(f"<|channel|>analysis<|message|>{PROSE}<|end|>"), "whole files"),
+        (Reply('{"name": "submit", "arguments": {}}'), "whole files"),
+        (Reply("<file name='notes.txt'>x</file>"), "whole files"),
         (
             Reply("```python dynamics.py\nx = 1", finish="length", output_tokens=4000),
             "cut off after 4000 tokens",
         ),
     ],
-    ids=["empty", "prose", "other code", "a list", "no files", "cut off"],
+    ids=[
+        "empty",
+        "prose",
+        "other code",
+        "a list",
+        "no files",
+        "thoughts",
+        "analysis",
+        "empty call",
+        "other tag",
+        "cut off",
+    ],
 )
 def test_what_cannot_be_used_is_said(reply, says):
     with pytest.raises(ReplyError, match=says):
