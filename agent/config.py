@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, TypeVar
 
-from agent.models.options import ModelOptions
+from agent.models.options import LONGEST_ANSWER, ModelOptions
+from agent.models.prices import price_of
 from sandbox.contract import Limits
+from sandbox.lockdown import SAFE
+from tools import claims
 from tools.errors import UsageError
 from tools.fitting import Budget
 from tools.vision.config import VisionConfig
 
 MODES = ("strict", "strict+", "landlock-only", "rlimits-only")
+VISION_FOLDERS = ("weights", "paths", "xmem_root", "cache")
+"""Fields of VisionConfig that name places on a disk."""
+MOST_AT_ONCE = 64
+"""Proposals a round that a run's folder may ask for."""
+C = TypeVar("C", Limits, Budget)
 
 
 @dataclass(frozen=True)
@@ -92,16 +100,117 @@ class SearchConfig:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SearchConfig:
-        """Inverse of :meth:`to_json`; fields that this version does not know are ignored."""
-        known = {f.name for f in fields(cls)}
-        inner = dict(data["evaluation"])
-        inner |= {
-            "limits": Limits(**inner["limits"]),
-            "fit": Budget(**inner["fit"]),
-            "vision": VisionConfig(**inner.get("vision", {})),
-        }
-        model = ModelOptions.from_json(data.get("model", {}))
-        return cls(
-            **{k: v for k, v in data.items() if k in known}
-            | {"evaluation": EvaluationConfig(**inner), "model": model}
+        """Inverse of :meth:`to_json`; fields that this version does not know are ignored. Raises
+        ContractError, UsageError."""
+        return claims.read(cls, data, "config")
+
+
+# --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Grants:
+    """What a run's folder may not decide, because somebody else may have written it; whoever goes
+    on with the run, or uses its programs, says it anew.
+
+    sandbox: mode where it is an unsafe one, or the run's was. base_url: of the model's endpoint,
+    None where nothing was said. max_cost, max_tokens: caps in place of the run's. price: of the
+    model, in place of the table's. replay: the run to repeat. lpips: folder of that metric's
+    weights. vision: its folders. workers: None for at most four. most: caps of one evaluation.
+    """
+
+    sandbox: str = "strict"
+    base_url: str | None = None
+    max_cost: float | None = None
+    max_tokens: int | None = None
+    price: tuple[float, float] | None = None
+    replay: str = ""
+    lpips: str = ""
+    vision: VisionConfig = field(default_factory=VisionConfig)
+    workers: int | None = None
+    most: EvaluationConfig = field(default_factory=EvaluationConfig)
+
+
+def granted(said: SearchConfig, grants: Grants) -> tuple[SearchConfig, tuple[str, ...]]:
+    """The configuration of a run on disk as it may be used, and what differs, in words. Raises
+    UsageError where the run needs what was not granted."""
+    given = replace(
+        said,
+        workers=grants.workers or min(said.workers, 4),
+        batch=min(said.batch, MOST_AT_ONCE),
+        sandbox=said.sandbox if {said.sandbox, grants.sandbox} <= {*SAFE} else grants.sandbox,
+        lpips=grants.lpips,
+        model=_granted_model(said, grants),
+        evaluation=granted_evaluation(said.evaluation, grants),
+    )
+    before, after = _flat(said.to_json()), _flat(given.to_json())
+    quiet = ("workers",) if _asks(said) or said.proposer == "replay" else ("workers", "model.")
+    told = tuple(
+        f"{name}: the run says {before.get(name)!r}, used is {after.get(name)!r}"[:300]
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+        and (before.get(name) or name == "model.base_url")
+        and not name.startswith(quiet)
+    )
+    return given, told
+
+
+def granted_evaluation(said: EvaluationConfig, grants: Grants) -> EvaluationConfig:
+    """How candidates are judged, with no cap above ``grants.most`` and no folder of the run's."""
+    folders = {name: getattr(grants.vision, name) for name in VISION_FOLDERS}
+    return replace(
+        said,
+        limits=_at_most(said.limits, grants.most.limits),
+        fit=_at_most(said.fit, grants.most.fit),
+        redraw=max(0, min(said.redraw, grants.most.redraw)),
+        cache=max(0, min(said.cache, grants.most.cache)),
+        vision=replace(said.vision, **folders),
+    )
+
+
+def _at_most(said: C, most: C) -> C:
+    """``said`` with every number from 1 up to that in ``most``."""
+    caps = {one.name: getattr(most, one.name) for one in fields(most)}
+    return replace(said, **{name: max(1, min(getattr(said, name), c)) for name, c in caps.items()})
+
+
+def _granted_model(said: SearchConfig, grants: Grants) -> ModelOptions:
+    model, usual, table = said.model, ModelOptions(), price_of(said.model.name)
+    replays = said.proposer == "replay"
+    if _asks(said) and grants.base_url is None and model.base_url:
+        raise UsageError(
+            f"model: the run asked {model.base_url}, and a run's folder may not choose where your "
+            "key and its prompts go; add --base-url URL, this one or another"
         )
+    if replays and not grants.replay:
+        raise UsageError(
+            f"replay: the run repeats the run in {model.replay}, and a run's folder may not choose "
+            "what else is read; add --from RUN"
+        )
+    return replace(
+        model,
+        base_url=grants.base_url or "",
+        max_cost=model.max_cost if grants.max_cost is None else grants.max_cost,
+        max_tokens=model.max_tokens if grants.max_tokens is None else grants.max_tokens,
+        price=grants.price or (table and (table.input, table.output)),
+        max_output=max(1, min(model.max_output, LONGEST_ANSWER)),
+        timeout=max(1.0, min(model.timeout, usual.timeout)),
+        attempts=max(1, min(model.attempts, usual.attempts)),
+        pause=max(0.0, min(model.pause, usual.pause)),
+        replay=grants.replay if replays else "",
+    )
+
+
+def _asks(said: SearchConfig) -> bool:
+    return said.proposer in ("llm", "both")
+
+
+def _flat(data: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """``{"model.base_url": ...}`` of nested settings."""
+    flat: dict[str, Any] = {}
+    for name, value in data.items():
+        if isinstance(value, Mapping) and name != "paths":
+            flat |= _flat(value, f"{above}{name}.")
+        else:
+            flat[f"{above}{name}"] = value
+    return flat

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from tools.types import MAX_COLUMNS, ContractError, FittedParam, States, check_name
+from tools.types import MAX_COLUMNS, MAX_PARAMS, ContractError, FittedParam, States, check_name
 
 DEPTH = 24
 """Lists and objects within each other, in JSON."""
@@ -92,7 +92,7 @@ def _finite(text: str) -> float:
 
 
 def _whole(text: str) -> int:
-    if len(text) > 19:
+    if len(text) > 18:
         raise ValueError(f"a whole number of {len(text)} digits")
     return int(text)
 
@@ -152,7 +152,7 @@ def _number(value: Any, what: str, largest: float = USUAL) -> float:
 
 
 def _integer(value: Any, what: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not -USUAL <= value <= USUAL:
+    if isinstance(value, bool) or not isinstance(value, int) or value.bit_length() > 62:
         raise ContractError(what, "a whole number", _shown(value))
     return value
 
@@ -312,6 +312,13 @@ _SPECIAL: dict[Any, Reader] = {
     States: _states,
     FittedParam: _fitted,
 }
+
+
+def fitted(entries: Mapping[str, Mapping[str, Any]], what: str) -> tuple[FittedParam, ...]:
+    """Parameters from ``{name: {value, low, high, ...}}``, as files hold them."""
+    if len(entries) > MAX_PARAMS:
+        raise ContractError(what, f"at most {MAX_PARAMS} parameters", str(len(entries)))
+    return tuple(_fitted({**entry, "name": name}, what) for name, entry in entries.items())
 
 
 def unique_names(params: tuple[FittedParam, ...], what: str) -> tuple[FittedParam, ...]:

@@ -7,6 +7,7 @@
     │   └── MissingExtra         an optional library is not installed (an ImportError)
     ├── RunError                 the call was right, the run cannot go on
     │   ├── StorageError         a disk refused: full, read-only, no permission, damaged
+    │   │   └── NewerFormat      a newer version of this program wrote the file
     │   ├── Interrupted          Ctrl-C; everything so far is on disk
     │   ├── ProgramsFailed       a world model's own programs failed
     │   ├── SandboxError         the sandbox broke (a RuntimeError)

@@ -9,7 +9,6 @@ parsed whole, so that another order of fields costs time and nothing else.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -17,8 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent.run import trace
+from agent.run import store, story, trace
+from tools import claims
 from tools.errors import StorageError
+from tools.types import ContractError
 
 _HEAD = re.compile(rb'\{"v": (\d+), "event": "([a-z]+)"(?:, "node": "([^"\\]*)")?[,}]')
 _MOVE = re.compile(rb', "move": \{"kind": "(\w+)", "parent": (?:null|"([^"\\]*)"), "stage": ')
@@ -64,7 +65,9 @@ class Row:
             return None
         with open(self.trace, "rb") as file:
             file.seek(span[0])
-            return json.loads(file.read(span[1]))
+            line = file.read(span[1])
+        with store.reading(self.trace):
+            return story.checked(trace.event_of(line) or {})
 
     @property
     def said(self) -> Mapping[str, Any]:
@@ -80,7 +83,9 @@ class Row:
         """See tools.types.Losses."""
         losses = self._losses
         if isinstance(losses, bytes):
-            losses = self._losses = json.loads(losses)
+            with store.reading(self.trace):
+                said = claims.parse(losses, "losses", _TAIL)
+                losses = self._losses = claims.read(dict[str, float | None], said, "losses")
         return losses
 
     @property
@@ -147,7 +152,10 @@ class Index:
                     if not line.endswith(b"\n"):
                         break
                     self.events += 1
-                    self._take(line, (self._read, len(line)))
+                    try:
+                        self._take(line, (self._read, len(line)))
+                    except ValueError as error:
+                        raise trace.damaged(self.path, self.events, str(error)) from None
                     self._read += len(line)
         except OSError as error:
             raise StorageError(
@@ -197,7 +205,7 @@ class Index:
             case "confirmed" if node in self.rows:
                 self.rows[node].where[kind] = span
                 self.rows[node].score = self._whole(line)["score"]
-            case "best":
+            case "best" if node in self.rows:
                 self.climb.append((node, self._whole(line)["score"]))
             case "declined":
                 self.declined += 1
@@ -212,7 +220,11 @@ class Index:
                 )
 
     def _whole(self, line: bytes) -> dict[str, Any]:
-        return trace.parsed(line, self.path, self.events)
+        event = trace.event_of(line)
+        if event is None or event.get("event") not in trace.EVENTS:
+            raise ContractError("event", "an event of a trace", "none")
+        trace.check_version(event, self.path)
+        return story.checked(event)
 
     def _propose(self, line: bytes, node: str, span: Span) -> None:
         move = _MOVE.search(line, max(line.rfind(b', "move": {'), 0)) if _FREE in line else None
@@ -225,6 +237,9 @@ class Index:
                 event["move"]["parent"],
                 event["cost"].get("calls", 0),
             )
+        if node in self.rows or (parent is not None and parent not in self.rows):
+            raise ContractError("proposed", "a new node with a known parent", str(node))
+        story.check_node(node, "proposed")
         self.rows[node] = Row(node, kind, parent, calls, self.path, {"proposed": span})
         above = None if parent is None else self.rows.get(parent)
         (self.drafts if above is None else above.children).append(node)
@@ -233,8 +248,8 @@ class Index:
         row.where["evaluated"] = span
         score, total = _SCORE.search(line, 0, _TAIL), _TOTAL.search(line, max(len(line) - _TAIL, 0))
         if score is not None and total is not None:
-            row.status, row.score, row._losses = "ok", float(score[1]), score[2]
-            row.complexity, row.seconds = float(total[1]), float(total[2])
+            row.complexity, row.seconds = _number(total[1]), _number(total[2])
+            row.status, row.score, row._losses = "ok", _number(score[1]), score[2]
             return
         event = self._whole(line)
         row.status, row.score, row._losses, row.complexity = (
@@ -246,6 +261,10 @@ class Index:
         if event["failure"] is not None:
             row.failure = tuple(event["failure"][name] for name in ("stage", "kind", "message"))
         row.seconds = event.get("timings", {}).get("total")
+
+
+def _number(text: bytes) -> float:
+    return claims.read(float, float(text), "number")
 
 
 def spent(rows: Iterable[Row]) -> tuple[int, int, float | None]:

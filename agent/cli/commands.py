@@ -16,14 +16,14 @@ from typing import Any
 
 from agent import proposers
 from agent.cli import inputs, live, text, vision
-from agent.config import EvaluationConfig, SearchConfig
+from agent.config import EvaluationConfig, Grants, SearchConfig
 from agent.core import affordances, explained
 from agent.core.diagnosis import diagnose
 from agent.core.split import final, validation
 from agent.evaluation.evaluate import Evaluator
 from agent.evaluation.jobs import CandidateFailed, Fitted
 from agent.models.options import LONGEST_ANSWER, ModelOptions
-from agent.models.prices import parse_price, price_of
+from agent.models.prices import Price, parse_price, price_of
 from agent.plain import clean
 from agent.run import runfolder, store
 from agent.run.runfolder import RunFolder
@@ -65,17 +65,35 @@ def run(arguments: argparse.Namespace) -> int:
 
 def resume(arguments: argparse.Namespace) -> int:
     """Go on with a run."""
-    config = SearchConfig.from_json(RunFolder(arguments.run).settings())
-    with live.watching(arguments.budget or config.budget, arguments.quiet) as watch:
+    budget = arguments.budget or RunFolder(arguments.run).settings()["budget"]
+    grants = _grants(arguments)
+    with live.watching(budget, arguments.quiet) as watch:
         result = search.resume(
             arguments.run,
             secrets=proposers.access(os.environ),
-            workers=arguments.workers,
+            grants=grants,
             budget=arguments.budget,
             threshold=arguments.threshold,
             on_event=watch,
+            tell=lambda line: print(f"run-agent: {line}", file=sys.stderr, flush=True),
         )
     return _finish(result)
+
+
+def _grants(arguments: argparse.Namespace) -> Grants:
+    """What the run's folder may not decide, from the call and the environment."""
+    price = _price(arguments.price)
+    return Grants(
+        sandbox=_mode(arguments),
+        base_url=arguments.base_url or proposers.base_url(os.environ) or None,
+        max_cost=arguments.max_cost,
+        max_tokens=arguments.max_tokens,
+        price=price and (price.input, price.output),
+        replay=arguments.replay or "",
+        lpips=_lpips(arguments.lpips),
+        vision=vision.folders(os.environ),
+        workers=_workers(arguments),
+    )
 
 
 def _check_belongs(arguments: argparse.Namespace) -> None:
@@ -122,14 +140,7 @@ def _search_config(arguments: argparse.Namespace) -> SearchConfig:
 
 
 def _model(arguments: argparse.Namespace) -> ModelOptions:
-    try:
-        price = (
-            price_of(arguments.model or "")
-            if arguments.price is None
-            else parse_price(arguments.price)
-        )
-    except ValueError as error:
-        raise UsageError(f"--{error}") from None
+    price = _price(arguments.price) or price_of(arguments.model or "")
     return ModelOptions(
         name=arguments.model or "",
         base_url=arguments.base_url or proposers.base_url(os.environ),
@@ -142,6 +153,13 @@ def _model(arguments: argparse.Namespace) -> ModelOptions:
         check=not arguments.no_check,
         replay=arguments.replay or "",
     )
+
+
+def _price(text: str | None) -> Price | None:
+    try:
+        return None if text is None else parse_price(text)
+    except ValueError as error:
+        raise UsageError(f"--{error}") from None
 
 
 def _lpips(folder: str | None) -> str:
@@ -327,7 +345,8 @@ def predict(arguments: argparse.Namespace) -> int:
     clip = None if arguments.video is None else media.read(arguments.video, 0, arguments.context)
     _say_unexplained(arguments.run)
     waiting = live.heard(lambda: "running the programs in the sandbox")
-    with WorldModel.load(arguments.run) as model, waiting:
+    grants = Grants(vision=vision.folders(os.environ))
+    with WorldModel.load(arguments.run, grants=grants) as model, waiting:
         seen = whatif.clip_of(model, clip)
         whatif.check_since(arguments.since, seen)
         if arguments.list:

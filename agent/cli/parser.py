@@ -196,26 +196,7 @@ def _model(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="as the endpoint calls it; the key is read from PROGGEN_API_KEY or OPENAI_API_KEY",
     )
-    model.add_argument(
-        "--base-url",
-        metavar="URL",
-        help="any OpenAI-compatible endpoint (default PROGGEN_BASE_URL, OPENAI_BASE_URL, then "
-        "OpenAI)",
-    )
-    model.add_argument(
-        "--max-cost", type=above(0), metavar="USD", help="stop before a call that could pass this"
-    )
-    model.add_argument(
-        "--max-tokens",
-        type=whole(1),
-        metavar="N",
-        help="stop before a call that could pass this many tokens",
-    )
-    model.add_argument(
-        "--price",
-        metavar="IN,OUT",
-        help="dollars a million tokens, where the model is not in the table",
-    )
+    _endpoint(model)
     model.add_argument(
         "--temperature", type=at_least(0), metavar="T", help="default: the endpoint's own"
     )
@@ -236,6 +217,29 @@ def _model(parser: argparse.ArgumentParser) -> None:
         dest="replay",
         metavar="RUN",
         help="for --proposer replay: the run whose proposals are repeated",
+    )
+
+
+def _endpoint(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--base-url",
+        metavar="URL",
+        help="any OpenAI-compatible endpoint (default PROGGEN_BASE_URL, OPENAI_BASE_URL, then "
+        "OpenAI)",
+    )
+    group.add_argument(
+        "--max-cost", type=above(0), metavar="USD", help="stop before a call that could pass this"
+    )
+    group.add_argument(
+        "--max-tokens",
+        type=whole(1),
+        metavar="N",
+        help="stop before a call that could pass this many tokens",
+    )
+    group.add_argument(
+        "--price",
+        metavar="IN,OUT",
+        help="dollars a million tokens, where the model is not in the table",
     )
 
 
@@ -310,7 +314,11 @@ def _machine(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="draw every prediction twice and refuse programs that are not deterministic",
     )
-    machine.add_argument(
+    _unsafe(machine)
+
+
+def _unsafe(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--unsafe-sandbox",
         metavar="MODE",
         help="landlock-only or rlimits-only, where strict is not to be had; see run-agent doctor",
@@ -366,6 +374,13 @@ def _resume(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--workers", type=whole(1), default=None, metavar="N")
     parser.add_argument("--quiet", action="store_true")
+    said = parser.add_argument_group(
+        "what a run's folder may not decide (say it again, as `run` was told)"
+    )
+    _endpoint(said)
+    said.add_argument("--from", dest="replay", metavar="RUN", help="the run that a replay repeats")
+    said.add_argument("--lpips", metavar="DIR", help="weights of the LPIPS metric")
+    _unsafe(said)
 
 
 def _trace(commands: argparse._SubParsersAction) -> None:

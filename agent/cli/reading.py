@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from agent.browser.index import Index
 from agent.cli import comparing, text
 from agent.plain import is_plain
-from agent.run import runfolder
-from agent.run import trace as traces
+from agent.run import runfolder, story
 from agent.run.runfolder import RunFolder
-from tools.errors import UsageError
+from tools.errors import StorageError, UsageError
 
 RUNS = Path("runs")
 """Where runs land when nothing else is said."""
@@ -43,7 +43,7 @@ def _one(arguments: argparse.Namespace, folder: RunFolder, node: str | None) -> 
     if arguments.otlp is not None:
         from agent.run import telemetry
 
-        identity, count = telemetry.send(traces.read(folder.trace), arguments.otlp)
+        identity, count = telemetry.send(_events(folder), arguments.otlp)
         print(f"sent {count} spans to {arguments.otlp} as trace {identity}")
     elif arguments.diff is not None:
         text.show(_difference(folder, node, arguments.diff))
@@ -54,7 +54,15 @@ def _one(arguments: argparse.Namespace, folder: RunFolder, node: str | None) -> 
     elif node is not None:
         text.show(text.node(folder, node))
     else:
-        text.show(text.tree(traces.read(folder.trace)))
+        text.show(text.tree(_events(folder)))
+
+
+def _events(folder: RunFolder) -> Iterator[dict[str, Any]]:
+    """The events of a run; at the end a word on stderr where some of its lines are damaged."""
+    damaged: list[int] = []
+    yield from story.read(folder.trace, damaged)
+    if damaged:
+        print(f"run-agent: {story.note(folder.trace, len(damaged))}", file=sys.stderr)
 
 
 def _interactive() -> bool:
@@ -86,7 +94,11 @@ def _indices(folder: Path) -> Iterable[Index]:
         )
     for path in found:
         index = Index(path)
-        index.refresh()
+        try:
+            index.refresh()
+        except StorageError as error:
+            print(f"run-agent: {error}", file=sys.stderr)
+            continue
         yield index
 
 

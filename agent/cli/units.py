@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from agent.cli import text
-from agent.run import records
 from agent.run.runfolder import RunFolder
 from agent.units import given as units
 from agent.units import tracks as tables
@@ -50,7 +49,7 @@ def tracks(arguments: argparse.Namespace) -> int:
 def _ahead(model: WorldModel, folder: RunFolder) -> States | None:
     """What perception finds with the held-back frames in view too; None where there are none, or
     where it fails on them."""
-    hidden = records.load_held_back(folder.store, folder.first()["held_back"]).frames[0]
+    hidden = folder.held_back(folder.task()).frames[0]
     if hidden is None or model.seen is None:
         return None
     try:

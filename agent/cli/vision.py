@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 
 from tools.errors import UsageError
 from tools.vision.config import XMEM_VARIABLE, VisionConfig
@@ -15,12 +16,19 @@ _DEFAULTS = ("auto", "auto", "classical", "auto")
 def config(arguments: argparse.Namespace, environ: Mapping[str, str]) -> VisionConfig:
     """The arguments ``detector``, ``segmenter``, ``tracker`` and ``device``, with weights and cache
     where the environment has them."""
-    store = WeightStore.from_environ(environ)
-    return VisionConfig(
+    return replace(
+        folders(environ),
         detector=arguments.detector,
         segmenter=arguments.segmenter,
         tracker=arguments.tracker,
         device=arguments.device,
+    )
+
+
+def folders(environ: Mapping[str, str]) -> VisionConfig:
+    """The default models, with weights and cache where the environment has them."""
+    store = WeightStore.from_environ(environ)
+    return VisionConfig(
         xmem_root=environ.get(XMEM_VARIABLE, ""),
         cache=str(store.folder.parent / "masks"),
         **store.described(),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from tools.types import STAGES, Candidate, Evaluation, Programs, Task
+from tools.types import STAGES, Candidate, ContractError, Evaluation, Programs, Task
 
 if TYPE_CHECKING:
     from tools.vision.check import Ask
@@ -101,6 +101,11 @@ class Cost:
     input_tokens: int = 0
     output_tokens: int = 0
     money: float | None = 0.0
+
+    def __post_init__(self) -> None:
+        money = self.money if isinstance(self.money, float) else 0.0
+        if min(self.calls, self.input_tokens, self.output_tokens, money) < 0:
+            raise ContractError("Cost", "calls, tokens and money from 0 up", repr(self)[:80])
 
     def __add__(self, other: Cost) -> Cost:
         money = None if self.money is None or other.money is None else self.money + other.money

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agent.run import records
 from agent.run.runfolder import RunFolder
 from agent.worldmodel.world import WorldModel
 from tools.errors import UsageError
@@ -41,7 +40,7 @@ def worlds(model: WorldModel, path: Path) -> dict[str, Any]:
 
 def _clips(path: Path, model: WorldModel) -> tuple[tuple[Video, ...], list[float]]:
     folder = RunFolder(path)
-    task = records.load_task(folder.store, folder.first()["task"])
+    task = folder.task()
     clips = (*task.test, *task.train)
     given = [
         action for clip in clips if clip.actions is not None for action in clip.actions.tolist()

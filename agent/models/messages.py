@@ -4,11 +4,12 @@ endpoint."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from agent.run.store import digest
+from agent.run.store import MOST, digest
+from tools import claims
 
 FORMAT = 1
 
@@ -175,6 +176,5 @@ class Reply:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Reply:
-        """Inverse of :meth:`to_bytes`."""
-        known: Mapping[str, Any] = json.loads(data)
-        return cls(**known)
+        """Inverse of :meth:`to_bytes`. Raises ContractError."""
+        return claims.read(cls, claims.parse(data, "reply", MOST), "reply")

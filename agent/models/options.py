@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
+
+from tools import claims
 
 LONGEST_ANSWER = 64_000
 """Tokens up to which the limit of an answer that was cut off is doubled."""
@@ -45,8 +47,5 @@ class ModelOptions:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ModelOptions:
         """From what ``dataclasses.asdict`` gave; fields that this version does not know are
-        ignored."""
-        known = {field.name for field in fields(cls)}
-        kept = {key: value for key, value in data.items() if key in known}
-        price = kept.get("price")
-        return cls(**kept | {"price": None if price is None else (price[0], price[1])})
+        ignored. Raises ContractError."""
+        return claims.read(cls, data, "model")

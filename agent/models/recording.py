@@ -19,7 +19,9 @@ from typing import Any
 from agent.core.protocols import Cost
 from agent.models.errors import ModelError
 from agent.models.messages import Reply, Request
-from agent.run.store import Store, append
+from agent.run.store import MOST, Store, append, read_bytes, reading
+from tools import claims
+from tools.types import ContractError
 
 FORMAT = 1
 
@@ -68,7 +70,8 @@ class Recording:
             line = self._lines.get(request.digest)
         if line is None:
             return None
-        answer = Reply.from_bytes(self._blobs.get(line["reply"]))
+        with reading(self._blobs.path(line["reply"])):
+            answer = Reply.from_bytes(self._blobs.get(line["reply"]))
         return Exchange(line["request"], line["reply"], answer, Cost(**line["cost"]))
 
     def add(self, request: Request, reply: Reply, cost: Cost, note: dict[str, Any]) -> Exchange:
@@ -124,16 +127,33 @@ def _is_torn(path: Path | None) -> bool:
 
 
 def _read_lines(path: Path | None) -> Iterator[dict[str, Any]]:
+    """Whole lines; one that is torn, or says nothing that can be used, had not been used either."""
     if path is None or not path.exists():
         return
-    for raw in path.read_bytes().splitlines():
+    for raw in read_bytes(path).splitlines():
         try:
-            line = json.loads(raw)
-        except ValueError:
+            line = claims.parse(raw, "line", MOST)
+            version = claims.read(_Version, line, "line").format
+            if version == FORMAT:
+                claims.read(_Line, line, "line")
+        except ContractError:
             continue
-        if line.get("format") != FORMAT:
+        if version != FORMAT:
             raise ModelError(
-                f"{path}: expected recorded replies of format {FORMAT}, got "
-                f"{line.get('format')!r}; use the version that wrote it"
+                f"{path}: expected recorded replies of format {FORMAT}, got {version}; use the "
+                "version that wrote it"
             )
         yield line
+
+
+@dataclass(frozen=True)
+class _Version:
+    format: int
+
+
+@dataclass(frozen=True)
+class _Line:
+    kind: str
+    request: str
+    cost: Cost
+    reply: str = ""

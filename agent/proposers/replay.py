@@ -30,7 +30,7 @@ from agent.models.messages import Request
 from agent.models.recording import Exchange, Recording
 from agent.prompting.mask_questions import asker
 from agent.proposers.llm import INDEX, settings
-from agent.run import records
+from agent.run import records, store
 from agent.run.runfolder import RunFolder
 from tools.errors import UsageError
 from tools.types import Task
@@ -144,11 +144,11 @@ def open_run(config: SearchConfig) -> ReplayProposer:
 
 
 def recorded_verdicts(folder: RunFolder) -> Ask | None:
-    """What the model of a run said of masks, as a verdict function; None where no model was asked.
-    What it was not asked then is left to the measurements."""
-    config = SearchConfig.from_json(folder.first()["config"])
-    if config.proposer == "replay":
-        return recorded_verdicts(RunFolder(config.model.replay))
+    """What the model of a run said of masks, as a verdict function; None where no model was asked
+    (a replay of a replay asks none: it would lead to a folder that only the run names). What it was
+    not asked then is left to the measurements."""
+    with store.reading(folder.trace):
+        config = SearchConfig.from_json(folder.first()["config"])
     if config.proposer not in ("llm", "both") or not config.model.check:
         return None
     recording = Recording(folder.store, folder.path / INDEX)
@@ -176,6 +176,6 @@ def recorded(folder: RunFolder) -> list[Recorded]:
         [*refusals, *accepted], key=lambda entry: entry[0]
     )  # stable: refusals come before what was accepted
     return [
-        Recorded(place, move, None if move.parent is None else marks[move.parent], proposal)
+        Recorded(place, move, None if move.parent is None else marks.get(move.parent), proposal)
         for place, proposal, move in ordered
     ]

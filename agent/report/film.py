@@ -13,7 +13,7 @@ import numpy as np
 
 from agent import pictures
 from agent.report.summary import RunSummary
-from agent.run import records
+from agent.run import runfolder
 from agent.run.runfolder import RunFolder
 from tools.errors import StorageError
 
@@ -84,17 +84,12 @@ class Clip:
 def clips(folder: RunFolder, summary: RunSummary) -> tuple[Clip, ...]:
     """Test videos of a run, in order; () when its frames are not on disk any more."""
     try:
-        task, held = (
-            records.load_task(folder.store, summary.first["task"]),
-            records.load_held_back(folder.store, summary.first["held_back"]),
-        )
-    except (StorageError, KeyError):
+        task = folder.task()
+        held = folder.held_back(task)
+    except StorageError:
         return ()
-    path = folder.path / "prediction.npz"
-    predicted: Sequence[np.ndarray | None] = [None] * len(task.test)
-    if path.exists():
-        with np.load(path) as data:
-            predicted = data["frames"]
+    made = runfolder.read_prediction(folder.path / "prediction.npz", task)
+    predicted: Sequence[np.ndarray | None] = [None] * len(task.test) if made is None else made[0]
     titles = [video.name or f"video {index + 1}" for index, video in enumerate(task.test)]
     return tuple(
         Clip(title, task.context, video.dt, video.frames, frames, true)

@@ -12,6 +12,7 @@ from agent.report import plot
 from agent.report.markup import Html, tag
 from agent.report.summary import RunSummary
 from agent.report.words import number
+from agent.run import runfolder
 from agent.run.runfolder import RunFolder
 from tools.columns import is_angle, unit_of
 from tools.fitting.scaling import unwrapped, wrap
@@ -95,12 +96,10 @@ def _at(states: Sequence[States], index: int) -> States | None:
 
 
 def _forecasts(folder: RunFolder, context: int) -> list[Stretch]:
-    path = folder.path / "prediction.npz"
-    if not path.exists():
-        return []
-    with np.load(path) as data:
-        columns, values = tuple(map(str, data["columns"])), data["states"]
-    return [Stretch("forecast", context, States(columns, rows), None) for rows in values]
+    made = runfolder.read_prediction(folder.path / "prediction.npz", folder.task())
+    return [
+        Stretch("forecast", context, states, None) for states in (() if made is None else made[1])
+    ]
 
 
 # --------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.core.screen import DUPLICATE
 from agent.report import ranking
-from agent.run import trace
+from agent.run import story, trace
 from agent.run.runfolder import RunFolder
 from tools.types import STAGES, Failure, Losses
 
@@ -174,7 +174,7 @@ def read(folder: RunFolder) -> RunSummary:
     leaders: list[str] = []
     declined = 0
     first = folder.first()
-    for event in trace.read(folder.trace):
+    for event in story.read(folder.trace):
         node = event.get("node", "")
         match event["event"]:
             case "observed":

@@ -16,11 +16,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tools.errors import UsageError
+from agent.run import store
+from tools import claims
+from tools.errors import StorageError, UsageError
 from tools.types import STAGES, FittedParam, Programs
 
 INLINED = "#: "
 """Before an import that the file itself answers."""
+MOST = 16 << 20
+"""Bytes of such a file."""
 FITTED = "FITTED"
 """Name of the fitted parameters: {name: {value, low, high, unit, error, note, about}}."""
 
@@ -34,11 +38,10 @@ def read(path: Path) -> tuple[Programs, tuple[FittedParam, ...]]:
     """The programs and parameters in a file that `run-agent export` wrote, as they stand there now.
     Raises UsageError."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = store.read_bytes(path, MOST).decode()
+    except (StorageError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"{path}: expected a file that `run-agent export` wrote, got: "
-            f"{getattr(error, 'strerror', None) or error}"
+            f"{path}: expected a file that `run-agent export` wrote, got: {error}"
         ) from None
     sources = {stage: _section(text, stage) for stage in STAGES}
     missing = [stage for stage, source in sources.items() if source is None]
@@ -47,33 +50,28 @@ def read(path: Path) -> tuple[Programs, tuple[FittedParam, ...]]:
             f"{path}: expected a file that `run-agent export` wrote, with `{mark(missing[0])}` in "
             "it, got none; give a run, a folder with three programs, or such a file"
         )
-    return Programs(**{stage: source or "" for stage, source in sources.items()}), tuple(
-        FittedParam(name, **entry) for name, entry in _fitted(text, path).items()
-    )
+    programs = Programs(**{stage: source or "" for stage, source in sources.items()})
+    return programs, claims.fitted(_fitted(text, path), str(path))
 
 
 def _section(text: str, stage: str) -> str | None:
-    found = re.search(
-        rf"^{re.escape(mark(stage))}\n(.*?)^{re.escape(mark(stage, end=True))}$",
-        text,
-        re.MULTILINE | re.DOTALL,
-    )
-    return (
-        None
-        if found is None
-        else re.sub(rf"^(\s*)(?:pass  )?{INLINED}", r"\1", found[1], flags=re.MULTILINE).strip()
-        + "\n"
-    )
+    _, begin, rest = f"\n{text}".partition(f"\n{mark(stage)}\n")
+    source, end, _ = f"\n{rest}".partition(f"\n{mark(stage, end=True)}\n")
+    if not begin or not end:
+        return None
+    lines = re.sub(rf"^([ \t]*)(?:pass  )?{INLINED}", r"\1", source, flags=re.MULTILINE)
+    return lines.strip() + "\n"
 
 
 def _fitted(text: str, path: Path) -> dict[str, dict[str, Any]]:
     try:
-        for statement in ast.parse(text).body:
+        for statement in claims.program(text, str(path), MOST).body:
             if (
                 isinstance(statement, ast.Assign)
                 and getattr(statement.targets[0], "id", "") == FITTED
             ):
-                return ast.literal_eval(statement.value)
-    except (SyntaxError, ValueError) as error:
+                entries = ast.literal_eval(statement.value)
+                return claims.read(dict[str, dict[str, Any]], entries, FITTED)
+    except (SyntaxError, ValueError, TypeError) as error:
         raise UsageError(f"{path}: expected Python with a literal {FITTED}, got: {error}") from None
     raise UsageError(f"{path}: expected the parameters under the name {FITTED}, got none")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from agent.core.protocols import Cost, Diagnosis, Finding, Move, Proposal
-from agent.run.store import Store
-from tools.types import HeldBack, Programs, States, Task, Video
+from agent.run.store import LARGEST_BLOB, Store
+from tools import claims
+from tools.types import ContractError, HeldBack, Programs, States, Task, Video, check_frames
 
 
 def save_array(store: Store, array: np.ndarray) -> dict[str, Any]:
@@ -21,10 +23,35 @@ def save_array(store: Store, array: np.ndarray) -> dict[str, Any]:
 
 
 def load_array(store: Store, entry: Mapping[str, Any]) -> np.ndarray:
-    """Inverse of :func:`save_array`."""
-    return np.frombuffer(zlib.decompress(store.get(entry["blob"])), entry["dtype"]).reshape(
-        entry["shape"]
-    )
+    """Inverse of :func:`save_array`. Raises ContractError for what is no such description,
+    StorageError for a blob that is missing or damaged."""
+    about = claims.read(_Array, entry, "array")
+    dtype, size = _dtype(about.dtype), 1
+    for length in about.shape:
+        size *= length
+    if min(about.shape, default=0) < 0 or not 0 <= size * dtype.itemsize <= LARGEST_BLOB:
+        raise ContractError("array", f"at most {LARGEST_BLOB} bytes", f"shape {about.shape}"[:80])
+    unpack = zlib.decompressobj()
+    try:
+        data = unpack.decompress(store.get(about.blob), size * dtype.itemsize + 1)
+    except zlib.error as error:
+        raise ContractError("array", "compressed numbers", str(error)) from None
+    if len(data) != size * dtype.itemsize:
+        raise ContractError("array", f"{size * dtype.itemsize} bytes", f"{len(data)} or more")
+    return np.frombuffer(data, dtype).reshape(about.shape)
+
+
+@dataclass(frozen=True)
+class _Array:
+    blob: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+def _dtype(name: str) -> np.dtype:
+    if not re.fullmatch(r"[|<>=]?(b1|[iu][1248]|f[248])", name):
+        raise ContractError("array", "a dtype of plain numbers", repr(name[:20]))
+    return np.dtype(name)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -45,12 +72,36 @@ def save_task(store: Store, task: Task) -> dict[str, Any]:
 
 
 def load_task(store: Store, data: Mapping[str, Any]) -> Task:
-    """Inverse of :func:`save_task`."""
+    """Inverse of :func:`save_task`. Raises ContractError, StorageError."""
+    said = claims.read(_Task, data, "task")
     train, test = (
-        tuple(_load_video(store, entry) for entry in data[key]) for key in ("train", "test")
+        tuple(_load_video(store, entry) for entry in entries) for entries in (said.train, said.test)
     )
-    actions = tuple(None if a is None else np.array(a, np.float64) for a in data["future_actions"])
-    return Task(train, test, data["context"], data["horizon"], actions, data["name"])
+    actions = tuple(None if a is None else np.array(a, np.float64) for a in said.future_actions)
+    task = Task(train, test, said.context, said.horizon, actions, said.name)
+    if any(a is not None and len(a) != task.horizon for a in task.future_actions):
+        raise ContractError("task", f"{task.horizon} actions to come", "others")
+    if len(task.test) * task.horizon * task.shape[0] * task.shape[1] * 3 > LARGEST_BLOB:
+        raise ContractError("task", f"at most {LARGEST_BLOB} bytes to predict", "more")
+    return task
+
+
+@dataclass(frozen=True)
+class _Video:
+    frames: Mapping[str, Any]
+    dt: float
+    actions: tuple[float, ...] | None
+    name: str
+
+
+@dataclass(frozen=True)
+class _Task:
+    train: tuple[_Video, ...]
+    test: tuple[_Video, ...]
+    context: int
+    horizon: int
+    future_actions: tuple[tuple[float, ...] | None, ...]
+    name: str
 
 
 def _save_video(store: Store, video: Video) -> dict[str, Any]:
@@ -63,9 +114,9 @@ def _save_video(store: Store, video: Video) -> dict[str, Any]:
     }
 
 
-def _load_video(store: Store, data: Mapping[str, Any]) -> Video:
-    actions = None if data["actions"] is None else np.array(data["actions"], np.float64)
-    return Video(load_array(store, data["frames"]), data["dt"], actions, data["name"])
+def _load_video(store: Store, said: _Video) -> Video:
+    actions = None if said.actions is None else np.array(said.actions, np.float64)
+    return Video(load_array(store, said.frames), said.dt, actions, said.name)
 
 
 def save_held_back(store: Store, held: HeldBack) -> dict[str, Any]:
@@ -81,9 +132,26 @@ def save_held_back(store: Store, held: HeldBack) -> dict[str, Any]:
 
 
 def load_held_back(store: Store, data: Mapping[str, Any]) -> HeldBack:
-    """Inverse of :func:`save_held_back` (lists come back as tuples)."""
-    frames = tuple(None if f is None else load_array(store, f) for f in data["frames"])
-    return HeldBack(frames, {key: _load(store, value) for key, value in data["truth"].items()})
+    """Inverse of :func:`save_held_back` (lists come back as tuples). Raises ContractError,
+    StorageError."""
+    said = claims.read(_HeldBack, data, "held_back")
+    frames = tuple(
+        None if f is None else check_frames(load_array(store, f), "held_back") for f in said.frames
+    )
+    return HeldBack(frames, {key: _load(store, value) for key, value in said.truth.items()})
+
+
+def check_held_back(held: HeldBack, task: Task) -> None:
+    """Raise ContractError unless these can be the frames after those of ``task``."""
+    sizes = {one.shape[1:3] for one in held.frames if one is not None}
+    if len(held.frames) != len(task.test) or not sizes <= {task.shape}:
+        raise ContractError("held_back", f"{len(task.test)} futures of {task.shape}", str(sizes))
+
+
+@dataclass(frozen=True)
+class _HeldBack:
+    frames: tuple[Mapping[str, Any] | None, ...]
+    truth: Mapping[str, Mapping[str, Any]]
 
 
 def _save(store: Store, value: Any) -> dict[str, Any] | None:
@@ -108,15 +176,20 @@ def _save(store: Store, value: Any) -> dict[str, Any] | None:
     return {"value": value} if value is None or isinstance(value, (bool, int, float, str)) else None
 
 
-def _load(store: Store, entry: Mapping[str, Any]) -> Any:
+def _load(store: Store, entry: Any) -> Any:
+    if not isinstance(entry, Mapping) or len(entry) != 1:
+        raise ContractError("truth", "one kind of value", str(entry)[:60])
     kind, value = next(iter(entry.items()))
     if kind == "array":
         return load_array(store, value)
     if kind == "states":
-        return States.from_json(value)
+        return claims.read(States, value, "truth")
     if kind == "map":
-        return {key: _load(store, item) for key, item in value.items()}
-    return tuple(_load(store, item) for item in value) if kind == "list" else value
+        items = claims.read(dict[str, Any], value, "truth").items()
+        return {key: _load(store, item) for key, item in items}
+    if kind == "list":
+        return tuple(_load(store, item) for item in claims.read(tuple[Any, ...], value, "truth"))
+    return value
 
 
 # ------------------------------------------------------------------------------------------- propos
@@ -133,16 +206,24 @@ def save_proposal(proposal: Proposal, move: Move) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class _Proposal:
+    rationale: str
+    exhausted: bool
+    origin: str
+    stages: tuple[str, ...]
+    exchanges: tuple[str, ...]
+    cost: Cost
+    findings: tuple[Finding, ...]
+    move: Move
+    closed: bool = False
+
+
 def load_proposal(data: Mapping[str, Any], programs: Programs | None) -> tuple[Proposal, Move]:
-    """Inverse of :func:`save_proposal`."""
-    words: dict[str, Any] = {key: data[key] for key in ("rationale", "exhausted", "origin")} | {
-        "closed": data.get("closed", False)
-    }
-    lists: dict[str, Any] = {key: tuple(data[key]) for key in ("stages", "exchanges")}
-    findings = tuple(Finding(**f) for f in data["findings"])
-    return Proposal(programs, **words, **lists, cost=Cost(**data["cost"]), findings=findings), Move(
-        **data["move"]
-    )
+    """Inverse of :func:`save_proposal`. Raises ContractError."""
+    said = claims.read(_Proposal, data, "proposal")
+    words = {one.name: getattr(said, one.name) for one in fields(said) if one.name != "move"}
+    return Proposal(programs, **words), said.move
 
 
 def save_diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
@@ -151,7 +232,5 @@ def save_diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
 
 
 def load_diagnosis(data: Mapping[str, Any]) -> Diagnosis:
-    """Inverse of :func:`save_diagnosis`."""
-    return Diagnosis(
-        data["guilty"], data["verdict"], tuple(Finding(**finding) for finding in data["findings"])
-    )
+    """Inverse of :func:`save_diagnosis`. Raises ContractError."""
+    return claims.read(Diagnosis, data, "diagnosis")

@@ -11,21 +11,41 @@ result.json best/ prediction.npz prediction.mp4 filmstrip.png report.html   writ
 
 from __future__ import annotations
 
+import fcntl
+import math
+import os
+import stat
 import time
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from agent.core.protocols import Diagnosis, Move, Proposal
-from agent.run import export_format, records, store, trace
+from agent.core.protocols import Cost, Diagnosis, Move, Proposal
+from agent.run import export_format, records, store, story, trace
 from agent.run.store import Store
-from tools.errors import StorageError, UsageError
-from tools.types import STAGES, Evaluation, FittedParam, Programs, States
+from tools import claims
+from tools.errors import RunError, StorageError, UsageError
+from tools.types import (
+    MAX_COLUMNS,
+    STAGES,
+    ContractError,
+    Evaluation,
+    FittedParam,
+    HeldBack,
+    Programs,
+    States,
+    Task,
+)
 
 RESULT_FORMAT = 1
+_AGAIN = "it says what the run is about: start the run again"
+_BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, AttributeError)
 
 
 class RunFolder:
@@ -38,6 +58,7 @@ class RunFolder:
                 f"{self.path}: expected the folder of a run (with trace.jsonl), got "
                 f"{_what(self.path)}; see `run-agent --help`"
             )
+        _check_plain(self.path)
         self.store = Store(self.path / "store")
 
     @classmethod
@@ -61,9 +82,10 @@ class RunFolder:
         return self.path / "best"
 
     def first(self) -> dict[str, Any]:
-        """The event that the trace starts with. Raises StorageError when a kill left none."""
-        event = next(trace.read(self.trace), None)
-        if event is None or event["event"] != "run":
+        """The event that the trace starts with. Raises StorageError when a kill left none, or it is
+        damaged."""
+        event = next(story.read(self.trace), None)
+        if event is None:
             raise StorageError(
                 f"{self.trace}: expected a first event that describes the run, got none; start "
                 "the run again"
@@ -77,6 +99,18 @@ class RunFolder:
             settings |= {name: event[name] for name in trace.LIMITS}
         return settings
 
+    def task(self) -> Task:
+        """What the run was about. Raises StorageError."""
+        with store.reading(self.trace, _AGAIN):
+            return records.load_task(self.store, self.first()["task"])
+
+    def held_back(self, task: Task) -> HeldBack:
+        """What comes after the frames of ``task``, as far as the run knew. Raises StorageError."""
+        with store.reading(self.trace, _AGAIN):
+            held = records.load_held_back(self.store, self.first().get("held_back") or {})
+            records.check_held_back(held, task)
+            return held
+
     def extend(self, budget: int, threshold: float) -> None:
         """Put higher limits on record. A run that had ended is an unfinished one from here on."""
         (self.path / "result.json").unlink(missing_ok=True)  # first: after a kill it is made again
@@ -85,16 +119,44 @@ class RunFolder:
         )
 
     def result(self) -> dict[str, Any] | None:
-        """result.json, or None while the run is not finished."""
+        """result.json, or None while the run is not finished. Raises StorageError when it is
+        damaged or of a newer format."""
         path = self.path / "result.json"
-        return store.read_json(path) if path.exists() else None
+        if not path.exists():
+            return None
+        data = store.read_json(path)
+        with store.reading(path):
+            said = claims.read(_Result, data, "result")
+            if said.format > RESULT_FORMAT:
+                raise store.newer(path, RESULT_FORMAT, said.format)
+            if said.best is not None and said.best not in self.node_ids():
+                raise ContractError("best", "a node of the run", said.best)
+        return data
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the run, so that no other process goes on with it meanwhile. Raises RunError when
+        one does. The lock ends with the process that has it."""
+        lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            raise RunError(
+                f"{self.path}: expected a run that nobody is at work on, got one that another "
+                "process goes on with; wait for it, or stop it"
+            ) from None
+        try:
+            yield
+        finally:
+            os.close(lock)
 
     # ----------------------------------------------------------------------------------------------
 
     def node(self, node_id: str) -> Path:
         """The folder of one node; an unknown one lists the known ones (UsageError)."""
         path = self.path / "nodes" / node_id
-        if not (path / "proposal.json").exists():
+        if node_id not in self.node_ids():
             raise UsageError(
                 f"node: expected one of {', '.join(self.node_ids()) or 'none yet'}, got {node_id!r}"
             )
@@ -103,7 +165,8 @@ class RunFolder:
     def node_ids(self) -> list[str]:
         """Ids of all nodes that were proposed, in order."""
         found = (self.path / "nodes").glob("*/proposal.json")
-        return sorted((path.parent.name for path in found), key=lambda name: (len(name), name))
+        names = {path.parent.name for path in found}
+        return sorted(filter(story.is_node, names), key=int)
 
     def save_proposal(self, node_id: str, proposal: Proposal, move: Move) -> None:
         """Write the sources, then the record that makes them valid."""
@@ -121,13 +184,15 @@ class RunFolder:
         return found
 
     def load_proposal(self, node_id: str) -> tuple[Proposal, Move] | None:
-        """What was proposed as ``node_id``, or None."""
-        folder = self.path / "nodes" / node_id
-        if not (folder / "proposal.json").exists():
+        """What was proposed as ``node_id``, or None. Raises StorageError when it is damaged."""
+        path = self.path / "nodes" / node_id / "proposal.json"
+        if not path.exists():
             return None
-        return records.load_proposal(
-            store.read_json(folder / "proposal.json"), read_programs(folder)
-        )
+        data = store.read_json(path)
+        with store.reading(path):
+            proposal, move = records.load_proposal(data, read_programs(path.parent))
+            story.check_move(move, node_id, "proposal")
+            return proposal, move
 
     def save_evaluation(self, node_id: str, evaluation: Evaluation) -> None:
         """Write what became of a node."""
@@ -137,9 +202,16 @@ class RunFolder:
         store.write_json(folder / "evaluation.json", evaluation.to_json())
 
     def load_evaluation(self, node_id: str) -> Evaluation | None:
-        """What became of ``node_id``, or None when it was not evaluated yet."""
+        """What became of ``node_id``, or None when it was not evaluated yet. Raises StorageError
+        when it is damaged."""
         path = self.path / "nodes" / node_id / "evaluation.json"
-        return Evaluation.from_json(store.read_json(path)) if path.exists() else None
+        if not path.exists():
+            return None
+        evaluation = store.read_json(path, Evaluation)
+        with store.reading(path):
+            story.check_outcome(evaluation.status, evaluation.score, evaluation.failure)
+            claims.unique_names(evaluation.params, "params")
+        return evaluation
 
     def save_last(self, node_id: str, last: Mapping[str, Any]) -> None:
         """Write how a node that led forecast the part that nobody was shown."""
@@ -148,7 +220,13 @@ class RunFolder:
     def load_last(self, node_id: str) -> dict[str, Any] | None:
         """How ``node_id`` forecast that part, or None when it was not asked yet."""
         path = self.path / "nodes" / node_id / "last.json"
-        return store.read_json(path) if path.exists() else None
+        if not path.exists():
+            return None
+        last = store.read_json(path, dict[str, Any])
+        with store.reading(path):
+            if last:
+                claims.read(story.Last, last, "last")
+        return last
 
     def save_diagnosis(self, node_id: str, diagnosis: Diagnosis) -> None:
         """Write the diagnosis of a node."""
@@ -157,13 +235,47 @@ class RunFolder:
         )
 
     def load_diagnosis(self, node_id: str) -> Diagnosis | None:
-        """The diagnosis of ``node_id``, or None."""
+        """The diagnosis of ``node_id``, or None. Raises StorageError when it is damaged."""
         path = self.path / "nodes" / node_id / "diagnosis.json"
-        return records.load_diagnosis(store.read_json(path)) if path.exists() else None
+        return store.read_json(path, Diagnosis) if path.exists() else None
 
     def events(self, kind: str) -> Iterator[dict[str, Any]]:
         """Events of one kind in the trace, in order."""
-        return (event for event in trace.read(self.trace) if event["event"] == kind)
+        return (event for event in story.read(self.trace) if event["event"] == kind)
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What must be in result.json."""
+
+    status: str
+    reason: str
+    score: float
+    best: story.Node | None
+    evaluations: int
+    seconds: float
+    metrics: story.Metrics
+    baselines: Mapping[str, story.Metrics]
+    cost: Cost
+    format: int = 1
+    sandbox: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str | None] = field(default_factory=dict)
+
+
+def _check_plain(folder: Path) -> None:
+    """Raise UsageError unless everything in a run's folder is a file or a folder: whoever made it
+    may have put links there, to files elsewhere that would be read or written over."""
+    open_folders = [folder]
+    while open_folders:
+        with os.scandir(open_folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    open_folders.append(Path(entry.path))
+                elif not entry.is_file(follow_symlinks=False):
+                    raise UsageError(
+                        f"{entry.path}: expected a file or a folder in a run's folder, got a link "
+                        "or a device; remove it, or put what it stands for in its place"
+                    )
 
 
 def check_new(path: str | Path) -> None:
@@ -220,13 +332,21 @@ def read_programs(folder: str | Path) -> Programs:
     for stage in STAGES:
         path = Path(folder) / f"{stage}.py"
         try:
-            sources[stage] = path.read_text(encoding="utf-8")
+            sources[stage] = _text(path)
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
                 f"{path}: expected a program (UTF-8 text), got: "
                 f"{getattr(error, 'strerror', None) or error}; see CONTRIBUTING.md"
             ) from None
     return Programs(**sources)
+
+
+def _text(path: Path) -> str:
+    """A source: of a plain file, at most four bytes a character that a program may have."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), encoding="utf-8", newline=None) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(0, "no plain file")
+        return file.read(claims.SOURCE + 1)  # one more is too long, which the screen says
 
 
 def read_model(path: str | Path) -> tuple[Programs, tuple[FittedParam, ...]]:
@@ -259,8 +379,28 @@ def write_params(path: Path, params: tuple[FittedParam, ...]) -> None:
 
 
 def read_params(path: Path) -> tuple[FittedParam, ...]:
-    """Inverse of :func:`write_params`."""
-    return tuple(FittedParam(name, **entry) for name, entry in store.read_json(path).items())
+    """Inverse of :func:`write_params`. Raises StorageError."""
+    entries = store.read_json(path, dict[str, dict[str, Any]])
+    with store.reading(path):
+        return claims.fitted(entries, "content")
+
+
+def read_prediction(path: Path, task: Task) -> tuple[np.ndarray, tuple[States, ...]] | None:
+    """Frames (videos, horizon, H, W, 3) uint8 and states of a prediction for ``task``; None where
+    there is none, or it is damaged."""
+    shape = (len(task.test), task.horizon, *task.shape, 3)
+    most = math.prod(shape) + shape[0] * shape[1] * MAX_COLUMNS * 8 + (1 << 20)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > most:
+                return None
+        with np.load(path, allow_pickle=False) as data:
+            frames, columns = data["frames"], tuple(map(str, data["columns"].tolist()))
+            states = tuple(States(columns, rows) for rows in data["states"])
+    except (OSError, ValueError, LookupError, TypeError, MemoryError, EOFError, *_BROKEN):
+        return None
+    fits = frames.shape == shape and frames.dtype == np.uint8 and len(states) == shape[0]
+    return (frames, states) if fits else None
 
 
 def write_prediction(path: Path, frames: np.ndarray, states: tuple[States, ...], dt: float) -> None:

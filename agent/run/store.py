@@ -10,13 +10,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from tools import claims
 from tools.errors import StorageError, UsageError
+
+MOST = 64 << 20
+"""Bytes of a file that is read whole."""
+LARGEST_BLOB = 16 << 30
+"""Bytes of a blob, such as the frames of a clip."""
+_KEY = re.compile(r"[0-9a-f]{32}\Z")
+T = TypeVar("T")
 
 TEMPORARY = ".partial-"
 """Prefix of files in the making; leftovers of a kill may be deleted at any time."""
@@ -97,12 +107,38 @@ def append(path: Path, data: bytes) -> None:
         raise StorageError(_complaint(path, error)) from error
 
 
-def read_json(path: Path) -> Any:
-    """Parse a JSON file. Raises StorageError when it is missing or damaged."""
+def read_bytes(path: Path, most: int = MOST) -> bytes:
+    """The content of a plain file of at most ``most`` bytes. Raises StorageError."""
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode) or about.st_size > most:
+                raise StorageError(f"{path}: expected a plain file of at most {most} bytes")
+            return file.read()
+    except OSError as error:
         raise StorageError(_complaint(path, error)) from error
+
+
+def read_json(path: Path, kind: type[T] | None = None) -> T:
+    """What a JSON file says, as a value of ``kind`` (see tools.claims; None: as it stands). Raises
+    StorageError when it is missing or damaged."""
+    data = read_bytes(path)
+    with reading(path):
+        value = claims.parse(data, "content", MOST)
+        return value if kind is None else claims.read(kind, value, "content")
+
+
+_MENDS = "in a run, `run-agent resume` mends it"
+
+
+@contextmanager
+def reading(path: Path, fix: str = _MENDS) -> Iterator[None]:
+    """Whatever turns out to be wrong with the content of ``path`` is a StorageError that names
+    it."""
+    try:
+        yield
+    except UsageError as error:
+        raise StorageError(f"{path}: damaged: {error}; {fix}") from None
 
 
 def _complaint(path: Path, error: Exception) -> str:
@@ -125,6 +161,17 @@ def _forget(path: Path) -> None:
         return
 
 
+class NewerFormat(StorageError):
+    """A newer version of this program wrote the file."""
+
+
+def newer(path: Path, known: int, got: int) -> NewerFormat:
+    """What to raise about a file of format ``got``."""
+    return NewerFormat(
+        str(path), f"format {known} or older", str(got), "use a newer version of this program"
+    )
+
+
 class Store:
     """Blobs by content in ``folder``: ``put`` returns the hash under which ``get`` finds the bytes
     again."""
@@ -133,7 +180,9 @@ class Store:
         self.folder = Path(folder)
 
     def path(self, key: str) -> Path:
-        """Where the blob ``key`` lies."""
+        """Where the blob ``key`` lies. Raises StorageError for what is no hash."""
+        if not _KEY.match(key):
+            raise StorageError(f"{self.folder}: expected a content hash, got {key[:40]!r}")
         return self.folder / key[:2] / key[2:]
 
     def put(self, data: bytes) -> str:
@@ -145,10 +194,7 @@ class Store:
 
     def get(self, key: str) -> bytes:
         """The bytes kept under ``key``. Raises StorageError when they are missing or damaged."""
-        try:
-            data = self.path(key).read_bytes()
-        except OSError as error:
-            raise StorageError(_complaint(self.path(key), error)) from error
+        data = read_bytes(self.path(key), LARGEST_BLOB)
         if digest(data) != key:
             raise StorageError(
                 f"{self.path(key)}: expected content {key}, got {digest(data)}; the file is damaged"

@@ -27,7 +27,9 @@ from pathlib import Path
 from typing import Any
 
 from agent.run import store
+from tools import claims
 from tools.errors import StorageError
+from tools.types import ContractError
 
 VERSION = 1
 EVENTS = (
@@ -49,40 +51,62 @@ LIMITS = ("budget", "threshold")
 Event = Mapping[str, Any]
 
 
+MOST = 64 << 20
+"""Bytes of one line."""
+
+
+def lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Number and bytes of every whole line of a trace. A torn last line (a kill, a full disk, a run
+    that is writing just now) is left out. Raises StorageError when there is no trace."""
+    try:
+        with open(path, "rb") as file:
+            for number, line in enumerate(iter(lambda: file.readline(MOST), b""), 1):
+                if not line.endswith(b"\n"):
+                    return
+                yield number, line
+    except OSError as error:
+        raise StorageError(f"{path}: expected the trace of a run, got: {error.strerror}") from error
+
+
 def read(path: Path) -> Iterator[dict[str, Any]]:
-    """Events of a trace in order. A torn last line (a kill, a full disk, a run that is writing just
-    now) is left out.
+    """Events of a trace in order, whatever they say (agent.run.story reads those that can be used).
 
     Raises StorageError when there is no trace, a line before the last is damaged, or the format is
     a newer one.
     """
-    try:
-        with open(path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    return
-                yield parsed(line, path, number)
-    except OSError as error:
-        raise StorageError(f"{path}: expected the trace of a run, got: {error.strerror}") from error
+    return (parsed(line, path, number) for number, line in lines(path))
 
 
 def parsed(line: bytes, path: Path, number: int) -> dict[str, Any]:
     """The event on a whole line. Raises StorageError (with its number) when it is damaged or of a
     newer format."""
-    try:
-        event = json.loads(line.decode())  # told the encoding, the parser need not guess
-    except ValueError:
-        event = None
-    if not isinstance(event, dict):
-        raise StorageError(
-            f"{path}: line {number} is damaged: expected one JSON object, got {line[:60]!r}"
-        )
-    if event.get("v", 0) > VERSION:
-        raise StorageError(
-            f"{path}: expected format {VERSION} or older, got {event['v']}; use a newer version "
-            "of this program"
-        )
+    event = event_of(line)
+    if event is None:
+        raise damaged(path, number, f"expected one JSON object, got {line[:60]!r}")
+    check_version(event, path)
     return event
+
+
+def damaged(path: Path, number: int, why: str) -> StorageError:
+    """What to raise about a line."""
+    return StorageError(
+        f"{path}: line {number} is damaged: {why[:200]}; `run-agent resume` leaves it out"
+    )
+
+
+def event_of(line: bytes) -> dict[str, Any] | None:
+    """The object on a line, None where it is damaged."""
+    try:
+        event = claims.parse(line, "event", MOST)
+    except ContractError:
+        return None
+    return event if isinstance(event, dict) and type(event.get("v", 0)) is int else None
+
+
+def check_version(event: Event, path: Path) -> None:
+    """Raise StorageError for an event of a newer format."""
+    if event.get("v", 0) > VERSION:
+        raise store.newer(path, VERSION, event["v"])
 
 
 def without_times(event: Event) -> dict[str, Any]:
@@ -106,8 +130,8 @@ class Writer:
         self._extended = 0
         if path.exists():
             _cut_torn_line(path)
-            for event in read(path):
-                self._know(event)
+            for _, line in lines(path):
+                self._know(event_of(line) or {})
 
     def write(self, event: Event) -> bool:
         """Append ``event`` durably; False when it is on record already. Raises StorageError."""
@@ -121,12 +145,12 @@ class Writer:
 
     def _know(self, event: Event) -> None:
         self._known.add(self._identity(event))
-        self._extended += event["event"] == "extended"
+        self._extended += event.get("event") == "extended"
 
     def _identity(self, event: Event) -> tuple:
         """What an event is about; a run says each of these once, its end once after each
         extension."""
-        kind = event["event"]
+        kind = event.get("event")
         return (
             kind,
             event.get("node"),

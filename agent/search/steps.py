@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from agent import proposers, versions
-from agent.config import SearchConfig
+from agent.config import Grants, SearchConfig, granted
 from agent.core import affordances
 from agent.core import policy as policies
 from agent.core.archive import NodeArchive
@@ -41,7 +41,8 @@ from agent.core.screen import complexity, duplicate
 from agent.core.split import Split, validation
 from agent.evaluation.evaluate import Evaluator
 from agent.evaluation.foretelling import weighed
-from agent.run import records, trace
+from agent.run import records, store, trace
+from agent.run.mending import mend
 from agent.run.runfolder import RunFolder, check_new
 from agent.run.store import Store, digest
 from agent.search.outcome import RunResult, Spent, conclude, finished, publish
@@ -53,6 +54,7 @@ MAX_DECLINED = 3
 """Proposals in a row that may come to nothing before the search ends."""
 
 _NO_KEY = proposers.Access()
+_NO_GRANTS = Grants()
 
 OnEvent = Callable[[Mapping[str, Any]], None]
 _PENDING = Evaluation("pending")
@@ -77,11 +79,11 @@ def run(
     """
     check_new(out)
     policies.named(config.policy)
-    store = Store(Path(out) / "store")
+    kept = Store(Path(out) / "store")
     split = validation(task, config.evaluation.validation)
     saved = {
-        "task": records.save_task(store, task),
-        "held_back": records.save_held_back(store, held_back),
+        "task": records.save_task(kept, task),
+        "held_back": records.save_held_back(kept, held_back),
     }
     first = {
         "event": "run",
@@ -90,9 +92,9 @@ def run(
         "versions": versions.known(),
         "time": time.time(),
     }
-    return _go(
-        RunFolder.create(out, first), Inputs(task, held_back, split), config, proposer, on_event
-    )
+    folder = RunFolder.create(out, first)
+    with folder.alone():
+        return _go(folder, Inputs(task, held_back, split), config, proposer, on_event)
 
 
 def resume(
@@ -100,32 +102,39 @@ def resume(
     *,
     proposer: Proposer | None = None,
     secrets: proposers.Access = _NO_KEY,
+    grants: Grants = _NO_GRANTS,
     workers: int | None = None,
     budget: int | None = None,
     threshold: float | None = None,
     on_event: OnEvent | None = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> RunResult:
     """Go on with a run that was stopped in any way; a finished one only gives its result, unless
-    its limits are raised.
+    its limits are raised. What is damaged is made again.
 
     proposer: None makes the one that the run was started with, with ``secrets`` where it needs a
-    key. workers: None keeps the run's number. budget, threshold: higher limits; the run ends as one
-    that had them from the start. Raises UsageError where they would change nothing.
+    key. grants: what the run's folder may not decide (agent.config.Grants). workers: as in
+    ``grants``. budget, threshold: higher limits; the run ends as one that had them from the start.
+    tell: is told, before anything runs, what was mended and where the run's own settings are not
+    used. Raises UsageError where limits would change nothing or a grant is missing, RunError when
+    another process is at work on the run.
     """
     folder = RunFolder(path)
-    _raise_limits(folder, budget, threshold)
-    done = finished(folder)
-    if done is not None:
-        return done
-    inputs, config = _recalled(folder)
-    config = replace(config, workers=workers or config.workers)
-    return _go(
-        folder, inputs, config, proposer or proposers.make(config, folder.store, secrets), on_event
-    )
+    with folder.alone():
+        for line in mend(folder):
+            tell(f"mended: {line}")
+        _raise_limits(folder, budget, threshold)
+        done = finished(folder)
+        if done is not None:
+            return done
+        given = replace(grants, workers=workers or grants.workers)
+        inputs, config = _recalled(folder, given, tell, own=proposer is not None)
+        mine = proposer or proposers.make(config, folder.store, secrets)
+        return _go(folder, inputs, config, mine, on_event)
 
 
 def _raise_limits(folder: RunFolder, budget: int | None, threshold: float | None) -> None:
-    before = SearchConfig.from_json(folder.settings())
+    before = _settings(folder)
     after = replace(
         before,
         budget=before.budget if budget is None else budget,
@@ -162,9 +171,13 @@ def _raise_limits(folder: RunFolder, budget: int | None, threshold: float | None
 def reopened(path: str | Path) -> Iterator[Search]:
     """The steps of a run on disk, with a sandbox of their own, for somebody else's scheduler."""
     folder = RunFolder(path)
-    inputs, config = _recalled(folder)
-    with Sandbox(config.workers, config.sandbox) as sandbox:
-        yield Search(folder, inputs, config, proposers.make(config, folder.store), sandbox, None)
+    with folder.alone():
+        mend(folder)
+        inputs, config = _recalled(folder, _NO_GRANTS)
+        with Sandbox(config.workers, config.sandbox) as sandbox:
+            yield Search(
+                folder, inputs, config, proposers.make(config, folder.store), sandbox, None
+            )
 
 
 @dataclass(frozen=True)
@@ -176,14 +189,26 @@ class Inputs:
     split: Split
 
 
-def _recalled(folder: RunFolder) -> tuple[Inputs, SearchConfig]:
-    """What a run was started with, from the first line of its trace."""
-    first, config = folder.first(), SearchConfig.from_json(folder.settings())
-    task, held_back = (
-        records.load_task(folder.store, first["task"]),
-        records.load_held_back(folder.store, first["held_back"]),
-    )
-    return Inputs(task, held_back, validation(task, config.evaluation.validation)), config
+def _settings(folder: RunFolder) -> SearchConfig:
+    with store.reading(folder.trace):
+        return SearchConfig.from_json(folder.settings())
+
+
+def _recalled(
+    folder: RunFolder,
+    grants: Grants,
+    tell: Callable[[str], None] = lambda line: None,
+    own: bool = False,
+) -> tuple[Inputs, SearchConfig]:
+    """What a run was started with, from the first line of its trace, as far as ``grants`` let it.
+    own: a proposer is there already, so that none is made from these settings."""
+    said = _settings(folder)
+    config, differences = granted(replace(said, proposer="offline") if own else said, grants)
+    task = folder.task()
+    inputs = Inputs(task, folder.held_back(task), validation(task, config.evaluation.validation))
+    for line in differences:
+        tell(line)
+    return inputs, replace(config, proposer=said.proposer)
 
 
 def _go(
@@ -450,11 +475,19 @@ class Search:
     def _evaluated(self, node_id: str) -> Evaluation:
         """The evaluation of a node, stored or new; a new one is stored before it is used."""
         evaluation = self.folder.load_evaluation(node_id)
-        if evaluation is None:
+        if evaluation is None or not self._is_ours(evaluation):
             self._announce({"event": "evaluating", "node": node_id})
             evaluation = self._evaluate(self.archive[node_id].candidate)
             self.folder.save_evaluation(node_id, evaluation)
         return evaluation
+
+    def _is_ours(self, evaluation: Evaluation) -> bool:
+        """Whether an evaluation on disk is about as many frames as this search has."""
+        fitted = [len(video) for video in self.inputs.split.fit]
+        judged = [trial.horizon for trial in self.inputs.split.trials]
+        told = ((evaluation.measured, fitted), (evaluation.rolled, fitted))
+        told += ((evaluation.predicted, judged), (evaluation.remeasured, judged))
+        return all([len(one) for one in found] in ([], frames) for found, frames in told)
 
     def _evaluate(self, candidate: Candidate) -> Evaluation:
         position = int(candidate.id)

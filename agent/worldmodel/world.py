@@ -19,11 +19,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from agent.config import EvaluationConfig, SearchConfig
+from agent.config import EvaluationConfig, Grants, SearchConfig, granted_evaluation
 from agent.core.split import Trial
 from agent.evaluation.jobs import CandidateFailed, Change, Perceived, Predicted
 from agent.evaluation.runner import Runner
-from agent.run import records, runfolder
+from agent.run import runfolder, store
 from agent.run.runfolder import RunFolder
 from agent.worldmodel import edits as editing
 from agent.worldmodel.edits import Edit, Editable, Named, Sorted
@@ -34,6 +34,7 @@ from tools.types import FittedParam, Programs, State, States, Video
 _KEPT = 8
 """Clips whose shared memory is kept."""
 _DT = 1 / 30
+_NO_GRANTS = Grants()
 T = TypeVar("T")
 
 
@@ -125,12 +126,15 @@ class WorldModel:
         self._engine = _Engine(config or EvaluationConfig(), sandbox)
 
     @classmethod
-    def load(cls, path: str | Path, *, sandbox: Sandbox | None = None) -> WorldModel:
+    def load(
+        cls, path: str | Path, *, sandbox: Sandbox | None = None, grants: Grants = _NO_GRANTS
+    ) -> WorldModel:
         """From a run folder, a folder with the three programs and params.json, or a file that
         ``run-agent export`` wrote.
 
-        sandbox: None starts one when it is needed, and ``close`` stops it. Raises UsageError when
-        there is no model at ``path``.
+        sandbox: None starts one when it is needed, and ``close`` stops it. grants: what the files
+        may not decide. Raises UsageError when there is no model at ``path``, StorageError when it
+        is damaged.
         """
         path = Path(path)
         if not (path / "trace.jsonl").is_file():
@@ -147,9 +151,10 @@ class WorldModel:
                 f"{folder.path}: expected a finished run with programs in best/, got none; "
                 f"`run-agent resume {folder.path}` first"
             )
-        first = folder.first()
-        task = records.load_task(folder.store, first["task"])
-        config = SearchConfig.from_json(first["config"]).evaluation
+        task = folder.task()
+        with store.reading(folder.trace):
+            said = SearchConfig.from_json(folder.first()["config"]).evaluation
+        config = granted_evaluation(said, grants)
         about: dict[str, Any] = {
             "seen": task.test[0],
             "horizon": task.horizon,

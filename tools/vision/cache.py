@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from tools import claims
 from tools.masks.request import MaskSet
 
+_BROKEN = (zipfile.BadZipFile, zlib.error, OverflowError)
 VERSION = 1
 """Raised whenever the same request to the same models gives other masks than before."""
 
@@ -40,15 +44,15 @@ class MaskCache:
         path = self._path(name)
         try:
             with np.load(path, allow_pickle=False) as data:
-                about = json.loads(str(data["about"]))
-                shape = tuple(about["shape"])
-                count = int(np.prod(shape))
+                about = claims.parse(str(data["about"]), "masks", 16 << 20)
+                shape = claims.read(tuple[int, ...], about["shape"], "shape")
+                count = math.prod(shape)
                 bits = np.unpackbits(data["masks"], count=count * len(about["names"])).astype(bool)
                 masks = dict(zip(about["names"], bits.reshape(-1, *shape), strict=True))
                 confidence = dict(zip(about["names"], data["confidence"], strict=True))
             os.utime(path)
             return MaskSet(masks, confidence, about["report"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except (OSError, ValueError, LookupError, TypeError, EOFError, MemoryError, *_BROKEN):
             return None
 
     def put(self, name: str, answer: MaskSet) -> None:
