@@ -221,7 +221,7 @@ class Index:
 
     def _whole(self, line: bytes) -> dict[str, Any]:
         event = trace.event_of(line)
-        if event is None or event.get("event") not in trace.EVENTS:
+        if event is None or not story.is_known(event):
             raise ContractError("event", "an event of a trace", "none")
         trace.check_version(event, self.path)
         return story.checked(event)

@@ -223,6 +223,11 @@ _KINDS: Mapping[str, type] = {
 }
 
 
+def is_known(event: Mapping[str, Any]) -> bool:
+    """Whether ``event`` is of a kind that this version knows."""
+    return isinstance(event.get("event"), str) and event["event"] in _KINDS
+
+
 def checked(event: Mapping[str, Any]) -> dict[str, Any]:
     """``event`` with what it leaves out filled in. Raises ContractError where it does not say what
     its kind must."""
@@ -248,7 +253,7 @@ class Reader:
             if event is None:
                 raise ContractError("event", "one JSON object", "none")
             trace.check_version(event, self.path)
-            if event.get("event") not in trace.EVENTS:
+            if not is_known(event):
                 return None
             event = checked(event)
             self._follow(event)
