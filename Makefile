@@ -16,8 +16,10 @@ test: $(VENV)/.extras
 test-all: $(VENV)/.vision
 	$(BIN)/python -m pytest -n auto
 
-lint: $(VENV)/.core
+lint: $(VENV)/.extras
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 $(VENV)/.core: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)

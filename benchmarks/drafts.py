@@ -107,7 +107,7 @@ def _body(rng: np.random.Generator, name: str, hosts: Sequence[str]) -> Body:
     return Body(
         name,
         shape,
-        None if shape == "sprite" else tuple(float(c) for c in rng.integers(0, 256, 3)),
+        None if shape == "sprite" else _colour(rng),
         (40.0, 30.0) if rng.random() < 0.3 else None,
         motion,
         on,
@@ -116,12 +116,17 @@ def _body(rng: np.random.Generator, name: str, hosts: Sequence[str]) -> Body:
     )
 
 
+def _colour(rng: np.random.Generator) -> tuple[float, float, float]:
+    red, green, blue = (float(c) for c in rng.integers(0, 256, 3))
+    return red, green, blue
+
+
 def _terms(rng: np.random.Generator, body: Body) -> list[Term]:
     """Up to three causes that may act on one body."""
     kinds = {"free": ON_FREE, "hinges": ON_JOINT, "slides": ON_JOINT}.get(body.motion, [])
     if body.motion == "follows":
         return [Term("rail", (body.name,), {"g": _positive(rng), "bead": 1.0})]
-    chosen = rng.permutation(kinds)[: rng.integers(0, 4)] if kinds else []
+    chosen = list(rng.permutation(kinds)[: rng.integers(0, 4)]) if kinds else []
     return [Term(str(kind), (body.name,), _numbers(rng, str(kind), body)) for kind in chosen]
 
 

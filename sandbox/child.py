@@ -100,7 +100,7 @@ def _rehearse(server: Heritage) -> None:
     """Go through the motions of a job before one comes: pages shared with the server are copied at
     first touch, which takes most of a small job's time."""
     slot = ["a", [2, 2], "<f8", 64]
-    header = {
+    header: dict[str, Any] = {
         "routine": "idle",
         "programs": {"dynamics": "import numpy\ndef f(*_):\n    return {}\n"},
         "payload": {},

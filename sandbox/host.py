@@ -271,6 +271,11 @@ class _Server:
         self._jobs = itertools.count(1)
         self._lifecycle, self._reading = threading.Lock(), threading.Lock()
         self._stopped = False
+        self._report: dict[str, Any] | None = None
+        self.group_layer: tuple[Layer, ...] = ()
+        self._group: cgroup.Group | None = None
+        self._control: socket.socket
+        self._process: subprocess.Popen[bytes]
         self._start()
 
     @property
@@ -344,9 +349,7 @@ class _Server:
                 self._end()
 
     def _start(self) -> None:
-        self._report: dict[str, Any] | None = None
-        self.group_layer: tuple[Layer, ...] = ()
-        self._group: cgroup.Group | None = None
+        self._report, self.group_layer, self._group = None, (), None
         self._control, theirs = wire.pair()
         self._errors = anonymous_file("errors", 0)
         host = _own_descriptor()

@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import faulthandler
 import gc
+import io
 import json
 import os
 import socket
@@ -80,6 +81,7 @@ def load(posture: Posture) -> dict[str, Any]:
     """Import all that programs may use and set up output and timers; returns what the host wants to
     know of it."""
     report = warm_up(posture.profile)
+    assert isinstance(sys.stdout, io.TextIOWrapper), "the standard stream, nothing in its place"
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     faulthandler.enable(2, all_threads=False)
     limits.catch_timers()

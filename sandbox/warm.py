@@ -9,6 +9,7 @@ import pkgutil
 import re
 import sys
 import warnings
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -133,7 +134,8 @@ def _use_jax() -> None:
     import jax
     import jax.numpy as jnp
 
-    jax.config.update("jax_enable_x64", True)
+    switch: Callable[[str, bool], None] = jax.config.update
+    switch("jax_enable_x64", True)
     x = jnp.linspace(0.0, 1.0, 4)
     jax.jit(jax.value_and_grad(lambda v: jnp.sum(jnp.where(v > 0.5, jnp.sin(v), v**2))))(x)
     jax.lax.scan(lambda c, _: (c * 0.5 + 1.0, c), 1.0, None, length=3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.console import Group
 from rich.table import Table
@@ -86,7 +86,10 @@ class Browser(App):
     """Shows the run in ``folder``; follows it while it is in progress."""
 
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (120, "-wide")]
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [  # noqa: RUF012 - declared so by App
+        (0, "-narrow"),
+        (120, "-wide"),
+    ]
     CSS = """
     #head {
         height: 3;
@@ -157,9 +160,11 @@ class Browser(App):
         self.title = f"trace of {self.folder}"
         self.folded: set[str] = set()
         self.query_text, self.search_text, self.asking = "", "", "search"
-        self.by_score, self.base, self.clip, self.page = False, None, 0, "why"
+        self.by_score, self.clip, self.page = False, 0, "why"
+        self.base: str | None = None
         self.following = True
-        self._start, self._pending, self._shown = node, False, ()
+        self._start, self._pending = node, False
+        self._shown: tuple[Any, ...] = ()
         self.index.refresh()
         self.head, self.heading, self.rows = (
             Static(id="head"),
@@ -284,7 +289,7 @@ class Browser(App):
 
     def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
         if event.tab.id != self.page:
-            self.page = event.tab.id
+            self.page = event.tab.id or self.page
             self._turn(top=True)
 
     def on_resize(self) -> None:

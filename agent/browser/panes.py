@@ -80,6 +80,8 @@ class PageView:
         if key is None:
             return None
         image = cv2.imdecode(np.frombuffer(self.folder.store.get(key), np.uint8), cv2.IMREAD_COLOR)
+        if image is None:
+            return None
         return pictures.frames_of(np.ascontiguousarray(image[:, :, ::-1]), _STRIPS[name])
 
 
@@ -236,10 +238,12 @@ def _row(
 
 def _numbers(view: PageView, name: str, count: int) -> list[int]:
     """Frame numbers of a stored strip."""
+    observed = view.index.observed
+    assert observed is not None, "strips are stored after what was observed"
     if name == "prediction":
-        trial = view.index.observed["trials"][0]
+        trial = observed["trials"][0]
         return [trial["seen"] + t for t in pictures.spread(trial["judged"], count)]
-    return pictures.spread(view.index.observed["fitted"][0], count)
+    return pictures.spread(observed["fitted"][0], count)
 
 
 def _findings(diagnosis: Diagnosis) -> Table:
@@ -480,7 +484,7 @@ def _tracks(view: PageView, evaluation: Evaluation) -> list[tuple[str, States, S
             (f"video {k}", _joined(m, a), _joined(r, p), len(m))
             for k, (m, a, r, p) in enumerate(parts)
         ]
-    found = [
+    found: list[tuple[str, States, States, int | None]] = [
         (f"video {k}, fitted", m, r, None)
         for k, (m, r) in enumerate(zip(fitted, evaluation.rolled, strict=True))
     ]

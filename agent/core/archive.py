@@ -25,7 +25,7 @@ class NodeArchive:
     closed: frozenset[str | None] = frozenset()
     _index: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._index.update({node.id: position for position, node in enumerate(self.nodes)})
 
     def __len__(self) -> int:

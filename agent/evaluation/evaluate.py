@@ -171,6 +171,11 @@ class Evaluator:
             remeasured = side.submit(self._remeasured, programs.perception)
             stage_losses = self._losses(programs.perception, clips, fitted)
         cost, why = charge(programs, max(moving(one.states) for one in clips))
+        logs = (
+            *(one.log for one in perceived),
+            fitted.log,
+            *(one.log for one in predicted),
+        )
         return Evaluation(
             status="ok",
             score=(1.0 - cost) * float(np.mean([one.scored.value for one in foretold])),
@@ -196,9 +201,7 @@ class Evaluator:
                 *_remarks(fitted),
                 *_detection_remarks(clips),
             ),
-            log="".join(dict.fromkeys(one.log for one in (*perceived, fitted, *predicted)))[
-                : self._config.limits.log
-            ],
+            log="".join(dict.fromkeys(logs))[: self._config.limits.log],
             timings=_timings(perceived, fitted, predicted) | {"total": time.perf_counter() - began},
             blobs=self._pictures(fitted, predicted) | self._detections(clips),
         )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -37,7 +37,7 @@ def make(
     class Environment(World):
         """One episode at a time."""
 
-        metadata: ClassVar = {
+        metadata: dict[str, Any] = {  # noqa: RUF012 - declared so by gymnasium.Env
             "render_modes": ["rgb_array"],
             "render_fps": max(1, round(1.0 / model.dt)),
         }
@@ -113,7 +113,8 @@ class World(gymnasium.Env):
             -np.inf, np.inf, (len(self.columns),), np.float64
         )
         self.action_space = action_space(actions)
-        self._packed, self._scene, self._row = packed, None, self._rules.first
+        self._packed, self._row = packed, self._rules.first
+        self._scene: Scene | None = None
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
@@ -142,8 +143,7 @@ class World(gymnasium.Env):
         """(H, W, 3) uint8 of the present state."""
         if self.render_mode != "rgb_array":
             return None
-        if self._scene is None:
-            self._scene = scene_of(self._packed)
+        self._scene = self._scene or scene_of(self._packed)
         return self._rules.model.render(unflatten_state(self._row), self._scene)
 
 
@@ -190,7 +190,7 @@ class VectorWorld(VectorEnv):
         self, *, seed: int | Sequence[int] | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Begin all episodes anew."""
-        super().reset(seed=seed[0] if isinstance(seed, (list, tuple)) else seed)
+        super().reset(seed=seed if seed is None or isinstance(seed, int) else seed[0])
         self._begin(np.ones(self.num_envs, bool), (options or {}).get("state", {}))
         return self._rows.copy(), {}
 

@@ -4,7 +4,7 @@ scope by scope. Pure."""
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 OURS = ("tools", "sandbox", "agent")
@@ -134,7 +134,7 @@ def _bound(node: _Function | _Comprehension) -> frozenset[str]:
     return frozenset((set(stored(body)) | {one.arg for one in every}) - out)
 
 
-def stored(statements: list[ast.AST]) -> Iterator[str]:
+def stored(statements: Sequence[ast.AST]) -> Iterator[str]:
     """Names that statements bind in their own scope, those of nested functions left out."""
     for node in statements:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):

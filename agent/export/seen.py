@@ -28,12 +28,10 @@ def worlds(model: WorldModel, path: Path) -> dict[str, Any]:
             "search, or `--to python`"
         )
     clips, acting = _clips(path, model)
-    looks, starts, first = None, [], None
-    for clip in clips[:_MOST]:
-        perceived = model.perceive(clip)
-        if looks is None:
-            looks, first = perceived.looks, perceived
-        if alike(looks, perceived.looks):
+    first = model.perceive(clips[0])
+    starts = [model.start(clips[0])]
+    for clip in clips[1:_MOST]:
+        if alike(first.looks, model.perceive(clip).looks):
             starts.append(model.start(clip))
     return {"starts": starts, "actions": acting, "parcel": first.parcel.tobytes()}
 

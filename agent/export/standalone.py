@@ -44,7 +44,7 @@ class WorldModel:
         states, scene = self.programs.perceive(frames, self.tools)
         return states if isinstance(states, States) else States.of(states), scene
 
-    def start(self, states: States, actions: Sequence[float] | None = None) -> State:
+    def start(self, states: States, actions: Sequence[float] | np.ndarray | None = None) -> State:
         """The whole state, velocities included, at the first of the frames that ``states`` were
         measured in."""
         given = None if actions is None else np.asarray(actions, np.float64)
@@ -69,7 +69,7 @@ class WorldModel:
         self,
         frames: np.ndarray,
         horizon: int,
-        actions: Sequence[float] | None = None,
+        actions: Sequence[float] | np.ndarray | None = None,
         params: Mapping[str, float] | None = None,
     ) -> tuple[np.ndarray, States]:
         """The ``horizon`` frames after ``frames`` (T, H, W, 3), and their states.
@@ -156,7 +156,8 @@ def read_video(path: str, frames: int | None = None) -> tuple[np.ndarray, np.nda
     if path.endswith(".npz"):
         with np.load(path, allow_pickle=False) as data:
             return data["frames"][:frames], data["actions"][:frames] if "actions" in data else None
-    reader, found = cv2.VideoCapture(path), []
+    reader = cv2.VideoCapture(path)
+    found: list[np.ndarray] = []
     while frames is None or len(found) < frames:
         ok, picture = reader.read()
         if not ok:
@@ -175,7 +176,7 @@ def write_video(path: str, frames: np.ndarray, dt: float) -> None:
     height, width = frames.shape[1:3]
     writer = cv2.VideoWriter(
         path,
-        cv2.VideoWriter_fourcc(*("MJPG" if path.endswith(".avi") else "mp4v")),
+        cv2.VideoWriter.fourcc(*("MJPG" if path.endswith(".avi") else "mp4v")),
         1.0 / dt,
         (width, height),
     )

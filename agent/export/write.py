@@ -16,7 +16,7 @@ from typing import Any
 
 from agent import versions
 from agent.export import seen
-from agent.export.gather import Gathered, Gatherer, Name, Writer
+from agent.export.gather import Foreign, Gathered, Gatherer, Name, Writer
 from agent.run import export_format
 from agent.run.runfolder import RunFolder
 from agent.worldmodel.world import WorldModel
@@ -41,13 +41,14 @@ def exported(path: Path, form: str, dt: float | None = None) -> str:
     """The text of the file for the model at ``path`` (see WorldModel.load). dt: seconds between
     frames, None for the run's own."""
     with WorldModel.load(path) as model:
-        if dt is None and model.seen is None:
+        dt = dt or (None if model.seen is None else model.seen.dt)
+        if dt is None:
             raise UsageError(
                 f"--dt: expected the seconds between frames, because {path} is no run that knows "
                 "them, got none"
             )
         worlds = seen.worlds(model, path) if form == "gymnasium" else None
-        return _text(model.programs, model.fitted, dt or model.seen.dt, _provenance(path), worlds)
+        return _text(model.programs, model.fitted, dt, _provenance(path), worlds)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -119,10 +120,12 @@ def _assembled(
     """The programs and the tools as namespaces, and the model made of them."""
 
     def called(module: str, name: str) -> str:
-        return gathered.names[gatherer.resolve(module, name)]
+        found = gatherer.resolve(module, name)
+        assert isinstance(found, Name | Foreign), f"{module}.{name} is defined"
+        return gathered.names[found]
 
     defined = {stage: gathered.modules[stage].defined for stage in STAGES}
-    parts = [
+    parts: list[tuple[str, str]] = [
         ("dynamics", name)
         for name in ("PARAMS", "LATENTS", "DIFFERENTIABLE", "initial", "step")
         if name in defined["dynamics"]
@@ -240,7 +243,7 @@ def _provenance(path: Path) -> dict[str, Any]:
     folder = RunFolder(path)
     first, result = folder.first(), folder.result() or {}
     node = result.get("best")
-    about = folder.load_proposal(node)[0].rationale if node else ""
+    about = folder.proposal(node)[0].rationale if node else ""
     seen = (
         f"{len(first['task']['train'])} clips whole, {first['task']['context']} frames of "
         f"{len(first['task']['test'])}"

@@ -138,7 +138,7 @@ class _Turn:
         self._task, self._archive, self._move, self._sample = task, archive, move, sample
         self._parent: Node | None = None if move.parent is None else archive[move.parent]
         self._cost = Cost()
-        self._exchanges: list[Exchange] = []
+        self._exchanges: list[str] = []
         self._findings: tuple[Finding, ...] = ()
 
     def answer(self) -> Proposal:

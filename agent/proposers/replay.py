@@ -31,7 +31,7 @@ from agent.models.recording import Exchange, Recording
 from agent.prompting.mask_questions import asker
 from agent.proposers.llm import INDEX, settings
 from agent.run import records, store
-from agent.run.runfolder import RunFolder
+from agent.run.runfolder import RunFolder, read_programs
 from tools.errors import UsageError
 from tools.types import Task
 
@@ -165,7 +165,7 @@ def recorded_verdicts(folder: RunFolder) -> Ask | None:
 def recorded(folder: RunFolder) -> list[Recorded]:
     """Every proposal and refusal of a run, in order."""
     marks = {
-        node_id: fingerprint(folder.proposal(node_id)[0].programs) for node_id in folder.node_ids()
+        node_id: fingerprint(read_programs(folder.node(node_id))) for node_id in folder.node_ids()
     }
     refusals = [
         (int(event["node"]), *records.load_proposal(event, None))

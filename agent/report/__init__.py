@@ -104,10 +104,9 @@ def _unfinished(told: RunSummary) -> str:
 
 
 def _held_back(told: RunSummary) -> str:
-    metrics, still = (
-        told.result.get("metrics") or {},
-        (told.result.get("baselines") or {}).get("persistence") or {},
-    )
+    result = told.result or {}
+    metrics = result.get("metrics") or {}
+    still = (result.get("baselines") or {}).get("persistence") or {}
     horizon = count(told.first["task"]["horizon"], "frame")
     ours, theirs = metrics.get("mae"), still.get("mae")
     if ours is None:
@@ -127,10 +126,10 @@ def _held_back(told: RunSummary) -> str:
 
 def _ended(told: RunSummary) -> str:
     tried = count(len(told.nodes), "program was", "programs were")
+    result = told.result or {}
     return (
-        f"{tried} tried in {duration(told.result['seconds'])}; "
-        f"{told.result['reason'].partition('; ')[0]}."
-        if "seconds" in told.result
+        f"{tried} tried in {duration(result['seconds'])}; {result['reason'].partition('; ')[0]}."
+        if "seconds" in result
         else f"{tried} tried."
     )
 

@@ -11,7 +11,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, cast
 
 from agent.run.trace import Event
 from tools.errors import RunError, UsageError
@@ -74,7 +74,9 @@ def spans(events: Iterable[Event]) -> Sequence[Any]:
         }
     )
     provider = TracerProvider(
-        resource=resource, id_generator=_Ids(repr(first)), shutdown_on_exit=False
+        resource=resource,
+        id_generator=cast(Any, _Ids(repr(first))),
+        shutdown_on_exit=False,
     )
     provider.add_span_processor(SimpleSpanProcessor(memory))
     tracer = provider.get_tracer("agent")

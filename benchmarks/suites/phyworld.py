@@ -634,5 +634,6 @@ def splits_of(
 ) -> Mapping[str, float]:
     """Mean of a figure ("search:kang_states") by split, and of "out" as Kang et al. count it."""
     table = _videos(records, scenario, size)
-    values = [r.get(figure) if r.get(figure) is not None else np.nan for r, *_ in table]
+    found = [r.get(figure) for r, *_ in table]
+    values = [np.nan if value is None else value for value in found]
     return by_split(values, [split for _, split, *_ in table])

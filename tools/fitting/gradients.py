@@ -8,6 +8,7 @@ imported only when asked for, and does not run in a sandbox that denies them.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -142,6 +143,4 @@ def _double(jax: Any) -> Any:
     """Context manager for 64-bit numbers (its place in JAX has changed)."""
     if hasattr(jax, "enable_x64"):
         return jax.enable_x64(True)
-    from jax.experimental import enable_x64
-
-    return enable_x64(True)
+    return importlib.import_module("jax.experimental").enable_x64(True)

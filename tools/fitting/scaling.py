@@ -80,7 +80,7 @@ def scales_of(data: Sequence[Measured]) -> dict[str, Scale]:
     motion = {
         column: max((_motion(track) for track in tracks[column]), default=0.0) for column in columns
     }
-    scales: dict[str, float] = {}
+    scales: dict[str, Scale] = {}
     for kind in (False, True):
         same = [column for column in columns if is_angle(column) == kind]
         largest = max([motion[column] for column in same], default=0.0) or 1.0

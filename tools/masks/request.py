@@ -88,7 +88,7 @@ def parse_detections(source: str) -> DetectionRequest:
     values = [
         node.value
         for node in tree.body
-        if isinstance(node, (ast.Assign, ast.AnnAssign)) and _assigns(node)
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value and _assigns(node)
     ]
     if not values:
         return DetectionRequest()

@@ -66,7 +66,7 @@ def content(clip: Clip, frame: np.ndarray, region: Region) -> Content:
         )
         > 0
     )
-    inks: list[np.ndarray] = []
+    inks: list[Ink] = []
     tight, fragments, strongest = np.zeros(mask.shape, bool), 0, 0.0
     rest = flat.copy()
     while rest.sum() >= max(4, 0.005 * flat.sum()) and len(inks) < 8:

@@ -45,7 +45,7 @@ def palette(
         pixels.append(frame[flat if flat.sum() >= 0.15 * mask.sum() else mask])
     rest = np.concatenate(pixels).astype(np.float64)
     total, reach = len(rest), max(40.0, 6.0 * noise)
-    found: list[np.ndarray] = []
+    found: list[tuple[np.ndarray, float]] = []
     while len(found) < limit and len(rest) > max(8, 0.01 * total):
         centre = densest_colour(rest)
         near = np.linalg.norm(rest - centre, axis=1) <= reach

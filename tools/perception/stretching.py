@@ -7,7 +7,6 @@ longer boxes are tried outright.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -72,7 +71,7 @@ def _shifted(pose: np.ndarray, axis: int, side: int, d: float) -> np.ndarray:
     return np.append(place(offset, *pose)[0], pose[2])
 
 
-def _error(layout: Layout, k: int, times: Sequence[int], axis: int, side: int, d: float) -> float:
+def _error(layout: Layout, k: int, times: np.ndarray, axis: int, side: int, d: float) -> float:
     """Sum of squared colour errors around the end in question, over all times."""
     appearance, total = layout.appearances[k], 0.0
     for t in times:

@@ -160,7 +160,9 @@ def _finished(layout: Layout, plate: np.ndarray) -> Tracks:
                     layout.spreads[k],
                 )
             )
-    return Tracks(plate, layout.clip.noise, tuple(tracks), layout.front, layout.clip.light)
+    front = layout.front
+    hidden = np.zeros(layout.clip.shape, bool) if front is None else front
+    return Tracks(plate, layout.clip.noise, tuple(tracks), hidden, layout.clip.light)
 
 
 def _names(layout: Layout) -> list[str]:

@@ -30,7 +30,7 @@ def _vectors(q: tuple, v: tuple, acceleration: Acceleration) -> tuple[Any, Any, 
     return np.array(q, np.float64), np.array(v, np.float64), of_rows
 
 
-def _plus(a: Vector, b: Vector, factor: Any) -> Vector:
+def _plus(a: Vector, b: Vector, factor: Any) -> Any:
     if isinstance(a, np.ndarray):
         return a + factor * b
     return tuple(x + factor * y for x, y in zip(a, b, strict=True))

@@ -67,7 +67,7 @@ class GrabCutSegmenter:
         cv2.grabCut(
             np.ascontiguousarray(frame[..., ::-1]),
             labels,
-            None,
+            (0, 0, 0, 0),
             np.zeros((1, 65)),
             np.zeros((1, 65)),
             self.iterations,

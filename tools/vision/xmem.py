@@ -177,6 +177,7 @@ def check_checkout(root: Path | None) -> Path:
             f"{XMEM_VARIABLE} to its path "
             "(weights: run-agent weights get xmem)"
         )
+    return root
 
 
 @contextlib.contextmanager
