@@ -149,40 +149,17 @@ def _began(run: Path) -> bool:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the tally; 0 when every round ended alike and nothing was done twice."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--budget", type=int, default=6)
-    parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     rng, tally = np.random.default_rng(options.seed), Tally()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        call = [
-            "--video",
-            str(clip(folder / "clip.npz")),
-            "--budget",
-            str(options.budget),
-            "--threshold",
-            "2",
-            "--quiet",
-        ]
+        call = ["--video", str(clip(folder / "clip.npz")), "--budget", str(options.budget)]
         call += ["--batch", str(options.batch), "--workers", str(options.workers)]
-        began = time.monotonic()
-        reference = folder / "undisturbed"
-        process = start([*call, "--out", str(reference)])
-        if process.wait() != 0:
-            print((process.communicate()[1] or b"").decode(), file=sys.stderr)
+        call += ["--threshold", "2", "--quiet"]
+        undisturbed = _undisturbed(call, folder / "undisturbed")
+        if undisturbed is None:
             return 1
-        usual, expected = time.monotonic() - began, outcome(reference)
-        print(
-            f"undisturbed: {expected[0]['evaluations']} evaluations, score "
-            f"{expected[0]['score']:.4f}, {usual:.1f} s",
-            flush=True,
-        )
+        usual, expected = undisturbed
         while tally.kills < options.kills:
             run = folder / f"round-{tally.rounds}"
             tally.rounds += 1
@@ -201,6 +178,34 @@ def main(arguments: list[str] | None = None) -> int:
         f"same, {len(tally.repeated)} files written twice, {tally.left} processes left"
     )
     return 0 if tally.passed else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--budget", type=int, default=6)
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def _undisturbed(call: list[str], run: Path) -> tuple[float, Any] | None:
+    """Seconds and outcome of a run that nobody kills, or None, said on stderr, when it fails."""
+    began = time.monotonic()
+    process = start([*call, "--out", str(run)])
+    if process.wait() != 0:
+        print((process.communicate()[1] or b"").decode(), file=sys.stderr)
+        return None
+    usual, expected = time.monotonic() - began, outcome(run)
+    print(
+        f"undisturbed: {expected[0]['evaluations']} evaluations, score "
+        f"{expected[0]['score']:.4f}, {usual:.1f} s",
+        flush=True,
+    )
+    return usual, expected
 
 
 if __name__ == "__main__":

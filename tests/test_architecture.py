@@ -324,9 +324,24 @@ def test_the_wheel_carries_the_program_and_nothing_else(tmp_path):
         *LAYERS,
         *(n.split("/")[0] for n in names if ".dist-info/" in n),
     }
+    assert {f"{layer}/py.typed" for layer in LAYERS} <= set(names)
     assert "agent/cli/commands.py" in names and any(
         name.startswith("prompts/") and name.endswith(".md") for name in names
     )
+
+
+def test_functions_fit_on_a_screen():
+    """Formatted lines. The longest are declarations of a command line; the offline proposer is
+    counted once its rewriting is done."""
+    lengths = {
+        f"{path.relative_to(ROOT)}: {node.name}": node.end_lineno - node.lineno + 1
+        for name, path in MODULES.items()
+        if not name.startswith("agent.proposers.offline")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > 63} == {}
+    assert sum(lines > 40 for lines in lengths.values()) <= 30
 
 
 def test_locks_agree_with_what_is_declared():

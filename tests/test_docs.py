@@ -4,6 +4,8 @@ Python."""
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 import re
 import shlex
 from pathlib import Path
@@ -91,3 +93,34 @@ def test_public_functions_of_the_library_are_documented():
             ):
                 silent.append(f"{path.relative_to(ROOT)}: {node.name}")
     assert not silent
+
+
+SHAPE = re.compile(r"\((?:\.\.\.|\w[\w +]*)(?:, ?[\w +.*()-]+)*,?\)")
+"""As in "(T, H, W, 3)", "(N,)" or "(steps + 1, columns)"."""
+FRONT_DOORS = ("tools.toolbox", "tools.physics", "tools.rendering", "tools.fitting", "agent.world")
+
+
+def public(door: str):
+    """Public functions that a module offers, and public methods of the classes that it offers."""
+    module = importlib.import_module(door)
+    for name in getattr(module, "__all__", [n for n in vars(module) if not n.startswith("_")]):
+        found = getattr(module, name)
+        if inspect.isfunction(found):
+            yield found
+        elif inspect.isclass(found) and found.__module__.split(".")[0] in ("tools", "agent"):
+            for one, method in vars(found).items():
+                method = method.fget if isinstance(method, property) else method
+                method = getattr(method, "__func__", method)
+                if inspect.isfunction(method) and not one.startswith("_"):
+                    yield method
+
+
+def test_public_functions_that_take_or_give_arrays_say_their_shapes():
+    found = {
+        f"{one.__module__}.{one.__qualname__}": " ".join((one.__doc__ or "").split())
+        for door in FRONT_DOORS
+        for one in public(door)
+        if "ndarray" in str(one.__annotations__)
+    }
+    assert len(found) > 40
+    assert [name for name, text in found.items() if not SHAPE.search(text)] == []

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agent.core.archive import NodeArchive
 from agent.core.protocols import Archive, Move, Node, Policy
 from agent.core.screen import DUPLICATE
 from tools.errors import UsageError
@@ -32,7 +33,7 @@ class TreeSearch:
     repairs: int = 2
     patience: int = 4
 
-    def choose(self, archive: Archive, rng: np.random.Generator) -> Move:
+    def choose(self, archive: NodeArchive, rng: np.random.Generator) -> Move:
         """Pure but for ``rng``, which it does not use."""
         broken = self._broken(archive)
         if broken is not None:
@@ -55,7 +56,7 @@ class TreeSearch:
             )
         return self._refine(archive)
 
-    def _broken(self, archive: Archive) -> Node | None:
+    def _broken(self, archive: NodeArchive) -> Node | None:
         """The newest node, if it failed, has not been followed up and its line of repairs is not
         too long."""
         node = next(
@@ -72,7 +73,7 @@ class TreeSearch:
             return None
         return node if _repairs(archive, node) < self.repairs else None
 
-    def _refine(self, archive: Archive) -> Move:
+    def _refine(self, archive: NodeArchive) -> Move:
         fruitless = {node.id: _fruitless(archive, node) for node in archive.scored}
         able = [node for node in archive.scored if node.id not in archive.closed]
         open_nodes = [node for node in able if fruitless[node.id] < self.patience] or (
@@ -151,7 +152,7 @@ def _failed_stage(node: Node) -> str | None:
     return node.diagnosis.guilty
 
 
-def _repairs(archive: Archive, node: Node) -> int:
+def _repairs(archive: NodeArchive, node: Node) -> int:
     """How many repairs in a row led to ``node``."""
     count = 0
     while node.candidate.move == "repair" and node.candidate.parent is not None:
@@ -159,24 +160,24 @@ def _repairs(archive: Archive, node: Node) -> int:
     return count
 
 
-def _declined(archive: Archive, parent: str | None) -> int:
+def _declined(archive: NodeArchive, parent: str | None) -> int:
     return sum(move.parent == parent for move in archive.declined)
 
 
-def _fruitless(archive: Archive, node: Node) -> int:
+def _fruitless(archive: NodeArchive, node: Node) -> int:
     """Attempts on ``node`` that neither it nor anything below them got better by."""
     return _declined(archive, node.id) + sum(
         not _better(archive, child, node.score) for child in archive.children(node.id)
     )
 
 
-def _better(archive: Archive, node: Node, score: float) -> bool:
+def _better(archive: NodeArchive, node: Node, score: float) -> bool:
     return node.score > score + archive.tolerance or any(
         _better(archive, child, score) for child in archive.children(node.id)
     )
 
 
-def _why(node: Node, archive: Archive, fruitless: int) -> str:
+def _why(node: Node, archive: NodeArchive, fruitless: int) -> str:
     place = (
         "the best so far"
         if node is archive.best

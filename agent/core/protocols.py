@@ -12,6 +12,7 @@ import numpy as np
 from tools.types import STAGES, Candidate, ContractError, Evaluation, Programs, Task
 
 if TYPE_CHECKING:
+    from agent.core.archive import NodeArchive
     from tools.vision.check import Ask
 
 MOVES = ("draft", "repair", "refine")
@@ -201,6 +202,7 @@ class Paying(Protocol):
 class Policy(Protocol):
     """Decides what to do next from the archive alone."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
-    def choose(self, archive: Archive, rng: np.random.Generator) -> Move: ...
+    def choose(self, archive: NodeArchive, rng: np.random.Generator) -> Move: ...

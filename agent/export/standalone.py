@@ -196,6 +196,30 @@ def main(
     arguments: Sequence[str] | None = None,
 ) -> int:
     """The command line of an exported file."""
+    given = _parser().parse_args(arguments)
+    if given.video is None:
+        for name, entry in fitted.items():
+            error = "" if entry["error"] is None else f" ± {entry['error']:.2g}"
+            print(f"{name} = {entry['value']:.6g}{error} {entry['unit']}  {entry['about']}")
+        return 0
+    frames, actions = read_video(given.video)
+    seen = frames[: given.context]
+    acting = (
+        None
+        if actions is None
+        else np.concatenate([actions, np.zeros(given.horizon)])[: len(seen) + given.horizon]
+    )
+    film, states = model.predict(
+        seen, given.horizon, acting, dict(_setting(text, fitted) for text in given.set)
+    )
+    last = [round(value, 6) for value in states.values[-1].tolist()]
+    print(json.dumps(dict(zip(states.columns, last, strict=True))))
+    if given.out:
+        write_video(given.out, film, model.dt)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="A fitted world model: predicts what comes after the frames of a video."
     )
@@ -216,36 +240,7 @@ def main(
         help="another value for a parameter, from the last seen frame on; repeatable",
     )
     parser.add_argument("--out", metavar="FILE", help="mp4, avi or npz")
-    given = parser.parse_args(arguments)
-    if given.video is None:
-        for name, entry in fitted.items():
-            error = "" if entry["error"] is None else f" ± {entry['error']:.2g}"
-            print(f"{name} = {entry['value']:.6g}{error} {entry['unit']}  {entry['about']}")
-        return 0
-    frames, actions = read_video(given.video)
-    seen = frames[: given.context]
-    acting = (
-        None
-        if actions is None
-        else np.concatenate([actions, np.zeros(given.horizon)])[: len(seen) + given.horizon]
-    )
-    film, states = model.predict(
-        seen, given.horizon, acting, dict(_setting(text, fitted) for text in given.set)
-    )
-    print(
-        json.dumps(
-            dict(
-                zip(
-                    states.columns,
-                    [round(value, 6) for value in states.values[-1].tolist()],
-                    strict=True,
-                )
-            )
-        )
-    )
-    if given.out:
-        write_video(given.out, film, model.dt)
-    return 0
+    return parser
 
 
 def _setting(text: str, fitted: Mapping[str, Any]) -> tuple[str, float]:

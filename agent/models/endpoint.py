@@ -338,7 +338,9 @@ def _joined(pieces: Iterable[ChatCompletionChunk]) -> AIMessage:
             ]
     if not finish:
         raise ValueError("the stream broke off")
-    call = InvalidToolCall(name="", args="".join(arguments), id="0", error=None)
+    call = InvalidToolCall(
+        type="invalid_tool_call", name="", args="".join(arguments), id="0", error=None
+    )
     counts = (0, 0) if usage is None else (usage.prompt_tokens, usage.completion_tokens)
     return AIMessage(
         "".join(text),
@@ -355,11 +357,10 @@ def _joined(pieces: Iterable[ChatCompletionChunk]) -> AIMessage:
 
 def _counted(answer: AIMessage) -> tuple[int, int] | None:
     """(input, output) tokens as the endpoint counted them, None where these are no counts."""
-    usage = answer.usage_metadata or {}
+    usage: dict[str, Any] = dict(answer.usage_metadata or {})
     counts = [usage.get(name) for name in ("input_tokens", "output_tokens")]
-    if not all(type(count) is int and 0 <= count <= MOST_TOKENS for count in counts):
-        return None
-    return counts[0], counts[1]
+    whole = [n for n in counts if type(n) is int and 0 <= n <= MOST_TOKENS]
+    return (whole[0], whole[1]) if len(whole) == len(counts) else None
 
 
 def _arguments(answer: AIMessage) -> str:

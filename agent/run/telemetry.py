@@ -18,6 +18,7 @@ from tools.errors import RunError, UsageError
 
 _BATCH = 512  # spans a request
 _TIMEOUT = 10.0  # seconds for one, retries included
+_RESULT = ("status", "reason", "score", "best", "evaluations")
 _STATUSES = {"ok": "OK", "failed": "ERROR"}
 
 
@@ -54,19 +55,44 @@ def send(events: Iterable[Event], endpoint: str) -> tuple[str, int]:
 def spans(events: Iterable[Event]) -> Sequence[Any]:
     """The finished spans (``opentelemetry.sdk.trace.ReadableSpan``) of a search, finished or not;
     the search itself comes last."""
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+    from opentelemetry.trace import set_span_in_context
+
+    events = list(events)
+    first = events[0]
+    proposed = {event["node"]: event for event in events if event["event"] == "proposed"}
+    began = first.get("time", min((event["time"] for event in proposed.values()), default=0.0))
+    memory = InMemorySpanExporter()
+    tracer = _tracer(first, memory)
+    root = tracer.start_span(
+        f"search {first['task'].get('name') or 'a video'}",
+        start_time=_ns(began),
+        attributes=_told("proggen.config", first["config"]),
+    )
+    within, end = set_span_in_context(root), began
+    contexts: dict[str, Any] = {}
+    for event in events:
+        match event["event"]:
+            case "evaluated" if event["node"] in proposed:
+                start = proposed[event["node"]]
+                contexts[event["node"]], until = _spanned(tracer, within, contexts, start, event)
+                end = max(end, until)
+            case "best":
+                best = {"proggen.node": event["node"], "proggen.score": event["score"]}
+                root.add_event("best", best, _ns(end))
+            case "finished":
+                root.set_attributes(_told("proggen", {name: event.get(name) for name in _RESULT}))
+                end = max(end, began + event.get("seconds", 0.0))
+    root.end(_ns(end))
+    return memory.get_finished_spans()
+
+
+def _tracer(first: Event, memory: Any) -> Any:
+    """Makes spans that end in ``memory``, with ids that follow from the run's first event."""
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-    from opentelemetry.trace import Link, Status, StatusCode, set_span_in_context
 
-    events = list(events)
-    first, proposed = (
-        events[0],
-        {event["node"]: event for event in events if event["event"] == "proposed"},
-    )
-    began = first.get("time", min((event["time"] for event in proposed.values()), default=0.0))
-    memory = InMemorySpanExporter()
     resource = Resource.create(
         {
             "service.name": "proggen-agent",
@@ -79,68 +105,35 @@ def spans(events: Iterable[Event]) -> Sequence[Any]:
         shutdown_on_exit=False,
     )
     provider.add_span_processor(SimpleSpanProcessor(memory))
-    tracer = provider.get_tracer("agent")
+    return provider.get_tracer("agent")
 
-    root = tracer.start_span(
-        f"search {first['task'].get('name') or 'a video'}",
-        start_time=_ns(began),
-        attributes=_told("proggen.config", first["config"]),
+
+def _spanned(
+    tracer: Any, within: Any, contexts: Mapping[str, Any], proposed: Event, evaluated: Event
+) -> tuple[Any, float]:
+    """The span of a candidate with one for each stage in it: (its context, when it ends)."""
+    from opentelemetry.trace import Link, Status, StatusCode, set_span_in_context
+
+    parent = proposed["move"]["parent"]
+    span = tracer.start_span(
+        f"candidate {evaluated['node']}",
+        within,
+        start_time=_ns(proposed["time"]),
+        attributes=_candidate(proposed, evaluated),
+        links=[Link(contexts[parent])] if parent in contexts else [],
     )
-    within, end = set_span_in_context(root), began
-    contexts: dict[str, Any] = {}
-    for event in events:
-        match event["event"]:
-            case "evaluated" if event["node"] in proposed:
-                start = proposed[event["node"]]
-                links = (
-                    [Link(contexts[start["move"]["parent"]])]
-                    if start["move"]["parent"] in contexts
-                    else []
-                )
-                span = tracer.start_span(
-                    f"candidate {event['node']}",
-                    within,
-                    start_time=_ns(start["time"]),
-                    attributes=_candidate(start, event),
-                    links=links,
-                )
-                contexts[event["node"]] = span.get_span_context()
-                span.set_status(
-                    Status(StatusCode[_STATUSES.get(event["status"], "UNSET")], _failure(event))
-                )
-                at, end_of = (
-                    start["time"],
-                    start["time"] + event.get("timings", {}).get("total", 0.0),
-                )
-                for stage, seconds in event.get("timings", {}).items():
-                    if (
-                        stage != "total" and at + seconds <= end_of
-                    ):  # a longer one is an earlier candidate's, used again
-                        tracer.start_span(stage, set_span_in_context(span), start_time=_ns(at)).end(
-                            _ns(at + seconds)
-                        )
-                        at += seconds
-                span.end(_ns(end_of))
-                end = max(end, end_of)
-            case "best":
-                root.add_event(
-                    "best",
-                    {"proggen.node": event["node"], "proggen.score": event["score"]},
-                    _ns(end),
-                )
-            case "finished":
-                root.set_attributes(
-                    _told(
-                        "proggen",
-                        {
-                            name: event.get(name)
-                            for name in ("status", "reason", "score", "best", "evaluations")
-                        },
-                    )
-                )
-                end = max(end, began + event.get("seconds", 0.0))
-    root.end(_ns(end))
-    return memory.get_finished_spans()
+    status = StatusCode[_STATUSES.get(evaluated["status"], "UNSET")]
+    span.set_status(Status(status, _failure(evaluated)))
+    timings = evaluated.get("timings", {})
+    at, until = proposed["time"], proposed["time"] + timings.get("total", 0.0)
+    for stage, seconds in timings.items():
+        if stage == "total" or at + seconds > until:
+            continue  # a longer one is an earlier candidate's, used again
+        inner = tracer.start_span(stage, set_span_in_context(span), start_time=_ns(at))
+        inner.end(_ns(at + seconds))
+        at += seconds
+    span.end(_ns(until))
+    return span.get_span_context(), until
 
 
 def _candidate(proposed: Event, evaluated: Event) -> dict[str, Any]:

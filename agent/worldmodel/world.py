@@ -261,7 +261,8 @@ class WorldModel:
         actions: Sequence[float] | np.ndarray | None = None,
         since: int | None = None,
     ) -> tuple[Prediction, ...]:
-        """The prediction without any edit, then one for each group of edits (see ``predict``)."""
+        """The prediction without any edit, then one for each group of edits. frames: (T, H, W, 3)
+        uint8 or a Video; the rest, and what is raised, as for ``predict``."""
         clip = self._clip(frames)
         trial = Trial(
             clip, horizon, None, None if actions is None else np.asarray(actions, np.float64)
@@ -293,7 +294,7 @@ class WorldModel:
         self, frames: Video | np.ndarray, since: int | None = None
     ) -> tuple[Editable, ...]:
         """Everything that an edit can name, with its value at frame ``since`` (default: the last
-        one seen)."""
+        one seen) of ``frames`` (T, H, W, 3) uint8. Raises ProgramsFailed."""
         clip = self._clip(frames)
         perceived = self._perceived(clip)
         plain = self._plain(Trial(clip, 1), perceived)

@@ -19,8 +19,8 @@ def rollout(
     dt: float,
     actions: Sequence[float] | np.ndarray | None = None,
 ) -> States:
-    """States of ``steps + 1`` frames, row 0 = ``start``; what is not finite (or absurdly large) is
-    NaN.
+    """States with values (steps + 1, columns), ``dt`` seconds apart, row 0 = ``start``; what is not
+    finite (or absurdly large) is NaN.
 
     actions: at least ``steps`` numbers, entry t acts between row t and t + 1, or None for zeros.
     Raises ContractError for too few actions; what the program raises passes through.

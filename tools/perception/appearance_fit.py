@@ -37,7 +37,8 @@ SLACK = 0.06
 def flat_colour(
     frame: np.ndarray, region: Region, noise: float = 0.0
 ) -> tuple[float, float, float]:
-    """Median colour of a region, of its flat interior when it has one."""
+    """Median colour (RGB, 0 to 255) of a region of a frame (H, W, 3), of its flat interior when it
+    has one. noise: of the pixels, in grey levels."""
     x0, y0, x1, y1 = region.box
     window = frame[y0:y1, x0:x1]
     inner = region.mask & cv2.erode(

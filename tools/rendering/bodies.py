@@ -14,7 +14,7 @@ SHADOW = "_shadow"
 
 
 def draw_body(image: np.ndarray, name: str, part: dict[str, Any], scene: Scene) -> None:
-    """Draw a body on a canvas in place, with the picture that perception made of it.
+    """Draw a body on a canvas (H, W, 3) in place, with the picture that perception made of it.
 
     part: its pose ("x", "y" in pixels, "angle" in radians), and "shadow", six numbers that place
     its shadow (tools.perception.parts.Cast), from ``pose_of``. A body that was never seen has no

@@ -25,8 +25,8 @@ def blend(image: np.ndarray, x0: int, y0: int, alpha: np.ndarray, colour: np.nda
 
 
 def lit(image: np.ndarray, gains: Sequence[float]) -> None:
-    """Brighten a canvas in place: one factor for all channels, or one each for red, green and
-    blue."""
+    """Brighten a canvas (H, W, 3) in place: one factor for all channels, or one each for red, green
+    and blue."""
     image *= np.asarray(gains, np.float32)
 
 

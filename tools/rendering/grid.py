@@ -54,7 +54,7 @@ def grid_box(part: dict[str, Any]) -> np.ndarray:
 
 
 def draw_grid_box(image: np.ndarray, part: dict[str, Any]) -> None:
-    """Draw a box from ``pose_of`` on a canvas in place, its corners on whole pixels."""
+    """Draw a box from ``pose_of`` on a canvas (H, W, 3) in place, its corners on whole pixels."""
     covered = grid_polygon_coverage(image.shape[:2], grid_box(part), part["softness"])
     if covered is not None:
         stamp(image, *covered, part["colour"])

@@ -41,7 +41,8 @@ def pose_of(name: str, state: State, scene: Scene) -> dict[str, Any]:
 
 
 def draw_front(image: np.ndarray, scene: Scene) -> None:
-    """Draw the fixed structures that lie in front of everything, if the scene has any."""
+    """Draw the fixed structures that lie in front of everything, if the scene has any, on a canvas
+    (H, W, 3) in place."""
     front = scene.sprites.get(FRONT)
     if front is not None:
         blend(image, 0, 0, front[..., 3], 255.0 * front[..., :3])

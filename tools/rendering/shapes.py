@@ -130,8 +130,8 @@ def sprite_layer(
 def draw_disk(
     image: np.ndarray, x: float, y: float, radius: float, colour, width: float = 1.0
 ) -> None:
-    """Draw a filled disk on a canvas in place. colour: RGB in [0, 255]; width: edge softness in
-    pixels."""
+    """Draw a filled disk on a canvas (H, W, 3) in place; x, y, radius in pixels. colour: RGB in [0,
+    255]; width: edge softness in pixels."""
     covered = disk_coverage(image.shape[:2], x, y, radius, width)
     if covered is not None:
         blend(image, *covered, colour)
