@@ -194,11 +194,11 @@ class Runner:
             for outcome, trial in zip(self._sandbox.map(made), trials, strict=True)
         ]
         if repeat or self._config.repeat:
-            again = [
+            second = [
                 jobs.read_predicted(outcome, trial)
                 for outcome, trial in zip(self._sandbox.map(made), trials, strict=True)
             ]
-            _check_same(first, again)
+            _check_same(first, second)
         return tuple(first)
 
     def imagine(
