@@ -192,7 +192,7 @@ def _granted_model(said: SearchConfig, grants: Grants) -> ModelOptions:
         base_url=grants.base_url or "",
         max_cost=model.max_cost if grants.max_cost is None else grants.max_cost,
         max_tokens=model.max_tokens if grants.max_tokens is None else grants.max_tokens,
-        price=grants.price or (table and (table.input, table.output)),
+        price=grants.price or (None if table is None else (table.input, table.output)),
         max_output=max(1, min(model.max_output, LONGEST_ANSWER)),
         timeout=max(1.0, min(model.timeout, usual.timeout)),
         attempts=max(1, min(model.attempts, usual.attempts)),

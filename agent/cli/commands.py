@@ -88,7 +88,7 @@ def _grants(arguments: argparse.Namespace) -> Grants:
         base_url=arguments.base_url or proposers.base_url(os.environ) or None,
         max_cost=arguments.max_cost,
         max_tokens=arguments.max_tokens,
-        price=price and (price.input, price.output),
+        price=None if price is None else (price.input, price.output),
         replay=arguments.replay or "",
         lpips=_lpips(arguments.lpips),
         vision=vision.folders(os.environ),

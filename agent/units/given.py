@@ -71,7 +71,7 @@ def load(folder: Path) -> Given:
     path = folder / "units.json"
     if not path.is_file():
         return Given()
-    data = store.read_json(path)
+    data: Any = store.read_json(path)
     if not _plain(data):
         raise UsageError(
             f"{path}: expected what --scale, --know, --origin and --up said, got others"
