@@ -198,6 +198,12 @@ def _model(parser: argparse.ArgumentParser) -> None:
     )
     _endpoint(model)
     model.add_argument(
+        "--max-output",
+        type=int,
+        metavar="N",
+        help="tokens of one answer (default 16000; doubled for an answer that was cut off)",
+    )
+    model.add_argument(
         "--temperature", type=at_least(0), metavar="T", help="default: the endpoint's own"
     )
     model.add_argument("--stream", action="store_true", help="ask for answers in pieces")
