@@ -3,8 +3,9 @@ every frame."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ _PIXELS = 150_000
 _USUAL = (0.6, 1.6)
 """Area of a blob, as a share of the usual one, that shows the body whole and alone."""
 _COVERS = 0.04
+_DOUBTED = 3.0
 _HOLDS = 1.8
 """Area of a blob, as a multiple of a body's own, from which it is a body and what holds it."""
 _RECALLED = 0.1
@@ -48,6 +50,20 @@ class Shadow:
 
     matte: np.ndarray = field(repr=False)
     place: np.ndarray
+
+    def at(self, pose: np.ndarray) -> np.ndarray:
+        """Its pose (3,) when its body is at ``pose``."""
+        return np.append(self.place @ (pose[0], pose[1], 1.0), 0.0)
+
+    def over(self, pose: np.ndarray, window: tuple[slice, slice]) -> np.ndarray:
+        """(h, w, 1) share of light that it takes in a window, its body being at ``pose``."""
+        return placed(self.layers, self.at(pose), window)[..., 3:]
+
+    @cached_property
+    def layers(self) -> Sprite:
+        """The shadow as a sprite: black with its matte."""
+        black = np.zeros((*self.matte.shape, 3), np.float32)
+        return Sprite(np.dstack([black, self.matte]))
 
 
 @dataclass
@@ -87,8 +103,11 @@ class Stage:
         return max(self.noise.typical, 1.0)
 
     def behind(self, k: int, t: int, window: tuple[slice, slice]) -> np.ndarray:
-        """The plate with all bodies but the k-th."""
+        """The plate with all shadows, and all bodies but the k-th."""
         ground = self.plate[window]
+        for body in self.bodies:
+            if body.shadow is not None and body.seen[t]:
+                ground = ground * (1 - body.shadow.over(body.poses[t], window))
         for j, other in enumerate(self.bodies):
             if j == k or other.sprite.blank or not other.seen[t] or not _touches(other, t, window):
                 continue
@@ -105,17 +124,21 @@ class Stage:
     def covers(self, t: int) -> np.ndarray:
         """(H, W) bool: where bodies lie in frame t, with a margin for what a matte leaves out."""
         covered = np.zeros(self.plate.shape[:2], np.uint8)
-        for body in self.bodies:
-            window = (
-                None
-                if body.sprite.blank or not body.seen[t]
-                else window_of(body.poses[t], body.half, self.plate.shape)
-            )
+        for sprite, pose in self._drawn(t):
+            half = (sprite.layers.shape[1] / 2, sprite.layers.shape[0] / 2)
+            window = window_of(pose, half, self.plate.shape)
             if window is not None:
-                covered[window] |= (
-                    placed(body.sprite, body.poses[t], window)[..., 3] > _COVERS
-                ).astype(np.uint8)
+                matte = placed(sprite, pose, window)[..., 3]
+                covered[window] |= (matte > _COVERS).astype(np.uint8)
         return cv2.dilate(covered, np.ones((5, 5), np.uint8)) > 0
+
+    def _drawn(self, t: int) -> Iterator[tuple[Sprite, np.ndarray]]:
+        """Everything that lies over the plate in frame t, with its pose."""
+        for body in self.bodies:
+            if body.seen[t]:
+                yield body.sprite, body.poses[t]
+                if body.shadow is not None:
+                    yield body.shadow.layers, body.shadow.at(body.poses[t])
 
 
 def _touches(body: Body, t: int, window: tuple[slice, slice]) -> bool:
@@ -274,6 +297,15 @@ def recall(stage: Stage, k: int) -> None:
             fit = _aligned(stage, k, t, np.array([blob.x, blob.y, 0.0]), 4)
             if fit is not None and fit.left < limit:
                 _take(body, t, fit)
+
+
+def doubted(stage: Stage, k: int) -> None:
+    """Forget the frames that body k explains far worse than it usually does: half hidden, held, or
+    something else."""
+    body = stage.bodies[k]
+    if body.seen.any():
+        usual = float(np.median(body.left[body.seen]))
+        body.poses[body.left > max(_DOUBTED * usual, usual + 0.1)] = np.nan
 
 
 def released(stage: Stage, k: int) -> None:

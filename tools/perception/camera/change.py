@@ -12,8 +12,12 @@ from tools.perception.camera.noise import Noise
 
 _COARSE = 320 * 240
 """Pixels of the picture in which blobs are looked for."""
-_STRONG, _WEAK = 6.0, 3.0
-"""Differences, in standard deviations, that make a blob and that belong to one."""
+_WEAK = 3.0
+"""Difference, in standard deviations, that belongs to a blob; twice as much makes one."""
+_SHARE = 0.12
+"""The same as a share of the strongest difference of most frames: what changes far less than a body
+does is light."""
+_KERNEL = np.ones((3, 3), np.uint8)
 _JITTER = 0.12
 """Pixels by which edges of the plate may seem to move: lens, compression, a table that trembles."""
 _LEAST_ENERGY = 40.0
@@ -58,12 +62,14 @@ def changes(frames: np.ndarray, plate: np.ndarray, noise: Noise) -> Changes:
     base = cv2.resize(plate, size, interpolation=cv2.INTER_AREA)
     few = np.stack([_difference(frame, base) for frame in sample(frames, _SAMPLES)])
     unit = _units(few, base, noise)
+    peak = float(np.median(np.abs(few / unit).max((1, 2, 3))))
+    weak = max(_WEAK, _SHARE * peak)
     often = np.zeros(base.shape[:2], np.float32)
     found = []
     for frame in frames:
         difference = _difference(frame, base)
         change = np.abs(difference / unit).max(-1)
-        labels, count = _labels(change)
+        labels, count = _labels(change, weak)
         often += labels > 0
         found.append(tuple(_blobs(labels, count, change, difference, base, scale)))
     return Changes(tuple(found), scale, often / max(len(frames), 1))
@@ -91,14 +97,12 @@ def _units(few: np.ndarray, base: np.ndarray, noise: Noise) -> np.ndarray:
     return np.maximum(sigma, np.minimum(usual, _RESTLESS * sigma))
 
 
-def _labels(change: np.ndarray) -> tuple[np.ndarray, int]:
+def _labels(change: np.ndarray, weak: float) -> tuple[np.ndarray, int]:
     """Components of the weakly changed pixels that hold enough strong change: labels (h, w) from 1
     and their number."""
-    weak = cv2.morphologyEx(
-        (change > _WEAK).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)
-    )
-    count, labels = cv2.connectedComponents(weak, connectivity=8)
-    strong = np.bincount(labels.ravel(), np.where(change > _STRONG, change, 0.0).ravel(), count)
+    mask = cv2.morphologyEx((change > weak).astype(np.uint8), cv2.MORPH_CLOSE, _KERNEL)
+    count, labels = cv2.connectedComponents(mask, connectivity=8)
+    strong = np.bincount(labels.ravel(), np.where(change > 2 * weak, change, 0.0).ravel(), count)
     kept = strong > _LEAST_ENERGY
     kept[0] = False
     renumber = np.where(kept, np.cumsum(kept), 0)

@@ -15,6 +15,7 @@ from tools.perception.camera.bodies import (
     Body,
     Shadow,
     Stage,
+    doubted,
     follow,
     recall,
     refine,
@@ -86,6 +87,7 @@ def staged(frames: np.ndarray) -> Stage:
     for k in range(len(stage.bodies)):
         turn(stage, k)
         refine(stage, k, 1)
+        doubted(stage, k)
     return stage
 
 
@@ -116,10 +118,8 @@ def _track(name: str, body: Body, stage: Stage) -> Track:
 def _cast(shadow: Shadow | None) -> Cast | None:
     if shadow is None:
         return None
-    layers = np.zeros((*shadow.matte.shape, 4), np.float32)
-    layers[..., 3] = shadow.matte
-    sprite = _trimmed(Sprite(layers)).layers
-    return Cast(sprite, tuple(float(v) for v in shadow.place.ravel()))
+    sprite = _trimmed(shadow.layers)
+    return Cast(sprite.straight(), tuple(float(v) for v in shadow.place.ravel()))
 
 
 def _trimmed(sprite: Sprite) -> Sprite:

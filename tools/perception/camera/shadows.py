@@ -16,7 +16,7 @@ _BLACKEST = 0.25
 """Share of the light that a shadow leaves at least."""
 _DOUBTFUL = 0.45
 """Share of the change from which a picture does not explain what it is taken of."""
-_NEAR_BORDER = 1.3
+_NEAR_BORDER = 1.5
 """Distance from the border, in halves of a thing's size, at which part of it may be out of view."""
 _CLUTTER = 0.12
 """Share of the strongest body's change below which what moves less than its own size is clutter."""
