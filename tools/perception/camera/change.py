@@ -18,7 +18,7 @@ _SHARE = 0.12
 """The same as a share of the strongest difference of most frames: what changes far less than a body
 does is light."""
 _KERNEL = np.ones((3, 3), np.uint8)
-_JITTER = 0.12
+_JITTER = 0.3
 """Pixels by which edges of the plate may seem to move: lens, compression, a table that trembles."""
 _LEAST_ENERGY = 40.0
 _RESTLESS = 5.0

@@ -14,7 +14,7 @@ _GREY = 0.12
 """How far a shadow may darken the channels unlike each other."""
 _BLACKEST = 0.25
 """Share of the light that a shadow leaves at least."""
-_DOUBTFUL = 0.45
+_DOUBTFUL = 0.3
 """Share of the change from which a picture does not explain what it is taken of."""
 _NEAR_BORDER = 1.5
 """Distance from the border, in halves of a thing's size, at which part of it may be out of view."""

@@ -34,7 +34,35 @@ def measured(mechanism: Mechanism, body: Body) -> tuple[str, ...]:
 
 def perception(mechanism: Mechanism) -> str:
     """Source of the program."""
+    if mechanism.drawing == "film":
+        return "\n".join([*_filmed(mechanism), ""])
     return "\n".join([*_declared(mechanism), "", "", *_perceive(mechanism), ""])
+
+
+def _filmed(mechanism: Mechanism) -> Iterator[str]:
+    """The whole program for camera pictures: bodies are what moves together."""
+    bodies = ordered(mechanism)
+    yield '"""Perception: the moving bodies of a camera picture, each with one picture of its own.'
+    yield ""
+    yield from (f"- {body.name}" for body in bodies)
+    yield from ('"""', "", "# Where each body is first seen, in pixels.", "BODIES = {")
+    for body in bodies:
+        near = body.shape.near
+        yield f'    "{body.name}": {near and f"({round(near[0])}, {round(near[1])})"},'
+    yield from ("}", "", *_varies(mechanism), "", "", "def perceive(frames, tools):")
+    yield "    tracks = tools.moving_bodies(frames, BODIES)"
+    yield "    states = tools.states_of(tracks, VARIES)"
+    yield "    scene = tools.scene_of(tracks, VARIES)"
+    yield "    return states, scene"
+
+
+def _varies(mechanism: Mechanism) -> Iterator[str]:
+    """The table of what perception measures."""
+    yield "# What varies; the rest of each pose is constant, a part of the scene."
+    yield "VARIES = {"
+    varying = {body.name: measured(mechanism, body) for body in ordered(mechanism)}
+    yield from (f'    "{name}": {spread(v)},' for name, v in varying.items() if v)
+    yield "}"
 
 
 def _declared(mechanism: Mechanism) -> Iterator[str]:
@@ -44,11 +72,7 @@ def _declared(mechanism: Mechanism) -> Iterator[str]:
     yield from (f"- {body.name}: {body.shape.description()}" for body in bodies)
     yield from ('"""', "", "from tools.perception.parts import Part", "", "PARTS = (")
     yield from (f"    {_part(body)}," for body in bodies)
-    yield from (")", "", "# What varies; the rest of each pose is constant, a part of the scene.")
-    yield "VARIES = {"
-    varying = {body.name: measured(mechanism, body) for body in bodies}
-    yield from (f'    "{name}": {spread(v)},' for name, v in varying.items() if v)
-    yield "}"
+    yield from (")", "", *_varies(mechanism))
     if riders := _riders(mechanism):
         yield from ("", "# Parts that are fixed to another part.", "RIDES = {")
         yield from (f'    "{body.name}": "{body.joint.on}",' for body in riders)

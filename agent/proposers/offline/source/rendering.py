@@ -10,11 +10,16 @@ def rendering(mechanism: Mechanism) -> str:
     """Source of the program."""
     imports, lines = {"canvas", "draw_front", "finish"}, []
     for body in ordered(mechanism):
-        names, statement = body.shape.draw(body.name, mechanism.drawing == "whole pixels")
+        if mechanism.drawing == "film":
+            names, condition = ("draw_body",), ""
+            statement = f'draw_body(image, "{body.name}", p, scene)'
+        else:
+            names, statement = body.shape.draw(body.name, mechanism.drawing == "whole pixels")
+            condition = f'"{body.shape.look}" in p and '
         imports |= {"pose_of", "visible", *names}
         lines += [
             f'    p = pose_of("{body.name}", state, scene)',
-            f'    if "{body.shape.look}" in p and visible(p, "x", "y"):',
+            f'    if {condition}visible(p, "x", "y"):',
             f"        {statement}",
         ]
     lines.append("    draw_front(image, scene)")
