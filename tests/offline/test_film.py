@@ -1,0 +1,36 @@
+"""The offline proposer on camera pictures: its programs see and draw moving bodies."""
+
+import numpy as np
+
+from agent.proposers.offline.plans import plan
+from agent.proposers.offline.write import write
+from tests.perception.filmed import ball as painted
+from tests.perception.filmed import shadow, shot, thrown, wall
+from tools import toolbox
+from tools.types import Task, Video
+
+
+def ran(source: str) -> dict:
+    space: dict = {}
+    exec(compile(source, "program.py", "exec"), space)
+    return space
+
+
+def test_drafts_of_a_camera_clip_see_and_draw_its_body():
+    rng, xy = np.random.default_rng(3), thrown()
+
+    def paint(picture, t):
+        shadow(picture, xy[t, 0] + 20, xy[t, 1] + 25)
+        painted(picture, *xy[t])
+
+    film = shot(rng, wall(rng), xy, paint)
+    found = plan(Task((), (Video(film.frames, 1 / 30),), 24, 1))
+    programs = write(found.drafts[0].mechanism)
+    (body,) = found.drafts[0].mechanism.bodies
+    assert body.name.startswith("red_")
+    states, scene = ran(programs.perception)["perceive"](film.frames, toolbox)
+    places = np.array([(state[body.name]["x"], state[body.name]["y"]) for state in states])
+    assert np.abs(places - xy - np.median(places - xy, axis=0)).max() < 0.5
+    drawn = ran(programs.rendering)["render"](states[12], scene, film.frames.shape[1:3])
+    noise = 1.0 + 0.02 * film.frames[12].astype(float)
+    assert np.mean((drawn - film.frames[12].astype(float)) ** 2) < 1.6 * noise.mean()
