@@ -3,7 +3,10 @@
     ProggenError                 the run failed (exit code 1)
     ├── UsageError               the call was wrong (exit code 2)
     │   ├── ContractError        a value is not what it must be (a ValueError)
-    │   │   └── MediaError       a clip or picture cannot be read or written as asked
+    │   │   ├── MediaError       a clip or picture cannot be read or written as asked
+    │   │   └── GrammarError     a mechanism that cannot be
+    │   │       ├── Refused      a mechanism that cannot be printed yet
+    │   │       └── Clash        a name that is taken was asked for once more
     │   └── MissingExtra         an optional library is not installed (an ImportError)
     ├── RunError                 the call was right, the run cannot go on
     │   ├── StorageError         a disk refused: full, read-only, no permission, damaged

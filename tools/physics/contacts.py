@@ -34,7 +34,7 @@ def bounce_off_line(
     nx, ny = normal
     depth = offset + radius - (nx * x + ny * y)
     touching = depth > 0
-    if _nowhere(touching):
+    if nowhere(touching):
         return x, y, vx, vy
     closing = nx * vx + ny * vy
     hit = touching & (closing < 0)
@@ -81,7 +81,7 @@ def collide_disks(
     """
     dx, dy = b["x"] - a["x"], b["y"] - a["y"]
     overlap = contact_distance * contact_distance - dx * dx - dy * dy
-    if _nowhere(overlap > 0):
+    if nowhere(overlap > 0):
         return a, b
     wx, wy = b["vx"] - a["vx"], b["vy"] - a["vy"]
     along, speed2 = dx * wx + dy * wy, wx * wx + wy * wy + 1e-9
@@ -114,7 +114,7 @@ def collide_disks(
     return new_a, new_b
 
 
-def _nowhere(mask: Any) -> bool:
+def nowhere(mask: Any) -> bool:
     """Whether a condition on floats or NumPy arrays holds nowhere, as contacts mostly do: the rest
     of their arithmetic can be spared. False for traced arrays, which do not know."""
     if isinstance(mask, np.ndarray):

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tools.physics.contacts import nowhere
 from tools.physics.multibody import solve
 from tools.physics.namespace import xp
 from tools.physics.start import value_and_rate
@@ -163,6 +164,99 @@ def _add(link: Link, heavy: _Frame, kick: tuple, mass: list, force: list) -> Non
             mass[i][j] = mass[i][j] + entry
             if j > i:
                 mass[j][i] = mass[i][j]
+
+
+def collided(
+    links: Sequence[Link],
+    q: Sequence[Any],
+    v: Sequence[Any],
+    one: str,
+    other: str,
+    reach: Any,
+    restitution: Any,
+    rest_speed: Any = 0.0,
+) -> tuple[Sequence[Any], Sequence[Any]]:
+    """(q, v) after two disks of the tree met in a step: an impulse along the line of their drawn
+    centres, through all joints at once (M dq' = J' impulse).
+
+    reach: sum of their radii, px. Both are taken back to the moment of touching (their relative
+    path is taken for straight) and go on with the new rates. Newton's law of restitution; impacts
+    that close at no more than ``rest_speed`` (px/s) give nothing back."""
+    full, rates, slopes, _ = spread(links, q, v)
+    frames = _frames(links, full, rates)
+    a, b = frames[one], frames[other]
+    dx, dy = b.place[0] - a.place[0], b.place[1] - a.place[1]
+    overlap = reach * reach - dx * dx - dy * dy
+    if nowhere(overlap > 0):
+        return q, v
+    wx, wy = b.speed[0] - a.speed[0], b.speed[1] - a.speed[1]
+    along, square = dx * wx + dy * wy, wx * wx + wy * wy + 1e-9
+    hit = (overlap > 0) & (along < 0)
+    root = xp.sqrt(along * along + square * xp.where(hit, overlap, 0.0) + 1e-12)
+    since = xp.where(hit, (along + root) / square, 0.0)
+    nx, ny = (dx - since * wx) / reach, (dy - since * wy) / reach
+    row = _row(b.columns, nx, ny, len(full), 1.0, _row(a.columns, nx, ny, len(full), -1.0))
+    closing = -(wx * nx + wy * ny)
+    given = xp.where(closing <= rest_speed, 0.0, restitution)
+    return _impulse(links, frames, slopes, row, q, v, hit, since, (1.0 + given) * closing)
+
+
+def bounced(
+    links: Sequence[Link],
+    q: Sequence[Any],
+    v: Sequence[Any],
+    name: str,
+    normal: tuple[float, float],
+    offset: Any,
+    restitution: Any,
+) -> tuple[Sequence[Any], Sequence[Any]]:
+    """(q, v) after a disk of the tree met the half-plane ``normal . (x, y) < offset`` (its radius
+    counted in) in a step, as ``collided`` has it; a wall is smooth."""
+    full, rates, slopes, _ = spread(links, q, v)
+    frames = _frames(links, full, rates)
+    (x, y, _), (vx, vy, _) = frames[name].place, frames[name].speed
+    depth, closing = offset - normal[0] * x - normal[1] * y, -(normal[0] * vx + normal[1] * vy)
+    hit = (depth > 0) & (closing > 0)
+    if nowhere(hit):
+        return q, v
+    since = xp.where(hit, depth / xp.where(hit, closing, 1.0), 0.0)
+    row = _row(frames[name].columns, *normal, len(full), 1.0)
+    return _impulse(links, frames, slopes, row, q, v, hit, since, (1.0 + restitution) * closing)
+
+
+def _row(
+    columns: Mapping[int, tuple], nx: Any, ny: Any, count: int, sign: float, row: Any = None
+) -> list[Any]:
+    """How fast a point moves along a normal, by coordinate."""
+    row = [0.0] * count if row is None else row
+    for k, (ux, uy, _) in columns.items():
+        row[k] = row[k] + sign * (nx * ux + ny * uy)
+    return row
+
+
+def _impulse(
+    links: Sequence[Link],
+    frames: Mapping[str, _Frame],
+    slopes: Mapping[int, tuple[int, Any]],
+    row: list[Any],
+    q: Sequence[Any],
+    v: Sequence[Any],
+    hit: Any,
+    since: Any,
+    jump: Any,
+) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Change the rates so that the velocity along ``row`` changes by ``jump`` where ``hit``."""
+    mass, force = [[0.0] * len(row) for _ in row], [0.0] * len(row)
+    for link in links:
+        _add(link, frames[link.name].moved(_off(link)), (0.0, 0.0, 0.0), mass, force)
+    if slopes:
+        none = dict.fromkeys(slopes, 0.0)
+        mass, row = _on_free(mass, row, slopes, none, [0.0] * len(row))
+    turned = solve(mass, row)
+    soft = sum(a * b for a, b in zip(row, turned, strict=True))
+    amount = xp.where(hit, jump / xp.where(hit, soft, 1.0), 0.0)
+    moved = tuple(x + since * amount * k for x, k in zip(q, turned, strict=True))
+    return moved, tuple(x + amount * k for x, k in zip(v, turned, strict=True))
 
 
 def placed(
@@ -335,6 +429,13 @@ def _reduced(
     rates: Sequence[Any],
 ) -> tuple:
     """Accelerations of the coordinates that follow none."""
+    return solve(*_on_free(mass, force, slopes, bends, rates))
+
+
+def _on_free(
+    mass: list, force: list, slopes: Mapping, bends: Mapping, rates: Sequence[Any]
+) -> tuple[list, list]:
+    """Mass and force on the coordinates that follow none."""
     n = len(force)
     free = [k for k in range(n) if k not in slopes]
     place = {k: position for position, k in enumerate(free)}
@@ -350,7 +451,7 @@ def _reduced(
         for j in range(n):
             column, other = member[j]
             m[row][column] = m[row][column] + slope * other * mass[i][j]
-    return solve(m, h)
+    return m, h
 
 
 def start_on(

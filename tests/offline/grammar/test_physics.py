@@ -306,6 +306,39 @@ def test_in_a_row_of_five_equal_disks_the_last_one_leaves():
     assert [last[n]["vx"] for n in names] == pytest.approx([0.0, 0.0, 0.0, 0.0, 90.0], abs=1e-6)
 
 
+def test_in_newtons_cradle_the_last_ball_flies_off_and_comes_back():
+    """Five pendulums side by side, a hair apart: one falls, the last one rises as high."""
+    names = "abcde"
+    bodies = tuple(
+        Body(n, RED, Revolute(None, 40.0 + 20.01 * k, 20.0, 60.0)) for k, n in enumerate(names)
+    )
+    laws = (ConstantField(tuple(names), None, 800.0), Collision(tuple(names), 1.0))
+    start = {n: {"angle": math.pi / 2, "spin": 0.0, "radius": 10.0} for n in names}
+    start["a"]["angle"] += 0.6
+    states = rolled(Mechanism(bodies, laws, substeps=2), start, 1.6, 80)
+    swings = {n: [state[n]["angle"] - math.pi / 2 for state in states] for n in names}
+    assert min(swings["e"]) == pytest.approx(-0.6, abs=0.02)
+    assert max(abs(swing) for n in "bcd" for swing in swings[n]) < 0.05
+    assert max(swings["a"][60:]) > 0.5
+
+
+def test_a_pendulum_bounces_off_a_wall_and_a_cart_gives_way_to_a_ball():
+    bob = Body("a", RED, Revolute(None, 100.0, 20.0, 60.0))
+    wall = Wall(ON, (1.0, 0.0), 90.0, 0.5)
+    mechanism = Mechanism((bob,), (wall,))
+    start = {"a": {"angle": math.pi / 2 + 0.05, "spin": 0.0, "radius": 10.0}}
+    assert rolled(mechanism, start, 0.1, 5)[-1]["a"]["spin"] == 0.0  # inside, but not moving in
+    start["a"]["spin"] = 2.0
+    assert rolled(mechanism, start, 0.02, 1)[-1]["a"]["spin"] == pytest.approx(-1.0)
+    cart = Body("a", RED, Prismatic(None, (0.0, 50.0)), mass=3.0)
+    start = {
+        "a": {"x": 100.0, "vx": 0.0, "radius": 10.0},
+        "b": {"x": 75.0, "y": 50.0, "vx": 80.0, "vy": 0.0, "radius": 10.0},
+    }
+    last = rolled(Mechanism((cart, Body("b", RED)), (Collision(("a", "b"), 1.0),)), start)[-1]
+    assert [last["a"]["vx"], last["b"]["vx"]] == pytest.approx([40.0, -40.0])
+
+
 def test_a_growing_disk_and_a_spinning_one_follow_their_laws():
     bodies = (Body("a", RED, scalars=("radius",)), Body("b", RED, Free(True)))
     laws = (Spring(("a.radius",), 16.0, 12.0), Turning(("b",), 3.0, None))

@@ -120,40 +120,56 @@ def _drawn(body: Body) -> bool:
     return isinstance(body.joint, Weld) and not body.joint.known
 
 
+def freely(mechanism: Mechanism, group: frozenset[str]) -> bool:
+    """Whether a group of items holds nothing but free bodies whose mass is about their middle, and
+    such as rest: then impacts are those of points."""
+    bodies = [mechanism.by_name[key] for key in group if key in mechanism.by_name]
+    moving = [body for body in bodies if not isinstance(body.joint, Rest) and not _drawn(body)]
+    return len(bodies) == len(group) and all(
+        isinstance(body.joint, Free) and not _off_middle(body) for body in moving
+    )
+
+
+def _off_middle(body: Body) -> bool:
+    return any(isinstance(part, Number) or part != 0.0 for part in (body.com_x, body.com_y))
+
+
 def _plain(mechanism: Mechanism, name: str) -> str | None:
-    """Why a body cannot be struck; None if it can."""
+    """Why the engine cannot move a body; None if it can."""
     body = mechanism.by_name[name]
     if not isinstance(body.joint, Free):
         return f"{name} is on a joint ({body.joint.word})"
-    if any(isinstance(c, Number) or c != 0.0 for c in (body.com_x, body.com_y)):
+    if _off_middle(body):
         return f"the centre of mass of {name} is not its middle"
     if any(b.joint.on == name and not _drawn(b) for b in mechanism.bodies):
         return f"something hangs on {name}"
-    if set(body.scalars) & {"radius", "width", "height"}:
-        return f"the size of {name} varies"
     return None
 
 
 def _of_events(mechanism: Mechanism) -> Iterator[str]:
-    struck = [
-        (law, key)
-        for law in mechanism.laws
-        if isinstance(law, (EventLaw, EngineLaw))
-        for key in law.on
-    ]
-    for law, key in struck:
-        if reason := _plain(mechanism, key):
-            yield f"{law.word} on {key}: {reason}, and impacts are known for free bodies only"
-    names = {key for _, key in struck}
-    for group in linked(mechanism):
-        stiff = [
-            k
-            for k in group
-            if k in mechanism.by_name
-            and not isinstance(mechanism.by_name[k].joint, (Free, Rest, Weld))
-        ]
-        if group & names and stiff:
-            yield f"{sorted(group & names)[0]} is struck, and a force joins it to {stiff[0]}, which is on a joint"
+    groups = linked(mechanism)
+    for law in mechanism.laws:
+        for key in law.on if isinstance(law, (EventLaw, EngineLaw)) else ():
+            body, group = mechanism.by_name[key], next(g for g in groups if key in g)
+            if set(body.scalars) & {"radius", "width", "height"}:
+                yield f"{law.word} on {key}: its size varies, and impacts know fixed sizes only"
+            if isinstance(law, EventLaw) and not freely(mechanism, group):
+                yield from _of_jointed(law, body)
+    engine = touching(mechanism)
+    for name in sorted(engine):
+        if reason := _plain(mechanism, name):
+            yield f"contact on {name}: {reason}, and the engine moves free bodies only"
+    for group in groups:
+        if group & engine and not freely(mechanism, group):
+            yield f"{min(group & engine)} touches others, and a force joins it to what is on a joint"
+
+
+def _of_jointed(law: EventLaw, body: Body) -> Iterator[str]:
+    """Impacts through joints are smooth, and need inertia in both directions."""
+    if getattr(law, "friction", None) is not None:
+        yield f"{law.word} on {body.name}: a bounce through joints is smooth; leave friction out"
+    if getattr(body.joint, "valley", False):
+        yield f"{law.word} on {body.name}: a valley's height has no inertia; use a bead"
 
 
 def _of_engine(mechanism: Mechanism, engine: frozenset[str]) -> Iterator[str]:

@@ -165,6 +165,14 @@ class Equations:
         see = replace(self.see, time=time, action=action)
         return loads_on(self.mechanism, self.laws, sights, lambda law, keys: see)
 
+    def matrix(self, inert: dict[str, np.ndarray]) -> np.ndarray:
+        """J' M J. inert: derivatives of where mass counts."""
+        parts = [
+            inert[key].T @ np.diag([self.mass(i)] * 2 + [self.inertia(i)]) @ inert[key]
+            for key, i in self.items.items()
+        ]
+        return np.sum(parts, axis=0)
+
     def accelerations(self, q: np.ndarray, v: np.ndarray, time: float, action: float) -> np.ndarray:
         """q''."""
         if not len(q):
@@ -172,15 +180,14 @@ class Equations:
         loads = self.loads(self.sights(q, v), time, action)
         slopes, bias = self.derivatives(q), self.bias(q, v)
         heavy, inert, relative = (slopes[what] for what in ("heavy", "inert", "relative"))
-        matrix, force = np.zeros((len(q), len(q))), np.zeros(len(q))
+        force = np.zeros(len(q))
         for key, item in self.items.items():
             weight = np.diag([self.mass(item)] * 2 + [self.inertia(item)])
-            matrix += inert[key].T @ weight @ inert[key]
             kick = np.array(loads.kicks.get(key, (0.0, 0.0, 0.0)), float)
             force += heavy[key].T @ weight @ kick - inert[key].T @ weight @ bias[key]
             if key in loads.efforts:
                 force += loads.efforts[key] * self._own_inertia(key, q) * relative[key][0]
-        return np.linalg.solve(matrix, force)
+        return np.linalg.solve(self.matrix(inert), force)
 
     def _own_inertia(self, key: str, q: np.ndarray) -> float:
         """Of an item about its joint: by its own coordinate while its host is held fast."""
@@ -211,7 +218,12 @@ def _relative(item: Item, own: tuple, host: Pose) -> Any:
 
 def _slopes(poses: Poses, count: int) -> dict[str, dict[str, np.ndarray]]:
     """Imaginary parts of poses after a complex step, per step."""
-    found = {"heavy": poses.heavy, "inert": poses.inert, "relative": poses.relative}
+    found = {
+        "heavy": poses.heavy,
+        "inert": poses.inert,
+        "drawn": poses.drawn,
+        "relative": poses.relative,
+    }
     return {
         what: {key: _rows(entry, count).imag / _STEP for key, entry in part.items()}
         for what, part in found.items()

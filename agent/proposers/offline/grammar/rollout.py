@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from agent.proposers.offline.grammar.check import objection
+from agent.proposers.offline.grammar.check import freely, linked, objection
 from agent.proposers.offline.grammar.equations import Equations
 from agent.proposers.offline.grammar.impacts import bounce, collide
 from agent.proposers.offline.grammar.joint import rate_of
+from agent.proposers.offline.grammar.law import Law
 from agent.proposers.offline.grammar.laws.collision import Collision
 from agent.proposers.offline.grammar.laws.contact import Contact
 from agent.proposers.offline.grammar.laws.wall import Wall
@@ -120,43 +121,108 @@ def _stepped(
 
 
 def _struck(equations: Equations, q: np.ndarray, v: np.ndarray, pull: np.ndarray) -> tuple:
-    """After the impacts of a step under the mean accelerations ``pull``, in the order of the
-    laws."""
-    at = {key: position for position, (key, k) in enumerate(equations.free) if k == 0}
-    q, v = q.copy(), v.copy()
-    radius = {
-        key: equations.state[key].get("radius", 0.0)
-        for key in at
-        if key in equations.mechanism.by_name
-    }
-    for position, law in enumerate(equations.mechanism.laws):
-        n = equations.laws[position]
-        if isinstance(law, Wall):
-            for key in (key for key in law.on if key in at):
-                s = slice(at[key], at[key] + 2)
-                q[s], v[s] = bounce(
-                    q[s],
-                    v[s],
-                    pull[s],
-                    law.normal,
-                    n.offset + radius[key],
-                    n.restitution,
-                    n.friction,
-                )
-        elif isinstance(law, Collision):
-            for one, other in combinations(law.on, 2):
-                a, b = slice(at[one], at[one] + 2), slice(at[other], at[other] + 2)
-                masses = (
-                    equations.mass(equations.items[one]),
-                    equations.mass(equations.items[other]),
-                )
-                moved = collide(
-                    (q[a], v[a]),
-                    (q[b], v[b]),
-                    radius[one] + radius[other],
-                    masses,
-                    n.restitution,
-                    n.rest_speed,
-                )
-                (q[a], v[a]), (q[b], v[b]) = moved
+    """After the impacts of a step under the mean accelerations ``pull``: group by group, and in
+    each in the order of the laws."""
+    mechanism = equations.mechanism
+    for group in linked(mechanism):
+        laws = [(k, law) for k, law in enumerate(mechanism.laws) if set(law.on) & group]
+        if freely(mechanism, group):
+            for position, law in laws:
+                q, v = _points(equations, position, law, group, q, v, pull)
+        else:
+            for position, law in laws:
+                q, v = _through_joints(equations, position, law, group, q, v)
     return q, v
+
+
+def _points(
+    equations: Equations,
+    position: int,
+    law: Law,
+    group: frozenset[str],
+    q: np.ndarray,
+    v: np.ndarray,
+    pull: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Impacts of free bodies by one law."""
+    at = {key: position for position, (key, k) in enumerate(equations.free) if k == 0}
+    n, q, v = equations.laws[position], q.copy(), v.copy()
+    if isinstance(law, Wall):
+        for key in (key for key in at if key in law.on and key in group):
+            s = slice(at[key], at[key] + 2)
+            offset = n.offset + _radius(equations, key)
+            q[s], v[s] = bounce(q[s], v[s], pull[s], law.normal, offset, n.restitution, n.friction)
+    elif isinstance(law, Collision):
+        for one, other in combinations(law.on, 2):
+            a, b = slice(at[one], at[one] + 2), slice(at[other], at[other] + 2)
+            masses = tuple(equations.mass(equations.items[key]) for key in (one, other))
+            reach = _radius(equations, one) + _radius(equations, other)
+            moved = collide((q[a], v[a]), (q[b], v[b]), reach, masses, n.restitution, n.rest_speed)
+            (q[a], v[a]), (q[b], v[b]) = moved
+    return q, v
+
+
+def _radius(equations: Equations, key: str) -> float:
+    return equations.state[key]["radius"]
+
+
+def _through_joints(
+    equations: Equations,
+    position: int,
+    law: Law,
+    group: frozenset[str],
+    q: np.ndarray,
+    v: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Impacts of bodies on joints by one law: M dq' = J' impulse."""
+    n = equations.laws[position]
+    if isinstance(law, Wall):
+        for key in (key for key in law.on if key in group):
+            place, jacobian = _middle(equations, key, q)
+            normal = np.array(law.normal)
+            depth = n.offset + _radius(equations, key) - normal @ place
+            closing = -normal @ jacobian @ v
+            if depth > 0.0 and closing > 0.0:
+                jump = (1.0 + n.restitution) * closing
+                q, v = _kicked(equations, q, v, normal @ jacobian, depth / closing, jump)
+    elif isinstance(law, Collision):
+        for one, other in combinations(law.on, 2):
+            q, v = _met(equations, one, other, n, q, v)
+    return q, v
+
+
+def _middle(equations: Equations, key: str, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Place of a drawn centre, and its derivatives by the free coordinates."""
+    place = np.array([float(part) for part in equations.poses(list(q)).drawn[key][:2]])
+    return place, equations.derivatives(q)["drawn"][key][:2]
+
+
+def _met(
+    equations: Equations, one: str, other: str, n: Any, q: np.ndarray, v: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    (a, ja), (b, jb) = (_middle(equations, key, q) for key in (one, other))
+    reach = _radius(equations, one) + _radius(equations, other)
+    apart, opening = b - a, (jb - ja) @ v
+    overlap, along = reach * reach - apart @ apart, apart @ opening
+    if overlap <= 0.0 or along >= 0.0:
+        return q, v
+    square = opening @ opening + 1e-9
+    since = (along + np.sqrt(along * along + square * overlap + 1e-12)) / square
+    normal = (apart - since * opening) / reach
+    closing = -(opening @ normal)
+    jump = (1.0 + (0.0 if closing <= n.rest_speed else n.restitution)) * closing
+    return _kicked(equations, q, v, normal @ (jb - ja), since, jump)
+
+
+def _kicked(
+    equations: Equations,
+    q: np.ndarray,
+    v: np.ndarray,
+    row: np.ndarray,
+    since: float,
+    jump: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """With rates that move a point along ``row`` faster by ``jump``, since so many seconds."""
+    turned = np.linalg.solve(equations.matrix(equations.derivatives(q)["inert"]), row)
+    change = jump / (row @ turned) * turned
+    return q + since * change, v + change

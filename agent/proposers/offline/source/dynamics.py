@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from agent.proposers.offline.grammar.check import linked, objection, touching
-from agent.proposers.offline.grammar.joints.free import Free
+from agent.proposers.offline.grammar.check import freely, linked, objection, touching
+from agent.proposers.offline.grammar.law import EventLaw
 from agent.proposers.offline.grammar.mechanism import Mechanism
-from agent.proposers.offline.grammar.quantity import Number
 from agent.proposers.offline.grammar.shapes.box import Box
 from agent.proposers.offline.source.algebra import literal, of
 from agent.proposers.offline.source.free import free
@@ -74,15 +73,11 @@ def _printer(writer: Writer, group: frozenset[str]):
     items = writer.moving(group)
     if group & touching(writer.mechanism):
         return jostling
-    if all(isinstance(item.joint, Free) and _balanced(item.body) for item in items):
+    if freely(writer.mechanism, group):
         return free
     alone = len(items) == 1 and len(items[0].joint.coordinates()) == 1 and items[0].joint.on is None
-    return single if alone else tree
-
-
-def _balanced(body) -> bool:
-    """Whether its centre of mass is its middle."""
-    return all(not isinstance(part, Number) and part == 0.0 for part in (body.com_x, body.com_y))
+    struck = any(isinstance(law, EventLaw) and set(law.on) & group for law in writer.mechanism.laws)
+    return single if alone and not struck else tree
 
 
 def _ends(writer: Writer) -> None:

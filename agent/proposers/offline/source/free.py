@@ -62,21 +62,8 @@ def free(writer: Writer, group: frozenset[str], tag: str) -> None:
     for item in items:
         writer.starts(item)
         writer.latents(item)
-        if _sized(writer, item):
-            writer.program.uses("tools.physics", "typical")
-            column = f'typical(states.column("{item.key}.radius"))'
-            writer.initial.add(f'state["{item.key}"]["radius"] = {column}')
+        writer.sizes(item)
     _step(each)
-
-
-def _sized(writer: Writer, item: Item) -> bool:
-    """Whether the dynamics asks how large it is."""
-    if item.body is None or "radius" in item.body.scalars:
-        return False
-    laws = writer.mechanism.laws
-    return item.body.by_area or any(
-        isinstance(law, EventLaw) and item.key in law.on for law in laws
-    )
 
 
 def _sum_up(each: _Free) -> None:

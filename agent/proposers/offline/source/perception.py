@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.proposers.offline.grammar.check import touching
-from agent.proposers.offline.grammar.joints.free import Free
 from agent.proposers.offline.grammar.joints.weld import Weld
 from agent.proposers.offline.grammar.law import EventLaw
 from agent.proposers.offline.grammar.mechanism import LIGHTS, Body, Mechanism
@@ -27,7 +26,7 @@ def measured(mechanism: Mechanism, body: Body) -> tuple[str, ...]:
         found += body.shape.sizes if not body.shape.solid() else ()
         return tuple(found)
     struck = any(isinstance(law, EventLaw) and body.name in law.on for law in mechanism.laws)
-    if isinstance(body.joint, Free) and (struck or body.by_area) and "radius" not in found:
+    if (struck or body.by_area) and "radius" not in found:
         found.append("radius")
     return tuple(found)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 from agent.proposers.offline.grammar.joint import Coupling, rate_of
+from agent.proposers.offline.grammar.laws.collision import Collision
+from agent.proposers.offline.grammar.laws.wall import Wall
 from agent.proposers.offline.grammar.mechanism import Item
 from agent.proposers.offline.grammar.seeing import Sight
 from agent.proposers.offline.source.algebra import Expr, derivative, of, symbol
@@ -70,11 +73,7 @@ def tree(writer: Writer, group: frozenset[str], tag: str) -> None:
             writer.starts(item)
         if item.joint.coordinates() and item.key not in each.followers:
             writer.latents(item)
-        if _by_area(item):
-            writer.program.uses("tools.physics", "typical")
-            writer.initial.add(
-                f'state["{item.key}"]["radius"] = typical(states.column("{item.key}.radius"))'
-            )
+        writer.sizes(item)
     given = ", ".join(each.arguments)
     writer.initial.add(
         f"state.update(place{tag}(links{tag}({given}), *coordinates{tag}(state), state))"
@@ -316,24 +315,46 @@ def _placing(each: _Tree) -> None:
 
 def _step(each: _Tree, loads: str) -> None:
     writer, m, tag = each.writer, each.writer.mechanism, each.tag
-    step, timed = writer.step, "time" in loads
+    step, timed, events = writer.step, "time" in loads, _events(each)
     step.add(f"system = links{tag}({', '.join(each.arguments)})", f"q, v = coordinates{tag}(state)")
     writer.program.uses("tools.physics", m.integrator)
-    more = "" if m.substeps == 1 else f", {m.substeps}"
     acting = f", lambda at: {loads}" if loads else ""
+    looped = events and m.substeps > 1
+    h, more = ("h", "") if looped else ("dt", f", {m.substeps}" if m.substeps > 1 else "")
+    inner = step
     if timed:
-        moving = Block(
-            "def moving(q, v):",
-            ["*q, time = q", f"return (*accelerations(system, q, v[:-1]{acting}), 0.0)"],
-        )
-        step.add(moving, 'q, v = (*q, state["clock"]["time"]), (*v, 1.0)')
-        step.add(
-            f"q, v = {m.integrator}(q, v, moving, dt{more})",
-            f"new.update(place{tag}(system, q[:-1], v[:-1], state))",
-        )
-        return
-    call = f"lambda q, v: accelerations(system, q, v{acting})"
-    step.add(
-        f"q, v = {m.integrator}(q, v, {call}, dt{more})",
-        f"new.update(place{tag}(system, q, v, state))",
-    )
+        moved = f"return (*accelerations(system, q, v[:-1]{acting}), 0.0)"
+        step.add(Block("def moving(q, v):", ["*q, time = q", moved]))
+        step.add('time = state["clock"]["time"]')
+    if looped:
+        step.add(f"h = dt / {m.substeps}", inner := Block(f"for _ in range({m.substeps}):"))
+    if timed:
+        call = f"{m.integrator}((*q, time), (*v, 1.0), moving, {h}{more})"
+        inner.add(f"(*q, time), (*v, _) = {call}")
+    else:
+        call = f"lambda q, v: accelerations(system, q, v{acting})"
+        inner.add(f"q, v = {m.integrator}(q, v, {call}, {h}{more})")
+    inner.add(*events)
+    step.add(f"new.update(place{tag}(system, q, v, state))")
+
+
+def _events(each: _Tree) -> list[str]:
+    """Statements for the impacts of the group, in the order of the laws."""
+    writer, numbers, lines = each.writer, each.writer.of_laws(), []
+    for position, law in enumerate(writer.mechanism.laws):
+        n = numbers[position]
+        if isinstance(law, Wall):
+            writer.program.uses(TREE, "bounced")
+            normal = f"({of(law.normal[0])}, {of(law.normal[1])})"
+            for key in (key for key in law.on if key in each.group):
+                offset = f'{of(n.offset)} + state["{key}"]["radius"]'
+                call = f'bounced(system, q, v, "{key}", {normal}, {offset}, {of(n.restitution)})'
+                lines.append(f"q, v = {call}")
+        elif isinstance(law, Collision) and set(law.on) <= each.group:
+            writer.program.uses(TREE, "collided")
+            for one, other in combinations(law.on, 2):
+                reach = f'state["{one}"]["radius"] + state["{other}"]["radius"]'
+                rest = "" if law.rest_speed is None else f", {of(n.rest_speed)}"
+                pair = f'"{one}", "{other}", {reach}, {of(n.restitution)}{rest}'
+                lines.append(f"q, v = collided(system, q, v, {pair})")
+    return lines

@@ -22,14 +22,14 @@ class JointDrive(JointLaw):
         "constant effort at the joint of {on}",
         signed(10, 100),
         None,
-        base="joint_push",
+        base="push",
     )
     gain: Quantity | None = quantity(
         "px/s^2 or rad/s^2",
         "effort at the joint of {on} per unit of action",
         signed(10, 100),
         None,
-        base="joint_gain",
+        base="gain",
     )
 
     def effort(self, n: Any, body: Sight, see: Seeing) -> Any:
