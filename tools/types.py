@@ -496,6 +496,26 @@ NOTES = {
 }
 """Why a fitted number is not to be trusted -> what that means, for readers."""
 
+ASSUMED = ("no effect on this data", "held by its prior")
+"""Notes of numbers about which the data said nothing, or less than was assumed before."""
+
+
+def rounded(value: float, error: float | None) -> tuple[str, str]:
+    """(value, error) as text: both end where two digits of the error end; the error is "" where
+    there is none.
+
+    >>> rounded(64.01234, 0.0301), rounded(1046.11, 392.0), rounded(0.5, None)
+    (('64.012', '0.030'), ('1050', '390'), ('0.5', ''))
+    """
+    if error is None or not math.isfinite(error) or error <= 0:
+        return f"{value:.6g}", ""
+    places = 1 - math.floor(math.log10(error))
+    if not -9 < places < 9 or not math.isfinite(value):
+        return f"{value:.9g}", f"{error:.2g}"
+    return tuple(  # type: ignore[return-value]
+        f"{round(number, places) + 0.0:.{max(places, 0)}f}" for number in (value, error)
+    )
+
 
 @dataclass(frozen=True)
 class FittedParam:
@@ -510,6 +530,17 @@ class FittedParam:
     error: float | None = None
     note: str = ""
     about: str = ""
+
+    @property
+    def assumed(self) -> bool:
+        """Whether its value was assumed rather than learnt from the data."""
+        return self.note in ASSUMED
+
+    @property
+    def shown(self) -> str:
+        """Value, error and unit, as in "64.012 ± 0.030 px/s^2"."""
+        value, error = rounded(self.value, self.error)
+        return " ".join(part for part in (value, error and f"± {error}", self.unit) if part)
 
 
 # ------------------------------------------------------------------------------------------- candid

@@ -29,7 +29,7 @@ from agent.run.runfolder import RunFolder
 from tools.columns import unit_of
 from tools.errors import ProggenError
 from tools.fitting.result import BUDGET_SPENT
-from tools.types import NOTES, STAGES, Evaluation, FittedParam, Programs, States
+from tools.types import NOTES, STAGES, Evaluation, FittedParam, Programs, States, rounded
 
 _STRIPS = {
     "prediction": ("truth", "prediction", "difference"),
@@ -399,11 +399,12 @@ def numbers(view: PageView) -> Iterator[RenderableType]:
         return
     wide = max(len(param.name) for param in evaluation.params)
     for param in evaluation.params:
-        error = "error unknown" if param.error is None else f"± {param.error:.2g}"
+        value, error = rounded(param.value, param.error)
+        error = f"± {error}" if error else "assumed" if param.assumed else "error unknown"
         yield Text.assemble(
             (f"{param.name:<{wide}} ", "bold"),
-            f"{param.value:>12.6g} ",
-            f"{error:<13} {param.unit:<8} ",
+            f"{value:>12} ",
+            f"{error:<13} {clean(param.unit):<8} ",
             _gauge(param),
         )
         words = Text.assemble(

@@ -192,13 +192,12 @@ def judged(evaluation: Evaluation) -> Iterator[str]:
 
 
 def parameters(params: Sequence[FittedParam]) -> Iterator[str]:
-    """One line a parameter: value, error, unit, bounds, note."""
+    """One line a parameter: fitted or assumed, value, error, unit, bounds, note."""
     for param in params:
-        error = "" if param.error is None else f" ± {param.error:.2g}"
         about = "; ".join(part for part in (param.about, param.note) if part)
         yield (
-            f"{param.name} = {param.value:.6g}{error} {param.unit} in [{param.low:g}, "
-            f"{param.high:g}]" + (f" ({about})" if about else "")
+            f"{'assumed' if param.assumed else 'fitted':<9} {param.name} = {param.shown} in "
+            f"[{param.low:g}, {param.high:g}]" + (f" ({about})" if about else "")
         )
 
 
@@ -272,7 +271,7 @@ def summary(result: RunResult) -> Iterator[str]:
                 f"frame repeated: {form.format(baseline[name])})"
             )
     for text in parameters(read_params(result.path / "best" / "params.json")):
-        yield f"  fitted    {text}"
+        yield f"  {text}"
     for name, path in (
         ("programs", "best/"),
         ("pictures", "filmstrip.png"),

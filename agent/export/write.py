@@ -17,6 +17,7 @@ from typing import Any
 from agent import versions
 from agent.export import seen
 from agent.export.gather import Foreign, Gathered, Gatherer, Name, Writer
+from agent.plain import short
 from agent.run import export_format
 from agent.run.runfolder import RunFolder
 from agent.worldmodel.world import WorldModel
@@ -184,9 +185,10 @@ def _measuring(perception: str) -> list[str]:
 
 
 def _row(param: FittedParam) -> str:
-    error = "" if param.error is None else f" +- {param.error:.2g}"
-    about = f"   {param.about}" if param.about else ""
-    return f"    {param.name} = {param.value:.6g}{error} {param.unit}".rstrip() + about
+    shown = short(param.shown.replace("±", "+-"), 80)
+    about = f"   {short(param.about, 200)}" if param.about else ""
+    assumed = "   (assumed, not learnt)" if param.assumed else ""
+    return f"    {param.name} = {shown}{about}{assumed}"
 
 
 def _head(provenance: Mapping[str, Any], fitted: Sequence[FittedParam], gym: bool) -> str:
@@ -223,7 +225,7 @@ def _head(provenance: Mapping[str, Any], fitted: Sequence[FittedParam], gym: boo
             *(rows or ["    none"]),
             "",
             "Where it comes from:",
-            *(f"    {key}: {value}" for key, value in provenance.items()),
+            *(f"    {key}: {short(str(value), 2000)}" for key, value in provenance.items()),
             "",
             "Contents, by line:",
         ]
@@ -263,13 +265,14 @@ def _provenance(path: Path) -> dict[str, Any]:
         "seed": first["config"]["seed"],
         "proposer": first["config"]["proposer"],
         **facts,
-        "why": about.replace("\\", "/").replace('"""', "'''"),
+        "why": about,
     }
 
 
 def _with_contents(head: str, body: str) -> str:
     """Docstring with a table of the programs' lines, then the body. Lines are counted after the
-    docstring's own length."""
+    docstring's own length. Whatever stands in ``head`` ends neither the docstring nor the file."""
+    head = head.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     wanted = [(export_format.mark(stage), f"{stage}.py") for stage in STAGES] + [
         (f"{export_format.FITTED} = ", "parameters")
     ]

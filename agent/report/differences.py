@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tools import claims
 from tools.types import STAGES, ContractError, FittedParam, Programs
@@ -123,7 +123,7 @@ def _numbers(mine: Side, theirs: Side, most: int) -> Iterator[str]:
 
 def number(param: FittedParam) -> str:
     """Value and error, as short as they can be compared."""
-    return f"{param.value:.4g}" + ("" if param.error is None else f" ± {param.error:.2g}")
+    return replace(param, unit="").shown
 
 
 def _about(param: FittedParam) -> str:

@@ -46,6 +46,8 @@ from tools.types import (
 RESULT_FORMAT = 1
 _AGAIN = "it says what the run is about: start the run again"
 _BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, AttributeError)
+PROPOSER_NOTE = "#grammar"
+"""Key of params.json."""
 
 
 class RunFolder:
@@ -370,19 +372,20 @@ def best_of(path: Path) -> Path:
     return path / "best" if (path / "trace.jsonl").is_file() else path
 
 
-def write_params(path: Path, params: tuple[FittedParam, ...]) -> None:
-    """params.json: {name: {value, low, high, unit, error, note, about}}."""
-    store.write_json(
-        path,
-        {param.name: {k: v for k, v in asdict(param).items() if k != "name"} for param in params},
-    )
+def write_params(path: Path, params: tuple[FittedParam, ...], note: str = "") -> None:
+    """params.json: {name: {value, low, high, unit, error, note, about}}. note: what a proposer
+    notes for itself, under a key that no parameter can have."""
+    table: dict[str, Any] = {
+        param.name: {k: v for k, v in asdict(param).items() if k != "name"} for param in params
+    }
+    store.write_json(path, table | ({PROPOSER_NOTE: {"note": note}} if note else {}))
 
 
 def read_params(path: Path) -> tuple[FittedParam, ...]:
     """Inverse of :func:`write_params`. Raises StorageError."""
     entries = store.read_json(path, dict[str, dict[str, Any]])
     with store.reading(path):
-        return claims.fitted(entries, "content")
+        return claims.fitted({k: v for k, v in entries.items() if k != PROPOSER_NOTE}, "content")
 
 
 def read_prediction(path: Path, task: Task) -> tuple[np.ndarray, tuple[States, ...]] | None:

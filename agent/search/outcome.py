@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from agent.core.explained import explained, verdict
 from agent.core.protocols import Cost, Node
 from agent.evaluation.evaluate import Evaluator, Forecast
 from agent.evaluation.jobs import CandidateFailed, Fitted, Predicted
+from agent.plain import short
 from agent.run import store
+from agent.run.best import kept
 from agent.run.runfolder import (
     RESULT_FORMAT,
     RunFolder,
@@ -366,15 +368,16 @@ def _result(conclusion: Conclusion, spent: Spent) -> dict[str, Any]:
 
 
 def _write_best(folder: Path, best: Node, fitted: Fitted) -> None:
-    write_programs(folder, best.candidate.programs)
-    write_params(folder / "params.json", fitted.params)
+    programs, note = kept(best.candidate.programs, fitted.params)
+    write_programs(folder, programs)
+    write_params(folder / "params.json", fitted.params, note)
     store.write_text(folder / "README.md", _readme(best, fitted))
 
 
 def _readme(node: Node, fitted: Fitted) -> str:
     rows = [
-        f"| {p.name} | {p.value:.6g}{'' if p.error is None else f' ± {p.error:.2g}'} | {p.unit} | "
-        f"{p.about}{f' ({p.note})' if p.note else ''} |"
+        f"| {p.name} | {replace(p, unit='').shown} | {_cell(p.unit)} | "
+        f"{_cell(p.about)}{f' ({p.note})' if p.note else ''} |"
         for p in fitted.params
     ]
     table = (
@@ -403,6 +406,11 @@ def _readme(node: Node, fitted: Fitted) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    """Words of others in a cell of a Markdown table."""
+    return short(text, 200).replace("|", "\\|")
 
 
 def _write_prediction(

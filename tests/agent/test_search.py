@@ -23,7 +23,8 @@ from agent.core.protocols import Proposal
 from agent.core.split import validation
 from agent.report.summary import read
 from agent.run import records, trace
-from agent.run.runfolder import RunFolder
+from agent.run.best import with_defaults
+from agent.run.runfolder import RunFolder, read_params
 from agent.search import graph
 from agent.search import steps as search
 from tests.agent.candidates import BROKEN, DYNAMICS, GOOD, STORY, WRONG, Scripted, changed, task
@@ -148,7 +149,9 @@ def test_the_run_folder_holds_what_the_design_says(reference):
         "params.json",
         "README.md",
     }
-    assert (reference / "best" / "dynamics.py").read_text() == GOOD.dynamics
+    fitted = read_params(reference / "best" / "params.json")
+    kept = (reference / "best" / "dynamics.py").read_text()
+    assert kept == with_defaults(GOOD.dynamics, fitted) != GOOD.dynamics
     assert "gravity" in (reference / "best" / "README.md").read_text()
     params = json.loads((reference / "best" / "params.json").read_text())
     assert (
@@ -250,7 +253,7 @@ def test_a_proposer_that_only_declines_ends_the_search(box, tmp_path):
 
     searched(box, tmp_path / "run", Mute())
     assert (
-        result(tmp_path / "run")["status"] == "budget"
+        result(tmp_path / "run")["status"] == "exhausted"
         and "came to nothing" in result(tmp_path / "run")["reason"]
     )
 

@@ -4,8 +4,8 @@ from benchmarks import fitting
 from benchmarks.fitting_cases import CASES
 from tests.fitting.programs import DT, moved, thrown, throws, uniform_walk
 from tools.fitting import fit, rollout
-from tools.fitting.report import HEADER, formatted, markdown, residual_plot, rows
-from tools.types import FittedParam, Param, States
+from tools.fitting.report import HEADER, markdown, residual_plot, rows
+from tools.types import Param, States, rounded
 
 
 def test_rows_round_to_the_error_and_carry_notes(rng):
@@ -30,9 +30,9 @@ def test_rows_round_to_the_error_and_carry_notes(rng):
 
 
 def test_formatting_of_large_and_tiny_errors():
-    assert formatted(FittedParam("a", 1234.5678, 0, 1e4, error=25.0)) == ("1235", "25")
-    assert formatted(FittedParam("a", 0.5, 0, 1, error=1e-13)) == ("0.5", "1e-13")
-    assert formatted(FittedParam("a", 0.5, 0, 1)) == ("0.5", "")
+    assert rounded(1234.5678, 25.0) == ("1235", "25")
+    assert rounded(0.5, 1e-13) == ("0.5", "1e-13")
+    assert rounded(0.5, None) == ("0.5", "")
 
 
 def test_residual_plot_shows_where_the_rollout_leaves_the_data(rng):

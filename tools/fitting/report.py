@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ import numpy as np
 from tools.fitting.data import Measured
 from tools.fitting.result import FitResult
 from tools.fitting.scaling import angle_columns, difference, noise_of, scales_of
-from tools.types import FittedParam, States
+from tools.types import FittedParam, States, rounded
 
 HEADER = ("parameter", "value", "± error", "unit", "bounds", "identified")
 """Column titles of :func:`rows`."""
@@ -35,25 +34,11 @@ _COLOURS = (
 
 def rows(params: Sequence[FittedParam]) -> list[tuple[str, ...]]:
     """One row of text per parameter, in the order of HEADER; values are rounded to two digits of
-    their error. The last says "yes" or why not.
-
-    >>> from tools.types import FittedParam
-    >>> formatted(FittedParam("gravity", 64.01234, 0.0, 2000.0, "px/s^2", error=0.0301))
-    ('64.012', '0.030')
-    """
+    their error. The last says "yes" or why not."""
     return [
-        (p.name, *formatted(p), p.unit, f"{p.low:g} .. {p.high:g}", p.note or "yes") for p in params
+        (p.name, *rounded(p.value, p.error), p.unit, f"{p.low:g} .. {p.high:g}", p.note or "yes")
+        for p in params
     ]
-
-
-def formatted(param: FittedParam) -> tuple[str, str]:
-    """(value, error) as text; the error is "" where there is none."""
-    if param.error is None or not math.isfinite(param.error) or param.error <= 0:
-        return f"{param.value:.6g}", ""
-    digits = max(0, 1 - math.floor(math.log10(param.error)))
-    if digits > 9:
-        return f"{param.value:.9g}", f"{param.error:.2g}"
-    return f"{param.value:.{digits}f}", f"{param.error:.{digits}f}"
 
 
 def markdown(result: FitResult) -> str:
