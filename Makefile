@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCKED := $(PIP) install --require-hashes -r requirements.lock
 
-.PHONY: run test test-all lint clean
+.PHONY: run test test-all lint audit clean
 
 run: $(VENV)/.core
 	$(BIN)/run-agent --env cartpole --budget 20
@@ -21,19 +22,25 @@ lint: $(VENV)/.extras
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Known weaknesses of what is locked, in a virtual environment of its own; needs a way to the advisory service.
+audit:
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip --disable-pip-version-check --quiet install pip-audit
+	$(VENV)-audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock -r requirements-extras.lock
+
 $(VENV)/.core: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install -r requirements.lock
+	$(LOCKED)
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(VENV)/.extras: $(VENV)/.core requirements-extras.lock
-	$(PIP) install -r requirements-extras.lock
+	$(LOCKED) -r requirements-extras.lock
 	touch $@
 
 $(VENV)/.vision: $(VENV)/.extras requirements-vision.lock
-	$(PIP) install -r requirements-vision.lock
+	$(LOCKED) -r requirements-vision.lock
 	touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) $(VENV)-audit build *.egg-info

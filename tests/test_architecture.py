@@ -4,6 +4,9 @@ carries."""
 from __future__ import annotations
 
 import ast
+import importlib.util
+import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -323,6 +326,7 @@ def test_the_wheel_carries_the_program_and_nothing_else(tmp_path):
         *(n.split("/")[0] for n in names if ".dist-info/" in n),
     }
     assert {f"{layer}/py.typed" for layer in LAYERS} <= set(names)
+    assert "agent/sbom.cdx.json" in names
     assert "agent/cli/commands.py" in names and any(
         name.startswith("prompts/") and name.endswith(".md") for name in names
     )
@@ -357,8 +361,15 @@ def test_locks_agree_with_what_is_declared():
     names = {"".join(c for c in entry.split(">")[0].split("[")[0]).lower() for entry in declared}
     assert names <= locked
     for name in ("requirements.lock", "requirements-extras.lock", "requirements-vision.lock"):
-        assert all(
-            "==" in line
-            for line in (ROOT / name).read_text().splitlines()
-            if line and not line.startswith("#")
-        )
+        text = re.sub(r"#.*\n", "", (ROOT / name).read_text()).replace("\\\n", "")
+        for line in filter(None, text.splitlines()):
+            assert re.fullmatch(r"[\w.-]+==[\w.+!-]+( +--hash=sha256:[0-9a-f]{64})+ *", line), (
+                f"{name}: expected a version and its files' hashes, got {line[:80]}"
+            )
+
+
+def test_the_bill_of_materials_agrees_with_the_locks():
+    spec = importlib.util.spec_from_file_location("sbom", ROOT / ".ci" / "sbom.py")
+    sbom = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sbom)
+    assert json.loads(sbom.BILL.read_text()) == sbom.bill(), "run python .ci/sbom.py"
