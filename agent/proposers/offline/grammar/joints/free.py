@@ -24,7 +24,7 @@ class Free(Joint):
         return ("x", "y", "angle") if self.turns else ("x", "y")
 
     def pose(self, n: Any, host: Pose, q: tuple, see: Seeing) -> Pose:
-        return (*q, 0.0)[:3]  # type: ignore[return-value]
+        return (*q, 0.0)[:3]
 
     def link(self, n: Any) -> dict[str, Any]:
         kind = "free" if self.turns else "point"
