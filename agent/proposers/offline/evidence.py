@@ -15,8 +15,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.optimize import least_squares
 
+from agent.proposers.offline.belief import bandwidth, complexity, misfit, systematic
 from agent.proposers.offline.naming import SHAPE_WORDS, colour_word, unique
+from agent.proposers.offline.priors import THRESHOLDS, price
 from agent.proposers.offline.waiting import waiting
 from tools.perception.background import differs, dominant_colour, threshold
 from tools.perception.camera import is_camera, moving_bodies
@@ -30,7 +33,8 @@ from tools.types import Video
 class Path:
     """One body's track in one video. xy: (T, 2) pixels; angle: (T,) radians; NaN = not seen. sigma,
     sigma_angle: measurement noise. kinks: frames t such that the velocity jumps between t - 1 and t
-    + 1. waits: it rests, but is of a kind that moves."""
+    + 1. waits: it rests, but is of a kind that moves. systematic: pixels by which a camera may
+    misplace it, alike in neighbouring frames."""
 
     name: str
     appearance: Appearance
@@ -42,6 +46,18 @@ class Path:
     turns: bool
     kinks: tuple[int, ...] = ()
     waits: bool = False
+    systematic: float = 0.0
+
+    @property
+    def floor(self) -> float:
+        """Pixels that a place may be off by at least."""
+        return math.hypot(self.sigma, self.systematic)
+
+    @property
+    def floor_angle(self) -> float:
+        """Radians that an angle may be off by at least: what misplaces a body turns it as well."""
+        askew = THRESHOLDS.travel_share if self.systematic else 0.0
+        return math.hypot(self.sigma_angle, askew)
 
     @property
     def seen(self) -> np.ndarray:
@@ -92,19 +108,28 @@ class Evidence:
 
 
 def noise_of(series: np.ndarray, floor: float) -> float:
-    """Noise of a smooth series from its third differences (robust): a kink or two do not count. A
+    """Noise of a smooth series from its third, fourth and fifth differences (robust): a kink or two
+    do not count, and a fast swing, which lower differences take for noise, does not either. A
     series that moves by whole units, not always the same, carries at least the error of rounding.
     """
     values = series[np.isfinite(series)]
     if len(values) < 7:
         return floor
-    whole = np.round(values - values[0])
-    rounded = (
-        np.ptp(np.diff(whole)) > 0 and np.quantile(np.abs(values - values[0] - whole), 0.9) < 0.05
-    )
-    rounding = 12**-0.5 if np.ptp(values) > 2 and rounded else 0.0
-    return max(
-        1.4826 * float(np.median(np.abs(np.diff(values, 3)))) / math.sqrt(20.0), rounding, floor
+    rounding = 12**-0.5 if by_whole_pixels(values) else 0.0
+    spread = [
+        1.4826 * float(np.median(np.abs(np.diff(values, k)))) / math.sqrt(math.comb(2 * k, k))
+        for k in range(3, min(6, len(values) - 3))
+    ]
+    return max(min(spread), rounding, floor)
+
+
+def by_whole_pixels(values: np.ndarray) -> bool:
+    """Whether a series moves by whole units, not always the same."""
+    steps = np.round(values - values[0])
+    return bool(
+        np.ptp(values) > 2
+        and np.ptp(np.diff(steps)) > 0
+        and np.quantile(np.abs(values - values[0] - steps), 0.9) < 0.05
     )
 
 
@@ -124,7 +149,7 @@ def gather(video: Video) -> Evidence:
     paths = {}
     for name, track in zip(unique(words), tracks.tracks, strict=True):
         paths[name] = replace(
-            _path(name, track, video.shape), waits=any(track is r for r in resting)
+            _path(name, track, video.shape, tracks.noise), waits=any(track is r for r in resting)
         )
     renamed = tuple(
         replace(track, name=name) for name, track in zip(paths, tracks.tracks, strict=True)
@@ -257,7 +282,7 @@ def _area(appearance: Appearance) -> float:
     )
 
 
-def _path(name: str, track: Track, shape: tuple[int, int]) -> Path:
+def _path(name: str, track: Track, shape: tuple[int, int], noise: float) -> Path:
     xy, angle = track.poses[:, :2], track.poses[:, 2]
     whole = _inside(track, shape)
     floor = (
@@ -279,8 +304,19 @@ def _path(name: str, track: Track, shape: tuple[int, int]) -> Path:
         and np.isfinite(swing)
         and swing > max(1.2, 5 * sigma_angle * track.appearance.bounding_radius)
     )
+    on_grid = any(by_whole_pixels(series) for series in xy[seen].T) if seen.sum() > 6 else False
+    travel = float(np.hypot(*np.diff(xy[seen], axis=0).T).sum())
     return Path(
-        name, track.appearance, xy, angle, sigma, sigma_angle, moves, turns, tuple(kinks(xy, sigma))
+        name,
+        track.appearance,
+        xy,
+        angle,
+        sigma,
+        sigma_angle,
+        moves,
+        turns,
+        tuple(kinks(xy, sigma)),
+        systematic=0.0 if on_grid or not noise else systematic(sigma, travel),
     )
 
 
@@ -369,12 +405,13 @@ def _stray_pairs(xy: np.ndarray, sigma: float) -> set[int]:
 class Pivot:
     """A point fixed in two bodies. own: in the body's frame (from its centre), other: in the other
     body's frame, or in the picture for the ground. rms: distance in pixels that remains; spread:
-    uncertainty of the place in pixels."""
+    uncertainty of the place in pixels. rest: what remains, (N,) pixels per direction."""
 
     own: tuple[float, float]
     other: tuple[float, float]
     rms: float
     spread: float
+    rest: tuple[np.ndarray, ...] = ()
 
 
 def _rotations(angle: np.ndarray) -> np.ndarray:
@@ -427,40 +464,64 @@ def _common_point(body: Path, other: Path | None, both: np.ndarray) -> tuple[Piv
     rest = design @ solution - target
     rms = float(np.sqrt(np.mean(rest**2)))
     covariance = np.linalg.pinv(design_all.T @ design_all) * max(rms, 0.05) ** 2
-    return Pivot(
-        tuple(solution[:2]), tuple(solution[2:]), rms, float(np.sqrt(np.trace(covariance[:2, :2])))
-    ), rest.reshape(-1, 2)
+    left = rest.reshape(-1, 2)
+    spread = float(np.sqrt(np.trace(covariance[:2, :2])))
+    return Pivot(tuple(solution[:2]), tuple(solution[2:]), rms, spread, tuple(left.T)), left
 
 
 def orbit(path: Path) -> Pivot | None:
     """A point of the picture at constant distance from the body's centre: circle through the path
-    (least squares)."""
+    (least squares), its own distance from the pivot as ``own``. None where the path is no more bent
+    than a straight line measured as well.
+
+    The circle is sought as its curvature, direction and distance at the middle of the path, which
+    has no singularity where the centre is far outside the picture (Gander, Golub and Strebel 1994
+    discuss why centre and radius have one).
+    """
     points = path.xy[path.seen]
-    if len(points) < 5:
+    if len(points) < 6:
         return None
-    middle = points.mean(0)
+    middle, _, _ = line_of_travel(path)
     p = points - middle
-    design = np.column_stack([2 * p, np.ones(len(p))])
-    (x, y, c), *_ = np.linalg.lstsq(design, (p**2).sum(1), rcond=None)
-    radius = math.sqrt(max(c + x * x + y * y, 1e-9))
-    from scipy.optimize import least_squares
-
-    def rest(v):
-        return np.hypot(*(p - v[:2]).T) - v[2]
-
-    fit = least_squares(rest, [x, y, radius], method="lm" if len(p) >= 3 else "trf", max_nfev=50)
-    cx, cy, radius = fit.x
-    rms = float(np.sqrt(np.mean(fit.fun**2)))
-    directions = np.unwrap(np.arctan2(p[:, 1] - cy, p[:, 0] - cx))
-    arc = float(np.ptp(directions))
-    if radius > 20 * np.ptp(points, axis=0).max() or arc < 0.15:
+    size = max(float(np.abs(p).max()), 1.0)
+    fit = _circle(p / size)
+    if fit is None:
         return None
-    return Pivot(
-        (float(radius), 0.0),
-        (float(cx + middle[0]), float(cy + middle[1])),
-        rms,
-        rms / max(arc**2, 1e-3),
-    )
+    (bend, heading, away), rest, errors = fit
+    rms = float(np.sqrt(np.mean(rest**2)) * size)
+    error = errors[0] * max(rms, path.floor) / max(rms, 1e-9)
+    if abs(bend) < CURVED * error:
+        return None
+    radius = size / abs(bend)
+    normal = np.array([math.cos(heading), math.sin(heading)])
+    centre = middle + size * (away - 1.0 / bend) * normal
+    spread = radius * error / abs(bend)
+    return Pivot((radius, 0.0), (float(centre[0]), float(centre[1])), rms, spread, (rest * size,))
+
+
+CURVED = 4.0
+"""Standard errors by which a path must be bent before a point it keeps its distance from is sought."""
+
+
+def _circle(p: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Circle through points (N, 2) around the origin, of order one: (curvature, direction of its
+    normal, distance along it), distances that remain (N,), standard errors of the three."""
+
+    def rest(v: np.ndarray) -> np.ndarray:
+        normal = np.array([math.cos(v[1]), math.sin(v[1])])
+        off = p - v[2] * normal
+        height = 0.5 * v[0] * (off**2).sum(1) + off @ normal
+        return 2 * height / (1 + np.sqrt(np.maximum(1 + 2 * v[0] * height, 1e-9)))
+
+    _, _, axes = np.linalg.svd(p, full_matrices=False)
+    start = math.atan2(axes[1][1], axes[1][0])
+    fits = [least_squares(rest, [bend, start, 0.0], method="lm", max_nfev=80) for bend in (-1, 1)]
+    best = min(fits, key=lambda found: found.cost)
+    inverse = np.linalg.pinv(best.jac.T @ best.jac)
+    variance = 2 * best.cost / max(len(p) - 3, 1)
+    if not np.isfinite(best.fun).all() or abs(best.x[0]) < 1e-9:
+        return None
+    return best.x, best.fun, np.sqrt(np.maximum(np.diag(inverse) * variance, 1e-18))
 
 
 def line_of_travel(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
@@ -515,7 +576,8 @@ def integrate_twice(values: np.ndarray, dt: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Coefficients of the chosen terms. bic: lower is better. rms: unexplained position error in
+    """Coefficients of the chosen terms. bic: deviance (belief) with the price of the terms (priors),
+    lower is better. rms: unexplained position error in
     pixels (or radians). names: the chosen terms in the order in which they were taken."""
 
     names: tuple[str, ...]
@@ -530,6 +592,77 @@ Feature = tuple[str, np.ndarray, Callable[[float], bool]]
 """(name, acceleration (T, d) per unit of the coefficient, is this coefficient admissible?)."""
 
 
+class Regression:
+    """Coefficients of chosen features in the integral form; every segment has its own start place
+    and speed.
+
+    series: (T, d). sigma: what a number may be off by at least. always: (T, d) acceleration that is
+    known and only subtracted. places: as features, but of the series itself, not of its
+    acceleration.
+    """
+
+    def __init__(
+        self,
+        series: np.ndarray,
+        sigma: float,
+        dt: float,
+        features: Sequence[Feature],
+        cuts: Sequence[int] = (),
+        always: np.ndarray | None = None,
+        places: Sequence[Feature] = (),
+    ):
+        self.names = tuple(name for name, *_ in (*features, *places))
+        self.sigma = sigma
+        self.dims = series.shape[1]
+        self.pieces: list[int] = []
+        self.bands: list[int] = []
+        columns, targets = [], []
+        for a, b in segments(len(series), cuts):
+            known = np.isfinite(series[a:b]).all(1)
+            if known.sum() < 2:
+                continue
+            forms = [integrate_twice(np.nan_to_num(f[a:b]), dt) for _, f, _ in features]
+            forms += [np.nan_to_num(f[a:b]) for _, f, _ in places]
+            base = 0.0 if always is None else integrate_twice(np.nan_to_num(always[a:b]), dt)
+            time = np.arange(b - a)[known] / (b - a)
+            start, _ = np.linalg.qr(np.stack([np.ones(len(time)), time], 1))
+            stacked = np.stack([*forms, series[a:b] - base])[:, known]
+            free = stacked - np.einsum("ni,mi,kmd->knd", start, start, stacked)
+            for d in range(series.shape[1]):
+                columns.append(free[:-1, :, d].T)
+                targets.append(free[-1, :, d])
+                self.pieces.append(len(time))
+                self.bands.append(bandwidth(series[a:b, d][known], sigma))
+        if columns:
+            self.columns, self.target = np.concatenate(columns), np.concatenate(targets)
+            self.scale = np.maximum(np.abs(self.columns).max(0, initial=0.0), 1e-12)
+
+    def fit(self, names: Sequence[str]) -> Explanation:
+        """The least-squares coefficients of the features of these names."""
+        if not self.pieces:
+            return Explanation((), {}, {}, math.inf, math.inf, self.sigma)
+        chosen = [self.names.index(name) for name in names]
+        design, scale = self.columns[:, chosen] / self.scale[chosen], self.scale[chosen]
+        solution, *_ = np.linalg.lstsq(design, self.target, rcond=1e-10)
+        rest = design @ solution - self.target
+        n, unknown, rss = len(rest), len(chosen) + 2 * len(self.pieces), float(rest @ rest)
+        spread = np.diag(np.linalg.pinv(design.T @ design)) * max(
+            rss / max(n - unknown, 1), self.sigma**2
+        )
+        error = np.sqrt(spread, out=np.full(len(spread), np.nan), where=spread >= 0) / scale
+        residuals = np.split(rest, np.cumsum(self.pieces)[:-1])
+        return Explanation(
+            tuple(names),
+            dict(zip(names, (solution / scale).tolist(), strict=True)),
+            dict(zip(names, error.tolist(), strict=True)),
+            misfit(residuals, self.sigma, self.bands)
+            + complexity(unknown, n // self.dims)
+            + price(names),
+            math.sqrt(rss / n),
+            self.sigma,
+        )
+
+
 def regress(
     series: np.ndarray,
     sigma: float,
@@ -539,59 +672,9 @@ def regress(
     always: np.ndarray | None = None,
     places: Sequence[Feature] = (),
 ) -> Explanation:
-    """Coefficients of given features in the integral form; every segment has its own start place
-    and speed.
-
-    series: (T, d). always: (T, d) acceleration that is known and only subtracted. places: as
-    features, but of the series itself, not of its acceleration.
-    """
-    rows, targets = [], []
-    runs = [
-        (a, b) for a, b in segments(len(series), cuts) if np.isfinite(series[a:b]).all(1).sum() >= 2
-    ]
-    dims = series.shape[1]
-    known_forms = [*features, *places]
-    count = len(known_forms)
-    unknown = count + 2 * dims * len(runs)
-    for r, (a, b) in enumerate(runs):
-        known = np.isfinite(series[a:b]).all(1)
-        time = np.arange(b - a) * dt
-        base = 0.0 if always is None else integrate_twice(np.nan_to_num(always[a:b]), dt)
-        doubles = [integrate_twice(np.nan_to_num(f[a:b]), dt) for _, f, _ in features] + [
-            np.nan_to_num(f[a:b]) for _, f, _ in places
-        ]
-        for d in range(dims):
-            block = np.zeros((b - a, unknown))
-            for k, double in enumerate(doubles):
-                block[:, k] = double[:, d]
-            column = count + 2 * (r * dims + d)
-            block[:, column], block[:, column + 1] = 1.0, time / max(time[-1], dt)
-            rows.append(block[known])
-            targets.append((series[a:b, d] - (base[:, d] if always is not None else 0.0))[known])
-    if not rows:
-        return Explanation((), {}, {}, math.inf, math.inf, sigma)
-    design, target = np.concatenate(rows), np.concatenate(targets)
-    scale = np.maximum(np.abs(design).max(0), 1e-12)
-    solution, *_ = np.linalg.lstsq(design / scale, target, rcond=1e-10)
-    rest = design / scale @ solution - target
-    n = len(target)
-    rss = float(rest @ rest)
-    covariance = np.linalg.pinv((design / scale).T @ (design / scale)) * max(
-        rss / max(n - unknown, 1), sigma**2
-    )
-    spread = np.diag(covariance)
-    error = np.sqrt(spread, out=np.full(len(spread), np.nan), where=spread >= 0) / scale
-    bic = rss / sigma**2 + (count + 2 * dims * len(runs)) * math.log(max(n, 2))
-    names = tuple(name for name, _, _ in known_forms)
-    coefficients = (solution / scale)[:count]
-    return Explanation(
-        names,
-        dict(zip(names, coefficients.tolist(), strict=True)),
-        dict(zip(names, error[:count].tolist(), strict=True)),
-        bic,
-        math.sqrt(rss / max(n, 1)),
-        sigma,
-    )
+    """Coefficients of all of the given features (see Regression)."""
+    regression = Regression(series, sigma, dt, features, cuts, always, places)
+    return regression.fit(regression.names)
 
 
 def centre_of_mass(path: Path, dt: float) -> tuple[float, float] | None:
@@ -630,6 +713,11 @@ EXHAUSTIVE = 150
 """Most choices of terms that are all tried."""
 
 
+def _alike(name: str) -> str:
+    """The kind of a cause of which a body has one at most, "" for others."""
+    return next((kind for kind in ("spring", "attraction") if name.startswith(kind)), "")
+
+
 def _greedy(
     trial: Callable[[Sequence[Feature]], Explanation | None],
     chosen: Sequence[Feature],
@@ -665,28 +753,24 @@ def explain(
     limit: int = 4,
     must: Sequence[str] = (),
     always: np.ndarray | None = None,
-    patience: float = 10.0,
 ) -> list[Explanation]:
-    """Choices of at most ``limit`` terms beside those it ``must`` have, best (lowest BIC, fewer
-    terms on near ties) first. All small choices are tried, as far as EXHAUSTIVE goes; from the best
-    of them on, the term that helps most is added while it helps.
-
-    A term is admissible when its coefficient has the right sign and stands out of its error (2.5
-    sigma).
+    """Choices of at most ``limit`` terms beside those it ``must`` have, likeliest (lowest deviance)
+    first. All small choices are tried, as far as EXHAUSTIVE goes; from the best of them on, the
+    term that helps most is added while it helps. A term is admissible when its coefficient has the
+    right sign; that it is needed at all, its price decides.
     """
+    regression = Regression(series, sigma, dt, library, cuts, always)
     taken = [f for f in library if f[0] in must]
     free = [f for f in library if f[0] not in must]
 
     def trial(features: Sequence[Feature]) -> Explanation | None:
-        found = regress(series, sigma, dt, features, cuts, always)
-        lawful = all(
-            ok(found.values[name])
-            and (name in must or abs(found.values[name]) > 2.5 * found.errors[name])
-            for name, _, ok in features
-        )
-        return found if lawful else None
+        kinds = [alike for name, *_ in features if (alike := _alike(name))]
+        if len(set(kinds)) < len(kinds):
+            return None
+        found = regression.fit([name for name, *_ in features])
+        return found if all(ok(found.values[name]) for name, _, ok in features) else None
 
-    first = regress(series, sigma, dt, taken, cuts, always)
+    first = regression.fit([name for name, *_ in taken])
     found = [first]
     if math.isinf(first.bic):
         return found
@@ -704,5 +788,10 @@ def explain(
         found += _greedy(
             trial, [f for f in library if f[0] in best.names], free, limit + len(taken), best
         )
-    unique_terms = {tuple(sorted(e.names)): e for e in reversed(found)}
-    return sorted(unique_terms.values(), key=lambda e: e.bic + patience * len(e.names))
+    unique_terms = {frozenset(e.names): e for e in reversed(found)}
+    needed = [
+        e
+        for names, e in unique_terms.items()
+        if not any(less < names and unique_terms[less].bic <= e.bic for less in unique_terms)
+    ]  # no cause that does not pay for itself
+    return sorted(needed, key=lambda e: e.bic)

@@ -26,10 +26,14 @@ from agent.proposers.offline.kinematics import gap
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.naming import causes
 from agent.proposers.offline.pairs import pair_options
+from agent.proposers.offline.priors import THRESHOLDS, price
 from agent.proposers.offline.rails import rail_options
 from agent.proposers.offline.regression import curve_option
 from agent.proposers.offline.walls import Boundary, boundaries, unmet
 from tools.physics.multibody import Link, accelerations
+
+LEVEL = 0.1
+"""Sine of the slope up to which a line counts as level: nothing slides down along it."""
 
 MASSES = (0.1, 0.3, 1.0, 3.0)
 """Mass ratios tried for the links of a tree; the lightest is preferred, because a light link leaves
@@ -38,12 +42,12 @@ the others alone."""
 LIGHT = 8.0
 """Price in BIC of each step up in ``MASSES``."""
 
-SIDEWAYS = 16.0
-"""Price in BIC of gravity that does not point straight down, for things that hang on joints."""
+ENGINE = 28.0
+"""Deviance by which an engine for all contacts is likelier than forces on bodies that are seen to
+touch: what rests and rubs looks like any force."""
 
-ODD = 100.0
-"""Price in BIC of a constant torque on a pendulum, and of one that is pulled to the side: possible,
-not likely."""
+EXPECTED = 4.0
+"""Deviance of leaving out contacts that the picture makes one expect."""
 
 BOUNCY = 0.8
 """Share of the speed that a bounce gives back where none has been seen."""
@@ -92,9 +96,11 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
     for root in [b for b in structure.bodies if b.motion in ("slides", "hinges") and b.on is None]:
         tree = _tree(root, structure.bodies)
         groups.append(
-            _pendulum_options(root, evidence)
-            if len(tree) == 1
-            else _linkage_options(tree, evidence)
+            _linkage_options(tree, evidence)
+            if len(tree) > 1
+            else _pendulum_options(root, evidence)
+            if root.motion == "hinges"
+            else _slide_options(root, evidence)
         )
     best = [group[0] for group in groups]
     found = [_assemble(structure, best, contacts, evidence)]
@@ -115,7 +121,8 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
         found.insert(0 if together.bic < found[0].bic else len(found), together)
     if partners:
         without = tuple(c for c in contacts if c not in partners)
-        found.append(_assemble(structure, best, without, evidence))
+        untouched = _assemble(structure, best, without, evidence)
+        found.append(replace(untouched, bic=untouched.bic + EXPECTED))
     ranked = [found[0], *sorted(found[1:], key=lambda d: d.bic)]
     jointed = [term for terms, _, _ in best[_place(free, len(free)) :] for term in terms]
     tumbling = [
@@ -213,10 +220,15 @@ def library(path: Path, evidence: Evidence, xy: np.ndarray, v: np.ndarray) -> li
         ("quadratic_drag", -speed[:, None] * v, positive),
         ("swerve", np.stack([v[:, 1], -v[:, 0]], 1), any_sign),
         ("friction", -v / np.maximum(speed, 0.02 * usual)[:, None], positive),
-        ("spring_x", np.stack([-(xy[:, 0] - middle[0]), zero], 1), positive),
-        ("spring_y", np.stack([zero, -(xy[:, 1] - middle[1])], 1), positive),
-        ("spring", -(xy - middle), positive),
     ]
+    away = -(xy - middle)
+    goes = [float(np.nanstd(series)) > 3 * path.floor for series in xy.T]
+    springs: list[Feature] = [
+        ("spring_x", np.stack([away[:, 0], zero], 1), positive),
+        ("spring_y", np.stack([zero, away[:, 1]], 1), positive),
+        ("spring", away, positive),
+    ]
+    features += [f for f, there in zip(springs, (*goes, all(goes)), strict=True) if there]
     if evidence.actions is not None and np.ptp(evidence.actions) > 0:
         features += [
             ("action_x", np.stack([evidence.actions, zero], 1), any_sign),
@@ -286,7 +298,7 @@ def _free_options(
     xy, v = smooth(path.xy, evidence.dt, path.kinks)
     features = library(path, evidence, xy, v)
     where = {name: centre for name, centre in centres(path, evidence, xy).items()}
-    explanations = _cautious(explain(path.xy, path.sigma, evidence.dt, features, path.kinks))
+    explanations = _cautious(explain(path.xy, path.floor, evidence.dt, features, path.kinks))
     middle = np.nanmean(xy, axis=0)
     span = float(np.nanmax(np.ptp(xy[np.isfinite(xy[:, 0])], axis=0)))
     options = []
@@ -294,22 +306,30 @@ def _free_options(
         terms = _free_terms(body.name, e, middle, span, where)
         options.append((terms, e.bic, _sentence(body.name, e)))
     regressed = curve_option(path, evidence.dt, explanations[0])
-    return options if regressed is None else [options[0], regressed, *options[1:limit]]
+    return options if regressed is None else sorted([*options, regressed], key=lambda o: o[1])
 
 
-def _cautious(explanations: list[Explanation]) -> list[Explanation]:
+def _cautious(explanations: list[Explanation], push: str = "gx") -> list[Explanation]:
     """Sideways braking that a constant push explains no better than dry friction is taken for
     friction.
 
     The two differ only once the body stops: friction leaves it at rest, a push would drive it back.
     """
     best = explanations[0]
-    if best.names != ("gx",):
+    if best.names != (push,):
         return explanations
     rival = next(
-        (e for e in explanations if e.names == ("friction",) and e.bic < best.bic + 25), None
+        (
+            e
+            for e in explanations
+            if e.names == ("friction",) and e.bic < best.bic + THRESHOLDS.reach
+        ),
+        None,
     )
-    return explanations if rival is None else [rival, *(e for e in explanations if e is not rival)]
+    if rival is None:
+        return explanations
+    first = replace(rival, bic=min(rival.bic, best.bic - 1.0))
+    return [first, *(e for e in explanations if e is not rival)]
 
 
 def _sentence(name: str, e: Explanation) -> str:
@@ -363,7 +383,7 @@ def _turning_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, .
     one = np.ones_like(angle)
     found = explain(
         angle,
-        path.sigma_angle,
+        path.floor_angle,
         evidence.dt,
         [("a", one, any_sign), ("c", -spin, positive)],
         path.kinks,
@@ -522,7 +542,8 @@ def touching(
     )
     for body in free:
         mechanism = mechanism.with_body(_outlined(body, evidence.paths[body.name]))
-    return Driven(mechanism, bic, f"{' and '.join(names)} touch: a rigid-body engine moves them")
+    likely = bic - ENGINE if pull or any("measured" in c.numbers for c in contacts) else bic
+    return Driven(mechanism, likely, f"{' and '.join(names)} touch: a rigid-body engine moves them")
 
 
 def _unique_walls(walls: Sequence[Term], names: tuple[str, ...]) -> list[Term]:
@@ -596,9 +617,9 @@ def _falls(bodies: Sequence[Body], evidence: Evidence) -> dict[str, float]:
                 continue
             piece = np.full_like(path.xy, np.nan)
             piece[first:last] = path.xy[first:last]
-            e = regress(piece, path.sigma, evidence.dt, features, path.kinks)
+            e = regress(piece, path.floor, evidence.dt, features, path.kinks)
             clear = {k: abs(v) / max(e.errors[k], 1e-9) for k, v in e.values.items()}
-            if e.rms < 4 * path.sigma and max(clear.values()) > max(5.0, best[0]):
+            if e.rms < 4 * path.floor and max(clear.values()) > max(5.0, best[0]):
                 best = (
                     max(clear.values()),
                     {
@@ -761,12 +782,18 @@ def _may_meet(a: Path, b: Path) -> bool:
 # --------------------------------------------------------------------------------------------------
 
 
+def heading(body: Body) -> float:
+    """Direction from the hinge to the centre of a turning body in its own frame: along the axis of
+    its shape where that is within error."""
+    x, y = body.numbers["centre_x"], body.numbers["centre_y"]
+    on_axis = abs(y) < max(body.numbers.get("spread", 2.0), 0.5)
+    return math.atan2(0.0 if on_axis else y, x)
+
+
 def _direction(body: Body, path: Path) -> np.ndarray:
     """(T, 1) direction from the hinge to the body's centre."""
     if body.turns:
-        return (path.angle + math.atan2(body.numbers["centre_y"], body.numbers["centre_x"]))[
-            :, None
-        ]
+        return (path.angle + heading(body))[:, None]
     return np.unwrap(
         np.arctan2(path.xy[:, 1] - body.numbers["pivot_y"], path.xy[:, 0] - body.numbers["pivot_x"])
     )[:, None]
@@ -775,9 +802,9 @@ def _direction(body: Body, path: Path) -> np.ndarray:
 def _pendulum_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...], float, str]]:
     path, name = evidence.paths[body.name], body.name
     series = _direction(body, path)
-    offset = math.atan2(body.numbers["centre_y"], body.numbers["centre_x"]) if body.turns else 0.0
+    offset = heading(body) if body.turns else 0.0
     length = math.hypot(body.numbers["centre_x"], body.numbers["centre_y"])
-    sigma = path.sigma_angle if body.turns else max(path.sigma, 0.03) / max(length, 1.0)
+    sigma = path.floor_angle if body.turns else path.floor / max(length, 1.0)
     values, spin = smooth(series, evidence.dt, path.kinks)
     features: list[Feature] = [
         ("down", np.cos(values), positive),
@@ -791,24 +818,58 @@ def _pendulum_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, 
     options = []
     for e in explain(series, sigma, evidence.dt, features, path.kinks, limit=3)[:5]:
         v, terms = e.values, []
+        slight = abs(v.get("across", math.inf)) < THRESHOLDS.tilt * v.get("down", 0.0)
+        named = tuple(name for name in e.names if name != "across" or not slight)
         if "down" in v or "across" in v or "up" in v:
             down, across = v.get("down", 0.0) - v.get("up", 0.0), v.get("across", 0.0)
             k, rest = math.hypot(down, across), math.atan2(down, -across)
-            terms.append(Term("gravity", (name,), {"k": k, "rest": rest - offset}))
+            straight = {"straight": 1.0} if "across" not in v or slight else {}
+            terms.append(Term("gravity", (name,), {"k": k, "rest": rest - offset, **straight}))
         terms += [Term("damping", (name,), {"c": v["damping"]})] if "damping" in v else []
         terms += [Term("push", (name,), {"a": v["torque"]})] if "torque" in v else []
         terms += [Term("action", (name,), {"a": v["action"]})] if "action" in v else []
-        odd = ODD * ("torque" in v) + ODD * (
-            abs(v.get("across", 0.0)) > 0.3 * abs(v.get("down", 0.0))
-        )
         options.append(
             (
                 tuple(terms),
-                e.bic + odd,
-                f"{name} swings: {causes(e.names, 'nothing')} leaves {e.rms * length:.2f} px rms",
+                e.bic - price(e.names) + price(named),
+                f"{name} swings: {causes(named, 'nothing')} leaves {e.rms * length:.2f} px rms",
             )
         )
-    return sorted(options, key=lambda option: option[1] + 10 * len(option[0]))
+    return sorted(options, key=lambda option: option[1])
+
+
+def _slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...], float, str]]:
+    """What drives one body along its line: a steady pull (an incline), drag, a spring, the action."""
+    path, name = evidence.paths[body.name], body.name
+    along, sigma = _coordinate(body, path, evidence)
+    series = along[:, None]
+    s, v = smooth(series, evidence.dt, path.kinks)
+    middle = float(np.nanmean(s))
+    features: list[Feature] = [
+        ("pull", np.ones_like(s), any_sign),
+        ("drag", -v, positive),
+        ("friction", -np.sign(v), positive),
+        ("spring", middle - s, positive),
+    ]
+    if evidence.actions is not None and np.ptp(evidence.actions) > 0:
+        features.append(("action", evidence.actions[:, None], any_sign))
+    options = []
+    found = explain(series, sigma, evidence.dt, features, path.kinks, limit=3)
+    level = abs(body.numbers["axis_y"]) < LEVEL
+    for e in (_cautious(found, "pull") if level else found)[:4]:
+        values, terms = dict(e.values), []
+        if "spring" in values:
+            k = values["spring"]
+            rest = middle + values.pop("pull", 0.0) / k
+            terms.append(Term("joint_spring", (name,), {"k": k, "rest": rest}))
+        terms += [Term("push", (name,), {"a": values["pull"]})] if "pull" in values else []
+        terms += [Term("damping", (name,), {"c": values["drag"]})] if "drag" in values else []
+        rub = values.get("friction")
+        terms += [Term("friction", (name,), {"c": rub})] if rub else []
+        terms += [Term("action", (name,), {"a": values["action"]})] if "action" in values else []
+        words = f"{name} slides: {causes(e.names, 'constant velocity')} leaves {e.rms:.2f} px rms"
+        options.append((tuple(terms), e.bic, words))
+    return options
 
 
 # --------------------------------------------------------------------------------------------------
@@ -854,7 +915,7 @@ def _linkage_options(
             best.append(
                 (
                     terms,
-                    e.bic + guessed + LIGHT * step + SIDEWAYS * ("gx" in e.names),
+                    e.bic + guessed + LIGHT * step,
                     f"{' and '.join(b.name for b in tree)}: {causes(e.names)}, at mass ratio "
                     f"{mass:.2g}",
                 )
@@ -971,14 +1032,12 @@ def _coordinate(body: Body, path: Path, evidence: Evidence) -> tuple[np.ndarray,
     if body.motion == "slides":
         return (path.xy[:, 0] - n["at_x"]) * n["axis_x"] + (path.xy[:, 1] - n["at_y"]) * n[
             "axis_y"
-        ], max(path.sigma, 0.03)
+        ], path.floor
     if body.turns:
-        return path.angle, path.sigma_angle
+        return path.angle, path.floor_angle
     host = evidence.paths[body.on].xy if body.on else np.array([n["pivot_x"], n["pivot_y"]])
     offset = path.xy - host
-    return np.unwrap(np.arctan2(offset[:, 1], offset[:, 0])), max(path.sigma, 0.03) / max(
-        n["centre_x"], 1.0
-    )
+    return np.unwrap(np.arctan2(offset[:, 1], offset[:, 0])), path.floor / max(n["centre_x"], 1.0)
 
 
 def links_of(tree: Sequence[Body], mass: float) -> list[Link]:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from agent.proposers.offline.evidence import Evidence, Path, Pivot, line_of_travel, orbit, pivot
+from agent.proposers.offline.belief import bandwidth, complexity, misfit
+from agent.proposers.offline.evidence import (
+    Evidence,
+    Feature,
+    Path,
+    Pivot,
+    line_of_travel,
+    orbit,
+    pivot,
+    regress,
+)
 from agent.proposers.offline.mechanism import Body, Mechanism
-from agent.proposers.offline.rails import rail_numbers
+from agent.proposers.offline.priors import JOINTS, THRESHOLDS
+from agent.proposers.offline.rails import off_rail, rail_numbers
 
 
 @dataclass(frozen=True)
 class Structure:
-    """Bodies with their motions, no forces yet. cost: lower is more plausible. why: in words."""
+    """Bodies with their motions, no forces yet. cost: deviance of the joints alone, with their
+    price. why: in words."""
 
     mechanism: Mechanism
     cost: float
@@ -30,9 +42,15 @@ def structures(evidence: Evidence) -> list[Structure]:
         base[name] = replace(base[name], motion="rides", on=host)
     movers = [p for p in evidence.movers if p.name not in riders]
     choices = {p.name: _joints(p, movers, evidence) for p in movers}
+    unbound = {p.name: _unbound(p, evidence.dt) for p in movers}
     found: list[Structure] = []
     _combine(movers, choices, {}, 0.0, [], found, evidence, base)
-    return sorted(found, key=lambda s: s.cost)[:12]
+
+    def promise(structure: Structure) -> float:
+        loose = [b.name for b in structure.mechanism.bodies if b.motion == "free"]
+        return structure.cost + sum(unbound.get(name, 0.0) for name in loose)
+
+    return sorted(found, key=promise)[:12]
 
 
 def _body(path: Path, evidence: Evidence) -> Body:
@@ -78,9 +96,16 @@ def _tolerance(*paths: Path) -> float:
     """Largest rms distance in pixels that measurement noise explains."""
     return max(
         0.35,
-        2.5 * math.hypot(*[p.sigma for p in paths]),
-        *(1.5 * p.sigma_angle * p.appearance.bounding_radius for p in paths),
+        2.5 * math.hypot(*[p.floor for p in paths]),
+        *(1.5 * p.floor_angle * p.appearance.bounding_radius for p in paths),
     )
+
+
+def _thinkable(*paths: Path) -> float:
+    """Rms distance in pixels up to which a joint is thought of at all: a lens, perspective and the
+    thread's stretch add up to a hundredth of the way."""
+    ways = [float(np.hypot(*np.ptp(p.xy[p.seen], axis=0))) for p in paths]
+    return max(_tolerance(*paths), *(0.015 * way for way in ways if way))
 
 
 def near(a: Path, b: Path, slack: float = 3.0) -> bool:
@@ -165,12 +190,28 @@ def _riders(evidence: Evidence) -> dict[str, tuple[str, float]]:
             if riders.get(host.name, ("",))[0] == path.name:
                 continue
             rms = _wanders(path, host)
-            if rms is not None and rms <= _tolerance(path, host) and near(path, host):
+            if (
+                rms is not None
+                and rms <= _tolerance(path, host)
+                and (near(path, host) or _carried(path, host))
+            ):
                 hosts.append((rms + (0.15 if host.turns else 0.0), host.name, rms))
         if hosts and not any(h == path.name for h, _ in riders.values()):
             _, host, rms = min(hosts)
             riders[path.name] = (host, rms)
     return riders
+
+
+def _carried(path: Path, host: Path) -> bool:
+    """Whether a body goes round with another that turns so far that no chance would keep its place
+    (as a mark on a wheel whose spoke is another part)."""
+    both = path.seen & host.seen
+    arm = float(np.median(np.hypot(*(path.xy[both] - host.xy[both]).T)))
+    return host.turns and float(np.ptp(host.angle[both])) * arm > TURNED * _tolerance(path, host)
+
+
+TURNED = 30.0
+"""Tolerances that a place on a turning body must go round before it is taken to be carried."""
 
 
 def _wanders(path: Path, host: Path) -> float | None:
@@ -195,113 +236,152 @@ def _wanders(path: Path, host: Path) -> float | None:
 
 @dataclass(frozen=True)
 class Joint:
-    """One way for a body to move. cost: misfit beyond noise plus a charge for what is unlikely a
-    priori."""
+    """One way for a body to move. cost: deviance (belief) of what it says about places, with its
+    price. point: its angle tells nothing and is left out."""
 
     motion: str
     on: str | None
     numbers: Mapping[str, float]
     cost: float
     why: str
+    point: bool = False
 
 
 def _joints(path: Path, movers: list[Path], evidence: Evidence) -> list[Joint]:
-    """Possible joints of one body, free motion included, best first."""
+    """Possible joints of one body, free motion included, likeliest first."""
     touching = [
         m for m in movers if m is not path and (near(m, path) or _pinned(m, path, evidence))
     ]
     rests = [p for p in evidence.paths.values() if not p.moves and not p.turns and near(p, path)]
-    found = [
+    found = [_free(path, touching, rests)]
+    if path.turns and path.seen.sum() >= 4:
+        place = "hinge on a fixture" if rests else "hinge past a mover" if touching else "hinge"
+        found += _hinge(path, None, pivot(path), place, evidence)
+        for other in touching:
+            found += _hinge(path, other, pivot(path, other), "hinge on a mover", evidence)
+    if path.moves and (not path.turns or path.appearance.shape in ("disk", "sprite")):
+        found += _orbit(path, rests)
+        for other in movers:
+            if other is not path and not other.turns and path.appearance.shape == "disk":
+                link = _rod(path, other)
+                found += [] if link is None else [link]
+    if path.moves and not path.turns:
+        found.append(_slide(path))
+    if path.moves:
+        found += _track(path, found, evidence)
+    return sorted(found, key=lambda j: j.cost)[:CHOICES]
+
+
+CHOICES = 4
+"""Joints of one body that are combined with those of the others."""
+
+
+def _cost(
+    place: str, rest: Sequence[np.ndarray], floor: float, parameters: int, path: Path
+) -> float:
+    """Deviance of a joint: what it leaves of the places it speaks about, its parameters, its
+    price."""
+    band = max(bandwidth(series[path.seen], floor) for series in path.xy.T)
+    said = misfit(rest, floor, [band] * len(rest)) + complexity(parameters, len(rest[0]))
+    return said - 2.0 * JOINTS[place].log_odds
+
+
+def _free(path: Path, touching: Sequence[Path], rests: Sequence[Path]) -> Joint:
+    place = (
+        "free on the spot"
+        if path.turns and not path.moves
+        else "free though touching"
+        if touching
+        else "free on a fixture"
+        if rests
+        else "free"
+    )
+    return Joint(
+        "free",
+        None,
+        {},
+        -2.0 * JOINTS[place].log_odds,
+        f"{path.name} is taken to move on its own",
+    )
+
+
+def _unbound(path: Path, dt: float) -> float:
+    """Deviance of a path by a steady pull alone: what speaks against free motion before its causes
+    have been looked for."""
+    one, zero = np.ones(len(path.xy)), np.zeros(len(path.xy))
+    fields: list[Feature] = [
+        ("gx", np.stack([one, zero], 1), bool),
+        ("gy", np.stack([zero, one], 1), bool),
+    ]
+    return regress(path.xy, path.floor, dt, fields, path.kinks).bic
+
+
+def _orbit(path: Path, rests: Sequence[Path]) -> list[Joint]:
+    """A circle about a point of the picture."""
+    circle = orbit(path)
+    if circle is None or circle.rms > _thinkable(path):
+        return []
+    cost = _cost("orbit on a fixture" if rests else "orbit", circle.rest, path.floor, 3, path)
+    if path.turns:  # its own angle is left unexplained
+        angle = path.angle[path.seen & np.isfinite(path.angle)]
+        cost += misfit([angle - np.median(angle)], path.floor_angle, [len(angle) // 3])
+    return [
         Joint(
-            "free",
+            "hinges",
             None,
-            {},
-            3.0 + 2.0 * bool(touching) + 1.5 * bool(rests),
-            f"{path.name} is taken to move on its own",
+            {
+                "pivot_x": circle.other[0],
+                "pivot_y": circle.other[1],
+                "centre_x": circle.own[0],
+                "centre_y": 0.0,
+                "spread": max(circle.spread, 0.3),
+                "gyration": path.radius / math.sqrt(2),
+            },
+            cost + _one_way(path, circle),
+            f"{path.name} keeps {circle.own[0]:.0f} px from ({circle.other[0]:.0f}, "
+            f"{circle.other[1]:.0f})",
+            point=path.turns,
         )
     ]
-    if path.turns and path.seen.sum() >= 4:
-        ground = pivot(path)
-        if ground is not None:
-            found += _hinge(
-                path, None, ground, 1.0 - 1.0 * bool(rests) + 2.0 * bool(touching), evidence
-            )
-        for other in touching:
-            joint = pivot(path, other)
-            if joint is not None:
-                found += _hinge(path, other, joint, 0.0, evidence)
-    elif path.moves and path.appearance.shape == "disk":
-        circle = orbit(path)
-        if circle is not None and circle.rms <= _tolerance(path):
-            found.append(
-                Joint(
-                    "hinges",
-                    None,
-                    {
-                        "pivot_x": circle.other[0],
-                        "pivot_y": circle.other[1],
-                        "centre_x": circle.own[0],
-                        "centre_y": 0.0,
-                        "spread": max(circle.spread, 0.3),
-                        "gyration": path.radius / math.sqrt(2),
-                    },
-                    (0.5 if rests else 2.0) + _one_way(path, circle),
-                    f"{path.name} keeps {circle.own[0]:.0f} px from ({circle.other[0]:.0f}, "
-                    f"{circle.other[1]:.0f})",
-                )
-            )
-        for other in movers:
-            if other is not path and not other.turns:
-                link = _rod(path, other)
-                if link is not None:
-                    found.append(link)
-    if path.moves:
-        point, axis, off = line_of_travel(path)
-        if off <= _tolerance(path):
-            found.append(
-                Joint(
-                    "slides",
-                    None,
-                    {
-                        "at_x": float(point[0]),
-                        "at_y": float(point[1]),
-                        "axis_x": float(axis[0]),
-                        "axis_y": float(axis[1]),
-                    },
-                    2.5,
-                    f"{path.name} keeps to a straight line",
-                )
-            )
-        pinned = any(
-            joint.motion == "hinges" and joint.on is None and joint.cost < 3.0 for joint in found
-        )  # a round track is a hinge
-        rail = None if pinned else rail_numbers(path, evidence.tracks.plate)
-        if rail is not None and (off > _tolerance(path) or "foot" in rail):
-            round_one = max(
-                (
-                    joint.cost + 0.5
-                    for joint in found
-                    if joint.motion == "hinges" and joint.on is None
-                ),
-                default=0.0,
-            )  # a hinge says the same with less
-            found.append(
-                Joint(
-                    "follows",
-                    None,
-                    rail,
-                    2.0 if "foot" in rail else max(2.0, round_one),
-                    f"{path.name} "
-                    + (
-                        "runs on the track that is drawn"
-                        if "foot" in rail
-                        else "turns with its path, as on a track"
-                        if "lean0" in rail
-                        else "goes over one curve more than once"
-                    ),
-                )
-            )
-    return sorted(found, key=lambda j: j.cost)
+
+
+def _slide(path: Path) -> Joint:
+    """A straight line."""
+    point, axis, _ = line_of_travel(path)
+    across = (path.xy[path.seen] - point) @ np.array([-axis[1], axis[0]])
+    numbers = {"at_x": point[0], "at_y": point[1], "axis_x": axis[0], "axis_y": axis[1]}
+    return Joint(
+        "slides",
+        None,
+        {key: float(value) for key, value in numbers.items()},
+        _cost("slide", [across], path.floor, 2, path),
+        f"{path.name} keeps to a straight line",
+    )
+
+
+def _track(path: Path, found: Sequence[Joint], evidence: Evidence) -> list[Joint]:
+    """A curve that is drawn, gone over more than once, or turned along with."""
+    pinned = any(j.motion == "hinges" and j.on is None and j.cost < PINNED for j in found)
+    rail = None if pinned else rail_numbers(path, evidence.tracks.plate)  # a round track is a hinge
+    straight = line_of_travel(path)[2] <= _tolerance(path)
+    if rail is None or (straight and "foot" not in rail):
+        return []
+    place = "track that is drawn" if "foot" in rail else "track"
+    words = (
+        "runs on the track that is drawn"
+        if "foot" in rail
+        else "turns with its path, as on a track"
+        if "lean0" in rail
+        else "goes over one curve more than once"
+    )
+    read_off = 1 if "foot" in rail else len(rail)  # a line that is drawn says its own shape
+    floor = math.hypot(path.floor, THRESHOLDS.outline)
+    cost = _cost(place, off_rail(rail, path), floor, read_off, path)
+    return [Joint("follows", None, rail, cost, f"{path.name} {words}")]
+
+
+PINNED = 100.0
+"""Deviance up to which a circle through a path leaves no room for a track."""
 
 
 def _one_way(path: Path, circle: Pivot) -> float:
@@ -310,7 +390,7 @@ def _one_way(path: Path, circle: Pivot) -> float:
     directions = np.unwrap(np.arctan2(away[:, 1], away[:, 0]))
     arc = float(np.ptp(directions))
     return (
-        4.0 * max(0.0, 1.0 - arc / SHORT_ARC)
+        40.0 * max(0.0, 1.0 - arc / SHORT_ARC)
         if np.abs(np.diff(directions)).sum() < 1.2 * arc
         else 0.0
     )
@@ -331,32 +411,20 @@ def _pinned(a: Path, b: Path, evidence: Evidence) -> bool:
 
 
 def _hinge(
-    path: Path, other: Path | None, joint: Pivot, charge: float, evidence: Evidence
+    path: Path, other: Path | None, joint: Pivot | None, place: str, evidence: Evidence
 ) -> list[Joint]:
-    limit = _tolerance(path, *([other] if other else []))
-    if joint.rms > 2.0 * limit or not all(map(math.isfinite, (*joint.own, *joint.other))):
+    """A point that two bodies, or a body and the picture, share."""
+    bodies = [path, *([other] if other else [])]
+    if joint is None or joint.rms > 2.0 * _thinkable(*bodies):
         return []
-    reach = math.hypot(*joint.own)
-    away = (
-        max(0.0, reach - 1.15 * path.appearance.bounding_radius) / path.appearance.bounding_radius
+    if not all(map(math.isfinite, (*joint.own, *joint.other))):
+        return []
+    floor = math.hypot(
+        THRESHOLDS.outline,
+        *(p.floor for p in bodies),
+        *(p.floor_angle * p.appearance.bounding_radius for p in bodies if p.turns),
     )
-    if other is not None:
-        away += (
-            max(0.0, math.hypot(*joint.other) - 1.15 * other.appearance.bounding_radius)
-            / other.appearance.bounding_radius
-        )
-    middle = (
-        1.0 - min(1.0, reach / (0.5 * path.appearance.bounding_radius))
-        if path.appearance.shape != "disk"
-        else 0.0
-    )
-    swing = float(np.ptp(path.angle[path.seen]))
-    cost = (
-        charge
-        + max(0.0, joint.rms / limit - 0.5) * 3
-        + min(away, 4.0) * min(1.0, 1.0 / max(joint.spread, 0.3))
-        + middle * (1.0 if swing < 1.0 else 0.2)
-    )
+    cost = _cost(place, joint.rest, floor, 4, path) + AWAY * _astray(path, other, joint)
     gyration = (
         math.sqrt((path.appearance.size[0] ** 2 + path.appearance.size[1] ** 2) / 12)
         if path.appearance.shape == "box"
@@ -382,6 +450,30 @@ def _hinge(
             f"one point of {path.name} stays on {place} (off by {joint.rms:.2f} px rms)",
         )
     ]
+
+
+AWAY = 12.0
+"""Deviance for each of a body's own sizes by which a hinge lies outside of it, and for one at the
+middle of a body, where nothing tells it from turning freely."""
+
+
+def _astray(path: Path, other: Path | None, joint: Pivot) -> float:
+    """How oddly a hinge lies in its bodies: 0 at their ends."""
+    reach = math.hypot(*joint.own)
+    away = 0.0
+    for body, place in ((path, joint.own), (other, joint.other)):
+        if body is not None:
+            size = body.appearance.bounding_radius
+            away += max(0.0, math.hypot(*place) - 1.15 * size) / size
+    middle = (
+        1.0 - min(1.0, reach / (0.5 * path.appearance.bounding_radius))
+        if path.appearance.shape != "disk" and path.moves
+        else 0.0
+    )
+    swing = float(np.ptp(path.angle[path.seen]))
+    return min(away, 4.0) * min(1.0, 1.0 / max(joint.spread, 0.3)) + middle * (
+        1.0 if swing < 1.0 else 0.2
+    )
 
 
 def _axle(path: Path, other: Path, joint: Pivot, evidence: Evidence) -> dict[str, float]:
@@ -434,8 +526,11 @@ def _rod(path: Path, other: Path) -> Joint | None:
     offset = path.xy[both] - other.xy[both]
     distance = np.hypot(offset[:, 0], offset[:, 1])
     turn = np.ptp(np.unwrap(np.arctan2(offset[:, 1], offset[:, 0])))
-    if distance.std() > 1.2 * _tolerance(path, other) or turn < 0.15 or distance.mean() < 1:
+    if distance.std() > _thinkable(path, other) or turn < 0.15 or distance.mean() < 1:
         return None
+    floor = math.hypot(path.floor, other.floor, THRESHOLDS.outline)
+    band = [bandwidth(distance, floor), max(bandwidth(v, floor) for v in offset.T)]
+    cost = misfit([distance - distance.mean()], floor, [max(band)])
     return Joint(
         "hinges",
         other.name,
@@ -448,7 +543,7 @@ def _rod(path: Path, other: Path) -> Joint | None:
             "gyration": path.radius / math.sqrt(2),
             "mass": (path.radius / other.radius) ** 2,
         },
-        1.0,
+        cost + complexity(1, len(distance)) - 2.0 * JOINTS["rod"].log_odds,
         f"{path.name} keeps {distance.mean():.0f} px from {other.name}",
     )
 
@@ -466,6 +561,7 @@ def _combine(movers, choices, chosen, cost, why, found, evidence, base) -> None:
                     base[name],
                     motion=joint.motion,
                     on=joint.on,
+                    turns=base[name].turns and not joint.point,
                     numbers={**base[name].numbers, **joint.numbers},
                 )
             order = tuple(track.name for track in evidence.tracks.tracks)
@@ -474,7 +570,7 @@ def _combine(movers, choices, chosen, cost, why, found, evidence, base) -> None:
             )
         return
     path = movers[len(chosen)]
-    for joint in choices[path.name][:4]:
+    for joint in choices[path.name]:
         _combine(
             movers,
             choices,
@@ -495,6 +591,4 @@ def _sound(chosen: Mapping[str, Joint]) -> bool:
                 return False
             seen.add(here)
             here = chosen[here].on
-        if joint.motion == "slides" and not any(j.on == name for j in chosen.values()):
-            return False
     return True

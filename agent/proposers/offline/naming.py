@@ -59,6 +59,7 @@ def _cause(name: str) -> str:
         "gx": "a sideways field",
         "gy": "gravity",
         "push": "a push",
+        "pull": "a steady pull",
         "action": "the action",
         "down": "gravity",
         "up": "gravity upwards",

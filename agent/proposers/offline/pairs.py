@@ -58,7 +58,7 @@ def _steadily(path: Path, frames: np.ndarray, dt: float) -> float:
         ("gy", np.stack([zero, one], 1), lambda value: True),
         ("drag", -v, lambda value: value > 0),
     ]
-    return explain(np.where(frames[:, None], path.xy, np.nan), path.sigma, dt, library, path.kinks)[
+    return explain(np.where(frames[:, None], path.xy, np.nan), path.floor, dt, library, path.kinks)[
         0
     ].bic
 
@@ -78,7 +78,7 @@ def _between(a: Path, b: Path, dt: float) -> list[Option]:
         and np.ptp(np.arctan2(*apart[both].T)) < 0.2
     ):
         return []
-    sigma = float(np.hypot(a.sigma, b.sigma) / 2**0.5)
+    sigma = float(np.hypot(a.floor, b.floor) / 2**0.5)
     ratio = _ratio(series, sigma, dt, apart, distance, cuts)
     if ratio is None:
         return []
@@ -114,7 +114,7 @@ def _between(a: Path, b: Path, dt: float) -> list[Option]:
                     f"{e.rms:.2f} px rms",
                 )
             )
-    return sorted(options, key=lambda option: option[1] + 10 * len(option[0]))[:4]
+    return sorted(options, key=lambda option: option[1])[:4]
 
 
 def _ratio(

@@ -13,11 +13,8 @@ from agent.proposers.offline.evidence import Evidence, gather
 from agent.proposers.offline.forces import Driven, drive
 from agent.proposers.offline.kinematics import structures
 from agent.proposers.offline.mechanism import Mechanism
+from agent.proposers.offline.priors import THRESHOLDS
 from tools.types import Task, Video
-
-FAR = 4.0
-"""Cost (agent.proposers.offline.kinematics.Structure) above the best one's from which a structure
-counts as far-fetched."""
 
 DIM = 0.01
 """Change of a light's gain below which it counts as steady."""
@@ -28,9 +25,8 @@ MAX_WATCHED = 3
 
 @dataclass(frozen=True)
 class Draft:
-    """A mechanism worth trying and why. causes: of its motion, in words. far: its joints are much
-    less plausible than the best ones; it is only worth an evaluation while nothing else explains
-    the clip."""
+    """A mechanism worth trying and why. causes: of its motion, in words. far: much less likely than
+    the best one; it is only worth an evaluation while nothing else explains the clip."""
 
     mechanism: Mechanism
     why: str
@@ -62,27 +58,39 @@ def plan(task: Task) -> Plan:
     evidence = most_eventful(seen)
     if not evidence.paths:
         return Plan(evidence, (Draft(Mechanism(()), "nothing moves in the visible frames"),))
-    ranked: list[tuple[float, int, Draft]] = []
-    found = structures(evidence)
-    explained = [drive(structure.mechanism, evidence) for structure in found]
-    least = min(driven[0].bic for driven in explained)
-    for place, (structure, options) in enumerate(zip(found, explained, strict=True)):
-        far = structure.cost > found[0].cost + FAR
-        for rank, driven in enumerate(options):
-            cost = 3.0 * structure.cost + 1.5 * rank + unexplained(options[0].bic, least, evidence)
-            ranked.append(
-                (cost, place, Draft(driven.mechanism, _why(structure.why, driven), far, driven.why))
-            )
-    ranked.sort(key=lambda item: item[:2])
+    found = ranked(evidence)
+    tied = sum(cost < found[0][0] + THRESHOLDS.reach for cost, _ in found)
     multi = len(task.train) + len(task.test) > 1
-    drafts = [replace(d, mechanism=across(d.mechanism, seen)) if multi else d for _, _, d in ranked]
+    drafts = [replace(d, mechanism=across(d.mechanism, seen)) if multi else d for _, d in found]
     light = light_of(evidence)
     drafts = [replace(d, mechanism=replace(d.mechanism, light=light)) for d in drafts]
     if evidence.filmed:
         drafts = [_filmed(d, evidence) for d in drafts]
     elif on_grid(evidence):
         drafts = [_drawn_on_grid(d) for d in drafts]
+    drafts = [
+        replace(d, why=f"{d.why} {tied} mechanisms tie on what is seen.") if k < tied > 1 else d
+        for k, d in enumerate(drafts)
+    ]
     return Plan(evidence, tuple(_distinct(drafts)))
+
+
+def ranked(evidence: Evidence) -> list[tuple[float, Draft]]:
+    """(deviance of joints and causes together, draft), likeliest first; a structure whose joints
+    alone say that it is hopeless is left out."""
+    found: list[tuple[float, int, Draft]] = []
+    best = math.inf
+    for place, structure in enumerate(structures(evidence)):
+        if structure.cost > best + THRESHOLDS.hopeless:
+            continue
+        for driven in drive(structure.mechanism, evidence):
+            cost = structure.cost + driven.bic
+            best = min(best, cost)
+            why = _why(structure.why, driven)
+            found.append((cost, place, Draft(driven.mechanism, why, causes=driven.why)))
+    found.sort(key=lambda item: item[:2])
+    limit = found[0][0] + THRESHOLDS.hopeless
+    return [(cost, replace(draft, far=cost > limit)) for cost, _, draft in found]
 
 
 def on_grid(evidence: Evidence) -> bool:
@@ -95,17 +103,6 @@ def on_grid(evidence: Evidence) -> bool:
                 if np.ptp(series) > 2 and np.quantile(np.abs(phase), 0.9) < 0.05:
                     return True
     return False
-
-
-def unexplained(bic: float, least: float, evidence: Evidence) -> float:
-    """Charge on a structure whose forces leave more unexplained, or are less likely, than those of
-    the best one: little for little more, then growing with its logarithm."""
-    if not math.isfinite(bic):
-        return 20.0
-    usual = sum(2.0 * path.seen.sum() for path in evidence.movers)
-    return min((bic - least) / 30.0, 4.0) + 2.0 * max(
-        0.0, math.log2(max(bic, usual) / max(least, usual)) - 2.0
-    )
 
 
 def light_of(evidence: Evidence) -> str:

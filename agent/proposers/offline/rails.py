@@ -98,6 +98,21 @@ def rail_numbers(path: Path, plate: np.ndarray | None = None) -> dict[str, float
     return numbers
 
 
+def off_rail(numbers: Mapping[str, float], path: Path) -> tuple[np.ndarray, ...]:
+    """Pixels by which a path is off its track, and by which its rim is turned against it."""
+    x, y = path.xy[path.seen].T
+    at = foot_of(numbers, x)
+    slope = slopes(numbers, at)[0]
+    u = (at - numbers["middle"]) / numbers["half"]
+    above = numbers.get("foot", 0.0) / np.sqrt(1 + slope**2)
+    off = (polynomial(numbers, "rail", u) - above - y,)
+    if "lean0" not in numbers:
+        return off
+    lean = np.polynomial.polynomial.polyval(slope, coefficients(numbers, "lean"))
+    turned = path.angle[path.seen] - np.arctan(slope) - lean
+    return (*off, turned * path.appearance.bounding_radius)
+
+
 def foot_of(numbers: Mapping[str, float], x: np.ndarray) -> np.ndarray:
     """x of the point of the track that a body whose centre is at x touches."""
     foot = x

@@ -20,6 +20,8 @@ DEGREE = 3
 UNEXPLAINED = 4.0
 """Residual of the best mechanism, in units of the measurement noise, from which it counts as no
 explanation."""
+FAINT = 0.02
+"""Standard deviation of a product below which it is noise: place and speed are of order one."""
 FACTORS = ("u", "w", "p", "q")
 """Place (right, down) from the middle of the path in half spans, and velocity in typical speeds."""
 
@@ -31,7 +33,7 @@ def curve_option(
     noise, or nothing is gained."""
     xy, v = smooth(path.xy, dt, path.kinks)
     known = np.isfinite(xy).all(1) & np.isfinite(v).all(1)
-    if best.rms < UNEXPLAINED * max(path.sigma, 0.05) or known.sum() < 12:
+    if best.rms < UNEXPLAINED * max(path.floor, 0.05) or known.sum() < 12:
         return None
     middle, scale = (
         np.nanmean(xy[known], axis=0),
@@ -39,8 +41,8 @@ def curve_option(
     )
     rate = max(float(np.median(np.hypot(*v[known].T))), 1.0)
     values = dict(zip(FACTORS, (*((xy - middle) / scale).T, *(v / rate).T), strict=True))
-    found = explain(path.xy, path.sigma, dt, _library(values), path.kinks, limit=5)[0]
-    if not found.names or found.bic > best.bic - 50:
+    found = explain(path.xy, path.floor, dt, _library(values), path.kinks, limit=5)[0]
+    if not found.names:
         return None
     numbers = {
         "x0": float(middle[0]),
@@ -68,6 +70,8 @@ def _library(values: dict[str, np.ndarray]) -> list[Feature]:
                 if factors
                 else np.ones(len(values["u"]))
             )
+            if np.nanstd(product) < FAINT and factors:
+                continue
             zero = np.zeros(len(product))
             word = "*".join(factors) or "1"
             features += [

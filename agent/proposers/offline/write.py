@@ -9,6 +9,9 @@ from agent.proposers.offline.mechanism import MARK, Body, Mechanism, Term
 from agent.proposers.offline.rails import coefficients
 from tools.types import MAX_ABS, Programs
 
+UPRIGHT = 0.01
+"""Radians by which a picture may be tilted against gravity where nothing speaks for more."""
+
 SUBSTEPS = 4
 """Substeps of a frame when there are contacts: keeps the fold-back at a contact small."""
 
@@ -1295,7 +1298,7 @@ def _pendulum(out: Dynamics, body: Body) -> None:
             term.numbers["rest"] + math.pi,
             "rad",
             "angle at which it would hang still",
-            prior=0.3,
+            prior=UPRIGHT if "straight" in term.numbers else 0.3,
         )
         pieces.append(f"- {k} * xp.sin(angle - {rest})")
     if term := _acts(m, "damping", name):
@@ -1640,6 +1643,17 @@ def _efforts(out: Dynamics, tree: Sequence[Body]) -> tuple[str, list[str]]:
                 else f"(v[{k}] - v[{[b.name for b in tree].index(body.on)}])"
             )
             summands.append(f"- {c} * {relative}")
+        if (term := _acts(m, "friction", body.name)) and body.motion == "slides":
+            out.imports.add("xp")
+            c = out.param(
+                f"friction_{body.name}",
+                term.numbers["c"],
+                0.0,
+                max(10 * abs(term.numbers["c"]), 100.0),
+                "px/s^2",
+                f"deceleration of {body.name} by dry friction",
+            )
+            summands.append(f"- {c} * v[{k}] / xp.sqrt(v[{k}] * v[{k}] + 4.0)")
         if term := _acts(m, "joint_spring", body.name):
             c = out.param(
                 f"stiffness_{body.name}",

@@ -1,0 +1,118 @@
+"""What is likely before anything was measured: log-odds of causes and joints, one reason each, and
+the few thresholds that remain.
+
+Log-odds are natural logarithms, 0.0 for what nobody would wonder at. They say how often a person who
+films or draws a simple scene means this. A sum of causes costs the sum of their odds, and ``FURTHER``
+for every cause after the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Odds:
+    """log_odds: natural logarithm. why: one sentence."""
+
+    log_odds: float
+    why: str
+
+
+CAUSES = {
+    "gy": Odds(-1.0, "Most things that are filmed have weight, and gravity points down."),
+    "gx": Odds(-3.0, "A picture is rarely turned or tilted; a steady pull to the side is unusual."),
+    "down": Odds(-1.0, "What hangs on a pivot swings by its weight."),
+    "up": Odds(-7.0, "Gravity upwards means a picture upside down."),
+    "across": Odds(-10.0, "A pendulum hangs straight down unless the picture is tilted."),
+    "torque": Odds(-10.0, "Hardly anything turns a pendulum steadily."),
+    "damping": Odds(-2.0, "Every real swing dies down; many drawn ones do."),
+    "drag": Odds(-3.0, "Slowing in proportion to speed is what people add first."),
+    "quadratic_drag": Odds(-4.0, "Air slows fast things; few short clips show it."),
+    "friction": Odds(-3.0, "What slides on something comes to rest."),
+    "action": Odds(-1.0, "Actions that are told with a clip do something in it."),
+    "spring": Odds(-3.0, "Masses on springs are common, and mostly their anchor is drawn."),
+    "swerve": Odds(-8.0, "A charge in a magnetic field, or a turning frame, is rare."),
+    "attraction": Odds(-5.0, "Planets are drawn with the sun that attracts them."),
+    "focus": Odds(-5.0, "On top: a centre that is not drawn is rarer still."),
+    "repulsion": Odds(-5.0, "On top: a fixed thing that repels is rarer than one that attracts."),
+    "mutual": Odds(-6.0, "Two bodies that pull on each other over a distance are rare."),
+    "length": Odds(0.0, "A spring between two bodies has a length of its own."),
+    "product": Odds(-9.0, "Products of place and speed are no physics: the last resort."),
+    "a": Odds(-3.0, "A steady torque on a body that flies is unusual."),
+    "c": Odds(-2.0, "Spinning bodies slow down."),
+    "pull": Odds(-2.0, "What keeps to a line is mostly pulled along it by its weight."),
+    "push": Odds(-4.0, "A steady effort at a joint needs a motor."),
+}  # fmt: skip
+"""Causes by the stem of their name in a regression (see ``price``)."""
+
+FURTHER = Odds(-4.0, "A scene shows one thing; every further cause at once is a coincidence.")
+
+JOINTS = {
+    "free": Odds(0.0, "What touches nothing moves on its own."),
+    "free though touching": Odds(-8.0, "What keeps touching another mover is joined to it."),
+    "free on a fixture": Odds(-5.0, "What stays at a resting part hangs on it."),
+    "free on the spot": Odds(-10.0, "What turns without moving is on a pivot."),
+    "hinge": Odds(-4.0, "A pivot is usually drawn."),
+    "hinge on a fixture": Odds(0.0, "A resting part where the pivot may be is the pivot."),
+    "hinge past a mover": Odds(-8.0, "What keeps touching another mover hangs on that, not here."),
+    "hinge on a mover": Odds(0.0, "Links that keep touching are joined where they meet."),
+    "orbit": Odds(-5.0, "A thread or rod that is not drawn is less common than one that is."),
+    "orbit on a fixture": Odds(-1.0, "A bob whose pivot is drawn hangs on a thread."),
+    "rod": Odds(-3.0, "Two bodies at a constant distance are tied, drawn or not."),
+    "slide": Odds(-5.0, "What keeps to a line may do so without a rail."),
+    "track": Odds(-5.0, "A curved track is usually drawn."),
+    "track that is drawn": Odds(-3.0, "A drawn line that goes with the body carries it."),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Bounds that are no odds. Each: unit; source; why."""
+
+    reach: float = 14.0
+    """Deviance: e^-7, a posterior a thousand times lower; two mechanisms nearer than that tie."""
+    hopeless: float = 90.0
+    """Deviance: 90 is e^-45; what is worse than the best by that is not tried while others are
+    left."""
+    tilt: float = 0.03
+    """Radians (gravity across that along the rest) up to which a camera is held askew or a pivot is
+    misplaced, and a pendulum still hangs straight down."""
+    modes: int = 4
+    """Least number of slow cosines that may hold a systematic error; a lens bends a path a few
+    times at most."""
+    outline: float = 0.15
+    """Pixels by which places of different parts, or of one part at different angles, disagree:
+    outlines are measured from pixels that they cut."""
+    travel_share: float = 0.003
+    """Share of a path's length by which a camera misplaces it: distortion of plain lenses."""
+    drawn_noise: float = 0.05
+    """Pixels; places in drawings are measured that well, and need no share of the travel."""
+
+
+THRESHOLDS = Thresholds()
+
+
+def price(names: Iterable[str]) -> float:
+    """Deviance (-2 log prior) of a set of causes by their names in a regression: "gy", "drag",
+    "attraction-2@focus", "damping@rod", "ax:u*p" ...
+
+    >>> price(["gy"]), price(["gy", "drag"])
+    (2.0, 16.0)
+    """
+    odds = [log_odds(name) for name in names]
+    return -2.0 * (sum(odds) + FURTHER.log_odds * max(len(odds) - 1, 0))
+
+
+def log_odds(name: str) -> float:
+    """Log-odds of one cause by its name in a regression; 0.0 for one that nobody has judged."""
+    kind, _, place = name.partition("@")
+    if kind.startswith(("ax:", "ay:")):
+        return CAUSES["product"].log_odds
+    if kind.startswith("attraction"):
+        return CAUSES["attraction"].log_odds + CAUSES["focus"].log_odds * (place == "focus")
+    stem = next(
+        (s for s in (kind, kind.partition("_")[0], kind.partition("-")[0]) if s in CAUSES), ""
+    )
+    return CAUSES[stem].log_odds if stem else 0.0
