@@ -38,7 +38,7 @@ ON_FREE = [
     "curve",
     "turning",
 ]
-ON_JOINT = ["gravity", "damping", "push", "action", "joint_spring", "friction"]
+ON_JOINT = ["gravity", "damping", "push", "action", "joint_spring", "friction", "stop"]
 
 
 def _signed(rng: np.random.Generator, low: float = -3.0, high: float = 11.0) -> float:
@@ -149,6 +149,7 @@ def _numbers(rng: np.random.Generator, kind: str, body: Body) -> Mapping[str, fl
             "x0": 40.0, "y0": 30.0, "scale": _positive(rng, 3.0), "rate": _positive(rng, 3.0),
             "ax:1": _signed(rng), "ay:u*u*q": _signed(rng, high=14.0),
         },
+        "stop": lambda: {"side": float(rng.choice([-1, 1])), "angle": rng.uniform(-3, 3), "e": 0.5},
         "joint_spring": lambda: {"k": _positive(rng), "rest": _signed(rng, high=4.0)},
         "turning": lambda: {"a": _signed(rng), "c": _positive(rng)},
     }.get(kind, lambda: {"c": _positive(rng)})()  # fmt: skip

@@ -90,3 +90,21 @@ def test_no_cause_is_free_and_every_further_one_is_dearer():
     assert price(["gy", "drag"]) > price(["gy"]) + price(["drag"])
     assert price(["ax:1"]) > price(["swerve"]) > price(["gy"])
     assert all(odds.why.endswith(".") for odds in (*CAUSES.values(), *JOINTS.values()))
+
+
+def test_a_pendulum_that_strikes_a_wall_is_turned_back_there():
+    angle, spin, rows = -0.5, 0.0, []
+    for _ in T:
+        rows.append(angle)
+        for _ in range(30):
+            spin -= 16.0 * math.sin(angle) * 0.001
+            angle += spin * 0.001
+            if angle > 0.2 and spin > 0:
+                spin *= -0.8
+    xy = np.array([160.0, 20.0]) + 100 * np.stack([np.sin(rows), np.cos(rows)], 1)
+    (_, best), *_ = ranked(seen(xy, 0.0, 0.02))
+    stop = best.mechanism.of("stop")[0].numbers
+    assert best.mechanism.body("thing").motion == "hinges"
+    assert stop["side"] == -1.0  # angles of the picture grow the other way
+    assert stop["angle"] == pytest.approx(math.pi / 2 - 0.2, abs=0.05)
+    assert stop["e"] == pytest.approx(0.8, abs=0.15)

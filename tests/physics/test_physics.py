@@ -9,6 +9,7 @@ from tools.physics import (
     Link,
     accelerations,
     bounce_off_line,
+    bounce_off_stop,
     collide_disks,
     corners_of,
     explicit_euler,
@@ -234,3 +235,12 @@ def test_contacts_of_a_batch_are_those_of_its_members():
         )
         moved.add((alone[1] != y[k], pair[0]["x"] != x[k]))
     assert len(moved) == 4
+
+
+def test_a_swing_is_folded_back_at_its_stop():
+    angle, spin = bounce_off_stop(
+        np.array([0.1, 0.3, 0.3]), np.array([1.0, 1.0, -1.0]), 0.2, 1.0, 0.5
+    )
+    assert angle == pytest.approx([0.1, 0.15, 0.3]) and spin == pytest.approx([1.0, -0.5, -1.0])
+    angle, spin = bounce_off_stop(-0.3, -2.0, -0.2, -1.0, 1.0)
+    assert float(angle) == pytest.approx(-0.1) and float(spin) == 2.0

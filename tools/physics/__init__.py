@@ -1,7 +1,7 @@
 """Building blocks for dynamics programs: the array namespace, integrators, contacts, multi-body
 trees."""
 
-from tools.physics.contacts import bounce_off_line, collide_disks
+from tools.physics.contacts import bounce_off_line, bounce_off_stop, collide_disks
 from tools.physics.integrators import explicit_euler, rk4, symplectic_euler
 from tools.physics.multibody import Link, accelerations, corners_of, frames_of, turned
 from tools.physics.namespace import xp
@@ -14,6 +14,7 @@ __all__ = [
     "Solid",
     "accelerations",
     "bounce_off_line",
+    "bounce_off_stop",
     "collide_disks",
     "corners_of",
     "explicit_euler",

@@ -9,6 +9,23 @@ import numpy as np
 from tools.physics.namespace import xp
 
 
+def bounce_off_stop(
+    angle: Any, spin: Any, stop: Any, side: float, restitution: Any
+) -> tuple[Any, Any]:
+    """A swing that is turned back at the angle ``stop`` (radians): it is free where ``side * (angle
+    - stop) < 0``, side 1.0 or -1.0.
+
+    Called after a free step: what goes beyond is folded back, its spin reversed and scaled by
+    ``restitution`` (exact for a spin that is steady during the step). Returns (angle, spin).
+    """
+    beyond = side * (angle - stop)
+    hit = (beyond > 0) & (side * spin > 0)
+    return (
+        xp.where(hit, stop - side * restitution * beyond, angle),
+        xp.where(hit, -restitution * spin, spin),
+    )
+
+
 def bounce_off_line(
     x: Any,
     y: Any,

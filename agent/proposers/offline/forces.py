@@ -816,6 +816,8 @@ def _pendulum_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, 
     if evidence.actions is not None and np.ptp(evidence.actions) > 0:
         features.append(("action", evidence.actions[:, None], any_sign))
     options = []
+    stops = _stops(name, series[:, 0] - offset, path.kinks)
+    struck = f"; {name} strikes a wall" if stops else ""
     for e in explain(series, sigma, evidence.dt, features, path.kinks, limit=3)[:5]:
         v, terms = e.values, []
         slight = abs(v.get("across", math.inf)) < THRESHOLDS.tilt * v.get("down", 0.0)
@@ -825,6 +827,7 @@ def _pendulum_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, 
             k, rest = math.hypot(down, across), math.atan2(down, -across)
             straight = {"straight": 1.0} if "across" not in v or slight else {}
             terms.append(Term("gravity", (name,), {"k": k, "rest": rest - offset, **straight}))
+        terms += stops
         terms += [Term("damping", (name,), {"c": v["damping"]})] if "damping" in v else []
         terms += [Term("push", (name,), {"a": v["torque"]})] if "torque" in v else []
         terms += [Term("action", (name,), {"a": v["action"]})] if "action" in v else []
@@ -832,10 +835,32 @@ def _pendulum_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, 
             (
                 tuple(terms),
                 e.bic - price(e.names) + price(named),
-                f"{name} swings: {causes(named, 'nothing')} leaves {e.rms * length:.2f} px rms",
+                f"{name} swings: {causes(named, 'nothing')} leaves {e.rms * length:.2f} px rms"
+                + struck,
             )
         )
     return sorted(options, key=lambda option: option[1])
+
+
+def _stops(name: str, angle: np.ndarray, jumps: Sequence[int]) -> list[Term]:
+    """Where a swing is turned back at once: the angle farthest out around each jump, one stop a
+    side."""
+    hits: dict[float, list[tuple[float, float]]] = {}
+    for t in jumps:
+        before, after = angle[max(t - 3, 0) : t], angle[t + 1 : t + 4]
+        if min(np.isfinite(before).sum(), np.isfinite(after).sum()) < 2:
+            continue
+        came, left = (float(np.nanmean(np.diff(part))) for part in (before, after))
+        if came * left >= 0:
+            continue
+        side = math.copysign(1.0, came)
+        farthest = side * float(np.nanmax(side * angle[max(t - 1, 0) : t + 2]))
+        hits.setdefault(side, []).append((farthest, min(abs(left / came), 1.0)))
+    return [
+        Term("stop", (name,), {"side": side, "angle": float(at), "e": float(e)})
+        for side, found in hits.items()
+        for at, e in [np.median(found, axis=0)]
+    ]
 
 
 def _slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...], float, str]]:
@@ -849,7 +874,7 @@ def _slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...
         ("pull", np.ones_like(s), any_sign),
         ("drag", -v, positive),
         ("friction", -np.sign(v), positive),
-        ("spring", middle - s, positive),
+        ("spring_along", middle - s, positive),
     ]
     if evidence.actions is not None and np.ptp(evidence.actions) > 0:
         features.append(("action", evidence.actions[:, None], any_sign))
@@ -858,8 +883,8 @@ def _slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...
     level = abs(body.numbers["axis_y"]) < LEVEL
     for e in (_cautious(found, "pull") if level else found)[:4]:
         values, terms = dict(e.values), []
-        if "spring" in values:
-            k = values["spring"]
+        if "spring_along" in values:
+            k = values["spring_along"]
             rest = middle + values.pop("pull", 0.0) / k
             terms.append(Term("joint_spring", (name,), {"k": k, "rest": rest}))
         terms += [Term("push", (name,), {"a": values["pull"]})] if "pull" in values else []

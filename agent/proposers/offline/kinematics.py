@@ -102,10 +102,9 @@ def _tolerance(*paths: Path) -> float:
 
 
 def _thinkable(*paths: Path) -> float:
-    """Rms distance in pixels up to which a joint is thought of at all: a lens, perspective and the
-    thread's stretch add up to a hundredth of the way."""
+    """Rms distance in pixels up to which a joint is thought of at all."""
     ways = [float(np.hypot(*np.ptp(p.xy[p.seen], axis=0))) for p in paths]
-    return max(_tolerance(*paths), *(0.015 * way for way in ways if way))
+    return max(_tolerance(*paths), *(THRESHOLDS.astray * way for way in ways if way))
 
 
 def near(a: Path, b: Path, slack: float = 3.0) -> bool:
@@ -282,7 +281,10 @@ def _cost(
     """Deviance of a joint: what it leaves of the places it speaks about, its parameters, its
     price."""
     band = max(bandwidth(series[path.seen], floor) for series in path.xy.T)
-    said = misfit(rest, floor, [band] * len(rest)) + complexity(parameters, len(rest[0]))
+    blows = np.searchsorted(np.flatnonzero(path.seen), path.kinks)  # an error may differ after one
+    runs = [run for series in rest for run in np.split(series, blows) if len(run)]
+    bands = [min(band, max(THRESHOLDS.modes, len(run) // 3)) for run in runs]
+    said = misfit(runs, floor, bands) + complexity(parameters, len(rest[0]))
     return said - 2.0 * JOINTS[place].log_odds
 
 

@@ -41,6 +41,7 @@ TERMS = {
     "wall": "bounces off a wall:",
     "collide": "bounce off each other:",
     "contact": "collide, rub and rest on what they touch:",
+    "stop": "a stop turns back",
     "curve": "an acceleration that depends on place and speed drives",
     "turning": "turning is slowed or driven:",
 }
@@ -142,10 +143,10 @@ class Mechanism:
 
 
 def _key(term: Term) -> tuple:
-    """Walls with different normals are different terms."""
+    """Walls with different normals and stops on different sides are different terms."""
     return (
-        tuple(sorted((k, round(v)) for k, v in term.numbers.items() if k in ("nx", "ny")))
-        if term.kind == "wall"
+        tuple(sorted((k, round(v)) for k, v in term.numbers.items() if k in ("nx", "ny", "side")))
+        if term.kind in ("wall", "stop")
         else ()
     )
 

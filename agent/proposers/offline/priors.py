@@ -32,7 +32,10 @@ CAUSES = {
     "quadratic_drag": Odds(-4.0, "Air slows fast things; few short clips show it."),
     "friction": Odds(-3.0, "What slides on something comes to rest."),
     "action": Odds(-1.0, "Actions that are told with a clip do something in it."),
-    "spring": Odds(-3.0, "Masses on springs are common, and mostly their anchor is drawn."),
+    "spring": Odds(-6.0, "A spring that pulls every way to one point is rare off paper."),
+    "spring_x": Odds(-3.0, "A mass on a spring along a level line is common."),
+    "spring_y": Odds(-3.0, "A mass that hangs on a spring is common."),
+    "spring_along": Odds(-3.0, "So is one on a rail."),
     "swerve": Odds(-8.0, "A charge in a magnetic field, or a turning frame, is rare."),
     "attraction": Odds(-5.0, "Planets are drawn with the sun that attracts them."),
     "focus": Odds(-5.0, "On top: a centre that is not drawn is rarer still."),
@@ -85,6 +88,9 @@ class Thresholds:
     outline: float = 0.15
     """Pixels by which places of different parts, or of one part at different angles, disagree:
     outlines are measured from pixels that they cut."""
+    astray: float = 0.03
+    """Share of the extent of a path by which a joint may miss it and still be weighed: lens,
+    perspective and the thread's stretch together."""
     travel_share: float = 0.003
     """Share of a path's length by which a camera misplaces it: distortion of plain lenses."""
     drawn_noise: float = 0.05

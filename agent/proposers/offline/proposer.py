@@ -21,6 +21,9 @@ GOOD = 0.7
 ATTEMPTS = 50
 """Draws after which a random proposer takes the grammar for exhausted."""
 
+SHORT = 0.9
+"""Score from which the best needs no far-fetched rival; below, all that is left is tried."""
+
 _EXHAUSTED = "the offline proposer has no further idea about these frames"
 
 
@@ -91,7 +94,7 @@ class OfflineProposer:
 
     def _drafts(self, plan: Plan, archive: Archive) -> Iterator[tuple[Programs, str]]:
         """Other structures, best first; they come after edits because there is always another."""
-        stuck = archive.best is None or archive.best.score < GOOD
+        stuck = archive.best is None or archive.best.score < SHORT
         done, good = _settled(archive), _good(archive)
         for draft in plan.drafts:
             if (

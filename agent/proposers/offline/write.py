@@ -1344,6 +1344,7 @@ def _pendulum(out: Dynamics, body: Body) -> None:
             f'    b = state["{name}"]',
             '    angle, spin = b["angle"] + dt * b["spin"], b["spin"]',
         ]
+    out.step += _stops(out, body)
     if body.turns:
         out.initial.append(f'    state["{name}"] = start_of(states, "{name}", ("angle",), dt)')
     else:
@@ -1366,6 +1367,38 @@ def _pendulum(out: Dynamics, body: Body) -> None:
         f'    new["{name}"] = {{**b, **place{tag}(b, params)}}',
     ]
     out.latents += [f"{name}.angle", f"{name}.spin"]
+
+
+def _stops(out: Dynamics, body: Body) -> list[str]:
+    """Lines that turn a pendulum back where it strikes something."""
+    lines = []
+    for term in out.mechanism.of("stop"):
+        if body.name not in term.bodies:
+            continue
+        out.imports.add("bounce_off_stop")
+        n, end = term.numbers, "high" if term.numbers["side"] > 0 else "low"
+        stop = out.param(
+            f"stop_{end}{out.tag}",
+            n["angle"],
+            n["angle"] - 1.0,
+            n["angle"] + 1.0,
+            "rad",
+            f"angle at which {body.name} strikes a wall",
+            prior=0.1,
+        )
+        e = out.param(
+            f"restitution_{end}{out.tag}",
+            n["e"],
+            0.0,
+            1.0,
+            "1",
+            "share of the spin that the impact gives back",
+            prior=0.3,
+        )
+        lines.append(
+            f"    angle, spin = bounce_off_stop(angle, spin, {stop}, {_number(n['side'])}, {e})"
+        )
+    return lines
 
 
 def _linkage(out: Dynamics, tree: Sequence[Body]) -> None:
