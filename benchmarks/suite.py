@@ -21,7 +21,7 @@ from pathlib import Path
 
 from agent.run.store import check_file, check_place
 from benchmarks import suites
-from benchmarks.harness import scoring
+from benchmarks.harness import foretelling, scoring
 from benchmarks.harness.case import Options, Workplace, check_only
 from benchmarks.harness.compare import compare
 from benchmarks.harness.execute import asked, execute
@@ -91,11 +91,17 @@ def _suite(name: str, argv: Sequence[str]) -> int:
     }
     result = Result(name, options, ledger.records, about)
     path = result.write(folder)
-    table = suite.report(result.records, options)
+    table = _report(result)
     (folder / "table.md").write_text(table, encoding="utf-8")
     print(table)
     print(f"written to {path}")
     return 1 if any(record.error for record in result.records.values()) else 0
+
+
+def _report(result: Result) -> str:
+    """The suite's own tables, and how well its searches foretold what was held back."""
+    report = suites.suite(result.suite).report(result.records, result.options)
+    return "\n".join([report, foretelling.table(result.records)])
 
 
 def _suite_parser(name: str, about: str) -> argparse.ArgumentParser:
@@ -182,7 +188,7 @@ def _table(argv: Sequence[str]) -> int:
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
     for path in parser.parse_args(argv).files:
         result = Result.read(path)
-        print(suites.suite(result.suite).report(result.records, result.options))
+        print(_report(result))
     return 0
 
 

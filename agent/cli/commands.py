@@ -21,6 +21,7 @@ from agent.core import affordances, explained
 from agent.core.diagnosis import diagnose
 from agent.core.split import final, validation
 from agent.evaluation.evaluate import Evaluator
+from agent.evaluation.foretelling import confirmed
 from agent.evaluation.jobs import CandidateFailed, Fitted
 from agent.models.options import LONGEST_ANSWER, ModelOptions
 from agent.models.prices import Price, parse_price, price_of
@@ -207,9 +208,13 @@ def evaluate(arguments: argparse.Namespace) -> int:
     split = validation(task, config.validation)
     sandbox = Sandbox(_workers(arguments), _mode(arguments))
     with sandbox, live.heard(lambda: "running the programs in the sandbox"):
-        evaluation = Evaluator(task, split, sandbox, config).evaluate(
-            programs, search.node_seed(arguments.seed, "0")
+        evaluator, seed = (
+            Evaluator(task, split, sandbox, config),
+            search.node_seed(arguments.seed, "0"),
         )
+        evaluation = evaluator.evaluate(programs, seed)
+        if evaluation.status == "ok":
+            evaluation = confirmed(evaluation, evaluator.confirm(programs, evaluation.values, seed))
     if arguments.out:
         store.write_json(Path(arguments.out), evaluation.to_json())
     text.show(text.judged(evaluation))

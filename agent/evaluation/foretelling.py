@@ -16,13 +16,14 @@ alike, and not below what forecasts nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from agent.evaluation.jobs import Fitted, Predicted
 from tools.metrics.score import Score, Target, frame_errors, score
-from tools.types import FittedParam, States
+from tools.types import Evaluation, FittedParam, States
 
 HOPELESS = 0.1
 """Score of the latest origin below which the earlier ones are not tried."""
@@ -106,8 +107,10 @@ def replayed(predicted: Sequence[Predicted], seen: Sequence[np.ndarray], sigma: 
     return score([one.replayed for one in predicted], targets).value
 
 
-def weighed(guiding: float, last: Mapping[str, float]) -> float:
-    """The score of a candidate whose forecast of the last part is known."""
+def confirmed(evaluation: Evaluation, last: Mapping[str, Any]) -> Evaluation:
+    """An evaluation with what its candidate made of the last part ({} where there is none): what it
+    does worse there is taken off the score, by its weight."""
     if not last:
-        return guiding
-    return guiding - last["weight"] * max(0.0, guiding - last["score"])
+        return evaluation
+    lost = last["weight"] * max(0.0, evaluation.score - last["score"])
+    return replace(evaluation, score=evaluation.score - lost, last=last)

@@ -40,7 +40,8 @@ from agent.core.protocols import (
 from agent.core.screen import complexity, duplicate
 from agent.core.split import Split, validation
 from agent.evaluation.evaluate import Evaluator
-from agent.evaluation.foretelling import weighed
+from agent.evaluation.foretelling import confirmed
+from agent.plain import clean
 from agent.run import records, store, trace
 from agent.run.mending import mend
 from agent.run.runfolder import RunFolder, check_new
@@ -49,6 +50,10 @@ from agent.search.outcome import RunResult, Spent, conclude, finished, publish
 from sandbox import Sandbox, doctor
 from tools.errors import Interrupted, UsageError
 from tools.types import STAGES, Candidate, Evaluation, HeldBack, Programs, Task
+
+SCORING = 2
+"""How candidates are scored: 1 = one cut of the visible frames, 2 = several origins and a last part
+that nobody is shown. A run is resumed under its own only."""
 
 MAX_DECLINED = 3
 """Proposals in a row that may come to nothing before the search ends."""
@@ -90,6 +95,7 @@ def run(
         "config": config.to_json(),
         **saved,
         "versions": versions.known(),
+        "scoring": SCORING,
         "time": time.time(),
     }
     folder = RunFolder.create(out, first)
@@ -123,6 +129,8 @@ def resume(
     with folder.alone():
         for line in mend(folder):
             tell(f"mended: {line}")
+        if folder.result() is None or budget is not None or threshold is not None:
+            _check_scoring(folder)
         _raise_limits(folder, budget, threshold)
         done = finished(folder)
         if done is not None:
@@ -202,6 +210,7 @@ def _recalled(
 ) -> tuple[Inputs, SearchConfig]:
     """What a run was started with, from the first line of its trace, as far as ``grants`` let it.
     own: a proposer is there already, so that none is made from these settings."""
+    _check_scoring(folder)
     said = _settings(folder)
     config, differences = granted(replace(said, proposer="offline") if own else said, grants)
     task = folder.task()
@@ -209,6 +218,22 @@ def _recalled(
     for line in differences:
         tell(line)
     return inputs, replace(config, proposer=said.proposer)
+
+
+def _check_scoring(folder: RunFolder) -> None:
+    """Raise UsageError for a run whose candidates were scored in another way."""
+    with store.reading(folder.trace):
+        first = folder.first()
+        theirs = first.get("scoring", 1)
+        made = clean(str(first.get("versions", {}).get("proggen-agent", "an unknown version")))[:40]
+    if theirs == SCORING:
+        return
+    theirs = clean(str(theirs))[:40]
+    raise UsageError(
+        f"{folder.path}: expected a run with scoring {SCORING}, got {theirs}, so scores before and "
+        f"after would not compare; resume it with the proggen-agent that began it ({made}), or "
+        "search anew; `run-agent trace` and `predict` read it as it is"
+    )
 
 
 def _go(
@@ -346,8 +371,7 @@ class Search:
                 self.folder.save_last(best.id, last)
             if not last:
                 return best
-            before = best.evaluation
-            after = replace(before, score=weighed(before.score, last), last=last)
+            after = confirmed(best.evaluation, last)
             self.archive = self.archive.added(replace(best, evaluation=after))
             self._tell({"event": "confirmed", "node": best.id, "score": after.score, "last": last})
 
