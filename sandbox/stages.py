@@ -21,6 +21,7 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from tools.types import ContractError, Scene, State, States, flatten_state, unfl
 
 Arrays = Mapping[str, np.ndarray]
 _PREFIX = 8  # bytes of the parcel's header length
+_LEAST_SPREAD = 1e-9  # noise of a table must be positive
 
 
 # --------------------------------------------------------------------------------------------------
@@ -236,9 +238,11 @@ def predict(
     ``replayed`` (len(again), H, W, 3) where frames seen are to be drawn as they are rolled out.
 
     payload: ``cut`` (frames seen that count, from the first); ``dt``; ``actions`` for all of these
-    and those to come, or None; ``values`` (θ); ``again`` (which frames seen to draw).
+    and those to come, or None; ``values`` (θ); ``again`` (which frames seen to draw); ``errors``
+    (of θ, where the spread of the forecast is asked for, else None).
 
-    Claim: ``states`` for the frames seen and to come.
+    Claim: ``states`` for the frames seen and to come, with the spread that each column has by the
+    last of them as noise where it was asked for.
     """
     measured, scene = _clip(inputs["parcel"], payload)
     frames, program = outputs["frames"], programs["dynamics"]
@@ -248,6 +252,11 @@ def predict(
         states = fitting.rollout(
             program, payload["values"], start, steps, measured.dt, measured.actions
         )
+        if payload["errors"] is not None:
+            spread = fitting.forecast_spread(
+                program, payload["values"], payload["errors"], start, measured, len(frames)
+            )
+            states = replace(states, noise=np.maximum(spread, _LEAST_SPREAD))
     draw(programs, list(states)[-len(frames) :], scene, frames)
     if payload["again"]:
         draw(programs, [states[t] for t in payload["again"]], scene, outputs["replayed"])

@@ -626,15 +626,15 @@ class Evaluation:
     fit's own report (status, message, loss, evaluations, optimizer, seconds). measured: per visible
     video the states that perception found on the frames used for fitting; rolled: the same times
     rolled out by dynamics. predicted: per scored video the rolled-out states for the frames that
-    were scored; remeasured: what the same perception finds there when the host shows it those
-    frames afterwards, for diagnosis only. frame_errors: per scored video, the error of each frame
-    relative to repeating the last seen frame. origins: the forecasts that make up the score, the
-    latest first, each "seen" and "judged" (frames) and "score"; measured, rolled, predicted and
-    remeasured belong to the latest. last: how the frames that nobody was shown were forecast after
-    a refit on the rest ("score", its "weight", "replayed": skill on the frames fitted), or {}.
-    complexity: description length in bits (sources and
-    θ). reasons: why the score is what it is, in words. timings: seconds by stage. blobs: name ->
-    content hash (pictures kept in the store).
+    were scored (noise: what the fit leaves uncertain in the last of them); remeasured: what the
+    same perception finds there when the host shows it those frames afterwards, for diagnosis only.
+    frame_errors: per scored video, the error of each frame relative to repeating the last seen
+    frame. origins: the forecasts that make up the score, the latest first, each "seen" and "judged"
+    (frames) and "score"; measured, rolled, predicted and remeasured belong to the latest. last: how
+    the frames that nobody was shown were forecast after a refit on the rest ("score", its "weight",
+    "replayed": skill on the frames fitted), or {}. complexity: description length in bits (sources
+    and θ). reasons: why the score is what it is, in words. timings: seconds by stage. blobs: name
+    -> content hash (pictures kept in the store).
     """
 
     status: str

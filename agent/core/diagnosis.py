@@ -25,6 +25,8 @@ UNFINISHED = ("budget spent", "starts disagree", "non-finite")
 # pixels (or hundredths of a radian): smaller gaps between prediction and measurement are no
 # evidence
 _LEAST_GAP = 0.3
+_MOST_ROUNDING = 1.0  # of these, what rounding to whole pixels may explain
+_ERRORS = 3.0  # standard deviations of a forecast within which a gap says nothing
 _RADIAN = 100.0
 _INTERPOLATION = (
     0.25  # perception loss that shifting pictures by fractions of a pixel alone may cost
@@ -44,11 +46,24 @@ def diagnose(evaluation: Evaluation) -> Diagnosis:
     if evaluation.score >= EXACT:
         return Diagnosis(None, "exact")
     findings = sorted(
-        [*_loss_findings(evaluation), *_residual_findings(evaluation), *_fit_findings(evaluation)],
+        [
+            *_loss_findings(evaluation),
+            *_missing_findings(evaluation),
+            *_residual_findings(evaluation),
+            *_fit_findings(evaluation),
+        ],
         key=lambda f: -f.evidence["weight"],
     )
-    verdict = "fit not converged" if evaluation.fit.get("status") in UNFINISHED else "bad structure"
-    return Diagnosis(_guilty(evaluation, findings), verdict, tuple(findings))
+    return Diagnosis(_guilty(evaluation, findings), _verdict(evaluation, findings), tuple(findings))
+
+
+def _verdict(evaluation: Evaluation, findings: list[Finding]) -> str:
+    if evaluation.fit.get("status") in UNFINISHED:
+        return "fit not converged"
+    if any(finding.kind == "missing_column" for finding in findings):
+        return "bad perception"
+    told = any(True for _ in _all_gaps(evaluation))
+    return "within error" if told and not findings else "bad structure"
 
 
 def _stage_of(stage: str, message: str) -> str:
@@ -121,16 +136,53 @@ def _fit_findings(evaluation: Evaluation) -> Iterator[Finding]:
 
 def _residual_findings(evaluation: Evaluation) -> Iterator[Finding]:
     """One finding per column, over all judged videos: how prediction and measurement part."""
-    tracks: dict[str, list[np.ndarray]] = {}
-    for predicted, remeasured in zip(evaluation.predicted, evaluation.remeasured, strict=False):
-        for column, gap in _gaps(predicted, remeasured):
-            tracks.setdefault(column, []).append(gap)
+    tracks: dict[str, list[tuple[np.ndarray, float]]] = {}
+    for column, gap, free in _all_gaps(evaluation):
+        tracks.setdefault(column, []).append((gap, free))
     moved = _motions(evaluation)
     for column, gaps in tracks.items():
-        gap = max(gaps, key=lambda g: float(np.abs(g).max()))
-        finding = _pattern(column, gap, moved.get(column, 0.0))
-        if finding is not None:
-            yield finding
+        gap, free = max(gaps, key=lambda one: float(np.abs(one[0]).max()) - one[1])
+        if float(np.abs(gap).max()) >= free:
+            yield _pattern(column, gap, moved.get(column, 0.0))
+
+
+def _all_gaps(evaluation: Evaluation) -> Iterator[tuple[str, np.ndarray, float]]:
+    """(column, gap, what of it says nothing) of every judged video, in pixels or hundredths of a
+    radian.
+
+    Nothing is said by what measurements cannot tell, by what the frames fitted scatter about their
+    own rollout (drawings on whole pixels do, by half a pixel; more is no rounding), and by what the
+    fit leaves uncertain.
+    """
+    scatter = evaluation.fit.get("columns", {})
+    for predicted, remeasured in zip(evaluation.predicted, evaluation.remeasured, strict=False):
+        spread = (
+            {}
+            if predicted.noise is None
+            else dict(zip(predicted.columns, predicted.noise, strict=True))
+        )
+        for column, gap in _gaps(predicted, remeasured):
+            unit = _RADIAN if is_angle(column) else 1.0
+            rounding = min(2.0 * unit * (scatter.get(column) or 0.0), _MOST_ROUNDING)
+            yield column, gap, max(_LEAST_GAP, rounding, _ERRORS * unit * spread.get(column, 0.0))
+
+
+def _missing_findings(evaluation: Evaluation) -> Iterator[Finding]:
+    """Columns that perception fails to measure where it sees the object, or anywhere."""
+    for states in evaluation.measured[:1]:
+        there = {column: np.isfinite(states.column(column)) for column in states.columns}
+        for column, seen in there.items():
+            name = column.partition(".")[0]
+            others = [there[c] for c in there if c.partition(".")[0] == name and c != column]
+            along = np.any(others, axis=0) if others else np.zeros(len(states), bool)
+            missing = int((~seen & along).sum()) if seen.any() else len(states)
+            if 2 * missing > len(states):
+                message = (
+                    f"{column} is missing in {missing} of {len(states)} fitted frames: measure it "
+                    "in all of them, or leave it out of the states"
+                )
+                evidence = {"missing": missing, "frames": len(states), "weight": 2.0}
+                yield Finding("perception", "missing_column", message, column, evidence)
 
 
 def _gaps(predicted: States, remeasured: States) -> Iterator[tuple[str, np.ndarray]]:
@@ -158,10 +210,8 @@ def _motions(evaluation: Evaluation) -> dict[str, float]:
     return moved
 
 
-def _pattern(column: str, gap: np.ndarray, moved: float) -> Finding | None:
+def _pattern(column: str, gap: np.ndarray, moved: float) -> Finding:
     worst = float(np.abs(gap).max())
-    if worst < _LEAST_GAP:
-        return None
     weight = worst / max(moved, worst)
     unit = unit_of(column) or "px"
     shown = [

@@ -35,7 +35,9 @@ class Finding:
 @dataclass(frozen=True)
 class Diagnosis:
     """What to edit next and why. guilty: the stage to edit, or None when nothing is wrong. verdict:
-    "exact", "bad structure", "fit not converged", "program failed". findings: strongest first."""
+    "exact", "within error" (nothing is off by more than measurements and fit leave uncertain), "bad
+    structure", "bad perception" (what it should measure is missing), "fit not converged", "program
+    failed". findings: strongest first."""
 
     guilty: str | None
     verdict: str

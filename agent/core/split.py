@@ -4,12 +4,12 @@ The last part of the visible frames (a tenth, at least two) is shown to nobody w
 goes on: proposers are given the *guiding* frames before it. Within these, forecasts start from up
 to three places (origins), each fitted to the frames before it alone. With n visible frames:
 
-    n < 3     refused
-    3 to 7    one origin (2 frames judge, 1 of three), no last part: it would leave too little
-    8 to 9    a last part of 2, one origin
-    10 up     a last part of max(2, n / 10); origins that leave 30, 45 and 60 % of the guiding
-              frames to be forecast (at most the horizon), as far as each has 5 frames to see:
-              10 frames: 6 and 5 of 8; 20 frames: 13, 10 and 7 of 18
+    n < 3      refused
+    3 to 11    one origin (30 %, at least 2 frames judge, 1 of three) and no last part: ten frames
+               of a mechanism do not tell it twice, and two less cost more than they say
+    12 up      a last part of max(2, n / 10); origins that leave 30, 45 and 60 % of the guiding
+               frames to be forecast (at most the horizon), as far as each has 5 frames to see:
+               12 frames: 7, 6 and 5 of 10; 20 frames: 13, 10 and 7 of 18
 
 Of five training videos or more a tenth, at least one, stays out instead; every third of the others
 judges, always from ``task.context`` on, as the test videos will be.
@@ -36,7 +36,7 @@ EARLIER = (1.5, 2.0)
 """How much more than the latest origin the earlier ones leave to be forecast."""
 
 _LEAST_LAST = 2  # frames of the last part
-_LEAST_GUIDING = 6  # frames that must be left for a last part to be kept
+_LEAST_GUIDING = 10  # frames that must be left for a last part to be kept
 _LEAST_VIDEOS = 5  # training videos from which one of them is kept
 _LEAST_SEEN = 5  # frames that an earlier origin must see
 _LEAST_MOVE = 12.0  # grey levels (a channel) that a pixel must change by to count as motion
@@ -142,14 +142,15 @@ def validation(task: Task, share: float = 0.3) -> Split:
     out = _kept_out(len(videos[0]))
     guiding = _shortened(task, out)
     seen = guiding.train or guiding.test
+    earlier = EARLIER if out else ()
     origins = next(
         (
             found
             for factor in WIDER
-            if (found := _in_time(seen, share * factor, task.horizon))
+            if (found := _in_time(seen, share * factor, earlier, task.horizon))
             and any(map(_shows, found[0].trials))
         ),
-        _in_time(seen, share * WIDER[-1], task.horizon),
+        _in_time(seen, share * WIDER[-1], earlier, task.horizon),
     )
     trials = tuple(_cut(video, len(video) - out, out) for video in videos)
     return Split(guiding, origins, Origin(seen, trials) if out else None)
@@ -206,20 +207,22 @@ def _across(task: Task, share: float) -> Split:
     return Split(replace(task, train=train), (Origin(rest, judged),), last if kept else None)
 
 
-def _in_time(videos: tuple[Video, ...], share: float, horizon: int) -> tuple[Origin, ...]:
-    """Origins that leave ``share`` of each video to be forecast, and more (EARLIER): the latest
-    first."""
+def _in_time(
+    videos: tuple[Video, ...], share: float, earlier: Sequence[float], horizon: int
+) -> tuple[Origin, ...]:
+    """Origins that leave ``share`` of each video to be forecast, and ``earlier`` times as much: the
+    latest first."""
     latest = [len(video) - _judged(len(video), share, horizon) for video in videos]
     origins = [_origin(videos, latest, horizon)]
     before = latest
-    for factor in EARLIER:
+    for factor in earlier:
         cuts = [
             max(_LEAST_SEEN, len(video) - round(min(share * factor, 0.8) * len(video)))
             for video in videos
         ]
         if all(cut < other for cut, other in zip(cuts, before, strict=True)):
-            earlier = _origin(videos, cuts, horizon)
-            origins += [earlier] if any(map(_shows, earlier.trials)) else []
+            one = _origin(videos, cuts, horizon)
+            origins += [one] if any(map(_shows, one.trials)) else []
             before = cuts
     return tuple(origins)
 

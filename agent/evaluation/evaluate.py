@@ -36,6 +36,7 @@ from agent.evaluation.foretelling import (
     moving,
     replayed,
     shown,
+    uncertain,
 )
 from agent.evaluation.jobs import CandidateFailed, Fitted, Perceived, Predicted
 from agent.evaluation.runner import Runner
@@ -253,7 +254,8 @@ class Evaluator:
         unknown = idle(fitted.params)
         values = fitted.values | {name: v for name, v in later.items() if name in unknown}
         trials = self.split.origins[index].trials
-        predicted = self._runner.predict(programs, trials, seen, values)
+        errors = uncertain(fitted.params) if index == 0 else None
+        predicted = self._runner.predict(programs, trials, seen, values, errors=errors)
         scored = score([one.frames for one in predicted], self._all_targets[index])
         return _Foretold(fitted, predicted, scored)
 
@@ -266,7 +268,7 @@ class Evaluator:
             further = self._runner.refit(programs, videos, clips, seed, fitted.values)
         except CandidateFailed:
             return {}
-        return known_later(fitted, further, self.split.trials[0].horizon)
+        return known_later(fitted, further, _numbers(self.split.trials, clips))
 
     def confirm(self, programs: Programs, values: Mapping[str, float], seed: int) -> dict[str, Any]:
         """How the part that nobody was shown is forecast, after a refit on the rest that starts at
@@ -309,7 +311,7 @@ class Evaluator:
             whole = final(self._task).fit
             clips = self._runner.perceive(programs.perception, whole)
             further = self._runner.refit(programs, whole, clips, seed, fitted.values)
-            later = known_later(fitted, further, last.trials[0].horizon)
+            later = known_later(fitted, further, _numbers(last.trials, clips))
             found, scored = read(fitted.values | later) if later else (found, scored)
         if found is None:
             return {}
@@ -453,6 +455,11 @@ class Evaluator:
             if self._keep is not None and any(reports)
             else {}
         )
+
+
+def _numbers(trials: Sequence[Trial], clips: Sequence[Perceived]) -> int:
+    """Moving coordinates in the frames that judge."""
+    return sum(trial.horizon for trial in trials) * max(moving(one.states) for one in clips)
 
 
 def _longer(trial: Trial, out: int, short: Video) -> Trial:

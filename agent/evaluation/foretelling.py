@@ -31,12 +31,14 @@ HOPELESS = 0.1
 LAST_WEIGHT = 0.5
 """Share of what a candidate does worse in the last part that its score loses."""
 
-AFFORD = 6
+AFFORD = 2
 """Measured numbers that each parameter known only from later frames must be paid with."""
 
 _DIGITS = 3  # significant digits of a value that comes from later frames
 _FLOOR = 1.5  # times the error where it was fitted: what the last part may cost at no loss
 _IDLE = "no effect"  # how notes on parameters begin that nothing fitted depends on
+_BOUND = "at its"  # and those on parameters at a bound
+_TYPICAL = 0.25  # quantile of the frames fitted whose error is what the drawing costs
 
 
 @dataclass(frozen=True)
@@ -51,15 +53,29 @@ class Shown:
 
 
 def idle(params: Sequence[FittedParam]) -> frozenset[str]:
-    """Names of the parameters that the frames fitted do not depend on."""
-    return frozenset(param.name for param in params if param.note.startswith(_IDLE))
+    """Names of the parameters that the frames fitted do not depend on. One that stands at a bound
+    is noted for that alone, but has no error then."""
+    return frozenset(
+        param.name
+        for param in params
+        if param.note.startswith(_IDLE) or (param.error is None and param.note.startswith(_BOUND))
+    )
 
 
-def known_later(early: Fitted, later: Fitted, judged: int) -> dict[str, float]:
+def uncertain(params: Sequence[FittedParam]) -> dict[str, float]:
+    """How uncertain each parameter is: its standard error, or that of its box where the frames
+    fitted say nothing."""
+    return {
+        param.name: (param.high - param.low) / 12**0.5 if param.error is None else param.error
+        for param in params
+        if param.error is not None or param.note
+    }
+
+
+def known_later(early: Fitted, later: Fitted, measured: int) -> dict[str, float]:
     """Values of the parameters that are idle in one fit and not in a later one, rounded; none if
-    there are more than ``judged`` frames pay for."""
+    there are more than the ``measured`` numbers of the frames between pay for."""
     names = idle(early.params) - idle(later.params)
-    measured = judged * max((moving(states) for states in later.rolled), default=0)
     if len(names) * AFFORD > measured:
         return {}
     return {name: float(f"{later.values[name]:.{_DIGITS}g}") for name in sorted(names)}
@@ -91,7 +107,7 @@ def shown(
         if len(one.replayed)
     ]
     floor = sum(
-        frame_errors(one.replayed, frames, target.sigma).mean() * len(target.truth)
+        np.quantile(frame_errors(one.replayed, frames, target.sigma), _TYPICAL) * len(target.truth)
         for one, target, frames in pairs
     )
     weight = LAST_WEIGHT * min(1.0, reference / usual if usual > 0.0 else 1.0)

@@ -175,11 +175,13 @@ def predict_job(
     values: Mapping[str, float],
     limits: Limits,
     again: Sequence[int] = (),
+    errors: Mapping[str, float] | None = None,
 ) -> Job:
     """Predict the frames after ``trial.seen``, from what perception made of these (the beginning of
     what it was shown), with θ = ``values``. again: frames seen that are to be drawn too, where the
-    rollout has them."""
-    payload = {"values": dict(values), "again": list(again)}
+    rollout has them. errors: of θ, where the spread of the forecast is wanted."""
+    known = None if errors is None else dict(errors)
+    payload = {"values": dict(values), "again": list(again), "errors": known}
     job = _ahead("predict", programs, trial, perceived, payload, limits)
     if not len(again):
         return job

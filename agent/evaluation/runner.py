@@ -180,13 +180,15 @@ class Runner:
         values: Mapping[str, float],
         repeat: bool = False,
         again: Sequence[Sequence[int]] | None = None,
+        errors: Mapping[str, float] | None = None,
     ) -> tuple[Predicted, ...]:
         """The frames after each trial's seen ones, each video in its own child; with ``repeat`` (or
         if configured) in two, that must agree. again: per trial, frames seen to be drawn where the
-        rollout has them. Raises CandidateFailed."""
+        rollout has them. errors: of ``values``, where the states are to have as noise the spread of
+        the last forecast frame. Raises CandidateFailed."""
         times = [()] * len(trials) if again is None else again
         made = [
-            jobs.predict_job(programs, trial, one, values, self._config.limits, drawn)
+            jobs.predict_job(programs, trial, one, values, self._config.limits, drawn, errors)
             for trial, one, drawn in zip(trials, perceived, times, strict=True)
         ]
         first = [

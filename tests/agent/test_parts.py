@@ -53,8 +53,9 @@ def test_a_single_video_is_split_in_time_and_uses_no_frame_twice():
     "context, origins, last",
     [
         (5, [3], 0),
-        (8, [4], 2),
-        (10, [6, 5], 2),
+        (8, [6], 0),
+        (10, [7], 0),
+        (12, [7, 6, 5], 2),
         (14, [8, 7, 5], 2),
         (20, [13, 10, 7], 2),
         (50, [31, 25, 18], 5),
@@ -86,7 +87,7 @@ def test_no_more_frames_judge_than_the_horizon_asks_for():
     assert validation(task).trials[0].horizon == 3
 
 
-@pytest.mark.parametrize("context, seen, judged", [(3, 2, 1), (4, 2, 2), (5, 3, 2), (10, 6, 2)])
+@pytest.mark.parametrize("context, seen, judged", [(3, 2, 1), (4, 2, 2), (5, 3, 2), (10, 7, 3)])
 def test_short_contexts_leave_at_least_two_frames_to_see(context, seen, judged):
     trial = validation(single(context)).trials[0]
     assert (len(trial.seen), trial.horizon) == (seen, judged)
@@ -391,6 +392,31 @@ def test_a_residual_is_named_by_its_shape(gap, kind):
 
 def test_small_gaps_are_no_evidence():
     assert not diagnosis.diagnose(evaluated([0.05] * 6)).findings
+
+
+def test_gaps_within_rounding_and_within_errors_are_no_bad_structure():
+    drift = [0.1, 0.2, 0.4, 0.6, 0.8]
+    fit = {"status": "converged", "message": ""}
+    rounded = fit | {"columns": {"ball.x": 0.45}}
+    assert diagnosis.diagnose(evaluated(drift)).verdict == "bad structure"
+    found = diagnosis.diagnose(evaluated(drift, fit=rounded))
+    assert found.verdict == "within error" and not found.findings
+    far = fit | {"columns": {"ball.x": 30.0}}  # a fit that misses everything excuses nothing
+    assert diagnosis.diagnose(evaluated([2, 4, 6, 8], fit=far)).verdict == "bad structure"
+    plain = evaluated([1, 2, 3, 4])
+    unsure = replace(plain, predicted=(replace(plain.predicted[0], noise=np.array([1.5])),))
+    assert diagnosis.diagnose(plain).verdict == "bad structure"
+    assert diagnosis.diagnose(unsure).verdict == "within error"
+
+
+def test_a_column_that_is_not_measured_is_a_fault_of_perception():
+    rows = [{"pole": {"x": 3.0 * t, "angle": np.nan if t < 6 else 0.1}} for t in range(8)]
+    found = diagnosis.diagnose(replace(evaluated([1, 2, 3, 4]), measured=(States.of(rows),)))
+    assert (found.guilty, found.verdict) == ("perception", "bad perception")
+    assert found.findings[0].message.startswith("pole.angle is missing in 6 of 8 fitted frames")
+    late = [{"pole": {"x": 3.0 * t if t > 5 else np.nan}} for t in range(8)]
+    found = diagnosis.diagnose(replace(evaluated([1, 2, 3, 4]), measured=(States.of(late),)))
+    assert found.verdict == "bad structure"
 
 
 def test_guilt_goes_to_the_stage_whose_loss_stands_out():

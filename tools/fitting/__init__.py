@@ -6,6 +6,7 @@ from tools.fitting.fit import OPTIMIZERS, fit, infer_start
 from tools.fitting.result import STATUSES, FitResult
 from tools.fitting.robust import LOSSES
 from tools.fitting.simulate import rollout
+from tools.fitting.spread import forecast_spread
 from tools.fitting.state_loss import StateLoss, state_loss
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Measured",
     "StateLoss",
     "fit",
+    "forecast_spread",
     "infer_start",
     "rollout",
     "state_loss",

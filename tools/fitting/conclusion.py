@@ -266,8 +266,8 @@ def _with_jumps(
             )
         elif notes[j] == NO_EFFECT:
             sentences.append(
-                f"{name} has no effect on the frames fitted: remove it, fix it, or show frames in "
-                "which it acts"
+                f"{name} has no effect on the frames fitted: where it acts only later, put your "
+                "best value and a prior there; otherwise remove it"
             )
     return replace(found, notes=tuple(notes), errors=errors, sentences=tuple(sentences))
 

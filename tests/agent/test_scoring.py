@@ -1,0 +1,130 @@
+"""How a search scores: events anywhere in the visible frames, the part that nobody is shown, and
+the check after the final refit."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from agent.config import EvaluationConfig, SearchConfig
+from agent.core.archive import NodeArchive
+from agent.core.diagnosis import diagnose
+from agent.core.protocols import Node
+from agent.core.split import validation
+from agent.evaluation.evaluate import Evaluator
+from agent.evaluation.foretelling import confirmed
+from agent.search import steps
+from agent.search.outcome import conclude
+from sandbox import Limits
+from tests.agent import collision
+from tests.agent.candidates import GOOD, PERCEPTION, Scripted, changed, task
+from tools.errors import UsageError
+from tools.types import Candidate
+
+CONFIG = EvaluationConfig(limits=Limits(wall=60.0, cpu=20.0, claim=8 << 20))
+
+
+def judged(box, impact, programs):
+    seen, _ = collision.task(impact)
+    evaluator = Evaluator(seen, validation(seen), box, CONFIG)
+    evaluation = evaluator.evaluate(programs, 0)
+    return evaluation, confirmed(evaluation, evaluator.confirm(programs, evaluation.values, 0))
+
+
+@pytest.mark.parametrize("impact", [4.5, 14.6, 17.4, 20.6])
+def test_an_impact_may_fall_anywhere_in_the_guiding_frames(box, impact):
+    guiding, final = judged(box, impact, collision.COLLIDE)
+    assert guiding.score >= 0.97 and final.score >= 0.97
+    assert [origin["seen"] for origin in guiding.origins] == [15, 12, 9]
+    assert judged(box, impact, collision.PASS)[1].score < final.score - 0.2
+
+
+def test_an_impact_that_nobody_was_shown_lowers_no_verdict(box):
+    before, final = judged(box, 21.2, collision.COLLIDE)
+    assert before.score > 0.99 and final.score > 0.97
+    other, blind = judged(box, 21.2, collision.PASS)
+    assert other.score > 0.99 and diagnose(other).verdict == "exact"
+    assert blind.last["score"] < 0.1 and 0.4 < blind.score < final.score
+
+
+HALF = changed(
+    perception=PERCEPTION.replace(
+        "states = []", "states = []\n    late = 6.0 if len(frames) > 13 else 0.0"
+    ).replace(
+        '"x": (weight * xx).sum() / total',
+        '"x": (weight * xx).sum() / total + late * len(states) / 5',
+    )
+)
+"""Perception that reads the whole clip wrongly, and shorter ones rightly."""
+
+
+def concluded(box, *programs):
+    seen, held = task()
+    evaluator = Evaluator(seen, validation(seen), box, CONFIG)
+    archive = NodeArchive()
+    for index, one in enumerate(programs):
+        evaluation = evaluator.evaluate(one, 0)
+        last = evaluator.confirm(one, evaluation.values, 0)
+        evaluation = confirmed(evaluation, last)
+        archive = archive.added(Node(Candidate(str(index), one), evaluation, diagnose(evaluation)))
+    return conclude(seen, held, archive, evaluator, SearchConfig(evaluation=CONFIG), "")
+
+
+def test_what_the_search_had_read_is_used_where_the_whole_is_read_worse(box):
+    ended = concluded(box, HALF)
+    assert ended.best.id == "0" and "goes on from what was read in the search" in ended.reason
+    assert ended.forecast.replayed > 0.95 and ended.metrics["score"] > 0.9
+    assert len(ended.forecast.predicted[0].frames) == 10
+
+
+def test_a_forecast_that_holds_is_used_without_a_word(box):
+    ended = concluded(box, GOOD)
+    assert ended.metrics["score"] > 0.95 and "read again" not in ended.reason
+
+
+def test_a_search_shows_its_proposer_nothing_of_the_last_part(box, tmp_path):
+    class Watching(Scripted):
+        def propose(self, task, archive, move, rng):
+            self.shown = task
+            return super().propose(task, archive, move, rng)
+
+    seen, held = task()
+    watching = Watching(GOOD)
+    config = SearchConfig(budget=1, threshold=2.0, evaluation=CONFIG)
+    result = steps.run(seen, held, config, proposer=watching, out=tmp_path / "run")
+    assert watching.shown.context == len(watching.shown.test[0]) == 12
+    data = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert [origin["seen"] for origin in data["origins"]] == [8, 7, 5]
+    assert data["last"]["score"] > 0.95 and data["score"] == result.score
+
+
+def test_a_run_that_was_scored_otherwise_says_which_version_it_needs(box, tmp_path):
+    seen, held = task()
+    config = SearchConfig(budget=1, threshold=2.0, evaluation=CONFIG)
+    steps.run(seen, held, config, proposer=Scripted(GOOD), out=tmp_path / "run")
+    path = tmp_path / "run" / "trace.jsonl"
+    first, *rest = path.read_text().splitlines(keepends=True)
+    event = json.loads(first)
+    del event["scoring"]
+    event["versions"]["proggen-agent"] = "0.0.7"
+    path.write_text(json.dumps(event) + "\n" + "".join(rest))
+    assert steps.resume(tmp_path / "run").score > 0.9
+    with pytest.raises(UsageError, match=r"scoring 2, got 1.*0\.0\.7"):
+        steps.resume(tmp_path / "run", budget=2)
+    assert (tmp_path / "run" / "result.json").exists()
+
+
+def test_constants_of_honest_programs_are_free(box):
+    seen, _ = collision.task(14.6)
+    evaluator = Evaluator(seen, validation(seen), box, CONFIG)
+    evaluation = evaluator.evaluate(collision.COLLIDE, 0)
+    assert not any("constants" in reason for reason in evaluation.reasons)
+    padded = replace(
+        collision.COLLIDE,
+        dynamics=collision.DYNAMICS + f"\nPLACES = {[round(7.3 * k, 2) for k in range(60)]}\n",
+    )
+    charged = evaluator.evaluate(padded, 0)
+    assert charged.score < evaluation.score - 0.5
+    assert any("constants in dynamics.py" in reason for reason in charged.reasons)
