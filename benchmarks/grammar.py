@@ -107,6 +107,19 @@ def _drawn(rng: np.random.Generator) -> Mechanism:
     return without_idle(replace(mechanism, integrator=integrator, substeps=substeps))
 
 
+def _sayable(mechanism: Mechanism, law: Law) -> bool:
+    """Whether a mechanism is not refused on account of its last law."""
+    if objection(mechanism):
+        return False
+    if all(key in mechanism.by_name for key in law.on):
+        return True
+    try:  # which laws act along a size shows when they are printed
+        dynamics(replace(mechanism, laws=(law,)), strict=False)
+    except Refused:
+        return False
+    return True
+
+
 def without_idle(mechanism: Mechanism) -> Mechanism:
     """A mechanism with numbers that nothing depends on as constants."""
     try:
@@ -123,7 +136,7 @@ def _with(rng: np.random.Generator, word: str, mechanism: Mechanism) -> Mechanis
         if law is None:
             break
         more = replace(mechanism, laws=(*mechanism.laws, law))
-        if not objection(more) or (attempt == 0 and rng.random() < 0.1):
+        if _sayable(more, law) or (attempt == 0 and rng.random() < 0.1):
             return more
     return mechanism
 

@@ -93,7 +93,7 @@ def test_three_hundred_random_mechanisms_agree_or_are_refused(first):
         verdict = judged(drawn(rng), rng)
         assert verdict.status != "differs", (k, verdict)
         verdicts.append(verdict.status)
-    assert verdicts.count("agrees") > 30
+    assert verdicts.count("agrees") > 25
 
 
 def test_the_oracle_refuses_what_the_printer_refuses():

@@ -71,27 +71,8 @@ def _of_target(law: Law, item: Item) -> Iterator[str]:
         yield f"{law.word} on {key}: expected a joint of one coordinate, got {joint.word}"
     elif isinstance(law, (PairLaw, EventLaw, EngineLaw)) and item.scalar:
         yield f"{law.word} on {key}: expected bodies; a size has no place"
-    elif isinstance(law, BodyLaw) and item.scalar and not _along(law):
-        yield f"{law.word} on {key}: a size has one direction only, and this law acts across it"
-    elif law.word == "turning" and not (isinstance(joint, Free) and joint.turns):
-        yield f"{law.word} on {key}: it does not turn freely; use joint damping or a joint drive"
-    elif isinstance(law, BodyLaw) and getattr(law, "turn", None) is not None and not _turns(joint):
+    elif isinstance(law, BodyLaw) and not item.scalar and law.turns and not joint.spins:
         yield f"{law.word} on {key}: its torque has nothing to turn"
-
-
-def _turns(joint: object) -> bool:
-    return (
-        getattr(joint, "turns", False)
-        or getattr(joint, "turning", False)
-        or getattr(joint, "word", "") == "rolling"
-    )
-
-
-def _along(law: BodyLaw) -> bool:
-    """Whether a law acts along x alone on what has x alone."""
-    if law.word in ("lorentz force", "turning", "polynomial", "turning frame", "central force"):
-        return False
-    return getattr(law, "y", None) is None and getattr(law, "turn", None) is None
 
 
 def _of_body(mechanism: Mechanism, body: Body) -> Iterator[str]:

@@ -32,6 +32,11 @@ class Joint(Owner):
     turning: ClassVar[bool] = False
     """Whether its coordinate is the body's own angle in the picture."""
 
+    @property
+    def spins(self) -> bool:
+        """Whether a torque moves it."""
+        return "angle" in self.coordinates()
+
     balanced: ClassVar[bool] = False
     """Whether it says itself where the centre of mass is."""
 

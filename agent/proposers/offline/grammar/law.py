@@ -41,6 +41,11 @@ class Law(Owner):
 class BodyLaw(Law):
     """A law of one body at a time; on several bodies it has the same numbers."""
 
+    @property
+    def turns(self) -> bool:
+        """Whether it turns bodies."""
+        return getattr(self, "turn", None) is not None
+
     def acceleration(self, n: Any, body: Sight, see: Seeing) -> Kick:
         """What it alone would accelerate the free body by. n: its quantities by field. A scalar is
         seen as (x, 0)."""

@@ -155,7 +155,7 @@ def _points(
     elif isinstance(law, Collision):
         for one, other in combinations(law.on, 2):
             a, b = slice(at[one], at[one] + 2), slice(at[other], at[other] + 2)
-            masses = tuple(equations.mass(equations.items[key]) for key in (one, other))
+            masses = equations.mass(equations.items[one]), equations.mass(equations.items[other])
             reach = _radius(equations, one) + _radius(equations, other)
             moved = collide((q[a], v[a]), (q[b], v[b]), reach, masses, n.restitution, n.rest_speed)
             (q[a], v[a]), (q[b], v[b]) = moved

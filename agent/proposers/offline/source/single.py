@@ -10,7 +10,7 @@ from agent.proposers.offline.grammar.mechanism import Item
 from agent.proposers.offline.grammar.seeing import Sight
 from agent.proposers.offline.source.algebra import Expr, derivative, of, symbol
 from agent.proposers.offline.source.program import Block, Function
-from agent.proposers.offline.source.writer import Writer, state_of
+from agent.proposers.offline.source.writer import Refused, Writer, state_of
 from agent.proposers.offline.source.writing import Writing
 
 _GROUND = (0.0, 0.0, 0.0)
@@ -65,6 +65,8 @@ def _acceleration(
     sight = Sight(*heavy, vx, vy, spin, q, v, writer.mass(item))
     loads = writer.loads({**still, item.key: sight}, writing, item.key)
     kick = loads.kicks.get(item.key, (0.0, 0.0, 0.0))
+    if item.scalar and any(of(part).constant != 0.0 for part in kick[1:]):
+        raise Refused(f"{item.key}: a size has one direction only, and a law acts across it")
     push = sum(
         (of(w) * lever * a for w, lever, a in zip(weights, levers, kick, strict=True)), of(0.0)
     )
@@ -97,36 +99,39 @@ def _moved(
     old = f'b["{coordinate}"]', f'b["{rate_of(coordinate)}"]'
     if acceleration.constant == 0.0:
         return f"{old[0]} + dt * {old[1]}", old[1]
-    timed = "time" in writing.used
-    unit = (
-        "rad/s^2"
-        if coordinate == "angle"
-        else "px/s^2"
-        if coordinate in ("x", "y", "s", "at")
-        else "1/s^2"
-    )
-    about = (
-        f"Acceleration of {item.key if item.scalar else coordinate + ' of ' + item.key} in {unit}."
-    )
-    writer.program.uses("tools.physics", integrator)
-    block = Block(
-        "", [f"({q}, time), ({v}, _) = q, v" if timed else f"({q},), ({v},) = q, v", writing.block]
-    )
-    block.add(f"return ({acceleration}, 0.0)" if timed else f"return ({acceleration},)")
-    function = writer.program.define(
-        Function(f"accelerate{tag}", ("q", "v", "params", "action"), about, block)
-    )
-    start = (
-        (f'({old[0]}, state["clock"]["time"]), ({old[1]}, 1.0)')
-        if timed
-        else f"({old[0]},), ({old[1]},)"
-    )
-    more = "" if substeps == 1 else f", {substeps}"
-    call = f"{integrator}({start}, lambda q, v: {function.name}(q, v, params, action), dt{more})"
+    function = _accelerate(writer, item, acceleration, names, writing, tag)
+    timed, more = "time" in writing.used, "" if substeps == 1 else f", {substeps}"
+    start = f"({old[0]},), ({old[1]},)"
+    if timed:
+        start = f'({old[0]}, state["clock"]["time"]), ({old[1]}, 1.0)'
+    call = f"{integrator}({start}, lambda q, v: {function}(q, v, params, action), dt{more})"
     q, v = (writer.names().fresh(name) for name in (q, v))
     left = f"({q}, _), ({v}, _)" if timed else f"({q},), ({v},)"
     writer.step.add(f"{left} = {call}")
     return q, v
+
+
+def _accelerate(
+    writer: Writer,
+    item: Item,
+    acceleration: Expr,
+    names: tuple[str, str],
+    writing: Writing,
+    tag: str,
+) -> str:
+    """Write the function of the acceleration; its name."""
+    (coordinate,), (q, v) = item.joint.coordinates(), names
+    timed = "time" in writing.used
+    lengths = dict.fromkeys(("x", "y", "s", "at"), "px/s^2")
+    unit = {"angle": "rad/s^2", **lengths}.get(coordinate, "1/s^2")
+    whose = item.key if item.scalar else f"{coordinate} of {item.key}"
+    writer.program.uses("tools.physics", writer.mechanism.integrator)
+    left = f"({q}, time), ({v}, _)" if timed else f"({q},), ({v},)"
+    block = Block("", [f"{left} = q, v", writing.block])
+    block.add(f"return ({acceleration}, 0.0)" if timed else f"return ({acceleration},)")
+    about = f"Acceleration of {whose} in {unit}."
+    arguments = ("q", "v", "params", "action")
+    return writer.program.define(Function(f"accelerate{tag}", arguments, about, block)).name
 
 
 def _place(writer: Writer, item: Item, tag: str) -> str:

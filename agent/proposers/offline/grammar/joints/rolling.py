@@ -42,6 +42,10 @@ class Rolling(Joint):
                 f"rolling: expected a unit axis and side 1 or -1, got {self.axis}, {self.side}"
             )
 
+    @property
+    def spins(self) -> bool:
+        return True
+
     def coordinates(self) -> tuple[str, ...]:
         return ("s",)
 

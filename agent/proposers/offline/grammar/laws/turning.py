@@ -24,5 +24,9 @@ class Turning(BodyLaw):
         "1/s", "drag on the turning of {on}", positive(20, 10), None, base="spin_drag"
     )
 
+    @property
+    def turns(self) -> bool:
+        return True
+
     def acceleration(self, n: Any, body: Sight, see: Seeing) -> Kick:
         return 0.0, 0.0, n.torque - n.drag * body.spin
