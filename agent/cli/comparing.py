@@ -46,6 +46,8 @@ def side(words: str) -> Side:
             f"node, as in {path}:0"
         )
     folder.node(node)
+    if node not in index.rows:
+        raise UsageError(f"{path}: expected the proposal of node {node} in its trace, got none")
     result = folder.result() or {}
     whole = result if result.get("best") == node else {}
     return Side(

@@ -12,6 +12,7 @@ from agent.core.screen import DUPLICATE
 from agent.report import ranking
 from agent.run import story, trace
 from agent.run.runfolder import RunFolder
+from tools.errors import StorageError
 from tools.types import STAGES, Failure, Losses
 
 
@@ -193,7 +194,14 @@ def read(folder: RunFolder) -> RunSummary:
                 leaders.append(node)
             case "extended":
                 first["config"] |= {name: event[name] for name in trace.LIMITS}
-    return RunSummary(first, observed, nodes, tuple(leaders), declined, folder.result())
+    result = folder.result()
+    best = None if result is None else result["best"]
+    if best is not None and getattr(nodes.get(best), "status", "") != "ok":
+        raise StorageError(
+            f"{folder.trace}: expected how node {best}, which won, ran, got nothing; `run-agent "
+            "resume` tells it again"
+        )
+    return RunSummary(first, observed, nodes, tuple(leaders), declined, result)
 
 
 def _proposed(event: Mapping[str, Any]) -> Told:

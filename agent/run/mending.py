@@ -35,8 +35,11 @@ def mend(folder: RunFolder) -> list[str]:
 def _lines(folder: RunFolder) -> Iterator[str]:
     """Rewrites the trace without its damaged lines."""
     damaged: list[int] = []
-    for _ in story.read(folder.trace, damaged):
-        pass
+    told = {(e["event"], e.get("node")) for e in story.read(folder.trace, damaged)}
+    ended = ("proposed", "evaluated") if (folder.path / "result.json").exists() else ()
+    untold = [n for n in folder.node_ids() if any((kind, n) not in told for kind in ended)]
+    if untold and not damaged:
+        yield f"{folder.trace.name} is told again from node {untold[0]} on"
     if not damaged:
         return
     kept = b"".join(line for n, line in trace.lines(folder.trace) if n not in set(damaged))

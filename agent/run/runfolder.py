@@ -247,6 +247,15 @@ class RunFolder:
 
 
 @dataclass(frozen=True)
+class _Held:
+    """What is kept of the sandbox (sandbox.doctor.record)."""
+
+    mode: str = "strict"
+    barriers: Mapping[str, bool | None] = field(default_factory=dict)
+    layers: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class _Result:
     """What must be in result.json."""
 
@@ -260,7 +269,7 @@ class _Result:
     baselines: Mapping[str, story.Metrics]
     cost: Cost
     format: int = 1
-    sandbox: Mapping[str, Any] = field(default_factory=dict)
+    sandbox: _Held = field(default_factory=lambda: _Held())
     versions: Mapping[str, str | None] = field(default_factory=dict)
 
 

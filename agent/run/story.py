@@ -55,6 +55,12 @@ Metrics = Mapping[str, float | Mapping[str, str] | None]
 
 
 @dataclass(frozen=True)
+class _Model:
+    name: str = ""
+    base_url: str = ""
+
+
+@dataclass(frozen=True)
 class _Config:
     """What readers show of a configuration."""
 
@@ -64,7 +70,13 @@ class _Config:
     policy: str
     proposer: str
     tolerance: float = 0.0
-    model: Mapping[str, Any] = field(default_factory=dict)
+    batch: int = 1
+    workers: int = 1
+    hint: str = ""
+    rules: str = ""
+    lpips: str = ""
+    sandbox: str = "strict"
+    model: _Model = field(default_factory=lambda: _Model())
     evaluation: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -242,7 +254,7 @@ class Reader:
 
     def __init__(self, path: Path):
         self.path, self.damaged = path, list[int]()
-        self._nodes = set[str]()
+        self._nodes, self._ran = set[str](), set[str]()
         self._begun = False
 
     def take(self, line: bytes, number: int) -> dict[str, Any] | None:
@@ -273,8 +285,12 @@ class Reader:
             if node in self._nodes or (parent is not None and parent not in self._nodes):
                 raise ContractError("proposed", "a new node with a known parent", str(node))
             self._nodes.add(str(node))
-        elif kind in ("evaluated", "diagnosed", "confirmed", "best") and node not in self._nodes:
+        elif kind in ("evaluated", "diagnosed") and node not in self._nodes:
             raise ContractError(kind, "a node that was proposed", str(node))
+        elif kind in ("confirmed", "best") and node not in self._ran:
+            raise ContractError(kind, "a node that ran to its end", str(node))
+        if kind == "evaluated" and event["status"] == "ok":
+            self._ran.add(str(node))
 
 
 def note(path: Path, lines: int) -> str:
