@@ -90,9 +90,18 @@ def drawn(rng: np.random.Generator) -> Mechanism:
     """A random mechanism; one that cannot be is drawn again."""
     while True:
         try:
-            return _drawn(rng)
+            return loads(json.dumps(_short(json.loads(_drawn(rng).dumps()))))
         except GrammarError:
             continue
+
+
+def _short(data: Any) -> Any:
+    """JSON with numbers of 8 digits, as literals print them whole."""
+    if isinstance(data, dict):
+        return {key: _short(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_short(value) for value in data]
+    return float(f"{data:.8g}") if isinstance(data, float) else data
 
 
 def _drawn(rng: np.random.Generator) -> Mechanism:
