@@ -18,6 +18,8 @@ from tools.vision.config import VisionConfig
 MODES = ("strict", "strict+", "landlock-only", "rlimits-only")
 VISION_FOLDERS = ("weights", "paths", "xmem_root", "cache")
 """Fields of VisionConfig that name places on a disk."""
+LONGEST_WORDS = 20_000
+"""Characters of rules or of a hint that a run's folder may hold."""
 MOST_AT_ONCE = 64
 """Proposals a round that a run's folder may ask for."""
 C = TypeVar("C", Limits, Budget)
@@ -134,6 +136,8 @@ class Grants:
 def granted(said: SearchConfig, grants: Grants) -> tuple[SearchConfig, tuple[str, ...]]:
     """The configuration of a run on disk as it may be used, and what differs, in words. Raises
     UsageError where the run needs what was not granted."""
+    if max(len(said.rules), len(said.hint)) > LONGEST_WORDS:
+        raise UsageError(f"rules, hint: expected at most {LONGEST_WORDS} characters, got more")
     given = replace(
         said,
         workers=grants.workers or min(said.workers, 4),

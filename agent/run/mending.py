@@ -27,7 +27,7 @@ def mend(folder: RunFolder) -> list[str]:
         broken = _tried(lambda: read_model(folder.best))[1]
     if broken or (lost and result is not None):
         path = folder.path / "result.json"
-        path.unlink(missing_ok=True)
+        store.remove(path)
         lost.append(f"{path.name} is made again")
     return lost
 
@@ -70,7 +70,7 @@ def _removed(folder: Path, *names: str) -> Iterator[str]:
     for name in names:
         path = folder / f"{name}.json"
         if path.exists():
-            path.unlink()
+            store.remove(path)
             yield f"{folder.name}/{path.name} is made again"
 
 

@@ -148,6 +148,8 @@ class RunFolder:
                 f"{self.path}: expected a run that nobody is at work on, got one that another "
                 "process goes on with; wait for it, or stop it"
             ) from None
+        except OSError:  # a file system without locks
+            pass
         try:
             yield
         finally:
@@ -276,17 +278,22 @@ class _Result:
 def _check_plain(folder: Path) -> None:
     """Raise UsageError unless everything in a run's folder is a file or a folder: whoever made it
     may have put links there, to files elsewhere that would be read or written over."""
-    open_folders = [folder]
-    while open_folders:
-        with os.scandir(open_folders.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    open_folders.append(Path(entry.path))
-                elif not entry.is_file(follow_symlinks=False):
-                    raise UsageError(
-                        f"{entry.path}: expected a file or a folder in a run's folder, got a link "
-                        "or a device; remove it, or put what it stands for in its place"
-                    )
+    open_folders = [str(folder)]
+    try:
+        while open_folders:
+            with os.scandir(open_folders.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        open_folders.append(entry.path)
+                    elif not entry.is_file(follow_symlinks=False):
+                        raise UsageError(
+                            f"{entry.path}: expected a file or a folder in a run's folder, got a "
+                            "link or a device; remove it, or put what it stands for in its place"
+                        )
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: expected a run's folder that can be read, got: {error.strerror}"
+        ) from None
 
 
 def check_new(path: str | Path) -> None:

@@ -53,6 +53,14 @@ def write_json(path: Path, data: Any) -> None:
     write_text(path, json.dumps(data, indent=1, allow_nan=False) + "\n")
 
 
+def remove(path: Path) -> None:
+    """Delete a file that may be gone already. Raises StorageError."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(_complaint(path, error)) from error
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary name with the suffix of ``path``; what lies there at the end replaces ``path`` in

@@ -163,6 +163,14 @@ def test_a_pipe_in_a_run_is_not_waited_for(run, capsys):
     assert said(capsys, ["predict", run])[0] == 2
 
 
+@pytest.mark.parametrize("place", ["result.json", "nodes/1/evaluation.json", "trace.jsonl"])
+def test_a_folder_in_place_of_a_file_is_one_line(run, capsys, place):
+    (run / place).unlink()
+    (run / place / "below").mkdir(parents=True)
+    code, words = said(capsys, ["resume", run, "--quiet"])
+    assert code in (1, 2) and words.startswith("run-agent:") and "\n" not in words
+
+
 @pytest.mark.parametrize("key", ["../../x", "/etc/passwd", "8cc75ed03c5b6da4992b5258a8693cf", ""])
 def test_a_blob_is_named_by_its_hash_alone(whole, key):
     with pytest.raises(StorageError, match="hash"):
