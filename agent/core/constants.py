@@ -32,8 +32,8 @@ or the colours of ten things."""
 FREE_PROGRAM = 640.0
 """Bits of all constants of one such program."""
 
-FREE_PARAM = 72.0
-"""Bits of the numbers of one Param: value and bounds of 7 digits each."""
+FREE_PARAM = 100.0
+"""Bits of the numbers of one Param: value, bounds and prior of 7 digits each."""
 
 FREE_WORDS = 160
 """Characters of one string in a Param, which says what the number means."""
