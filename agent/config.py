@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from agent.models.options import LONGEST_ANSWER, ModelOptions
 from agent.models.prices import price_of
+from agent.plain import private
 from sandbox.contract import Limits
 from sandbox.lockdown import SAFE
 from tools import claims
@@ -99,6 +100,15 @@ class SearchConfig:
     def to_json(self) -> dict[str, Any]:
         """JSON-ready dict; inverse of :meth:`from_json`."""
         return asdict(self)
+
+    def portable(self) -> dict[str, Any]:
+        """:meth:`to_json` without what is only this machine's: folders of weights, credentials in
+        an address. Whoever goes on with the run says these anew (:class:`Grants`)."""
+        nowhere = {name: getattr(VisionConfig(), name) for name in VISION_FOLDERS}
+        evaluation = replace(self.evaluation, vision=replace(self.evaluation.vision, **nowhere))
+        addresses = {name: private(getattr(self.model, name)) for name in ("base_url", "replay")}
+        model = replace(self.model, **addresses)
+        return replace(self, lpips="", evaluation=evaluation, model=model).to_json()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SearchConfig:

@@ -8,10 +8,11 @@ import re
 import textwrap
 import unicodedata
 from collections.abc import Mapping
+from typing import Any
 
 from tools.characters import clean
 
-__all__ = ["asciified", "bar", "clean", "is_plain", "short", "wrapped"]
+__all__ = ["asciified", "bar", "clean", "is_plain", "private", "short", "wrapped"]
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -94,3 +95,24 @@ def asciified(text: str) -> str:
         for character in plain
         if not unicodedata.combining(character)
     )
+
+
+_USER = re.compile(r"(\b[\w+.-]+://)[^/\s@]+@")
+_SECRET = re.compile(r"([?&][\w-]*(?:key|token|secret|password)[\w-]*=)[^&\s]+", re.IGNORECASE)
+_PATH = re.compile(r"(?<![\w.:/~\\>…-])/(?:[\w.@+ -]*[\w.@+-]/)+([\w.@+-]*)")
+
+
+def private(value: Any) -> Any:
+    """Plain data without what is only this machine's: credentials in URLs, and where files lie
+    (their names stay).
+
+    >>> private("see https://me:pw@host/v1?api_key=abc and /home/me/clips/ball.mp4, 3 px/s")
+    'see https://host/v1?api_key=… and …/ball.mp4, 3 px/s'
+    """
+    if isinstance(value, Mapping):
+        return {key: private(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [private(item) for item in value]
+    if not isinstance(value, str) or "/" not in value:
+        return value
+    return _PATH.sub(r"…/\1", _SECRET.sub(r"\1…", _USER.sub(r"\1", value)))

@@ -24,10 +24,12 @@ class SandboxError(RunError, RuntimeError):
 
 @dataclass(frozen=True)
 class Limits:
-    """Caps of one job. wall, cpu: seconds. memory: bytes on top of the warm server's own size. log:
-    bytes of captured output kept. claim: bytes of the JSON frame that the child may return."""
+    """Caps of one job. cpu: seconds of processor time, which decide. wall: seconds after which a
+    job hangs; ten times as long, so that a busy machine fails nobody. memory: bytes on top of the
+    warm server's own size. log: bytes of captured output kept. claim: bytes of the JSON frame that
+    the child may return."""
 
-    wall: float = 60.0
+    wall: float = 600.0
     cpu: float = 60.0
     memory: int = 2 << 30
     log: int = 64 << 10

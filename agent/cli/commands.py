@@ -307,7 +307,7 @@ def _patience(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "fit": budget,
         "limits": replace(
-            default.limits, wall=default.limits.wall + 4 * room, cpu=default.limits.cpu + 2 * room
+            default.limits, wall=default.limits.wall + 20 * room, cpu=default.limits.cpu + 2 * room
         ),
     }
 

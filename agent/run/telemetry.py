@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 
+from agent.plain import clean, private
 from agent.run.trace import Event
 from tools.errors import RunError, UsageError
 
@@ -164,7 +165,9 @@ def _candidate(proposed: Event, evaluated: Event) -> dict[str, Any]:
 def _failure(event: Event) -> str | None:
     failure = event["failure"]
     return (
-        None if failure is None else f"{failure['stage']}: {failure['kind']}: {failure['message']}"
+        None
+        if failure is None
+        else clean(private(f"{failure['stage']}: {failure['kind']}: {failure['message']}"))
     )
 
 
@@ -178,7 +181,9 @@ def _told(name: str, value: Any) -> dict[str, Any]:
         }
     if value is None:
         return {}
-    return {name: [str(item) for item in value] if isinstance(value, (list, tuple)) else value}
+    if isinstance(value, (list, tuple)):
+        return {name: [clean(private(str(item))) for item in value]}
+    return {name: clean(private(value)) if isinstance(value, str) else value}
 
 
 def _ns(seconds: float) -> int:

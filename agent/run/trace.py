@@ -26,6 +26,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from agent.plain import private
 from agent.run import store
 from tools import claims
 from tools.errors import StorageError
@@ -137,9 +138,9 @@ class Writer:
         """Append ``event`` durably; False when it is on record already. Raises StorageError."""
         if self._identity(event) in self._known:
             return False
-        store.append(
-            self.path, json.dumps({"v": VERSION, **event}, allow_nan=False).encode() + b"\n"
-        )
+        told = event if event["event"] == "run" else private(event)
+        line = json.dumps({"v": VERSION, **told}, allow_nan=False)
+        store.append(self.path, line.encode() + b"\n")
         self._know(event)
         return True
 

@@ -92,7 +92,7 @@ def run(
     }
     first = {
         "event": "run",
-        "config": config.to_json(),
+        "config": config.portable(),
         **saved,
         "versions": versions.known(),
         "scoring": SCORING,

@@ -4,6 +4,7 @@ are not ours, while somebody waits."""
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import struct
@@ -16,10 +17,14 @@ import unicodedata
 import pytest
 
 from agent.cli import live
+from agent.config import EvaluationConfig, SearchConfig
+from agent.models.options import ModelOptions
 from agent.plain import clean, wrapped
+from agent.run import trace
 from tests.agent import test_search
 from tests.agent.candidates import STORY, Scripted
 from tools.types import Programs
+from tools.vision.config import VisionConfig
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07 \u202eevil\u200b\ufeff\U000e0041 \x9b31m"
 
@@ -161,3 +166,30 @@ def test_somebody_who_waits_hears_of_it(capsys):
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "begun" and "node 1: running it in the sandbox; 1 of at most 4" in said[1]
     assert "at most about" in said[1]
+
+
+# --------------------------------------------------------------------------------------------------
+
+
+def test_nothing_that_is_only_this_machines_is_written(tmp_path):
+    vision = VisionConfig(weights="/home/me/w", paths={"xmem": "/data/x.pth"}, cache="/home/me/c")
+    config = SearchConfig(
+        lpips="/home/me/lpips",
+        model=ModelOptions(base_url="https://me:pw@host:8000/v1", replay="/home/me/runs/one"),
+        evaluation=EvaluationConfig(vision=vision),
+        rules="no file is at /etc/passwd",
+    )
+    written = config.portable()
+    assert "/home/me" not in json.dumps(written) and "pw" not in json.dumps(written)
+    assert written["model"]["base_url"] == "https://host:8000/v1"
+    again = SearchConfig.from_json(written)
+    assert again.rules == config.rules and again.budget == config.budget
+    writer = trace.Writer(tmp_path / "trace.jsonl")
+    writer.write({"event": "declined", "node": "0", "rationale": "no run at /home/me/runs/one"})
+    (event,) = trace.read(tmp_path / "trace.jsonl")
+    assert event["rationale"] == "no run at …/one"
+
+
+def test_processor_time_decides_and_wall_clock_only_ends_what_hangs():
+    limits = EvaluationConfig().limits
+    assert limits.wall == 10 * limits.cpu
