@@ -42,6 +42,7 @@ from agent.run import records, runfolder, store, story, trace
 from agent.run.mending import mend
 from agent.run.runfolder import RunFolder
 from agent.worldmodel.world import WorldModel
+from benchmarks.hostile_answers import ANSWERS
 from sandbox.contract import Outcome
 from sandbox.protocol import CLAIM, FrameError, decode, encode
 from tools.errors import ProggenError
@@ -487,8 +488,6 @@ def fuzz(count: int, first: int) -> Iterator[str]:
 
 def scaling(length: int = 100_000) -> Iterator[str]:
     """Processor time of hostile answers of ``length`` and four times as many characters."""
-    from tests.llm.hostile import ANSWERS
-
     for kind, make in ANSWERS.items():
         seconds = [_seconds(Reply(make(size))) for size in (length, 4 * length)]
         ratio = seconds[1] / max(seconds[0], 1e-4)

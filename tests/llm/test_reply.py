@@ -8,7 +8,7 @@ import pytest
 from agent.models.messages import Reply
 from agent.prompting.reading.edits import applied
 from agent.prompting.reply import Declined, ReplyError, read_fields, read_programs
-from tests.llm.hostile import ANSWERS
+from benchmarks.hostile_answers import ANSWERS
 
 P = "def perceive(frames, tools):\n    return [], None\n"
 D = (
