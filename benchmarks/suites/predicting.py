@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from agent import proposers
-from agent.config import EvaluationConfig, SearchConfig
+from agent.config import EvaluationConfig, Grants, SearchConfig
 from agent.core.protocols import Archive, Move, Proposal, Proposer
 from agent.core.split import final, validation
 from agent.evaluation.evaluate import Evaluator
@@ -73,7 +73,8 @@ def searched(
     if first is not None:
         proposer = Primed(proposer, first)
     if (folder / "trace.jsonl").exists():
-        return search.resume(folder, proposer=proposer)
+        mine = Grants(lpips=config.lpips, workers=config.workers, most=config.evaluation)
+        return search.resume(folder, proposer=proposer, grants=mine)
     return search.run(task, held_back, config, proposer=proposer, out=folder)
 
 
