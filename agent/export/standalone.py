@@ -155,7 +155,13 @@ def read_video(path: str, frames: int | None = None) -> tuple[np.ndarray, np.nda
     or anything that OpenCV reads."""
     if path.endswith(".npz"):
         with np.load(path, allow_pickle=False) as data:
-            return data["frames"][:frames], data["actions"][:frames] if "actions" in data else None
+            film = data["frames"] if "frames" in data else np.zeros((0,))
+            if film.ndim != 4 or not len(film) or film.dtype != np.uint8:
+                raise SystemExit(
+                    f"{path}: expected frames (T, H, W, 3) uint8, T at least 1, got {film.dtype} "
+                    f"{film.shape}"
+                )
+            return film[:frames], data["actions"][:frames] if "actions" in data else None
     reader = cv2.VideoCapture(path)
     found: list[np.ndarray] = []
     while frames is None or len(found) < frames:
@@ -209,9 +215,15 @@ def main(
         if actions is None
         else np.concatenate([actions, np.zeros(given.horizon)])[: len(seen) + given.horizon]
     )
-    film, states = model.predict(
-        seen, given.horizon, acting, dict(_setting(text, fitted) for text in given.set)
-    )
+    settings = dict(_setting(text, fitted) for text in given.set)
+    try:
+        film, states = model.predict(seen, given.horizon, acting, settings)
+    except Exception as error:  # the programs' own, which know the scene they were fitted to alone
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise SystemExit(
+            f"{given.video}: expected a video of the scene that this model was fitted to, got one "
+            f"in which its programs fail: {said}"
+        ) from None
     last = [round(value, 6) for value in states.values[-1].tolist()]
     print(json.dumps(dict(zip(states.columns, last, strict=True))))
     if given.out:

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import json
 import runpy
+import subprocess
+import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from agent.cli.text import parameters
@@ -78,3 +81,15 @@ def test_digits_end_where_the_error_begins_and_what_was_not_learnt_is_assumed():
     assert next(parameters([gravity])).startswith("fitted    gravity = 1050 ± 390 px/s^2 in [0, ")
     held = replace(gravity, note="held by its prior")
     assert next(parameters([held])).startswith("assumed   gravity = ")
+
+
+def test_an_exported_model_answers_a_strange_video_in_one_line(tmp_path):
+    runfolder.write_programs(tmp_path / "good", GOOD)
+    write_params(tmp_path / "good" / "params.json", (FittedParam("gravity", 61.0, 0.0, 2000.0),))
+    (tmp_path / "model.py").write_text(exported(tmp_path / "good", "python", 0.04))
+    np.savez(tmp_path / "empty.npz", frames=np.zeros((0, 64, 64, 3), np.uint8))
+    np.savez(tmp_path / "short.npz", frames=np.full((1, 64, 64, 3), 255, np.uint8))
+    for name, says in (("empty", "T at least 1"), ("short", "its programs fail")):
+        call = [sys.executable, "model.py", f"{name}.npz"]
+        done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 1 and says in done.stderr and done.stderr.count("\n") == 1
