@@ -19,6 +19,7 @@ import numpy as np
 
 from sandbox import kernel
 from sandbox.contract import ArraySpec
+from tools import backing
 
 ALIGN = 64
 MAX_BYTES = 8 << 30
@@ -52,12 +53,14 @@ class Slot:
 
 
 class SharedArray:
-    """A host array copied once into a sealed memory file, to be passed to any number of jobs."""
+    """A host array in a file that a child can only read, to be passed to any number of jobs: copied
+    once into a sealed memory file, or the file itself that a large array is kept in."""
 
     def __init__(self, array: np.ndarray):
         array = _plain(array, "share")
         self.slot = Slot("", array.shape, array.dtype.str, 0)
-        self.fd = sealed(_bytes(array))
+        held = backing.descriptor(array)
+        self.fd = sealed(_bytes(array)) if held is None else os.dup(held)
         self._finalizer = weakref.finalize(self, os.close, self.fd)
 
     @property

@@ -28,9 +28,17 @@ import numpy as np
 
 from sandbox.scene_edits import altered, changed
 from sandbox.stage_tracker import stage
-from tools import fitting, toolbox
+from tools import fitting, timing, toolbox
 from tools.masks import request
-from tools.types import ContractError, Scene, State, States, flatten_state, unflatten_state
+from tools.types import (
+    ContractError,
+    Scene,
+    State,
+    States,
+    Steps,
+    flatten_state,
+    unflatten_state,
+)
 
 Arrays = Mapping[str, np.ndarray]
 _PREFIX = 8  # bytes of the parcel's header length
@@ -169,9 +177,10 @@ def fit(
     """inputs: ``parcels``, the parcels of all clips one after another.
 
     payload: ``sizes`` (bytes of each parcel), ``cuts`` (its frames that count, from the first),
-    ``dt`` and ``actions`` per clip, ``seed``, ``budget`` (fields of tools.fitting.Budget),
-    ``optimizer``, ``start`` (values that an earlier fit ended at, {} for the declared ones),
-    ``redraw`` (per clip, the frames to draw again). outputs: ``redrawn<i>`` per clip with any.
+    ``dt`` (seconds between frames: a number, or a list with one a step) and ``actions`` per clip,
+    ``seed``, ``budget`` (fields of tools.fitting.Budget), ``optimizer``, ``start`` (values that an
+    earlier fit ended at, {} for the declared ones), ``redraw`` (per clip, the frames to draw
+    again). outputs: ``redrawn<i>`` per clip with any.
 
     Claim: ``fit`` (FitResult as JSON), ``rolled`` (States per clip), ``seconds`` by step.
     """
@@ -211,13 +220,17 @@ def fit(
     }
 
 
+def _steps(dt: float | list[float]) -> Steps:
+    return np.array(dt, np.float64) if isinstance(dt, list) else dt
+
+
 def _clips(parcels: np.ndarray, payload: Mapping[str, Any]) -> list[tuple[fitting.Measured, Scene]]:
     clips, start = [], 0
     keys = ("sizes", "cuts", "dt", "actions")
     for size, cut, dt, actions in zip(*(payload[key] for key in keys), strict=True):
         states, scene = unpack(parcels[start : start + size])
         known = None if actions is None else np.array(actions, np.float64)
-        clips.append((fitting.Measured(states.cut(0, cut), dt, known), scene))
+        clips.append((fitting.Measured(states.cut(0, cut), _steps(dt), known), scene))
         start += size
     return clips
 
@@ -284,7 +297,7 @@ def imagine(
     row = {column: math.nan if value is None else value for column, value in payload["row"].items()}
     with stage("dynamics"):
         before, after = (
-            program.initial(measured.states, dict(payload[theta]), measured.dt)
+            program.initial(measured.states, dict(payload[theta]), timing.usual_step(measured.dt))
             for theta in ("values", "edited")
         )
         for column, shift in _shifts(before, after).items():
@@ -294,8 +307,9 @@ def imagine(
             row[column] = changed(row[column], operator, number)
         actions = None if measured.actions is None else measured.actions[since:]
         steps = len(measured.states) + len(frames) - 1 - since
+        dt = timing.steps_between(measured.dt, since, since + steps + 1)
         states = fitting.rollout(
-            program, payload["edited"], unflatten_state(row), steps, measured.dt, actions
+            program, payload["edited"], unflatten_state(row), steps, dt, actions
         )
     draw(programs, list(states)[-len(frames) :], altered(scene, payload["scene"]), frames)
     return {"states": states.to_json()}

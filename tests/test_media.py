@@ -87,7 +87,7 @@ def broken(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "bad.npz").write_bytes(b"PK")
     np.savez(tmp_path / "names.npz", film=clip())
-    np.savez(tmp_path / "grey.npz", frames=clip()[..., 0])
+    np.savez(tmp_path / "floats.npz", frames=clip() / 255.0)
     np.savez(tmp_path / "none.npz", frames=clip()[:0])
     np.savez(tmp_path / "objects.npz", frames=np.array([None]), dt=0.1)
     (tmp_path / "sizes").mkdir()
@@ -106,7 +106,7 @@ def broken(tmp_path):
         "folder",
         "bad.npz",
         "names.npz",
-        "grey.npz",
+        "floats.npz",
         "none.npz",
         "objects.npz",
         "sizes",

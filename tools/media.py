@@ -1,8 +1,9 @@
 """The only place that decodes or encodes video and images.
 
-Read: mp4, gif, webm and whatever else FFmpeg knows, a folder of images (in natural order of names),
-``.npz`` (``frames``, optional ``dt`` and ``actions``). Written: mp4 (H.264, yuv420p, plays in
-browsers), webm, gif, npz, png.
+Read: mp4, gif, webm and whatever else FFmpeg knows, animated webp, a folder of images (in natural
+order of names), ``.npz`` (``frames``, optional ``dt`` or ``times``, and ``actions``). Time stamps
+are honoured (see tools.stamps). Written: mp4 (H.264, yuv420p, plays in browsers), webm, gif, npz,
+png.
 
 Every complaint is a :class:`MediaError` of one line. Nothing decodes more than the range it was
 asked for.
@@ -14,6 +15,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -22,12 +24,19 @@ import av
 import cv2
 import numpy as np
 
+from tools import backing, hdr
+from tools.preparation import Preparation, opaque
+from tools.stamps import Timing, at_step, timing_of
 from tools.types import ContractError, Video
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+_WITH_ALPHA = (".png", ".tif", ".tiff", ".webp")
 WRITABLE = (".mp4", ".webm", ".gif", ".npz", ".png")
-MAX_BYTES = 4 << 30
-"""Largest decoded range, in bytes; a longer one is refused rather than swapped to disk."""
+_AS_IT_IS = Preparation()
+_TICK = Fraction(1, 90000)
+"""Seconds in which times of unevenly spaced frames are written."""
+MAX_BYTES = 64 << 30
+"""Largest decoded range, in bytes of disk."""
 
 
 class MediaError(ContractError):
@@ -40,35 +49,58 @@ class MediaError(ContractError):
 def read_bytes(data: bytes, name: str = "clip") -> Video:
     """A whole clip from the bytes of a video file (mp4, gif, webm...). ``name`` appears in errors.
     Raises MediaError."""
-    frames, dt = _read_container(io.BytesIO(data), name, 0, None)
-    return Video(frames, dt or 1.0 / 30.0, None, name)
+    frames, timing = _read_container(io.BytesIO(data), name, slice(0, None), _AS_IT_IS)
+    return _video(frames, timing, None, name)
 
 
 def read(
-    path: str | Path, start: int = 0, stop: int | None = None, dt: float | None = None
+    path: str | Path,
+    start: int = 0,
+    stop: int | None = None,
+    dt: float | None = None,
+    preparation: Preparation = _AS_IT_IS,
 ) -> Video:
     """Frames ``start`` to ``stop`` (exclusive; None = to the end) of a clip as a
     :class:`~tools.types.Video`.
 
-    dt: seconds between frames, overriding what the file says; a folder of images without it counts
-    as 30 a second. Fewer frames than asked for is not an error as long as there is one. Raises
-    MediaError.
+    dt: seconds between frames, overriding what the file says (evenly spaced then); a folder of
+    images without it counts as 30 a second. preparation: which frames of the file the clip has
+    (``start`` and ``stop`` count those), and how they are turned, cut and scaled. Fewer frames than
+    asked for is not an error as long as there is one. Raises MediaError.
     """
     path = Path(path)
     if not path.exists():
         raise MediaError("video", "an existing file or folder", str(path), "check the path")
+    part, actions = preparation.frames(start, stop), None
     if path.is_dir():
-        frames, known, actions = _read_folder(path, start, stop), None, None
+        frames, timing = _read_folder(path, part, preparation), Timing(None)
     elif path.suffix.lower() == ".npz":
-        frames, known, actions = _read_npz(path, start, stop)
+        frames, timing, actions = _read_npz(path, part, preparation)
+    elif path.suffix.lower() == ".webp":
+        frames, timing = _read_webp(path, part, preparation)
     else:
-        frames, known = _read_container(str(path), str(path), start, stop)
-        actions = None
-    return Video(frames, dt or known or 1.0 / 30.0, actions, path.stem)
+        frames, timing = _read_container(str(path), str(path), part, preparation)
+    video = _video(frames, _timed(timing, dt, preparation), actions, path.stem)
+    return replace(video, prepared=preparation.to_json())
+
+
+def _timed(timing: Timing, dt: float | None, preparation: Preparation) -> Timing:
+    """Timing with what the caller knows better than the file."""
+    dt = preparation.dt if dt is None else dt
+    if dt is not None:
+        return Timing(dt * preparation.every)
+    if preparation.fps is not None:
+        return at_step(timing, preparation.every / preparation.fps)
+    return timing if timing.dt else Timing(preparation.every / 30.0)
+
+
+def _video(frames: np.ndarray, timing: Timing, actions: np.ndarray | None, name: str) -> Video:
+    return Video(frames, timing.dt or 1.0 / 30.0, actions, name, timing.times, timing.notes)
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """One image as (H, W, 3) uint8 RGB. Raises MediaError."""
+    """One image as (H, W, 3) uint8 RGB, what is transparent over a plain ground. Raises
+    MediaError."""
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise MediaError(
@@ -77,36 +109,54 @@ def read_image(path: str | Path) -> np.ndarray:
             str(path),
             "open it in a viewer to see whether it is whole",
         )
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    if Path(path).suffix.lower() not in _WITH_ALPHA:
+        return image
+    whole = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if whole.ndim == 2 or whole.shape[2] < 4 or whole.shape[:2] != image.shape[:2]:
+        return image
+    alpha = whole[..., 3] if whole.dtype == np.uint8 else (whole[..., 3] >> 8).astype(np.uint8)
+    return opaque(image, alpha)
 
 
-def _stack(frames: Iterable[np.ndarray], name: str) -> np.ndarray:
-    """Stack decoded frames, refusing none, unequal sizes and more than MAX_BYTES."""
-    kept: list[np.ndarray] = []
-    for frame in frames:
-        if kept and frame.shape != kept[0].shape:
-            raise MediaError(
-                name,
-                "frames of one size",
-                f"{kept[0].shape[:2]} and {frame.shape[:2]} (H, W)",
-                "resize them first",
-            )
-        kept.append(frame)
-        if frame.nbytes * len(kept) > MAX_BYTES:
-            raise MediaError(
-                name,
-                f"at most {MAX_BYTES >> 30} GiB of decoded frames",
-                "more",
-                "ask for fewer frames or scale the clip down",
-            )
-    if not kept:
+def _stack(
+    frames: Iterable[np.ndarray], name: str, preparation: Preparation = _AS_IT_IS
+) -> np.ndarray:
+    """Stack decoded frames, prepared, refusing none, unequal sizes and more than MAX_BYTES; many
+    are kept in a file (see tools.backing)."""
+    stacked = backing.stacked(_checked(frames, name, preparation))
+    if stacked is None:
         raise MediaError(
             name,
             "at least one frame in the range asked for",
             "none",
             "the file is empty or ends earlier",
         )
-    return np.stack(kept)
+    return stacked
+
+
+def _checked(
+    frames: Iterable[np.ndarray], name: str, preparation: Preparation
+) -> Iterator[np.ndarray]:
+    shape: tuple[int, ...] | None = None
+    for count, given in enumerate(frames, 1):
+        frame = preparation.applied(given)
+        shape = shape or frame.shape
+        if frame.shape != shape:
+            raise MediaError(
+                name,
+                "frames of one size",
+                f"{shape[:2]} and {frame.shape[:2]} (H, W)",
+                "resize them first",
+            )
+        if frame.nbytes * count > MAX_BYTES:
+            raise MediaError(
+                name,
+                f"at most {MAX_BYTES >> 30} GiB of decoded frames",
+                "more",
+                "ask for fewer frames or scale the clip down",
+            )
+        yield frame
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
@@ -117,18 +167,18 @@ def _natural(path: Path) -> list[tuple[int, str]]:
     ]
 
 
-def _read_folder(path: Path, start: int, stop: int | None) -> np.ndarray:
+def _read_folder(path: Path, part: slice, preparation: Preparation) -> np.ndarray:
     files = sorted((p for p in path.iterdir() if p.suffix.lower() in IMAGES), key=_natural)
     if not files:
         raise MediaError(
             str(path), "a folder of images (" + ", ".join(IMAGES) + ")", "no image in it"
         )
-    return _stack((read_image(p) for p in files[start:stop]), str(path))
+    return _stack((read_image(p) for p in files[part]), str(path), preparation)
 
 
 def _read_npz(
-    path: Path, start: int, stop: int | None
-) -> tuple[np.ndarray, float | None, np.ndarray | None]:
+    path: Path, part: slice, preparation: Preparation
+) -> tuple[np.ndarray, Timing, np.ndarray | None]:
     try:
         with np.load(path, allow_pickle=False) as data:
             if "frames" not in data:
@@ -139,37 +189,69 @@ def _read_npz(
                 )
             frames = data["frames"]
             dt = float(data["dt"]) if "dt" in data else None
-            actions = (
-                np.asarray(data["actions"], np.float64)[start:stop] if "actions" in data else None
+            actions, times = (
+                np.asarray(data[key], np.float64)[part] if key in data else None
+                for key in ("actions", "times")
             )
     except (OSError, EOFError, TypeError, ValueError, zipfile.BadZipFile) as error:
         if isinstance(error, ContractError):
             raise
         raise MediaError(
             str(path),
-            "a file written by numpy.savez with frames, dt and actions as plain numbers",
+            "a file written by numpy.savez with frames, dt, times and actions as plain numbers",
             _first_line(error),
         ) from None
-    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
+    if actions is not None and preparation.every > 1:
+        raise MediaError(f"{path}: --every", "1 for a file with actions", str(preparation.every))
+    frames = _stack(_coloured(frames[part], path), str(path), preparation)
+    step = None if dt is None else dt * preparation.every
+    return frames, Timing(step) if times is None else _uneven(times, len(frames), path), actions
+
+
+def _coloured(frames: np.ndarray, path: Path) -> Iterator[np.ndarray]:
+    """Frames (T, H, W, 3), or gray (T, H, W), or with alpha (T, H, W, 4), as (H, W, 3) each."""
+    channels = 1 if frames.ndim == 3 else frames.shape[-1] if frames.ndim == 4 else 0
+    if frames.dtype != np.uint8 or channels not in (1, 3, 4):
         raise MediaError(
             f"{path}: frames",
-            "uint8 array (T, H, W, 3)",
+            "uint8 array (T, H, W, 3), (T, H, W) gray or (T, H, W, 4) with alpha",
             f"{frames.dtype} {frames.shape}",
             "convert to RGB bytes, 0 to 255",
         )
-    if not frames[start:stop].size:
+    if not frames.size:
+        return
+    for frame in frames:
+        if channels == 1:
+            yield np.repeat(frame.reshape(*frame.shape[:2], 1), 3, axis=2)
+        else:
+            yield frame if channels == 3 else opaque(frame[..., :3], frame[..., 3])
+
+
+def _uneven(times: np.ndarray, frames: int, path: Path) -> Timing:
+    if times.shape != (frames,) or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
         raise MediaError(
-            str(path),
-            "at least one frame in the range asked for",
-            "none",
-            "the file is empty or ends earlier",
+            f"{path}: times", f"{frames} rising seconds, one a frame", f"{times.shape}"
         )
-    return np.ascontiguousarray(frames[start:stop]), dt, actions
+    return timing_of(times.tolist(), None, 0.0)
+
+
+def _read_webp(path: Path, part: slice, preparation: Preparation) -> tuple[np.ndarray, Timing]:
+    """An animated webp, which FFmpeg does not decode."""
+    done, film = cv2.imreadanimation(str(path))
+    if not done or not len(film.frames):
+        raise MediaError(str(path), "a webp picture", "something else", "check that it is whole")
+    pictures = (
+        opaque(frame[..., 2::-1], frame[..., 3]) if frame.shape[2] == 4 else frame[..., ::-1]
+        for frame in film.frames[part]
+    )
+    stamps = np.cumsum([0, *film.durations])[: len(film.frames)][part] / 1e3
+    return _stack(pictures, str(path), preparation), timing_of(stamps.tolist(), None, 1e-3)
 
 
 def _read_container(
-    source: str | io.BytesIO, name: str, start: int, stop: int | None
-) -> tuple[np.ndarray, float | None]:
+    source: str | io.BytesIO, name: str, part: slice, preparation: Preparation
+) -> tuple[np.ndarray, Timing]:
+    stamps: list[float | None] = []
     try:
         with av.open(source) as container:
             if not container.streams.video:
@@ -177,7 +259,9 @@ def _read_container(
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             rate = stream.average_rate or stream.guessed_rate
-            frames = _stack(islice(_decoded(container, stream), start, stop), name)
+            pictures = _decoded(container, stream, part, stamps)
+            frames = _stack(pictures, name, preparation)
+            tick = float(stream.time_base or 0)
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(
             name,
@@ -185,16 +269,72 @@ def _read_container(
             _first_line(error),
             "re-encode it, or check that it is whole",
         ) from None
-    return frames, float(1 / rate) if rate else None
+    step = float(1 / rate) * preparation.every if rate else None
+    return frames, timing_of(stamps, step, tick)
 
 
 def _decoded(
-    container: av.container.InputContainer, stream: av.VideoStream
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    part: slice,
+    stamps: list[float | None],
 ) -> Iterator[np.ndarray]:
-    for frame in container.decode(stream):
-        image = frame.to_ndarray(format="rgb24")
+    """Frames as (H, W, 3) RGB; their time stamps in seconds are added to ``stamps``."""
+    frames = _progressive(container.decode(stream), stream)
+    for frame in islice(frames, part.start, part.stop, part.step):
+        known = frame.pts is not None and frame.time_base is not None
+        stamps.append(float(frame.pts * frame.time_base) if known else None)
+        image = _colours(frame)
         turns = round(getattr(frame, "rotation", 0) / 90) % 4
         yield np.rot90(image, turns) if turns else image
+
+
+def _progressive(
+    frames: Iterator[av.VideoFrame], stream: av.VideoStream
+) -> Iterator[av.VideoFrame]:
+    """Frames with both fields of one moment: those marked as interlaced go through FFmpeg's bwdif,
+    one out for each in."""
+    graph: av.filter.Graph | None = None
+    for frame in frames:
+        if graph is None and not frame.interlaced_frame:
+            yield frame
+            continue
+        graph = graph or _deinterlacer(stream)
+        graph.push(frame)
+        yield from _pulled(graph)
+    if graph is not None:
+        graph.push(None)
+        yield from _pulled(graph)
+
+
+def _deinterlacer(stream: av.VideoStream) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    source = graph.add_buffer(template=stream)
+    bwdif, sink = graph.add("bwdif", "mode=send_frame:deint=interlaced"), graph.add("buffersink")
+    source.link_to(bwdif)
+    bwdif.link_to(sink)
+    graph.configure()
+    return graph
+
+
+def _pulled(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
+    while True:
+        try:
+            yield graph.pull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
+
+
+def _colours(frame: av.VideoFrame) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of a frame of any depth; high dynamic range is tone-mapped, what is
+    transparent lies over a plain ground."""
+    if frame.color_trc in (hdr.PQ, hdr.HLG):
+        return hdr.tone_mapped(frame.to_ndarray(format="rgb48le"), int(frame.color_trc))
+    if any(part.is_alpha for part in frame.format.components):
+        picture = frame.to_ndarray(format="rgba")
+        if picture[..., 3].min() < 255:
+            return opaque(picture[..., :3], picture[..., 3])
+    return frame.to_ndarray(format="rgb24")
 
 
 def _first_line(error: BaseException) -> str:
@@ -204,12 +344,17 @@ def _first_line(error: BaseException) -> str:
 # --------------------------------------------------------------------------------------------------
 
 
-def write(path: str | Path, frames: np.ndarray, dt: float = 1.0 / 30.0) -> None:
+def write(
+    path: str | Path,
+    frames: np.ndarray,
+    dt: float = 1.0 / 30.0,
+    times: np.ndarray | None = None,
+) -> None:
     """Write (T, H, W, 3) uint8 ``frames``, ``dt`` seconds apart, in the format that the suffix of
     ``path`` names.
 
-    ``.png`` puts the frames side by side. Raises MediaError for another suffix and for a disk that
-    refuses.
+    times: (T,) seconds of the frames where they are unevenly spaced. ``.png`` puts the frames side
+    by side. Raises MediaError for another suffix and for a disk that refuses.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -229,7 +374,7 @@ def write(path: str | Path, frames: np.ndarray, dt: float = 1.0 / 30.0) -> None:
             str(path), "frames as a uint8 array (T, H, W, 3)", f"{frames.dtype} {frames.shape}"
         )
     try:
-        writers[suffix](path, frames, dt)
+        writers[suffix](path, frames, dt, times)
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(
             str(path),
@@ -247,12 +392,13 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     Path(path).write_bytes(data.tobytes())
 
 
-def _write_png(path: Path, frames: np.ndarray, dt: float) -> None:
+def _write_png(path: Path, frames: np.ndarray, dt: float, times: np.ndarray | None) -> None:
     write_image(path, np.concatenate(list(frames), axis=1))
 
 
-def _write_npz(path: Path, frames: np.ndarray, dt: float) -> None:
-    np.savez_compressed(path, frames=frames, dt=np.float64(dt))
+def _write_npz(path: Path, frames: np.ndarray, dt: float, times: np.ndarray | None) -> None:
+    uneven = {} if times is None else {"times": times}
+    np.savez_compressed(path, frames=frames, dt=np.float64(dt), **uneven)
 
 
 def pad_even(frames: np.ndarray) -> np.ndarray:
@@ -275,14 +421,15 @@ def mp4_bytes(frames: np.ndarray, dt: float = 1.0 / 30.0, crf: int = 17) -> byte
     return buffer.getvalue()
 
 
-def _write_mp4(path: Path, frames: np.ndarray, dt: float) -> None:
+def _write_mp4(path: Path, frames: np.ndarray, dt: float, times: np.ndarray | None) -> None:
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        _encode(container, "libx264", {"crf": "17", "preset": "medium"}, frames, dt)
+        _encode(container, "libx264", {"crf": "17", "preset": "medium"}, frames, dt, times)
 
 
-def _write_webm(path: Path, frames: np.ndarray, dt: float) -> None:
+def _write_webm(path: Path, frames: np.ndarray, dt: float, times: np.ndarray | None) -> None:
     with av.open(str(path), "w", format="webm") as container:
-        _encode(container, "libvpx-vp9", {"crf": "24", "b": "0", "row-mt": "0"}, frames, dt)
+        options = {"crf": "24", "b": "0", "row-mt": "0"}
+        _encode(container, "libvpx-vp9", options, frames, dt, times)
 
 
 def _encode(
@@ -291,15 +438,19 @@ def _encode(
     options: dict[str, str],
     frames: np.ndarray,
     dt: float,
+    times: np.ndarray | None = None,
 ) -> None:
     frames = pad_even(frames)
     stream = container.add_stream(codec, rate=_rate(dt), options=options)
     stream.height, stream.width = frames.shape[1:3]
     stream.pix_fmt = "yuv420p"
-    for frame in frames:
-        container.mux(
-            stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24"))
-        )
+    if times is not None:
+        stream.codec_context.time_base = _TICK
+    for index, picture in enumerate(frames):
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        if times is not None:
+            frame.pts, frame.time_base = round((times[index] - times[0]) / _TICK), _TICK
+        container.mux(stream.encode(frame))
     container.mux(stream.encode())
 
 
@@ -307,7 +458,7 @@ def _rate(dt: float) -> Fraction:
     return Fraction(1.0 / dt).limit_denominator(1000)
 
 
-def _write_gif(path: Path, frames: np.ndarray, dt: float) -> None:
+def _write_gif(path: Path, frames: np.ndarray, dt: float, times: np.ndarray | None) -> None:
     """A gif with one palette fitted to all frames; its clock ticks in hundredths of a second."""
     height, width = frames.shape[1:3]
     with av.open(str(path), "w", format="gif", options={"loop": "0"}) as container:

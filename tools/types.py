@@ -21,11 +21,16 @@ from typing import Any
 
 import numpy as np
 
+from tools import backing
 from tools.characters import source
 from tools.errors import UsageError
 
 State = dict[str, dict[str, float]]
 """One moment: object name -> attribute name -> number."""
+
+Steps = float | np.ndarray
+"""Seconds from each frame to the next: one number, or one a step where frames are unevenly spaced
+(see tools.timing)."""
 
 STAGES = ("perception", "dynamics", "rendering")
 """The three programs of a candidate, in the order in which they run."""
@@ -33,6 +38,7 @@ STAGES = ("perception", "dynamics", "rendering")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z")
 _IN_TABLES = {int, float, type(None)}
 """Types in the JSON of a table; None is NaN."""
+_EVEN = 1e-6  # steps that differ by less than this share are one step
 MAX_COLUMNS = 512
 MAX_PARAMS = 64
 MAX_ABS = 1e9
@@ -106,15 +112,21 @@ def _number(value: Any, what: str, allow_nan: bool = False) -> float:
 class Video:
     """A clip.
 
-    frames: (T, H, W, 3) uint8 RGB, read-only. dt: seconds between frames, > 0. actions: (T,)
-    float64 or None, ``actions[t]`` acts between frame t and t + 1. name: for people only; no search
-    may depend on it.
+    frames: (T, H, W, 3) uint8 RGB, read-only. dt: seconds between frames, > 0; the median step
+    where they are unevenly spaced. actions: (T,) float64 or None, ``actions[t]`` acts between frame
+    t and t + 1. name: for people only; no search may depend on it. times: (T,) float64 seconds
+    since the first frame where frames are unevenly spaced, else None. notes: what was found out
+    about the file, a sentence each, for people. prepared: how the file became this clip (JSON of a
+    tools.preparation.Preparation).
     """
 
     frames: np.ndarray
     dt: float = 1.0 / 30.0
     actions: np.ndarray | None = None
     name: str = ""
+    times: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+    prepared: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         frames = check_frames(self.frames, "Video.frames").view()
@@ -131,9 +143,30 @@ class Video:
                     _describe(actions),
                 )
             object.__setattr__(self, "actions", actions)
+        if self.times is not None:
+            self._set_times(_rising(self.times, "Video.times", len(frames)))
+
+    def _set_times(self, times: np.ndarray) -> None:
+        """Times from zero on, and the step that goes with them; none where they are evenly
+        spaced."""
+        steps = np.diff(times)
+        step = float(np.median(steps)) if len(steps) else self.dt
+        uneven = len(steps) and np.abs(steps - step).max() > _EVEN * step
+        object.__setattr__(self, "dt", step)
+        object.__setattr__(self, "times", times - times[0] if uneven else None)
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    @property
+    def seconds(self) -> np.ndarray:
+        """(T,) float64 seconds since the first frame."""
+        return np.arange(len(self)) * self.dt if self.times is None else self.times
+
+    @property
+    def steps(self) -> Steps:
+        """``dt``, or (T - 1,) seconds from each frame to the next where they differ."""
+        return self.dt if self.times is None else np.diff(self.times)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -142,8 +175,21 @@ class Video:
 
     def cut(self, start: int, stop: int) -> Video:
         """A copy (never a view) of frames ``start`` to ``stop`` (exclusive)."""
-        actions = None if self.actions is None else self.actions[start:stop].copy()
-        return replace(self, frames=self.frames[start:stop].copy(), actions=actions)
+        actions, times = (
+            None if array is None else array[start:stop].copy()
+            for array in (self.actions, self.times)
+        )
+        frames = backing.copied(self.frames[start:stop])
+        return replace(self, frames=frames, actions=actions, times=times)
+
+
+def _rising(times: Any, what: str, count: int) -> np.ndarray:
+    times = np.asarray(times, np.float64)
+    if times.shape != (count,) or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+        raise ContractError(
+            what, f"{count} rising numbers of seconds, one a frame", _describe(times)
+        )
+    return times
 
 
 @dataclass(frozen=True)
@@ -153,8 +199,9 @@ class Task:
     train: videos seen whole. test: videos already cut to their first ``context`` frames, each to be
     predicted for ``horizon`` further frames. future_actions: per test video, the (horizon,) actions
     that will act after the context (entry 0 between the last seen frame's successor and the next,
-    as in Video.actions), or None. All videos share one image size. ``name`` is for people; no
-    search may depend on it.
+    as in Video.actions), or None. future_times: per test video, the (horizon,) seconds since its
+    first frame at which the frames to come lie, or None: ``dt`` apart. All videos share one image
+    size. ``name`` is for people; no search may depend on it.
     """
 
     train: tuple[Video, ...]
@@ -163,6 +210,7 @@ class Task:
     horizon: int
     future_actions: tuple[np.ndarray | None, ...] = ()
     name: str = ""
+    future_times: tuple[np.ndarray | None, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "train", tuple(self.train))
@@ -187,12 +235,16 @@ class Task:
             raise ContractError(
                 "Task", "videos of one image size", str({v.shape for v in self.train + self.test})
             )
-        if not self.future_actions:
-            object.__setattr__(self, "future_actions", (None,) * len(self.test))
-        if len(self.future_actions) != len(self.test):
-            raise ContractError(
-                "Task.future_actions", f"{len(self.test)} entries", str(len(self.future_actions))
-            )
+        for key in ("future_actions", "future_times"):
+            if not getattr(self, key):
+                object.__setattr__(self, key, (None,) * len(self.test))
+            if len(getattr(self, key)) != len(self.test):
+                raise ContractError(
+                    f"Task.{key}", f"{len(self.test)} entries", str(len(getattr(self, key)))
+                )
+        for video, times in zip(self.test, self.future_times, strict=True):
+            if times is not None:
+                _rising([video.seconds[-1], *times], "Task.future_times", self.horizon + 1)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -237,12 +289,14 @@ class States:
 
     columns: names ``"object.attribute"``. values: (T, len(columns)) float64, NaN = not visible.
     noise: per column the standard deviation of the measurement (same unit as the column), or None
-    if the program does not know.
+    if the program does not know. times: (T,) float64 seconds since the first frame where frames are
+    unevenly spaced, else None; the clip knows them, not a program, so they stay out of the JSON.
     """
 
     columns: tuple[str, ...]
     values: np.ndarray
     noise: np.ndarray | None = None
+    times: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         columns = tuple(self.columns)
@@ -275,6 +329,8 @@ class States:
                     "States.noise", f"{len(columns)} positive numbers", _describe(noise)
                 )
             object.__setattr__(self, "noise", noise)
+        if self.times is not None:
+            object.__setattr__(self, "times", _rising(self.times, "States.times", len(values)))
 
     @classmethod
     def of(
@@ -320,9 +376,14 @@ class States:
             raise ContractError("States.column", "one of " + ", ".join(self.columns), repr(name))
         return self.values[:, self.columns.index(name)]
 
+    def seconds(self, dt: float) -> np.ndarray:
+        """(T,) seconds since the first frame; ``dt``: the step of evenly spaced frames."""
+        return np.arange(len(self)) * dt if self.times is None else self.times
+
     def cut(self, start: int, stop: int) -> States:
         """Frames ``start`` to ``stop`` (exclusive)."""
-        return replace(self, values=self.values[start:stop])
+        times = None if self.times is None else self.times[start:stop]
+        return replace(self, values=self.values[start:stop], times=times)
 
     @property
     def objects(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import proposers
-from agent.cli import inputs, live, text, vision
+from agent.cli import cutting, inputs, live, text, vision
 from agent.config import EvaluationConfig, Grants, SearchConfig
 from agent.core import affordances, explained
 from agent.core.diagnosis import diagnose
@@ -41,6 +41,8 @@ from tools.fitting import OPTIMIZERS, Measured
 from tools.fitting import report as fit_report
 from tools.fitting.result import BUDGET_SPENT
 from tools.metrics import lpips
+from tools.preparation import Preparation
+from tools.types import Video
 
 STRICT = "strict"
 _LIBRARIES = {
@@ -253,7 +255,7 @@ def fit(arguments: argparse.Namespace) -> int:
             return 1
     fitted = forecast.fitted
     seen = [
-        Measured(states, video.dt, video.actions)
+        Measured(states, video.steps, video.actions)
         for states, video in zip(forecast.measured, final(task).fit, strict=True)
     ]
     if arguments.out:
@@ -339,6 +341,13 @@ def _number(value: float | None) -> str:
     return "not finite" if value is None else f"{value:.3g}"
 
 
+def _other_clip(model: WorldModel, arguments: argparse.Namespace) -> Video:
+    """The clip of --video, prepared as the run's own was where the options do not say otherwise."""
+    base = None if model.seen is None else Preparation.from_json(model.seen.prepared).of_another()
+    how = inputs.preparation(arguments, base)
+    return media.read(arguments.video, 0, arguments.context, preparation=how)
+
+
 def predict(arguments: argparse.Namespace) -> int:
     """Predict with a model, edited or not."""
     _check_out(arguments.out, *media.WRITABLE)
@@ -347,11 +356,13 @@ def predict(arguments: argparse.Namespace) -> int:
     variants = tuple(tuple(group) for group in arguments.edits)
     if len(variants) > 1 and not all(variants):
         raise UsageError("--or: expected --set before and after it, got a what-if without edits")
-    clip = None if arguments.video is None else media.read(arguments.video, 0, arguments.context)
+    if arguments.video is None and (options := cutting.given(arguments)):
+        raise UsageError(f"--{options[0]}: belongs to --video, got it without one; leave it out")
     _say_unexplained(arguments.run)
     waiting = live.heard(lambda: "running the programs in the sandbox")
     grants = Grants(vision=vision.folders(os.environ))
     with WorldModel.load(arguments.run, grants=grants) as model, waiting:
+        clip = None if arguments.video is None else _other_clip(model, arguments)
         seen = whatif.clip_of(model, clip)
         whatif.check_since(arguments.since, seen)
         if arguments.list:

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from tools import media
+from agent.cli import cutting, text
+from tools import backing, media
 from tools.errors import UsageError
+from tools.preparation import Preparation, of_one_size
 from tools.types import HeldBack, Task, Video
 
 MOST_FRAMES = 600
 """Frames read of a video when nobody says how many."""
 _BELONGS = {
     "--env": ("variant", "data", "train", "test", "level"),
-    "--video": ("dt", "learn_from"),
+    "--video": (*cutting.OPTIONS, "learn_from"),
 }
 
 
@@ -32,6 +34,7 @@ def check(arguments: argparse.Namespace) -> None:
         if getattr(arguments, name) not in (None, []):
             option = name.replace("_", "-")
             raise UsageError(f"--{option}: belongs to {other}, got it with {given}; leave it out")
+    preparation(arguments)
 
 
 def load(arguments: argparse.Namespace) -> tuple[Task, HeldBack]:
@@ -67,9 +70,37 @@ def _videos(arguments: argparse.Namespace) -> tuple[Task, HeldBack]:
         if arguments.context and arguments.horizon
         else MOST_FRAMES
     )
-    clips = [media.read(path, 0, stop, arguments.dt) for path in arguments.video]
-    learn = tuple(media.read(path, 0, MOST_FRAMES, arguments.dt) for path in arguments.learn_from)
-    return assemble(clips, learn, arguments.context, arguments.horizon)
+    how = preparation(arguments)
+    whole = how.of_another()
+    clips = [media.read(path, 0, stop, preparation=how) for path in arguments.video]
+    learn = [media.read(path, 0, MOST_FRAMES, preparation=whole) for path in arguments.learn_from]
+    clips, learn = _of_one_size(clips, learn)
+    text.show(f"{clip.name}: {note}" for clip in (*clips, *learn) for note in clip.notes)
+    return assemble(clips, tuple(learn), arguments.context, arguments.horizon)
+
+
+def _of_one_size(clips: list[Video], learn: list[Video]) -> tuple[list[Video], list[Video]]:
+    """The same with pictures of one size, and a note where they had to be continued."""
+    pictures, differ = of_one_size([clip.frames for clip in (*clips, *learn)])
+    if not differ:
+        return clips, learn
+    height, width = pictures[0].shape[1:3]
+    note = f"pictures of different sizes: smaller ones are continued to {width} x {height} pixels"
+    made = [
+        replace(clip, frames=frames, notes=(*clip.notes, note))
+        for clip, frames in zip((*clips, *learn), pictures, strict=True)
+    ]
+    return made[: len(clips)], made[len(clips) :]
+
+
+def preparation(arguments: argparse.Namespace, base: Preparation | None = None) -> Preparation:
+    """What the options say; what they leave open as in ``base``. Raises ContractError."""
+    asked = {name: getattr(arguments, name) for name in cutting.given(arguments)}
+    kept = {} if base is None else base.to_json()
+    for one, other in (("dt", "fps"), ("fps", "dt")):
+        if one in asked:
+            kept.pop(other, None)
+    return Preparation.from_json(kept | asked)
 
 
 def assemble(
@@ -90,9 +121,7 @@ def assemble(
     horizon = horizon or rest or context
     seen = tuple(replace(clip.cut(0, context), name="") for clip in clips)
     hidden = tuple(
-        np.ascontiguousarray(clip.frames[context : context + horizon])
-        if len(clip) > context
-        else None
+        backing.copied(clip.frames[context : context + horizon]) if len(clip) > context else None
         for clip in clips
     )
     task = Task(
@@ -102,6 +131,7 @@ def assemble(
         horizon,
         tuple(_future(clip, context, horizon) for clip in clips),
         clips[0].name,
+        tuple(_future_times(clip, context, horizon) for clip in clips),
     )
     return task, HeldBack(hidden)
 
@@ -112,6 +142,16 @@ def _future(clip: Video, context: int, horizon: int) -> np.ndarray | None:
         return None
     known = clip.actions[context : context + horizon]
     return np.concatenate([known, np.zeros(horizon - len(known))])
+
+
+def _future_times(clip: Video, context: int, horizon: int) -> np.ndarray | None:
+    """(horizon,) seconds, since the first frame, of the frames after the context, the usual step
+    apart where the file ends; None where frames are evenly spaced."""
+    if clip.times is None:
+        return None
+    known = clip.times[context : context + horizon]
+    last = known[-1] if len(known) else clip.times[-1]
+    return np.concatenate([known, last + clip.dt * np.arange(1, horizon - len(known) + 1)])
 
 
 def actions(given: str | None) -> tuple[float, ...] | None:

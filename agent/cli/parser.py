@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent.cli import cutting
 from tools.command_line import Parser, above, at_least, did_you_mean, whole
 
 COMMANDS = (
@@ -18,6 +19,7 @@ COMMANDS = (
     "predict",
     "export",
     "tracks",
+    "look",
     "sweep",
     "bench",
     "doctor",
@@ -31,6 +33,7 @@ _OWN_OPTIONS = ("bench", "weights")
 _EPILOG = """examples:
   run-agent --env cartpole --budget 20              search; a summary with score, metrics, paths
   run-agent --video clip.mp4 --context 20           the same on your own video
+  run-agent look clip.mp4                           what a video shows, and the command to search it
   run-agent trace RUN                               browse a search; RUN is the folder that it wrote
   run-agent predict RUN --set push*=-1 --out what-if.mp4
   run-agent predict RUN --set push*=-1 --or --set ball.vx=0 --out three.gif
@@ -81,6 +84,7 @@ def build() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _run(commands)
     _resume(commands)
+    _look(commands)
     _trace(commands)
     _report(commands)
     _own(
@@ -134,6 +138,35 @@ def _command(
     parser = commands.add_parser(name, help=about, description=about)
     parser.set_defaults(handler=handler)
     return parser
+
+
+def _another(parser: argparse.ArgumentParser) -> None:
+    """Options that name another video than the run's."""
+    parser.add_argument(
+        "--video",
+        metavar="FILE",
+        help="predict another video of the same scene (default: the run's own)",
+    )
+    parser.add_argument(
+        "--context", type=whole(1), metavar="N", help="frames of --video seen (default: the run's)"
+    )
+    cutting.add(parser.add_argument_group("--video: cut and prepared as in the run, but for"))
+
+
+def _look(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands,
+        "look",
+        "agent.cli.looking:main",
+        "look at a video without a search: contact sheet, what moves when, noise, light, camera, "
+        "time stamps, and the command that would search it",
+    )
+    parser.add_argument("clip", metavar="FILE", help="a video, as for --video")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument(
+        "--out", metavar="FILE", help="the contact sheet (default: NAME.look.png, here)"
+    )
+    cutting.add(parser.add_argument_group("which part of the file"))
 
 
 def _run(commands: argparse._SubParsersAction) -> None:
@@ -260,7 +293,8 @@ def _input(parser: argparse.ArgumentParser) -> None:
         "--video",
         action="append",
         metavar="FILE",
-        help="mp4, gif, webm, .npz (frames, dt, actions) or a folder of images; repeatable",
+        help="mp4, gif, webm, webp, .npz (frames, dt or times, actions) or a folder of images; "
+        "repeatable",
     )
     source.add_argument(
         "--learn-from",
@@ -281,9 +315,7 @@ def _input(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="frames to predict (default: the environment's, or the rest of the video)",
     )
-    source.add_argument(
-        "--dt", type=above(0), metavar="S", help="seconds between frames, overriding the file"
-    )
+    cutting.add(source)
     source.add_argument(
         "--seed",
         type=whole(0),
@@ -485,14 +517,7 @@ def _predict(commands: argparse._SubParsersAction) -> None:
         metavar="RUN",
         help="a run, a folder with three programs and params.json, or a file that export wrote",
     )
-    parser.add_argument(
-        "--video",
-        metavar="FILE",
-        help="predict another video of the same scene (default: the run's own)",
-    )
-    parser.add_argument(
-        "--context", type=whole(1), metavar="N", help="frames of --video seen (default: the run's)"
-    )
+    _another(parser)
     parser.add_argument(
         "--horizon", type=whole(1), metavar="N", help="frames to predict (default: the run's)"
     )

@@ -22,9 +22,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tools import backing, timing
 from tools.errors import UsageError
 from tools.metrics.score import Target, pixel_noise
-from tools.types import Task, Video
+from tools.types import Steps, Task, Video
 
 WIDER = (1.0, 1.7, 2.3)
 """Factors on the validation share, tried in turn until something moves in the frames that judge."""
@@ -46,12 +47,14 @@ _LEAST_PIXELS = 3  # and this many of them
 @dataclass(frozen=True)
 class Trial:
     """One video to be predicted. seen: its frames up to there. truth: the frames to come, or None
-    when nobody has them. horizon: their number. actions: (horizon,) what will act, or None."""
+    when nobody has them. horizon: their number. actions: (horizon,) what will act, or None. times:
+    (horizon,) seconds since the first frame seen, or None: ``seen.dt`` apart."""
 
     seen: Video
     horizon: int
     truth: np.ndarray | None = None
     actions: np.ndarray | None = None
+    times: np.ndarray | None = None
 
     @property
     def future(self) -> np.ndarray:
@@ -67,8 +70,29 @@ class Trial:
             None if self.actions is None else np.concatenate([self.seen.actions, self.actions])
         )
         return replace(
-            self.seen, frames=np.concatenate([self.seen.frames, self.future]), actions=actions
+            self.seen,
+            frames=backing.joined(self.seen.frames, self.future),
+            actions=actions,
+            times=self.all_times,
         )
+
+    @property
+    def all_times(self) -> np.ndarray | None:
+        """(frames seen + horizon,) seconds since the first frame, or None where all frames are
+        ``seen.dt`` apart."""
+        return timing.continued(self.seen, self.times, self.horizon)
+
+    @property
+    def seconds(self) -> np.ndarray:
+        """(frames seen + horizon,) seconds since the first frame."""
+        times = self.all_times
+        return np.arange(len(self.seen) + self.horizon) * self.seen.dt if times is None else times
+
+    @property
+    def all_steps(self) -> Steps:
+        """Seconds from each frame seen or to come to the next, see Video.steps."""
+        times = self.all_times
+        return self.seen.dt if times is None else np.diff(times)
 
     @property
     def all_actions(self) -> np.ndarray | None:
@@ -159,8 +183,10 @@ def validation(task: Task, share: float = 0.3) -> Split:
 def final(task: Task) -> Origin:
     """Everything visible to fit, the test videos to predict."""
     trials = [
-        Trial(seen, task.horizon, None, actions)
-        for seen, actions in zip(task.test, task.future_actions, strict=True)
+        Trial(seen, task.horizon, None, actions, times)
+        for seen, actions, times in zip(
+            task.test, task.future_actions, task.future_times, strict=True
+        )
     ]
     return Origin(task.train or task.test, tuple(trials))
 
@@ -185,8 +211,14 @@ def _shortened(task: Task, out: int) -> Task:
         else np.concatenate([video.actions[cut:], future])[: task.horizon]
         for video, future in zip(task.test, task.future_actions, strict=True)
     ]
+    times = [
+        None if (known := trial.all_times) is None else known[cut : cut + task.horizon]
+        for trial in final(task).trials
+    ]
     test = tuple(video.cut(0, cut) for video in task.test)
-    return replace(task, test=test, context=cut, future_actions=tuple(actions))
+    return replace(
+        task, test=test, context=cut, future_actions=tuple(actions), future_times=tuple(times)
+    )
 
 
 def _across(task: Task, share: float) -> Split:
@@ -246,9 +278,9 @@ def _judged(frames: int, share: float, horizon: int) -> int:
 def _cut(video: Video, cut: int, horizon: int) -> Trial:
     stop = min(len(video), cut + horizon)
     actions = None if video.actions is None else video.actions[cut:stop]
-    return Trial(
-        video.cut(0, cut), stop - cut, np.ascontiguousarray(video.frames[cut:stop]), actions
-    )
+    times = None if video.times is None else video.times[cut:stop]
+    truth = backing.copied(video.frames[cut:stop])
+    return Trial(video.cut(0, cut), stop - cut, truth, actions, times)
 
 
 def _shows(trial: Trial) -> bool:

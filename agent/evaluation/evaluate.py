@@ -390,7 +390,7 @@ class Evaluator:
     def _losses(self, source: str, clips: Sequence[Perceived], fitted: Fitted) -> Losses:
         videos = self.split.fit
         measured = [
-            Measured(one.states, video.dt, video.actions)
+            Measured(one.states, video.steps, video.actions)
             for one, video in zip(clips, videos, strict=True)
         ]
         dynamics = (
@@ -467,7 +467,8 @@ def _longer(trial: Trial, out: int, short: Video) -> Trial:
     actions = trial.actions
     if actions is not None and trial.seen.actions is not None:
         actions = np.concatenate([trial.seen.actions[len(short) :], actions])
-    return Trial(short, trial.horizon + out, None, actions)
+    times = None if trial.all_times is None else trial.all_times[len(short) :]
+    return Trial(short, trial.horizon + out, None, actions, times)
 
 
 def _skill(drawn: Sequence[tuple[Predicted, np.ndarray]], sigma: float) -> float:

@@ -33,6 +33,7 @@ from tools.types import (
     FittedParam,
     Programs,
     States,
+    Steps,
     Video,
     check_name,
 )
@@ -145,7 +146,7 @@ def fit_job(
         "sizes": [len(one.parcel) for one in perceived],
         "cuts": [len(clip) for clip in clips],
         "start": dict(start),
-        "dt": [clip.dt for clip in clips],
+        "dt": [_plain(clip.steps) for clip in clips],
         "actions": [None if clip.actions is None else clip.actions.tolist() for clip in clips],
         "seed": seed,
         "budget": asdict(config.fit),
@@ -217,7 +218,7 @@ def _ahead(
     actions = trial.all_actions
     payload = {
         "cut": len(trial.seen),
-        "dt": trial.seen.dt,
+        "dt": _plain(trial.all_steps),
         "actions": None if actions is None else actions.tolist(),
     } | payload
     outputs = {"frames": ArraySpec((trial.horizon, *trial.seen.shape, 3))}
@@ -229,6 +230,11 @@ def _ahead(
         outputs,
         limits,
     )
+
+
+def _plain(steps: Steps) -> float | list[float]:
+    """Steps as JSON."""
+    return steps.tolist() if isinstance(steps, np.ndarray) else steps
 
 
 # --------------------------------------------------------------------------------------------------

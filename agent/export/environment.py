@@ -24,15 +24,24 @@ Reward = Callable[[Row, Any, Row], Any]
 Ending = Callable[[Row], Any]
 """state -> whether the episode ends there."""
 
+Durations = Sequence[Sequence[float] | None]
+"""Per start, the seconds of each step of an episode where frames of its clip were unevenly spaced,
+else None; beyond them, and without an entry, the usual step."""
+
 _DISCRETE = 32
 """Most different whole numbers that count as a choice."""
 
 
 def make(
-    model: WorldModel, starts: Sequence[Any], actions: Sequence[float], packed: str
+    model: WorldModel,
+    starts: Sequence[Any],
+    actions: Sequence[float],
+    packed: str,
+    steps: Durations = (),
 ) -> tuple[type, type]:
     """The two environments of a model, as classes. starts: states to begin from. actions: values
-    that acted in the clips seen. packed: the scene, see :func:`scene_of`."""
+    that acted in the clips seen. packed: the scene, see :func:`scene_of`. steps: see
+    ``Durations``."""
 
     class Environment(World):
         """One episode at a time."""
@@ -43,13 +52,13 @@ def make(
         }
 
         def __init__(self, **options: Any):
-            super().__init__(model, starts, actions, packed, **options)
+            super().__init__(model, starts, actions, packed, **{"steps": steps} | options)
 
     class VectorEnvironment(VectorWorld):
         """Many episodes at once."""
 
         def __init__(self, num_envs: int = 1, **options: Any):
-            super().__init__(num_envs, model, starts, actions, packed, **options)
+            super().__init__(num_envs, model, starts, actions, packed, **{"steps": steps} | options)
 
     return Environment, VectorEnvironment
 
@@ -89,7 +98,8 @@ class World(gymnasium.Env):
     An observation is the state, float64 in the order of ``columns``. reward: see Reward, None = 0.0
     always. terminated: see Ending, None = never; an episode also ends when the numbers stop being
     finite. noise: {column: standard deviation} added to the start. params: other values of
-    parameters. ``reset(options={"state": {column: value}})`` sets (part of) the start.
+    parameters. steps: see ``Durations``; () = all steps alike. ``reset(options={"state": {column:
+    value}})`` sets (part of) the start.
     """
 
     def __init__(
@@ -103,10 +113,11 @@ class World(gymnasium.Env):
         terminated: Ending | None = None,
         noise: Mapping[str, float] | None = None,
         params: Mapping[str, float] | None = None,
+        steps: Durations = (),
     ):
         self.render_mode, self._rules = (
             render_mode,
-            Rules(model, starts, reward, terminated, noise, params),
+            Rules(model, starts, reward, terminated, noise, params, steps),
         )
         self.columns = self._rules.columns
         self.observation_space = gymnasium.spaces.Box(
@@ -115,19 +126,23 @@ class World(gymnasium.Env):
         self.action_space = action_space(actions)
         self._packed, self._row = packed, self._rules.first
         self._scene: Scene | None = None
+        self._start = self._age = 0
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Begin where one of the clips seen began."""
         super().reset(seed=seed)
-        self._row = self._rules.start(self.np_random, (options or {}).get("state", {}))
+        self._start, self._row = self._rules.start(self.np_random, (options or {}).get("state", {}))
+        self._age = 0
         return self._rules.observed(self._row), {}
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """One frame on."""
         before = self._row
-        after = self._rules.step(before, float(np.ravel(action)[0]))
+        dt = self._rules.dt(self._start, self._age)
+        after = self._rules.step(before, float(np.ravel(action)[0]), dt)
+        self._age += 1
         broken = not all(np.isfinite(after[column]) for column in self.columns)
         self._row = before if broken else after
         reward = 0.0 if broken else float(self._rules.reward(before, action, after))
@@ -165,6 +180,7 @@ class VectorWorld(VectorEnv):
         params: Mapping[str, float] | None = None,
         limit: int | None = None,
         max_episode_steps: int | None = None,
+        steps: Durations = (),
     ):
         self.metadata = {
             "autoreset_mode": AutoresetMode.NEXT_STEP,
@@ -173,7 +189,7 @@ class VectorWorld(VectorEnv):
         }
         self.num_envs, self._rules = (
             num_envs,
-            Rules(model, starts, reward, terminated, noise, params),
+            Rules(model, starts, reward, terminated, noise, params, steps),
         )
         self.columns, self._limit = self._rules.columns, limit or max_episode_steps
         self.single_observation_space = gymnasium.spaces.Box(
@@ -184,7 +200,8 @@ class VectorWorld(VectorEnv):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.together = self._rules.elementwise()
         self._rows = np.tile(self._rules.observed(self._rules.first), (num_envs, 1))
-        self._over, self._age = np.zeros(num_envs, bool), np.zeros(num_envs, int)
+        self._over = np.zeros(num_envs, bool)
+        self._start, self._age = np.zeros(num_envs, int), np.zeros(num_envs, int)
 
     def reset(
         self, *, seed: int | Sequence[int] | None = None, options: Mapping[str, Any] | None = None
@@ -219,15 +236,20 @@ class VectorWorld(VectorEnv):
     def _begin(self, which: np.ndarray, given: Row | None = None) -> None:
         self._rows = self._rows.copy()
         for k in np.flatnonzero(which):
-            self._rows[k] = self._rules.observed(self._rules.start(self.np_random, given or {}))
+            self._start[k], row = self._rules.start(self.np_random, given or {})
+            self._rows[k] = self._rules.observed(row)
         self._age[which], self._over = 0, self._over & ~which
 
     def _advanced(self, actions: np.ndarray) -> np.ndarray:
         """(num_envs, columns) after one step."""
+        pairs = zip(self._start.tolist(), self._age.tolist(), strict=True)
+        dts = [self._rules.dt(start, age) for start, age in pairs]
         with np.errstate(all="ignore"):
             if self.together:
                 after = self._rules.step(
-                    dict(zip(self.columns, self._rows.T, strict=True)), actions
+                    dict(zip(self.columns, self._rows.T, strict=True)),
+                    actions,
+                    np.array(dts) if self._rules.uneven else None,
                 )
                 return np.stack(
                     [np.broadcast_to(after[column], self.num_envs) for column in self.columns], 1
@@ -235,8 +257,8 @@ class VectorWorld(VectorEnv):
             rows = (dict(zip(self.columns, row.tolist(), strict=True)) for row in self._rows)
             return np.stack(
                 [
-                    self._rules.observed(self._rules.step(row, float(action)))
-                    for row, action in zip(rows, actions, strict=True)
+                    self._rules.observed(self._rules.step(row, float(action), dt))
+                    for row, action, dt in zip(rows, actions, dts, strict=True)
                 ]
             )
 
@@ -252,6 +274,7 @@ class Rules:
         terminated: Ending | None,
         noise: Mapping[str, float] | None,
         params: Mapping[str, float] | None,
+        steps: Durations,
     ):
         unknown = sorted({*(params or {})} - {*model.params})
         if unknown:
@@ -270,7 +293,8 @@ class Rules:
             {column: 0.0 if np.isnan(value) else value for column, value in row.items()}
             for row in rows
         ]
-        self._noise = dict(noise or {})
+        self._noise, self._steps = dict(noise or {}), tuple(steps)
+        self.uneven = any(self._steps)
         self.columns = tuple(
             dict.fromkeys(
                 [
@@ -282,19 +306,26 @@ class Rules:
         self.first = self._whole(self._starts[0])
         self._check(self._noise, "noise")
 
-    def start(self, rng: np.random.Generator, given: Row) -> dict[str, float]:
-        """A state to begin from. given: columns that are set."""
+    def start(self, rng: np.random.Generator, given: Row) -> tuple[int, dict[str, float]]:
+        """A state to begin from, and its number. given: columns that are set."""
         self._check(given, "state")
-        row = self._whole(self._starts[int(rng.integers(len(self._starts)))])
+        number = int(rng.integers(len(self._starts)))
+        row = self._whole(self._starts[number])
         row |= {
             column: row[column] + float(rng.normal(0.0, spread))
             for column, spread in self._noise.items()
         }
-        return row | {column: float(value) for column, value in given.items()}
+        return number, row | {column: float(value) for column, value in given.items()}
 
-    def step(self, row: Row, action: Any) -> dict[str, Any]:
-        """The state one frame later, by column; numbers or arrays."""
-        after = self.model.step(unflatten_state(row), action)
+    def dt(self, start: int, age: int) -> float:
+        """Seconds of the step after ``age`` steps from start number ``start``."""
+        steps = self._steps[start] if start < len(self._steps) else None
+        return steps[age] if steps and age < len(steps) else self.model.dt
+
+    def step(self, row: Row, action: Any, dt: Any = None) -> dict[str, Any]:
+        """The state one frame later, by column; numbers or arrays. dt: seconds, None for the usual
+        step."""
+        after = self.model.step(unflatten_state(row), action, dt)
         return {
             f"{name}.{attribute}": value
             for name, part in after.items()
@@ -319,6 +350,7 @@ class Rules:
             after = self.step(
                 {column: np.array([row[column] for row in rows]) for column in self.columns},
                 np.arange(3.0),
+                np.full(3, self.model.dt) if self.uneven else None,
             )
             together = np.stack([np.broadcast_to(after[column], 3) for column in self.columns], 1)
         except Exception:

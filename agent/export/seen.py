@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from agent.run.runfolder import RunFolder
 from agent.worldmodel.world import WorldModel
+from tools import timing
 from tools.errors import UsageError
 from tools.types import Video
 
@@ -19,29 +22,36 @@ _ALIKE = 0.1
 
 
 def worlds(model: WorldModel, path: Path) -> dict[str, Any]:
-    """starts: states at the first frames. actions: different values that acted. parcel: bytes that
-    hold the scene; only a child, or the exported file, opens them. Raises UsageError for a model
-    without a run."""
+    """starts: states at the first frames. steps: per start, the seconds of its clip's steps where
+    they differ, else None. actions: different values that acted. parcel: bytes that hold the scene;
+    only a child, or the exported file, opens them. Raises UsageError for a model without a run."""
     if model.seen is None:
         raise UsageError(
             f"export: expected a run (an environment begins where its clips began), got {path}; "
             "search, or `--to python`"
         )
-    clips, acting = _clips(path, model)
-    first = model.perceive(clips[0])
-    starts = [model.start(clips[0])]
-    for clip in clips[1:_MOST]:
+    clips, acting = _clips(path)
+    first, starts, steps = model.perceive(clips[0][0]), [], []
+    for clip, times in clips[:_MOST]:
         if alike(first.looks, model.perceive(clip).looks):
             starts.append(model.start(clip))
-    return {"starts": starts, "actions": acting, "parcel": first.parcel.tobytes()}
+            steps.append(None if times is None else np.diff(times).tolist())
+    about = {"starts": starts, "steps": steps, "actions": acting}
+    return about | {"parcel": first.parcel.tobytes()}
 
 
-def _clips(path: Path, model: WorldModel) -> tuple[tuple[Video, ...], list[float]]:
+def _clips(path: Path) -> tuple[list[tuple[Video, np.ndarray | None]], list[float]]:
+    """The run's clips, each with the seconds of its frames (where unevenly spaced), and the values
+    that acted in them."""
     folder = RunFolder(path)
     task = folder.task()
-    clips = (*task.test, *task.train)
+    clips = [
+        (video, timing.continued(video, ahead, task.horizon))
+        for video, ahead in zip(task.test, task.future_times, strict=True)
+    ]
+    clips += [(video, video.times) for video in task.train]
     given = [
-        action for clip in clips if clip.actions is not None for action in clip.actions.tolist()
+        action for clip, _ in clips if clip.actions is not None for action in clip.actions.tolist()
     ]
     return clips, _values(given)
 

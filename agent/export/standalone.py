@@ -13,11 +13,14 @@ from typing import Any
 import cv2
 import numpy as np
 
+from tools import timing
 from tools.fitting.data import Measured
 from tools.fitting.model import Model
 from tools.fitting.problem import Point, Problem
 from tools.types import Scene, State, States, unflatten_state
 
+_ROUNDING = 1.1e-3
+"""Seconds by which time stamps may be off for being rounded."""
 _EXPLAINED = 2.0
 """Mean square of residuals, in units of noise, up to which there is nothing left to explain."""
 
@@ -26,7 +29,8 @@ class WorldModel:
     """The three programs with their numbers.
 
     programs: a namespace with PARAMS, LATENTS, initial, step, perceive, render. params: θ, {name:
-    value}. dt: seconds between frames. tools: what ``perceive`` measures with.
+    value}. dt: seconds between frames, the usual step where they are unevenly spaced. tools: what
+    ``perceive`` measures with.
     """
 
     def __init__(
@@ -44,21 +48,28 @@ class WorldModel:
         states, scene = self.programs.perceive(frames, self.tools)
         return states if isinstance(states, States) else States.of(states), scene
 
-    def start(self, states: States, actions: Sequence[float] | np.ndarray | None = None) -> State:
+    def start(
+        self,
+        states: States,
+        actions: Sequence[float] | np.ndarray | None = None,
+        times: Sequence[float] | np.ndarray | None = None,
+    ) -> State:
         """The whole state, velocities included, at the first of the frames that ``states`` were
-        measured in."""
+        measured in. times: seconds of these frames, None for ``dt`` apart."""
         given = None if actions is None else np.asarray(actions, np.float64)
+        dt = self.dt if times is None else np.diff(times)
         with np.errstate(all="ignore"):
-            problem = Problem(self._model, [Measured(states, self.dt, given)], fixed=self.params)
+            problem = Problem(self._model, [Measured(states, dt, given)], fixed=self.params)
             point = _descended(problem, problem.point())
             (rows,) = problem.first_states(point)
         return unflatten_state(
             dict(zip(problem.groups[0].layout.columns, rows[0].tolist(), strict=True))
         )
 
-    def step(self, state: State, action: float = 0.0) -> State:
-        """The state one frame later. Attributes that the program leaves out keep their value."""
-        after = self.programs.step(state, self.params, action, self.dt)
+    def step(self, state: State, action: float = 0.0, dt: float | None = None) -> State:
+        """The state one frame (``dt`` seconds, None for the usual step) later. Attributes that the
+        program leaves out keep their value."""
+        after = self.programs.step(state, self.params, action, self.dt if dt is None else dt)
         return {name: {**state.get(name, {}), **after.get(name, {})} for name in {**state, **after}}
 
     def render(self, state: State, scene: Scene) -> np.ndarray:
@@ -71,23 +82,31 @@ class WorldModel:
         horizon: int,
         actions: Sequence[float] | np.ndarray | None = None,
         params: Mapping[str, float] | None = None,
+        times: Sequence[float] | np.ndarray | None = None,
     ) -> tuple[np.ndarray, States]:
         """The ``horizon`` frames after ``frames`` (T, H, W, 3), and their states.
 
         actions: (T + horizon,) numbers, entry t acts between frame t and t + 1; None for nothing.
-        params: other values from the last seen frame on, {name: value}.
+        params: other values from the last seen frame on, {name: value}. times: seconds of the T
+        frames, and of as many of the frames to come as are known; the rest, or with None all,
+        follow in usual steps.
         """
         given = (
             np.zeros(len(frames) + horizon) if actions is None else np.asarray(actions, np.float64)
         )
         states, scene = self.perceive(frames)
-        state = self.start(states, None if actions is None else given[: len(frames)])
+        dt = self.dt if times is None else np.diff(times)
+        state = self.start(
+            states,
+            None if actions is None else given[: len(frames)],
+            None if times is None else times[: len(frames)],
+        )
         for t in range(len(frames) - 1):
-            state = self.step(state, float(given[t]))
+            state = self.step(state, float(given[t]), timing.step_at(dt, t))
         later = WorldModel(self.programs, {**self.params, **(params or {})}, self.dt, self.tools)
         rows = []
         for t in range(len(frames) - 1, len(frames) + horizon - 1):
-            state = later.step(state, float(given[t]))
+            state = later.step(state, float(given[t]), timing.step_at(dt, t))
             rows.append(state)
         return np.stack([later.render(row, scene) for row in rows]), States.of(rows)
 
@@ -150,9 +169,10 @@ def _descent(problem: Problem, point: Point, rounds: int = 60) -> Point:
 # --------------------------------------------------------------------------------------------------
 
 
-def read_video(path: str, frames: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Frames (T, H, W, 3) uint8 RGB, and actions (T,) or None, of an .npz (``frames``, ``actions``)
-    or anything that OpenCV reads."""
+def read_video(path: str) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Frames (T, H, W, 3) uint8 RGB, actions (T,) or None, and seconds (T,) where frames are
+    unevenly spaced, else None: of an .npz (``frames``, ``actions``, ``times``) or anything that
+    OpenCV reads."""
     if path.endswith(".npz"):
         with np.load(path, allow_pickle=False) as data:
             film = data["frames"] if "frames" in data else np.zeros((0,))
@@ -161,17 +181,21 @@ def read_video(path: str, frames: int | None = None) -> tuple[np.ndarray, np.nda
                     f"{path}: expected frames (T, H, W, 3) uint8, T at least 1, got {film.dtype} "
                     f"{film.shape}"
                 )
-            return film[:frames], data["actions"][:frames] if "actions" in data else None
+            return film, *(data.get(name) for name in ("actions", "times"))
     reader = cv2.VideoCapture(path)
     found: list[np.ndarray] = []
-    while frames is None or len(found) < frames:
+    stamps: list[float] = []
+    while True:
         ok, picture = reader.read()
         if not ok:
             break
         found.append(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+        stamps.append(reader.get(cv2.CAP_PROP_POS_MSEC) / 1000.0)
     if not found:
         raise SystemExit(f"{path}: expected a video, got nothing that OpenCV reads")
-    return np.stack(found), None
+    even = np.linspace(stamps[0], stamps[-1], len(stamps))
+    uneven = (np.diff(stamps) > 0).all() and np.abs(even - stamps).max() > _ROUNDING
+    return np.stack(found), None, np.array(stamps) if uneven else None
 
 
 def write_video(path: str, frames: np.ndarray, dt: float) -> None:
@@ -208,7 +232,7 @@ def main(
             error = "" if entry["error"] is None else f" ± {entry['error']:.2g}"
             print(f"{name} = {entry['value']:.6g}{error} {entry['unit']}  {entry['about']}")
         return 0
-    frames, actions = read_video(given.video)
+    frames, actions, times = read_video(given.video)
     seen = frames[: given.context]
     acting = (
         None
@@ -217,7 +241,7 @@ def main(
     )
     settings = dict(_setting(text, fitted) for text in given.set)
     try:
-        film, states = model.predict(seen, given.horizon, acting, settings)
+        film, states = model.predict(seen, given.horizon, acting, settings, times)
     except Exception as error:  # the programs' own, which know the scene they were fitted to alone
         said = " ".join(f"{type(error).__name__}: {error}".split())
         raise SystemExit(

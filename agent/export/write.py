@@ -158,6 +158,12 @@ def _environment(called: Any, worlds: Mapping[str, Any]) -> Iterator[str]:
         f'episodes begin."""\n\nACTIONS = {worlds["actions"]!r}\n"""Values that acted in the '
         'clips seen."""\n'
     )
+    uneven = any(worlds["steps"])
+    if uneven:
+        yield (
+            f'STEPS = {worlds["steps"]!r}\n"""Seconds from frame to frame in the clips seen, per '
+            'start; None = DT."""\n'
+        )
     packed = "\n".join(f"    {line!r}" for line in lines)
     yield (
         f'SCENE = (\n{packed}\n)\n"""What does not change, as perception found it: background, '
@@ -165,8 +171,8 @@ def _environment(called: Any, worlds: Mapping[str, Any]) -> Iterator[str]:
     )
     make, register = (called("agent.export.environment", name) for name in ("make", "register"))
     yield (
-        f"Environment, VectorEnvironment = {make}(MODEL, STARTS, ACTIONS, "
-        f"SCENE)\n{register}(__name__)\n"
+        f"Environment, VectorEnvironment = {make}(MODEL, STARTS, ACTIONS, SCENE"
+        f"{', STEPS' if uneven else ''})\n{register}(__name__)\n"
     )
 
 

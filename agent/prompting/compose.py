@@ -20,7 +20,7 @@ from agent.models.messages import Field, Form, Message, Part, Picture, Text
 from agent.prompting import pictures, report
 from agent.prompting.documentation import document
 from agent.prompting.tables import elided, state_table
-from tools.types import STAGES, States, Task, Video
+from tools.types import STAGES, States, Steps, Task, Video
 
 PROGRAMS = Form(
     "write_programs",
@@ -151,7 +151,8 @@ class Composer:
         detections."""
         detail = LEVELS[level]
         parent = None if move.parent is None else archive[move.parent]
-        shown = self.appearance(subject(task)).pictures(detail) + (
+        video = subject(task)
+        shown = self.appearance(video).pictures(detail) + (
             self._node_pictures(parent) if parent and detail.extras else []
         )
         values = {
@@ -162,7 +163,7 @@ class Composer:
             ),
         }
         if parent is not None:
-            values |= _about_parent(parent, move, checks, task.dt, detail)
+            values |= _about_parent(parent, move, checks, video.steps, detail)
         text = _tidy(prompts.load(move.kind).render(values))
         return system(detail.brief), Message("user", (Text(text), *_captioned(shown)))
 
@@ -218,7 +219,7 @@ class Composer:
                 if rules
                 else "",
                 "things": _things(seen),
-                "table": state_table(seen.table(), video.dt, detail.rows, seen.times)
+                "table": state_table(seen.table(), video.steps, detail.rows, seen.times)
                 if seen.things
                 else "",
                 "pictures": _list_pictures(shown),
@@ -278,12 +279,24 @@ def _documented() -> Mapping[str, ModuleType]:
     return {key: importlib.import_module(name) for key, name in names.items()}
 
 
+def _apart(video: Video) -> str:
+    """How far frames lie apart, in words."""
+    if video.times is None:
+        return f"{video.dt:g} s apart"
+    steps = np.diff(video.times)
+    return (
+        f"unevenly spaced ({steps.min():.3g} to {steps.max():.3g} s apart, {video.dt:.3g} s as a "
+        "rule: `step` is given each frame's own `dt`, and `initial` finds the seconds of its "
+        "frames in `states.seconds(dt)`)"
+    )
+
+
 def clips(task: Task) -> str:
     """What there is to see and what is to be predicted, in words."""
     video = subject(task)
     height, width = task.shape
     lines = [
-        f"- Frames of {width} x {height} pixels (width x height), {video.dt:g} s apart; "
+        f"- Frames of {width} x {height} pixels (width x height), {_apart(video)}; "
         f"{surroundings(video.frames)}."
     ]
     if task.train:
@@ -331,7 +344,7 @@ def _things(seen: Sighting) -> str:
 
 
 def _about_parent(
-    parent: Node, move: Move, checks: Sequence[Finding], dt: float, detail: Detail
+    parent: Node, move: Move, checks: Sequence[Finding], dt: Steps, detail: Detail
 ) -> dict[str, str]:
     """Values that only repair and refine have holes for."""
     values = {"node": parent.id, "program": report.program(parent)}

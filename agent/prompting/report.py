@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from agent.core.protocols import Archive, Finding, Node
 from agent.prompting.tables import comparison_table, elided, number, param_table
-from tools.types import Evaluation, Failure, Programs
+from tools.types import Evaluation, Failure, Programs, Steps
 
 _MEANING = {
     "perception": "motion of the picture that the measured states leave unexplained",
@@ -26,7 +26,7 @@ def program(node: Node) -> str:
     return f"## Program {node.id}\n\nRationale: {node.candidate.rationale or '(none)'}\n\n{files}"
 
 
-def shortfall(node: Node, dt: float, rows: int) -> str:
+def shortfall(node: Node, dt: Steps, rows: int) -> str:
     """Losses by stage, the fit, the residual in words and numbers."""
     evaluation = node.evaluation
     parts = [

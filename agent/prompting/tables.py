@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tools import timing
 from tools.columns import unit_of
-from tools.types import FittedParam, States
+from tools.types import FittedParam, States, Steps
 
 MAX_COLUMNS = 14
 
@@ -30,7 +31,7 @@ def elided(lines: Sequence[str], limit: int) -> list[str]:
     ]
 
 
-def state_table(states: States, dt: float, rows: int, times: Sequence[int] | None = None) -> str:
+def state_table(states: States, dt: Steps, rows: int, times: Sequence[int] | None = None) -> str:
     """A fenced table of ``states``: frame, time in seconds, one column each with its unit; "-"
     where nothing is seen.
 
@@ -41,13 +42,17 @@ def state_table(states: States, dt: float, rows: int, times: Sequence[int] | Non
     times = range(len(states)) if times is None else times
     header = ["frame", "t [s]", *(f"{name}{_unit(name)}" for name in shown)]
     body = [
-        [str(t), f"{t * dt:.3f}", *(number(states.values[k, c]) for c in range(len(shown)))]
+        [
+            str(t),
+            f"{timing.elapsed(dt, t):.3f}",
+            *(number(states.values[k, c]) for c in range(len(shown))),
+        ]
         for k, t in enumerate(times)
     ]
     return _fence(_aligned(header, body, rows)) + _left_out(states.columns[MAX_COLUMNS:])
 
 
-def comparison_table(measured: States, rolled: States, dt: float, rows: int, first: int = 0) -> str:
+def comparison_table(measured: States, rolled: States, dt: Steps, rows: int, first: int = 0) -> str:
     """Measured and rolled-out values side by side, for the columns that both have, those that
     differ most first."""
     shared = [name for name in rolled.columns if name in measured.columns]
@@ -58,7 +63,7 @@ def comparison_table(measured: States, rolled: States, dt: float, rows: int, fir
         header += [f"{name}{_unit(name)}", "model", "gap"]
     body = []
     for t in range(min(len(measured), len(rolled))):
-        row = [str(first + t), f"{(first + t) * dt:.3f}"]
+        row = [str(first + t), f"{timing.elapsed(dt, first + t):.3f}"]
         for name in shown:
             true, model = measured.column(name)[t], rolled.column(name)[t]
             row += [number(true), number(model), number(model - true)]

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from agent import pictures
+from agent.core.split import final
 from agent.report.summary import RunSummary
 from agent.run import runfolder
 from agent.run.runfolder import RunFolder
@@ -62,6 +63,7 @@ class Clip:
     seen: np.ndarray
     predicted: np.ndarray | None
     truth: np.ndarray | None
+    times: np.ndarray | None = None
 
     @property
     def known(self) -> int:
@@ -92,9 +94,9 @@ def clips(folder: RunFolder, summary: RunSummary) -> tuple[Clip, ...]:
     predicted: Sequence[np.ndarray | None] = [None] * len(task.test) if made is None else made[0]
     titles = [video.name or f"video {index + 1}" for index, video in enumerate(task.test)]
     return tuple(
-        Clip(title, task.context, video.dt, video.frames, frames, true)
-        for title, video, frames, true in zip(
-            titles, task.test, predicted, held.frames, strict=False
+        Clip(title, task.context, one.seen.dt, one.seen.frames, frames, true, one.all_times)
+        for title, one, frames, true in zip(
+            titles, final(task).trials, predicted, held.frames, strict=False
         )
     )
 
@@ -125,7 +127,10 @@ def reel(clip: Clip, budget: int) -> dict[str, Any]:
     about = {
         "title": clip.title,
         "first": clip.first,
-        "dt": clip.dt,
+        "seconds": [
+            round(float(number * clip.dt if clip.times is None else clip.times[number]), 6)
+            for number, *_ in frames
+        ],
         "pixelated": clip.seen.shape[2] <= _COARSE,
         "frames": frames,
     }

@@ -81,8 +81,8 @@ addEventListener("beforeprint", () => document.querySelectorAll(".source").forEa
   }
 
   function schedule() {
-    const here = reel.frames[at][0], next = reel.frames[Math.min(at + 1, reel.frames.length - 1)][0];
-    timer = setTimeout(tick, Math.max(1000 * reel.dt * Math.max(1, next - here) / Number(find(".speed").value), 15));
+    const here = reel.seconds[at], next = reel.seconds[Math.min(at + 1, reel.frames.length - 1)];
+    timer = setTimeout(tick, Math.max(1000 * (next - here) / Number(find(".speed").value), 15));
   }
 
   play.addEventListener("click", () => {
@@ -100,7 +100,7 @@ addEventListener("beforeprint", () => document.querySelectorAll(".source").forEa
   find(".reel").addEventListener("change", (event) => { pause(); choose(Number(event.target.value)); });
   const paces = [[1, "1"], [0.5, "1/2"], [0.25, "1/4"], [0.1, "1/10"], [0.04, "1/25"]];
   paces.forEach(([value, text]) => option(find(".speed"), value, text));
-  const length = reels[0].dt * (reels[0].frames.at(-1)[0] - reels[0].frames[0][0]);
+  const length = reels[0].seconds.at(-1) - reels[0].seconds[0];
   find(".speed").value = (paces.find(([value]) => length / value >= 3) || paces.at(-1))[0];
   player.hidden = false;
   choose(0);

@@ -438,6 +438,8 @@ def _video(summary: RunSummary) -> Iterator[Html]:
         "pictures",
         f"{shape[2]} × {shape[1]} pixels, {number(1 / task['test'][0]['dt'], 3)} a second",
     )
+    if notes := task["test"][0].get("notes"):
+        yield _pair("time", "; ".join(notes))
     yield _pair(
         "given",
         f"{count(task['context'], 'frame')} of {count(len(task['test']), 'video')}"

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 from agent.core.protocols import Cost, Diagnosis, Finding, Move, Proposal
 from agent.run.store import LARGEST_BLOB, Store
-from tools import claims
+from tools import backing, claims
+from tools.preparation import Preparation
 from tools.types import ContractError, HeldBack, Programs, States, Task, Video, check_frames
 
 
 def save_array(store: Store, array: np.ndarray) -> dict[str, Any]:
     """Keep an array of plain numbers (compressed) and describe where it is."""
-    data = zlib.compress(np.ascontiguousarray(array).tobytes(), 1)
-    return {"blob": store.put(data), "dtype": array.dtype.str, "shape": list(array.shape)}
+    if array.nbytes > backing.LARGE:
+        blob = store.put_pieces(_compressed(array))
+    else:
+        blob = store.put(zlib.compress(np.ascontiguousarray(array).tobytes(), 1))
+    return {"blob": blob, "dtype": array.dtype.str, "shape": list(array.shape)}
 
 
 def load_array(store: Store, entry: Mapping[str, Any]) -> np.ndarray:
@@ -31,14 +35,35 @@ def load_array(store: Store, entry: Mapping[str, Any]) -> np.ndarray:
         size *= length
     if min(about.shape, default=0) < 0 or not 0 <= size * dtype.itemsize <= LARGEST_BLOB:
         raise ContractError("array", f"at most {LARGEST_BLOB} bytes", f"shape {about.shape}"[:80])
-    unpack = zlib.decompressobj()
+    room = size * dtype.itemsize
     try:
-        data = unpack.decompress(store.get(about.blob), size * dtype.itemsize + 1)
+        if room > backing.LARGE:
+            data = backing.written(_restored(store.pieces(about.blob), room))
+        else:
+            packed = store.get(about.blob)
+            data = np.frombuffer(zlib.decompressobj().decompress(packed, room + 1), np.uint8)
     except zlib.error as error:
         raise ContractError("array", "compressed numbers", str(error)) from None
-    if len(data) != size * dtype.itemsize:
-        raise ContractError("array", f"{size * dtype.itemsize} bytes", f"{len(data)} or more")
-    return np.frombuffer(data, dtype).reshape(about.shape)
+    if len(data) != room:
+        raise ContractError("array", f"{room} bytes", f"{len(data)} or more")
+    return data.view(dtype).reshape(about.shape)
+
+
+def _compressed(array: np.ndarray) -> Iterator[bytes]:
+    packer = zlib.compressobj(1)
+    for part in backing.windows(array):
+        yield packer.compress(np.ascontiguousarray(part).tobytes())
+    yield packer.flush()
+
+
+def _restored(pieces: Iterable[bytes], room: int) -> Iterator[np.ndarray]:
+    """What ``pieces`` hold, a few at a time and no more than one byte beyond ``room``."""
+    unpacker, left = zlib.decompressobj(), room + 1
+    for piece in pieces:
+        while piece and left > 0:
+            data = unpacker.decompress(piece, min(left, backing.WINDOW))
+            piece, left = unpacker.unconsumed_tail, left - len(data)
+            yield np.frombuffer(data, np.uint8)
 
 
 @dataclass(frozen=True)
@@ -64,9 +89,8 @@ def save_task(store: Store, task: Task) -> dict[str, Any]:
         "test": [_save_video(store, video) for video in task.test],
         "context": task.context,
         "horizon": task.horizon,
-        "future_actions": [
-            None if a is None else np.asarray(a).tolist() for a in task.future_actions
-        ],
+        "future_actions": [_listed(a) for a in task.future_actions],
+        "future_times": [_listed(t) for t in task.future_times],
         "name": task.name,
     }
 
@@ -77,8 +101,10 @@ def load_task(store: Store, data: Mapping[str, Any]) -> Task:
     train, test = (
         tuple(_load_video(store, entry) for entry in entries) for entries in (said.train, said.test)
     )
-    actions = tuple(None if a is None else np.array(a, np.float64) for a in said.future_actions)
-    task = Task(train, test, said.context, said.horizon, actions, said.name)
+    actions, times = (
+        tuple(_numbers(one) for one in told) for told in (said.future_actions, said.future_times)
+    )
+    task = Task(train, test, said.context, said.horizon, actions, said.name, times)
     if any(a is not None and len(a) != task.horizon for a in task.future_actions):
         raise ContractError("task", f"{task.horizon} actions to come", "others")
     if len(task.test) * task.horizon * task.shape[0] * task.shape[1] * 3 > LARGEST_BLOB:
@@ -92,6 +118,9 @@ class _Video:
     dt: float
     actions: tuple[float, ...] | None
     name: str
+    times: tuple[float, ...] | None = None
+    notes: tuple[str, ...] = ()
+    prepared: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,21 +131,40 @@ class _Task:
     horizon: int
     future_actions: tuple[tuple[float, ...] | None, ...]
     name: str
+    future_times: tuple[tuple[float, ...] | None, ...] = ()
 
 
 def _save_video(store: Store, video: Video) -> dict[str, Any]:
-    actions = None if video.actions is None else video.actions.tolist()
     return {
         "frames": save_array(store, video.frames),
         "dt": video.dt,
-        "actions": actions,
+        "actions": _listed(video.actions),
         "name": video.name,
+        "times": _listed(video.times),
+        "notes": list(video.notes),
+        "prepared": dict(video.prepared),
     }
 
 
 def _load_video(store: Store, said: _Video) -> Video:
-    actions = None if said.actions is None else np.array(said.actions, np.float64)
-    return Video(load_array(store, said.frames), said.dt, actions, said.name)
+    Preparation.from_json(said.prepared)
+    return Video(
+        load_array(store, said.frames),
+        said.dt,
+        _numbers(said.actions),
+        said.name,
+        _numbers(said.times),
+        said.notes,
+        said.prepared,
+    )
+
+
+def _listed(numbers: np.ndarray | None) -> list[float] | None:
+    return None if numbers is None else np.asarray(numbers).tolist()
+
+
+def _numbers(told: tuple[float, ...] | None) -> np.ndarray | None:
+    return None if told is None else np.array(told, np.float64)
 
 
 def save_held_back(store: Store, held: HeldBack) -> dict[str, Any]:

@@ -422,10 +422,17 @@ def read_prediction(path: Path, task: Task) -> tuple[np.ndarray, tuple[States, .
     return (frames, states) if fits else None
 
 
-def write_prediction(path: Path, frames: np.ndarray, states: tuple[States, ...], dt: float) -> None:
+def write_prediction(
+    path: Path,
+    frames: np.ndarray,
+    states: tuple[States, ...],
+    dt: float,
+    times: np.ndarray | None = None,
+) -> None:
     """prediction.npz: ``frames`` (videos, horizon, H, W, 3) uint8, ``states`` (videos, horizon,
-    columns) float64 (NaN = not visible), ``columns`` names, ``dt`` seconds. Videos whose states
-    have other columns than the first get NaN."""
+    columns) float64 (NaN = not visible), ``columns`` names, ``dt`` seconds; ``times`` (horizon,)
+    seconds since the first frame seen, where frames of the first video are unevenly spaced. Videos
+    whose states have other columns than the first get NaN."""
     columns = states[0].columns
     rows = [
         one.values if one.columns == columns else np.full((len(one), len(columns)), np.nan)
@@ -438,4 +445,5 @@ def write_prediction(path: Path, frames: np.ndarray, states: tuple[States, ...],
             states=np.stack(rows),
             columns=np.array(columns, str),
             dt=np.float64(dt),
+            **({} if times is None else {"times": times}),
         )

@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +28,7 @@ LARGEST_BLOB = 16 << 30
 _KEY = re.compile(r"[0-9a-f]{32}\Z")
 T = TypeVar("T")
 
+_PIECE = 1 << 20
 TEMPORARY = ".partial-"
 """Prefix of files in the making; leftovers of a kill may be deleted at any time."""
 
@@ -199,6 +200,32 @@ class Store:
         if not self.path(key).exists():
             write(self.path(key), data)
         return key
+
+    def put_pieces(self, pieces: Iterable[bytes]) -> str:
+        """:meth:`put` of bytes that come piece by piece and are never held together."""
+        content, whole = hashlib.blake2b(digest_size=16), self.folder / "piecewise"
+        with replacing(whole) as temporary, open(temporary, "wb") as file:
+            for piece in pieces:
+                content.update(piece)
+                file.write(piece)
+        path = self.path(content.hexdigest())
+        with replacing(path) as temporary:
+            os.replace(whole, temporary)
+        return content.hexdigest()
+
+    def pieces(self, key: str) -> Iterator[bytes]:
+        """The bytes kept under ``key``, piece by piece. Raises StorageError when they are missing,
+        or, after the last piece, damaged."""
+        content = hashlib.blake2b(digest_size=16)
+        try:
+            with open(os.open(self.path(key), os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+                while piece := file.read(_PIECE):
+                    content.update(piece)
+                    yield piece
+        except OSError as error:
+            raise StorageError(_complaint(self.path(key), error)) from error
+        if content.hexdigest() != key:
+            raise StorageError(f"{self.path(key)}: expected content {key}; the file is damaged")
 
     def get(self, key: str) -> bytes:
         """The bytes kept under ``key``. Raises StorageError when they are missing or damaged."""

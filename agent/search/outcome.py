@@ -16,6 +16,7 @@ from agent.config import SearchConfig
 from agent.core.archive import NodeArchive
 from agent.core.explained import explained, verdict
 from agent.core.protocols import Cost, Node
+from agent.core.split import final
 from agent.evaluation.evaluate import Evaluator, Forecast
 from agent.evaluation.jobs import CandidateFailed, Fitted, Predicted
 from agent.plain import short
@@ -417,14 +418,20 @@ def _write_prediction(
     folder: RunFolder, task: Task, predicted: Sequence[Predicted], held_back: HeldBack
 ) -> None:
     states = tuple(one.states.cut(task.context, len(one.states)) for one in predicted)
+    ahead = final(task).trials[0]
     write_prediction(
-        folder.path / "prediction.npz", np.stack([one.frames for one in predicted]), states, task.dt
+        folder.path / "prediction.npz",
+        np.stack([one.frames for one in predicted]),
+        states,
+        task.dt,
+        None if ahead.all_times is None else ahead.all_times[task.context :],
     )
     strip, film = _shown(task.test[0].frames, predicted[0].frames, held_back.frames[0])
     with store.replacing(folder.path / "filmstrip.png") as temporary:
         media.write_image(temporary, strip)
     with store.replacing(folder.path / "prediction.mp4") as temporary:
-        media.write(temporary, film, task.dt)
+        times = None if ahead.all_times is None else ahead.all_times[: len(film)]
+        media.write(temporary, film, task.dt, times)
 
 
 def _shown(

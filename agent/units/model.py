@@ -43,7 +43,7 @@ class Scaled:
         """The table of the clip; ``ahead``: what perception finds with the frames that were held
         back in view too, for the frames after the clip."""
         count = len(self.clip) + self.horizon
-        times = np.arange(count) * self.clip.dt
+        times = self.model.seconds(self.clip, self.horizon)
         measured = self.perceived.states
         if ahead is not None and ahead.columns == measured.columns:
             rest = ahead.values[len(self.clip) : count]

@@ -68,6 +68,7 @@ class Answer:
                 np.stack([one.frames for one in shown]),
                 tuple(one.states for one in shown),
                 self.plain.dt,
+                self.plain.times,
             )
             return
         films = [one.frames for one in (self.plain, *self.edited)]
@@ -75,7 +76,7 @@ class Answer:
             if path.suffix.lower() == ".png":
                 media.write_image(temporary, self._strip())
             else:
-                media.write(temporary, self._film(films), self.plain.dt)
+                media.write(temporary, self._film(films), self.plain.dt, self.plain.times)
 
     def _film(self, films: Sequence[np.ndarray]) -> np.ndarray:
         """Side by side; under titles where there are several edited ones."""
@@ -142,6 +143,10 @@ def ask(model: WorldModel, question: WhatIf, clip: Video | None) -> Answer:
     )
     acting = None if actions is None else np.resize(np.asarray(actions, np.float64), horizon)
     plain, *edited = model.compare(
-        seen, horizon, question.variants, actions=acting, since=question.since
+        seen,
+        horizon,
+        question.variants,
+        actions=acting,
+        since=question.since,
     )
     return Answer(plain, tuple(edited))

@@ -46,13 +46,15 @@ class ProgramsFailed(RunError):
 class Prediction:
     """first: number of the first predicted frame, counted from the first one seen. frames:
     (horizon, H, W, 3) uint8. states: of the same times. dt: seconds between frames. edits: what was
-    edited, as typed."""
+    edited, as typed. times: (horizon,) seconds since the first frame seen where frames are unevenly
+    spaced, else None."""
 
     first: int
     dt: float
     frames: np.ndarray
     states: States
     edits: tuple[str, ...] = ()
+    times: np.ndarray | None = None
 
 
 class _Engine:
@@ -84,7 +86,7 @@ class _Engine:
         key = (
             hashlib.blake2b(np.ascontiguousarray(video.frames).data).digest(),
             video.frames.shape,
-            video.dt,
+            np.asarray(video.steps).tobytes(),
             actions,
         )
         if key not in self._clips and len(self._clips) >= _KEPT:
@@ -105,7 +107,8 @@ class WorldModel:
 
     programs: sources. params: θ by name, edits applied. seen: the clip that the run was about (None
     for programs without a run); horizon: frames that the run predicted; future_actions: (horizon,)
-    what acts in them, or None.
+    what acts in them, or None; future_times: (horizon,) seconds since the first frame seen at which
+    they lie, or None.
     """
 
     def __init__(
@@ -116,11 +119,13 @@ class WorldModel:
         seen: Video | None = None,
         horizon: int = 0,
         future_actions: np.ndarray | None = None,
+        future_times: np.ndarray | None = None,
         config: EvaluationConfig | None = None,
         sandbox: Sandbox | None = None,
     ):
         self.programs, self._params = programs, tuple(params)
-        self.seen, self.horizon, self.future_actions = seen, horizon, future_actions
+        self.seen, self.horizon = seen, horizon
+        self.future_actions, self.future_times = future_actions, future_times
         self.edits: tuple[Edit, ...] = ()
         self._texts: tuple[str, ...] = ()
         self._engine = _Engine(config or EvaluationConfig(), sandbox)
@@ -159,6 +164,7 @@ class WorldModel:
             "seen": task.test[0],
             "horizon": task.horizon,
             "future_actions": task.future_actions[0],
+            "future_times": task.future_times[0],
         }
         return cls(*runfolder.read_model(folder.best), **about, config=config, sandbox=sandbox)
 
@@ -240,17 +246,21 @@ class WorldModel:
         *,
         edits: Sequence[str] = (),
         actions: Sequence[float] | np.ndarray | None = None,
+        times: Sequence[float] | np.ndarray | None = None,
         since: int | None = None,
     ) -> Prediction:
         """The ``horizon`` frames after ``frames``.
 
         edits: hold from frame ``since`` on (default: the last one seen). actions: (horizon,) what
-        acts from the last seen frame's successor on, None for nothing. Raises UsageError for an
-        edit that makes no sense, ProgramsFailed when the programs fail.
+        acts from the last seen frame's successor on, None for nothing. times: (horizon,) seconds
+        since the first frame at which they lie, None for those of the run where ``frames`` is its
+        clip (``seen``), else the usual step apart. Raises UsageError for an edit that makes no
+        sense, ProgramsFailed when the programs fail.
         """
-        return self.compare(
-            frames, horizon, [edits] if edits or self.edits else [], actions=actions, since=since
-        )[-1]
+        variants = [edits] if edits or self.edits else []
+        return self.compare(frames, horizon, variants, actions=actions, times=times, since=since)[
+            -1
+        ]
 
     def compare(
         self,
@@ -259,14 +269,14 @@ class WorldModel:
         variants: Sequence[Sequence[str]],
         *,
         actions: Sequence[float] | np.ndarray | None = None,
+        times: Sequence[float] | np.ndarray | None = None,
         since: int | None = None,
     ) -> tuple[Prediction, ...]:
         """The prediction without any edit, then one for each group of edits. frames: (T, H, W, 3)
         uint8 or a Video; the rest, and what is raised, as for ``predict``."""
         clip = self._clip(frames)
-        trial = Trial(
-            clip, horizon, None, None if actions is None else np.asarray(actions, np.float64)
-        )
+        times = self.times_after(frames, horizon) if times is None else _numbers(times)
+        trial = Trial(clip, horizon, None, _numbers(actions), times)
         since = len(clip) - 1 if since is None else since
         groups = [
             (self.edits + tuple(map(editing.parse, texts)), self._texts + tuple(texts))
@@ -285,10 +295,10 @@ class WorldModel:
             )
         )
         edited = (
-            _prediction(clip, one, texts, since)
+            _prediction(trial, one, texts, since)
             for one, (_, texts) in zip(made, groups, strict=True)
         )
-        return (_prediction(clip, plain, (), 0), *edited)
+        return (_prediction(trial, plain, (), 0), *edited)
 
     def editable(
         self, frames: Video | np.ndarray, since: int | None = None
@@ -326,16 +336,32 @@ class WorldModel:
         told = None if actions is None else np.zeros(ahead)
         if told is not None and actions is not None:
             told[: len(actions)] = actions[:ahead]
-        states = self._plain(Trial(clip, ahead, None, told), self._perceived(clip)).states
+        trial = Trial(clip, ahead, None, told, self.times_after(frames, ahead))
+        states = self._plain(trial, self._perceived(clip)).states
         return States(states.columns, states.values[: len(clip) + horizon])
+
+    def times_after(self, frames: Video | np.ndarray, horizon: int) -> np.ndarray | None:
+        """(horizon,) seconds of the frames after the run's own clip, where they are unevenly
+        spaced; None otherwise, and after any other clip."""
+        known = self.future_times if frames is self.seen else None
+        if known is None or self.seen is None:
+            return None
+        beyond = known[-1] + self.seen.dt * np.arange(1, horizon - len(known) + 1)
+        return np.concatenate([known, beyond])[:horizon]
+
+    def seconds(self, frames: Video, horizon: int) -> np.ndarray:
+        """(T + horizon,) seconds since the first of ``frames``, of these and of the frames after
+        them."""
+        return Trial(frames, horizon, times=self.times_after(frames, horizon)).seconds
 
     def _named(self, perceived: Perceived, states: States, since: int) -> Named:
         row = dict(zip(states.columns, states.values[since].tolist(), strict=True))
         return Named(self._params, row, perceived.looks, self.programs)
 
     def _clip(self, frames: Video | np.ndarray) -> Video:
-        dt = _DT if self.seen is None else self.seen.dt
-        return self._engine.clip(frames if isinstance(frames, Video) else Video(frames, dt))
+        if not isinstance(frames, Video):
+            frames = Video(frames, _DT if self.seen is None else self.seen.dt)
+        return self._engine.clip(frames)
 
     def _perceived(self, clip: Video) -> Perceived:
         return self._run(lambda runner: runner.perceive(self.programs.perception, [clip]))[0]
@@ -377,8 +403,18 @@ def _change(edits: Sorted, since: int, named: Named) -> Change:
     )
 
 
-def _prediction(clip: Video, made: Predicted, texts: tuple[str, ...], since: int) -> Prediction:
+def _numbers(given: Sequence[float] | np.ndarray | None) -> np.ndarray | None:
+    return None if given is None else np.asarray(given, np.float64)
+
+
+def _prediction(trial: Trial, made: Predicted, texts: tuple[str, ...], since: int) -> Prediction:
     """A prediction from states that begin at frame ``since``."""
+    first, times = len(trial.seen), trial.all_times
     return Prediction(
-        len(clip), clip.dt, made.frames, made.states.cut(len(clip) - since, len(made.states)), texts
+        first,
+        trial.seen.dt,
+        made.frames,
+        made.states.cut(first - since, len(made.states)),
+        texts,
+        None if times is None else times[first:],
     )

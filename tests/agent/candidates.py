@@ -72,13 +72,14 @@ def thrown(
     v: float = 30.0,
     up: float = -55.0,
     noise: float = 0.0,
+    times: np.ndarray | None = None,
 ) -> Video:
-    """A disk thrown under a gravity of 60 px/s^2, 25 frames a second."""
+    """A disk thrown under a gravity of 60 px/s^2, 25 frames a second or at ``times``."""
     space: dict = {}
     exec(compile(RENDERING, "rendering.py", "exec"), space)
     scene = type("Scene", (), {"background": np.full((size, size, 3), (20, 30, 40), np.uint8)})
     drawn = []
-    for t in np.arange(frames) / 25.0:
+    for t in np.arange(frames) / 25.0 if times is None else times:
         state = {"ball": {"x": x + v * t, "y": 0.7 * size + up * t + 30.0 * t * t}}
         drawn.append(space["render"](state, scene, (size, size)))
     clip = np.stack(drawn)
@@ -86,7 +87,7 @@ def thrown(
         clip = np.clip(clip + np.random.default_rng(0).normal(0, noise, clip.shape), 0, 255).astype(
             np.uint8
         )
-    return Video(clip, 1 / 25)
+    return Video(clip, 1 / 25, times=times)
 
 
 def task(context: int = 14, horizon: int = 10) -> tuple[Task, HeldBack]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tools.types import ContractError, States
+from tools import timing
+from tools.types import ContractError, States, Steps
 
 
 @dataclass(frozen=True)
@@ -15,18 +16,20 @@ class Measured:
     """What perception measured in one video.
 
     states: one row per frame, NaN = not visible; ``states.noise`` (standard deviations) is used
-    where given. dt: seconds between frames. actions: (T,) float64 or None; ``actions[t]`` acts
-    between frame t and t + 1.
+    where given. dt: seconds between frames, or at least T - 1 of them, one a step. actions: (T,)
+    float64 or None; ``actions[t]`` acts between frame t and t + 1.
     """
 
     states: States
-    dt: float
+    dt: Steps
     actions: np.ndarray | None = None
 
     def __post_init__(self):
         if len(self.states) == 0:
             raise ContractError("Measured.states", "at least one frame", "none")
-        if not (math.isfinite(self.dt) and self.dt > 0):
+        if isinstance(self.dt, np.ndarray):
+            self._set_times(self.dt)
+        elif not (math.isfinite(self.dt) and self.dt > 0):
             raise ContractError("Measured.dt", "seconds between frames, > 0", repr(self.dt))
         if self.actions is not None:
             actions = np.asarray(self.actions, np.float64)
@@ -41,6 +44,19 @@ class Measured:
                     f"shape {actions.shape}",
                 )
             object.__setattr__(self, "actions", actions)
+
+    def _set_times(self, steps: np.ndarray) -> None:
+        frames = len(self.states)
+        if (
+            steps.ndim != 1
+            or len(steps) < frames - 1
+            or not (np.isfinite(steps) & (steps > 0)).all()
+        ):
+            raise ContractError(
+                "Measured.dt", f"at least {frames - 1} numbers > 0, one a step", f"{steps.shape}"
+            )
+        times = timing.elapsed(steps, np.arange(frames))
+        object.__setattr__(self, "states", replace(self.states, times=times))
 
     def cut(self, stop: int) -> Measured:
         """The first ``stop`` frames."""

@@ -101,13 +101,15 @@ class Gradients:
 
 def _scanned(jax: Any, problem: Problem, group: Group) -> Callable:
     """(theta (p,), row (columns,), actions (T - 1,)) -> rollout (T, columns), all traced."""
-    model, layout, dt = problem.model, group.layout, group.dt
+    model, layout, steps = problem.model, group.layout, np.atleast_1d(group.dt)
     names = [param.name for param in problem.free]
 
     def rollout(theta: Any, row: Any, actions: Any) -> Any:
         values = {**problem.fixed, **{name: theta[j] for j, name in enumerate(names)}}
 
-        def advance(current: Any, action: Any) -> tuple[Any, Any]:
+        def advance(current: Any, acting: tuple[Any, Any]) -> tuple[Any, Any]:
+            action, dt = acting
+            dt = group.dt if len(steps) == 1 else dt  # a plain number as long as there is one
             after = jax.numpy.stack(
                 [
                     jax.numpy.asarray(v, row.dtype)
@@ -123,7 +125,7 @@ def _scanned(jax: Any, problem: Problem, group: Group) -> Callable:
                     for v in model.next_row(layout, row, values, 0.0, 0.0)
                 ]
             )
-        _, rows = jax.lax.scan(advance, row, actions)
+        _, rows = jax.lax.scan(advance, row, (actions, np.resize(steps, len(actions))))
         return jax.numpy.concatenate([row[None], rows])
 
     return rollout

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tools import timing
 from tools.fitting.data import Measured
 from tools.fitting.model import ColumnLayout, Model
 from tools.fitting.scaling import Scale, angle_columns, noise_of, scales_of
+from tools.types import Steps
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Group:
     rounded: np.ndarray
 
     @property
-    def dt(self) -> float:
+    def dt(self) -> Steps:
         return self.data[0].dt
 
     @property
@@ -83,7 +85,7 @@ class Group:
 def make_groups(
     model: Model, data: Sequence[Measured], values: Mapping[str, float]
 ) -> tuple[Group, ...]:
-    """Groups of videos whose states have the same columns and frame interval; videos whose
+    """Groups of videos whose states have the same columns and frame intervals; videos whose
     ``initial`` fails are left out.
 
     values: theta, for the start states that the columns are read off. In the first frame only
@@ -96,9 +98,10 @@ def make_groups(
     for index, one in enumerate(data):
         row = start_row(model, one, values)
         if row:
-            key = (tuple(row), one.states.columns, one.dt)
+            steps = one.dt.tobytes() if isinstance(one.dt, np.ndarray) else one.dt
+            key = (tuple(row), one.states.columns, steps)
             if key not in members:
-                layouts[key] = model.layout(row, values, one.dt)
+                layouts[key] = model.layout(row, values, timing.usual_step(one.dt))
             members.setdefault(key, []).append(index)
     return tuple(
         _group(model, data, indices, layouts[key], key[0], scales)
@@ -109,7 +112,7 @@ def make_groups(
 def start_row(model: Model, one: Measured, values: Mapping[str, float]) -> dict[str, float]:
     """The program's own start state by column, {} where its arithmetic fails. NaN, and latents that
     it leaves out, become the first visible measurement (0 where there is none)."""
-    row = model.start(one.states, values, one.dt)
+    row = model.start(one.states, values, timing.usual_step(one.dt))
     missing = {
         column: np.nan
         for column in model.latents
@@ -203,7 +206,7 @@ def _latent_scales(
     """What counts as a visible change of a latent: the motion of its column, else motion per
     duration of the video."""
     general = max([scale.motion for scale in scales.values()], default=0.0) or 1.0
-    duration = max(len(one.states) - 1, 1) * one.dt
+    duration = timing.elapsed(one.dt, max(len(one.states) - 1, 1))
     return [
         scales[name].motion or general if name in scales else general / duration for name in latents
     ]

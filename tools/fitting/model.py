@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from tools import timing
 from tools.types import (
     ContractError,
     Param,
     State,
     States,
+    Steps,
     as_names,
     flatten_state,
     unflatten_state,
@@ -97,15 +99,15 @@ class Model:
         row: np.ndarray,
         values: Mapping[str, float],
         actions: np.ndarray,
-        dt: float,
+        dt: Steps,
         steps: int,
         settle: bool = False,
     ) -> np.ndarray:
         """(steps + 1, columns) float64 from the start ``row``; NaN from the first frame whose
         arithmetic fails.
 
-        settle: pass the start through a step of zero seconds first, which recomputes what follows
-        from the rest of it.
+        dt: seconds of every step, or one number a step. settle: pass the start through a step of
+        zero seconds first, which recomputes what follows from the rest of it.
         """
         keys, params, out = layout.keys, dict(values), np.full((steps + 1, len(row)), np.nan)
         current = row.tolist()
@@ -114,7 +116,9 @@ class Model:
             current = current if after is None else _read(keys, after, current)
         out[0] = current
         for t in range(steps):
-            after = self._advance(_nest(keys, current), params, float(actions[t]), dt)
+            after = self._advance(
+                _nest(keys, current), params, float(actions[t]), timing.step_at(dt, t)
+            )
             if after is None:
                 break
             current = _read(keys, after, current)
@@ -127,7 +131,7 @@ class Model:
         rows: np.ndarray,
         values: Mapping[str, np.ndarray | float],
         actions: np.ndarray,
-        dt: float,
+        dt: Steps,
         steps: int,
         settle: bool = False,
     ) -> np.ndarray:
@@ -140,7 +144,7 @@ class Model:
             _read_batch(keys, self.program.step(_nest(keys, rows), params, 0.0, 0.0), rows, out[0])
         for t in range(steps):
             action = actions[t] if actions.ndim == 2 else float(actions[t])
-            after = self.program.step(_nest(keys, out[t]), params, action, dt)
+            after = self.program.step(_nest(keys, out[t]), params, action, timing.step_at(dt, t))
             _read_batch(keys, after, out[t], out[t + 1])
         return out
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from tools import timing
 from tools.fitting.data import Measured
 from tools.fitting.result import FitResult
 from tools.fitting.scaling import angle_columns, difference, noise_of, scales_of
@@ -141,7 +142,7 @@ def _track(states: States, one: Measured, column: str) -> tuple[np.ndarray, np.n
         angle_columns((column,)),
     )[:, 0]
     seen = np.isfinite(gap)
-    return np.arange(length)[seen] * one.dt, gap[seen]
+    return timing.elapsed(one.dt, np.arange(length)[seen]), gap[seen]
 
 
 def _draw(panel: _Panel) -> np.ndarray:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tools import timing
 from tools.columns import is_angle
 from tools.fitting.data import Measured
 from tools.physics import xp
+from tools.types import Steps
 
 QUANTISED_NOISE = 12**-0.5
 """Standard deviation of rounding to whole units: uniform on [-0.5, 0.5]."""
@@ -77,6 +79,7 @@ def scales_of(data: Sequence[Measured]) -> dict[str, Scale]:
         column: [_track(one, column) for one in data if column in one.states.columns]
         for column in columns
     }
+    steps = {column: [one.dt for one in data if column in one.states.columns] for column in columns}
     motion = {
         column: max((_motion(track) for track in tracks[column]), default=0.0) for column in columns
     }
@@ -87,7 +90,12 @@ def scales_of(data: Sequence[Measured]) -> dict[str, Scale]:
         whole = {column: _distinct_whole(tracks[column]) for column in same}
         rounded = max(whole.values(), default=0) > _FEW_VALUES
         scales |= {
-            column: _scale(tracks[column], motion[column], largest, rounded and whole[column] > 0)
+            column: _scale(
+                _difference_noise(tracks[column], steps[column]),
+                motion[column],
+                largest,
+                rounded and whole[column] > 0,
+            )
             for column in same
         }
     return scales
@@ -123,8 +131,8 @@ def _motion(track: np.ndarray) -> float:
     return float(np.sqrt(np.mean((seen - seen[0]) ** 2))) if len(seen) else 0.0
 
 
-def _scale(tracks: list[np.ndarray], motion: float, largest: float, quantised: bool) -> Scale:
-    noise = QUANTISED_NOISE if quantised else _difference_noise(tracks)
+def _scale(noise: float, motion: float, largest: float, quantised: bool) -> Scale:
+    noise = QUANTISED_NOISE if quantised else noise
     return Scale(max(noise, _LEAST_NOISE * largest), motion, quantised, noise)
 
 
@@ -134,23 +142,32 @@ def _distinct_whole(tracks: list[np.ndarray]) -> int:
     return len(np.unique(values)) if (values == np.rint(values)).all() else 0
 
 
-def _difference_noise(tracks: list[np.ndarray]) -> float:
+def _difference_noise(tracks: list[np.ndarray], steps: list[Steps]) -> float:
     """Spread of differences of order 3, or higher where that still removes motion (second ones for
     short tracks).
 
     The difference of order n of white noise has the variance (2 n over n) times that of the noise.
     """
-    spreads = [spread for order in (3, 4, 5) if (spread := _spread(tracks, order)) is not None]
+    spreads = [
+        spread for order in (3, 4, 5) if (spread := _spread(tracks, steps, order)) is not None
+    ]
     if not spreads:
-        return _spread(tracks, 2, least=2) or 0.0
+        return _spread(tracks, steps, 2, least=2) or 0.0
     noise = spreads[0]
     for spread in spreads[1:]:
         noise = spread if spread < _REMOVES * noise else noise
     return noise
 
 
-def _spread(tracks: list[np.ndarray], order: int, least: int = 5) -> float | None:
-    differences = np.concatenate([np.diff(track, order) for track in tracks])
+def _spread(
+    tracks: list[np.ndarray], steps: list[Steps], order: int, least: int = 5
+) -> float | None:
+    differences = np.concatenate(
+        [
+            timing.divided_differences(track, order, dt)
+            for track, dt in zip(tracks, steps, strict=True)
+        ]
+    )
     differences = differences[np.isfinite(differences)]
     if len(differences) < least:
         return None

@@ -21,12 +21,15 @@ RATE_NAMES = {
 """Name of the rate that belongs to a coordinate."""
 
 
-def value_and_rate(series: np.ndarray, dt: float, first: int = 6) -> tuple[float, float]:
+def value_and_rate(
+    series: np.ndarray, dt: float, first: int = 6, times: np.ndarray | None = None
+) -> tuple[float, float]:
     """Value and rate (per second) at frame 0 of a series (T,) with gaps (NaN), from its first
     ``first`` sightings.
 
-    A straight line through two or three sightings, a parabola through more. Before the first
-    sighting the line is extended backwards. (0, 0) when nothing is seen.
+    times: (T,) seconds of the frames where they are not ``dt`` apart. A straight line through two
+    or three sightings, a parabola through more. Before the first sighting the line is extended
+    backwards. (0, 0) when nothing is seen.
 
     >>> [round(number, 9) for number in value_and_rate(np.array([1.0, 3.0, 5.0]), 0.5)]
     [1.0, 4.0]
@@ -38,9 +41,11 @@ def value_and_rate(series: np.ndarray, dt: float, first: int = 6) -> tuple[float
         return float(series[seen[0]]), 0.0
     origin = seen[0]
     order = 2 if len(seen) >= 5 else 1
-    coefficients = np.polynomial.polynomial.polyfit((seen - origin) * dt, series[seen], order)
+    since = (seen - origin) * dt if times is None else times[seen] - times[origin]
+    coefficients = np.polynomial.polynomial.polyfit(since, series[seen], order)
     rate = float(coefficients[1])
-    return float(coefficients[0] - rate * origin * dt), rate
+    before = rate * origin * dt if times is None else rate * (times[origin] - times[0])
+    return float(coefficients[0] - before), rate
 
 
 def start_of(states: States, name: str, coordinates: Sequence[str], dt: float) -> dict[str, float]:
@@ -49,7 +54,7 @@ def start_of(states: States, name: str, coordinates: Sequence[str], dt: float) -
     start: dict[str, float] = {}
     for coordinate in coordinates:
         start[coordinate], start[RATE_NAMES[coordinate]] = value_and_rate(
-            states.column(f"{name}.{coordinate}"), dt
+            states.column(f"{name}.{coordinate}"), dt, times=states.times
         )
     return start
 
@@ -61,7 +66,7 @@ def start_along(
     along = (states.column(f"{name}.x") - origin[0]) * axis[0] + (
         states.column(f"{name}.y") - origin[1]
     ) * axis[1]
-    value, rate = value_and_rate(along, dt)
+    value, rate = value_and_rate(along, dt, times=states.times)
     return {"s": value, "v": rate}
 
 
@@ -78,7 +83,7 @@ def start_of_angle(
     angle = np.arctan2(states.column(f"{name}.y") - py, states.column(f"{name}.x") - px)
     seen = np.isfinite(angle)
     angle[seen] = np.unwrap(angle[seen])
-    value, rate = value_and_rate(angle, dt)
+    value, rate = value_and_rate(angle, dt, times=states.times)
     return {"angle": value, "spin": rate}
 
 

@@ -10,6 +10,8 @@ import numpy as np
 
 from agent.proposers.offline.evidence import Evidence, Path
 from agent.proposers.offline.mechanism import Mechanism, Term
+from tools import timing
+from tools.types import Steps
 
 PLAIN = 8.0
 """Grey levels by which a plate of one colour may stray from it (compression)."""
@@ -92,7 +94,7 @@ def _mean(seen: Sequence[Impact]) -> tuple[float, float]:
     )
 
 
-def impacts(a: Path, b: Path, dt: float) -> Iterator[Impact]:
+def impacts(a: Path, b: Path, dt: Steps) -> Iterator[Impact]:
     """Impacts of two bodies between which they move straight relative to each other (any shared
     field drops out)."""
     shared = sorted(
@@ -111,7 +113,7 @@ def impacts(a: Path, b: Path, dt: float) -> Iterator[Impact]:
             yield measured
 
 
-def _straight(a: Path, b: Path, before: np.ndarray, after: np.ndarray, dt: float) -> Impact | None:
+def _straight(a: Path, b: Path, before: np.ndarray, after: np.ndarray, dt: Steps) -> Impact | None:
     offset = b.xy - a.xy
     before, after = (side[np.isfinite(offset[side, 0])] for side in (before, after))
     if min(len(before), len(after)) < SIDE:
@@ -120,7 +122,8 @@ def _straight(a: Path, b: Path, before: np.ndarray, after: np.ndarray, dt: float
     along = offset @ (line / max(np.hypot(*line), 1e-9))
     noise = float(np.hypot(a.sigma, b.sigma))
     slopes, errors = zip(
-        *(_slope(side * dt, along[side], noise) for side in (before, after)), strict=True
+        *(_slope(timing.elapsed(dt, side), along[side], noise) for side in (before, after)),
+        strict=True,
     )
     if not np.isfinite(errors).all() or slopes[0] > -5 * errors[0]:
         return None

@@ -21,12 +21,13 @@ from agent.proposers.offline.belief import bandwidth, complexity, misfit, system
 from agent.proposers.offline.naming import SHAPE_WORDS, colour_word, unique
 from agent.proposers.offline.priors import THRESHOLDS, price
 from agent.proposers.offline.waiting import waiting
+from tools import timing
 from tools.perception.background import differs, dominant_colour, threshold
 from tools.perception.camera import is_camera, moving_bodies
 from tools.perception.parts import Appearance, Track
 from tools.perception.segmentation import regions
 from tools.perception.tracking import Tracks, discover
-from tools.types import Video
+from tools.types import Steps, Video
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,11 @@ class Path:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Paths by body name (back to front) and the clip's measures. filmed: by a camera, not drawn."""
+    """Paths by body name (back to front) and the clip's measures. dt: seconds between frames, one
+    number or one a step (see Video.steps). filmed: by a camera, not drawn."""
 
     paths: Mapping[str, Path]
-    dt: float
+    dt: Steps
     shape: tuple[int, int]
     tracks: Tracks
     actions: np.ndarray | None
@@ -107,17 +109,20 @@ class Evidence:
         return [path for path in self.paths.values() if path.moves or path.turns or path.waits]
 
 
-def noise_of(series: np.ndarray, floor: float) -> float:
+def noise_of(series: np.ndarray, floor: float, dt: Steps = 1.0) -> float:
     """Noise of a smooth series from its third, fourth and fifth differences (robust): a kink or two
     do not count, and a fast swing, which lower differences take for noise, does not either. A
     series that moves by whole units, not always the same, carries at least the error of rounding.
     """
-    values = series[np.isfinite(series)]
+    known = np.isfinite(series)
+    values, dt = series[known], timing.picked(dt, known)
     if len(values) < 7:
         return floor
     rounding = 12**-0.5 if by_whole_pixels(values) else 0.0
     spread = [
-        1.4826 * float(np.median(np.abs(np.diff(values, k)))) / math.sqrt(math.comb(2 * k, k))
+        1.4826
+        * float(np.median(np.abs(timing.divided_differences(values, k, dt))))
+        / math.sqrt(math.comb(2 * k, k))
         for k in range(3, min(6, len(values) - 3))
     ]
     return max(min(spread), rounding, floor)
@@ -149,13 +154,14 @@ def gather(video: Video) -> Evidence:
     paths = {}
     for name, track in zip(unique(words), tracks.tracks, strict=True):
         paths[name] = replace(
-            _path(name, track, video.shape, tracks.noise), waits=any(track is r for r in resting)
+            _path(name, track, video.shape, video.steps, tracks.noise),
+            waits=any(track is r for r in resting),
         )
     renamed = tuple(
         replace(track, name=name) for name, track in zip(paths, tracks.tracks, strict=True)
     )
     tracks = replace(tracks, tracks=renamed)
-    return Evidence(paths, video.dt, video.shape, tracks, video.actions, filmed)
+    return Evidence(paths, video.steps, video.shape, tracks, video.actions, filmed)
 
 
 def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:
@@ -282,17 +288,17 @@ def _area(appearance: Appearance) -> float:
     )
 
 
-def _path(name: str, track: Track, shape: tuple[int, int], noise: float) -> Path:
+def _path(name: str, track: Track, shape: tuple[int, int], dt: Steps, noise: float) -> Path:
     xy, angle = track.poses[:, :2], track.poses[:, 2]
     whole = _inside(track, shape)
     floor = (
         0.05 if track.appearance.shape == "sprite" else 0.02
     )  # a cut-out is placed a little less exactly than a flat shape
-    sigma = max(noise_of(xy[:, 0], floor), noise_of(xy[:, 1], floor))
+    sigma = max(noise_of(xy[:, 0], floor, dt), noise_of(xy[:, 1], floor, dt))
     sigma_angle = noise_of(
-        np.where(whole, angle, np.nan), 0.02 / max(track.appearance.bounding_radius, 2.0)
+        np.where(whole, angle, np.nan), 0.02 / max(track.appearance.bounding_radius, 2.0), dt
     )
-    if off := strays(xy, sigma):
+    if off := strays(xy, sigma, dt):
         xy = xy.copy()
         xy[off] = np.nan
     seen = np.isfinite(xy[:, 0])
@@ -315,7 +321,7 @@ def _path(name: str, track: Track, shape: tuple[int, int], noise: float) -> Path
         sigma_angle,
         moves,
         turns,
-        tuple(kinks(xy, sigma)),
+        tuple(kinks(xy, sigma, dt)),
         systematic=0.0 if on_grid or not noise else systematic(sigma, travel),
     )
 
@@ -336,10 +342,10 @@ def _inside(track: Track, shape: tuple[int, int]) -> np.ndarray:
     return whole if whole.sum() >= 5 else known
 
 
-def kinks(xy: np.ndarray, sigma: float) -> list[int]:
+def kinks(xy: np.ndarray, sigma: float, dt: Steps = 1.0) -> list[int]:
     """Frames at which the velocity jumps: second differences far above those of the frames around
     them. Two jumps in a row count as two where they point in different directions (a corner)."""
-    second = xy[2:] - 2 * xy[1:-1] + xy[:-2]
+    second = timing.bends(xy, dt)
     size = np.hypot(second[:, 0], second[:, 1])
     known = np.isfinite(size)
     if known.sum() < 5:
@@ -347,7 +353,7 @@ def kinks(xy: np.ndarray, sigma: float) -> list[int]:
     found, away = [], second - np.nanmedian(second, axis=0)
     deviation = np.hypot(*away.T)
     usual = max(float(np.nanmedian(deviation)), 2.5 * sigma)
-    step = np.hypot(*np.nan_to_num(xy[1:] - xy[:-1]).T)
+    step = np.hypot(*np.nan_to_num(timing.strides(xy, dt)).T)
     for k in np.flatnonzero(known):
         speed = max(step[k], step[k + 1])
         local = deviation[max(0, k - 3) : k + 4]
@@ -366,11 +372,11 @@ def kinks(xy: np.ndarray, sigma: float) -> list[int]:
     return [k + 1 for k in found if k not in midway]
 
 
-def strays(xy: np.ndarray, sigma: float) -> list[int]:
+def strays(xy: np.ndarray, sigma: float, dt: Steps = 1.0) -> list[int]:
     """Frames whose place is off while the path goes on as before: what a part half hidden by its
     like looks like."""
     second = np.full(xy.shape, np.nan)
-    second[1:-1] = xy[2:] - 2 * xy[1:-1] + xy[:-2]
+    second[1:-1] = timing.bends(xy, dt)
     away = second - np.nanmedian(second, axis=0) if np.isfinite(second).any() else second
     size = np.hypot(*away.T)
     limit = max(6 * float(np.nanmedian(size)), 8 * sigma) if np.isfinite(size).any() else math.inf
@@ -379,20 +385,22 @@ def strays(xy: np.ndarray, sigma: float) -> list[int]:
         around, quiet = away[k - 1] + away[k + 1], max(size[k - 2], size[k + 2])
         if size[k] > limit and quiet < 0.2 * size[k] and around @ away[k] < -0.6 * size[k] ** 2:
             found.append(k)
-    return sorted({*found, *_stray_pairs(xy, sigma)})
+    return sorted({*found, *_stray_pairs(xy, sigma, dt)})
 
 
-def _stray_pairs(xy: np.ndarray, sigma: float) -> set[int]:
+def _stray_pairs(xy: np.ndarray, sigma: float, dt: Steps) -> set[int]:
     """Two frames in a row whose places are off one smooth course through the three before and the
     three after them."""
     found: set[int] = set()
+    place = timing.places(len(xy), dt)
     for k in range(3, len(xy) - 4):
         near = np.array([k - 3, k - 2, k - 1, k + 2, k + 3, k + 4])
+        at, pair = place[near] - place[k], place[[k, k + 1]] - place[k]
         if not np.isfinite(xy[k - 3 : k + 5]).all():
             continue
-        course = np.polyfit(near - k, xy[near], 2)
-        off = np.hypot(*(xy[[k, k + 1]] - np.vander([0.0, 1.0], 3) @ course).T).min()
-        rest = np.hypot(*(xy[near] - np.vander(near - k, 3) @ course).T).max()
+        course = np.polyfit(at, xy[near], 2)
+        off = np.hypot(*(xy[[k, k + 1]] - np.vander(pair, 3) @ course).T).min()
+        rest = np.hypot(*(xy[near] - np.vander(at, 3) @ course).T).max()
         if off > 8 * sigma and rest < 0.15 * off:
             found |= {k, k + 1}
     return found
@@ -538,11 +546,12 @@ def line_of_travel(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
 
 
 def smooth(
-    series: np.ndarray, dt: float, cuts: Sequence[int] = (), window: int = 7
+    series: np.ndarray, dt: Steps, cuts: Sequence[int] = (), window: int = 7
 ) -> tuple[np.ndarray, np.ndarray]:
     """Local quadratic least squares: (T, d) series -> (values, derivative per second), never across
     a cut."""
     values, slopes = series.astype(float).copy(), np.zeros_like(series, float)
+    place, step = timing.places(len(series), dt), timing.usual_step(dt)
     for start, stop in segments(len(series), cuts):
         index = np.arange(start, stop)
         known = index[np.isfinite(series[start:stop]).all(1)]
@@ -551,9 +560,9 @@ def smooth(
         for t in index:
             near = known[np.argsort(np.abs(known - t), kind="stable")[:window]]
             order = min(2, len(near) - 1)
-            u = (near - t).astype(float)
+            u = (place[near] - place[t]).astype(float)
             coefficients = np.polynomial.polynomial.polyfit(u, series[near], order)
-            values[t], slopes[t] = coefficients[0], coefficients[1] / dt if order else 0.0
+            values[t], slopes[t] = coefficients[0], coefficients[1] / step if order else 0.0
     return values, slopes
 
 
@@ -564,13 +573,26 @@ def segments(length: int, cuts: Sequence[int]) -> list[tuple[int, int]]:
     return [(a + 1, b) for a, b in itertools.pairwise(edges) if b > a + 1]
 
 
-def integrate_twice(values: np.ndarray, dt: float) -> np.ndarray:
+def integrate_twice(values: np.ndarray, dt: Steps) -> np.ndarray:
     """Double time integral from the first row (trapezoid, then exact for a linear course of the
     acceleration)."""
+    if isinstance(dt, np.ndarray):
+        steps = dt[: len(values) - 1].reshape(-1, *[1] * (values.ndim - 1))
+        return _integrated(values, steps)
     speed = np.zeros_like(values)
     place = np.zeros_like(values)
     speed[1:] = np.cumsum((values[1:] + values[:-1]) / 2, axis=0) * dt
     place[1:] = np.cumsum(speed[:-1] * dt + (2 * values[:-1] + values[1:]) * dt * dt / 6, axis=0)
+    return place
+
+
+def _integrated(values: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """The same over uneven steps (T - 1, ...)."""
+    speed, place = np.zeros_like(values), np.zeros_like(values)
+    speed[1:] = np.cumsum((values[1:] + values[:-1]) / 2 * steps, axis=0)
+    place[1:] = np.cumsum(
+        speed[:-1] * steps + (2 * values[:-1] + values[1:]) * steps**2 / 6, axis=0
+    )
     return place
 
 
@@ -605,7 +627,7 @@ class Regression:
         self,
         series: np.ndarray,
         sigma: float,
-        dt: float,
+        dt: Steps,
         features: Sequence[Feature],
         cuts: Sequence[int] = (),
         always: np.ndarray | None = None,
@@ -621,10 +643,11 @@ class Regression:
             known = np.isfinite(series[a:b]).all(1)
             if known.sum() < 2:
                 continue
-            forms = [integrate_twice(np.nan_to_num(f[a:b]), dt) for _, f, _ in features]
+            part = timing.steps_between(dt, a, b)
+            forms = [integrate_twice(np.nan_to_num(f[a:b]), part) for _, f, _ in features]
             forms += [np.nan_to_num(f[a:b]) for _, f, _ in places]
-            base = 0.0 if always is None else integrate_twice(np.nan_to_num(always[a:b]), dt)
-            time = np.arange(b - a)[known] / (b - a)
+            base = 0.0 if always is None else integrate_twice(np.nan_to_num(always[a:b]), part)
+            time = timing.places(b - a, part)[known] / (b - a)
             start, _ = np.linalg.qr(np.stack([np.ones(len(time)), time], 1))
             stacked = np.stack([*forms, series[a:b] - base])[:, known]
             free = stacked - np.einsum("ni,mi,kmd->knd", start, start, stacked)
@@ -666,7 +689,7 @@ class Regression:
 def regress(
     series: np.ndarray,
     sigma: float,
-    dt: float,
+    dt: Steps,
     features: Sequence[Feature],
     cuts: Sequence[int] = (),
     always: np.ndarray | None = None,
@@ -677,7 +700,7 @@ def regress(
     return regression.fit(regression.names)
 
 
-def centre_of_mass(path: Path, dt: float) -> tuple[float, float] | None:
+def centre_of_mass(path: Path, dt: Steps) -> tuple[float, float] | None:
     """Where the centre of mass of a turning body lies seen from its drawn centre, in its own frame
     (pixels): the point that flies straightest. None when the drawn centre does as well, or when the
     body turns too little to tell."""
@@ -747,7 +770,7 @@ def _greedy(
 def explain(
     series: np.ndarray,
     sigma: float,
-    dt: float,
+    dt: Steps,
     library: Sequence[Feature],
     cuts: Sequence[int] = (),
     limit: int = 4,

@@ -30,7 +30,9 @@ from agent.proposers.offline.priors import THRESHOLDS, price
 from agent.proposers.offline.rails import rail_options
 from agent.proposers.offline.regression import curve_option
 from agent.proposers.offline.walls import Boundary, boundaries, unmet
+from tools import timing
 from tools.physics.multibody import Link, accelerations
+from tools.types import Steps
 
 LEVEL = 0.1
 """Sine of the slope up to which a line counts as level: nothing slides down along it."""
@@ -482,7 +484,7 @@ def _like(side: Boundary, walls: Sequence[Mapping[str, float]]) -> dict[str, flo
     }
 
 
-def _turned_back(path: Path, t: int, dt: float, side: Boundary) -> dict[str, float] | None:
+def _turned_back(path: Path, t: int, dt: Steps, side: Boundary) -> dict[str, float] | None:
     """The bounce at frame t off a boundary, if the body touches it there and is turned back by
     it."""
     pair = _velocities(path, t, dt)
@@ -492,7 +494,11 @@ def _turned_back(path: Path, t: int, dt: float, side: Boundary) -> dict[str, flo
     before, after = (float(v @ normal) for v in pair)
     near = [k for k in (t - 1, t, t + 1) if 0 <= k < len(path.xy) and np.isfinite(path.xy[k, 0])]
     gap = min(float(path.xy[k] @ normal) for k in near) - side.offset - path.radius
-    if before >= 0 or after <= 0.3 * before or not -3.0 < gap < max(3.0, -1.1 * before * dt):
+    if (
+        before >= 0
+        or after <= 0.3 * before
+        or not -3.0 < gap < max(3.0, -1.1 * before * timing.step_at(dt, t - 1))
+    ):
         return None
     return {
         "nx": normal[0],
@@ -631,7 +637,7 @@ def _falls(bodies: Sequence[Body], evidence: Evidence) -> dict[str, float]:
     return best[1]
 
 
-def _velocities(path: Path, t: int, dt: float) -> tuple[np.ndarray, np.ndarray] | None:
+def _velocities(path: Path, t: int, dt: Steps) -> tuple[np.ndarray, np.ndarray] | None:
     """Velocity before and after a jump at frame t, extrapolated to it from up to four frames on
     each side."""
     sides = []
@@ -642,14 +648,14 @@ def _velocities(path: Path, t: int, dt: float) -> tuple[np.ndarray, np.ndarray] 
         index = index[np.isfinite(path.xy[index, 0])] if len(index) else index
         if len(index) < 2:
             return None
-        u = (index - t) * dt
+        u = timing.elapsed(dt, index, t)
         order = 2 if len(index) >= 4 else 1
         slope = [np.polynomial.polynomial.polyfit(u, path.xy[index, d], order)[1] for d in range(2)]
         sides.append(np.array(slope))
     return sides[0], sides[1]
 
 
-def _wall(path: Path, t: int, dt: float) -> dict | None:
+def _wall(path: Path, t: int, dt: Steps) -> dict | None:
     pair = _velocities(path, t, dt)
     if pair is None:
         return None
@@ -669,7 +675,8 @@ def _wall(path: Path, t: int, dt: float) -> dict | None:
     depth = min(float(path.xy[k] @ normal) for k in near)
     a, b = float(path.xy[near[0]] @ normal), float(path.xy[near[-1]] @ normal)
     if leaving - closing > 1e-9 and len(near) == 3:
-        tau = np.clip((b - a - 2 * dt * leaving) / (closing - leaving), 0, 2 * dt)
+        span = timing.elapsed(dt, t + 1, t - 1)
+        tau = np.clip((b - a - span * leaving) / (closing - leaving), 0, span)
         depth = min(depth, a + closing * tau)
     wall = {
         "nx": float(normal[0]),
@@ -741,7 +748,7 @@ def _partner(path: Path, t: int, names: Sequence[str], evidence: Evidence) -> st
     return None if best is None else best[1]
 
 
-def _impact(a: Path, b: Path, t: int, dt: float) -> dict[str, float]:
+def _impact(a: Path, b: Path, t: int, dt: Steps) -> dict[str, float]:
     """Restitution and mass ratio of b to a from the velocities around an impact."""
     first, second = (
         _velocities(

@@ -22,6 +22,7 @@ from agent.proposers.offline.evidence import (
 from agent.proposers.offline.mechanism import Body, Mechanism
 from agent.proposers.offline.priors import JOINTS, THRESHOLDS
 from agent.proposers.offline.rails import off_rail, rail_numbers
+from tools.types import Steps
 
 
 @dataclass(frozen=True)
@@ -307,7 +308,7 @@ def _free(path: Path, touching: Sequence[Path], rests: Sequence[Path]) -> Joint:
     )
 
 
-def _unbound(path: Path, dt: float) -> float:
+def _unbound(path: Path, dt: Steps) -> float:
     """Deviance of a path by a steady pull alone: what speaks against free motion before its causes
     have been looked for."""
     one, zero = np.ones(len(path.xy)), np.zeros(len(path.xy))

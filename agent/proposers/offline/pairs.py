@@ -19,6 +19,7 @@ from agent.proposers.offline.evidence import (
 )
 from agent.proposers.offline.mechanism import Body, Term
 from agent.proposers.offline.naming import causes
+from tools.types import Steps
 
 Option = tuple[tuple[Term, ...], float, str]
 
@@ -48,7 +49,7 @@ def pair_options(
     return sorted(found, key=lambda item: item[2][1] - alone[item[0]] - alone[item[1]])
 
 
-def _steadily(path: Path, frames: np.ndarray, dt: float) -> float:
+def _steadily(path: Path, frames: np.ndarray, dt: Steps) -> float:
     """BIC of these frames of a path by what acts everywhere alike: frames in which one body hides
     the other tell of no force, wrongly as they may be read."""
     xy, v = smooth(np.where(frames[:, None], path.xy, np.nan), dt, path.kinks)
@@ -63,7 +64,7 @@ def _steadily(path: Path, frames: np.ndarray, dt: float) -> float:
     ].bic
 
 
-def _between(a: Path, b: Path, dt: float) -> list[Option]:
+def _between(a: Path, b: Path, dt: Steps) -> list[Option]:
     """Explanations of two paths together that contain a force between them."""
     both = a.seen & b.seen
     if both.sum() < 8 or not (a.moves and b.moves):
@@ -120,7 +121,7 @@ def _between(a: Path, b: Path, dt: float) -> list[Option]:
 def _ratio(
     series: np.ndarray,
     sigma: float,
-    dt: float,
+    dt: Steps,
     apart: np.ndarray,
     distance: np.ndarray,
     cuts: Sequence[int],

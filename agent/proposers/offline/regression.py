@@ -14,6 +14,7 @@ import numpy as np
 
 from agent.proposers.offline.evidence import Explanation, Feature, Path, explain, smooth
 from agent.proposers.offline.mechanism import Term
+from tools.types import Steps
 
 DEGREE = 3
 """Highest degree of a product."""
@@ -27,7 +28,7 @@ FACTORS = ("u", "w", "p", "q")
 
 
 def curve_option(
-    path: Path, dt: float, best: Explanation
+    path: Path, dt: Steps, best: Explanation
 ) -> tuple[tuple[Term, ...], float, str] | None:
     """A term "curve" for one body, its BIC and why; None where ``best`` leaves hardly more than
     noise, or nothing is gained."""

@@ -1,0 +1,229 @@
+"""`run-agent look`: a first sight of a clip, without any search: a contact sheet, what moves when,
+noise, light, camera, time stamps, and the command that would search it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from agent import pictures
+from agent.cli import inputs, text
+from tools import looking, media
+from tools.errors import UsageError
+from tools.looking import Look
+from tools.metrics.score import pixel_noise
+from tools.preparation import Preparation
+from tools.types import Video
+
+_FRAMES = 3000
+"""Most frames that are looked at."""
+_SHOWN, _ACROSS = 12, 4
+_WIDTH, _STRIP = 300, 110  # pixels: width of a picture in the sheet, height of the strip
+_MARK = (230, 60, 160)
+_SEARCHED = 120  # frames that a search is good with
+_STRIDE = 3.0  # pixels that a thing should move from frame to frame
+_LARGE, _SEEN = 480_000, 307_200  # pixels of a picture from which on to scale, and to how many
+_THIN = 8  # pixels that a thing must keep
+_REST = 0.05  # share of a clip at its end whose rest is not worth cutting off
+_CROP = 0.4  # share of the picture below which it is worth cutting
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Look at one clip. Raises UsageError, MediaError."""
+    how = inputs.preparation(arguments)
+    out = Path(arguments.out or f"{Path(arguments.clip).stem}.look.png")
+    if out.suffix.lower() != ".png":
+        raise UsageError(f"--out: expected a name ending in .png, got {out}")
+    first = media.read(arguments.clip, 0, 8, preparation=how)
+    scale = max(1.0, max(first.shape) / looking.SMALL)
+    size = (round(first.shape[1] / scale), round(first.shape[0] / scale))
+    small = media.read(arguments.clip, 0, _FRAMES, preparation=how.scaled(size))
+    seen = looking.look(small, scale)
+    advice = recommended(seen, len(small), first.shape, how)
+    media.write_image(out, sheet(small, seen, scale))
+    about = _facts(arguments.clip, small, first, seen)
+    about |= {"sheet": str(out), "command": command(arguments.clip, advice, len(small))}
+    if arguments.json:
+        print(json.dumps(about, indent=1))
+    else:
+        text.show(_lines(about))
+    return 0
+
+
+def recommended(
+    seen: Look, frames: int, shape: tuple[int, int], how: Preparation
+) -> dict[str, Any]:
+    """The preparation that a search would do best with, in numbers of the file: the part in which
+    something moves, in strides of some pixels, no larger than needed."""
+    start, stop = 0, frames
+    if seen.motions:
+        start = max(seen.motions[0][0] - 2, 0)
+        stop = min(seen.motions[-1][1] + 2, frames)
+        stop = frames if frames - stop < _REST * frames else stop
+    every = max(1, math.ceil((stop - start) / _SEARCHED))
+    if seen.speed:
+        every = max(every, min(int(_STRIDE / seen.speed), (stop - start) // 40))
+    asked: dict[str, Any] = {"every": how.every * every}
+    asked["start"] = how.start + start * how.every
+    asked["stop"] = None if stop == frames else how.start + stop * how.every
+    crop, size = _part(seen, shape) if how.crop is None and how.size is None else (None, None)
+    asked |= {"crop": how.crop or crop, "size": how.size or size}
+    asked |= {"rotate": how.rotate, "dt": how.dt, "fps": how.fps}
+    return Preparation.from_json(asked).to_json()
+
+
+def _part(
+    seen: Look, shape: tuple[int, int]
+) -> tuple[tuple[int, int, int, int] | None, tuple[int, int] | None]:
+    """(x, y, width, height) worth keeping and the size to scale to, None where it stays."""
+    height, width = shape
+    crop = None
+    if seen.box is not None:
+        x, y, w, h = seen.box
+        margin = max(16, w // 2, h // 2)
+        left, top = max(0, x - margin), max(0, y - margin)
+        right, low = min(width, x + w + margin), min(height, y + h + margin)
+        if (right - left) * (low - top) < _CROP * width * height:
+            crop = (left, top, right - left, low - top)
+    w, h = (width, height) if crop is None else crop[2:]
+    smaller = max(math.sqrt(_SEEN / (w * h)), _THIN / max(seen.breadth, 1.0))
+    size = (round(w * smaller), 0) if w * h > _LARGE and smaller < 1 else None
+    return crop, size
+
+
+def command(path: str, advice: dict[str, Any], frames: int) -> str:
+    """The search that is recommended, as it is typed."""
+    words = ["run-agent", "--video", path]
+    for name, value in advice.items():
+        if name == "size":
+            value = f"{value[0]}x{value[1]}" if value[1] else value[0]
+        elif name == "crop":
+            value = ",".join(map(str, value))
+        words += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
+    begin, every = advice.get("start", 0), advice.get("every", 1)
+    count = math.ceil(((advice.get("stop") or frames) - begin) / every)
+    return shlex.join([*words, "--context", str(max(3, round(count / 2))), "--budget", "20"])
+
+
+def _facts(path: str, small: Video, first: Video, seen: Look) -> dict[str, Any]:
+    return {
+        "file": path,
+        "frames": len(small),
+        "size": [first.shape[1], first.shape[0]],
+        "seconds": round(float(small.seconds[-1]) + small.dt, 4),
+        "fps": round(1.0 / small.dt, 4),
+        "even": small.times is None,
+        "notes": list(small.notes),
+        "repeats": list(seen.repeats),
+        "noise": round(float(pixel_noise([first.frames])), 3),
+        "light": {"flicker": round(seen.flicker, 4), "drift": round(seen.drift, 4)},
+        "camera": {
+            "kind": seen.camera.kind,
+            "path": round(seen.camera.path, 2),
+            "shake": round(seen.camera.shake, 2),
+        },
+        "motions": [list(span) for span in seen.motions],
+        "moves_in": None if seen.box is None else list(seen.box),
+        "speed": round(seen.speed, 2),
+    }
+
+
+def _lines(about: dict[str, Any]) -> Iterator[str]:
+    width, height = about["size"]
+    yield (
+        f"{about['file']}: {about['frames']} frames of {width} x {height} pixels, "
+        f"{about['seconds']:.4g} s, {about['fps']:.4g} a second"
+    )
+    yield f"time     {'; '.join(about['notes']) or 'evenly spaced'}"
+    if about["repeats"]:
+        shown = ", ".join(map(str, about["repeats"][:8])) + ", ..." * (len(about["repeats"]) > 8)
+        yield f"         {len(about['repeats'])} frames repeat the one before ({shown})"
+    spans = ", ".join(f"{a} to {b}" for a, b in about["motions"][:6])
+    more = ", ..." * (len(about["motions"]) > 6)
+    yield f"motion   {'frames ' + spans + more if spans else 'nothing moves'}" + (
+        f"; within x,y,w,h = {','.join(map(str, about['moves_in']))}; the largest thing goes about "
+        f"{about['speed']:.2g} px a frame"
+        if about["moves_in"]
+        else ""
+    )
+    camera = about["camera"]
+    yield (
+        "camera   "
+        + {
+            "still": "stands still",
+            "shakes": f"shakes by {camera['shake']:.2g} px",
+            "moves": f"moves by up to {camera['path']:.3g} px (shake {camera['shake']:.2g} px)",
+            "unknown": "cannot be told: too few fixed points",
+        }[camera["kind"]]
+    )
+    light = about["light"]
+    steady = light["flicker"] < 0.003 and light["drift"] < 0.01
+    yield "light    " + (
+        "steady"
+        if steady
+        else f"flickers by {100 * light['flicker']:.2g} %, drifts by {100 * light['drift']:.2g} %"
+    )
+    yield f"noise    {about['noise']:.2g} grey levels"
+    yield f"sheet    {about['sheet']}"
+    yield f"next     {about['command']}"
+
+
+# --------------------------------------------------------------------------------------------------
+
+
+def sheet(clip: Video, seen: Look, scale: float) -> np.ndarray:
+    """Contact sheet (H, W, 3): frames of the motion with the largest moving thing marked, and how
+    much of the picture changes over time. scale: pixels of the file for one of ``clip``."""
+    first, last = (seen.motions[0][0], seen.motions[-1][1]) if seen.motions else (0, len(clip) - 1)
+    times = [first + t for t in pictures.spread(last - first + 1, _SHOWN)]
+    height, zoom = round(_WIDTH * clip.shape[0] / clip.shape[1]), _WIDTH / clip.shape[1]
+    tiles = []
+    for t in times:
+        tile = cv2.resize(clip.frames[t], (_WIDTH, height), interpolation=cv2.INTER_AREA)
+        if np.isfinite(seen.places[t]).all():
+            x, y = (round(float(number) / scale * zoom) for number in seen.places[t])
+            radius = max(5, round(0.8 * seen.breadth / scale * zoom))
+            cv2.circle(tile, (x, y), radius, _MARK, 1, cv2.LINE_AA)
+        tiles.append(_named(tile, f"frame {t}, {clip.seconds[t]:.3f} s"))
+    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % _ACROSS)
+    rows = [np.concatenate(tiles[k : k + _ACROSS], 1) for k in range(0, len(tiles), _ACROSS)]
+    return np.concatenate([*rows, _course(seen, times, rows[0].shape[1])])
+
+
+def _named(tile: np.ndarray, title: str) -> np.ndarray:
+    """A picture with its title above and a margin around."""
+    room = np.full((tile.shape[0] + 26, tile.shape[1] + 8, 3), 255, np.uint8)
+    room[22:-4, 4:-4] = tile
+    cv2.putText(room, title, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (40, 40, 40), 1, cv2.LINE_AA)
+    return room
+
+
+def _course(seen: Look, times: list[int], width: int) -> np.ndarray:
+    """A strip with the share of the picture that changes, by frame; ticks at the frames shown."""
+    strip, count = np.full((_STRIP, width, 3), 255, np.uint8), max(len(seen.activity) - 1, 1)
+    left, right, base = 8, width - 8, _STRIP - 22
+    across = left + (right - left) * np.arange(len(seen.activity)) / count
+    up = base - (base - 24) * seen.activity / max(float(seen.activity.max()), 1e-9)
+    line = np.rint(np.stack([across, up], 1)).astype(np.int32)[:, None]
+    cv2.line(strip, (left, base), (right, base), (200, 200, 200), 1)
+    cv2.polylines(strip, [line], False, (30, 90, 160), 1, cv2.LINE_AA)
+    for t in times:
+        cv2.line(strip, (round(across[t]), base), (round(across[t]), base + 5), (40, 40, 40), 1)
+    most = f"share of the picture that changes, up to {100 * float(seen.activity.max()):.2g} %"
+    for words, x, y in (
+        (most, left, 16),
+        ("0", left, _STRIP - 4),
+        (str(count), right - 30, _STRIP - 4),
+    ):
+        cv2.putText(
+            strip, words, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (40, 40, 40), 1, cv2.LINE_AA
+        )
+    return strip

@@ -1,0 +1,96 @@
+"""Large arrays kept in nameless files instead of in memory.
+
+Such an array is an ordinary read-only NumPy array whose pages the system reads when they are
+touched and drops when it needs the room. The file has no name any more when it is made, and goes
+away with the last array that shows it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import mmap
+import os
+import tempfile
+import weakref
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+LARGE = 256 << 20
+"""Bytes from which an array goes into a file."""
+WINDOW = 32 << 20
+"""Bytes that are handled at a time."""
+
+_READERS: weakref.WeakKeyDictionary[mmap.mmap, int] = weakref.WeakKeyDictionary()
+
+
+def stacked(pictures: Iterable[np.ndarray]) -> np.ndarray | None:
+    """Equal uint8 pictures as one array (T, ...), None without any; in a file where they are more
+    than LARGE bytes. Each is taken before the next is asked for."""
+    kept: list[np.ndarray] = []
+    stream = iter(pictures)
+    for picture in stream:
+        kept.append(np.ascontiguousarray(picture))
+        if len(kept) * picture.nbytes > LARGE:
+            pieces = itertools.chain((kept.pop(0) for _ in range(len(kept))), stream)
+            return written(pieces).reshape(-1, *picture.shape)
+    return np.stack(kept) if kept else None
+
+
+def copied(array: np.ndarray) -> np.ndarray:
+    """A copy that shares nothing with ``array`` (T, ...), in a file where it is large."""
+    if array.nbytes <= LARGE:
+        return array.copy()
+    return written(windows(array)).reshape(array.shape)
+
+
+def joined(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Two arrays one after the other, in a file where they are large."""
+    if first.nbytes + second.nbytes <= LARGE:
+        return np.concatenate([first, second])
+    pieces = itertools.chain(windows(first), windows(second))
+    return written(pieces).reshape(-1, *first.shape[1:])
+
+
+def windows(array: np.ndarray) -> Iterator[np.ndarray]:
+    """Views of a few frames each, WINDOW bytes at most (one frame at least)."""
+    count = max(1, WINDOW // max(1, array.nbytes // max(1, len(array))))
+    return (array[start : start + count] for start in range(0, len(array), count))
+
+
+def descriptor(array: np.ndarray) -> int | None:
+    """A descriptor, to read only, of the file that holds exactly ``array``; None where there is no
+    such file. It stays this module's own: duplicate it to keep it."""
+    owner = array
+    while isinstance(owner, np.ndarray) and owner.base is not None:
+        owner = owner.base
+    owner = owner.obj if isinstance(owner, memoryview) else owner
+    if not isinstance(owner, mmap.mmap) or owner not in _READERS:
+        return None
+    whole = array.nbytes == len(owner) and array.flags.c_contiguous
+    return _READERS[owner] if whole else None
+
+
+def written(pieces: Iterable[np.ndarray]) -> np.ndarray:
+    """uint8 arrays one after another in a file, as one flat array."""
+    handle, name = tempfile.mkstemp(prefix="frames-")
+    reader = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+    os.unlink(name)
+    try:
+        with os.fdopen(handle, "wb", buffering=0) as file:
+            for piece in pieces:
+                _all(file.fileno(), piece)
+            os.fchmod(file.fileno(), 0o400)
+        mapping = mmap.mmap(reader, 0, access=mmap.ACCESS_READ)
+    except BaseException:
+        os.close(reader)
+        raise
+    _READERS[mapping] = reader
+    weakref.finalize(mapping, os.close, reader)
+    return np.frombuffer(mapping, np.uint8)
+
+
+def _all(fd: int, piece: np.ndarray) -> None:
+    data = memoryview(np.ascontiguousarray(piece).reshape(-1))
+    while data:
+        data = data[os.write(fd, data) :]
