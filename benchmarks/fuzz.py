@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -352,7 +352,7 @@ def check_run(case: tuple[str, bytes]) -> None:
         shutil.copytree(_run(), path)
         (path / name).write_bytes(data)
         for reader in _READERS:
-            _said(lambda reader=reader: reader(path))
+            _said(partial(reader, path))
         if _said(lambda: mend(RunFolder(path))):
             folder = RunFolder(path)
             list(story.read(folder.trace))

@@ -266,7 +266,7 @@ def a_law(kind: Any, rng: np.random.Generator, on: tuple[str, ...]) -> Any:
 
 def word_of(kind: Any) -> str:
     """The word of a class of the registry."""
-    return kind.word  # type: ignore[attr-defined]
+    return str(kind.word)
 
 
 def _couplings(rng: np.random.Generator, bodies: tuple[Body, ...]) -> tuple[Coupling, ...]:

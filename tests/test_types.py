@@ -199,6 +199,8 @@ def test_an_evaluation_round_trips_through_json():
         (),
         (states,),
         ((0.1, 0.2),),
+        ({"seen": 10, "judged": 5, "score": 0.5},),
+        {"score": 0.4, "weight": 0.2},
         100.0,
         ("why",),
         "log",

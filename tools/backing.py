@@ -91,6 +91,6 @@ def written(pieces: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def _all(fd: int, piece: np.ndarray) -> None:
-    data = memoryview(np.ascontiguousarray(piece).reshape(-1))
+    data = np.ascontiguousarray(piece).reshape(-1).data
     while data:
         data = data[os.write(fd, data) :]

@@ -162,8 +162,8 @@ def _largest(frames: np.ndarray, t: int, light: np.ndarray) -> tuple[float, floa
     ]
     gap = cv2.blur(np.minimum.reduce(gaps), (3, 3))
     mask = (gap > max(2 * _CHANGE, 8.0 * float(np.median(gap)))).astype(np.uint8)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((_PIECES, _PIECES)))
-    count, _, stats, centres = cv2.connectedComponentsWithStats(mask)
+    joined = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((_PIECES, _PIECES)))
+    count, _, stats, centres = cv2.connectedComponentsWithStats(joined)
     if count < 2:
         return math.nan, math.nan, math.nan
     best = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
@@ -199,7 +199,8 @@ def _shift(before: np.ndarray, after: np.ndarray) -> np.ndarray | None:
     corners = cv2.goodFeaturesToTrack(before, _CORNERS, 0.003, 5)
     if corners is None or len(corners) < _SURE:
         return None
-    there, ok, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, None, maxLevel=4)
+    start = np.zeros_like(corners)
+    there, ok, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, start, maxLevel=4)
     known = ok[:, 0] > 0
     if known.sum() < _SURE:
         return None

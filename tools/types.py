@@ -184,12 +184,12 @@ class Video:
 
 
 def _rising(times: Any, what: str, count: int) -> np.ndarray:
-    times = np.asarray(times, np.float64)
-    if times.shape != (count,) or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+    rising: np.ndarray = np.asarray(times, np.float64)
+    if rising.shape != (count,) or not np.isfinite(rising).all() or (np.diff(rising) <= 0).any():
         raise ContractError(
-            what, f"{count} rising numbers of seconds, one a frame", _describe(times)
+            what, f"{count} rising numbers of seconds, one a frame", _describe(rising)
         )
-    return times
+    return rising
 
 
 @dataclass(frozen=True)

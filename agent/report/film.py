@@ -91,7 +91,9 @@ def clips(folder: RunFolder, summary: RunSummary) -> tuple[Clip, ...]:
     except StorageError:
         return ()
     made = runfolder.read_prediction(folder.path / "prediction.npz", task)
-    predicted: Sequence[np.ndarray | None] = [None] * len(task.test) if made is None else made[0]
+    predicted: list[np.ndarray | None] = [None] * len(task.test)
+    if made is not None:
+        predicted = list(made[0])
     titles = [video.name or f"video {index + 1}" for index, video in enumerate(task.test)]
     return tuple(
         Clip(title, task.context, one.seen.dt, one.seen.frames, frames, true, one.all_times)
@@ -130,6 +132,7 @@ def reel(clip: Clip, budget: int) -> dict[str, Any]:
         "seconds": [
             round(float(number * clip.dt if clip.times is None else clip.times[number]), 6)
             for number, *_ in frames
+            if number is not None
         ],
         "pixelated": clip.seen.shape[2] <= _COARSE,
         "frames": frames,

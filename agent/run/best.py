@@ -58,5 +58,6 @@ def _defaults(source: str) -> Iterator[tuple[str, ast.expr]]:
                 continue
             given = dict(zip(("name", "value"), call.args, strict=False))
             given |= {word.arg: word.value for word in call.keywords if word.arg}
-            if isinstance(given.get("name"), ast.Constant) and "value" in given:
-                yield given["name"].value, given["value"]
+            name = given.get("name")
+            if isinstance(name, ast.Constant) and "value" in given:
+                yield str(name.value), given["value"]

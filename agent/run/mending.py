@@ -4,6 +4,7 @@ a resumed search makes it again from what is whole."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def _nodes(folder: RunFolder) -> Iterator[str]:
     """Removes records that cannot be read; without its proposal a node has none of the others."""
     known = set[str]()
     for node in folder.node_ids():
-        found, broken = _tried(lambda node=node: folder.load_proposal(node))
+        found, broken = _tried(partial(folder.load_proposal, node))
         if broken or (found[1].parent is not None and found[1].parent not in known):
             yield from _removed(folder.path / "nodes" / node, *_RECORDS)
             continue
@@ -62,7 +63,7 @@ def _nodes(folder: RunFolder) -> Iterator[str]:
             ("diagnosis", folder.load_diagnosis),
             ("last", folder.load_last),
         ):
-            if _tried(lambda load=load, node=node: load(node))[1]:
+            if _tried(partial(load, node))[1]:
                 yield from _removed(folder.path / "nodes" / node, name)
 
 

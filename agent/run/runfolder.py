@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -126,7 +126,7 @@ class RunFolder:
         path = self.path / "result.json"
         if not path.exists():
             return None
-        data = store.read_json(path)
+        data: Any = store.read_json(path)
         with store.reading(path):
             said = claims.read(_Result, data, "result")
             if said.format > RESULT_FORMAT:
@@ -192,7 +192,7 @@ class RunFolder:
         path = self.path / "nodes" / node_id / "proposal.json"
         if not path.exists():
             return None
-        data = store.read_json(path)
+        data: Any = store.read_json(path)
         with store.reading(path):
             proposal, move = records.load_proposal(data, read_programs(path.parent))
             story.check_move(move, node_id, "proposal")
@@ -445,5 +445,5 @@ def write_prediction(
             states=np.stack(rows),
             columns=np.array(columns, str),
             dt=np.float64(dt),
-            **({} if times is None else {"times": times}),
+            **cast(Any, {} if times is None else {"times": times}),
         )

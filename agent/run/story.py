@@ -244,7 +244,7 @@ def checked(event: Mapping[str, Any]) -> dict[str, Any]:
     """``event`` with what it leaves out filled in. Raises ContractError where it does not say what
     its kind must."""
     kind = _KINDS[event["event"]]
-    built = claims.read(kind, event, event["event"])
+    built: Any = claims.read(kind, event, event["event"])
     missing = {one.name: getattr(built, one.name) for one in fields(kind) if one.name not in event}
     return {**event, **{k: asdict(v) if isinstance(v, Cost) else v for k, v in missing.items()}}
 

@@ -509,8 +509,12 @@ class Search:
         """Whether an evaluation on disk is about as many frames as this search has."""
         fitted = [len(video) for video in self.inputs.split.fit]
         judged = [trial.horizon for trial in self.inputs.split.trials]
-        told = ((evaluation.measured, fitted), (evaluation.rolled, fitted))
-        told += ((evaluation.predicted, judged), (evaluation.remeasured, judged))
+        told = (
+            (evaluation.measured, fitted),
+            (evaluation.rolled, fitted),
+            (evaluation.predicted, judged),
+            (evaluation.remeasured, judged),
+        )
         return all([len(one) for one in found] in ([], frames) for found, frames in told)
 
     def _evaluate(self, candidate: Candidate) -> Evaluation:

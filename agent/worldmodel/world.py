@@ -65,7 +65,7 @@ class _Engine:
         self._config, self._given = config, sandbox
         self._own: Sandbox | None = None
         self._runner: Runner | None = None
-        self._clips: dict[tuple[bytes, tuple[int, ...], float, bytes | None], Video] = {}
+        self._clips: dict[tuple[bytes, tuple[int, ...], bytes, bytes | None], Video] = {}
 
     @property
     def runner(self) -> Runner:

@@ -54,8 +54,8 @@ def correlation(pairs: list[tuple[float, float]]) -> str:
 
 def _scores(record: Record) -> tuple[float, float] | None:
     """(search score, mean held-back score) of a record, or None."""
-    ours = [row["search_score"] for row in record.rows if row.get("search_score") is not None]
-    real = [row["score"] for row in record.rows if row.get("score") is not None]
+    ours = [value for row in record.rows if (value := row.get("search_score")) is not None]
+    real = [value for row in record.rows if (value := row.get("score")) is not None]
     if not ours or not real or isnan(ours[0]):
         return None
     return float(ours[0]), float(sum(real) / len(real))

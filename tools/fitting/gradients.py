@@ -109,7 +109,8 @@ def _scanned(jax: Any, problem: Problem, group: Group) -> Callable:
 
         def advance(current: Any, acting: tuple[Any, Any]) -> tuple[Any, Any]:
             action, dt = acting
-            dt = group.dt if len(steps) == 1 else dt  # a plain number as long as there is one
+            if len(steps) == 1:
+                dt = float(steps[0])  # a plain number as long as there is one
             after = jax.numpy.stack(
                 [
                     jax.numpy.asarray(v, row.dtype)

@@ -10,8 +10,9 @@ def rendering(mechanism: Mechanism) -> str:
     """Source of the program."""
     imports, lines = {"canvas", "draw_front", "finish"}, []
     for body in ordered(mechanism):
+        names: tuple[str, ...] = ("draw_body",)
+        condition = ""
         if mechanism.drawing == "film":
-            names, condition = ("draw_body",), ""
             statement = f'draw_body(image, "{body.name}", p, scene)'
         else:
             names, statement = body.shape.draw(body.name, mechanism.drawing == "whole pixels")
