@@ -132,8 +132,18 @@ def _test(summary: RunSummary) -> str:
     videos = "" if len(trials) == 1 else f" of {count(len(trials), 'video')}"
     return (
         f"Every program was fitted to the first {count(sum(fitted), 'frame')}{videos} and had "
-        f"to draw the next {judged}, which it was not given. {score}"
+        f"to draw the next {judged}, which it was not given.{_origins(summary)} {score}"
     )
+
+
+def _origins(summary: RunSummary) -> str:
+    """Where else forecasts began, and which frames nobody was shown."""
+    earlier = [str(seen) for seen in summary.observed.get("origins", ())[1:]]
+    last = summary.observed.get("last", 0)
+    words = f" It did so from the first {' and '.join(earlier)} frames too." if earlier else ""
+    if last:
+        words += f" What leads was tried on the last {count(last, 'frame')}, shown to nobody."
+    return words
 
 
 def _headline(summary: RunSummary) -> str:

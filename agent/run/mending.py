@@ -22,6 +22,7 @@ def mend(folder: RunFolder) -> list[str]:
 
     Raises StorageError where the event that describes the run is lost, or a format is newer.
     """
+    folder.first()  # without it there is nothing to mend
     lost = [*_lines(folder), *_nodes(folder)]
     result, broken = _tried(folder.result)
     if result is not None and result["best"] is not None:

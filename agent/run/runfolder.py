@@ -133,7 +133,7 @@ class RunFolder:
                 raise store.newer(path, RESULT_FORMAT, said.format)
             if said.best is not None and said.best not in self.node_ids():
                 raise ContractError("best", "a node of the run", said.best)
-        return data
+        return {**_UNSAID, **data}
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -265,14 +265,24 @@ class _Result:
     reason: str
     score: float
     best: story.Node | None
-    evaluations: int
-    seconds: float
     metrics: story.Metrics
-    baselines: Mapping[str, story.Metrics]
-    cost: Cost
+    evaluations: int = 0
+    seconds: float = 0.0
+    baselines: Mapping[str, story.Metrics] = field(default_factory=dict)
+    cost: Cost = field(default_factory=Cost)
     format: int = 1
     sandbox: _Held = field(default_factory=lambda: _Held())
     versions: Mapping[str, str | None] = field(default_factory=dict)
+
+
+_UNSAID: Mapping[str, Any] = {
+    "evaluations": 0,
+    "seconds": 0.0,
+    "baselines": {},
+    "cost": asdict(Cost()),
+    "versions": {},
+}
+"""What a result of an early version leaves out."""
 
 
 def _check_plain(folder: Path) -> None:

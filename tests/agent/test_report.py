@@ -133,8 +133,8 @@ def test_it_says_who_won_and_why(folder):
         and "Why program 3 won" in found.text
     )
     assert (
-        "fitted to the first 10 frames and had to draw the next 4 frames, which it was not given"
-        in found.text
+        "fitted to the first 8 frames and had to draw the next 4 frames, which it was not given. "
+        "It did so from the first 7 and 5 frames too." in found.text
     )
     assert (
         "It predicts best." in found.text

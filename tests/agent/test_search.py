@@ -46,7 +46,8 @@ def searched(box, out, proposer=None, config=CONFIG, held=HELD, on_event=None):
             "task": records.save_task(store, TASK),
             "held_back": records.save_held_back(store, held),
         }
-        RunFolder.create(out, {"event": "run", "config": config.to_json(), **saved})
+        first = {"event": "run", "config": config.to_json(), "scoring": search.SCORING, **saved}
+        RunFolder.create(out, first)
     folder = RunFolder(out)
     steps = search.Search(folder, inputs, config, proposer or Scripted(*STORY), box, on_event)
     return graph.execute(steps, folder.checkpoint, config.budget)
