@@ -38,7 +38,7 @@ from agent.proposers.offline.grammar.laws.spring import Spring
 from agent.proposers.offline.grammar.laws.turning import Turning
 from agent.proposers.offline.grammar.laws.wall import Wall
 from agent.proposers.offline.grammar.mechanism import Body, Mechanism
-from agent.proposers.offline.grammar.quantity import Number, Quantity
+from agent.proposers.offline.grammar.quantity import GrammarError, Number, Quantity
 from agent.proposers.offline.grammar.registry import known
 from agent.proposers.offline.grammar.shape import Shape
 from agent.proposers.offline.grammar.shapes.box import Box
@@ -297,6 +297,12 @@ class _Translation:
                 friction,
             )
         ]
+
+    def _stop(self, term: older.Term, n: dict) -> list[Law]:
+        raise GrammarError(
+            f"stop: expected a law of this grammar, got a stop of the angle of {term.bodies[0]}, "
+            "which only the older writer can print yet"
+        )
 
     def _collide(self, term: older.Term, n: dict) -> list[Law]:
         first, second = term.bodies

@@ -12,7 +12,7 @@ from agent.core.screen import screen
 from agent.proposers.offline import adapter
 from agent.proposers.offline.grammar.joint import rate_of
 from agent.proposers.offline.grammar.mechanism import loads
-from agent.proposers.offline.grammar.quantity import Number
+from agent.proposers.offline.grammar.quantity import GrammarError, Number
 from agent.proposers.offline.mechanism import MOTIONS, TERMS, Body, Mechanism, Term, mechanism_of
 from agent.proposers.offline.write import write
 from benchmarks.grammar import loaded
@@ -230,7 +230,15 @@ STATE |= {
 
 def test_every_word_of_the_older_grammar_is_tried():
     assert {b.motion for m in SAID.values() for b in m.bodies} == set(MOTIONS)
-    assert {t.kind for m in SAID.values() for t in m.terms} == set(TERMS)
+    assert {t.kind for m in SAID.values() for t in m.terms} == set(TERMS) - {"stop"}
+
+
+def test_what_the_new_grammar_cannot_say_yet_is_refused_aloud():
+    said = next(m for m in SAID.values() if any(b.motion == "hinges" for b in m.bodies))
+    name = next(b.name for b in said.bodies if b.motion == "hinges")
+    stopped = said.plus(Term("stop", (name,), {"side": 1.0, "angle": 0.5, "e": 0.8}))
+    with pytest.raises(GrammarError, match="only the older writer"):
+        adapter.from_old(stopped)
 
 
 @pytest.mark.parametrize("name", SAID)
