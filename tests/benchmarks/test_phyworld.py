@@ -155,7 +155,9 @@ def test_a_ball_is_placed_to_thousandths_of_a_pixel_by_its_hard_edge_though_it_r
         frames, (tools.Part("ball", "disk", (255, 0, 0)),), tools.plain(frames, (255, 255, 255))
     )["ball"]
     assert np.abs(found.poses[:, :2] - world.to_pixels(path[:, 0])).max() < 0.004
-    assert found.look.size[0] == pytest.approx(0.9925 * 1.07 * 25.5, abs=0.01), "half coverage"
+    assert found.appearance.size[0] == pytest.approx(0.9925 * 1.07 * 25.5, abs=0.01), (
+        "half coverage"
+    )
 
 
 def test_compressed_balls_are_placed_by_their_luma():
