@@ -42,7 +42,8 @@ SPENT = 64.0
 """Bits beyond what is free, per column that moves, that cost the whole score: six numbers of 3
 digits."""
 
-_NAME = re.compile(r"(?=(\D*\d?){5}$)[A-Za-z_]\w{0,39}(\.\w{1,24})?")  # names something: few digits
+_NAME = re.compile(r"(?=(\D*\d?){5}$)\.?[A-Za-z_]\w{0,39}(\.\w{1,24})?\.?|[\W_]{1,3}")
+# names something, or is a piece of such a name in an f-string: few digits
 _CHARACTER = 6.0  # bits of one character of a string that names nothing
 _DIGIT = math.log2(10.0)
 
