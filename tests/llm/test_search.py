@@ -14,6 +14,7 @@ from agent import proposers
 from agent.cli import text as plain
 from agent.config import SearchConfig
 from agent.core.protocols import Move
+from agent.core.split import validation
 from agent.models.errors import WrongKey
 from agent.models.messages import Reply
 from agent.models.options import ModelOptions
@@ -324,7 +325,8 @@ def test_drafts_of_a_round_are_asked_for_at_once_and_are_what_they_would_be_alon
         again, _ = direct(server, tmp_path / "again")
         third = events(tmp_path / "run", "proposed")[2]
         rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(2, 0)))
-        alone = again.propose(scenes.collision(), scenes.archive_of(), Move(**third["move"]), rng)
+        guiding = validation(scenes.collision()).guiding  # what proposers are shown
+        alone = again.propose(guiding, scenes.archive_of(), Move(**third["move"]), rng)
     assert (
         alone.exchanges[0] == third["exchanges"][0]
         and f"socket{server.requests[-1]['seed']}" in alone.programs.dynamics
@@ -362,7 +364,7 @@ def test_a_hostile_model_ends_with_a_clear_reason(tmp_path):
         and "same as program 1" in result.reason
     )
     assert (
-        result.status in ("budget", "failed")
+        result.status in ("budget", "exhausted", "failed")
         and events(tmp_path / "run", "evaluated")[1]["score"] == 0
     )
     assert_no_key_in(tmp_path / "run")
