@@ -91,7 +91,7 @@ def test_contacts_at_discrete_times(seed):
     """The first value of friction holds the ball where it touches (no slope), and wrong times of
     contact are pits in the loss."""
     case, rng = CASES["bounce"], np.random.default_rng([17, seed])
-    result = fit(case.module, case.data(2, rng), rng=rng)
+    result = fit(case.module, case.data(2, rng), budget=Budget(seconds=600.0), rng=rng)
     assert result.explained
     assert result.values["friction"] == pytest.approx(0.05, rel=0.05) and result.values[
         "gravity"
