@@ -160,7 +160,9 @@ def test_a_model_of_no_use_ends_with_the_budget_and_a_reason(model, tmp_path):
         result = run(scenes.collision(), settings, tmp_path / "run")
         asked = len(server.requests)
     found = json.loads((tmp_path / "run" / "result.json").read_text())
-    assert found["status"] == result.status and result.status in ("budget", "exhausted")
+    # Programs that run spend the budget; where none comes any more, ideas have run out.
+    expected = "budget" if model in ("imports", "nan") else "exhausted"
+    assert found["status"] == result.status == expected
     assert result.evaluations <= BUDGET
     assert found["cost"]["input_tokens"] + found["cost"]["output_tokens"] <= CAP
     assert found["cost"]["calls"] == asked <= 3 * BUDGET
