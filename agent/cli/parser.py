@@ -9,23 +9,17 @@ from pathlib import Path
 from agent.cli import cutting
 from tools.command_line import Parser, above, at_least, did_you_mean, whole
 
-COMMANDS = (
-    "run",
-    "resume",
-    "trace",
-    "report",
-    "evaluate",
-    "fit",
-    "predict",
-    "export",
-    "tracks",
-    "look",
-    "sweep",
-    "bench",
-    "doctor",
-    "weights",
-)
-"""Subcommands; `run` is meant when none is given."""
+GROUPS = {
+    "search": ("run", "resume", "sweep", "look"),
+    "look at a search": ("trace", "report", "tracks"),
+    "use a model": ("predict", "export"),
+    "your own programs": ("evaluate", "fit"),
+    "measure": ("bench",),
+    "this machine": ("doctor", "weights", "completion"),
+}
+"""Subcommands, as --help groups them; `run` is meant when none is given."""
+
+COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 
 _OWN_OPTIONS = ("bench", "weights")
 """Those that read what follows them with a parser of their own, --help included."""
@@ -78,10 +72,10 @@ def build() -> argparse.ArgumentParser:
         "run-agent",
         description="Find small readable programs that explain and predict a video.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Grouped,
     )
     parser.add_argument("--version", action=_Version)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
     _run(commands)
     _resume(commands)
     _look(commands)
@@ -113,6 +107,22 @@ def build() -> argparse.ArgumentParser:
     _predict(commands)
     _others(commands)
     return parser
+
+
+class _Grouped(argparse.RawDescriptionHelpFormatter):
+    """Help that lists the commands under the headings of ``GROUPS``."""
+
+    def _format_action(self, action: argparse.Action) -> str:
+        if not isinstance(action, argparse._SubParsersAction):
+            return super()._format_action(action)
+        about = {one.dest: one for one in action._get_subactions()}
+        lines = []
+        for heading, names in GROUPS.items():
+            lines.append(f"{' ' * self._current_indent}{heading}\n")
+            self._indent()
+            lines += [super(_Grouped, self)._format_action(about[name]) for name in names]
+            self._dedent()
+        return "".join(lines)
 
 
 class _Version(argparse.Action):
@@ -663,3 +673,13 @@ def _others(commands: argparse._SubParsersAction) -> None:
         "which barriers of the sandbox hold on this machine, by live probes",
     )
     doctor.add_argument("--json", action="store_true")
+    completion = _command(
+        commands,
+        "completion",
+        "agent.cli.completing:main",
+        "completion of this command line, for a shell to read",
+    )
+    completion.add_argument(
+        "shell", metavar="SHELL", choices=("bash", "zsh", "tcsh"), help="bash, zsh or tcsh"
+    )
+    completion.epilog = 'bash: eval "$(run-agent completion bash)", here or in ~/.bashrc'
