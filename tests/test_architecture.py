@@ -59,7 +59,15 @@ ALLOWED = {
     },
     "agent.export": {"agent.export", "agent.worldmodel", "agent.run", *TOP},
     "agent.sweep": {"agent.sweep", "agent.run", *TOP},
-    "agent.units": {"agent.units", "agent.worldmodel", "agent.evaluation", "agent.run", *TOP},
+    "agent.units": {
+        "agent.units",
+        "agent.equations",
+        "agent.worldmodel",
+        "agent.evaluation",
+        "agent.run",
+        *TOP,
+    },
+    "agent.equations": {"agent.equations", *TOP},
     "agent.report": {"agent.report", "agent.run", "agent.core", *TOP},
     "agent.search": {
         "agent.search",

@@ -11,7 +11,7 @@ from tools.command_line import Parser, above, at_least, did_you_mean, whole
 
 GROUPS = {
     "search": ("run", "resume", "sweep", "look"),
-    "look at a search": ("trace", "report", "tracks"),
+    "look at a search": ("trace", "report", "tracks", "equations"),
     "use a model": ("predict", "export"),
     "your own programs": ("evaluate", "fit"),
     "measure": ("bench",),
@@ -626,6 +626,31 @@ def _units(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--up", default="", metavar="WAY", help="up: y grows upwards (default down)")
 
 
+def _physics(commands: argparse._SubParsersAction) -> None:
+    """Tables and equations, in a person's units."""
+    tracks = _command(
+        commands,
+        "tracks",
+        "agent.cli.units:tracks",
+        "a run's coordinates as a table: measured, fitted, forecast, in pixels or metres",
+    )
+    tracks.add_argument("run", metavar="RUN")
+    tracks.add_argument("--out", metavar="FILE", help="tracks.csv or tracks.parquet")
+    _units(tracks)
+    equations = _command(
+        commands,
+        "equations",
+        "agent.cli.equations:equations",
+        "the mechanism as equations of motion: impacts, parameters, what is conserved, limits",
+    )
+    equations.add_argument("run", metavar="RUN")
+    equations.add_argument(
+        "--to", default="text", choices=("text", "latex", "sympy"), help="default text"
+    )
+    equations.add_argument("--out", metavar="FILE", help="write it there, too")
+    _units(equations)
+
+
 def _others(commands: argparse._SubParsersAction) -> None:
     export = _command(
         commands,
@@ -656,15 +681,7 @@ def _others(commands: argparse._SubParsersAction) -> None:
         parser = commands.add_parser(name, help=about, add_help=False)
         parser.set_defaults(handler=f"agent.cli.commands:{handler}")
         parser.add_argument("rest", nargs=argparse.REMAINDER)
-    tracks = _command(
-        commands,
-        "tracks",
-        "agent.cli.units:tracks",
-        "a run's coordinates as a table: measured, fitted, forecast, in pixels or metres",
-    )
-    tracks.add_argument("run", metavar="RUN")
-    tracks.add_argument("--out", metavar="FILE", help="tracks.csv or tracks.parquet")
-    _units(tracks)
+    _physics(commands)
     _sweep(commands)
     doctor = _command(
         commands,

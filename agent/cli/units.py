@@ -13,7 +13,7 @@ from agent.units import given as units
 from agent.units import tracks as tables
 from agent.units.given import Given
 from agent.units.model import Scaled
-from agent.units.scale import Scale
+from agent.units.scale import said_of
 from agent.worldmodel.world import WorldModel
 from tools.errors import RunError, UsageError
 from tools.fitting import report as fit_report
@@ -59,7 +59,7 @@ def _ahead(model: WorldModel, folder: RunFolder) -> States | None:
 
 
 def _lines(scaled: Scaled, table: tables.Trajectories, out: Path | None) -> list[str]:
-    lines = [_scale_line(scaled.scale)]
+    lines = [said_of(scaled.scale)]
     rows = fit_report.rows(scaled.params())
     if rows:
         lines += ["", *text.table(fit_report.HEADER, rows)]
@@ -68,10 +68,3 @@ def _lines(scaled: Scaled, table: tables.Trajectories, out: Path | None) -> list
     lines += ["", f"{len(table.times)} frames ({table.seen} seen, {ahead} ahead), columns:"]
     lines += [f"  {name}" for name in columns]
     return [*lines, "", f"written to {out}" if out else "--out tracks.csv (or .parquet) writes it"]
-
-
-def _scale_line(scale: Scale | None) -> str:
-    if scale is None:
-        return "in pixels and seconds; --scale ball.width=0.04m (or --know ...) gives metres"
-    error = f" ± {1e3 * scale.error:.2g}" if scale.error else ""
-    return f"one pixel is {1e3 * scale.metres:.5g}{error} mm, from {' and '.join(scale.words)}"

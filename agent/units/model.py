@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from agent.equations.card import Card, Course, card
 from agent.evaluation.jobs import Perceived
 from agent.units import convert
 from agent.units.given import Given
-from agent.units.scale import Reading, Scale, attribute_powers, powers
+from agent.units.scale import Reading, Scale, attribute_powers, powers, said_of
 from agent.units.tracks import Trajectories
 from agent.worldmodel.world import WorldModel
 from tools.errors import UsageError
@@ -52,6 +53,29 @@ class Scaled:
         return Trajectories(
             times, len(self.clip), measured, modelled, self.scale, self.given.axes()
         )
+
+    def card(self) -> Card:
+        """The model as equations of motion. Raises Untold."""
+        course = Course(
+            self.states,
+            self.model.seconds(self.clip, self.horizon),
+            len(self.clip),
+            self.clip.dt,
+            self._actions(),
+        )
+        words = "" if self.scale is None else said_of(self.scale)
+        return card(self.model.programs.dynamics, course, self.model.fitted, self.params(), words)
+
+    def _actions(self) -> np.ndarray | None:
+        """(T + horizon,) what acts from each frame on; None where nothing does."""
+        before, after = self.clip.actions, self.model.future_actions
+        if before is None and after is None:
+            return None
+        known = np.zeros(len(self.clip)) if before is None else before
+        rest = np.zeros(self.horizon)
+        if after is not None:
+            rest[: len(after)] = after[: self.horizon]
+        return np.concatenate([known, rest])
 
     def measure(self, name: str) -> Reading | None:
         """The value of a parameter, a size, or a coordinate at a frame (agent.units.scale)."""

@@ -49,6 +49,14 @@ class Scale:
         return self.error / self.metres
 
 
+def said_of(scale: Scale | None) -> str:
+    """How long a pixel is, in words."""
+    if scale is None:
+        return "in pixels and seconds; --scale ball.width=0.04m (or --know ...) gives metres"
+    error = f" ± {1e3 * scale.error:.2g}" if scale.error else ""
+    return f"one pixel is {1e3 * scale.metres:.5g}{error} mm, from {' and '.join(scale.words)}"
+
+
 @dataclass(frozen=True)
 class Axes:
     """Where a person wants zero and up to be. origin: pixels. up: "up" or "down" (the picture's own

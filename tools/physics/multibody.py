@@ -72,6 +72,17 @@ def accelerations(
     slider, torque at a hinge between the link and its parent), in mass units times px/s^2 (times px
     for a torque).
     """
+    return solve(*balance(links, q, v, gravity, efforts))
+
+
+def balance(
+    links: Sequence[Link],
+    q: Sequence[Any],
+    v: Sequence[Any],
+    gravity: tuple[Any, Any] = (0.0, 0.0),
+    efforts: Mapping[str, Any] | None = None,
+) -> tuple[list[list[Any]], list[Any]]:
+    """M and h of M q'' = h, for the arguments of ``accelerations``."""
     poses = frames_of(links, q)
     index = {link.name: k for k, link in enumerate(links)}
     n = len(links)
@@ -103,7 +114,7 @@ def accelerations(
         force[index[name]] = force[index[name]] + effort
         if link.joint == "hinge" and link.on and links[index[link.on]].joint == "hinge":
             force[index[link.on]] = force[index[link.on]] - effort
-    return solve(mass, force)
+    return mass, force
 
 
 def _columns(links, index, poses, link, x, y) -> dict[int, tuple[Any, Any, float]]:

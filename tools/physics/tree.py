@@ -130,6 +130,13 @@ def accelerations(
 
     q, v: coordinates and rates of the links that follow none, in order. loads: what acts; None:
     nothing. Carriers come before what they carry."""
+    return solve(*balance(links, q, v, loads))
+
+
+def balance(
+    links: Sequence[Link], q: Sequence[Any], v: Sequence[Any], loads: Loads | None = None
+) -> tuple[list[list[Any]], list[Any]]:
+    """M and h of M q'' = h, for the arguments of ``accelerations``."""
     full, rates, slopes, bends = spread(links, q, v)
     frames, first = _frames(links, full, rates), _positions(links)
     heavy = {link.name: frames[link.name].moved(_off(link)) for link in links}
@@ -144,7 +151,7 @@ def accelerations(
         _add(link, heavy[link.name], kicks.get(link.name, (0.0, 0.0, 0.0)), mass, force)
         if link.name in efforts:
             _effort(force, link, efforts[link.name], heavy[link.name], frames, first)
-    return _reduced(mass, force, slopes, bends, rates) if slopes else solve(mass, force)
+    return _on_free(mass, force, slopes, bends, rates) if slopes else (mass, force)
 
 
 def _add(link: Link, heavy: _Frame, kick: tuple, mass: list, force: list) -> None:
@@ -419,17 +426,6 @@ def _effort(
     if link.joint == "hinge" and link.on:
         for i, (_, _, turning) in frames[link.on].columns.items():
             force[i] = force[i] - amount * turning
-
-
-def _reduced(
-    mass: list,
-    force: list,
-    slopes: Mapping,
-    bends: Mapping,
-    rates: Sequence[Any],
-) -> tuple:
-    """Accelerations of the coordinates that follow none."""
-    return solve(*_on_free(mass, force, slopes, bends, rates))
 
 
 def _on_free(
