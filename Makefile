@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKED := $(PIP) install --require-hashes -r requirements.lock
 
-.PHONY: run test test-all lint audit clean
+.PHONY: run test test-all lint docs audit clean
 
 run: $(VENV)/.core
 	$(BIN)/run-agent --env cartpole --budget 20
@@ -21,6 +21,10 @@ lint: $(VENV)/.extras
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The site, in docs/_build; a broken link or reference is an error.
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
 
 # Known weaknesses of what is locked, in a virtual environment of its own; needs a way to the advisory service.
 audit:
@@ -42,5 +46,9 @@ $(VENV)/.vision: $(VENV)/.extras requirements-vision.lock
 	$(LOCKED) -r requirements-vision.lock
 	touch $@
 
+$(VENV)/.docs: $(VENV)/.core requirements-docs.lock
+	$(LOCKED) -r requirements-docs.lock
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(VENV)-audit build *.egg-info
+	rm -rf $(VENV) $(VENV)-audit build docs/_build *.egg-info

@@ -6,9 +6,11 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from functools import cache
@@ -17,6 +19,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+LOCKS = sorted(ROOT.glob("requirements*.lock"))
 LAYERS = ("tools", "sandbox", "agent", "benchmarks", "prompts")
 TOP = {
     "tools",
@@ -194,6 +197,7 @@ def test_only_the_command_line_and_suites_know_ground_truth():
     }
     assert {module for module in knowing if module.split(".")[0] != "benchmarks"} <= {
         "agent.cli",
+        "agent.cli.completing",
         "agent.cli.inputs",
         "agent.cli.commands",
     }
@@ -306,20 +310,11 @@ def test_importing_is_quiet_and_does_nothing(tmp_path):
     assert done.returncode == 0 and not done.stdout and not done.stderr, done.stderr
 
 
-def test_the_wheel_carries_the_program_and_nothing_else(tmp_path):
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--no-build-isolation",
-        "--wheel-dir",
-        str(tmp_path),
-    ]
-    copy = tmp_path / "source"
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, built from the source distribution as an index would serve it."""
+    place = tmp_path_factory.mktemp("wheel")
+    copy = place / "checkout"
     tracked = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.split()
@@ -327,18 +322,62 @@ def test_the_wheel_carries_the_program_and_nothing_else(tmp_path):
         if (ROOT / name).is_file() and not name.startswith(".") and "/." not in name:
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             (copy / name).write_bytes((ROOT / name).read_bytes())
-    built = subprocess.run([*pip, str(copy)], capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stderr
-    names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
+    made = f"from setuptools import build_meta; print(build_meta.build_sdist({str(place)!r}))"
+    _ran([sys.executable, "-c", made], copy)
+    with tarfile.open(next(place.glob("*.tar.gz"))) as archive:
+        archive.extractall(place / "source", filter="data")
+    pip = f"{sys.executable} -m pip wheel -q --disable-pip-version-check --no-deps"
+    source = next((place / "source").iterdir())
+    _ran([*pip.split(), "--no-build-isolation", "--wheel-dir", str(place), str(source)], place)
+    return next(place.glob("*.whl"))
+
+
+def _ran(words: list[str], place: Path, **told: str) -> str:
+    done = subprocess.run(
+        words, cwd=place, env=os.environ | told, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_wheel_carries_the_program_and_nothing_else(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names} == {
         *LAYERS,
         *(n.split("/")[0] for n in names if ".dist-info/" in n),
     }
     assert {f"{layer}/py.typed" for layer in LAYERS} <= set(names)
-    assert "agent/sbom.cdx.json" in names
+    assert "agent/sbom.cdx.json" in names and any(name.endswith("/LICENSE") for name in names)
     assert "agent/cli/commands.py" in names and any(
         name.startswith("prompts/") and name.endswith(".md") for name in names
     )
+
+
+@pytest.mark.slow
+def test_the_wheel_works_without_the_checkout(wheel, tmp_path):
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    run_agent = [sys.executable, "-c", "from agent.__main__ import main; raise SystemExit(main())"]
+    path = {"PYTHONPATH": str(tmp_path / "installed")}
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    assert "gallery" in _ran([*run_agent, "bench", "list"], place, **path)
+    search = "--env cartpole --budget 1 --context 5 --horizon 3 --out run --quiet"
+    assert "score" in _ran([*run_agent, *search.split()], place, **path)
+    assert (place / "run" / "best" / "dynamics.py").is_file()
+
+
+def test_a_package_of_another_project_under_one_of_our_names_is_told(tmp_path):
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "__init__.py").write_text("")
+    done = subprocess.run(
+        [sys.executable, "-m", "agent", "--help"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "expected the package tools" in done.stderr and "environment of its own" in done.stderr
 
 
 def test_functions_fit_on_a_screen():
@@ -359,8 +398,8 @@ def test_locks_agree_with_what_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     locked = {
         line.split("==")[0].lower().replace("_", "-")
-        for name in ("requirements.lock", "requirements-extras.lock", "requirements-vision.lock")
-        for line in (ROOT / name).read_text().splitlines()
+        for lock in LOCKS
+        for line in lock.read_text().splitlines()
         if "==" in line
     }
     declared = [
@@ -369,11 +408,11 @@ def test_locks_agree_with_what_is_declared():
     ]
     names = {"".join(c for c in entry.split(">")[0].split("[")[0]).lower() for entry in declared}
     assert names <= locked
-    for name in ("requirements.lock", "requirements-extras.lock", "requirements-vision.lock"):
-        text = re.sub(r"#.*\n", "", (ROOT / name).read_text()).replace("\\\n", "")
+    for lock in LOCKS:
+        text = re.sub(r"#.*\n", "", lock.read_text()).replace("\\\n", "")
         for line in filter(None, text.splitlines()):
             assert re.fullmatch(r"[\w.-]+==[\w.+!-]+( +--hash=sha256:[0-9a-f]{64})+ *", line), (
-                f"{name}: expected a version and its files' hashes, got {line[:80]}"
+                f"{lock.name}: expected a version and its files' hashes, got {line[:80]}"
             )
 
 

@@ -197,4 +197,4 @@ COLUMNS: Mapping[str, tuple[int, int]] = {
     **dict.fromkeys(("angle", "turn"), (0, 0)),
     **dict.fromkeys(("spin", "angular_velocity", "omega"), (0, -1)),
 }
-"""What attributes of states mean; see the words of the contract in CONTRIBUTING.md."""
+"""What attributes of states mean; see docs/contract.md."""

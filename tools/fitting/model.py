@@ -46,7 +46,7 @@ class ColumnLayout:
 
 
 class Model:
-    """A program under the contract of CONTRIBUTING.md: PARAMS, initial, step and, optionally,
+    """A program under the contract of docs/contract.md: PARAMS, initial, step and, optionally,
     LATENTS, DIFFERENTIABLE.
 
     Raises ContractError when a part is missing or of the wrong kind. Exceptions of the program
