@@ -11,7 +11,7 @@ from tools.command_line import Parser, above, at_least, did_you_mean, whole
 
 GROUPS = {
     "search": ("run", "resume", "sweep", "look"),
-    "look at a search": ("trace", "report", "tracks", "equations"),
+    "look at a search": ("trace", "report", "index", "tracks", "equations"),
     "use a model": ("predict", "export"),
     "your own programs": ("evaluate", "fit"),
     "measure": ("bench",),
@@ -683,6 +683,14 @@ def _others(commands: argparse._SubParsersAction) -> None:
         parser.add_argument("rest", nargs=argparse.REMAINDER)
     _physics(commands)
     _sweep(commands)
+    index = _command(
+        commands,
+        "index",
+        "agent.cli.reporting:write_index",
+        "one page of all runs in a folder: film strips, mechanisms, scores; sortable",
+    )
+    index.add_argument("folder", metavar="DIR", help="a folder with runs in it, such as runs")
+    index.add_argument("--out", metavar="FILE", help="the page (default: index.html in the folder)")
     doctor = _command(
         commands,
         "doctor",

@@ -1,4 +1,4 @@
-"""`run-agent report`: the page of a run, written again."""
+"""`run-agent report` and `index`: the page of a run, and that of a folder of runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from agent import report
+from agent.report import index
 from agent.run import store
 from agent.run.runfolder import RunFolder
 
@@ -24,4 +25,14 @@ def write(arguments: argparse.Namespace) -> int:
             else " (the run is not finished: it shows what there is so far)"
         )
     )
+    return 0
+
+
+def write_index(arguments: argparse.Namespace) -> int:
+    """Write one page of all runs in a folder, and say where it is."""
+    folder = Path(arguments.folder)
+    out = Path(arguments.out) if arguments.out else folder / "index.html"
+    store.check_file(out)
+    store.write_text(out, index.page(folder, out))
+    print(f"written to {out}")
     return 0

@@ -9,10 +9,7 @@ escaped; a content security policy lets no script run but our own and nothing be
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 
@@ -21,7 +18,7 @@ from agent.report import film, losses, sections, summary, tree, why
 from agent.report.film import Clip
 from agent.report.markup import Child, Html, join, tag
 from agent.report.summary import RunSummary
-from agent.report.words import count, duration, number, score, sentence
+from agent.report.words import count, duration, integrity, number, own_file, score, sentence
 from agent.run import store
 from agent.run.runfolder import RunFolder
 
@@ -45,13 +42,13 @@ def page(folder: RunFolder) -> str:
     told = summary.read(folder)
     clips = film.clips(folder, told)
     parts = [part for part in _sections(folder, told, clips) if part[2]]
-    script = _file("page.js")
+    script = own_file("page.js")
     heading, lede = _verdict(told)
     values = {
         "title": f"{heading} · {told.name}",
-        "style": Html(_file("style.css")),
+        "style": Html(own_file("style.css")),
         "script": Html(script),
-        "script_hash": _integrity(script),
+        "script_hash": integrity(script),
         "eyebrow": f"Search report · {told.name}",
         "heading": heading,
         "lede": lede,
@@ -64,13 +61,9 @@ def page(folder: RunFolder) -> str:
         ),
         "footer": _footer(folder, told),
     }
-    return Template(_file("page.html")).substitute(
+    return Template(own_file("page.html")).substitute(
         {key: join(value) for key, value in values.items()}
     )
-
-
-def _file(name: str) -> str:
-    return (files(__name__) / name).read_text(encoding="utf-8")
 
 
 # --------------------------------------------------------------------------------------------------
@@ -260,7 +253,7 @@ def _film(clips: tuple[Clip, ...]) -> Html | None:
         if "difference" in names
         else None
     )
-    player = Html(Template(_file("player.html")).substitute(panes=frames, about=join(about)))
+    player = Html(Template(own_file("player.html")).substitute(panes=frames, about=join(about)))
     shown = next((clip for clip in clips if clip.predicted is not None), clips[0])
     return join(player, data, sections.strip(shown))
 
@@ -284,8 +277,3 @@ def _footer(folder: RunFolder, told: RunSummary) -> Html:
     return join(
         "To go on, beside this folder: ", *(join(tag("code", command), " ") for command in commands)
     )
-
-
-def _integrity(script: str) -> str:
-    """The source expression of a content security policy that allows exactly this script."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"

@@ -1,8 +1,11 @@
-"""Numbers and counts as a person writes them."""
+"""Numbers and counts as a person writes them, and the files that a page is made of."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import math
+from importlib.resources import files
 
 _MINUS = "\N{MINUS SIGN}"
 
@@ -109,3 +112,13 @@ def shortened(text: str, most: int) -> str:
     """One line of at most ``most`` characters."""
     text = " ".join(text.split())
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def own_file(name: str) -> str:
+    """Text of a file beside this one: a page, its style, its script."""
+    return (files(__package__) / name).read_text(encoding="utf-8")
+
+
+def integrity(script: str) -> str:
+    """The source expression of a content security policy that allows exactly this script."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
