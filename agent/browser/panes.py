@@ -26,6 +26,7 @@ from agent.plain import bar, clean, short
 from agent.report.differences import Side, differences
 from agent.run import runfolder
 from agent.run.runfolder import RunFolder
+from agent.units import convert, given
 from tools.columns import unit_of
 from tools.errors import ProggenError
 from tools.fitting.result import BUDGET_SPENT
@@ -398,6 +399,7 @@ def numbers(view: PageView) -> Iterator[RenderableType]:
         )
         return
     wide = max(len(param.name) for param in evaluation.params)
+    scale = given.scale_of(view.folder.path)
     for param in evaluation.params:
         value, error = rounded(param.value, param.error)
         error = f"± {error}" if error else "assumed" if param.assumed else "error unknown"
@@ -407,7 +409,9 @@ def numbers(view: PageView) -> Iterator[RenderableType]:
             f"{error:<13} {clean(param.unit):<8} ",
             _gauge(param),
         )
+        si = convert.beside(param, scale)
         words = Text.assemble(
+            (f"= {clean(si)}  " if si else "", "bold"),
             clean(param.about),
             ("; " if param.about and param.note else ""),
             (clean(param.note), "yellow"),
