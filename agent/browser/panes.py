@@ -410,12 +410,9 @@ def numbers(view: PageView) -> Iterator[RenderableType]:
             _gauge(param),
         )
         si = convert.beside(param, scale)
-        words = Text.assemble(
-            (f"= {clean(si)}  " if si else "", "bold"),
-            clean(param.about),
-            ("; " if param.about and param.note else ""),
-            (clean(param.note), "yellow"),
-        )
+        about = clean(param.about) + ("; " if param.about and param.note else "")
+        metres = (f"= {clean(si)}  " if si else "", "bold")
+        words = Text.assemble(metres, about, (clean(param.note), "yellow"))
         yield Padding(words, (0, 0, 0, 4))
     yield Text(
         "\n● where a value lies between its bounds; in yellow: why a number is not to be trusted.",

@@ -11,7 +11,7 @@ from tools.command_line import Parser, above, at_least, did_you_mean, whole
 
 GROUPS = {
     "search": ("run", "resume", "sweep", "look"),
-    "look at a search": ("trace", "report", "index", "tracks", "equations"),
+    "look at a search": ("trace", "report", "index", "tracks", "equations", "certainty"),
     "use a model": ("predict", "export"),
     "your own programs": ("evaluate", "fit"),
     "measure": ("bench",),
@@ -653,6 +653,23 @@ def _physics(commands: argparse._SubParsersAction) -> None:
     )
     equations.add_argument("--out", metavar="FILE", help="write it there, too")
     _units(equations)
+    certainty = _command(
+        commands,
+        "certainty",
+        "agent.cli.certainty:certainty",
+        "which numbers a clip determines, how far its forecast is worth anything, and what to film "
+        "next",
+    )
+    certainty.add_argument("run", metavar="RUN")
+    certainty.add_argument(
+        "--trials",
+        type=whole(3),
+        default=24,
+        metavar="N",
+        help="simulated clips that check what a next experiment promises (default 24)",
+    )
+    certainty.add_argument("--json", action="store_true", help="as JSON")
+    _units(certainty)
 
 
 def _others(commands: argparse._SubParsersAction) -> None:
