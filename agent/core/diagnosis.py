@@ -19,6 +19,9 @@ from tools.types import STAGES, Evaluation, States
 EXACT = 0.995
 """Score from which nothing is left to blame."""
 
+WITHIN_ERROR = "within error"
+"""Verdict on programs whose forecasts are as near as measurements and fit can tell."""
+
 UNFINISHED = ("budget spent", "starts disagree", "non-finite")
 """Ends of a fit that say more about the fit than about the program."""
 
@@ -63,7 +66,7 @@ def _verdict(evaluation: Evaluation, findings: list[Finding]) -> str:
     if any(finding.kind == "missing_column" for finding in findings):
         return "bad perception"
     told = any(True for _ in _all_gaps(evaluation))
-    return "within error" if told and not findings else "bad structure"
+    return WITHIN_ERROR if told and not findings else "bad structure"
 
 
 def _stage_of(stage: str, message: str) -> str:

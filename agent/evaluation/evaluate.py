@@ -10,6 +10,7 @@ latest. Split, losses, score and baselines are computed here, from bytes that ca
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,12 +32,15 @@ from agent.evaluation.foretelling import (
     HOPELESS,
     LAST_WEIGHT,
     Shown,
+    agreeing,
     idle,
     known_later,
     moving,
+    pooled,
     replayed,
     shown,
     uncertain,
+    unheld,
 )
 from agent.evaluation.jobs import CandidateFailed, Fitted, Perceived, Predicted
 from agent.evaluation.runner import Runner
@@ -171,7 +175,10 @@ class Evaluator:
         with ThreadPoolExecutor(1) as side:  # not before: this child sees the frames that judge
             remeasured = side.submit(self._remeasured, programs.perception)
             stage_losses = self._losses(programs.perception, clips, fitted)
-        cost, why = charge(programs, max(moving(one.states) for one in clips))
+        costs = (
+            charge(programs, max(moving(one.states) for one in clips)),
+            unheld(stage_losses.perception),
+        )
         logs = (
             *(one.log for one in perceived),
             fitted.log,
@@ -179,7 +186,8 @@ class Evaluator:
         )
         return Evaluation(
             status="ok",
-            score=(1.0 - cost) * float(np.mean([one.scored.value for one in foretold])),
+            score=math.prod(1.0 - cost for cost, _ in costs)
+            * pooled([one.scored for one in foretold], self._all_targets),
             losses=stage_losses,
             params=fitted.params,
             fit=fitted.report,
@@ -198,7 +206,7 @@ class Evaluator:
             complexity=complexity(programs, fitted.params),
             reasons=(
                 *scored.reasons,
-                *([why] if why else ()),
+                *(why for _, why in costs if why),
                 *_remarks(fitted),
                 *_detection_remarks(clips),
             ),
@@ -236,9 +244,9 @@ class Evaluator:
         found = [latest]
         for index, origin in enumerate(self.split.origins[1:], 1):
             earlier = self._runner.refit(programs, origin.fit, clips, seed, fitted.values)
-            unknown = idle(earlier.params)
-            known = {name: fitted.values[name] for name in unknown if name in fitted.values}
-            found.append(self._from(index, programs, clips, earlier, {**known, **late}))
+            found.append(
+                self._from(index, programs, clips, earlier, agreeing(earlier, fitted.values | late))
+            )
         return found
 
     def _from(
@@ -249,10 +257,8 @@ class Evaluator:
         fitted: Fitted,
         later: Mapping[str, float],
     ) -> _Foretold:
-        """The forecast from one origin. later: what only later frames tell of parameters that are
-        idle here."""
-        unknown = idle(fitted.params)
-        values = fitted.values | {name: v for name, v in later.items() if name in unknown}
+        """The forecast from one origin. later: what only later frames tell of parameters."""
+        values = fitted.values | dict(later)
         trials = self.split.origins[index].trials
         errors = uncertain(fitted.params) if index == 0 else None
         predicted = self._runner.predict(programs, trials, seen, values, errors=errors)

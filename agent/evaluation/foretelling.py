@@ -1,11 +1,17 @@
 """What forecasts from several origins, and of the part that nobody was shown, come to. Pure.
 
-The score that guides the search is the mean over the origins: an event late in the clip, or a
-turning point, weighs on one of them only. A parameter that does nothing in the frames fitted (a
-restitution before the impact) cannot be known there; that it stays at its first value says nothing
-about the structure. So it takes its value from a fit that goes further, rounded, and no more of
-them than the frames judged can pay for; whether the structure then foretells the rest is the
-question.
+The score that guides the search is the mean over the origins, each by how much moves in a frame
+there: an event late in the clip weighs on one of them only, and where next to nothing moves, what
+the drawing costs would pass for a bad forecast. A parameter that does nothing in the frames fitted
+(a restitution before the impact) cannot be known there; that it stays at its first value says
+nothing about the structure. So it takes its value from a fit that goes further, rounded, and no
+more of them than the frames judged can pay for; whether the structure then foretells the rest is
+the question. At an earlier origin the same holds of a value that its few frames leave open: it is
+that of the latest origin, where the earlier frames do not speak against it.
+
+A forecast that is not made of states is none: optical flow that is carried on in the renderer, or
+frames that are played again, move while no state does. So a score counts as far as the states that
+were measured hold the motion in the picture.
 
 The last part is a check that no prompt can have prepared for. A program that does as well on the
 guiding frames and worse there has learnt the frames, not the motion: half the difference is taken
@@ -33,6 +39,13 @@ LAST_WEIGHT = 0.5
 
 AFFORD = 2
 """Measured numbers that each parameter known only from later frames must be paid with."""
+
+AGREE = 3.0
+"""Standard errors within which a fit to fewer frames does not speak against a later value."""
+
+HELD = 0.5
+"""Share of the motion in the picture that measured states hold from which a score counts in full.
+What honest programs measure explains 0.75 and more of it."""
 
 _DIGITS = 3  # significant digits of a value that comes from later frames
 _FLOOR = 1.5  # times the error where it was fitted: what the last part may cost at no loss
@@ -79,6 +92,46 @@ def known_later(early: Fitted, later: Fitted, measured: int) -> dict[str, float]
     if len(names) * AFFORD > measured:
         return {}
     return {name: float(f"{later.values[name]:.{_DIGITS}g}") for name in sorted(names)}
+
+
+def agreeing(early: Fitted, later: Mapping[str, float]) -> dict[str, float]:
+    """Those of ``later`` values that an earlier fit leaves open: of parameters that are idle or not
+    identified there, or that lie within their errors."""
+    unknown = idle(early.params)
+    return {
+        one.name: later[one.name]
+        for one in early.params
+        if one.name in later
+        and (
+            one.name in unknown
+            or (one.error is None and one.note)
+            or abs(one.value - later[one.name]) <= AGREE * (one.error or 0.0)
+        )
+    }
+
+
+def pooled(scores: Sequence[Score], targets: Sequence[Sequence[Target]]) -> float:
+    """Mean score over origins, each by the error of a still picture in one of its frames. targets:
+    per origin."""
+    weights = [
+        sum(target.reference for target in one) / sum(len(target.truth) for target in one)
+        for one in targets[: len(scores)]
+    ]
+    values = [one.value for one in scores]
+    return (
+        float(np.average(values, weights=weights)) if sum(weights) > 0 else float(np.mean(values))
+    )
+
+
+def unheld(perception_loss: float | None) -> tuple[float, str]:
+    """Share of the score that motion costs which the states do not hold, and why, or (0, "")."""
+    share = 1.0 - min((1.0 - (perception_loss or 0.0)) / HELD, 1.0)
+    if share <= 0.0:
+        return 0.0, ""
+    return share, (
+        f"the measured states hold {1.0 - (perception_loss or 0.0):.0%} of the motion in the "
+        f"picture, which costs {share:.0%} of the score: measure what moves, and forecast it"
+    )
 
 
 def moving(states: States) -> int:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from sandbox.scene_edits import SIZES
 from tools.metrics.score import frame_errors, tolerance
 from tools.types import State, States
 
@@ -23,6 +24,9 @@ _MARGIN = 6  # pixels around what changes
 _CHANGE = 8  # grey levels that count as a change
 _WINDOW = 5  # pixels: side of the box in which one motion must explain the picture
 _HYPOTHESES = 24  # motions tried at most
+
+GAINS = (("gain",), ("red", "green", "blue"))
+"""Attributes that say how bright the light is, in all channels or one by one."""
 
 
 def plate(frames: np.ndarray) -> np.ndarray:
@@ -73,12 +77,12 @@ def unexplained(frames: np.ndarray, states: States, sigma: float) -> tuple[float
     loss is their ratio.
 
     frames: (T, H, W, 3) uint8; states: one row a frame. Between pairs of frames a few apart, every
-    small window may choose among rigid motions: standing still, and those that the states of each
-    object describe (its x, y and angle; a coordinate that was not measured counts as constant; an
-    angle alone turns about any object's position). What the best choice leaves is compared with
-    what standing still leaves, in both cases allowing for background that comes into view. No
-    renderer is involved, so that this loss and the rendering loss blame different programs; states
-    that never change leave everything unexplained.
+    small window may choose among motions: standing still, and those that the states of each object
+    describe (its x, y, angle and size; a coordinate that was not measured counts as constant; an
+    angle alone turns about any object's position), in the light that they describe. What the best
+    choice leaves is compared with what standing still leaves, in both cases allowing for background
+    that comes into view. No renderer is involved, so that this loss and the rendering loss blame
+    different programs; states that never change leave everything unexplained.
     """
     empty = plate(frames)
     window = _Window.around(frames, empty)
@@ -86,10 +90,12 @@ def unexplained(frames: np.ndarray, states: States, sigma: float) -> tuple[float
     for t, later in _pairs(len(frames)):
         before, after = window.cut(frames[t]), window.cut(frames[later])
         still = np.minimum(_gap(before, after, sigma), _gap(back, after, sigma))
-        best = still
-        for motion in _motions(window.seen(states[t]), window.seen(states[later])):
+        first, second = window.seen(states[t]), window.seen(states[later])
+        lit = before * _light(first, second)
+        best = np.minimum(still, _gap(lit, after, sigma))
+        for motion in _motions(first, second):
             shifted = cv2.warpAffine(
-                before,
+                lit,
                 motion,
                 before.shape[1::-1],
                 flags=cv2.INTER_LINEAR,
@@ -178,7 +184,10 @@ def _motions(before: State, after: State) -> Iterator[np.ndarray]:
         if here is not None and there is not None
     }
     bare = [_turn(before[name], after[name]) for name in places if name not in located]
-    found = [_rigid(*pair, _turn(before[name], after[name])) for name, pair in located.items()]
+    found = [
+        _rigid(*pair, _turn(before[name], after[name]), _growth(before[name], after[name]))
+        for name, pair in located.items()
+    ]
     found += [_rigid(*pair, turn) for pair in located.values() for turn in bare if turn]
     yield from found[:_HYPOTHESES]
 
@@ -198,9 +207,33 @@ def _turn(before: dict[str, float], after: dict[str, float]) -> float:
     return turn if math.isfinite(turn) else 0.0
 
 
-def _rigid(before: tuple[float, float], after: tuple[float, float], turn: float) -> np.ndarray:
-    """Turn about the first place, then shift to the second; positive angles are clockwise on the
-    screen."""
+def _growth(before: dict[str, float], after: dict[str, float]) -> float:
+    """Factor by which a size changes, 1.0 where none is measured."""
+    ratios = (_ratio(before, after, key) for key in ("size", *SIZES))
+    return next((ratio for ratio in ratios if ratio != 1.0), 1.0)
+
+
+def _light(before: State, after: State) -> np.ndarray:
+    """(3,) factors by which the light of the picture changes."""
+    factors = np.ones(3, np.float32)
+    for name, part in before.items():
+        for keys in GAINS:
+            if name in after and all(key in part for key in keys):
+                factors = factors * [_ratio(part, after[name], key) for key in keys]
+    return factors.astype(np.float32)
+
+
+def _ratio(before: dict[str, float], after: dict[str, float], key: str) -> float:
+    first, second = before.get(key, math.nan), after.get(key, math.nan)
+    ratio = second / first if first > 0 and second > 0 else math.nan
+    return ratio if math.isfinite(ratio) else 1.0
+
+
+def _rigid(
+    before: tuple[float, float], after: tuple[float, float], turn: float, growth: float = 1.0
+) -> np.ndarray:
+    """Turn about the first place and grow, then shift to the second; positive angles are clockwise
+    on the screen."""
     (x0, y0), (x1, y1) = before, after
-    c, s = math.cos(turn), math.sin(turn)
+    c, s = growth * math.cos(turn), growth * math.sin(turn)
     return np.array([[c, -s, x1 - c * x0 + s * y0], [s, c, y1 - s * x0 - c * y0]], np.float32)

@@ -21,7 +21,6 @@ from agent.report.summary import RunSummary
 from agent.report.words import count, duration, integrity, number, own_file, score, sentence
 from agent.run import store
 from agent.run.runfolder import RunFolder
-from agent.units import given
 
 _KINDS = (
     (0.97, "predicts the video almost exactly"),
@@ -195,7 +194,7 @@ def _sections(
                     f"{sections.moved(folder, told, params)} A value with a remark is not to be "
                     "trusted."
                 ),
-                sections.parameters(params, given.scale_of(folder.path)),
+                sections.parameters(params),
             ),
         )
     yield "states", "The motion", sections.states(folder, told)

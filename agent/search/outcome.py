@@ -14,7 +14,7 @@ import numpy as np
 from agent import pictures, report, versions
 from agent.config import SearchConfig
 from agent.core.archive import NodeArchive
-from agent.core.explained import explained, verdict
+from agent.core.explained import accounted_for, explained, verdict, within_error
 from agent.core.protocols import Cost, Node
 from agent.core.split import final
 from agent.evaluation.evaluate import Evaluator, Forecast
@@ -45,6 +45,12 @@ MEASURES: Mapping[str, Callable[[np.ndarray, np.ndarray], float | None]] = {
 }
 """Metrics computed for every prediction; their cards are in tools.metrics.cards."""
 
+THRESHOLD, EXPLAINED = "threshold", "explained"
+"""Statuses of searches that end early because of their best program."""
+
+NEVER = 1.0
+"""Threshold above which a search spends its whole budget."""
+
 _SHOWN = 8  # frames of the filmstrip
 _NO_TRUTH = "the video ends before the predicted frames"
 
@@ -59,9 +65,10 @@ class Spent:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """How a search ended. status: "threshold"; "budget" or "exhausted" (the proposer ran out of
-    ideas), also where none of the programs proposed ran to its end; "failed": some ran, but none on
-    everything visible. reason: why it ended, in
+    """How a search ended. status: "threshold"; "explained": what the best program forecasts lies
+    within what measurements and fit leave uncertain; "budget" or "exhausted" (the proposer ran out
+    of ideas), also where none of the programs proposed ran to its end; "failed": some ran, but none
+    on everything visible. reason: why it ended, in
     words. forecast: None exactly when no program could predict. sandbox: which barriers held
     (sandbox.doctor.record)."""
 
@@ -127,6 +134,8 @@ def conclude(
     """Refit and forecast with the best node that can; compare with what was held back. stopped: why
     the search ended early, or "". exhausted: because the proposer ran out of ideas."""
     short = "exhausted" if exhausted else "budget"
+    if exhausted and archive.best is not None and within_error(archive.best):
+        short = EXPLAINED
     reason = _why(archive, config, stopped) + _caution(config)
     baselines = _baselines(task, held_back, config.lpips)
     chosen, told = _final_forecast(archive, evaluator, config.seed)
@@ -136,8 +145,8 @@ def conclude(
         figures = measure(
             [one.frames for one in forecast.predicted], held_back, _seen(task), config.lpips
         )
-        status = "threshold" if node.score >= config.threshold else short
-        reason += _shortfall(node) if status == short else ""
+        status = ended(node, config.threshold) or short
+        reason += _shortfall(node) if status in ("exhausted", "budget") else ""
         return Conclusion(task, archive, config, status, reason, node, forecast, figures, baselines)
     status = "failed" if archive.ranked() else short
     return Conclusion(
@@ -209,9 +218,24 @@ def _forecasts(
         )
 
 
+def ended(best: Node | None, threshold: float) -> str:
+    """Status of a search that its best program ends, "" while it does not."""
+    if best is None:
+        return ""
+    if best.score >= threshold:
+        return THRESHOLD
+    return EXPLAINED if threshold <= NEVER and accounted_for(best) else ""
+
+
 def _why(archive: NodeArchive, config: SearchConfig, stopped: str) -> str:
-    if archive.best is not None and archive.best.score >= config.threshold:
+    status = ended(archive.best, config.threshold)
+    if status == THRESHOLD:
         return "the score reached the threshold"
+    if status == EXPLAINED:
+        return (
+            "what the best program forecasts lies within what measurements and its fit leave "
+            "uncertain, so that no other could be told to be better (a --threshold above 1 goes on)"
+        )
     return stopped or f"all {config.budget} evaluations are spent"
 
 

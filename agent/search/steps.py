@@ -46,14 +46,25 @@ from agent.run import records, store, trace
 from agent.run.mending import mend
 from agent.run.runfolder import RunFolder, check_new
 from agent.run.store import Store, digest
-from agent.search.outcome import RunResult, Spent, conclude, finished, publish
+from agent.search.outcome import (
+    EXPLAINED,
+    NEVER,
+    THRESHOLD,
+    RunResult,
+    Spent,
+    conclude,
+    ended,
+    finished,
+    publish,
+)
 from sandbox import Sandbox, doctor
 from tools.errors import Interrupted, UsageError
 from tools.types import STAGES, Candidate, Evaluation, HeldBack, Programs, Task
 
-SCORING = 2
+SCORING = 3
 """How candidates are scored: 1 = one cut of the visible frames, 2 = several origins and a last part
-that nobody is shown. A run is resumed under its own only."""
+that nobody is shown, 3 = origins weighed by what moves there, values that few frames leave open
+taken from later ones. A run is resumed under its own only."""
 
 MAX_DECLINED = 3
 """Proposals in a row that may come to nothing before the search ends."""
@@ -167,12 +178,19 @@ def _raise_limits(folder: RunFolder, budget: int | None, threshold: float | None
             f"--budget: expected more than the {done['evaluations']} evaluations made, got "
             f"{after.budget}"
         )
-    if done is not None and done["status"] != "threshold" and done["evaluations"] < before.budget:
+    if done is not None and _of_itself(done, after) and done["evaluations"] < before.budget:
         raise UsageError(
             f"--budget: the search ended of itself after {done['evaluations']} of {before.budget} "
             f"evaluations, a larger budget changes nothing: {done['reason'].partition('; ')[0]}"
         )
     folder.extend(after.budget, after.threshold)
+
+
+def _of_itself(done: Mapping[str, Any], after: SearchConfig) -> bool:
+    """Whether a search that is over would end in the same place under other limits."""
+    if done["status"] == EXPLAINED:
+        return after.threshold <= NEVER
+    return done["status"] != THRESHOLD
 
 
 @contextmanager
@@ -348,32 +366,44 @@ class Search:
         """Tell the story of a round; whether the search is over."""
         for node_id in ids:
             self._tell_node(self.archive[node_id])
-        best = self._leader()
+            self._tell_leader(int(node_id) + 1)
+        return (
+            ended(self.archive.best, self.config.threshold) != ""
+            or bool(self.stopped)
+            or len(self.archive) >= self.config.budget
+        )
+
+    def _tell_leader(self, count: int) -> None:
+        """Tell which of the first ``count`` nodes leads, if that is another than before."""
+        best = self._leader(count)
         if best is not None and best.id != self._best:
             self._best = best.id
             self._tell({"event": "best", "node": best.id, "score": best.score})
-        reached = best is not None and best.score >= self.config.threshold
-        return reached or bool(self.stopped) or len(self.archive) >= self.config.budget
 
-    def _leader(self) -> Node | None:
-        """The best node, once its forecast of the part that nobody was shown is known; one that
-        does worse there may give way to another, which is then looked at in the same way."""
+    def _leader(self, count: int) -> Node | None:
+        """The best of the first ``count`` nodes, once its forecast of the part that nobody was
+        shown is known; one that does worse there may give way to another, which is then looked at
+        in the same way. Nodes are counted one by one, so that it does not matter where rounds end.
+        """
         while True:
-            best = self.archive.best
+            first = self.archive.nodes[:count]
+            best = NodeArchive(first, tolerance=self.archive.tolerance).best
             if best is None or best.id in self._confirmed:
                 return best
-            self._confirmed.add(best.id)
-            last = self.folder.load_last(best.id)
-            if last is None:
-                seed = node_seed(self.config.seed, best.id)
-                evaluation = best.evaluation
-                last = self._evaluator.confirm(best.candidate.programs, evaluation.values, seed)
-                self.folder.save_last(best.id, last)
-            if not last:
-                return best
-            after = confirmed(best.evaluation, last)
-            self.archive = self.archive.added(replace(best, evaluation=after))
-            self._tell({"event": "confirmed", "node": best.id, "score": after.score, "last": last})
+            self._confirm(best)
+
+    def _confirm(self, node: Node) -> None:
+        self._confirmed.add(node.id)
+        last = self.folder.load_last(node.id)
+        if last is None:
+            seed = node_seed(self.config.seed, node.id)
+            programs, values = node.candidate.programs, node.evaluation.values
+            last = self._evaluator.confirm(programs, values, seed)
+            self.folder.save_last(node.id, last)
+        if last:
+            after = confirmed(node.evaluation, last)
+            self.archive = self.archive.added(replace(node, evaluation=after))
+            self._tell({"event": "confirmed", "node": node.id, "score": after.score, "last": last})
 
     def finish(self) -> RunResult:
         """Refit the best programs on everything visible, predict, compare with what was held back,

@@ -11,10 +11,14 @@ from agent.browser.index import Index
 from agent.browser.verdict import verdict
 from agent.cli import main
 from agent.core import explained
+from agent.core.diagnosis import WITHIN_ERROR
+from agent.core.protocols import Diagnosis, Node
 from agent.report import page
 from agent.run.runfolder import RunFolder
+from agent.search.outcome import ended
 from tests.agent import test_search
-from tests.agent.candidates import Scripted, changed
+from tests.agent.candidates import GOOD, Scripted, changed
+from tools.types import Candidate, Evaluation, Losses
 
 FROZEN = changed(
     dynamics="""
@@ -64,3 +68,30 @@ def test_an_explained_clip_is_not_called_unexplained():
     assert not explained.verdict({"best": "0", "score": 0.9})
     assert not explained.verdict({"best": "0", "score": 0.05, "explained": True})
     assert "no program ran to its end" in explained.verdict({"best": None, "score": 0.0})
+
+
+def node(score=0.95, verdict=WITHIN_ERROR, drawn=0.001, last=1.0):
+    losses = Losses(0.05, 0.01, drawn, 0.0)
+    evaluation = Evaluation("ok", score=score, losses=losses, last={"score": last})
+    return Node(Candidate("0", GOOD), evaluation, Diagnosis(None, verdict))
+
+
+def test_nothing_more_is_asked_of_a_program_that_is_as_near_as_can_be_told():
+    assert explained.accounted_for(node())
+    assert not explained.accounted_for(node(verdict="bad structure"))
+    assert not explained.accounted_for(node(score=0.8)), "it is uncertain, and falls short"
+    assert not explained.accounted_for(node(last=0.5)), "what nobody was shown speaks against it"
+    assert not explained.accounted_for(node(drawn=0.04)), "it may be drawn otherwise"
+    assert explained.within_error(node(drawn=0.04)), "though it need not move otherwise"
+
+
+def test_the_best_ends_a_search_unless_that_is_never_to_end_early():
+    assert ended(node(), 0.97) == "explained" and ended(node(), 0.95) == "threshold"
+    assert ended(node(), 1.5) == ended(node(drawn=0.04), 0.97) == ended(None, 0.97) == ""
+
+
+def test_a_search_that_runs_out_of_ideas_within_error_has_explained_its_clip(box, tmp_path):
+    near = changed(rendering=GOOD.rendering.replace("5.0", "5.1"))
+    config = replace(test_search.CONFIG, budget=3, threshold=1.0)
+    result = test_search.searched(box, tmp_path / "run", Scripted(near), config)
+    assert (result.status, result.evaluations) == ("explained", 1) and result.score > 0.9

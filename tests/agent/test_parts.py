@@ -474,6 +474,21 @@ def test_perception_loss_measures_the_motion_that_states_leave_out():
     assert 0.4 < left / moved < 1.0
 
 
+def test_growing_and_fading_are_motions_that_states_can_hold():
+    yy, xx = np.mgrid[:64, :64]
+    radius, gain = np.linspace(6.0, 20.0, 8), np.linspace(1.0, 0.5, 8)
+    cover = [np.clip(r + 0.5 - np.hypot(xx - 32, yy - 30), 0, 1)[..., None] for r in radius]
+    grown = np.stack([np.rint(200 * c + np.zeros(3)) for c in cover]).astype(np.uint8)
+    faded = np.stack([np.rint(g * np.full((64, 64, 3), 180.0)) for g in gain]).astype(np.uint8)
+    sizes = States.of([{"disk": {"x": 32.0, "y": 30.0, "radius": float(r)}} for r in radius])
+    light = States.of([{"light": {"gain": float(g)}} for g in gain])
+    clock = States.of([{"clock": {"t": float(t)}} for t in range(8)])
+    for frames, states in ((grown, sizes), (faded, light)):
+        left, moved = losses.unexplained(frames, states, 0.0)
+        assert left < 0.3 * moved
+        assert losses.unexplained(frames, clock, 0.0) == (moved, moved)
+
+
 def test_rendering_loss_and_its_floor():
     frames = thrown(8).frames
     back = losses.plate(thrown(24).frames)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from agent.config import EvaluationConfig, SearchConfig
@@ -14,14 +15,16 @@ from agent.core.diagnosis import diagnose
 from agent.core.protocols import Node
 from agent.core.split import validation
 from agent.evaluation.evaluate import Evaluator
-from agent.evaluation.foretelling import confirmed
+from agent.evaluation.foretelling import agreeing, confirmed, pooled
+from agent.evaluation.jobs import Fitted
 from agent.search import steps
 from agent.search.outcome import conclude
 from sandbox import Limits
 from tests.agent import collision
 from tests.agent.candidates import GOOD, PERCEPTION, Scripted, changed, task
 from tools.errors import UsageError
-from tools.types import Candidate
+from tools.metrics.score import Score, Target
+from tools.types import Candidate, FittedParam
 
 CONFIG = EvaluationConfig(limits=Limits(wall=60.0, cpu=20.0, claim=8 << 20))
 
@@ -111,7 +114,7 @@ def test_a_run_that_was_scored_otherwise_says_which_version_it_needs(box, tmp_pa
     event["versions"]["proggen-agent"] = "0.0.7"
     path.write_text(json.dumps(event) + "\n" + "".join(rest))
     assert steps.resume(tmp_path / "run").score > 0.9
-    with pytest.raises(UsageError, match=r"scoring 2, got 1.*0\.0\.7"):
+    with pytest.raises(UsageError, match=r"scoring 3, got 1.*0\.0\.7"):
         steps.resume(tmp_path / "run", budget=2)
     assert (tmp_path / "run" / "result.json").exists()
 
@@ -128,3 +131,27 @@ def test_constants_of_honest_programs_are_free(box):
     charged = evaluator.evaluate(padded, 0)
     assert charged.score < evaluation.score - 0.5
     assert any("constants in dynamics.py" in reason for reason in charged.reasons)
+
+
+def fitted(**values):
+    """A fit by name: value, standard error (None: not identified)."""
+    params = [
+        FittedParam(name, value, 0.0, 10.0, error=error, note="" if error else "no effect")
+        for name, (value, error) in values.items()
+    ]
+    return Fitted(tuple(params), {p.name: p.value for p in params}, {}, (), (), {}, "")
+
+
+def test_what_few_frames_leave_open_is_taken_from_more_of_them():
+    early = fitted(open=(3.0, 0.5), known=(3.0, 0.1), idle=(1.0, None))
+    later = {"open": 4.0, "known": 4.0, "idle": 2.0, "other": 1.0}
+    assert agreeing(early, later) == {"open": 4.0, "idle": 2.0}
+
+
+def test_origins_count_by_how_much_moves_there():
+    rest, far = (np.full((2, 8, 8, 3), 100, np.uint8) for _ in range(2))
+    rest[:, 0, 0], far[:, :4] = 120, 200
+    seen = np.full((3, 8, 8, 3), 100, np.uint8)
+    targets = [(Target.of(seen, truth, 0.0),) for truth in (rest, far)]
+    assert pooled([Score(0.0), Score(1.0)], targets) > 0.98
+    assert pooled([Score(0.0)], targets) == 0.0

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from agent.core.protocols import Diagnosis
 from agent.proposers.offline.edits import edits, settled
 from agent.proposers.offline.evidence import _switches, explain, kinks, noise_of, pivot, strays
 from agent.proposers.offline.forces import BOUNCY, contacts_of, drive, touching
@@ -29,7 +30,7 @@ from tools.perception.following import unwrap
 from tools.perception.parts import Appearance, Part, Track
 from tools.perception.refining import unwind
 from tools.perception.tracking import Tracks, _solve, discover, track
-from tools.types import States
+from tools.types import Evaluation, States
 
 ROD = Appearance("box", (60.0, 60.0, 200.0), (50.0, 6.0))
 
@@ -340,8 +341,8 @@ def test_the_mass_of_a_rod_may_be_spread_unevenly():
     mechanism = Mechanism(rods, (Term("gravity", ("upper", "lower"), {"gy": 300.0, "mass": 0.5}),))
     node = SimpleNamespace(
         score=0.5,
-        diagnosis=SimpleNamespace(guilty="dynamics"),
-        evaluation=SimpleNamespace(losses=None, predicted=(), remeasured=()),
+        diagnosis=Diagnosis("dynamics", "bad structure"),
+        evaluation=Evaluation("ok", 0.5),
     )
     edit = next(e for e in edits(node, mechanism, Plan(evidence(), ())) if "spread" in e.why)
     assert "upper_gyration" in write_dynamics(
@@ -485,13 +486,15 @@ def test_a_ball_in_two_colours_on_a_slope_is_one_body_in_a_compressed_clip():
 def test_a_sign_that_switches_is_no_body_and_one_that_is_struck_is():
     sign = np.zeros((20, 3))
     sign[10:] = (0.0, 0.0, math.pi)
+    late = np.zeros((20, 3))
+    late[17:] = (0.0, 0.0, math.pi)
     struck = np.zeros((20, 3))
     struck[10:, 0] = 12.0 * np.arange(1, 11)
     appearances = Appearance("box", (0.0, 0.0, 0.0), (18.0, 6.0))
     assert [
         _switches(Track("t", appearances, poses, np.full(3, 0.1), np.zeros(20)))
-        for poses in (sign, struck)
-    ] == [True, False]
+        for poses in (sign, late, struck)
+    ] == [True, True, False]
 
 
 @pytest.mark.parametrize(

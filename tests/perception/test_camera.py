@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -46,6 +47,11 @@ def test_camera_pictures_are_told_from_drawings(rng):
     noisy = np.clip(drawn + rng.normal(0, 5, drawn.shape), 0, 255).astype(np.uint8)
     assert toolbox.is_camera(thrown_film(rng).frames)
     assert not toolbox.is_camera(drawn) and not toolbox.is_camera(noisy)
+    textured = np.repeat(rng.integers(60, 190, (1, 60, 80, 3)).astype(np.uint8), 24, 0)
+    textured = np.stack([cv2.blur(cv2.resize(f, SHAPE[::-1]), (9, 9)) for f in textured])
+    for t in range(24):
+        textured[t, 20:110, 4 * t : 4 * t + 60] = (90, 60, 20)
+    assert not toolbox.is_camera(textured), "a large body over a drawn texture"
 
 
 def test_a_shaded_ball_is_one_body_with_sub_pixel_places(rng):

@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from agent.core.explained import SHORT, is_drawn, within_error
 from agent.core.protocols import Node
 from agent.proposers.offline.mechanism import Mechanism, Term
 from agent.proposers.offline.plans import Plan
 from tools.columns import is_angle
 from tools.fitting.scaling import wrap
+
+RESISTANCES = ("drag", "quadratic_drag", "friction", "damping")
+"""Causes that slow things, by the stem of their parameter's name; 0 is none."""
 
 INTEGRATORS = ("rk4", "explicit_euler", "symplectic_euler")
 
@@ -37,21 +41,23 @@ CLOSE = 0.1
 """Pixels (and fiftieths of a radian) by which a forecast may be off where measurements claim less
 noise."""
 
-EXACT = 0.003
-"""Rendering loss above its floor below which the seen frames are redrawn as they are: nobody draws
-otherwise."""
+
+ROUNDED = 0.05
+"""Pixels that places scatter about their course, at least, where corners are drawn on whole pixels:
+0.29 px a corner, less for what is the mean of several."""
 
 
 def _rendering(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
-    losses = node.evaluation.losses
-    if (
-        losses is not None
-        and losses.rendering is not None
-        and losses.rendering < losses.floor + EXACT
-    ):
+    if mechanism.drawing == "film" or is_drawn(node):
         return
-    if mechanism.drawing != "film":
+    if mechanism.drawing == "whole pixels" or _scatter(node) >= ROUNDED:
         yield _redrawn(mechanism)
+
+
+def _scatter(node: Node) -> float:
+    """Most that measured places are off their course (pixels, root mean square)."""
+    columns = node.evaluation.fit.get("columns", {})
+    return max((rms or 0.0 for name, rms in columns.items() if not is_angle(name)), default=0.0)
 
 
 def _redrawn(mechanism: Mechanism) -> Edit:
@@ -79,7 +85,7 @@ def variations(mechanism: Mechanism) -> list[Edit]:
 
 
 def _dynamics(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
-    if settled(node):
+    if settled(node) or within_error(node):
         return
     good = node.score > 0.8
     if good:
@@ -87,6 +93,8 @@ def _dynamics(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
     else:
         yield from _spreads(mechanism)
     for draft in plan.kin(mechanism):
+        if draft.far and node.score >= SHORT:
+            continue
         yield Edit(
             draft.mechanism,
             ("perception", "dynamics", "rendering"),
@@ -95,6 +103,15 @@ def _dynamics(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
     yield from _resistances(mechanism)
     if not good:
         yield from _integrators(mechanism)
+
+
+def is_void(node: Node) -> bool:
+    """Whether the fit made nothing of a resistance that the program has: it is as good as the same
+    program without."""
+    return any(
+        param.name.startswith(RESISTANCES) and param.value == param.low == 0.0
+        for param in node.evaluation.params
+    )
 
 
 def settled(node: Node) -> bool:

@@ -204,7 +204,7 @@ HUE = 45.0
 """Distance (in RGB) of two colours up to which compression may have made one of the other."""
 
 HOLD = 4
-"""Frames for which a sign rests before and after it switches."""
+"""Frames for which a sign rests before and after it switches; near the end two of rest will do."""
 
 
 def _switches(track: Track) -> bool:
@@ -219,7 +219,7 @@ def _switches(track: Track) -> bool:
         size[k] > track.appearance.bounding_radius
         and rests[k - HOLD : k].all()
         and rests[k + 1 : k + 1 + HOLD].all()
-        for k in range(HOLD, len(size) - HOLD)
+        for k in range(HOLD, len(size) - 2)
     )
 
 

@@ -26,7 +26,7 @@ from agent.proposers.offline.kinematics import gap
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.naming import causes
 from agent.proposers.offline.pairs import pair_options
-from agent.proposers.offline.priors import THRESHOLDS, price
+from agent.proposers.offline.priors import JUMP, THRESHOLDS, price
 from agent.proposers.offline.rails import rail_options
 from agent.proposers.offline.regression import curve_option
 from agent.proposers.offline.walls import Boundary, boundaries, unmet
@@ -900,7 +900,7 @@ def _slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...
         terms += [Term("friction", (name,), {"c": rub})] if rub else []
         terms += [Term("action", (name,), {"a": values["action"]})] if "action" in values else []
         words = f"{name} slides: {causes(e.names, 'constant velocity')} leaves {e.rms:.2f} px rms"
-        options.append((tuple(terms), e.bic, words))
+        options.append((tuple(terms), e.bic - 2.0 * JUMP.log_odds * len(path.kinks), words))
     return options
 
 
@@ -1121,7 +1121,7 @@ def _linkage_features(
     base = motion()
     features: list[Feature] = [
         ("gy", motion((0.0, 1.0)) - base, any_sign),
-        ("gx", motion((1.0, 0.0)) - base, any_sign),
+        ("across", motion((1.0, 0.0)) - base, any_sign),
     ]
     for k, body in enumerate(tree):
         name = body.name
@@ -1145,7 +1145,7 @@ def _linkage_terms(
     tree: Sequence[Body], e: Explanation, mass: float, evidence: Evidence
 ) -> tuple[Term, ...]:
     v, names = e.values, tuple(b.name for b in tree)
-    gravity = {k: v[k] for k in ("gx", "gy") if k in v}
+    gravity = {key: v[k] for key, k in (("gx", "across"), ("gy", "gy")) if k in v}
     if (
         abs(v["gy"]) < 4 * e.errors["gy"]
     ):  # hardly seen: fall back on a picture a few metres high, give or take half

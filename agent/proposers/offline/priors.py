@@ -25,7 +25,7 @@ CAUSES = {
     "gx": Odds(-3.0, "A picture is rarely turned or tilted; a steady pull to the side is unusual."),
     "down": Odds(-1.0, "What hangs on a pivot swings by its weight."),
     "up": Odds(-7.0, "Gravity upwards means a picture upside down."),
-    "across": Odds(-10.0, "A pendulum hangs straight down unless the picture is tilted."),
+    "across": Odds(-10.0, "What hangs on a pivot hangs straight down unless the picture is tilted."),
     "torque": Odds(-10.0, "Hardly anything turns a pendulum steadily."),
     "damping": Odds(-2.0, "Every real swing dies down; many drawn ones do."),
     "drag": Odds(-3.0, "Slowing in proportion to speed is what people add first."),
@@ -51,6 +51,9 @@ CAUSES = {
 """Causes by the stem of their name in a regression (see ``price``)."""
 
 FURTHER = Odds(-4.0, "A scene shows one thing; every further cause at once is a coincidence.")
+
+JUMP = Odds(-8.0, "What jumps has met something; on a rail nothing is met.")
+"""For every velocity jump that a mechanism has no cause for."""
 
 JOINTS = {
     "free": Odds(0.0, "What touches nothing moves on its own."),

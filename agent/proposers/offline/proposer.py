@@ -7,9 +7,10 @@ from itertools import chain
 
 import numpy as np
 
+from agent.core.explained import SHORT, within_error
 from agent.core.protocols import Archive, Move, Node, Proposal
 from agent.core.screen import fingerprint
-from agent.proposers.offline.edits import Edit, edits, settled, variations
+from agent.proposers.offline.edits import Edit, edits, is_void, settled, variations
 from agent.proposers.offline.mechanism import Mechanism, Term, mechanism_of
 from agent.proposers.offline.plans import Plan, plan, skeleton
 from agent.proposers.offline.write import write
@@ -20,9 +21,6 @@ GOOD = 0.7
 
 ATTEMPTS = 50
 """Draws after which a random proposer takes the grammar for exhausted."""
-
-SHORT = 0.9
-"""Score from which the best needs no far-fetched rival; below, all that is left is tried."""
 
 _EXHAUSTED = "the offline proposer has no further idea about these frames"
 
@@ -81,9 +79,12 @@ class OfflineProposer:
         return Proposal(None, _EXHAUSTED, exhausted=True)
 
     def _edits(self, plan: Plan, archive: Archive, node: Node) -> Iterator[tuple[Programs, str]]:
-        """Whole candidates that differ from a node that ran in one thing, best first."""
+        """Whole candidates that differ from a node that ran in one thing, best first. Once the best
+        does not fall short, only it is built on."""
         mechanism = mechanism_of(node.candidate.programs.dynamics)
         if mechanism is None or node.evaluation.failure is not None:
+            return
+        if node is not archive.best and (not _falls_short(archive) or is_void(node)):
             return
         refuted, good = _refuted(archive), _good(archive)
         for edit in edits(node, mechanism, plan):
@@ -93,8 +94,11 @@ class OfflineProposer:
                 yield _edited(node, mechanism, edit), edit.why
 
     def _drafts(self, plan: Plan, archive: Archive) -> Iterator[tuple[Programs, str]]:
-        """Other structures, best first; they come after edits because there is always another."""
-        stuck = archive.best is None or archive.best.score < SHORT
+        """Other structures, best first; they come after edits because there is always another. None
+        where the best forecasts all that can be told: only its drawing can get better."""
+        if archive.best is not None and within_error(archive.best):
+            return
+        stuck = _falls_short(archive)
         done, good = _settled(archive), _good(archive)
         for draft in plan.drafts:
             if (
@@ -103,6 +107,10 @@ class OfflineProposer:
                 and not any(_less(draft.mechanism, other) for other in good)
             ):
                 yield write(draft.mechanism), draft.why
+
+
+def _falls_short(archive: Archive) -> bool:
+    return archive.best is None or archive.best.score < SHORT
 
 
 def _causes(mechanism: Mechanism) -> set[tuple]:
@@ -151,20 +159,15 @@ def _term(term: Term) -> tuple:
 
 
 def _refuted(archive: Archive) -> set[tuple]:
-    """Causes that were added once, alone, and made the prediction worse."""
+    """Causes that were added once, alone, and made the prediction worse or came to nothing."""
     refuted: set[tuple] = set()
     for node in archive.nodes:
         if node.candidate.parent is None or node.evaluation.status != "ok":
             continue
-        before, after = (
-            mechanism_of(n.candidate.programs.dynamics)
-            for n in (archive[node.candidate.parent], node)
-        )
-        if (
-            before is not None
-            and after is not None
-            and node.score < archive[node.candidate.parent].score - 0.005
-        ):
+        parent = archive[node.candidate.parent]
+        before, after = (mechanism_of(n.candidate.programs.dynamics) for n in (parent, node))
+        worse = node.score < parent.score - 0.005 or (is_void(node) and not is_void(parent))
+        if before is not None and after is not None and worse:
             added = _causes(after) - _causes(before)
             if len(added) == 1:
                 refuted |= added

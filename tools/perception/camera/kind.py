@@ -15,8 +15,10 @@ _FLAT = 0.6
 """Share of the picture in its commonest tones from which it is drawn: cameras give 0.1 to 0.4,
 drawings 0.85 and more, also when they are noisy or compressed."""
 _FROZEN = 0.9
-"""Share of pixels that never change, not by a single level, from which frames were not taken by a
-camera."""
+"""Share of the pixels that nothing crosses which never change, not by a single level, from which
+frames were not taken by a camera."""
+_MOVED = 16
+"""Grey levels of change that noise does not reach, but what moves does."""
 
 
 def is_camera(frames: np.ndarray) -> bool:
@@ -25,7 +27,9 @@ def is_camera(frames: np.ndarray) -> bool:
     stride = max(1, int((frames[0, ..., 0].size / _PIXELS) ** 0.5))
     few = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in sample(frames, _SAMPLES)]
     raw = np.stack([frame[::stride, ::stride] for frame in few])
-    if (np.ptp(raw, axis=0) == 0).mean() > _FROZEN and len(raw) > 1:
+    change = np.ptp(raw, axis=0)
+    still = change[change < _MOVED]
+    if len(raw) > 1 and still.size and (still == 0).mean() > _FROZEN:
         return False
     smooth = np.stack(
         [cv2.blur(frame.astype(np.float32), (7, 7))[::stride, ::stride] for frame in few]
