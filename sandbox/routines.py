@@ -52,7 +52,7 @@ try:
     from sandbox import stages
 except Exception as error:
     UNAVAILABLE |= dict.fromkeys(
-        ("perceive", "fit", "predict", "imagine"), f"{type(error).__name__}: {error}"
+        ("perceive", "fit", "predict", "imagine", "doubt"), f"{type(error).__name__}: {error}"
     )
 else:
     ROUTINES |= {
@@ -60,4 +60,5 @@ else:
         "fit": stages.fit,
         "predict": stages.predict,
         "imagine": stages.imagine,
+        "doubt": stages.doubt,
     }

@@ -21,7 +21,7 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -322,6 +322,86 @@ def _shifts(before: State, after: State) -> dict[str, float]:
         for column in first
         if column in second and second[column] != first[column]
     }
+
+
+# --------------------------------------------------------------------------------------------------
+
+
+def doubt(
+    programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays
+) -> dict[str, Any]:
+    """What the clips leave open: which parameters they determine, how wide a forecast of the first
+    of them is, and what another experiment would tell. inputs: ``parcels``, as ``fit``.
+
+    payload: ``sizes``, ``cuts``, ``dt`` and ``actions`` per clip (those of the first for the frames
+    to come, too), ``seed``; ``values`` (θ to begin from); ``ahead`` (frames); ``quantiles`` of the
+    bands; ``trials`` (simulated clips that check an experiment; None: no experiments). outputs:
+    ``drawn``, (n, ahead, H, W, 3), the frames to come as n draws have them (n may be 0).
+
+    Claim: ``determined``, ``combinations``, ``bands`` (States per quantile), ``worth``, ``noise``,
+    ``outlooks`` (the clip at hand first).
+    """
+    clips = _clips(inputs["parcels"], payload)
+    program, rng = programs["dynamics"], np.random.default_rng(payload["seed"])
+    with stage("dynamics"):
+        measured = [clip for clip, _ in clips]
+        found = fitting.posterior(program, measured, payload["values"], rng)
+        told = fitting.determined(found)
+        ahead, actions = payload["ahead"], measured[0].actions
+        columns, table = fitting.bands(
+            program, found, measured[0], ahead, payload["quantiles"], actions
+        )
+        outlooks = []
+        if payload["trials"] is not None:
+            outlooks = _outlooks(program, found, measured[0], payload["trials"], rng)
+    for k, room in enumerate(outputs.get("drawn", ())):
+        with stage("dynamics"):
+            states = fitting.rolled(program, found, k, measured[0], ahead, actions)
+        draw(programs, list(states)[-len(room) :], clips[0][1], room)
+    return {
+        "determined": [asdict(one) for one in told],
+        "combinations": [asdict(one) for one in fitting.combinations(found, told)],
+        "bands": [States(columns, rows).to_json() for rows in table],
+        "worth": found.worth,
+        "noise": dict(found.noise),
+        "outlooks": outlooks,
+    }
+
+
+def _outlooks(
+    program: Any,
+    found: fitting.Posterior,
+    measured: fitting.Measured,
+    trials: int,
+    rng: np.random.Generator,
+) -> list[dict[str, Any]]:
+    """The clip at hand and other experiments; the check by simulation is for the clip at hand and
+    the one that shrinks the errors most."""
+    values = found.values_at(found.best)
+    start = fitting.infer_start(program, values, measured)
+    base = fitting.now(measured, start, found.noise)
+    actions = measured.actions
+    told = [
+        fitting.outlook(program, values, one, rng, 0, actions)
+        for one in (base, *fitting.choices(program, values, base, actions))
+    ]
+    winner, _ = fitting.best(told[1:], told[0], list(told[0].errors))
+    checked = [
+        fitting.outlook(program, values, one.experiment, rng, trials, actions)
+        if one in (told[0], winner)
+        else one
+        for one in told
+    ]
+    return [
+        {
+            "word": one.experiment.word,
+            "frames": one.experiment.frames,
+            "dt": one.experiment.dt,
+            "errors": {n: e for n, e in one.errors.items() if math.isfinite(e)},
+            "simulated": {n: e for n, e in one.simulated.items() if math.isfinite(e)},
+        }
+        for one in checked
+    ]
 
 
 # --------------------------------------------------------------------------------------------------

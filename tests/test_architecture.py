@@ -60,7 +60,7 @@ ALLOWED = {
         "agent.config",
         *TOP,
     },
-    "agent.export": {"agent.export", "agent.worldmodel", "agent.run", *TOP},
+    "agent.export": {"agent.export", "agent.units", "agent.worldmodel", "agent.run", *TOP},
     "agent.sweep": {"agent.sweep", "agent.run", *TOP},
     "agent.units": {
         "agent.units",
@@ -71,7 +71,7 @@ ALLOWED = {
         *TOP,
     },
     "agent.equations": {"agent.equations", *TOP},
-    "agent.report": {"agent.report", "agent.run", "agent.core", *TOP},
+    "agent.report": {"agent.report", "agent.units", "agent.run", "agent.core", *TOP},
     "agent.search": {
         "agent.search",
         "agent.report",
@@ -84,6 +84,7 @@ ALLOWED = {
     },
     "agent.browser": {
         "agent.browser",
+        "agent.units",
         "agent.report",
         "agent.models",
         "agent.run",

@@ -26,6 +26,7 @@ from agent.plain import bar, clean, short
 from agent.report.differences import Side, differences
 from agent.run import runfolder
 from agent.run.runfolder import RunFolder
+from agent.units import convert, given
 from tools.columns import unit_of
 from tools.errors import ProggenError
 from tools.fitting.result import BUDGET_SPENT
@@ -398,6 +399,7 @@ def numbers(view: PageView) -> Iterator[RenderableType]:
         )
         return
     wide = max(len(param.name) for param in evaluation.params)
+    scale = given.scale_of(view.folder.path)
     for param in evaluation.params:
         value, error = rounded(param.value, param.error)
         error = f"± {error}" if error else "assumed" if param.assumed else "error unknown"
@@ -407,11 +409,10 @@ def numbers(view: PageView) -> Iterator[RenderableType]:
             f"{error:<13} {clean(param.unit):<8} ",
             _gauge(param),
         )
-        words = Text.assemble(
-            clean(param.about),
-            ("; " if param.about and param.note else ""),
-            (clean(param.note), "yellow"),
-        )
+        si = convert.beside(param, scale)
+        about = clean(param.about) + ("; " if param.about and param.note else "")
+        metres = (f"= {clean(si)}  " if si else "", "bold")
+        words = Text.assemble(metres, about, (clean(param.note), "yellow"))
         yield Padding(words, (0, 0, 0, 4))
     yield Text(
         "\n● where a value lies between its bounds; in yellow: why a number is not to be trusted.",

@@ -16,6 +16,7 @@ from typing import Any
 
 from agent import proposers
 from agent.cli import cutting, inputs, live, text, vision
+from agent.cli import units as physics
 from agent.config import EvaluationConfig, Grants, SearchConfig
 from agent.core import affordances, explained
 from agent.core.diagnosis import diagnose
@@ -26,11 +27,16 @@ from agent.evaluation.jobs import CandidateFailed, Fitted
 from agent.models.options import LONGEST_ANSWER, ModelOptions
 from agent.models.prices import Price, parse_price, price_of
 from agent.plain import clean
+from agent.report import write_report
 from agent.run import runfolder, store
 from agent.run.runfolder import RunFolder
 from agent.search import outcome
 from agent.search import steps as search
 from agent.search.outcome import RunResult
+from agent.units import convert
+from agent.units import given as units
+from agent.units.edits import in_pixels
+from agent.units.given import Given
 from agent.worldmodel import whatif
 from agent.worldmodel.world import WorldModel
 from sandbox import Sandbox
@@ -54,6 +60,7 @@ _LIBRARIES = {
 def run(arguments: argparse.Namespace) -> int:
     """Search."""
     _check_belongs(arguments)
+    typed = physics.given(arguments)
     config = _search_config(arguments)
     inputs.check(arguments)
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{inputs.name_of(arguments)}-{arguments.seed}"
@@ -63,7 +70,22 @@ def run(arguments: argparse.Namespace) -> int:
     proposer = proposers.make(config, store.Store(out / "store"), proposers.access(os.environ))
     with live.watching(config.budget, arguments.quiet) as watch:
         result = search.run(task, held_back, config, proposer=proposer, out=out, on_event=watch)
+    if typed:
+        _scale(result, typed)
     return _finish(result)
+
+
+def _scale(result: RunResult, typed: Given) -> None:
+    """Keep what was said of lengths with the run; a word on stderr where it fits nothing found."""
+    units.save(result.path, typed, None)
+    if result.best is None:
+        return
+    try:
+        physics.kept(str(result.path), typed)
+    except UsageError as error:
+        print(f"run-agent: {error}", file=sys.stderr)
+        return
+    write_report(result.path)
 
 
 def resume(arguments: argparse.Namespace) -> int:
@@ -361,12 +383,14 @@ def predict(arguments: argparse.Namespace) -> int:
     _say_unexplained(arguments.run)
     waiting = live.heard(lambda: "running the programs in the sandbox")
     grants = Grants(vision=vision.folders(os.environ))
+    scale = physics.kept(arguments.run, physics.given(arguments))
     with WorldModel.load(arguments.run, grants=grants) as model, waiting:
+        variants = tuple(in_pixels(group, model.fitted, scale) for group in variants)
         clip = None if arguments.video is None else _other_clip(model, arguments)
         seen = whatif.clip_of(model, clip)
         whatif.check_since(arguments.since, seen)
         if arguments.list:
-            text.show(text.editable(model.editable(seen, arguments.since)))
+            text.show(text.editable(model.editable(seen, arguments.since), scale))
             return 0
         answer = whatif.ask(
             model,
@@ -377,7 +401,7 @@ def predict(arguments: argparse.Namespace) -> int:
         )
     if arguments.out:
         answer.write(Path(arguments.out))
-    text.show(answer.lines())
+    text.show(answer.lines(lambda name, v: convert.told(v, convert.column_unit(name, None), scale)))
     if arguments.out:
         print(f"written to {arguments.out}")
     return 0

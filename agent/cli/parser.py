@@ -11,7 +11,7 @@ from tools.command_line import Parser, above, at_least, did_you_mean, whole
 
 GROUPS = {
     "search": ("run", "resume", "sweep", "look"),
-    "look at a search": ("trace", "report", "index", "tracks", "equations"),
+    "look at a search": ("trace", "report", "index", "tracks", "equations", "certainty"),
     "use a model": ("predict", "export"),
     "your own programs": ("evaluate", "fit"),
     "measure": ("bench",),
@@ -230,6 +230,7 @@ def _run(commands: argparse._SubParsersAction) -> None:
         help="weights of the LPIPS metric: alexnet.pth, alex.pth, vgg16.pth, vgg.pth",
     )
     parser.add_argument("--quiet", action="store_true", help="only the summary")
+    _units(parser)
 
 
 def _model(parser: argparse.ArgumentParser) -> None:
@@ -477,6 +478,7 @@ def _report(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--out", metavar="FILE", help="where to (default: report.html in the run's folder)"
     )
+    _units(parser)
 
 
 def _own(
@@ -542,7 +544,8 @@ def _predict(commands: argparse._SubParsersAction) -> None:
         default=[],
         metavar="NAME=VALUE",
         dest="edits",
-        help="NAME=VALUE, NAME*=FACTOR, NAME+=DELTA or NAME-=DELTA: a parameter, the state "
+        help="NAME=VALUE (also with a unit, gravity=1.62m/s^2, where a scale is known), "
+        "NAME*=FACTOR, NAME+=DELTA or NAME-=DELTA: a parameter, the state "
         "(ball.vx*=-1), looks (ball.colour=255,0,0), a constant in the programs; several act "
         "together",
     )
@@ -571,6 +574,7 @@ def _predict(commands: argparse._SubParsersAction) -> None:
         help="mp4, webm, gif, png (side by side with the unedited prediction) or npz (the edited "
         "ones)",
     )
+    _units(parser)
 
 
 def _sweep(commands: argparse._SubParsersAction) -> None:
@@ -649,6 +653,23 @@ def _physics(commands: argparse._SubParsersAction) -> None:
     )
     equations.add_argument("--out", metavar="FILE", help="write it there, too")
     _units(equations)
+    certainty = _command(
+        commands,
+        "certainty",
+        "agent.cli.certainty:certainty",
+        "which numbers a clip determines, how far its forecast is worth anything, and what to film "
+        "next",
+    )
+    certainty.add_argument("run", metavar="RUN")
+    certainty.add_argument(
+        "--trials",
+        type=whole(3),
+        default=24,
+        metavar="N",
+        help="simulated clips that check what a next experiment promises (default 24)",
+    )
+    certainty.add_argument("--json", action="store_true", help="as JSON")
+    _units(certainty)
 
 
 def _others(commands: argparse._SubParsersAction) -> None:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from agent import report
+from agent.cli.units import given, kept
 from agent.report import index
 from agent.run import store
 from agent.run.runfolder import RunFolder
@@ -14,6 +15,7 @@ from agent.run.runfolder import RunFolder
 def write(arguments: argparse.Namespace) -> int:
     """Write the report of a run, finished or not, and say where it is."""
     folder = RunFolder(arguments.run)
+    kept(arguments.run, given(arguments))
     out = Path(arguments.out) if arguments.out else folder.path / "report.html"
     store.check_file(out)
     store.write_text(out, report.page(folder))

@@ -15,6 +15,8 @@ from agent.cli.live import confirmed, outcome
 from agent.core import explained
 from agent.plain import Verbatim, clean, wrapped
 from agent.run.runfolder import RunFolder, read_params
+from agent.units import convert, given
+from agent.units.scale import Scale
 from tools.types import STAGES, Evaluation, FittedParam, Programs
 
 if TYPE_CHECKING:
@@ -152,7 +154,7 @@ def node(folder: RunFolder, node_id: str) -> Iterator[str]:
         yield f"cost: {_cost(asdict(proposal.cost))}"
     evaluation, diagnosis = folder.load_evaluation(node_id), folder.load_diagnosis(node_id)
     if evaluation is not None:
-        yield from judged(evaluation)
+        yield from judged(evaluation, given.scale_of(folder.path))
     for finding in diagnosis.findings if diagnosis is not None else ():
         yield f"found ({finding.stage}, {finding.kind}): {finding.message}"
     assert proposal.programs is not None, "a node has programs"
@@ -161,7 +163,7 @@ def node(folder: RunFolder, node_id: str) -> Iterator[str]:
         yield Verbatim(source.rstrip())
 
 
-def judged(evaluation: Evaluation) -> Iterator[str]:
+def judged(evaluation: Evaluation, scale: Scale | None = None) -> Iterator[str]:
     """Score, losses, failure, parameters and remarks of an evaluation."""
     yield f"{evaluation.status}: score {evaluation.score:.4f}"
     losses = evaluation.losses
@@ -187,16 +189,18 @@ def judged(evaluation: Evaluation) -> Iterator[str]:
         )
         lines = evaluation.failure.traceback.splitlines()
         yield from (Verbatim("    " + text) for text in lines)
-    yield from ("  " + text for text in parameters(evaluation.params))
+    yield from ("  " + text for text in parameters(evaluation.params, scale))
     yield from (f"  {reason}" for reason in evaluation.reasons)
 
 
-def parameters(params: Sequence[FittedParam]) -> Iterator[str]:
-    """One line a parameter: fitted or assumed, value, error, unit, bounds, note."""
+def parameters(params: Sequence[FittedParam], scale: Scale | None = None) -> Iterator[str]:
+    """One line a parameter: fitted or assumed, value, error, unit, the same in SI, bounds, note."""
     for param in params:
+        si = convert.beside(param, scale)
         about = "; ".join(part for part in (param.about, param.note) if part)
         yield (
-            f"{'assumed' if param.assumed else 'fitted':<9} {param.name} = {param.shown} in "
+            f"{'assumed' if param.assumed else 'fitted':<9} {param.name} = {param.shown}"
+            f"{f' = {si}' if si else ''} in "
             f"[{param.low:g}, {param.high:g}]" + (f" ({about})" if about else "")
         )
 
@@ -221,8 +225,8 @@ def difference(first: Programs, second: Programs, names: tuple[str, str]) -> Ite
         )
 
 
-def editable(things: Iterable[Editable]) -> Iterator[str]:
-    """What can be edited, by kind; a name that several things have means the first."""
+def editable(things: Iterable[Editable], scale: Scale | None = None) -> Iterator[str]:
+    """What can be edited, by kind, also in SI; a name that several things have means the first."""
     kind = ""
     titles = {
         "parameter": "parameters (fitted, shared by all videos)",
@@ -234,7 +238,11 @@ def editable(things: Iterable[Editable]) -> Iterator[str]:
         if one.kind != kind:
             kind = one.kind
             yield f"{titles[kind]}:"
-        yield f"  {one}"
+        unit = one.unit or convert.column_unit(one.name, None)
+        factor = one.kind == "looks" and one.name.endswith(".size")  # of all lengths, no length
+        number = isinstance(one.value, (int, float)) and one.kind != "constant" and not factor
+        si = convert.told(one.value, unit, scale) if number else ""
+        yield f"  {one}" + (f"  = {si}" if si else "")
 
 
 # --------------------------------------------------------------------------------------------------
@@ -270,7 +278,8 @@ def summary(result: RunResult) -> Iterator[str]:
                 f"  {name:<9} {form.format(result.metrics[name])} on held-back frames (last "
                 f"frame repeated: {form.format(baseline[name])})"
             )
-    for text in parameters(read_params(result.path / "best" / "params.json")):
+    scale = given.scale_of(result.path)
+    for text in parameters(read_params(result.path / "best" / "params.json"), scale):
         yield f"  {text}"
     for name, path in (
         ("programs", "best/"),

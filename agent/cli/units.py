@@ -1,4 +1,4 @@
-"""`run-agent tracks`: a run's coordinates as a table, in pixels or in a person's units."""
+"""`run-agent tracks`, and what all commands do with --scale, --know, --origin and --up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agent.units import given as units
 from agent.units import tracks as tables
 from agent.units.given import Given
 from agent.units.model import Scaled
-from agent.units.scale import said_of
+from agent.units.scale import Scale, said_of
 from agent.worldmodel.world import WorldModel
 from tools.errors import RunError, UsageError
 from tools.fitting import report as fit_report
@@ -25,24 +25,39 @@ def given(arguments: argparse.Namespace) -> Given:
     return Given(tuple(arguments.scale), tuple(arguments.know), arguments.origin, arguments.up)
 
 
+def scaled(model: WorldModel, run: str, typed: Given) -> Scaled:
+    """The model of a run about its own clip, in the units that were typed or are kept with it. What
+    was typed is kept. Raises UsageError."""
+    if model.seen is None:
+        raise UsageError(f"{run}: expected a finished run, got programs without one")
+    folder = RunFolder(run)
+    found = Scaled(model, model.seen, typed.over(units.load(folder.path)), model.horizon)
+    if typed:
+        units.save(folder.path, found.given, found.scale)
+    return found
+
+
+def kept(run: str, typed: Given) -> Scale | None:
+    """The scale of a run for commands that only show it: what is typed is worked out and kept."""
+    if not typed:
+        folder = Path(run)
+        return units.scale_of(folder) if folder.is_dir() else None
+    with WorldModel.load(run) as model:
+        return scaled(model, run, typed).scale
+
+
 def tracks(arguments: argparse.Namespace) -> int:
     """Write the table, or say what would be in it."""
-    said = given(arguments)
+    typed = given(arguments)
     out = None if arguments.out is None else Path(arguments.out)
     if out is not None:
         tables.check_name(out)
-    folder = RunFolder(arguments.run)
-    said = said.over(units.load(folder.path))
     with WorldModel.load(arguments.run) as model:
-        if model.seen is None:
-            raise UsageError(f"{arguments.run}: expected a finished run, got programs without one")
-        scaled = Scaled(model, model.seen, said, model.horizon)
-        table = scaled.tracks(_ahead(model, folder))
-    if said:
-        units.save(folder.path, said)
+        found = scaled(model, arguments.run, typed)
+        table = found.tracks(_ahead(model, RunFolder(arguments.run)))
     if out is not None:
         table.write(out)
-    text.show(_lines(scaled, table, out))
+    text.show(_lines(found, table, out))
     return 0
 
 
@@ -58,9 +73,9 @@ def _ahead(model: WorldModel, folder: RunFolder) -> States | None:
         return None
 
 
-def _lines(scaled: Scaled, table: tables.Trajectories, out: Path | None) -> list[str]:
-    lines = [said_of(scaled.scale)]
-    rows = fit_report.rows(scaled.params())
+def _lines(found: Scaled, table: tables.Trajectories, out: Path | None) -> list[str]:
+    lines = [said_of(found.scale)]
+    rows = fit_report.rows(found.params())
     if rows:
         lines += ["", *text.table(fit_report.HEADER, rows)]
     columns = table.columns()

@@ -378,10 +378,8 @@ def as_sympy(shown: Card) -> str:
         closing = "None" if impact.closing is None else said(impact.closing)
         lines += [f"    ({said(head)}, {closing}, {table(impact.changes)}),"]
     lines += ["]", ""]
-    values = {p.name: sympy.Float(p.value) for p in shown.params}
-    lines += [f"values = {table(values)}", ""]
-    start = {c: sympy.Float(v) for c, v in shown.start.items()}
-    lines += [f"start = {table(start)}", ""]
+    lines += [f"values = {table({p.name: sympy.Float(p.value) for p in shown.params})}", ""]
+    lines += [f"start = {table({c: sympy.Float(v) for c, v in shown.start.items()})}", ""]
     lines += [f"steps = {[(name, share * shown.dt) for name, share in system.steps]!r}"]
     lines += [f"# {note}" for note in (*shown.limits, _checked(shown))]
     return "\n".join(lines)

@@ -226,11 +226,14 @@ class Reading:
                 return self._function(node, scope)
             case ast.ListComp() | ast.GeneratorExp() | ast.DictComp():
                 return self._comprehended(node, scope)
-            case ast.JoinedStr():
-                return "".join(str(self._value(_text(p), scope)) for p in node.values)
-            case ast.Slice():
-                ends = (node.lower, node.upper, node.step)
-                return slice(*(None if e is None else self._value(e, scope) for e in ends))
+        return self._rare(node, scope)
+
+    def _rare(self, node: ast.expr, scope: dict[str, Any]) -> Any:
+        if isinstance(node, ast.JoinedStr):
+            return "".join(str(self._value(_text(p), scope)) for p in node.values)
+        if isinstance(node, ast.Slice):
+            ends = (node.lower, node.upper, node.step)
+            return slice(*(None if e is None else self._value(e, scope) for e in ends))
         raise _unread(node)
 
     def _named(self, name: str, scope: Mapping[str, Any]) -> Any:

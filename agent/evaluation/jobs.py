@@ -146,7 +146,7 @@ def fit_job(
         "sizes": [len(one.parcel) for one in perceived],
         "cuts": [len(clip) for clip in clips],
         "start": dict(start),
-        "dt": [_plain(clip.steps) for clip in clips],
+        "dt": [plain_steps(clip.steps) for clip in clips],
         "actions": [None if clip.actions is None else clip.actions.tolist() for clip in clips],
         "seed": seed,
         "budget": asdict(config.fit),
@@ -218,7 +218,7 @@ def _ahead(
     actions = trial.all_actions
     payload = {
         "cut": len(trial.seen),
-        "dt": _plain(trial.all_steps),
+        "dt": plain_steps(trial.all_steps),
         "actions": None if actions is None else actions.tolist(),
     } | payload
     outputs = {"frames": ArraySpec((trial.horizon, *trial.seen.shape, 3))}
@@ -232,7 +232,7 @@ def _ahead(
     )
 
 
-def _plain(steps: Steps) -> float | list[float]:
+def plain_steps(steps: Steps) -> float | list[float]:
     """Steps as JSON."""
     return steps.tolist() if isinstance(steps, np.ndarray) else steps
 
@@ -299,7 +299,7 @@ def read_perceived(outcome: Outcome, frames: int) -> Perceived:
         looks = _looks(claim.looks)
         return Perceived(claim.states, room[:size].copy(), outcome.wall, outcome.log, looks=looks)
 
-    return _read(outcome, "perception", _PerceiveClaim, read)
+    return read_claim(outcome, "perception", _PerceiveClaim, read)
 
 
 def read_fitted(outcome: Outcome, clips: Sequence[Video]) -> Fitted:
@@ -323,7 +323,7 @@ def read_fitted(outcome: Outcome, clips: Sequence[Video]) -> Fitted:
         params = tuple(map(_param, params))
         return Fitted(params, values, report, claim.rolled, redrawn, seconds, outcome.log)
 
-    return _read(outcome, "dynamics", _FitClaim, read)
+    return read_claim(outcome, "dynamics", _FitClaim, read)
 
 
 def read_predicted(outcome: Outcome, trial: Trial, since: int = 0) -> Predicted:
@@ -336,7 +336,7 @@ def read_predicted(outcome: Outcome, trial: Trial, since: int = 0) -> Predicted:
         replayed = outcome.arrays.get("replayed", predicted.replayed)
         return replace(predicted, replayed=replayed)
 
-    return _read(outcome, "dynamics", _PredictClaim, read)
+    return read_claim(outcome, "dynamics", _PredictClaim, read)
 
 
 def _check_states(tables: Sequence[States], lengths: Sequence[int], what: str) -> None:
@@ -369,7 +369,8 @@ def _is_numbers(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= MAX_ABS
 
 
-def _read(outcome: Outcome, stage: str, kind: type[C], read: Callable[[C], R]) -> R:
+def read_claim(outcome: Outcome, stage: str, kind: type[C], read: Callable[[C], R]) -> R:
+    """A claim as a value of ours. Raises CandidateFailed for a failed job or a broken claim."""
     if outcome.failure is not None:
         raise CandidateFailed(outcome.failure, outcome.log)
     try:

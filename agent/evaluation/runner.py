@@ -15,6 +15,7 @@ from agent.config import EvaluationConfig
 from agent.core.split import Trial
 from agent.evaluation import jobs
 from agent.evaluation.detections import Detections
+from agent.evaluation.doubts import Doubts, Question, doubt_job, read_doubts
 from agent.evaluation.jobs import CandidateFailed, Change, Fitted, Perceived, Predicted
 from sandbox import Sandbox
 from sandbox.memory import SharedArray
@@ -202,6 +203,19 @@ class Runner:
             ]
             _check_same(first, second)
         return tuple(first)
+
+    def doubts(
+        self,
+        programs: Programs,
+        trial: Trial,
+        others: Sequence[Video],
+        perceived: Sequence[Perceived],
+        question: Question,
+    ) -> Doubts:
+        """What the clips leave open; perceived: of the trial's clip, then of the others. Raises
+        CandidateFailed."""
+        job = doubt_job(programs, trial, others, perceived, question, self._config.limits)
+        return read_doubts(self._sandbox.run(job), trial)
 
     def imagine(
         self,

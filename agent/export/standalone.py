@@ -223,6 +223,7 @@ def write_video(path: str, frames: np.ndarray, dt: float) -> None:
 def main(
     model: WorldModel,
     fitted: Mapping[str, Mapping[str, Any]],
+    si: Mapping[str, str],
     arguments: Sequence[str] | None = None,
 ) -> int:
     """The command line of an exported file."""
@@ -230,7 +231,8 @@ def main(
     if given.video is None:
         for name, entry in fitted.items():
             error = "" if entry["error"] is None else f" ± {entry['error']:.2g}"
-            print(f"{name} = {entry['value']:.6g}{error} {entry['unit']}  {entry['about']}")
+            metres = f" = {si[name]}" if name in si else ""
+            print(f"{name} = {entry['value']:.6g}{error} {entry['unit']}{metres}  {entry['about']}")
         return 0
     frames, actions, times = read_video(given.video)
     seen = frames[: given.context]

@@ -20,6 +20,8 @@ from agent.export.gather import Foreign, Gathered, Gatherer, Name, Writer
 from agent.plain import short
 from agent.run import export_format
 from agent.run.runfolder import RunFolder
+from agent.units import convert, given
+from agent.units.scale import Scale
 from agent.worldmodel.world import WorldModel
 from tools import toolbox
 from tools.errors import UsageError
@@ -49,7 +51,8 @@ def exported(path: Path, form: str, dt: float | None = None) -> str:
                 "them, got none"
             )
         worlds = seen.worlds(model, path) if form == "gymnasium" else None
-        return _text(model.programs, model.fitted, dt, _provenance(path), worlds)
+        scale = given.scale_of(path) if path.is_dir() else None
+        return _text(model.programs, model.fitted, dt, _provenance(path), worlds, scale)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -61,6 +64,7 @@ def _text(
     dt: float,
     provenance: Mapping[str, Any],
     worlds: Mapping[str, Any] | None,
+    scale: Scale | None,
 ) -> str:
     if parse_detections(programs.perception):
         raise UsageError(
@@ -77,7 +81,7 @@ def _text(
     body = [
         *_ours(writer, gathered),
         *_programs(writer),
-        _numbers(fitted, dt),
+        _numbers(fitted, dt, scale),
         *_assembled(gatherer, gathered, measuring, worlds),
     ]
     head = _head(provenance, fitted, worlds is not None)
@@ -100,15 +104,19 @@ def _programs(writer: Writer) -> Iterator[str]:
         yield f"{_RULE}\n{begin}\n{writer.program(stage).strip()}\n{end}\n"
 
 
-def _numbers(fitted: Sequence[FittedParam], dt: float) -> str:
+def _numbers(fitted: Sequence[FittedParam], dt: float, scale: Scale | None) -> str:
     table = {
         param.name: {key: value for key, value in asdict(param).items() if key != "name"}
         for param in fitted
     }
+    si = {param.name: said for param in fitted if (said := convert.beside(param, scale))}
+    metres = "None" if scale is None else repr(scale.metres)
     text = pprint.pformat(table, width=_WIDTH, sort_dicts=False)
     return (
         f'{_RULE}\n{export_format.FITTED} = {text}\n"""Parameters as fitted: value, bounds, '
-        f'unit, standard error."""\n\nDT = {dt!r}\n"""Seconds between frames."""\n'
+        f'unit, standard error."""\n\nDT = {dt!r}\n"""Seconds between frames."""\n\n'
+        f'METRES = {metres}\n"""Of a pixel, None where nobody said."""\n\nSI = '
+        f'{pprint.pformat(si, width=_WIDTH)}\n"""Parameters with a length in them, in SI."""\n'
     )
 
 
@@ -145,7 +153,7 @@ def _assembled(
     yield (
         'if __name__ == "__main__":\n    raise '
         f"SystemExit({called('agent.export.standalone', 'main')}(MODEL, "
-        f"{export_format.FITTED}))\n"
+        f"{export_format.FITTED}, SI))\n"
     )
 
 

@@ -21,6 +21,7 @@ from agent.report.summary import RunSummary
 from agent.report.words import count, duration, integrity, number, own_file, score, sentence
 from agent.run import store
 from agent.run.runfolder import RunFolder
+from agent.units import given
 
 _KINDS = (
     (0.97, "predicts the video almost exactly"),
@@ -194,7 +195,7 @@ def _sections(
                     f"{sections.moved(folder, told, params)} A value with a remark is not to be "
                     "trusted."
                 ),
-                sections.parameters(params),
+                sections.parameters(params, given.scale_of(folder.path)),
             ),
         )
     yield "states", "The motion", sections.states(folder, told)

@@ -15,6 +15,8 @@ from agent.report.markup import Html, join, tag
 from agent.report.summary import RunSummary
 from agent.report.words import count, duration, measured, number, sentence, unit
 from agent.run.runfolder import RunFolder, read_params, read_programs
+from agent.units import convert
+from agent.units.scale import Scale, said_of
 from tools.errors import UsageError
 from tools.metrics.cards import CARDS
 from tools.types import NOTES, STAGES, FittedParam, Programs
@@ -161,30 +163,33 @@ def programs(found: Programs, stages_folder: str) -> Html:
 # --------------------------------------------------------------------------------------------------
 
 
-def parameters(params: Sequence[FittedParam]) -> Html:
-    """A table with a drawing of each value between its bounds."""
-    head = tag(
-        "tr",
-        *(
-            tag("th", name, scope="col")
-            for name in ("parameter", "value", "unit", "between its bounds", "")
-        ),
-    )
+def parameters(params: Sequence[FittedParam], scale: Scale | None = None) -> Html:
+    """A table with a drawing of each value between its bounds; in SI, too, where the scale is
+    known."""
+    si = [] if scale is None else ["in SI units"]
+    titles = ("parameter", "value", "unit", *si, "between its bounds", "")
+    head = tag("tr", *(tag("th", name, scope="col") for name in titles))
     meanings = [
         f"{note}: {NOTES[note]}" for note in NOTES if any(param.note == note for param in params)
     ]
     table = tag(
         "div",
-        tag("table", tag("thead", head), tag("tbody", *map(_parameter, params)), class_="params"),
+        tag(
+            "table",
+            tag("thead", head),
+            tag("tbody", *(_parameter(param, scale) for param in params)),
+            class_="params",
+        ),
         class_="wide",
     )
     return join(
         table,
+        None if scale is None else tag("p", f"{said_of(scale)}.".capitalize(), class_="muted"),
         tag("p", f"{'; '.join(meanings)}.".capitalize(), class_="muted") if meanings else None,
     )
 
 
-def _parameter(param: FittedParam) -> Html:
+def _parameter(param: FittedParam, scale: Scale | None) -> Html:
     about = tag("span", param.about, class_="muted") if param.about else None
     note = tag("span", param.note, class_="note") if param.note else None
     name = tag("th", tag("code", param.name), about, scope="row")
@@ -193,6 +198,7 @@ def _parameter(param: FittedParam) -> Html:
         name,
         tag("td", measured(param.value, param.error)),
         tag("td", unit(param.unit)),
+        None if scale is None else tag("td", unit(convert.beside(param, scale))),
         tag("td", _bounds(param)),
         tag("td", note),
     )

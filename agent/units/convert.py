@@ -53,6 +53,28 @@ def params(fitted: Sequence[FittedParam], scale: Scale | None) -> tuple[FittedPa
     return tuple(fitted) if scale is None else tuple(param(one, scale) for one in fitted)
 
 
+def beside(one: FittedParam, scale: Scale | None) -> str:
+    """The same in SI, to be shown beside pixels; "" where there is nothing to add.
+
+    >>> beside(FittedParam("g", 4905.0, 0, 9e3, "px/s^2", 10.0), Scale(0.002, 0.0))
+    '9.810 ± 0.020 m/s^2'
+    """
+    what = powers(one.unit)
+    return "" if scale is None or not what or not what[0] else param(one, scale).shown
+
+
+def told(value: float, unit_of: str, scale: Scale | None) -> str:
+    """A number of that unit (as programs write it) in SI, "" where there is nothing to add.
+
+    >>> told(100.0, "px/s", Scale(0.002, 0.0))
+    '0.2 m/s'
+    """
+    what = powers(unit_of) if unit_of else None
+    if scale is None or not what or not what[0]:
+        return ""
+    return f"{value * factor(scale, what[0]):.5g} {unit(scale, *what)}"
+
+
 def column(values: np.ndarray, name: str, scale: Scale | None, axes: Axes) -> np.ndarray:
     """(T,) values of a state column "object.attribute" in the person's axes and units; NaN stays
     NaN. Columns whose attribute is none of the contract's stay as they are."""

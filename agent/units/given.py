@@ -1,7 +1,10 @@
-"""What a person said of scale and axes, kept beside a run as ``units.json`` in the words typed."""
+"""What a person said of scale and axes, kept beside a run as ``units.json`` in the words typed,
+with the scale that these words came to for the run's model: pages that run nothing use that.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -84,20 +87,36 @@ def load(folder: Path) -> Given:
     )
 
 
-def save(folder: Path, given: Given) -> None:
-    """Keep ``given`` with the run."""
-    store.write_json(folder / "units.json", {"format": FORMAT, **asdict(given)})
+def scale_of(folder: Path) -> Scale | None:
+    """The scale that was worked out last; None without one, or where it is none."""
+    path = folder / "units.json"
+    found = store.read_json(path).get("resolved") if path.is_file() else None
+    if not isinstance(found, dict) or set(found) != {"metres", "error", "words"}:
+        return None
+    metres, error, words = found["metres"], found["error"], found["words"]
+    numbers = all(isinstance(n, (int, float)) and math.isfinite(n) for n in (metres, error))
+    if not numbers or metres <= 0 or error < 0 or not _texts(words):
+        return None
+    return Scale(float(metres), float(error), tuple(words))
+
+
+def save(folder: Path, given: Given, scale: Scale | None) -> None:
+    """Keep ``given`` with the run, and what it came to."""
+    resolved = {} if scale is None else {"resolved": asdict(scale)}
+    store.write_json(folder / "units.json", {"format": FORMAT, **asdict(given), **resolved})
 
 
 def _plain(data: Any) -> bool:
     if (
         not isinstance(data, dict)
         or data.get("format") != FORMAT
-        or set(data) - {"format", *_FIELDS}
+        or set(data) - {"format", "resolved", *_FIELDS}
     ):
         return False
-    lists = (data.get("scale", []), data.get("know", []))
-    texts = (data.get("origin", ""), data.get("up", ""))
-    return all(isinstance(one, list) for one in lists) and all(
-        isinstance(text, str) and len(text) <= 200 for text in (*lists[0], *lists[1], *texts)
-    )
+    texts = [data.get("origin", ""), data.get("up", "")]
+    return all(map(_texts, (data.get("scale", []), data.get("know", []), texts)))
+
+
+def _texts(value: Any) -> bool:
+    """Whether it is a list of a few short texts."""
+    return isinstance(value, list) and all(isinstance(t, str) and len(t) <= 200 for t in value)

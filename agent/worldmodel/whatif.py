@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +36,9 @@ class Answer:
     plain: Prediction
     edited: tuple[Prediction, ...]
 
-    def lines(self) -> Iterator[str]:
-        """What was edited, and where every attribute ends with and without."""
+    def lines(self, beside: Callable[[str, float], str] = lambda *_: "") -> Iterator[str]:
+        """What was edited, and where every attribute ends with and without; ``beside``: a column
+        and its value -> the same in other units, "" for nothing."""
         for one in self.edited:
             yield f"edited: {', '.join(one.edits)}"
             lost = _lost(self.plain, one)
@@ -54,9 +55,11 @@ class Answer:
                 for one in (self.plain, *self.edited)
                 if column in one.states.columns
             ]
-            yield f"  {column} = {ends[0]:.6g}" + (
-                f" -> {', '.join(f'{end:.6g}' for end in ends[1:])}" if self.edited else ""
-            )
+            si = [beside(column, float(end)) for end in ends]
+            told = [
+                f"{end:.6g}" + (f" = {s}" if s else "") for end, s in zip(ends, si, strict=True)
+            ]
+            yield f"  {column} = {told[0]}" + (f" -> {', '.join(told[1:])}" if self.edited else "")
 
     def write(self, path: Path) -> None:
         """Frames (the edited ones beside the plain ones), or frames and states of the edited ones

@@ -21,6 +21,7 @@ import numpy as np
 
 from agent.config import EvaluationConfig, Grants, SearchConfig, granted_evaluation
 from agent.core.split import Trial
+from agent.evaluation.doubts import Doubts, Question
 from agent.evaluation.jobs import CandidateFailed, Change, Perceived, Predicted
 from agent.evaluation.runner import Runner
 from agent.run import runfolder, store
@@ -339,6 +340,29 @@ class WorldModel:
         trial = Trial(clip, ahead, None, told, self.times_after(frames, ahead))
         states = self._plain(trial, self._perceived(clip)).states
         return States(states.columns, states.values[: len(clip) + horizon])
+
+    def doubts(
+        self,
+        frames: Video | np.ndarray,
+        horizon: int,
+        others: Sequence[Video] = (),
+        trials: int | None = None,
+        drawn: int = 0,
+    ) -> Doubts:
+        """What (T, H, W, 3) frames leave open, and ``others`` that the law is shared with: which
+        parameters they determine, bands of the ``horizon`` frames after them, and (trials: how
+        many simulated clips check it) what to film next. drawn: draws that are to be drawn as
+        frames. Raises ProgramsFailed."""
+        clip, ahead = self._clip(frames), max(horizon, 1)
+        told = self.future_actions if frames is self.seen else None
+        actions = None if told is None else np.resize(told, ahead)
+        trial = Trial(clip, ahead, None, actions, self.times_after(frames, ahead))
+        rest = [self._clip(other) for other in others]
+        perceived = [self._perceived(one) for one in (clip, *rest)]
+        question = Question(dict(self.params), 0, trials, drawn)
+        return self._run(
+            lambda runner: runner.doubts(self.programs, trial, rest, perceived, question)
+        )
 
     def times_after(self, frames: Video | np.ndarray, horizon: int) -> np.ndarray | None:
         """(horizon,) seconds of the frames after the run's own clip, where they are unevenly

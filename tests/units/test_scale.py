@@ -1,12 +1,15 @@
 """A scale from one known thing: what can be typed, what it comes to, what is refused."""
 
+import json
+
 import numpy as np
 import pytest
 
 from agent.units import convert, given
+from agent.units.edits import in_pixels
 from agent.units.given import Given
 from agent.units.quantity import parse
-from agent.units.scale import Axes, Reading, known, powers, resolve
+from agent.units.scale import Axes, Reading, Scale, known, powers, resolve
 from agent.units.tracks import Trajectories, check_name
 from tools.errors import UsageError
 from tools.types import FittedParam, States
@@ -155,7 +158,7 @@ def test_a_table_is_written_and_read_back(tmp_path):
 
 def test_what_is_kept_with_a_run_is_checked_when_it_is_read(tmp_path):
     said = Given(("412px=1.00m",), (), "3,4", "up")
-    given.save(tmp_path, said)
+    given.save(tmp_path, said, None)
     assert given.load(tmp_path) == said
     assert Given(know=("gravity=9.81m/s^2",)).over(said) == Given(
         (), ("gravity=9.81m/s^2",), "3,4", "up"
@@ -164,3 +167,35 @@ def test_what_is_kept_with_a_run_is_checked_when_it_is_read(tmp_path):
         (tmp_path / "units.json").write_text(text)
         with pytest.raises(UsageError):
             given.load(tmp_path)
+
+
+GRAVITY = FittedParam("gravity", 4905.0, 0.0, 9e3, "px/s^2", 10.0)
+
+
+def test_what_ifs_are_typed_in_metres_too():
+    half = Scale(0.002, 0.0)
+    typed = ("gravity=1.62m/s^2", "ball.vx+=50cm/s", "ball.x*=2", "gravity=1e3", "a.colour=1,2,3")
+    assert in_pixels(typed, [GRAVITY], half) == (
+        "gravity=810",
+        "ball.vx+=250",
+        "ball.x*=2",
+        "gravity=1e3",
+        "a.colour=1,2,3",
+    )
+    with pytest.raises(UsageError, match="expected a scale"):
+        in_pixels(["gravity=1.62m/s^2"], [GRAVITY], None)
+    with pytest.raises(UsageError, match="expected a unit of length"):
+        in_pixels(["gravity=1.62m/s"], [GRAVITY], half)
+
+
+def test_the_scale_that_was_worked_out_is_kept_and_checked(tmp_path):
+    said = Given(know=("gravity=9.81m/s^2",))
+    given.save(tmp_path, said, Scale(0.002, 1e-5, ("gravity=9.81m/s^2",)))
+    assert given.load(tmp_path) == said
+    kept = given.scale_of(tmp_path)
+    assert kept == Scale(0.002, 1e-5, ("gravity=9.81m/s^2",))
+    assert convert.beside(GRAVITY, kept).startswith("9.81")
+    assert convert.beside(GRAVITY, None) == ""
+    for bad in ({"metres": -1, "error": 0, "words": []}, {"metres": 1}, [], "x"):
+        (tmp_path / "units.json").write_text(json.dumps({"format": 1, "resolved": bad}))
+        assert given.scale_of(tmp_path) is None

@@ -74,7 +74,7 @@ def fit(
         raise ContractError("fit data", "at least one video", "none")
     with np.errstate(all="ignore"):
         problem, meter = Problem(Model(program), data), Meter(budget)
-        return conclude(problem, _solve(problem, Loss(loss), meter, optimizer, rng, start), meter)
+        return conclude(problem, solve(problem, Loss(loss), meter, optimizer, rng, start), meter)
 
 
 def infer_start(program: Any, values: Mapping[str, float], measured: Measured) -> State:
@@ -91,11 +91,11 @@ def infer_start(program: Any, values: Mapping[str, float], measured: Measured) -
             [measured],
             fixed={param.name: param.value for param in model.params} | dict(values),
         )
-        found = _solve(problem, Loss(), Meter(_DEFAULT), "auto", np.random.default_rng(0))
+        found = solve(problem, Loss(), Meter(_DEFAULT), "auto", np.random.default_rng(0))
         return states_at(problem, found.objective.best or problem.point())[0]
 
 
-def _solve(
+def solve(
     problem: Problem,
     loss: Loss,
     meter: Meter,
@@ -103,8 +103,8 @@ def _solve(
     rng: np.random.Generator,
     values: Mapping[str, float] = MappingProxyType({}),
 ) -> Solution:
-    """Run one optimiser; once more, one rollout at a time, if its best point turns out not to be
-    what batches said."""
+    """Run one optimiser from ``values``; once more, one rollout at a time, if its best point turns
+    out not to be what batches said."""
     objective = Objective(problem, loss, meter)
     if not problem.size:
         return Solution(objective, "none")

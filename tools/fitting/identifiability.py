@@ -54,7 +54,7 @@ class Identified:
 def identify(problem: Problem, point: Point, line: Linearised, loss: Loss) -> Identified:
     """Standard errors and identifiability at an optimum, as if there were no bounds."""
     theta, params = point.theta[0], problem.free
-    known = np.array([_known_before(param) for param in params])
+    known = np.array([known_before(param) for param in params])
     information, scatter = information_of(problem, line, loss)
     spread = np.trace(scatter) / np.trace(information) if np.trace(information) > 0 else 1.0
     notes, sentences = _open_notes(
@@ -83,7 +83,7 @@ def _bound_note(param: Param, value: float) -> str:
     return AT_HIGH if value >= param.high - margin else ""
 
 
-def _known_before(param: Param) -> float:
+def known_before(param: Param) -> float:
     """Standard deviation of what is known beforehand: the prior, else a uniform distribution over
     the box."""
     return param.prior if param.prior is not None else (param.high - param.low) / 12**0.5

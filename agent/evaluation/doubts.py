@@ -1,0 +1,127 @@
+"""What clips leave open, as a sandbox job (``sandbox.stages.doubt``), its claim bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from agent.core.split import Trial
+from agent.evaluation.jobs import Perceived, plain_steps, read_claim
+from sandbox.contract import ArraySpec, Job, Limits, Outcome
+from tools.fitting import Combination, Determined
+from tools.types import MAX_PARAMS, ContractError, Programs, States, Video
+
+QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
+"""Of forecast bands: 95 %, 68 %, the middle."""
+
+
+NOTHING_DRAWN = np.zeros((0, 0, 1, 1, 3), np.uint8)
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """An experiment and what it would leave. word: what to do. errors: parameter -> standard error
+    foretold; simulated: by fits to simulated clips, empty where none was simulated."""
+
+    word: str
+    frames: int
+    dt: float
+    errors: Mapping[str, float]
+    simulated: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """bands: (T + ahead) states per QUANTILES. worth: share that the draws are worth. noise: of one
+    measurement by column. outlooks: the clip at hand first. drawn: (n, ahead, H, W, 3) frames."""
+
+    determined: tuple[Determined, ...]
+    combinations: tuple[Combination, ...]
+    bands: tuple[States, ...]
+    worth: float
+    noise: Mapping[str, float]
+    outlooks: tuple[Foretold, ...]
+    drawn: np.ndarray = field(default_factory=lambda: NOTHING_DRAWN)
+
+
+@dataclass(frozen=True)
+class Question:
+    """values: θ to begin from. trials: simulated clips that check an experiment, None for none
+    wanted. drawn: how many draws are to be drawn as frames."""
+
+    values: Mapping[str, float]
+    seed: int = 0
+    trials: int | None = None
+    drawn: int = 0
+
+
+@dataclass(frozen=True)
+class _Claim:
+    determined: tuple[Determined, ...]
+    combinations: tuple[Combination, ...]
+    bands: tuple[States, ...]
+    worth: float
+    noise: Mapping[str, float]
+    outlooks: tuple[Foretold, ...]
+
+
+def doubt_job(
+    programs: Programs,
+    trial: Trial,
+    others: Sequence[Video],
+    perceived: Sequence[Perceived],
+    question: Question,
+    limits: Limits,
+) -> Job:
+    """Ask about ``trial`` and clips seen beside it; perceived: of the trial's, then of these."""
+    actions = trial.all_actions
+    clips = [trial.seen, *others]
+    payload = {
+        "sizes": [len(one.parcel) for one in perceived],
+        "cuts": [len(clip) for clip in clips],
+        "dt": [plain_steps(trial.all_steps), *(plain_steps(clip.steps) for clip in others)],
+        "actions": [
+            None if actions is None else actions.tolist(),
+            *(None if clip.actions is None else clip.actions.tolist() for clip in others),
+        ],
+        "seed": question.seed,
+        "values": dict(question.values),
+        "ahead": trial.horizon,
+        "quantiles": list(QUANTILES),
+        "trials": question.trials,
+    }
+    room = {"drawn": ArraySpec((question.drawn, trial.horizon, *trial.seen.shape, 3))}
+    return Job(
+        "doubt",
+        Programs("", programs.dynamics, programs.rendering),
+        {"parcels": np.concatenate([one.parcel for one in perceived])},
+        payload,
+        room if question.drawn else {},
+        limits,
+    )
+
+
+def read_doubts(outcome: Outcome, trial: Trial) -> Doubts:
+    """Check the claim. Raises CandidateFailed."""
+
+    def read(claim: _Claim) -> Doubts:
+        if len(claim.bands) != len(QUANTILES):
+            raise ContractError("doubt", f"{len(QUANTILES)} bands", str(len(claim.bands)))
+        frames = len(trial.seen) + trial.horizon
+        if any(len(band) != frames for band in claim.bands):
+            raise ContractError("doubt", f"bands of {frames} frames", "others")
+        if len(claim.determined) > MAX_PARAMS or len(claim.outlooks) > 16:
+            raise ContractError("doubt", f"at most {MAX_PARAMS} parameters", "more")
+        parts = (
+            claim.determined,
+            claim.combinations,
+            claim.bands,
+            claim.worth,
+            claim.noise,
+            claim.outlooks,
+        )
+        return Doubts(*parts, outcome.arrays.get("drawn", NOTHING_DRAWN))
+
+    return read_claim(outcome, "dynamics", _Claim, read)

@@ -1,0 +1,53 @@
+"""One known thing, said at any command, and all of them speak SI beside pixels."""
+
+import json
+import shutil
+
+import pytest
+
+from agent.cli import main
+from agent.units import given
+from tests.agent import test_search
+from tests.agent.candidates import GOOD, Scripted
+
+
+@pytest.fixture(scope="module")
+def run_folder(box, tmp_path_factory):
+    out = tmp_path_factory.mktemp("units") / "run"
+    test_search.searched(box, out, Scripted(GOOD))
+    return out
+
+
+@pytest.fixture
+def run(run_folder, tmp_path):
+    return shutil.copytree(run_folder, tmp_path / "run")
+
+
+def said(capsys, *words):
+    assert main(list(map(str, words))) == 0
+    return capsys.readouterr().out
+
+
+def test_a_scale_said_once_is_spoken_by_every_command(run, capsys):
+    card = said(capsys, "equations", run, "--know", "gravity=9.81m/s^2", "--up", "up")
+    assert "y'' = gravity" in card and "= 9.81 m/s^2" in card and "one pixel is 16" in card
+    assert given.scale_of(run).metres == pytest.approx(0.1635, rel=0.02)
+    listed = said(capsys, "predict", run, "--list")
+    assert "m/s^2" in listed and "ball.vx = " in listed
+    moon = said(capsys, "predict", run, "--set", "gravity=1.62m/s^2")
+    assert "gravity=9.9" in moon and " m/s" in moon
+    assert " m/s^2 in [" in said(capsys, "trace", run, "0", "--plain")
+    said(capsys, "report", run)
+    assert "in SI units" in (run / "report.html").read_text()
+    out = run / "model.py"
+    said(capsys, "export", run, "--to", "python", "--out", out)
+    assert "METRES = 0.16" in out.read_text() and "9.8" in out.read_text()
+
+
+def test_what_a_clip_cannot_tell_is_said_and_what_to_film_next(run, capsys):
+    words = said(capsys, "certainty", run, "--trials", "6", "--know", "gravity=9.81m/s^2")
+    assert "gravity = 60" in words and "m/s^2" in words and "not determined" not in words
+    assert "what to film next: " in words and "simulated" in words
+    found = json.loads(said(capsys, "certainty", run, "--trials", "3", "--json"))
+    assert found["next"] and found["metres_a_pixel"] == pytest.approx(0.1635, rel=0.02)
+    assert found["determined"][0]["told"] and len(found["experiments"]) == 5
