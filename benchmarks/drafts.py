@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from agent.core.screen import screen
+from agent.proposers.offline.grammar.quantity import GrammarError
 from agent.proposers.offline.mechanism import Body, Mechanism, Term, loads, mechanism_of
 from agent.proposers.offline.write import write
 from tools.types import Param, Scene, State, States
@@ -178,16 +179,24 @@ def _between(rng: np.random.Generator, free: Sequence[Body]) -> list[Term]:
 
 
 def fault(mechanism: Mechanism) -> str:
-    """What is wrong with the programs written for a mechanism, "" where nothing is."""
+    """What is wrong with the programs written for a mechanism, "" where nothing is; one that is
+    refused with a reason has none."""
     try:
         programs = write(mechanism)
+    except GrammarError as refusal:
+        return "" if len(str(refusal)) > 20 else f"refused without a reason: {refusal}"
+    except Exception as error:  # whatever it is, it is a finding
+        return f"{type(error).__name__}: {error}"
+    try:
         failure = screen(programs)
         if failure is not None:
             return f"screen: {failure.message}"
         if mechanism_of(programs.dynamics) != loads(mechanism.dumps()):
             return "the mechanism is not what the program notes"
         _tried(mechanism, _run(programs.dynamics), _run(programs.rendering))
-    except Exception as error:  # whatever it is, it is a finding
+    except OverflowError:  # numbers over many powers of ten; the fit would see a failed program
+        return ""
+    except Exception as error:
         return f"{type(error).__name__}: {error}"
     return ""
 

@@ -251,6 +251,8 @@ def a_law(kind: Any, rng: np.random.Generator, on: tuple[str, ...]) -> Any:
     power = float(rng.choice([-2.0, -1.0, 1.0, 0.5]))
     if "power" in kind.__dataclass_fields__:
         given |= {"power": power, "strength": Number(float(rng.uniform(20, 80)) * 100.0**-power)}
+    if "side" in kind.__dataclass_fields__:
+        given |= {"side": float(rng.choice([-1.0, 1.0]))}
     if "normal" in kind.__dataclass_fields__:
         turn = float(rng.choice([-math.pi / 2, 0.0, 2.0]))
         normal = (round(math.cos(turn), 12), round(math.sin(turn), 12))
@@ -339,9 +341,9 @@ def judged(mechanism: Mechanism, rng: np.random.Generator) -> Verdict:
     truth = rollout(mechanism, values, state, DT, actions)
     worst, where, past = 0.0, "", state
     for frame, (action, expected) in enumerate(zip(actions, truth, strict=True)):
-        before = json.dumps(state)
+        before = json.dumps(state, default=float)
         new = program["step"](state, values, action, DT)
-        if json.dumps(state) != before:
+        if json.dumps(state, default=float) != before:
             return Verdict("differs", math.inf, "it changes its argument")
         state = new
         if _wild(expected):

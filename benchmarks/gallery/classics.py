@@ -82,7 +82,8 @@ def gym_acrobot(rng: np.random.Generator, frames: int) -> Film:
             lambda r, n: np.ones(n),
             ("upper.angle", "lower.angle", "upper.angular_velocity", "lower.angular_velocity"),
             Mechanism(
-                "double pendulum", (r"double|two.?link|(hinge|pendul)[\s\S]*(hinge|pendul)",)
+                "double pendulum",
+                (r"double|two.?link|(hinge|revolute|pendul)[\s\S]*(hinge|revolute|pendul)",),
             ),
         ),
         rng,
@@ -100,7 +101,10 @@ def gym_mountain_car(rng: np.random.Generator, frames: int) -> Film:
             ("car.position", "car.velocity"),
             Mechanism(
                 "car in a valley",
-                (r"oscillat|harmonic|periodic|spring|valley|hinge|pendul|depends on place",),
+                (
+                    r"oscillat|harmonic|periodic|spring|valley|track|pendul"
+                    r"|hinge|revolute|depends on place",
+                ),
             ),
         ),
         rng,

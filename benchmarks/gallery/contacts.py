@@ -13,7 +13,7 @@ from benchmarks.gallery.simulate import Disks, Wall, fly, room
 
 WALL = r"wall|floor|cushion|bounces off"
 COLLIDE = r"collision|collide|bounce off each other|contact"
-FORCE_FREE = ("constant field|pendul|hinge|spring|attract",)
+FORCE_FREE = ("constant field|pendul|hinge|revolute|spring|attract",)
 
 
 def bouncing_ball(rng: np.random.Generator, frames: int) -> Film:

@@ -13,7 +13,9 @@ from benchmarks.gallery.flight import NOMINAL
 from benchmarks.gallery.simulate import integrate
 
 UNIFORM = r"uniform|constant velocity|straight|inertia|moves freely|slides along"
-FORCE_FREE = (r"constant field|constant force|pendul|hinge|\bspring|attract|friction|quadratic",)
+FORCE_FREE = (
+    r"constant field|constant force|pendul|hinge|revolute|\bspring|attract|friction|quadratic",
+)
 
 
 def crossing_balls(rng: np.random.Generator, frames: int) -> Film:

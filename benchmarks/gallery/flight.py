@@ -30,7 +30,7 @@ def thrown_ball(rng: np.random.Generator, frames: int) -> Film:
     ball = Body("ball", disk(radius, flat(colour)), 30 + speed * t, y)
     return stage.film(
         [ball],
-        Mechanism("projectile under gravity", (GRAVITY,), ("spring", "hinge")),
+        Mechanism("projectile under gravity", (GRAVITY,), ("spring", "hinge|revolute")),
         {"gravity": gravity},
     )
 
@@ -56,7 +56,9 @@ def sideways_fall(rng: np.random.Generator, frames: int) -> Film:
                 y0 + vy * t + gy * t**2 / 2,
             )
         )
-    mechanism = Mechanism("uniform field in another direction", (GRAVITY,), ("spring", "hinge"))
+    mechanism = Mechanism(
+        "uniform field in another direction", (GRAVITY,), ("spring", "hinge|revolute")
+    )
     return stage.film(bodies, mechanism, {"gravity_x": gx, "gravity_y": gy})
 
 

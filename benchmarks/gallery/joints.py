@@ -76,7 +76,10 @@ def double_pendulum(rng: np.random.Generator, frames: int) -> Film:
     parameters = {"gravity": gravity, "length_1": l1, "length_2": l2, "mass_ratio": ratio}
     return stage.film(
         bodies,
-        Mechanism("double pendulum", (r"double|two.?link|(hinge|pendul)[\s\S]*(hinge|pendul)",)),
+        Mechanism(
+            "double pendulum",
+            (r"double|two.?link|(hinge|revolute|pendul)[\s\S]*(hinge|revolute|pendul)",),
+        ),
         parameters,
     )
 

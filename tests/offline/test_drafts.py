@@ -20,8 +20,8 @@ def test_random_mechanisms_are_programs_that_keep_the_contract():
 
 def test_a_fault_is_found():
     class Stray(Mechanism):
-        def sentences(self):
-            return ['a quote """ that ends the docstring']
+        def dumps(self):
+            return '{"bodies": []}\nno program'
 
     assert fault(Stray((Body("ball", "disk", (9.0, 9.0, 9.0)),)))
 

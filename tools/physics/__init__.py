@@ -2,10 +2,10 @@
 trees."""
 
 from tools.physics.contacts import bounce_off_line, bounce_off_stop, collide_disks
+from tools.physics.engine import Ground, Solid, jostle
 from tools.physics.integrators import explicit_euler, rk4, symplectic_euler
 from tools.physics.multibody import Link, accelerations, corners_of, frames_of, turned
 from tools.physics.namespace import xp
-from tools.physics.rigid import Ground, Solid, tumble
 from tools.physics.start import start_along, start_of, start_of_angle, typical, value_and_rate
 
 __all__ = [
@@ -19,12 +19,12 @@ __all__ = [
     "corners_of",
     "explicit_euler",
     "frames_of",
+    "jostle",
     "rk4",
     "start_along",
     "start_of",
     "start_of_angle",
     "symplectic_euler",
-    "tumble",
     "turned",
     "typical",
     "value_and_rate",

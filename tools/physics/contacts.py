@@ -20,6 +20,8 @@ def bounce_off_stop(
     """
     beyond = side * (angle - stop)
     hit = (beyond > 0) & (side * spin > 0)
+    if nowhere(hit):
+        return angle, spin
     return (
         xp.where(hit, stop - side * restitution * beyond, angle),
         xp.where(hit, -restitution * spin, spin),

@@ -23,8 +23,8 @@ def _vectors(q: tuple, v: tuple, acceleration: Acceleration) -> tuple[Any, Any, 
 
     def of_rows(q: np.ndarray, v: np.ndarray) -> np.ndarray:
         rows = np.empty_like(q)
-        for row, values in zip(rows, acceleration(tuple(q), tuple(v)), strict=True):
-            row[...] = values
+        for k, values in enumerate(acceleration(tuple(q), tuple(v))):
+            rows[k] = values
         return rows
 
     return np.array(q, np.float64), np.array(v, np.float64), of_rows

@@ -231,6 +231,30 @@ def bounced(
     return _impulse(links, frames, slopes, row, q, v, hit, since, (1.0 + restitution) * closing)
 
 
+def stopped(
+    links: Sequence[Link],
+    q: Sequence[Any],
+    v: Sequence[Any],
+    position: int,
+    place: Any,
+    side: float,
+    restitution: Any,
+) -> tuple[Sequence[Any], Sequence[Any]]:
+    """(q, v) after the free coordinate at ``position`` went beyond a stop (it is free where ``side
+    * (coordinate - place) < 0``) in a step: an impulse through all joints, as ``bounced`` has
+    it."""
+    beyond, closing = side * (q[position] - place), side * v[position]
+    hit = (beyond > 0) & (closing > 0)
+    if nowhere(hit):
+        return q, v
+    full, rates, slopes, _ = spread(links, q, v)
+    since = xp.where(hit, beyond / xp.where(hit, closing, 1.0), 0.0)
+    row = [0.0] * len(full)
+    row[[k for k in range(len(full)) if k not in slopes][position]] = -side
+    frames = _frames(links, full, rates)
+    return _impulse(links, frames, slopes, row, q, v, hit, since, (1.0 + restitution) * closing)
+
+
 def _row(
     columns: Mapping[int, tuple], nx: Any, ny: Any, count: int, sign: float, row: Any = None
 ) -> list[Any]:

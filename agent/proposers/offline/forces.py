@@ -375,7 +375,15 @@ def _free_terms(
                     },
                 )
             )
+    said = (*SAID, *(key for key in values if key.startswith("attraction")))
+    if unsaid := set(values) - set(said):
+        raise ValueError(f"no term says {', '.join(sorted(unsaid))}, which explains {name}")
     return tuple(terms)
+
+
+SAID = ("gx", "gy", "spring", "spring_x", "spring_y", "drag", "quadratic_drag", "friction",
+        "swerve", "action_x", "action_y")  # fmt: skip
+"""Features of a free body that become terms, beside centres that attract."""
 
 
 def _turning_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...], float, str]]:
@@ -819,6 +827,7 @@ def _pendulum_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, 
         ("across", np.sin(values), any_sign),
         ("damping", -spin, positive),
         ("torque", np.ones_like(values), any_sign),
+        ("coil", np.nanmean(values) - values, positive),
     ]
     if evidence.actions is not None and np.ptp(evidence.actions) > 0:
         features.append(("action", evidence.actions[:, None], any_sign))
@@ -826,7 +835,7 @@ def _pendulum_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, 
     stops = _stops(name, series[:, 0] - offset, path.kinks)
     struck = f"; {name} strikes a wall" if stops else ""
     for e in explain(series, sigma, evidence.dt, features, path.kinks, limit=3)[:5]:
-        v, terms = e.values, []
+        v, terms = dict(e.values), []
         slight = abs(v.get("across", math.inf)) < THRESHOLDS.tilt * v.get("down", 0.0)
         named = tuple(name for name in e.names if name != "across" or not slight)
         if "down" in v or "across" in v or "up" in v:
@@ -834,6 +843,9 @@ def _pendulum_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, 
             k, rest = math.hypot(down, across), math.atan2(down, -across)
             straight = {"straight": 1.0} if "across" not in v or slight else {}
             terms.append(Term("gravity", (name,), {"k": k, "rest": rest - offset, **straight}))
+        if "coil" in v:
+            rest = float(np.nanmean(values)) + v.pop("torque", 0.0) / v["coil"] - offset
+            terms.append(Term("joint_spring", (name,), {"k": v["coil"], "rest": rest}))
         terms += stops
         terms += [Term("damping", (name,), {"c": v["damping"]})] if "damping" in v else []
         terms += [Term("push", (name,), {"a": v["torque"]})] if "torque" in v else []

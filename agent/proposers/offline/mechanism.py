@@ -155,6 +155,11 @@ def loads(text: str) -> Mechanism:
     """Inverse of Mechanism.dumps."""
     data: dict[str, Any] = json.loads(text)
 
+    strange = {d["motion"] for d in data["bodies"]} - set(MOTIONS)
+    strange |= {d["kind"] for d in data["terms"]} - set(TERMS)
+    if strange:
+        raise ValueError(f"expected motions and terms of this version, got {', '.join(strange)}")
+
     def body(d: dict[str, Any]) -> Body:
         pair = {k: tuple(d[k]) if d[k] is not None else None for k in ("colour", "near")}
         return Body(**{**d, **pair})

@@ -27,6 +27,7 @@ CAUSES = {
     "up": Odds(-7.0, "Gravity upwards means a picture upside down."),
     "across": Odds(-10.0, "What hangs on a pivot hangs straight down unless the picture is tilted."),
     "torque": Odds(-10.0, "Hardly anything turns a pendulum steadily."),
+    "coil": Odds(-6.0, "A coil spring at a pivot is rarer than weight."),
     "damping": Odds(-2.0, "Every real swing dies down; many drawn ones do."),
     "drag": Odds(-3.0, "Slowing in proportion to speed is what people add first."),
     "quadratic_drag": Odds(-4.0, "Air slows fast things; few short clips show it."),

@@ -11,6 +11,7 @@ from agent.core.explained import SHORT, within_error
 from agent.core.protocols import Archive, Move, Node, Proposal
 from agent.core.screen import fingerprint
 from agent.proposers.offline.edits import Edit, edits, is_void, settled, variations
+from agent.proposers.offline.grammar.quantity import GrammarError
 from agent.proposers.offline.mechanism import Mechanism, Term, mechanism_of
 from agent.proposers.offline.plans import Plan, plan, skeleton
 from agent.proposers.offline.write import write
@@ -21,6 +22,9 @@ GOOD = 0.7
 
 ATTEMPTS = 50
 """Draws after which a random proposer takes the grammar for exhausted."""
+
+Written = tuple[Programs | None, str]
+"""Programs and why they are tried, or None and why a mechanism cannot be written."""
 
 _EXHAUSTED = "the offline proposer has no further idea about these frames"
 
@@ -53,19 +57,22 @@ class OfflineProposer:
             {fingerprint(node.candidate.programs) for node in archive.nodes},
         )
         parent = None if move.parent is None else archive[move.parent]
+        refused: list[str] = []
         for programs, why in chain(
             () if parent is None else self._edits(plan, archive, parent),
             self._drafts(plan, archive),
         ):
-            if fingerprint(programs) not in known:
-                return Proposal(programs, why, _changed(programs, parent))
+            if programs is None:
+                refused.append(why)
+            elif fingerprint(programs) not in known:
+                return Proposal(programs, _beside(why, refused), _changed(programs, parent))
         others = (
             node
             for node in archive.nodes
             if node.id != move.parent and node.evaluation.status == "ok"
         )
         if any(
-            fingerprint(programs) not in known
+            programs is not None and fingerprint(programs) not in known
             for node in others
             for programs, _ in self._edits(plan, archive, node)
         ):
@@ -78,7 +85,7 @@ class OfflineProposer:
             )
         return Proposal(None, _EXHAUSTED, exhausted=True)
 
-    def _edits(self, plan: Plan, archive: Archive, node: Node) -> Iterator[tuple[Programs, str]]:
+    def _edits(self, plan: Plan, archive: Archive, node: Node) -> Iterator[Written]:
         """Whole candidates that differ from a node that ran in one thing, best first. Once the best
         does not fall short, only it is built on."""
         mechanism = mechanism_of(node.candidate.programs.dynamics)
@@ -91,9 +98,10 @@ class OfflineProposer:
             if not _causes(edit.mechanism) - _causes(mechanism) & refuted and not any(
                 _less(edit.mechanism, other) for other in good
             ):
-                yield _edited(node, mechanism, edit), edit.why
+                fresh, why = _written(edit.mechanism, edit.why)
+                yield None if fresh is None else _edited(node, fresh, edit), why
 
-    def _drafts(self, plan: Plan, archive: Archive) -> Iterator[tuple[Programs, str]]:
+    def _drafts(self, plan: Plan, archive: Archive) -> Iterator[Written]:
         """Other structures, best first; they come after edits because there is always another. None
         where the best forecasts all that can be told: only its drawing can get better."""
         if archive.best is not None and within_error(archive.best):
@@ -106,7 +114,24 @@ class OfflineProposer:
                 and skeleton(draft.mechanism) not in done
                 and not any(_less(draft.mechanism, other) for other in good)
             ):
-                yield write(draft.mechanism), draft.why
+                yield _written(draft.mechanism, draft.why)
+
+
+def _written(mechanism: Mechanism, why: str) -> Written:
+    """The programs of a mechanism and why it is tried, or None and why it cannot be written."""
+    try:
+        return write(mechanism), why
+    except GrammarError as refusal:
+        return None, str(refusal)
+
+
+def _beside(why: str, refused: list[str]) -> str:
+    """A rationale that also tells what was left out."""
+    if not refused:
+        return why
+    return (
+        f"{why} Left out before it, as it cannot be written: {'; '.join(dict.fromkeys(refused))}."
+    )
 
 
 def _falls_short(archive: Archive) -> bool:
@@ -174,9 +199,8 @@ def _refuted(archive: Archive) -> set[tuple]:
     return refuted
 
 
-def _edited(node: Node, mechanism: Mechanism, edit: Edit) -> Programs:
-    """Write the stages that the edit touches; keep the parent's other files to the letter."""
-    fresh = write(edit.mechanism)
+def _edited(node: Node, fresh: Programs, edit: Edit) -> Programs:
+    """The stages that the edit touches; the parent's other files are kept to the letter."""
     stages = set(edit.stages) | {"dynamics"}  # the dynamics file carries the mechanism
     return Programs(
         *(fresh[stage] if stage in stages else node.candidate.programs[stage] for stage in STAGES)
@@ -209,8 +233,8 @@ class RandomProposer(OfflineProposer):
             for _ in range(rng.integers(3)):
                 choices = [edit.mechanism for edit in variations(mechanism)]
                 mechanism = choices[rng.integers(len(choices))]
-            programs = write(mechanism)
-            if fingerprint(programs) not in known:
+            programs, _ = _written(mechanism, "")
+            if programs is not None and fingerprint(programs) not in known:
                 return Proposal(
                     programs, "Drawn at random from what the grammar says of these frames.", STAGES
                 )

@@ -9,6 +9,7 @@ from agent.proposers.offline.grammar.joints.free import Free
 from agent.proposers.offline.grammar.joints.rest import Rest
 from agent.proposers.offline.grammar.joints.weld import Weld
 from agent.proposers.offline.grammar.law import BodyLaw, EngineLaw, EventLaw, JointLaw, Law, PairLaw
+from agent.proposers.offline.grammar.laws.stop import Stop
 from agent.proposers.offline.grammar.mechanism import Body, Item, Mechanism
 from agent.proposers.offline.grammar.quantity import Number
 
@@ -51,6 +52,10 @@ def _objections(mechanism: Mechanism) -> Iterator[str]:
             yield from _of_target(law, mechanism.items[key])
     for body in mechanism.bodies:
         yield from _of_body(mechanism, body)
+    led = {coupling.follower: coupling.leader for coupling in mechanism.couplings}
+    for law in mechanism.laws:
+        for key in led.keys() & set(law.on if isinstance(law, Stop) else ()):
+            yield f"{law.word} on {key}: it follows {led[key]}; let the stop act on that"
     for coupling in mechanism.couplings:
         joints = (mechanism.by_name[name].joint for name in (coupling.follower, coupling.leader))
         if reason := coupling.objection(*joints):
@@ -69,6 +74,8 @@ def _of_target(law: Law, item: Item) -> Iterator[str]:
         yield f"{law.word} on {key}: it rests; let it move freely"
     elif isinstance(law, JointLaw) and (len(joint.coordinates()) != 1 or item.scalar):
         yield f"{law.word} on {key}: expected a joint of one coordinate, got {joint.word}"
+    elif isinstance(law, Stop) and joint.on is not None:
+        yield f"{law.word} on {key}: it hangs on {joint.on}, and stops are known at joints of the picture only"
     elif isinstance(law, (PairLaw, EventLaw, EngineLaw)) and item.scalar:
         yield f"{law.word} on {key}: expected bodies; a size has no place"
     elif isinstance(law, BodyLaw) and not item.scalar and law.turns and not joint.spins:

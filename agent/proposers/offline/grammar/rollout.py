@@ -16,6 +16,7 @@ from agent.proposers.offline.grammar.joint import rate_of
 from agent.proposers.offline.grammar.law import Law
 from agent.proposers.offline.grammar.laws.collision import Collision
 from agent.proposers.offline.grammar.laws.contact import Contact
+from agent.proposers.offline.grammar.laws.stop import Stop
 from agent.proposers.offline.grammar.laws.wall import Wall
 from agent.proposers.offline.grammar.mechanism import Mechanism
 from agent.proposers.offline.grammar.quantity import GrammarError
@@ -188,6 +189,14 @@ def _through_joints(
     elif isinstance(law, Collision):
         for one, other in combinations(law.on, 2):
             q, v = _met(equations, one, other, n, q, v)
+    elif isinstance(law, Stop):
+        for key in (key for key in law.on if key in group):
+            k = equations.free.index((key, 0))
+            beyond, row = law.side * (q[k] - n.place), np.zeros(len(q))
+            row[k] = -law.side
+            if beyond > 0.0 and law.side * v[k] > 0.0:
+                jump = (1.0 + n.restitution) * law.side * v[k]
+                q, v = _kicked(equations, q, v, row, beyond / (law.side * v[k]), jump)
     return q, v
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.proposers.offline.grammar.check import freely, linked, objection, touching
 from agent.proposers.offline.grammar.law import EventLaw
+from agent.proposers.offline.grammar.laws.stop import Stop
 from agent.proposers.offline.grammar.mechanism import Mechanism
 from agent.proposers.offline.grammar.shapes.box import Box
 from agent.proposers.offline.source.algebra import literal, of
@@ -76,7 +77,8 @@ def _printer(writer: Writer, group: frozenset[str]):
     if freely(writer.mechanism, group):
         return free
     alone = len(items) == 1 and len(items[0].joint.coordinates()) == 1 and items[0].joint.on is None
-    struck = any(isinstance(law, EventLaw) and set(law.on) & group for law in writer.mechanism.laws)
+    often = (EventLaw, Stop) if writer.mechanism.substeps > 1 else EventLaw
+    struck = any(isinstance(law, often) and set(law.on) & group for law in writer.mechanism.laws)
     return single if alone and not struck else tree
 
 

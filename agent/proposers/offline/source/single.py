@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent.proposers.offline.grammar.joint import rate_of
+from agent.proposers.offline.grammar.laws.stop import Stop
 from agent.proposers.offline.grammar.mechanism import Item
 from agent.proposers.offline.grammar.seeing import Sight
 from agent.proposers.offline.source.algebra import Expr, derivative, of, symbol
@@ -98,7 +99,8 @@ def _moved(
     writer.step.add(f'b = {before}["{item.object}"]')
     old = f'b["{coordinate}"]', f'b["{rate_of(coordinate)}"]'
     if acceleration.constant == 0.0:
-        return f"{old[0]} + dt * {old[1]}", old[1]
+        moved = f"{old[0]} + dt * {old[1]}", old[1]
+        return _stopped(writer, item, moved, names)
     function = _accelerate(writer, item, acceleration, names, writing, tag)
     timed, more = "time" in writing.used, "" if substeps == 1 else f", {substeps}"
     start = f"({old[0]},), ({old[1]},)"
@@ -108,7 +110,22 @@ def _moved(
     q, v = (writer.names().fresh(name) for name in (q, v))
     left = f"({q}, _), ({v}, _)" if timed else f"({q},), ({v},)"
     writer.step.add(f"{left} = {call}")
-    return q, v
+    return _stopped(writer, item, (q, v), names)
+
+
+def _stopped(
+    writer: Writer, item: Item, moved: tuple[str, str], names: tuple[str, str]
+) -> tuple[str, str]:
+    """The same after the statements of the stops that the coordinate may strike."""
+    numbers = writer.of_laws()
+    for position, law in enumerate(writer.mechanism.laws):
+        if isinstance(law, Stop) and item.key in law.on:
+            writer.program.uses("tools.physics", "bounce_off_stop")
+            n, (q, v) = numbers[position], (writer.names().fresh(name) for name in names)
+            stop = f"{of(n.place)}, {of(law.side)}, {of(n.restitution)}"
+            writer.step.add(f"{q}, {v} = bounce_off_stop({moved[0]}, {moved[1]}, {stop})")
+            moved = q, v
+    return moved
 
 
 def _accelerate(

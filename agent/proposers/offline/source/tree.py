@@ -10,6 +10,7 @@ from typing import Any
 
 from agent.proposers.offline.grammar.joint import Coupling, rate_of
 from agent.proposers.offline.grammar.laws.collision import Collision
+from agent.proposers.offline.grammar.laws.stop import Stop
 from agent.proposers.offline.grammar.laws.wall import Wall
 from agent.proposers.offline.grammar.mechanism import Item
 from agent.proposers.offline.grammar.seeing import Sight
@@ -357,4 +358,10 @@ def _events(each: _Tree) -> list[str]:
                 rest = "" if law.rest_speed is None else f", {of(n.rest_speed)}"
                 pair = f'"{one}", "{other}", {reach}, {of(n.restitution)}{rest}'
                 lines.append(f"q, v = collided(system, q, v, {pair})")
+        elif isinstance(law, Stop):
+            places = {item.key: k for k, (item, _) in enumerate(each.leading)}
+            for k in (places[key] for key in law.on if key in each.group):
+                writer.program.uses(TREE, "stopped")
+                stop = f"{of(n.place)}, {of(law.side)}, {of(n.restitution)}"
+                lines.append(f"q, v = stopped(system, q, v, {k}, {stop})")
     return lines

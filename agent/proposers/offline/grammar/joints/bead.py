@@ -69,6 +69,9 @@ class Bead(Joint):
     steep: float = 10.0
     valley: bool = False
 
+    def sentence(self) -> str:
+        return "runs to and fro in a valley" if self.valley else self.says
+
     def coordinates(self) -> tuple[str, ...]:
         return ("at",)
 

@@ -16,7 +16,7 @@ class JointDrive(JointLaw):
     action; None: there is none."""
 
     word = "joint drive"
-    says = "a motor at the joint of {on}"
+    says = "a motor drives the joint of {on}"
     push: Quantity | None = quantity(
         "px/s^2 or rad/s^2",
         "constant effort at the joint of {on}",
@@ -31,6 +31,12 @@ class JointDrive(JointLaw):
         None,
         base="gain",
     )
+
+    def sentence(self) -> str:
+        causes = ["a constant effort"] if self.push is not None else []
+        causes += ["the action"] if self.gain is not None or not causes else []
+        verb = "drive" if len(causes) > 1 else "drives"
+        return f"{' and '.join(causes)} {verb} the joint of {self.words()['on']}"
 
     def effort(self, n: Any, body: Sight, see: Seeing) -> Any:
         return n.push + n.gain * see.action
