@@ -280,6 +280,7 @@ def _couplings(rng: np.random.Generator, bodies: tuple[Body, ...]) -> tuple[Coup
     given = _numbers(rng, kind)
     if "rod" in given:
         given |= {"throw": Number(20.0), "rod": Number(70.0), "offset": 5.0, "base": Number(40.0)}
+    given["side"] = float(rng.choice([-1.0, 1.0]))
     given = {key: value for key, value in given.items() if key in kind.__dataclass_fields__}
     return (kind(follower, leader, **given),)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,18 +29,20 @@ class Mechanism:
 @dataclass(frozen=True)
 class Body:
     """Something drawn. x, y, angle: (T,) or one number for what stands still; pixels and radians.
-    Its columns enter the true states when they vary; ``angle`` only when given."""
+    Its columns enter the true states when they vary; ``angle`` only when given. shape: of all
+    frames, or one a frame. sizes: what of the shape varies, (T,) each."""
 
     name: str
-    shape: Shape
+    shape: Shape | Sequence[Shape]
     x: np.ndarray | float
     y: np.ndarray | float
     angle: np.ndarray | None = None
+    sizes: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def at(self, t: int) -> Placed:
         """Where it is in frame ``t``."""
         return Placed(
-            self.shape,
+            self.shape if isinstance(self.shape, Shape) else self.shape[t],
             _value(self.x, t),
             _value(self.y, t),
             _value(0.0 if self.angle is None else self.angle, t),
@@ -48,7 +50,7 @@ class Body:
 
     def columns(self, frames: int) -> dict[str, np.ndarray]:
         """The attributes that vary, (frames,) each."""
-        pairs = [("x", self.x), ("y", self.y)] + (
+        pairs = [("x", self.x), ("y", self.y), *self.sizes.items()] + (
             [] if self.angle is None else [("angle", self.angle)]
         )
         full = {

@@ -183,6 +183,8 @@ def _resistances(mechanism: Mechanism) -> Iterator[Edit]:
             "hinges": ("damping",),
             "slides": ("damping",),
         }.get(body.motion, ())
+        if body.name in mechanism.followers:
+            continue
         for kind in kinds:
             if any(body.name in t.bodies for t in mechanism.of(kind)):
                 yield Edit(

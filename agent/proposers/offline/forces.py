@@ -25,10 +25,11 @@ from agent.proposers.offline.evidence import (
 from agent.proposers.offline.kinematics import gap
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.naming import causes
-from agent.proposers.offline.pairs import pair_options
+from agent.proposers.offline.pairs import crowd_options, pair_options
 from agent.proposers.offline.priors import JUMP, THRESHOLDS, price
 from agent.proposers.offline.rails import rail_options
 from agent.proposers.offline.regression import curve_option
+from agent.proposers.offline.shaped import shaped
 from agent.proposers.offline.walls import Boundary, boundaries, unmet
 from tools import timing
 from tools.physics.multibody import Link, accelerations
@@ -95,15 +96,17 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
     groups += [
         rail_options(body, evidence) for body in structure.bodies if body.motion == "follows"
     ]
-    for root in [b for b in structure.bodies if b.motion in ("slides", "hinges") and b.on is None]:
-        tree = _tree(root, structure.bodies)
-        groups.append(
+    leading = [b for b in structure.bodies if b.name not in structure.followers]
+    for root in [b for b in leading if b.motion in ("slides", "hinges") and b.on is None]:
+        tree = _tree(root, leading)
+        options = (
             _linkage_options(tree, evidence)
             if len(tree) > 1
-            else _pendulum_options(root, evidence)
+            else _pendulum_options(root, evidence, _swinging(leading, root))
             if root.motion == "hinges"
             else _slide_options(root, evidence)
         )
+        groups.append(_hung(options, root, structure, evidence))
     best = [group[0] for group in groups]
     found = [_assemble(structure, best, contacts, evidence)]
     for k, group in enumerate(groups):
@@ -117,6 +120,16 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
         places = [_place(free, i), _place(free, j)]
         options = [
             option if k == places[0] else ((), 0.0, "") if k == places[1] else choice
+            for k, choice in enumerate(best)
+        ]
+        together = _assemble(structure, options, contacts, evidence)
+        found.insert(0 if together.bic < found[0].bic else len(found), together)
+    for members, option in crowd_options(
+        free, [_alone(groups, free, k) for k in range(len(free))], evidence
+    )[:alternatives]:
+        places = [_place(free, k) for k in members]
+        options = [
+            option if k == places[0] else ((), 0.0, "") if k in places else choice
             for k, choice in enumerate(best)
         ]
         together = _assemble(structure, options, contacts, evidence)
@@ -300,12 +313,18 @@ def _free_options(
     xy, v = smooth(path.xy, evidence.dt, path.kinks)
     features = library(path, evidence, xy, v)
     where = {name: centre for name, centre in centres(path, evidence, xy).items()}
+    special = shaped(path, evidence, xy, v, where)
+    features += [each.feature for each in special.values()]
     explanations = _cautious(explain(path.xy, path.floor, evidence.dt, features, path.kinks))
     middle = np.nanmean(xy, axis=0)
     span = float(np.nanmax(np.ptp(xy[np.isfinite(xy[:, 0])], axis=0)))
     options = []
     for e in explanations[: limit + 1]:
         terms = _free_terms(body.name, e, middle, span, where)
+        terms += tuple(special[k].term(body.name, e.values[k]) for k in e.names if k in special)
+        unsaid = set(e.names) - {*SAID, *special} - {k for k in e.names if k[:10] == "attraction"}
+        if unsaid:
+            raise ValueError(f"no term says {', '.join(sorted(unsaid))}, which moves {body.name}")
         options.append((terms, e.bic, _sentence(body.name, e)))
     regressed = curve_option(path, evidence.dt, explanations[0])
     return options if regressed is None else sorted([*options, regressed], key=lambda o: o[1])
@@ -375,9 +394,6 @@ def _free_terms(
                     },
                 )
             )
-    said = (*SAID, *(key for key in values if key.startswith("attraction")))
-    if unsaid := set(values) - set(said):
-        raise ValueError(f"no term says {', '.join(sorted(unsaid))}, which explains {name}")
     return tuple(terms)
 
 
@@ -814,7 +830,34 @@ def _direction(body: Body, path: Path) -> np.ndarray:
     )[:, None]
 
 
-def _pendulum_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...], float, str]]:
+def _swinging(bodies: Sequence[Body], root: Body) -> list[Body]:
+    """Others that hang on pivots of the picture."""
+    return [b for b in bodies if b.motion == "hinges" and b.on is None and b.name != root.name]
+
+
+def _tied(
+    body: Body, others: Sequence[Body], evidence: Evidence, turn: np.ndarray
+) -> list[Feature]:
+    """Springs, slack at the middle distance, between the drawn centres of two pendulums: what one
+    of unit stiffness would turn this one by. turn: (T,) direction from its pivot."""
+    own, found = evidence.paths[body.name].xy, []
+    arm = math.hypot(body.numbers["centre_x"], body.numbers["centre_y"])
+    for other in others if arm > FAR else ():
+        apart = evidence.paths[other.name].xy - own
+        far = np.maximum(np.hypot(*apart.T), 1.0)
+        pull = apart * (1.0 - np.nanmedian(far) / far)[:, None]
+        turned = (pull[:, 1] * np.cos(turn) - pull[:, 0] * np.sin(turn)) / arm
+        found.append((f"tied@{other.name}", turned[:, None], positive))
+    return found
+
+
+FAR = 5.0
+"""Pixels from its pivot from which a body swings to and fro."""
+
+
+def _pendulum_options(
+    body: Body, evidence: Evidence, others: Sequence[Body] = ()
+) -> list[tuple[tuple[Term, ...], float, str]]:
     path, name = evidence.paths[body.name], body.name
     series = _direction(body, path)
     offset = heading(body) if body.turns else 0.0
@@ -828,6 +871,7 @@ def _pendulum_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, 
         ("damping", -spin, positive),
         ("torque", np.ones_like(values), any_sign),
         ("coil", np.nanmean(values) - values, positive),
+        *_tied(body, others, evidence, values[:, 0]),
     ]
     if evidence.actions is not None and np.ptp(evidence.actions) > 0:
         features.append(("action", evidence.actions[:, None], any_sign))
@@ -846,6 +890,10 @@ def _pendulum_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, 
         if "coil" in v:
             rest = float(np.nanmean(values)) + v.pop("torque", 0.0) / v["coil"] - offset
             terms.append(Term("joint_spring", (name,), {"k": v["coil"], "rest": rest}))
+        for tied in (k for k in v if k.startswith("tied@")):
+            pair = tuple(sorted((name, tied[5:])))
+            far = np.hypot(*(evidence.paths[pair[0]].xy - evidence.paths[pair[1]].xy).T)
+            terms.append(Term("mutual", pair, {"k": v[tied], "length": float(np.nanmedian(far))}))
         terms += stops
         terms += [Term("damping", (name,), {"c": v["damping"]})] if "damping" in v else []
         terms += [Term("push", (name,), {"a": v["torque"]})] if "torque" in v else []
@@ -880,6 +928,29 @@ def _stops(name: str, angle: np.ndarray, jumps: Sequence[int]) -> list[Term]:
         for side, found in hits.items()
         for at, e in [np.median(found, axis=0)]
     ]
+
+
+Option = tuple[tuple[Term, ...], float, str]
+"""Terms of a group of bodies, their deviance, and why in words."""
+
+
+def _hung(
+    options: list[Option], root: Body, structure: Mechanism, evidence: Evidence
+) -> list[Option]:
+    """Options of a body that hangs on a rope with another: what drives the two is their weight."""
+    rope = next((t for t in structure.of("pulley") if t.bodies[1] == root.name), None)
+    if rope is None:
+        return options
+    field = HEIGHTS * evidence.shape[0]
+    hung = []
+    for terms, cost, why in options:
+        pull = sum(t.numbers["a"] for t in terms if t.kind == "push")
+        gy = max(field, 2.0 * abs(pull))
+        mass = (gy - pull) / (gy + pull)  # of the follower, by that of the leader
+        weight = Term("gravity", rope.bodies, {"gy": gy, "prior": 0.5 * field, "mass": mass})
+        others = tuple(t for t in terms if t.kind != "push")
+        hung.append(((weight, *others), cost, f"{why}, by the weight of both"))
+    return hung
 
 
 def _slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...], float, str]]:

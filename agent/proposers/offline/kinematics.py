@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,12 +38,31 @@ class Structure:
 
 def structures(evidence: Evidence) -> list[Structure]:
     """Alternative joint structures, most plausible first (always at least one: everything free)."""
+    found = combined(joints_of(evidence), evidence)
+    free = (s for s in found[MOST:] if all(b.motion in LOOSE for b in s.mechanism.bodies))
+    return [*found[:MOST], *itertools.islice(free, 1)]
+
+
+MOST = 12
+"""Structures that are looked at closely, beside the one in which everything is free."""
+
+LOOSE = ("free", "rests", "rides")
+
+
+def joints_of(evidence: Evidence) -> dict[str, list[Joint]]:
+    """Possible joints of every mover that does not ride on another, likeliest first."""
+    riders = _riders(evidence)
+    movers = [p for p in evidence.movers if p.name not in riders]
+    return {p.name: _joints(p, movers, evidence) for p in movers}
+
+
+def combined(choices: Mapping[str, list[Joint]], evidence: Evidence) -> list[Structure]:
+    """Consistent combinations of the movers' joints, most plausible first."""
     base = {path.name: _body(path, evidence) for path in evidence.paths.values()}
     riders = _riders(evidence)
     for name, (host, _) in riders.items():
         base[name] = replace(base[name], motion="rides", on=host)
     movers = [p for p in evidence.movers if p.name not in riders]
-    choices = {p.name: _joints(p, movers, evidence) for p in movers}
     unbound = {p.name: _unbound(p, evidence.dt) for p in movers}
     found: list[Structure] = []
     _combine(movers, choices, {}, 0.0, [], found, evidence, base)
@@ -51,7 +71,7 @@ def structures(evidence: Evidence) -> list[Structure]:
         loose = [b.name for b in structure.mechanism.bodies if b.motion == "free"]
         return structure.cost + sum(unbound.get(name, 0.0) for name in loose)
 
-    return sorted(found, key=promise)[:12]
+    return sorted(found, key=promise)
 
 
 def _body(path: Path, evidence: Evidence) -> Body:

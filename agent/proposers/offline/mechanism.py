@@ -9,6 +9,7 @@ resume.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -44,7 +45,17 @@ TERMS = {
     "stop": "a stop turns back",
     "curve": "an acceleration that depends on place and speed drives",
     "turning": "turning is slowed or driven:",
+    "frame": "a turning frame moves",
+    "drive": "a periodic force drives",
+    "gear": "mesh as gears:",
+    "belt": "a belt or a rope binds",
+    "pulley": "hang on one rope over a pulley:",
+    "crank": "a crank and its rod drive",
+    "connecting_rod": "the rod of a crank:",
 }
+
+COUPLINGS = ("gear", "belt", "pulley", "crank", "connecting_rod")
+"""Terms that bind the coordinate of the first of their bodies to that of the second."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +106,11 @@ class Mechanism:
             if body.name == name:
                 return body
         raise KeyError(f"no body {name!r} among {', '.join(b.name for b in self.bodies) or 'none'}")
+
+    @property
+    def followers(self) -> frozenset[str]:
+        """Bodies whose coordinate follows another."""
+        return frozenset(t.bodies[0] for t in self.terms if t.kind in COUPLINGS)
 
     @property
     def gains(self) -> tuple[str, ...]:
@@ -173,6 +189,20 @@ def loads(text: str) -> Mechanism:
         data.get("light", "steady"),
         tuple(data["plate"]) if data.get("plate") else None,
     )
+
+
+def axis_of(numbers: Mapping[str, float]) -> tuple[float, float]:
+    """Direction of a line, along x or y of the picture where it is so but for noise."""
+    x, y = numbers["axis_x"], numbers["axis_y"]
+    if abs(y) < STRAIGHT:
+        return (1.0, 0.0)
+    if abs(x) < STRAIGHT:
+        return (0.0, 1.0)
+    return x / math.hypot(x, y), y / math.hypot(x, y)
+
+
+STRAIGHT = 0.02
+"""Slope up to which a line is one along x or y of the picture."""
 
 
 def mechanism_of(source: str) -> Mechanism | None:

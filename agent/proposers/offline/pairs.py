@@ -49,6 +49,52 @@ def pair_options(
     return sorted(found, key=lambda item: item[2][1] - alone[item[0]] - alone[item[1]])
 
 
+def crowd_options(
+    bodies: Sequence[Body], alone: Sequence[float], evidence: Evidence
+) -> list[tuple[tuple[int, ...], Option]]:
+    """(bodies, terms) where three or more all attract each other as masses or charges do, best
+    first: their accelerations are linear in strength times mass of each."""
+    found = []
+    movers = [k for k, body in enumerate(bodies) if evidence.paths[body.name].moves]
+    if not 3 <= len(movers) <= CROWD:
+        return []
+    paths = [evidence.paths[bodies[k].name] for k in movers]
+    seen = np.all([path.seen for path in paths], axis=0)
+    if seen.sum() < 8:
+        return []
+    series = np.concatenate([np.where(seen[:, None], p.xy, np.nan) for p in paths], 1)
+    cuts = sorted({k for path in paths for k in path.kinks})
+    xy, _ = smooth(series, evidence.dt, cuts)
+    sigma = float(np.sqrt(np.mean([path.floor**2 for path in paths])))
+    for power in LAWS.values():
+        library = [_all_to(xy, j, power, paths[j].name) for j in range(len(paths))]
+        e = regress(series, sigma, evidence.dt, library, cuts)
+        pulls = [e.values.get(name, 0.0) for name, *_ in library]
+        if min(pulls) <= 0 or e.bic + GAIN > sum(alone[k] for k in movers):
+            continue
+        masses = {f"mass@{p.name}": k / pulls[0] for p, k in zip(paths, pulls, strict=True)}
+        names = tuple(path.name for path in paths)
+        term = Term("mutual", names, {"k": pulls[0], "power": power, **masses})
+        why = f"{', '.join(names)} all pull on each other: leaves {e.rms:.2f} px rms"
+        found.append((tuple(movers), ((term,), e.bic, why)))
+    return sorted(found, key=lambda item: item[1][1])
+
+
+CROWD = 6
+"""Most bodies that are thought to attract each other all."""
+
+
+def _all_to(xy: np.ndarray, j: int, power: float, name: str) -> Feature:
+    """What body j of unit strength accelerates all others by; xy: (T, 2 n)."""
+    pull = np.zeros_like(xy)
+    for i in range(xy.shape[1] // 2):
+        if i != j:
+            apart = xy[:, 2 * j : 2 * j + 2] - xy[:, 2 * i : 2 * i + 2]
+            far = np.maximum(np.hypot(*apart.T), 1.0)[:, None]
+            pull[:, 2 * i : 2 * i + 2] = apart * far ** (power - 1.0)
+    return f"mutual{power:.0f}@{name}", pull, lambda value: value > 0
+
+
 def _steadily(path: Path, frames: np.ndarray, dt: Steps) -> float:
     """BIC of these frames of a path by what acts everywhere alike: frames in which one body hides
     the other tell of no force, wrongly as they may be read."""

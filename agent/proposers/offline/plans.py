@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agent.proposers.offline.across import across
+from agent.proposers.offline.coupled import structures
 from agent.proposers.offline.evidence import Evidence, gather
 from agent.proposers.offline.forces import Driven, drive
-from agent.proposers.offline.kinematics import structures
-from agent.proposers.offline.mechanism import Mechanism
+from agent.proposers.offline.mechanism import COUPLINGS, Mechanism
 from agent.proposers.offline.priors import THRESHOLDS
 from tools.types import Task, Video
 
@@ -48,8 +48,12 @@ class Plan:
 
 
 def skeleton(mechanism: Mechanism) -> tuple:
-    """Bodies and joints without numbers or terms."""
-    return tuple((b.name, b.motion, b.on) for b in mechanism.bodies)
+    """Bodies, joints and couplings without numbers or causes."""
+    bound = (t for t in mechanism.terms if t.kind in COUPLINGS)
+    return (
+        *((b.name, b.motion, b.on) for b in mechanism.bodies),
+        *((t.kind, *t.bodies) for t in bound),
+    )
 
 
 def plan(task: Task) -> Plan:

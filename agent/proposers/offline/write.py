@@ -9,7 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from agent.proposers.offline import mechanism as hypothesis
-from agent.proposers.offline.grammar.joint import Joint
+from agent.proposers.offline.grammar.couplings.belt import Belt
+from agent.proposers.offline.grammar.couplings.crank import CrankRod, CrankSlider
+from agent.proposers.offline.grammar.couplings.gear import Gear
+from agent.proposers.offline.grammar.couplings.pulley import Pulley
+from agent.proposers.offline.grammar.joint import Coupling, Joint
 from agent.proposers.offline.grammar.joints.bead import Bead
 from agent.proposers.offline.grammar.joints.free import Free
 from agent.proposers.offline.grammar.joints.prismatic import Prismatic
@@ -31,24 +35,31 @@ from agent.proposers.offline.grammar.laws.linear_drag import LinearDrag
 from agent.proposers.offline.grammar.laws.lorentz_force import LorentzForce
 from agent.proposers.offline.grammar.laws.pair_force import PairForce
 from agent.proposers.offline.grammar.laws.pair_spring import PairSpring
+from agent.proposers.offline.grammar.laws.periodic_force import PeriodicForce
 from agent.proposers.offline.grammar.laws.polynomial import Polynomial
 from agent.proposers.offline.grammar.laws.push import Push
 from agent.proposers.offline.grammar.laws.quadratic_drag import QuadraticDrag
 from agent.proposers.offline.grammar.laws.spring import Spring
 from agent.proposers.offline.grammar.laws.stop import Stop
 from agent.proposers.offline.grammar.laws.turning import Turning
+from agent.proposers.offline.grammar.laws.turning_frame import TurningFrame
 from agent.proposers.offline.grammar.laws.wall import Wall
 from agent.proposers.offline.grammar.mechanism import Body, Mechanism
 from agent.proposers.offline.grammar.quantity import GrammarError, Number, Quantity
 from agent.proposers.offline.grammar.registry import known
 from agent.proposers.offline.grammar.shape import Shape
 from agent.proposers.offline.grammar.shapes.box import Box
+from agent.proposers.offline.mechanism import axis_of
 from agent.proposers.offline.rails import coefficients
 from agent.proposers.offline.source.programs import programs
 from tools.types import MAX_ABS, Programs
 
 SUBSTEPS = 4
 """Substeps of a frame where there are impacts."""
+
+FOLLOWING = 0.001
+"""Mass of what only follows, relative to its leader's: what it adds to the inertia is counted with
+that."""
 
 JOINTED = ("slides", "hinges")
 
@@ -83,11 +94,13 @@ class _Translation:
     def result(self) -> Mechanism:
         """The translated mechanism."""
         for term in self.given.terms:
-            self.laws += getattr(self, f"_{term.kind}")(term, dict(term.numbers))
+            if term.kind not in hypothesis.COUPLINGS:
+                self.laws += getattr(self, f"_{term.kind}")(term, dict(term.numbers))
         kinds = {term.kind for term in self.given.terms}
         return Mechanism(
             tuple(self._body(body) for body in self.given.bodies),
             tuple(self.laws),
+            tuple(_coupling(t) for t in self.given.terms if t.kind in hypothesis.COUPLINGS),
             integrator=self.given.integrator,
             substeps=SUBSTEPS if kinds & {"wall", "collide"} and "contact" not in kinds else 1,
             drawing=self.given.drawing,
@@ -105,6 +118,10 @@ class _Translation:
         if len(tree) > 1 and body is not tree[0]:
             weight = n.get("mass", self._heavy(body).get("mass", 0.3))
             mass = _fitted(weight, prior=weight, low=0.001, high=20.0)
+        if name in self.given.followers:
+            mass = FOLLOWING
+            if "mass" in self._heavy(body):
+                mass = _fitted(self._heavy(body)["mass"], low=0.001, high=20.0)
         touching = any(t.kind == "contact" and name in t.bodies for t in self.given.terms)
         by_area = name in self.by_area or touching
         made = Body(name, self._shape(body), self._joint(body, tree), mass, by_area)
@@ -131,7 +148,7 @@ class _Translation:
         if body.motion == "rides":
             return Weld(body.on or "")
         if body.motion == "slides":
-            return Prismatic(body.on, (n["at_x"], n["at_y"]), _axis(n))
+            return Prismatic(body.on, (n["at_x"], n["at_y"]), axis_of(n))
         if body.motion == "hinges":
             return self._revolute(body, len(tree) == 1)
         if body.motion == "follows":
@@ -270,10 +287,23 @@ class _Translation:
 
     def _attraction(self, term: hypothesis.Term, n: dict) -> list[Law]:
         centre = (_within(n["x0"], 400.0), _within(n["y0"], 400.0))
-        k = _scaled(n["k"])
-        return [CentralForce((b,), k, float(n["power"]), *centre) for b in term.bodies]
+        k, length = _scaled(n["k"]), _or_none(n, "length")
+        return [CentralForce((b,), k, float(n["power"]), *centre, length) for b in term.bodies]
+
+    def _frame(self, term: hypothesis.Term, n: dict) -> list[Law]:
+        centre = (_within(n["x0"], 400.0), _within(n["y0"], 400.0))
+        return [TurningFrame((b,), _fitted(n["rate"]), *centre) for b in term.bodies]
+
+    def _drive(self, term: hypothesis.Term, n: dict) -> list[Law]:
+        size = (_or_none(n, "ax"), _or_none(n, "ay"))
+        rate = _fitted(n["rate"], low=0.5 * n["rate"], high=2.0 * n["rate"])
+        return [PeriodicForce((b,), *size, rate, _fitted(n["phase"])) for b in term.bodies]
 
     def _mutual(self, term: hypothesis.Term, n: dict) -> list[Law]:
+        if "length" not in n and len(term.bodies) > 2:
+            for body in term.bodies[1:]:
+                self.masses[body] = _fitted(n[f"mass@{body}"], low=0.001, high=1000.0)
+            return [PairForce(term.bodies, _scaled(n["k"]), float(n["power"]), by_mass=True)]
         _, second = term.bodies
         ratio = n.get("ratio", 1.0)
         self.masses.setdefault(second, _fitted(1.0 / ratio, low=0.02, high=50.0))
@@ -348,6 +378,23 @@ class _Translation:
         ]
 
 
+def _coupling(term: hypothesis.Term) -> Coupling:
+    """A coupling of the grammar."""
+    (follower, leader), n = term.bodies, term.numbers
+    if term.kind == "pulley":
+        return Pulley(follower, leader)
+    if term.kind == "gear":
+        return Gear(follower, leader, _fitted(-n["ratio"], 0.05 * abs(n["ratio"])))
+    if term.kind == "belt":
+        return Belt(follower, leader, _fitted(n["ratio"], 0.05 * abs(n["ratio"])))
+    throw = _fitted(n["throw"], 0.05 * n["throw"], tie=f"{leader}_throw")
+    rod = _fitted(n["rod"], 0.2 * n["rod"], tie=f"{leader}_rod")
+    if term.kind == "connecting_rod":
+        return CrankRod(follower, leader, throw, rod, n["heading"], 0.0, n["side"], n["turn"])
+    base = _within(n["base"], 60.0, 5.0)
+    return CrankSlider(follower, leader, throw, rod, n["heading"], base, 0.0, n["side"])
+
+
 def _trees(given: hypothesis.Mechanism) -> list[list[hypothesis.Body]]:
     """Bodies on joints, root first, and whatever hangs on each."""
     jointed = [b for b in given.bodies if b.motion in JOINTED]
@@ -359,16 +406,6 @@ def _trees(given: hypothesis.Mechanism) -> list[list[hypothesis.Body]]:
             tree += [b for b in jointed if b.on == body.name]
         found.append(tree)
     return found
-
-
-def _axis(n: Mapping[str, float]) -> tuple[float, float]:
-    """Direction of a line, along x or y of the picture where it is so but for noise."""
-    if abs(n["axis_y"]) < 0.02:
-        return (1.0, 0.0)
-    if abs(n["axis_x"]) < 0.02:
-        return (0.0, 1.0)
-    length = math.hypot(n["axis_x"], n["axis_y"])
-    return n["axis_x"] / length, n["axis_y"] / length
 
 
 def _sides(n: Mapping[str, float], turns: bool) -> dict[str, Any]:

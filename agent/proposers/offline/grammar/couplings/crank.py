@@ -15,7 +15,7 @@ class CrankSlider(Coupling):
     """The follower's coordinate along its line for the angle of the crank (the leader). throw:
     distance of the crank's pin from its axle, rod: length of the connecting rod, px. heading: angle
     of the slider's line, rad. base: coordinate of the slider beside the axle. offset: px by which
-    the line passes the axle."""
+    the line passes the axle. side: -1.0 where the slider is before the axle along its line."""
 
     word = "crank and slider"
     says = "{leader} drives {follower} by a connecting rod"
@@ -27,6 +27,7 @@ class CrankSlider(Coupling):
     heading: float = 0.0
     base: Quantity = quantity("px", "coordinate of {follower} beside the axle", around(300.0), 0.0)
     offset: Quantity = quantity("px", "way by which {follower} passes the axle", around(100.0), 0.0)
+    side: float = 1.0
 
     def label(self) -> str:
         return self.leader
@@ -38,13 +39,14 @@ class CrankSlider(Coupling):
         angle = lead - self.heading if self.heading else lead
         aside = see.let("aside", n.throw * see.sin(angle) - n.offset)
         along = see.let("along", see.sqrt(n.rod * n.rod - aside * aside))
-        return n.base + n.throw * see.cos(angle) + along
+        return n.base + n.throw * see.cos(angle) + (along if self.side > 0 else -along)
 
 
 @dataclass(frozen=True)
 class CrankRod(Coupling):
-    """The angle of the connecting rod, which turns on the crank's pin. throw, rod, heading, offset:
-    as those of CrankSlider."""
+    """The angle of the connecting rod, which turns on the crank's pin. throw, rod, heading, offset,
+    side: as those of CrankSlider. turn: its angle where it lies along the slider's line, rad; None:
+    that of the line."""
 
     word = "connecting rod"
     says = "{follower} is the connecting rod of {leader}"
@@ -55,6 +57,8 @@ class CrankRod(Coupling):
     offset: Quantity = quantity(
         "px", "way by which the slider's line passes the axle", around(100.0), 0.0
     )
+    side: float = 1.0
+    turn: float | None = None
 
     def label(self) -> str:
         return self.leader
@@ -66,4 +70,6 @@ class CrankRod(Coupling):
     def follow(self, n: Any, lead: Any, see: Seeing) -> Any:
         angle = lead - self.heading if self.heading else lead
         swing = see.arcsin((n.offset - n.throw * see.sin(angle)) / n.rod)
-        return swing + self.heading if self.heading else swing
+        turn = self.heading if self.turn is None else self.turn
+        swing = swing if self.side > 0 else -swing
+        return swing + turn if turn else swing

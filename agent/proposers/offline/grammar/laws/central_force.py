@@ -29,6 +29,14 @@ class CentralForce(BodyLaw):
         "px", "distance from the centre at which {on} feels nothing", around(400.0), None
     )
 
+    def sentence(self) -> str:
+        name = self.words()["on"]
+        return (
+            self.says.format(on=name)
+            if self.length is None
+            else f"a spring joins {name} to a fixed place"
+        )
+
     def acceleration(self, n: Any, body: Sight, see: Seeing) -> Kick:
         dx, dy = see.let("dx", body.x - n.x), see.let("dy", body.y - n.y)
         square = dx * dx + dy * dy + 1e-6

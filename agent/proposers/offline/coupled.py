@@ -1,0 +1,315 @@
+"""Coordinates that are functions of others: gears, belts, ropes over pulleys, cranks.
+
+Each mover that keeps to a line or turns about a point has one coordinate. Two of them, each scaled
+by its noise, are stacked over time: where their matrix has one singular value above the noise, the
+two have one degree of freedom between them, and the ratio is the direction of that value (total
+least squares; Golub and Van Loan, SIAM J. Numer. Anal. 17, 1980). A crank is a function of another
+shape and is fitted as such.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from agent.proposers.offline.belief import bandwidth, complexity, misfit
+from agent.proposers.offline.evidence import Evidence, Path
+from agent.proposers.offline.kinematics import Joint, Structure, combined, joints_of
+from agent.proposers.offline.kinematics import structures as uncoupled
+from agent.proposers.offline.mechanism import Term, axis_of
+from agent.proposers.offline.priors import JOINTS
+
+BENT = 5.0
+"""Times its noise by which a coordinate must leave steady motion, so that it tells what it goes
+with: two that move steadily go together by chance."""
+
+RADII = 0.08
+"""Share by which a ratio may miss that of two radii: rims are drawn, and where gears mesh is not."""
+
+WAY = 8.0
+"""Times its noise that a coordinate must go at all."""
+
+BURSTING = 3.0
+"""Times its noise that a pair may leave in the mean and still be thought of as one."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One coordinate. series: (T,) px or rad; floor: noise in the same unit; line: (2,) unit
+    vector of a slider; rim: radius of the wheel that turns (px), 0.0 where none is known."""
+
+    path: Path
+    joint: Joint
+    series: np.ndarray
+    floor: float
+    rim: float = 0.0
+
+    @property
+    def slides(self) -> bool:
+        """Whether it is a place along a line, not an angle."""
+        return self.joint.motion == "slides"
+
+    @property
+    def bends(self) -> bool:
+        """Whether it leaves steady motion by more than noise."""
+        seen = np.isfinite(self.series)
+        times = np.flatnonzero(seen)
+        if len(times) < 5:
+            return False
+        steady = np.polynomial.Polynomial.fit(times, self.series[seen], 1)
+        return float(np.std(self.series[seen] - steady(times))) > BENT * self.floor
+
+    @property
+    def middle(self) -> np.ndarray:
+        """(2,) point of the picture about which it turns."""
+        return np.array([self.joint.numbers["pivot_x"], self.joint.numbers["pivot_y"]])
+
+
+@dataclass(frozen=True)
+class Tie:
+    """A coupling of two coordinates. kind: one of mechanism.COUPLINGS. cost: deviance of what it leaves, with
+    its price and less what the follower's line costs on its own."""
+
+    kind: str
+    follower: Axis
+    leader: Axis
+    numbers: Mapping[str, float]
+    cost: float
+    why: str
+
+    @property
+    def term(self) -> Term:
+        """As a term of a mechanism."""
+        names = (self.follower.path.name, self.leader.path.name)
+        return Term(self.kind, names, self.numbers)
+
+
+def structures(evidence: Evidence) -> list[Structure]:
+    """What ``kinematics`` finds, and the same movers with the coordinates that follow others bound
+    to them, most plausible first."""
+    plain = uncoupled(evidence)
+    choices = joints_of(evidence)
+    found = ties(choices, evidence)
+    found += _rods(found, choices, evidence)
+    if not found:
+        return plain
+    fixed = {a.path.name: a.joint for tie in found for a in (tie.follower, tie.leader)}
+    bound = combined({n: [fixed[n]] if n in fixed else j for n, j in choices.items()}, evidence)
+    cost, terms = sum(tie.cost for tie in found), tuple(tie.term for tie in found)
+    why = "; ".join(tie.why for tie in found)
+    coupled = [
+        Structure(replace(s.mechanism, terms=terms), s.cost + cost, f"{s.why}; {why}")
+        for s in bound[:MOST]
+    ]
+    return [*coupled, *plain]
+
+
+MOST = 3
+"""Structures with couplings that are weighed: what else moves may be joined in several ways."""
+
+
+def ties(choices: Mapping[str, Sequence[Joint]], evidence: Evidence) -> list[Tie]:
+    """Couplings that the movers' coordinates show, likeliest first, each body in at most one role:
+    a leader follows nothing, and a follower has one leader."""
+    axes = [
+        a for name, found in choices.items() for a in _axes(evidence.paths[name], found, evidence)
+    ]
+    every = sorted(
+        (
+            tie
+            for a in axes
+            for b in axes
+            if a.path is not b.path
+            for tie in _between(a, b, evidence)
+        ),
+        key=lambda tie: tie.cost,
+    )
+    kept: list[Tie] = []
+    for tie in every:
+        leads = {t.leader.path.name: t.leader for t in kept}
+        follows = {t.follower.path.name for t in kept}
+        own, lead = tie.follower.path.name, tie.leader.path.name
+        alike = leads.get(lead, tie.leader) is tie.leader
+        if own not in follows and own not in leads and lead not in follows and alike:
+            kept.append(tie)
+    return kept
+
+
+def _axes(path: Path, joints: Sequence[Joint], evidence: Evidence) -> Iterator[Axis]:
+    """Coordinates that a mover may have."""
+    for motion in ("slides", "hinges"):
+        joint = next((j for j in joints if j.motion == motion and j.on is None), None)
+        if joint is None:
+            continue
+        n = joint.numbers
+        if motion == "slides":
+            yield Axis(path, joint, path.xy @ np.array(axis_of(n)), path.floor)
+        elif path.turns and not joint.point:
+            yield Axis(path, joint, path.angle, path.floor_angle, _rim(path, joint, evidence))
+        else:
+            away = path.xy - (n["pivot_x"], n["pivot_y"])
+            angle = np.full(len(away), np.nan)
+            seen = np.isfinite(away[:, 0])
+            angle[seen] = np.unwrap(np.arctan2(away[seen, 1], away[seen, 0]))
+            noise = path.floor / max(float(np.nanmedian(np.hypot(*away.T))), 1.0)
+            yield Axis(path, joint, angle, noise, _rim(path, joint, evidence))
+
+
+def _rim(path: Path, joint: Joint, evidence: Evidence) -> float:
+    """Radius of the round thing about the pivot of a body that turns: itself, or what it is a mark
+    on."""
+    pivot = (joint.numbers["pivot_x"], joint.numbers["pivot_y"])
+    found = []
+    for other in evidence.paths.values():
+        middle = np.nanmedian(other.xy, axis=0)
+        if math.dist(middle, pivot) < 0.15 * other.appearance.bounding_radius + 1.0:
+            found.append(other.appearance.bounding_radius)
+    return max(found, default=0.0)
+
+
+def _between(follower: Axis, leader: Axis, evidence: Evidence) -> Iterator[Tie]:
+    """Couplings of two coordinates, in this order."""
+    both = np.isfinite(follower.series) & np.isfinite(leader.series)
+    if both.sum() < 8 or min(_way(follower, both), _way(leader, both)) < WAY:
+        return
+    if not leader.slides and follower.slides:
+        yield from _crank(follower, leader, both)
+    if follower.slides and not leader.slides:
+        return  # what slides leads: its place says where the wheel's mark is
+    if follower.slides == leader.slides and follower.path.name < leader.path.name:
+        return  # one order of two is enough
+    ratio, left = _ratio(follower, leader, both)
+    if float(np.sqrt(np.mean(left**2))) > BURSTING:
+        return
+    named = _named(follower, leader, ratio, evidence)
+    if named is None:
+        return
+    kind, place, words = named
+    bands = [max(bandwidth(a.series[both] / a.floor, 1.0) for a in (follower, leader))]
+    said = misfit([left], 1.0, bands) + complexity(1, int(both.sum()))
+    numbers = {"ratio": ratio} if kind != "pulley" else {}
+    names = f"{follower.path.name} and {leader.path.name}"
+    yield Tie(
+        kind, follower, leader, numbers, _priced(said, place, follower, leader), f"{names} {words}"
+    )
+
+
+def _way(axis: Axis, both: np.ndarray) -> float:
+    return float(np.ptp(axis.series[both])) / max(axis.floor, 1e-9)
+
+
+def _priced(said: float, place: str, *axes: Axis) -> float:
+    """With the price of the coupling, and without that of lines that it explains."""
+    lines = sum(2.0 * JOINTS["slide"].log_odds for axis in axes if axis.slides)
+    return said + lines - 2.0 * JOINTS[place].log_odds
+
+
+def _ratio(follower: Axis, leader: Axis, both: np.ndarray) -> tuple[float, np.ndarray]:
+    """(way of the follower for one of the leader, (N,) what is left in units of noise)."""
+    scaled = np.stack([a.series[both] / max(a.floor, 1e-9) for a in (follower, leader)], 1)
+    scaled = scaled - scaled.mean(0)
+    _, _, directions = np.linalg.svd(scaled, full_matrices=False)
+    own, lead = directions[0]
+    across = scaled @ directions[1]
+    if abs(lead) < 1e-9:
+        return math.inf, across + 1e9
+    return float(own / lead * follower.floor / leader.floor), across
+
+
+def _named(
+    follower: Axis, leader: Axis, ratio: float, evidence: Evidence
+) -> tuple[str, str, str] | None:
+    """(kind of the coupling, its prior, words) for a ratio; None where nothing but chance speaks
+    for it."""
+    if follower.slides and leader.slides:
+        upright = all(abs(axis_of(a.joint.numbers)[1]) > 0.9 for a in (follower, leader))
+        if abs(ratio + 1.0) < 0.04 and upright:
+            return "pulley", "pulley", "go up and down against each other, as on one rope"
+        bent = follower.bends and leader.bends
+        return ("belt", "ratio", f"move as one, {ratio:.2f} to 1") if bent else None
+    rims = [axis.rim for axis in (follower, leader) if not axis.slides]
+    if not follower.slides and not leader.slides:
+        if min(rims) > 0 and abs(abs(ratio) * rims[0] / rims[1] - 1.0) < RADII:
+            gap = math.dist(follower.middle, leader.middle) - sum(rims)
+            if ratio < 0 and abs(gap) < 0.15 * sum(rims):
+                return "gear", "gear", "turn as gears that mesh"
+            if ratio > 0 and gap > 0:
+                return "belt", "belt", "turn together, as on a belt"
+    elif rims[0] > 0 and abs(abs(ratio) * rims[0] - 1.0) < RADII:
+        return "belt", "rack", "go together as a rope on a wheel"
+    bent = follower.bends and leader.bends
+    return ("belt", "ratio", f"turn as one, {ratio:.2f} to 1") if bent else None
+
+
+def _crank(follower: Axis, leader: Axis, both: np.ndarray) -> Iterator[Tie]:
+    """A slider that is pushed by a rod from the pin of a wheel or a crank."""
+    lead, own = leader.series[both], follower.series[both]
+    if np.ptp(lead) < 1.0:
+        return
+    dx, dy = axis_of(follower.joint.numbers)
+    half = np.ptp(own) / 2
+    axle = float(leader.middle @ (dx, dy))
+    side = math.copysign(1.0, float(np.mean(own)) - axle)
+    fits = [
+        least_squares(
+            lambda x: (_slid(lead, x, side) - own) / follower.floor,
+            [half, 3.0 * half, axle, phase],
+            x_scale="jac",
+            max_nfev=60,
+        )
+        for phase in np.linspace(-math.pi, math.pi, 6, endpoint=False)
+    ]
+    best = min(fits, key=lambda fit: float(fit.cost))
+    throw, rod, base, phase = best.x
+    phase += math.pi if throw < 0 else 0.0  # the same crank, said the other way
+    throw, rod = abs(throw), abs(rod)
+    if rod < 1.05 * throw or float(np.mean(best.fun**2)) > BURSTING**2:
+        return
+    said = misfit([best.fun], 1.0, [bandwidth(own / follower.floor, 1.0)])
+    said += complexity(4, int(both.sum()))
+    numbers = {
+        "throw": float(throw), "rod": float(rod), "base": float(base),
+        "heading": math.remainder(-phase, math.tau), "side": side,
+    }  # fmt: skip
+    why = f"{leader.path.name} drives {follower.path.name} by a rod, as a crank"
+    yield Tie("crank", follower, leader, numbers, _priced(said, "crank", follower), why)
+
+
+def _slid(lead: np.ndarray, x: np.ndarray, side: float) -> np.ndarray:
+    """Place of the slider for angles of the crank; x: throw, rod, base, phase."""
+    throw, rod, base, phase = x
+    across = throw * np.sin(lead + phase)
+    return (
+        base + throw * np.cos(lead + phase) + side * np.sqrt(np.maximum(rod**2 - across**2, 1e-6))
+    )
+
+
+def _rods(
+    found: Sequence[Tie], choices: Mapping[str, Sequence[Joint]], evidence: Evidence
+) -> list[Tie]:
+    """Connecting rods that are drawn: what hangs on the crank's pin and points to the slider."""
+    rods = []
+    taken = {a.path.name for tie in found for a in (tie.follower, tie.leader)}
+    for crank in (tie for tie in found if tie.kind == "crank"):
+        lead, n = crank.leader, crank.numbers
+        swing = n["side"] * np.arcsin(
+            np.clip(-n["throw"] * np.sin(lead.series - n["heading"]) / n["rod"], -1.0, 1.0)
+        )
+        for name, joints in choices.items():
+            path = evidence.paths[name]
+            joint = next((j for j in joints if j.on == lead.path.name), None)
+            if joint is None or name in taken or not path.turns:
+                continue
+            apart = path.angle - swing
+            left = (apart - np.nanmedian(apart))[np.isfinite(apart)] / path.floor_angle
+            if len(left) < 8 or float(np.sqrt(np.mean(left**2))) > 2 * BURSTING:
+                continue
+            axis = Axis(path, joint, path.angle, path.floor_angle)
+            numbers = {**n, "turn": float(np.nanmedian(apart))}
+            cost = misfit([left], 1.0, [4]) - 2.0 * JOINTS["crank"].log_odds
+            rods.append(Tie("connecting_rod", axis, lead, numbers, cost, f"{name} is its rod"))
+    return rods

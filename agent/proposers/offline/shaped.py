@@ -1,0 +1,159 @@
+"""Causes whose shape depends on a number that is found first: springs of a length of their own, a
+turning frame, forces that are periodic in time. Each becomes one feature, with that number put in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from agent.proposers.offline.evidence import Evidence, Explanation, Feature, Path, regress
+from agent.proposers.offline.mechanism import Term
+from tools import timing
+
+SAME = 0.25
+"""Share by which the centrifugal coefficient may miss the square of half the Coriolis one."""
+
+RATES = 48
+"""Rates of a periodic force that are tried, from one turn in the clip to one in six frames."""
+
+WORTH = 40.0
+"""Deviance that a periodic force must explain before its rate is looked at more closely."""
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """A feature with the term that says it, whose strength is still to come. strength: the number
+    of the term that the coefficient multiplies."""
+
+    feature: Feature
+    kind: str
+    numbers: Mapping[str, float]
+    strength: str
+
+    def term(self, name: str, coefficient: float) -> Term:
+        """The term for a coefficient."""
+        scaled = self.numbers.get(self.strength, 1.0) * coefficient
+        return Term(self.kind, (name,), {**self.numbers, self.strength: scaled})
+
+
+def shaped(
+    path: Path, evidence: Evidence, xy: np.ndarray, v: np.ndarray, centres: Mapping[str, np.ndarray]
+) -> dict[str, Shaped]:
+    """Such causes of a free body, by the name of their feature. xy, v: its smoothed path."""
+    found = _tethers(path, evidence, xy, centres) | _frame(path, evidence, xy, v)
+    return found | _drives(path, evidence, xy, v)
+
+
+def _positive(value: float) -> bool:
+    return value > 0
+
+
+def _any(value: float) -> bool:
+    return True
+
+
+def _fields(xy: np.ndarray) -> list[Feature]:
+    one, zero = np.ones(len(xy)), np.zeros(len(xy))
+    return [("gx", np.stack([one, zero], 1), _any), ("gy", np.stack([zero, one], 1), _any)]
+
+
+def _tethers(
+    path: Path, evidence: Evidence, xy: np.ndarray, centres: Mapping[str, np.ndarray]
+) -> dict[str, Shaped]:
+    """Springs with a length of their own to things that are drawn: linear in the stiffness and in
+    its product with the length."""
+    found = {}
+    for name, centre in centres.items():
+        away = xy - centre
+        far = np.maximum(np.hypot(*away.T), 1.0)[:, None]
+        if name == "focus" or float(np.nanmin(far)) < 3.0:
+            continue
+        parts: list[Feature] = [("back", -away, _any), ("out", away / far, _any)]
+        e = regress(path.xy, path.floor, evidence.dt, [*parts, *_fields(xy)], path.kinks)
+        k, push = e.values.get("back", 0.0), e.values.get("out", 0.0)
+        if k <= 0 or not 0.05 < push / k / float(np.nanmedian(far)) < 3.0:
+            continue
+        length = push / k
+        feature = (f"tether@{name}", -away + length * away / far, _positive)
+        numbers = {
+            "power": 1.0, "x0": float(centre[0]), "y0": float(centre[1]), "length": length,
+        }  # fmt: skip
+        found[feature[0]] = Shaped(feature, "attraction", numbers, "k")
+    return found
+
+
+def _frame(path: Path, evidence: Evidence, xy: np.ndarray, v: np.ndarray) -> dict[str, Shaped]:
+    """A camera that turns: Coriolis and centrifugal force by one rate."""
+    middle = np.nanmean(xy, axis=0)
+    across = np.stack([v[:, 1], -v[:, 0]], 1)
+    parts: list[Feature] = [("out", xy - middle, _any), ("across", across, _any)]
+    e = regress(path.xy, path.floor, evidence.dt, [*parts, *_fields(xy)], path.kinks)
+    rate = e.values.get("across", 0.0) / 2.0
+    square = rate * rate
+    if square < 1e-6 or abs(e.values["out"] / square - 1.0) > SAME:
+        return {}
+    centre = middle - np.array([e.values["gx"], e.values["gy"]]) / square
+    feature = (
+        "frame",
+        square * (xy - centre) + 2.0 * rate * across,
+        lambda value: 0.7 < value < 1.4,
+    )
+    numbers = {"x0": float(centre[0]), "y0": float(centre[1]), "rate": rate, "share": 1.0}
+    return {"frame": Shaped(feature, "frame", numbers, "share")}
+
+
+def _drives(path: Path, evidence: Evidence, xy: np.ndarray, v: np.ndarray) -> dict[str, Shaped]:
+    """A force periodic in time along x or y, by its rate and phase."""
+    found: dict[str, Shaped] = {}
+    times = timing.elapsed(evidence.dt, np.arange(len(xy)))
+    if path.seen.sum() < 16 or path.kinks:
+        return found
+    for k, axis in enumerate("xy"):
+        if float(np.nanstd(path.xy[:, k])) < 10 * path.floor:
+            continue
+        rhythm = _rhythm(path, evidence, (xy[:, k : k + 1], v[:, k : k + 1]), k, times)
+        if rhythm is not None:
+            rate, phase = rhythm
+            wave = np.zeros_like(xy)
+            wave[:, k] = np.sin(rate * times + phase)
+            numbers = {f"a{axis}": 1.0, "rate": rate, "phase": phase}
+            feature = (f"drive_{axis}", wave, _positive)
+            found[feature[0]] = Shaped(feature, "drive", numbers, f"a{axis}")
+    return found
+
+
+def _rhythm(
+    path: Path,
+    evidence: Evidence,
+    smoothed: tuple[np.ndarray, np.ndarray],
+    k: int,
+    times: np.ndarray,
+) -> tuple[float, float] | None:
+    """(rate, phase) of the force beside a spring and drag; None where it explains too little."""
+    series, (x, v) = path.xy[:, k : k + 1], smoothed
+    base: list[Feature] = [
+        ("g", np.ones_like(x), _any), ("spring", np.nanmean(x) - x, _any), ("drag", -v, _any),
+    ]  # fmt: skip
+
+    def driven(rate: float) -> Explanation:
+        waves = {"sin": np.sin(rate * times)[:, None], "cos": np.cos(rate * times)[:, None]}
+        more: list[Feature] = [(name, wave, _any) for name, wave in waves.items()]
+        return regress(series, path.floor, evidence.dt, [*base, *more])
+
+    plain = regress(series, path.floor, evidence.dt, base)
+    if plain.rms < 2 * path.floor:
+        return None
+    turn, seen = 2 * math.pi / float(np.ptp(times[path.seen])), float(path.seen.sum())
+    grid = np.geomspace(turn, turn * seen / 6.0, RATES)
+    best = int(np.argmin([driven(rate).rms for rate in grid]))
+    bounds = grid[max(best - 1, 0)], grid[min(best + 1, RATES - 1)]
+    rate = float(minimize_scalar(lambda rate: driven(rate).rms, bounds=bounds, method="bounded").x)
+    e = driven(rate)
+    return (
+        None if e.bic > plain.bic - WORTH else (rate, math.atan2(e.values["cos"], e.values["sin"]))
+    )
