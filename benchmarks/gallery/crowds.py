@@ -75,9 +75,10 @@ def break_shot(rng: np.random.Generator, frames: int) -> Film:
     speed[0] = rng.uniform(520, 640), rng.uniform(-15, 15)
     walls = (thick - 0.5, width - thick - 0.5, thick - 0.5, height - thick - 0.5)
     path = _table(start, speed, radius, walls, rng.uniform(80, 130), 0.95, stage)
-    paints = [(245, 245, 235), (225, 60, 50), (240, 200, 40), (70, 80, 210), (40, 40, 40)]
+    paints = [(245.0, 245.0, 235.0), (225.0, 60.0, 50.0), (240.0, 200.0, 40.0)]
+    paints += [(70.0, 80.0, 210.0), (40.0, 40.0, 40.0)]
     bodies = [
-        Body(f"ball_{i + 1}", disk(radius, flat(tuple(map(float, paint)))), *path[:, i].T)
+        Body(f"ball_{i + 1}", disk(radius, flat(paint)), *path[:, i].T)
         for i, paint in enumerate(paints)
     ]
     return stage.film(bodies, Mechanism("break shot", (COLLIDE, WALL, "friction")), {})
