@@ -62,6 +62,15 @@ POLE = Body(
 TRACK = {"middle": 100.0, "half": 80.0, "rail0": 120.0, "rail1": 5.0, "rail2": -30.0}
 
 
+WHEEL = dataclasses.replace(ROD, name="wheel", shape="disk")
+LOOP = {"throw": 20.0, "rod": 90.0, "base": 80.0, "heading": 0.3, "side": 1.0}
+
+
+def hung(name, x):
+    numbers = {**CART.numbers, "at_x": x, "axis_x": 0.0, "axis_y": 1.0}
+    return dataclasses.replace(CART, name=name, numbers=numbers)
+
+
 def on(kind, **numbers):
     return Term(kind, ("ball",), numbers)
 
@@ -182,6 +191,46 @@ SAID = {
             ),
         ),
         (on("rail", g=90.0, bead=1.0), on("action", ax=30.0)),
+    ),
+    "turning frame": Mechanism(BALL, (on("frame", x0=80.0, y0=60.0, rate=1.5, share=1.0),)),
+    "periodic force": Mechanism(
+        BALL, (on("drive", ax=300.0, rate=6.0, phase=0.4), on("spring", k=30.0, x0=80.0))
+    ),
+    "spring of a length": Mechanism(
+        BALL, (on("attraction", k=40.0, power=1.0, x0=80.0, y0=20.0, length=50.0),)
+    ),
+    "three that attract": Mechanism(
+        (*TWO, Body("moon", "disk", RED)),
+        (
+            Term(
+                "mutual",
+                ("ball", "disk", "moon"),
+                {"k": 4e5, "power": -2.0, "mass@disk": 0.5, "mass@moon": 0.2},
+            ),
+        ),
+    ),
+    "gears": Mechanism(
+        (ROD, WHEEL),
+        (Term("gear", ("wheel", "rod"), {"ratio": -1.5}), Term("damping", ("rod",), {"c": 0.3})),
+    ),
+    "rope on a wheel": Mechanism(
+        (CART, WHEEL),
+        (Term("belt", ("wheel", "cart"), {"ratio": 0.03}), Term("push", ("cart",), {"a": 50.0})),
+    ),
+    "two on a rope": Mechanism(
+        (hung("cart", 60.0), hung("box", 120.0)),
+        (
+            Term("pulley", ("box", "cart"), {}),
+            Term("gravity", ("box", "cart"), {"gy": 500.0, "prior": 250.0, "mass": 0.7}),
+        ),
+    ),
+    "crank": Mechanism(
+        (WHEEL, CART, dataclasses.replace(POLE, on="wheel")),
+        (
+            Term("crank", ("cart", "wheel"), LOOP),
+            Term("connecting_rod", ("pole", "wheel"), {**LOOP, "turn": 0.0}),
+            Term("damping", ("wheel",), {"c": 0.2}),
+        ),
     ),
     "riders and light": Mechanism(
         (
