@@ -640,6 +640,12 @@ def _physics(commands: argparse._SubParsersAction) -> None:
     )
     tracks.add_argument("run", metavar="RUN")
     tracks.add_argument("--out", metavar="FILE", help="tracks.csv or tracks.parquet")
+    tracks.add_argument(
+        "--overlay", metavar="FILE", help="film of tracks, forecast and mechanism on the picture"
+    )
+    tracks.add_argument(
+        "--plot", metavar="FILE", help="every coordinate: data, fit, forecast, rest; .svg or .png"
+    )
     _units(tracks)
     equations = _command(
         commands,

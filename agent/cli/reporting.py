@@ -6,19 +6,24 @@ import argparse
 from pathlib import Path
 
 from agent import report
-from agent.cli.units import given, kept
+from agent.cli.units import given, scaled
 from agent.report import index
 from agent.run import store
 from agent.run.runfolder import RunFolder
+from agent.units import plots
+from agent.units.certainty import Certainty
+from agent.units.given import Given
+from agent.worldmodel.world import WorldModel
+from tools.errors import ProggenError, RunError, UsageError
 
 
 def write(arguments: argparse.Namespace) -> int:
     """Write the report of a run, finished or not, and say where it is."""
     folder = RunFolder(arguments.run)
-    kept(arguments.run, given(arguments))
+    physics = _physics(folder, given(arguments))
     out = Path(arguments.out) if arguments.out else folder.path / "report.html"
     store.check_file(out)
-    store.write_text(out, report.page(folder))
+    store.write_text(out, report.page(folder, physics))
     print(
         f"written to {out}"
         + (
@@ -28,6 +33,35 @@ def write(arguments: argparse.Namespace) -> int:
         )
     )
     return 0
+
+
+def _physics(folder: RunFolder, typed: Given) -> report.Physics | None:
+    """What running the model once more has to say; None for a run without one. What fails is left
+    out: the page is about the search, too."""
+    if not (folder.best / "params.json").exists():
+        return None
+    try:
+        return _run_again(folder, typed)
+    except ProggenError:
+        if typed:
+            raise
+        return None
+
+
+def _run_again(folder: RunFolder, typed: Given) -> report.Physics:
+    with WorldModel.load(folder.path) as model:
+        found = scaled(model, str(folder.path), typed)
+        try:
+            equations = found.card().show("text")
+        except UsageError as reason:  # no equations to tell: the page says why
+            equations = str(reason)
+        try:
+            doubts = model.doubts(found.clip, found.horizon, folder.task().train)
+        except RunError:
+            return report.Physics(equations)
+        table = found.tracks(None, doubts)
+        said = Certainty(doubts, table.times, table.seen, found.scale)
+    return report.Physics(equations, tuple(said.lines()), plots.svg(table))
 
 
 def write_index(arguments: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ escaped; a content security policy lets no script run but our own and nothing be
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
@@ -31,6 +32,15 @@ _KINDS = (
 )
 
 
+@dataclass(frozen=True)
+class Physics:
+    """equations: the card as text. certainty: lines on what the clip tells. plots: our own SVG."""
+
+    equations: str = ""
+    certainty: tuple[str, ...] = ()
+    plots: str = ""
+
+
 def write_report(run: Path) -> Path:
     """Write report.html into the run folder ``run``, finished or not; its path."""
     folder = RunFolder(run)
@@ -38,11 +48,14 @@ def write_report(run: Path) -> Path:
     return folder.path / "report.html"
 
 
-def page(folder: RunFolder) -> str:
-    """The whole page."""
+def page(folder: RunFolder, physics: Physics | None = None) -> str:
+    """The whole page; physics: what running the model once more has to say."""
     told = summary.read(folder)
     clips = film.clips(folder, told)
     parts = [part for part in _sections(folder, told, clips) if part[2]]
+    if physics is not None:
+        place = next((k for k, part in enumerate(parts) if part[0] == "metrics"), len(parts))
+        parts[place:place] = [part for part in _physics(physics) if part[2]]
     script = own_file("page.js")
     heading, lede = _verdict(told)
     values = {
@@ -227,6 +240,24 @@ def _sections(
             ),
         )
     yield "facts", "Circumstances", sections.circumstances(told)
+
+
+def _physics(physics: Physics) -> Iterator[tuple[str, str, Child]]:
+    yield (
+        "equations",
+        "Equations of motion",
+        tag("pre", physics.equations) if physics.equations else None,
+    )
+    yield (
+        "certainty",
+        "What the clip tells, and what it cannot",
+        tag("pre", "\n".join(physics.certainty)) if physics.certainty else None,
+    )
+    yield (
+        "courses",
+        "Data, fit and forecast with its band",
+        Html(physics.plots) if physics.plots else None,
+    )
 
 
 def _lead(text: str) -> Html:

@@ -88,15 +88,14 @@ class Certainty:
         units = {d.name: powers(d.unit) for d in self.doubts.determined}
         parts = [(units[n], p) for n, p in zip(one.names, one.powers, strict=True)]
         if any(part is None for part, _ in parts):
-            value, error = rounded(one.value, one.error)
-            return f"{value} ± {error}"
+            return " ± ".join(rounded(one.value, one.error))
         length = sum(part[0] * p for part, p in parts if part is not None)
         time = sum(part[1] * p for part, p in parts if part is not None)
         by = convert.factor(self.scale, length)
         share = abs(length) * (self.scale.relative if self.scale is not None else 0.0)
         error = math.hypot(one.error * by, one.value * by * share)
-        value, told = rounded(one.value * by, error)
-        return f"{value} ± {told} {convert.unit(self.scale, length, time)}".rstrip()
+        shown, told = rounded(one.value * by, error)
+        return f"{shown} ± {told} {convert.unit(self.scale, length, time)}".rstrip()
 
     def _forecast(self) -> Iterator[str]:
         low, left, middle, right, high = self.doubts.bands

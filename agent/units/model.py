@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from agent.equations.card import Card, Course, card
+from agent.evaluation.doubts import Doubts
 from agent.evaluation.jobs import Perceived
 from agent.units import convert
 from agent.units.given import Given
@@ -40,9 +41,9 @@ class Scaled:
             for one in convert.params(self.model.fitted, self.scale)
         )
 
-    def tracks(self, ahead: States | None = None) -> Trajectories:
+    def tracks(self, ahead: States | None = None, doubts: Doubts | None = None) -> Trajectories:
         """The table of the clip; ``ahead``: what perception finds with the frames that were held
-        back in view too, for the frames after the clip."""
+        back in view too, for the frames after the clip; ``doubts``: for bands."""
         count = len(self.clip) + self.horizon
         times = self.model.seconds(self.clip, self.horizon)
         measured = self.perceived.states
@@ -50,8 +51,11 @@ class Scaled:
             rest = ahead.values[len(self.clip) : count]
             measured = States(measured.columns, np.concatenate([measured.values, rest]))
         modelled = States(self.states.columns, self.states.values[:count])
+        band = None
+        if doubts is not None and self.horizon:
+            band = (doubts.bands[0], doubts.bands[-1])
         return Trajectories(
-            times, len(self.clip), measured, modelled, self.scale, self.given.axes()
+            times, len(self.clip), measured, modelled, self.scale, self.given.axes(), band
         )
 
     def card(self) -> Card:

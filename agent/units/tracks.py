@@ -27,7 +27,8 @@ _KINDS = (".csv", ".parquet")
 class Trajectories:
     """times: (T,) seconds. seen: how many of the frames were. measured: what perception found in
     (some of) the frames; modelled: what the programs say of all T, or None where there is no
-    model. scale: None = pixels."""
+    model. scale: None = pixels. band: (lower, upper) states between which 95 % of what is possible
+    lies, T each, or None."""
 
     times: np.ndarray
     seen: int
@@ -35,6 +36,7 @@ class Trajectories:
     modelled: States | None
     scale: Scale | None = None
     axes: Axes = field(default_factory=Axes)
+    band: tuple[States, States] | None = None
 
     def columns(self) -> dict[str, np.ndarray]:
         """Column titles with units -> (T,) values, in the order of a file. "part": "seen" or
@@ -45,12 +47,12 @@ class Trajectories:
             "time [s]": self.times,
             "part": np.where(np.arange(count) < self.seen, "seen", "ahead"),
         }
-        for name in _coordinates(self.measured, self.modelled):
+        for name in coordinates(self.measured, self.modelled):
             table |= self._coordinate(name)
         return table
 
     def _coordinate(self, name: str) -> dict[str, np.ndarray]:
-        found, model = self._of(self.measured, name), self._of(self.modelled, name)
+        found, model = self.of(self.measured, name), self.of(self.modelled, name)
         noise = _noise(found[: self.seen] - model[: self.seen])
         unit = convert.column_unit(name, self.scale)
         apart = np.abs(found - model) > OUTLIER * noise
@@ -64,17 +66,25 @@ class Trajectories:
                 f"{name} forecast": np.where(ahead, model, np.nan),
                 f"{name} noise": np.full(len(self.times), noise),
             }
+            table |= self._band(name)
         table = {f"{title} [{unit}]" if unit else title: values for title, values in table.items()}
         table[f"{name} flag"] = flag
         if self.modelled is not None and COLUMNS.get(name.rpartition(".")[2], (9, 9))[1] == 0:
             table |= self._rates(name, model)
         return table
 
+    def _band(self, name: str) -> dict[str, np.ndarray]:
+        """Lower and upper end of the 95 % band, in the person's axes."""
+        if self.band is None or name not in self.band[0].columns:
+            return {}
+        ends = np.sort([self.of(end, name) for end in self.band], axis=0)
+        return {f"{name} low (95 %)": ends[0], f"{name} high (95 %)": ends[1]}
+
     def _rates(self, name: str, model: np.ndarray) -> dict[str, np.ndarray]:
         """Velocity and acceleration of the fitted model, its own velocity where it has one."""
         body, _, attribute = name.rpartition(".")
         own = {"x": "vx", "y": "vy", "angle": "spin"}.get(attribute, "")
-        rate = self._of(self.modelled, f"{body}.{own}")
+        rate = self.of(self.modelled, f"{body}.{own}")
         if np.isnan(rate).all():
             rate = _slope(model, self.times)
         titles = (
@@ -83,7 +93,7 @@ class Trajectories:
         )
         return dict(zip(titles, (rate, _slope(rate, self.times)), strict=True))
 
-    def _of(self, states: States | None, name: str) -> np.ndarray:
+    def of(self, states: States | None, name: str) -> np.ndarray:
         """(T,) of a column in the person's units, NaN where ``states`` has no such frame."""
         values = np.full(len(self.times), np.nan)
         if states is not None and name in states.columns:
@@ -116,7 +126,7 @@ def check_name(path: Path) -> None:
         )
 
 
-def _coordinates(measured: States, modelled: States | None) -> list[str]:
+def coordinates(measured: States, modelled: States | None) -> list[str]:
     """Columns to tell: those measured, and of the model those that are no velocity."""
     names = list(measured.columns)
     for name in () if modelled is None else modelled.columns:

@@ -9,6 +9,7 @@ from agent.cli import main
 from agent.units import given
 from tests.agent import test_search
 from tests.agent.candidates import GOOD, Scripted
+from tools import media
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +39,23 @@ def test_a_scale_said_once_is_spoken_by_every_command(run, capsys):
     assert "gravity=9.9" in moon and " m/s" in moon
     assert " m/s^2 in [" in said(capsys, "trace", run, "0", "--plain")
     said(capsys, "report", run)
-    assert "in SI units" in (run / "report.html").read_text()
+    page = (run / "report.html").read_text()
+    assert "in SI units" in page and "Equations of motion" in page and "<polygon" in page
     out = run / "model.py"
     said(capsys, "export", run, "--to", "python", "--out", out)
     assert "METRES = 0.16" in out.read_text() and "9.8" in out.read_text()
+
+
+def test_tracks_are_plotted_and_drawn_on_the_picture(run, capsys, tmp_path):
+    names = [tmp_path / name for name in ("t.csv", "p.svg", "film.mp4")]
+    options = [
+        x for pair in zip(("--out", "--plot", "--overlay"), names, strict=True) for x in pair
+    ]
+    said(capsys, "tracks", run, *options)
+    assert "forecast low" not in names[0].read_text()
+    assert "ball.x low (95 %) [px]" in names[0].read_text().splitlines()[0]
+    film = media.read(names[2])
+    assert len(film) == 24 and film.frames.shape[1] >= 480
 
 
 def test_what_a_clip_cannot_tell_is_said_and_what_to_film_next(run, capsys):

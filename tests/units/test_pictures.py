@@ -1,0 +1,77 @@
+"""Plots and films of the model: what is drawn is where the numbers are."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from agent.equations.system import told
+from agent.units import plots
+from agent.units.overlay import Film, walls
+from agent.units.scale import Axes, Scale
+from agent.units.tracks import Trajectories
+from tools import media
+from tools.errors import UsageError
+from tools.types import States
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "grammar"
+T = np.arange(20) / 20.0
+MODEL = np.stack([10 + 60 * T, 70 - 80 * T + 60 * T**2, np.full(20, 60.0), -80 + 120 * T], 1)
+NAMES = ("ball.x", "ball.y", "ball.vx", "ball.vy")
+
+
+def table(noise=0.3):
+    rng = np.random.default_rng(0)
+    measured = MODEL[:, :2] + noise * rng.standard_normal((20, 2))
+    measured[5] = np.nan
+    band = tuple(States(NAMES, MODEL + sign * 3.0) for sign in (-1, 1))
+    return Trajectories(
+        T,
+        12,
+        States(NAMES[:2], measured),
+        States(NAMES, MODEL),
+        Scale(0.01, 0.0),
+        Axes((0.0, 80.0), "up"),
+        band,
+    )
+
+
+def test_plots_hold_data_fit_forecast_band_and_rest(tmp_path):
+    plots.write(table(), tmp_path / "p.svg")
+    page = ElementTree.parse(tmp_path / "p.svg").getroot()
+    tags = [part.tag.rpartition("}")[2] for part in page]
+    assert tags.count("polygon") == 2 and tags.count("circle") == 2 * 2 * 19
+    assert any("ball.y [m]" in (part.text or "") for part in page)
+    plots.write(table(), tmp_path / "p.png")
+    image = media.read_image(tmp_path / "p.png")
+    assert (image == np.array([0xF7, 0xDF, 0xB0])).all(-1).sum() > 500, "the band"
+    with pytest.raises(UsageError, match="a name ending"):
+        plots.check_name(tmp_path / "p.pdf")
+
+
+def test_the_table_has_the_band_in_the_persons_axes():
+    columns = table().columns()
+    low, high = columns["ball.y low (95 %) [m]"], columns["ball.y high (95 %) [m]"]
+    assert np.allclose(high - low, 0.06)
+    ahead = columns["ball.y forecast [m]"][12:]
+    assert ((low[12:] < ahead) & (ahead < high[12:])).all()
+
+
+def test_the_film_shows_the_path_where_the_model_is():
+    frames = np.full((20, 100, 100, 3), 90, np.uint8)
+    seen = table()
+    film = Film(frames, seen.measured, seen.modelled, seen.band, 12, {}).drawn()
+    assert film.shape == (20, 500, 500, 3)
+    for t, colour in ((4, (220, 50, 40)), (16, (250, 170, 30))):
+        x, y = (5 * (MODEL[t, :2] + 0.5)).round().astype(int)
+        patch = film[0][y - 3 : y + 4, x - 3 : x + 4].reshape(-1, 3).astype(int)
+        assert np.abs(patch - colour).sum(1).min() < 40
+
+
+def test_walls_are_read_off_the_equations():
+    source = (GOLDEN / "wall.txt").read_text()
+    state = {"ball": {"x": 50.0, "y": 60.0, "vx": -40.0, "vy": 5.0, "radius": 12.0}}
+    values = {"left_wall_offset": 7.0, "left_wall_restitution": 0.5}
+    ((normal, offset),) = walls(told(source, state, values), values)
+    assert normal.tolist() == [1.0, 0.0] and offset == pytest.approx(19.0)
