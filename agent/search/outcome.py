@@ -134,7 +134,8 @@ def conclude(
     """Refit and forecast with the best node that can; compare with what was held back. stopped: why
     the search ended early, or "". exhausted: because the proposer ran out of ideas."""
     short = "exhausted" if exhausted else "budget"
-    if exhausted and archive.best is not None and within_error(archive.best):
+    best = archive.best if exhausted and config.threshold <= NEVER else None
+    if best is not None and within_error(best):
         short = EXPLAINED
     reason = _why(archive, config, stopped) + _caution(config)
     baselines = _baselines(task, held_back, config.lpips)
