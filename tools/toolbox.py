@@ -9,6 +9,7 @@ from tools.perception.camera import is_camera, moving_bodies
 from tools.perception.lattice import on_grid
 from tools.perception.parts import Appearance, Part, Track
 from tools.perception.segmentation import Region, coverage, foreground, moments, palette, regions
+from tools.perception.swelling import resized
 from tools.perception.tracking import Tracks, discover, track
 from tools.types import Scene, States
 
@@ -36,6 +37,7 @@ __all__ = [
     "pixel_noise",
     "plain",
     "regions",
+    "resized",
     "scene_of",
     "size_of",
     "states_of",

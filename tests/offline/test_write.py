@@ -209,6 +209,9 @@ SAID = {
             ),
         ),
     ),
+    "growing disk": Mechanism(
+        (dataclasses.replace(BALL[0], swells=True),), (on("swelling", a=3.0, c=0.4),)
+    ),
     "gears": Mechanism(
         (ROD, WHEEL),
         (Term("gear", ("wheel", "rod"), {"ratio": -1.5}), Term("damping", ("rod",), {"c": 0.3})),

@@ -94,6 +94,8 @@ def corner_names(attributes: Sequence[str]) -> tuple[str, ...]:
 
 
 def _series(track: Track, attribute: str) -> np.ndarray:
+    if attribute == "radius" and track.radii is not None:
+        return track.radii
     if attribute in SIZES:
         return np.where(
             track.seen,
@@ -106,6 +108,8 @@ def _series(track: Track, attribute: str) -> np.ndarray:
 
 
 def _noise(track: Track | None, attribute: str) -> float:
+    if track is not None and attribute == "radius" and track.radii is not None:
+        return max(scatter(track.radii), 0.01)
     if track is None or attribute in SIZES:
         return 0.1
     k = ("x", "y", "angle").index(attribute)

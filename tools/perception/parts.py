@@ -128,7 +128,8 @@ class Track:
     """A part through one video. poses: (T, 3) x, y in pixels and angle in radians (unwrapped; 0 for
     a disk), NaN where the part is not seen. noise: (3,) usual standard deviation of a pose. error:
     (T,) mean colour error in the part's own pixels, grey levels. spread: (T, 3) standard deviations
-    frame by frame (inf = the picture does not say), or None."""
+    frame by frame (inf = the picture does not say), or None. radii: (T,) of a disk that grows or
+    shrinks, px, or None."""
 
     name: str
     appearance: Appearance
@@ -136,6 +137,7 @@ class Track:
     noise: np.ndarray
     error: np.ndarray
     spread: np.ndarray | None = None
+    radii: np.ndarray | None = None
 
     @property
     def seen(self) -> np.ndarray:

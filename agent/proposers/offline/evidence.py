@@ -26,6 +26,7 @@ from tools.perception.background import differs, dominant_colour, threshold
 from tools.perception.camera import is_camera, moving_bodies
 from tools.perception.parts import Appearance, Track
 from tools.perception.segmentation import regions
+from tools.perception.swelling import swells
 from tools.perception.tracking import Tracks, discover
 from tools.types import Steps, Video
 
@@ -35,7 +36,7 @@ class Path:
     """One body's track in one video. xy: (T, 2) pixels; angle: (T,) radians; NaN = not seen. sigma,
     sigma_angle: measurement noise. kinks: frames t such that the velocity jumps between t - 1 and t
     + 1. waits: it rests, but is of a kind that moves. systematic: pixels by which a camera may
-    misplace it, alike in neighbouring frames."""
+    misplace it, alike in neighbouring frames. radii: (T,) px of a disk that grows or shrinks."""
 
     name: str
     appearance: Appearance
@@ -48,6 +49,7 @@ class Path:
     kinks: tuple[int, ...] = ()
     waits: bool = False
     systematic: float = 0.0
+    radii: np.ndarray | None = None
 
     @property
     def floor(self) -> float:
@@ -145,6 +147,8 @@ def gather(video: Video) -> Evidence:
         tracks, resting = moving_bodies(video.frames), []
     else:
         tracks = _credible(discover(video.frames), video.shape)
+        seen = [swells(video.frames, t, tracks.plate) or t for t in tracks.tracks]
+        tracks = replace(tracks, tracks=tuple(seen))
         resting = waiting(tracks)
         tracks = replace(tracks, tracks=(*resting, *tracks.tracks))
     words = [
@@ -323,6 +327,7 @@ def _path(name: str, track: Track, shape: tuple[int, int], dt: Steps, noise: flo
         turns,
         tuple(kinks(xy, sigma, dt)),
         systematic=0.0 if on_grid or not noise else systematic(sigma, travel),
+        radii=track.radii,
     )
 
 

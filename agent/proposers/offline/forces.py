@@ -18,6 +18,7 @@ from agent.proposers.offline.evidence import (
     Path,
     centre_of_mass,
     explain,
+    noise_of,
     regress,
     segments,
     smooth,
@@ -88,11 +89,12 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
             else structure
         )
     free = [b for b in structure.bodies if b.motion == "free"]
-    contacts, partners = contacts_of(free, evidence)
+    contacts, partners = contacts_of([b for b in free if not b.swells], evidence)
     for body in free:
         groups.append(_free_options(body, evidence, alternatives))
         if body.turns:
             groups.append(_turning_options(body, evidence))
+    groups += [_swelling_options(body, evidence) for body in structure.bodies if body.swells]
     groups += [
         rail_options(body, evidence) for body in structure.bodies if body.motion == "follows"
     ]
@@ -400,6 +402,25 @@ def _free_terms(
 SAID = ("gx", "gy", "spring", "spring_x", "spring_y", "drag", "quadratic_drag", "friction",
         "swerve", "action_x", "action_y")  # fmt: skip
 """Features of a free body that become terms, beside centres that attract."""
+
+
+def _swelling_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...], float, str]]:
+    """What drives the radius of a disk that grows or shrinks."""
+    path = evidence.paths[body.name]
+    assert path.radii is not None
+    series = path.radii[:, None]
+    floor = max(noise_of(path.radii, 0.02, evidence.dt), 0.02)
+    _, rate = smooth(series, evidence.dt)
+    features: list[Feature] = [("a", np.ones_like(series), any_sign), ("c", -rate, any_sign)]
+    return [
+        (
+            (Term("swelling", (body.name,), dict(e.values)),) if e.names else (),
+            e.bic,
+            f"the radius of {body.name} changes "
+            f"{'steadily' if not e.names else 'ever faster or more slowly'}",
+        )
+        for e in explain(series, floor, evidence.dt, features, limit=2)[:3]
+    ]
 
 
 def _turning_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...], float, str]]:

@@ -106,6 +106,7 @@ def _body(path: Path, evidence: Evidence) -> Body:
         None,
         path.turns,
         sizes,
+        path.radii is not None,
     )
 
 

@@ -47,6 +47,7 @@ TERMS = {
     "turning": "turning is slowed or driven:",
     "frame": "a turning frame moves",
     "drive": "a periodic force drives",
+    "swelling": "growing is slowed or driven:",
     "gear": "mesh as gears:",
     "belt": "a belt or a rope binds",
     "pulley": "hang on one rope over a pulley:",
@@ -62,7 +63,7 @@ COUPLINGS = ("gear", "belt", "pulley", "crank", "connecting_rod")
 class Body:
     """One object of the state. shape, colour, near: how perception finds it
     (tools.perception.Part). motion: one of MOTIONS; on: the body it hangs on or rides on (None: the
-    picture). turns: its angle varies. numbers: geometry in pixels and radians that was measured
+    picture). turns: its angle varies; swells: its radius does. numbers: geometry in pixels and radians that was measured
     (pivot, axis, offsets, half sizes)."""
 
     name: str
@@ -73,6 +74,7 @@ class Body:
     on: str | None = None
     turns: bool = False
     numbers: Mapping[str, float] = field(default_factory=dict)
+    swells: bool = False
 
 
 @dataclass(frozen=True)

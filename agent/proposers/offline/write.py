@@ -125,6 +125,7 @@ class _Translation:
         touching = any(t.kind == "contact" and name in t.bodies for t in self.given.terms)
         by_area = name in self.by_area or touching
         made = Body(name, self._shape(body), self._joint(body, tree), mass, by_area)
+        made = replace(made, scalars=("radius",)) if body.swells else made
         if body.motion != "free" or "com_x" not in n:
             return made
         com_x, com_y = (_within(n[k], 3 * abs(n[k]) + 10) for k in ("com_x", "com_y"))
@@ -313,6 +314,16 @@ class _Translation:
 
     def _turning(self, term: hypothesis.Term, n: dict) -> list[Law]:
         return [Turning((b,), _or_none(n, "a"), _or_none(n, "c")) for b in term.bodies]
+
+    def _swelling(self, term: hypothesis.Term, n: dict) -> list[Law]:
+        laws: list[Law] = []
+        for radius in (f"{body}.radius" for body in term.bodies):
+            if "a" in n:
+                laws.append(Push((radius,), _fitted(n["a"])))
+            if "c" in n:
+                reach = 10 * abs(n["c"]) + 1.0
+                laws.append(LinearDrag((radius,), _fitted(n["c"], None, -reach, reach)))
+        return laws
 
     def _wall(self, term: hypothesis.Term, n: dict) -> list[Law]:
         normal = math.hypot(n["nx"], n["ny"])

@@ -87,6 +87,8 @@ def _perceive(mechanism: Mechanism) -> Iterator[str]:
     plain = mechanism.plate and f"tools.plain(frames, {tuple(round(c) for c in mechanism.plate)})"
     yield f"    plate = {plain or 'tools.background(frames)'}"
     yield "    tracks = tools.track(frames, PARTS, plate)"
+    if swelling := [body.name for body in ordered(mechanism) if "radius" in body.scalars]:
+        yield f"    tracks = tools.resized(frames, tracks, {spread(swelling)})"
     if grid:
         yield "    drawn = tools.on_grid(frames, tracks, ON_GRID)"
     yield f"    states = tools.states_of(tracks, VARIES{', drawn.corners' if grid else ''})"
