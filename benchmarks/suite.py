@@ -17,8 +17,11 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
+from agent.cluster.engine import add_options, connected
 from agent.run.store import check_file, check_place
 from benchmarks import suites
 from benchmarks.harness import foretelling, scoring
@@ -77,13 +80,15 @@ def _suite(name: str, argv: Sequence[str]) -> int:
         check_folder(options.weights, "--weights")
     ledger = Ledger(folder, asked(suite, options))
     began = time.time()
-    execute(
-        suite,
-        Workplace(folder, options),
-        ledger,
-        arguments.workers,
-        lambda line: print(line, file=sys.stderr, flush=True),
-    )
+    with _cluster(arguments) as client:
+        execute(
+            suite,
+            Workplace(folder, options),
+            ledger,
+            arguments.workers,
+            lambda line: print(line, file=sys.stderr, flush=True),
+            client,
+        )
     about = {
         **surroundings(Path(__file__).parent),
         "started": round(began),
@@ -96,6 +101,13 @@ def _suite(name: str, argv: Sequence[str]) -> int:
     print(table)
     print(f"written to {path}")
     return 1 if any(record.error for record in result.records.values()) else 0
+
+
+def _cluster(arguments: argparse.Namespace) -> AbstractContextManager[Any]:
+    """The client of --cluster, or None."""
+    if arguments.cluster is None:
+        return nullcontext()
+    return connected(arguments.cluster, None if arguments.tls is None else Path(arguments.tls))
 
 
 def _report(result: Result) -> str:
@@ -135,6 +147,7 @@ def _suite_parser(name: str, about: str) -> argparse.ArgumentParser:
         metavar="W",
         help="cases at a time (default: all cores)",
     )
+    add_options(parser, "do the cases; --data and --weights are then folders there")
     parser.add_argument(
         "--proposer",
         default="offline",

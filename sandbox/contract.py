@@ -8,14 +8,17 @@ fed back to the proposer), the *sandbox* failed (SandboxError, after one retry o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from tools.errors import RunError
 from tools.types import Failure, Programs
+
+if TYPE_CHECKING:
+    from sandbox.lockdown import Layer
 
 
 class SandboxError(RunError, RuntimeError):
@@ -76,3 +79,43 @@ class Outcome:
     wall: float = 0.0
     cpu: float = 0.0
     peak: int = 0
+
+
+class Shared(Protocol):
+    """An array that any number of jobs may take as an input, sent or copied once."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the array."""
+        ...
+
+    def close(self) -> None:
+        """Give the memory back once no job uses it."""
+        ...
+
+
+class Box(Protocol):
+    """Where jobs run: ``sandbox.Sandbox`` on this machine, or the sandboxes of other machines
+    (``agent.cluster``). Any thread may call."""
+
+    @property
+    def mode(self) -> str:
+        """The mode in force."""
+        ...
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The barriers beyond "strict", active or not."""
+        ...
+
+    def share(self, array: np.ndarray) -> Shared:
+        """Make an input of many jobs."""
+        ...
+
+    def run(self, job: Job) -> Outcome:
+        """One job in a fresh child. Raises ValueError and SandboxError."""
+        ...
+
+    def map(self, jobs: Iterable[Job]) -> list[Outcome]:
+        """Jobs in parallel, outcomes in their order."""
+        ...

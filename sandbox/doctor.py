@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import kernel, landlock, seccomp
-from sandbox.contract import ArraySpec, Job, Limits, Outcome, SandboxError
+from sandbox.contract import ArraySpec, Box, Job, Limits, Outcome, SandboxError
 from sandbox.determinism import run_twice
 from sandbox.host import ENVIRONMENT, PASSED_ON, Sandbox
 from sandbox.lockdown import MODES, SAFE
@@ -77,7 +77,7 @@ def _word(row: Row) -> str:
     return "active" if row.active else "MISSING" if row.required else "absent"
 
 
-def record(box: Sandbox) -> dict[str, Any]:
+def record(box: Box) -> dict[str, Any]:
     """What a result says about the sandbox that it came from: the mode, whether it holds hostile
     programs, and which barriers were seen to hold in it just now. As :func:`examine` but for the
     one probe that takes a second."""

@@ -61,7 +61,8 @@ ALLOWED = {
         *TOP,
     },
     "agent.export": {"agent.export", "agent.units", "agent.worldmodel", "agent.run", *TOP},
-    "agent.sweep": {"agent.sweep", "agent.run", *TOP},
+    "agent.cluster": {"agent.cluster", *TOP},
+    "agent.sweep": {"agent.sweep", "agent.cluster", "agent.run", *TOP},
     "agent.units": {
         "agent.units",
         "agent.equations",

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -17,6 +18,8 @@ from typing import Any
 from agent import proposers
 from agent.cli import cutting, inputs, live, text, vision
 from agent.cli import units as physics
+from agent.cluster.box import RemoteBox
+from agent.cluster.engine import connected
 from agent.config import EvaluationConfig, Grants, SearchConfig
 from agent.core import affordances, explained
 from agent.core.diagnosis import diagnose
@@ -69,7 +72,15 @@ def run(arguments: argparse.Namespace) -> int:
     task, held_back = inputs.load(arguments)
     proposer = proposers.make(config, store.Store(out / "store"), proposers.access(os.environ))
     with live.watching(config.budget, arguments.quiet) as watch:
-        result = search.run(task, held_back, config, proposer=proposer, out=out, on_event=watch)
+        result = search.run(
+            task,
+            held_back,
+            config,
+            proposer=proposer,
+            out=out,
+            on_event=watch,
+            opened=_opened(arguments),
+        )
     if typed:
         _scale(result, typed)
     return _finish(result)
@@ -88,6 +99,22 @@ def _scale(result: RunResult, typed: Given) -> None:
     write_report(result.path)
 
 
+def _opened(arguments: argparse.Namespace) -> search.Opened:
+    """Where programs run: on this machine, or on the workers of --cluster."""
+    if not arguments.cluster:
+        if arguments.tls:
+            raise UsageError("--tls: belongs to --cluster, got it without; leave it out")
+        return search.here
+    tls = None if arguments.tls is None else Path(arguments.tls)
+
+    @contextmanager
+    def elsewhere(config: SearchConfig) -> Iterator[RemoteBox]:
+        with connected(arguments.cluster, tls) as client, RemoteBox(client, config.sandbox) as box:
+            yield box
+
+    return elsewhere
+
+
 def resume(arguments: argparse.Namespace) -> int:
     """Go on with a run."""
     budget = arguments.budget or RunFolder(arguments.run).settings()["budget"]
@@ -101,6 +128,7 @@ def resume(arguments: argparse.Namespace) -> int:
             threshold=arguments.threshold,
             on_event=watch,
             tell=lambda line: print(f"run-agent: {line}", file=sys.stderr, flush=True),
+            opened=_opened(arguments),
         )
     return _finish(result)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.cli import cutting
+from agent.cluster.engine import add_options
 from tools.command_line import Parser, above, at_least, did_you_mean, whole
 
 GROUPS = {
@@ -358,6 +359,7 @@ def _machine(parser: argparse.ArgumentParser) -> None:
         help="processes at work; changes the time, never the result (default: one a processor, at "
         "most 4)",
     )
+    add_options(machine, "run the programs")
     machine.add_argument(
         "--repeat",
         action="store_true",
@@ -422,6 +424,7 @@ def _resume(commands: argparse._SubParsersAction) -> None:
         help="score at which to stop; above 1 = never (default: the run's)",
     )
     parser.add_argument("--workers", type=whole(1), default=None, metavar="N")
+    add_options(parser, "run the programs")
     parser.add_argument("--quiet", action="store_true")
     said = parser.add_argument_group(
         "what a run's folder may not decide (say it again, as `run` was told)"
@@ -597,12 +600,7 @@ def _sweep(commands: argparse._SubParsersAction) -> None:
         help="an option of run-agent run and its values; repeatable",
     )
     parser.add_argument("--workers", type=int, metavar="N", help="runs at a time on this machine")
-    parser.add_argument(
-        "--cluster", metavar="ADDRESS", help="a Dask scheduler whose workers do the runs"
-    )
-    parser.add_argument(
-        "--tls", metavar="DIR", help="ca.pem, cert.pem and key.pem for a tls:// scheduler"
-    )
+    add_options(parser, "do the runs")
     parser.set_defaults(rest=[])
     parser.epilog = (
         "what follows -- goes to every run: run-agent sweep clips/ --out s -- --context 20"

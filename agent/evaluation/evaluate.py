@@ -45,7 +45,7 @@ from agent.evaluation.foretelling import (
 from agent.evaluation.jobs import CandidateFailed, Fitted, Perceived, Predicted
 from agent.evaluation.runner import Runner
 from agent.run.store import Keep
-from sandbox import Sandbox
+from sandbox.contract import Box
 from tools.fitting import Measured, state_loss
 from tools.metrics.score import Score, Target, pixel_noise, score
 from tools.types import Evaluation, Losses, Programs, States, Task, Video
@@ -102,7 +102,7 @@ class Evaluator:
         self,
         task: Task,
         split: Split,
-        sandbox: Sandbox,
+        sandbox: Box,
         config: EvaluationConfig,
         keep: Keep | None = None,
         ask: Ask | None = None,

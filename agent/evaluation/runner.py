@@ -17,8 +17,7 @@ from agent.evaluation import jobs
 from agent.evaluation.detections import Detections
 from agent.evaluation.doubts import Doubts, Question, doubt_job, read_doubts
 from agent.evaluation.jobs import CandidateFailed, Change, Fitted, Perceived, Predicted
-from sandbox import Sandbox
-from sandbox.memory import SharedArray
+from sandbox.contract import Box, Shared
 from tools.masks.request import MaskSet, parse_detections
 from tools.types import ContractError, Failure, Programs, Video
 
@@ -35,7 +34,7 @@ class _Clip:
     """A visible video, kept alive so that its identity stays its own."""
 
     video: Video
-    shared: SharedArray
+    shared: Shared
     content: str
 
     def key(self, source: str) -> str:
@@ -85,7 +84,7 @@ class Runner:
     measurements only.
     """
 
-    def __init__(self, sandbox: Sandbox, config: EvaluationConfig, ask: Ask | None = None):
+    def __init__(self, sandbox: Box, config: EvaluationConfig, ask: Ask | None = None):
         self._sandbox, self._config = sandbox, config
         self._cache = PerceptionCache(config.cache)
         self._detections = Detections(config.vision, ask)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ from agent.search.outcome import (
     publish,
 )
 from sandbox import Sandbox, doctor
+from sandbox.contract import Box
 from tools.errors import Interrupted, UsageError
 from tools.types import STAGES, Candidate, Evaluation, HeldBack, Programs, Task
 
@@ -73,6 +74,15 @@ _NO_KEY = proposers.Access()
 _NO_GRANTS = Grants()
 
 OnEvent = Callable[[Mapping[str, Any]], None]
+Opened = Callable[[SearchConfig], AbstractContextManager[Box]]
+"""Opens the place where programs run."""
+
+
+def here(config: SearchConfig) -> AbstractContextManager[Box]:
+    """Sandbox servers on this machine."""
+    return Sandbox(config.workers, config.sandbox)
+
+
 _PENDING = Evaluation("pending")
 _UNREAD = Diagnosis(None, "pending")
 _UNWRITTEN = Programs("", "", "")
@@ -86,11 +96,13 @@ def run(
     proposer: Proposer,
     out: str | Path,
     on_event: OnEvent | None = None,
+    opened: Opened = here,
 ) -> RunResult:
     """Search programs for ``task`` and write everything to the new folder ``out``.
 
     held_back is compared with the final prediction and goes nowhere else. on_event: called with
-    every event of the trace as it is written, and with {"event": "evaluating", "node": id}. Raises
+    every event of the trace as it is written, and with {"event": "evaluating", "node": id}. opened:
+    opens the place where programs run (here, or agent.cluster.box on other machines). Raises
     UsageError (bad input), StorageError (disk), SandboxError, Interrupted (Ctrl-C).
     """
     check_new(out)
@@ -111,7 +123,7 @@ def run(
     }
     folder = RunFolder.create(out, first)
     with folder.alone():
-        return _go(folder, Inputs(task, held_back, split), config, proposer, on_event)
+        return _go(folder, Inputs(task, held_back, split), config, proposer, on_event, opened)
 
 
 def resume(
@@ -125,6 +137,7 @@ def resume(
     threshold: float | None = None,
     on_event: OnEvent | None = None,
     tell: Callable[[str], None] = lambda line: None,
+    opened: Opened = here,
 ) -> RunResult:
     """Go on with a run that was stopped in any way; a finished one only gives its result, unless
     its limits are raised. What is damaged is made again.
@@ -133,8 +146,8 @@ def resume(
     key. grants: what the run's folder may not decide (agent.config.Grants). workers: as in
     ``grants``. budget, threshold: higher limits; the run ends as one that had them from the start.
     tell: is told, before anything runs, what was mended and where the run's own settings are not
-    used. Raises UsageError where limits would change nothing or a grant is missing, RunError when
-    another process is at work on the run.
+    used. opened: as for ``run``. Raises UsageError where limits would change nothing or a grant is
+    missing, RunError when another process is at work on the run.
     """
     folder = RunFolder(path)
     with folder.alone():
@@ -149,7 +162,7 @@ def resume(
         given = replace(grants, workers=workers or grants.workers)
         inputs, config = _recalled(folder, given, tell, own=proposer is not None)
         mine = proposer or proposers.make(config, folder.store, secrets)
-        return _go(folder, inputs, config, mine, on_event)
+        return _go(folder, inputs, config, mine, on_event, opened)
 
 
 def _raise_limits(folder: RunFolder, budget: int | None, threshold: float | None) -> None:
@@ -260,8 +273,9 @@ def _go(
     config: SearchConfig,
     proposer: Proposer,
     on_event: OnEvent | None,
+    opened: Opened,
 ) -> RunResult:
-    with Sandbox(config.workers, config.sandbox) as sandbox:
+    with opened(config) as sandbox:
         from agent.search import (
             graph,
         )  # LangGraph takes a second to import, in which the sandbox warms up
@@ -294,7 +308,7 @@ class Search:
         inputs: Inputs,
         config: SearchConfig,
         proposer: Proposer,
-        sandbox: Sandbox,
+        sandbox: Box,
         on_event: OnEvent | None,
     ):
         self.folder, self.inputs, self.task, self.config = folder, inputs, inputs.task, config

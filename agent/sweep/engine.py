@@ -10,16 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
+from agent.cluster.engine import LOST, connected
+from agent.cluster.packed import pack, unpack
 from agent.sweep import work
 from agent.sweep.cases import Case
 from agent.sweep.work import Done
-from tools.errors import UsageError
-
-LOST = 50
-"""Workers that may die under one case before it counts as failed."""
 
 
 @contextmanager
@@ -35,38 +32,9 @@ def local(workers: int) -> Iterator[Executor]:
 
 @contextmanager
 def cluster(address: str, tls: Path | None) -> Iterator[Executor]:
-    """The workers of the Dask scheduler at ``address``. tls: folder with ca.pem, cert.pem and
-    key.pem, required for tls:// addresses. Raises UsageError."""
-    if find_spec("distributed") is None:
-        raise UsageError(
-            "--cluster: expected the library distributed, which is not installed; install the "
-            "extra [cluster], or leave the option out"
-        )
-    from distributed import Client, Security
-
-    security = None if tls is None else Security(**_certificates(tls))
-    try:
-        client = Client(address, security=security, timeout=20, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise UsageError(
-            f"--cluster: expected a Dask scheduler at {address}, got: {error}; start one with "
-            "`dask scheduler` and workers with `dask worker ADDRESS --nthreads 1`"
-        ) from None
-    with client:
+    """The workers of the Dask scheduler at ``address``, as for ``connected``."""
+    with connected(address, tls) as client:
         yield client.get_executor(pure=False, retries=LOST)
-
-
-def _certificates(folder: Path) -> dict[str, object]:
-    paths = {name: folder / f"{name}.pem" for name in ("ca", "cert", "key")}
-    for path in paths.values():
-        if not path.is_file():
-            raise UsageError(f"--tls: expected {path}, got nothing there")
-    return {
-        "tls_ca_file": str(paths["ca"]),
-        "tls_client_cert": str(paths["cert"]),
-        "tls_client_key": str(paths["key"]),
-        "require_encryption": True,
-    }
 
 
 def finish(
@@ -87,7 +55,7 @@ def finish(
 
 def _submit(pool: Executor, case: Case, folder: Path, remote: bool) -> Future[Done]:
     if remote:
-        return pool.submit(work.elsewhere, work.pack(case.clip), _inside(case), case.arguments)
+        return pool.submit(work.elsewhere, pack(case.clip), _inside(case), case.arguments)
     return pool.submit(work.here, case.clip, folder, case.arguments)
 
 
@@ -99,7 +67,7 @@ def _kept(done: Done, folder: Path) -> Done:
     """Write the folder that came back, whole or not at all."""
     temporary = folder.with_name(f".{folder.name}")
     try:
-        work.unpack(done.run, temporary)
+        unpack(done.run, temporary)
         (temporary / "run").replace(folder)
         temporary.rmdir()
     except (OSError, ValueError) as error:

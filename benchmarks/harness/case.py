@@ -57,10 +57,12 @@ def check_only(cases: Sequence[Case], options: Options) -> None:
 @dataclass(frozen=True)
 class Case:
     """One unit of work, independent of the others of its phase. key: unique and stable,
-    "method/item". settings: JSON."""
+    "method/item". settings: JSON. needs: keys of cases of earlier phases whose run folders it
+    reads."""
 
     key: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
 
     @property
     def method(self) -> str:

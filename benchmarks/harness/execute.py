@@ -6,11 +6,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
+from agent.cluster.engine import LOST
+from agent.cluster.packed import pack, unpack
 from benchmarks.harness.case import Case, Options, Record, Suite, Workplace
 from benchmarks.harness.ledger import Ledger
 from tools.errors import UsageError
@@ -19,9 +24,17 @@ Tell = Callable[[str], None]
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def execute(suite: Suite, place: Workplace, ledger: Ledger, workers: int, tell: Tell) -> None:
-    """Finish every case of every phase. tell: called with one line a case. A case that raises ends
-    the bench; cases that are running then are finished and kept."""
+def execute(
+    suite: Suite,
+    place: Workplace,
+    ledger: Ledger,
+    workers: int,
+    tell: Tell,
+    client: Any = None,
+) -> None:
+    """Finish every case of every phase. tell: called with one line a case. client: of a Dask
+    cluster (agent.cluster), whose workers do the cases in place of ``workers`` processes here. A
+    case that raises ends the bench; cases that are running then are finished and kept."""
     phases = [
         [case for case in phase if place.options.only in case.key]
         for phase in suite.phases(place.options)
@@ -30,7 +43,12 @@ def execute(suite: Suite, place: Workplace, ledger: Ledger, workers: int, tell: 
     clock = _Clock(total, sum(case.key in ledger.records for phase in phases for case in phase))
     for phase in phases:
         left = [case for case in phase if case.key not in ledger.records]
-        for record in _finished(suite, left, place, workers):
+        done = (
+            _finished(suite, left, place, workers)
+            if client is None
+            else _finished_elsewhere(suite, left, place, client)
+        )
+        for record in done:
             ledger.add(record)
             tell(clock.line(record))
 
@@ -56,6 +74,36 @@ def _finished(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _finished_elsewhere(
+    suite: Suite, cases: Sequence[Case], place: Workplace, client: Any
+) -> Iterator[Record]:
+    """The same on the workers of a cluster; run folders come back as bytes."""
+    pool = client.get_executor(pure=False, retries=LOST)
+    waiting = {}
+    for case in cases:
+        needed = {key: pack(place.run(key)) for key in case.needs if place.run(key).is_dir()}
+        waiting[pool.submit(_elsewhere, suite, case, place.options, needed)] = case
+    for future in as_completed(waiting):
+        record, made = future.result()
+        if made:
+            unpack(made, place.run(record.key).parent)
+        yield record
+
+
+def _elsewhere(
+    suite: Suite, case: Case, options: Options, needed: Mapping[str, bytes]
+) -> tuple[Record, bytes]:
+    """One case on a worker, in a folder that lasts as long as the call. needed: run folders of
+    earlier cases by key; comes back with the run folder of this one, empty where it made none."""
+    with TemporaryDirectory(prefix="bench-") as folder:
+        place = Workplace(Path(folder), options)
+        for key, data in needed.items():
+            unpack(data, place.run(key).parent)
+        record = _timed(suite, case, place)
+        made = place.run(case.key)
+        return record, pack(made) if made.is_dir() else b""
 
 
 def _timed(suite: Suite, case: Case, place: Workplace) -> Record:

@@ -58,7 +58,9 @@ class CartPole:
             for method in ("search", "hand", "still", "renderer")
             for episode in episodes
         ]
-        return first, [Case(f"linear/{episode}") for episode in episodes]
+        return first, [
+            Case(f"linear/{episode}", needs=(f"search/{episode}",)) for episode in episodes
+        ]
 
     def run(self, case: Case, place: Workplace) -> Record:
         seed = place.options.seed + int(case.key.partition("/")[2])

@@ -147,7 +147,7 @@ class Counterfactual:
         learn += [Case(f"learn/{m}/collision/0") for m in ("search", "hand")]
         items = [("cartpole", k) for k in episodes] + [("collision", 0)]
         ask = [
-            Case(f"{m}/{env}/{k}/{change}")
+            Case(f"{m}/{env}/{k}/{change}", needs=(f"learn/{m}/{env}/{k}",))
             for m in ("search", "hand")
             for env, k in items
             for change in CHANGES[env]

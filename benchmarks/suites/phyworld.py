@@ -87,7 +87,10 @@ class PhyWorld:
             for method in self.learned
         ]
         predict = [
-            Case(f"predict/{s}/{n}/{level}/{k}")
+            Case(
+                f"predict/{s}/{n}/{level}/{k}",
+                needs=tuple(f"{m}/{s}/{n}" for m in {*self.learned, "search"}),
+            )
             for s, n in pairs
             for level, k in self._chunks(options)
         ]

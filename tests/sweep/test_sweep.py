@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from agent.cli import main
-from agent.sweep import cases, work
+from agent.cluster.packed import pack, unpack
+from agent.sweep import cases
 from tests.agent.candidates import thrown
 from tools.errors import UsageError
 
@@ -129,14 +130,14 @@ def packed(**members):
 )
 def test_what_comes_back_cannot_leave_its_folder(data, tmp_path):
     with pytest.raises(ValueError, match="plain files"):
-        work.unpack(data, tmp_path / "in")
+        unpack(data, tmp_path / "in")
     assert not (tmp_path / "x").exists()
 
 
 def test_folders_travel_as_they_are(tmp_path):
     (tmp_path / "run" / "deep").mkdir(parents=True)
     (tmp_path / "run" / "deep" / "a.bin").write_bytes(b"\0\1")
-    work.unpack(work.pack(tmp_path / "run"), tmp_path / "other")
+    unpack(pack(tmp_path / "run"), tmp_path / "other")
     assert (tmp_path / "other" / "run" / "deep" / "a.bin").read_bytes() == b"\0\1"
 
 

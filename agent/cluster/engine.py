@@ -1,0 +1,63 @@
+"""The link to a Dask scheduler."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from tools.errors import UsageError
+
+LOST = 50
+"""Workers that may die under one piece of work before it counts as failed."""
+
+
+def add_options(parser: argparse._ActionsContainer, what: str) -> None:
+    """--cluster and --tls. what: what the workers do."""
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help=f"a Dask scheduler (extra cluster) whose workers {what}",
+    )
+    parser.add_argument(
+        "--tls", metavar="DIR", help="ca.pem, cert.pem and key.pem for a tls:// scheduler"
+    )
+
+
+@contextmanager
+def connected(address: str, tls: Path | None) -> Iterator[Any]:
+    """A ``distributed.Client`` of the scheduler at ``address``. tls: folder with ca.pem, cert.pem
+    and key.pem, required for tls:// addresses. Raises UsageError."""
+    if find_spec("distributed") is None:
+        raise UsageError(
+            "--cluster: expected the library distributed, which is not installed; install the "
+            "extra [cluster], or leave the option out"
+        )
+    from distributed import Client, Security
+
+    security = None if tls is None else Security(**_certificates(tls))
+    try:
+        client = Client(address, security=security, timeout=20, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"--cluster: expected a Dask scheduler at {address}, got: {error}; start one with "
+            "`dask scheduler` and workers with `dask worker ADDRESS --nthreads 1`"
+        ) from None
+    with client:
+        yield client
+
+
+def _certificates(folder: Path) -> dict[str, object]:
+    paths = {name: folder / f"{name}.pem" for name in ("ca", "cert", "key")}
+    for path in paths.values():
+        if not path.is_file():
+            raise UsageError(f"--tls: expected {path}, got nothing there")
+    return {
+        "tls_ca_file": str(paths["ca"]),
+        "tls_client_cert": str(paths["cert"]),
+        "tls_client_key": str(paths["key"]),
+        "require_encryption": True,
+    }
