@@ -118,27 +118,13 @@ def _report(result: Result) -> str:
 
 def _suite_parser(name: str, about: str) -> argparse.ArgumentParser:
     parser = Parser(prog=f"run-agent bench {name}", description=about)
+    add_options(parser, "do the cases; --data and --weights are then folders there")
+    _size(parser)
     parser.add_argument(
         "--out",
         metavar="DIR",
         help="folder for results; the same arguments go on with what is there (default: "
         "runs/bench-NAME-SEED)",
-    )
-    parser.add_argument(
-        "--count",
-        type=whole(1),
-        metavar="N",
-        help="videos, episodes or scenes (default: the suite's own number)",
-    )
-    parser.add_argument(
-        "--seed", type=whole(0), default=0, metavar="S", help="of data and searches (default: 0)"
-    )
-    parser.add_argument(
-        "--budget",
-        type=whole(1),
-        default=20,
-        metavar="B",
-        help="evaluations a search (default: 20)",
     )
     parser.add_argument(
         "--workers",
@@ -147,7 +133,6 @@ def _suite_parser(name: str, about: str) -> argparse.ArgumentParser:
         metavar="W",
         help="cases at a time (default: all cores)",
     )
-    add_options(parser, "do the cases; --data and --weights are then folders there")
     parser.add_argument(
         "--proposer",
         default="offline",
@@ -180,6 +165,26 @@ def _suite_parser(name: str, about: str) -> argparse.ArgumentParser:
         help="folder with LPIPS weights: alexnet.pth, alex.pth, vgg16.pth, vgg.pth",
     )
     return parser
+
+
+def _size(parser: argparse.ArgumentParser) -> None:
+    """How much is asked for."""
+    parser.add_argument(
+        "--count",
+        type=whole(1),
+        metavar="N",
+        help="videos, episodes or scenes (default: the suite's own number)",
+    )
+    parser.add_argument(
+        "--seed", type=whole(0), default=0, metavar="S", help="of data and searches (default: 0)"
+    )
+    parser.add_argument(
+        "--budget",
+        type=whole(1),
+        default=20,
+        metavar="B",
+        help="evaluations a search (default: 20)",
+    )
 
 
 def _compare(argv: Sequence[str]) -> int:

@@ -61,7 +61,7 @@ def choices(
     program: Any, values: Mapping[str, float], base: Experiment, actions: np.ndarray | None
 ) -> tuple[Experiment, ...]:
     """Experiments that differ from ``base`` in one thing. Longer and faster ones need an action
-    that is known for as long: they are left out where one acts."""
+    (actions: (steps,)) that is known for as long: they are left out where one acts."""
     halved = {column: noise / 2.0 for column, noise in base.noise.items()}
     found = [Experiment("come closer: half the distance", base.frames, base.dt, base.start, halved)]
     wider = _wider(program, values, base)
