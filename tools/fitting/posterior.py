@@ -289,7 +289,8 @@ def rolled(
     ahead: int,
     actions: np.ndarray | None = None,
 ) -> States:
-    """What draw ``k`` says of the first video and of ``ahead`` frames after it. actions: (steps,) or None."""
+    """What draw ``k`` says of the first video and of ``ahead`` frames after it. actions:
+    (steps,) or None."""
     start = dict(zip(found.columns, found.starts[k].tolist(), strict=True))
     steps = len(measured.states) + ahead - 1
     values = found.values_at(found.draws[k])
