@@ -16,7 +16,7 @@ from tools.errors import UsageError
 def certainty(arguments: argparse.Namespace) -> int:
     """Ask, and say it."""
     waiting = live.heard(lambda: "weighing what the frames leave possible")
-    with WorldModel.load(arguments.run) as model, waiting:
+    with WorldModel.load(arguments.run, node=arguments.node) as model, waiting:
         found = scaled(model, arguments.run, given(arguments))
         if not model.fitted:
             raise UsageError(

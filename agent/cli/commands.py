@@ -412,7 +412,7 @@ def predict(arguments: argparse.Namespace) -> int:
     waiting = live.heard(lambda: "running the programs in the sandbox")
     grants = Grants(vision=vision.folders(os.environ))
     scale = physics.kept(arguments.run, physics.given(arguments))
-    with WorldModel.load(arguments.run, grants=grants) as model, waiting:
+    with WorldModel.load(arguments.run, node=arguments.node, grants=grants) as model, waiting:
         variants = tuple(in_pixels(group, model.fitted, scale) for group in variants)
         clip = None if arguments.video is None else _other_clip(model, arguments)
         seen = whatif.clip_of(model, clip)

@@ -15,7 +15,7 @@ def equations(arguments: argparse.Namespace) -> int:
     """Show the card, or write it."""
     if arguments.out is not None:
         store.check_file(Path(arguments.out), ())
-    with WorldModel.load(arguments.run) as model:
+    with WorldModel.load(arguments.run, node=arguments.node) as model:
         shown = scaled(model, arguments.run, given(arguments)).card().show(arguments.to)
     if arguments.out is not None:
         store.write_text(Path(arguments.out), shown + "\n")

@@ -577,6 +577,7 @@ def _predict(commands: argparse._SubParsersAction) -> None:
         help="mp4, webm, gif, png (side by side with the unedited prediction) or npz (the edited "
         "ones)",
     )
+    _node(parser)
     _units(parser)
 
 
@@ -604,6 +605,12 @@ def _sweep(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(rest=[])
     parser.epilog = (
         "what follows -- goes to every run: run-agent sweep clips/ --out s -- --context 20"
+    )
+
+
+def _node(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--node", metavar="ID", help="another program of the run than its best (see its front)"
     )
 
 
@@ -644,6 +651,7 @@ def _physics(commands: argparse._SubParsersAction) -> None:
     tracks.add_argument(
         "--plot", metavar="FILE", help="every coordinate: data, fit, forecast, rest; .svg or .png"
     )
+    _node(tracks)
     _units(tracks)
     equations = _command(
         commands,
@@ -656,6 +664,7 @@ def _physics(commands: argparse._SubParsersAction) -> None:
         "--to", default="text", choices=("text", "latex", "sympy"), help="default text"
     )
     equations.add_argument("--out", metavar="FILE", help="write it there, too")
+    _node(equations)
     _units(equations)
     certainty = _command(
         commands,
@@ -673,6 +682,7 @@ def _physics(commands: argparse._SubParsersAction) -> None:
         help="simulated clips that check what a next experiment promises (default 24)",
     )
     certainty.add_argument("--json", action="store_true", help="as JSON")
+    _node(certainty)
     _units(certainty)
 
 
@@ -695,6 +705,7 @@ def _others(commands: argparse._SubParsersAction) -> None:
         help="python: one file that runs alone; gymnasium: an environment, one at a time or many "
         "at once",
     )
+    _node(export)
     export.add_argument(
         "--dt", type=above(0), metavar="S", help="seconds between frames (default: the run's)"
     )

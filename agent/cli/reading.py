@@ -55,6 +55,7 @@ def _one(arguments: argparse.Namespace, folder: RunFolder, node: str | None) -> 
         text.show(text.node(folder, node))
     else:
         text.show(text.tree(_events(folder)))
+        text.show(text.front(folder.front()))
 
 
 def _events(folder: RunFolder) -> Iterator[dict[str, Any]]:

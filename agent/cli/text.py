@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.cli.live import confirmed, outcome
 from agent.core import explained
+from agent.core.front import Ranked
 from agent.plain import Verbatim, clean, wrapped
 from agent.run.runfolder import RunFolder, read_params
 from agent.units import convert, given
@@ -223,6 +224,15 @@ def difference(first: Programs, second: Programs, names: tuple[str, str]) -> Ite
                 first[stage].splitlines(), second[stage].splitlines(), before, after, lineterm=""
             )
         )
+
+
+def front(found: Sequence[Ranked]) -> Iterator[str]:
+    """Length against error of the programs that no other beats in both."""
+    if found:
+        yield "front (no other program is as short and as good):"
+        head = ("node", "length, bits", "fitted", "error")
+        rows = [(r.node, f"{r.bits:.0f}", str(r.params), f"{r.error:.4f}") for r in found]
+        yield from table(head, rows)
 
 
 def editable(things: Iterable[Editable], scale: Scale | None = None) -> Iterator[str]:

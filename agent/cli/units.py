@@ -64,7 +64,7 @@ def tracks(arguments: argparse.Namespace) -> int:
         store.check_file(film, media.WRITABLE)
     folder = RunFolder(arguments.run)
     hidden = folder.held_back(folder.task()).frames[0]
-    with WorldModel.load(arguments.run) as model:
+    with WorldModel.load(arguments.run, node=arguments.node) as model:
         found = scaled(model, arguments.run, typed)
         doubts = _doubts(model, found, folder) if plot is not None or film is not None else None
         table = found.tracks(_ahead(model, hidden), doubts)

@@ -22,7 +22,7 @@ def main(arguments: argparse.Namespace) -> int:
     store.check_file(out, (".py",))
     if out.exists():
         raise UsageError(f"{out}: expected a new file, got one that exists; choose another --out")
-    text = exported(Path(arguments.run), arguments.to, arguments.dt)
+    text = exported(Path(arguments.run), arguments.to, arguments.dt, arguments.node)
     store.write_text(out, text)
     print(
         f"written to {out}: {len(text.splitlines())} lines; {FORMS[arguments.to].format(out=out)}"

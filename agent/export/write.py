@@ -40,10 +40,10 @@ _RULE = "# " + "=" * 100
 _WIDTH = 110
 
 
-def exported(path: Path, form: str, dt: float | None = None) -> str:
+def exported(path: Path, form: str, dt: float | None = None, node: str | None = None) -> str:
     """The text of the file for the model at ``path`` (see WorldModel.load). dt: seconds between
-    frames, None for the run's own."""
-    with WorldModel.load(path) as model:
+    frames, None for the run's own. node: another program of the run than its best."""
+    with WorldModel.load(path, node=node) as model:
         dt = dt or (None if model.seen is None else model.seen.dt)
         if dt is None:
             raise UsageError(

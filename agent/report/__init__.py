@@ -227,6 +227,7 @@ def _sections(
                 losses.search_charts(told),
             ),
         )
+    yield "front", "Short against good", sections.front(folder.front())
     if told.nodes:
         yield (
             "tree",

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agent import pictures
+from agent.core.front import Ranked
 from agent.report import code, film, motion
 from agent.report.film import Clip
 from agent.report.markup import Html, join, tag
@@ -263,6 +264,25 @@ def moved(folder: RunFolder, summary: RunSummary, params: Sequence[FittedParam])
         f"The search itself fitted them to fewer: {len(far)} of {len(steps)} were off by more "
         f"than a tenth there, most of all {name}, {number(far[name][0])} in the search."
     )
+
+
+def front(found: Sequence[Ranked]) -> Html | None:
+    """The programs that no other beats in length and error at once; None for fewer than two."""
+    if len(found) < 2:
+        return None
+    titles = ("program", "length in bits", "numbers fitted", "error (1 - score)")
+    head = tag("tr", *(tag("th", title, scope="col") for title in titles))
+    rows = [
+        tag(
+            "tr",
+            tag("th", one.node, scope="row"),
+            tag("td", f"{one.bits:.0f}"),
+            tag("td", str(one.params)),
+            tag("td", f"{one.error:.4f}"),
+        )
+        for one in found
+    ]
+    return tag("div", tag("table", tag("thead", head), tag("tbody", *rows)), class_="wide")
 
 
 def fitted(folder: RunFolder, summary: RunSummary) -> tuple[FittedParam, ...]:

@@ -26,6 +26,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from agent.core.front import Ranked, front, ranked
 from agent.core.protocols import Cost, Diagnosis, Move, Proposal
 from agent.run import export_format, records, store, story, trace
 from agent.run.store import Store
@@ -105,6 +106,22 @@ class RunFolder:
         """What the run was about. Raises StorageError."""
         with store.reading(self.trace, _AGAIN):
             return records.load_task(self.store, self.first()["task"])
+
+    def front(self) -> tuple[Ranked, ...]:
+        """The programs found that no other beats in length and error at once (agent.core.front);
+        nodes whose files are damaged are left out."""
+        found = []
+        for node in self.node_ids():
+            try:
+                evaluation, proposed = self.load_evaluation(node), self.load_proposal(node)
+            except StorageError:
+                continue
+            if evaluation is None or evaluation.status != "ok" or proposed is None:
+                continue
+            programs = proposed[0].programs
+            if programs is not None:
+                found.append(ranked(node, programs, evaluation.params, evaluation.score))
+        return front(found)
 
     def held_back(self, task: Task) -> HeldBack:
         """What comes after the frames of ``task``, as far as the run knew. Raises StorageError."""

@@ -350,7 +350,8 @@ def publish(
         )
     }
     tell({"event": "finished", **story})
-    store.write_json(folder.path / "result.json", result)
+    rows = [asdict(one) for one in folder.front()]
+    store.write_json(folder.path / "result.json", result | {"front": rows})
     ended = finished(folder)
     assert ended is not None, "the result has just been written"
     return ended

@@ -117,7 +117,7 @@ class _Panel:
                 self.pen.area([self._at(t, v, self.top, _HIGH, low, high) for t, v in edge], _BAND)
         for which, colour in ((self.seen, _FIT), (~self.seen | self._last(), _AHEAD)):
             self._course(np.where(which, self.model, np.nan), colour, low, high)
-        for t in np.flatnonzero(np.isfinite(self.found)):
+        for t in np.flatnonzero(np.isfinite(self.found)).tolist():
             x, y = self._at(t, self.found[t], self.top, _HIGH, low, high)
             self.pen.dot(x, y, _SEEN)
         self._rest()
@@ -128,7 +128,7 @@ class _Panel:
         reach = float(np.nanmax(np.abs(gaps))) if np.isfinite(gaps).any() else 1.0
         reach = reach or 1.0
         self._frame(top, _LEFT_OVER, -reach, reach, foot=True)
-        for t in np.flatnonzero(np.isfinite(gaps)):
+        for t in np.flatnonzero(np.isfinite(gaps)).tolist():
             x, y = self._at(t, gaps[t], top, _LEFT_OVER, -reach, reach)
             self.pen.dot(x, y, _SEEN)
 
@@ -142,7 +142,7 @@ class _Panel:
         return np.asarray(np.arange(len(self.seen)) == self.table.seen - 1)
 
     def _course(self, values: np.ndarray, colour: str, low: float, high: float) -> None:
-        places = np.flatnonzero(np.isfinite(values))
+        places = np.flatnonzero(np.isfinite(values)).tolist()
         points = [self._at(t, values[t], self.top, _HIGH, low, high) for t in places]
         if len(points) > 1:
             self.pen.line(points, colour, 1.6)

@@ -133,11 +133,17 @@ class WorldModel:
 
     @classmethod
     def load(
-        cls, path: str | Path, *, sandbox: Sandbox | None = None, grants: Grants = _NO_GRANTS
+        cls,
+        path: str | Path,
+        *,
+        node: str | None = None,
+        sandbox: Sandbox | None = None,
+        grants: Grants = _NO_GRANTS,
     ) -> WorldModel:
         """From a run folder, a folder with the three programs and params.json, or a file that
         ``run-agent export`` wrote.
 
+        node: another program of a run than its best, with the numbers that it was judged with.
         sandbox: None starts one when it is needed, and ``close`` stops it. grants: what the files
         may not decide. Raises UsageError when there is no model at ``path``, StorageError when it
         is damaged.
@@ -149,6 +155,8 @@ class WorldModel:
                     f"{path}: expected a run (with trace.jsonl), a folder with three programs and "
                     "params.json, or a file that `run-agent export` wrote, got none of them"
                 )
+            if node is not None:
+                raise UsageError(f"--node: expected a run, which has nodes, got {path}")
             programs, params = runfolder.read_model(path)
             return cls(programs, params, sandbox=sandbox)
         folder = RunFolder(path)
@@ -167,7 +175,8 @@ class WorldModel:
             "future_actions": task.future_actions[0],
             "future_times": task.future_times[0],
         }
-        return cls(*runfolder.read_model(folder.best), **about, config=config, sandbox=sandbox)
+        programs, params = _of_node(folder, node) or runfolder.read_model(folder.best)
+        return cls(programs, params, **about, config=config, sandbox=sandbox)
 
     def __enter__(self) -> WorldModel:
         return self
@@ -397,6 +406,21 @@ class WorldModel:
             raise ProgramsFailed(
                 f"the programs failed in {failed.failure.stage}: {failed.failure.message}"
             ) from None
+
+
+def _of_node(
+    folder: RunFolder, node: str | None
+) -> tuple[Programs, tuple[FittedParam, ...]] | None:
+    """Programs and numbers of a node, None for the best."""
+    if node is None:
+        return None
+    programs, evaluation = runfolder.read_programs(folder.node(node)), folder.load_evaluation(node)
+    if evaluation is None or evaluation.status != "ok":
+        raise UsageError(
+            f"--node {node}: expected a program that ran to its end, got one that did not; "
+            f"`run-agent trace {folder.path}` lists them"
+        )
+    return programs, evaluation.params
 
 
 def _edited(param: FittedParam, edits: Sequence[Edit]) -> FittedParam:

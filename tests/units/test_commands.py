@@ -8,7 +8,7 @@ import pytest
 from agent.cli import main
 from agent.units import given
 from tests.agent import test_search
-from tests.agent.candidates import GOOD, Scripted
+from tests.agent.candidates import GOOD, STORY, Scripted
 from tools import media
 
 
@@ -65,3 +65,21 @@ def test_what_a_clip_cannot_tell_is_said_and_what_to_film_next(run, capsys):
     found = json.loads(said(capsys, "certainty", run, "--trials", "3", "--json"))
     assert found["next"] and found["metres_a_pixel"] == pytest.approx(0.1635, rel=0.02)
     assert found["determined"][0]["told"] and len(found["experiments"]) == 5
+
+
+def test_any_node_of_the_front_can_be_used(box, tmp_path, capsys):
+    run = tmp_path / "run"
+    test_search.searched(box, run, Scripted(*STORY))
+    front = json.loads((run / "result.json").read_text())["front"]
+    assert [one["error"] for one in front] == sorted((o["error"] for o in front), reverse=True)
+    assert [one["bits"] for one in front] == sorted(one["bits"] for one in front)
+    best = json.loads((run / "result.json").read_text())["best"]
+    assert front[-1]["node"] == best
+    shown = said(capsys, "trace", run, "--plain")
+    assert "front (no other program" in shown and front[0]["node"] in shown
+    wrong = next(n for n in ("0", "1", "2") if n != best)
+    nodes = {one["node"] for one in front} | {wrong}
+    straight = [said(capsys, "equations", run, "--node", node) for node in sorted(nodes - {"0"})]
+    assert any("y'' = gravity" in card for card in straight)
+    assert main(["equations", str(run), "--node", "99"]) == 2
+    assert "expected one of" in capsys.readouterr().err
