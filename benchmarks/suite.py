@@ -157,7 +157,7 @@ def _suite_parser(name: str, about: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--data",
         metavar="DIR",
-        help="folder with downloaded PhyWorld files, used instead of the generator",
+        help="folder with downloaded PhyWorld files, or with footage.json and its clips",
     )
     parser.add_argument(
         "--weights",

@@ -91,6 +91,18 @@ def test_a_part_outside_of_the_picture_is_one_line(tmp_path):
         media.read(tmp_path / "b.npz", preparation=Preparation(every=2))
 
 
+def test_what_is_ignored_stays_as_it_was_first(tmp_path):
+    pictures = np.stack([np.full((20, 30, 3), 10 * k, np.uint8) for k in range(5)])
+    np.savez(tmp_path / "a.npz", frames=pictures, dt=0.1)
+    how = Preparation(start=1, ignore=((4, 5, 6, 7), (28, 0, 40, 2)))
+    video = media.read(tmp_path / "a.npz", preparation=how)
+    seen = video.frames[..., 0]
+    assert (seen[:, 5:12, 4:10] == 10).all() and (seen[:, :2, 28:] == 10).all()
+    assert (seen[-1, 12:, :] == 40).all() and Preparation.from_json(video.prepared) == how
+    with pytest.raises(ContractError, match=r"--ignore.*inside 30 x 20"):
+        media.read(tmp_path / "a.npz", preparation=Preparation(ignore=((30, 0, 4, 4),)))
+
+
 def test_ten_bits_are_brought_to_eight(tmp_path):
     path = film(tmp_path / "a.mp4", clip(4), "libx264", "yuv420p10le", options={"crf": "4"})
     assert np.abs(media.read(path).frames.astype(int) - clip(4)).mean() < 5

@@ -138,15 +138,16 @@ def _stack(
 def _checked(
     frames: Iterable[np.ndarray], name: str, preparation: Preparation
 ) -> Iterator[np.ndarray]:
-    shape: tuple[int, ...] | None = None
+    first: np.ndarray | None = None
     for count, given in enumerate(frames, 1):
         frame = preparation.applied(given)
-        shape = shape or frame.shape
-        if frame.shape != shape:
+        first = frame if first is None else first
+        frame = preparation.without_ignored(frame, first)
+        if frame.shape != first.shape:
             raise MediaError(
                 name,
                 "frames of one size",
-                f"{shape[:2]} and {frame.shape[:2]} (H, W)",
+                f"{first.shape[:2]} and {frame.shape[:2]} (H, W)",
                 "resize them first",
             )
         if frame.nbytes * count > MAX_BYTES:

@@ -16,6 +16,7 @@ from tools.types import ContractError
 _LENGTHS = {"crop": 4, "size": 2}
 GROUND = 255
 """Grey level of the plain ground behind what is transparent."""
+_MOST_IGNORED = 64
 _SMALLEST, _LARGEST = 8, 16384  # pixels of a side that is left
 
 
@@ -27,8 +28,10 @@ class Preparation:
     them. rotate: degrees clockwise, a multiple of 90, after what the file itself says of its
     orientation. crop: (x, y, width, height) in pixels of the picture as it is shown then, None =
     all. size: (width, height) in pixels that the result is scaled to; a height of 0 keeps the
-    shape; None = as it is. dt: seconds between frames of the file, fps: frames of the file in a
-    second of the true motion; at most one of them, None = what the file says. Raises ContractError.
+    shape; None = as it is. ignore: rectangles (x, y, width, height) in pixels of the result that
+    stay as its first frame shows them (a clock, a logo, somebody in a corner). dt: seconds between
+    frames of the file, fps: frames of the file in a second of the true motion; at most one of them,
+    None = what the file says. Raises ContractError.
     """
 
     start: int = 0
@@ -39,6 +42,7 @@ class Preparation:
     size: tuple[int, int] | None = None
     dt: float | None = None
     fps: float | None = None
+    ignore: tuple[tuple[int, int, int, int], ...] = ()
 
     def __post_init__(self) -> None:
         for name, value, least in (
@@ -58,6 +62,10 @@ class Preparation:
             if min(sides) < _SMALLEST or max(sides) > _LARGEST:
                 expected = f"{_SMALLEST} to {_LARGEST} pixels a side"
                 raise ContractError("--size", expected, "x".join(map(str, self.size)))
+        for box in self.ignore:
+            if min(box[:2]) < 0 or min(box[2:]) < 1:
+                expected = "X,Y,W,H with X, Y from 0 and W, H from 1 pixel"
+                raise ContractError("--ignore", expected, ",".join(map(str, box)))
         if self.dt is not None and self.fps is not None:
             raise ContractError("--dt, --fps", "one of them", "both", "they say the same thing")
         for name, rate in (("dt", self.dt), ("fps", self.fps)):
@@ -86,6 +94,19 @@ class Preparation:
             picture = picture[y : y + height, x : x + width]
         return picture if self.size is None else self._scaled(np.ascontiguousarray(picture))
 
+    def without_ignored(self, picture: np.ndarray, first: np.ndarray) -> np.ndarray:
+        """A prepared picture with what is ignored as in the first one."""
+        if not self.ignore or picture.shape != first.shape:
+            return picture
+        picture = picture.copy()
+        for x, y, width, height in self.ignore:
+            if y >= picture.shape[0] or x >= picture.shape[1]:
+                size = f"{picture.shape[1]} x {picture.shape[0]} pixels"
+                raise ContractError("--ignore", f"X,Y inside {size}", f"{x},{y}")
+            window = np.s_[y : y + height, x : x + width]
+            picture[window] = first[window]
+        return picture
+
     def _scaled(self, picture: np.ndarray) -> np.ndarray:
         width, height = self.size or (0, 0)
         height = height or max(_SMALLEST, round(width * picture.shape[0] / picture.shape[1]))
@@ -99,7 +120,7 @@ class Preparation:
 
     def of_another(self) -> Preparation:
         """The same for another file: turned, cut, scaled and timed alike, but seen whole."""
-        kept = {"rotate", "crop", "size", "every", "dt", "fps"}
+        kept = {"rotate", "crop", "size", "ignore", "every", "dt", "fps"}
         return Preparation(**{key: value for key, value in vars(self).items() if key in kept})
 
     def to_json(self) -> dict[str, Any]:
@@ -123,12 +144,20 @@ class Preparation:
 def _checked(key: str, value: Any) -> Any:
     if value is None:
         return None
+    if key == "ignore":
+        if len(value) > _MOST_IGNORED:
+            raise ValueError(f"{key} of {len(value)} rectangles")
+        return tuple(_whole_numbers(key, box, 4) for box in value)
     if key in _LENGTHS:
-        numbers = tuple(int(number) for number in value)
-        if len(numbers) != _LENGTHS[key]:
-            raise ValueError(f"{key} of {len(numbers)} numbers")
-        return numbers
+        return _whole_numbers(key, value, _LENGTHS[key])
     return float(value) if key in ("dt", "fps") else int(value)
+
+
+def _whole_numbers(key: str, value: Any, count: int) -> tuple[int, ...]:
+    numbers = tuple(int(number) for number in value)
+    if len(numbers) != count:
+        raise ValueError(f"{key} of {len(numbers)} numbers")
+    return numbers
 
 
 def opaque(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:

@@ -151,7 +151,7 @@ def _grants(arguments: argparse.Namespace) -> Grants:
 
 def _check_belongs(arguments: argparse.Namespace) -> None:
     """Refuse what the proposer would take in silence and not use."""
-    asks, replays = arguments.proposer in ("llm", "both"), arguments.proposer == "replay"
+    replays = arguments.proposer == "replay"
     if arguments.proposer in ("offline", "random"):
         named = ("model", "base_url", "max_cost", "max_tokens", "price", "temperature", "stream")
         for name in (*named, "no_check"):
@@ -164,10 +164,9 @@ def _check_belongs(arguments: argparse.Namespace) -> None:
         raise UsageError(
             f"--from: belongs to --proposer replay, got it with {arguments.proposer}; leave it out"
         )
-    if arguments.hint and not asks:
+    if arguments.hint and arguments.proposer == "random":
         print(
-            f"run-agent: --hint: not used, the proposer {arguments.proposer} reads no words; "
-            "--proposer llm does",
+            "run-agent: --hint: not used, the proposer random reads no words; others do",
             file=sys.stderr,
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tools.command_line import above, whole
 
-OPTIONS = ("start", "stop", "every", "rotate", "crop", "size", "dt", "fps")
+OPTIONS = ("start", "stop", "every", "rotate", "crop", "size", "ignore", "dt", "fps")
 """Their names in the arguments."""
 
 
@@ -35,6 +35,14 @@ def add(group: Any) -> None:
         type=int,
         choices=(90, 180, 270),
         help="turn clockwise, beyond what the file says of itself",
+    )
+    group.add_argument(
+        "--ignore",
+        type=_numbers(",", 4, "X,Y,W,H in pixels"),
+        action="append",
+        metavar="X,Y,W,H",
+        help="leave this part of the picture out (a clock, a logo, people): it stays as it is in "
+        "the first frame; may be repeated",
     )
     group.add_argument(
         "--dt", type=above(0), metavar="S", help="seconds between frames, overriding the file"

@@ -64,7 +64,8 @@ def make(config: SearchConfig, store: Store, secrets: Access = Access()) -> Prop
 
 def _offline(config: SearchConfig, store: Store, secrets: Access) -> Proposer:
     checked = import_module("agent.proposers.checked")
-    return checked.CheckedProposer(import_module("agent.proposers.offline").OfflineProposer())
+    offline = import_module("agent.proposers.offline").OfflineProposer(config.hint)
+    return checked.CheckedProposer(offline)
 
 
 def _random(config: SearchConfig, store: Store, secrets: Access) -> Proposer:

@@ -19,7 +19,7 @@ class Options:
     seed: of data and searches. budget: evaluations a search. proposer: see agent.proposers.
     variant: "clean", "noise" or "mp4", None = the protocol's. policies: search policies, () = the
     suite's own. only: cases whose key contains this, "" = all. data: folder with downloaded
-    PhyWorld files, or None. weights: folder with LPIPS weights, or None."""
+    PhyWorld files or with footage.json, or None. weights: folder with LPIPS weights, or None."""
 
     count: int | None = None
     seed: int = 0

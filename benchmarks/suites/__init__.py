@@ -14,6 +14,7 @@ _SUITES = {
     "phyworld-size": ("benchmarks.suites.phyworld", "PhyWorldSize"),
     "counterfactual": ("benchmarks.suites.counterfactual", "Counterfactual"),
     "gallery": ("benchmarks.suites.gallery", "Gallery"),
+    "footage": ("benchmarks.suites.footage", "Footage"),
     "search": ("benchmarks.suites.search", "Search"),
     "failure": ("benchmarks.suites.failure", "Failure"),
     "failure-search": ("benchmarks.suites.mistaken", "Mistaken"),

@@ -207,8 +207,8 @@ def test_a_run_in_place_of_a_command_is_answered_with_how_to_look_at_it(run_fold
 
 def test_a_hint_that_nobody_reads_is_said_to_be_unused(files, capsys, tmp_path):
     call = ["--video", files / "still.npz", "--hint", "a ball", "--out", tmp_path / "run"]
-    code, _, said = called(capsys, *call)
-    assert code == 2 and said.startswith("run-agent: --hint: not used, the proposer offline")
+    code, _, said = called(capsys, *call, "--proposer", "random")
+    assert code == 2 and said.startswith("run-agent: --hint: not used, the proposer random")
 
 
 def test_a_folder_that_holds_a_run_is_left_alone(run_folder, files, capsys):

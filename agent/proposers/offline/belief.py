@@ -68,9 +68,11 @@ def _cosines(n: int, k: int) -> np.ndarray:
     return basis
 
 
-def systematic(sigma: float, travel: float) -> float:
+def systematic(sigma: float, travel: float, filmed: bool = False) -> float:
     """Pixels by which a camera may misplace a body that goes ``travel`` pixels: a share of the way,
-    where places are noisier (``sigma``) than those of drawings; else 0.0."""
+    where it was filmed, or places are noisier (``sigma``) than those of drawings; else 0.0."""
+    if filmed:
+        return min(THRESHOLDS.travel_share * travel, THRESHOLDS.misplaced)
     if sigma <= THRESHOLDS.drawn_noise:
         return 0.0
     return min(THRESHOLDS.travel_share * travel, 2.0 * sigma)

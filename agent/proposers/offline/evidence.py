@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import cv2
 import numpy as np
 from scipy.optimize import least_squares
 
@@ -66,6 +67,21 @@ class Path:
     def seen(self) -> np.ndarray:
         return np.isfinite(self.xy[:, 0])
 
+    @cached_property
+    def compact(self) -> bool:
+        """Whether it may be taken for a disk: it is one, or its outline is ragged around one."""
+        sprite = self.appearance.sprite
+        if self.appearance.shape != "sprite" or sprite is None:
+            return self.appearance.shape == "disk"
+        solid = np.pad((sprite[..., 3] > 0.5).astype(np.uint8), 1)
+        outlines, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        if not outlines:
+            return False
+        hull = cv2.convexHull(max(outlines, key=cv2.contourArea))
+        filled = cv2.drawContours(np.zeros_like(solid), [hull], -1, 1, cv2.FILLED)
+        inscribed = float(cv2.distanceTransform(filled, cv2.DIST_L2, 5).max())
+        return inscribed > COMPACT * math.sqrt(float(filled.sum()) / math.pi)
+
     @property
     def radius(self) -> float:
         """Radius of a disk, or half the smaller size: what touches a wall first."""
@@ -74,6 +90,11 @@ class Path:
             if self.appearance.shape == "disk"
             else 0.5 * min(self.appearance.size or (2 * self.appearance.bounding_radius,))
         )
+
+
+COMPACT = 0.84
+"""Radius of the largest circle inside an outline, as a share of that of the circle of its area, from
+which it is compact."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +179,7 @@ def gather(video: Video) -> Evidence:
     paths = {}
     for name, track in zip(unique(words), tracks.tracks, strict=True):
         paths[name] = replace(
-            _path(name, track, video.shape, video.steps, tracks.noise),
+            _path(name, track, video.shape, video.steps, tracks.noise, filmed),
             waits=any(track is r for r in resting),
         )
     renamed = tuple(
@@ -292,7 +313,9 @@ def _area(appearance: Appearance) -> float:
     )
 
 
-def _path(name: str, track: Track, shape: tuple[int, int], dt: Steps, noise: float) -> Path:
+def _path(
+    name: str, track: Track, shape: tuple[int, int], dt: Steps, noise: float, filmed: bool
+) -> Path:
     xy, angle = track.poses[:, :2], track.poses[:, 2]
     whole = _inside(track, shape)
     floor = (
@@ -326,7 +349,7 @@ def _path(name: str, track: Track, shape: tuple[int, int], dt: Steps, noise: flo
         moves,
         turns,
         tuple(kinks(xy, sigma, dt)),
-        systematic=0.0 if on_grid or not noise else systematic(sigma, travel),
+        systematic=0.0 if on_grid or not noise else systematic(sigma, travel, filmed),
         radii=track.radii,
     )
 
@@ -374,7 +397,37 @@ def kinks(xy: np.ndarray, sigma: float, dt: Steps = 1.0) -> list[int]:
         for k in found
         if k - 1 in found and away[k] @ away[k - 1] > 0.5 * deviation[k] * deviation[k - 1]
     }  # between two frames: shows at both
-    return [k + 1 for k in found if k not in midway]
+    hidden = _hidden_jumps(xy, usual, dt)
+    return sorted({*(k + 1 for k in found if k not in midway), *hidden})
+
+
+LONGEST_GAP = 6
+"""Frames without a sighting across which a course is carried on from both sides."""
+
+
+def _hidden_jumps(xy: np.ndarray, usual: float, dt: Steps) -> list[int]:
+    """Middles of the gaps in a path in which its velocity must have jumped: the courses before and
+    after do not meet. usual: second difference in pixels."""
+    known = np.isfinite(xy).all(1)
+    seen = np.flatnonzero(known)
+    found = []
+    for last, first in itertools.pairwise(seen):
+        gap = int(first - last) - 1
+        if not 0 < gap <= LONGEST_GAP:
+            continue
+        sides = [np.arange(max(0, last - 3), last + 1), np.arange(first, first + 4)]
+        sides = [side[side < len(xy)] for side in sides]
+        if min(len(side) for side in sides) < 4 or not known[np.concatenate(sides)].all():
+            continue
+        middle = timing.places(len(xy), dt)[[last, first]].mean()
+        place = [timing.places(len(xy), dt)[side] - middle for side in sides]
+        courses = [np.polyfit(u, xy[side], 2) for u, side in zip(place, sides, strict=True)]
+        rates = [course[1] for course in courses]  # pixels a frame, at the middle
+        jump = float(np.hypot(*(rates[1] - rates[0])))
+        speed = max(float(np.hypot(*rate)) for rate in rates)
+        if jump > max(6 * usual * (1 + gap), 0.5 * speed, 0.5):
+            found.append(int(last + (gap + 1) // 2))
+    return found
 
 
 def strays(xy: np.ndarray, sigma: float, dt: Steps = 1.0) -> list[int]:
@@ -390,7 +443,27 @@ def strays(xy: np.ndarray, sigma: float, dt: Steps = 1.0) -> list[int]:
         around, quiet = away[k - 1] + away[k + 1], max(size[k - 2], size[k + 2])
         if size[k] > limit and quiet < 0.2 * size[k] and around @ away[k] < -0.6 * size[k] ** 2:
             found.append(k)
-    return sorted({*found, *_stray_pairs(xy, sigma, dt)})
+    return sorted({*found, *_stray_pairs(xy, sigma, dt), *_lone(xy, sigma, dt)})
+
+
+def _lone(xy: np.ndarray, sigma: float, dt: Steps) -> set[int]:
+    """One or two sightings at an end of a path, apart from the rest of it in time and off the
+    course of that: something else, or the body while it was still held."""
+    found: set[int] = set()
+    place, seen = timing.places(len(xy), dt), np.flatnonzero(np.isfinite(xy).all(1))
+    for order in (seen, seen[::-1]):
+        gaps = np.flatnonzero(np.abs(np.diff(order)) > 1)
+        count = int(gaps[0]) + 1 if len(gaps) else len(order)
+        near = order[count : count + 6]
+        if count > 2 or len(near) < 6:
+            continue
+        since = place[near[0]]
+        course = np.polyfit(place[near] - since, xy[near], 2)
+        off = np.hypot(*(xy[order[:count]] - np.vander(place[order[:count]] - since, 3) @ course).T)
+        step = np.hypot(*np.diff(xy[near[:2]], axis=0)[0]) / abs(int(near[1]) - int(near[0]))
+        if off.min() > max(8 * sigma, 0.5 * step):
+            found |= {int(t) for t in order[:count]}
+    return found
 
 
 def _stray_pairs(xy: np.ndarray, sigma: float, dt: Steps) -> set[int]:
@@ -550,6 +623,14 @@ def line_of_travel(path: Path) -> tuple[np.ndarray, np.ndarray, float]:
 # --------------------------------------------------------------------------------------------------
 
 
+def bearing(offset: np.ndarray) -> np.ndarray:
+    """(T,) directions of (T, 2) offsets, without jumps by whole turns; NaN where an offset is."""
+    directions = np.arctan2(offset[:, 1], offset[:, 0])
+    known = np.isfinite(directions)
+    directions[known] = np.unwrap(directions[known])
+    return directions
+
+
 def smooth(
     series: np.ndarray, dt: Steps, cuts: Sequence[int] = (), window: int = 7
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -625,7 +706,7 @@ class Regression:
 
     series: (T, d). sigma: what a number may be off by at least. always: (T, d) acceleration that is
     known and only subtracted. places: as features, but of the series itself, not of its
-    acceleration.
+    acceleration. filmed: by a camera, not drawn.
     """
 
     def __init__(
@@ -637,8 +718,10 @@ class Regression:
         cuts: Sequence[int] = (),
         always: np.ndarray | None = None,
         places: Sequence[Feature] = (),
+        filmed: bool = False,
     ):
         self.names = tuple(name for name, *_ in (*features, *places))
+        self.filmed = filmed
         self.sigma = sigma
         self.dims = series.shape[1]
         self.pieces: list[int] = []
@@ -685,7 +768,7 @@ class Regression:
             dict(zip(names, error.tolist(), strict=True)),
             misfit(residuals, self.sigma, self.bands)
             + complexity(unknown, n // self.dims)
-            + price(names),
+            + price(names, self.filmed),
             math.sqrt(rss / n),
             self.sigma,
         )
@@ -781,13 +864,14 @@ def explain(
     limit: int = 4,
     must: Sequence[str] = (),
     always: np.ndarray | None = None,
+    filmed: bool = False,
 ) -> list[Explanation]:
     """Choices of at most ``limit`` terms beside those it ``must`` have, likeliest (lowest deviance)
     first. All small choices are tried, as far as EXHAUSTIVE goes; from the best of them on, the
     term that helps most is added while it helps. A term is admissible when its coefficient has the
     right sign; that it is needed at all, its price decides.
     """
-    regression = Regression(series, sigma, dt, library, cuts, always)
+    regression = Regression(series, sigma, dt, library, cuts, always, filmed=filmed)
     taken = [f for f in library if f[0] in must]
     free = [f for f in library if f[0] not in must]
 

@@ -16,6 +16,7 @@ from agent.proposers.offline.evidence import (
     Explanation,
     Feature,
     Path,
+    bearing,
     centre_of_mass,
     explain,
     noise_of,
@@ -109,8 +110,11 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
             else _slide_options(root, evidence)
         )
         groups.append(_hung(options, root, structure, evidence))
-    best = [group[0] for group in groups]
-    found = [_assemble(structure, best, contacts, evidence)]
+    choices = _of_one_kind(groups, free, evidence)
+    found = [_assemble(structure, choice, contacts, evidence) for choice in choices]
+    likeliest = min(range(len(found)), key=lambda k: found[k].bic)
+    best = choices[likeliest]
+    found.insert(0, found.pop(likeliest))
     for k, group in enumerate(groups):
         for option in group[1 : alternatives + 1]:
             found.append(
@@ -147,7 +151,7 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
             "wall", c.bodies, {k: v for k, v in c.numbers.items() if k != "e"}
         )  # how bouncy corners are, the engine's default says
         for c in partners
-        if c.kind == "wall" and any(structure.body(name).shape != "disk" for name in c.bodies)
+        if c.kind == "wall" and not all(_round(evidence.paths[name], evidence) for name in c.bodies)
     ]
     engine = touching(
         structure.plus(*jointed),
@@ -156,6 +160,75 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
         evidence,
     )
     return ranked if engine is None else [engine, *ranked]
+
+
+RESISTANCES = ("drag", "quadratic_drag", "friction")
+
+Option = tuple[tuple[Term, ...], float, str]
+
+
+def _of_one_kind(
+    groups: Sequence[Sequence[Option]], free: Sequence[Body], evidence: Evidence
+) -> list[list[Option]]:
+    """Choices of one option from each group: the best of each, and those in which free bodies that
+    look alike feel the same kinds of causes."""
+    best = [group[0] for group in groups]
+    places = [_place(free, k) for k, body in enumerate(free) if _twins(body, free, evidence)]
+
+    def felt(option: Option) -> frozenset[str]:
+        return frozenset(term.kind for term in option[0])
+
+    found = [best]
+    for common in sorted({felt(o) for place in places for o in groups[place]}, key=sorted):
+        alike = [[o for o in groups[place] if felt(o) == common] for place in places]
+        if all(alike):
+            together = list(best)
+            for place, options in zip(places, alike, strict=True):
+                together[place] = min(options, key=lambda o: o[1])
+            found.append(together)
+    return found
+
+
+def _coincidence(terms: Sequence[Term], structure: Mechanism, evidence: Evidence) -> float:
+    """Deviance of bodies that look alike and are slowed by different causes, and, in footage, of
+    free bodies in one picture that feel different fields."""
+    free = [body.name for body in structure.bodies if body.motion == "free"]
+    slowed, pulled = (
+        {name: {t.kind for t in terms if name in t.bodies and t.kind in kinds} for name in free}
+        for kinds in (RESISTANCES, ("gravity", "push"))
+    )
+    odd = sum(
+        slowed[a] != slowed[b] and look_alike(evidence.paths[a], evidence.paths[b], evidence.filmed)
+        for a, b in itertools.combinations(free, 2)
+    )
+    apart = any("push" in kinds for kinds in pulled.values()) and len(free) > 1
+    apart = apart or len({frozenset(kinds) for kinds in pulled.values()}) > 1
+    return THRESHOLDS.reach * (odd + (apart and evidence.filmed))
+
+
+def _twins(body: Body, others: Sequence[Body], evidence: Evidence) -> bool:
+    """Whether another free body looks like this one."""
+    own = evidence.paths[body.name]
+    return any(
+        other is not body and look_alike(own, evidence.paths[other.name], evidence.filmed)
+        for other in others
+    )
+
+
+def look_alike(a: Path, b: Path, filmed: bool) -> bool:
+    """Whether two bodies are of one kind: as large, as round, of one colour; in footage one may be
+    in brighter light."""
+    if a.compact != b.compact or abs(math.log(a.radius / b.radius)) > TWIN_SIZE:
+        return False
+    one, other = (np.array(p.appearance.colour or (0.0,) * 3) for p in (a, b))
+    light = float(one @ other) / max(float(other @ other), 1.0) if filmed else 1.0
+    alike = float(np.abs(one - light * other).max()) < TWIN_COLOUR
+    return alike and 1 / TWIN_LIGHT < light < TWIN_LIGHT
+
+
+TWIN_SIZE, TWIN_COLOUR, TWIN_LIGHT = 0.15, 25.0, 1.6
+"""Logarithm of the ratio of radii, difference of colours, and ratio of light up to which two bodies
+are of one kind."""
 
 
 def _place(free: Sequence[Body], k: int) -> int:
@@ -178,7 +251,7 @@ def _tree(root: Body, bodies: Sequence[Body]) -> list[Body]:
 def _assemble(
     structure: Mechanism, options, contacts: Sequence[Term], evidence: Evidence
 ) -> Driven:
-    terms = _share([term for terms, _, _ in options for term in terms], structure)
+    terms = _share([term for terms, _, _ in options for term in terms], structure, evidence)
     mechanism = structure.plus(*terms, *contacts)
     words = [why for _, _, why in options if why]
     words += [
@@ -187,12 +260,14 @@ def _assemble(
         f"a {'collision' if c.kind == 'collide' else c.kind}"
         for c in contacts
     ]
-    return Driven(mechanism, sum(bic for _, bic, _ in options), "; ".join(words) or "nothing moves")
+    bic = sum(bic for _, bic, _ in options) + _coincidence(terms, structure, evidence)
+    return Driven(mechanism, bic, "; ".join(words) or "nothing moves")
 
 
-def _share(terms: Sequence[Term], structure: Mechanism) -> list[Term]:
+def _share(terms: Sequence[Term], structure: Mechanism, evidence: Evidence) -> list[Term]:
     """One gravity for all free bodies whose constant accelerations agree; separate pushes where
     they do not."""
+    terms = _one_law(terms, structure, evidence)
     pulls = [
         t for t in terms if t.kind == "gravity" and structure.body(t.bodies[0]).motion == "free"
     ]
@@ -214,6 +289,29 @@ def _share(terms: Sequence[Term], structure: Mechanism) -> list[Term]:
         "gravity", tuple(t.bodies[0] for t, a in zip(pulls, alike, strict=True) if a), numbers
     )
     return [*others, shared, *(_as_push(t) for t, a in zip(pulls, alike, strict=True) if not a)]
+
+
+def _one_law(terms: Sequence[Term], structure: Mechanism, evidence: Evidence) -> list[Term]:
+    """One term for all free bodies of one kind that the same resistance slows by about as much."""
+
+    def same(a: Term, b: Term) -> bool:
+        return (
+            a.kind == b.kind
+            and a.kind in RESISTANCES
+            and all(structure.body(t.bodies[0]).motion == "free" for t in (a, b))
+            and look_alike(*(evidence.paths[t.bodies[0]] for t in (a, b)), evidence.filmed)
+            and max(a.numbers["c"], b.numbers["c"]) < 2 * min(a.numbers["c"], b.numbers["c"])
+        )
+
+    kept: list[Term] = []
+    for term in terms:
+        twin = next((t for t in kept if same(t, term)), None)
+        if twin is None:
+            kept.append(term)
+        else:
+            both = {"c": 0.5 * (twin.numbers["c"] + term.numbers["c"])}
+            kept[kept.index(twin)] = Term(term.kind, (*twin.bodies, *term.bodies), both)
+    return kept
 
 
 def _as_push(term: Term) -> Term:
@@ -317,7 +415,9 @@ def _free_options(
     where = {name: centre for name, centre in centres(path, evidence, xy).items()}
     special = shaped(path, evidence, xy, v, where)
     features += [each.feature for each in special.values()]
-    explanations = _cautious(explain(path.xy, path.floor, evidence.dt, features, path.kinks))
+    explanations = _cautious(
+        explain(path.xy, path.floor, evidence.dt, features, path.kinks, filmed=evidence.filmed)
+    )
     middle = np.nanmean(xy, axis=0)
     span = float(np.nanmax(np.ptp(xy[np.isfinite(xy[:, 0])], axis=0)))
     options = []
@@ -435,6 +535,7 @@ def _turning_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, .
         [("a", one, any_sign), ("c", -spin, positive)],
         path.kinks,
         limit=1,
+        filmed=evidence.filmed,
     )
     return [
         (
@@ -471,9 +572,12 @@ def contacts_of(
             partner = _partner(path, t, names, evidence)
             if partner is not None:
                 key = tuple(sorted((name, partner), key=names.index))
-                pairs.setdefault(
-                    key, _impact(evidence.paths[key[0]], evidence.paths[key[1]], t, evidence.dt)
-                )
+                a, b = (evidence.paths[name] for name in key)
+                impact = _impact(a, b, t, evidence.dt)
+                if evidence.filmed:
+                    impact |= {"by_size": 0.0, "margin": _margin(a, b, t)}
+                    impact |= {"ratio": 1.0} if look_alike(a, b, filmed=True) else {}
+                pairs.setdefault(key, impact)
                 continue
             found = [
                 (side, wall)
@@ -500,7 +604,7 @@ def contacts_of(
         ]
     )
     expected = [Term("wall", inside, w) for w in more if (inside := _free_of(w, names, evidence))]
-    round_ = [b.name for b in bodies if b.shape == "disk"]
+    round_ = [b.name for b in bodies if _round(evidence.paths[b.name], evidence)]
     pending = [
         Term("collide", (a, b), {"e": 0.95, "by_size": 1.0})
         for a, b in itertools.combinations(round_, 2)
@@ -554,6 +658,12 @@ def _turned_back(path: Path, t: int, dt: Steps, side: Boundary) -> dict[str, flo
     }
 
 
+def _round(path: Path, evidence: Evidence) -> bool:
+    """Whether a body meets others as a disk does; in footage whatever is compact is taken to, as
+    its outline is not known so well."""
+    return path.compact if evidence.filmed else path.appearance.shape == "disk"
+
+
 def touching(
     structure: Mechanism, contacts: Sequence[Term], bic: float, evidence: Evidence
 ) -> Driven | None:
@@ -572,7 +682,7 @@ def touching(
         or any(structure.body(n).turns for n in c.bodies)
         for name in c.bodies
     }
-    if not any(structure.body(name).shape != "disk" for name in met):
+    if all(_round(evidence.paths[name], evidence) for name in met):
         return None
     walls = [c for c in contacts if c.kind == "wall"]
     walls += [
@@ -822,6 +932,13 @@ def _impact(a: Path, b: Path, t: int, dt: Steps) -> dict[str, float]:
     return numbers
 
 
+def _margin(a: Path, b: Path, t: int) -> float:
+    """Pixels by which the outlines of two bodies are apart (negative: overlap) when they meet around
+    frame t."""
+    near = (b.xy - a.xy)[max(t - 2, 0) : t + 3]
+    return float(np.nanmin(np.hypot(*near.T))) - a.radius - b.radius
+
+
 def _may_meet(a: Path, b: Path) -> bool:
     """Two bodies that have not been seen to pass through each other."""
     both = a.seen & b.seen
@@ -846,9 +963,7 @@ def _direction(body: Body, path: Path) -> np.ndarray:
     """(T, 1) direction from the hinge to the body's centre."""
     if body.turns:
         return (path.angle + heading(body))[:, None]
-    return np.unwrap(
-        np.arctan2(path.xy[:, 1] - body.numbers["pivot_y"], path.xy[:, 0] - body.numbers["pivot_x"])
-    )[:, None]
+    return bearing(path.xy - (body.numbers["pivot_x"], body.numbers["pivot_y"]))[:, None]
 
 
 def _swinging(bodies: Sequence[Body], root: Body) -> list[Body]:
@@ -890,6 +1005,7 @@ def _pendulum_options(
         ("up", -np.cos(values), positive),
         ("across", np.sin(values), any_sign),
         ("damping", -spin, positive),
+        ("friction", -np.sign(spin), positive),
         ("torque", np.ones_like(values), any_sign),
         ("coil", np.nanmean(values) - values, positive),
         *_tied(body, others, evidence, values[:, 0]),
@@ -899,7 +1015,8 @@ def _pendulum_options(
     options = []
     stops = _stops(name, series[:, 0] - offset, path.kinks)
     struck = f"; {name} strikes a wall" if stops else ""
-    for e in explain(series, sigma, evidence.dt, features, path.kinks, limit=3)[:5]:
+    filmed = evidence.filmed
+    for e in explain(series, sigma, evidence.dt, features, path.kinks, 3, filmed=filmed)[:5]:
         v, terms = dict(e.values), []
         slight = abs(v.get("across", math.inf)) < THRESHOLDS.tilt * v.get("down", 0.0)
         named = tuple(name for name in e.names if name != "across" or not slight)
@@ -917,12 +1034,13 @@ def _pendulum_options(
             terms.append(Term("mutual", pair, {"k": v[tied], "length": float(np.nanmedian(far))}))
         terms += stops
         terms += [Term("damping", (name,), {"c": v["damping"]})] if "damping" in v else []
+        terms += [Term("friction", (name,), {"c": v["friction"]})] if "friction" in v else []
         terms += [Term("push", (name,), {"a": v["torque"]})] if "torque" in v else []
         terms += [Term("action", (name,), {"a": v["action"]})] if "action" in v else []
         options.append(
             (
                 tuple(terms),
-                e.bic - price(e.names) + price(named),
+                e.bic - price(e.names, filmed) + price(named, filmed),
                 f"{name} swings: {causes(named, 'nothing')} leaves {e.rms * length:.2f} px rms"
                 + struck,
             )
@@ -990,7 +1108,7 @@ def _slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...
     if evidence.actions is not None and np.ptp(evidence.actions) > 0:
         features.append(("action", evidence.actions[:, None], any_sign))
     options = []
-    found = explain(series, sigma, evidence.dt, features, path.kinks, limit=3)
+    found = explain(series, sigma, evidence.dt, features, path.kinks, 3, filmed=evidence.filmed)
     level = abs(body.numbers["axis_y"]) < LEVEL
     for e in (_cautious(found, "pull") if level else found)[:4]:
         values, terms = dict(e.values), []
@@ -1172,8 +1290,7 @@ def _coordinate(body: Body, path: Path, evidence: Evidence) -> tuple[np.ndarray,
     if body.turns:
         return path.angle, path.floor_angle
     host = evidence.paths[body.on].xy if body.on else np.array([n["pivot_x"], n["pivot_y"]])
-    offset = path.xy - host
-    return np.unwrap(np.arctan2(offset[:, 1], offset[:, 0])), path.floor / max(n["centre_x"], 1.0)
+    return bearing(path.xy - host), path.floor / max(n["centre_x"], 1.0)
 
 
 def links_of(tree: Sequence[Body], mass: float) -> list[Link]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.optimize import minimize
 
 from agent.proposers.offline.belief import bandwidth, complexity, misfit
 from agent.proposers.offline.evidence import (
@@ -15,14 +16,16 @@ from agent.proposers.offline.evidence import (
     Feature,
     Path,
     Pivot,
+    bearing,
     line_of_travel,
     orbit,
     pivot,
     regress,
+    smooth,
 )
 from agent.proposers.offline.mechanism import Body, Mechanism
 from agent.proposers.offline.priors import JOINTS, THRESHOLDS
-from agent.proposers.offline.rails import off_rail, rail_numbers
+from agent.proposers.offline.rails import curved, off_rail, rail_numbers
 from tools.types import Steps
 
 
@@ -281,15 +284,20 @@ def _joints(path: Path, movers: list[Path], evidence: Evidence) -> list[Joint]:
         for other in touching:
             found += _hinge(path, other, pivot(path, other), "hinge on a mover", evidence)
     if path.moves and (not path.turns or path.appearance.shape in ("disk", "sprite")):
-        found += _orbit(path, rests)
+        found += _orbit(path, rests, evidence)
         for other in movers:
             if other is not path and not other.turns and path.appearance.shape == "disk":
                 link = _rod(path, other)
                 found += [] if link is None else [link]
+    tracks = _track(path, found, evidence) if path.moves else []
     if path.moves and not path.turns:
-        found.append(_slide(path))
-    if path.moves:
-        found += _track(path, found, evidence)
+        drawn = any("foot" in joint.numbers for joint in tracks)
+        found.append(_slide(path, "slide on a line that is drawn" if drawn else "slide"))
+        if line_of_travel(path)[2] <= _tolerance(path):
+            tracks = [joint for joint in tracks if curved(joint.numbers)]  # the rest are straight
+    elif path.moves and np.isfinite(path.angle[path.seen]).sum() > 3:
+        found += _roll(path)
+    found += tracks
     return sorted(found, key=lambda j: j.cost)[:CHOICES]
 
 
@@ -340,37 +348,83 @@ def _unbound(path: Path, dt: Steps) -> float:
     return regress(path.xy, path.floor, dt, fields, path.kinks).bic
 
 
-def _orbit(path: Path, rests: Sequence[Path]) -> list[Joint]:
-    """A circle about a point of the picture."""
+def _orbit(path: Path, rests: Sequence[Path], evidence: Evidence) -> list[Joint]:
+    """A circle about a point of the picture, and about the point below which it would hang."""
     circle = orbit(path)
     if circle is None or circle.rms > _thinkable(path):
         return []
-    cost = _cost("orbit on a fixture" if rests else "orbit", circle.rest, path.floor, 3, path)
+    place = "orbit on a fixture" if rests else "orbit"
+    found = [_about(path, circle, place)]
+    if evidence.filmed and circle.spread > LOOSE * circle.own[0]:
+        hung = _hung(path, circle, evidence.dt)
+        if hung.rms <= 1.5 * _thinkable(path):
+            found.append(_about(path, hung, place))
+    return found
+
+
+LOOSE = 0.01
+"""Uncertainty of a circle's centre, as a share of its radius, from which gravity has a say in where
+it is."""
+
+
+def _about(path: Path, circle: Pivot, place: str) -> Joint:
+    cost = _cost(place, circle.rest, path.floor, 3, path)
     if path.turns:  # its own angle is left unexplained
         angle = path.angle[path.seen & np.isfinite(path.angle)]
         cost += misfit([angle - np.median(angle)], path.floor_angle, [len(angle) // 3])
-    return [
-        Joint(
-            "hinges",
-            None,
-            {
-                "pivot_x": circle.other[0],
-                "pivot_y": circle.other[1],
-                "centre_x": circle.own[0],
-                "centre_y": 0.0,
-                "spread": max(circle.spread, 0.3),
-                "gyration": path.radius / math.sqrt(2),
-            },
-            cost + _one_way(path, circle),
-            f"{path.name} keeps {circle.own[0]:.0f} px from ({circle.other[0]:.0f}, "
-            f"{circle.other[1]:.0f})",
-            point=path.turns,
-        )
-    ]
+    return Joint(
+        "hinges",
+        None,
+        {
+            "pivot_x": circle.other[0],
+            "pivot_y": circle.other[1],
+            "centre_x": circle.own[0],
+            "centre_y": 0.0,
+            "spread": max(circle.spread, 0.3),
+            "gyration": path.radius / math.sqrt(2),
+        },
+        cost + _one_way(path, circle),
+        f"{path.name} keeps {circle.own[0]:.0f} px from ({circle.other[0]:.0f}, "
+        f"{circle.other[1]:.0f})",
+        point=path.turns,
+    )
 
 
-def _slide(path: Path) -> Joint:
-    """A straight line."""
+def _hung(path: Path, circle: Pivot, dt: Steps) -> Pivot:
+    """The centre about which a path is nearly a circle and the motion that of a pendulum that hangs
+    straight down: a short arc alone tells little of its centre, least of all through a lens."""
+
+    def around(centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        offset = path.xy - centre
+        return offset, np.hypot(*offset[path.seen].T)
+
+    def cost(centre: np.ndarray) -> float:
+        offset, radii = around(centre)
+        series = bearing(offset)[:, None]
+        values, spin = smooth(series, dt, path.kinks)
+        features: list[Feature] = [("down", np.cos(values), bool), ("damping", -spin, bool)]
+        swing = regress(series, path.floor / max(radii.mean(), 1.0), dt, features, path.kinks)
+        off = _cost("orbit", [radii - radii.mean()], path.floor, 3, path)
+        return off + (swing.bic if swing.values.get("down", 0.0) > 0 else 1e6)
+
+    start, step = np.array(circle.other), max(circle.spread, 0.1 * circle.own[0])
+    simplex = start + step * np.array([[0.0, 0.0], [1.0, 0.0], [0.0, -1.0]])
+    found = minimize(
+        cost, start, method="Nelder-Mead", options={"maxfev": 60, "initial_simplex": simplex}
+    )
+    _, radii = around(found.x)
+    rest = radii - radii.mean()
+    return replace(
+        circle,
+        own=(float(radii.mean()), 0.0),
+        other=(float(found.x[0]), float(found.x[1])),
+        rms=float(rest.std()),
+        rest=(rest,),
+    )
+
+
+def _slide(path: Path, place: str) -> Joint:
+    """A straight line. place: a name of JOINTS."""
     point, axis, _ = line_of_travel(path)
     across = (path.xy[path.seen] - point) @ np.array([-axis[1], axis[0]])
     numbers = {"at_x": point[0], "at_y": point[1], "axis_x": axis[0], "axis_y": axis[1]}
@@ -378,9 +432,41 @@ def _slide(path: Path) -> Joint:
         "slides",
         None,
         {key: float(value) for key, value in numbers.items()},
-        _cost("slide", [across], path.floor, 2, path),
-        f"{path.name} keeps to a straight line",
+        _cost(place, [across], path.floor, 2, path),
+        f"{path.name} keeps to a straight line" + (" that is drawn" if "drawn" in place else ""),
     )
+
+
+def _roll(path: Path) -> list[Joint]:
+    """A straight line along which a round body turns as far as it goes."""
+    point, axis, _ = line_of_travel(path)
+    way, angle = path.xy[path.seen] - point, path.angle[path.seen]
+    along, across = way @ axis, way @ np.array([-axis[1], axis[0]])
+    told = np.isfinite(angle)
+    rate, lean = np.polyfit(along[told], angle[told], 1)
+    turned = np.where(told, angle - (lean + rate * along), 0.0)
+    reach = path.radius
+    if np.ptp(along) < reach or not 1 / ROLLS < abs(rate) * reach < ROLLS:
+        return []
+    if max(across.std(), turned.std() * reach) > _thinkable(path):
+        return []
+    numbers = {"at_x": point[0], "at_y": point[1], "axis_x": axis[0], "axis_y": axis[1]}
+    numbers |= {"roll": 1 / abs(rate), "lean": lean, "side": math.copysign(1.0, rate)}
+    floor = math.hypot(path.floor, path.floor_angle * reach)
+    cost = _cost("roll", [across, turned * reach], floor, 4, path)
+    return [
+        Joint(
+            "slides",
+            None,
+            {key: float(value) for key, value in numbers.items()},
+            cost,
+            f"{path.name} rolls along a straight line",
+        )
+    ]
+
+
+ROLLS = 1.6
+"""Factor by which the radius that a body rolls on may differ from that of its outline."""
 
 
 def _track(path: Path, found: Sequence[Joint], evidence: Evidence) -> list[Joint]:
@@ -390,7 +476,8 @@ def _track(path: Path, found: Sequence[Joint], evidence: Evidence) -> list[Joint
     straight = line_of_travel(path)[2] <= _tolerance(path)
     if rail is None or (straight and "foot" not in rail):
         return []
-    place = "track that is drawn" if "foot" in rail else "track"
+    bent = "foot" in rail and not (straight and evidence.filmed)  # footage is full of edges
+    place = "track that is drawn" if bent else "track"
     words = (
         "runs on the track that is drawn"
         if "foot" in rail

@@ -12,6 +12,7 @@ from agent.proposers.offline.across import across
 from agent.proposers.offline.coupled import structures
 from agent.proposers.offline.evidence import Evidence, gather
 from agent.proposers.offline.forces import Driven, drive
+from agent.proposers.offline.hints import favour
 from agent.proposers.offline.mechanism import COUPLINGS, Mechanism
 from agent.proposers.offline.priors import THRESHOLDS
 from tools.types import Task, Video
@@ -56,13 +57,14 @@ def skeleton(mechanism: Mechanism) -> tuple:
     )
 
 
-def plan(task: Task) -> Plan:
-    """Look at the visible frames and rank what could explain them."""
+def plan(task: Task, hint: str = "") -> Plan:
+    """Look at the visible frames and rank what could explain them. hint: what a person says of the
+    scene."""
     seen = [gather(video) for video in watched(task)]
     evidence = most_eventful(seen)
     if not evidence.paths:
         return Plan(evidence, (Draft(Mechanism(()), "nothing moves in the visible frames"),))
-    found = ranked(evidence)
+    found = ranked(evidence, hint)
     tied = sum(cost < found[0][0] + THRESHOLDS.reach for cost, _ in found)
     multi = len(task.train) + len(task.test) > 1
     drafts = [replace(d, mechanism=across(d.mechanism, seen)) if multi else d for _, d in found]
@@ -79,7 +81,7 @@ def plan(task: Task) -> Plan:
     return Plan(evidence, tuple(_distinct(drafts)))
 
 
-def ranked(evidence: Evidence) -> list[tuple[float, Draft]]:
+def ranked(evidence: Evidence, hint: str = "") -> list[tuple[float, Draft]]:
     """(deviance of joints and causes together, draft), likeliest first; a structure whose joints
     alone say that it is hopeless is left out."""
     found: list[tuple[float, int, Draft]] = []
@@ -88,7 +90,7 @@ def ranked(evidence: Evidence) -> list[tuple[float, Draft]]:
         if structure.cost > best + THRESHOLDS.hopeless:
             continue
         for driven in drive(structure.mechanism, evidence):
-            cost = structure.cost + driven.bic
+            cost = structure.cost + driven.bic + favour(hint, driven.mechanism)
             best = min(best, cost)
             why = _why(structure.why, driven)
             found.append((cost, place, Draft(driven.mechanism, why, causes=driven.why)))

@@ -79,6 +79,8 @@ JOINTS = {
     "crank": Odds(-1.0, "A wheel that turns and a slider that follows it as on a rod are a crank."),
     "ratio": Odds(-10.0, "Two that move in a fixed ratio, for no reason that shows."),
     "slide": Odds(-5.0, "What keeps to a line may do so without a rail."),
+    "slide on a line that is drawn": Odds(-3.0, "A drawn line that goes with the body carries it."),
+    "roll": Odds(-2.0, "What turns just as far as it goes rolls on something."),
     "track": Odds(-5.0, "A curved track is usually drawn."),
     "track that is drawn": Odds(-3.0, "A drawn line that goes with the body carries it."),
 }  # fmt: skip
@@ -107,6 +109,8 @@ class Thresholds:
     perspective and the thread's stretch together."""
     travel_share: float = 0.003
     """Share of a path's length by which a camera misplaces it: distortion of plain lenses."""
+    misplaced: float = 1.0
+    """Pixels of that at most, in footage: what moves on and on stays in one picture."""
     drawn_noise: float = 0.05
     """Pixels; places in drawings are measured that well, and need no share of the travel."""
 
@@ -114,15 +118,26 @@ class Thresholds:
 THRESHOLDS = Thresholds()
 
 
-def price(names: Iterable[str]) -> float:
-    """Deviance (-2 log prior) of a set of causes by their names in a regression: "gy", "drag",
-    "attraction-2@focus", "damping@rod", "ax:u*p" ...
+RESISTED = Odds(-1.0, "Whatever is filmed is slowed down by something; a short clip may hide it.")
+"""In place of the odds of the first resistance, and of its being a further cause, in footage."""
+DRAGGED = Odds(-1.0, "On top: solids on solids rub; air and oil slow in proportion to speed.")
 
-    >>> price(["gy"]), price(["gy", "drag"])
-    (2.0, 16.0)
+RESISTANCES = ("drag", "quadratic_drag", "friction", "damping", "c")
+
+
+def price(names: Iterable[str], filmed: bool = False) -> float:
+    """Deviance (-2 log prior) of a set of causes by their names in a regression: "gy", "drag",
+    "attraction-2@focus", "damping@rod", "ax:u*p" ... filmed: by a camera, not drawn.
+
+    >>> price(["gy"]), price(["gy", "drag"]), price(["gy", "drag"], filmed=True)
+    (2.0, 16.0, 6.0)
     """
-    odds = [log_odds(name) for name in names]
-    return -2.0 * (sum(odds) + FURTHER.log_odds * max(len(odds) - 1, 0))
+    judged = list(names)
+    slowing = [name for name in judged if name.partition("@")[0] in RESISTANCES] if filmed else []
+    odds = [log_odds(name) for name in judged if name not in slowing[:1]]
+    expected = RESISTED.log_odds if slowing else 0.0
+    expected += DRAGGED.log_odds if slowing and "drag" in slowing[0] else 0.0
+    return -2.0 * (sum(odds) + expected + FURTHER.log_odds * max(len(odds) - 1, 0))
 
 
 def log_odds(name: str) -> float:

@@ -31,21 +31,22 @@ _EXHAUSTED = "the offline proposer has no further idea about these frames"
 
 class OfflineProposer:
     """Searches the grammar of ``agent.proposers.offline.mechanism``. Deterministic: ``rng`` is not
-    used.
+    used. hint: what a person says of the scene; it raises the prior of what it names.
 
     The plan of a task is made once and kept while the same task is asked about.
     """
 
     name = "offline"
 
-    def __init__(self):
+    def __init__(self, hint: str = ""):
+        self.hint = hint
         self._task: Task | None = None
         self._plan: Plan | None = None
 
     def plan(self, task: Task) -> Plan:
         """What the grammar makes of the visible frames."""
         if self._task is not task or self._plan is None:
-            self._task, self._plan = task, plan(task)
+            self._task, self._plan = task, plan(task, self.hint)
         return self._plan
 
     def propose(

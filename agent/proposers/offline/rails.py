@@ -82,7 +82,7 @@ def rail_numbers(path: Path, plate: np.ndarray | None = None) -> dict[str, float
             return None
         aligned = np.std(lean) < ALIGNED and np.ptp(direction) > BENDS
     drawn = None if plate is None else _drawn(plate, path, numbers)
-    if not (aligned or _comes_back(x) or (drawn is not None and _curved(drawn))):
+    if not (aligned or _comes_back(x) or (drawn is not None and curved(drawn))):
         return None
     numbers = drawn or numbers
     if path.turns:
@@ -173,7 +173,7 @@ def _drawn(plate: np.ndarray, path: Path, numbers: Mapping[str, float]) -> dict[
     return {**track, "foot": float(found.x[0]), "rail0": track["rail0"] - float(found.x[1])}
 
 
-def _curved(track: Mapping[str, float]) -> bool:
+def curved(track: Mapping[str, float]) -> bool:
     """Whether a track, as far as it is drawn, bends so much that no steady field along it would do
     as well."""
     ends = track["middle"] + track["half"] * np.linspace(-0.95, 0.95, 20)

@@ -19,6 +19,7 @@ from agent.proposers.offline.grammar.joints.free import Free
 from agent.proposers.offline.grammar.joints.prismatic import Prismatic
 from agent.proposers.offline.grammar.joints.rest import Rest
 from agent.proposers.offline.grammar.joints.revolute import Revolute
+from agent.proposers.offline.grammar.joints.rolling import Rolling
 from agent.proposers.offline.grammar.joints.weld import Weld
 from agent.proposers.offline.grammar.law import Law
 from agent.proposers.offline.grammar.laws.action import Action
@@ -30,6 +31,7 @@ from agent.proposers.offline.grammar.laws.dry_friction import DryFriction
 from agent.proposers.offline.grammar.laws.gravity_torque import GravityTorque
 from agent.proposers.offline.grammar.laws.joint_damping import JointDamping
 from agent.proposers.offline.grammar.laws.joint_drive import JointDrive
+from agent.proposers.offline.grammar.laws.joint_friction import JointFriction
 from agent.proposers.offline.grammar.laws.joint_spring import JointSpring
 from agent.proposers.offline.grammar.laws.linear_drag import LinearDrag
 from agent.proposers.offline.grammar.laws.lorentz_force import LorentzForce
@@ -148,6 +150,11 @@ class _Translation:
             return Rest(n.get("still_x", 0.0), n.get("still_y", 0.0))
         if body.motion == "rides":
             return Weld(body.on or "")
+        if "roll" in n:
+            near = 0.2 * n["roll"]
+            radius = _fitted(n["roll"], prior=near, low=0.5 * n["roll"], high=2.0 * n["roll"])
+            lean = _within(n["lean"], 7.0)
+            return Rolling((n["at_x"], n["at_y"]), axis_of(n), radius, lean, n["side"])
         if body.motion == "slides":
             return Prismatic(body.on, (n["at_x"], n["at_y"]), axis_of(n))
         if body.motion == "hinges":
@@ -269,14 +276,17 @@ class _Translation:
     def _drag(self, term: hypothesis.Term, n: dict) -> list[Law]:
         on_track = [b for b in term.bodies if self.given.body(b).motion == "follows"]
         free = [b for b in term.bodies if b not in on_track]
-        laws: list[Law] = [LinearDrag((b,), _fitted(n["c"])) for b in free]
+        laws: list[Law] = [LinearDrag(tuple(free), _fitted(n["c"]))] if free else []
         return laws + [JointDamping((b,), _fitted(n["c"])) for b in on_track]
 
     def _quadratic_drag(self, term: hypothesis.Term, n: dict) -> list[Law]:
-        return [QuadraticDrag((b,), _fitted(n["c"])) for b in term.bodies]
+        return [QuadraticDrag(term.bodies, _fitted(n["c"]))]
 
     def _friction(self, term: hypothesis.Term, n: dict) -> list[Law]:
-        return [DryFriction((b,), _fitted(n["c"])) for b in term.bodies]
+        turning = [b for b in term.bodies if self.given.body(b).motion == "hinges"]
+        sliding = tuple(b for b in term.bodies if b not in turning)
+        rubs: list[Law] = [JointFriction((b,), _fitted(n["c"])) for b in turning]
+        return [*rubs, DryFriction(sliding, _fitted(n["c"]))] if sliding else rubs
 
     def _swerve(self, term: hypothesis.Term, n: dict) -> list[Law]:
         return [LorentzForce((b,), _fitted(n["c"])) for b in term.bodies]
@@ -369,7 +379,10 @@ class _Translation:
         if "rest_speed" in n:
             speed = n["rest_speed"]
             rest = _fitted(speed, prior=0.2 * speed, low=0.0, high=4 * speed, tie="rest_speed")
-        return [Collision((first, second), given, rest)]
+        margin = None
+        if self.given.drawing == "film":
+            margin = _fitted(n.get("margin", 0.0), prior=2.0, low=-10.0, high=10.0, tie="margin")
+        return [Collision((first, second), given, rest, margin)]
 
     def _contact(self, term: hypothesis.Term, n: dict) -> list[Law]:
         return [

@@ -4,7 +4,7 @@ every frame."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import cv2
@@ -12,6 +12,7 @@ import numpy as np
 
 from tools.perception.camera.change import Blob
 from tools.perception.camera.linking import Trail
+from tools.perception.camera.marks import angles_by_marks, erratic, inscribed
 from tools.perception.camera.noise import Noise
 from tools.perception.camera.sprite import Fit, Near, Sprite, align, picture, placed, window_of
 
@@ -39,6 +40,8 @@ _SMALL = 4.0
 """Pixels of reach below which no angle is looked for."""
 _TOLD = 0.6
 """Factor by which an angle must lower what is left unexplained."""
+_SWEPT = 1.5
+"""Pixels that the outline must go round before a body is said to turn."""
 _EXPLAINED = 0.5
 """Share of the difference from the plate that may be left where a body is taken to be."""
 
@@ -360,6 +363,8 @@ def turn(stage: Stage, k: int) -> None:
     """Give body k an angle where its picture tells one: with it much less is left unexplained, on a
     smooth course."""
     body = stage.bodies[k]
+    if _marked(stage, k):
+        return
     left = float(np.nanmedian(body.left)) * 0.5 * strength(stage, body) ** 2
     if body.sprite.reach < _SMALL or body.seen.sum() < 6 or left < (_ABOVE * stage.sigma) ** 2:
         return
@@ -379,11 +384,30 @@ def turn(stage: Stage, k: int) -> None:
     )
     told = (
         np.median(trial.left[both]) < _TOLD * np.median(body.left[both])
-        and sweep > 1.5
+        and sweep > _SWEPT
+        and not erratic(trial.poses[both, 2])
         and rough < max(0.1 * sweep, 0.5)
     )
     if not told:
         stage.bodies[k] = body
+
+
+def _marked(stage: Stage, k: int) -> bool:
+    """Whether body k is round and marks on it tell its angle, which it then has."""
+    body, times = stage.bodies[k], np.flatnonzero(stage.bodies[k].seen)
+    circle = inscribed(body.sprite.matte)
+    if circle is None or len(times) < 6:
+        return False
+    centres = body.poses[times, :2] + circle[0]
+    angles = angles_by_marks(stage.frames[times], centres, circle[1], stage.sigma)
+    if angles is None or np.ptp(angles) * circle[1] < _SWEPT:
+        return False
+    poses = np.full_like(body.poses, np.nan)
+    poses[times] = np.column_stack([centres, angles])
+    half = (circle[1] + 3 + 0.1 * circle[1],) * 2
+    stage.bodies[k] = replace(body, poses=poses, half=half, turns=True)
+    refine(stage, k, 2)
+    return True
 
 
 def _reconsider(stage: Stage, k: int) -> None:

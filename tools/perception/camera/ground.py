@@ -21,6 +21,9 @@ _STAYED = (0.6, 0.4, 0.25, 0.12)
 _LEAST_PATCH = 12
 _LATE = 6
 """Part of the clip (one in ...) that counts as its end."""
+_LASTS = 0.7
+"""Share of the end of the clip for which a pixel must differ from the plate to be taken as it was
+last."""
 _WEAKER = 0.8
 """Factor by which the outline of the other state must be weaker."""
 
@@ -159,16 +162,13 @@ def _free_median(values: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.n
 def _as_it_was_last(
     frames: np.ndarray, plate: np.ndarray, covers: Callable[[int], np.ndarray], noise: Noise
 ) -> np.ndarray:
+    """The plate with what has lately been otherwise as the last frame shows it: what is no body and
+    moves (a hand, a curtain) is rather where it was last than where it was on average."""
     late = range(max(0, len(frames) - max(3, len(frames) // _LATE)), len(frames))
-    last = frames[late.start :]
-    masks = np.stack([covers(t) for t in late])
     limit = 0.6 * clear_difference(plate, noise)
-    middle = median(last)
-    other = (np.abs(middle - plate) > limit).any(-1) & ~masks.any(0)
-    rows, columns = np.nonzero(cv2.morphologyEx(other.astype(np.uint8), cv2.MORPH_OPEN, _kernel(2)))
-    if len(rows):
-        steady = (
-            np.abs(last[:, rows, columns] - middle[rows, columns]) < limit[rows, columns]
-        ).all((0, 2))
-        plate[rows[steady], columns[steady]] = middle[rows[steady], columns[steady]]
+    away = np.stack([(np.abs(frames[t] - plate) > limit).any(-1) for t in late])
+    free = ~np.stack([covers(t) for t in late])
+    other = away[-1] & free[-1] & ((away & free).sum(0) > _LASTS * len(late))
+    other = cv2.morphologyEx(other.astype(np.uint8), cv2.MORPH_OPEN, _kernel(2)) > 0
+    plate[other] = frames[-1][other]
     return plate

@@ -27,6 +27,7 @@ from tools.perception.camera.change import changes
 from tools.perception.camera.ground import plate_of, uncovered
 from tools.perception.camera.linking import Trail, linked, rejoined
 from tools.perception.camera.noise import camera_noise
+from tools.perception.camera.repeats import repeated
 from tools.perception.camera.shadows import joined, sort_out
 from tools.perception.camera.sprite import Sprite
 from tools.perception.camera.steady import steadied, view_of
@@ -40,6 +41,8 @@ _WEAK = 0.03
 _LEAST_FRAMES = 6
 _MOVES = 3.0
 """Pixels that a thing must move."""
+_DISTORTS, _MOST_MISPLACED = 0.003, 0.5
+"""Share of its way by which a camera misplaces a body, and pixels of that at most."""
 _ROUND = 0.06
 """Relative variation of the radius of an outline up to which it is a disk's."""
 
@@ -52,10 +55,14 @@ def moving_bodies(
 
     bodies: name -> (x, y), where each body is first seen in pixels, or None for whichever is left;
     without it every body that is found gets a track, named ``body_1`` and so on, most active first.
-    Places are those of the last frame's camera. An angle is measured only where the body's picture
+    Places are those of the last frame's camera; frames that repeat the one before show none. An
+    angle is measured only where the body's picture
     tells one; else it is 0 and the appearance is round.
     """
     stage = staged(frames)
+    again = repeated(frames)
+    for body in stage.bodies:
+        body.poses[again] = np.nan
     tracks = [_track(f"body_{k + 1}", body, stage) for k, body in enumerate(stage.bodies)]
     if bodies is not None:
         tracks = _named(tracks, bodies)
@@ -111,8 +118,17 @@ def _track(name: str, body: Body, stage: Stage) -> Track:
     sprite = _trimmed(body.sprite)
     spread = np.median(body.spread[body.seen], axis=0) if body.seen.any() else np.full(3, np.inf)
     noise = np.where(np.isfinite(spread), np.maximum(spread, 0.02), 1e-3)
+    off = _misplaced(body)
+    noise = np.hypot(noise, [off, off, off / max(sprite.reach, 2.0) if body.turns else 0.0])
     appearance = replace(_appearance(sprite, body.turns), shadow=_cast(body.shadow))
     return Track(name, appearance, body.poses, noise, body.left, body.spread)
+
+
+def _misplaced(body: Body) -> float:
+    """Pixels by which a lens and the view from one side misplace a body on its way."""
+    places = body.poses[body.seen, :2]
+    travel = float(np.hypot(*np.diff(places, axis=0).T).sum())
+    return min(_DISTORTS * travel, _MOST_MISPLACED)
 
 
 def _cast(shadow: Shadow | None) -> Cast | None:

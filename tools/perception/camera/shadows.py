@@ -80,9 +80,11 @@ def _alike(stage: Stage, a: Body, b: Body) -> bool:
 
 
 def _by_turns(a: Body, b: Body) -> bool:
-    """Whether two are hardly ever seen at once, and either alternate often or one goes on near
-    where the other ended."""
-    if (a.seen & b.seen).sum() > 0.1 * b.seen.sum():
+    """Whether two are hardly ever seen in two places at once, and either alternate often or one
+    goes on near where the other ended."""
+    both = a.seen & b.seen
+    apart = np.hypot(*(a.poses[both, :2] - b.poses[both, :2]).T) > min(*a.half, *b.half)
+    if apart.sum() > 0.1 * b.seen.sum():
         return False
     owners = np.where(a.seen, 0, np.where(b.seen, 1, -1))
     times = np.flatnonzero(owners >= 0)

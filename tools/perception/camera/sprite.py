@@ -27,6 +27,8 @@ _INSIDE = 0.4
 """Share of the usual contrast from which a pixel belongs to the body's inside."""
 _COARSE = 900
 """Pixels of a sprite above which poses are looked for at a coarser scale."""
+_SHOWN = 0.35
+"""Share of a body's matte that must lie in the picture before a pose counts as found."""
 _STEP = 2.0
 """Longest Gauss-Newton step in pixels."""
 
@@ -221,8 +223,8 @@ def _attached(share: np.ndarray, filled: np.ndarray) -> np.ndarray:
 @dataclass(frozen=True)
 class Fit:
     """pose: (3,). left: what remains of the squared difference from the ground, as a share of it,
-    over the body's matte. spread: (3,) standard deviations of the pose; inf where the picture does
-    not say."""
+    over the body's matte. inf where most of it lies outside the picture. spread: (3,) standard
+    deviations of the pose; inf where the picture does not say."""
 
     pose: np.ndarray
     left: float
@@ -323,6 +325,8 @@ def align(
         layers = near.layers(sprite, pose)
         if np.abs(change).max() < 0.003:
             break
+    if layers[..., 3].sum() * near.scale**2 < _SHOWN * sprite.matte.sum():
+        return Fit(pose, np.inf, np.full(3, np.inf))
     scales = np.array([near.scale, near.scale, 1.0])[:count]
     return _judged(
         pose,

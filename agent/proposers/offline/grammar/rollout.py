@@ -157,7 +157,7 @@ def _points(
         for one, other in combinations(law.on, 2):
             a, b = slice(at[one], at[one] + 2), slice(at[other], at[other] + 2)
             masses = equations.mass(equations.items[one]), equations.mass(equations.items[other])
-            reach = _radius(equations, one) + _radius(equations, other)
+            reach = _radius(equations, one) + _radius(equations, other) + n.margin
             moved = collide((q[a], v[a]), (q[b], v[b]), reach, masses, n.restitution, n.rest_speed)
             (q[a], v[a]), (q[b], v[b]) = moved
     return q, v
@@ -210,7 +210,7 @@ def _met(
     equations: Equations, one: str, other: str, n: Any, q: np.ndarray, v: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     (a, ja), (b, jb) = (_middle(equations, key, q) for key in (one, other))
-    reach = _radius(equations, one) + _radius(equations, other)
+    reach = _radius(equations, one) + _radius(equations, other) + n.margin
     apart, opening = b - a, (jb - ja) @ v
     overlap, along = reach * reach - apart @ apart, apart @ opening
     if overlap <= 0.0 or along >= 0.0:

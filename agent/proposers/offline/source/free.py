@@ -234,7 +234,8 @@ def _collide(each: _Free, position: int, law: Collision, inner: Block) -> None:
         for key, local in ((one, a), (other, b)):
             ratio = ratio.replace(f"radius_{key}", f'{local}["radius"]')
         rest = "" if law.rest_speed is None else f", {of(n.rest_speed)}"
-        reach = f'{a}["radius"] + {b}["radius"]'
+        margin = "" if law.margin is None else f" + {of(n.margin)}"
+        reach = f'{a}["radius"] + {b}["radius"]{margin}'
         inner.add(
             f"{a}, {b} = collide_disks({a}, {b}, {reach}, {ratio}, {of(n.restitution)}{rest})"
         )

@@ -354,7 +354,8 @@ def _events(each: _Tree) -> list[str]:
         elif isinstance(law, Collision) and set(law.on) <= each.group:
             writer.program.uses(TREE, "collided")
             for one, other in combinations(law.on, 2):
-                reach = f'state["{one}"]["radius"] + state["{other}"]["radius"]'
+                margin = "" if law.margin is None else f" + {of(n.margin)}"
+                reach = f'state["{one}"]["radius"] + state["{other}"]["radius"]{margin}'
                 rest = "" if law.rest_speed is None else f", {of(n.rest_speed)}"
                 pair = f'"{one}", "{other}", {reach}, {of(n.restitution)}{rest}'
                 lines.append(f"q, v = collided(system, q, v, {pair})")

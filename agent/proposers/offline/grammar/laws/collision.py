@@ -11,7 +11,8 @@ from agent.proposers.offline.grammar.quantity import Quantity, between, positive
 @dataclass(frozen=True)
 class Collision(EventLaw):
     """restitution: share of the closing speed that an impact gives back. rest_speed: closing speed
-    up to which it gives nothing back; None: there is none."""
+    up to which it gives nothing back; None: there is none. margin: how far outlines are apart when
+    bodies touch, where they are not known so well; None: not at all."""
 
     word = "collision"
     says = "{on} bounce off each other"
@@ -25,4 +26,10 @@ class Collision(EventLaw):
     )
     rest_speed: Quantity | None = quantity(
         "px/s", "closing speed up to which a collision gives nothing back", positive(4.0, 1.0), None
+    )
+    margin: Quantity | None = quantity(
+        "px",
+        "distance between the outlines of {on} when they touch",
+        lambda v: (v - 10.0, v + 10.0),
+        None,
     )

@@ -1,0 +1,55 @@
+"""What a person says about a scene, as a prior: "a pendulum", "ball rolls down a ramp"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from agent.proposers.offline.mechanism import Mechanism
+
+SAID = 3.0
+"""Log-odds by which a cause or a joint that a person names is likelier: people are right 19 times
+out of 20, and what the frames say weighs more once it is clear."""
+
+_Fits = Callable[[Mechanism], bool]
+
+
+def _moves(*motions: str) -> _Fits:
+    return lambda mechanism: any(body.motion in motions for body in mechanism.bodies)
+
+
+def _acts(*kinds: str) -> _Fits:
+    return lambda mechanism: any(term.kind in kinds for term in mechanism.terms)
+
+
+def _rolls(mechanism: Mechanism) -> bool:
+    return any("roll" in body.numbers for body in mechanism.bodies)
+
+
+MEANT: tuple[tuple[str, _Fits], ...] = (
+    (r"pendul|swing|hing|pivot|thread", _moves("hinges")),
+    (r"spring|oscillat|elastic", _acts("spring", "joint_spring")),
+    (r"gravit|fall|drop|projectile|throw", _acts("gravity")),
+    (r"\broll", _rolls),
+    (r"\bslid|inclin|ramp|\brails?\b", _moves("slides")),
+    (r"track|valley|loop", _moves("follows")),
+    (r"friction|\brub", _acts("friction", "contact")),
+    (r"\bdrag|\bair\b|resist", _acts("drag", "quadratic_drag")),
+    (r"\bdamp", _acts("damping", "drag")),
+    (r"collid|collision|\bhit|strik|impact", _acts("collide", "contact", "wall", "stop")),
+    (r"bounc", _acts("wall", "stop", "contact")),
+    (r"orbit|planet|attract", _acts("attraction", "mutual")),
+    (r"\bspin|\bturn|rotat", lambda m: any(body.turns for body in m.bodies) or _moves("hinges")(m)),
+)
+"""Words (patterns) and whether a mechanism has what they mean."""
+
+
+def favour(hint: str, mechanism: Mechanism) -> float:
+    """Deviance (0 or below) that a hint takes off a mechanism: it raises a prior and forces
+    nothing. Words that mean nothing here change nothing.
+
+    >>> favour("a pendulum", Mechanism(())), favour("", Mechanism(()))
+    (0.0, 0.0)
+    """
+    met = sum(fits(mechanism) for words, fits in MEANT if re.search(words, hint, re.IGNORECASE))
+    return -2.0 * SAID * met

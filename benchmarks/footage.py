@@ -1,0 +1,222 @@
+"""Clips of real experiments from a folder with a ``footage.json``: which part is meant, what moves,
+what is known."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.environments.clips import Clips, cut
+from tools import claims, media
+from tools.preparation import Preparation
+from tools.types import ContractError, FittedParam, HeldBack, States, Task, Video
+
+LIST = "footage.json"
+_LONGEST = 1 << 20  # bytes of the list
+
+
+@dataclass(frozen=True)
+class Clip:
+    """An entry of footage.json. file: in the folder. first, last, step: frames of the file that are
+    meant, last exclusive. fps: frames of the file in a second of the true motion; None = as the
+    file says. context: frames of the cut clip that are seen. crop, rotate, size, ignore: see
+    tools.preparation. says, never: patterns that a description of the mechanism must and must not
+    have. known: what authors or physics state, measured: a rough reading."""
+
+    file: str
+    context: int
+    first: int = 0
+    last: int | None = None
+    step: int = 1
+    fps: float | None = None
+    crop: tuple[int, int, int, int] | None = None
+    rotate: int = 0
+    size: tuple[int, int] | None = None
+    ignore: tuple[tuple[int, int, int, int], ...] = ()
+    what: str = ""
+    object: str = ""
+    says: str = ""
+    never: tuple[str, ...] = ()
+    known: Mapping[str, float | str] = field(default_factory=dict)
+    measured: Mapping[str, float | str] = field(default_factory=dict)
+
+    @property
+    def source(self) -> str:
+        """Whose clip it is: its file's name up to the first underscore."""
+        return Path(self.file).stem.partition("_")[0]
+
+    @property
+    def patterns(self) -> dict[str, list[str]]:
+        """says and never as benchmarks.suites.gallery.names takes them."""
+        return {"says": [self.says] if self.says else [], "never": list(self.never)}
+
+    def load(self, folder: Path) -> tuple[Task, HeldBack, Video]:
+        """The task, what is held back, and the whole clip. Raises ContractError."""
+        path = folder / self.file
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise ContractError(f"{LIST}: file", f"a file in {folder}", repr(self.file))
+        how = Preparation(
+            self.first,
+            self.last,
+            self.step,
+            self.rotate,
+            self.crop,
+            self.size,
+            fps=self.fps,
+            ignore=self.ignore,
+        )
+        whole = media.read(path, preparation=how)
+        if len(whole) <= self.context:
+            raise ContractError(
+                f"{LIST}: {self.file}", f"more than {self.context} frames", f"{len(whole)}"
+            )
+        clips = Clips((whole,), self.context, len(whole) - self.context)
+        task, held_back = cut(clips, Path(self.file).stem)
+        if whole.times is not None:
+            task = replace(task, future_times=(whole.times[self.context :],))
+        return task, held_back, whole
+
+
+def clips_in(folder: str | None) -> dict[str, Clip]:
+    """The clips that a folder lists, by name. Raises ContractError."""
+    if folder is None:
+        raise ContractError("--data", f"a folder with {LIST} and the clips it names", "nothing")
+    path = Path(folder) / LIST
+    try:
+        data = claims.parse(path.read_bytes(), str(path), _LONGEST)
+    except OSError as error:
+        raise ContractError("--data", f"a folder with {LIST}", str(error)) from None
+    entries = data.get("clips") if isinstance(data, dict) else None
+    if not isinstance(entries, dict) or not entries:
+        raise ContractError(str(path), '{"clips": {NAME: {...}, ...}}', repr(data)[:60])
+    clips = {name: claims.read(Clip, entry, f"{LIST}: {name}") for name, entry in entries.items()}
+    for name, clip in clips.items():
+        for pattern in (clip.says, *clip.never):
+            _check_pattern(name, pattern)
+    return clips
+
+
+def _check_pattern(name: str, pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ContractError(
+            f"{LIST}: {name}", "a regular expression", f"{pattern!r}: {error}"
+        ) from None
+
+
+# --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted model of a clip. params: θ. states: of all frames. dt: seconds between them. shape:
+    (height, width). radius: of the body, 0.0 where it is not round."""
+
+    params: tuple[FittedParam, ...]
+    states: States
+    dt: float
+    shape: tuple[int, int]
+    radius: float = 0.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a model says of a known quantity: value and standard error in its unit, error None where
+    the fit gives none."""
+
+    value: float
+    error: float | None = None
+
+
+def quantities(clip: Clip, model: Model) -> dict[str, Found]:
+    """Known quantities that the model tells, by name; lengths and speeds need something known that
+    gives the scale."""
+    scale = _metres(clip, model)
+    found: dict[str, Found] = {}
+    for name in (*clip.known, *clip.measured):
+        told = _TOLD[name](model, scale) if name in _TOLD else None
+        if told is not None and math.isfinite(told.value):
+            found[name] = told
+    return found
+
+
+def _metres(clip: Clip, model: Model) -> float | None:
+    """Metres a pixel: from the picture's longer side, the body's diameter, or gravity."""
+    known = {key: v for key, v in clip.known.items() if isinstance(v, float | int)}
+    if "view_m" in known:
+        return known["view_m"] / max(model.shape)
+    if "ball_diameter_m" in known and model.radius:
+        return known["ball_diameter_m"] / (2 * model.radius)
+    pull = _pull(model)
+    return known["gravity_m_s2"] / pull.value if "gravity_m_s2" in known and pull else None
+
+
+def _pull(model: Model) -> Found | None:
+    """Gravity in px/s^2."""
+    pulls = [p for p in model.params if p.name.startswith(("gravity", "field"))]
+    if not pulls or "over_length" in pulls[0].name:
+        return None
+    value = math.hypot(*(p.value for p in pulls))
+    errors = [p.error for p in pulls if p.error is not None]
+    return Found(value, math.hypot(*errors) if errors else None) if value else None
+
+
+def _gravity(model: Model, scale: float | None) -> Found | None:
+    pull = _pull(model)
+    if pull is None or scale is None:
+        return None
+    return Found(pull.value * scale, None if pull.error is None else pull.error * scale)
+
+
+def _launch(model: Model) -> tuple[float, float] | None:
+    """Velocity in px/s (right, down) of the body that moves, where its flight begins."""
+    names = [c.partition(".")[0] for c in model.states.columns if c.endswith(".vx")]
+    for name in names:
+        pair = [model.states.column(f"{name}.{axis}") for axis in ("vx", "vy")]
+        known = np.flatnonzero(np.isfinite(pair[0]) & np.isfinite(pair[1]))
+        if len(known):
+            return float(pair[0][known[0]]), float(pair[1][known[0]])
+    return None
+
+
+def _angle(model: Model, scale: float | None) -> Found | None:
+    start = _launch(model)
+    return None if start is None else Found(math.degrees(math.atan2(-start[1], abs(start[0]))))
+
+
+def _speed(model: Model, scale: float | None) -> Found | None:
+    start = _launch(model)
+    return None if start is None or scale is None else Found(math.hypot(*start) * scale)
+
+
+def _period(model: Model, scale: float | None) -> Found | None:
+    """Twice the mean time between crossings of the middle, of the place that varies most."""
+    places = [c for c in model.states.columns if c.endswith((".x", ".y", ".angle"))]
+    if not places:
+        return None
+    series = max((model.states.column(c) for c in places), key=lambda s: float(np.nanstd(s)))
+    away = series - np.nanmedian(series)
+    crossings = [
+        k + away[k] / (away[k] - away[k + 1])
+        for k in range(len(away) - 1)
+        if away[k] * away[k + 1] < 0
+    ]
+    if len(crossings) < 3:
+        return None
+    steps = np.diff(crossings)
+    error = float(np.std(steps)) / math.sqrt(len(steps))
+    return Found(2 * model.dt * float(np.mean(steps)), 2 * model.dt * error)
+
+
+_TOLD: Mapping[str, Callable[[Model, float | None], Found | None]] = {
+    "gravity_m_s2": _gravity,
+    "launch_angle_deg": _angle,
+    "launch_speed_m_s": _speed,
+    "period_s": _period,
+}
