@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import proposers
-from agent.cli import cutting, inputs, live, text, vision
+from agent.cli import cutting, inputs, live, storing, text, vision
 from agent.cli import units as physics
 from agent.cluster.box import RemoteBox
 from agent.cluster.engine import connected
@@ -80,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
             out=out,
             on_event=watch,
             opened=_opened(arguments),
+            shared=storing.shared(arguments),
         )
     if typed:
         _scale(result, typed)
@@ -129,6 +130,7 @@ def resume(arguments: argparse.Namespace) -> int:
             on_event=watch,
             tell=lambda line: print(f"run-agent: {line}", file=sys.stderr, flush=True),
             opened=_opened(arguments),
+            shared=storing.shared(arguments),
         )
     return _finish(result)
 

@@ -16,7 +16,7 @@ GROUPS = {
     "use a model": ("predict", "export"),
     "your own programs": ("evaluate", "fit"),
     "measure": ("bench",),
-    "this machine": ("doctor", "weights", "completion"),
+    "this machine": ("doctor", "weights", "store", "completion"),
 }
 """Subcommands, as --help groups them; `run` is meant when none is given."""
 
@@ -360,6 +360,7 @@ def _machine(parser: argparse.ArgumentParser) -> None:
         "most 4)",
     )
     add_options(machine, "run the programs")
+    _store(machine)
     machine.add_argument(
         "--repeat",
         action="store_true",
@@ -425,6 +426,7 @@ def _resume(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--workers", type=whole(1), default=None, metavar="N")
     add_options(parser, "run the programs")
+    _store(parser)
     parser.add_argument("--quiet", action="store_true")
     said = parser.add_argument_group(
         "what a run's folder may not decide (say it again, as `run` was told)"
@@ -614,6 +616,14 @@ def _node(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _store(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--store",
+        metavar="DIR",
+        help="what several runs share: evaluations are computed once (default: PROGGEN_STORE)",
+    )
+
+
 def _units(parser: argparse.ArgumentParser) -> None:
     """--scale, --know, --origin and --up."""
     group = parser.add_argument_group("units (kept with the run; pixels without them)")
@@ -734,6 +744,16 @@ def _others(commands: argparse._SubParsersAction) -> None:
         "which barriers of the sandbox hold on this machine, by live probes",
     )
     doctor.add_argument("--json", action="store_true")
+    kept = _command(
+        commands,
+        "store",
+        "agent.cli.storing:main",
+        "what several runs share: how much is there, and making room",
+    )
+    kept.add_argument("verb", metavar="VERB", choices=("list", "gc"), help="list or gc")
+    kept.add_argument("folder", nargs="?", metavar="DIR", help="default: PROGGEN_STORE")
+    kept.add_argument("--most", metavar="SIZE", help="gc: keep at most this much, such as 10G")
+    kept.add_argument("--unused", metavar="TIME", help="gc: remove what was not used for 30d")
     completion = _command(
         commands,
         "completion",

@@ -45,6 +45,8 @@ from agent.plain import clean
 from agent.run import records, store, trace
 from agent.run.mending import mend
 from agent.run.runfolder import RunFolder, check_new
+from agent.run.shared import SharedStore
+from agent.run.shared import key as shared_key
 from agent.run.store import Store, digest
 from agent.search.outcome import (
     EXPLAINED,
@@ -97,12 +99,14 @@ def run(
     out: str | Path,
     on_event: OnEvent | None = None,
     opened: Opened = here,
+    shared: SharedStore | None = None,
 ) -> RunResult:
     """Search programs for ``task`` and write everything to the new folder ``out``.
 
     held_back is compared with the final prediction and goes nowhere else. on_event: called with
     every event of the trace as it is written, and with {"event": "evaluating", "node": id}. opened:
-    opens the place where programs run (here, or agent.cluster.box on other machines). Raises
+    opens the place where programs run (here, or agent.cluster.box on other machines). shared: what
+    other runs have computed, and where this one leaves what it computes. Raises
     UsageError (bad input), StorageError (disk), SandboxError, Interrupted (Ctrl-C).
     """
     check_new(out)
@@ -123,7 +127,9 @@ def run(
     }
     folder = RunFolder.create(out, first)
     with folder.alone():
-        return _go(folder, Inputs(task, held_back, split), config, proposer, on_event, opened)
+        return _go(
+            folder, Inputs(task, held_back, split), config, proposer, on_event, opened, shared
+        )
 
 
 def resume(
@@ -138,6 +144,7 @@ def resume(
     on_event: OnEvent | None = None,
     tell: Callable[[str], None] = lambda line: None,
     opened: Opened = here,
+    shared: SharedStore | None = None,
 ) -> RunResult:
     """Go on with a run that was stopped in any way; a finished one only gives its result, unless
     its limits are raised. What is damaged is made again.
@@ -146,8 +153,8 @@ def resume(
     key. grants: what the run's folder may not decide (agent.config.Grants). workers: as in
     ``grants``. budget, threshold: higher limits; the run ends as one that had them from the start.
     tell: is told, before anything runs, what was mended and where the run's own settings are not
-    used. opened: as for ``run``. Raises UsageError where limits would change nothing or a grant is
-    missing, RunError when another process is at work on the run.
+    used. opened, shared: as for ``run``. Raises UsageError where limits would change nothing or a
+    grant is missing, RunError when another process is at work on the run.
     """
     folder = RunFolder(path)
     with folder.alone():
@@ -162,7 +169,7 @@ def resume(
         given = replace(grants, workers=workers or grants.workers)
         inputs, config = _recalled(folder, given, tell, own=proposer is not None)
         mine = proposer or proposers.make(config, folder.store, secrets)
-        return _go(folder, inputs, config, mine, on_event, opened)
+        return _go(folder, inputs, config, mine, on_event, opened, shared)
 
 
 def _raise_limits(folder: RunFolder, budget: int | None, threshold: float | None) -> None:
@@ -274,6 +281,7 @@ def _go(
     proposer: Proposer,
     on_event: OnEvent | None,
     opened: Opened,
+    shared: SharedStore | None,
 ) -> RunResult:
     with opened(config) as sandbox:
         from agent.search import (
@@ -281,7 +289,7 @@ def _go(
         )  # LangGraph takes a second to import, in which the sandbox warms up
 
         try:
-            search = Search(folder, inputs, config, proposer, sandbox, on_event)
+            search = Search(folder, inputs, config, proposer, sandbox, on_event, shared)
             return graph.execute(search, folder.checkpoint, config.budget)
         except KeyboardInterrupt:
             raise Interrupted(
@@ -310,6 +318,7 @@ class Search:
         proposer: Proposer,
         sandbox: Box,
         on_event: OnEvent | None,
+        shared: SharedStore | None = None,
     ):
         self.folder, self.inputs, self.task, self.config = folder, inputs, inputs.task, config
         self._guiding = inputs.split.guiding  # all that a proposer may see
@@ -323,6 +332,8 @@ class Search:
         self._evaluator = Evaluator(
             inputs.task, inputs.split, sandbox, config.evaluation, folder.store.put, ask
         )
+        self._shared = None if ask is not None else shared  # a model's verdicts are its own
+        self._decides = {} if shared is None else _deciding(folder, config)
         self._writer, self._on_event = trace.Writer(folder.trace), on_event
         self._refusals = _refusals(folder)
         self._best: str | None = None
@@ -567,9 +578,17 @@ class Search:
         failure = duplicate(candidate.programs, known) or self._rules.check(candidate.programs)
         if failure is not None:
             return Evaluation("failed", failure=failure, complexity=complexity(candidate.programs))
-        return self._evaluator.evaluate(
-            candidate.programs, node_seed(self.config.seed, candidate.id)
+        seed = node_seed(self.config.seed, candidate.id)
+        if self._shared is None:
+            return self._evaluator.evaluate(candidate.programs, seed)
+        key = shared_key(
+            self._decides | {"programs": dict(candidate.programs.items()), "seed": seed}
         )
+        found = self._shared.evaluation(key, self.folder.store)
+        if found is None:
+            found = self._evaluator.evaluate(candidate.programs, seed)
+            self._shared.keep(key, found, self.folder.store)
+        return found
 
     # ----------------------------------------------------------------------------------------------
 
@@ -614,6 +633,17 @@ class Search:
     def seconds(self) -> float:
         """Time spent on this run so far, over all its sessions."""
         return self._clock.seconds()
+
+
+def _deciding(folder: RunFolder, config: SearchConfig) -> dict[str, Any]:
+    """What decides an evaluation beside the candidate and its seed."""
+    return {
+        "task": next(folder.events("run"))["task"],
+        "config": config.portable()["evaluation"],
+        "sandbox": config.sandbox,
+        "scoring": SCORING,
+        "versions": {k: v for k, v in versions.known().items() if k != "platform"},
+    }
 
 
 class _Clock:

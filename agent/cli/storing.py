@@ -1,0 +1,61 @@
+"""--store, and `run-agent store`: what several runs share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import time
+
+from agent.cli import text
+from agent.run.shared import SharedStore
+from tools.errors import UsageError
+
+VARIABLE = "PROGGEN_STORE"
+_BYTES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_SECONDS = {"h": 3600, "d": 86400, "w": 604800}
+
+
+def shared(arguments: argparse.Namespace) -> SharedStore | None:
+    """The store that --store or PROGGEN_STORE names, or None."""
+    folder = arguments.store or os.environ.get(VARIABLE)
+    return SharedStore(folder) if folder else None
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """`store list` and `store gc`."""
+    folder = arguments.folder or os.environ.get(VARIABLE)
+    if not folder:
+        raise UsageError(f"store: expected DIR, or the variable {VARIABLE}, got neither")
+    if not os.path.isdir(folder):
+        raise UsageError(f"{folder}: expected a shared store, got nothing there")
+    kept = SharedStore(folder)
+    if arguments.verb == "gc":
+        if arguments.most is None and arguments.unused is None:
+            raise UsageError("store gc: expected --most SIZE or --unused TIME, got neither")
+        files, freed = kept.collect(
+            None if arguments.most is None else _amount(arguments.most, _BYTES, "--most", "10G"),
+            None
+            if arguments.unused is None
+            else _amount(arguments.unused, _SECONDS, "--unused", "30d"),
+        )
+        text.show([f"removed {files} files, {freed / 1e6:.1f} MB"])
+    entries = list(kept.entries())
+    known = sum(entry.path.suffix == ".json" for entry in entries)
+    size = sum(entry.size for entry in entries)
+    days = (time.time() - min((entry.used for entry in entries), default=time.time())) / 86400
+    text.show(
+        [f"{known} evaluations, {size / 1e6:.1f} MB in {folder}; longest unused: {days:.0f} days"]
+    )
+    return 0
+
+
+def _amount(told: str, units: dict[str, int], option: str, example: str) -> int:
+    """Read "10G" or "30d"."""
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?) ?([A-Za-z]?)B?", told)
+    unit = (
+        None if match is None else next((u for u in units if u.lower() == match[2].lower()), None)
+    )
+    if match is None or unit is None:
+        raise UsageError(f"{option}: expected a size or time such as {example}, got {told[:40]!r}")
+    return int(float(match[1]) * units[unit])
