@@ -120,7 +120,7 @@ THRESHOLDS = Thresholds()
 
 RESISTED = Odds(-1.0, "Whatever is filmed is slowed down by something; a short clip may hide it.")
 """In place of the odds of the first resistance, and of its being a further cause, in footage."""
-DRAGGED = Odds(-1.0, "On top: solids on solids rub; air and oil slow in proportion to speed.")
+DRAGGED = Odds(-2.5, "On top: solids on solids rub; air and oil slow in proportion to speed.")
 
 RESISTANCES = ("drag", "quadratic_drag", "friction", "damping", "c")
 
@@ -130,7 +130,7 @@ def price(names: Iterable[str], filmed: bool = False) -> float:
     "attraction-2@focus", "damping@rod", "ax:u*p" ... filmed: by a camera, not drawn.
 
     >>> price(["gy"]), price(["gy", "drag"]), price(["gy", "drag"], filmed=True)
-    (2.0, 16.0, 6.0)
+    (2.0, 16.0, 9.0)
     """
     judged = list(names)
     slowing = [name for name in judged if name.partition("@")[0] in RESISTANCES] if filmed else []
