@@ -696,7 +696,7 @@ def _physics(commands: argparse._SubParsersAction) -> None:
     _units(certainty)
 
 
-def _others(commands: argparse._SubParsersAction) -> None:
+def _export(commands: argparse._SubParsersAction) -> None:
     export = _command(
         commands,
         "export",
@@ -720,6 +720,10 @@ def _others(commands: argparse._SubParsersAction) -> None:
         "--dt", type=above(0), metavar="S", help="seconds between frames (default: the run's)"
     )
     export.add_argument("--out", metavar="FILE", help="new .py file (default FORM_model.py)")
+
+
+def _others(commands: argparse._SubParsersAction) -> None:
+    _export(commands)
     for name, handler, about in (
         ("bench", "bench", "run a benchmark suite; `run-agent bench --help` lists them"),
         ("weights", "weights", "weights of learned perception: what is there, what is missing"),
@@ -737,6 +741,10 @@ def _others(commands: argparse._SubParsersAction) -> None:
     )
     index.add_argument("folder", metavar="DIR", help="a folder with runs in it, such as runs")
     index.add_argument("--out", metavar="FILE", help="the page (default: index.html in the folder)")
+    _this_machine(commands)
+
+
+def _this_machine(commands: argparse._SubParsersAction) -> None:
     doctor = _command(
         commands,
         "doctor",
