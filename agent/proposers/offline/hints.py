@@ -52,4 +52,4 @@ def favour(hint: str, mechanism: Mechanism) -> float:
     (0.0, 0.0)
     """
     met = sum(fits(mechanism) for words, fits in MEANT if re.search(words, hint, re.IGNORECASE))
-    return -2.0 * SAID * met
+    return -2.0 * SAID * met if met else 0.0
