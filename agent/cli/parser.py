@@ -11,7 +11,7 @@ from agent.cluster.engine import add_options
 from tools.command_line import Parser, above, at_least, did_you_mean, whole
 
 GROUPS = {
-    "search": ("run", "resume", "sweep", "look"),
+    "search": ("run", "resume", "sweep", "look", "judge"),
     "look at a search": ("trace", "report", "index", "tracks", "equations", "certainty"),
     "use a model": ("predict", "export"),
     "your own programs": ("evaluate", "fit"),
@@ -80,6 +80,7 @@ def build() -> argparse.ArgumentParser:
     _run(commands)
     _resume(commands)
     _look(commands)
+    _judge(commands)
     _trace(commands)
     _report(commands)
     _own(
@@ -176,6 +177,33 @@ def _look(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument(
         "--out", metavar="FILE", help="the contact sheet (default: NAME.look.png, here)"
+    )
+    cutting.add(parser.add_argument_group("which part of the file"))
+
+
+def _judge(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands,
+        "judge",
+        "agent.cli.judging:main",
+        "does a video keep to the physics that it shows (or that a world model foretells)? Bodies "
+        "that jump, vanish, change size, colour or velocity without cause, time that stops",
+    )
+    parser.add_argument(
+        "clip", metavar="VIDEO", help="a video, as for --video, or a folder of videos to rank"
+    )
+    parser.add_argument(
+        "--world", metavar="RUN", help="judge against this world model (a run or an exported file)"
+    )
+    parser.add_argument(
+        "--context", type=whole(2), metavar="N", help="with --world: frames it sees (the run's)"
+    )
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help="the film with the moment marked (default: NAME.judge.mp4, here); for a folder the "
+        "table as CSV (default: judge.csv)",
     )
     cutting.add(parser.add_argument_group("which part of the file"))
 

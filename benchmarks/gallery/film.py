@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -65,6 +67,21 @@ def _value(track: np.ndarray | float, t: int) -> float:
     return float(values) if values.ndim == 0 else float(values[t])
 
 
+Edit = Callable[[Sequence[Body], tuple[int, int]], Sequence[Body]]
+"""Bodies and (H, W) -> the bodies that are drawn in their place."""
+_EDIT: ContextVar[Edit | None] = ContextVar("edit", default=None)
+
+
+@contextmanager
+def altered(edit: Edit) -> Iterator[None]:
+    """While open, every scene is filmed with its bodies changed by ``edit``."""
+    token = _EDIT.set(edit)
+    try:
+        yield
+    finally:
+        _EDIT.reset(token)
+
+
 @dataclass(frozen=True)
 class Film:
     """A finished scene. frames: (T, H, W, 3) uint8. dt: seconds. states: row t = frame t.
@@ -106,6 +123,8 @@ class Stage:
         self, bodies: Sequence[Body], mechanism: Mechanism, parameters: Mapping[str, float]
     ) -> Film:
         """Draw ``bodies`` (from back to front) in every frame."""
+        edit = _EDIT.get()
+        bodies = bodies if edit is None else edit(bodies, self.size)
         behind = self.behind
         frames = np.stack(
             [draw(behind, [body.at(t) for body in bodies]) for t in range(self.frames)]

@@ -16,6 +16,8 @@ _SUITES = {
     "gallery": ("benchmarks.suites.gallery", "Gallery"),
     "footage": ("benchmarks.suites.footage", "Footage"),
     "search": ("benchmarks.suites.search", "Search"),
+    "judge": ("benchmarks.suites.judge", "Judge"),
+    "visphy": ("benchmarks.suites.visphy", "VisPhy"),
     "failure": ("benchmarks.suites.failure", "Failure"),
     "failure-search": ("benchmarks.suites.mistaken", "Mistaken"),
 }

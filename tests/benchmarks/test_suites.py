@@ -351,6 +351,8 @@ def test_rules_of_the_true_engine_are_those_of_the_scenario():
 
 def test_planning_is_quick(tmp_path):
     (tmp_path / "footage.json").write_text('{"clips": {"a": {"file": "a.mp4", "context": 9}}}')
+    (tmp_path / "clip").mkdir()
+    (tmp_path / "clip" / "gt.mp4").touch()
     began = time.perf_counter()
     for name in suites.known():
         suites.suite(name).phases(Options(data=str(tmp_path)))

@@ -1,0 +1,103 @@
+"""The judge: splices are located and named, what is left as it is holds."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from agent.cli import main
+from benchmarks.gallery import SCENES
+from benchmarks.splices import NAMED, in_order, spliced
+from benchmarks.suites.judge import effect
+from tools import media
+from tools.judge import departures, judge
+
+CASES = {
+    "freeze": "two-balls",
+    "teleport": "bouncing-ball",
+    "reversal": "thrown-ball",
+    "speed": "crossing-balls",
+    "swap": "two-balls",
+    "removed": "thrown-ball",
+    "gravity": "thrown-ball",
+    "bounce": "thrown-ball",
+}
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_a_splice_is_located_and_named(kind):
+    one = spliced(kind, CASES[kind], 1)
+    assert effect(one.true, one.frames, one.frame) > 5
+    first = judge(one.frames).violations[0]
+    assert abs(first.frame - one.frame) <= 2
+    assert first.kind == NAMED[kind] and first.strength > 5
+
+
+@pytest.mark.parametrize("scene", ["thrown-ball", "ball-in-box", "falling-stack", "occlusion"])
+def test_what_is_left_as_it_is_holds(scene):
+    verdict = judge(SCENES[scene](np.random.default_rng(3), 40).frames)
+    assert verdict.holds and verdict.bodies
+
+
+def looks(count=30, at=15, radius=9, colour=(30, 120, 60), later=(12, (200, 120, 60))):
+    """A disk that glides and gets another size or colour."""
+    frames = np.full((count, 80, 160, 3), 240, np.uint8)
+    for t in range(count):
+        r, c = (radius, colour) if t < at else later
+        cv2.circle(frames[t], (256 * 20 + 900 * t, 40 * 256), r * 256, c, -1, cv2.LINE_AA, 8)
+    return frames
+
+
+def test_a_body_that_changes_its_looks():
+    size = judge(looks(later=(12, (30, 120, 60)))).violations
+    assert [(one.kind, one.frame) for one in size] == [("size", 15)]
+    colour = judge(looks(later=(9, (200, 120, 60)))).violations
+    assert [(one.kind, one.frame) for one in colour] == [("colour", 15)]
+
+
+def test_a_body_that_comes_from_nothing():
+    frames = looks(later=(9, (30, 120, 60)))
+    frames[:10] = 240
+    found = judge(frames).violations
+    assert [(one.kind, one.frame) for one in found] == [("appears", 10)]
+
+
+def test_a_film_in_another_order():
+    rng = np.random.default_rng(0)
+    back = in_order("reversal", 10, 30, rng)
+    assert back[:10].tolist() == list(range(10)) and back[10:].tolist() == list(range(8, -1, -1))
+    still = in_order("freeze", 10, 40, rng)
+    assert (np.diff(still) >= 0).all() and (still == 9).sum() >= 7
+
+
+def test_a_world_model_that_foretells_otherwise():
+    frames = looks(later=(9, (30, 120, 60)))
+    assert not departures(frames, frames[10:], 10)
+    found = departures(frames, np.repeat(frames[9:10], 20, axis=0), 10)
+    assert [one.kind for one in found] == ["world"] and 10 <= found[0].frame <= 12
+
+
+def test_the_command_judges_a_video_and_ranks_a_folder(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one = spliced("teleport", "thrown-ball", 1)
+    (tmp_path / "clips").mkdir()
+    media.write(tmp_path / "clips" / "broken.mp4", one.frames, 1 / 30)
+    media.write(tmp_path / "clips" / "whole.mp4", one.true, 1 / 30)
+    assert main(["judge", "clips/broken.mp4", "--json", "--out", "film.mp4"]) == 0
+    about = json.loads(capsys.readouterr().out)
+    assert about["violations"][0]["kind"] == "jump"
+    assert len(media.read("film.mp4")) == len(one.frames)
+    assert main(["judge", "clips"]) == 0
+    rows = (tmp_path / "judge.csv").read_text().splitlines()
+    assert rows[1].startswith("whole.mp4,yes") and rows[2].startswith("broken.mp4,no")
+
+
+@pytest.mark.parametrize("words", [["clips.mp4"], [".", "--out", "x.mp4"], [".", "--context", "3"]])
+def test_wrong_calls_are_one_line(words, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    media.write("a.mp4", np.zeros((4, 32, 32, 3), np.uint8), 0.1)
+    assert main(["judge", *words]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1

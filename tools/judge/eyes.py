@@ -1,0 +1,169 @@
+"""Bodies of a drawing over all frames: patches of smooth colour, linked by look and place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from tools.glance.patches import Patch, patches, unlikeness
+from tools.perception.background import pixel_noise
+
+_MOST = 40  # patches of a frame that are followed
+_NOISY = 1.5  # grey levels of noise from which on pictures are smoothed first
+_EDGE = 14  # grey levels between neighbours that part two patches of a drawing
+_ALIKE = 0.8
+_WAY = 3.0  # what a way across the whole picture weighs beside unlikeness
+_CRUMB, _THIN = 20, 2.0  # pixels: of the inside, and from its middle to its edge
+_SOFT = 4  # pixels around a patch that show the ground
+_BRIEF = 4  # frames below which a track tells nothing
+
+
+@dataclass
+class Body:
+    """One body through a video. places: (T, 2) pixels, NaN where it is not seen. areas: (T,)
+    pixels. colours: (T, 3). labels: (T,) its number in the label picture of each frame, 0 = not
+    seen."""
+
+    name: str
+    places: np.ndarray
+    areas: np.ndarray
+    colours: np.ndarray
+    labels: np.ndarray
+
+    @classmethod
+    def unseen(cls, length: int) -> Body:
+        """Nothing seen of it yet."""
+        nan = np.full((length, 6), np.nan)
+        return cls("", nan[:, :2], nan[:, 2], nan[:, 3:], np.zeros(length, int))
+
+    @property
+    def seen(self) -> np.ndarray:
+        """(T,) bool."""
+        return np.isfinite(self.places[:, 0])
+
+    @property
+    def radius(self) -> float:
+        """Of a disk of the usual area, pixels."""
+        return float(np.sqrt(np.nanmedian(self.areas) / np.pi))
+
+
+@dataclass(frozen=True)
+class Sight:
+    """bodies: followed over time. labels: (T, H, W) int32, which patch each pixel belongs to in its
+    frame, 0 on edges; None where bodies were not found as patches. grounds: per frame the labels of
+    patches too large to be bodies."""
+
+    bodies: list[Body]
+    shape: tuple[int, int]
+    labels: np.ndarray | None = field(default=None, repr=False)
+    grounds: tuple[frozenset[int], ...] = ()
+
+
+def look(frames: np.ndarray) -> Sight:
+    """Follow every patch of a drawing: frames (T, H, W, 3) uint8."""
+    noisy = pixel_noise(frames[:: max(1, len(frames) // 8)]) > _NOISY
+    labels = np.zeros(frames.shape[:3], np.int32)
+    grounds, tracks = [], _Tracks(len(frames), float(np.hypot(*frames.shape[1:3])))
+    for t, frame in enumerate(frames):
+        found = patches(cv2.medianBlur(frame, 5) if noisy else frame, _EDGE, patterned=True)
+        for k, patch in enumerate(found, 1):
+            labels[t][patch.mask] = k
+        grounds.append(frozenset(k for k, patch in enumerate(found, 1) if patch.ground))
+        bodies = [(k, patch) for k, patch in enumerate(found, 1) if _is_body(patch)][:_MOST]
+        tracks.take(t, [(k, centred(patch, frame)) for k, patch in bodies])
+    return Sight(tracks.finished(), frames.shape[1:3], labels, tuple(grounds))
+
+
+def centred(patch: Patch, frame: np.ndarray) -> Patch:
+    """The patch with its centre weighted by how much of each pixel it covers: edges that fall
+    between pixels count."""
+    rows, columns = np.nonzero(patch.mask)
+    window = tuple(
+        slice(max(int(v.min()) - _SOFT, 0), int(v.max()) + _SOFT + 1) for v in (rows, columns)
+    )
+    inside, part = patch.mask[window].astype(np.uint8), frame[window].astype(np.float32)
+    wide = cv2.dilate(inside, np.ones((5, 5), np.uint8))
+    ring = cv2.dilate(inside, np.ones((2 * _SOFT + 1, 2 * _SOFT + 1), np.uint8)) - wide
+    if not ring.any():
+        return patch
+    ground = np.median(part[ring > 0], axis=0)
+    contrast = patch.colour - ground
+    share = ((part - ground) @ contrast / max(float(contrast @ contrast), 1.0)).clip(0, 1)
+    cover = np.where(inside > 0, 1.0, share * (wide > 0))
+    y, x = np.indices(cover.shape)
+    centre = np.array([(x * cover).sum(), (y * cover).sum()]) / cover.sum()
+    return replace(patch, centre=centre + np.array([window[1].start, window[0].start]))
+
+
+def _is_body(patch: Patch) -> bool:
+    """Neither ground nor a line or a crumb, whose place depends on how it falls on the pixels."""
+    if patch.ground or patch.area < _CRUMB:
+        return False
+    rows, columns = np.nonzero(patch.mask)
+    part = patch.mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    inside = np.pad(part.astype(np.uint8), 1)
+    return float(cv2.distanceTransform(inside, cv2.DIST_L2, 3).max()) >= _THIN
+
+
+class _Tracks:
+    """Bodies while they are being followed."""
+
+    def __init__(self, length: int, diagonal: float):
+        self._length, self._diagonal = length, diagonal
+        self._bodies: list[Body] = []
+        self._last: list[tuple[int, Patch]] = []
+
+    def take(self, t: int, found: list[tuple[int, Patch]]) -> None:
+        """Give each patch of frame ``t`` to the body that it looks like, else to the one that was
+        in its place, else to a new one."""
+        free = dict(enumerate(found))
+        heads = list(range(len(self._bodies)))
+        for cost in (self._by_look, self._by_place):
+            rest, left = heads, list(free)
+            if not rest or not left:
+                break
+            table = np.array([[cost(k, t, free[j][1]) for j in left] for k in rest])
+            for r, c in zip(*linear_sum_assignment(np.minimum(table, 1e3)), strict=True):
+                if table[r, c] < 1e3:
+                    self._give(rest[r], t, *free.pop(left[c]))
+            heads = [k for k in heads if self._last[k][0] != t]
+        for label, patch in free.values():
+            self._bodies.append(Body.unseen(self._length))
+            self._last.append((t, patch))
+            self._give(len(self._bodies) - 1, t, label, patch)
+
+    def _by_look(self, k: int, t: int, patch: Patch) -> float:
+        unlike = unlikeness(self._last[k][1], patch)
+        return np.inf if unlike > _ALIKE else unlike + self._way(k, t, patch)
+
+    def _by_place(self, k: int, t: int, patch: Patch) -> float:
+        before, last = self._last[k]
+        gap = float(np.hypot(*(self._ahead(k, t) - patch.centre)))
+        near = before == t - 1 and gap < max(last.radius, patch.radius)
+        return gap if near else np.inf
+
+    def _way(self, k: int, t: int, patch: Patch) -> float:
+        return _WAY * float(np.hypot(*(self._ahead(k, t) - patch.centre))) / self._diagonal
+
+    def _ahead(self, k: int, t: int) -> np.ndarray:
+        """Where the body would be at its last velocity."""
+        places, before = self._bodies[k].places, self._last[k][0]
+        if before and np.isfinite(places[before - 1]).all() and t - before == 1:
+            return 2 * places[before] - places[before - 1]
+        return places[before]
+
+    def _give(self, k: int, t: int, label: int, patch: Patch) -> None:
+        body = self._bodies[k]
+        body.places[t], body.areas[t], body.colours[t] = patch.centre, patch.area, patch.colour
+        body.labels[t] = label
+        self._last[k] = (t, patch)
+
+    def finished(self) -> list[Body]:
+        """Those seen long enough, named in order of first sight."""
+        kept = [body for body in self._bodies if body.seen.sum() >= _BRIEF]
+        for number, body in enumerate(kept, 1):
+            body.name = f"body_{number}"
+        return kept

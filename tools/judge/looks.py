@@ -1,0 +1,77 @@
+"""Bodies that appear, vanish, change size or colour, with nothing near that would explain it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tools.judge.eyes import Body, Sight
+from tools.judge.innovation import FLAG
+from tools.judge.naming import KINDS, Violation
+from tools.judge.touch import beside
+
+_BEFORE = 3  # frames on either side that are compared
+_LARGE = 60.0  # pixels of a body that can be missed
+_AREA, _COLOUR = 0.03, 3.0  # least standard errors: share of the area, grey levels
+_CLEAR = 15.0
+"""Standard errors that a body stands out by, there or not there."""
+
+
+def changed(sight: Sight) -> list[Violation]:
+    """All of them, one a body at most."""
+    found = []
+    for body in sight.bodies:
+        if sight.labels is None or np.nanmedian(body.areas) < _LARGE:
+            continue
+        one = _comes(sight, body) or _goes(sight, body) or _differs(sight, body)
+        if one is not None:
+            found.append(one)
+    return found
+
+
+def _violation(kind: str, body: Body, t: int, at: int, strength: float) -> Violation:
+    x, y = (float(v) for v in body.places[at])
+    says = f"{body.name} {KINDS[kind]} at frame {t}, near ({x:.0f}, {y:.0f})"
+    return Violation(kind, body.name, t, (x, y), strength, says)
+
+
+def _comes(sight: Sight, body: Body) -> Violation | None:
+    first = int(np.argmax(body.seen))
+    if first == 0 or body.seen[first : first + 4].sum() < 4:
+        return None
+    step = float(np.linalg.norm(body.places[first + 1] - body.places[first]))
+    alone = not beside(sight, body, first, 3 + step) and not beside(sight, body, first + 1, 3.0)
+    return _violation("appears", body, first, first, _CLEAR) if alone else None
+
+
+def _goes(sight: Sight, body: Body) -> Violation | None:
+    seen = np.nonzero(body.seen)[0]
+    ends = [t for t in seen if t + 3 < len(body.seen) and not body.seen[t + 1 : t + 4].any()]
+    for t in ends:
+        if t < 3 or not body.seen[t - 3 : t].all():
+            continue
+        step = float(np.linalg.norm(body.places[t] - body.places[t - 1]))
+        if not beside(sight, body, int(t), 3 + 1.5 * step):
+            return _violation("vanishes", body, int(t) + 1, int(t), _CLEAR)
+    return None
+
+
+def _differs(sight: Sight, body: Body) -> Violation | None:
+    """A lasting step of size or colour between two frames."""
+    size = np.log(body.areas)[:, None]
+    best = None
+    for kind, values, floor in (("size", size, _AREA), ("colour", body.colours, _COLOUR)):
+        steps = np.linalg.norm(np.diff(values, axis=0), axis=1)
+        error = max(floor, 1.5 * float(np.nanmedian(steps)))
+        for t in range(_BEFORE, len(values) - _BEFORE + 1):
+            near = values[t - _BEFORE : t + _BEFORE]
+            if not np.isfinite(near).all():
+                continue
+            before, after = near[:_BEFORE], near[_BEFORE:]
+            step = float(np.linalg.norm(np.median(after, axis=0) - np.median(before, axis=0)))
+            inside = max(float(np.ptp(part, axis=0).max()) for part in (before, after))
+            strength = step / max(error, inside)
+            if strength > FLAG and (best is None or strength > best[0]):
+                best = (strength, kind, t)
+    if best is None or any(beside(sight, body, k, 2.0) for k in (best[2] - 1, best[2])):
+        return None
+    return _violation(best[1], body, best[2], best[2], best[0])

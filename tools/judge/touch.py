@@ -1,0 +1,102 @@
+"""What a body meets: directions to whatever is near its outline in a frame."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from tools.judge.eyes import Body, Sight
+
+_SEAM = 4.0
+"""Pixels between the insides of two patches that touch: each loses its soft edge."""
+
+
+def directions(sight: Sight, body: Body, t: int, reach: float) -> np.ndarray:
+    """(N, 2) unit vectors from the outline of ``body`` in frame ``t`` to what lies within ``reach``
+    pixels and its soft edge of it: other patches, other ground, the border of the picture."""
+    if sight.labels is None or not body.labels[t]:
+        return np.zeros((0, 2))
+    window, own, other = _around(sight, body, t, reach + _SEAM)
+    outline = own & ~cv2.erode(own.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    rows, columns = np.nonzero(outline)
+    found = _borders(sight.shape, rows + window[0].start, columns + window[1].start, reach)
+    if other.any():
+        distance, nearest = cv2.distanceTransformWithLabels(
+            (~other).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+        )
+        where = np.zeros((int(nearest.max()) + 1, 2))
+        where[nearest[other]] = np.argwhere(other)
+        close = distance[rows, columns] <= reach + _SEAM
+        rows, columns = rows[close], columns[close]
+        towards = (where[nearest[rows, columns]] - np.stack([rows, columns], axis=1))[:, ::-1]
+        lengths = np.maximum(np.linalg.norm(towards, axis=1, keepdims=True), 1e-9)
+        found = np.concatenate([found, towards / lengths])
+    return found
+
+
+def explains(sight: Sight, body: Body, frames: range, change: np.ndarray, reach: float) -> bool:
+    """Whether a change of velocity within ``frames`` may come from what the body met: something
+    lies where a push in that direction can come from."""
+    size = float(np.linalg.norm(change))
+    if sight.labels is None or size == 0:
+        return True
+    for k in frames:
+        met = directions(sight, body, k, reach)
+        if len(met) and float((-met @ change).max()) > _PUSH * size:
+            return True
+    return False
+
+
+def struck(sight: Sight, body: Body, t: int, change: np.ndarray, reach: float) -> bool:
+    """The same of something that it had not touched some frames before: what rests on the body all
+    the time stops or turns nothing."""
+    before = max(t - _EARLIER, 0)
+    if not explains(sight, body, range(t - 1, t + 1), change, reach):
+        return False
+    return sight.labels is None or not explains(sight, body, range(before, before + 1), change, 1.0)
+
+
+_EARLIER = 4  # frames before a blow in which there was no contact yet
+_PUSH = 0.55
+"""Least cosine between a push and the way out of what gives it: friction bends it."""
+
+
+def beside(sight: Sight, body: Body, t: int, reach: float = 2.0) -> bool:
+    """Whether anything else, or the border, is next to the body in frame ``t``."""
+    return bool(len(directions(sight, body, t, reach)))
+
+
+def _around(
+    sight: Sight, body: Body, t: int, reach: float
+) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
+    """A window around the body, its own pixels there, and those of what it may meet: everything but
+    the ground that surrounds it."""
+    labels = sight.labels[t]  # type: ignore[index]
+    rows, columns = np.nonzero(labels == body.labels[t])
+    pad = int(np.ceil(reach)) + 2
+    height, width = sight.shape
+    window = (
+        slice(max(rows.min() - pad, 0), min(rows.max() + pad + 1, height)),
+        slice(max(columns.min() - pad, 0), min(columns.max() + pad + 1, width)),
+    )
+    part = labels[window]
+    own = part == body.labels[t]
+    grounds = np.array(sorted(sight.grounds[t]), int)
+    wide = cv2.dilate(own.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool) & ~own
+    under = part[wide & np.isin(part, grounds)]
+    if not len(under):
+        under = part[wide & (part > 0)]
+    ground = int(np.bincount(under).argmax()) if len(under) else 0
+    return window, own, (part > 0) & ~own & (part != ground)
+
+
+def _borders(
+    shape: tuple[int, int], rows: np.ndarray, columns: np.ndarray, reach: float
+) -> np.ndarray:
+    """Outward directions of the borders within reach of an outline."""
+    height, width = shape
+    gaps = (columns.min(), width - 1 - columns.max(), rows.min(), height - 1 - rows.max())
+    ways = ((-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0))
+    return np.array([w for gap, w in zip(gaps, ways, strict=True) if gap <= reach + 2]).reshape(
+        -1, 2
+    )

@@ -1,0 +1,252 @@
+"""All of it for one video: bodies followed, breaks found, explained or named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tools.judge import looks, pull, touch
+from tools.judge.eyes import Body, Sight, look
+from tools.judge.innovation import FLAG, Foretold, foretold
+from tools.judge.naming import KINDS, OF_TIME, Turn, Violation, turn
+from tools.perception.camera import is_camera, moving_bodies
+
+_WILD = 0.25
+"""Share of a body's frames with breaks from which on nothing about it can be foretold."""
+_FITS = 5.0  # mean squared misfit up to which a hypothesis about time counts as agreed
+_HIDDEN, _MERGED = 0.02, 0.25
+"""Share by which the area differs where something hides a part, or two bodies look like one."""
+_TOGETHER = 1  # frames by which breaks of two bodies may differ and be one
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """violations: in order of time. bodies: names of those that could be judged. notes: what could
+    not be judged, and why. errors: body -> (T,) standard error of a forecast of its place, pixels,
+    NaN where there is none."""
+
+    violations: tuple[Violation, ...]
+    bodies: tuple[str, ...]
+    frames: int
+    notes: tuple[str, ...] = ()
+    errors: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+
+    @property
+    def holds(self) -> bool:
+        """Nothing was violated."""
+        return not self.violations
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready dict."""
+        return {
+            "holds": self.holds,
+            "violations": [one.to_json() for one in self.violations],
+            "bodies": list(self.bodies),
+            "frames": self.frames,
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class _Break:
+    """A broken forecast of one body. how: how it went on, None where too little is seen.
+    explained: by what it touches. struck: by what it met just then."""
+
+    body: Body
+    frame: int
+    strength: float
+    how: Turn | None
+    explained: bool
+    struck: bool
+
+
+def judge(frames: np.ndarray, actions: Sequence[float] | np.ndarray | None = None) -> Verdict:
+    """Does a video keep to the physics that it shows? frames: (T, H, W, 3) uint8. actions: (T,)
+    told pushes; where they change, so may everything."""
+    notes = []
+    if is_camera(frames):
+        tracks = moving_bodies(frames).tracks
+        sight = Sight([_from_track(track) for track in tracks], frames.shape[1:3])
+        notes.append(
+            "a camera picture: contacts cannot be told, so changes of velocity of single bodies, "
+            "sizes and colours are not judged"
+        )
+    else:
+        sight = look(frames)
+    told = frozenset[int]()
+    if actions is not None:
+        told = frozenset((np.nonzero(np.diff(np.asarray(actions)))[0] + 1).tolist())
+    return verdict(sight, told, notes)
+
+
+def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Verdict:
+    """The same for bodies that were followed. told: frames at which something outside acts."""
+    breaks, pulls, errors = list[_Break](), list[Violation](), dict[str, np.ndarray]()
+    said = list(notes)
+    for body in sight.bodies:
+        broken, forecast = _breaks(sight, body, told)
+        if len(broken) > max(3.0, _WILD * body.seen.sum()):
+            said.append(f"{body.name} moves in a way that cannot be foretold; not judged")
+            continue
+        errors[body.name] = forecast.error
+        breaks += broken
+        grid = float(np.nanmin(forecast.error)) / 2 if np.isfinite(forecast.error).any() else 0.2
+        starts = [0, *(one.frame for one in broken)]
+        pulled = pull.changed(sight, body, starts, grid)
+        pulls += [] if pulled is None else [pulled]
+    found = [*_of_time(sight, breaks, errors), *pulls, *looks.changed(sight)]
+    taken = {(one.body, one.frame) for one in found}
+    stopped = [one.frame for one in found if one.kind in OF_TIME]
+    for one in breaks:
+        if one.explained or (one.body.name, one.frame) in taken:
+            continue
+        if any(frame - _TOGETHER <= one.frame for frame in stopped):
+            continue
+        if any(other.body == one.body.name and other.frame <= one.frame + 4 for other in pulls):
+            continue
+        found.append(_named(one))
+    found.sort(key=lambda one: (one.frame, -one.strength))
+    length = len(sight.bodies[0].seen) if sight.bodies else 0
+    if not errors:
+        said.append("no body could be followed")
+    return Verdict(tuple(found), tuple(errors), length, tuple(said), errors)
+
+
+def _from_track(track: Any) -> Body:
+    places = np.array(track.poses[:, :2])
+    count, area = len(places), np.pi * track.appearance.bounding_radius**2
+    seen = np.isfinite(places[:, 0])
+    areas = np.where(seen, area, np.nan)
+    return Body(track.name, places, areas, np.full((count, 3), np.nan), seen.astype(int))
+
+
+def _breaks(sight: Sight, body: Body, told: frozenset[int]) -> tuple[list[_Break], Foretold]:
+    """Every break of a body's forecasts; after each, forecasts begin anew."""
+    places = _clear(sight, body)
+    restarts, found = set(told), list[_Break]()
+    while True:
+        forecast = foretold(places, body.radius, frozenset(restarts))
+        late = max((one.frame for one in found), default=-1)
+        broken = np.nonzero(np.nan_to_num(forecast.strength) >= FLAG)[0]
+        ahead = [int(t) for t in broken if t > late]
+        if not ahead or len(found) > len(places) // 3:
+            return found, forecast
+        t = ahead[0]
+        first = max((r for r in restarts if r <= t - 1), default=0)
+        grid = float(np.nanmin(forecast.error)) / 2
+        how = turn(places, t, first, grid)
+        recent = first > 0 and t - first <= forecast.count + 1
+        since = range(first if recent else t - 1, t + 1)
+        outside = bool(told.intersection(since))
+        pushed = outside or _explained(sight, body, since, how, forecast)
+        struck = outside or (pushed and (recent or _struck(sight, body, t, how, forecast)))
+        found.append(_Break(body, t, float(forecast.strength[t]), how, pushed, struck))
+        restarts.add(t)
+
+
+def _clear(sight: Sight, body: Body) -> np.ndarray:
+    """Places, without those where something hides a part of the body."""
+    places = body.places.copy()
+    if sight.labels is None:
+        return places
+    usual = np.nanmedian(body.areas)
+    for t in np.nonzero(body.seen)[0]:
+        other = abs(body.areas[t] / usual - 1)
+        if other > _MERGED or (other > _HIDDEN + 4 / usual and touch.beside(sight, body, int(t))):
+            places[t] = np.nan
+    return places
+
+
+def _explained(
+    sight: Sight, body: Body, since: range, how: Turn | None, forecast: Foretold
+) -> bool:
+    """Whether what the body met in the frames that the broken forecast comes from, of which the
+    last one broke it, accounts for its change of velocity; a jump needs more."""
+    if sight.labels is None:
+        return True
+    t = since[-1]
+    reach = _reach(body, t, forecast)
+    gap = body.places[t] - forecast.ahead[t]
+    change = gap if how is None else how.change
+    if how is not None and how.kind == "jump":
+        reach = 1.0 + float(np.linalg.norm(forecast.velocity[t]))
+        if float(np.linalg.norm(gap)) > 2 * reach:
+            return False
+    if len(since) > 2:  # the way before is too short to tell what changed
+        return any(touch.beside(sight, body, k, reach) for k in since if body.seen[k])
+    return touch.explains(sight, body, since, change, reach)
+
+
+def _reach(body: Body, t: int, forecast: Foretold) -> float:
+    """Pixels within which a body may have met something between two frames."""
+    step = float(np.linalg.norm(body.places[t] - body.places[t - 1])) if body.seen[t - 1] else 0.0
+    return 1.0 + max(float(np.linalg.norm(forecast.velocity[t])), step)
+
+
+def _struck(sight: Sight, body: Body, t: int, how: Turn | None, forecast: Foretold) -> bool:
+    """Whether it met something just then that accounts for its change of velocity."""
+    change = body.places[t] - forecast.ahead[t] if how is None else how.change
+    return touch.struck(sight, body, t, change, _reach(body, t, forecast))
+
+
+def _of_time(
+    sight: Sight, breaks: Sequence[_Break], errors: dict[str, np.ndarray]
+) -> list[Violation]:
+    """Breaks that everything that moves shares and that time alone accounts for."""
+    found: list[Violation] = []
+    camera = sight.labels is None
+    for t in sorted({one.frame for one in breaks}):
+        here = [one for one in breaks if abs(one.frame - t) <= _TOGETHER]
+        if any(one.struck for one in here) and not camera:
+            continue
+        kind = _shared(sight, here, t, errors)
+        if kind == "speed" and any(one.explained for one in here):
+            continue  # what touches something all the time may well be pushed along
+        if kind and not any(t - one.frame < 3 for one in found):
+            best = max(here, key=lambda one: one.strength)
+            x, y = (float(v) for v in best.body.places[best.frame])
+            says = f"{KINDS[kind]} at frame {t}"
+            found.append(Violation(kind, "", t, (x, y), best.strength, says))
+            return found
+    return found
+
+
+def _shared(
+    sight: Sight, here: Sequence[_Break], t: int, errors: dict[str, np.ndarray]
+) -> str | None:
+    """The hypothesis about time that all moving bodies agree on at frame ``t``."""
+    turns = []
+    for body in sight.bodies:
+        if body.name not in errors:
+            continue
+        grid = (
+            float(np.nanmin(errors[body.name])) / 2 if np.isfinite(errors[body.name]).any() else 0.2
+        )
+        how = turn(body.places, t, max(0, t - 6), grid)
+        if how is not None and how.moving:
+            turns.append(how)
+            if how.slowing and sight.labels is not None and touch.beside(sight, body, t):
+                return None
+    if not turns:
+        return None
+    rates = [how.rate for how in turns]
+    fits = {
+        kind: max(how.misfits[kind] for how in turns)
+        for kind in OF_TIME
+        if kind != "speed" or max(rates) / min(rates) < 1.25
+    }
+    kind = min(fits, key=lambda name: sum(how.costs[name] for how in turns))
+    single = all(how.kind == kind for how in turns)
+    return kind if fits[kind] < _FITS and (single or len(turns) > 1) else None
+
+
+def _named(one: _Break) -> Violation:
+    """A break of one body that nothing explains."""
+    kind = "jump" if one.how is None else one.how.kind
+    kind = kind if kind not in OF_TIME else "velocity"
+    x, y = (float(v) for v in one.body.places[one.frame])
+    says = f"{one.body.name} {KINDS[kind]} at frame {one.frame}, near ({x:.0f}, {y:.0f})"
+    return Violation(kind, one.body.name, one.frame, (x, y), one.strength, says)
