@@ -32,7 +32,7 @@ ON_FREE = [
     "drag",
     "quadratic_drag",
     "friction",
-    "swerve",
+    "lorentz_force",
     "spring",
     "attraction",
     "action",
@@ -57,7 +57,7 @@ def random_mechanism(rng: np.random.Generator) -> Mechanism:
     bodies: list[Body] = []
     for name in names:
         bodies.append(
-            _body(rng, name, [b.name for b in bodies if b.motion in ("slides", "hinges")])
+            _body(rng, name, [b.name for b in bodies if b.motion in ("prismatic", "revolute")])
         )
     terms = [term for body in bodies for term in _terms(rng, body)]
     free = [body for body in bodies if body.motion == "free"]
@@ -81,23 +81,23 @@ def _once(terms: Sequence[Term]) -> list[Term]:
 def _body(rng: np.random.Generator, name: str, hosts: Sequence[str]) -> Body:
     shape = str(rng.choice(SHAPES))
     motion = str(
-        rng.choice(["rests", "free", "free", "slides", "hinges", "hinges", "rides", "follows"])
+        rng.choice(["rest", "free", "free", "prismatic", "revolute", "revolute", "weld", "bead"])
     )
-    on = str(rng.choice(hosts)) if hosts and motion in ("hinges", "rides") else None
-    motion = "rests" if motion == "rides" and on is None else motion
+    on = str(rng.choice(hosts)) if hosts and motion in ("revolute", "weld") else None
+    motion = "rest" if motion == "weld" and on is None else motion
     angle = rng.uniform(0, 6.3)
     numbers = {
-        "hinges": lambda: {
+        "revolute": lambda: {
             "pivot_x": rng.uniform(-2e4, 2e4), "pivot_y": rng.uniform(-2e4, 2e4),
             "centre_x": _signed(rng, high=3.0),
             "centre_y": rng.choice([0.0, _signed(rng, high=3.0)]),
             "spread": _positive(rng, 2.0), "gyration": _positive(rng, 3.0),
         },
-        "slides": lambda: {
+        "prismatic": lambda: {
             "at_x": rng.uniform(-99, 99), "at_y": rng.uniform(-99, 99),
             "axis_x": float(np.cos(angle)), "axis_y": float(np.sin(angle)),
         },
-        "follows": lambda: {
+        "bead": lambda: {
             "middle": rng.uniform(0, 80), "half": rng.uniform(10, 80),
             **{f"rail{k}": rng.uniform(-50, 50) for k in range(rng.integers(3, 7))},
             "lean0": rng.uniform(-1, 1), "gentle": -1.0, "steep": 1.0,
@@ -112,7 +112,7 @@ def _body(rng: np.random.Generator, name: str, hosts: Sequence[str]) -> Body:
         (40.0, 30.0) if rng.random() < 0.3 else None,
         motion,
         on,
-        bool(rng.random() < 0.5) and motion not in ("rests", "rides"),
+        bool(rng.random() < 0.5) and motion not in ("rest", "weld"),
         {k: float(v) for k, v in (numbers | (sizes if shape == "box" else {})).items()},
     )
 
@@ -124,8 +124,8 @@ def _colour(rng: np.random.Generator) -> tuple[float, float, float]:
 
 def _terms(rng: np.random.Generator, body: Body) -> list[Term]:
     """Up to three causes that may act on one body."""
-    kinds = {"free": ON_FREE, "hinges": ON_JOINT, "slides": ON_JOINT}.get(body.motion, [])
-    if body.motion == "follows":
+    kinds = {"free": ON_FREE, "revolute": ON_JOINT, "prismatic": ON_JOINT}.get(body.motion, [])
+    if body.motion == "bead":
         return [Term("rail", (body.name,), {"g": _positive(rng), "bead": 1.0})]
     chosen = list(rng.permutation(kinds)[: rng.integers(0, 4)]) if kinds else []
     return [Term(str(kind), (body.name,), _numbers(rng, str(kind), body)) for kind in chosen]
@@ -166,7 +166,7 @@ def _between(rng: np.random.Generator, free: Sequence[Body]) -> list[Term]:
             terms.append(Term("wall", names, wall | ({"e": 0.8} if rng.random() < 0.8 else {})))
     if len(names) > 1 and rng.random() < 0.5:
         ways = {"k": _signed(rng), "length": _positive(rng, 3.0), "ratio": _positive(rng, 2.0)}
-        terms.append(Term("mutual", names[:2], ways))
+        terms.append(Term("pair_force", names[:2], ways))
     disks = tuple(body.name for body in free if body.shape == "disk")
     if len(disks) > 1 and rng.random() < 0.5:
         terms.append(Term("collide", disks[:2], {"e": 0.9, "by_size": 1.0}))

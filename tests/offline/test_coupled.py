@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+from agent.proposers.offline.evidence import Explanation, smooth
+from agent.proposers.offline.forces import _free_terms, centres, library
 from agent.proposers.offline.plans import ranked
 from agent.proposers.offline.write import translated, write
 from benchmarks.grammar import judged, without_idle
@@ -142,7 +144,7 @@ def test_three_bodies_that_attract_each_other():
         for k, name in enumerate("abc")
     ]
     mechanism = found(*paths)
-    (pull,) = mechanism.of("mutual")
+    (pull,) = mechanism.of("pair_force")
     assert set(pull.bodies) == {"a", "b", "c"} and pull.numbers["power"] == -2.0
     assert pull.numbers["mass@b"] == pytest.approx(0.7, rel=0.05)
     assert "a, b and c attract or repel each other" in write(mechanism).dynamics
@@ -165,6 +167,29 @@ def test_pendulums_that_a_spring_joins_are_joined():
         for k, (name, x) in enumerate((("a", 100.0), ("b", 210.0)))
     ]
     mechanism = found(still("pin", 100, 30, wheel(4.0)), still("hook", 210, 30, wheel(4.0)), *paths)
-    assert {mechanism.body(name).motion for name in "ab"} == {"hinges"}
-    (spring,) = mechanism.of("mutual")
+    assert {mechanism.body(name).motion for name in "ab"} == {"revolute"}
+    (spring,) = mechanism.of("pair_force")
     assert spring.numbers["k"] == pytest.approx(12.0, rel=0.1)
+
+
+def test_every_feature_of_a_free_body_becomes_a_term():
+    xy = np.stack([40 + 90 * T, 60 + 40 * np.sin(5 * T)], 1)
+    seen = evidence(still("pin", 150, 30, wheel(5.0)), path("ball", noisy(xy)))
+    driven = replace(seen, dt=DT, actions=np.sin(T))
+    smoothed, v = smooth(driven.paths["ball"].xy, DT)
+    where = centres(driven.paths["ball"], driven, smoothed)
+    names = [name for name, *_ in library(driven.paths["ball"], driven, smoothed, v)]
+    assert {"action_x", "lorentz_force", "attraction-2@pin"} <= set(names)
+    for name in names:
+        alone = Explanation((name,), {name: 1.0}, {name: 0.1}, 0.0, 0.0, 0.02)
+        assert _free_terms("ball", alone, xy.mean(0), 50.0, where), name
+
+
+def test_a_wheel_on_a_coil_spring_swings_in_proportion_to_its_angle():
+    angle = 1.6 * np.cos(6.0 * T)
+    mechanism = found(
+        still("hub", 150, 100, wheel(6.0)),
+        path("mark", noisy(around((150, 100), 40, angle)), appearance=wheel(4.0)),
+    )
+    assert {t.kind for t in mechanism.terms} == {"joint_spring"}
+    assert mechanism.of("joint_spring")[0].numbers["k"] == pytest.approx(36.0, rel=0.02)

@@ -124,8 +124,8 @@ def test_a_hinge_is_found_where_the_two_bodies_agree():
     assert joint.other == pytest.approx((0.0, -8.0), abs=0.3)
     best = structures(evidence(base, rod))[0].mechanism
     assert (best.body("cart").motion, best.body("pole").motion, best.body("pole").on) == (
-        "slides",
-        "hinges",
+        "prismatic",
+        "revolute",
         "cart",
     )
 
@@ -139,7 +139,7 @@ def test_a_bob_on_an_unseen_string_swings_about_a_point():
     bob = path("bob", xy)
     centre = orbit(bob)
     assert centre.other == pytest.approx((150.0, 30.0), abs=0.5)
-    assert "hinges" in {s.mechanism.body("bob").motion for s in structures(evidence(bob))}
+    assert "revolute" in {s.mechanism.body("bob").motion for s in structures(evidence(bob))}
 
 
 MECHANISMS = [
@@ -170,7 +170,7 @@ MECHANISMS = [
                 ("a", "b"),
                 {"nx": 0.0, "ny": -1.0, "offset": -150.0, "e": 0.8, "friction": 0.1},
             ),
-            Term("mutual", ("a", "b"), {"k": 4.0, "length": 60.0}),
+            Term("pair_force", ("a", "b"), {"k": 4.0, "length": 60.0}),
         ),
     ),
     Mechanism(
@@ -179,7 +179,7 @@ MECHANISMS = [
                 "rod",
                 "box",
                 (9, 9, 200),
-                motion="hinges",
+                motion="revolute",
                 turns=True,
                 numbers={
                     "pivot_x": 80.0,
@@ -202,7 +202,7 @@ MECHANISMS = [
                 "cart",
                 "box",
                 (9, 9, 9),
-                motion="slides",
+                motion="prismatic",
                 numbers={
                     "at_x": 80.0,
                     "at_y": 90.0,
@@ -216,7 +216,7 @@ MECHANISMS = [
                 "pole",
                 "box",
                 (200, 9, 9),
-                motion="hinges",
+                motion="revolute",
                 on="cart",
                 turns=True,
                 numbers={
@@ -239,7 +239,7 @@ MECHANISMS = [
     ),
     Mechanism(
         (Body("ball", "disk", (9, 9, 200)),),
-        (Term("gravity", ("ball",), {"gx": 3.0}), Term("swerve", ("ball",), {"c": -2.0})),
+        (Term("gravity", ("ball",), {"gx": 3.0}), Term("lorentz_force", ("ball",), {"c": -2.0})),
     ),
     Mechanism(
         (Body("ball", "disk", (9, 9, 200)),),
@@ -314,7 +314,9 @@ def test_the_plan_for_a_drawn_throw_starts_with_gravity():
 
 def test_mechanisms_side_by_side_do_not_share_names():
     rod = MECHANISMS[4].bodies[0]
-    still = Body("bar", "box", (200, 9, 9), motion="hinges", turns=True, numbers=dict(rod.numbers))
+    still = Body(
+        "bar", "box", (200, 9, 9), motion="revolute", turns=True, numbers=dict(rod.numbers)
+    )
     both = Mechanism(
         (rod, still, Body("ball", "disk", (9, 200, 9))),
         (*MECHANISMS[4].terms, Term("drag", ("ball",), {"c": 1.0})),

@@ -86,7 +86,7 @@ def test_a_bend_seen_once_is_a_flight_and_one_gone_over_twice_a_swing(swings):
     phase = 0.2 * np.cos(9.0 * t) if swings else 0.4 * t / t[-1] - 0.2
     xy = np.array([100.0, 20.0]) + 120 * np.stack([np.sin(phase), np.cos(phase)], 1)
     (_, likeliest), *_ = ranked(evidence(path("bob", xy)))
-    assert likeliest.mechanism.body("bob").motion == ("hinges" if swings else "free")
+    assert likeliest.mechanism.body("bob").motion == ("revolute" if swings else "free")
 
 
 def on_track(to):
@@ -100,7 +100,7 @@ def test_a_body_that_turns_with_its_path_is_on_a_track():
     xy, angle = on_track(220.0)
     car = path("car", xy, angle + 0.1, Appearance("box", (0.0, 0.0, 0.0), (30.0, 14.0)))
     found = structures(evidence(car))
-    assert motions(found[0], "car") == "follows" and "turns with its path" in found[0].why
+    assert motions(found[0], "car") == "bead" and "turns with its path" in found[0].why
     assert rail_numbers(path("stone", xy, np.linspace(0.0, 2.0, 30), car.appearance)) is None
     assert rail_numbers(path("ball", xy)) is None
 
@@ -127,7 +127,7 @@ def test_a_track_that_is_drawn_is_known_where_nothing_has_been_yet(filled):
     ahead = np.linspace(20.0, 300.0, 15)
     assert np.abs(slopes(numbers, ahead)[0] - valley(ahead)[1]).max() < 0.05
     assert np.abs(foot_of(numbers, xy[:, 0]) - at).max() < 0.7
-    body = Body("ball", "disk", (0.0, 0.0, 0.0), motion="follows", numbers=numbers)
+    body = Body("ball", "disk", (0.0, 0.0, 0.0), motion="bead", numbers=numbers)
     program = module(
         write(Mechanism((body,), (Term("rail", ("ball",), {"g": 300.0, "bead": 1.0}),))).dynamics
     )
@@ -156,7 +156,7 @@ def test_a_curve_that_is_drawn_is_a_track_before_the_body_came_to_its_bend(curve
         )[0] == pytest.approx(-0.4, abs=0.05)
     seen = evidence(ball)
     seen = replace(seen, tracks=replace(seen.tracks, plate=plate))
-    assert (motions(structures(seen)[0], "ball") == "follows") == curved
+    assert (motions(structures(seen)[0], "ball") == "bead") == curved
 
 
 def test_the_middle_of_a_thin_line_is_its_track():
@@ -195,7 +195,7 @@ def test_the_program_of_a_track_places_and_turns_as_the_track_does():
         "car",
         "box",
         (0.0, 0.0, 0.0),
-        motion="follows",
+        motion="bead",
         turns=True,
         numbers={**numbers, "width": 30.0, "height": 14.0},
     )
@@ -220,7 +220,7 @@ def swinging(seen=60, at=(150.0, 50.0)):
 
 def test_a_pendulum_is_offered_no_track():
     rod = path("rod", *swinging(), ROD)
-    assert {motions(s, "rod") for s in structures(evidence(rod))} <= {"hinges", "free"}
+    assert {motions(s, "rod") for s in structures(evidence(rod))} <= {"revolute", "free"}
 
 
 def test_a_joint_bears_frames_that_were_read_wrongly():
@@ -245,7 +245,7 @@ def test_links_that_meet_under_a_pin_are_joined():
         path("pin", pin, appearance=Appearance("disk", (0.0, 0.0, 0.0), (6.0,))),
     ]
     best = structures(evidence(*bodies))[0].mechanism
-    assert best.body("lower").motion == "hinges" and best.body("lower").on == "upper"
+    assert best.body("lower").motion == "revolute" and best.body("lower").on == "upper"
     apart = structures(evidence(*bodies[:2]))[0].mechanism
     assert apart.body("lower").on is None
 
@@ -302,7 +302,7 @@ def test_a_rigid_body_engine_leaves_bodies_on_joints_their_terms():
     structure = next(
         s.mechanism
         for s in structures(seen)
-        if motions(s, "rod") == "hinges" and motions(s, "box") == "free"
+        if motions(s, "rod") == "revolute" and motions(s, "box") == "free"
     )
     best = drive(structure, seen)[0].mechanism
     assert best.of("gravity") and {"rod"} <= {n for t in best.terms for n in t.bodies}
@@ -325,12 +325,12 @@ def test_the_mass_of_a_rod_may_be_spread_unevenly():
         "gyration": 14.0,
     }
     rods = (
-        Body("upper", "box", (0.0, 0.0, 0.0), motion="hinges", turns=True, numbers=numbers),
+        Body("upper", "box", (0.0, 0.0, 0.0), motion="revolute", turns=True, numbers=numbers),
         Body(
             "lower",
             "box",
             (9.0, 0.0, 0.0),
-            motion="hinges",
+            motion="revolute",
             on="upper",
             turns=True,
             numbers=numbers,
@@ -371,9 +371,9 @@ def test_a_charge_in_a_magnetic_field_swerves():
         s.mechanism for s in structures(evidence(ball)) if motions(s, "ball") == "free"
     )
     terms = drive(structure, evidence(ball))[0].mechanism
-    assert terms.of("swerve")[0].numbers["c"] == pytest.approx(4.0, abs=0.1) and not terms.of(
-        "curve"
-    )
+    assert terms.of("lorentz_force")[0].numbers["c"] == pytest.approx(
+        4.0, abs=0.1
+    ) and not terms.of("curve")
 
 
 def test_what_no_force_explains_is_regressed_on_place_and_speed():
@@ -606,7 +606,7 @@ def test_bodies_that_are_seen_together_for_a_while_only_need_no_force_between_th
     structure = Mechanism(
         (Body("late", "disk", None), Body("whole", "disk", None)), order=("late", "whole")
     )
-    assert not drive(structure, seen)[0].mechanism.of("mutual")
+    assert not drive(structure, seen)[0].mechanism.of("pair_force")
 
 
 def test_places_read_wrongly_while_one_body_hides_the_other_are_no_force():
@@ -622,4 +622,4 @@ def test_places_read_wrongly_while_one_body_hides_the_other_are_no_force():
     structure = Mechanism(
         (Body("first", "disk", None), Body("second", "disk", None)), order=("first", "second")
     )
-    assert not drive(structure, seen)[0].mechanism.of("mutual")
+    assert not drive(structure, seen)[0].mechanism.of("pair_force")

@@ -43,7 +43,9 @@ def test_directions_go_on_across_a_gap():
 
 
 def test_a_hint_raises_what_it_names_and_nothing_else():
-    hanging = Mechanism((Body("bob", "disk", None, motion="hinges"),), (Term("gravity", ("bob",)),))
+    hanging = Mechanism(
+        (Body("bob", "disk", None, motion="revolute"),), (Term("gravity", ("bob",)),)
+    )
     falling = Mechanism((Body("bob", "disk", None),), (Term("gravity", ("bob",)),))
     assert favour("It is a pendulum", hanging) < favour("It is a pendulum", falling) == 0.0
     assert favour("gravity", hanging) == favour("gravity", falling) < 0.0

@@ -81,7 +81,7 @@ def test_two_bodies_that_pull_on_each_other_share_one_force():
         order=("a", "b"),
     )
     best = drive(structure, evidence(path("a", rows[:, :2]), path("b", rows[:, 2:])))[0].mechanism
-    (force,) = best.of("mutual")
+    (force,) = best.of("pair_force")
     assert force.numbers["length"] == pytest.approx(60.0, abs=1.0)
     assert force.numbers["k"] == pytest.approx(30.0, rel=0.05)
     assert force.numbers["ratio"] == pytest.approx(0.5, rel=0.05)
@@ -106,7 +106,7 @@ def test_a_valley_is_read_off_a_path_that_comes_back():
     structure = next(
         s.mechanism
         for s in structures(evidence(valley))
-        if s.mechanism.body("car").motion == "follows"
+        if s.mechanism.body("car").motion == "bead"
     )
     terms, _, why = rail_options(structure.body("car"), evidence(valley))[0]
     assert terms[0].kind == "rail" and "track" in why

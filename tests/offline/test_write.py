@@ -24,7 +24,7 @@ ROD = Body(
     "rod",
     "box",
     BLUE,
-    motion="hinges",
+    motion="revolute",
     turns=True,
     numbers={"pivot_x": 80.0, "pivot_y": 20.0, "centre_x": 40.0, "centre_y": 1.0, "gyration": 20.0},
 )
@@ -32,7 +32,7 @@ CART = Body(
     "cart",
     "box",
     (9, 9, 9),
-    motion="slides",
+    motion="prismatic",
     numbers={
         "at_x": 80.0,
         "at_y": 90.0,
@@ -46,7 +46,7 @@ POLE = Body(
     "pole",
     "box",
     RED,
-    motion="hinges",
+    motion="revolute",
     on="cart",
     turns=True,
     numbers={
@@ -81,8 +81,8 @@ SAID = {
     ),
     "spring": Mechanism(BALL, (on("spring", k=30.0, x0=80.0, y0=60.0), on("friction", c=5.0))),
     "attraction": Mechanism(BALL, (on("attraction", k=5e6, power=-2.0, x0=80.0, y0=160.0),)),
-    "swerve": Mechanism(
-        BALL, (on("swerve", c=-2.0), on("drag", c=0.4), on("push", ax=5.0, ay=7.0))
+    "lorentz_force": Mechanism(
+        BALL, (on("lorentz_force", c=-2.0), on("drag", c=0.4), on("push", ax=5.0, ay=7.0))
     ),
     "action": Mechanism(
         BALL, (on("action", ax=50.0), on("drag", c=1.0)), integrator="explicit_euler"
@@ -117,10 +117,10 @@ SAID = {
         ),
     ),
     "a spring between": Mechanism(
-        TWO, (Term("mutual", ("ball", "disk"), {"k": 4.0, "length": 60.0, "ratio": 2.0}),)
+        TWO, (Term("pair_force", ("ball", "disk"), {"k": 4.0, "length": 60.0, "ratio": 2.0}),)
     ),
     "attraction between": Mechanism(
-        TWO, (Term("mutual", ("ball", "disk"), {"k": 4e5, "power": -2.0, "ratio": 0.5}),)
+        TWO, (Term("pair_force", ("ball", "disk"), {"k": 4e5, "power": -2.0, "ratio": 0.5}),)
     ),
     "a heavier partner": Mechanism(
         TWO,
@@ -169,7 +169,7 @@ SAID = {
         (Term("push", ("cart",), {"a": 20.0}), Term("damping", ("cart",), {"c": 0.3})),
     ),
     "valley": Mechanism(
-        (Body("ball", "disk", BLUE, motion="follows", numbers=TRACK),),
+        (Body("ball", "disk", BLUE, motion="bead", numbers=TRACK),),
         (on("rail", g=90.0), on("drag", c=0.3)),
     ),
     "bead": Mechanism(
@@ -178,7 +178,7 @@ SAID = {
                 "ball",
                 "box",
                 BLUE,
-                motion="follows",
+                motion="bead",
                 turns=True,
                 numbers={
                     **TRACK,
@@ -203,7 +203,7 @@ SAID = {
         (*TWO, Body("moon", "disk", RED)),
         (
             Term(
-                "mutual",
+                "pair_force",
                 ("ball", "disk", "moon"),
                 {"k": 4e5, "power": -2.0, "mass@disk": 0.5, "mass@moon": 0.2},
             ),
@@ -238,8 +238,8 @@ SAID = {
     "riders and light": Mechanism(
         (
             Body("ball", "box", BLUE, turns=True),
-            Body("disk", "disk", RED, motion="rides", on="ball"),
-            Body("bar", "sprite", None, motion="rests"),
+            Body("disk", "disk", RED, motion="weld", on="ball"),
+            Body("bar", "sprite", None, motion="rest"),
         ),
         (on("turning", a=1.0, c=0.2), on("gravity", gy=100.0)),
         light="coloured",

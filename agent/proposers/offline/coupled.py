@@ -51,7 +51,7 @@ class Axis:
     @property
     def slides(self) -> bool:
         """Whether it is a place along a line, not an angle."""
-        return self.joint.motion == "slides"
+        return self.joint.motion == "prismatic"
 
     @property
     def bends(self) -> bool:
@@ -141,12 +141,12 @@ def ties(choices: Mapping[str, Sequence[Joint]], evidence: Evidence) -> list[Tie
 
 def _axes(path: Path, joints: Sequence[Joint], evidence: Evidence) -> Iterator[Axis]:
     """Coordinates that a mover may have."""
-    for motion in ("slides", "hinges"):
+    for motion in ("prismatic", "revolute"):
         joint = next((j for j in joints if j.motion == motion and j.on is None), None)
         if joint is None:
             continue
         n = joint.numbers
-        if motion == "slides":
+        if motion == "prismatic":
             yield Axis(path, joint, path.xy @ np.array(axis_of(n)), path.floor)
         elif path.turns and not joint.point:
             yield Axis(path, joint, path.angle, path.floor_angle, _rim(path, joint, evidence))

@@ -154,7 +154,7 @@ def _spreads(mechanism: Mechanism) -> Iterator[Edit]:
         rods = [
             b
             for name in term.bodies
-            if (b := mechanism.body(name)).motion == "hinges"
+            if (b := mechanism.body(name)).motion == "revolute"
             and b.shape == "box"
             and f"gyration@{name}" not in term.numbers
         ]
@@ -180,8 +180,8 @@ def _resistances(mechanism: Mechanism) -> Iterator[Edit]:
     for body in mechanism.bodies:
         kinds = {
             "free": ("drag", "quadratic_drag", "friction"),
-            "hinges": ("damping",),
-            "slides": ("damping",),
+            "revolute": ("damping",),
+            "prismatic": ("damping",),
         }.get(body.motion, ())
         if body.name in mechanism.followers:
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -82,34 +82,12 @@ class Driven:
 def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> list[Driven]:
     """The structure with the terms that explain its motion; then variants that explain it nearly as
     well."""
-    groups: list[list[tuple[tuple[Term, ...], float, str]]] = []
-    for body in structure.bodies:
-        structure = (
-            structure.with_body(_balanced(body, evidence))
-            if body.motion == "free" and body.turns
-            else structure
-        )
+    turning = [b for b in structure.bodies if b.motion == "free" and b.turns]
+    for body in turning:
+        structure = structure.with_body(_balanced(body, evidence))
     free = [b for b in structure.bodies if b.motion == "free"]
     contacts, partners = contacts_of([b for b in free if not b.swells], evidence)
-    for body in free:
-        groups.append(_free_options(body, evidence, alternatives))
-        if body.turns:
-            groups.append(_turning_options(body, evidence))
-    groups += [_swelling_options(body, evidence) for body in structure.bodies if body.swells]
-    groups += [
-        rail_options(body, evidence) for body in structure.bodies if body.motion == "follows"
-    ]
-    leading = [b for b in structure.bodies if b.name not in structure.followers]
-    for root in [b for b in leading if b.motion in ("slides", "hinges") and b.on is None]:
-        tree = _tree(root, leading)
-        options = (
-            _linkage_options(tree, evidence)
-            if len(tree) > 1
-            else _pendulum_options(root, evidence, _swinging(leading, root))
-            if root.motion == "hinges"
-            else _slide_options(root, evidence)
-        )
-        groups.append(_hung(options, root, structure, evidence))
+    groups = [*_of_free(free, evidence, alternatives), *_of_others(structure, evidence)]
     choices = _of_one_kind(groups, free, evidence)
     found = [_assemble(structure, choice, contacts, evidence) for choice in choices]
     likeliest = min(range(len(found)), key=lambda k: found[k].bic)
@@ -117,28 +95,11 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
     found.insert(0, found.pop(likeliest))
     for k, group in enumerate(groups):
         for option in group[1 : alternatives + 1]:
-            found.append(
-                _assemble(structure, [*best[:k], option, *best[k + 1 :]], contacts, evidence)
-            )
-    for i, j, option in pair_options(
-        free, [_alone(groups, free, k) for k in range(len(free))], evidence
-    )[:alternatives]:
-        places = [_place(free, i), _place(free, j)]
-        options = [
-            option if k == places[0] else ((), 0.0, "") if k == places[1] else choice
-            for k, choice in enumerate(best)
-        ]
-        together = _assemble(structure, options, contacts, evidence)
-        found.insert(0 if together.bic < found[0].bic else len(found), together)
-    for members, option in crowd_options(
-        free, [_alone(groups, free, k) for k in range(len(free))], evidence
-    )[:alternatives]:
-        places = [_place(free, k) for k in members]
-        options = [
-            option if k == places[0] else ((), 0.0, "") if k in places else choice
-            for k, choice in enumerate(best)
-        ]
-        together = _assemble(structure, options, contacts, evidence)
+            chosen = [*best[:k], option, *best[k + 1 :]]
+            found.append(_assemble(structure, chosen, contacts, evidence))
+    alone = [groups[_place(free, k)][0][1] for k in range(len(free))]
+    for chosen in _shared(free, best, alone, evidence)[:alternatives]:
+        together = _assemble(structure, chosen, contacts, evidence)
         found.insert(0 if together.bic < found[0].bic else len(found), together)
     if partners:
         without = tuple(c for c in contacts if c not in partners)
@@ -146,25 +107,67 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
         found.append(replace(untouched, bic=untouched.bic + EXPECTED))
     ranked = [found[0], *sorted(found[1:], key=lambda d: d.bic)]
     jointed = [term for terms, _, _ in best[_place(free, len(free)) :] for term in terms]
-    tumbling = [
-        Term(
-            "wall", c.bodies, {k: v for k, v in c.numbers.items() if k != "e"}
-        )  # how bouncy corners are, the engine's default says
-        for c in partners
+    sure = [c for c in contacts if c not in partners]
+    resting = [*sure, *_tumbling(partners, evidence)]
+    engine = touching(structure.plus(*jointed), resting, found[0].bic, evidence)
+    return ranked if engine is None else [engine, *ranked]
+
+
+def _of_free(free: Sequence[Body], evidence: Evidence, alternatives: int) -> Iterator[list[Option]]:
+    """Options of each free body, and of its turning (see ``_place``)."""
+    for body in free:
+        yield _free_options(body, evidence, alternatives)
+        if body.turns:
+            yield _turning_options(body, evidence)
+
+
+def _of_others(structure: Mechanism, evidence: Evidence) -> Iterator[list[Option]]:
+    """Options of radii that vary, and of whatever is on a joint and follows nothing."""
+    yield from (_swelling_options(body, evidence) for body in structure.bodies if body.swells)
+    yield from (rail_options(body, evidence) for body in structure.bodies if body.motion == "bead")
+    leading = [b for b in structure.bodies if b.name not in structure.followers]
+    for root in (b for b in leading if b.motion in ("prismatic", "revolute") and b.on is None):
+        tree = _tree(root, leading)
+        if len(tree) > 1:
+            options = _linkage_options(tree, evidence)
+        elif root.motion == "revolute":
+            options = _pendulum_options(root, evidence, _swinging(leading, root))
+        else:
+            options = _slide_options(root, evidence)
+        yield _hung(options, root, structure, evidence)
+
+
+def _shared(
+    free: Sequence[Body], best: Sequence[Option], alone: Sequence[float], evidence: Evidence
+) -> list[list[Option]]:
+    """The best options with some bodies' replaced by forces between them: the first of these has
+    them, the others nothing of their own. alone: deviance of what each feels by itself."""
+    pairs = [((i, j), option) for i, j, option in pair_options(free, alone, evidence)]
+    found = []
+    for members, option in [*crowd_options(free, alone, evidence), *pairs]:
+        first, *others = (_place(free, k) for k in members)
+        chosen = list(best)
+        chosen[first] = option
+        for k in others:
+            chosen[k] = ((), 0.0, "")
+        found.append(chosen)
+    return found
+
+
+def _tumbling(expected: Sequence[Term], evidence: Evidence) -> list[Term]:
+    """Walls that are only expected, for what is no disk: how bouncy corners are, the engine's
+    default says."""
+    return [
+        Term("wall", c.bodies, {k: v for k, v in c.numbers.items() if k != "e"})
+        for c in expected
         if c.kind == "wall" and not all(_round(evidence.paths[name], evidence) for name in c.bodies)
     ]
-    engine = touching(
-        structure.plus(*jointed),
-        [*(c for c in contacts if c not in partners), *tumbling],
-        found[0].bic,
-        evidence,
-    )
-    return ranked if engine is None else [engine, *ranked]
 
 
 RESISTANCES = ("drag", "quadratic_drag", "friction")
 
 Option = tuple[tuple[Term, ...], float, str]
+"""Terms of a group of bodies, their deviance, and why in words."""
 
 
 def _of_one_kind(
@@ -237,14 +240,10 @@ def _place(free: Sequence[Body], k: int) -> int:
     return sum(1 + body.turns for body in free[:k])
 
 
-def _alone(groups: Sequence[Sequence[tuple]], free: Sequence[Body], k: int) -> float:
-    return groups[_place(free, k)][0][1]
-
-
 def _tree(root: Body, bodies: Sequence[Body]) -> list[Body]:
     tree = [root]
     for body in tree:
-        tree += [b for b in bodies if b.on == body.name and b.motion == "hinges"]
+        tree += [b for b in bodies if b.on == body.name and b.motion == "revolute"]
     return tree
 
 
@@ -333,7 +332,7 @@ def library(path: Path, evidence: Evidence, xy: np.ndarray, v: np.ndarray) -> li
         ("gy", np.stack([zero, one], 1), any_sign),
         ("drag", -v, positive),
         ("quadratic_drag", -speed[:, None] * v, positive),
-        ("swerve", np.stack([v[:, 1], -v[:, 0]], 1), any_sign),
+        ("lorentz_force", np.stack([v[:, 1], -v[:, 0]], 1), any_sign),
         ("friction", -v / np.maximum(speed, 0.02 * usual)[:, None], positive),
     ]
     away = -(xy - middle)
@@ -475,7 +474,7 @@ def _free_terms(
         terms.append(Term("spring", (name,), numbers))
     if constant:
         terms.append(Term("gravity", (name,), constant))
-    for key in ("drag", "quadratic_drag", "friction", "swerve"):
+    for key in ("drag", "quadratic_drag", "friction", "lorentz_force"):
         if key in values:
             terms.append(Term(key, (name,), {"c": values[key]}))
     pushes = {"a" + k[-1]: values[k] for k in ("action_x", "action_y") if k in values}
@@ -500,7 +499,7 @@ def _free_terms(
 
 
 SAID = ("gx", "gy", "spring", "spring_x", "spring_y", "drag", "quadratic_drag", "friction",
-        "swerve", "action_x", "action_y")  # fmt: skip
+        "lorentz_force", "action_x", "action_y")  # fmt: skip
 """Features of a free body that become terms, beside centres that attract."""
 
 
@@ -562,48 +561,18 @@ def contacts_of(
     that falls needs no such example.
     """
     names = [b.name for b in bodies]
-    hit: list[dict] = []
-    kinds: set[bool] = set()
-    pairs: dict[tuple[str, str], dict] = {}
     sides = {name: boundaries(evidence.paths[name], evidence) for name in names}
-    for name in names:
-        path = evidence.paths[name]
-        for t in path.kinks:
-            partner = _partner(path, t, names, evidence)
-            if partner is not None:
-                key = tuple(sorted((name, partner), key=names.index))
-                a, b = (evidence.paths[name] for name in key)
-                impact = _impact(a, b, t, evidence.dt)
-                if evidence.filmed:
-                    impact |= {"by_size": 0.0, "margin": _margin(a, b, t)}
-                    impact |= {"ratio": 1.0} if look_alike(a, b, filmed=True) else {}
-                pairs.setdefault(key, impact)
-                continue
-            found = [
-                (side, wall)
-                for side in sides[name]
-                if (wall := _turned_back(path, t, evidence.dt, side)) is not None
-            ]
-            kinds |= {side.border for side, _ in found}
-            wall = _wall(path, t, evidence.dt) if not found else None
-            hit += [wall for _, wall in found] + ([wall] if wall is not None else [])
+    pairs = _collisions(names, evidence)
+    hit, kinds = _bounces(names, sides, evidence)
     walls = _merge(hit)
-    terms = [Term("wall", inside, w) for w in walls if (inside := _free_of(w, names, evidence))]
-    terms += [Term("collide", pair, numbers) for pair, numbers in pairs.items()]
+    terms = [*_walls(walls, names, evidence), *(Term("collide", p, n) for p, n in pairs.items())]
     awaited = {
         name: [side for side in found if side.border in kinds and evidence.paths[name].kinks]
         or unmet(evidence.paths[name], found)
         for name, found in sides.items()
     }
-    more = _merge(
-        [
-            _like(side, walls)
-            for found in awaited.values()
-            for side in found
-            if not _known(side, walls)
-        ]
-    )
-    expected = [Term("wall", inside, w) for w in more if (inside := _free_of(w, names, evidence))]
+    met = [side for found in awaited.values() for side in found if not _known(side, walls)]
+    expected = _walls(_merge([_like(side, walls) for side in met]), names, evidence)
     round_ = [b.name for b in bodies if _round(evidence.paths[b.name], evidence)]
     pending = [
         Term("collide", (a, b), {"e": 0.95, "by_size": 1.0})
@@ -611,6 +580,54 @@ def contacts_of(
         if (a, b) not in pairs and _may_meet(evidence.paths[a], evidence.paths[b])
     ]
     return (*terms, *expected, *pending), (*expected, *pending)
+
+
+def _walls(walls: Sequence[dict], names: Sequence[str], evidence: Evidence) -> list[Term]:
+    """Walls as terms, each for the bodies on its free side."""
+    inside = [(w, _free_of(w, names, evidence)) for w in walls]
+    return [Term("wall", bodies, w) for w, bodies in inside if bodies]
+
+
+def _collisions(
+    names: Sequence[str], evidence: Evidence
+) -> dict[tuple[str, str], dict[str, float]]:
+    """First impact of every two bodies whose velocities jump beside each other."""
+    pairs: dict[tuple[str, str], dict[str, float]] = {}
+    for name in names:
+        path = evidence.paths[name]
+        for t in path.kinks:
+            partner = _partner(path, t, names, evidence)
+            if partner is not None:
+                first, second = sorted((name, partner), key=list(names).index)
+                pairs.setdefault((first, second), _met(first, second, t, evidence))
+    return pairs
+
+
+def _met(first: str, second: str, t: int, evidence: Evidence) -> dict[str, float]:
+    """What the impact of two bodies around frame t says."""
+    a, b = evidence.paths[first], evidence.paths[second]
+    impact = _impact(a, b, t, evidence.dt)
+    if evidence.filmed:
+        impact |= {"by_size": 0.0, "margin": _margin(a, b, t)}
+        impact |= {"ratio": 1.0} if look_alike(a, b, filmed=True) else {}
+    return impact
+
+
+def _bounces(
+    names: Sequence[str], sides: Mapping[str, Sequence[Boundary]], evidence: Evidence
+) -> tuple[list[dict], set[bool]]:
+    """(walls that turned bodies back, whether these were borders of the picture or drawn)."""
+    hit: list[dict] = []
+    kinds: set[bool] = set()
+    for name in names:
+        path = evidence.paths[name]
+        for t in (t for t in path.kinks if _partner(path, t, names, evidence) is None):
+            tried = [(side, _turned_back(path, t, evidence.dt, side)) for side in sides[name]]
+            found = [(side, wall) for side, wall in tried if wall is not None]
+            kinds |= {side.border for side, _ in found}
+            alone = _wall(path, t, evidence.dt) if not found else None
+            hit += [wall for _, wall in found] + ([alone] if alone is not None else [])
+    return hit, kinds
 
 
 def _known(side: Boundary, walls: Sequence[Mapping[str, float]]) -> bool:
@@ -968,7 +985,7 @@ def _direction(body: Body, path: Path) -> np.ndarray:
 
 def _swinging(bodies: Sequence[Body], root: Body) -> list[Body]:
     """Others that hang on pivots of the picture."""
-    return [b for b in bodies if b.motion == "hinges" and b.on is None and b.name != root.name]
+    return [b for b in bodies if b.motion == "revolute" and b.on is None and b.name != root.name]
 
 
 def _tied(
@@ -991,9 +1008,7 @@ FAR = 5.0
 """Pixels from its pivot from which a body swings to and fro."""
 
 
-def _pendulum_options(
-    body: Body, evidence: Evidence, others: Sequence[Body] = ()
-) -> list[tuple[tuple[Term, ...], float, str]]:
+def _pendulum_options(body: Body, evidence: Evidence, others: Sequence[Body] = ()) -> list[Option]:
     path, name = evidence.paths[body.name], body.name
     series = _direction(body, path)
     offset = heading(body) if body.turns else 0.0
@@ -1012,40 +1027,64 @@ def _pendulum_options(
     ]
     if evidence.actions is not None and np.ptp(evidence.actions) > 0:
         features.append(("action", evidence.actions[:, None], any_sign))
-    options = []
-    stops = _stops(name, series[:, 0] - offset, path.kinks)
+    stops = tuple(_stops(name, series[:, 0] - offset, path.kinks))
     struck = f"; {name} strikes a wall" if stops else ""
+    options = []
     filmed = evidence.filmed
     for e in explain(series, sigma, evidence.dt, features, path.kinks, 3, filmed=filmed)[:5]:
-        v, terms = dict(e.values), []
-        slight = abs(v.get("across", math.inf)) < THRESHOLDS.tilt * v.get("down", 0.0)
-        named = tuple(name for name in e.names if name != "across" or not slight)
-        if "down" in v or "across" in v or "up" in v:
-            down, across = v.get("down", 0.0) - v.get("up", 0.0), v.get("across", 0.0)
-            k, rest = math.hypot(down, across), math.atan2(down, -across)
-            straight = {"straight": 1.0} if "across" not in v or slight else {}
-            terms.append(Term("gravity", (name,), {"k": k, "rest": rest - offset, **straight}))
-        if "coil" in v:
-            rest = float(np.nanmean(values)) + v.pop("torque", 0.0) / v["coil"] - offset
-            terms.append(Term("joint_spring", (name,), {"k": v["coil"], "rest": rest}))
-        for tied in (k for k in v if k.startswith("tied@")):
-            pair = tuple(sorted((name, tied[5:])))
-            far = np.hypot(*(evidence.paths[pair[0]].xy - evidence.paths[pair[1]].xy).T)
-            terms.append(Term("mutual", pair, {"k": v[tied], "length": float(np.nanmedian(far))}))
-        terms += stops
-        terms += [Term("damping", (name,), {"c": v["damping"]})] if "damping" in v else []
-        terms += [Term("friction", (name,), {"c": v["friction"]})] if "friction" in v else []
-        terms += [Term("push", (name,), {"a": v["torque"]})] if "torque" in v else []
-        terms += [Term("action", (name,), {"a": v["action"]})] if "action" in v else []
-        options.append(
-            (
-                tuple(terms),
-                e.bic - price(e.names, filmed) + price(named, filmed),
-                f"{name} swings: {causes(named, 'nothing')} leaves {e.rms * length:.2f} px rms"
-                + struck,
-            )
-        )
+        named = tuple(key for key in e.names if key != "across" or not _straight(e.values))
+        middle = float(np.nanmean(values)) - offset
+        terms = (*_weight(name, e.values, offset), *_at_pivot(name, e.values, middle))
+        terms += (*_ties(name, e.values, evidence), *stops)
+        words = f"{name} swings: {causes(named, 'nothing')} leaves {e.rms * length:.2f} px rms"
+        bic = e.bic - price(e.names, filmed) + price(named, filmed)
+        options.append((terms, bic, words + struck))
     return sorted(options, key=lambda option: option[1])
+
+
+def _straight(values: Mapping[str, float]) -> bool:
+    """Whether a pendulum hangs straight down but for what a camera held askew explains."""
+    return abs(values.get("across", math.inf)) < THRESHOLDS.tilt * values.get("down", 0.0)
+
+
+def _weight(name: str, values: Mapping[str, float], offset: float) -> list[Term]:
+    """The field that swings a pendulum."""
+    if not {"down", "across", "up"} & set(values):
+        return []
+    down = values.get("down", 0.0) - values.get("up", 0.0)
+    across = values.get("across", 0.0)
+    k, rest = math.hypot(down, across), math.atan2(down, -across)
+    straight = {"straight": 1.0} if "across" not in values or _straight(values) else {}
+    return [Term("gravity", (name,), {"k": k, "rest": rest - offset, **straight})]
+
+
+def _at_pivot(name: str, values: Mapping[str, float], middle: float) -> list[Term]:
+    """What acts at the pivot itself. middle: mean coordinate."""
+    left, terms = dict(values), []
+    if "coil" in left:
+        rest = middle + left.pop("torque", 0.0) / left["coil"]
+        terms.append(Term("joint_spring", (name,), {"k": left["coil"], "rest": rest}))
+    kinds = {
+        "damping": ("damping", "c"), "friction": ("friction", "c"),
+        "torque": ("push", "a"), "action": ("action", "a"),
+    }  # fmt: skip
+    terms += [
+        Term(kind, (name,), {key: left[feature]})
+        for feature, (kind, key) in kinds.items()
+        if feature in left
+    ]
+    return terms
+
+
+def _ties(name: str, values: Mapping[str, float], evidence: Evidence) -> list[Term]:
+    """Springs to other pendulums."""
+    found = []
+    for key in (key for key in values if key.startswith("tied@")):
+        pair = tuple(sorted((name, key[5:])))
+        far = np.hypot(*(evidence.paths[pair[0]].xy - evidence.paths[pair[1]].xy).T)
+        numbers = {"k": values[key], "length": float(np.nanmedian(far))}
+        found.append(Term("pair_force", pair, numbers))
+    return found
 
 
 def _stops(name: str, angle: np.ndarray, jumps: Sequence[int]) -> list[Term]:
@@ -1067,10 +1106,6 @@ def _stops(name: str, angle: np.ndarray, jumps: Sequence[int]) -> list[Term]:
         for side, found in hits.items()
         for at, e in [np.median(found, axis=0)]
     ]
-
-
-Option = tuple[tuple[Term, ...], float, str]
-"""Terms of a group of bodies, their deviance, and why in words."""
 
 
 def _hung(
@@ -1221,7 +1256,7 @@ def _weighed(
     odd = [
         k
         for k, body in enumerate(tree)
-        if body.motion == "hinges" and body.shape not in ("box", "disk")
+        if body.motion == "revolute" and body.shape not in ("box", "disk")
     ]
     if not odd or len(tree) < 2:
         return tree, MASSES if len(tree) > 1 else (1.0,)
@@ -1283,7 +1318,7 @@ def _simplex(start: np.ndarray) -> np.ndarray:
 
 def _coordinate(body: Body, path: Path, evidence: Evidence) -> tuple[np.ndarray, float]:
     n = body.numbers
-    if body.motion == "slides":
+    if body.motion == "prismatic":
         return (path.xy[:, 0] - n["at_x"]) * n["axis_x"] + (path.xy[:, 1] - n["at_y"]) * n[
             "axis_y"
         ], path.floor
@@ -1300,7 +1335,7 @@ def links_of(tree: Sequence[Body], mass: float) -> list[Link]:
     for k, b in enumerate(tree):
         n = b.numbers
         m = 1.0 if k == 0 else mass
-        if b.motion == "slides":
+        if b.motion == "prismatic":
             links.append(
                 Link(
                     b.name,
@@ -1351,7 +1386,7 @@ def _linkage_features(
             rates[[b.name for b in tree].index(body.on)]
             if body.on
             and body.on in [b.name for b in tree]
-            and tree[[b.name for b in tree].index(body.on)].motion == "hinges"
+            and tree[[b.name for b in tree].index(body.on)].motion == "revolute"
             else 0.0
         )
         features.append((f"damping@{name}", motion(efforts={name: -rate}) - base, positive))

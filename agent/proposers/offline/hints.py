@@ -27,19 +27,22 @@ def _rolls(mechanism: Mechanism) -> bool:
 
 
 MEANT: tuple[tuple[str, _Fits], ...] = (
-    (r"pendul|swing|hing|pivot|thread", _moves("hinges")),
+    (r"pendul|swing|hing|pivot|thread", _moves("revolute")),
     (r"spring|oscillat|elastic", _acts("spring", "joint_spring")),
     (r"gravit|fall|drop|projectile|throw", _acts("gravity")),
     (r"\broll", _rolls),
-    (r"\bslid|inclin|ramp|\brails?\b", _moves("slides")),
-    (r"track|valley|loop", _moves("follows")),
+    (r"\bslid|inclin|ramp|\brails?\b", _moves("prismatic")),
+    (r"track|valley|loop", _moves("bead")),
     (r"friction|\brub", _acts("friction", "contact")),
     (r"\bdrag|\bair\b|resist", _acts("drag", "quadratic_drag")),
     (r"\bdamp", _acts("damping", "drag")),
     (r"collid|collision|\bhit|strik|impact", _acts("collide", "contact", "wall", "stop")),
     (r"bounc", _acts("wall", "stop", "contact")),
-    (r"orbit|planet|attract", _acts("attraction", "mutual")),
-    (r"\bspin|\bturn|rotat", lambda m: any(body.turns for body in m.bodies) or _moves("hinges")(m)),
+    (r"orbit|planet|attract", _acts("attraction", "pair_force")),
+    (
+        r"\bspin|\bturn|rotat",
+        lambda m: any(body.turns for body in m.bodies) or _moves("revolute")(m),
+    ),
 )
 """Words (patterns) and whether a mechanism has what they mean."""
 

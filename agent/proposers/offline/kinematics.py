@@ -49,7 +49,7 @@ def structures(evidence: Evidence) -> list[Structure]:
 MOST = 12
 """Structures that are looked at closely, beside the one in which everything is free."""
 
-LOOSE = ("free", "rests", "rides")
+LOOSE = ("free", "rest", "weld")
 
 
 def joints_of(evidence: Evidence) -> dict[str, list[Joint]]:
@@ -64,7 +64,7 @@ def combined(choices: Mapping[str, list[Joint]], evidence: Evidence) -> list[Str
     base = {path.name: _body(path, evidence) for path in evidence.paths.values()}
     riders = _riders(evidence)
     for name, (host, _) in riders.items():
-        base[name] = replace(base[name], motion="rides", on=host)
+        base[name] = replace(base[name], motion="weld", on=host)
     movers = [p for p in evidence.movers if p.name not in riders]
     unbound = {p.name: _unbound(p, evidence.dt) for p in movers}
     found: list[Structure] = []
@@ -105,7 +105,7 @@ def _body(path: Path, evidence: Evidence) -> Body:
         appearance.shape,
         None if appearance.shape == "sprite" else appearance.colour,
         (float(first[0]), float(first[1])) if crowded else None,
-        "free" if path.moves or path.turns else "rests",
+        "free" if path.moves or path.turns else "rest",
         None,
         path.turns,
         sizes,
@@ -373,7 +373,7 @@ def _about(path: Path, circle: Pivot, place: str) -> Joint:
         angle = path.angle[path.seen & np.isfinite(path.angle)]
         cost += misfit([angle - np.median(angle)], path.floor_angle, [len(angle) // 3])
     return Joint(
-        "hinges",
+        "revolute",
         None,
         {
             "pivot_x": circle.other[0],
@@ -429,7 +429,7 @@ def _slide(path: Path, place: str) -> Joint:
     across = (path.xy[path.seen] - point) @ np.array([-axis[1], axis[0]])
     numbers = {"at_x": point[0], "at_y": point[1], "axis_x": axis[0], "axis_y": axis[1]}
     return Joint(
-        "slides",
+        "prismatic",
         None,
         {key: float(value) for key, value in numbers.items()},
         _cost(place, [across], path.floor, 2, path),
@@ -456,7 +456,7 @@ def _roll(path: Path) -> list[Joint]:
     cost = _cost("roll", [across, turned * reach], floor, 4, path)
     return [
         Joint(
-            "slides",
+            "prismatic",
             None,
             {key: float(value) for key, value in numbers.items()},
             cost,
@@ -471,7 +471,7 @@ ROLLS = 1.6
 
 def _track(path: Path, found: Sequence[Joint], evidence: Evidence) -> list[Joint]:
     """A curve that is drawn, gone over more than once, or turned along with."""
-    pinned = any(j.motion == "hinges" and j.on is None and j.cost < PINNED for j in found)
+    pinned = any(j.motion == "revolute" and j.on is None and j.cost < PINNED for j in found)
     rail = None if pinned else rail_numbers(path, evidence.tracks.plate)  # a round track is a hinge
     straight = line_of_travel(path)[2] <= _tolerance(path)
     if rail is None or (straight and "foot" not in rail):
@@ -488,7 +488,7 @@ def _track(path: Path, found: Sequence[Joint], evidence: Evidence) -> list[Joint
     read_off = 1 if "foot" in rail else len(rail)  # a line that is drawn says its own shape
     floor = math.hypot(path.floor, THRESHOLDS.outline)
     cost = _cost(place, off_rail(rail, path), floor, read_off, path)
-    return [Joint("follows", None, rail, cost, f"{path.name} {words}")]
+    return [Joint("bead", None, rail, cost, f"{path.name} {words}")]
 
 
 PINNED = 100.0
@@ -554,7 +554,7 @@ def _hinge(
     place = "a fixed point" if other is None else other.name
     return [
         Joint(
-            "hinges",
+            "revolute",
             other.name if other else None,
             numbers,
             cost,
@@ -643,7 +643,7 @@ def _rod(path: Path, other: Path) -> Joint | None:
     band = [bandwidth(distance, floor), max(bandwidth(v, floor) for v in offset.T)]
     cost = misfit([distance - distance.mean()], floor, [max(band)])
     return Joint(
-        "hinges",
+        "revolute",
         other.name,
         {
             "pivot_x": 0.0,
@@ -698,7 +698,7 @@ def _sound(chosen: Mapping[str, Joint]) -> bool:
     for name, joint in chosen.items():
         seen, here = {name}, joint.on
         while here is not None:
-            if here in seen or here not in chosen or chosen[here].motion in ("free", "follows"):
+            if here in seen or here not in chosen or chosen[here].motion in ("free", "bead"):
                 return False
             seen.add(here)
             here = chosen[here].on

@@ -16,44 +16,18 @@ from typing import Any
 
 MARK = "# grammar: "
 
-MOTIONS = {
-    "rests": "rests",
-    "free": "moves freely",
-    "slides": "slides along a line",
-    "hinges": "turns on a hinge",
-    "rides": "rides on another body",
-    "follows": "runs to and fro on a curved track",
-}
+MOTIONS = (
+    "rest", "free", "prismatic", "revolute", "weld", "bead",
+)  # fmt: skip
+"""How a body may move: the words of ``grammar.joints``."""
 
-TERMS = {
-    "gravity": "a constant field accelerates",
-    "drag": "linear drag slows",
-    "quadratic_drag": "quadratic drag slows",
-    "friction": "dry friction slows",
-    "swerve": "a force across its velocity (as on a charge in a magnetic field) turns aside",
-    "spring": "a spring pulls to an anchor:",
-    "attraction": "a centre attracts",
-    "mutual": "attract or repel each other:",
-    "rail": "gravity pulls down the slope (a valley):",
-    "push": "a constant force pushes",
-    "action": "the action drives",
-    "damping": "damping at the joint of",
-    "joint_spring": "a spring at the joint of",
-    "wall": "bounces off a wall:",
-    "collide": "bounce off each other:",
-    "contact": "collide, rub and rest on what they touch:",
-    "stop": "a stop turns back",
-    "curve": "an acceleration that depends on place and speed drives",
-    "turning": "turning is slowed or driven:",
-    "frame": "a turning frame moves",
-    "drive": "a periodic force drives",
-    "swelling": "growing is slowed or driven:",
-    "gear": "mesh as gears:",
-    "belt": "a belt or a rope binds",
-    "pulley": "hang on one rope over a pulley:",
-    "crank": "a crank and its rod drive",
-    "connecting_rod": "the rod of a crank:",
-}
+TERMS = (
+    "gravity", "drag", "quadratic_drag", "friction", "lorentz_force", "spring", "attraction",
+    "pair_force", "rail", "push", "action", "damping", "joint_spring", "wall", "collide",
+    "contact", "stop", "curve", "turning", "frame", "drive", "swelling", "gear", "belt", "pulley",
+    "crank", "connecting_rod",
+)  # fmt: skip
+"""Kinds of causes and couplings; ``write`` says which law or coupling each is."""
 
 COUPLINGS = ("gear", "belt", "pulley", "crank", "connecting_rod")
 """Terms that bind the coordinate of the first of their bodies to that of the second."""
@@ -63,8 +37,8 @@ COUPLINGS = ("gear", "belt", "pulley", "crank", "connecting_rod")
 class Body:
     """One object of the state. shape, colour, near: how perception finds it
     (tools.perception.Part). motion: one of MOTIONS; on: the body it hangs on or rides on (None: the
-    picture). turns: its angle varies; swells: its radius does. numbers: geometry in pixels and radians that was measured
-    (pivot, axis, offsets, half sizes)."""
+    picture). turns: its angle varies; swells: its radius does. numbers: geometry in pixels and
+    radians that was measured (pivot, axis, offsets, half sizes)."""
 
     name: str
     shape: str
@@ -142,18 +116,6 @@ class Mechanism:
     def with_body(self, body: Body) -> Mechanism:
         """With one body replaced by name."""
         return replace(self, bodies=tuple(body if b.name == body.name else b for b in self.bodies))
-
-    def sentences(self) -> list[str]:
-        """The mechanism in words, one fact a line."""
-        lines = []
-        for body in self.bodies:
-            where = {"hinges": f" on {body.on or 'a fixed pivot'}", "rides": f" ({body.on})"}.get(
-                body.motion, ""
-            )
-            turning = " and spins" if body.turns and body.motion == "free" else ""
-            lines.append(f"{body.name} {MOTIONS[body.motion]}{where}{turning}")
-        lines += [f"{TERMS[term.kind]} {' and '.join(term.bodies)}" for term in self.terms]
-        return lines if self.light == "steady" else [*lines, "the light changes steadily"]
 
     def dumps(self) -> str:
         """One line of JSON."""

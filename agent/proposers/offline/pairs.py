@@ -26,7 +26,7 @@ Option = tuple[tuple[Term, ...], float, str]
 GAIN = 30.0
 """BIC by which a force between two bodies must beat what each may feel alone."""
 
-LAWS = {"mutual-1": -1.0, "mutual-2": -2.0}
+LAWS = {"pair_force-1": -1.0, "pair_force-2": -2.0}
 """Forces that vary as a power of the distance, and that power."""
 
 
@@ -74,7 +74,7 @@ def crowd_options(
             continue
         masses = {f"mass@{p.name}": k / pulls[0] for p, k in zip(paths, pulls, strict=True)}
         names = tuple(path.name for path in paths)
-        term = Term("mutual", names, {"k": pulls[0], "power": power, **masses})
+        term = Term("pair_force", names, {"k": pulls[0], "power": power, **masses})
         why = f"{', '.join(names)} all pull on each other: leaves {e.rms:.2f} px rms"
         found.append((tuple(movers), ((term,), e.bic, why)))
     return sorted(found, key=lambda item: item[1][1])
@@ -92,7 +92,7 @@ def _all_to(xy: np.ndarray, j: int, power: float, name: str) -> Feature:
             apart = xy[:, 2 * j : 2 * j + 2] - xy[:, 2 * i : 2 * i + 2]
             far = np.maximum(np.hypot(*apart.T), 1.0)[:, None]
             pull[:, 2 * i : 2 * i + 2] = apart * far ** (power - 1.0)
-    return f"mutual{power:.0f}@{name}", pull, lambda value: value > 0
+    return f"pair_force{power:.0f}@{name}", pull, lambda value: value > 0
 
 
 def _steadily(path: Path, frames: np.ndarray, dt: Steps) -> float:
@@ -148,7 +148,7 @@ def _between(a: Path, b: Path, dt: Steps) -> list[Option]:
     options = []
     for e in [
         found
-        for start in (("spring", "length"), ("mutual-1",), ("mutual-2",))
+        for start in (("spring", "length"), ("pair_force-1",), ("pair_force-2",))
         for found in explain(series, sigma, dt, library, cuts, limit=2, must=start)
     ]:
         terms = _terms(a.name, b.name, e, ratio)
@@ -204,7 +204,7 @@ def _terms(first: str, second: str, e: Explanation, ratio: float) -> tuple[Term,
         return None
     else:
         force = {"k": v["spring"], "length": v.get("length", 0.0) / v["spring"], "ratio": ratio}
-    terms = [Term("mutual", names, force)]
+    terms = [Term("pair_force", names, force)]
     pull = {key: v[key] for key in ("gx", "gy") if key in v}
     terms += [Term("gravity", names, pull)] if pull else []
     terms += [Term("drag", names, {"c": v["drag"]})] if v.get("drag", 0.0) > 0 else []

@@ -63,7 +63,7 @@ FOLLOWING = 0.001
 """Mass of what only follows, relative to its leader's: what it adds to the inertia is counted with
 that."""
 
-JOINTED = ("slides", "hinges")
+JOINTED = ("prismatic", "revolute")
 
 
 def write(mechanism: hypothesis.Mechanism) -> Programs:
@@ -146,20 +146,20 @@ class _Translation:
 
     def _joint(self, body: hypothesis.Body, tree: list[hypothesis.Body]) -> Joint:
         n = body.numbers
-        if body.motion == "rests":
+        if body.motion == "rest":
             return Rest(n.get("still_x", 0.0), n.get("still_y", 0.0))
-        if body.motion == "rides":
+        if body.motion == "weld":
             return Weld(body.on or "")
         if "roll" in n:
             near = 0.2 * n["roll"]
             radius = _fitted(n["roll"], prior=near, low=0.5 * n["roll"], high=2.0 * n["roll"])
             lean = _within(n["lean"], 7.0)
             return Rolling((n["at_x"], n["at_y"]), axis_of(n), radius, lean, n["side"])
-        if body.motion == "slides":
+        if body.motion == "prismatic":
             return Prismatic(body.on, (n["at_x"], n["at_y"]), axis_of(n))
-        if body.motion == "hinges":
+        if body.motion == "revolute":
             return self._revolute(body, len(tree) == 1)
-        if body.motion == "follows":
+        if body.motion == "bead":
             return self._bead(body)
         return Free(body.turns)
 
@@ -228,7 +228,7 @@ class _Translation:
     def _moment(self, name: str) -> float:
         """Moment of inertia about its joint, at first guess; 1 where efforts are accelerations."""
         body = self.given.body(name)
-        if self._alone(name) or body.motion != "hinges":
+        if self._alone(name) or body.motion != "revolute":
             return 1.0
         n = body.numbers
         length = math.hypot(n["centre_x"], n["centre_y"])
@@ -274,7 +274,7 @@ class _Translation:
         return [ConstantField(term.bodies, None, _fitted(n["g"], low=0.0, high=10 * n["g"] + 10))]
 
     def _drag(self, term: hypothesis.Term, n: dict) -> list[Law]:
-        on_track = [b for b in term.bodies if self.given.body(b).motion == "follows"]
+        on_track = [b for b in term.bodies if self.given.body(b).motion == "bead"]
         free = [b for b in term.bodies if b not in on_track]
         laws: list[Law] = [LinearDrag(tuple(free), _fitted(n["c"]))] if free else []
         return laws + [JointDamping((b,), _fitted(n["c"])) for b in on_track]
@@ -283,12 +283,12 @@ class _Translation:
         return [QuadraticDrag(term.bodies, _fitted(n["c"]))]
 
     def _friction(self, term: hypothesis.Term, n: dict) -> list[Law]:
-        turning = [b for b in term.bodies if self.given.body(b).motion == "hinges"]
+        turning = [b for b in term.bodies if self.given.body(b).motion == "revolute"]
         sliding = tuple(b for b in term.bodies if b not in turning)
         rubs: list[Law] = [JointFriction((b,), _fitted(n["c"])) for b in turning]
         return [*rubs, DryFriction(sliding, _fitted(n["c"]))] if sliding else rubs
 
-    def _swerve(self, term: hypothesis.Term, n: dict) -> list[Law]:
+    def _lorentz_force(self, term: hypothesis.Term, n: dict) -> list[Law]:
         return [LorentzForce((b,), _fitted(n["c"])) for b in term.bodies]
 
     def _spring(self, term: hypothesis.Term, n: dict) -> list[Law]:
@@ -310,7 +310,7 @@ class _Translation:
         rate = _fitted(n["rate"], low=0.5 * n["rate"], high=2.0 * n["rate"])
         return [PeriodicForce((b,), *size, rate, _fitted(n["phase"])) for b in term.bodies]
 
-    def _mutual(self, term: hypothesis.Term, n: dict) -> list[Law]:
+    def _pair_force(self, term: hypothesis.Term, n: dict) -> list[Law]:
         if "length" not in n and len(term.bodies) > 2:
             for body in term.bodies[1:]:
                 self.masses[body] = _fitted(n[f"mass@{body}"], low=0.001, high=1000.0)
@@ -368,7 +368,7 @@ class _Translation:
             return []  # the engine lets everything collide
         first, second = term.bodies
         all_of = [t.numbers for t in self.given.of("collide")]
-        pulling = {b for t in self.given.of("mutual") for b in t.bodies}  # masses are theirs
+        pulling = {b for t in self.given.of("pair_force") for b in t.bodies}  # masses are theirs
         if n.get("by_size", 0.0) and not pulling & set(term.bodies):
             self.by_area |= set(term.bodies)
         else:
