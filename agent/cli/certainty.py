@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 
 from agent.cli import live, text
 from agent.cli.units import given, scaled
 from agent.run.runfolder import RunFolder
+from agent.units import sharing
 from agent.units.certainty import Certainty
 from agent.worldmodel.world import WorldModel
 from tools.errors import UsageError
+
+MOST = 8
+"""Clips that are looked at one by one."""
 
 
 def certainty(arguments: argparse.Namespace) -> int:
@@ -23,12 +28,18 @@ def certainty(arguments: argparse.Namespace) -> int:
                 f"{arguments.run}: expected a program with parameters, got one without; there is "
                 "nothing to be uncertain about"
             )
-        others = RunFolder(arguments.run).task().train
+        task = RunFolder(arguments.run).task()
+        others = (*task.test[1:], *task.train)
         doubts = model.doubts(found.clip, model.horizon, others, arguments.trials)
         times = model.seconds(found.clip, max(model.horizon, 1))
         said = Certainty(doubts, times, len(found.clip), found.scale)
+        clips = (found.clip, *others)[:MOST] if others else ()
+        shared = sharing.compared([model.doubts(clip, 1) for clip in clips], doubts)
     if arguments.json:
-        print(json.dumps(said.to_json(), indent=1))
-    else:
-        text.show(said.lines())
+        rows = {"clips": [asdict(one) for one in shared]} if clips else {}
+        print(json.dumps(said.to_json() | rows, indent=1))
+        return 0
+    text.show(said.lines())
+    if clips:
+        text.show(sharing.lines(shared))
     return 0

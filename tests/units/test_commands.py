@@ -6,10 +6,12 @@ import shutil
 import pytest
 
 from agent.cli import main
+from agent.search import steps as search
 from agent.units import given
 from tests.agent import test_search
-from tests.agent.candidates import GOOD, STORY, Scripted
+from tests.agent.candidates import GOOD, STORY, Scripted, thrown
 from tools import media
+from tools.types import HeldBack, Task
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +85,13 @@ def test_any_node_of_the_front_can_be_used(box, tmp_path, capsys):
     assert any("y'' = gravity" in card for card in straight)
     assert main(["equations", str(run), "--node", "99"]) == 2
     assert "expected one of" in capsys.readouterr().err
+
+
+def test_clips_of_one_experiment_are_compared(tmp_path, capsys):
+    video, other = thrown(24), thrown(24, v=20.0, up=-45.0)
+    task = Task((other,), (video.cut(0, 14),), 14, 10)
+    held = HeldBack((video.frames[14:],))
+    run = tmp_path / "run"
+    search.run(task, held, test_search.CONFIG, proposer=Scripted(GOOD), out=run)
+    words = said(capsys, "certainty", run, "--trials", "3")
+    assert "clip by clip" in words and "; together " in words and "one number (chance" in words
