@@ -160,3 +160,27 @@ def test_the_card_reads_like_a_textbook():
     assert "gravity = 900.0 ± 9.0 px/s^2" in text and "0.2 ± " in text.replace("0.2000", "0.2")
     latex = shown.show("latex")
     assert r"\ddot{\theta} &=" in latex and r"\cos{\left(\theta \right)}" in latex
+
+
+EULER = '''
+from tools.physics import NAME, xp
+from tools.types import Param
+PARAMS = (Param("ratio", 9.0, low=0.0, high=90.0), Param("drag", 0.2, low=0.0, high=9.0))
+LATENTS = ("rod.angle", "rod.spin")
+def initial(states, params, dt):
+    return {"rod": {"angle": 1.5, "spin": 0.5}}
+def step(state, params, action, dt):
+    b = state["rod"]
+    def pull(q, v):
+        return (-params["ratio"] * xp.sin(q[0]) - params["drag"] * v[0],)
+    (angle,), (spin,) = NAME((b["angle"],), (b["spin"],), pull, dt)
+    return {"rod": {"angle": angle, "spin": spin}}
+'''
+
+
+@pytest.mark.parametrize("name", ["symplectic_euler", "explicit_euler"])
+def test_coarse_steps_are_told_with_the_equation_that_they_obey(name):
+    source = EULER.replace("NAME", name)
+    assert apart(source) < 2e-3
+    text = card(source, *course(source)).show("text")
+    assert f"steps by {name.replace('_', ' ')} of 0.02 s" in text
