@@ -21,7 +21,7 @@ from agent.proposers.offline.evidence import Evidence, Path
 from agent.proposers.offline.kinematics import Joint, Structure, combined, joints_of
 from agent.proposers.offline.kinematics import structures as uncoupled
 from agent.proposers.offline.mechanism import Term, axis_of
-from agent.proposers.offline.priors import JOINTS
+from agent.proposers.offline.priors import JOINTS, THRESHOLDS
 
 BENT = 5.0
 """Times its noise by which a coordinate must leave steady motion, so that it tells what it goes
@@ -143,7 +143,7 @@ def _axes(path: Path, joints: Sequence[Joint], evidence: Evidence) -> Iterator[A
     """Coordinates that a mover may have."""
     for motion in ("prismatic", "revolute"):
         joint = next((j for j in joints if j.motion == motion and j.on is None), None)
-        if joint is None:
+        if joint is None or joint.cost > min(j.cost for j in joints) + THRESHOLDS.hopeless:
             continue
         n = joint.numbers
         if motion == "prismatic":
