@@ -6,6 +6,7 @@ from agent.proposers.offline.plans import plan
 from agent.proposers.offline.write import write
 from tests.perception.filmed import ball as painted
 from tests.perception.filmed import shadow, shot, thrown, wall
+from tests.perception.test_camera_details import marked
 from tools import toolbox
 from tools.types import Task, Video
 
@@ -34,3 +35,10 @@ def test_drafts_of_a_camera_clip_see_and_draw_its_body():
     drawn = ran(programs.rendering)["render"](states[12], scene, film.frames.shape[1:3])
     noise = 1.0 + 0.02 * film.frames[12].astype(float)
     assert np.mean((drawn - film.frames[12].astype(float)) ** 2) < 1.6 * noise.mean()
+
+
+def test_a_marked_disk_that_turns_as_far_as_it_goes_rolls():
+    rng = np.random.default_rng(3)
+    frames, _ = marked(rng, 4.0 / 14.0 * np.arange(24) + 0.3)
+    (first, *_) = plan(Task((), (Video(frames, 1 / 30),), 24, 1)).drafts
+    assert "rolls" in first.why and "rolls along a line" in write(first.mechanism).dynamics

@@ -465,7 +465,7 @@ def _roll(path: Path) -> list[Joint]:
     ]
 
 
-ROLLS = 1.6
+ROLLS = 2.2
 """Factor by which the radius that a body rolls on may differ from that of its outline."""
 
 
