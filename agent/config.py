@@ -17,8 +17,8 @@ from tools.fitting import Budget
 from tools.vision.config import VisionConfig
 
 MODES = ("strict", "strict+", "landlock-only", "rlimits-only")
-VISION_FOLDERS = ("weights", "paths", "xmem_root", "cache")
-"""Fields of VisionConfig that name places on a disk."""
+VISION_FOLDERS = ("weights", "paths", "xmem_root", "cache", "unpinned")
+"""Fields of VisionConfig that name places on a disk, and whether what lies there is trusted."""
 LONGEST_WORDS = 20_000
 """Characters of rules or of a hint that a run's folder may hold."""
 MOST_AT_ONCE = 64

@@ -3,10 +3,12 @@ difference in rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
+
+from tools import backing
 
 _LABEL = 18  # pixels: height of a caption, width of the row titles is measured
 _FONT, _SIZE = cv2.FONT_HERSHEY_SIMPLEX, 0.4
@@ -70,17 +72,17 @@ def comparison(
     return filmstrip(rows, [f"frame {number}" for number in numbers])
 
 
-def reduced(frames: np.ndarray, height: int = 160) -> np.ndarray:
-    """(n, H, W, 3) frames scaled down to ``height`` rows; smaller ones as they are."""
-    factor = height / frames.shape[1]
+def smaller(frame: np.ndarray, height: int = 160) -> np.ndarray:
+    """(H, W, 3) scaled down to ``height`` rows; a smaller one as it is."""
+    factor = height / frame.shape[0]
     if factor >= 1.0:
-        return frames
-    return np.stack(
-        [
-            cv2.resize(frame, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-            for frame in frames
-        ]
-    )
+        return frame
+    return cv2.resize(frame, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+
+
+def reduced(frames: Sequence[np.ndarray], height: int = 160) -> np.ndarray:
+    """(n, h, w, 3): :func:`smaller` of one (H, W, 3) frame or more."""
+    return np.stack([smaller(frame, height) for frame in frames])
 
 
 def pane_height(shape: tuple[int, int], count: int) -> int:
@@ -96,14 +98,21 @@ def pane_height(shape: tuple[int, int], count: int) -> int:
     )
 
 
-def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """(T, H, sum of W + gaps, 3): videos of one size next to each other, a 4 pixel white gap
-    between them; scaled down to panes of :func:`pane_height` rows."""
-    rows = pane_height(pictures[0].shape[1:3], len(pictures))
-    pictures = [reduced(picture, rows) for picture in pictures]
-    gap = np.full((*pictures[0].shape[:2], 4, 3), 255, np.uint8)
-    parts = [part for picture in pictures for part in (picture, gap)]
-    return np.concatenate(parts[:-1], axis=2)
+def side_by_side(panes: Iterable[Sequence[np.ndarray]]) -> np.ndarray:
+    """(T, H, sum of W + gaps, 3) from pictures (H, W, 3) of one size, those of one moment after
+    those of another: next to each other, a 4 pixel white gap between them, scaled down to panes of
+    :func:`pane_height` rows."""
+    film = backing.stacked(map(_beside, panes))
+    assert film is not None, "there is a moment to show"
+    return film
+
+
+def _beside(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    rows = pane_height(pictures[0].shape[:2], len(pictures))
+    small = [smaller(picture, rows) for picture in pictures]
+    gap = np.full((len(small[0]), 4, 3), 255, np.uint8)
+    parts = [part for picture in small for part in (picture, gap)]
+    return np.concatenate(parts[:-1], axis=1)
 
 
 def _margin(titles: Sequence[str]) -> int:
@@ -124,8 +133,8 @@ def _write(image: np.ndarray, text: str, x: int, y: int) -> None:
     cv2.putText(image, text, (x, y), _FONT, _SIZE, _INK, 1, cv2.LINE_AA)
 
 
-def titled(frames: np.ndarray, title: str) -> np.ndarray:
-    """(T, H + a line, W, 3): the film under a title, cut where it is wider than the film."""
-    head = np.full((_LABEL, frames.shape[2], 3), _PAPER, np.uint8)
+def titled(frame: np.ndarray, title: str) -> np.ndarray:
+    """(H + a line, W, 3): a picture under a title, cut where it is wider than the picture."""
+    head = np.full((_LABEL, frame.shape[1], 3), _PAPER, np.uint8)
     _write(head, title, 4, _LABEL - 5)
-    return np.concatenate([np.repeat(head[None], len(frames), axis=0), frames], axis=1)
+    return np.concatenate([head, frame])

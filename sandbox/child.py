@@ -113,7 +113,7 @@ def _rehearse(server: Heritage) -> None:
     LoadedPrograms(header["programs"]).function("dynamics", "f")()
     encode(CLAIM, work.routine(None, work.inputs, {}, work.outputs))
     resource.setrlimit(resource.RLIMIT_NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE))
-    limits.apply(0.0, _NEVER, sys.maxsize, int(_NEVER))
+    limits.apply(_NEVER, sys.maxsize, int(_NEVER))
     random.seed(0)
     server.lock.rehearse()
     os.close(files[3])
@@ -160,7 +160,7 @@ class _Work:
             memory = (
                 server.size + sum(self._sizes.values()) + self.caps.memory if server.size else None
             )
-            limits.apply(self.caps.wall, self.caps.cpu, memory, processes)
+            limits.apply(self.caps.cpu, memory, processes)
         server.lock.seal()
 
     def finish(self) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from sandbox import boot, cgroup, limits, wire
+from sandbox.awake import AwakeClock
 from sandbox.contract import Job, Limits, Outcome, SandboxError
 from sandbox.lockdown import MODES, PROFILES, START, THREADS, Layer, Posture
 from sandbox.memory import Outputs, SharedArray, Slot, anonymous_file, layout, pack, sealed
@@ -496,10 +497,11 @@ class _Exchange:
         poll = select.poll()
         for fd in (self._server.fileno(), *self._pipes):
             poll.register(fd, select.POLLIN)
-        deadline = time.monotonic() + self._limits.wall + GRACE_SECONDS
+        clock = AwakeClock()
+        deadline = clock.now() + self._limits.wall + GRACE_SECONDS
         while True:
-            ready = [fd for fd, _ in poll.poll(max(0.0, deadline - time.monotonic()) * 1000)]
-            if not ready:
+            ready = [fd for fd, _ in poll.poll(clock.wait(deadline))]
+            if not ready and clock.now() >= deadline:
                 raise ServerLost("the server did not end a job in time")
             for fd in ready:
                 if fd == self._server.fileno():

@@ -25,7 +25,7 @@ KINDS = ("WallLimit", "CpuLimit", "MemoryLimit", "OutputLimit")
 
 
 class Overrun(BaseException):
-    """Raised inside the child by a timer shortly before it would be killed, so that a traceback
+    """Raised inside the child by a signal shortly before it would be killed, so that a traceback
     shows the place."""
 
     def __init__(self, kind: str):
@@ -48,7 +48,8 @@ def sentence(kind: str, limits: Limits) -> str:
 
 
 def catch_timers() -> None:
-    """Turn the soft timers into :class:`Overrun`; once in the server, children inherit it."""
+    """Turn the warnings of the server (wall clock) and the kernel (processor time) into
+    :class:`Overrun`; once in the server, children inherit it."""
     signal.signal(signal.SIGALRM, _overrun("WallLimit"))
     signal.signal(signal.SIGXCPU, _overrun("CpuLimit"))
 
@@ -75,7 +76,7 @@ def forbid_leftovers() -> None:
             resource.setrlimit(getattr(resource, name), (0, 0))
 
 
-def apply(wall: float, cpu: float, memory: int | None, processes: int) -> None:
+def apply(cpu: float, memory: int | None, processes: int) -> None:
     """Caps of one job, in the child. memory: bytes of address space in all, or None where the
     system does not count them. processes: how many this user may have."""
     seconds = max(1, math.ceil(cpu + time.process_time()))
@@ -89,7 +90,6 @@ def apply(wall: float, cpu: float, memory: int | None, processes: int) -> None:
     for name, (soft, hard) in caps.items():
         with contextlib.suppress(ValueError):  # a harder cap was inherited: that one stays
             resource.setrlimit(getattr(resource, name), (soft, hard))
-    signal.setitimer(signal.ITIMER_REAL, wall)
 
 
 def address_space() -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import math
 import os
-import tempfile
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +17,10 @@ from typing import Any
 import numpy as np
 
 from sandbox import kernel
-from sandbox.contract import ArraySpec
+from sandbox.contract import ArraySpec, SandboxError
 from tools import backing
 
 ALIGN = 64
-MAX_BYTES = 8 << 30
 _PLAIN = "biufc"  # bool, integers, floats, complex
 
 
@@ -76,13 +74,16 @@ class SharedArray:
 
 
 class Outputs:
-    """The zero-filled memory file that one job's output arrays live in. A fresh one for every
-    child."""
+    """The zero-filled file that one job's output arrays live in, in memory, or on disk where it is
+    large. A fresh one for every child."""
 
     def __init__(self, slots: Sequence[Slot], size: int):
         self._slots = slots
-        self.fd = anonymous_file("out", size)
-        _seal(self.fd, writes=False)
+        if size > backing.LARGE:
+            self.fd = _reserved(size)
+        else:
+            self.fd = anonymous_file("out", size)
+            _seal(self.fd, writes=False)
         self._memory = kernel.borrow_file(self.fd, size)
 
     def mark(self) -> int:
@@ -106,9 +107,9 @@ def layout(specs: Mapping[str, ArraySpec]) -> tuple[list[Slot], int]:
     for name, spec in specs.items():
         slots.append(Slot(name, _shape(name, spec), _dtype(name, spec), end))
         end = _aligned(end + slots[-1].size)
-    if end > MAX_BYTES:
+    if end > backing.MOST:
         raise ValueError(
-            f"outputs: expected at most {MAX_BYTES} bytes, got {end}; ask for fewer or smaller "
+            f"outputs: expected at most {backing.MOST} bytes, got {end}; ask for fewer or smaller "
             "arrays"
         )
     return slots, end
@@ -147,11 +148,26 @@ def anonymous_file(name: str, size: int) -> int:
 def _unlinked(name: str, size: int) -> tuple[int, int]:
     """The same on disk, for systems without memory files: a descriptor to read and write, and one
     only to read."""
-    fd, path = tempfile.mkstemp(prefix=f"sandbox-{name}-")
-    reader = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    os.unlink(path)
+    fd, reader = backing.nameless(f"sandbox-{name}")
     os.ftruncate(fd, size)
     return fd, reader
+
+
+def _reserved(size: int) -> int:
+    """A zero-filled nameless file on disk, all of its room taken: what is written to its pages
+    finds a place. Raises SandboxError where there is none."""
+    fd, reader = backing.nameless("sandbox-out")
+    os.close(reader)
+    try:
+        os.posix_fallocate(fd, 0, size)
+    except OSError as error:
+        os.close(fd)
+        raise SandboxError(
+            f"predicted frames: expected {size >> 20} MiB of disk for them, got: "
+            f"{error.strerror}; free space, predict fewer frames (--horizon), or scale the clip "
+            "down (--size)"
+        ) from None
+    return fd
 
 
 def _finished(size: int, pieces: Iterable[tuple[int, bytes | memoryview]]) -> int:

@@ -26,7 +26,7 @@ gettimeofday 96 169|getuid 102 174|lseek 8 62|madvise 28 233|mmap 9 222|mprotect
 mremap 25 216|munmap 11 215|nanosleep 35 101|prctl 157 167|prlimit64 302 261|read 0 63
 recvmsg 47 212|restart_syscall 219 128|rseq 334 293|rt_sigaction 13 134|rt_sigprocmask 14 135
 rt_sigreturn 15 139|sched_getaffinity 204 123|sched_getparam 143 121|sched_getscheduler 145 120
-sched_yield 24 124|seccomp 317 277|set_robust_list 273 99|setitimer 38 103|sigaltstack 131 132
+sched_yield 24 124|seccomp 317 277|set_robust_list 273 99|sigaltstack 131 132
 tgkill 234 131|time 201 -|times 100 153|write 1 64|writev 20 66
 """
 
@@ -100,7 +100,7 @@ _PLAIN = _names(
     "restart_syscall "
     "rt_sigaction rt_sigprocmask rt_sigreturn sched_yield sigaltstack time times write writev"
 )
-_UNTIL_SEALED = ("dup3", "recvmsg", "setitimer", "seccomp", "prlimit64")
+_UNTIL_SEALED = ("dup3", "recvmsg", "seccomp", "prlimit64")
 _CLOCKS = _names("clock_getres clock_gettime clock_nanosleep")
 _SYSTEM_CLOCK = Check(
     0, 0xFFFFFFF0, 0

@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sandbox import limits, wire
+from sandbox.awake import AwakeClock
 from sandbox.contract import Limits
 
 SETUP_SECONDS = 30.0
@@ -35,8 +36,9 @@ RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 @dataclass
 class Child:
     """A child, on its way or waiting (job None) or at work. wall: seconds it may work. writes:
-    whether it has output arrays. begun, deadline: monotonic seconds when it got the job, and after
-    which it is killed. stopped: its status when it stopped."""
+    whether it has output arrays. begun: monotonic seconds when it got the job. deadline: seconds of
+    the server's clock after which it is warned, then killed. stopped: its status when it
+    stopped."""
 
     pid: int
     control: socket.socket
@@ -45,6 +47,7 @@ class Child:
     writes: bool = False
     begun: float = 0.0
     deadline: float = float("inf")
+    warned: bool = False
     heard: bytes = b""
     talking: bool = True
     killed: str = ""
@@ -73,19 +76,25 @@ class Child:
         lines = [line for line in self.heard.split(b"\n") if line.startswith(mark)]
         return lines[0][1:].decode("utf-8", "replace") if lines else None
 
-    def take(self, job: int, wall: float, writes: bool) -> None:
-        """A job has been handed over; the clock runs once the child says that no door is open any
+    def take(self, job: int, wall: float, writes: bool, now: float) -> None:
+        """A job has been handed over; its time runs once the child says that no door is open any
         more."""
         self.job, self.wall, self.writes = job, wall, writes
         self.begun = time.monotonic()
-        self.deadline = self.begun + wall + SETUP_SECONDS
+        self.deadline = now + wall + SETUP_SECONDS
 
-    def start_clock(self) -> None:
-        """Listen, and let the clock run when the child has got to the candidate."""
+    def start_clock(self, now: float) -> None:
+        """Listen, and let its time run when the child has got to the candidate."""
         self.listen()
-        if self.said(wire.SEALED) is not None:
+        if self.said(wire.SEALED) is not None and self.talking:
             self.talking = False
-            self.deadline = min(self.deadline, time.monotonic() + self.wall + limits.LAST_WORDS)
+            self.deadline = now + self.wall
+
+    def warn(self) -> None:
+        """Time is over: SIGALRM, and a moment to say where it is (see ``limits.catch_timers``)."""
+        self.warned = True
+        self.deadline += limits.LAST_WORDS
+        os.kill(self.pid, signal.SIGALRM)
 
     def kill(self, why: str) -> None:
         """SIGKILL; the process id is the child's own until it is reaped. why: the limit that was
@@ -102,6 +111,7 @@ class Supervisor(ABC):
     def __init__(self, control: socket.socket, host: int, wanted: int):
         self.control, self.host, self.wanted = control, host, wanted
         self.children: list[Child] = []
+        self._clock = AwakeClock()
         self._parent = os.getppid()
 
     @abstractmethod
@@ -139,7 +149,7 @@ class Supervisor(ABC):
                 return
             for one in self.children:
                 if one.control.fileno() in ready:
-                    one.start_clock()
+                    one.start_clock(self._clock.now())
             if alarm in ready:
                 os.read(alarm, 4096)
                 self._look_after()
@@ -192,8 +202,8 @@ class Supervisor(ABC):
     def _timeout(self) -> float | None:
         nearest = min((one.deadline for one in self.children), default=float("inf"))
         if self.host < 0:
-            nearest = min(nearest, time.monotonic() + POLL_SECONDS)
-        return None if nearest == float("inf") else max(0.0, nearest - time.monotonic()) * 1000 + 1
+            nearest = min(nearest, self._clock.now() + POLL_SECONDS)
+        return None if nearest == float("inf") else self._clock.wait(nearest)
 
     def _take(self) -> bool:
         """Handle one message of the host; False when it has gone."""
@@ -215,15 +225,19 @@ class Supervisor(ABC):
         one = spares[0] if spares else self.begin(spare=False)
         if one.said(wire.LOCKED) is None:
             one.listen(wait=True)
-        one.take(message["job"], message["caps"]["wall"], message["writes"])
+        caps = message["caps"]
+        one.take(message["job"], caps["wall"], message["writes"], self._clock.now())
         with contextlib.suppress(OSError):
             wire.send(one.control, message, fds)
 
     def _enforce(self) -> None:
-        now = time.monotonic()
+        now = self._clock.now()
         for one in self.children:
             if one.deadline <= now:
-                one.kill("WallLimit")
+                if one.talking or one.warned:
+                    one.kill("WallLimit")
+                else:
+                    one.warn()
 
     def _look_after(self) -> None:
         """Report children that ended or stopped. A stopped child runs no line any more: it is
@@ -280,7 +294,7 @@ class _Understudy(Supervisor):
             os.close(fd)
         os.write(child.fileno(), wire.SEALED + b"\n")
         child.shutdown(socket.SHUT_WR)
-        self.children[0].start_clock()
+        self.children[0].start_clock(self._clock.now())
         self._enforce()
         self._report(self.children[0], 0, resource.getrusage(resource.RUSAGE_SELF))
 

@@ -1,14 +1,21 @@
 """Large arrays live in nameless files, and behave like any other array."""
 
+import errno
 import gc
 import os
+import zipfile
 
 import numpy as np
 import pytest
 
+from agent.config import EvaluationConfig
+from agent.core.split import validation
+from agent.evaluation.evaluate import Evaluator
 from agent.run import records
 from agent.run.store import Store
-from sandbox.memory import SharedArray
+from sandbox import Sandbox, SandboxError
+from sandbox.memory import Outputs, SharedArray, Slot
+from tests.agent import candidates
 from tests.test_media import clip
 from tools import backing, media
 from tools.types import Video
@@ -19,6 +26,12 @@ def small(monkeypatch):
     """Everything above a few frames counts as large."""
     monkeypatch.setattr(backing, "LARGE", clip()[:2].nbytes)
     monkeypatch.setattr(backing, "WINDOW", clip()[:1].nbytes)
+
+
+@pytest.fixture
+def box():
+    with Sandbox() as sandbox:
+        yield sandbox
 
 
 def descriptors():
@@ -83,3 +96,70 @@ def test_large_frames_are_kept_in_the_run_piece_by_piece(small, tmp_path):
     with pytest.raises(Exception, match=r"damaged|incorrect"):
         records.load_array(store, entry)
     assert Video(again).cut(0, 3).frames.shape == (3, 34, 48, 3)
+
+
+def test_npz_files_are_read_and_written_a_few_frames_at_a_time(small, tmp_path):
+    before = descriptors()
+    path = tmp_path / "a.npz"
+    media.write(path, clip(9), 0.25)
+    with np.load(path) as data:  # as NumPy itself reads it
+        np.testing.assert_array_equal(data["frames"], clip(9))
+        assert data["dt"] == 0.25
+    video = media.read(path, 2, 8)
+    assert backing.descriptor(video.frames) is not None and video.dt == 0.25
+    np.testing.assert_array_equal(video.frames, clip(9)[2:8])
+    np.savez(path, frames=np.asfortranarray(clip(4)))
+    np.testing.assert_array_equal(media.read(path).frames, clip(4))
+    del video
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize("shape", [(9, 1 << 40, 48, 3), (-1, 34, 48, 3), (1 << 40, 34, 48, 3)])
+def test_an_npz_file_that_promises_more_than_it_holds_is_one_line(shape, tmp_path):
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive, archive.open("frames.npy", "w") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(clip(2).tobytes())
+    with pytest.raises(media.MediaError, match=r"a\.npz: expected (a file written by|at least one)"):
+        media.read(path)
+
+
+def test_figures_over_time_are_the_same_by_rows(monkeypatch):
+    frames = np.random.default_rng(0).integers(0, 256, (7, 34, 48, 3)).astype(np.uint8)
+    whole = backing.by_rows(lambda band: np.median(band, axis=0), frames, [0, 3, 6])
+    monkeypatch.setattr(backing, "WINDOW", 1000)
+    banded = backing.by_rows(lambda band: np.median(band, axis=0), frames, [0, 3, 6])
+    np.testing.assert_array_equal(whole, banded)
+    np.testing.assert_array_equal(whole, np.median(frames[[0, 3, 6]], axis=0))
+    assert backing.same(frames, frames.copy()) and not backing.same(frames, frames[::-1])
+
+
+def test_what_a_job_puts_out_lies_on_disk_where_it_is_large(small):
+    outputs = Outputs([Slot("frames", (9, 34, 48, 3), "|u1", 64)], 64 + clip(9).nbytes)
+    try:
+        assert not os.readlink(f"/proc/self/fd/{outputs.fd}").startswith("/memfd:")
+        assert os.fstat(outputs.fd).st_blocks * 512 >= clip(9).nbytes  # its room is taken
+        assert not outputs.arrays()["frames"].any()
+    finally:
+        outputs.close()
+
+
+def test_a_disk_without_room_for_what_a_job_puts_out_is_one_line(small, monkeypatch):
+    def full(fd, offset, size):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    before = descriptors()
+    with pytest.raises(SandboxError, match=r"MiB of disk.*No space left.*--horizon"):
+        Outputs([Slot("frames", (9, 34, 48, 3), "|u1", 64)], 64 + clip(9).nbytes)
+    assert descriptors() == before
+
+
+def test_predictions_are_made_in_files(small, box):
+    """In the search's own way: twice, and compared."""
+    task, _ = candidates.task()
+    config = EvaluationConfig(repeat=True)
+    evaluator = Evaluator(task, validation(task), box, config)
+    forecast = evaluator.forecast(candidates.GOOD, 0)
+    assert forecast.predicted[0].frames.shape[0] == task.horizon and forecast.replayed > 0.9

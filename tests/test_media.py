@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tools import media
+from tools import backing, media
 from tools.media import MediaError
 
 
@@ -127,7 +127,7 @@ def test_a_range_beyond_the_end_is_an_error(tmp_path):
 
 def test_more_than_memory_may_hold_is_refused(tmp_path, monkeypatch):
     media.write(tmp_path / "a.gif", clip())
-    monkeypatch.setattr(media, "MAX_BYTES", clip()[:2].nbytes)
+    monkeypatch.setattr(backing, "MOST", clip()[:2].nbytes)
     with pytest.raises(MediaError, match="ask for fewer frames"):
         media.read(tmp_path / "a.gif")
 

@@ -12,7 +12,7 @@ import mmap
 import os
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -20,6 +20,8 @@ LARGE = 256 << 20
 """Bytes from which an array goes into a file."""
 WINDOW = 32 << 20
 """Bytes that are handled at a time."""
+MOST = 64 << 30
+"""Bytes of the largest array that is kept in a file."""
 
 _READERS: weakref.WeakKeyDictionary[mmap.mmap, int] = weakref.WeakKeyDictionary()
 
@@ -58,6 +60,28 @@ def windows(array: np.ndarray) -> Iterator[np.ndarray]:
     return (array[start : start + count] for start in range(0, len(array), count))
 
 
+def chosen(frames: np.ndarray, picked: Sequence[int]) -> np.ndarray:
+    """``frames[picked]`` of (T, ...), in a file where that is large."""
+    few = stacked(frames[t] for t in picked)
+    return frames[:0] if few is None else few
+
+
+def by_rows(
+    figure: Callable[[np.ndarray], np.ndarray], frames: np.ndarray, picked: Sequence[int]
+) -> np.ndarray:
+    """What ``figure`` makes of the ``picked`` of (T, H, ...) frames, a few rows at a time: (n, h,
+    ...) -> (h, ...), put together (H, ...). For figures of each pixel by itself over time."""
+    rows = max(1, WINDOW // max(1, len(picked) * frames[0, :1].nbytes))
+    return np.concatenate(
+        [figure(frames[picked, top : top + rows]) for top in range(0, frames.shape[1], rows)]
+    )
+
+
+def same(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether two arrays of one shape are equal, a few frames at a time."""
+    return all(map(np.array_equal, windows(first), windows(second)))
+
+
 def descriptor(array: np.ndarray) -> int | None:
     """A descriptor, to read only, of the file that holds exactly ``array``; None where there is no
     such file. It stays this module's own: duplicate it to keep it."""
@@ -73,11 +97,9 @@ def descriptor(array: np.ndarray) -> int | None:
 
 def written(pieces: Iterable[np.ndarray]) -> np.ndarray:
     """uint8 arrays one after another in a file, as one flat array."""
-    handle, name = tempfile.mkstemp(prefix="frames-")
-    reader = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
-    os.unlink(name)
+    writer, reader = nameless("frames")
     try:
-        with os.fdopen(handle, "wb", buffering=0) as file:
+        with os.fdopen(writer, "wb", buffering=0) as file:
             for piece in pieces:
                 _all(file.fileno(), piece)
             os.fchmod(file.fileno(), 0o400)
@@ -88,6 +110,22 @@ def written(pieces: Iterable[np.ndarray]) -> np.ndarray:
     _READERS[mapping] = reader
     weakref.finalize(mapping, os.close, reader)
     return np.frombuffer(mapping, np.uint8)
+
+
+def nameless(kind: str) -> tuple[int, int]:
+    """Descriptors, to write (and read) and only to read, of a new file on disk without a name."""
+    handle, name = tempfile.mkstemp(prefix=f"{kind}-", dir=_disk())
+    reader = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+    os.unlink(name)
+    return handle, reader
+
+
+def _disk() -> str:
+    """The folder for temporary files, or /var/tmp where that is the usual /tmp: many systems keep
+    /tmp in memory."""
+    usual = tempfile.gettempdir()
+    large = "/var/tmp"
+    return large if usual == "/tmp" and os.access(large, os.W_OK | os.X_OK) else usual
 
 
 def _all(fd: int, piece: np.ndarray) -> None:

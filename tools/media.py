@@ -12,19 +12,19 @@ asked for.
 from __future__ import annotations
 
 import io
+import itertools
+import math
 import re
-import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 
-from tools import backing, hdr
+from tools import backing, hdr, npz
 from tools.preparation import Preparation, opaque
 from tools.stamps import Timing, at_step, timing_of
 from tools.types import ContractError, Video
@@ -33,10 +33,10 @@ IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 _WITH_ALPHA = (".png", ".tif", ".tiff", ".webp")
 WRITABLE = (".mp4", ".webm", ".gif", ".npz", ".png")
 _AS_IT_IS = Preparation()
+_WIDEST = 65_500
+"""Pixels of a picture's row that readers of png, and OpenCV, bear."""
 _TICK = Fraction(1, 90000)
 """Seconds in which times of unevenly spaced frames are written."""
-MAX_BYTES = 64 << 30
-"""Largest decoded range, in bytes of disk."""
 
 
 class MediaError(ContractError):
@@ -122,7 +122,7 @@ def read_image(path: str | Path) -> np.ndarray:
 def _stack(
     frames: Iterable[np.ndarray], name: str, preparation: Preparation = _AS_IT_IS
 ) -> np.ndarray:
-    """Stack decoded frames, prepared, refusing none, unequal sizes and more than MAX_BYTES; many
+    """Stack decoded frames, prepared, refusing none, unequal sizes and more than backing.MOST; many
     are kept in a file (see tools.backing)."""
     stacked = backing.stacked(_checked(frames, name, preparation))
     if stacked is None:
@@ -150,10 +150,10 @@ def _checked(
                 f"{first.shape[:2]} and {frame.shape[:2]} (H, W)",
                 "resize them first",
             )
-        if frame.nbytes * count > MAX_BYTES:
+        if frame.nbytes * count > backing.MOST:
             raise MediaError(
                 name,
-                f"at most {MAX_BYTES >> 30} GiB of decoded frames",
+                f"at most {backing.MOST >> 30} GiB of decoded frames",
                 "more",
                 "ask for fewer frames or scale the clip down",
             )
@@ -181,20 +181,23 @@ def _read_npz(
     path: Path, part: slice, preparation: Preparation
 ) -> tuple[np.ndarray, Timing, np.ndarray | None]:
     try:
-        with np.load(path, allow_pickle=False) as data:
-            if "frames" not in data:
-                raise MediaError(
-                    str(path),
-                    "an array named 'frames'",
-                    "only " + (", ".join(data.files) or "nothing"),
-                )
-            frames = data["frames"]
-            dt = float(data["dt"]) if "dt" in data else None
-            actions, times = (
-                np.asarray(data[key], np.float64)[part] if key in data else None
-                for key in ("actions", "times")
+        there = npz.names(path)
+        if "frames" not in there:
+            raise MediaError(
+                str(path), "an array named 'frames'", "only " + (", ".join(there) or "nothing")
             )
-    except (OSError, EOFError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        dt = float(npz.small(path, "dt")) if "dt" in there else None
+        actions, times = (
+            np.asarray(npz.small(path, key), np.float64)[part] if key in there else None
+            for key in ("actions", "times")
+        )
+        if actions is not None and preparation.every > 1:
+            raise MediaError(
+                f"{path}: --every", "1 for a file with actions", str(preparation.every)
+            )
+        with npz.opened(path, "frames") as found:
+            frames = _stack(_coloured(found, part, path), str(path), preparation)
+    except npz.BROKEN as error:
         if isinstance(error, ContractError):
             raise
         raise MediaError(
@@ -202,16 +205,15 @@ def _read_npz(
             "a file written by numpy.savez with frames, dt, times and actions as plain numbers",
             _first_line(error),
         ) from None
-    if actions is not None and preparation.every > 1:
-        raise MediaError(f"{path}: --every", "1 for a file with actions", str(preparation.every))
-    frames = _stack(_coloured(frames[part], path), str(path), preparation)
     step = None if dt is None else dt * preparation.every
     return frames, Timing(step) if times is None else _uneven(times, len(frames), path), actions
 
 
-def _coloured(frames: np.ndarray, path: Path) -> Iterator[np.ndarray]:
-    """Frames (T, H, W, 3), or gray (T, H, W), or with alpha (T, H, W, 4), as (H, W, 3) each."""
-    channels = 1 if frames.ndim == 3 else frames.shape[-1] if frames.ndim == 4 else 0
+def _coloured(frames: npz.Member, part: slice, path: Path) -> Iterator[np.ndarray]:
+    """``part`` of frames (T, H, W, 3), or gray (T, H, W), or with alpha (T, H, W, 4), as (H, W, 3)
+    each."""
+    dimensions = len(frames.shape)
+    channels = 1 if dimensions == 3 else frames.shape[-1] if dimensions == 4 else 0
     if frames.dtype != np.uint8 or channels not in (1, 3, 4):
         raise MediaError(
             f"{path}: frames",
@@ -219,9 +221,9 @@ def _coloured(frames: np.ndarray, path: Path) -> Iterator[np.ndarray]:
             f"{frames.dtype} {frames.shape}",
             "convert to RGB bytes, 0 to 255",
         )
-    if not frames.size:
+    if not math.prod(frames.shape):
         return
-    for frame in frames:
+    for frame in itertools.islice(frames.rows, part.start, part.stop, part.step):
         if channels == 1:
             yield np.repeat(frame.reshape(*frame.shape[:2], 1), 3, axis=2)
         else:
@@ -282,7 +284,7 @@ def _decoded(
 ) -> Iterator[np.ndarray]:
     """Frames as (H, W, 3) RGB; their time stamps in seconds are added to ``stamps``."""
     frames = _progressive(container.decode(stream), stream)
-    for frame in islice(frames, part.start, part.stop, part.step):
+    for frame in itertools.islice(frames, part.start, part.stop, part.step):
         known = frame.pts is not None and frame.time_base is not None
         stamps.append(float(frame.pts * frame.time_base) if known else None)
         image = _colours(frame)
@@ -394,23 +396,28 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
 
 
 def _write_png(path: Path, frames: np.ndarray, dt: float, times: np.ndarray | None) -> None:
+    if len(frames) * frames.shape[2] > _WIDEST:
+        raise MediaError(
+            str(path),
+            f"frames that are at most {_WIDEST} pixels wide together",
+            f"{len(frames)} of {frames.shape[2]}",
+            "write a film (.mp4) instead, or fewer frames",
+        )
     write_image(path, np.concatenate(list(frames), axis=1))
 
 
 def _write_npz(path: Path, frames: np.ndarray, dt: float, times: np.ndarray | None) -> None:
     uneven = {} if times is None else {"times": times}
-    np.savez_compressed(path, frames=frames, dt=np.float64(dt), **uneven)
+    npz.write(path, {"frames": frames}, dt=np.float64(dt), **uneven)
 
 
-def pad_even(frames: np.ndarray) -> np.ndarray:
-    """Repeat the last row and column where the height or width is odd (yuv420p stores colour at
-    half resolution)."""
-    height, width = frames.shape[1:3]
-    return (
-        np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        if height % 2 or width % 2
-        else frames
-    )
+def pad_even(frame: np.ndarray) -> np.ndarray:
+    """(H, W, 3) with the last row and column repeated where the height or width is odd (yuv420p
+    stores colour at half resolution)."""
+    height, width = frame.shape[:2]
+    if not (height % 2 or width % 2):
+        return frame
+    return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
 def mp4_bytes(frames: np.ndarray, dt: float = 1.0 / 30.0, crf: int = 17) -> bytes:
@@ -441,14 +448,15 @@ def _encode(
     dt: float,
     times: np.ndarray | None = None,
 ) -> None:
-    frames = pad_even(frames)
+    height, width = frames.shape[1:3]
     stream = container.add_stream(codec, rate=_rate(dt), options=options)
-    stream.height, stream.width = frames.shape[1:3]
+    stream.height, stream.width = height + height % 2, width + width % 2
     stream.pix_fmt = "yuv420p"
     if times is not None:
         stream.codec_context.time_base = _TICK
     for index, picture in enumerate(frames):
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        whole = np.ascontiguousarray(pad_even(picture))
+        frame = av.VideoFrame.from_ndarray(whole, format="rgb24")
         if times is not None:
             frame.pts, frame.time_base = round((times[index] - times[0]) / _TICK), _TICK
         container.mux(stream.encode(frame))
@@ -471,25 +479,40 @@ def _write_gif(path: Path, frames: np.ndarray, dt: float, times: np.ndarray | No
 
 
 def _with_palette(frames: np.ndarray, rate: Fraction) -> Iterator[av.VideoFrame]:
+    """Frames in the colours of one palette. Two passes: in one, FFmpeg would hold all frames until
+    the palette is known."""
     height, width = frames.shape[1:3]
-    graph = av.filter.Graph()
-    source = graph.add_buffer(width=width, height=height, format="rgb24", time_base=1 / rate)
-    split, palette, use, sink = (
-        graph.add(name) for name in ("split", "palettegen", "paletteuse", "buffersink")
+    shape = {"width": width, "height": height, "format": "rgb24", "time_base": 1 / rate}
+    first = av.filter.Graph()
+    _link(first, [first.add_buffer(**shape), first.add("palettegen"), first.add("buffersink")])
+    for frame in _timed_pictures(frames, rate):
+        first.push(frame)
+    first.push(None)
+    palette = first.pull()
+    second = av.filter.Graph()
+    source, use = second.add_buffer(**shape), second.add("paletteuse")
+    colours = second.add_buffer(
+        width=palette.width, height=palette.height, format=palette.format.name, time_base=1 / rate
     )
-    for first, second, out, into in (
-        (source, split, 0, 0),
-        (split, palette, 0, 0),
-        (split, use, 1, 0),
-        (palette, use, 0, 1),
-        (use, sink, 0, 0),
-    ):
-        first.link_to(second, out, into)
+    colours.link_to(use, 0, 1)
+    _link(second, [source, use, second.add("buffersink")])
+    colours.push(palette)
+    colours.push(None)
+    for frame in _timed_pictures(frames, rate):
+        source.push(frame)
+        yield from _pulled(second)
+    source.push(None)
+    yield from _pulled(second)
+
+
+def _link(graph: av.filter.Graph, chain: list[av.filter.context.FilterContext]) -> None:
+    for before, after in itertools.pairwise(chain):
+        before.link_to(after)
     graph.configure()
+
+
+def _timed_pictures(frames: np.ndarray, rate: Fraction) -> Iterator[av.VideoFrame]:
     for index, image in enumerate(frames):
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
         frame.pts, frame.time_base = index, 1 / rate
-        source.push(frame)
-    source.push(None)
-    for _ in frames:
-        yield sink.pull()
+        yield frame

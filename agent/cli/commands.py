@@ -146,7 +146,7 @@ def _grants(arguments: argparse.Namespace) -> Grants:
         price=None if price is None else (price.input, price.output),
         replay=arguments.replay or "",
         lpips=_lpips(arguments.lpips),
-        vision=vision.folders(os.environ),
+        vision=vision.folders(os.environ, arguments.unpinned_weights),
         workers=_workers(arguments),
     )
 

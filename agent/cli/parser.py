@@ -430,6 +430,15 @@ def _vision(parser: argparse.ArgumentParser) -> None:
     vision.add_argument(
         "--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps (default auto)"
     )
+    _unpinned(vision)
+
+
+def _unpinned(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--unpinned-weights",
+        action="store_true",
+        help="load weights whose checksum nobody published (xmem): you have compared it",
+    )
 
 
 def _resume(commands: argparse._SubParsersAction) -> None:
@@ -462,6 +471,7 @@ def _resume(commands: argparse._SubParsersAction) -> None:
     _endpoint(said)
     said.add_argument("--from", dest="replay", metavar="RUN", help="the run that a replay repeats")
     said.add_argument("--lpips", metavar="DIR", help="weights of the LPIPS metric")
+    _unpinned(said)
     _unsafe(said)
 
 

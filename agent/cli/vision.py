@@ -17,7 +17,7 @@ def config(arguments: argparse.Namespace, environ: Mapping[str, str]) -> VisionC
     """The arguments ``detector``, ``segmenter``, ``tracker`` and ``device``, with weights and cache
     where the environment has them."""
     return replace(
-        folders(environ),
+        folders(environ, arguments.unpinned_weights),
         detector=arguments.detector,
         segmenter=arguments.segmenter,
         tracker=arguments.tracker,
@@ -25,12 +25,14 @@ def config(arguments: argparse.Namespace, environ: Mapping[str, str]) -> VisionC
     )
 
 
-def folders(environ: Mapping[str, str]) -> VisionConfig:
-    """The default models, with weights and cache where the environment has them."""
+def folders(environ: Mapping[str, str], unpinned: bool = False) -> VisionConfig:
+    """The default models, with weights and cache where the environment has them. unpinned: whether
+    weights may be loaded whose checksum nobody published."""
     store = WeightStore.from_environ(environ)
     return VisionConfig(
         xmem_root=environ.get(XMEM_VARIABLE, ""),
         cache=str(store.folder.parent / "masks"),
+        unpinned=unpinned,
         **store.described(),
     )
 

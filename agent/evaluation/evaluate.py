@@ -46,6 +46,7 @@ from agent.evaluation.jobs import CandidateFailed, Fitted, Perceived, Predicted
 from agent.evaluation.runner import Runner
 from agent.run.store import Keep
 from sandbox.contract import Box
+from tools import backing
 from tools.fitting import Measured, state_loss
 from tools.metrics.score import Score, Target, pixel_noise, score
 from tools.types import Evaluation, Losses, Programs, States, Task, Video
@@ -309,7 +310,9 @@ class Evaluator:
         def read(theta: Mapping[str, float]) -> tuple[Shown | None, Score]:
             again = _redraw([len(trial.seen) for trial in last.trials], self._config.redraw)
             predicted = self._runner.predict(programs, last.trials, seen, theta, again=again)
-            frames = [t.seen.frames[n] for t, n in zip(last.trials, again, strict=True)]
+            frames = [
+                backing.chosen(t.seen.frames, n) for t, n in zip(last.trials, again, strict=True)
+            ]
             return shown(predicted, targets, frames, self._usual(last.trials[0].horizon))
 
         found, scored = read(fitted.values)
@@ -343,7 +346,7 @@ class Evaluator:
             programs, origin.trials, seen, fitted.values, repeat=True, again=again
         )
         drawn = [
-            (one, trial.seen.frames[times])
+            (one, backing.chosen(trial.seen.frames, times))
             for one, trial, times in zip(predicted, origin.trials, again, strict=True)
         ]
         return Forecast(
@@ -372,9 +375,9 @@ class Evaluator:
         )
         drawn = []
         for one, video, times in zip(predicted, self._task.test, again, strict=True):
-            frames = np.concatenate([one.replayed, one.frames[:out]])
+            frames = backing.joined(one.replayed, one.frames[:out])
             times = [*times, *range(guiding.context, guiding.context + out)]
-            drawn.append((replace(one, replayed=frames), video.frames[times]))
+            drawn.append((replace(one, replayed=frames), backing.chosen(video.frames, times)))
         later = tuple(replace(one, frames=one.frames[out:]) for one in predicted)
         states = tuple(one.states for one in clips)
         return Forecast(fitted, states, later, _skill(drawn, self.sigma))
@@ -407,7 +410,7 @@ class Evaluator:
         drawn = [(video, frames, times) for video, frames, times in self._drawn(fitted) if times]
         rendering, floor = losses.rendering(
             [frames for _, frames, _ in drawn],
-            [video.frames[times] for video, _, times in drawn],
+            [backing.chosen(video.frames, times) for video, _, times in drawn],
             [self._plates[id(video)] for video, _, _ in drawn],
             self.sigma,
         )
@@ -441,14 +444,20 @@ class Evaluator:
         numbers = [len(trial.seen) + t for t in times]
         strips = {
             "prediction": _strip(
-                ("truth", "prediction"), trial.future[times], predicted[0].frames[times], numbers
+                ("truth", "prediction"),
+                [trial.future[t] for t in times],
+                [predicted[0].frames[t] for t in times],
+                numbers,
             )
         }
         video, frames, drawn = self._drawn(fitted)[0]
         picked = pictures.spread(len(drawn), _SHOWN)
         numbers = [drawn[index] for index in picked]
         strips["reconstruction"] = _strip(
-            ("seen", "redrawn"), video.frames[numbers], frames[picked], numbers
+            ("seen", "redrawn"),
+            [video.frames[t] for t in numbers],
+            [frames[index] for index in picked],
+            numbers,
         )
         return {name: self._keep(_png(strip)) for name, strip in strips.items()}
 
@@ -484,7 +493,10 @@ def _skill(drawn: Sequence[tuple[Predicted, np.ndarray]], sigma: float) -> float
 
 
 def _strip(
-    names: tuple[str, str], truth: np.ndarray, drawn: np.ndarray, numbers: Sequence[int]
+    names: tuple[str, str],
+    truth: Sequence[np.ndarray],
+    drawn: Sequence[np.ndarray],
+    numbers: Sequence[int],
 ) -> np.ndarray:
     return pictures.comparison(names, pictures.reduced(truth), pictures.reduced(drawn), numbers)
 

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from sandbox.scene_edits import SIZES
+from tools import backing
 from tools.metrics.score import frame_errors, tolerance
 from tools.types import State, States
 
@@ -33,7 +34,7 @@ def plate(frames: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8 temporal median of at most 32 of the frames: the scene without what moves
     across it."""
     picked = np.unique(np.linspace(0, len(frames) - 1, min(32, len(frames))).round().astype(int))
-    return np.median(frames[picked], axis=0).astype(np.uint8)
+    return backing.by_rows(lambda band: np.median(band, axis=0).astype(np.uint8), frames, picked)
 
 
 def rendering(
@@ -119,10 +120,9 @@ class _Window:
 
     @classmethod
     def around(cls, frames: np.ndarray, back: np.ndarray) -> _Window:
-        changed = np.max(
-            [np.abs(frame.astype(np.int16) - back).max(axis=2) > _CHANGE for frame in frames],
-            axis=0,
-        )
+        changed = np.zeros(back.shape[:2], bool)
+        for frame in frames:
+            changed |= cv2.absdiff(frame, back).max(axis=2) > _CHANGE
         rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
         if not len(rows):
             return cls(0, 0, back.shape[1], back.shape[0], 1.0)

@@ -18,6 +18,7 @@ from agent.evaluation.detections import Detections
 from agent.evaluation.doubts import Doubts, Question, doubt_job, read_doubts
 from agent.evaluation.jobs import CandidateFailed, Change, Fitted, Perceived, Predicted
 from sandbox.contract import Box, Shared
+from tools import backing
 from tools.masks.request import MaskSet, parse_detections
 from tools.types import ContractError, Failure, Programs, Video
 
@@ -236,7 +237,9 @@ class Runner:
 
 
 def _check_same(first: Sequence[Predicted], again: Sequence[Predicted]) -> None:
-    if any((one.frames != other.frames).any() for one, other in zip(first, again, strict=True)):
+    if not all(
+        backing.same(one.frames, other.frames) for one, other in zip(first, again, strict=True)
+    ):
         message = (
             "two runs drew different frames from the same input; take randomness and the "
             "clock out of the programs"

@@ -93,7 +93,7 @@ def clips(folder: RunFolder, summary: RunSummary) -> tuple[Clip, ...]:
     made = runfolder.read_prediction(folder.path / "prediction.npz", task)
     predicted: list[np.ndarray | None] = [None] * len(task.test)
     if made is not None:
-        predicted = list(made[0])
+        predicted = list(made)
     titles = [video.name or f"video {index + 1}" for index, video in enumerate(task.test)]
     return tuple(
         Clip(title, task.context, one.seen.dt, one.seen.frames, frames, true, one.all_times)

@@ -96,10 +96,8 @@ def _at(states: Sequence[States], index: int) -> States | None:
 
 
 def _forecasts(folder: RunFolder, context: int) -> list[Stretch]:
-    made = runfolder.read_prediction(folder.path / "prediction.npz", folder.task())
-    return [
-        Stretch("forecast", context, states, None) for states in (() if made is None else made[1])
-    ]
+    made = runfolder.read_predicted_states(folder.path / "prediction.npz", folder.task())
+    return [Stretch("forecast", context, states, None) for states in made or ()]
 
 
 # --------------------------------------------------------------------------------------------------

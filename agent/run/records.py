@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from agent.core.protocols import Cost, Diagnosis, Finding, Move, Proposal
-from agent.run.store import LARGEST_BLOB, Store
+from agent.run.store import Store
 from tools import backing, claims
 from tools.preparation import Preparation
 from tools.types import ContractError, HeldBack, Programs, States, Task, Video, check_frames
@@ -33,8 +33,8 @@ def load_array(store: Store, entry: Mapping[str, Any]) -> np.ndarray:
     dtype, size = _dtype(about.dtype), 1
     for length in about.shape:
         size *= length
-    if min(about.shape, default=0) < 0 or not 0 <= size * dtype.itemsize <= LARGEST_BLOB:
-        raise ContractError("array", f"at most {LARGEST_BLOB} bytes", f"shape {about.shape}"[:80])
+    if min(about.shape, default=0) < 0 or not 0 <= size * dtype.itemsize <= backing.MOST:
+        raise ContractError("array", f"at most {backing.MOST} bytes", f"shape {about.shape}"[:80])
     room = size * dtype.itemsize
     try:
         if room > backing.LARGE:
@@ -107,8 +107,8 @@ def load_task(store: Store, data: Mapping[str, Any]) -> Task:
     task = Task(train, test, said.context, said.horizon, actions, said.name, times)
     if any(a is not None and len(a) != task.horizon for a in task.future_actions):
         raise ContractError("task", f"{task.horizon} actions to come", "others")
-    if len(task.test) * task.horizon * task.shape[0] * task.shape[1] * 3 > LARGEST_BLOB:
-        raise ContractError("task", f"at most {LARGEST_BLOB} bytes to predict", "more")
+    if len(task.test) * task.horizon * task.shape[0] * task.shape[1] * 3 > backing.MOST:
+        raise ContractError("task", f"at most {backing.MOST} bytes to predict", "more")
     return task
 
 

@@ -12,17 +12,14 @@ result.json best/ prediction.npz prediction.mp4 filmstrip.png report.html   writ
 from __future__ import annotations
 
 import fcntl
-import math
 import os
 import stat
 import time
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +27,7 @@ from agent.core.front import Ranked, front, ranked
 from agent.core.protocols import Cost, Diagnosis, Move, Proposal
 from agent.run import export_format, records, store, story, trace
 from agent.run.store import Store
-from tools import claims
+from tools import backing, claims, npz
 from tools.errors import RunError, StorageError, UsageError
 from tools.types import (
     MAX_COLUMNS,
@@ -46,7 +43,6 @@ from tools.types import (
 
 RESULT_FORMAT = 1
 _AGAIN = "it says what the run is about: start the run again"
-_BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, AttributeError)
 PROPOSER_NOTE = "#grammar"
 """Key of params.json."""
 
@@ -232,6 +228,9 @@ class RunFolder:
         with store.reading(path):
             story.check_outcome(evaluation.status, evaluation.score, evaluation.failure)
             claims.unique_names(evaluation.params, "params")
+            claims.read(tuple[story.Origin, ...], evaluation.origins, "origins")
+            if evaluation.last:
+                claims.read(story.Last, evaluation.last, "last")
         return evaluation
 
     def save_last(self, node_id: str, last: Mapping[str, Any]) -> None:
@@ -431,27 +430,33 @@ def read_params(path: Path) -> tuple[FittedParam, ...]:
         return claims.fitted({k: v for k, v in entries.items() if k != PROPOSER_NOTE}, "content")
 
 
-def read_prediction(path: Path, task: Task) -> tuple[np.ndarray, tuple[States, ...]] | None:
-    """Frames (videos, horizon, H, W, 3) uint8 and states of a prediction for ``task``; None where
-    there is none, or it is damaged."""
+def read_prediction(path: Path, task: Task) -> tuple[np.ndarray, ...] | None:
+    """Frames (horizon, H, W, 3) uint8 of each video of a prediction for ``task``; None where there
+    is none, or it is damaged."""
     shape = (len(task.test), task.horizon, *task.shape, 3)
-    most = math.prod(shape) + shape[0] * shape[1] * MAX_COLUMNS * 8 + (1 << 20)
     try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > most:
+        with npz.opened(path, "frames") as frames:
+            if frames.shape != shape or frames.dtype != np.uint8 or 0 in shape:
                 return None
-        with np.load(path, allow_pickle=False) as data:
-            frames, columns = data["frames"], tuple(map(str, data["columns"].tolist()))
-            states = tuple(States(columns, rows) for rows in data["states"])
-    except (OSError, ValueError, LookupError, TypeError, MemoryError, EOFError, *_BROKEN):
+            return tuple(backing.copied(video) for video in frames.rows)
+    except npz.BROKEN:
         return None
-    fits = frames.shape == shape and frames.dtype == np.uint8 and len(states) == shape[0]
-    return (frames, states) if fits else None
+
+
+def read_predicted_states(path: Path, task: Task) -> tuple[States, ...] | None:
+    """States of each video, (horizon, columns), of the same."""
+    most = len(task.test) * task.horizon * MAX_COLUMNS * 8
+    try:
+        columns = tuple(map(str, npz.small(path, "columns").tolist()))
+        found = tuple(States(columns, rows) for rows in npz.small(path, "states", most))
+    except npz.BROKEN:
+        return None
+    return found if len(found) == len(task.test) else None
 
 
 def write_prediction(
     path: Path,
-    frames: np.ndarray,
+    frames: Sequence[np.ndarray],
     states: tuple[States, ...],
     dt: float,
     times: np.ndarray | None = None,
@@ -466,11 +471,10 @@ def write_prediction(
         for one in states
     ]
     with store.replacing(path) as temporary:
-        np.savez_compressed(
+        npz.write(
             temporary,
-            frames=frames,
-            states=np.stack(rows),
+            {"frames": frames, "states": rows},
             columns=np.array(columns, str),
             dt=np.float64(dt),
-            **cast(Any, {} if times is None else {"times": times}),
+            **({} if times is None else {"times": times}),
         )

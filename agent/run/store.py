@@ -18,13 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tools import claims
+from tools import backing, claims
 from tools.errors import StorageError, UsageError
 
 MOST = 64 << 20
 """Bytes of a file that is read whole."""
-LARGEST_BLOB = 16 << 30
-"""Bytes of a blob, such as the frames of a clip."""
 _KEY = re.compile(r"[0-9a-f]{32}\Z")
 T = TypeVar("T")
 
@@ -229,7 +227,7 @@ class Store:
 
     def get(self, key: str) -> bytes:
         """The bytes kept under ``key``. Raises StorageError when they are missing or damaged."""
-        data = read_bytes(self.path(key), LARGEST_BLOB)
+        data = read_bytes(self.path(key), 2 * backing.LARGE)
         if digest(data) != key:
             raise StorageError(
                 f"{self.path(key)}: expected content {key}, got {digest(data)}; the file is damaged"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -135,6 +135,35 @@ class _Declined(_Proposed):
     closed: bool = False
 
 
+def check_share(value: float, what: str) -> float:
+    """``value``, if it lies in [0, 1]."""
+    if not 0.0 <= value <= 1.0:
+        raise ContractError(what, "a number in [0, 1]", f"{value:g}")
+    return value
+
+
+Share = Annotated[float, check_share]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A forecast that makes up a score: frames seen, frames judged."""
+
+    seen: int
+    judged: int
+    score: Share
+
+
+@dataclass(frozen=True)
+class Last:
+    """How a node forecast the part that nobody was shown (see agent.evaluation.foretelling)."""
+
+    score: Share
+    weight: Share
+    replayed: float = 0.0
+    reason: str = ""
+
+
 @dataclass(frozen=True)
 class _Evaluated:
     node: Node
@@ -147,6 +176,7 @@ class _Evaluated:
     fit: Mapping[str, Any] = field(default_factory=dict)
     reasons: Words = ()
     frame_errors: tuple[tuple[float, ...], ...] = ()
+    origins: tuple[Origin, ...] = ()
     complexity: float = 0.0
     timings: Mapping[str, Seconds] = field(default_factory=dict)
     blobs: Mapping[str, str] = field(default_factory=dict)
@@ -168,26 +198,6 @@ class _Diagnosed:
     verdict: str
     guilty: str | None = None
     findings: tuple[Finding, ...] = ()
-
-
-def check_share(value: float, what: str) -> float:
-    """``value``, if it lies in [0, 1]."""
-    if not 0.0 <= value <= 1.0:
-        raise ContractError(what, "a number in [0, 1]", f"{value:g}")
-    return value
-
-
-Share = Annotated[float, check_share]
-
-
-@dataclass(frozen=True)
-class Last:
-    """How a node forecast the part that nobody was shown (see agent.evaluation.foretelling)."""
-
-    score: Share
-    weight: Share
-    replayed: float = 0.0
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -244,9 +254,25 @@ def checked(event: Mapping[str, Any]) -> dict[str, Any]:
     """``event`` with what it leaves out filled in. Raises ContractError where it does not say what
     its kind must."""
     kind = _KINDS[event["event"]]
-    built: Any = claims.read(kind, event, event["event"])
-    missing = {one.name: getattr(built, one.name) for one in fields(kind) if one.name not in event}
-    return {**event, **{k: asdict(v) if isinstance(v, Cost) else v for k, v in missing.items()}}
+    filled: dict[str, Any] = _filled(event, claims.read(kind, event, event["event"]))
+    return filled
+
+
+def _filled(said: Any, built: Any) -> Any:
+    """``said`` with the fields that it leaves out of ``built``, which was read from it."""
+    if is_dataclass(built) and isinstance(said, Mapping):
+        known = {one.name: getattr(built, one.name) for one in fields(built)}
+        return {
+            **said,
+            **{k: _filled(said[k], v) if k in said else _plain(v) for k, v in known.items()},
+        }
+    if isinstance(built, tuple) and isinstance(said, list):
+        return [_filled(one, other) for one, other in zip(said, built, strict=True)]
+    return said
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 class Reader:

@@ -3,8 +3,9 @@ keeps."""
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from agent.run.runfolder import (
     write_programs,
 )
 from sandbox.lockdown import SAFE
-from tools import media
+from tools import backing, media
 from tools.metrics.frames import mae, psnr, ssim
 from tools.metrics.gmsd import gmsd
 from tools.metrics.lpips import NETS, Weights, lpips
@@ -447,7 +448,7 @@ def _write_prediction(
     ahead = final(task).trials[0]
     write_prediction(
         folder.path / "prediction.npz",
-        np.stack([one.frames for one in predicted]),
+        [one.frames for one in predicted],
         states,
         task.dt,
         None if ahead.all_times is None else ahead.all_times[task.context :],
@@ -468,17 +469,21 @@ def _shown(
     length = len(predicted) if truth is None else min(len(predicted), len(truth))
     times = pictures.spread(length, _SHOWN)
     numbers = [len(seen) + t for t in times]
-    small = pictures.reduced(predicted[times])
+    small = pictures.reduced([predicted[t] for t in times])
     if truth is None:
         return pictures.filmstrip(
             [("prediction", small)], [f"frame {number}" for number in numbers]
-        ), np.concatenate([seen, predicted[:length]])
-    rows = pictures.pane_height(seen.shape[1:3], 3)
-    before, drawn, then = (
-        pictures.reduced(frames, rows) for frames in (seen, predicted[:length], truth[:length])
+        ), backing.joined(seen, predicted[:length])
+    before = pictures.reduced([truth[t] for t in times])
+    strip = pictures.comparison(("truth", "prediction"), before, small, numbers)
+    pairs = itertools.chain(zip(seen, seen, strict=True), zip(truth, predicted, strict=False))
+    return strip, pictures.side_by_side(
+        (true, drawn, pictures.difference(true, drawn)) for true, drawn in _panes(pairs)
     )
-    true, film = np.concatenate([before, then]), np.concatenate([before, drawn])
-    strip = pictures.comparison(
-        ("truth", "prediction"), pictures.reduced(truth[times]), small, numbers
-    )
-    return strip, pictures.side_by_side([true, film, pictures.difference(true, film)])
+
+
+def _panes(pairs: Iterable[tuple[np.ndarray, ...]]) -> Iterator[list[np.ndarray]]:
+    """Pictures as small as they must be to stand beside their difference."""
+    for pair in pairs:
+        rows = pictures.pane_height(pair[0].shape[:2], 3)
+        yield [pictures.smaller(picture, rows) for picture in pair]

@@ -68,7 +68,7 @@ class Answer:
             shown = self.edited or (self.plain,)
             runfolder.write_prediction(
                 path,
-                np.stack([one.frames for one in shown]),
+                [one.frames for one in shown],
                 tuple(one.states for one in shown),
                 self.plain.dt,
                 self.plain.times,
@@ -83,17 +83,22 @@ class Answer:
 
     def _film(self, films: Sequence[np.ndarray]) -> np.ndarray:
         """Side by side; under titles where there are several edited ones."""
+        moments = zip(*films, strict=True)
         if len(films) <= 2:
-            return pictures.side_by_side(films)
+            return pictures.side_by_side(moments)
         titles = ("as it is", *(", ".join(one.edits) for one in self.edited))
         return pictures.side_by_side(
-            [pictures.titled(film, title) for film, title in zip(films, titles, strict=True)]
+            [pictures.titled(picture, title) for picture, title in zip(moment, titles, strict=True)]
+            for moment in moments
         )
 
     def _strip(self) -> np.ndarray:
         times = pictures.spread(len(self.plain.frames), 8)
-        rows = [("as it is", pictures.reduced(self.plain.frames[times]))]
-        rows += [(", ".join(one.edits), pictures.reduced(one.frames[times])) for one in self.edited]
+        rows = [("as it is", pictures.reduced([self.plain.frames[t] for t in times]))]
+        rows += [
+            (", ".join(one.edits), pictures.reduced([one.frames[t] for t in times]))
+            for one in self.edited
+        ]
         return pictures.filmstrip(rows, [f"frame {self.plain.first + t}" for t in times])
 
 

@@ -595,10 +595,10 @@ def test_filmstrips_show_every_row_and_the_last_frame():
 def test_films_of_several_panes_fit_a_screen_and_small_ones_keep_their_pixels():
     large, small = np.zeros((2, 108, 1920, 3), np.uint8), np.zeros((2, 24, 32, 3), np.uint8)
     assert (
-        pictures.side_by_side([large] * 3).shape == (2, 36, pictures.WIDE + 8, 3)
-        and pictures.side_by_side([large]).shape == large.shape
+        pictures.side_by_side(zip(*[large] * 3, strict=True)).shape == (2, 36, pictures.WIDE + 8, 3)
+        and pictures.side_by_side(zip(large, strict=True)).shape == large.shape
     )
-    assert pictures.side_by_side([small] * 3).shape == (2, 24, 3 * 32 + 8, 3)
+    assert pictures.side_by_side(zip(*[small] * 3, strict=True)).shape == (2, 24, 3 * 32 + 8, 3)
 
 
 def test_of_equals_the_larger_and_the_later_are_told_apart():

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sandbox import ArraySpec, Job, Limits, Sandbox, SandboxError
+from sandbox.awake import BEAT, AwakeClock
 from tests.sandbox.conftest import Caller, shared_and_writable
 from tools.types import Programs
 
@@ -470,3 +472,29 @@ def test_an_installed_copy_works_from_anywhere(tmp_path):
     assert result.stdout.split() == [str(tmp_path / "site/sandbox/__init__.py"), "None"], (
         result.stderr
     )
+
+
+def test_a_clock_for_limits_stands_still_while_nobody_runs():
+    times = iter([10.0, 10.5, 11.5, 900.0, 900.25])
+    clock = AwakeClock(lambda: next(times))
+    assert [clock.now(), clock.now()] == [0.5, 1.5]
+    assert clock.now() == 1.5 + 2 * BEAT  # stopped for a quarter of an hour
+    assert clock.wait(4.0) == pytest.approx(251.0)
+
+
+def test_a_job_that_was_stopped_with_its_server_is_not_too_slow():
+    code = "import time\ndef f(i, p, o):\n    time.sleep(1.0)\n    return 1"
+    with Sandbox(spares=0) as box, ThreadPoolExecutor(1) as aside:
+        server = _after_start(box)
+        limits = Limits(wall=3.0)
+        answer = aside.submit(lambda: Caller(box)(code, limits=limits))
+        while not (below := _children(server)):
+            time.sleep(0.02)
+        time.sleep(0.3)
+        for pid in (server, *below):
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(3.2)
+        for pid in (*below, server):
+            os.kill(pid, signal.SIGCONT)
+        outcome = answer.result()
+    assert outcome.failure is None and outcome.claim["value"] == 1

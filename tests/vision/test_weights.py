@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -158,12 +160,34 @@ def test_a_changed_file_of_the_right_size_is_not_used(server, tmp_path):
         store.require("tiny")
 
 
-def test_without_a_published_checksum_the_first_use_is_remembered(server, tmp_path):
+def test_what_nobody_published_a_checksum_of_is_loaded_only_when_told_to(server, tmp_path):
     store = store_of(server, tmp_path, sha256="")
     (path,) = store.get("tiny")
-    path.write_bytes(CONTENT[::-1])
-    with pytest.raises(WeightsError, match="got SHA-256"):
+    with pytest.raises(WeightsError, match=f"{DIGEST}.*--unpinned-weights"):
         store.require("tiny")
+    with pytest.raises(WeightsError, match="--unpinned-weights"):
+        store.expect("tiny")
+    assert not store.present("tiny")
+    told = replace(store, unpinned=True)
+    assert (
+        told.require("tiny") == (path,) and told.present("tiny") and told.digest("tiny") == DIGEST
+    )
+
+
+def test_nothing_in_a_folder_of_weights_vouches_for_itself(server, tmp_path):
+    store = store_of(server, tmp_path)
+    (path,) = store.get("tiny")
+    path.write_bytes(CONTENT[::-1])
+    about = path.stat()
+    note = {"sha256": DIGEST, "size": about.st_size, "mtime": about.st_mtime_ns}
+    path.with_name("net.bin.sha256.json").write_text(json.dumps(note))
+    with pytest.raises(WeightsError, match="SHA-256"):
+        store.require("tiny")
+
+
+def test_every_network_but_xmem_has_a_published_checksum():
+    unpinned = {m.name for m in MODELS.values() for f in m.files if not f.sha256}
+    assert unpinned == {"xmem"}  # its release page states none
 
 
 def test_offline_the_message_says_which_file_goes_where(tmp_path):

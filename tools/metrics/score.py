@@ -34,11 +34,13 @@ Consequences, each a test:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from tools import backing
 
 SIGMAS = 3.0
 """Differences below this many standard deviations of the pixel noise cost nothing."""
@@ -158,17 +160,19 @@ def _steady(target: Target) -> bool:
 
 
 def _stills(seen: np.ndarray) -> dict[str, np.ndarray]:
-    sample = seen[
-        np.unique(np.linspace(0, len(seen) - 1, min(_STILLS, len(seen))).round().astype(int))
-    ]
-    mean = np.rint(sample.mean(axis=0)).astype(np.uint8)
-    median = np.rint(np.median(sample, axis=0)).astype(np.uint8)
+    picked = _sample(seen, _STILLS)
     return {
         "the last seen frame": seen[-1],
-        "the mean seen frame": mean,
-        "the empty background": median,
+        "the mean seen frame": backing.by_rows(lambda band: _rounded(np.mean, band), seen, picked),
+        "the empty background": backing.by_rows(
+            lambda band: _rounded(np.median, band), seen, picked
+        ),
         "black": np.zeros_like(seen[-1]),
     }
+
+
+def _rounded(average: Callable[..., np.ndarray], band: np.ndarray) -> np.ndarray:
+    return np.rint(average(band, axis=0)).astype(np.uint8)
 
 
 def tolerance(sigma: float) -> float:

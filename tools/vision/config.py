@@ -22,7 +22,8 @@ class VisionConfig:
     there, else the classical one. device: "auto", "cpu", "cuda" or "mps". precision: "auto" (half
     on CUDA), "full" or "half". weights: folder of weights, "" = none. paths: model name -> local
     file or folder used instead. xmem_root: a checkout of XMem's repository, "" = none. cache:
-    folder that keeps masks between runs, "" = none.
+    folder that keeps masks between runs, "" = none. unpinned: whether weights may be loaded whose
+    checksum nobody published.
     """
 
     detector: str = "auto"
@@ -34,3 +35,4 @@ class VisionConfig:
     paths: Mapping[str, str] = field(default_factory=dict)
     xmem_root: str = ""
     cache: str = ""
+    unpinned: bool = False

@@ -9,12 +9,12 @@ its final name is always whole.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,8 @@ class WeightsError(RunError, RuntimeError):
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One file. size: bytes, None = not published. sha256: hex digest, "" = not published: then the
-    digest is recorded on first use and any later change is refused."""
+    """One file. size: bytes, None = not published. sha256: hex digest, "" = not published: then
+    whoever runs it has to allow it (``WeightStore.unpinned``)."""
 
     name: str
     url: str
@@ -248,7 +248,8 @@ MODELS: dict[str, Model] = {
 @dataclass(frozen=True)
 class FileState:
     """What is on disk for one file. status: "verified", "unchecked" (there, digest not yet
-    computed), "missing", "wrong size", "wrong checksum". digest: SHA-256 when it was computed."""
+    computed), "unpinned" (there, and nobody published a digest), "missing", "wrong size", "wrong
+    checksum". digest: SHA-256 when it was computed."""
 
     path: Path
     status: str
@@ -257,12 +258,14 @@ class FileState:
 
 @dataclass(frozen=True)
 class WeightStore:
-    """A folder of weights. overrides: model name -> local file or folder that is used instead of
-    the folder's own."""
+    """A folder of weights; it may be somebody else's, so nothing in it says what is whole.
+    overrides: model name -> local file or folder that is used instead of the folder's own.
+    unpinned: whether files may be loaded whose checksum nobody published."""
 
     folder: Path
     overrides: Mapping[str, Path] = field(default_factory=dict)
     models: Mapping[str, Model] = field(default_factory=lambda: MODELS, repr=False)
+    unpinned: bool = False
 
     def described(self) -> dict[str, Any]:
         """The fields ``weights`` and ``paths`` of a ``VisionConfig``; inverse of :meth:`of`."""
@@ -298,6 +301,7 @@ class WeightStore:
         return cls(
             Path(config.weights or os.devnull),
             {name: Path(path) for name, path in config.paths.items()},
+            unpinned=config.unpinned,
         )
 
     def model(self, name: str) -> Model:
@@ -318,24 +322,18 @@ class WeightStore:
         )
 
     def state(self, name: str, file: WeightFile, check: bool = False) -> FileState:
-        """What is on disk; with ``check`` the digest is computed (seconds per gigabyte) and
-        recorded."""
+        """What is on disk; with ``check`` the digest is computed (seconds per gigabyte, once)."""
         path = self.path(name, file)
         if not path.is_file():
             return FileState(path, "missing")
         if file.size is not None and path.stat().st_size != file.size:
             return FileState(path, "wrong size")
-        expected = file.sha256 or _recorded(path)
+        digest = file_digest(path) if check else ""
+        if not file.sha256:
+            return FileState(path, "unpinned", digest)
         if not check:
-            known = _recorded_now(path)
-            return FileState(
-                path, "verified" if known and known == expected else "unchecked", known
-            )
-        digest = file_digest(path)
-        if expected and digest != expected:
-            return FileState(path, "wrong checksum", digest)
-        _record(path, digest)
-        return FileState(path, "verified", digest)
+            return FileState(path, "unchecked")
+        return FileState(path, "verified" if digest == file.sha256 else "wrong checksum", digest)
 
     def require(self, name: str) -> tuple[Path, ...]:
         """Paths of all files of a model, each verified once; raises WeightsError that says which
@@ -344,52 +342,56 @@ class WeightStore:
         return tuple(self._require_file(model, file) for file in model.files)
 
     def _require_file(self, model: Model, file: WeightFile) -> Path:
-        state = self.state(model.name, file)
-        if state.status == "unchecked":
-            state = self.state(model.name, file, check=True)
-        if state.status != "verified":
+        state = self.state(model.name, file, check=True)
+        if state.status not in self._usable:
             raise WeightsError(explain(model, file, state))
         return state.path
+
+    @property
+    def _usable(self) -> tuple[str, ...]:
+        return ("verified", "unchecked", *(("unpinned",) if self.unpinned else ()))
 
     def expect(self, name: str) -> None:
         """Raises WeightsError, saying which file to put where, unless all files of a model are
         there with the right size."""
         for file in self.model(name).files:
             state = self.state(name, file)
-            if state.status not in ("verified", "unchecked"):
+            if state.status not in self._usable:
                 raise WeightsError(explain(self.model(name), file, state))
 
     def present(self, name: str) -> bool:
-        """Whether all files of a model are there with the right size."""
-        model = self.model(name)
-        return all(
-            self.state(name, file).status in ("verified", "unchecked") for file in model.files
-        )
+        """Whether all files of a model are there with the right size, and may be loaded."""
+        files = self.model(name).files
+        return all(self.state(name, file).status in self._usable for file in files)
 
     def digest(self, name: str) -> str:
         """SHA-256 that identifies the network of a model (its first file)."""
-        path = self.require(name)[0]
-        return _recorded(path)
+        return file_digest(self.require(name)[0])
 
     def get(
         self, name: str, progress: Progress = silent, timeout: float = 30.0
     ) -> tuple[Path, ...]:
-        """Download what is missing of a model and verify it; returns the paths. Raises
-        WeightsError."""
+        """Download what is missing of a model and verify it as far as it was published; returns the
+        paths. Raises WeightsError."""
         model = self.model(name)
-        if name in self.overrides:
-            return self.require(name)
-        for file in model.files:
+        for file in model.files if name not in self.overrides else ():
             state = self.state(name, file)
             if state.status in ("missing", "wrong size"):
                 fetch(model, file, state.path, progress, timeout)
-        return self.require(name)
+        return replace(self, unpinned=True).require(name)
 
 
 def explain(model: Model, file: WeightFile, state: FileState) -> str:
     """One line: what is wrong with a file, which file goes where, and the command that fetches
     it."""
     expected = f"{file.size:,} bytes" if file.size else "any size"
+    if state.status == "unpinned":
+        digest = f", SHA-256 {state.digest}" if state.digest else ""
+        return (
+            f"weights {model.name}: expected a published checksum of {file.name}, got none "
+            f"({state.path}{digest}); compare `run-agent weights verify {model.name}` with a "
+            "source that you trust, then add --unpinned-weights"
+        )
     got = {
         "missing": "no file",
         "wrong size": f"{_size(state.path):,} bytes",
@@ -446,46 +448,16 @@ def fill(network: Any, state: Mapping[str, Any], path: Path) -> None:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file, hex, read in blocks."""
+    """SHA-256 of a file, hex, read in blocks; once while this process lives, if nobody touches the
+    file."""
+    about = path.stat()
+    return _digest(path, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
+
+
+@lru_cache(maxsize=64)
+def _digest(path: Path, *_: int) -> str:
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _note(path: Path) -> Path:
-    return path.with_name(path.name + ".sha256.json")
-
-
-def _recorded(path: Path) -> str:
-    """Digest recorded at the first verification, or ""."""
-    try:
-        return str(json.loads(_note(path).read_text())["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-
-
-def _recorded_now(path: Path) -> str:
-    """The recorded digest if the file has not been touched since, else ""."""
-    try:
-        note, stat = json.loads(_note(path).read_text()), path.stat()
-        return (
-            str(note["sha256"])
-            if (note["size"], note["mtime"]) == (stat.st_size, stat.st_mtime_ns)
-            else ""
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-
-
-def _record(path: Path, digest: str) -> None:
-    """Remember the digest beside the file; a read-only folder is no error (the digest is then
-    computed each time)."""
-    stat = path.stat()
-    try:
-        _note(path).write_text(
-            json.dumps({"sha256": digest, "size": stat.st_size, "mtime": stat.st_mtime_ns})
-        )
-    except OSError:
-        return
 
 
 # --------------------------------------------------------------------------------------------------
@@ -572,4 +544,3 @@ def _finish(model: Model, file: WeightFile, part: Path, path: Path) -> None:
             f"or get it from {model.source}"
         )
     os.replace(part, path)
-    _record(path, digest)

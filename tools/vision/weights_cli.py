@@ -61,11 +61,7 @@ def _list(models: Sequence[Model], store: WeightStore, out: TextIO) -> int:
     print(f"folder: {store.folder}", file=out)
     for model in models:
         states = {store.state(model.name, file).status for file in model.files}
-        status = (
-            "ready"
-            if states <= {"verified", "unchecked"}
-            else " / ".join(sorted(states - {"verified", "unchecked"}))
-        )
+        status = " / ".join(sorted(states - {"verified", "unchecked"})) or "ready"
         print(
             f"{model.name:20} {model.role:10} {_megabytes(model.size):>9}  {status:14} "
             f"{model.licence}  ({model.source})",
@@ -81,8 +77,10 @@ def _list(models: Sequence[Model], store: WeightStore, out: TextIO) -> int:
 def _get(models: Sequence[Model], store: WeightStore, out: TextIO) -> int:
     for model in models:
         try:
-            for path in store.get(model.name, _Meter(out)):
-                print(f"{model.name}: {path} verified", file=out)
+            store.get(model.name, _Meter(out))
+            for file in model.files:
+                state = store.state(model.name, file, check=True)
+                print(f"{model.name}: {state.path} {state.status}", file=out)
         except WeightsError as error:
             print(error, file=sys.stderr)
             return 1
@@ -98,7 +96,7 @@ def _verify(models: Sequence[Model], store: WeightStore, out: TextIO, every: boo
             published = (
                 "published checksum"
                 if file.sha256
-                else "no published checksum: recorded on first use"
+                else "no published checksum: compare it, then --unpinned-weights loads it"
             )
             detail = f"sha256 {state.digest} ({published})" if state.digest else ""
             print(f"{model.name:20} {state.status:14} {state.path} {detail}".rstrip(), file=out)
