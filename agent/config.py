@@ -103,12 +103,15 @@ class SearchConfig:
 
     def portable(self) -> dict[str, Any]:
         """:meth:`to_json` without what is only this machine's: folders of weights, credentials in
-        an address. Whoever goes on with the run says these anew (:class:`Grants`)."""
+        an address, places named in words. Whoever goes on with the run says these anew
+        (:class:`Grants`)."""
         nowhere = {name: getattr(VisionConfig(), name) for name in VISION_FOLDERS}
-        evaluation = replace(self.evaluation, vision=replace(self.evaluation.vision, **nowhere))
+        vision = replace(self.evaluation.vision, **nowhere)
+        evaluation = replace(self.evaluation, vision=vision)
         addresses = {name: private(getattr(self.model, name)) for name in ("base_url", "replay")}
         model = replace(self.model, **addresses)
-        return replace(self, lpips="", evaluation=evaluation, model=model).to_json()
+        words = {"hint": private(self.hint), "rules": private(self.rules)}
+        return replace(self, lpips="", evaluation=evaluation, model=model, **words).to_json()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SearchConfig:

@@ -8,7 +8,8 @@ import re
 import textwrap
 import unicodedata
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar, cast
 
 from tools.characters import clean
 
@@ -99,20 +100,43 @@ def asciified(text: str) -> str:
 
 _USER = re.compile(r"(\b[\w+.-]+://)[^/\s@]+@")
 _SECRET = re.compile(r"([?&][\w-]*(?:key|token|secret|password)[\w-]*=)[^&\s]+", re.IGNORECASE)
+_FILE = re.compile(r"\bfile:(?://localhost(?=/)|/*(?=/))")
 _PATH = re.compile(r"(?<![\w.:/~\\>…-])/(?:[\w.@+ -]*[\w.@+-]/)+([\w.@+-]*)")
+_DRIVE = re.compile(r"(?:\b[A-Za-z]:|\\)\\(?:[\w.@+ -]*[\w.@+-]\\)+([\w.@+-]*)")
+_TILDE = re.compile(r"(?<![\w~/\\])~[A-Za-z_][\w.-]*(?=/)")
+_OWNER = re.compile(r".*[/\\](?:home|Users)[/\\][^/\\]+")
+V = TypeVar("V")
 
 
-def private(value: Any) -> Any:
-    """Plain data without what is only this machine's: credentials in URLs, and where files lie
-    (their names stay).
+def private(value: V) -> V:
+    """Plain data, or a dataclass of such, without what is only this machine's: credentials in URLs,
+    names of users, and where files lie (their names stay).
 
     >>> private("see https://me:pw@host/v1?api_key=abc and /home/me/clips/ball.mp4, 3 px/s")
     'see https://host/v1?api_key=… and …/ball.mp4, 3 px/s'
+    >>> private(("file:///home/me/a.mp4", "in /home/me", r"C:\\Users\\me\\b.mp4", "~me/c.mp4"))
+    ('…/a.mp4', 'in …', '…/b.mp4', '…/c.mp4')
     """
-    if isinstance(value, Mapping):
-        return {key: private(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [private(item) for item in value]
-    if not isinstance(value, str) or "/" not in value:
-        return value
-    return _PATH.sub(r"…/\1", _SECRET.sub(r"\1…", _USER.sub(r"\1", value)))
+    result: Any = value
+    if isinstance(value, str):
+        result = _private(value)
+    elif isinstance(value, Mapping):
+        result = {key: private(item) for key, item in value.items()}
+    elif isinstance(value, (list, tuple)):
+        result = type(value)(map(private, value))
+    elif is_dataclass(value) and not isinstance(value, type):
+        known = {one.name: getattr(value, one.name) for one in fields(value)}
+        result = replace(value, **{name: private(item) for name, item in known.items()})
+    return cast(V, result)
+
+
+def _private(text: str) -> str:
+    if not any(sign in text for sign in "/\\~"):
+        return text
+    text = _FILE.sub("", _SECRET.sub(r"\1…", _USER.sub(r"\1", text)))
+    return _TILDE.sub("…", _DRIVE.sub(_name, _PATH.sub(_name, text)))
+
+
+def _name(path: re.Match[str]) -> str:
+    """The name at the end of a path; nothing where that is a user's."""
+    return "…" if _OWNER.fullmatch(path[0]) else f"…/{path[1]}"

@@ -41,10 +41,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """dtype and shape of one output array: fixed by the host before the job starts, zero-filled."""
+    """dtype and shape of one output array: fixed by the host before the job starts, zero-filled.
+    scratch: nobody reads it; where it is large, its room on disk is taken as it is written."""
 
     shape: tuple[int, ...]
     dtype: str = "uint8"
+    scratch: bool = False
 
 
 @dataclass(frozen=True)

@@ -201,6 +201,8 @@ class Request:
         _check_limits(job.limits)
         self.routine, self.limits = job.routine, job.limits
         self.slots, self.output_bytes = layout(job.outputs)
+        scratch = (slot.offset for slot in self.slots if job.outputs[slot.name].scratch)
+        self.reserved = min(scratch, default=self.output_bytes)
         shared = {
             name: value for name, value in job.inputs.items() if isinstance(value, SharedArray)
         }
@@ -449,7 +451,7 @@ class _Exchange:
     def __init__(self, server: _Server, request: Request, caps: dict[str, Any]):
         self._server, self._limits = server, request.limits
         self._job = server.next_job()
-        self._outputs = Outputs(request.slots, request.output_bytes)
+        self._outputs = Outputs(request.slots, request.output_bytes, request.reserved)
         self._result, self._log = bytearray(), bytearray()
         self._logged = 0
         self._killed = False

@@ -6,6 +6,7 @@ The host alone decides dtype, shape and offset; no byte of a header comes from a
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import math
 import os
@@ -77,10 +78,10 @@ class Outputs:
     """The zero-filled file that one job's output arrays live in, in memory, or on disk where it is
     large. A fresh one for every child."""
 
-    def __init__(self, slots: Sequence[Slot], size: int):
+    def __init__(self, slots: Sequence[Slot], size: int, reserved: int | None = None):
         self._slots = slots
         if size > backing.LARGE:
-            self.fd = _reserved(size)
+            self.fd = _on_disk(size, size if reserved is None else reserved)
         else:
             self.fd = anonymous_file("out", size)
             _seal(self.fd, writes=False)
@@ -104,7 +105,7 @@ def layout(specs: Mapping[str, ArraySpec]) -> tuple[list[Slot], int]:
     """Where each output goes, and the size of the file. Its first bytes tell the host which stage
     is running."""
     slots, end = [], ALIGN
-    for name, spec in specs.items():
+    for name, spec in sorted(specs.items(), key=lambda item: item[1].scratch):
         slots.append(Slot(name, _shape(name, spec), _dtype(name, spec), end))
         end = _aligned(end + slots[-1].size)
     if end > backing.MOST:
@@ -153,17 +154,21 @@ def _unlinked(name: str, size: int) -> tuple[int, int]:
     return fd, reader
 
 
-def _reserved(size: int) -> int:
-    """A zero-filled nameless file on disk, all of its room taken: what is written to its pages
-    finds a place. Raises SandboxError where there is none."""
+def _on_disk(size: int, reserved: int) -> int:
+    """A zero-filled nameless file on disk, the room of its first ``reserved`` bytes taken: what is
+    written to these pages finds a place. Raises SandboxError where there is none."""
     fd, reader = backing.nameless("sandbox-out")
     os.close(reader)
     try:
-        os.posix_fallocate(fd, 0, size)
+        os.ftruncate(fd, size)
+        os.posix_fallocate(fd, 0, max(reserved, 1))
+        about = os.fstatvfs(fd)
+        if about.f_bavail * about.f_frsize < size - reserved:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
         os.close(fd)
         raise SandboxError(
-            f"predicted frames: expected {size >> 20} MiB of disk for them, got: "
+            f"frames: expected {size >> 20} MiB of disk for them, got: "
             f"{error.strerror}; free space, predict fewer frames (--horizon), or scale the clip "
             "down (--size)"
         ) from None

@@ -28,7 +28,7 @@ import numpy as np
 
 from sandbox.scene_edits import altered, changed
 from sandbox.stage_tracker import stage
-from tools import fitting, timing, toolbox
+from tools import backing, fitting, timing, toolbox
 from tools.masks import request
 from tools.types import (
     ContractError,
@@ -51,14 +51,16 @@ _LEAST_SPREAD = 1e-9  # noise of a table must be positive
 def perceive(
     programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays
 ) -> dict[str, Any]:
-    """inputs: ``frames`` (T, H, W, 3) uint8. outputs: ``parcel``, bytes to fill. Where the program
-    declares detections,
-     the payload names them (``masks``) and the inputs hold their masks (see tools.masks.request).
+    """inputs: ``frames`` (T, H, W, 3) uint8. outputs: ``parcel``, bytes to fill, and for large
+    clips ``scratch``, room for as many frames. Where the program declares detections, the payload
+    names them (``masks``) and the inputs hold their masks (see tools.masks.request).
 
     Claim: ``states`` (JSON), ``size`` of the parcel in bytes, ``looks`` (the scene's constants, and
     the sizes of its sprites), ``seconds``. A parcel that does not fit is a failure.
     """
     frames = inputs["frames"]
+    if "scratch" in outputs:
+        backing.lend(outputs["scratch"])
     function = programs.function("perception", "perceive")
     began = time.perf_counter()
     with stage("perception"):

@@ -121,7 +121,9 @@ def test_an_npz_file_that_promises_more_than_it_holds_is_one_line(shape, tmp_pat
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
         file.write(clip(2).tobytes())
-    with pytest.raises(media.MediaError, match=r"a\.npz: expected (a file written by|at least one)"):
+    with pytest.raises(
+        media.MediaError, match=r"a\.npz: expected (a file written by|at least one)"
+    ):
         media.read(path)
 
 
@@ -163,3 +165,19 @@ def test_predictions_are_made_in_files(small, box):
     evaluator = Evaluator(task, validation(task), box, config)
     forecast = evaluator.forecast(candidates.GOOD, 0)
     assert forecast.predicted[0].frames.shape[0] == task.horizon and forecast.replayed > 0.9
+
+
+def test_a_process_without_files_writes_large_arrays_where_it_was_lent_room(small, monkeypatch):
+    made = backing.empty_like(clip(9))
+    made[...] = 7
+    assert (made == 7).all() and made.base is not None
+    monkeypatch.setattr(backing, "nameless", _no_files)
+    room = np.zeros(clip(9).nbytes, np.uint8)
+    backing.lend(room)
+    backing.empty_like(clip(9))[...] = clip(9)
+    np.testing.assert_array_equal(room, clip(9).ravel())
+    assert backing.empty_like(clip(9)).base is None  # lent once
+
+
+def _no_files(kind):
+    raise PermissionError(1, "Operation not permitted")

@@ -23,6 +23,7 @@ WINDOW = 32 << 20
 MOST = 64 << 30
 """Bytes of the largest array that is kept in a file."""
 
+_LENT: list[np.ndarray] = []
 _READERS: weakref.WeakKeyDictionary[mmap.mmap, int] = weakref.WeakKeyDictionary()
 
 
@@ -80,6 +81,31 @@ def by_rows(
 def same(first: np.ndarray, second: np.ndarray) -> bool:
     """Whether two arrays of one shape are equal, a few frames at a time."""
     return all(map(np.array_equal, windows(first), windows(second)))
+
+
+def empty_like(frames: np.ndarray) -> np.ndarray:
+    """Room to write for as many bytes as uint8 ``frames`` have: in a file, or lent (:func:`lend`),
+    where that is large."""
+    if frames.nbytes <= LARGE:
+        return np.empty_like(frames)
+    if _LENT and _LENT[-1].nbytes >= frames.nbytes:
+        return _LENT.pop().reshape(-1)[: frames.nbytes].reshape(frames.shape)
+    try:
+        writer, reader = nameless("room")
+    except OSError:  # a locked process makes no files
+        return np.empty_like(frames)
+    try:
+        os.posix_fallocate(writer, 0, frames.nbytes)
+        mapping = mmap.mmap(writer, frames.nbytes)
+    finally:
+        os.close(writer)
+        os.close(reader)
+    return np.frombuffer(mapping, np.uint8).reshape(frames.shape)
+
+
+def lend(room: np.ndarray) -> None:
+    """Give a process that can make no files a uint8 array to write large ones into, once."""
+    _LENT.append(room)
 
 
 def descriptor(array: np.ndarray) -> int | None:

@@ -29,7 +29,7 @@ from agent.evaluation.foretelling import confirmed
 from agent.evaluation.jobs import CandidateFailed, Fitted
 from agent.models.options import LONGEST_ANSWER, ModelOptions
 from agent.models.prices import Price, parse_price, price_of
-from agent.plain import clean
+from agent.plain import clean, private
 from agent.report import write_report
 from agent.run import runfolder, store
 from agent.run.runfolder import RunFolder
@@ -182,10 +182,10 @@ def _search_config(arguments: argparse.Namespace) -> SearchConfig:
         workers=_workers(arguments),
         policy=arguments.policy,
         proposer=arguments.proposer,
-        hint=arguments.hint,
+        hint=private(arguments.hint),
         sandbox=_mode(arguments),
         lpips=_lpips(arguments.lpips),
-        rules=affordances.load_all(arguments.affordance).to_markdown(),
+        rules=private(affordances.load_all(arguments.affordance).to_markdown()),
         model=_model(arguments),
         evaluation=EvaluationConfig(
             repeat=arguments.repeat, vision=vision.checked(arguments, os.environ)

@@ -20,7 +20,7 @@ from agent.config import EvaluationConfig
 from agent.core.split import Trial
 from sandbox.contract import ArraySpec, Job, Limits, Outcome
 from sandbox.scene_edits import SIZES
-from tools import claims
+from tools import backing, claims
 from tools.errors import ProggenError
 from tools.fitting.result import QUANTILES
 from tools.masks.request import MaskSet, pack
@@ -120,6 +120,8 @@ def perceive_job(
     """Show one clip (array or shared array of ``shape`` (T, H, W, 3)) to a perception program, in a
     child with nothing else in it but the ``masks`` that the program declared."""
     room = {"parcel": ArraySpec((PARCEL + math.prod(shape[1:]),))}
+    if math.prod(shape) > backing.LARGE:
+        room["scratch"] = ArraySpec((math.prod(shape),), scratch=True)
     inputs = {"frames": frames} | ({} if masks is None else pack(masks))
     return Job(
         "perceive",

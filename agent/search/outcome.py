@@ -20,7 +20,7 @@ from agent.core.protocols import Cost, Node
 from agent.core.split import final
 from agent.evaluation.evaluate import Evaluator, Forecast
 from agent.evaluation.jobs import CandidateFailed, Fitted, Predicted
-from agent.plain import short
+from agent.plain import private, short
 from agent.run import store
 from agent.run.best import kept
 from agent.run.runfolder import (
@@ -352,7 +352,7 @@ def publish(
     }
     tell({"event": "finished", **story})
     rows = [asdict(one) for one in folder.front()]
-    store.write_json(folder.path / "result.json", result | {"front": rows})
+    store.write_json(folder.path / "result.json", private(result | {"front": rows}))
     ended = finished(folder)
     assert ended is not None, "the result has just been written"
     return ended

@@ -41,7 +41,7 @@ from agent.core.screen import complexity, duplicate
 from agent.core.split import Split, validation
 from agent.evaluation.evaluate import Evaluator
 from agent.evaluation.foretelling import confirmed
-from agent.plain import clean
+from agent.plain import clean, private
 from agent.run import records, store, trace
 from agent.run.mending import mend
 from agent.run.runfolder import RunFolder, check_new
@@ -423,7 +423,7 @@ class Search:
         if last is None:
             seed = node_seed(self.config.seed, node.id)
             programs, values = node.candidate.programs, node.evaluation.values
-            last = self._evaluator.confirm(programs, values, seed)
+            last = private(self._evaluator.confirm(programs, values, seed))
             self.folder.save_last(node.id, last)
         if last:
             after = confirmed(node.evaluation, last)
@@ -475,7 +475,8 @@ class Search:
                 "stage": move.stage,
             }
         )
-        proposal = self._proposer.propose(self._guiding, self.archive, move, rng)
+        said = self._proposer.propose(self._guiding, self.archive, move, rng)
+        proposal = replace(private(replace(said, programs=None)), programs=said.programs)
         if proposal.programs is not None:
             self.folder.save_proposal(node_id, proposal, move)
         return Attempt(proposal, move)
@@ -556,7 +557,7 @@ class Search:
         evaluation = self.folder.load_evaluation(node_id)
         if evaluation is None or not self._is_ours(evaluation):
             self._announce({"event": "evaluating", "node": node_id})
-            evaluation = self._evaluate(self.archive[node_id].candidate)
+            evaluation = private(self._evaluate(self.archive[node_id].candidate))
             self.folder.save_evaluation(node_id, evaluation)
         return evaluation
 

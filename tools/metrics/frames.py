@@ -10,16 +10,15 @@ PSNR_CAP = 100.0
 """dB: what an exact frame counts as."""
 
 _SSIM_WINDOW = 7
+_AT_ONCE = 1 << 22
+"""Pixels that are compared at a time."""
 _SSIM_C1, _SSIM_C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
 def mae(prediction: np.ndarray, truth: np.ndarray) -> float:
     """Mean absolute error of values in [0, 1], over pixels, channels and frames."""
     return float(
-        np.mean(
-            [np.abs(p.astype(np.int16) - t).mean() for p, t in zip(prediction, truth, strict=True)]
-        )
-        / 255.0
+        np.mean([cv2.absdiff(p, t).mean() for p, t in zip(prediction, truth, strict=True)]) / 255.0
     )
 
 
@@ -30,7 +29,10 @@ def psnr(prediction: np.ndarray, truth: np.ndarray) -> float:
 
 
 def _psnr(prediction: np.ndarray, truth: np.ndarray) -> float:
-    mse = np.square(prediction.astype(np.float64) - truth).mean()
+    rows = max(1, _AT_ONCE // prediction[0].size)
+    bands = (slice(top, top + rows) for top in range(0, len(truth), rows))
+    squares = (np.square(prediction[b].astype(np.float64) - truth[b]).sum() for b in bands)
+    mse = sum(squares) / truth.size  # whole numbers: the same in any order
     return PSNR_CAP if mse == 0 else min(PSNR_CAP, float(10.0 * np.log10(255.0**2 / mse)))
 
 
@@ -41,15 +43,20 @@ def ssim(prediction: np.ndarray, truth: np.ndarray) -> float | None:
     if min(truth.shape[1:3]) < _SSIM_WINDOW:
         return None
     pairs = zip(prediction, truth, strict=True)
-    return float(
-        np.mean(
-            [
-                _ssim(p[..., c].astype(np.float64), t[..., c].astype(np.float64))
-                for p, t in pairs
-                for c in range(3)
-            ]
-        )
-    )
+    return float(np.mean([_of_channel(p[..., c], t[..., c]) for p, t in pairs for c in range(3)]))
+
+
+def _of_channel(a: np.ndarray, b: np.ndarray) -> float:
+    """SSIM of two (H, W) uint8 pictures; of large ones band by band, each window in one band."""
+    rows, windows = max(1, _AT_ONCE // a.shape[1]), a.shape[0] - _SSIM_WINDOW + 1
+    if windows <= rows:
+        return _ssim(a.astype(np.float64), b.astype(np.float64))
+    total = 0.0
+    for top in range(0, windows, rows):
+        few = min(rows, windows - top)
+        part = slice(top, top + few + _SSIM_WINDOW - 1)
+        total += few * _ssim(a[part].astype(np.float64), b[part].astype(np.float64))
+    return total / windows
 
 
 def _ssim(a: np.ndarray, b: np.ndarray) -> float:

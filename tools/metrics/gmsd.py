@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+_LUMA = np.array([0.299, 0.587, 0.114])
 _PREWITT = np.array([[1.0, 0.0, -1.0]] * 3) / 3.0
 _C = 170.0  # constant of the paper, for values in [0, 255]
 
@@ -24,7 +25,7 @@ def gmsd(prediction: np.ndarray, truth: np.ndarray) -> float:
 
 def _edges(frame: np.ndarray) -> np.ndarray:
     """Gradient magnitude of the halved luma."""
-    luma = frame.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+    luma = np.stack([row.astype(np.float64) @ _LUMA for row in frame])
     half = cv2.blur(luma, (2, 2), anchor=(0, 0), borderType=cv2.BORDER_REFLECT_101)[::2, ::2]
     across, down = (
         cv2.filter2D(half, -1, kernel, borderType=cv2.BORDER_CONSTANT)

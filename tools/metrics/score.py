@@ -38,6 +38,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 
 from tools import backing
@@ -50,6 +51,7 @@ LEAST = 4.0
 keep."""
 
 _STILLS = 32  # frames that mean and median are taken over, evenly spread
+_AT_ONCE = 1 << 24  # values that are compared at a time
 _MAD = 1.4826  # standard deviation of a Gaussian over its median absolute deviation
 _LAPLACIAN = ((1, -2, 1), (-2, 4, -2), (1, -2, 1))
 
@@ -184,10 +186,16 @@ def frame_errors(frames: np.ndarray, truth: np.ndarray, sigma: float) -> np.ndar
     """(T,) sums over pixels and channels of max(0, |frame - truth| - tolerance); one frame is
     compared with every truth."""
     errors, free = np.empty(len(truth)), np.float32(tolerance(sigma))
+    rows = max(1, _AT_ONCE // (truth.shape[2] * 3))
     for t, true in enumerate(truth):
-        gap = np.abs(frames[min(t, len(frames) - 1)].astype(np.int16) - true)
-        errors[t] = np.maximum(gap - free, 0.0).sum(dtype=np.float64)
+        frame, bands = frames[min(t, len(frames) - 1)], range(0, len(true), rows)
+        errors[t] = sum(_beyond(frame[b : b + rows], true[b : b + rows], free) for b in bands)
     return errors
+
+
+def _beyond(frame: np.ndarray, true: np.ndarray, free: np.float32) -> float:
+    gap = np.maximum(cv2.absdiff(frame, true) - free, 0.0)
+    return float(gap.sum(dtype=np.float64))
 
 
 def _relative(errors: np.ndarray, persistence: np.ndarray) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from tools import backing
 from tools.perception.light import evened
 
 MAX_SAMPLES = 64
@@ -23,9 +24,13 @@ _KERNEL3, _KERNEL5, _KERNEL7 = (np.ones((k, k), np.uint8) for k in (3, 5, 7))
 
 
 def sample(frames: np.ndarray, limit: int = MAX_SAMPLES) -> np.ndarray:
-    """At most ``limit`` frames, evenly spread over the clip (first and last included)."""
+    """At most ``limit`` frames, evenly spread over the clip (first and last included); of a large
+    clip every so many-th up to the last, as a view."""
     if len(frames) <= limit:
         return frames
+    if limit * frames[0].nbytes > backing.LARGE:
+        step = -(-len(frames) // limit)
+        return frames[::-step][::-1]
     return frames[np.unique(np.linspace(0, len(frames) - 1, limit).round().astype(int))]
 
 
@@ -119,7 +124,8 @@ def background(frames: np.ndarray, noise: float | None = None) -> np.ndarray:
         return plate
     ground = dominant_colour(few)
     window = _around_of(changing, 20)
-    cut = np.ascontiguousarray(few[:, *window])
+    cut = few[:, *window]
+    cut = cut if cut.nbytes > backing.LARGE else np.ascontiguousarray(cut)
     moving = differs(high[window], low[window], 2 * threshold(noise))
     plate[window] = _uncovered(cut, plate[window], changing[window], moving, noise, ground)
     return plate

@@ -24,6 +24,10 @@ _LATE = 6
 _LASTS = 0.7
 """Share of the end of the clip for which a pixel must differ from the plate to be taken as it was
 last."""
+_MOST_LATE = 30
+"""Frames of that end that are looked at, at most."""
+_AT_ONCE = 200_000
+"""Pixels whose course is looked at together."""
 _WEAKER = 0.8
 """Factor by which the outline of the other state must be weaker."""
 
@@ -47,10 +51,12 @@ def plate_of(frames: np.ndarray, noise: Noise) -> np.ndarray:
     rows, columns = np.nonzero(changing)
     if not len(rows):
         return plate
-    values = few[:, rows, columns]
-    plate[rows, columns] = median(values)
     stayed = np.zeros(plate.shape[:2], np.float32)
-    stayed[rows, columns] = _second_state(values, plate[rows, columns], limit[rows, columns])
+    for start in range(0, len(rows), _AT_ONCE):
+        here = rows[start : start + _AT_ONCE], columns[start : start + _AT_ONCE]
+        values = few[:, *here]
+        plate[here] = median(values)
+        stayed[here] = _second_state(values, plate[here], limit[here])
     return _unghosted(few, plate, stayed, limit)
 
 
@@ -145,7 +151,7 @@ def uncovered(
     rows, columns = np.nonzero(masks.any(0))
     if len(rows):
         free = ~masks[:, rows, columns]
-        values, count = _free_median(frames[chosen][:, rows, columns], free)
+        values, count = _free_median(frames[chosen[:, None], rows, columns], free)
         known = count >= 2
         plate[rows[known], columns[known]] = values[known]
     return _as_it_was_last(frames, plate, covers, noise)
@@ -164,7 +170,7 @@ def _as_it_was_last(
 ) -> np.ndarray:
     """The plate with what has lately been otherwise as the last frame shows it: what is no body and
     moves (a hand, a curtain) is rather where it was last than where it was on average."""
-    late = range(max(0, len(frames) - max(3, len(frames) // _LATE)), len(frames))
+    late = range(max(0, len(frames) - min(max(3, len(frames) // _LATE), _MOST_LATE)), len(frames))
     limit = 0.6 * clear_difference(plate, noise)
     away = np.stack([(np.abs(frames[t] - plate) > limit).any(-1) for t in late])
     free = ~np.stack([covers(t) for t in late])

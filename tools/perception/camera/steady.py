@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from tools import backing
+
 _NOTICED = 0.15
 """Pixels by which some corner of the picture must move for frames to be moved."""
 _BRIGHTER = 0.008
@@ -184,7 +186,7 @@ def steadied(frames: np.ndarray, view: View) -> np.ndarray:
     if not (moves or light):
         return frames
     levels = np.arange(256)[:, None]
-    out = np.empty_like(frames)
+    out = backing.empty_like(frames)
     for t, frame in enumerate(frames):
         if light:
             table = np.clip(np.rint(levels / view.gain[t]), 0, 255).astype(np.uint8)
