@@ -133,10 +133,13 @@ def film(path: Path, width: int, height: int, frames: int, movers: int = 1) -> P
         for place, colour in zip(
             np.abs((start + speed * t) % (2 * room) - room), colours, strict=True
         ):
-            draw_disk(image, *(place + radius), radius, tuple(map(int, colour)))
+            x, y = (place + radius).tolist()
+            draw_disk(image, x, y, radius, tuple(map(int, colour)))
         return finish(image)
 
-    media.write(path, backing.stacked(picture(t) for t in range(frames)), 1 / 30)
+    pictures = backing.stacked(picture(t) for t in range(frames))
+    assert pictures is not None, "there is a frame"
+    media.write(path, pictures, 1 / 30)
     return path
 
 

@@ -302,7 +302,7 @@ def imagine(
             program.initial(measured.states, dict(payload[theta]), timing.usual_step(measured.dt))
             for theta in ("values", "edited")
         )
-        for column, shift in _shifts(before, after).items():
+        for column, shift in shifts(before, after).items():
             if column in row and column not in getattr(program, "LATENTS", ()):
                 row[column] += shift
         for column, operator, number in payload["state"]:
@@ -317,7 +317,8 @@ def imagine(
     return {"states": states.to_json()}
 
 
-def _shifts(before: State, after: State) -> dict[str, float]:
+def shifts(before: State, after: State) -> dict[str, float]:
+    """What is added to each column that two first states have and that differs, by column."""
     first, second = flatten_state(before, allow_nan=True), flatten_state(after, allow_nan=True)
     return {
         column: second[column] - first[column]

@@ -296,8 +296,8 @@ def _states(value: Any, what: str) -> States:
 def _fitted(value: Any, what: str) -> FittedParam:
     param = _record(FittedParam)(value, what)
     check_name(param.name, f"{what}.name")
-    if not param.low <= param.high:
-        raise ContractError(what, "low <= high", f"[{param.low:g}, {param.high:g}]")
+    if not param.low < param.high:
+        raise ContractError(what, "low < high", f"[{param.low:g}, {param.high:g}]")
     if param.error is not None and param.error < 0:
         raise ContractError(what, "an error from 0 up, or none", f"{param.error:g}")
     return param

@@ -112,11 +112,11 @@ def read_image(path: str | Path) -> np.ndarray:
     image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     if Path(path).suffix.lower() not in _WITH_ALPHA:
         return image
-    whole = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if whole.ndim == 2 or whole.shape[2] < 4 or whole.shape[:2] != image.shape[:2]:
+    whole: np.ndarray | None = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if whole is None or whole.ndim == 2 or whole.shape[2] < 4 or whole.shape[:2] != image.shape[:2]:
         return image
-    alpha = whole[..., 3] if whole.dtype == np.uint8 else (whole[..., 3] >> 8).astype(np.uint8)
-    return opaque(image, alpha)
+    alpha = whole[..., 3]
+    return opaque(image, alpha if alpha.dtype == np.uint8 else (alpha >> 8).astype(np.uint8))
 
 
 def _stack(
@@ -256,7 +256,7 @@ def _read_container(
 ) -> tuple[np.ndarray, Timing]:
     stamps: list[float | None] = []
     try:
-        with av.open(source) as container:
+        with av.open(source, "r") as container:
             if not container.streams.video:
                 raise MediaError(name, "a video", "a file without pictures")
             stream = container.streams.video[0]
@@ -285,8 +285,8 @@ def _decoded(
     """Frames as (H, W, 3) RGB; their time stamps in seconds are added to ``stamps``."""
     frames = _progressive(container.decode(stream), stream)
     for frame in itertools.islice(frames, part.start, part.stop, part.step):
-        known = frame.pts is not None and frame.time_base is not None
-        stamps.append(float(frame.pts * frame.time_base) if known else None)
+        pts, tick = frame.pts, frame.time_base
+        stamps.append(None if pts is None or tick is None else float(pts * tick))
         image = _colours(frame)
         turns = round(getattr(frame, "rotation", 0) / 90) % 4
         yield np.rot90(image, turns) if turns else image
@@ -323,9 +323,11 @@ def _deinterlacer(stream: av.VideoStream) -> av.filter.Graph:
 def _pulled(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
     while True:
         try:
-            yield graph.pull()
+            frame = graph.pull()
         except (av.error.BlockingIOError, av.error.EOFError):
             return
+        assert isinstance(frame, av.VideoFrame), "graphs of pictures"
+        yield frame
 
 
 def _colours(frame: av.VideoFrame) -> np.ndarray:
@@ -449,7 +451,7 @@ def _encode(
     times: np.ndarray | None = None,
 ) -> None:
     height, width = frames.shape[1:3]
-    stream = container.add_stream(codec, rate=_rate(dt), options=options)
+    stream = _video_stream(container, codec, _rate(dt), options)
     stream.height, stream.width = height + height % 2, width + width % 2
     stream.pix_fmt = "yuv420p"
     if times is not None:
@@ -463,6 +465,17 @@ def _encode(
     container.mux(stream.encode())
 
 
+def _video_stream(
+    container: av.container.OutputContainer,
+    codec: str,
+    rate: Fraction,
+    options: dict[str, str] | None = None,
+) -> av.VideoStream:
+    stream = container.add_stream(codec, rate=rate, options=options)
+    assert isinstance(stream, av.VideoStream), "a codec of pictures"
+    return stream
+
+
 def _rate(dt: float) -> Fraction:
     return Fraction(1.0 / dt).limit_denominator(1000)
 
@@ -471,9 +484,10 @@ def _write_gif(path: Path, frames: np.ndarray, dt: float, times: np.ndarray | No
     """A gif with one palette fitted to all frames; its clock ticks in hundredths of a second."""
     height, width = frames.shape[1:3]
     with av.open(str(path), "w", format="gif", options={"loop": "0"}) as container:
-        stream = container.add_stream("gif", rate=_rate(max(dt, 0.02)))
+        rate = _rate(max(dt, 0.02))
+        stream = _video_stream(container, "gif", rate)
         stream.height, stream.width, stream.pix_fmt = height, width, "pal8"
-        for frame in _with_palette(frames, stream.codec_context.framerate):
+        for frame in _with_palette(frames, rate):
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
 
@@ -482,18 +496,18 @@ def _with_palette(frames: np.ndarray, rate: Fraction) -> Iterator[av.VideoFrame]
     """Frames in the colours of one palette. Two passes: in one, FFmpeg would hold all frames until
     the palette is known."""
     height, width = frames.shape[1:3]
-    shape = {"width": width, "height": height, "format": "rgb24", "time_base": 1 / rate}
+    shape, tick = (width, height, av.VideoFormat("rgb24", width, height)), 1 / rate
     first = av.filter.Graph()
-    _link(first, [first.add_buffer(**shape), first.add("palettegen"), first.add("buffersink")])
+    source = first.add_buffer(None, *shape, time_base=tick)
+    _link(first, [source, first.add("palettegen"), first.add("buffersink")])
     for frame in _timed_pictures(frames, rate):
         first.push(frame)
     first.push(None)
-    palette = first.pull()
+    (palette,) = _pulled(first)
     second = av.filter.Graph()
-    source, use = second.add_buffer(**shape), second.add("paletteuse")
-    colours = second.add_buffer(
-        width=palette.width, height=palette.height, format=palette.format.name, time_base=1 / rate
-    )
+    source, use = second.add_buffer(None, *shape, time_base=tick), second.add("paletteuse")
+    looks = palette.width, palette.height, palette.format
+    colours = second.add_buffer(None, *looks, time_base=tick)
     colours.link_to(use, 0, 1)
     _link(second, [source, use, second.add("buffersink")])
     colours.push(palette)

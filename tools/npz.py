@@ -86,7 +86,11 @@ def _rows(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype) -> Iterator[
         yield np.frombuffer(data, dtype).reshape(shape[1:])
 
 
-def write(path: Path, parts: Mapping[str, Sequence[np.ndarray]], **whole: np.ndarray) -> None:
+def write(
+    path: Path,
+    parts: Mapping[str, Sequence[np.ndarray] | np.ndarray],
+    **whole: np.ndarray | np.generic,
+) -> None:
     """A compressed file with the arrays ``whole`` and, for each of ``parts``, equal arrays that are
     stacked along a new first axis, as numpy.savez_compressed writes it."""
     large = sum(one.nbytes for arrays in parts.values() for one in arrays) > backing.LARGE

@@ -14,6 +14,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from agent.export.standalone import WorldModel
+from agent.worldmodel.edits import unit_of
 from sandbox.stages import unpack
 from tools.types import Scene, flatten_state, unflatten_state
 
@@ -92,14 +93,25 @@ def action_space(actions: Sequence[float]) -> gymnasium.Space:
     return gymnasium.spaces.Box(np.float32(low), np.float32(high), (1,), np.float32)
 
 
+def observation_space(columns: Sequence[str], named: bool) -> gymnasium.Space:
+    """A state: one row of numbers, or with ``named`` a number by column."""
+    if not named:
+        return gymnasium.spaces.Box(-np.inf, np.inf, (len(columns),), np.float64)
+    return gymnasium.spaces.Dict(
+        {column: gymnasium.spaces.Box(-np.inf, np.inf, (), np.float64) for column in columns}
+    )
+
+
 class World(gymnasium.Env):
     """The fitted programs as an environment.
 
-    An observation is the state, float64 in the order of ``columns``. reward: see Reward, None = 0.0
-    always. terminated: see Ending, None = never; an episode also ends when the numbers stop being
-    finite. noise: {column: standard deviation} added to the start. params: other values of
-    parameters. steps: see ``Durations``; () = all steps alike. ``reset(options={"state": {column:
-    value}})`` sets (part of) the start.
+    An observation is the state, float64 in the order of ``columns`` (``units`` has their units), or
+    with ``named`` a dict by column. ``info`` holds "state" (by column), "frame" and "seconds" since
+    the start, "start" (which clip's) and, in a step, "finite" (False where the numbers stopped
+    being so, which ends the episode). reward: see Reward, None = 0.0 always. terminated: see
+    Ending, None = never. noise: {column: standard deviation} added to the start. params: other
+    values of parameters. steps: see ``Durations``; () = all steps alike.
+    ``reset(options={"state": {column: value}})`` sets (part of) the start.
     """
 
     def __init__(
@@ -114,44 +126,53 @@ class World(gymnasium.Env):
         noise: Mapping[str, float] | None = None,
         params: Mapping[str, float] | None = None,
         steps: Durations = (),
+        named: bool = False,
     ):
-        self.render_mode, self._rules = (
-            render_mode,
-            Rules(model, starts, reward, terminated, noise, params, steps),
-        )
-        self.columns = self._rules.columns
-        self.observation_space = gymnasium.spaces.Box(
-            -np.inf, np.inf, (len(self.columns),), np.float64
-        )
+        self.render_mode, self._named = render_mode, named
+        self._rules = Rules(model, starts, reward, terminated, noise, params, steps)
+        self.columns, self.units = self._rules.columns, self._rules.units
+        self.observation_space = observation_space(self.columns, named)
         self.action_space = action_space(actions)
         self._packed, self._row = packed, self._rules.first
         self._scene: Scene | None = None
-        self._start = self._age = 0
+        self._start, self._age, self._seconds = 0, 0, 0.0
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+    ) -> tuple[Any, dict[str, Any]]:
         """Begin where one of the clips seen began."""
         super().reset(seed=seed)
         self._start, self._row = self._rules.start(self.np_random, (options or {}).get("state", {}))
-        self._age = 0
-        return self._rules.observed(self._row), {}
+        self._age, self._seconds = 0, 0.0
+        return self._observed(), self._info()
 
-    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def _observed(self) -> Any:
+        row = self._rules.observed(self._row)
+        return dict(zip(self.columns, map(np.array, row), strict=True)) if self._named else row
+
+    def _info(self) -> dict[str, Any]:
+        return {
+            "state": {column: float(self._row[column]) for column in self.columns},
+            "frame": self._age,
+            "seconds": self._seconds,
+            "start": self._start,
+        }
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """One frame on."""
         before = self._row
         dt = self._rules.dt(self._start, self._age)
         after = self._rules.step(before, float(np.ravel(action)[0]), dt)
-        self._age += 1
+        self._age, self._seconds = self._age + 1, self._seconds + dt
         broken = not all(np.isfinite(after[column]) for column in self.columns)
         self._row = before if broken else after
         reward = 0.0 if broken else float(self._rules.reward(before, action, after))
         return (
-            self._rules.observed(self._row),
+            self._observed(),
             reward,
             bool(broken or self._rules.terminated(self._row)),
             False,
-            {},
+            self._info() | {"finite": not broken},
         )
 
     def render(self) -> np.ndarray | None:
@@ -165,7 +186,7 @@ class World(gymnasium.Env):
 class VectorWorld(VectorEnv):
     """The same, ``num_envs`` at a time: one call of ``step`` on arrays where the program is written
     elementwise, else one by one. Episodes that have ended begin anew at the next step
-    (AutoresetMode.NEXT_STEP)."""
+    (AutoresetMode.NEXT_STEP). ``info`` holds the same as arrays, one entry an environment."""
 
     def __init__(
         self,
@@ -181,20 +202,18 @@ class VectorWorld(VectorEnv):
         limit: int | None = None,
         max_episode_steps: int | None = None,
         steps: Durations = (),
+        named: bool = False,
     ):
         self.metadata = {
             "autoreset_mode": AutoresetMode.NEXT_STEP,
             "render_modes": [],
             "render_fps": max(1, round(1.0 / model.dt)),
         }
-        self.num_envs, self._rules = (
-            num_envs,
-            Rules(model, starts, reward, terminated, noise, params, steps),
-        )
-        self.columns, self._limit = self._rules.columns, limit or max_episode_steps
-        self.single_observation_space = gymnasium.spaces.Box(
-            -np.inf, np.inf, (len(self.columns),), np.float64
-        )
+        self.num_envs, self._named = num_envs, named
+        self._rules = Rules(model, starts, reward, terminated, noise, params, steps)
+        self.columns, self.units = self._rules.columns, self._rules.units
+        self._limit = limit or max_episode_steps
+        self.single_observation_space = observation_space(self.columns, named)
         self.single_action_space = action_space(actions)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -202,24 +221,40 @@ class VectorWorld(VectorEnv):
         self._rows = np.tile(self._rules.observed(self._rules.first), (num_envs, 1))
         self._over = np.zeros(num_envs, bool)
         self._start, self._age = np.zeros(num_envs, int), np.zeros(num_envs, int)
+        self._seconds = np.zeros(num_envs)
 
     def reset(
         self, *, seed: int | Sequence[int] | None = None, options: Mapping[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
+    ) -> tuple[Any, dict[str, Any]]:
         """Begin all episodes anew."""
         super().reset(seed=seed if seed is None or isinstance(seed, int) else seed[0])
         self._begin(np.ones(self.num_envs, bool), (options or {}).get("state", {}))
-        return self._rows.copy(), {}
+        return self._observed(), self._info()
 
-    def step(
-        self, actions: Any
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    def _observed(self) -> Any:
+        rows = self._rows.copy()
+        return dict(zip(self.columns, rows.T.copy(), strict=True)) if self._named else rows
+
+    def _info(self, **more: np.ndarray) -> dict[str, Any]:
+        """Arrays by name; ``_name`` says which environments an entry is about, as everywhere in
+        gymnasium."""
+
+        def about(told: Mapping[str, Any]) -> dict[str, Any]:
+            every = np.ones(self.num_envs, bool)
+            return {**told, **{f"_{name}": every for name in told}}
+
+        state = about(dict(zip(self.columns, self._rows.T.copy(), strict=True)))
+        counts = {"frame": self._age.copy(), "start": self._start.copy()}
+        return about({"state": state, **counts, "seconds": self._seconds.copy(), **more})
+
+    def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """One frame on in every episode; those that had ended are reset instead."""
         over, before = self._over, self._rows
         after = self._advanced(np.asarray(actions, np.float64).reshape(self.num_envs, -1)[:, 0])
         broken = ~np.isfinite(after).all(1)
         after[broken] = before[broken]
-        self._rows, self._age = after, self._age + 1
+        self._rows, self._seconds = after, self._seconds + self._dts()
+        self._age = self._age + 1
         old, new = (dict(zip(self.columns, table.T, strict=True)) for table in (before, after))
         rewards = np.where(
             broken | over,
@@ -231,25 +266,30 @@ class VectorWorld(VectorEnv):
         self._begin(over)
         ended, cut = ended & ~over, cut & ~over
         self._over = ended | cut
-        return self._rows.copy(), rewards, ended, cut, {}
+        return self._observed(), rewards, ended, cut, self._info(finite=~broken | over)
 
     def _begin(self, which: np.ndarray, given: Row | None = None) -> None:
         self._rows = self._rows.copy()
         for k in np.flatnonzero(which):
             self._start[k], row = self._rules.start(self.np_random, given or {})
             self._rows[k] = self._rules.observed(row)
-        self._age[which], self._over = 0, self._over & ~which
+        self._age[which], self._seconds[which] = 0, 0.0
+        self._over = self._over & ~which
+
+    def _dts(self) -> np.ndarray:
+        """(num_envs,) seconds of the step to come."""
+        pairs = zip(self._start.tolist(), self._age.tolist(), strict=True)
+        return np.array([self._rules.dt(start, age) for start, age in pairs])
 
     def _advanced(self, actions: np.ndarray) -> np.ndarray:
         """(num_envs, columns) after one step."""
-        pairs = zip(self._start.tolist(), self._age.tolist(), strict=True)
-        dts = [self._rules.dt(start, age) for start, age in pairs]
+        dts = self._dts()
         with np.errstate(all="ignore"):
             if self.together:
                 after = self._rules.step(
                     dict(zip(self.columns, self._rows.T, strict=True)),
                     actions,
-                    np.array(dts) if self._rules.uneven else None,
+                    dts if self._rules.uneven else None,
                 )
                 return np.stack(
                     [np.broadcast_to(after[column], self.num_envs) for column in self.columns], 1
@@ -258,7 +298,7 @@ class VectorWorld(VectorEnv):
             return np.stack(
                 [
                     self._rules.observed(self._rules.step(row, float(action), dt))
-                    for row, action, dt in zip(rows, actions, dts, strict=True)
+                    for row, action, dt in zip(rows, actions, dts.tolist(), strict=True)
                 ]
             )
 
@@ -303,6 +343,7 @@ class Rules:
                 ]
             )
         )
+        self.units = {column: unit_of(column) for column in self.columns}
         self.first = self._whole(self._starts[0])
         self._check(self._noise, "noise")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,11 +14,15 @@ from typing import Any
 import cv2
 import numpy as np
 
+from agent.worldmodel.edits import Edit, parse
+from sandbox.scene_edits import altered
+from sandbox.stages import shifts
 from tools import timing
+from tools.errors import UsageError
 from tools.fitting.data import Measured
 from tools.fitting.model import Model
 from tools.fitting.problem import Point, Problem
-from tools.types import Scene, State, States, unflatten_state
+from tools.types import Scene, State, States, flatten_state, unflatten_state
 
 _ROUNDING = 1.1e-3
 """Seconds by which time stamps may be off for being rounded."""
@@ -83,32 +88,94 @@ class WorldModel:
         actions: Sequence[float] | np.ndarray | None = None,
         params: Mapping[str, float] | None = None,
         times: Sequence[float] | np.ndarray | None = None,
+        edits: Sequence[str] = (),
     ) -> tuple[np.ndarray, States]:
         """The ``horizon`` frames after ``frames`` (T, H, W, 3), and their states.
 
         actions: (T + horizon,) numbers, entry t acts between frame t and t + 1; None for nothing.
         params: other values from the last seen frame on, {name: value}. times: seconds of the T
         frames, and of as many of the frames to come as are known; the rest, or with None all,
-        follow in usual steps.
+        follow in usual steps. edits: what is otherwise from the last seen frame on, of parameters,
+        state and looks: "gravity*=0.5", "ball.x+=40", "ball.colour=255,0,0". Raises UsageError for
+        an edit that fits nothing, and where the programs cannot read these frames.
         """
+        _check_frames(frames, horizon)
         given = (
             np.zeros(len(frames) + horizon) if actions is None else np.asarray(actions, np.float64)
         )
-        states, scene = self.perceive(frames)
+        changes = [parse(edit) for edit in edits]
         dt = self.dt if times is None else np.diff(times)
-        state = self.start(
-            states,
-            None if actions is None else given[: len(frames)],
-            None if times is None else times[: len(frames)],
-        )
-        for t in range(len(frames) - 1):
-            state = self.step(state, float(given[t]), timing.step_at(dt, t))
+        try:
+            with np.errstate(all="ignore"):
+                states, scene = self.perceive(frames)
+            if not np.isfinite(states.values).any():
+                raise ValueError("none of its parts is to be seen")
+            state = self.start(
+                states,
+                None if actions is None else given[: len(frames)],
+                None if times is None else times[: len(frames)],
+            )
+            for t in range(len(frames) - 1):
+                state = self.step(state, float(given[t]), timing.step_at(dt, t))
+        except Exception as error:  # the programs' own: they know one scene
+            raise _strange(error) from error
         later = WorldModel(self.programs, {**self.params, **(params or {})}, self.dt, self.tools)
+        if changes:
+            later, state, scene = later._edited(changes, states, state, scene)
         rows = []
         for t in range(len(frames) - 1, len(frames) + horizon - 1):
             state = later.step(state, float(given[t]), timing.step_at(dt, t))
             rows.append(state)
         return np.stack([later.render(row, scene) for row in rows]), States.of(rows)
+
+    def _edited(
+        self, changes: Sequence[Edit], states: States, state: State, scene: Scene
+    ) -> tuple[WorldModel, State, Scene]:
+        """Model, last state and scene after edits. A column that ``initial`` computes from θ (and
+        the fit does not infer) follows a change of θ."""
+        values, row = dict(self.params), flatten_state(state, allow_nan=True)
+        for edit in changes:
+            if edit.name in values:
+                values[edit.name] = edit.apply(values[edit.name])
+        first, then = (
+            self.programs.initial(states, dict(v), self.dt) for v in (self.params, values)
+        )
+        inferred = getattr(self.programs, "LATENTS", ())
+        for column, shift in shifts(first, then).items():
+            if column in row and column not in inferred:
+                row[column] += shift
+        for edit in changes:
+            thing, _, look = edit.name.rpartition(".")
+            if edit.name in row:
+                row[edit.name] = edit.apply(row[edit.name])
+            elif thing in scene.constants or thing in scene.sprites:
+                scene = altered(scene, [[thing, look, edit.operator, edit.number]])
+            elif edit.name not in values:
+                known = [*values, *row, *(f"{name}.size" for name in scene.constants)]
+                raise UsageError(
+                    f"{edit.name}: expected one of {', '.join(known)}, or another of its looks; "
+                    "constants of the programs stand in this file: change them there"
+                )
+        later = WorldModel(self.programs, values, self.dt, self.tools)
+        return later, unflatten_state(row), scene
+
+
+def _check_frames(frames: np.ndarray, horizon: int) -> None:
+    film = np.asarray(frames)
+    if film.ndim != 4 or film.shape[-1] != 3 or film.dtype != np.uint8 or not film.size:
+        raise UsageError(
+            f"frames: expected (T, H, W, 3) uint8, T at least 1, got {film.dtype} {film.shape}"
+        )
+    if horizon < 1:
+        raise UsageError(f"horizon: expected at least 1 frame, got {horizon}")
+
+
+def _strange(error: Exception) -> UsageError:
+    said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return UsageError(
+        "expected a video of the scene that this model was fitted to, got one in which its "
+        f"programs fail: {said}"
+    )
 
 
 def _descended(problem: Problem, point: Point) -> Point:
@@ -174,14 +241,15 @@ def read_video(path: str) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | N
     unevenly spaced, else None: of an .npz (``frames``, ``actions``, ``times``) or anything that
     OpenCV reads."""
     if path.endswith(".npz"):
-        with np.load(path, allow_pickle=False) as data:
-            film = data["frames"] if "frames" in data else np.zeros((0,))
-            if film.ndim != 4 or not len(film) or film.dtype != np.uint8:
-                raise SystemExit(
-                    f"{path}: expected frames (T, H, W, 3) uint8, T at least 1, got {film.dtype} "
-                    f"{film.shape}"
-                )
-            return film, *(data.get(name) for name in ("actions", "times"))
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                film = data["frames"] if "frames" in data else np.zeros((0,))
+                return film, *(data.get(name) for name in ("actions", "times"))
+        except (ValueError, EOFError, zipfile.BadZipFile):
+            raise UsageError(
+                "expected an .npz file with frames (T, H, W, 3) uint8, got one that NumPy cannot "
+                "read"
+            ) from None
     reader = cv2.VideoCapture(path)
     found: list[np.ndarray] = []
     stamps: list[float] = []
@@ -192,7 +260,7 @@ def read_video(path: str) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | N
         found.append(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
         stamps.append(reader.get(cv2.CAP_PROP_POS_MSEC) / 1000.0)
     if not found:
-        raise SystemExit(f"{path}: expected a video, got nothing that OpenCV reads")
+        raise UsageError("expected a video, got nothing that OpenCV reads")
     even = np.linspace(stamps[0], stamps[-1], len(stamps))
     uneven = (np.diff(stamps) > 0).all() and np.abs(even - stamps).max() > _ROUNDING
     return np.stack(found), None, np.array(stamps) if uneven else None
@@ -214,9 +282,9 @@ def write_video(path: str, frames: np.ndarray, dt: float) -> None:
         writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     writer.release()
     if not Path(path).exists():
-        raise SystemExit(
-            f"{path}: expected a name ending in .mp4, .avi or .npz, got one that OpenCV cannot "
-            "write"
+        raise UsageError(
+            f"{path}: expected a name ending in .mp4, .avi or .npz in a folder that is there, got "
+            "one that OpenCV cannot write"
         )
 
 
@@ -234,27 +302,30 @@ def main(
             metres = f" = {si[name]}" if name in si else ""
             print(f"{name} = {entry['value']:.6g}{error} {entry['unit']}{metres}  {entry['about']}")
         return 0
-    frames, actions, times = read_video(given.video)
-    seen = frames[: given.context]
-    acting = (
-        None
-        if actions is None
-        else np.concatenate([actions, np.zeros(given.horizon)])[: len(seen) + given.horizon]
-    )
-    settings = dict(_setting(text, fitted) for text in given.set)
     try:
-        film, states = model.predict(seen, given.horizon, acting, settings, times)
-    except Exception as error:  # the programs' own, which know the scene they were fitted to alone
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        raise SystemExit(
-            f"{given.video}: expected a video of the scene that this model was fitted to, got one "
-            f"in which its programs fail: {said}"
-        ) from None
+        frames, actions, times = read_video(given.video)
+        seen = frames[: given.context]
+        acting = (
+            None
+            if actions is None
+            else np.concatenate([actions, np.zeros(given.horizon)])[: len(seen) + given.horizon]
+        )
+        film, states = model.predict(seen, given.horizon, acting, None, times, given.set)
+        if given.out:
+            write_video(given.out, film, model.dt)
+    except (UsageError, OSError, ValueError) as error:
+        said = " ".join(str(error).split())
+        raise SystemExit(said if given.video in said else f"{given.video}: {said}") from None
     last = [round(value, 6) for value in states.values[-1].tolist()]
     print(json.dumps(dict(zip(states.columns, last, strict=True))))
-    if given.out:
-        write_video(given.out, film, model.dt)
     return 0
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, got {text}")
+    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -266,23 +337,17 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         help="mp4, avi, ... or .npz (frames, actions); without one, the parameters are listed",
     )
-    parser.add_argument("--context", type=int, metavar="N", help="frames seen (default: all)")
+    parser.add_argument("--context", type=_count, metavar="N", help="frames seen (default: all)")
     parser.add_argument(
-        "--horizon", type=int, default=10, metavar="N", help="frames to predict (default 10)"
+        "--horizon", type=_count, default=10, metavar="N", help="frames to predict (default 10)"
     )
     parser.add_argument(
         "--set",
         action="append",
         default=[],
-        metavar="NAME=VALUE",
-        help="another value for a parameter, from the last seen frame on; repeatable",
+        metavar="EDIT",
+        help="what is otherwise from the last seen frame on: gravity=3, gravity*=0.5, ball.x+=40, "
+        "ball.colour=255,0,0; repeatable",
     )
     parser.add_argument("--out", metavar="FILE", help="mp4, avi or npz")
     return parser
-
-
-def _setting(text: str, fitted: Mapping[str, Any]) -> tuple[str, float]:
-    name, _, value = text.partition("=")
-    if name not in fitted:
-        raise SystemExit(f"--set {text}: expected one of {', '.join(fitted)}, got {name!r}")
-    return name, float(value)

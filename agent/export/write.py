@@ -216,11 +216,17 @@ def _head(provenance: Mapping[str, Any], fitted: Sequence[FittedParam], gym: boo
             "all at once where the programs allow it",
             "    from THIS_FILE import Environment, VectorEnvironment                    # the "
             "classes themselves",
+            "",
+            "Observations are the numbers that env.columns names, in env.units; named=True gives a "
+            "dict by column.",
+            'info: "state" by column, "frame" and "seconds" since the start, "start" (which clip), '
+            '"finite".',
         ]
         if gym
         else [
             "    python THIS_FILE VIDEO --context 10 --horizon 10 --out film.mp4",
-            "    from THIS_FILE import MODEL; frames, states = MODEL.predict(frames, 10)",
+            "    from THIS_FILE import MODEL; frames, states = MODEL.predict(frames, 10, "
+            'edits=["gravity*=0.5"])',
         ]
     )
     return "\n".join(

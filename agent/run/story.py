@@ -255,6 +255,8 @@ def checked(event: Mapping[str, Any]) -> dict[str, Any]:
     its kind must."""
     kind = _KINDS[event["event"]]
     filled: dict[str, Any] = _filled(event, claims.read(kind, event, event["event"]))
+    if not any(one.name == "node" for one in fields(kind)):
+        filled.pop("node", None)  # it is about none
     return filled
 
 

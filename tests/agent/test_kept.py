@@ -17,8 +17,9 @@ from agent.export.write import exported
 from agent.run import runfolder
 from agent.run.best import kept, with_defaults
 from agent.run.runfolder import PROPOSER_NOTE, read_params, read_programs, write_params
+from agent.worldmodel.world import WorldModel
 from tests.agent import test_search
-from tests.agent.candidates import GOOD, Scripted, changed
+from tests.agent.candidates import GOOD, Scripted, changed, thrown
 from tools.types import FittedParam
 
 NOTE = '{"bodies":[]}'
@@ -83,13 +84,45 @@ def test_digits_end_where_the_error_begins_and_what_was_not_learnt_is_assumed():
     assert next(parameters([held])).startswith("assumed   gravity = ")
 
 
-def test_an_exported_model_answers_a_strange_video_in_one_line(tmp_path):
+def test_an_exported_model_answers_a_strange_video_in_one_line(tmp_path, monkeypatch):
     runfolder.write_programs(tmp_path / "good", GOOD)
     write_params(tmp_path / "good" / "params.json", (FittedParam("gravity", 61.0, 0.0, 2000.0),))
     (tmp_path / "model.py").write_text(exported(tmp_path / "good", "python", 0.04))
     np.savez(tmp_path / "empty.npz", frames=np.zeros((0, 64, 64, 3), np.uint8))
     np.savez(tmp_path / "short.npz", frames=np.full((1, 64, 64, 3), 255, np.uint8))
-    for name, says in (("empty", "T at least 1"), ("short", "its programs fail")):
-        call = [sys.executable, "model.py", f"{name}.npz"]
-        done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 1 and says in done.stderr and done.stderr.count("\n") == 1
+    np.savez(tmp_path / "bare.npz", frames=np.full((5, 64, 64, 3), (20, 30, 40), np.uint8))
+    (tmp_path / "bad.npz").write_bytes(b"PK no archive")
+    np.savez(tmp_path / "clip.npz", frames=thrown(9).frames)
+    monkeypatch.chdir(tmp_path)
+    alone = runpy.run_path("model.py")
+    for call, says in (
+        (["empty.npz"], "T at least 1"),
+        (["short.npz"], "its programs fail"),
+        (["bare.npz"], "none of its parts is to be seen"),
+        (["bad.npz"], "NumPy cannot read"),
+        (["nowhere.npz"], "No such file"),
+        (["clip.npz", "--set", "speed=3"], "expected one of gravity, ball.x"),
+        (["clip.npz", "--set", "gravity"], "expected NAME=VALUE"),
+        (["clip.npz", "--out", "nowhere/a.npz"], "No such file"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            alone["main"](alone["MODEL"], alone["FITTED"], call)
+        assert says in str(ended.value) and "\n" not in str(ended.value)
+    call = [sys.executable, "model.py", "bare.npz"]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("edits", [["gravity=0"], ["gravity*=0.5", "ball.x+=10"], ["ball.vy*=-1"]])
+def test_an_exported_model_answers_what_if_as_the_run_does(edits, box, tmp_path):
+    runfolder.write_programs(tmp_path, GOOD)
+    write_params(tmp_path / "params.json", (FittedParam("gravity", 61.0, 0.0, 2000.0),))
+    (tmp_path / "model.py").write_text(exported(tmp_path, "python", 0.04))
+    clip = thrown(14)
+    alone = runpy.run_path(str(tmp_path / "model.py"))["MODEL"]
+    frames, states = alone.predict(clip.frames, 6, edits=edits)
+    with WorldModel.load(tmp_path) as model:
+        expected = model.predict(clip, 6, edits=edits)
+    assert np.abs(frames.astype(int) - expected.frames).max() <= 1
+    np.testing.assert_allclose(states.values, expected.states.values, atol=1e-6)
+    assert (frames != alone.predict(clip.frames, 6)[0]).any()

@@ -321,6 +321,8 @@ def test_an_exported_environment_passes_gymnasiums_own_checker(world):
             "ignore", message=r".*Box observation space (min|max)imum value is (-)?infinity"
         )
         check_env(env.unwrapped)
+        named = gymnasium.make("ball_world:ball_world-v0", named=True, render_mode="rgb_array")
+        check_env(named.unwrapped)
     env.reset(seed=0)
     assert env.render().shape == (64, 64, 3) and env.unwrapped.columns == (
         "ball.x",
@@ -385,6 +387,28 @@ def test_many_episodes_at_once_are_the_same_episodes(world):
     assert not ended.any() and again[0, 1] == pytest.approx(world.STARTS[0]["ball"]["y"]), (
         "the next step begins anew"
     )
+
+
+def test_observations_have_names_and_infos_are_filled(world):
+    plain, named = world.Environment(), world.Environment(named=True)
+    assert plain.units == {"ball.x": "px", "ball.y": "px", "ball.vx": "px/s", "ball.vy": "px/s"}
+    (row, info), (told, _) = plain.reset(seed=0), named.reset(seed=0)
+    assert list(told) == list(plain.columns) == list(info["state"])
+    assert row.tolist() == [float(one) for one in told.values()] == list(info["state"].values())
+    assert (info["frame"], info["seconds"], info["start"]) == (0, 0.0, 0)
+    *_, info = plain.step(0)
+    assert info["frame"] == 1 and info["seconds"] == pytest.approx(0.04) and info["finite"]
+    broken = world.Environment(params={"gravity": float("inf")})
+    broken.reset(seed=0)
+    _, _, ended, _, info = broken.step(0)
+    assert ended and not info["finite"]
+    many = world.VectorEnvironment(num_envs=3, named=True)
+    rows, info = many.reset(seed=0)
+    assert many.single_observation_space.keys() == told.keys() and rows["ball.x"].shape == (3,)
+    assert many.observation_space.contains(rows) and info["_state"].all()
+    *_, info = many.step(many.action_space.sample())
+    assert info["frame"].tolist() == [1, 1, 1] and info["finite"].all()
+    np.testing.assert_array_equal(info["state"]["ball.x"].shape, (3,))
 
 
 @pytest.mark.parametrize(
