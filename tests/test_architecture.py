@@ -94,7 +94,7 @@ ALLOWED = {
     },
     "agent": {"agent.worldmodel", "agent.cli", *TOP},
     "agent.plain": {"agent.plain", "tools"},
-    "agent.pictures": {"agent.pictures"},
+    "agent.pictures": {"agent.pictures", "tools"},
     "agent.versions": {"agent.versions", "prompts"},
     "agent.cli": {"agent", "sandbox", "tools", "prompts", "benchmarks"},
     "benchmarks": {"benchmarks", "agent", "sandbox", "tools", "prompts"},

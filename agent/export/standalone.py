@@ -100,25 +100,11 @@ class WorldModel:
         an edit that fits nothing, and where the programs cannot read these frames.
         """
         _check_frames(frames, horizon)
-        given = (
-            np.zeros(len(frames) + horizon) if actions is None else np.asarray(actions, np.float64)
-        )
+        acting = actions is not None
+        given = np.asarray(actions if acting else np.zeros(len(frames) + horizon), np.float64)
         changes = [parse(edit) for edit in edits]
         dt = self.dt if times is None else np.diff(times)
-        try:
-            with np.errstate(all="ignore"):
-                states, scene = self.perceive(frames)
-            if not np.isfinite(states.values).any():
-                raise ValueError("none of its parts is to be seen")
-            state = self.start(
-                states,
-                None if actions is None else given[: len(frames)],
-                None if times is None else times[: len(frames)],
-            )
-            for t in range(len(frames) - 1):
-                state = self.step(state, float(given[t]), timing.step_at(dt, t))
-        except Exception as error:  # the programs' own: they know one scene
-            raise _strange(error) from error
+        states, scene, state = self._read(frames, given, dt, acting, times)
         later = WorldModel(self.programs, {**self.params, **(params or {})}, self.dt, self.tools)
         if changes:
             later, state, scene = later._edited(changes, states, state, scene)
@@ -127,6 +113,25 @@ class WorldModel:
             state = later.step(state, float(given[t]), timing.step_at(dt, t))
             rows.append(state)
         return np.stack([later.render(row, scene) for row in rows]), States.of(rows)
+
+    def _read(
+        self, frames: np.ndarray, given: np.ndarray, dt: Any, acting: bool, times: Any
+    ) -> tuple[States, Scene, State]:
+        """What the frames seen show, and the state in the last of them."""
+        seen = len(frames)
+        try:
+            with np.errstate(all="ignore"):
+                states, scene = self.perceive(frames)
+            if not np.isfinite(states.values).any():
+                raise ValueError("none of its parts is to be seen")
+            state = self.start(
+                states, given[:seen] if acting else None, None if times is None else times[:seen]
+            )
+            for t in range(seen - 1):
+                state = self.step(state, float(given[t]), timing.step_at(dt, t))
+        except Exception as error:  # the programs' own: they know one scene
+            raise _strange(error) from error
+        return states, scene, state
 
     def _edited(
         self, changes: Sequence[Edit], states: States, state: State, scene: Scene

@@ -205,30 +205,29 @@ def _row(param: FittedParam) -> str:
     return f"    {param.name} = {shown}{about}{assumed}"
 
 
+_AS_ENVIRONMENT = (
+    '    env = gymnasium.make("THIS_FILE:THIS_FILE-v0", reward=lambda before, action, after: ..., '
+    "terminated=lambda state: ...)",
+    '    envs = gymnasium.make_vec("THIS_FILE:THIS_FILE-v0", num_envs=64, ...)   # stepped all at '
+    "once where the programs allow it",
+    "    from THIS_FILE import Environment, VectorEnvironment                    # the classes "
+    "themselves",
+    "",
+    "Observations are the numbers that env.columns names, in env.units; named=True gives a dict by "
+    "column.",
+    'info: "state" by column, "frame" and "seconds" since the start, "start" (which clip), '
+    '"finite".',
+)
+_AS_MODEL = (
+    "    python THIS_FILE VIDEO --context 10 --horizon 10 --out film.mp4",
+    "    from THIS_FILE import MODEL; frames, states = MODEL.predict(frames, 10, "
+    'edits=["gravity*=0.5"])',
+)
+
+
 def _head(provenance: Mapping[str, Any], fitted: Sequence[FittedParam], gym: bool) -> str:
     rows = [_row(param) for param in fitted]
-    use = (
-        [
-            '    env = gymnasium.make("THIS_FILE:THIS_FILE-v0", reward=lambda before, action, '
-            "after: "
-            "..., terminated=lambda state: ...)",
-            '    envs = gymnasium.make_vec("THIS_FILE:THIS_FILE-v0", num_envs=64, ...)   # stepped '
-            "all at once where the programs allow it",
-            "    from THIS_FILE import Environment, VectorEnvironment                    # the "
-            "classes themselves",
-            "",
-            "Observations are the numbers that env.columns names, in env.units; named=True gives a "
-            "dict by column.",
-            'info: "state" by column, "frame" and "seconds" since the start, "start" (which clip), '
-            '"finite".',
-        ]
-        if gym
-        else [
-            "    python THIS_FILE VIDEO --context 10 --horizon 10 --out film.mp4",
-            "    from THIS_FILE import MODEL; frames, states = MODEL.predict(frames, 10, "
-            'edits=["gravity*=0.5"])',
-        ]
-    )
+    use = _AS_ENVIRONMENT if gym else _AS_MODEL
     return "\n".join(
         [
             "A world model fitted to video by proggen-agent, in one file that runs alone.",
