@@ -48,6 +48,7 @@ from agent.run.store import Keep
 from sandbox.contract import Box
 from tools import backing
 from tools.fitting import Measured, state_loss
+from tools.fitting.caution import cautious
 from tools.metrics.score import Score, Target, pixel_noise, score
 from tools.types import Evaluation, Losses, Programs, States, Task, Video
 
@@ -349,9 +350,8 @@ class Evaluator:
             (one, backing.chosen(trial.seen.frames, times))
             for one, trial, times in zip(predicted, origin.trials, again, strict=True)
         ]
-        return Forecast(
-            fitted, tuple(one.states for one in clips), predicted, _skill(drawn, self.sigma)
-        )
+        states = tuple(one.states for one in clips)
+        return Forecast(_told(fitted, states), states, predicted, _skill(drawn, self.sigma))
 
     def forecast_as_searched(
         self, programs: Programs, seed: int, start: Mapping[str, float]
@@ -380,7 +380,7 @@ class Evaluator:
             drawn.append((replace(one, replayed=frames), backing.chosen(video.frames, times)))
         later = tuple(replace(one, frames=one.frames[out:]) for one in predicted)
         states = tuple(one.states for one in clips)
-        return Forecast(fitted, states, later, _skill(drawn, self.sigma))
+        return Forecast(_told(fitted, states), states, later, _skill(drawn, self.sigma))
 
     def _remeasured(self, source: str) -> tuple[States, ...]:
         """The same perception on seen and judging frames together, cut to the latter; () when it
@@ -484,6 +484,11 @@ def _longer(trial: Trial, out: int, short: Video) -> Trial:
         actions = np.concatenate([trial.seen.actions[len(short) :], actions])
     times = None if trial.all_times is None else trial.all_times[len(short) :]
     return Trial(short, trial.horizon + out, None, actions, times)
+
+
+def _told(fitted: Fitted, tables: Sequence[States]) -> Fitted:
+    """A fit as it is told to people: with cautious errors."""
+    return replace(fitted, params=cautious(fitted.params, fitted.report["rms"], tables))
 
 
 def _skill(drawn: Sequence[tuple[Predicted, np.ndarray]], sigma: float) -> float:
