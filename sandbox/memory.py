@@ -76,12 +76,13 @@ class SharedArray:
 
 class Outputs:
     """The zero-filled file that one job's output arrays live in, in memory, or on disk where it is
-    large. A fresh one for every child."""
+    large. A fresh one for every child. reserved: bytes before the arrays that are scratch."""
 
     def __init__(self, slots: Sequence[Slot], size: int, reserved: int | None = None):
-        self._slots = slots
+        kept = size if reserved is None else reserved
+        self._slots = [slot for slot in slots if slot.offset < kept]
         if size > backing.LARGE:
-            self.fd = _on_disk(size, size if reserved is None else reserved)
+            self.fd = _on_disk(size, kept)
         else:
             self.fd = anonymous_file("out", size)
             _seal(self.fd, writes=False)

@@ -3,6 +3,7 @@
 import errno
 import gc
 import os
+import struct
 import zipfile
 
 import numpy as np
@@ -122,7 +123,7 @@ def test_an_npz_file_that_promises_more_than_it_holds_is_one_line(shape, tmp_pat
         np.lib.format.write_array_header_1_0(file, header)
         file.write(clip(2).tobytes())
     with pytest.raises(
-        media.MediaError, match=r"a\.npz: expected (a file written by|at least one)"
+        media.MediaError, match=r"a\.npz: expected (a file written by|at least one|pictures of)"
     ):
         media.read(path)
 
@@ -181,3 +182,14 @@ def test_a_process_without_files_writes_large_arrays_where_it_was_lent_room(smal
 
 def _no_files(kind):
     raise PermissionError(1, "Operation not permitted")
+
+
+def test_pictures_that_no_memory_holds_are_refused_before_they_are_decoded(tmp_path):
+    size = 12_000
+    head = (
+        b"GIF89a" + struct.pack("<HHBBB", size, size, 0x80, 0, 0) + bytes([0, 0, 0, 255, 255, 255])
+    )
+    block = b"\x2c" + struct.pack("<HHHHB", 0, 0, size, size, 0) + b"\x02\x02\x4c\x01\x00"
+    (tmp_path / "bomb.gif").write_bytes(head + block + b"\x3b")
+    with pytest.raises(media.MediaError, match="128 million pixels, got 12000 x 12000"):
+        media.read(tmp_path / "bomb.gif")

@@ -35,6 +35,8 @@ WRITABLE = (".mp4", ".webm", ".gif", ".npz", ".png")
 _AS_IT_IS = Preparation()
 _WIDEST = 65_500
 """Pixels of a picture's row that readers of png, and OpenCV, bear."""
+MOST_PIXELS = 1 << 27
+"""Pixels of the largest picture (16K)."""
 _TICK = Fraction(1, 90000)
 """Seconds in which times of unevenly spaced frames are written."""
 
@@ -223,6 +225,7 @@ def _coloured(frames: npz.Member, part: slice, path: Path) -> Iterator[np.ndarra
         )
     if not math.prod(frames.shape):
         return
+    _check_size(str(path), *frames.shape[1:3])
     for frame in itertools.islice(frames.rows, part.start, part.stop, part.step):
         if channels == 1:
             yield np.repeat(frame.reshape(*frame.shape[:2], 1), 3, axis=2)
@@ -260,6 +263,7 @@ def _read_container(
             if not container.streams.video:
                 raise MediaError(name, "a video", "a file without pictures")
             stream = container.streams.video[0]
+            _check_size(name, stream.codec_context.width, stream.codec_context.height)
             stream.thread_type = "AUTO"
             rate = stream.average_rate or stream.guessed_rate
             pictures = _decoded(container, stream, part, stamps)
@@ -274,6 +278,17 @@ def _read_container(
         ) from None
     step = float(1 / rate) * preparation.every if rate else None
     return frames, timing_of(stamps, step, tick)
+
+
+def _check_size(name: str, width: int, height: int) -> None:
+    """Refuse pictures that a few bytes may promise and no memory holds."""
+    if width * height > MOST_PIXELS:
+        raise MediaError(
+            name,
+            f"pictures of at most {MOST_PIXELS >> 20} million pixels",
+            f"{width} x {height}",
+            "scale them down first",
+        )
 
 
 def _decoded(
