@@ -81,7 +81,7 @@ class Outputs:
     def __init__(self, slots: Sequence[Slot], size: int, reserved: int | None = None):
         kept = size if reserved is None else reserved
         self._slots = [slot for slot in slots if slot.offset < kept]
-        if size > backing.LARGE:
+        if size > 2 * backing.LARGE:
             self.fd = _on_disk(size, kept)
         else:
             self.fd = anonymous_file("out", size)

@@ -16,8 +16,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-LARGE = 256 << 20
-"""Bytes from which an array goes into a file."""
+LARGE = 32 << 20
+"""Bytes from which an array goes into a file: a search holds some twenty that are that large."""
+HEAVY = 256 << 20
+"""Bytes from which copies are avoided even where that takes longer or shows fewer frames."""
 WINDOW = 32 << 20
 """Bytes that are handled at a time."""
 MOST = 64 << 30

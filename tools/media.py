@@ -263,7 +263,8 @@ def _read_container(
             if not container.streams.video:
                 raise MediaError(name, "a video", "a file without pictures")
             stream = container.streams.video[0]
-            _check_size(name, stream.codec_context.width, stream.codec_context.height)
+            if (codec := getattr(stream, "codec_context", None)) is not None:  # else it is cut off
+                _check_size(name, codec.width, codec.height)
             stream.thread_type = "AUTO"
             rate = stream.average_rate or stream.guessed_rate
             pictures = _decoded(container, stream, part, stamps)

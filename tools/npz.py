@@ -93,7 +93,7 @@ def write(
 ) -> None:
     """A compressed file with the arrays ``whole`` and, for each of ``parts``, equal arrays that are
     stacked along a new first axis, as numpy.savez_compressed writes it."""
-    large = sum(one.nbytes for arrays in parts.values() for one in arrays) > backing.LARGE
+    large = sum(one.nbytes for arrays in parts.values() for one in arrays) > backing.HEAVY
     level = _FAST if large else _THOROUGH
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
         for name, arrays in parts.items():

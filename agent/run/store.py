@@ -227,7 +227,7 @@ class Store:
 
     def get(self, key: str) -> bytes:
         """The bytes kept under ``key``. Raises StorageError when they are missing or damaged."""
-        data = read_bytes(self.path(key), 2 * backing.LARGE)
+        data = read_bytes(self.path(key), 2 * backing.HEAVY)
         if digest(data) != key:
             raise StorageError(
                 f"{self.path(key)}: expected content {key}, got {digest(data)}; the file is damaged"

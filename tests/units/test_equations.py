@@ -162,7 +162,7 @@ def test_the_card_reads_like_a_textbook():
     assert r"\ddot{\theta} &=" in latex and r"\cos{\left(\theta \right)}" in latex
 
 
-EULER = '''
+EULER = """
 from tools.physics import NAME, xp
 from tools.types import Param
 PARAMS = (Param("ratio", 9.0, low=0.0, high=90.0), Param("drag", 0.2, low=0.0, high=9.0))
@@ -175,7 +175,7 @@ def step(state, params, action, dt):
         return (-params["ratio"] * xp.sin(q[0]) - params["drag"] * v[0],)
     (angle,), (spin,) = NAME((b["angle"],), (b["spin"],), pull, dt)
     return {"rod": {"angle": angle, "spin": spin}}
-'''
+"""
 
 
 @pytest.mark.parametrize("name", ["symplectic_euler", "explicit_euler"])

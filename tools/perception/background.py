@@ -28,7 +28,7 @@ def sample(frames: np.ndarray, limit: int = MAX_SAMPLES) -> np.ndarray:
     clip every so many-th up to the last, as a view."""
     if len(frames) <= limit:
         return frames
-    if limit * frames[0].nbytes > backing.LARGE:
+    if limit * frames[0].nbytes > backing.HEAVY:
         step = -(-len(frames) // limit)
         return frames[::-step][::-1]
     return frames[np.unique(np.linspace(0, len(frames) - 1, limit).round().astype(int))]
@@ -125,7 +125,7 @@ def background(frames: np.ndarray, noise: float | None = None) -> np.ndarray:
     ground = dominant_colour(few)
     window = _around_of(changing, 20)
     cut = few[:, *window]
-    cut = cut if cut.nbytes > backing.LARGE else np.ascontiguousarray(cut)
+    cut = cut if cut.nbytes > backing.HEAVY else np.ascontiguousarray(cut)
     moving = differs(high[window], low[window], 2 * threshold(noise))
     plate[window] = _uncovered(cut, plate[window], changing[window], moving, noise, ground)
     return plate
