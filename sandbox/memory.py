@@ -80,7 +80,7 @@ class Outputs:
 
     def __init__(self, slots: Sequence[Slot], size: int, reserved: int | None = None):
         kept = size if reserved is None else reserved
-        self._slots = [slot for slot in slots if slot.offset < kept]
+        self._slots = [slot for slot in slots if slot.offset < kept or not slot.size]
         if size > 2 * backing.LARGE:
             self.fd = _on_disk(size, kept)
         else:

@@ -355,14 +355,14 @@ def _orbit(path: Path, rests: Sequence[Path], evidence: Evidence) -> list[Joint]
         return []
     place = "orbit on a fixture" if rests else "orbit"
     found = [_about(path, circle, place)]
-    if evidence.filmed and circle.spread > LOOSE * circle.own[0]:
+    if evidence.filmed and circle.spread > OFF_CIRCLE * circle.own[0]:
         hung = _hung(path, circle, evidence.dt)
         if hung.rms <= 1.5 * _thinkable(path):
             found.append(_about(path, hung, place))
     return found
 
 
-LOOSE = 0.01
+OFF_CIRCLE = 0.01
 """Uncertainty of a circle's centre, as a share of its radius, from which gravity has a say in where
 it is."""
 
