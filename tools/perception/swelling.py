@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from tools.perception.assemble import scatter
-from tools.perception.parts import Track
+from tools.perception.parts import Appearance, Track
 from tools.perception.tracking import Tracks
 
 CONTRAST = 20.0
@@ -41,12 +41,15 @@ def resized(frames: np.ndarray, tracks: Tracks, names: Sequence[str]) -> Tracks:
 
 
 def swells(frames: np.ndarray, track: Track, plate: np.ndarray) -> Track | None:
-    """A disk with a radius a frame, if that changes steadily and by more than noise; else None."""
-    if track.appearance.shape != "disk" or track.appearance.round:
+    """A disk with a radius a frame, if that changes steadily and by more than noise; else None. A
+    flat shape may turn out to be one: what grows has no outline of its own."""
+    look = track.appearance
+    if look.shape not in ("disk", "polygon") or look.round or not track.seen.any():
         return None
     some = np.linspace(0, len(frames) - 1, min(SAMPLED, len(frames))).astype(int)
-    few = _resized(frames[some], replace(track, poses=track.poses[some]), plate).radii
-    if few is None or not np.isfinite(few).any() or np.ptp(few[np.isfinite(few)]) < 1.0:
+    place = track.poses[track.seen][:1].repeat(len(some), 0)
+    few = _resized(frames[some], replace(track, poses=place), plate).radii
+    if few is None or np.isfinite(few).sum() < 3 or np.ptp(few[np.isfinite(few)]) < 1.0:
         return None
     found = _resized(frames, track, plate)
     radii = found.radii
@@ -54,7 +57,10 @@ def swells(frames: np.ndarray, track: Track, plate: np.ndarray) -> Track | None:
         return None
     known = radii[np.isfinite(radii)]
     change, noise = float(np.ptp(known)), max(scatter(radii), 0.01)
-    return found if change > max(0.08 * float(known.mean()), 1.0, 20.0 * noise) else None
+    if change <= max(0.08 * float(known.mean()), 1.0, 20.0 * noise):
+        return None
+    usual = Appearance("disk", look.colour, (float(np.median(known)),), width=look.width)
+    return found if look.shape == "disk" else replace(found, appearance=usual)
 
 
 def _resized(frames: np.ndarray, track: Track, plate: np.ndarray) -> Track:

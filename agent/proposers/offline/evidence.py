@@ -168,8 +168,7 @@ def gather(video: Video) -> Evidence:
         tracks, resting = moving_bodies(video.frames), []
     else:
         tracks = _credible(discover(video.frames), video.shape)
-        seen = [swells(video.frames, t, tracks.plate) or t for t in tracks.tracks]
-        tracks = replace(tracks, tracks=tuple(seen))
+        tracks = replace(tracks, tracks=_with_radii(video.frames, tracks))
         resting = waiting(tracks)
         tracks = replace(tracks, tracks=(*resting, *tracks.tracks))
     words = [
@@ -187,6 +186,22 @@ def gather(video: Video) -> Evidence:
     )
     tracks = replace(tracks, tracks=renamed)
     return Evidence(paths, video.steps, video.shape, tracks, video.actions, filmed)
+
+
+def _with_radii(frames: np.ndarray, tracks: Tracks) -> tuple[Track, ...]:
+    """The tracks, disks that grow or shrink with a radius a frame; what was taken for several pieces
+    of one is one."""
+    kept: list[Track] = []
+    for track in tracks.tracks:
+        found = swells(frames, track, tracks.plate)
+        twin = found is not None and any(
+            other.radii is not None
+            and float(np.nanmedian(np.abs(other.poses - found.poses)[:, :2])) < 1.0
+            for other in kept
+        )
+        if not twin:
+            kept.append(track if found is None else found)
+    return tuple(kept)
 
 
 def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:
