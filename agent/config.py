@@ -108,10 +108,13 @@ class SearchConfig:
         nowhere = {name: getattr(VisionConfig(), name) for name in VISION_FOLDERS}
         vision = replace(self.evaluation.vision, **nowhere)
         evaluation = replace(self.evaluation, vision=vision)
-        addresses = {name: private(getattr(self.model, name)) for name in ("base_url", "replay")}
+        named = ("base_url", "replay", "memory")
+        addresses = {name: private(getattr(self.model, name)) for name in named}
         model = replace(self.model, **addresses)
-        words = {"hint": private(self.hint), "rules": private(self.rules)}
-        return replace(self, lpips="", evaluation=evaluation, model=model, **words).to_json()
+        hint, rules = private(self.hint), private(self.rules)
+        return replace(
+            self, lpips="", evaluation=evaluation, model=model, hint=hint, rules=rules
+        ).to_json()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SearchConfig:
@@ -130,8 +133,10 @@ class Grants:
 
     sandbox: mode where it is an unsafe one, or the run's was. base_url: of the model's endpoint,
     None where nothing was said. max_cost, max_tokens: caps in place of the run's. price: of the
-    model, in place of the table's. replay: the run to repeat. lpips: folder of that metric's
-    weights. vision: its folders. workers: None for at most four. most: caps of one evaluation.
+    model, in place of the table's; prices: of single ones, as (name, input, output). model,
+    timeout: another model than the run's, and seconds for one answer; "" and None where the run's
+    will do. replay: the run to repeat. lpips: folder of that metric's weights. vision: its folders.
+    workers: None for at most four. most: caps of one evaluation.
     """
 
     sandbox: str = "strict"
@@ -139,6 +144,9 @@ class Grants:
     max_cost: float | None = None
     max_tokens: int | None = None
     price: tuple[float, float] | None = None
+    prices: tuple[tuple[str, float, float], ...] = ()
+    model: str = ""
+    timeout: float | None = None
     replay: str = ""
     lpips: str = ""
     vision: VisionConfig = field(default_factory=VisionConfig)
@@ -192,7 +200,9 @@ def _at_most(said: C, most: C) -> C:
 
 
 def _granted_model(said: SearchConfig, grants: Grants) -> ModelOptions:
-    model, usual, table = said.model, ModelOptions(), price_of(said.model.name)
+    model, usual = said.model, ModelOptions()
+    name = grants.model or model.name
+    table = price_of(name)
     replays = said.proposer == "replay"
     if _asks(said) and grants.base_url is None and model.base_url:
         raise UsageError(
@@ -206,15 +216,19 @@ def _granted_model(said: SearchConfig, grants: Grants) -> ModelOptions:
         )
     return replace(
         model,
+        name=name,
         base_url=grants.base_url or "",
         max_cost=model.max_cost if grants.max_cost is None else grants.max_cost,
         max_tokens=model.max_tokens if grants.max_tokens is None else grants.max_tokens,
+        prices=grants.prices,
+        others=() if grants.model else model.others[:8],
         price=grants.price or (None if table is None else (table.input, table.output)),
         max_output=max(1, min(model.max_output, LONGEST_ANSWER)),
-        timeout=max(1.0, min(model.timeout, usual.timeout)),
+        timeout=grants.timeout or max(1.0, min(model.timeout, usual.timeout)),
         attempts=max(1, min(model.attempts, usual.attempts)),
         pause=max(0.0, min(model.pause, usual.pause)),
         replay=grants.replay if replays else "",
+        memory="",  # what it remembered is in its trace
     )
 
 

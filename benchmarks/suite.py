@@ -69,7 +69,8 @@ def main(argv: Sequence[str]) -> int:
 def _suite(name: str, argv: Sequence[str]) -> int:
     suite = suites.suite(name)
     arguments = _suite_parser(name, suite.about).parse_args(argv)
-    keys = ("count", "seed", "budget", "proposer", "variant", "only", "data", "weights")
+    keys = ["count", "seed", "budget", "proposer", "variant", "only", "data", "weights"]
+    keys += ["record", "recordings"]
     options = Options(
         **{key: getattr(arguments, key) for key in keys}, policies=tuple(arguments.policies)
     )
@@ -163,6 +164,15 @@ def _suite_parser(name: str, about: str) -> argparse.ArgumentParser:
         "--weights",
         metavar="DIR",
         help="folder with LPIPS weights: alexnet.pth, alex.pth, vgg16.pth, vgg.pth",
+    )
+    parser.add_argument(
+        "--record",
+        default="",
+        metavar="MODEL",
+        help="search only: ask this language model live, and record it",
+    )
+    parser.add_argument(
+        "--recordings", metavar="DIR", help="search only: repeat what such a bench recorded in DIR"
     )
     return parser
 

@@ -8,6 +8,7 @@ _UNITS = {
     "width": "px",
     "height": "px",
     "length": "px",
+    "size": "px",
     "radius": "px",
     "area": "px^2",
     "vx": "px/s",

@@ -161,7 +161,7 @@ def checked_before(archive: Archive, parent: Node, origin: str) -> bool:
     parents = [
         node.candidate.parent
         for node in archive.nodes
-        if node.candidate.move == "refine" and node.candidate.origin == origin
+        if node.candidate.move == "refine" and node.candidate.origin.partition(":")[0] == origin
     ]
     parents += [move.parent for move in archive.declined if move.kind == "refine"]
     return any(
@@ -177,6 +177,16 @@ def checked_clip(task: Task, evaluation: Evaluation) -> tuple[np.ndarray, States
     states = evaluation.measured[0]
     frames = next((v.frames for v in task.train or task.test if len(v) >= len(states)), None)
     return None if frames is None else (frames[: len(states)], states)
+
+
+def marked(states: States) -> bool:
+    """Whether any object has a place that can be marked in a picture."""
+    names = {*states.columns}
+    return any(
+        {f"{name}.x", f"{name}.y"} <= names
+        and np.isfinite(states.column(f"{name}.x") + states.column(f"{name}.y")).any()
+        for name in states.objects
+    )
 
 
 def judge(

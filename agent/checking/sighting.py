@@ -29,6 +29,8 @@ BAR = 4.0
 _SMALLEST = 3e-5
 _LONG = 1.3  # ratio of axes from which on an angle means something
 _LEAST_REST = 0.05  # share of the foreground from which on what is left over is worth a look
+_MOST_OF_IT = 0.6  # share of the picture from which on cropping it gains nothing
+_GROWS = (1.0, 0.05)  # pixels, and share of its size: what changes less keeps its size
 _TURN = 0.02  # radians: what turns less does not turn
 
 
@@ -80,9 +82,22 @@ class Sighting:
             else None
         )
 
+    def window(self) -> tuple[int, int, int, int]:
+        """(x0, y0, x1, y1) in original pixels around everything that was ever seen to move, with a
+        margin; the whole picture where that is most of it."""
+        h, w = self.shape
+        boxes = [self.box(thing, t) for thing in self.things for t in thing.regions]
+        if not boxes:
+            return 0, 0, w, h
+        low, high = np.min(boxes, axis=0), np.max(boxes, axis=0)
+        margin = max(8.0, 0.05 * max(h, w))
+        x0, y0 = (max(0, math.floor(value - margin)) for value in low[:2])
+        x1, y1 = min(w, math.ceil(high[2] + margin)), min(h, math.ceil(high[3] + margin))
+        return (x0, y0, x1, y1) if (x1 - x0) * (y1 - y0) < _MOST_OF_IT * w * h else (0, 0, w, h)
+
     def table(self) -> States:
-        """One row a frame looked at: thing<label>.x and .y in original pixels, and .angle (of the
-        long axis) where it turns."""
+        """One row a frame looked at: thing<label>.x and .y in original pixels, .angle (of the long
+        axis) where it turns, and .size (side of a square of its area) where that changes."""
         columns: dict[str, np.ndarray] = {}
         for thing in self.things:
             for name, values in _columns(self, thing).items():
@@ -207,15 +222,19 @@ def _rgb(colour: np.ndarray) -> tuple[int, int, int]:
 
 
 def _columns(sighting: Sighting, thing: Thing) -> dict[str, np.ndarray]:
-    columns = {name: np.full(len(sighting.times), np.nan) for name in ("x", "y", "angle")}
+    columns = {name: np.full(len(sighting.times), np.nan) for name in ("x", "y", "angle", "size")}
     for k, t in enumerate(sighting.times):
         if t in thing.regions:
             columns["x"][k], columns["y"][k] = sighting.place(thing, t)
             columns["angle"][k] = _axis(thing.regions[t])[0]
+            columns["size"][k] = math.sqrt(thing.regions[t].area) / sighting.scale
     columns["angle"] = _unwrapped(columns["angle"])
     long = np.median([_axis(region)[1] for region in thing.regions.values()]) > _LONG
     if not long or np.nanmax(columns["angle"]) - np.nanmin(columns["angle"]) < _TURN:
         del columns["angle"]
+    size = columns["size"][np.isfinite(columns["size"])]
+    if np.ptp(size) < max(_GROWS[0], _GROWS[1] * np.median(size)):
+        del columns["size"]
     return columns
 
 

@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if typed:
         _scale(result, typed)
-    return _finish(result)
+    return finish(result)
 
 
 def _scale(result: RunResult, typed: Given) -> None:
@@ -119,7 +119,7 @@ def _opened(arguments: argparse.Namespace) -> search.Opened:
 def resume(arguments: argparse.Namespace) -> int:
     """Go on with a run."""
     budget = arguments.budget or RunFolder(arguments.run).settings()["budget"]
-    grants = _grants(arguments)
+    grants = granted(arguments)
     with live.watching(budget, arguments.quiet) as watch:
         result = search.resume(
             arguments.run,
@@ -132,18 +132,21 @@ def resume(arguments: argparse.Namespace) -> int:
             opened=_opened(arguments),
             shared=storing.shared(arguments),
         )
-    return _finish(result)
+    return finish(result)
 
 
-def _grants(arguments: argparse.Namespace) -> Grants:
+def granted(arguments: argparse.Namespace) -> Grants:
     """What the run's folder may not decide, from the call and the environment."""
-    price = _price(arguments.price)
+    price, prices = _prices(arguments.price)
     return Grants(
         sandbox=_mode(arguments),
         base_url=arguments.base_url or proposers.base_url(os.environ) or None,
         max_cost=arguments.max_cost,
         max_tokens=arguments.max_tokens,
         price=None if price is None else (price.input, price.output),
+        prices=prices,
+        model=arguments.model or "",
+        timeout=arguments.timeout,
         replay=arguments.replay or "",
         lpips=_lpips(arguments.lpips),
         vision=vision.folders(os.environ, arguments.unpinned_weights),
@@ -156,12 +159,17 @@ def _check_belongs(arguments: argparse.Namespace) -> None:
     replays = arguments.proposer == "replay"
     if arguments.proposer in ("offline", "random"):
         named = ("model", "base_url", "max_cost", "max_tokens", "price", "temperature", "stream")
-        for name in (*named, "no_check"):
-            if getattr(arguments, name) not in (None, False):
+        for name in (*named, "no_check", "in_flight", "timeout", "memory"):
+            if getattr(arguments, name) not in (None, False, []):
                 raise UsageError(
                     f"--{name.replace('_', '-')}: belongs to a language model (--proposer llm or "
                     f"both), got it with {arguments.proposer}; leave it out"
                 )
+    if arguments.proposer in ("llm", "both") and arguments.batch != 1:
+        raise UsageError(
+            f"--batch: belongs to the proposers that wait for nobody, got it with "
+            f"{arguments.proposer}; say --in-flight N instead"
+        )
     if arguments.replay and not replays:
         raise UsageError(
             f"--from: belongs to --proposer replay, got it with {arguments.proposer}; leave it out"
@@ -194,9 +202,13 @@ def _search_config(arguments: argparse.Namespace) -> SearchConfig:
 
 
 def _model(arguments: argparse.Namespace) -> ModelOptions:
-    price = _price(arguments.price) or price_of(arguments.model or "")
+    names = arguments.model or [""]
+    plain, prices = _prices(arguments.price)
+    price = plain or price_of(names[0])
     return ModelOptions(
-        name=arguments.model or "",
+        name=names[0],
+        others=tuple(names[1:]),
+        prices=prices,
         base_url=arguments.base_url or proposers.base_url(os.environ),
         max_cost=arguments.max_cost,
         max_tokens=arguments.max_tokens,
@@ -206,14 +218,27 @@ def _model(arguments: argparse.Namespace) -> ModelOptions:
         stream=arguments.stream,
         check=not arguments.no_check,
         replay=arguments.replay or "",
+        in_flight=arguments.in_flight,
+        timeout=arguments.timeout or ModelOptions().timeout,
+        memory=arguments.memory or "",
     )
 
 
-def _price(text: str | None) -> Price | None:
+def _prices(texts: Sequence[str]) -> tuple[Price | None, tuple[tuple[str, float, float], ...]]:
+    """The price without a name, and those with one."""
+    plain: Price | None = None
+    named = []
     try:
-        return None if text is None else parse_price(text)
+        for text in texts:
+            name, _, numbers = text.rpartition("=")
+            price = parse_price(numbers)
+            if name:
+                named.append((name, price.input, price.output))
+            else:
+                plain = price
     except ValueError as error:
         raise UsageError(f"--{error}") from None
+    return plain, tuple(named)
 
 
 def _lpips(folder: str | None) -> str:
@@ -244,7 +269,7 @@ def _mode(arguments: argparse.Namespace) -> str:
     return mode or STRICT
 
 
-def _finish(result: RunResult) -> int:
+def finish(result: RunResult) -> int:
     text.show(text.summary(result))
     return 1 if result.status == "failed" else 0
 

@@ -70,6 +70,8 @@ class Progress:
 
     def __init__(self, budget: int):
         self.budget, self.now, self.done = budget, "looking at the video", 0
+        self._waiting: Mapping[str, Any] | None = None
+        self._running = 0
         self._began = time.monotonic()
 
     def take(self, event: Mapping[str, Any]) -> None:
@@ -80,16 +82,30 @@ class Progress:
                 of = f" of {event['parent']}" if event["parent"] else ""
                 kind = {"refine": "refinement"}.get(event["move"], event["move"])
                 self.now = f"node {node}: proposing a {kind}{of}"
+            case "waiting":
+                self._waiting = event if event["calls"] else None
+                self.now = "" if self._waiting and not self._running else self.now
             case "evaluating":
                 self.now = f"node {node}: running it in the sandbox"
+                self._running += 1
             case "evaluated":
-                self.done += 1
+                self.done, self._running = self.done + 1, max(0, self._running - 1)
+                self.now = "" if self._waiting and not self._running else self.now
             case "finishing":
                 self.now = "fitting the best once more, on all that was seen, and predicting"
 
     def words(self) -> str:
         """Stage and estimate."""
-        return f"{self.now}; {self.done} of at most {self.budget} evaluations{self._left()}"
+        stage = "; ".join(part for part in (self.now, self._awaited()) if part)
+        return f"{stage}; {self.done} of at most {self.budget} evaluations{self._left()}"
+
+    def _awaited(self) -> str:
+        """How many answers of a model are awaited, and for how long."""
+        if self._waiting is None:
+            return ""
+        calls, seconds = self._waiting["calls"], time.monotonic() - self._waiting["since"]
+        plural = "s" * (calls > 1)
+        return f"waiting for {self._waiting['model']}: {calls} call{plural}, {seconds:.0f} s"
 
     def _left(self) -> str:
         if not 0 < self.done < self.budget:
@@ -115,6 +131,9 @@ def line(event: Mapping[str, Any]) -> str | None:
                 f"({', '.join(event['stages']) or 'changes nothing'}): "
                 f"{_short(event['rationale'])}"
             )
+        case "remembered":
+            names = ", ".join(entry["name"] for entry in event["entries"])
+            return f"shown from the library: {names}"
         case "declined":
             return f"node {event['node']}: nothing proposed: {_short(event['rationale'])}"
         case "evaluated":

@@ -11,7 +11,7 @@ from agent.cluster.engine import add_options
 from tools.command_line import Parser, above, at_least, did_you_mean, whole
 
 GROUPS = {
-    "search": ("run", "resume", "sweep", "look", "judge"),
+    "search": ("run", "resume", "fork", "remember", "sweep", "look", "judge"),
     "look at a search": ("trace", "report", "index", "tracks", "equations", "certainty"),
     "use a model": ("predict", "export"),
     "your own programs": ("evaluate", "fit"),
@@ -79,6 +79,8 @@ def build() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
     _run(commands)
     _resume(commands)
+    _fork(commands)
+    _remember(commands)
     _look(commands)
     _judge(commands)
     _trace(commands)
@@ -266,22 +268,20 @@ def _model(parser: argparse.ArgumentParser) -> None:
     model = parser.add_argument_group("language model (--proposer llm, both, replay)")
     model.add_argument(
         "--model",
+        action="append",
         metavar="NAME",
-        help="as the endpoint calls it; the key is read from PROGGEN_API_KEY or OPENAI_API_KEY",
+        help="as the endpoint calls it; the key is read from PROGGEN_API_KEY or OPENAI_API_KEY; "
+        "repeatable: the one that gains most for a dollar is asked most",
     )
     _endpoint(model)
-    model.add_argument(
-        "--max-output",
-        type=int,
-        metavar="N",
-        help="tokens of one answer (default 16000; doubled for an answer that was cut off)",
-    )
-    model.add_argument(
-        "--temperature", type=at_least(0), metavar="T", help="default: the endpoint's own"
-    )
-    model.add_argument("--stream", action="store_true", help="ask for answers in pieces")
+    _asking(model)
     model.add_argument(
         "--no-check", action="store_true", help="do not let the model check detections"
+    )
+    model.add_argument(
+        "--memory",
+        metavar="DIR",
+        help="a library that drafts are shown the likest entries of; see run-agent remember",
     )
     model.add_argument(
         "--affordance",
@@ -297,6 +297,27 @@ def _model(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="for --proposer replay: the run whose proposals are repeated",
     )
+
+
+def _asking(model: argparse._ArgumentGroup) -> None:
+    """How a model is asked."""
+    model.add_argument(
+        "--in-flight",
+        type=whole(1),
+        metavar="N",
+        help="questions at the same time, beside all other work (default 4; 1 for a server on "
+        "this machine without a price)",
+    )
+    model.add_argument(
+        "--max-output",
+        type=int,
+        metavar="N",
+        help="tokens of one answer (default 16000; doubled for an answer that was cut off)",
+    )
+    model.add_argument(
+        "--temperature", type=at_least(0), metavar="T", help="default: the endpoint's own"
+    )
+    model.add_argument("--stream", action="store_true", help="ask for answers in pieces")
 
 
 def _endpoint(group: argparse._ArgumentGroup) -> None:
@@ -316,9 +337,14 @@ def _endpoint(group: argparse._ArgumentGroup) -> None:
         help="stop before a call that could pass this many tokens",
     )
     group.add_argument(
+        "--timeout", type=above(0), metavar="S", help="seconds for one answer (default 300)"
+    )
+    group.add_argument(
         "--price",
-        metavar="IN,OUT",
-        help="dollars a million tokens, where the model is not in the table",
+        action="append",
+        default=[],
+        metavar="[MODEL=]IN,OUT",
+        help="dollars a million tokens, where the model is not in the table; repeatable",
     )
 
 
@@ -465,14 +491,62 @@ def _resume(commands: argparse._SubParsersAction) -> None:
     add_options(parser, "run the programs")
     _store(parser)
     parser.add_argument("--quiet", action="store_true")
+    _granted(parser)
+
+
+def _remember(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands,
+        "remember",
+        "agent.cli.remembering:main",
+        "put the best programs of a run into a library for later runs (--memory DIR)",
+    )
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("--to", metavar="DIR", required=True, help="the library's folder")
+    parser.add_argument(
+        "--words", metavar="TEXT", help="what the mechanism is (default: its own rationale)"
+    )
+
+
+def _granted(parser: argparse.ArgumentParser) -> None:
     said = parser.add_argument_group(
         "what a run's folder may not decide (say it again, as `run` was told)"
     )
+    said.add_argument("--model", metavar="NAME", help="another model than the run's")
     _endpoint(said)
     said.add_argument("--from", dest="replay", metavar="RUN", help="the run that a replay repeats")
     said.add_argument("--lpips", metavar="DIR", help="weights of the LPIPS metric")
     _unpinned(said)
     _unsafe(said)
+
+
+def _fork(commands: argparse._SubParsersAction) -> None:
+    parser = _command(
+        commands,
+        "fork",
+        "agent.cli.forking:main",
+        "search on from a node of a run in a run of its own, perhaps from your own edit of it",
+    )
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("node", metavar="NODE")
+    parser.add_argument(
+        "--edit",
+        metavar="DIR",
+        help="files that you changed (perception.py, dynamics.py, rendering.py): the first child",
+    )
+    parser.add_argument("--out", metavar="DIR", help="new folder (default RUN-fork-NODE)")
+    parser.add_argument(
+        "--budget", type=whole(1), metavar="N", help="evaluations (default: the run's)"
+    )
+    parser.add_argument("--threshold", type=above(0), metavar="S", help="default: the run's")
+    parser.add_argument(
+        "--seed", type=whole(0), metavar="N", help="decides everything random (default: the run's)"
+    )
+    parser.add_argument("--policy", metavar="NAME", help="default: the run's")
+    parser.add_argument("--proposer", metavar="NAME", help="default: the run's")
+    parser.add_argument("--workers", type=whole(1), default=None, metavar="N")
+    parser.add_argument("--quiet", action="store_true")
+    _granted(parser)
 
 
 def _trace(commands: argparse._SubParsersAction) -> None:

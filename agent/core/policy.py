@@ -1,6 +1,7 @@
 """What to try next: which node to expand and how. Policies see the archive alone and are pure.
 
-A new policy is a class with ``name`` and ``choose`` and one line in ``POLICIES``.
+A new policy is a class with ``name``, ``serial``, ``blind`` and ``choose``, and one line in
+``POLICIES``.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ class TreeSearch:
     """
 
     name: str = "tree"
+    serial: bool = False
+    blind: bool = False
     drafts: int = 2
     promising: float = 0.5
     repairs: int = 2
@@ -100,6 +103,8 @@ class BestOfN:
     """Drafts only, each without knowing the others' fate: the baseline that a search must beat."""
 
     name: str = "best-of-n"
+    serial: bool = False
+    blind: bool = True
 
     def choose(self, archive: Archive, rng: np.random.Generator) -> Move:
         """Always a draft."""
@@ -111,6 +116,8 @@ class Linear:
     """One line: each node is the repair or the refinement of the one before, better or not."""
 
     name: str = "linear"
+    serial: bool = True
+    blind: bool = False
 
     def choose(self, archive: Archive, rng: np.random.Generator) -> Move:
         """Repair or refine the newest node that is not pending."""

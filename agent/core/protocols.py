@@ -3,13 +3,22 @@ anything."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from tools.types import STAGES, Candidate, ContractError, Evaluation, Programs, Task
+from tools.types import (
+    STAGES,
+    Candidate,
+    ContractError,
+    Evaluation,
+    Failure,
+    Programs,
+    States,
+    Task,
+)
 
 if TYPE_CHECKING:
     from agent.core.archive import NodeArchive
@@ -85,15 +94,27 @@ class Archive(Protocol):
 
 
 @dataclass(frozen=True)
+class Brief:
+    """What one of several answers that are asked for at once is told beside the question. words:
+    for its prompt. temperature: in place of the configured one, None leaves that. model: which of
+    several models answers, "" for the first."""
+
+    words: str = ""
+    temperature: float | None = None
+    model: str = ""
+
+
+@dataclass(frozen=True)
 class Move:
     """What the policy asks a proposer to do. kind: one of MOVES. parent: the node to expand (None
     for a draft). stage: the stage to edit, or None to leave it open. reason: why, in words; it goes
-    into the trace."""
+    into the trace. brief: what sets this question apart from others in flight."""
 
     kind: str
     parent: str | None = None
     stage: str | None = None
     reason: str = ""
+    brief: Brief | None = None
 
 
 @dataclass(frozen=True)
@@ -159,23 +180,63 @@ class Proposer(Protocol):
     ) -> Proposal: ...
 
 
-@dataclass(frozen=True)
-class ProposalRequest:
-    """What ``Proposer.propose`` will be asked: its arguments, but for the task."""
+Measure = Callable[[str], States | Failure]
+"""What a perception program measures in the first clip that is fitted, or why it does not."""
 
-    archive: Archive
-    move: Move
-    rng: np.random.Generator
+
+@dataclass(frozen=True)
+class Known:
+    """Before the first question. task: what may be seen. observed: which frames are fitted, which
+    judge (the "observed" event of the trace). measure: runs a perception program alone. remembered:
+    what an earlier session of this run remembered, None in its first."""
+
+    task: Task
+    observed: Mapping[str, Any] = field(default_factory=dict)
+    measure: Measure | None = None
+    remembered: Sequence[Mapping[str, Any]] | None = None
 
 
 @runtime_checkable
-class Foreseeing(Protocol):
-    """A proposer that would rather know a whole round's questions beforehand, because it waits for
-    others (a model)."""
+class Waiting(Protocol):
+    """A proposer that waits for somebody far away (a model): the search asks it several questions
+    at once, from threads, and goes on meanwhile."""
 
-    def prepare(self, task: Task, questions: Sequence[ProposalRequest], workers: int) -> None:
-        """Begin answering, ``workers`` at a time. Changes nothing in what ``propose`` will answer,
-        only how soon."""
+    @property
+    def in_flight(self) -> int:
+        """Questions at the same time, at most."""
+        ...
+
+    @property
+    def asked(self) -> str:
+        """Who is asked, in words."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What should be known before it goes on, such as calls that an earlier session left."""
+        ...
+
+    @property
+    def distant(self) -> Proposer:
+        """Answers the questions in flight."""
+        ...
+
+    @property
+    def near(self) -> Proposer | None:
+        """Proposes meanwhile, at once and for nothing; None where nobody does."""
+        ...
+
+    def begin(self, known: Known) -> Sequence[Mapping[str, Any]]:
+        """Take in what is known before the first question. What is remembered of earlier runs, for
+        the trace."""
+        ...
+
+    def briefed(self, move: Move, archive: Archive, others: Sequence[Move]) -> Move:
+        """``move`` with what sets it apart from ``others``, which are in flight already."""
+        ...
+
+    def leave(self) -> None:
+        """The search is over: what is still in flight is given up, and counted as paid."""
         ...
 
 
@@ -202,9 +263,17 @@ class Paying(Protocol):
 
 
 class Policy(Protocol):
-    """Decides what to do next from the archive alone."""
+    """Decides what to do next from the archive alone. serial: each move builds on how the one
+    before turned out, so that asking for several at once would ask for the same thing. blind: no
+    move depends on how others turned out."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def serial(self) -> bool: ...
+
+    @property
+    def blind(self) -> bool: ...
 
     def choose(self, archive: NodeArchive, rng: np.random.Generator) -> Move: ...

@@ -50,7 +50,7 @@ from tools import backing
 from tools.fitting import Measured, state_loss
 from tools.fitting.caution import cautious
 from tools.metrics.score import Score, Target, pixel_noise, score
-from tools.types import Evaluation, Losses, Programs, States, Task, Video
+from tools.types import Evaluation, Failure, Losses, Programs, States, Task, Video
 
 if TYPE_CHECKING:
     from tools.vision.check import Ask
@@ -140,6 +140,14 @@ class Evaluator:
         )
 
     # ----------------------------------------------------------------------------------------------
+
+    def measure(self, source: str) -> States | Failure:
+        """What a perception program alone measures in the first clip that is fitted, or why it
+        fails."""
+        try:
+            return self._runner.perceive(source, self.split.fit[:1])[0].states
+        except CandidateFailed as failed:
+            return failed.failure
 
     def evaluate(self, programs: Programs, seed: int) -> Evaluation:
         """Fit, predict, score. A candidate that fails gives a failed Evaluation; SandboxError

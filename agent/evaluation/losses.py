@@ -25,6 +25,7 @@ _MARGIN = 6  # pixels around what changes
 _CHANGE = 8  # grey levels that count as a change
 _WINDOW = 5  # pixels: side of the box in which one motion must explain the picture
 _HYPOTHESES = 24  # motions tried at most
+_LEAST_CHANGE = 0.01  # radians, or share of a size: less is no reason to look for a place
 
 GAINS = (("gain",), ("red", "green", "blue"))
 """Attributes that say how bright the light is, in all channels or one by one."""
@@ -82,7 +83,8 @@ def unexplained(frames: np.ndarray, states: States, sigma: float) -> tuple[float
     frames: (T, H, W, 3) uint8; states: one row a frame. Between pairs of frames a few apart, every
     small window may choose among motions: standing still, and those that the states of each object
     describe (its x, y, angle and size; a coordinate that was not measured counts as constant; an
-    angle alone turns about any object's position), in the light that they describe. What the best
+    angle alone turns about any object's position; where no object has one, angles and sizes act
+    about the place that fits the pictures best), in the light that they describe. What the best
     choice leaves is compared with what standing still leaves, in both cases allowing for background
     that comes into view. No renderer is involved, so that this loss and the rendering loss blame
     different programs; states that never change leave everything unexplained.
@@ -96,7 +98,10 @@ def unexplained(frames: np.ndarray, states: States, sigma: float) -> tuple[float
         first, second = window.seen(states[t]), window.seen(states[later])
         lit = before * _light(first, second)
         best = np.minimum(still, _gap(lit, after, sigma))
-        for motion in _motions(first, second):
+        motions = list(_motions(first, second)) or list(
+            _placed(first, second, before - back, after - back)
+        )
+        for motion in motions:
             shifted = cv2.warpAffine(
                 lit,
                 motion,
@@ -217,7 +222,7 @@ def _growth(before: dict[str, float], after: dict[str, float]) -> float:
 
 def _light(before: State, after: State) -> np.ndarray:
     """(3,) factors by which the light of the picture changes."""
-    factors = np.ones(3, np.float32)
+    factors: np.ndarray = np.ones(3, np.float32)
     for name, part in before.items():
         for keys in GAINS:
             if name in after and all(key in part for key in keys):
@@ -229,6 +234,23 @@ def _ratio(before: dict[str, float], after: dict[str, float], key: str) -> float
     first, second = before.get(key, math.nan), after.get(key, math.nan)
     ratio = second / first if first > 0 and second > 0 else math.nan
     return ratio if math.isfinite(ratio) else 1.0
+
+
+def _placed(
+    before: State, after: State, moved: np.ndarray, later: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Motions of objects that have angles or sizes and no place, the place told from the pictures:
+    moved, later: (H, W, 3), what differs from the plate."""
+    grey = [np.abs(one).sum(axis=2) for one in (moved, later)]
+    middle = ((grey[0].shape[1] - 1) / 2, (grey[0].shape[0] - 1) / 2)
+    for name in [name for name in before if name in after][:_HYPOTHESES]:
+        turn, growth = _turn(before[name], after[name]), _growth(before[name], after[name])
+        if max(abs(turn), abs(growth - 1.0)) < _LEAST_CHANGE:
+            continue
+        turned = _rigid(middle, middle, turn, growth)
+        picture = cv2.warpAffine(grey[0], turned, grey[0].shape[::-1])
+        (x, y), _ = cv2.phaseCorrelate(picture.astype(np.float64), grey[1].astype(np.float64))
+        yield turned + np.array([[0, 0, x], [0, 0, y]], np.float32)
 
 
 def _rigid(

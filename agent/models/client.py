@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from agent.core.protocols import Cost
 from agent.models.errors import CapReached, ModelError, NoAnswer, Unreachable
-from agent.models.ledger import Ledger, estimate_tokens
+from agent.models.ledger import MARGIN, Gauge, Ledger, Size
 from agent.models.messages import Reply, Request
 from agent.models.options import LONGEST_ANSWER
 from agent.models.recording import Exchange, Recording
@@ -86,6 +86,10 @@ class Client:
         self._sender, self._sleep, self._clock = sender, sleep, clock
         self._lock = threading.Lock()
         self._asking: dict[str, threading.Lock] = {}
+        self._left = False
+        self._gauge = Gauge()
+        for size, tokens in recording.counts(config.model):
+            self._gauge.learn(size, tokens)
 
     def __repr__(self) -> str:
         return f"Client({self.config.model!r}, {self._sender!r}, {self.ledger.spent})"
@@ -101,6 +105,13 @@ class Client:
             turn = self._asking.setdefault(request.digest, threading.Lock())
         with turn:  # whoever asks the same at the same time waits for the one answer
             return self.recording.find(request) or self._insist(request)
+
+    def leave(self, reason: str) -> tuple[Cost, ...]:
+        """Ask nothing more, count what is under way as paid for: what each call may have cost."""
+        self._left = True
+        costs = self.recording.give_up(reason)
+        self.ledger.charge(sum(costs, Cost()))
+        return costs
 
     def _insist(self, request: Request) -> Exchange:
         """Pay for an answer, waiting and trying again while failures are passing ones."""
@@ -146,6 +157,9 @@ class Client:
         price = self.ledger.price
         note = {
             **dict(self.config.note),
+            "model": self.config.model,
+            "size": asdict(Size.of(request)),
+            "counted": reply.input_tokens if reply.counted else 0,
             "seconds": round(self._clock() - started, 3),
             "price": None if price is None else asdict(price),
         }
@@ -154,11 +168,17 @@ class Client:
     def _send(self, request: Request, limit: int) -> tuple[Reply, Cost, int]:
         """Send once with at most ``limit`` tokens to answer in: the reply, what it cost, and the
         tokens that the caps left it. Raises what the sender raises."""
-        estimate = estimate_tokens(request)
-        reservation = self.ledger.reserve(estimate, limit)
-        cost = Cost()
+        if self._left:
+            raise ModelError("the search is over, nothing more is asked")
+        size = Size.of(request)
+        estimate = self._gauge.estimate(size)
+        reservation = self.ledger.reserve(int(MARGIN * estimate), limit)
+        cost, reply = Cost(), None
         try:
+            self.recording.sent(request, self.ledger.cost(estimate, 0))
             reply = self._sender.send(request, reservation.output_tokens)
+            if reply.counted:
+                self._gauge.learn(size, reply.input_tokens)
             cost = self.ledger.cost(
                 reply.input_tokens if reply.counted else estimate, reply.output_tokens
             )
@@ -166,5 +186,9 @@ class Client:
             cost = error.cost = self.ledger.cost(estimate, 0) if error.sent else Cost()
             raise
         finally:
-            self.ledger.settle(reservation, cost)
+            self.ledger.settle(reservation, Cost() if self._left else cost)
+            if reply is None and not self._left:
+                self.recording.failed(request)
+        if self._left:
+            raise ModelError("the search ended before this answer came")
         return reply, cost, reservation.output_tokens

@@ -23,12 +23,14 @@ class Text:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image. png: encoded bytes. caption: what it shows, one line. width, height: pixels."""
+    """An image. png: encoded bytes. caption: what it shows, one line. width, height: pixels. words:
+    the same for a model that sees nothing."""
 
     png: bytes
     caption: str
     width: int
     height: int
+    words: str = ""
 
     @property
     def digest(self) -> str:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from tools import claims
 
+IN_FLIGHT = 4
+"""Questions at the same time, to a model that is paid for."""
+MOST_IN_FLIGHT = 64
 LONGEST_ANSWER = 64_000
 """Tokens up to which the limit of an answer that was cut off is doubled."""
 
@@ -25,8 +29,12 @@ class ModelOptions:
     for one question, while failures are passing ones. pause: seconds before the second attempt,
     doubled with each. stream: ask for answers in pieces. structure: "auto" begins with structured
     output and falls back to what the endpoint takes; or one of "json_schema", "tool", "fenced".
-    check: let the model check detections before a program is refined. replay: folder of the run
-    whose replies are repeated, "" for none.
+    others: further models behind the same endpoint, to choose among. prices: US dollars a million
+    (input, output) tokens of single models, as (name, input, output). in_flight: questions at the
+    same time, None for IN_FLIGHT of a model that is paid for and 1 of one on this machine. check:
+    let the model check detections before a program is refined. replay: folder of the run whose
+    replies are repeated, "" for none. memory: folder of a library of programs that a draft is shown
+    the likest of, "" for none.
     """
 
     name: str = ""
@@ -43,6 +51,20 @@ class ModelOptions:
     structure: str = "auto"
     check: bool = True
     replay: str = ""
+    in_flight: int | None = None
+    others: tuple[str, ...] = ()
+    prices: tuple[tuple[str, float, float], ...] = ()
+    memory: str = ""
+
+    @property
+    def at_once(self) -> int:
+        """Questions at the same time."""
+        if self.in_flight is not None:
+            return max(1, min(self.in_flight, MOST_IN_FLIGHT))
+        paid = self.price is not None and max(self.price) > 0
+        host = urlsplit(self.base_url).hostname or ""
+        here = host == "localhost" or host.startswith("127.") or host == "::1"
+        return IN_FLIGHT if paid or not here else 1
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ModelOptions:

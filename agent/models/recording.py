@@ -2,9 +2,10 @@
 paid call.
 
 The index is JSON lines, append-only and flushed to disk with each line; a line torn by a kill is
-ignored when read again (that call had not been used either). Its lines: ``reply`` (hashes of
-request and reply in the store, cost, price) and ``lost`` (a question that was never answered; its
-prompts may have been charged).
+ignored when read again (that call had not been used either). Its lines: ``sent`` (a call that is
+about to be made, with what its prompt may cost), ``failed`` (it came back without an answer),
+``reply`` (hashes of request and reply in the store, cost, price) and ``lost`` (a question that was
+never answered; its prompts may have been charged).
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from agent.core.protocols import Cost
 from agent.models.errors import ModelError
+from agent.models.ledger import Size
 from agent.models.messages import Reply, Request
 from agent.run.store import MOST, Store, append, read_bytes, reading
 from tools import claims
@@ -48,6 +50,7 @@ class Recording:
         self._blobs, self._index = blobs, index
         self._lines: dict[str, dict[str, Any]] = {}
         self._spent = Cost()
+        self._open: dict[str, list[Cost]] = {}  # calls that were sent, by request
         self._lock = threading.Lock()
         for line in _read_lines(index):
             self._remember(line)
@@ -57,6 +60,19 @@ class Recording:
 
     def __repr__(self) -> str:
         return f"Recording({len(self)} replies, {self._spent})"
+
+    def counts(self, model: str) -> list[tuple[Size, int]]:
+        """Sizes of prompts and the tokens that ``model``'s endpoint counted for them."""
+        with self._lock:
+            lines = [line for line in self._lines.values() if line.get("model") == model]
+        found = [claims.read(_Line, line, "line") for line in lines]
+        return [(one.size, one.counted) for one in found if one.size and one.counted > 0]
+
+    def spent_by(self, model: str) -> Cost:
+        """What the answers of one model have cost."""
+        with self._lock:
+            lines = [line for line in self._lines.values() if line.get("model") == model]
+        return sum((Cost(**line["cost"]) for line in lines), Cost())
 
     @property
     def spent(self) -> Cost:
@@ -73,6 +89,29 @@ class Recording:
         with reading(self._blobs.path(line["reply"])):
             answer = Reply.from_bytes(self._blobs.get(line["reply"]))
         return Exchange(line["request"], line["reply"], answer, Cost(**line["cost"]))
+
+    def sent(self, request: Request, estimate: Cost) -> None:
+        """Note a call before it is made. estimate: what its prompt may cost."""
+        self._append(
+            {"kind": "sent", "request": request.digest, "cost": asdict(Cost())}
+            | {"estimate": asdict(estimate)}
+        )
+
+    def failed(self, request: Request) -> None:
+        """Note that the calls sent for ``request`` came back without an answer."""
+        self._append({"kind": "failed", "request": request.digest, "cost": asdict(Cost())})
+
+    def give_up(self, reason: str) -> tuple[Cost, ...]:
+        """Count the calls that were sent and never answered as paid for; what each may have
+        cost."""
+        with self._lock:
+            left = {request: costs for request, costs in self._open.items() if costs}
+        for request, costs in left.items():
+            self._append(
+                {"kind": "lost", "request": request, "cost": asdict(sum(costs, Cost()))}
+                | {"reason": reason}
+            )
+        return tuple(cost for costs in left.values() for cost in costs)
 
     def add(self, request: Request, reply: Reply, cost: Cost, note: dict[str, Any]) -> Exchange:
         """Store an exchange durably; only then may the reply be used. ``note``: JSON kept beside it
@@ -112,6 +151,10 @@ class Recording:
 
     def _remember(self, line: dict[str, Any]) -> None:
         self._spent = self._spent + Cost(**line["cost"])
+        if line["kind"] == "sent":
+            self._open.setdefault(line["request"], []).append(Cost(**line.get("estimate", {})))
+            return
+        self._open.pop(line["request"], None)
         if line["kind"] == "reply":
             self._lines[line["request"]] = line
 
@@ -157,3 +200,6 @@ class _Line:
     request: str
     cost: Cost
     reply: str = ""
+    estimate: Cost = field(default_factory=Cost)
+    size: Size | None = None
+    counted: int = 0

@@ -3,11 +3,10 @@ each."""
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +17,10 @@ from agent.core.affordances import Affordances
 from agent.core.protocols import Archive, Finding, Move, Node
 from agent.models.messages import Field, Form, Message, Part, Picture, Text
 from agent.prompting import pictures, report
-from agent.prompting.documentation import document
+from agent.prompting.likeness import Memory
+from agent.prompting.reply import MEASURE
 from agent.prompting.tables import elided, state_table
-from tools.types import STAGES, States, Steps, Task, Video
+from tools.types import STAGES, Failure, Programs, States, Steps, Task, Video
 
 PROGRAMS = Form(
     "write_programs",
@@ -37,6 +37,12 @@ PROGRAMS = Form(
                 nullable=True,
             )
             for stage in STAGES
+        ),
+        Field(
+            MEASURE,
+            "The source of a perception.py whose measurements you want to see before you write the "
+            "programs (once), or null.",
+            nullable=True,
         ),
     ),
 )
@@ -75,30 +81,30 @@ VERDICTS = Form(
 class Detail:
     """How much a prompt shows. frames: key frames drawn. rows: lines of a table. tried: lines about
     earlier programs. others: further programs shown whole. extras: composite, zoom and residual
-    pictures. brief: only the first sentence of each tool's documentation."""
+    pictures. examples: the worked examples."""
 
     frames: int
     rows: int
     tried: int
     others: int
     extras: bool = True
-    brief: bool = False
+    examples: bool = True
 
 
+_LONGEST = 5_000  # characters of a remembered program
 QUOTED = 2_000
 """Characters of an answer that cannot be used that are quoted back."""
 LEVELS = (
-    Detail(frames=4, rows=24, tried=24, others=1),
-    Detail(frames=2, rows=12, tried=12, others=0, brief=True),
-    Detail(frames=1, rows=6, tried=5, others=0, extras=False, brief=True),
-    Detail(frames=0, rows=4, tried=2, others=0, extras=False, brief=True),
+    Detail(frames=4, rows=24, tried=60, others=1),
+    Detail(frames=2, rows=12, tried=12, others=0),
+    Detail(frames=1, rows=6, tried=5, others=0, extras=False),
+    Detail(frames=0, rows=4, tried=2, others=0, extras=False, examples=False),
 )
 """From everything down to the least that makes sense; the next is taken when a prompt is too long
 for the model."""
 
 _SHORTENED = (
-    "(This prompt was shortened to fit: fewer pictures, shorter tables and "
-    "documentation, earlier programs left out.)"
+    "(This prompt was shortened to fit: fewer pictures, shorter tables, earlier programs left out.)"
 )
 
 
@@ -126,7 +132,9 @@ class _Seen:
         times = (
             pictures.key_frames(frames[list(seen.times)], detail.frames) if detail.frames else []
         )
-        yield from (pictures.annotated(frames[seen.times[k]], seen, seen.times[k]) for k in times)
+        for n, k in enumerate(times):  # the first shows all there is
+            t = seen.times[k]
+            yield pictures.annotated(frames[t], seen, t, cropped=n > 0)
         if detail.extras:
             yield pictures.composite(frames, seen)
             enlarged = pictures.zoom(frames[0], seen, 0)
@@ -135,10 +143,14 @@ class _Seen:
 
 class Composer:
     """Writes the messages of every request. hint: the user's words, or "". rules: affordance rules.
-    blob: gives the bytes of a stored picture by its hash."""
+    blob: gives the bytes of a stored picture by its hash. observed: which frames are fitted and
+    which judge (Evaluator.summary), as far as it is known. memories: programs that worked on like
+    scenes, for drafts."""
 
     def __init__(self, hint: str, rules: Affordances, blob: Callable[[str], bytes]):
         self.hint, self.rules = hint, rules
+        self.observed: Mapping[str, Any] = {}
+        self.memories: Sequence[Memory] = ()
         self._blob = blob
         self._last: _Seen | None = None
 
@@ -152,31 +164,32 @@ class Composer:
         detail = LEVELS[level]
         parent = None if move.parent is None else archive[move.parent]
         video = subject(task)
-        shown = self.appearance(video).pictures(detail) + (
-            self._node_pictures(parent) if parent and detail.extras else []
-        )
+        shown = self.appearance(video).pictures(detail)
+        further = self._node_pictures(parent) if parent and detail.extras else []
         values = {
-            "reason": f"Why now: {_by_number(move.reason)}." if move.reason else "",
-            "scene": self._scene(task, shown, detail),
+            "reason": _reason(move),
             "search": "\n\n".join(
                 [*self._search(archive, parent, detail), *([_SHORTENED] if level else [])]
             ),
         }
         if parent is not None:
             values |= _about_parent(parent, move, checks, video.steps, detail)
-        text = _tidy(prompts.load(move.kind).render(values))
-        return system(detail.brief), Message("user", (Text(text), *_captioned(shown)))
+        told = [_list_pictures(further, len(shown))] if further else []
+        text = "\n\n".join([_tidy(prompts.load(move.kind).render(values)), *told])
+        constant = (Text(_tidy(self._scene(task, shown, detail))), *_captioned(shown))
+        changing = (Text(text), *_captioned(further, len(shown)))
+        return system(detail.examples), Message("user", (*constant, *changing))
 
     def retry(
         self, conversation: tuple[Message, ...], answer: str, problem: str, advice: str, whole: bool
     ) -> tuple[Message, ...]:
-        """The second chance. whole: keep the scene and its pictures (the problem is the idea, not
-        the form)."""
+        """The second chance. whole: keep the scene (the problem is the idea, not the form); its
+        pictures, which the answer has told in words, are not paid for again."""
         asked = (
-            conversation
+            tuple(map(_without_pictures, conversation))
             if whole
             else (
-                system(brief=True),
+                system(),
                 Message.say("user", "Write the programs of a world model for a video clip."),
             )
         )
@@ -185,6 +198,22 @@ class Composer:
             *asked,
             Message.say("assistant", _quoted(answer.strip()) or "(nothing)"),
             Message.say("user", fix),
+        )
+
+    def measured(
+        self, conversation: tuple[Message, ...], answer: str, found: States | Failure, dt: Steps
+    ) -> tuple[Message, ...]:
+        """The conversation after the model asked what a perception program measures: found, or why
+        there is nothing. The pictures stay out of it."""
+        table = (
+            report.failure(found, Programs(answer, "", ""))
+            if isinstance(found, Failure)
+            else state_table(found, dt, LEVELS[0].rows)
+        )
+        return (
+            *map(_without_pictures, conversation),
+            Message.say("assistant", _quoted(answer.strip()) or "(nothing)"),
+            Message.say("user", _tidy(prompts.load("measured").render({"table": table}))),
         )
 
     def verdicts(self, frames: np.ndarray, states: States) -> tuple[Message, ...]:
@@ -212,7 +241,7 @@ class Composer:
         rules = self.rules.describe()
         return prompts.load("scene").render(
             {
-                "clips": clips(task),
+                "clips": "\n".join([clips(task), *_split(self.observed)]),
                 "hint": f"The user says: {self.hint.strip()}" if self.hint.strip() else "",
                 "rules": "Rules that hold for this scene (a program that breaks a checked one is "
                 f"refused):\n\n{rules}"
@@ -241,7 +270,9 @@ class Composer:
         ]
 
     def _search(self, archive: Archive, parent: Node | None, detail: Detail) -> list[str]:
-        parts = ["## The search so far", report.tried(archive, detail.tried)]
+        remembered = parent is None and self.memories and detail.examples
+        parts = [_remembered(self.memories)] if remembered else []
+        parts += ["## The search so far", report.tried(archive, detail.tried)]
         for node in report.others(archive, [parent.id] if parent else [], detail.others):
             if parent is None or node.score > parent.score:
                 parts += [
@@ -257,26 +288,22 @@ class Composer:
         return parts
 
 
-def system(brief: bool) -> Message:
-    """The system message: the job, the contract, an example, the documentation of the tools, the
-    form of the answer."""
-    documents = {name: document(module, brief) for name, module in _documented().items()}
-    values = {
-        name: prompts.load(name).render({}).strip() for name in ("contract", "example", "output")
-    }
-    return Message.say(
-        "system",
-        _tidy(
-            prompts.load("system").render(
-                values | {"tools": prompts.load("tools").render(documents)}
-            )
-        ),
-    )
+def _remembered(memories: Sequence[Memory]) -> str:
+    entries = [
+        f"{one.words} (It scored {one.score:.2f} there.)\n\n```python dynamics.py\n"
+        f"{one.dynamics.strip()[:_LONGEST]}\n```"
+        for one in memories
+    ]
+    return prompts.load("memory").render({"entries": "\n\n".join(entries)})
 
 
-def _documented() -> Mapping[str, ModuleType]:
-    names = {"toolbox": "tools.toolbox", "physics": "tools.physics", "rendering": "tools.rendering"}
-    return {key: importlib.import_module(name) for key, name in names.items()}
+def system(examples: bool = True) -> Message:
+    """The system message: the job, the contract, examples, the functions, the form of the
+    answer."""
+    names = ("contract", "example", "tools", "output")
+    values = {name: prompts.load(name).render({}).strip() for name in names}
+    values |= {} if examples else {"example": ""}
+    return Message.say("system", _tidy(prompts.load("system").render(values)))
 
 
 def _apart(video: Video) -> str:
@@ -319,6 +346,26 @@ def clips(task: Task) -> str:
             f"{shown}."
         )
     return "\n".join(lines)
+
+
+def _split(observed: Mapping[str, Any]) -> Iterator[str]:
+    """Which frames are fitted and which judge, by number."""
+    trials = observed.get("trials") or ()
+    if not trials:
+        return
+    seen, judged = trials[0]["seen"], trials[0]["judged"]
+    others = sorted(set(observed.get("origins") or ()) - {seen})
+    earlier = (
+        f"; forecasts from frame{'s' * (len(others) > 1)} {', '.join(map(str, others))} on count "
+        "as well"
+        if others
+        else ""
+    )
+    clips = f" of {len(trials)} videos each" if len(trials) > 1 else ""
+    yield (
+        f"- Fitted are frames 0 to {max(observed['fitted']) - 1}; frames {seen} to "
+        f"{seen + judged - 1}{clips} judge{earlier}."
+    )
 
 
 def _things(seen: Sighting) -> str:
@@ -364,6 +411,12 @@ def _about_parent(
     }
 
 
+def _reason(move: Move) -> str:
+    """Why the question is asked, and what sets it apart from others in flight."""
+    why = f"Why now: {_by_number(move.reason)}." if move.reason else ""
+    return f"{why} {move.brief.words}".strip() if move.brief else why
+
+
 def _by_number(reason: str) -> str:
     """A policy's reason in the words of a prompt, which calls nodes programs."""
     return re.sub(r"\bnode (?=\d)", "program ", reason)
@@ -376,23 +429,27 @@ def _evidence(found: Sequence[DetectionEvidence]) -> str:
     )
 
 
-def _list_pictures(shown: Sequence[Picture]) -> str:
-    """Where they are; each stands with its caption."""
-    return (
-        f"Pictures 1 to {len(shown)} follow this text, each under its caption."
-        if len(shown) > 1
-        else "Picture 1 follows this text."
-        if shown
-        else ""
-    )
+def _list_pictures(shown: Sequence[Picture], before: int = 0) -> str:
+    """Where they are; each stands with its caption. before: number of those shown earlier."""
+    if not shown:
+        return ""
+    if len(shown) == 1:
+        return f"Picture {before + 1} follows this text."
+    last = before + len(shown)
+    return f"Pictures {before + 1} to {last} follow this text, each under its caption."
 
 
-def _captioned(shown: Sequence[Picture]) -> list[Part]:
+def _captioned(shown: Sequence[Picture], before: int = 0) -> list[Part]:
     return [
         part
-        for n, picture in enumerate(shown, 1)
+        for n, picture in enumerate(shown, before + 1)
         for part in (Text(f"Picture {n}: {picture.caption}"), picture)
     ]
+
+
+def _without_pictures(message: Message) -> Message:
+    parts = [Text("(shown before)") if isinstance(p, Picture) else p for p in message.parts]
+    return Message(message.role, tuple(parts))
 
 
 def _tidy(text: str) -> str:

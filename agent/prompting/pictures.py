@@ -3,19 +3,21 @@ say so."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 
 from agent.checking.sighting import Sighting, Thing, reduced
 from agent.models.messages import Picture
+from tools.perception.segmentation import Region
 from tools.types import States
 
 SIDE = 640
 """Longer side of one panel, pixels. Small frames are enlarged by whole factors, large ones reduced.
 """
 ZOOM_SIDE = 192
+_COLUMNS = 56  # of a frame in letters
 _MARGIN = 26
 _FONT, _TEXT = cv2.FONT_HERSHEY_SIMPLEX, 0.38
 _INK, _PAPER = (60, 60, 60), (252, 252, 252)
@@ -51,16 +53,50 @@ def key_frames(frames: np.ndarray, count: int = 4) -> list[int]:
     return sorted(chosen)
 
 
-def annotated(frame: np.ndarray, seen: Sighting, t: int) -> Picture:
-    """The untouched frame, and beside it a copy with outlines and numbers of the things in it."""
-    factor = magnification(seen.shape)
-    bare = _resized(frame, factor)
+def annotated(frame: np.ndarray, seen: Sighting, t: int, cropped: bool = False) -> Picture:
+    """The untouched frame, and beside it a copy with outlines and numbers of the things in it.
+    cropped: only where anything ever moves, enlarged."""
+    x0, y0, x1, y1 = window = seen.window() if cropped else (0, 0, seen.shape[1], seen.shape[0])
+    factor = magnification((y1 - y0, x1 - x0))
+    bare = _resized(frame[y0:y1, x0:x1], factor)
     drawn = bare.copy()
     for thing in seen.things:
         if t in thing.regions:
-            _outline(drawn, seen, thing, t, factor)
+            _outline(drawn, seen, thing, t, factor, (x0, y0))
     words = "left: untouched; right: outlines and numbers drawn on a copy"
-    return to_picture(_beside(_ruled(bare, factor), _ruled(drawn, factor)), f"frame {t} ({words})")
+    words += f"; x {x0} to {x1 - 1}, y {y0} to {y1 - 1}" if window[2:] != seen.shape[::-1] else ""
+    sides = (_ruled(one, factor, (x0, y0)) for one in (bare, drawn))
+    return to_picture(_beside(*sides), f"frame {t} ({words})", sketch(seen, t, window))
+
+
+def sketch(seen: Sighting, t: int, window: tuple[int, int, int, int]) -> str:
+    """A frame in letters, for a model that sees nothing: which thing covers the middle of each cell
+    of a grid over ``window`` (x0, y0, x1, y1)."""
+    x0, y0, x1, y1 = window
+    step = max((x1 - x0) / _COLUMNS, 1.0)
+    xs, ys = np.arange(x0 + step / 2, x1, step), np.arange(y0 + step, y1, 2 * step)
+    grid = np.full((len(ys), len(xs)), ".")
+    for thing in reversed(seen.things):
+        if t in thing.regions:
+            grid[_covered(seen, thing.regions[t], xs, ys)] = str(thing.label)
+    lines = "\n".join("".join(line) for line in grid)
+    return (
+        f"In letters ({step:.3g} px a column, {2 * step:.3g} px a row; x from {x0}, y from {y0}; "
+        f"digits: the numbered things):\n\n```\n{lines}\n```"
+    )
+
+
+def _covered(seen: Sighting, region: Region, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
+    """bool (len(ys), len(xs)): whether the region covers these places of the original picture."""
+    left, top, right, bottom = region.box
+    columns = np.rint((xs + 0.5) * seen.scale - 0.5).astype(int)
+    rows = np.rint((ys + 0.5) * seen.scale - 0.5).astype(int)
+    inside = ((rows >= top) & (rows < bottom))[:, None] & ((columns >= left) & (columns < right))
+    safe = region.mask[
+        np.clip(rows - top, 0, bottom - top - 1)[:, None],
+        np.clip(columns - left, 0, right - left - 1),
+    ]
+    return inside & safe
 
 
 def composite(frames: np.ndarray, seen: Sighting) -> Picture:
@@ -125,12 +161,12 @@ def magnification(shape: tuple[int, int]) -> float:
     return float(max(1, int(factor))) if factor >= 1 else factor
 
 
-def to_picture(image: np.ndarray, caption: str) -> Picture:
-    """(H, W, 3) uint8 RGB -> PNG with a caption."""
+def to_picture(image: np.ndarray, caption: str, words: str = "") -> Picture:
+    """(H, W, 3) uint8 RGB -> PNG with a caption, and with words for those who do not see."""
     png = cv2.imencode(
         ".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 6]
     )[1].tobytes()
-    return Picture(png, caption, image.shape[1], image.shape[0])
+    return Picture(png, caption, image.shape[1], image.shape[0], words)
 
 
 def from_png(png: bytes, caption: str) -> Picture:
@@ -156,21 +192,29 @@ def _beside(*images: np.ndarray) -> np.ndarray:
     return np.concatenate(padded, axis=1)[:, :-8]
 
 
-def _ruled(image: np.ndarray, factor: float) -> np.ndarray:
-    """A margin with ticks and coordinates (pixels of the video) above and to the left."""
+def _ruled(image: np.ndarray, factor: float, corner: tuple[int, int] = (0, 0)) -> np.ndarray:
+    """A margin with ticks and coordinates (pixels of the video) above and to the left. corner: of
+    the part of the video that is shown."""
     h, w = image.shape[:2]
     page = np.full((h + _MARGIN, w + _MARGIN, 3), _PAPER, np.uint8)
     page[_MARGIN:, _MARGIN:] = image
     step = _step(max(h, w) / factor)
-    for value in np.arange(0, max(h, w) / factor, step).astype(int):
-        at = _MARGIN + round((value + 0.5) * factor)
-        if at < w + _MARGIN:
-            cv2.line(page, (at, _MARGIN - 4), (at, _MARGIN - 1), _INK, 1)
-            _write(page, str(value), at - 3 * len(str(value)), _MARGIN - 8)
-        if at < h + _MARGIN:
-            cv2.line(page, (_MARGIN - 4, at), (_MARGIN - 1, at), _INK, 1)
-            _write(page, str(value), 0, at + 4)
+    for value, at in _ticks(corner[0], w, factor, step):
+        cv2.line(page, (at, _MARGIN - 4), (at, _MARGIN - 1), _INK, 1)
+        _write(page, str(value), at - 3 * len(str(value)), _MARGIN - 8)
+    for value, at in _ticks(corner[1], h, factor, step):
+        cv2.line(page, (_MARGIN - 4, at), (_MARGIN - 1, at), _INK, 1)
+        _write(page, str(value), 0, at + 4)
     return page
+
+
+def _ticks(first: int, length: int, factor: float, step: int) -> Iterator[tuple[int, int]]:
+    """(coordinate, pixel of the page) of every tick along a side of ``length`` that begins at
+    ``first``."""
+    for value in range(-(-first // step) * step, first + int(length / factor) + 1, step):
+        at = _MARGIN + round((value - first + 0.5) * factor)
+        if at < length + _MARGIN:
+            yield value, at
 
 
 def _step(length: float) -> int:
@@ -180,22 +224,31 @@ def _step(length: float) -> int:
     )
 
 
-def _outline(image: np.ndarray, seen: Sighting, thing: Thing, t: int, factor: float) -> None:
+def _outline(
+    image: np.ndarray,
+    seen: Sighting,
+    thing: Thing,
+    t: int,
+    factor: float,
+    corner: tuple[int, int] = (0, 0),
+) -> None:
     colour = _MARKS[(thing.label - 1) % len(_MARKS)]
     region = thing.regions[t]
     contours, _ = cv2.findContours(
         region.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
     )
     moved = [
-        (((c + region.box[:2] + 0.5) / seen.scale) * factor).round().astype(np.int32)
+        (((c + region.box[:2] + 0.5) / seen.scale - corner) * factor).round().astype(np.int32)
         for c in contours
     ]
     cv2.polylines(image, moved, True, colour, 1, cv2.LINE_AA)
     rows, columns = np.nonzero(region.mask)
-    corner = np.argmax(columns - rows)
+    tip = np.argmax(columns - rows)
     x, y = (
-        (at + 0.5) / seen.scale * factor
-        for at in (columns[corner] + region.box[0], rows[corner] + region.box[1])
+        ((at + 0.5) / seen.scale - first) * factor
+        for at, first in zip(
+            (columns[tip] + region.box[0], rows[tip] + region.box[1]), corner, strict=True
+        )
     )
     _label(image, str(thing.label), round(x) + 6, round(y), colour)
 

@@ -14,6 +14,8 @@ from agent.prompting.reading.objects import LONGEST, objects, unwrapped
 from agent.prompting.reading.speech import spoken
 from tools.errors import ProggenError
 
+MEASURE = "measure"
+"""Name under which an answer holds a perception program that is only to be looked at."""
 _ANY = frozenset({"rationale", "verdicts", "missing", "verdict"}) | files.KEYS
 
 
@@ -29,18 +31,21 @@ class Declined(ReplyError):
 @dataclass(frozen=True)
 class Written:
     """What a model wrote. rationale: its paragraph. files: stage -> source, only those it
-    changed whole. edits: changes of the parent's files."""
+    changed whole. edits: changes of the parent's files. measure: a perception program whose table
+    it wants to see first, or "".
+    """
 
     rationale: str
     files: Mapping[str, str] = field(default_factory=dict)
     edits: tuple[Replacement, ...] = ()
+    measure: str = ""
 
 
 def read_programs(reply: Reply) -> Written:
     """The rationale and the files in ``reply``. Raises ReplyError (Declined for a refusal)."""
     _check_finished(reply)
     written = _written(spoken(reply.text), reply.arguments)
-    if not written.files and not written.edits:
+    if not written.files and not written.edits and not written.measure:
         raise ReplyError(_nothing(reply))
     return written
 
@@ -83,12 +88,18 @@ def _written(text: str, arguments: str | None) -> Written:
     """Files by the first form that has any: an object, edits, prose."""
     fenced = blocks(text)
     for found in objects(text, fenced, arguments):
-        fields = unwrapped(found, files.KEYS)
+        fields = unwrapped(found, files.KEYS | {MEASURE})
         held = files.from_fields(fields) if fields is not None else files.from_list(found)
         if held:
             told = unwrapped(found, frozenset({"rationale"})) or {}
             said = str(told.get("rationale") or "") or _before(text, fenced)
             return Written(_paragraph(said), held)
+        wanted = None if fields is None else fields.get(MEASURE)
+        if isinstance(wanted, str) and wanted.strip():
+            return Written(_before(text, fenced), measure=wanted)
+    asked = next((block for block in fenced if f"{MEASURE}.py" in block.info), None)
+    if asked is not None and asked.body.strip():
+        return Written(_paragraph(_before(text, fenced)), measure=asked.body)
     edits = replacements(text)
     if edits:
         return Written(_paragraph(text.split("<<<<<", 1)[0]), {}, tuple(edits))

@@ -137,39 +137,63 @@ def clip_lines(text: str, limit: int) -> str:
 
 
 def tried(archive: Archive, limit: int) -> str:
-    """One line for each finished node: what it was and what came of it; the middle of a long search
-    is left out."""
+    """A table of the hypotheses so far, each with what it changed and what that did; the middle of
+    a long search is left out."""
     done = [node for node in archive.nodes if node.evaluation.status != "pending"]
+    vain = len(archive.declined)
+    refused = (
+        f"{vain} further answer{'s' * (vain > 1)} came to nothing: no usable programs, or programs "
+        "that were among these already."
+        if vain
+        else ""
+    )
     if not done:
-        return "Nothing has been tried yet."
+        return " ".join(["Nothing has been tried yet.", refused]).strip()
     best = archive.best
-    lines = elided([_line(node, node is best) for node in done], limit)
+    rows = elided([_row(archive, node, node is best) for node in done], limit)
     return "\n".join(
-        [f"Tried so far ({len(done)}); do not propose any of these again as it stands:", "", *lines]
+        [
+            f"Tried so far ({len(done)}), with the effect of each; do not propose any of these "
+            "again as it stands:",
+            "",
+            "program | changes | score (gain) | hypothesis | what is left",
+            "--- | --- | --- | --- | ---",
+            *rows,
+            *(["", refused] if refused else []),
+        ]
     )
 
 
-def _line(node: Node, best: bool) -> str:
+def _row(archive: Archive, node: Node, best: bool) -> str:
+    """One hypothesis. Gain: over the program it was made from."""
     candidate = node.candidate
-    move = (
-        candidate.move
-        + (f" of {candidate.parent}" if candidate.parent else "")
-        + (f" ({', '.join(candidate.stages)})" if candidate.parent else "")
+    change = "draft"
+    if candidate.parent is not None:
+        change = f"{candidate.move} of {candidate.parent}: {', '.join(candidate.stages) or '-'}"
+    cells = (
+        candidate.id,
+        change,
+        _effect(archive, node) + (", the best so far" if best else ""),
+        _first_sentence(candidate.rationale),
+        _outcome(node),
     )
-    return (
-        f"- {node.id}: {move}, {_outcome(node)}{', the best so far' if best else ''}. "
-        f"{_first_sentence(candidate.rationale)}"
-    )
+    return " | ".join(" ".join(cell.replace("|", "/").split()) for cell in cells)
+
+
+def _effect(archive: Archive, node: Node) -> str:
+    if node.evaluation.failure is not None:
+        return "failed"
+    parent = None if node.candidate.parent is None else archive[node.candidate.parent]
+    gain = "" if parent is None else f" ({node.score - parent.score:+.3f})"
+    return f"{node.score:.3f}{gain}"
 
 
 def _outcome(node: Node) -> str:
     failed = node.evaluation.failure
     if failed is not None:
-        return f"failed in {failed.stage} ({failed.kind}: {failed.message[:120]})"
-    worst = (
-        node.diagnosis.findings[0].message if node.diagnosis.findings else node.diagnosis.verdict
-    )
-    return f"score {node.score:.3f}, {worst[:160]}"
+        return f"{failed.stage}: {failed.kind}: {failed.message[:120]}"
+    found = node.diagnosis.findings
+    return (found[0].message if found else node.diagnosis.verdict)[:160]
 
 
 def _first_sentence(text: str) -> str:

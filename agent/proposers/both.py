@@ -1,14 +1,15 @@
-"""Two proposers at one budget: the grammar's drafts and the model's compete, and each refines what
-the other found."""
+"""Two proposers at one budget: the grammar goes on for nothing while the model's answers are
+awaited, and the model refines what leads, whoever wrote it."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agent.core.protocols import Archive, Cost, Move, Paying, Proposal, Proposer, Seeing
+from agent.core.protocols import Archive, Cost, Known, Move, Paying, Proposal, Proposer, Seeing
+from agent.proposers.llm import LLMProposer
 from tools.types import Task
 
 if TYPE_CHECKING:
@@ -16,75 +17,59 @@ if TYPE_CHECKING:
 
 
 class MixedProposer:
-    """Shares the moves of one search between an offline proposer and a model.
-
-    A draft goes to the one that has drafted less. A node that broke goes back to its author. A node
-    to be refined goes to the one that has tried it less often, at first not to its author: so that
-    the model refines what the grammar found and the other way round. Whoever has nothing to say
-    passes the move on to the other.
-    """
+    """A model, and an offline proposer that works on its own candidates meanwhile as it would
+    alone, so that the search is at no moment worse off than without the model."""
 
     name = "both"
 
-    def __init__(self, offline: Proposer, llm: Proposer):
-        self.offline, self.llm = offline, llm
+    def __init__(self, offline: Proposer, llm: LLMProposer):
+        self.near, self.distant = offline, llm
 
     def __repr__(self) -> str:
-        return f"MixedProposer({self.offline!r}, {self.llm!r})"
+        return f"MixedProposer({self.near!r}, {self.distant!r})"
 
     @property
     def ask(self) -> Ask | None:
         """The model's verdict on masks, also for programs of the grammar."""
-        return self.llm.ask if isinstance(self.llm, Seeing) else None
+        return self.distant.ask if isinstance(self.distant, Seeing) else None
 
     @property
     def spent(self) -> Cost:
         """What the model has cost; the grammar costs nothing."""
-        return self.llm.spent if isinstance(self.llm, Paying) else Cost()
+        return self.distant.spent if isinstance(self.distant, Paying) else Cost()
+
+    @property
+    def in_flight(self) -> int:
+        """Questions to the model at the same time, at most."""
+        return self.distant.in_flight
+
+    @property
+    def asked(self) -> str:
+        """The model's name."""
+        return self.distant.asked
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What is to be told of the model first."""
+        return self.distant.notes
+
+    def briefed(self, move: Move, archive: Archive, others: Sequence[Move]) -> Move:
+        """``move`` with what sets it apart from those in flight."""
+        return self.distant.briefed(move, archive, others)
+
+    def begin(self, known: Known) -> Sequence[Mapping[str, Any]]:
+        """Take in what is known before the first question."""
+        return self.distant.begin(known)
+
+    def leave(self) -> None:
+        """The search is over."""
+        self.distant.leave()
 
     def propose(
         self, task: Task, archive: Archive, move: Move, rng: np.random.Generator
     ) -> Proposal:
-        """The answer of the proposer whose turn it is, or else of the other; ``origin`` tells whose
-        it is."""
-        first, second = self._order(archive, move)
-        answer = first.propose(task, archive, move, rng)
+        """The grammar's answer, or else the model's, for callers that wait for each answer."""
+        answer = self.near.propose(task, archive, move, rng)
         if answer.programs is not None:
-            return replace(answer, origin=first.name)
-        other = second.propose(task, archive, move, rng)
-        return _joined(first, answer, second, other)
-
-    def _order(self, archive: Archive, move: Move) -> tuple[Proposer, Proposer]:
-        """Whose turn it is, and who comes next. Ties go to the offline proposer, which costs
-        nothing."""
-        tries = {proposer.name: 0 for proposer in (self.offline, self.llm)}
-        siblings = [node for node in archive.nodes if node.candidate.parent == move.parent]
-        for node in siblings:
-            tries[node.candidate.origin] = tries.get(node.candidate.origin, 0) + 1
-        author = None if move.parent is None else archive[move.parent].candidate.origin
-        turn = {
-            "draft": lambda p: tries[p.name],
-            "repair": lambda p: p.name != author,
-            "refine": lambda p: (tries[p.name], p.name == author),
-        }[move.kind]
-        first, second = sorted((self.offline, self.llm), key=turn)
-        return first, second
-
-
-def _joined(first: Proposer, silent: Proposal, second: Proposer, other: Proposal) -> Proposal:
-    """The second's answer, with the first's cost, findings and reason for saying nothing."""
-    rationale = (
-        other.rationale
-        if other.programs is not None
-        else f"{first.name}: {silent.rationale}; {second.name}: {other.rationale}"
-    )
-    return replace(
-        other,
-        rationale=rationale,
-        origin=second.name,
-        cost=silent.cost + other.cost,
-        findings=silent.findings + other.findings,
-        exchanges=silent.exchanges + other.exchanges,
-        exhausted=silent.exhausted and other.exhausted,
-        closed=silent.closed and other.closed,
-    )
+            return answer
+        return self.distant.propose(task, archive, move, rng)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,23 +15,29 @@ from agent.checking.detection_check import (
     check_detections,
     checked_before,
     checked_clip,
+    marked,
     parse_verdicts,
 )
 from agent.config import SearchConfig
 from agent.core import affordances
 from agent.core.affordances import Affordances
-from agent.core.protocols import Archive, Cost, Finding, Move, Node, Proposal, ProposalRequest
+from agent.core.protocols import Archive, Brief, Cost, Finding, Known, Measure, Move, Node, Proposal
 from agent.core.screen import fingerprint, screen
+from agent.models.bandit import LIST_PRICE, Arm, choose
 from agent.models.client import Client, ClientConfig, Retry
-from agent.models.errors import CapReached, ContextTooLong, ModelError, NoAnswer, RequestRefused
+from agent.models.errors import CapReached, ContextTooLong, NoAnswer, RequestRefused
 from agent.models.ledger import Caps, Ledger
 from agent.models.messages import Form, Message, Reply, Request
+from agent.models.options import ModelOptions
 from agent.models.prices import AS_OF, Price, price_of
 from agent.models.recording import Exchange, Recording
+from agent.prompting.briefs import briefed
 from agent.prompting.compose import LEVELS, PROGRAMS, VERDICTS, Composer, subject
+from agent.prompting.likeness import LIKE, Memory, distance, measures
 from agent.prompting.mask_questions import asker
 from agent.prompting.reading.edits import applied
 from agent.prompting.reply import Declined, ReplyError, Written, read_fields, read_programs
+from agent.run import library
 from agent.run.store import Store
 from tools.errors import UsageError
 from tools.types import STAGES, Failure, Programs, Task
@@ -45,6 +50,9 @@ if TYPE_CHECKING:
 INDEX = "exchanges.jsonl"
 """The recording's index in a run folder, beside its store."""
 
+_SHOWN = 2
+"""Entries of a library that a draft is shown."""
+_MEMORY = tuple(one.name for one in fields(Memory))
 _ADVICE = {
     "Reply": "Mind the form of the answer: a rationale, then whole files in fenced blocks that "
     "name them.",
@@ -66,6 +74,9 @@ class LLMProposer:
 
     client: carries questions. composer: writes prompts. rules: affordance rules, checked before an
     answer is handed on. check: let the model check the detections of a program before refining it.
+    in_flight: questions at the same time. notes: what is to be told before it is asked anything.
+    others: further models to choose among, on the same recording and account. library: folder of
+    programs that worked on other scenes, "" for none.
     """
 
     name = "llm"
@@ -76,8 +87,15 @@ class LLMProposer:
         composer: Composer,
         rules: Affordances = Affordances(),  # noqa: B008
         check: bool = True,
+        in_flight: int = 1,
+        notes: Sequence[str] = (),
+        others: Sequence[Client] = (),
+        library: str = "",
     ):
         self.client, self.composer, self.rules, self.check = client, composer, rules, check
+        self.notes, self._in_flight, self.library = tuple(notes), in_flight, library
+        self.measure: Measure | None = None
+        self.clients = {one.config.model: one for one in (client, *others)}
 
     def __repr__(self) -> str:
         return f"LLMProposer({self.client!r})"
@@ -108,19 +126,80 @@ class LLMProposer:
         except (Declined, ReplyError) as error:
             return turn.nothing(str(error))
 
-    def prepare(self, task: Task, questions: Sequence[ProposalRequest], workers: int) -> None:
-        """Ask the first question of each of several proposals at once; the replies are recorded,
-        and ``propose`` finds them. What cannot be asked now is left to ``propose``."""
-        self.composer.appearance(subject(task)).pictures(LEVELS[0])
-        with ThreadPoolExecutor(max(1, min(workers, len(questions)))) as pool:
-            list(pool.map(lambda question: self._begin(task, question), questions))
+    # ---------------------------------------------------------------- as one who is waited for
 
-    def _begin(self, task: Task, question: ProposalRequest) -> None:
-        turn = _Turn(
-            self, task, question.archive, question.move, int(question.rng.integers(1 << 31))
-        )
-        with suppress(ModelError):
-            turn.begin()
+    @property
+    def in_flight(self) -> int:
+        """Questions at the same time, at most."""
+        return self._in_flight
+
+    @property
+    def asked(self) -> str:
+        """The models' names."""
+        return " or ".join(self.clients)
+
+    @property
+    def distant(self) -> LLMProposer:
+        """Itself."""
+        return self
+
+    @property
+    def near(self) -> None:
+        """Nobody proposes meanwhile."""
+        return None
+
+    def begin(self, known: Known) -> Sequence[Mapping[str, Any]]:
+        """Take in what is known before the first question, and look into the library for scenes
+        like this one."""
+        self.composer.observed, self.measure = known.observed, known.measure
+        if known.remembered is not None:
+            memories = [Memory(**{k: e[k] for k in _MEMORY}) for e in known.remembered]
+        else:
+            memories = self._recalled(known.task)
+        self.composer.memories = tuple(memories)
+        return [asdict(memory) for memory in memories]
+
+    def _recalled(self, task: Task) -> list[Memory]:
+        """The entries of the library that are good for the likest scenes."""
+        if not self.library:
+            return []
+        here = measures(self.composer.appearance(subject(task)).sighting)
+        entries = [(distance(here, entry.scene), entry) for entry in library.read(self.library)]
+        like = sorted((far, e.name, e) for far, e in entries if far <= LIKE)[:_SHOWN]
+        return [
+            Memory(
+                name, e.words, e.score, round(far, 3), e.programs.perception, e.programs.dynamics
+            )
+            for far, name, e in like
+        ]
+
+    def briefed(self, move: Move, archive: Archive, others: Sequence[Move]) -> Move:
+        """``move`` with what sets it apart from those in flight."""
+        move = briefed(move, others, self.client.config.temperature)
+        if len(self.clients) == 1:
+            return move
+        arms = [self._arm(model, archive) for model in self.clients]
+        prices = [sum(_rates(client)) for client in self.clients.values()]
+        model = choose(arms, move.kind == "repair", prices)
+        return replace(move, brief=replace(move.brief or Brief(), model=model))
+
+    def _arm(self, model: str, archive: Archive) -> Arm:
+        """What a model has brought and cost so far."""
+        answers, gain, best = 0, 0.0, 0.0
+        for node in archive.nodes:
+            if node.evaluation.status == "pending":
+                continue
+            if node.candidate.origin == f"{self.name}:{model}":
+                answers, gain = answers + 1, gain + max(0.0, node.score - best)
+            best = max(best, node.score)
+        cost = self.client.recording.spent_by(model)
+        tokens = cost.input_tokens + cost.output_tokens
+        return Arm(model, answers, gain, tokens * LIST_PRICE if cost.money is None else cost.money)
+
+    def leave(self) -> None:
+        """Ask nothing more; what is in flight counts as paid for."""
+        for client in self.clients.values():
+            client.leave("the search ended before the answer came")
 
 
 class _Turn:
@@ -129,13 +208,19 @@ class _Turn:
     def __init__(
         self, proposer: LLMProposer, task: Task, archive: Archive, move: Move, sample: int
     ):
-        self._client, self._composer, self._rules, self._check = (
-            proposer.client,
+        self._measure = proposer.measure
+        self._composer, self._rules, self._check = (
             proposer.composer,
             proposer.rules,
             proposer.check,
         )
+        named = move.brief.model if move.brief else ""
+        self._client = proposer.clients.get(named, proposer.client)
+        several = len(proposer.clients) > 1
+        self._origin = f"{LLMProposer.name}:{self._client.config.model}" if several else ""
         self._task, self._archive, self._move, self._sample = task, archive, move, sample
+        warmth = move.brief.temperature if move.brief else None
+        self._temperature = self._client.config.temperature if warmth is None else warmth
         self._parent: Node | None = None if move.parent is None else archive[move.parent]
         self._cost = Cost()
         self._exchanges: list[str] = []
@@ -143,7 +228,7 @@ class _Turn:
 
     def answer(self) -> Proposal:
         """The proposal. Raises ReplyError when even the second answer cannot be used."""
-        conversation, exchange = self.begin()
+        conversation, exchange = self._looked(*self.begin())
         written, problem = self._read(exchange.answer, Written(""))
         if problem is not None:
             whole = not written.files or problem.kind == "Duplicate"
@@ -165,7 +250,23 @@ class _Turn:
             self._cost,
             self._findings,
             tuple(self._exchanges),
+            origin=self._origin,
         )
+
+    def _looked(
+        self, conversation: tuple[Message, ...], exchange: Exchange
+    ) -> tuple[tuple[Message, ...], Exchange]:
+        """Where the model first wants to see what a perception program measures, it is shown that,
+        once, and asked again."""
+        try:
+            wanted = read_programs(exchange.answer).measure
+        except ReplyError:
+            return conversation, exchange
+        if not wanted or self._measure is None:
+            return conversation, exchange
+        found, video = self._measure(wanted), subject(self._task)
+        again = self._composer.measured(conversation, _spoken(exchange.answer), found, video.steps)
+        return again, self._ask(again, PROGRAMS, self._sample)
 
     def begin(self) -> tuple[tuple[Message, ...], Exchange]:
         """Check the parent's detections, then ask for programs: the conversation and its answer."""
@@ -198,9 +299,7 @@ class _Turn:
         self, messages: tuple[Message, ...], form: Form, sample: int, counted: bool = True
     ) -> Exchange:
         exchange = self._client.ask(
-            Request(
-                self._client.config.model, messages, form, self._client.config.temperature, sample
-            )
+            Request(self._client.config.model, messages, form, self._temperature, sample)
         )
         self._cost += exchange.cost if counted else Cost()
         self._exchanges += [exchange.request, exchange.reply]
@@ -217,7 +316,7 @@ class _Turn:
             return ()
         verdicts, missing = (
             self._verdicts(self._parent, clip[1].objects, self._composer.verdicts(*clip))
-            if self._check
+            if self._check and marked(clip[1])
             else ((), ())
         )
         return check_detections(self._task, evaluation, verdicts, missing)
@@ -246,6 +345,10 @@ class _Turn:
         anything is. Raises Declined."""
         try:
             read = read_programs(reply)
+            if read.measure:
+                raise ReplyError(
+                    "expected programs now, got another perception program to be measured"
+                )
         except Declined:
             raise
         except ReplyError as error:
@@ -328,6 +431,12 @@ def _coordinate(value: Any) -> float | None:
 # --------------------------------------------------------------------------------------------------
 
 
+def _rates(client: Client) -> tuple[float, float]:
+    """Dollars a token, for ordering models: input, output."""
+    price = client.ledger.price
+    return (LIST_PRICE * 1e6,) * 2 if price is None else (price.input, price.output)
+
+
 def connect(config: SearchConfig, store: Store, key: SecretStr | None) -> LLMProposer:
     """An LLM proposer for a run: checks the key (free) and reads what the run has recorded and
     spent so far.
@@ -345,14 +454,37 @@ def connect(config: SearchConfig, store: Store, key: SecretStr | None) -> LLMPro
             "model: expected the name of a model for this proposer, got none; pass --model NAME"
         )
     recording = Recording(store, store.folder.parent / INDEX)
-    client_config, ledger = settings(config), _ledger(config, recording)
-    endpoint = Endpoint(
-        EndpointConfig(
-            options.name, options.base_url, key, options.timeout, options.stream, options.structure
+    first = _ledger(config, recording)
+    clients: list[Client] = []
+    for name in dict.fromkeys((options.name, *options.others)):
+        endpoint = Endpoint(
+            EndpointConfig(
+                name, options.base_url, key, options.timeout, options.stream, options.structure
+            )
         )
-    )
-    endpoint.check()
-    return assemble(config, Client(client_config, recording, ledger, endpoint), store)
+        if not clients:
+            endpoint.check()
+        ledger = first if name == options.name else _priced(first, options, name)
+        mine = replace(settings(config), model=name)
+        clients.append(Client(mine, recording, ledger, endpoint))
+    notes = _abandoned(clients[0], recording)
+    return assemble(config, clients, store, notes)
+
+
+def _abandoned(client: Client, recording: Recording) -> list[str]:
+    """What to say of calls that an earlier session sent and did not live to see answered; they
+    count as paid for from here on."""
+    costs = recording.give_up("the session ended before the answer came")
+    client.ledger.charge(sum(costs, Cost()))
+    if not costs:
+        return []
+    whole = sum(costs, Cost())
+    money = "" if whole.money is None else f", ${whole.money:.4f}"
+    return [
+        f"{len(costs)} call{'s' * (len(costs) > 1)} to {client.config.model} went out and "
+        "came to no recorded answer; counted as paid for (about "
+        f"{whole.input_tokens} tokens of prompt{money}) and asked again"
+    ]
 
 
 def settings(config: SearchConfig) -> ClientConfig:
@@ -368,16 +500,44 @@ def settings(config: SearchConfig) -> ClientConfig:
     )
 
 
-def assemble(config: SearchConfig, client: Client, store: Store) -> LLMProposer:
-    """The proposer around a client."""
+def assemble(
+    config: SearchConfig, clients: Sequence[Client], store: Store, notes: Sequence[str] = ()
+) -> LLMProposer:
+    """The proposer around its clients. notes: what is to be told first."""
     rules = affordances.of(config.rules)
-    return LLMProposer(client, Composer(config.hint, rules, store.get), rules, config.model.check)
+    composer = Composer(config.hint, rules, store.get)
+    in_flight = config.model.at_once
+    return LLMProposer(
+        clients[0],
+        composer,
+        rules,
+        config.model.check,
+        in_flight,
+        notes,
+        clients[1:],
+        config.model.memory,
+    )
 
 
 def _ledger(config: SearchConfig, recording: Recording) -> Ledger:
     options = config.model
-    price = Price(*options.price) if options.price else price_of(options.name)
+    caps = Caps(options.max_cost, options.max_tokens)
     try:
-        return Ledger(price, Caps(options.max_cost, options.max_tokens), recording.spent)
+        return Ledger(_price(options, options.name), caps, recording.spent)
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def _priced(ledger: Ledger, options: ModelOptions, name: str) -> Ledger:
+    try:
+        return ledger.of(_price(options, name))
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}") from None
+
+
+def _price(options: ModelOptions, name: str) -> Price | None:
+    """What a model costs: as it was said, else as the table has it."""
+    said = next((Price(i, o) for model, i, o in options.prices if model == name), None)
+    if said is None and options.price and name == options.name:
+        return Price(*options.price)
+    return said or price_of(name)

@@ -1,6 +1,7 @@
 """The proposer that repeats a recorded run: no key, no network, nothing spent.
 
-A move is answered in one of three ways, the first that applies:
+Where answers were waited for, the same search lets the same things enter in the same order
+(agent.search.flow). Otherwise a move is answered in one of three ways, the first that applies:
 
 1. *exact*: the recorded proposal was made for this very question: for the same move on the same
    programs, by the same number of candidates before it. Such a replay of an unchanged search gives
@@ -30,8 +31,9 @@ from agent.models.messages import Request
 from agent.models.recording import Exchange, Recording
 from agent.prompting.mask_questions import asker
 from agent.proposers.llm import INDEX, settings
-from agent.run import records, store
+from agent.run import records, store, story
 from agent.run.runfolder import RunFolder, read_programs
+from agent.run.script import Script
 from tools.errors import UsageError
 from tools.types import Task
 
@@ -54,16 +56,31 @@ class ReplayProposer:
     """Answers from the proposals of an earlier run, in their order.
 
     answers: in order of proposal, those with no programs included. ask: the recorded verdicts on
-    masks, None when that run had none.
+    masks, None when that run had none. run: where they come from, None where nobody was waited for
+    there.
     """
 
     name = "replay"
 
-    def __init__(self, answers: Sequence[Recorded], ask: Ask | None = None):
-        self.answers, self.ask = tuple(answers), ask
+    def __init__(
+        self, answers: Sequence[Recorded], ask: Ask | None = None, run: RunFolder | None = None
+    ):
+        self.answers, self.ask, self._run = tuple(answers), ask, run
 
     def __repr__(self) -> str:
         return f"ReplayProposer({len(self.answers)} recorded proposals)"
+
+    def script(self, policy: str, seed: int) -> Script | None:
+        """What enters when, where answers were waited for in that run and the search is the same:
+        then the order in which they came is part of what is repeated."""
+        if self._run is None:
+            return None
+        with store.reading(self._run.trace):
+            theirs = SearchConfig.from_json(self._run.first()["config"])
+        if (theirs.policy, theirs.seed) != (policy, seed):
+            return None
+        script = Script.of(story.read(self._run.trace), self._run.load_proposal)
+        return script if script.waited else None
 
     def propose(
         self, task: Task, archive: Archive, move: Move, rng: np.random.Generator
@@ -140,7 +157,7 @@ def open_run(config: SearchConfig) -> ReplayProposer:
             "replay: expected the folder of a run to repeat, got none; pass --from RUN"
         )
     folder = RunFolder(config.model.replay)
-    return ReplayProposer(recorded(folder), recorded_verdicts(folder))
+    return ReplayProposer(recorded(folder), recorded_verdicts(folder), folder)
 
 
 def recorded_verdicts(folder: RunFolder) -> Ask | None:

@@ -250,8 +250,19 @@ def save_proposal(proposal: Proposal, move: Move) -> dict[str, Any]:
     return data | {
         "cost": asdict(proposal.cost),
         "findings": [asdict(f) for f in proposal.findings],
-        "move": asdict(move),
+        "move": save_move(move),
     }
+
+
+def save_move(move: Move) -> dict[str, Any]:
+    """JSON of a move."""
+    data = asdict(move)
+    return data if move.brief else {key: data[key] for key in data if key != "brief"}
+
+
+def load_move(data: Mapping[str, Any]) -> Move:
+    """Inverse of :func:`save_move`. Raises ContractError."""
+    return claims.read(Move, data, "move")
 
 
 @dataclass(frozen=True)

@@ -211,6 +211,17 @@ class RunFolder:
             story.check_move(move, node_id, "proposal")
             return proposal, move
 
+    def drop_nodes(self, first: int) -> None:
+        """Forget the nodes from ``first`` on: they were written, and never entered the search."""
+        for node_id in self.node_ids():
+            if int(node_id) >= first:
+                store.remove(self.path / "nodes" / node_id / "proposal.json")
+
+    def drop_outcome(self, node_id: str) -> None:
+        """Forget what became of other programs under this id."""
+        for name in ("evaluation", "diagnosis", "last"):
+            store.remove(self.path / "nodes" / node_id / f"{name}.json")
+
     def save_evaluation(self, node_id: str, evaluation: Evaluation) -> None:
         """Write what became of a node."""
         folder = self.path / "nodes" / node_id
@@ -383,6 +394,14 @@ def read_programs(folder: str | Path) -> Programs:
                 f"{getattr(error, 'strerror', None) or error}; see CONTRIBUTING.md"
             ) from None
     return Programs(**sources)
+
+
+def read_source(path: Path) -> str | None:
+    """One source, None where there is none. Raises UsageError."""
+    try:
+        return _text(path) if path.exists() else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: expected a program (UTF-8 text), got: {error}") from None
 
 
 def _text(path: Path) -> str:

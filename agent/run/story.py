@@ -47,7 +47,15 @@ def check_time(value: float, what: str) -> float:
     return value
 
 
+def check_ticket(value: int | None, what: str) -> int | None:
+    """``value``, if it can be the number of a question."""
+    if value is not None and not 0 <= value <= 10**6:
+        raise ContractError(what, "the number of a question", str(value))
+    return value
+
+
 Node = Annotated[str, check_node]
+Ticket = Annotated[int | None, check_ticket]
 Seconds = Annotated[float, check_time]
 Words = tuple[str, ...]
 Metrics = Mapping[str, float | Mapping[str, str] | None]
@@ -112,6 +120,31 @@ class _Observed:
 
 
 @dataclass(frozen=True)
+class _Memory:
+    name: str
+    words: str
+    score: float
+    distance: float
+    perception: str
+    dynamics: str
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    entries: tuple[_Memory, ...]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    ticket: Annotated[int, check_ticket]
+    move: Move
+    time: Seconds = 0.0
+
+    def __post_init__(self) -> None:
+        check_move(self.move, "9999999", "asked")
+
+
+@dataclass(frozen=True)
 class _Proposed:
     node: Node
     move: Move
@@ -123,6 +156,7 @@ class _Proposed:
     cost: Cost = field(default_factory=Cost)
     sources: Mapping[str, str] = field(default_factory=dict)
     time: Seconds = 0.0
+    ticket: Ticket = None
 
     def __post_init__(self) -> None:
         check_move(self.move, self.node, "proposed")
@@ -234,6 +268,8 @@ class _Extended:
 _KINDS: Mapping[str, type] = {
     "run": _Run,
     "observed": _Observed,
+    "remembered": _Remembered,
+    "asked": _Asked,
     "proposed": _Proposed,
     "declined": _Declined,
     "evaluated": _Evaluated,
@@ -308,6 +344,8 @@ class Reader:
         if (kind == "run") == self._begun:
             raise ContractError("trace", "one first event that describes the run", kind)
         self._begun = True
+        if kind == "asked" and event["move"]["parent"] not in (None, *self._nodes):
+            raise ContractError("asked", "a known parent", str(event["move"]["parent"]))
         if kind == "proposed":
             parent = event["move"]["parent"]
             if node in self._nodes or (parent is not None and parent not in self._nodes):

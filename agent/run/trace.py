@@ -7,9 +7,11 @@ but these.
 
     run        config, task (shape, lengths; frames by content hash), sandbox, versions
     observed   split, pixel noise, baselines
-    proposed   node, parent, move, stage, reason, stages, rationale, origin, sources (hash by
-               stage), findings, exchanges, cost
-    declined   attempt, move, parent, stage, rationale, cost, exhausted, closed
+    remembered entries of a library for scenes like this one
+    asked      ticket, move: a question to a model, beside other work; written before it is sent
+    proposed   node, ticket (of the question that it answers, where one was asked), move, stages,
+               rationale, origin, sources (hash by stage), findings, exchanges, cost
+    declined   attempt, ticket, move, parent, stage, rationale, cost, exhausted, closed
     evaluated  node, status, score, losses, failure, params, fit, reasons, frame_errors, origins,
                complexity, blobs
     confirmed  node, score (with what it loses in the part that nobody was shown), last
@@ -35,7 +37,9 @@ from tools.types import ContractError
 VERSION = 1
 EVENTS = (
     "run",
+    "remembered",
     "observed",
+    "asked",
     "proposed",
     "declined",
     "evaluated",
@@ -156,6 +160,7 @@ class Writer:
             kind,
             event.get("node"),
             event.get("attempt"),
+            event.get("ticket") if kind == "asked" else None,
             self._extended if kind in ("finished", "extended") else 0,
         )
 

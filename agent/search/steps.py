@@ -27,27 +27,29 @@ from agent.core.archive import NodeArchive
 from agent.core.diagnosis import diagnose
 from agent.core.protocols import (
     Cost,
-    Diagnosis,
-    Foreseeing,
+    Known,
     Move,
     Node,
     Paying,
     Proposal,
-    ProposalRequest,
     Proposer,
     Seeing,
+    Waiting,
 )
 from agent.core.screen import complexity, duplicate
 from agent.core.split import Split, validation
 from agent.evaluation.evaluate import Evaluator
 from agent.evaluation.foretelling import confirmed
 from agent.plain import clean, private
-from agent.run import records, store, trace
+from agent.run import records, store, story, trace
 from agent.run.mending import mend
 from agent.run.runfolder import RunFolder, check_new
+from agent.run.script import Directing, Script
 from agent.run.shared import SharedStore
 from agent.run.shared import key as shared_key
 from agent.run.store import Store, digest
+from agent.search.callbacks import Callbacks
+from agent.search.flow import MAX_DECLINED, PENDING, UNREAD, Flow
 from agent.search.outcome import (
     EXPLAINED,
     NEVER,
@@ -61,7 +63,7 @@ from agent.search.outcome import (
 )
 from sandbox import Sandbox, doctor
 from sandbox.contract import Box
-from tools.errors import Interrupted, UsageError
+from tools.errors import Interrupted, ProggenError, UsageError
 from tools.types import STAGES, Candidate, Evaluation, HeldBack, Programs, Task
 
 SCORING = 3
@@ -69,11 +71,9 @@ SCORING = 3
 that nobody is shown, 3 = origins weighed by what moves there, values that few frames leave open
 taken from later ones. A run is resumed under its own only."""
 
-MAX_DECLINED = 3
-"""Proposals in a row that may come to nothing before the search ends."""
-
 _NO_KEY = proposers.Access()
 _NO_GRANTS = Grants()
+_NO_CALLBACKS = Callbacks()
 
 OnEvent = Callable[[Mapping[str, Any]], None]
 Opened = Callable[[SearchConfig], AbstractContextManager[Box]]
@@ -83,11 +83,6 @@ Opened = Callable[[SearchConfig], AbstractContextManager[Box]]
 def here(config: SearchConfig) -> AbstractContextManager[Box]:
     """Sandbox servers on this machine."""
     return Sandbox(config.workers, config.sandbox)
-
-
-_PENDING = Evaluation("pending")
-_UNREAD = Diagnosis(None, "pending")
-_UNWRITTEN = Programs("", "", "")
 
 
 def run(
@@ -100,14 +95,15 @@ def run(
     on_event: OnEvent | None = None,
     opened: Opened = here,
     shared: SharedStore | None = None,
+    callbacks: Callbacks = _NO_CALLBACKS,
 ) -> RunResult:
     """Search programs for ``task`` and write everything to the new folder ``out``.
 
     held_back is compared with the final prediction and goes nowhere else. on_event: called with
     every event of the trace as it is written, and with {"event": "evaluating", "node": id}. opened:
     opens the place where programs run (here, or agent.cluster.box on other machines). shared: what
-    other runs have computed, and where this one leaves what it computes. Raises
-    UsageError (bad input), StorageError (disk), SandboxError, Interrupted (Ctrl-C).
+    other runs have computed, and where this one leaves what it computes. callbacks: called with
+    nodes. Raises UsageError (bad input), StorageError (disk), SandboxError, Interrupted (Ctrl-C).
     """
     check_new(out)
     policies.named(config.policy)
@@ -127,9 +123,8 @@ def run(
     }
     folder = RunFolder.create(out, first)
     with folder.alone():
-        return _go(
-            folder, Inputs(task, held_back, split), config, proposer, on_event, opened, shared
-        )
+        inputs = Inputs(task, held_back, split)
+        return _go(folder, inputs, config, proposer, on_event, opened, shared, callbacks)
 
 
 def resume(
@@ -145,6 +140,7 @@ def resume(
     tell: Callable[[str], None] = lambda line: None,
     opened: Opened = here,
     shared: SharedStore | None = None,
+    callbacks: Callbacks = _NO_CALLBACKS,
 ) -> RunResult:
     """Go on with a run that was stopped in any way; a finished one only gives its result, unless
     its limits are raised. What is damaged is made again.
@@ -153,8 +149,8 @@ def resume(
     key. grants: what the run's folder may not decide (agent.config.Grants). workers: as in
     ``grants``. budget, threshold: higher limits; the run ends as one that had them from the start.
     tell: is told, before anything runs, what was mended and where the run's own settings are not
-    used. opened, shared: as for ``run``. Raises UsageError where limits would change nothing or a
-    grant is missing, RunError when another process is at work on the run.
+    used. opened, shared, callbacks: as for ``run``. Raises UsageError where limits would change
+    nothing or a grant is missing, RunError when another process is at work on the run.
     """
     folder = RunFolder(path)
     with folder.alone():
@@ -169,7 +165,13 @@ def resume(
         given = replace(grants, workers=workers or grants.workers)
         inputs, config = _recalled(folder, given, tell, own=proposer is not None)
         mine = proposer or proposers.make(config, folder.store, secrets)
-        return _go(folder, inputs, config, mine, on_event, opened, shared)
+        _tell_notes(mine, tell)
+        return _go(folder, inputs, config, mine, on_event, opened, shared, callbacks)
+
+
+def _tell_notes(proposer: Proposer, tell: Callable[[str], None]) -> None:
+    for line in proposer.notes if isinstance(proposer, Waiting) else ():
+        tell(line)
 
 
 def _raise_limits(folder: RunFolder, budget: int | None, threshold: float | None) -> None:
@@ -282,20 +284,28 @@ def _go(
     on_event: OnEvent | None,
     opened: Opened,
     shared: SharedStore | None,
+    callbacks: Callbacks,
 ) -> RunResult:
     with opened(config) as sandbox:
         from agent.search import (
             graph,
         )  # LangGraph takes a second to import, in which the sandbox warms up
 
+        search = Search(folder, inputs, config, proposer, sandbox, on_event, shared, callbacks)
         try:
-            search = Search(folder, inputs, config, proposer, sandbox, on_event, shared)
             return graph.execute(search, folder.checkpoint, config.budget)
         except KeyboardInterrupt:
-            raise Interrupted(
-                f"stopped; everything so far is in {folder.path}; go on with `run-agent resume "
-                f"{folder.path}`"
-            ) from None
+            raise Interrupted(f"stopped; {_go_on(folder)}") from None
+        except ProggenError as error:
+            if "run-agent resume" not in str(error):
+                error.args = (f"{error}; {_go_on(folder)}",)
+            raise
+        finally:
+            search.close()
+
+
+def _go_on(folder: RunFolder) -> str:
+    return f"everything so far is in {folder.path}; go on with `run-agent resume {folder.path}`"
 
 
 @dataclass(frozen=True)
@@ -319,13 +329,14 @@ class Search:
         sandbox: Box,
         on_event: OnEvent | None,
         shared: SharedStore | None = None,
+        callbacks: Callbacks = _NO_CALLBACKS,
     ):
         self.folder, self.inputs, self.task, self.config = folder, inputs, inputs.task, config
         self._guiding = inputs.split.guiding  # all that a proposer may see
         self.archive = NodeArchive(tolerance=config.tolerance)
         self.cost = Cost()
-        self.stopped, self.exhausted = "", False
-        self._proposer, self._policy = proposer, policies.named(config.policy)
+        self.stopped, self.exhausted, self.reached = "", False, False
+        self._proposer, self.policy = proposer, policies.named(config.policy)
         self._rules = affordances.of(config.rules)
         self._sandbox = sandbox
         ask = proposer.ask if isinstance(proposer, Seeing) else None
@@ -335,24 +346,57 @@ class Search:
         self._shared = None if ask is not None else shared  # a model's verdicts are its own
         self._decides = {} if shared is None else _deciding(folder, config)
         self._writer, self._on_event = trace.Writer(folder.trace), on_event
+        self._callbacks = callbacks
         self._refusals = _refusals(folder)
         self._best: str | None = None
         self._confirmed: set[str] = set()
         self._clock = _Clock(_seconds_so_far(folder))
+        self._remembered: list[dict[str, Any]] = []
+        self._flow = self._flowing()
+
+    def _flowing(self) -> Flow | None:
+        """How candidates come where somebody is waited for, or was in the run that is repeated;
+        None where they come in rounds."""
+        proposer = self._proposer
+        if isinstance(proposer, Waiting):
+            script = Script.of(story.read(self.folder.trace), self.folder.load_proposal)
+            self._begin(proposer)
+            return Flow(self, proposer, script, self._guiding)
+        if not isinstance(proposer, Directing):
+            return None
+        given = proposer.script(self.config.policy, self.config.seed)
+        return None if given is None else Flow(self, None, given, self._guiding)
+
+    def _begin(self, proposer: Waiting) -> None:
+        """Tell the proposer what is known, and what it remembered where this is not the first
+        session."""
+        told = next(self.folder.events("remembered"), None)
+        begun = next(self.folder.events("observed"), None) is not None
+        before = () if told is None and begun else None if told is None else told["entries"]
+        known = Known(self._guiding, self._evaluator.summary(), self._evaluator.measure, before)
+        self._remembered = [dict(entry) for entry in proposer.begin(known)]
+
+    def close(self) -> None:
+        """Let go of what is still at work."""
+        if self._flow is not None:
+            self._flow.close()
 
     # ----------------------------------------------------------------------------------------------
 
     def observe(self) -> None:
         """Write down what is known before the first proposal."""
-        self._tell({"event": "observed", **self._evaluator.summary()})
+        if self._remembered:
+            self.tell({"event": "remembered", "entries": self._remembered})
+        self.tell({"event": "observed", **self._evaluator.summary()})
 
     def propose(self) -> list[str]:
         """Ask for the candidates of one round; their ids. An empty round means that there is
-        nothing more to say."""
+        nothing more to say. Where answers are waited for, those that are evaluated already."""
+        if self._flow is not None:
+            return self._flow.advance()
         room = min(self.config.batch, self.config.budget - len(self.archive))
         ids: list[str] = []
         tries = vain = 0
-        self._foresee(room)
         while len(ids) < room and not self.stopped:
             node_id = str(len(self.archive))
             attempt = self._attempt(node_id, tries)
@@ -373,8 +417,11 @@ class Search:
     def evaluate(self, ids: list[str]) -> None:
         """Evaluate the candidates of a round, several at a time; results do not depend on how
         many."""
-        with ThreadPoolExecutor(self.config.workers) as pool:
-            done = list(pool.map(self._evaluated, ids))
+        if self._flow is not None:
+            done = [self._flow.evaluation(node_id) for node_id in ids]
+        else:
+            with ThreadPoolExecutor(self.config.workers) as pool:
+                done = list(pool.map(self.evaluated, ids))
         for node_id, evaluation in zip(ids, done, strict=True):
             self.archive = self.archive.added(replace(self.archive[node_id], evaluation=evaluation))
 
@@ -391,19 +438,18 @@ class Search:
         """Tell the story of a round; whether the search is over."""
         for node_id in ids:
             self._tell_node(self.archive[node_id])
-            self._tell_leader(int(node_id) + 1)
-        return (
-            ended(self.archive.best, self.config.threshold) != ""
-            or bool(self.stopped)
-            or len(self.archive) >= self.config.budget
-        )
+            self._tell_leader(int(node_id) + 1 if self._flow is None else len(self.archive))
+        self.reached = ended(self.archive.best, self.config.threshold) != ""
+        done = [node for node in self.archive.nodes if node.evaluation is not PENDING]
+        over = self.reached or bool(self.stopped) or len(done) >= self.config.budget
+        return over and len(done) == len(self.archive)
 
     def _tell_leader(self, count: int) -> None:
         """Tell which of the first ``count`` nodes leads, if that is another than before."""
         best = self._leader(count)
         if best is not None and best.id != self._best:
             self._best = best.id
-            self._tell({"event": "best", "node": best.id, "score": best.score})
+            self.tell({"event": "best", "node": best.id, "score": best.score})
 
     def _leader(self, count: int) -> Node | None:
         """The best of the first ``count`` nodes, once its forecast of the part that nobody was
@@ -428,13 +474,15 @@ class Search:
         if last:
             after = confirmed(node.evaluation, last)
             self.archive = self.archive.added(replace(node, evaluation=after))
-            self._tell({"event": "confirmed", "node": node.id, "score": after.score, "last": last})
+            self.tell({"event": "confirmed", "node": node.id, "score": after.score, "last": last})
 
     def finish(self) -> RunResult:
         """Refit the best programs on everything visible, predict, compare with what was held back,
         write the results."""
         held_back = self.inputs.held_back
-        self._announce({"event": "finishing"})
+        self.announce({"event": "finishing"})
+        if self._flow is not None:
+            self._flow.leave()
         conclusion = conclude(
             self.task,
             held_back,
@@ -449,7 +497,7 @@ class Search:
             self._proposer.spent if isinstance(self._proposer, Paying) else self.cost,
         )
         conclusion = replace(conclusion, sandbox=doctor.record(self._sandbox))
-        return publish(conclusion, held_back, self.folder, spent, self._tell)
+        return publish(conclusion, held_back, self.folder, spent, self.tell)
 
     # ----------------------------------------------------------------------------------------------
 
@@ -465,8 +513,8 @@ class Search:
         if stored is not None:
             return Attempt(*stored)
         rng = self._rng(node_id, tries)
-        move = self._policy.choose(self.archive, rng)
-        self._announce(
+        move = self.policy.choose(self.archive, rng)
+        self.announce(
             {
                 "event": "proposing",
                 "node": node_id,
@@ -481,31 +529,22 @@ class Search:
             self.folder.save_proposal(node_id, proposal, move)
         return Attempt(proposal, move)
 
-    def _foresee(self, room: int) -> None:
-        """Show the questions of a round of several to a proposer that can work on them at once.
-        They are the ones that will be asked, unless one of them comes to nothing."""
-        if (
-            room < 2
-            or not isinstance(self._proposer, Foreseeing)
-            or self.folder.load_proposal(str(len(self.archive) + room - 1))
-        ):
-            return
-        archive, questions = self.archive, []
-        for node_id in map(str, range(len(archive), len(archive) + room)):
-            rng = self._rng(node_id, 0)
-            move = self._policy.choose(archive, rng)
-            questions.append(ProposalRequest(archive, move, rng))
-            archive = archive.added(
-                Node(Candidate(node_id, _UNWRITTEN, move.parent, move.kind), _PENDING, _UNREAD)
-            )
-        self._proposer.prepare(self._guiding, questions, self.config.workers)
-
     def _rng(self, node_id: str, tries: int) -> np.random.Generator:
         return np.random.default_rng(
             np.random.SeedSequence(self.config.seed, spawn_key=(int(node_id), tries))
         )
 
-    def _accept(self, node_id: str, attempt: Attempt) -> None:
+    def enter(self, node_id: str, proposal: Proposal, move: Move, ticket: int | None) -> None:
+        """Store what was proposed, and make a node of it."""
+        self.cost += proposal.cost
+        stored = self.folder.load_proposal(node_id)
+        if stored is None or stored != (proposal, move):
+            if stored is None or stored[0].programs != proposal.programs:
+                self.folder.drop_outcome(node_id)
+            self.folder.save_proposal(node_id, proposal, move)
+        self._accept(node_id, Attempt(proposal, move), ticket)
+
+    def _accept(self, node_id: str, attempt: Attempt, ticket: int | None = None) -> None:
         proposal, move = attempt.proposal, attempt.move
         programs, origin = proposal.programs, proposal.origin or self._proposer.name
         assert programs is not None, "a refusal is not accepted"
@@ -513,11 +552,12 @@ class Search:
         candidate = Candidate(
             node_id, programs, move.parent, move.kind, stages, proposal.rationale, origin
         )
-        self.archive = self.archive.added(Node(candidate, _PENDING, _UNREAD))
+        self.archive = self.archive.added(Node(candidate, PENDING, UNREAD))
         saved = records.save_proposal(proposal, move)
         sources = {stage: digest(source.encode()) for stage, source in programs.items()}
         facts = {"origin": origin, "stages": list(stages), "sources": sources, "time": time.time()}
-        self._tell({"event": "proposed", "node": node_id, **saved, **facts})
+        asked = {} if self._flow is None else {"ticket": ticket}
+        self.tell({"event": "proposed", "node": node_id, **asked, **saved, **facts})
 
     def _changed(self, programs: Programs, parent: str | None) -> tuple[str, ...]:
         """The stages in which ``programs`` differ from their parent's."""
@@ -529,16 +569,7 @@ class Search:
     def _decline(self, node_id: str, attempt_number: int, vain: int, attempt: Attempt) -> None:
         """Remember an answer without programs. vain: such answers in a row that did not close
         another node at least."""
-        saved = records.save_proposal(attempt.proposal, attempt.move)
-        self._tell(
-            {
-                "event": "declined",
-                "node": node_id,
-                "attempt": attempt_number,
-                **saved,
-                "time": time.time(),
-            }
-        )
+        self.tell_declined(node_id, attempt_number, attempt.proposal, attempt.move)
         self.archive = self.archive.refused(attempt.move, attempt.proposal.closed)
         if attempt.proposal.exhausted:
             self.stopped = attempt.proposal.rationale or "the proposer has nothing more to say"
@@ -550,13 +581,28 @@ class Search:
                 f"{attempt.proposal.rationale}"
             )
 
+    def tell_declined(
+        self,
+        node_id: str,
+        attempt_number: int,
+        proposal: Proposal,
+        move: Move,
+        ticket: int | None = None,
+    ) -> None:
+        """Put on record that nothing was proposed."""
+        self.cost += proposal.cost if self._flow is not None else Cost()
+        facts = {"node": node_id, "attempt": attempt_number, "time": time.time()}
+        asked = {} if self._flow is None else {"ticket": ticket}
+        saved = records.save_proposal(proposal, move)
+        self.tell({"event": "declined", **asked, **saved, **facts})
+
     # ----------------------------------------------------------------------------------------------
 
-    def _evaluated(self, node_id: str) -> Evaluation:
+    def evaluated(self, node_id: str) -> Evaluation:
         """The evaluation of a node, stored or new; a new one is stored before it is used."""
         evaluation = self.folder.load_evaluation(node_id)
         if evaluation is None or not self._is_ours(evaluation):
-            self._announce({"event": "evaluating", "node": node_id})
+            self.announce({"event": "evaluating", "node": node_id})
             evaluation = private(self._evaluate(self.archive[node_id].candidate))
             self.folder.save_evaluation(node_id, evaluation)
         return evaluation
@@ -610,7 +656,7 @@ class Search:
             "timings",
         )
         seconds = self._clock.seconds()
-        self._tell(
+        self.tell(
             {
                 "event": "evaluated",
                 "node": node.id,
@@ -618,15 +664,14 @@ class Search:
                 "seconds": seconds,
             }
         )
-        self._tell(
-            {"event": "diagnosed", "node": node.id, **records.save_diagnosis(node.diagnosis)}
-        )
+        self.tell({"event": "diagnosed", "node": node.id, **records.save_diagnosis(node.diagnosis)})
 
-    def _tell(self, event: dict[str, Any]) -> None:
+    def tell(self, event: dict[str, Any]) -> None:
         if self._writer.write(event):
-            self._announce(event)
+            self.announce(event)
+            self._callbacks.take(event, self.archive)
 
-    def _announce(self, event: Mapping[str, Any]) -> None:
+    def announce(self, event: Mapping[str, Any]) -> None:
         if self._on_event is not None:
             self._on_event(event)
 

@@ -21,15 +21,19 @@ _MODULES = {
 _FAMILIES = {
     "gallery": "benchmarks.environments.gallery",
     "gym": "benchmarks.environments.gym",
+    "outside": "benchmarks.environments.outside",
 }
 _PLAIN = Options()
 
 
 def known() -> tuple[str, ...]:
     """Every name that ``load`` takes; ``gym:ID`` stands for any gymnasium id."""
+    from benchmarks.environments import outside
     from benchmarks.gallery import SCENES
 
-    return (*sorted(_MODULES), *(f"gallery:{name}" for name in SCENES), "gym:ID")
+    families = {"gallery": SCENES, "outside": outside.SCENES}
+    scenes = (f"{family}:{name}" for family, names in families.items() for name in names)
+    return (*sorted(_MODULES), *scenes, "gym:ID")
 
 
 def load(

@@ -19,7 +19,9 @@ class Options:
     seed: of data and searches. budget: evaluations a search. proposer: see agent.proposers.
     variant: "clean", "noise" or "mp4", None = the protocol's. policies: search policies, () = the
     suite's own. only: cases whose key contains this, "" = all. data: folder with downloaded
-    PhyWorld files or with footage.json, or None. weights: folder with LPIPS weights, or None."""
+    PhyWorld files or with footage.json, or None. weights: folder with LPIPS weights, or None.
+    record: language model that is asked live, "" for none. recordings: folder of a bench that
+    asked one, to repeat."""
 
     count: int | None = None
     seed: int = 0
@@ -30,6 +32,8 @@ class Options:
     only: str = ""
     data: str | None = None
     weights: str | None = None
+    record: str = ""
+    recordings: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready dict."""

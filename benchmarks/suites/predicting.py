@@ -45,6 +45,9 @@ figures."""
 # --------------------------------------------------------------------------------------------------
 
 
+_NO_KEY = proposers.Access()
+
+
 def search_config(options: Options, seed: int, policy: str = "tree") -> SearchConfig:
     """One search of a bench: its own seed, one worker (the bench runs several searches at a time).
     policy: a policy's name, or "random" for random drafts from the same grammar."""
@@ -66,10 +69,11 @@ def searched(
     config: SearchConfig,
     folder: Path,
     first: Programs | None = None,
+    access: proposers.Access = _NO_KEY,
 ) -> RunResult:
     """Search, or go on with what a kill left in ``folder``, or read what is finished there. first:
-    a candidate that is evaluated before the proposer is asked."""
-    proposer = proposers.make(config, Store(folder / "store"))
+    a candidate that is evaluated before the proposer is asked. access: of a language model."""
+    proposer = proposers.make(config, Store(folder / "store"), access)
     if first is not None:
         proposer = Primed(proposer, first)
     if (folder / "trace.jsonl").exists():

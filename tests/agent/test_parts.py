@@ -19,6 +19,7 @@ from agent.evaluation import losses
 from agent.report import ranking
 from agent.worldmodel import edits
 from tests.agent.candidates import DYNAMICS, GOOD, WRONG, changed, thrown
+from tools import rendering
 from tools.errors import UsageError
 from tools.types import (
     Candidate,
@@ -487,6 +488,41 @@ def test_growing_and_fading_are_motions_that_states_can_hold():
         left, moved = losses.unexplained(frames, states, 0.0)
         assert left < 0.3 * moved
         assert losses.unexplained(frames, clock, 0.0) == (moved, moved)
+
+
+def growing(frames=8):
+    """A ball that breathes and a bar that turns, each in a film of its own, with its number."""
+    plate = np.full((80, 80, 3), 240, np.uint8)
+    balls, bars = [], []
+    for t in range(frames):
+        balls.append(rendering.canvas(plate))
+        rendering.draw_disk(balls[-1], 40, 38, 10.0 + 2.0 * t, (200, 30, 30))
+        bars.append(rendering.canvas(plate))
+        corners = rendering.box_corners(45, 40, 0.2 * t, 50, 8)
+        rendering.draw_polygon(bars[-1], corners, (30, 30, 200))
+    for film, name, values in (
+        (balls, "ball.radius", 10.0 + 2.0 * np.arange(frames)),
+        (bars, "bar.angle", 0.2 * np.arange(frames)),
+    ):
+        pictures = np.stack([rendering.finish(image) for image in film])
+        yield pictures, name, values
+
+
+def test_perception_loss_counts_sizes_and_angles_of_what_has_no_place():
+    for frames, name, values in growing():
+        left, moved = losses.unexplained(frames, States((name,), values[:, None]), 0.0)
+        assert moved > 0 and left / moved < 0.35, name
+        still = States((name,), np.full((len(values), 1), values[0]))
+        left, moved = losses.unexplained(frames, still, 0.0)
+        assert left == moved, name
+
+
+def test_perception_loss_counts_sizes_beside_a_place():
+    frames, name, values = next(growing())
+    places = np.column_stack([np.full(8, 40.0), np.full(8, 38.0), values])
+    table = States(("ball.x", "ball.y", name), places)
+    left, moved = losses.unexplained(frames, table, 0.0)
+    assert left / moved < 0.35
 
 
 def test_rendering_loss_and_its_floor():

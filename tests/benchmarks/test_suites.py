@@ -12,7 +12,7 @@ import pytest
 from benchmarks import suites
 from benchmarks.baselines import galileo, linear, measured, sindy
 from benchmarks.environments import Options as EnvironmentOptions
-from benchmarks.environments import load
+from benchmarks.environments import load, outside
 from benchmarks.environments.phyworld import film, truth_of
 from benchmarks.harness.case import Case, Options, Record, Workplace
 from benchmarks.phyworld import files, scenes
@@ -22,6 +22,8 @@ from benchmarks.programs import NAMES, programs
 from benchmarks.suites.counterfactual import CHANGES
 from benchmarks.suites.mistaken import mistaken
 from benchmarks.suites.phyworld import _apart, _clips, _figures, splits_of
+from tests.llm.server import KEY, Answer, ScriptedServer
+from tests.llm.test_in_flight import failing
 from tools.types import ContractError, HeldBack, States, Task, Video
 
 
@@ -339,6 +341,7 @@ def test_policies_are_compared_in_pairs():
             )
     table = suites.suite("search").report(records, Options())
     assert "- tree minus best-of-n, held-back score: 0.3 [0.3, 0.3] over 6 pairs\n" in table
+    assert "| all | tree | 6 | 6 | 10 [10, 10] | 5 [5, 5] | – |" in table
     with pytest.raises(ContractError, match="some of tree"):
         suites.suite("search").phases(Options(policies=("greedy",)))
 
@@ -357,3 +360,45 @@ def test_planning_is_quick(tmp_path):
     for name in suites.known():
         suites.suite(name).phases(Options(data=str(tmp_path)))
     assert time.perf_counter() - began < 5.0
+
+
+# ------------------------------------------------------------------------- bench search, models
+
+
+def test_a_model_without_a_recording_has_empty_columns_that_say_so(tmp_path):
+    case = Case("llm/outside:hopping/0")
+    record = suites.suite("search").run(case, Workplace(tmp_path, Options()))
+    assert record.rows == ({},) and "--record MODEL" in record.notes["reason"]
+    table = suites.suite("search").report({case.key: record}, Options())
+    assert "llm: no recording: make one with" in table
+    assert "| outside:hopping | llm | 0 | – | – | – | – | – | – | – |" in table
+
+
+def test_a_model_is_recorded_once_and_repeated_for_nothing(tmp_path, monkeypatch):
+    case, suite = Case("llm/outside:hopping/0"), suites.suite("search")
+    with ScriptedServer(lambda request: Answer(failing(request["seed"]))) as server:
+        monkeypatch.setenv("PROGGEN_BASE_URL", server.url)
+        monkeypatch.setenv("PROGGEN_API_KEY", KEY)
+        live = Options(budget=2, record="scripted")
+        recorded = suite.run(case, Workplace(tmp_path / "live", live))
+        asked = len(server.requests)
+        again = Options(budget=2, recordings=str(tmp_path / "live"))
+        repeated = suite.run(case, Workplace(tmp_path / "again", again))
+        assert asked == len(server.requests) > 0
+    row = recorded.rows[0]
+    assert row["calls"] == asked and row["tokens"] == 1200 * asked and row["after_20"] == 0.0
+    assert repeated.rows == recorded.rows
+    assert repeated.timings == recorded.timings and recorded.timings["waited"] > 0
+    table = suite.report({case.key: repeated}, again)
+    assert "| llm | 2 [2, 2] | 0 [0, 0] | 1 [1, 1] | " in table
+
+
+def test_scenes_outside_the_grammar_are_films_like_others():
+    for name in outside.SCENES:
+        task, held_back = load(f"outside:{name}", seed=1)
+        seen, film = task.test[0].frames, held_back.frames[0]
+        again, _ = load(f"outside:{name}", seed=1)
+        assert (again.test[0].frames == seen).all() and len(seen) == len(film) == 30
+        changed = (np.abs(np.diff(np.concatenate([seen, film]).astype(int), axis=0)) > 20).any(3)
+        assert changed.reshape(59, -1).any(axis=1).mean() > 0.9
+        assert not changed[:, [0, -1], :].any() and not changed[:, :, [0, -1]].any(), name

@@ -86,6 +86,24 @@ def test_start_states_are_blamed_for_what_their_noise_leaves(rng):
     )
 
 
+def test_advice_on_start_states_keeps_those_that_are_inferred_already(rng):
+    """And names none that others are computed from: inferred alone they would not fit together."""
+    case = CASES["collision, theta only"]
+    some = SimpleNamespace(**dict(vars(case.module)) | {"LATENTS": ("left.x", "left.vx")})
+    message = fit(some, case.data(2, rng), rng=rng).message
+    assert "LATENTS" not in message or "LATENTS = ('left.x', 'left.vx', 'right.x'" in message
+
+    def bound(state):
+        return {name: ball | {"twice": 2 * ball["x"]} for name, ball in state.items()}
+
+    derived = dict(vars(case.module)) | {
+        "initial": lambda states, params, dt: bound(case.module.initial(states, params, dt)),
+        "step": lambda *arguments: bound(case.module.step(*arguments)),
+    }
+    message = fit(SimpleNamespace(**derived), case.data(2, rng), rng=rng).message
+    assert "which are 4 independent numbers" in message and "LATENTS = " not in message
+
+
 @pytest.mark.parametrize("seed", [1, 21, 40])
 def test_contacts_at_discrete_times(seed):
     """The first value of friction holds the ball where it touches (no slope), and wrong times of

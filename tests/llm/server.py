@@ -27,7 +27,7 @@ class Answer:
     """One HTTP answer. text, tool: the message's content, or a tool call's arguments. status: HTTP.
     delay: seconds before the headers. trickle: seconds between the pieces of a stream, or between
     the bytes of a body. raw: this body instead of the protocol's. cut: close the connection after
-    this many bytes of the body."""
+    this many bytes of the body. after: called before the headers, and may take its time."""
 
     text: str | None = ""
     tool: str | None = None
@@ -40,6 +40,7 @@ class Answer:
     delay: float = 0.0
     trickle: float = 0.0
     cut: int | None = None
+    after: Callable[[], Any] | None = None
 
 
 def error(status: int, message: str, code: str | None = None, **headers: str) -> Answer:
@@ -212,6 +213,8 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self.owner.decide(request)
         self.owner.count(1)
         time.sleep(answer.delay)
+        if answer.after is not None:
+            answer.after()
         self.owner.count(-1)
         if answer.raw is None and request.get("stream"):
             return self._stream(answer, request)

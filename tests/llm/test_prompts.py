@@ -3,7 +3,9 @@ writes them anew)."""
 
 import ast
 import hashlib
+import inspect
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,10 +21,12 @@ from agent.core.protocols import Move
 from agent.core.split import validation
 from agent.evaluation.evaluate import Evaluator
 from agent.models.ledger import estimate_tokens
-from agent.models.messages import Picture, Reply, Request
+from agent.models.messages import Picture, Reply, Request, Text
 from agent.prompting.compose import LEVELS, PROGRAMS, Composer, system
 from agent.prompting.reply import read_programs
 from tests.llm import scenes
+from tools import physics, toolbox
+from tools import rendering as drawing
 from tools.rendering import canvas, draw_disk, finish
 from tools.types import Programs, Task, Video
 
@@ -65,7 +69,82 @@ def matches(name, text):
 
 
 def test_system_message_is_pinned():
-    matches("system.md", shown([system(brief=False)]))
+    matches("system.md", shown([system()]))
+
+
+def test_a_first_draft_is_asked_for_in_under_20000_characters():
+    """Words, not pictures; nothing is left out at this level of detail."""
+    mine = composer()
+    mine.observed = {"fitted": [9], "trials": [{"seen": 9, "judged": 3}], "origins": [9, 7]}
+    messages = mine.programs(scenes.sliders(), scenes.archive_of(), Move("draft"), (), 0)
+    words = [part.text for m in messages for part in m.parts if isinstance(part, Text)]
+    assert sum(map(len, words)) < 20_000
+    assert "frames 0 to 8; frames 9 to 11 judge; forecasts from frame 7 on" in "".join(words)
+
+
+def test_functions_are_documented_under_their_own_names_and_arguments():
+    """One page, written by hand: it may not name what is not there, nor leave out what is."""
+    page = prompts.load("tools").text
+    heads = ("## In `perceive`", "## In dynamics", "## In rendering")
+    parts = [page.index(head) for head in heads] + [len(page)]
+    for k, module in enumerate((toolbox, physics, drawing)):
+        part = page[parts[k] : parts[k + 1]]
+        for name in module.__all__:
+            assert re.search(rf"[`\[ ]{name}\b", part), name
+        for name, said in re.findall(r"`(\w+)\(([^`()]*)\)`", part):
+            if name not in module.__all__:
+                continue
+            known = inspect.signature(getattr(module, name)).parameters.values()
+            names = ["*" * (p.kind == p.VAR_POSITIONAL) + p.name for p in known]
+            told = [word.strip() for word in said.split(",")]
+            assert told == names[: len(told)], f"{name}({said}): has {names}"
+
+
+def test_the_scene_comes_first_and_stays_the_same():
+    """So that a provider may keep what it has read."""
+    node = scenes.sliding_node()
+    mine, archive = composer(), scenes.archive_of(node)
+    moves = (Move("draft"), Move("refine", "0"), Move("draft", reason="else"))
+    first = [mine.programs(scenes.sliders(), archive, move, (), 0) for move in moves]
+    constant = len(first[0][1].parts) - 1
+    assert {m[0] for m in first} == {system()}
+    assert len({m[1].parts[:constant] for m in first}) == 1 and constant > 8
+
+
+def test_pictures_after_the_first_are_cropped_to_what_moves_and_magnified():
+    still = np.full((480, 640, 3), 230, np.uint8)
+    frames = []
+    for t in range(10):
+        image = canvas(still)
+        draw_disk(image, 100 + 8 * t, 120, 9, (200, 40, 40))
+        frames.append(finish(image))
+    task = Task((), (Video(np.stack(frames), 0.04),), 10, 5)
+    messages = composer().programs(task, scenes.archive_of(), Move("draft"), (), 0)
+    pictures = [part for part in messages[1].parts if isinstance(part, Picture)]
+    assert "x 59 to" not in pictures[0].caption and "; x " in pictures[1].caption
+    assert pictures[1].height < pictures[0].height
+    sizes = [word for word in messages[1].parts[0].text.split() if word == "thing1.size"]
+    assert sizes == []  # it keeps its size
+
+
+def test_what_grows_has_its_size_in_the_table():
+    frames = []
+    for t in range(8):
+        image = canvas(np.full((90, 120, 3), 230, np.uint8))
+        draw_disk(image, 60, 45, 10 + 2 * t, (200, 40, 40))
+        frames.append(finish(image))
+    task = Task((), (Video(np.stack(frames), 0.04),), 8, 4)
+    text = shown(composer().programs(task, scenes.archive_of(), Move("draft"), (), 0))
+    assert "thing1.size [px]" in text
+
+
+def test_a_second_question_does_not_pay_for_the_pictures_again():
+    mine = composer()
+    asked = mine.programs(scenes.sliders(), scenes.archive_of(), Move("draft"), (), 0)
+    again = mine.retry(asked, "an answer", "no", "mend it", whole=True)
+    parts = [part for message in again for part in message.parts]
+    assert not any(isinstance(part, Picture) for part in parts)
+    assert "Picture 1: frame 0" in shown(again) and "(shown before)" in shown(again)
 
 
 def test_draft_is_pinned():
@@ -176,17 +255,17 @@ def test_pictures_of_an_evaluation_are_shown_with_their_caption():
     ) and "prediction" in last.caption
 
 
-def test_many_nodes_are_elided_in_the_middle():
+def test_all_that_was_tried_is_in_the_table():
     node = scenes.sliding_node()
     nodes = [replace(node, candidate=replace(node.candidate, id=str(k))) for k in range(60)]
     text = shown(
         composer().programs(scenes.sliders(), scenes.archive_of(*nodes), Move("draft"), (), 0)
     )
     assert (
-        "... 37 more ..." in text
-        and "- 0: draft" in text
-        and "- 59: draft" in text
-        and "- 30: draft" not in text
+        "... 1 more ..." not in text
+        and "0 | draft" in text
+        and "59 | draft" in text
+        and "30 | draft" in text
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from agent import proposers
 from agent.config import SearchConfig
 from agent.core import affordances
-from agent.core.protocols import Cost, Move, Proposal
+from agent.core.protocols import Cost, Move, Proposal, Waiting
 from agent.core.screen import fingerprint
 from agent.models.errors import Unreachable
 from agent.models.options import ModelOptions
@@ -102,6 +102,15 @@ def test_verdicts_on_detections_are_asked_for_once_and_weighed(tmp_path):
     )  # two answers of its own; the check is not charged again
     overruled = next(finding for finding in first.findings if finding.kind == "checker_overruled")
     assert overruled.where == "left" and "it is the right one" in overruled.message
+
+
+def test_no_check_is_paid_for_where_nothing_can_be_marked(tmp_path):
+    """Its perception measures x alone."""
+    archive = scenes.archive_of(scenes.sliding_node())
+    _, requests = proposed(
+        tmp_path, Answer(OTHER), move=Move("refine", "0"), archive=archive, check=True
+    )
+    assert len(requests) == 1
 
 
 def with_places(node):
@@ -246,7 +255,7 @@ def test_duplicates_are_refused_and_said_so(tmp_path):
     )
     fix = text_of(requests[1])
     assert proposal.programs is None and "same as program 0" in proposal.rationale
-    assert "it scored 0.310" in fix and "do something else" in fix and images_of(requests[1])
+    assert "it scored 0.310" in fix and "do something else" in fix and not images_of(requests[1])
 
 
 def test_rules_that_stay_broken_are_not_handed_on(tmp_path):
@@ -305,6 +314,9 @@ def test_offline_the_same_check_runs_on_measurements_alone_and_once():
 class Says:
     """A proposer that always says the same."""
 
+    in_flight, asked, notes = 1, "nobody", ()
+    begin = leave = briefed = None
+
     def __init__(self, name, programs=scenes.SLIDING, exhausted=False):
         self.name, self.programs, self.exhausted = name, programs, exhausted
 
@@ -314,58 +326,12 @@ class Says:
         )
 
 
-def node(number, origin, parent=None, move="draft"):
-    base = scenes.sliding_node()
-    return replace(
-        base, candidate=Candidate(str(number), base.candidate.programs, parent, move, origin=origin)
-    )
-
-
-def origin_of(move, *nodes, offline=None, llm=None):
-    mixed = MixedProposer(offline or Says("offline"), llm or Says("llm"))
-    return mixed.propose(
-        scenes.sliders(), scenes.archive_of(*nodes), move, np.random.default_rng(0)
-    ).origin
-
-
-def test_drafts_compete_by_turns():
-    assert origin_of(Move("draft")) == "offline"
-    assert origin_of(Move("draft"), node(0, "offline")) == "llm"
-    assert origin_of(Move("draft"), node(0, "offline"), node(1, "llm")) == "offline"
-
-
-def test_refinements_cross_and_repairs_go_home():
-    assert origin_of(Move("refine", "0"), node(0, "offline")) == "llm"
-    assert origin_of(Move("refine", "0"), node(0, "llm")) == "offline"
-    assert (
-        origin_of(Move("refine", "0"), node(0, "offline"), node(1, "llm", "0", "refine"))
-        == "offline"
-    )
-    assert (
-        origin_of(Move("repair", "0"), node(0, "llm")) == "llm"
-        and origin_of(Move("repair", "0"), node(0, "offline")) == "offline"
-    )
-
-
-def test_who_has_nothing_to_say_passes_the_move_on():
-    silent = Says("offline", None, exhausted=True)
+def test_a_mixed_proposer_is_its_grammar_and_asks_its_model_where_that_is_silent():
     task, archive, rng = scenes.sliders(), scenes.archive_of(), np.random.default_rng(0)
-    passed = MixedProposer(silent, Says("llm")).propose(task, archive, Move("draft"), rng)
-    assert (
-        passed.origin == "llm"
-        and passed.programs is not None
-        and passed.cost == Cost(2, 20, 2, 1.0)
-        and not passed.exhausted
-    )
-    nobody = MixedProposer(silent, Says("llm", None, exhausted=True)).propose(
-        task, archive, Move("draft"), rng
-    )
-    assert nobody.exhausted and nobody.rationale == "offline: offline speaks; llm: llm speaks"
-    assert (
-        not MixedProposer(silent, Says("llm", None))
-        .propose(task, archive, Move("draft"), rng)
-        .exhausted
-    )
+    for said, told in ((scenes.SLIDING, "offline speaks"), (None, "llm speaks")):
+        mixed = MixedProposer(Says("offline", said), Says("llm"))
+        assert mixed.propose(task, archive, Move("draft"), rng).rationale == told
+    assert isinstance(mixed, Waiting) and mixed.near.name == "offline"
 
 
 # --------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ linearised: a parametric bootstrap (Efron, 1979) without refitting.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +24,7 @@ from tools.fitting.scaling import noise_shown, scales_of
 _DRAWS = 40  # an error bar is right to a ninth
 _FEW = 12  # where rollouts cannot be batched, or a rough answer is enough
 _ALL = 1.2  # ratio of what is left to what noise leads to expect, up to which there is nothing else
+_DEPENDENT = 0.02  # of the largest singular value: less is no independent number
 _MOST = 0.5  # share of what is left from which the start states are to blame for it
 
 
@@ -31,12 +32,15 @@ _MOST = 0.5  # share of what is left from which the start states are to blame fo
 class InitialStateNoise:
     """scatter: (p, p) of the gradient of the cost under such noise. found: sum of squares that
     the fit leaves; expected_chi2: what it would leave if there were nothing but such noise.
-    columns: of the start states that carry it. size: of the data."""
+    columns: of the start states that carry it. rank: how many numbers these move by. latents: what
+    the fit infers already. size: of the data."""
 
     scatter: np.ndarray
     found: float
     expected_chi2: float
     columns: tuple[str, ...]
+    rank: int
+    latents: tuple[str, ...]
     size: int
 
     @property
@@ -51,9 +55,17 @@ class InitialStateNoise:
         """What to change, if it is most of what the fit leaves."""
         if self.expected_chi2 <= max(EXPLAINED * self.size, _MOST * self.found):
             return ()
+        told = f"initial reads {', '.join(self.columns)} off noisy frames"
+        if self.rank < len(self.columns):  # inferred one by one they would no longer fit together
+            return (
+                f"{told}, which are {self.rank} independent numbers, and that is most of what is "
+                "left: carry only these in the state, name them in LATENTS, and compute the rest "
+                "from them in `step`; or read them off more frames",
+            )
+        latents = (*self.latents, *self.columns)
         return (
-            f"initial reads {', '.join(self.columns)} off noisy frames, and that is most of what "
-            f"is left: let the fit infer them, LATENTS = {self.columns}",
+            f"{told}, and that is most of what is left: let the fit infer them, LATENTS = "
+            f"{latents}",
         )
 
 
@@ -101,9 +113,8 @@ def find(
         / count
     )
     scatter = gradients.T @ gradients / count * max(found / max(expected_chi2, 1e-300), 1.0)
-    return InitialStateNoise(
-        scatter, found, float(expected_chi2), _columns(problem, draws), problem.size
-    )
+    who = _columns(problem, draws), _rank(problem, draws), tuple(problem.model.latents)
+    return InitialStateNoise(scatter, found, float(expected_chi2), *who, problem.size)
 
 
 @dataclass(frozen=True)
@@ -156,6 +167,25 @@ def _changes(problem: Problem, point: Point, draws: Sequence[_Draws]) -> Iterato
     ):
         change = (there - here)[..., group.compared] - draw.errors
         yield np.nan_to_num(change * group.weight).reshape(*change.shape[:2], -1)
+
+
+def _rank(problem: Problem, draws: Sequence[_Draws]) -> int:
+    """By how many independent numbers the columns that noise moves do move."""
+    return max(
+        _rank_of(draw, group.layout.columns, group.layout.produced)
+        for group, draw in zip(problem.groups, draws, strict=True)
+    )
+
+
+def _rank_of(draw: _Draws, columns: Sequence[str], produced: Collection[str]) -> int:
+    moved = [k for k in map(int, np.flatnonzero(draw.moved)) if columns[k] in produced]
+    inside = np.nan_to_num(draw.starts[..., moved] - draw.starts[..., moved].mean(axis=0))
+    rows = inside.reshape(-1, len(moved))
+    spread = rows.std(axis=0)
+    if not len(moved) or not (spread > 0).all():
+        return len(moved)
+    singular = np.linalg.svd(rows / spread)[1]
+    return int((singular > _DEPENDENT * singular[0]).sum())
 
 
 def _columns(problem: Problem, draws: Sequence[_Draws]) -> tuple[str, ...]:
