@@ -21,7 +21,7 @@ from tools.types import ContractError
 SEEN = 10
 """Frames of which models saw the first and the last."""
 _LIKE = 1.5  # unlikeness up to which a patch of a made video may stand for a true body
-_CLOSE = 240.0  # frames a second from which on a video is decoded in strides
+_FINE = 8  # frames of a made video kept for each of the clip's, at most about
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def made(path: Path, clip: Clip, wanted: np.ndarray) -> np.ndarray:
     """(N, H, W, 3) of a model's video at the seconds ``wanted``: the nearest frame, the last one
     where it ends earlier; scaled to the clip's size where it has another."""
     rate = 1.0 / media.read(path, 0, 2).dt
-    every = max(1, int(rate // _CLOSE))
+    every = max(1, int(rate * clip.dt / _FINE))
     end = int(np.ceil((wanted.max() + clip.dt) * rate / every)) + 1
     video = media.read(path, 0, end, preparation=Preparation(every=every))
     times = np.asarray(video.times if video.times is not None else np.arange(len(video)) * video.dt)

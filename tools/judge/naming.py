@@ -11,7 +11,6 @@ import numpy as np
 KINDS: Mapping[str, str] = {
     "jump": "jumps in place",
     "velocity": "changes velocity without contact",
-    "energy": "leaves a contact faster than it came",
     "gravity": "is pulled differently than before",
     "freeze": "time stops",
     "reversal": "time runs backwards",

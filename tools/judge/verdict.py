@@ -19,6 +19,7 @@ _WILD = 0.25
 _FITS = 5.0  # mean squared misfit up to which a hypothesis about time counts as agreed
 _HIDDEN, _MERGED = 0.02, 0.25
 """Share by which the area differs where something hides a part, or two bodies look like one."""
+_DEEPER = 1.12  # ratio of the quartiles of the area of a body that moves in depth
 _TOGETHER = 1  # frames by which breaks of two bodies may differ and be one
 
 
@@ -164,15 +165,19 @@ def _explained(
     sight: Sight, body: Body, since: range, how: Turn | None, forecast: Foretold
 ) -> bool:
     """Whether what the body met in the frames that the broken forecast comes from, of which the
-    last one broke it, accounts for its change of velocity; a jump needs more."""
-    if sight.labels is None:
+    last one broke it, accounts for its change of velocity; a jump needs more. What comes nearer or
+    goes away meets a floor that no outline shows."""
+    small, large = np.nanquantile(body.areas, [0.25, 0.75])
+    if sight.labels is None or large > _DEEPER * small:
         return True
     t = since[-1]
     reach = _reach(body, t, forecast)
     gap = body.places[t] - forecast.ahead[t]
     change = gap if how is None else how.change
     if how is not None and how.kind == "jump":
-        reach = 1.0 + float(np.linalg.norm(forecast.velocity[t]))
+        ahead = body.places[min(t + 1, len(body.seen) - 1)] - body.places[t]
+        goes_on = float(np.nan_to_num(np.linalg.norm(ahead)))
+        reach = 1.0 + max(float(np.linalg.norm(forecast.velocity[t])), goes_on)
         if float(np.linalg.norm(gap)) > 2 * reach:
             return False
     if len(since) > 2:  # the way before is too short to tell what changed
