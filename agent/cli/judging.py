@@ -143,8 +143,7 @@ def film(frames: np.ndarray, verdict: Verdict) -> np.ndarray:
         for t in range(one.frame, min(one.frame + _LASTS, len(frames))):
             _ring(marked[t], one)
             captions[t] = captions[t] or f"{one.frame}: {one.kind}, {one.strength:.0f} s.e."
-    bands = [pictures.titled(f[None], words) for f, words in zip(marked, captions, strict=True)]
-    return np.concatenate(bands)
+    return np.stack([pictures.titled(f, words) for f, words in zip(marked, captions, strict=True)])
 
 
 def _ring(frame: np.ndarray, one: Violation) -> None:
