@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -115,7 +116,7 @@ def effect(true: np.ndarray, frames: np.ndarray, frame: int) -> float:
     return most
 
 
-def _footage(folder: str | None) -> dict[str, dict]:
+def _footage(folder: str | None) -> dict[str, dict[str, Any]]:
     """Real clips as footage.json beside them lists them, none without --data."""
     page = Path(folder or "") / "footage.json"
     return dict(json.loads(page.read_text(encoding="utf-8"))["clips"]) if folder else {}
