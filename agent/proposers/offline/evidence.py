@@ -167,8 +167,9 @@ def gather(video: Video) -> Evidence:
     if filmed:
         tracks, resting = moving_bodies(video.frames), []
     else:
-        tracks = _credible(discover(video.frames), video.shape)
+        tracks = discover(video.frames)
         tracks = replace(tracks, tracks=_with_radii(video.frames, tracks))
+        tracks = _credible(tracks, video.shape)
         resting = waiting(tracks)
         tracks = replace(tracks, tracks=(*resting, *tracks.tracks))
     words = [
@@ -201,7 +202,17 @@ def _with_radii(frames: np.ndarray, tracks: Tracks) -> tuple[Track, ...]:
         )
         if not twin:
             kept.append(track if found is None else found)
-    return tuple(kept)
+    disks = [track for track in kept if track.radii is not None]
+    return tuple(
+        t for t in kept if any(t is d for d in disks) or not any(_within(t, disk) for disk in disks)
+    )
+
+
+def _within(track: Track, disk: Track) -> bool:
+    """Whether a piece lies inside a disk that grows: what it uncovers or covers of the plate."""
+    assert disk.radii is not None
+    away = np.hypot(*(track.poses - disk.poses)[:, :2].T)
+    return bool(np.nanmedian(away - disk.radii) < 0.0) if np.isfinite(away).any() else False
 
 
 def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:
