@@ -279,7 +279,9 @@ def _speak(message: Message, pictures: bool) -> BaseMessage:
     takes."""
     if not any(isinstance(part, Picture) for part in message.parts) or not pictures:
         text = "\n\n".join(
-            part.text if isinstance(part, Text) else part.words or "(not shown: text only)"
+            part.text
+            if isinstance(part, Text)
+            else part.words or f"[{part.caption}: not shown, text only]"
             for part in message.parts
         )
         return {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}[
