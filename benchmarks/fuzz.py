@@ -263,7 +263,7 @@ def _run() -> Path:
     runfolder.write_programs(folder.best, _SOURCES)
     runfolder.write_params(folder.best / "params.json", (FittedParam("g", 1.0, 0.0, 2.0),))
     ahead = States(("ball.x",), np.ones((2, 1)))
-    runfolder.write_prediction(path / "prediction.npz", clip.frames[None, 4:], (ahead,), 0.1)
+    runfolder.write_prediction(path / "prediction.npz", [clip.frames[4:]], (ahead,), 0.1)
     store.write_json(path / "result.json", result)
     return path
 

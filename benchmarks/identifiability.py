@@ -314,9 +314,9 @@ def main(argv: list[str] | None = None) -> int:
     for name in names:
         own = [one for one in told if one.family == name]
         if own:
-            right = np.mean([r for one in own for r in one.right])
+            share = np.mean([r for one in own for r in one.right])
             print(
-                f"{name}: told right {right:.3f}, covered {np.mean([o.covered for o in own]):.3f}"
+                f"{name}: told right {share:.3f}, covered {np.mean([o.covered for o in own]):.3f}"
             )
     right = float(np.mean([r for one in told for r in one.right]))
     covered = float(np.mean([one.covered for one in told]))

@@ -85,10 +85,10 @@ class Child:
 
     def start_clock(self, now: float) -> None:
         """Listen, and let its time run when the child has got to the candidate."""
-        self.listen()
-        if self.said(wire.SEALED) is not None and self.talking:
+        self.listen()  # which may hear the end of the talk together with its last word
+        if self.said(wire.SEALED) is not None:
             self.talking = False
-            self.deadline = now + self.wall
+            self.deadline = min(self.deadline, now + self.wall)
 
     def warn(self) -> None:
         """Time is over: SIGALRM, and a moment to say where it is (see ``limits.catch_timers``)."""

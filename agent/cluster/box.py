@@ -136,16 +136,24 @@ class RemoteBox:
         self.close()
 
     def _submit(self, function: Any, *arguments: Any, near: str = "") -> Any:
+        """The value of a call on a worker. What it raises is raised here, at once; where workers
+        die under it, others get it."""
+        from distributed import KilledWorker
+
         place = {"workers": [near], "allow_other_workers": True} if near else {}
-        future = self._client.submit(function, *arguments, pure=False, retries=LOST, **place)
-        try:
-            return future.result()
-        except (SandboxError, ValueError):
-            raise
-        except Exception as error:  # of the engine: no worker left, a link cut
-            raise SandboxError(
-                f"the cluster did not do a job: {type(error).__name__}: {error}"
-            ) from error
+        for _ in range(LOST):
+            future = self._client.submit(function, *arguments, pure=False, **place)
+            try:
+                return future.result()
+            except KilledWorker as error:
+                lost = error
+            except (SandboxError, ValueError):
+                raise
+            except Exception as error:  # of the engine: a link cut
+                raise SandboxError(
+                    f"the cluster did not do a job: {type(error).__name__}: {error}"
+                ) from error
+        raise SandboxError(f"the cluster lost {LOST} times the workers of one job: {lost}")
 
 
 def _sent(value: Shared | np.ndarray | Any) -> Sent:

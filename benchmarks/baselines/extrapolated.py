@@ -58,7 +58,7 @@ def _seconds(video: Video) -> np.ndarray:
     return video.dt * np.arange(len(video))
 
 
-def extrapolated(seen: Measured, seconds: Sequence[float], degree: int) -> np.ndarray:
+def extrapolated(seen: Measured, seconds: Sequence[float] | np.ndarray, degree: int) -> np.ndarray:
     """(n, columns) states at the ``seconds`` to come: every column along the polynomial through its
     last sightings."""
     rows = np.full((len(seconds), len(seen.states.columns)), np.nan)

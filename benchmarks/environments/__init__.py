@@ -7,6 +7,7 @@ imported when they are used.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 
 from benchmarks.environments.clips import Clips, Options, Request, cut, dress
@@ -31,7 +32,7 @@ def known() -> tuple[str, ...]:
     from benchmarks.environments import outside
     from benchmarks.gallery import SCENES
 
-    families = {"gallery": SCENES, "outside": outside.SCENES}
+    families: dict[str, Iterable[str]] = {"gallery": SCENES, "outside": outside.SCENES}
     scenes = (f"{family}:{name}" for family, names in families.items() for name in names)
     return (*sorted(_MODULES), *scenes, "gym:ID")
 

@@ -78,9 +78,10 @@ def _record(
     spent = _processor_seconds() - before
     figures = dict(search_row(result, task, held_back, options)[0])
     words, truth = described(result.path), held_back.known[0]
-    figures |= rivals(task, truth, whole)
+    theirs = rivals(task, truth, whole)
+    figures |= theirs
     figures |= {
-        f"skill_{name}": _skill(figures.get("psnr"), figures[f"psnr_{name}"]) for name in _RIVALS
+        f"skill_{name}": _skill(figures.get("psnr"), theirs[f"psnr_{name}"]) for name in _RIVALS
     }
     figures["named"] = float(names(words, clip.patterns))
     told, unsaid = _known(clip, result.path, task)
