@@ -235,7 +235,7 @@ def test_evaluate_scores_three_programs(files, capsys, tmp_path):
     )
     assert (
         code == 0
-        and "score 0.99" in printed
+        and "score 1.0000" in printed
         and "gravity = " in printed
         and "dynamics loss" in printed
     )
@@ -367,7 +367,7 @@ def test_trace_shows_tree_node_and_difference(run_folder, capsys):
     )
     _, node, _ = called(capsys, "trace", run_folder, "3")
     assert (
-        "score 0.99" in node
+        "score 1.0000" in node
         and "--- dynamics.py" in node
         and "gravity = " in node
         and "rationale: line 4" in node

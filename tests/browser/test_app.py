@@ -66,7 +66,7 @@ def test_a_newcomer_sees_at_once_which_node_won_and_why(run):
             "finished (threshold",
             "★ 3",
             "✗ 0",
-            "Node 3 won: score 0.99",
+            "Node 3 won: score 1.000",
             "most of all in dynamics",
             "error of node 3",
             "refine dynamics",

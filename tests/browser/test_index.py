@@ -11,7 +11,7 @@ import pytest
 
 from agent.browser.index import Index, spent, state
 from agent.browser.listing import lines, matcher
-from agent.run import trace
+from agent.run import story, trace
 from tools.errors import StorageError, UsageError
 
 
@@ -80,7 +80,7 @@ def _moved(event, copy, count):
 
 def test_the_index_knows_what_the_trace_says(run):
     index = indexed(run)
-    events = list(trace.read(run / "trace.jsonl"))
+    events = list(story.read(run / "trace.jsonl"))
     for kind in ("proposed", "evaluated", "diagnosed"):
         for event in events:
             if event["event"] == kind:

@@ -44,7 +44,7 @@ def test_the_winner_is_told_with_its_way_and_its_rival(run):
         and "frames that no candidate was fitted to or given" in text
     )
     assert (
-        "Node 3 won: score 0.99" in text
+        "Node 3 won: score 1.000" in text
         and "1 is exact, 0 no better than repeating" in " ".join(text.split())
     )
     assert "The best that is not as good, node 1, has" in text and "most of all in dynamics" in text
