@@ -106,7 +106,7 @@ def test_an_exported_model_answers_a_strange_video_in_one_line(tmp_path, monkeyp
         (["clip.npz", "--out", "nowhere/a.npz"], "No such file"),
     ):
         with pytest.raises(SystemExit) as ended:
-            alone["main"](alone["MODEL"], alone["FITTED"], call)
+            alone["main"](alone["MODEL"], alone["FITTED"], alone["SI"], call)
         assert says in str(ended.value) and "\n" not in str(ended.value)
     call = [sys.executable, "model.py", "bare.npz"]
     done = subprocess.run(call, capture_output=True, text=True, check=False)

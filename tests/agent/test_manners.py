@@ -183,7 +183,7 @@ def test_nothing_that_is_only_this_machines_is_written(tmp_path):
     assert "/home/me" not in json.dumps(written) and "pw" not in json.dumps(written)
     assert written["model"]["base_url"] == "https://host:8000/v1"
     again = SearchConfig.from_json(written)
-    assert again.rules == config.rules and again.budget == config.budget
+    assert again.rules == "no file is at …/passwd" and again.budget == config.budget
     writer = trace.Writer(tmp_path / "trace.jsonl")
     writer.write({"event": "declined", "node": "0", "rationale": "no run at /home/me/runs/one"})
     (event,) = trace.read(tmp_path / "trace.jsonl")
