@@ -472,15 +472,18 @@ def fuzz(count: int, first: int) -> Iterator[str]:
     """Try ``count`` cases, a line a block; seeds that fail are written down."""
     names = list(TARGETS)
     for number in range(-(-count // BLOCK)):
-        target, seed = names[number % len(names)], first + number
-        try:
-            block(target, seed)
-            yield f"{target} {seed}: {BLOCK} cases"
-        except Exception as error:
-            if (target, seed) not in failures():
-                with open(FAILURES, "a") as file:
-                    file.write(f"{target} {seed}\n")
-            yield f"{target} {seed}: FAILED: {type(error).__name__}: {error}"[:2000]
+        yield _tried(names[number % len(names)], first + number)
+
+
+def _tried(target: str, seed: int) -> str:
+    try:
+        block(target, seed, BLOCK)
+    except Exception as error:
+        if (target, seed) not in failures():
+            with open(FAILURES, "a") as file:
+                file.write(f"{target} {seed}\n")
+        return f"{target} {seed}: FAILED: {type(error).__name__}: {error}"[:2000]
+    return f"{target} {seed}: {BLOCK} cases"
 
 
 # --------------------------------------------------------------------------------------------------
@@ -506,8 +509,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=BLOCK, metavar="N", help="cases in all")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the first block")
     parser.add_argument("--scaling", action="store_true", help="time answers of n and 4 n")
+    parser.add_argument("--again", action="store_true", help="the blocks that once failed, whole")
     arguments = parser.parse_args(argv)
     lines = scaling() if arguments.scaling else fuzz(arguments.count, arguments.seed)
+    if arguments.again:
+        lines = (_tried(target, seed) for target, seed in failures())
     failed = False
     for line in lines:
         print(line, flush=True)
