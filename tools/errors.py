@@ -7,7 +7,8 @@
     │   │   └── GrammarError     a mechanism that cannot be
     │   │       ├── Refused      a mechanism that cannot be printed yet
     │   │       └── Clash        a name that is taken was asked for once more
-    │   └── MissingExtra         an optional library is not installed (an ImportError)
+    │   ├── MissingExtra         an optional library is not installed (an ImportError)
+    │   └── Untold               the equations of a program cannot be told
     ├── RunError                 the call was right, the run cannot go on
     │   ├── StorageError         a disk refused: full, read-only, no permission, damaged
     │   │   └── NewerFormat      a newer version of this program wrote the file

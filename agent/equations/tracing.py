@@ -56,8 +56,11 @@ def _power(a: Any, b: Any) -> Any:
     return a**b if whole else float(float(a) ** float(b))
 
 
-class _Return(Exception):
-    def __init__(self, value: Any):
+class Returned(Exception):
+    """Carries the value of a `return` to the call that it ends."""
+
+    def __init__(self, value: Any = None):
+        super().__init__(value)
         self.value = value
 
 
@@ -137,7 +140,7 @@ class Reading:
         self._count(node)
         match node:
             case ast.Return():
-                raise _Return(None if node.value is None else self._value(node.value, scope))
+                raise Returned(None if node.value is None else self._value(node.value, scope))
             case ast.Assign():
                 value = self._value(node.value, scope)
                 for target in node.targets:
@@ -420,7 +423,7 @@ class _Function:
             if isinstance(self.node, ast.Lambda):
                 return reading._value(self.node.body, scope)
             reading.run(self.node.body, scope)
-        except _Return as done:
+        except Returned as done:
             return done.value
         finally:
             reading.depth -= 1

@@ -193,7 +193,11 @@ def test_every_suite_has_a_line_and_plans_its_cases(capsys):
     listed = capsys.readouterr().out
     for name in suites.known():
         assert name in listed
-        keys = [case.key for phase in suites.suite(name).phases(Options()) for case in phase]
+        try:
+            keys = [case.key for phase in suites.suite(name).phases(Options()) for case in phase]
+        except ContractError as error:  # of suites that only run on somebody's files
+            assert str(error).startswith("--data: expected a folder")
+            continue
         assert keys and len(set(keys)) == len(keys)
 
 
