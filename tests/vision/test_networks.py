@@ -280,7 +280,7 @@ def test_models_are_built_from_a_store_of_weights(detector, sam2, tmp_path):
         )
         for name in ("grounding-dino-tiny", "sam2.1-hiera-tiny")
     }
-    store = WeightStore(tmp_path, models=MODELS | small)
+    store = WeightStore(tmp_path, models=MODELS | small, unpinned=True)
     backend, reasons = build_backend(VisionConfig(tracker="auto", device="cpu"), store)
     digest = store.digest("grounding-dino-tiny")[:16]
     assert backend.identity["detector"] == f"grounding-dino-{digest}" and backend.identity[

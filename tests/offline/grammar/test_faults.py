@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
 from agent.proposers.offline.grammar.joints.free import Free
 from agent.proposers.offline.grammar.joints.prismatic import Prismatic
 from agent.proposers.offline.grammar.joints.revolute import Revolute
+from agent.proposers.offline.grammar.joints.weld import Weld
 from agent.proposers.offline.grammar.laws.central_force import CentralForce
+from agent.proposers.offline.grammar.laws.collision import Collision
 from agent.proposers.offline.grammar.laws.constant_field import ConstantField
 from agent.proposers.offline.grammar.laws.contact import Contact
 from agent.proposers.offline.grammar.laws.joint_spring import JointSpring
@@ -181,3 +184,12 @@ def test_a_record_reads_back_and_is_one_line():
         rollout(
             Mechanism(AB, (JointSpring(("a",)),)), {}, still(a=(1.0, 1.0), b=(9.0, 9.0)), 0.1, [0.0]
         )
+
+
+def test_bodies_that_are_welded_together_do_not_collide():
+    """Their relative velocity is rounding alone, and an impact made of it is noise."""
+    bodies = (Body("a", RED), Body("b", RED, Weld(on="a", x=6.0, y=0.0)), Body("c", RED))
+    collide = Collision(("b", "c", "a"), Number(0.5))
+    with pytest.raises(Refused, match="welded together"):
+        dynamics(Mechanism(bodies, (collide,)))
+    dynamics(Mechanism(bodies, (replace(collide, on=("b", "c")),)))

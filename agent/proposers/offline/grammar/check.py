@@ -4,6 +4,7 @@ silence."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 
 from agent.proposers.offline.grammar.joints.free import Free
 from agent.proposers.offline.grammar.joints.rest import Rest
@@ -46,12 +47,26 @@ def _strikes(law: Law) -> bool:
     return isinstance(law, EventLaw) and law.least > 1
 
 
+def _carrier(mechanism: Mechanism, key: str) -> str:
+    """The body that ``key`` is welded to, itself where it is welded to none."""
+    while (body := mechanism.by_name.get(key)) and isinstance(body.joint, Weld) and body.joint.on:
+        key = body.joint.on
+    return key
+
+
 def _objections(mechanism: Mechanism) -> Iterator[str]:
     for law in mechanism.laws:
         for key in law.on:
             yield from _of_target(law, mechanism.items[key])
     for body in mechanism.bodies:
         yield from _of_body(mechanism, body)
+    for law in filter(_strikes, mechanism.laws):
+        for one, other in combinations(law.on, 2):
+            if _carrier(mechanism, one) == _carrier(mechanism, other):
+                yield (
+                    f"{law.word} of {one} and {other}: they are welded together, and cannot meet; "
+                    "leave one of them out"
+                )
     led = {coupling.follower: coupling.leader for coupling in mechanism.couplings}
     for law in mechanism.laws:
         for key in led.keys() & set(law.on if isinstance(law, Stop) else ()):
