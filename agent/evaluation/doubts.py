@@ -33,9 +33,9 @@ class Foretold:
 
 
 @dataclass(frozen=True)
-class Doubts:
-    """bands: (T + ahead) states per QUANTILES. worth: share that the draws are worth. noise: of one
-    measurement by column. outlooks: the clip at hand first. drawn: (n, ahead, H, W, 3) frames."""
+class Claim:
+    """What a child says. bands: (T + ahead) states per QUANTILES. worth: share that the draws are
+    worth. noise: of one measurement by column. outlooks: the clip at hand first."""
 
     determined: tuple[Determined, ...]
     combinations: tuple[Combination, ...]
@@ -43,6 +43,12 @@ class Doubts:
     worth: float
     noise: Mapping[str, float]
     outlooks: tuple[Foretold, ...]
+
+
+@dataclass(frozen=True)
+class Doubts(Claim):
+    """A claim that was checked. drawn: (n, ahead, H, W, 3) uint8 frames."""
+
     drawn: np.ndarray = field(default_factory=lambda: NOTHING_DRAWN)
 
 
@@ -55,16 +61,6 @@ class Question:
     seed: int = 0
     trials: int | None = None
     drawn: int = 0
-
-
-@dataclass(frozen=True)
-class _Claim:
-    determined: tuple[Determined, ...]
-    combinations: tuple[Combination, ...]
-    bands: tuple[States, ...]
-    worth: float
-    noise: Mapping[str, float]
-    outlooks: tuple[Foretold, ...]
 
 
 def doubt_job(
@@ -106,7 +102,7 @@ def doubt_job(
 def read_doubts(outcome: Outcome, trial: Trial) -> Doubts:
     """Check the claim. Raises CandidateFailed."""
 
-    def read(claim: _Claim) -> Doubts:
+    def read(claim: Claim) -> Doubts:
         if len(claim.bands) != len(QUANTILES):
             raise ContractError("doubt", f"{len(QUANTILES)} bands", str(len(claim.bands)))
         frames = len(trial.seen) + trial.horizon
@@ -124,4 +120,4 @@ def read_doubts(outcome: Outcome, trial: Trial) -> Doubts:
         )
         return Doubts(*parts, outcome.arrays.get("drawn", NOTHING_DRAWN))
 
-    return read_claim(outcome, "dynamics", _Claim, read)
+    return read_claim(outcome, "dynamics", Claim, read)
