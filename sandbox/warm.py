@@ -51,8 +51,10 @@ NOT_OURS = ("tools.vision", "tools.media", "tools.metrics")
 def warm_up(profile: str) -> dict[str, Any]:
     """Import and touch every library of a profile; returns what could not be loaded ({"missing":
     {name: reason}}) and how many bytes of address space a child will take to start its threads
-    ("room")."""
+    ("room"). What libraries add to the environment is taken out again: children see exactly what
+    the host gave."""
     missing: dict[str, str] = {}
+    given = dict(os.environ)
     room = 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -66,6 +68,9 @@ def warm_up(profile: str) -> dict[str, Any]:
                 _load(name, missing)
         _load_all(OURS, missing)
     _touch()
+    for name in os.environ.keys() - given.keys():
+        del os.environ[name]
+    os.environ.update(given)
     told = {
         name: reason
         for name, reason in missing.items()
