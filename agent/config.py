@@ -49,7 +49,7 @@ class EvaluationConfig:
 
     def __post_init__(self):
         if not 0.0 < self.validation < 1.0:
-            raise UsageError(f"validation: expected a share in (0, 1), got {self.validation}")
+            raise UsageError("validation", "a share in (0, 1)", str(self.validation))
 
 
 @dataclass(frozen=True)
@@ -86,15 +86,16 @@ class SearchConfig:
         for name in ("budget", "batch", "workers"):
             if getattr(self, name) < 1:
                 raise UsageError(
-                    f"{name}: expected at least 1, got {getattr(self, name)}; give --{name} a "
-                    "positive number"
+                    str(name),
+                    "at least 1",
+                    str(getattr(self, name)),
+                    f"give --{name} a positive number",
                 )
         if self.seed < 0:
-            raise UsageError(f"seed: expected a number from 0 up, got {self.seed}")
+            raise UsageError("seed", "a number from 0 up", str(self.seed))
         if not self.threshold > 0:
             raise UsageError(
-                "threshold: expected a score above 0 (above 1 = never stop early), got "
-                f"{self.threshold}"
+                "threshold", "a score above 0 (above 1 = never stop early)", str(self.threshold)
             )
 
     def to_json(self) -> dict[str, Any]:
@@ -158,7 +159,7 @@ def granted(said: SearchConfig, grants: Grants) -> tuple[SearchConfig, tuple[str
     """The configuration of a run on disk as it may be used, and what differs, in words. Raises
     UsageError where the run needs what was not granted."""
     if max(len(said.rules), len(said.hint)) > LONGEST_WORDS:
-        raise UsageError(f"rules, hint: expected at most {LONGEST_WORDS} characters, got more")
+        raise UsageError("rules, hint", f"at most {LONGEST_WORDS} characters", "more")
     given = replace(
         said,
         workers=grants.workers or min(said.workers, 4),
@@ -206,13 +207,17 @@ def _granted_model(said: SearchConfig, grants: Grants) -> ModelOptions:
     replays = said.proposer == "replay"
     if _asks(said) and grants.base_url is None and model.base_url:
         raise UsageError(
-            f"model: the run asked {model.base_url}, and a run's folder may not choose where your "
-            "key and its prompts go; add --base-url URL, this one or another"
+            "model",
+            "--base-url: a run's folder may not choose where your key and its prompts go",
+            f"only the run's own {model.base_url}",
+            "add --base-url URL, this one or another",
         )
     if replays and not grants.replay:
         raise UsageError(
-            f"replay: the run repeats the run in {model.replay}, and a run's folder may not choose "
-            "what else is read; add --from RUN"
+            "replay",
+            "--from: a run's folder may not choose what else is read",
+            f"only the run's own {model.replay}",
+            "add --from RUN",
         )
     return replace(
         model,

@@ -183,7 +183,7 @@ def a_joint(kind: Any, rng: np.random.Generator, hosts: list[str]) -> Any:
     if "on" in names:
         given["on"] = str(rng.choice(hosts)) if hosts and rng.random() < 0.6 else None
     if word_of(kind) == "weld" and not hosts:
-        raise GrammarError("weld: expected a host, got none")
+        raise GrammarError("weld", "a host", "none")
     if word_of(kind) == "weld":
         given["on"] = str(rng.choice(hosts))
     if word_of(kind) == "weld" and rng.random() < 0.3:

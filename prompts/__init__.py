@@ -50,8 +50,9 @@ class Template:
                 f"no hole for {', '.join(unused)}"
             ] * bool(unused)
             raise PromptError(
-                f"prompt {self.name}: expected values for {', '.join(self.holes) or 'nothing'}, "
-                f"got {' and '.join(problems)}"
+                f"prompt {self.name}",
+                f"values for {', '.join(self.holes) or 'nothing'}",
+                str(" and ".join(problems)),
             )
         return _HOLE.sub(lambda match: values[match.group(1)], self.text).strip() + "\n"
 
@@ -61,7 +62,7 @@ def load(name: str) -> Template:
     known ones."""
     known = dict(_sources())
     if name not in known:
-        raise PromptError(f"prompt: expected one of {', '.join(known)}, got {name!r}")
+        raise PromptError("prompt", f"one of {', '.join(known)}", repr(name))
     return Template(name, _COMMENT.sub("", known[name]).strip())
 
 

@@ -150,7 +150,7 @@ class Sandbox:
             return self._all[0].report()
         except ServerLost as error:
             raise SandboxError(
-                f"the sandbox does not start: {error}; see `run-agent doctor`"
+                "sandbox", "a server that starts", str(error), "see `run-agent doctor`"
             ) from None
 
     def _try_twice(self, server: _Server, request: Request) -> Outcome:
@@ -165,8 +165,10 @@ class Sandbox:
             return server.run(request)
         except ServerLost as second:
             raise SandboxError(
-                f"the sandbox failed twice on one job: {first}; then: {second}; see `run-agent "
-                "doctor`"
+                "sandbox",
+                "a job that ends",
+                f"a server that failed twice: {first}; then: {second}",
+                "see `run-agent doctor`",
             ) from None
 
     def __enter__(self) -> Sandbox:
@@ -293,9 +295,10 @@ class _Server:
                 report = self._next(time.monotonic() + START_SECONDS)
                 if "problem" in report:
                     raise SandboxError(
-                        f"the sandbox cannot start in mode {self.posture.mode}: "
-                        f"{report['problem']}; see `run-agent doctor`, "
-                        "or accept a weaker mode with --unsafe-sandbox"
+                        f"the sandbox cannot start in mode {self.posture.mode}",
+                        "all that the mode needs",
+                        report["problem"],
+                        "see `run-agent doctor`, or accept a weaker mode with --unsafe-sandbox",
                     )
                 self._report = report
             return self._report

@@ -169,9 +169,10 @@ def _on_disk(size: int, reserved: int) -> int:
     except OSError as error:
         os.close(fd)
         raise SandboxError(
-            f"frames: expected {size >> 20} MiB of disk for them, got: "
-            f"{error.strerror}; free space, predict fewer frames (--horizon), or scale the clip "
-            "down (--size)"
+            "frames",
+            f"{size >> 20} MiB of disk for them",
+            str(error.strerror),
+            "free space, predict fewer frames (--horizon), or scale the clip down (--size)",
         ) from None
     return fd
 

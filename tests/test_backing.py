@@ -19,6 +19,9 @@ from sandbox.memory import Outputs, SharedArray, Slot
 from tests.agent import candidates
 from tests.test_media import clip
 from tools import backing, media
+from tools.metrics import frames as metrics
+from tools.metrics.frames import ssim
+from tools.perception.background import background
 from tools.types import Video
 
 
@@ -136,6 +139,15 @@ def test_figures_over_time_are_the_same_by_rows(monkeypatch):
     np.testing.assert_array_equal(whole, banded)
     np.testing.assert_array_equal(whole, np.median(frames[[0, 3, 6]], axis=0))
     assert backing.same(frames, frames.copy()) and not backing.same(frames, frames[::-1])
+
+
+def test_plates_and_likeness_are_the_same_piece_by_piece(monkeypatch):
+    seen = candidates.thrown(12).frames
+    plate, alike = background(seen), ssim(seen[:3], seen[3:6])
+    monkeypatch.setattr(backing, "LARGE", 1)
+    monkeypatch.setattr(metrics, "_SSIM_AT_ONCE", 600)
+    np.testing.assert_array_equal(plate, background(seen))
+    assert ssim(seen[:3], seen[3:6]) == pytest.approx(alike, rel=1e-12) and alike < 1.0
 
 
 def test_what_a_job_puts_out_lies_on_disk_where_it_is_large(small):

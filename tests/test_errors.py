@@ -7,6 +7,7 @@ import inspect
 import pickle
 import pkgutil
 import re
+from pathlib import Path
 
 import pytest
 
@@ -16,11 +17,12 @@ from tools import errors
 from tools.errors import ProggenError
 from tools.types import Failure
 
+ROOT = Path(__file__).parent.parent
 PACKAGES = ("tools", "sandbox", "prompts", "agent", "benchmarks")
 ARGUMENTS = {
     "CandidateFailed": (Failure("dynamics", "ValueError", "no"), "said"),
     "ProgramError": ("Missing", "no step in dynamics.py"),
-    "ModelError": ("past the cap", Cost(calls=2)),
+    "ModelError": ("past the cap", "", "", "", Cost(calls=2)),
     "TryAgain": ("busy", 3.0, True),
     "Overrun": ("CpuLimit",),
 }
@@ -91,6 +93,18 @@ def test_a_command_ends_with_the_code_of_its_error(name, monkeypatch, capsys):
     monkeypatch.setattr("agent.cli.commands.doctor", fails)
     assert main(["doctor"]) == type(error).exit_code
     assert capsys.readouterr().err == f"run-agent: {error}\n"
+
+
+def test_what_was_expected_and_got_is_given_part_by_part():
+    told = re.compile(r"\b(\w+)\(\s*((?:f?\"[^\"]*\"\s*)+)\)")
+    whole = [
+        f"{path.name}: {words[:60]}"
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        for name, words in told.findall(path.read_text())
+        if name in OURS and ": expected " in words and ", got " in words
+    ]
+    assert not whole
 
 
 def test_a_wrong_call_is_told_from_a_failed_run():

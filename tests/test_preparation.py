@@ -222,7 +222,7 @@ def test_a_run_knows_how_its_clip_was_made(prepared_run, capsys, tmp_path):
     plain = called(capsys, "predict", prepared_run, "--horizon", 5)[1]
     assert code == 0 and lines == plain
     code, _, said = called(capsys, "predict", prepared_run, "--crop", "0,0,20,20")
-    assert code == 2 and "belongs to --video" in said
+    assert code == 2 and "expected --video beside it" in said
 
 
 @pytest.mark.parametrize(

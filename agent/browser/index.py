@@ -158,9 +158,7 @@ class Index:
                         raise trace.damaged(self.path, self.events, str(error)) from None
                     self._read += len(line)
         except OSError as error:
-            raise StorageError(
-                f"{self.path}: expected the trace of a run, got: {error.strerror}"
-            ) from error
+            raise StorageError(str(self.path), "the trace of a run", str(error.strerror)) from error
         return self._read != before
 
     @property

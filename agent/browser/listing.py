@@ -49,7 +49,7 @@ def _test(word: str) -> Callable[[Row], bool]:
         try:
             limit = float(text)
         except ValueError:
-            raise UsageError(f"{word}: expected a number after {sign}, got {text}") from None
+            raise UsageError(word, f"a number after {sign}", text) from None
         return lambda row: _COMPARE[sign](_quantity(row, name), limit)
     if named := _FIELD.fullmatch(word):
         name, text = named[1], named[2].lower()

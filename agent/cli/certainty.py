@@ -25,8 +25,10 @@ def certainty(arguments: argparse.Namespace) -> int:
         found = scaled(model, arguments.run, given(arguments))
         if not model.fitted:
             raise UsageError(
-                f"{arguments.run}: expected a program with parameters, got one without; there is "
-                "nothing to be uncertain about"
+                str(arguments.run),
+                "a program with parameters",
+                "one without",
+                "there is nothing to be uncertain about",
             )
         task = RunFolder(arguments.run).task()
         others = (*task.test[1:], *task.train)

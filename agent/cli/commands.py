@@ -104,7 +104,7 @@ def _opened(arguments: argparse.Namespace) -> search.Opened:
     """Where programs run: on this machine, or on the workers of --cluster."""
     if not arguments.cluster:
         if arguments.tls:
-            raise UsageError("--tls: belongs to --cluster, got it without; leave it out")
+            raise UsageError("--tls", "--cluster beside it", "none", "leave it out")
         return search.here
     tls = None if arguments.tls is None else Path(arguments.tls)
 
@@ -162,23 +162,34 @@ def _check_belongs(arguments: argparse.Namespace) -> None:
         for name in (*named, "no_check", "in_flight", "timeout", "memory"):
             if getattr(arguments, name) not in (None, False, []):
                 raise UsageError(
-                    f"--{name.replace('_', '-')}: belongs to a language model (--proposer llm or "
-                    f"both), got it with {arguments.proposer}; leave it out"
+                    f"--{name.replace('_', '-')}",
+                    "a language model (--proposer llm or both)",
+                    arguments.proposer,
+                    "leave it out",
                 )
     if arguments.proposer in ("llm", "both") and arguments.batch != 1:
         raise UsageError(
-            f"--batch: belongs to the proposers that wait for nobody, got it with "
-            f"{arguments.proposer}; say --in-flight N instead"
+            "--batch",
+            "a proposer that waits for nobody",
+            arguments.proposer,
+            "say --in-flight N instead",
         )
     if arguments.replay and not replays:
-        raise UsageError(
-            f"--from: belongs to --proposer replay, got it with {arguments.proposer}; leave it out"
-        )
+        raise UsageError("--from", "--proposer replay", arguments.proposer, "leave it out")
     if arguments.hint and arguments.proposer == "random":
         print(
             "run-agent: --hint: not used, the proposer random reads no words; others do",
             file=sys.stderr,
         )
+    if arguments.hint and arguments.proposer == "offline":
+        from agent.proposers.offline import hints  # takes a moment to import
+
+        if hints.says_nothing(arguments.hint):
+            print(
+                "run-agent: --hint: not used, it names no mechanism that the offline proposer "
+                "knows; say for example pendulum, spring, bounce, friction or roll",
+                file=sys.stderr,
+            )
 
 
 def _search_config(arguments: argparse.Namespace) -> SearchConfig:
@@ -250,7 +261,7 @@ def _lpips(folder: str | None) -> str:
 def _max_output(arguments: argparse.Namespace) -> int:
     asked = arguments.max_output
     if asked is not None and not 256 <= asked <= LONGEST_ANSWER:
-        raise UsageError(f"--max-output: expected 256 to {LONGEST_ANSWER} tokens, got {asked}")
+        raise UsageError("--max-output", f"256 to {LONGEST_ANSWER} tokens", str(asked))
     return ModelOptions().max_output if asked is None else asked
 
 
@@ -263,8 +274,10 @@ def _mode(arguments: argparse.Namespace) -> str:
     mode = arguments.unsafe_sandbox
     if mode not in (None, "landlock-only", "rlimits-only"):
         raise UsageError(
-            f"--unsafe-sandbox: expected landlock-only or rlimits-only, got {mode!r}; leave it "
-            "out for the strict sandbox"
+            "--unsafe-sandbox",
+            "landlock-only or rlimits-only",
+            repr(mode),
+            "leave it out for the strict sandbox",
         )
     return mode or STRICT
 
@@ -309,7 +322,7 @@ def fit(arguments: argparse.Namespace) -> int:
     for out in (arguments.out, arguments.plot):
         _check_out(out)
     if arguments.plot and not arguments.plot.endswith(".png"):
-        raise UsageError(f"--plot: expected a file name that ends in .png, got {arguments.plot!r}")
+        raise UsageError("--plot", "a file name that ends in .png", repr(arguments.plot))
     programs = runfolder.read_programs(arguments.programs)
     profile = _profile(arguments.optimizer)
     task, held_back = inputs.load(arguments)
@@ -360,14 +373,17 @@ def _profile(optimizer: str) -> str:
     holds it."""
     if optimizer not in OPTIMIZERS:
         raise UsageError(
-            f"--optimizer: expected one of {', '.join(OPTIMIZERS)}, got {optimizer!r}"
-            + did_you_mean(optimizer, OPTIMIZERS)
+            "--optimizer",
+            f"one of {', '.join(OPTIMIZERS)}",
+            repr(optimizer) + did_you_mean(optimizer, OPTIMIZERS),
         )
     library, extra = _LIBRARIES.get(optimizer, ("numpy", ""))
     if find_spec(library) is None:
         raise UsageError(
-            f"--optimizer {optimizer}: expected the library {library}, which is not installed; "
-            f"pip install '.[{extra}]', or leave the option out"
+            f"--optimizer {optimizer}",
+            f"the library {library}",
+            "none that is installed",
+            f"pip install '.[{extra}]', or leave the option out",
         )
     return "threads" if extra else "plain"
 
@@ -428,12 +444,12 @@ def predict(arguments: argparse.Namespace) -> int:
     """Predict with a model, edited or not."""
     _check_out(arguments.out, *media.WRITABLE)
     if arguments.context is not None and arguments.video is None:
-        raise UsageError("--context: belongs to --video, got it without; leave it out")
+        raise UsageError("--context", "--video beside it", "none", "leave it out")
     variants = tuple(tuple(group) for group in arguments.edits)
     if len(variants) > 1 and not all(variants):
-        raise UsageError("--or: expected --set before and after it, got a what-if without edits")
+        raise UsageError("--or", "--set before and after it", "a what-if without edits")
     if arguments.video is None and (options := cutting.given(arguments)):
-        raise UsageError(f"--{options[0]}: belongs to --video, got it without one; leave it out")
+        raise UsageError(f"--{options[0]}", "--video beside it", "none", "leave it out")
     _say_unexplained(arguments.run)
     waiting = live.heard(lambda: "running the programs in the sandbox")
     grants = Grants(vision=vision.folders(os.environ))
@@ -497,7 +513,9 @@ def doctor(arguments: argparse.Namespace) -> int:
 def _optional(module: str, command: str) -> Any:
     if find_spec(module) is None:
         raise UsageError(
-            f"{command}: expected the module {module}, which this installation does not have; "
-            "install it from a full checkout"
+            command,
+            f"the module {module}",
+            "an installation without it",
+            "install it from a full checkout",
         )
     return import_module(module)

@@ -42,12 +42,14 @@ def side(words: str) -> Side:
     node = node or index.best or ""
     if not node:
         raise UsageError(
-            f"{path}: expected a run in which something ran to its end, got none so far; name a "
-            f"node, as in {path}:0"
+            str(path),
+            "a run in which something ran to its end",
+            "none so far",
+            f"name a node, as in {path}:0",
         )
     folder.node(node)
     if node not in index.rows:
-        raise UsageError(f"{path}: expected the proposal of node {node} in its trace, got none")
+        raise UsageError(str(path), f"the proposal of node {node} in its trace", "none")
     result = folder.result() or {}
     whole = result if result.get("best") == node else {}
     return Side(

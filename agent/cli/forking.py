@@ -26,8 +26,7 @@ def main(arguments: argparse.Namespace) -> int:
         policies.named(arguments.policy)
     if arguments.proposer not in (None, *proposers.known()):
         raise UsageError(
-            f"--proposer: expected one of {', '.join(proposers.known())}, got "
-            f"{arguments.proposer!r}"
+            "--proposer", f"one of {', '.join(proposers.known())}", repr(arguments.proposer)
         )
     grants = commands.granted(arguments)
     folder = fork(run, arguments.node, out, arguments.edit, changes)

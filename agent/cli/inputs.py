@@ -26,14 +26,16 @@ def check(arguments: argparse.Namespace) -> None:
     """Raises UsageError unless arguments name one source, with options that belong to it."""
     if bool(arguments.env) == bool(arguments.video):
         raise UsageError(
-            "expected one of --env NAME and --video FILE, got "
-            + ("both" if arguments.env else "neither")
+            "run",
+            "one of --env NAME and --video FILE",
+            "both" if arguments.env else "neither",
+            "see `run-agent run --help`",
         )
     given, other = ("--env", "--video") if arguments.env else ("--video", "--env")
     for name in _BELONGS[other]:
         if getattr(arguments, name) not in (None, []):
             option = name.replace("_", "-")
-            raise UsageError(f"--{option}: belongs to {other}, got it with {given}; leave it out")
+            raise UsageError(f"--{option}", f"{other} beside it", given, "leave it out")
     preparation(arguments)
 
 
@@ -114,8 +116,10 @@ def assemble(
     if shortest < max(context, 2):
         what = next(clip.name for clip in clips if len(clip) == shortest)
         raise UsageError(
-            f"video {what}: expected at least {max(context, 2)} frames (--context {context}), got "
-            f"{shortest}; lower --context or give a longer video"
+            f"video {what}",
+            f"at least {max(context, 2)} frames (--context {context})",
+            str(shortest),
+            "lower --context or give a longer video",
         )
     rest = max(len(clip) for clip in clips) - context
     horizon = horizon or rest or context
@@ -167,12 +171,12 @@ def actions(given: str | None) -> tuple[float, ...] | None:
         )
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"--actions {given}: expected numbers such as 0,1,1 or a .npy file, got: {error}"
+            f"--actions {given}", "numbers such as 0,1,1 or a .npy file", str(error)
         ) from None
     if numbers.dtype.kind not in "biuf":
-        raise UsageError(f"--actions {given}: expected numbers, got {numbers.dtype}")
+        raise UsageError(f"--actions {given}", "numbers", str(numbers.dtype))
     if numbers.ndim != 1 or not len(numbers) or not np.isfinite(numbers.astype(np.float64)).all():
         raise UsageError(
-            f"--actions {given}: expected one row of finite numbers, got shape {numbers.shape}"
+            f"--actions {given}", "one row of finite numbers", f"shape {numbers.shape}"
         )
     return tuple(float(number) for number in numbers)

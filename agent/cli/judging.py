@@ -31,10 +31,10 @@ _HEAD = ("video", "holds", "violations", "first frame", "what", "strength")
 def main(arguments: argparse.Namespace) -> int:
     """Judge one video, or rank those of a folder. Raises UsageError, MediaError."""
     if not Path(arguments.clip).exists():
-        raise UsageError(f"{arguments.clip}: expected a video or a folder of videos, got nothing")
+        raise UsageError(str(arguments.clip), "a video or a folder of videos", "nothing")
     videos = _videos_in(Path(arguments.clip))
     if arguments.world is None and arguments.context is not None:
-        raise UsageError("--context: belongs to --world, got it without; leave it out")
+        raise UsageError("--context", "--world beside it", "none", "leave it out")
     how = inputs.preparation(arguments)
     return _many(arguments, videos, how) if videos else _one(arguments, how)
 
@@ -49,7 +49,7 @@ def _videos_in(path: Path) -> list[Path]:
 def _one(arguments: argparse.Namespace, how: Preparation) -> int:
     out = Path(arguments.out or f"{Path(arguments.clip).stem}.judge.mp4")
     if out.suffix.lower() not in _FILMS:
-        raise UsageError(f"--out: expected a film ({', '.join(_FILMS)}), got {out}")
+        raise UsageError("--out", f"a film ({', '.join(_FILMS)})", str(out))
     clip = media.read(arguments.clip, 0, _FRAMES, preparation=how)
     verdict = _judged(arguments, clip)
     media.write(out, film(np.asarray(clip.frames), verdict), clip.dt)
@@ -69,9 +69,7 @@ def _judged(arguments: argparse.Namespace, clip: Video) -> Verdict:
     with WorldModel.load(arguments.world) as model:
         seen = arguments.context or (len(model.seen) if model.seen is not None else 0)
         if not 1 < seen < len(clip):
-            raise UsageError(
-                f"--context: expected 2 to {len(clip) - 1} frames of this video, got {seen}"
-            )
+            raise UsageError("--context", f"2 to {len(clip) - 1} frames of this video", str(seen))
         told = model.predict(clip.cut(0, seen), len(clip) - seen).frames
     left = departures(np.asarray(clip.frames), told, seen)
     both = sorted([*verdict.violations, *left], key=lambda one: one.frame)
@@ -94,7 +92,7 @@ def _many(arguments: argparse.Namespace, videos: list[Path], how: Preparation) -
     reason."""
     out = Path(arguments.out or "judge.csv")
     if out.suffix.lower() != ".csv":
-        raise UsageError(f"--out: expected a name ending in .csv for a folder, got {out}")
+        raise UsageError("--out", "a name ending in .csv for a folder", str(out))
     rows, whole = [], []
     for path in videos:
         try:

@@ -92,7 +92,7 @@ class Progress:
                 self.done, self._running = self.done + 1, max(0, self._running - 1)
                 self.now = "" if self._waiting and not self._running else self.now
             case "finishing":
-                self.now = "fitting the best once more, on all that was seen, and predicting"
+                self.now = "the last step: fitting the best on all that was seen, and predicting"
 
     def words(self) -> str:
         """Stage and estimate."""
@@ -108,7 +108,9 @@ class Progress:
         return f"waiting for {self._waiting['model']}: {calls} call{plural}, {seconds:.0f} s"
 
     def _left(self) -> str:
-        if not 0 < self.done < self.budget:
+        if not self.done:
+            return ", how long is told after the first"
+        if self.done >= self.budget:
             return ""
         left = (time.monotonic() - self._began) / self.done * (self.budget - self.done)
         return f", at most about {f'{left / 60:.0f} min' if left >= 90 else f'{left:.0f} s'} more"

@@ -41,7 +41,7 @@ def main(arguments: argparse.Namespace) -> int:
     how = inputs.preparation(arguments)
     out = Path(arguments.out or f"{Path(arguments.clip).stem}.look.png")
     if out.suffix.lower() != ".png":
-        raise UsageError(f"--out: expected a name ending in .png, got {out}")
+        raise UsageError("--out", "a name ending in .png", str(out))
     first = media.read(arguments.clip, 0, 8, preparation=how)
     scale = max(1.0, max(first.shape) / looking.SMALL)
     size = (round(first.shape[1] / scale), round(first.shape[0] / scale))

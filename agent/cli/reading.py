@@ -33,8 +33,10 @@ def trace(arguments: argparse.Namespace) -> int:
             )
         case words:
             raise UsageError(
-                "trace: expected RUN, RUN NODE, list [FOLDER], or compare A B, got "
-                f"{' '.join(words) or 'nothing'}; see `run-agent trace --help`"
+                "trace",
+                "RUN, RUN NODE, list [FOLDER], or compare A B",
+                " ".join(words) or "nothing",
+                "see `run-agent trace --help`",
             )
     return 0
 
@@ -76,8 +78,10 @@ def _indices(folder: Path) -> Iterable[Index]:
     """Every run in ``folder``, the newest first."""
     if not folder.is_dir():
         raise UsageError(
-            f"{folder}: expected a folder with runs in it, got nothing there; name one, as in "
-            "`run-agent trace list FOLDER`"
+            str(folder),
+            "a folder with runs in it",
+            "nothing there",
+            "name one, as in `run-agent trace list FOLDER`",
         )
     found = sorted(
         {*folder.glob("*/trace.jsonl"), *folder.glob("*/*/trace.jsonl")},
@@ -85,13 +89,17 @@ def _indices(folder: Path) -> Iterable[Index]:
     )
     if (folder / "trace.jsonl").exists():
         raise UsageError(
-            f"{folder}: expected a folder with runs in it, got a run; see it with `run-agent "
-            f"trace {folder}`"
+            str(folder),
+            "a folder with runs in it",
+            "a run",
+            f"see it with `run-agent trace {folder}`",
         )
     if not found:
         raise UsageError(
-            f"{folder}: expected a folder with runs in it, got none; start one with `run-agent "
-            "--env cartpole`"
+            str(folder),
+            "a folder with runs in it",
+            "none",
+            "start one with `run-agent --env cartpole`",
         )
     for path in found:
         index = Index(path)
@@ -105,13 +113,14 @@ def _indices(folder: Path) -> Iterable[Index]:
 
 def _difference(folder: RunFolder, node: str | None, other: str) -> Iterable[str]:
     if node is None:
-        raise UsageError(
-            "--diff: expected a node, as in `run-agent trace RUN NODE --diff`, got none"
-        )
+        raise UsageError("--diff", "a node, as in `run-agent trace RUN NODE --diff`", "none")
     after = runfolder.read_programs(folder.node(node))
     before = other or folder.proposal(node)[1].parent
     if before is None:
         raise UsageError(
-            f"--diff: node {node} is a draft and has no parent; name another node, as in --diff 0"
+            "--diff",
+            "a node that was made from another",
+            f"the draft {node}",
+            "name another node to compare with, as in --diff 0",
         )
     return text.difference(runfolder.read_programs(folder.node(before)), after, (before, node))

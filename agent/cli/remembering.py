@@ -19,13 +19,17 @@ def main(arguments: argparse.Namespace) -> int:
     result = folder.result()
     if result is None or result["best"] is None:
         raise UsageError(
-            f"{folder.path}: expected a finished run with programs, got none; `run-agent resume "
-            f"{folder.path}` finishes it"
+            str(folder.path),
+            "a finished run with programs",
+            "none",
+            f"`run-agent resume {folder.path}` finishes it",
         )
     if explained.verdict(result):
         raise UsageError(
-            f"{folder.path}: expected programs that explain their clip, got a score of "
-            f"{result['score']:.2f}; only what proved itself is remembered"
+            str(folder.path),
+            "programs that explain their clip",
+            f"a score of {result['score']:.2f}",
+            "only what proved itself is remembered",
         )
     proposal, _ = folder.proposal(result["best"])
     assert proposal.programs is not None, "a node has programs"

@@ -26,13 +26,13 @@ def main(arguments: argparse.Namespace) -> int:
     """`store list` and `store gc`."""
     folder = arguments.folder or os.environ.get(VARIABLE)
     if not folder:
-        raise UsageError(f"store: expected DIR, or the variable {VARIABLE}, got neither")
+        raise UsageError("store", f"DIR, or the variable {VARIABLE}", "neither")
     if not os.path.isdir(folder):
-        raise UsageError(f"{folder}: expected a shared store, got nothing there")
+        raise UsageError(str(folder), "a shared store", "nothing there")
     kept = SharedStore(folder)
     if arguments.verb == "gc":
         if arguments.most is None and arguments.unused is None:
-            raise UsageError("store gc: expected --most SIZE or --unused TIME, got neither")
+            raise UsageError("store gc", "--most SIZE or --unused TIME", "neither")
         files, freed = kept.collect(
             None if arguments.most is None else _amount(arguments.most, _BYTES, "--most", "10G"),
             None
@@ -57,5 +57,5 @@ def _amount(told: str, units: dict[str, int], option: str, example: str) -> int:
         None if match is None else next((u for u in units if u.lower() == match[2].lower()), None)
     )
     if match is None or unit is None:
-        raise UsageError(f"{option}: expected a size or time such as {example}, got {told[:40]!r}")
+        raise UsageError(option, f"a size or time such as {example}", f"{told[:40]!r}")
     return int(float(match[1]) * units[unit])

@@ -16,11 +16,11 @@ from tools.errors import UsageError
 def main(arguments: argparse.Namespace) -> int:
     """Run or go on with a sweep."""
     if arguments.workers is not None and arguments.workers < 1:
-        raise UsageError(f"--workers: expected at least 1, got {arguments.workers}")
+        raise UsageError("--workers", "at least 1", str(arguments.workers))
     if arguments.cluster and arguments.workers is not None:
-        raise UsageError("expected one of --workers and --cluster, got both")
+        raise UsageError("--workers, --cluster", "one of them", "both", "leave one out")
     if arguments.tls and not arguments.cluster:
-        raise UsageError("--tls: belongs to --cluster, got it without; leave it out")
+        raise UsageError("--tls", "--cluster beside it", "none", "leave it out")
     out = Path(arguments.out)
     sweep.check(out)
     todo = cases.cases(

@@ -34,7 +34,7 @@ def scaled(model: WorldModel, run: str, typed: Given) -> Scaled:
     """The model of a run about its own clip, in the units that were typed or are kept with it. What
     was typed is kept. Raises UsageError."""
     if model.seen is None:
-        raise UsageError(f"{run}: expected a finished run, got programs without one")
+        raise UsageError(str(run), "a finished run", "programs without one")
     folder = RunFolder(run)
     found = Scaled(model, model.seen, typed.over(units.load(folder.path)), model.horizon)
     if typed:

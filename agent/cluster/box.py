@@ -119,7 +119,12 @@ class RemoteBox:
             data = {k: (a.dtype.str, a.shape, a.tobytes()) for k, a in held.items()}
             full = Order(order.posture, order.header, order.inputs, data)
             answer = self._submit(work, full, near=answer.where)
-        raise SandboxError("the workers of the cluster lose their inputs faster than they are sent")
+        raise SandboxError(
+            "--cluster",
+            "workers that keep their inputs",
+            "some that lose them faster than they are sent",
+            "give the workers more memory, then `run-agent resume`",
+        )
 
     def map(self, jobs: Iterable[Job]) -> list[Outcome]:
         """Jobs in parallel over the workers; outcomes in the order of the jobs."""
@@ -151,9 +156,17 @@ class RemoteBox:
                 raise
             except Exception as error:  # of the engine: a link cut
                 raise SandboxError(
-                    f"the cluster did not do a job: {type(error).__name__}: {error}"
+                    "--cluster",
+                    "a job done",
+                    f"{type(error).__name__}: {error}",
+                    "look at the workers' logs, then `run-agent resume`",
                 ) from error
-        raise SandboxError(f"the cluster lost {LOST} times the workers of one job: {lost}")
+        raise SandboxError(
+            "--cluster",
+            "workers that outlive a job",
+            f"{LOST} times some that died under it: {lost}",
+            "look at the workers' logs, then `run-agent resume`",
+        )
 
 
 def _sent(value: Shared | np.ndarray | Any) -> Sent:
@@ -238,8 +251,10 @@ def _probed(posture: Posture) -> Sandbox:
     if posture.mode in SAFE and not held["ok"]:
         box.close()
         raise SandboxError(
-            f"the sandbox of a worker does not hold in mode {posture.mode} ({', '.join(weak)}); "
-            "see `run-agent doctor` there"
+            "sandbox of a worker",
+            f"all barriers of the mode {posture.mode}",
+            f"none of {', '.join(weak)}",
+            "see `run-agent doctor` there",
         )
     return box
 
@@ -253,8 +268,10 @@ def _check_versions(theirs: Mapping[str, str]) -> None:
     other = sorted(k for k in {*_mine(), *theirs} if _mine().get(k) != theirs.get(k))
     if other:
         raise SandboxError(
-            f"a worker has other versions of {', '.join(other)} than this machine; install the "
-            "same lock file on both"
+            "worker of the cluster",
+            "libraries like those of this machine",
+            f"other versions of {', '.join(other)}",
+            "install the same lock file on both",
         )
 
 

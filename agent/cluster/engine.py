@@ -33,8 +33,10 @@ def connected(address: str, tls: Path | None) -> Iterator[Any]:
     and key.pem, required for tls:// addresses. Raises UsageError."""
     if find_spec("distributed") is None:
         raise UsageError(
-            "--cluster: expected the library distributed, which is not installed; install the "
-            "extra [cluster], or leave the option out"
+            "--cluster",
+            "the library distributed",
+            "none that is installed",
+            "install the extra [cluster], or leave the option out",
         )
     from distributed import Client, Security
 
@@ -43,8 +45,10 @@ def connected(address: str, tls: Path | None) -> Iterator[Any]:
         client = Client(address, security=security, timeout=20, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(
-            f"--cluster: expected a Dask scheduler at {address}, got: {error}; start one with "
-            "`dask scheduler` and workers with `dask worker ADDRESS --nthreads 1`"
+            "--cluster",
+            f"a Dask scheduler at {address}",
+            str(error),
+            "start one with `dask scheduler` and workers with `dask worker ADDRESS --nthreads 1`",
         ) from None
     with client:
         yield client
@@ -54,7 +58,7 @@ def _certificates(folder: Path) -> dict[str, object]:
     paths = {name: folder / f"{name}.pem" for name in ("ca", "cert", "key")}
     for path in paths.values():
         if not path.is_file():
-            raise UsageError(f"--tls: expected {path}, got nothing there")
+            raise UsageError("--tls", str(path), "nothing there")
     return {
         "tls_ca_file": str(paths["ca"]),
         "tls_client_cert": str(paths["cert"]),

@@ -92,8 +92,7 @@ def load(name: str) -> Affordances:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not a text file"
         raise UsageError(
-            f"affordance: expected {', '.join(BUILT_IN)} or a file of rules, got {name!r} "
-            f"({reason})"
+            "affordance", f"{', '.join(BUILT_IN)} or a file of rules", f"{name!r} ({reason})"
         ) from None
 
 
@@ -115,7 +114,7 @@ def parse(text: str, source: str) -> Affordances:
         if line.strip().startswith("- ")
     )
     if not rules:
-        raise UsageError(f"affordance {source}: expected lines that begin with '- ', got none")
+        raise UsageError(f"affordance {source}", "lines that begin with '- '", "none")
     return Affordances(rules)
 
 
@@ -126,8 +125,9 @@ def _rule(line: str, source: str) -> Rule:
     kind, stage, names = match.groups()
     if kind not in CHECKS or (stage or "dynamics") not in STAGES:
         raise UsageError(
-            f"affordance {source}: expected a check of {', '.join(CHECKS)} and a stage of "
-            f"{', '.join(STAGES)}, got {match.group(0).strip()}"
+            f"affordance {source}",
+            f"a check of {', '.join(CHECKS)} and a stage of {', '.join(STAGES)}",
+            str(match.group(0).strip()),
         )
     return Rule(
         line[: match.start()], Check(kind, stage or "dynamics", tuple((names or "").split()))

@@ -151,7 +151,7 @@ POLICIES = {policy.name: policy for policy in _ALL}
 def named(name: str) -> Policy:
     """The policy called ``name``; an unknown name lists the known ones (UsageError)."""
     if name not in POLICIES:
-        raise UsageError(f"policy: expected one of {', '.join(POLICIES)}, got {name!r}")
+        raise UsageError("policy", f"one of {', '.join(POLICIES)}", repr(name))
     return POLICIES[name]
 
 

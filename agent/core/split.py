@@ -160,8 +160,10 @@ def validation(task: Task, share: float = 0.3) -> Split:
     videos = task.train or task.test
     if not any(moves(video.frames) for video in videos):
         raise UsageError(
-            "nothing moves in the frames seen: expected motion between them; give a longer "
-            "--context or another video"
+            "frames seen",
+            "motion between them",
+            "none: nothing moves in the frames seen",
+            "give a longer --context or another video",
         )
     out = _kept_out(len(videos[0]))
     guiding = _shortened(task, out)
@@ -227,8 +229,10 @@ def _across(task: Task, share: float) -> Split:
     usable = [video for video in train if len(video) > task.context]
     if not usable:
         raise UsageError(
-            f"training videos: expected more than context = {task.context} frames, got "
-            f"{max(map(len, task.train))}; lower the context"
+            "training videos",
+            f"more than context = {task.context} frames",
+            str(max(map(len, task.train))),
+            "lower the context",
         )
     every = max(2, round(1 / share))
     held = usable[every - 1 :: every] or usable[-1:]
@@ -269,8 +273,9 @@ def _judged(frames: int, share: float, horizon: int) -> int:
     to see."""
     if frames < 3:
         raise UsageError(
-            "context: expected at least 3 frames when there are no training videos (2 to see, 1 "
-            f"to judge by), got {frames}"
+            "context",
+            "at least 3 frames when there are no training videos (2 to see, 1 to judge by)",
+            str(frames),
         )
     return min(max(2, round(min(share, 0.8) * frames)), max(2, horizon), frames - 2)
 

@@ -151,9 +151,10 @@ class Motion:
                 count += 1
                 if count > _MOST:
                     raise Untold(
-                        f"equations: expected impacts that are apart, got more than {_MOST} in the "
-                        f"frame at {t:.3g} s: something comes to rest there, and what rests is not "
-                        "in these equations"
+                        "equations",
+                        "impacts that are apart",
+                        f"more than {_MOST} in the frame at {t:.3g} s: something comes to "
+                        "rest there, and what rests is not in these equations",
                     )
                 hit = next(k for k, at in enumerate(solved.t_events) if len(at))
                 y = self._struck(y, action, hit)
@@ -200,4 +201,4 @@ def margin(when: Any) -> sympy.Expr:
         return when.lhs - when.rhs
     if isinstance(when, (sympy.StrictLessThan, sympy.LessThan)):
         return when.rhs - when.lhs
-    raise Untold("equations: expected conditions that compare, got one that asks for equality")
+    raise Untold("equations", "conditions that compare", "one that asks for equality")

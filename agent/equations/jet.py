@@ -54,8 +54,10 @@ class Jet:
         o = jet(other)
         if o.value == 0:
             raise Untold(
-                "equations: expected steps that make sense for a short frame, got a division by "
-                "something that vanishes with it; write the law as a rate per second"
+                "equations",
+                "steps that make sense for a short frame",
+                "a division by something that vanishes with it",
+                "write the law as a rate per second",
             )
         return Jet(self.value / o.value, (self.rate - self.value * o.rate / o.value) / o.value)
 
@@ -65,7 +67,7 @@ class Jet:
     def __pow__(self, other: Any) -> Jet:
         o = jet(other)
         if o.value.is_number and abs(float(o.value)) > _POWER:
-            raise Untold(f"equations: expected powers up to {_POWER}, got {o.value}")
+            raise Untold("equations", f"powers up to {_POWER}", str(o.value))
         value = self.value**o.value
         rate = sympy.S.Zero
         if self.rate != 0:
@@ -93,9 +95,7 @@ class Jet:
         return condition(sympy.GreaterThan, self, jet(other))
 
     def __bool__(self) -> bool:
-        raise Untold(
-            "equations: expected conditions that compare numbers, got a number of the state as one"
-        )
+        raise Untold("equations", "conditions that compare numbers", "a number of the state as one")
 
     @property
     def still(self) -> Jet:
@@ -139,8 +139,10 @@ def condition(relation: Callable[..., Any], a: Jet, b: Jet) -> Any:
     gap = a.value - b.value
     if gap == 0 and (a.rate != 0 or b.rate != 0):
         raise Untold(
-            "equations: expected conditions on the state, got one on the length of the frame; "
-            "test where things are, or use the contacts of tools.physics"
+            "equations",
+            "conditions on the state",
+            "one on the length of the frame",
+            "test where things are, or use the contacts of tools.physics",
         )
     return settled(relation(gap, 0))
 
@@ -159,15 +161,16 @@ def jet(number: Any) -> Jet:
         real = float(number)
         whole = real.is_integer() and abs(real) < 1e6
         return Jet(sympy.Integer(int(real)) if whole else sympy.Float(real))
-    raise Untold(f"equations: expected a number, got {type(number).__name__}")
+    raise Untold("equations", "a number", type(number).__name__)
 
 
 def checked(number: Any) -> Any:
     """The same; raises Untold where it has grown beyond what can be read."""
     if isinstance(number, Jet) and sympy.count_ops([number.value, number.rate]) > LARGEST:
         raise Untold(
-            f"equations: expected at most {LARGEST} operations in one expression, got more: this "
-            "step is no equation that can be read"
+            "equations",
+            f"at most {LARGEST} operations in one expression",
+            "more: this step is no equation that can be read",
         )
     return number
 

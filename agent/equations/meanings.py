@@ -93,16 +93,15 @@ LINKS: Mapping[str, Callable[..., Any]] = {
 
 def _refused(*_: Any, **__: Any) -> Any:
     raise Untold(
-        "equations: expected a mechanism that is smooth or has impacts, got bodies that rest on "
-        "and rub against each other in an engine of rigid bodies; their contacts begin and end by "
-        "rules that no equation of a page holds"
+        "equations",
+        "a mechanism that is smooth or has impacts",
+        "bodies that rest on and rub against each other in an engine of rigid bodies",
+        "their contacts begin and end by rules that no equation of a page holds",
     )
 
 
 def _through_joints(*_: Any, **__: Any) -> Any:
-    raise Untold(
-        "equations: expected impacts of bodies that move on their own, got some of a linkage"
-    )
+    raise Untold("equations", "impacts of bodies that move on their own", "some of a linkage")
 
 
 def _integrator(recorder: Recorder, name: str) -> Callable[..., Any]:
@@ -114,7 +113,7 @@ def _integrator(recorder: Recorder, name: str) -> Callable[..., Any]:
         start = (tuple(jet(x).still for x in q), tuple(jet(x).still for x in v))
         found = tuple(acceleration(*start))
         if not len(found) == len(start[0]) == len(start[1]):
-            raise Untold("equations: expected as many accelerations as coordinates, got others")
+            raise Untold("equations", "as many accelerations as coordinates", "others")
         return (
             tuple(jet(x) + dt * s for x, s in zip(q, start[1], strict=True)),
             tuple(jet(x) + dt * a for x, a in zip(v, found, strict=True)),

@@ -82,7 +82,7 @@ def told(source: str, start: State, values: Mapping[str, float]) -> System:
     }
     plain, recorder = _read(source, start, values, None)
     if len(recorder.meetings) > _READINGS:
-        raise Untold(f"equations: expected at most {_READINGS} conditions on the state, got more")
+        raise Untold("equations", f"at most {_READINGS} conditions on the state", "more")
     others = [_read(source, start, values, k) for k in range(len(recorder.meetings))]
     own = {f"{n}.{a}": s for (n, a), s in state.items()}
     rates = {c: _tidy(plain[c].rate) for c in own}

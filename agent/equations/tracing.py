@@ -118,7 +118,7 @@ class Reading:
         """What ``step`` returns. Raises Untold."""
         function = self.names.get("step")
         if not isinstance(function, _Function):
-            raise Untold("equations: expected a dynamics program with a function step, got none")
+            raise Untold("equations", "a dynamics program with a function step", "none")
         with namespace.using(XP):  # type: ignore[arg-type]
             return function(state, params, action, dt)
 
@@ -127,7 +127,7 @@ class Reading:
     def _function(self, node: ast.FunctionDef | ast.Lambda, scope: Mapping[str, Any]) -> _Function:
         plain = node.args
         if plain.vararg or plain.kwarg or plain.posonlyargs:
-            raise Untold("equations: expected functions of named arguments, got one of any number")
+            raise Untold("equations", "functions of named arguments", "one of any number")
         defaults = [self._value(d, dict(scope)) for d in plain.defaults]
         return _Function(self, node, scope, [a.arg for a in plain.args], defaults)
 
@@ -244,8 +244,9 @@ class Reading:
             if name in names and names[name] is not None:
                 return names[name]
         raise Untold(
-            f"equations: expected names of the program, of tools.physics and of arithmetic, got "
-            f"{name!r}, whose meaning for a short frame is not known"
+            "equations",
+            "names of the program, of tools.physics and of arithmetic",
+            f"{name!r}, whose meaning for a short frame is not known",
         )
 
     def _unary(self, node: ast.UnaryOp, scope: dict[str, Any]) -> Any:
@@ -293,14 +294,15 @@ class Reading:
             if isinstance(operation, ast.Add) and both and type(left) is type(right):
                 return left + right
             raise Untold(
-                f"equations: expected arithmetic of numbers, got {type(operation).__name__} of "
-                f"{type(left).__name__} and {type(right).__name__}"
+                "equations",
+                "arithmetic of numbers",
+                f"{type(operation).__name__} of {type(left).__name__} and {type(right).__name__}",
             )
         try:
             found = function(left, right)
             return float(found) if isinstance(found, int) and abs(found) > _WHOLE else found
         except (ArithmeticError, TypeError, ValueError) as error:
-            raise Untold(f"equations: expected arithmetic that has a value, got {error}") from None
+            raise Untold("equations", "arithmetic that has a value", str(error)) from None
 
     def _spread(self, part: ast.expr, scope: dict[str, Any]) -> Iterable[Any]:
         if isinstance(part, ast.Starred):
@@ -321,9 +323,7 @@ class Reading:
         try:
             return value[key]
         except (KeyError, IndexError, TypeError):
-            raise Untold(
-                f"equations: expected an entry {key!r} in what is indexed, got none"
-            ) from None
+            raise Untold("equations", f"an entry {key!r} in what is indexed", "none") from None
 
     def _attribute(self, value: Any, name: str) -> Any:
         if isinstance(value, dict) and name in ("get", "items", "keys", "values", "update", "copy"):
@@ -337,7 +337,7 @@ class Reading:
             found = getattr(value, name, None)
             if found is not None:
                 return found
-        raise Untold(f"equations: expected functions that are known for symbols, got .{name}")
+        raise Untold("equations", "functions that are known for symbols", f".{name}")
 
     def _call(self, node: ast.Call, scope: dict[str, Any]) -> Any:
         function = self._value(node.func, scope)
@@ -347,7 +347,7 @@ class Reading:
             value = self._value(keyword.value, scope)
             named |= value if keyword.arg is None else {keyword.arg: value}
         if not callable(function):
-            raise Untold("equations: expected a function to call, got something else")
+            raise Untold("equations", "a function to call", "something else")
         if function is where:
             return self._where(*arguments)
         try:
@@ -387,7 +387,7 @@ class Reading:
     def _count(self, node: ast.AST) -> None:
         self.visited += 1
         if self.visited > _MOST:
-            raise Untold(f"equations: expected a step of at most {_MOST} operations, got more")
+            raise Untold("equations", f"a step of at most {_MOST} operations", "more")
 
     def _range(self, *bounds: Any) -> range:
         if not all(isinstance(bound, int) for bound in bounds):
@@ -417,7 +417,7 @@ class _Function:
             raise Untold("equations: expected functions called with the arguments that they take")
         reading.depth += 1
         if reading.depth > _DEEP:
-            raise Untold(f"equations: expected at most {_DEEP} calls within calls, got more")
+            raise Untold("equations", f"at most {_DEEP} calls within calls", "more")
         try:
             scope = {**self.scope, **bound} if self.scope is not reading.names else bound
             if isinstance(self.node, ast.Lambda):
@@ -450,9 +450,9 @@ def _text(part: ast.expr) -> ast.expr:
 
 def _bounded(values: Any) -> Sequence[Any]:
     if isinstance(values, (Jet, Condition, str, int, float)) or values is None:
-        raise Untold("equations: expected something to go through, got a single value")
+        raise Untold("equations", "something to go through", "a single value")
     if not hasattr(values, "__len__") or len(values) > _LONG:
-        raise Untold(f"equations: expected loops over at most {_LONG} entries, got more")
+        raise Untold("equations", f"loops over at most {_LONG} entries", "more")
     return list(values)
 
 
@@ -470,6 +470,7 @@ def _least(given: tuple[Any, ...], pick: Callable[[Any, Any], Any]) -> Any:
 def _unread(node: ast.AST) -> Untold:
     line = getattr(node, "lineno", 0)
     return Untold(
-        f"equations: expected assignments, conditions, loops of fixed length and calls, got "
-        f"{type(node).__name__} at line {line} of dynamics.py"
+        "equations",
+        "assignments, conditions, loops of fixed length and calls",
+        f"{type(node).__name__} at line {line} of dynamics.py",
     )

@@ -15,13 +15,12 @@ def main(arguments: argparse.Namespace) -> int:
     """Write the file. Raises UsageError, RunError."""
     if arguments.to not in FORMS:
         raise UsageError(
-            f"--to: expected {' or '.join(FORMS)}, got {arguments.to!r}"
-            + did_you_mean(arguments.to, FORMS)
+            "--to", str(" or ".join(FORMS)), repr(arguments.to) + did_you_mean(arguments.to, FORMS)
         )
     out = Path(arguments.out or f"{arguments.to}_model.py")
     store.check_file(out, (".py",))
     if out.exists():
-        raise UsageError(f"{out}: expected a new file, got one that exists; choose another --out")
+        raise UsageError(str(out), "a new file", "one that exists", "choose another --out")
     text = exported(Path(arguments.run), arguments.to, arguments.dt, arguments.node)
     store.write_text(out, text)
     print(

@@ -74,8 +74,10 @@ class Module:
                         found[alias.asname or alias.name] = (alias.name, None)
                     elif alias.name.split(".")[0] in OURS:
                         raise UsageError(
-                            f"export: {self.name}.py: expected `from {alias.name} import ...`, "
-                            f"got `import {alias.name}`; change the import"
+                            f"export: {self.name}.py",
+                            f"`from {alias.name} import ...`",
+                            f"`import {alias.name}`",
+                            "change the import",
                         )
                     else:
                         found[alias.name.split(".")[0]] = (alias.name.split(".")[0], None)
@@ -83,8 +85,10 @@ class Module:
                 for alias in node.names:
                     if alias.name == "*":
                         raise UsageError(
-                            f"export: {self.name}.py: expected imports by name, got `from "
-                            f"{node.module} import *`; name what is used"
+                            f"export: {self.name}.py",
+                            "imports by name",
+                            f"`from {node.module} import *`",
+                            "name what is used",
                         )
                     found[alias.asname or alias.name] = (node.module, alias.name)
         return found
@@ -183,8 +187,7 @@ class Gatherer:
         if importlib.util.find_spec(f"{source}.{inner}") is not None:
             return f"{source}.{inner}"
         raise UsageError(
-            f"export: {module}.py imports {inner!r} from {source}, which has no such name; "
-            "correct the import"
+            f"export: {module}.py", f"a name of {source} in its import", repr(inner), "correct it"
         )
 
     def _follow(self, module: str, name: str, attribute: ast.Attribute | None) -> None:
@@ -192,8 +195,10 @@ class Gatherer:
         if isinstance(found, str):
             if attribute is None:
                 raise UsageError(
-                    f"export: {module}.py hands the module {found} around as a value; use its "
-                    "functions by name"
+                    f"export: {module}.py",
+                    f"functions of {found} by name",
+                    "the module as a value",
+                    "import what is used",
                 )
             found = self.resolve(found, attribute.attr)
         self.want(found)
@@ -361,8 +366,10 @@ class Writer:
         text = module.lines[place.lineno - 1][place.col_offset : place.end_col_offset].decode()
         if not text.startswith(reference.name):
             raise UsageError(
-                f"export: {module.name}.py, line {place.lineno}: {reference.name!r} needs another "
-                "name, but stands in an f-string; give it a name of its own"
+                f"export: {module.name}.py, line {place.lineno}",
+                "a name in the f-string that nothing else has",
+                repr(reference.name),
+                "give it a name of its own",
             )
 
     def _own_names(self, module: Module, node: ast.stmt) -> Iterator[tuple[int, int, int, str]]:

@@ -27,8 +27,10 @@ def worlds(model: WorldModel, path: Path) -> dict[str, Any]:
     only a child, or the exported file, opens them. Raises UsageError for a model without a run."""
     if model.seen is None:
         raise UsageError(
-            f"export: expected a run (an environment begins where its clips began), got {path}; "
-            "search, or `--to python`"
+            "export",
+            "a run (an environment begins where its clips began)",
+            str(path),
+            "search, or `--to python`",
         )
     clips, acting = _clips(path)
     first, starts, steps = model.perceive(clips[0][0]), [], []

@@ -158,8 +158,10 @@ class WorldModel:
             elif edit.name not in values:
                 known = [*values, *row, *(f"{name}.size" for name in scene.constants)]
                 raise UsageError(
-                    f"{edit.name}: expected one of {', '.join(known)}, or another of its looks; "
-                    "constants of the programs stand in this file: change them there"
+                    edit.name,
+                    f"one of {', '.join(known)}, or another of its looks",
+                    "a name that this model has not",
+                    "constants of the programs stand in this file: change them there",
                 )
         later = WorldModel(self.programs, values, self.dt, self.tools)
         return later, unflatten_state(row), scene
@@ -168,18 +170,18 @@ class WorldModel:
 def _check_frames(frames: np.ndarray, horizon: int) -> None:
     film = np.asarray(frames)
     if film.ndim != 4 or film.shape[-1] != 3 or film.dtype != np.uint8 or not film.size:
-        raise UsageError(
-            f"frames: expected (T, H, W, 3) uint8, T at least 1, got {film.dtype} {film.shape}"
-        )
+        raise UsageError("frames", "(T, H, W, 3) uint8, T at least 1", f"{film.dtype} {film.shape}")
     if horizon < 1:
-        raise UsageError(f"horizon: expected at least 1 frame, got {horizon}")
+        raise UsageError("horizon", "at least 1 frame", str(horizon))
 
 
 def _strange(error: Exception) -> UsageError:
     said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
     return UsageError(
-        "expected a video of the scene that this model was fitted to, got one in which its "
-        f"programs fail: {said}"
+        "frames",
+        "a video of the scene that this model was fitted to",
+        f"one in which its programs fail: {said}",
+        "cut it to where the scene is whole",
     )
 
 
@@ -252,8 +254,9 @@ def read_video(path: str) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | N
                 return film, *(data.get(name) for name in ("actions", "times"))
         except (ValueError, EOFError, zipfile.BadZipFile):
             raise UsageError(
-                "expected an .npz file with frames (T, H, W, 3) uint8, got one that NumPy cannot "
-                "read"
+                str(path),
+                "an .npz file with frames (T, H, W, 3) uint8",
+                "one that NumPy cannot read",
             ) from None
     reader = cv2.VideoCapture(path)
     found: list[np.ndarray] = []
@@ -265,7 +268,7 @@ def read_video(path: str) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | N
         found.append(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
         stamps.append(reader.get(cv2.CAP_PROP_POS_MSEC) / 1000.0)
     if not found:
-        raise UsageError("expected a video, got nothing that OpenCV reads")
+        raise UsageError(str(path), "a video", "nothing that OpenCV reads")
     even = np.linspace(stamps[0], stamps[-1], len(stamps))
     uneven = (np.diff(stamps) > 0).all() and np.abs(even - stamps).max() > _ROUNDING
     return np.stack(found), None, np.array(stamps) if uneven else None
@@ -288,8 +291,9 @@ def write_video(path: str, frames: np.ndarray, dt: float) -> None:
     writer.release()
     if not Path(path).exists():
         raise UsageError(
-            f"{path}: expected a name ending in .mp4, .avi or .npz in a folder that is there, got "
-            "one that OpenCV cannot write"
+            str(path),
+            "a name ending in .mp4, .avi or .npz in a folder that is there",
+            "one that OpenCV cannot write",
         )
 
 

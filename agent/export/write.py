@@ -47,8 +47,9 @@ def exported(path: Path, form: str, dt: float | None = None, node: str | None = 
         dt = dt or (None if model.seen is None else model.seen.dt)
         if dt is None:
             raise UsageError(
-                f"--dt: expected the seconds between frames, because {path} is no run that knows "
-                "them, got none"
+                "--dt",
+                f"the seconds between frames, because {path} is no run that knows them",
+                "none",
             )
         worlds = seen.worlds(model, path) if form == "gymnasium" else None
         scale = given.scale_of(path) if path.is_dir() else None
@@ -68,8 +69,9 @@ def _text(
 ) -> str:
     if parse_detections(programs.perception):
         raise UsageError(
-            "export: expected a perception program that measures by itself, got one that declares "
-            "DETECTIONS, which need learned networks"
+            "export",
+            "a perception program that measures by itself",
+            "one that declares DETECTIONS, which need learned networks",
         )
     gatherer = Gatherer(dict(programs.items()))
     runtime = "agent.export.standalone" if worlds is None else "agent.export.environment"

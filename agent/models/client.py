@@ -131,8 +131,10 @@ class Client:
         attempts = self.config.retry.attempts
         kind = NoAnswer if failure.sent else Unreachable
         raise kind(
-            f"model {self.config.model!r}: expected an answer, got {failure} (attempts: "
-            f"{attempts}); is the server up?",
+            f"model {self.config.model!r}",
+            "an answer",
+            f"{failure} (attempts: {attempts})",
+            "is the server up?",
             lost,
         )
 

@@ -35,9 +35,7 @@ class Dialect:
         """The dialect to begin with. structure: one of STRUCTURES, or "auto". hosted: OpenAI
         itself, which has renamed a field. Raises UsageError for an unknown structure."""
         if structure not in ("auto", *STRUCTURES):
-            raise UsageError(
-                f"structure: expected auto, {', '.join(STRUCTURES)}, got {structure!r}"
-            )
+            raise UsageError("structure", f"auto, {', '.join(STRUCTURES)}", repr(structure))
         limit = "max_completion_tokens" if hosted else "max_tokens"
         return cls(STRUCTURES[0] if structure == "auto" else structure, limit)
 

@@ -95,8 +95,10 @@ class Endpoint:
             self._chat.root_client.with_options(timeout=15.0).models.list()
         except openai.APIConnectionError as error:
             raise Unreachable(
-                f"{self._name}: expected an answer, got {_cause(error)}; is the server running, "
-                "and is --base-url right?"
+                self._name,
+                "an answer",
+                _cause(error),
+                "is the server running, and is --base-url right?",
             ) from None
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
             raise self._wrong_key(error) from None
@@ -120,12 +122,12 @@ class Endpoint:
         message = self._clean(error)
         if _is_too_long(message):
             raise ContextTooLong(
-                f"{self._name}: the prompt is longer than the model's context ({message})"
+                self._name, "a prompt that fits", f"one longer than the model's context ({message})"
             ) from None
         poorer = dialect.without(message)
         if poorer is None:
             raise RequestRefused(
-                f"{self._name}: expected an answer, got a refusal of the request: {message}"
+                self._name, "an answer", f"a refusal of the request: {message}"
             ) from None
         return poorer
 
@@ -140,8 +142,10 @@ class Endpoint:
             raise self._wrong_key(error) from None
         except openai.NotFoundError as error:
             raise Unreachable(
-                f"{self._name}: expected this model at {self.address}, got 404: "
-                f"{self._clean(error)}; check --model and --base-url"
+                self._name,
+                f"this model at {self.address}",
+                f"404: {self._clean(error)}",
+                "check --model and --base-url",
             ) from None
         except openai.RateLimitError as error:
             raise self._rate_limited(error) from None
@@ -190,14 +194,16 @@ class Endpoint:
     def _rate_limited(self, error: openai.RateLimitError) -> ModelError:
         message = self._clean(error)
         if "insufficient_quota" in message:
-            return Unreachable(f"{self._name}: expected credit on this account, got: {message}")
+            return Unreachable(self._name, "credit on this account", message)
         return TryAgain(f"HTTP 429: {message}", _retry_after(error))
 
     def _wrong_key(self, error: openai.APIStatusError) -> WrongKey:
         given = "the key given" if self.config.api_key else "no key"
         return WrongKey(
-            f"{self._name}: expected a valid API key for {self.address}, got {given} and HTTP "
-            f"{error.status_code}; set PROGGEN_API_KEY or OPENAI_API_KEY"
+            self._name,
+            f"a valid API key for {self.address}",
+            f"{given} and HTTP {error.status_code}",
+            "set PROGGEN_API_KEY or OPENAI_API_KEY",
         )
 
     def _clean(self, error: BaseException) -> str:

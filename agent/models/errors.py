@@ -8,11 +8,17 @@ from tools.errors import ProggenError, RunError, UsageError
 
 
 class ModelError(ProggenError):
-    """A model could not be asked; the message says what, expected, got and the next step. cost:
-    what the attempt may have cost all the same."""
+    """A model could not be asked. cost: what the attempt may have cost all the same."""
 
-    def __init__(self, message: str, cost: Cost = Cost()):  # noqa: B008 - a frozen value
-        super().__init__(message)
+    def __init__(
+        self,
+        what: str,
+        expected: str = "",
+        got: str = "",
+        fix: str = "",
+        cost: Cost = Cost(),  # noqa: B008 - a frozen value
+    ):
+        super().__init__(what, expected, got, fix)
         self.cost = cost
 
 

@@ -183,8 +183,10 @@ def _read_lines(path: Path | None) -> Iterator[dict[str, Any]]:
             continue
         if version != FORMAT:
             raise ModelError(
-                f"{path}: expected recorded replies of format {FORMAT}, got {version}; use the "
-                "version that wrote it"
+                str(path),
+                f"recorded replies of format {FORMAT}",
+                str(version),
+                "use the version that wrote it",
             )
         yield line
 

@@ -58,7 +58,7 @@ def make(config: SearchConfig, store: Store, secrets: Access = Access()) -> Prop
     once, free, before anything is spent), a run to replay that is not there.
     """
     if config.proposer not in _MAKERS:
-        raise UsageError(f"proposer: expected one of {', '.join(_MAKERS)}, got {config.proposer!r}")
+        raise UsageError("proposer", f"one of {', '.join(_MAKERS)}", repr(config.proposer))
     return _MAKERS[config.proposer](config, store, secrets)
 
 

@@ -451,7 +451,7 @@ def connect(config: SearchConfig, store: Store, key: SecretStr | None) -> LLMPro
     options = config.model
     if not options.name:
         raise UsageError(
-            "model: expected the name of a model for this proposer, got none; pass --model NAME"
+            "model", "the name of a model for this proposer", "none", "pass --model NAME"
         )
     recording = Recording(store, store.folder.parent / INDEX)
     first = _ledger(config, recording)

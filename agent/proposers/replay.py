@@ -153,9 +153,7 @@ def open_run(config: SearchConfig) -> ReplayProposer:
     """A replay of the run that the configuration names. Raises UsageError when there is no such
     run."""
     if not config.model.replay:
-        raise UsageError(
-            "replay: expected the folder of a run to repeat, got none; pass --from RUN"
-        )
+        raise UsageError("replay", "the folder of a run to repeat", "none", "pass --from RUN")
     folder = RunFolder(config.model.replay)
     return ReplayProposer(recorded(folder), recorded_verdicts(folder), folder)
 
@@ -173,7 +171,9 @@ def recorded_verdicts(folder: RunFolder) -> Ask | None:
     def answer(request: Request) -> Exchange:
         exchange = recording.find(request)
         if exchange is None:
-            raise ModelError(f"expected a recorded answer in {folder.path}, got none")
+            raise ModelError(
+                str(folder.path), "a recorded answer", "none", "replay only what the run had asked"
+            )
         return exchange
 
     return asker(settings(config), answer)

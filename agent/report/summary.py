@@ -198,8 +198,10 @@ def read(folder: RunFolder) -> RunSummary:
     best = None if result is None else result["best"]
     if best is not None and getattr(nodes.get(best), "status", "") != "ok":
         raise StorageError(
-            f"{folder.trace}: expected how node {best}, which won, ran, got nothing; `run-agent "
-            "resume` tells it again"
+            str(folder.trace),
+            f"how node {best}, which won, ran",
+            "nothing",
+            "`run-agent resume` tells it again",
         )
     return RunSummary(first, observed, nodes, tuple(leaders), declined, result)
 

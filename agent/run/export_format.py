@@ -40,15 +40,15 @@ def read(path: Path) -> tuple[Programs, tuple[FittedParam, ...]]:
     try:
         text = store.read_bytes(path, MOST).decode()
     except (StorageError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{path}: expected a file that `run-agent export` wrote, got: {error}"
-        ) from None
+        raise UsageError(str(path), "a file that `run-agent export` wrote", str(error)) from None
     sources = {stage: _section(text, stage) for stage in STAGES}
     missing = [stage for stage, source in sources.items() if source is None]
     if missing:
         raise UsageError(
-            f"{path}: expected a file that `run-agent export` wrote, with `{mark(missing[0])}` in "
-            "it, got none; give a run, a folder with three programs, or such a file"
+            str(path),
+            f"a file that `run-agent export` wrote, with `{mark(missing[0])}` in it",
+            "none",
+            "give a run, a folder with three programs, or such a file",
         )
     programs = Programs(**{stage: source or "" for stage, source in sources.items()})
     return programs, claims.fitted(_fitted(text, path), str(path))
@@ -73,5 +73,5 @@ def _fitted(text: str, path: Path) -> dict[str, dict[str, Any]]:
                 entries = ast.literal_eval(statement.value)
                 return claims.read(dict[str, dict[str, Any]], entries, FITTED)
     except (SyntaxError, ValueError, TypeError) as error:
-        raise UsageError(f"{path}: expected Python with a literal {FITTED}, got: {error}") from None
-    raise UsageError(f"{path}: expected the parameters under the name {FITTED}, got none")
+        raise UsageError(str(path), f"Python with a literal {FITTED}", str(error)) from None
+    raise UsageError(str(path), f"the parameters under the name {FITTED}", "none")

@@ -51,8 +51,10 @@ def read(folder: str | Path) -> tuple[Entry, ...]:
     place = Path(folder)
     if not place.is_dir():
         raise UsageError(
-            f"--memory: expected a folder of programs, got {place}; make one with `run-agent "
-            f"remember RUN --to {place}`"
+            "--memory",
+            "a folder of programs",
+            str(place),
+            f"make one with `run-agent remember RUN --to {place}`",
         )
     found = sorted(path.parent for path in place.glob("*/memory.json"))[:MOST]
     return tuple(map(_entry, found))

@@ -34,11 +34,11 @@ def found(folder: str | Path) -> list[Path]:
     """Run folders in ``folder``, up to three levels down. Raises UsageError."""
     place = Path(folder)
     if (place / "trace.jsonl").is_file():
-        raise UsageError(f"{folder}: expected a folder with runs in it, got a run; name its parent")
+        raise UsageError(str(folder), "a folder with runs in it", "a run", "name its parent")
     traces = {one for depth in ("*", "*/*", "*/*/*") for one in place.glob(f"{depth}/trace.jsonl")}
     if not 0 < len(traces) <= MOST:
         got = "nothing there" if not place.is_dir() else "none" if not traces else len(traces)
-        raise UsageError(f"{folder}: expected a folder with 1 to {MOST} runs in it, got {got}")
+        raise UsageError(str(folder), f"a folder with 1 to {MOST} runs in it", str(got))
     return sorted(trace.parent for trace in traces)
 
 

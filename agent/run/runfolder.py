@@ -54,8 +54,10 @@ class RunFolder:
         self.path = Path(path)
         if not self.trace.is_file():
             raise UsageError(
-                f"{self.path}: expected the folder of a run (with trace.jsonl), got "
-                f"{_what(self.path)}; see `run-agent --help`"
+                str(self.path),
+                "the folder of a run (with trace.jsonl)",
+                _what(self.path),
+                "see `run-agent --help`",
             )
         _check_plain(self.path)
         self.store = Store(self.path / "store")
@@ -86,8 +88,10 @@ class RunFolder:
         event = next(story.read(self.trace), None)
         if event is None:
             raise StorageError(
-                f"{self.trace}: expected a first event that describes the run, got none; start "
-                "the run again"
+                str(self.trace),
+                "a first event that describes the run",
+                "none",
+                "start the run again",
             )
         return event
 
@@ -158,8 +162,10 @@ class RunFolder:
         except BlockingIOError:
             os.close(lock)
             raise RunError(
-                f"{self.path}: expected a run that nobody is at work on, got one that another "
-                "process goes on with; wait for it, or stop it"
+                str(self.path),
+                "a run that nobody is at work on",
+                "one that another process goes on with",
+                "wait for it, or stop it",
             ) from None
         except OSError:  # a file system without locks
             pass
@@ -175,7 +181,7 @@ class RunFolder:
         path = self.path / "nodes" / node_id
         if node_id not in self.node_ids():
             raise UsageError(
-                f"node: expected one of {', '.join(self.node_ids()) or 'none yet'}, got {node_id!r}"
+                "node", f"one of {', '.join(self.node_ids()) or 'none yet'}", repr(node_id)
             )
         return path
 
@@ -197,7 +203,7 @@ class RunFolder:
         found = self.load_proposal(node_id)
         if found is None:
             path = self.path / "nodes" / node_id / "proposal.json"
-            raise StorageError(f"{path}: expected what was proposed, got no such file")
+            raise StorageError(str(path), "what was proposed", "no such file")
         return found
 
     def load_proposal(self, node_id: str) -> tuple[Proposal, Move] | None:
@@ -324,12 +330,14 @@ def _check_plain(folder: Path) -> None:
                         open_folders.append(entry.path)
                     elif not entry.is_file(follow_symlinks=False):
                         raise UsageError(
-                            f"{entry.path}: expected a file or a folder in a run's folder, got a "
-                            "link or a device; remove it, or put what it stands for in its place"
+                            str(entry.path),
+                            "a file or a folder in a run's folder",
+                            "a link or a device",
+                            "remove it, or put what it stands for in its place",
                         )
     except OSError as error:
         raise UsageError(
-            f"{folder}: expected a run's folder that can be read, got: {error.strerror}"
+            str(folder), "a run's folder that can be read", str(error.strerror)
         ) from None
 
 
@@ -339,8 +347,10 @@ def check_new(path: str | Path) -> None:
     path = Path(path)
     if (path / "trace.jsonl").exists():
         raise UsageError(
-            f"{path}: expected a new folder, got one that holds a run; choose another --out, or "
-            f"`run-agent resume {path}`"
+            str(path),
+            "a new folder",
+            "one that holds a run",
+            f"choose another --out, or `run-agent resume {path}`",
         )
     if path.exists() and (
         not path.is_dir()
@@ -351,8 +361,7 @@ def check_new(path: str | Path) -> None:
         )
     ):
         raise UsageError(
-            f"{path}: expected a new or empty folder for the run, got {_what(path)}; choose "
-            "another --out"
+            str(path), "a new or empty folder for the run", _what(path), "choose another --out"
         )
     store.check_place(path)
 
@@ -390,8 +399,10 @@ def read_programs(folder: str | Path) -> Programs:
             sources[stage] = _text(path)
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
-                f"{path}: expected a program (UTF-8 text), got: "
-                f"{getattr(error, 'strerror', None) or error}; see CONTRIBUTING.md"
+                str(path),
+                "a program (UTF-8 text)",
+                str(getattr(error, "strerror", None) or error),
+                "see CONTRIBUTING.md",
             ) from None
     return Programs(**sources)
 
@@ -401,7 +412,7 @@ def read_source(path: Path) -> str | None:
     try:
         return _text(path) if path.exists() else None
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: expected a program (UTF-8 text), got: {error}") from None
+        raise UsageError(str(path), "a program (UTF-8 text)", str(error)) from None
 
 
 def _text(path: Path) -> str:
@@ -422,8 +433,10 @@ def read_model(path: str | Path) -> tuple[Programs, tuple[FittedParam, ...]]:
     programs = read_programs(path)
     if not (path / "params.json").exists():
         raise UsageError(
-            f"{path / 'params.json'}: expected fitted parameters, got nothing there; make them "
-            f"with `run-agent fit {path} --video FILE --out {path / 'params.json'}`"
+            str(path / "params.json"),
+            "fitted parameters",
+            "nothing there",
+            f"make them with `run-agent fit {path} --video FILE --out {path / 'params.json'}`",
         )
     return programs, read_params(path / "params.json")
 

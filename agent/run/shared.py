@@ -114,14 +114,16 @@ def key(decides: Mapping[str, Any]) -> str:
 
 def _check(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder}: expected a folder for the shared store, got a file")
+        raise UsageError(str(folder), "a folder for the shared store", "a file")
     if folder.is_dir():
         if any(folder.iterdir()) and not (folder / _MARK).is_file():
-            raise UsageError(f"{folder}: expected a new folder or a shared store, got another")
+            raise UsageError(str(folder), "a new folder or a shared store", "another")
         if folder.stat().st_mode & stat.S_IWOTH:
             raise UsageError(
-                f"{folder}: expected a folder that not everybody may write to, got one; use "
-                f"`chmod o-w {folder}`"
+                str(folder),
+                "a folder that not everybody may write to",
+                "one",
+                f"use `chmod o-w {folder}`",
             )
     else:
         store.check_place(folder)

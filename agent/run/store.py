@@ -81,18 +81,18 @@ def check_place(path: Path) -> None:
     """Raise UsageError unless something can be written at ``path``: at once, before any work."""
     above = next(folder for folder in Path(path).absolute().parents if folder.exists())
     if not above.is_dir():
-        raise UsageError(f"{path}: expected a place in a folder, got one under the file {above}")
+        raise UsageError(str(path), "a place in a folder", f"one under the file {above}")
     if not os.access(above, os.W_OK | os.X_OK):
-        raise UsageError(f"{path}: expected a folder that may be written to, got {above}")
+        raise UsageError(str(path), "a folder that may be written to", str(above))
 
 
 def check_file(path: Path, suffixes: Sequence[str] = ()) -> None:
     """:func:`check_place` for a file, its name ending in one of ``suffixes`` where there are
     any."""
     if suffixes and path.suffix.lower() not in suffixes:
-        raise UsageError(f"--out: expected a name ending in {', '.join(suffixes)}, got {path}")
+        raise UsageError("--out", f"a name ending in {', '.join(suffixes)}", str(path))
     if path.is_dir():
-        raise UsageError(f"{path}: expected the name of a file, got a folder")
+        raise UsageError(str(path), "the name of a file", "a folder")
     check_place(path)
 
 
@@ -120,7 +120,11 @@ def read_bytes(path: Path, most: int = MOST) -> bytes:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode) or about.st_size > most:
-                raise StorageError(f"{path}: expected a plain file of at most {most} bytes")
+                raise StorageError(
+                    str(path),
+                    f"a plain file of at most {most} bytes",
+                    f"{about.st_size} bytes" if stat.S_ISREG(about.st_mode) else "a device or pipe",
+                )
             return file.read()
     except OSError as error:
         raise StorageError(_complaint(path, error)) from error
@@ -189,7 +193,7 @@ class Store:
     def path(self, key: str) -> Path:
         """Where the blob ``key`` lies. Raises StorageError for what is no hash."""
         if not _KEY.match(key):
-            raise StorageError(f"{self.folder}: expected a content hash, got {key[:40]!r}")
+            raise StorageError(str(self.folder), "a content hash", f"{key[:40]!r}")
         return self.folder / key[:2] / key[2:]
 
     def put(self, data: bytes) -> str:
@@ -223,14 +227,16 @@ class Store:
         except OSError as error:
             raise StorageError(_complaint(self.path(key), error)) from error
         if content.hexdigest() != key:
-            raise StorageError(f"{self.path(key)}: expected content {key}; the file is damaged")
+            raise StorageError(
+                str(self.path(key)), f"content {key}", content.hexdigest(), "the file is damaged"
+            )
 
     def get(self, key: str) -> bytes:
         """The bytes kept under ``key``. Raises StorageError when they are missing or damaged."""
         data = read_bytes(self.path(key), 2 * backing.HEAVY)
         if digest(data) != key:
             raise StorageError(
-                f"{self.path(key)}: expected content {key}, got {digest(data)}; the file is damaged"
+                str(self.path(key)), f"content {key}", digest(data), "the file is damaged"
             )
         return data
 

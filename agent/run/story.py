@@ -379,8 +379,10 @@ def read(path: Path, damaged: list[int] | None = None) -> Iterator[dict[str, Any
             yield event
         elif number == 1:
             raise StorageError(
-                f"{path}: line 1 is damaged: expected the event that describes the run; nothing "
-                "can be told without it: start the run again"
+                f"{path}: line 1 is damaged",
+                "the event that describes the run",
+                "another",
+                "nothing can be told without it: start the run again",
             )
     if damaged is not None:
         damaged += reader.damaged

@@ -31,14 +31,15 @@ def send(events: Iterable[Event], endpoint: str) -> tuple[str, int]:
     """
     if not endpoint.startswith(("http://", "https://")):
         raise UsageError(
-            "--otlp: expected the address of a collector, as in http://localhost:4318, got "
-            f"{endpoint}"
+            "--otlp", "the address of a collector, as in http://localhost:4318", endpoint
         )
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.trace.export import SpanExportResult
     except ImportError as error:
-        raise UsageError("--otlp needs OpenTelemetry: pip install '.[otel]'") from error
+        raise UsageError(
+            "--otlp", "the library opentelemetry", "none that is installed", "pip install '.[otel]'"
+        ) from error
     found = spans(events)
     exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=_TIMEOUT)
     with _silenced(logging.getLogger("opentelemetry")), ExitStack() as stack:
@@ -46,9 +47,10 @@ def send(events: Iterable[Event], endpoint: str) -> tuple[str, int]:
         for first in range(0, len(found), _BATCH):
             if exporter.export(found[first : first + _BATCH]) is not SpanExportResult.SUCCESS:
                 raise RunError(
-                    "--otlp: expected an OpenTelemetry collector that takes OTLP over HTTP at "
-                    f"{endpoint}, got no success after {first} of {len(found)} spans; nothing is "
-                    "lost, send again"
+                    "--otlp",
+                    f"an OpenTelemetry collector that takes OTLP over HTTP at {endpoint}",
+                    f"no success after {first} of {len(found)} spans",
+                    "nothing is lost, send again",
                 )
     return format(found[0].context.trace_id, "032x"), len(found)
 

@@ -70,7 +70,7 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
                     return
                 yield number, line
     except OSError as error:
-        raise StorageError(f"{path}: expected the trace of a run, got: {error.strerror}") from error
+        raise StorageError(str(path), "the trace of a run", str(error.strerror)) from error
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:

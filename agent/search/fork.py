@@ -75,8 +75,10 @@ def _edited(programs: Programs, folder: Path) -> tuple[Proposal, Move]:
     )
     if not changed:
         raise UsageError(
-            f"{folder}: expected at least one of {', '.join(f'{s}.py' for s in STAGES)} that "
-            "differs from the node's, got none; leave --edit out to start from the node as it is"
+            str(folder),
+            f"at least one of {', '.join(f'{s}.py' for s in STAGES)} that differs from the node's",
+            "none",
+            "leave --edit out to start from the node as it is",
         )
     whole = Programs(**{**dict(programs.items()), **mine})
     return _seed(whole, "Edited by hand.", Move("refine", "0", reason="edited by hand"), changed)

@@ -108,7 +108,9 @@ def execute(steps: Steps, checkpoint: Path, budget: int) -> Any:
             )
     except (sqlite3.Error, OSError) as error:
         raise StorageError(
-            f"{checkpoint}: {error}; free space or check the folder, then `run-agent resume "
-            f"{checkpoint.parent}`"
+            str(checkpoint),
+            "checkpoints that can be written",
+            str(error),
+            f"free space or check the folder, then `run-agent resume {checkpoint.parent}`",
         ) from error
     return results[0]

@@ -139,13 +139,19 @@ def conclude(
     if best is not None and within_error(best):
         short = EXPLAINED
     reason = _why(archive, config, stopped) + _caution(config)
-    baselines = _baselines(task, held_back, config.lpips)
+    futures = [None if one is None else one[: task.horizon] for one in held_back.frames]
+    targets = targets_of(futures, _seen(task))
+    baselines = _baselines(task, held_back, config.lpips, targets)
     chosen, told = _final_forecast(archive, evaluator, config.seed)
     reason += told
     if chosen is not None:
         node, forecast = chosen
         figures = measure(
-            [one.frames for one in forecast.predicted], held_back, _seen(task), config.lpips
+            [one.frames for one in forecast.predicted],
+            held_back,
+            _seen(task),
+            config.lpips,
+            targets,
         )
         status = ended(node, config.threshold) or short
         reason += _shortfall(node) if status in ("exhausted", "budget") else ""
@@ -282,13 +288,14 @@ def measure(
     held_back: HeldBack,
     seen: Sequence[np.ndarray],
     lpips_folder: str = "",
+    targets: Sequence[Target] | None = None,
 ) -> dict[str, Any]:
     """Every metric, averaged over the videos whose future is known; None (and why, under ``notes``)
     where there is none.
 
     predictions: per video (horizon, H, W, 3); seen: the frames before. A video that ends before the
     horizon is compared for as long as it lasts. ``score`` is the search's score
-    (tools.metrics.score) on these frames.
+    (tools.metrics.score) on these frames; targets: :func:`targets_of`, where they are known.
     """
     videos = zip(predictions, held_back.frames, seen, strict=True)
     known = [(p[: len(t)], t[: len(p)], s) for p, t, s in videos if t is not None and len(t)]
@@ -300,7 +307,8 @@ def measure(
     figures: dict[str, Any] = {
         name: _mean([function(p, t) for p, t, _ in known]) for name, function in MEASURES.items()
     }
-    targets = [Target.of(s, t, pixel_noise([s])) for _, t, s in known]
+    if targets is None:
+        targets = targets_of([t for _, t, _ in known], [s for _, _, s in known])
     figures["score"] = score([p for p, _, _ in known], targets).value
     notes = {name: "the pictures are too small" for name, value in figures.items() if value is None}
     for net in NETS:
@@ -309,6 +317,13 @@ def measure(
         figures[f"lpips_{net}"] = _mean([one.value for one in found])
         notes |= {f"lpips_{net}": one.reason for one in found if one.reason}
     return figures | {"notes": notes}
+
+
+def targets_of(futures: Sequence[np.ndarray | None], seen: Sequence[np.ndarray]) -> list[Target]:
+    """What predictions of the videos whose future is known are compared with: futures (horizon, H,
+    W, 3), seen (T, H, W, 3), per video."""
+    pairs = zip(futures, seen, strict=True)
+    return [Target.of(s, t, pixel_noise([s])) for t, s in pairs if t is not None and len(t)]
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -320,11 +335,13 @@ def _seen(task: Task) -> list[np.ndarray]:
     return [video.frames for video in task.test]
 
 
-def _baselines(task: Task, held_back: HeldBack, lpips_folder: str) -> dict[str, Any]:
+def _baselines(
+    task: Task, held_back: HeldBack, lpips_folder: str, targets: Sequence[Target]
+) -> dict[str, Any]:
     still = [
         np.broadcast_to(frames[-1], (task.horizon, *frames.shape[1:])) for frames in _seen(task)
     ]
-    return {"persistence": measure(still, held_back, _seen(task), lpips_folder)}
+    return {"persistence": measure(still, held_back, _seen(task), lpips_folder, targets)}
 
 
 # --------------------------------------------------------------------------------------------------

@@ -184,26 +184,30 @@ def _raise_limits(folder: RunFolder, budget: int | None, threshold: float | None
     for name in trace.LIMITS:
         if getattr(after, name) < getattr(before, name):
             raise UsageError(
-                f"--{name}: expected at least the {getattr(before, name):g} that the run had, got "
-                f"{getattr(after, name):g}"
+                f"--{name}",
+                f"at least the {getattr(before, name):g} that the run had",
+                f"{getattr(after, name):g}",
             )
     done = folder.result()
     if after == before:
         return
     if done is not None and done["score"] >= after.threshold:
         raise UsageError(
-            f"--threshold: expected more than the score {done['score']:.4g} that was reached, got "
-            f"{after.threshold:g}; above 1 = never stop early"
+            "--threshold",
+            f"more than the score {done['score']:.4g} that was reached",
+            f"{after.threshold:g}",
+            "above 1 = never stop early",
         )
     if done is not None and done["evaluations"] >= after.budget:
         raise UsageError(
-            f"--budget: expected more than the {done['evaluations']} evaluations made, got "
-            f"{after.budget}"
+            "--budget", f"more than the {done['evaluations']} evaluations made", str(after.budget)
         )
     if done is not None and _of_itself(done, after) and done["evaluations"] < before.budget:
         raise UsageError(
-            f"--budget: the search ended of itself after {done['evaluations']} of {before.budget} "
-            f"evaluations, a larger budget changes nothing: {done['reason'].partition('; ')[0]}"
+            "--budget",
+            "a search that its budget ended",
+            f"one that ended of itself after {done['evaluations']} of {before.budget} evaluations",
+            f"a larger budget changes nothing: {done['reason'].partition('; ')[0]}",
         )
     folder.extend(after.budget, after.threshold)
 
@@ -270,9 +274,11 @@ def _check_scoring(folder: RunFolder) -> None:
         return
     theirs = clean(str(theirs))[:40]
     raise UsageError(
-        f"{folder.path}: expected a run with scoring {SCORING}, got {theirs}, so scores before and "
-        f"after would not compare; resume it with the proggen-agent that began it ({made}), or "
-        "search anew; `run-agent trace` and `predict` read it as it is"
+        str(folder.path),
+        f"a run with scoring {SCORING}",
+        f"{theirs}, so scores before and after would not compare",
+        f"resume it with the proggen-agent that began it ({made}), or search anew; "
+        "`run-agent trace` and `predict` read it as it is",
     )
 
 

@@ -21,8 +21,7 @@ class _Shown:
 
     def _refuse(self, *_: Any) -> Any:
         raise UsageError(
-            "graph: expected configurable.run, the folder of a run, got none; start one with "
-            "`run-agent`"
+            "graph", "configurable.run, the folder of a run", "none", "start one with `run-agent`"
         )
 
     observe = propose = evaluate = diagnose = record = finish = _refuse

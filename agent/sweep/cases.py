@@ -38,11 +38,13 @@ def cases(
     for word in common:
         name = word.removeprefix("--").partition("=")[0]
         if word.startswith("--") and name in _TAKEN:
-            raise UsageError(f"sweep: expected no --{name} after --, the sweep sets it itself")
+            raise UsageError(
+                "sweep", f"no --{name} after --", "one", "leave it out: the sweep sets it"
+            )
     axes = [axis(text) for text in vary]
     count = len(clips) * len(seeds) * _product(len(values) for _, values in axes)
     if not 0 < count <= MOST:
-        raise UsageError(f"sweep: expected 1 to {MOST} runs, got {count}")
+        raise UsageError("sweep", f"1 to {MOST} runs", str(count))
     made = []
     for clip in clips:
         content = fingerprint(clip)
@@ -51,7 +53,7 @@ def cases(
             for seed in seeds:
                 made.append(_case(clip, content, seed, settings, common))
     if len({case.key for case in made}) < len(made):
-        raise UsageError("sweep: expected every clip, seed and setting once, got one twice")
+        raise UsageError("sweep", "every clip, seed and setting once", "one twice")
     return tuple(made)
 
 
@@ -75,8 +77,9 @@ def axis(text: str) -> tuple[str, tuple[str, ...]]:
     name, listed = name.removeprefix("--"), tuple(v for v in values.split(",") if v)
     if not equals or not listed or not re.fullmatch(r"[a-z][a-z-]{0,30}", name) or name in _TAKEN:
         raise UsageError(
-            f"--vary: expected NAME=A,B with an option of run-agent run, such as budget=8,20, got "
-            f"{text[:60]!r}"
+            "--vary",
+            "NAME=A,B with an option of run-agent run, such as budget=8,20",
+            f"{text[:60]!r}",
         )
     return name, listed
 
@@ -91,7 +94,7 @@ def seeds_of(text: str) -> tuple[int, ...]:
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d{1,9})(?:-(\d{1,9}))?\s*", part)
         if match is None or (match[2] and not 0 <= int(match[2]) - int(match[1]) < MOST):
-            raise UsageError(f"--seeds: expected numbers such as 0-4 or 0,3, got {text[:40]!r}")
+            raise UsageError("--seeds", "numbers such as 0-4 or 0,3", f"{text[:40]!r}")
         found += range(int(match[1]), int(match[2] or match[1]) + 1)
     return tuple(dict.fromkeys(found))
 
@@ -101,13 +104,13 @@ def clips_of(paths: Sequence[str]) -> tuple[Path, ...]:
     Raises UsageError."""
     found = [clip for path in paths for clip in _clips(Path(path))]
     if not found:
-        raise UsageError(f"sweep: expected clips ({', '.join(FILMS)}), got none in {paths[0]}")
+        raise UsageError("sweep", f"clips ({', '.join(FILMS)})", f"none in {paths[0]}")
     return tuple(dict.fromkeys(found))
 
 
 def _clips(path: Path) -> Iterator[Path]:
     if not path.exists():
-        raise UsageError(f"{path}: expected a clip or a folder of clips, got nothing there")
+        raise UsageError(str(path), "a clip or a folder of clips", "nothing there")
     if path.is_file() or _is_pictures(path):
         yield path
         return

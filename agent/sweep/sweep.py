@@ -57,7 +57,7 @@ def check(out: Path) -> None:
     if not out.exists() or (out / "sweep.json").is_file():
         return
     if not out.is_dir() or any(out.iterdir()):
-        raise UsageError(f"{out}: expected a new folder or that of a sweep, got another")
+        raise UsageError(str(out), "a new folder or that of a sweep", "another")
 
 
 class _Clock:

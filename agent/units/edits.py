@@ -33,12 +33,14 @@ def _one(text: str, units: dict[str, str], scale: Scale | None) -> str:
     quantity = parse(right, f"--set {name}")
     if dimensions(quantity.unit) != what:
         raise UsageError(
-            f"--set {name}: expected a unit of length^{what[0]} time^{what[1]}, got {right[:40]!r}"
+            f"--set {name}", f"a unit of length^{what[0]} time^{what[1]}", f"{right[:40]!r}"
         )
     if what[0] and scale is None:
         raise UsageError(
-            f"--set {name}: expected a scale for what is typed in metres, got none; add --scale "
-            "ball.width=0.04m or --know gravity=9.81m/s^2"
+            f"--set {name}",
+            "a scale for what is typed in metres",
+            "none",
+            "add --scale ball.width=0.04m or --know gravity=9.81m/s^2",
         )
     by = 1.0 if scale is None else scale.metres ** what[0]
     return f"{name}{operator}{quantity.value / by:.12g}"

@@ -31,7 +31,7 @@ class Given:
 
     def __post_init__(self) -> None:
         if len(self.scale) + len(self.know) > MOST:
-            raise UsageError(f"--scale, --know: expected at most {MOST} of them together, got more")
+            raise UsageError("--scale, --know", f"at most {MOST} of them together", "more")
         self.known()
         self.axes()
 
@@ -48,7 +48,7 @@ class Given:
     def axes(self) -> Axes:
         """Raises UsageError."""
         if self.origin and not re.fullmatch(r"-?\d+(\.\d+)?,-?\d+(\.\d+)?", self.origin):
-            raise UsageError(f"--origin: expected X,Y in pixels, got {self.origin[:40]!r}")
+            raise UsageError("--origin", "X,Y in pixels", f"{self.origin[:40]!r}")
         x, y = (float(part) for part in (self.origin or "0,0").split(","))
         return Axes((x, y), self.up or "down")
 
@@ -76,9 +76,7 @@ def load(folder: Path) -> Given:
         return Given()
     data: Any = store.read_json(path)
     if not _plain(data):
-        raise UsageError(
-            f"{path}: expected what --scale, --know, --origin and --up said, got others"
-        )
+        raise UsageError(str(path), "what --scale, --know, --origin and --up said", "others")
     return Given(
         tuple(data.get("scale", ())),
         tuple(data.get("know", ())),

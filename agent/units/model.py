@@ -111,9 +111,7 @@ class Scaled:
 
     def _moment(self, body: str, attribute: str, frame: int) -> Reading | None:
         if not 0 <= frame < len(self.states):
-            raise UsageError(
-                f"--know: expected a frame from 0 to {len(self.states) - 1}, got {frame}"
-            )
+            raise UsageError("--know", f"a frame from 0 to {len(self.states) - 1}", str(frame))
         row = dict(zip(self.states.columns, self.states.values[frame].tolist(), strict=True))
         if attribute == "speed" and {f"{body}.vx", f"{body}.vy"} <= set(row):
             return Reading(math.hypot(row[f"{body}.vx"], row[f"{body}.vy"]), 0.0, 1, -1)

@@ -42,7 +42,7 @@ class Pen(Protocol):
 def check_name(path: Path) -> None:
     """Raise UsageError for a plot that cannot be written there."""
     if path.suffix not in KINDS:
-        raise UsageError(f"--plot: expected a name ending in .svg or .png, got {path.name!r}")
+        raise UsageError("--plot", "a name ending in .svg or .png", repr(path.name))
 
 
 def svg(table: Trajectories) -> str:

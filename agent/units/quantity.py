@@ -46,13 +46,14 @@ def parse(text: str, what: str = "quantity") -> Quantity:
     match = _TYPED.fullmatch(text.strip())
     if match is None or not match["unit"]:
         raise UsageError(
-            f"{what}: expected a number with a unit, such as 0.04m, 9.81m/s^2 or (62±0.5)cm, got "
-            f"{text[:60]!r}"
+            what,
+            "a number with a unit, such as 0.04m, 9.81m/s^2 or (62±0.5)cm",
+            f"{text[:60]!r}",
         )
     value, error = float(match["value"]), abs(float(match["error"] or 0.0))
     factor, unit = _to_base(match["unit"].strip(), what)
     if not (abs(value * factor) < LARGEST and error * factor < LARGEST):
-        raise UsageError(f"{what}: expected a magnitude below {LARGEST:g}, got {text[:60]!r}")
+        raise UsageError(what, f"a magnitude below {LARGEST:g}", f"{text[:60]!r}")
     return Quantity(_tidy(value * factor), _tidy(error * factor), unit)
 
 
@@ -82,8 +83,9 @@ def _to_base(text: str, what: str) -> tuple[float, str]:
         powers = None
     if powers is None or set(powers) - {"[length]", "[time]"} or not _whole(powers):
         raise UsageError(
-            f"{what}: expected a unit of length and time, such as m, cm, mm, m/s or m/s^2, got "
-            f"{text[:40]!r}"
+            what,
+            "a unit of length and time, such as m, cm, mm, m/s or m/s^2",
+            f"{text[:40]!r}",
         )
     return float(factor.magnitude), name_of(
         int(powers.get("[length]", 0)), int(powers.get("[time]", 0))

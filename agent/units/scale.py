@@ -67,7 +67,7 @@ class Axes:
 
     def __post_init__(self) -> None:
         if self.up not in ("up", "down"):
-            raise UsageError(f"--up: expected up or down, got {self.up[:30]!r}")
+            raise UsageError("--up", "up or down", f"{self.up[:30]!r}")
 
     @property
     def sign(self) -> float:
@@ -95,14 +95,16 @@ def known(text: str, option: str) -> Known:
     name = name.strip()
     if not equals or not any(p.fullmatch(name) for p in (_LENGTH, _POINTS, _NAME)):
         raise UsageError(
-            f"{option}: expected NAME.width=0.04m, 412px=1.00m, X,Y:X,Y=0.62m or NAME@FRAME=2m/s, "
-            f"got {text[:60]!r}; `run-agent predict RUN --list` shows the names"
+            option,
+            "NAME.width=0.04m, 412px=1.00m, X,Y:X,Y=0.62m or NAME@FRAME=2m/s",
+            f"{text[:60]!r}",
+            "`run-agent predict RUN --list` shows the names",
         )
     quantity = parse(right, option)
     if quantity.value <= 0 and option == "--scale":
-        raise UsageError(f"{option}: expected a length above 0, got {text[:60]!r}")
+        raise UsageError(option, "a length above 0", f"{text[:60]!r}")
     if option == "--scale" and dimensions(quantity.unit) != (1, 0):
-        raise UsageError(f"{option}: expected a length, got {right[:40]!r}")
+        raise UsageError(option, "a length", f"{right[:40]!r}")
     return Known(name, quantity, text)
 
 
@@ -111,13 +113,17 @@ def resolve(given: Sequence[Known], measure: Measure) -> Scale:
     where a name is unknown, tells nothing of a length, or two disagree."""
     single = [_one(one, measure) for one in given]
     if not single:
-        raise UsageError("expected --scale or --know, got neither; see `run-agent tracks --help`")
+        raise UsageError(
+            "--scale, --know", "one of them", "neither", "see `run-agent tracks --help`"
+        )
     for one, other in pairwise(single):
         apart = abs(one.metres - other.metres)
         if apart > 3 * math.hypot(one.error, other.error) + 0.02 * one.metres:
             raise UsageError(
-                f"--scale, --know: {one.words[0]} says {one.metres:.4g} m a pixel, "
-                f"{other.words[0]} says {other.metres:.4g}; give one of them, or mend the other"
+                "--scale, --know",
+                f"one scale, as {one.words[0]} says: {one.metres:.4g} m a pixel",
+                f"{other.metres:.4g} from {other.words[0]}",
+                "give one of them, or mend the other",
             )
     weights = [1.0 / max(one.error, 1e-9 * one.metres) ** 2 for one in single]
     total = sum(weights)
@@ -133,13 +139,13 @@ def _one(given: Known, measure: Measure) -> Scale:
     length, time = dimensions(given.quantity.unit)
     if reading.power == 0 or reading.value == 0:
         raise UsageError(
-            f"{given.text}: expected something whose value in pixels tells a length, got one that "
-            "does not"
+            given.text, "something whose value in pixels tells a length", "one that does not"
         )
     if (reading.power, reading.seconds) != (length, time):
         raise UsageError(
-            f"{given.text}: expected a unit of length^{reading.power} time^{reading.seconds}, got "
-            f"{given.quantity.unit}"
+            given.text,
+            f"a unit of length^{reading.power} time^{reading.seconds}",
+            given.quantity.unit,
         )
     ratio = abs(given.quantity.value / reading.value)
     metres = ratio ** (1.0 / reading.power)
@@ -156,8 +162,10 @@ def _read(given: Known, measure: Measure) -> Reading:
     reading = measure(given.name)
     if reading is None:
         raise UsageError(
-            f"{given.text}: expected the name of a size, a column or a parameter of the model, got "
-            f"{given.name!r}; `run-agent predict RUN --list` shows the names"
+            given.text,
+            "the name of a size, a column or a parameter of the model",
+            repr(given.name),
+            "`run-agent predict RUN --list` shows the names",
         )
     return reading
 

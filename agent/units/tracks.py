@@ -118,11 +118,13 @@ class Trajectories:
 def check_name(path: Path) -> None:
     """Raise UsageError for a table that cannot be written there."""
     if path.suffix not in _KINDS:
-        raise UsageError(f"--out: expected a name ending in .csv or .parquet, got {path.name!r}")
+        raise UsageError("--out", "a name ending in .csv or .parquet", repr(path.name))
     if path.suffix == ".parquet" and find_spec("pyarrow") is None:
         raise UsageError(
-            "--out: expected the library pyarrow for a .parquet file, which is not installed; "
-            "install the extra [tables], or write .csv"
+            "--out",
+            "the library pyarrow for a .parquet file",
+            "none that is installed",
+            "install the extra [tables], or write .csv",
         )
 
 

@@ -25,10 +25,7 @@ from tools.types import FittedParam, Programs, as_names
 
 _EDIT = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(\*=|\+=|-=|=)\s*(\S+)\s*\Z")
 _HEX = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})\Z")
-_EXAMPLE = (
-    "expected NAME=VALUE, NAME*=FACTOR or NAME+=DELTA with a number, for example "
-    "gravity*=0.5 (or ball.colour=255,0,0)"
-)
+_FORMS = "NAME=VALUE, NAME*=FACTOR or NAME+=DELTA with a number"
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _HELD = ("dynamics", "rendering")
 """Programs whose constants can be edited; what perception measures is what happened."""
@@ -50,9 +47,7 @@ class Edit:
         try:
             after = changed(value, self.operator, self.number)
         except (ValueError, TypeError):
-            raise UsageError(
-                f"--set {self.name}: expected {_count(value)}, got {_count(self.number)}"
-            ) from None
+            raise UsageError(f"--set {self.name}", _count(value), _count(self.number)) from None
         return tuple(after) if isinstance(value, tuple) else after
 
 
@@ -65,7 +60,9 @@ def parse(text: str) -> Edit:
     match = _EDIT.match(text)
     number = _value(match[3]) if match else math.nan
     if not match or not all(map(math.isfinite, number if isinstance(number, tuple) else (number,))):
-        raise UsageError(f"--set {text}: {_EXAMPLE}")
+        raise UsageError(
+            "--set", _FORMS, repr(text), "for example gravity*=0.5 (or ball.colour=255,0,0)"
+        )
     if match[2] == "-=":
         return Edit(
             match[1], "+=", tuple(-one for one in number) if isinstance(number, tuple) else -number
@@ -212,8 +209,10 @@ def _by_name(named: Named) -> dict[str, Editable]:
 
 def _unknown(edit: Edit, known: Mapping[str, Editable]) -> UsageError:
     return UsageError(
-        f"--set {edit.name}: expected a name that this program has ({_known(known)}), got "
-        f"{edit.name!r}{did_you_mean(edit.name, known)}; `--list` shows all"
+        f"--set {edit.name}",
+        f"a name that this program has ({_known(known)})",
+        f"{edit.name!r}{did_you_mean(edit.name, known)}",
+        "`--list` shows all",
     )
 
 
@@ -225,14 +224,16 @@ def _check_colour(edit: Edit, value: Any) -> None:
         wrong = next((part for part in np.ravel(after) if not -0.5 <= part <= 255.5), None)
         if wrong is not None:
             raise UsageError(
-                f"--set {edit.name}: expected colours from 0 to 255, got {wrong:g}; for example "
-                f"{edit.name}=255,0,0"
+                f"--set {edit.name}",
+                "colours from 0 to 255",
+                f"{wrong:g}",
+                f"for example {edit.name}=255,0,0",
             )
 
 
 def _single(edit: Edit) -> Edit:
     if isinstance(edit.number, tuple):
-        raise UsageError(f"--set {edit.name}: expected one number, got {len(edit.number)}")
+        raise UsageError(f"--set {edit.name}", "one number", str(len(edit.number)))
     return edit
 
 

@@ -118,14 +118,12 @@ def clip_of(model: WorldModel, clip: Video | None) -> Video:
     found = clip or model.seen
     if found is None:
         raise UsageError(
-            "predict: expected --video FILE, because a model without a run has no clip of its "
-            "own, got none"
+            "predict", "--video FILE, because a model without a run has no clip of its own", "none"
         )
     if clip is not None and model.seen is not None and clip.shape != model.seen.shape:
         (height, width), (h, w) = model.seen.shape, clip.shape
         raise UsageError(
-            f"--video: expected pictures of {width} x {height} pixels, got {w} x {h}; scale the "
-            "video"
+            "--video", f"pictures of {width} x {height} pixels", f"{w} x {h}", "scale the video"
         )
     return found
 
@@ -133,7 +131,7 @@ def clip_of(model: WorldModel, clip: Video | None) -> Video:
 def check_since(since: int | None, clip: Video) -> None:
     """Raise UsageError unless edits can hold from frame ``since`` of ``clip`` on."""
     if since is not None and not 0 <= since < len(clip):
-        raise UsageError(f"--since: expected a frame seen, 0 to {len(clip) - 1}, got {since}")
+        raise UsageError("--since", f"a frame seen, 0 to {len(clip) - 1}", str(since))
 
 
 def ask(model: WorldModel, question: WhatIf, clip: Video | None) -> Answer:
@@ -143,7 +141,7 @@ def ask(model: WorldModel, question: WhatIf, clip: Video | None) -> Answer:
     check_since(question.since, seen)
     horizon = question.horizon or model.horizon or len(seen)
     if horizon < 1:
-        raise UsageError(f"--horizon: expected at least 1 frame, got {horizon}")
+        raise UsageError("--horizon", "at least 1 frame", str(horizon))
     actions = (
         question.actions
         if clip is not None or question.actions is not None

@@ -152,18 +152,22 @@ class WorldModel:
         if not (path / "trace.jsonl").is_file():
             if not path.is_file() and not (path / "dynamics.py").is_file():
                 raise UsageError(
-                    f"{path}: expected a run (with trace.jsonl), a folder with three programs and "
-                    "params.json, or a file that `run-agent export` wrote, got none of them"
+                    str(path),
+                    "a run (with trace.jsonl), a folder with three programs and params.json, or a "
+                    "file that `run-agent export` wrote",
+                    "none of them",
                 )
             if node is not None:
-                raise UsageError(f"--node: expected a run, which has nodes, got {path}")
+                raise UsageError("--node", "a run, which has nodes", str(path))
             programs, params = runfolder.read_model(path)
             return cls(programs, params, sandbox=sandbox)
         folder = RunFolder(path)
         if not (folder.best / "params.json").exists():
             raise UsageError(
-                f"{folder.path}: expected a finished run with programs in best/, got none; "
-                f"`run-agent resume {folder.path}` first"
+                str(folder.path),
+                "a finished run with programs in best/",
+                "none",
+                f"`run-agent resume {folder.path}` first",
             )
         task = folder.task()
         with store.reading(folder.trace):
@@ -232,7 +236,7 @@ class WorldModel:
         folder = Path(folder)
         if (folder / "dynamics.py").exists():
             raise UsageError(
-                f"{folder}: expected a new folder, got one that holds programs; choose another"
+                str(folder), "a new folder", "one that holds programs", "choose another"
             )
         known = editing.Named(self._params, {}, {}, self.programs)
         names = {one.name for one in known.listed()}
@@ -417,8 +421,10 @@ def _of_node(
     programs, evaluation = runfolder.read_programs(folder.node(node)), folder.load_evaluation(node)
     if evaluation is None or evaluation.status != "ok":
         raise UsageError(
-            f"--node {node}: expected a program that ran to its end, got one that did not; "
-            f"`run-agent trace {folder.path}` lists them"
+            f"--node {node}",
+            "a program that ran to its end",
+            "one that did not",
+            f"`run-agent trace {folder.path}` lists them",
         )
     return programs, evaluation.params
 

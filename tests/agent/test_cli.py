@@ -118,10 +118,13 @@ REFUSALS = {
         "--budget: expected a whole number of at least 1, got 'three'",
     ),
     "no time between frames": (["--video", "clip.npz", "--dt", "0"], "--dt: expected a number"),
-    "time between frames of an env": (["--env", "cartpole", "--dt", "1"], "belongs to --video"),
+    "time between frames of an env": (
+        ["--env", "cartpole", "--dt", "1"],
+        "expected --video beside it",
+    ),
     "videos to learn from with an env": (
         ["--env", "cartpole", "--learn-from", "clip.npz"],
-        "--learn-from: belongs to --video",
+        "--learn-from: expected --video beside it",
     ),
     "unknown option": (["--video", "clip.npz", "--bugdet", "3"], "did you mean --budget?"),
     "unknown option of a command": (["trace", "good", "--plian"], "did you mean --plain?"),
@@ -145,11 +148,11 @@ REFUSALS = {
     ),
     "a model for the offline proposer": (
         ["--video", "clip.npz", "--model", "any"],
-        "--model: belongs to a language model",
+        "--model: expected a language model",
     ),
     "a run to replay for the offline proposer": (
         ["--video", "clip.npz", "--from", "good"],
-        "--from: belongs to --proposer replay",
+        "--from: expected --proposer replay",
     ),
     "a place under a file": (
         ["evaluate", "good", "--video", "clip.npz", "--out", "clip.npz/x/score.json"],
@@ -163,7 +166,10 @@ REFUSALS = {
         ["predict", "good", "--out", "film.doc"],
         "--out: expected a name ending",
     ),
-    "context without a video": (["predict", "good", "--context", "3"], "belongs to --video"),
+    "context without a video": (
+        ["predict", "good", "--context", "3"],
+        "expected --video beside it",
+    ),
     "unknown suite": (["bench", "cartploe"], "did you mean cartpole?"),
     "unknown option of a suite": (["bench", "cartpole", "--cuont", "2"], "did you mean --count?"),
     "no videos in a suite": (["bench", "cartpole", "--count", "0"], "--count: expected a whole"),

@@ -451,7 +451,7 @@ def test_names_that_meet_get_others_and_shadowed_ones_stay(tmp_path):
     assert "#: from math import sin as place_" in text
     dynamics = Writer(gatherer, gathered).program("dynamics")
     assert "return place" in dynamics and "place_" not in dynamics
-    with pytest.raises(UsageError, match=r"hands the module tools\.physics around"):
+    with pytest.raises(UsageError, match=r"functions of tools\.physics by name"):
         Gatherer({"perception": two + "x = bad\n"}).gather()
     with pytest.raises(UsageError, match="imports by name"):
         Gatherer({"perception": "from tools.physics import *\nx = rk4\n"}).gather()

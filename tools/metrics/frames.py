@@ -11,7 +11,9 @@ PSNR_CAP = 100.0
 
 _SSIM_WINDOW = 7
 _AT_ONCE = 1 << 22
-"""Pixels that are compared at a time."""
+"""Values that are compared at a time."""
+_SSIM_AT_ONCE = 1 << 19
+"""Pixels of a channel: a dozen tables of float64 are made of them."""
 _SSIM_C1, _SSIM_C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
@@ -48,7 +50,7 @@ def ssim(prediction: np.ndarray, truth: np.ndarray) -> float | None:
 
 def _of_channel(a: np.ndarray, b: np.ndarray) -> float:
     """SSIM of two (H, W) uint8 pictures; of large ones band by band, each window in one band."""
-    rows, windows = max(1, _AT_ONCE // a.shape[1]), a.shape[0] - _SSIM_WINDOW + 1
+    rows, windows = max(1, _SSIM_AT_ONCE // a.shape[1]), a.shape[0] - _SSIM_WINDOW + 1
     if windows <= rows:
         return _ssim(a.astype(np.float64), b.astype(np.float64))
     total = 0.0

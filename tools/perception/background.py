@@ -20,6 +20,8 @@ MAX_SAMPLES = 64
 large clips."""
 MAX_VALUES = 1 << 27
 """Pixel values held at once while medians are taken (bytes)."""
+_COPIED = 192 << 20
+"""Bytes of frames that are copied; of larger ones views are used."""
 _KERNEL3, _KERNEL5, _KERNEL7 = (np.ones((k, k), np.uint8) for k in (3, 5, 7))
 
 
@@ -28,7 +30,7 @@ def sample(frames: np.ndarray, limit: int = MAX_SAMPLES) -> np.ndarray:
     clip every so many-th up to the last, as a view."""
     if len(frames) <= limit:
         return frames
-    if limit * frames[0].nbytes > backing.HEAVY:
+    if limit * frames[0].nbytes > _COPIED:
         step = -(-len(frames) // limit)
         return frames[::-step][::-1]
     return frames[np.unique(np.linspace(0, len(frames) - 1, limit).round().astype(int))]
@@ -125,7 +127,7 @@ def background(frames: np.ndarray, noise: float | None = None) -> np.ndarray:
     ground = dominant_colour(few)
     window = _around_of(changing, 20)
     cut = few[:, *window]
-    cut = cut if cut.nbytes > backing.HEAVY else np.ascontiguousarray(cut)
+    cut = cut if cut.nbytes > backing.LARGE else np.ascontiguousarray(cut)
     moving = differs(high[window], low[window], 2 * threshold(noise))
     plate[window] = _uncovered(cut, plate[window], changing[window], moving, noise, ground)
     return plate

@@ -24,6 +24,12 @@ PLAIN = 28.0
 MIXED = 36.0
 """Colour error up to which a pixel counts as a mixture of a flat colour and the ground."""
 
+_SHARE, _OFTEN = 0.04, 3
+"""An ink occurs in this share of the contents, or where there are many, so often: half of the times
+that one thing among many is looked at."""
+_INKS = 64
+"""Inks of a clip, at most."""
+
 
 @dataclass(frozen=True)
 class Ink:
@@ -177,12 +183,9 @@ def palette_of(clip: Clip, contents: Sequence[Content]) -> list[Ink]:
                     break
             else:
                 groups.append(([ink.colour], [ink.thin]))
-    often = [
-        g
-        for g in groups
-        if len(g[0]) >= min(2, len(clip) - 1) and len(g[0]) >= 0.04 * len(contents)
-    ]
-    ordered = sorted(often, key=lambda g: -len(g[0]))[:16]
+    needed = max(min(2, len(clip) - 1), min(_SHARE * len(contents), _OFTEN))
+    often = [g for g in groups if len(g[0]) >= needed]
+    ordered = sorted(often, key=lambda g: -len(g[0]))[:_INKS]
     return [
         Ink(
             np.median(np.array(c)[np.array(t) == (sum(t) > len(t) / 2)], axis=0),

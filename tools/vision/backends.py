@@ -96,8 +96,7 @@ def check(config: VisionConfig, store: WeightStore) -> None:
             store.expect(name)
             if name == "xmem" and not config.xmem_root:
                 raise WeightsError(
-                    f"tracker xmem: expected a checkout of XMem's repository in {XMEM_VARIABLE}, "
-                    "got none"
+                    "tracker xmem", f"a checkout of XMem's repository in {XMEM_VARIABLE}", "none"
                 )
 
 
@@ -138,5 +137,5 @@ def _build(
         return CLASSICAL[role][name]()
     missing = [model for model in (name,) if model not in store.models]
     if missing:
-        raise WeightsError(f"weights: expected one of {', '.join(store.models)}, got {name!r}")
+        raise WeightsError("weights", f"one of {', '.join(store.models)}", repr(name))
     return LEARNED[role][name](store, choose_device(config.device, config.precision), config)

@@ -28,8 +28,10 @@ def load(module: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise MissingExtra(
-            f"learned perception: expected the module {module}, got {error}; install it with pip "
-            "install '.[vision]'"
+            "learned perception",
+            f"the module {module}",
+            str(error),
+            "install it with pip install '.[vision]'",
         ) from error
 
 
@@ -60,8 +62,10 @@ def load_segment_anything() -> SegmentAnything:
     spec = importlib.util.find_spec("segment_anything")
     if spec is None:
         raise MissingExtra(
-            "learned perception: expected the package segment-anything, got nothing; "
-            "install it with pip install '.[vision]'"
+            "learned perception",
+            "the package segment-anything",
+            "nothing",
+            "install it with pip install '.[vision]'",
         )
     entered = "segment_anything" not in sys.modules
     if entered:

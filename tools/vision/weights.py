@@ -307,7 +307,7 @@ class WeightStore:
     def model(self, name: str) -> Model:
         """The model of that name; an unknown name lists the known ones."""
         if name not in self.models:
-            raise WeightsError(f"weights: expected one of {', '.join(self.models)}, got {name!r}")
+            raise WeightsError("weights", f"one of {', '.join(self.models)}", repr(name))
         return self.models[name]
 
     def path(self, name: str, file: WeightFile) -> Path:
@@ -424,8 +424,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise WeightsError(
-            f"weights: expected a PyTorch checkpoint of tensors, got {path} ({reason}); remove it "
-            "and get it again"
+            "weights",
+            "a PyTorch checkpoint of tensors",
+            f"{path} ({reason})",
+            "remove it and get it again",
         ) from error
 
 
@@ -439,8 +441,10 @@ def fill(network: Any, state: Mapping[str, Any], path: Path) -> None:
             str(error).splitlines()[1].strip()[:120] if "\n" in str(error) else str(error)[:120]
         )
         raise WeightsError(
-            f"weights: expected a checkpoint of {type(network).__name__}, got {path} ({reason}); "
-            "check which model the file is of"
+            "weights",
+            f"a checkpoint of {type(network).__name__}",
+            f"{path} ({reason})",
+            "check which model the file is of",
         ) from error
 
 
@@ -491,8 +495,11 @@ def fetch(
             error = str(caught)
         failures = 0 if _size(part) > before else failures + 1
     raise WeightsError(
-        f"weights {model.name}: expected {file.url} to answer, got {error}; "
-        f"{_size(part):,} bytes are kept, run it again to go on, or put the file at {path} yourself"
+        f"weights {model.name}",
+        f"{file.url} to answer",
+        str(error),
+        f"{_size(part):,} bytes are kept, run it again to go on, or put the file at "
+        f"{path} yourself",
     )
 
 
@@ -538,9 +545,10 @@ def _finish(model: Model, file: WeightFile, part: Path, path: Path) -> None:
         got = f"{_size(part):,} bytes, SHA-256 {digest[:16]}..."
         part.unlink()
         raise WeightsError(
-            f"weights {model.name}: expected {file.name} with {file.size or 'any number of'} "
-            "bytes, SHA-256 "
-            f"{file.sha256[:16] or 'unknown'}..., got {got}; the download was removed: try again, "
-            f"or get it from {model.source}"
+            f"weights {model.name}",
+            f"{file.name} with {file.size or 'any number of'} bytes, SHA-256 "
+            f"{file.sha256[:16] or 'unknown'}...",
+            got,
+            f"the download was removed: try again, or get it from {model.source}",
         )
     os.replace(part, path)

@@ -173,9 +173,11 @@ def check_checkout(root: Path | None) -> Path:
     if root is None or missing:
         got = "no path" if root is None else f"{root} without {missing[0]}"
         raise WeightsError(
-            f"xmem: expected a checkout of {SOURCE}, got {got}; run git clone {SOURCE} and set "
-            f"{XMEM_VARIABLE} to its path "
-            "(weights: run-agent weights get xmem)"
+            "xmem",
+            f"a checkout of {SOURCE}",
+            got,
+            f"run git clone {SOURCE} and set {XMEM_VARIABLE} to its path (weights: run-agent "
+            "weights get xmem)",
         )
     return root
 

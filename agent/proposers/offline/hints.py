@@ -47,6 +47,15 @@ MEANT: tuple[tuple[str, _Fits], ...] = (
 """Words (patterns) and whether a mechanism has what they mean."""
 
 
+def says_nothing(hint: str) -> bool:
+    """Whether no word of a hint means anything to the offline proposer.
+
+    >>> says_nothing("a pendulum"), says_nothing("please be quick")
+    (False, True)
+    """
+    return not any(re.search(words, hint, re.IGNORECASE) for words, _ in MEANT)
+
+
 def favour(hint: str, mechanism: Mechanism) -> float:
     """Deviance (0 or below) that a hint takes off a mechanism: it raises a prior and forces
     nothing. Words that mean nothing here change nothing.

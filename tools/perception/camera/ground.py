@@ -26,7 +26,7 @@ _LASTS = 0.7
 last."""
 _MOST_LATE = 30
 """Frames of that end that are looked at, at most."""
-_AT_ONCE = 200_000
+_AT_ONCE = 25_000
 """Pixels whose course is looked at together."""
 _WEAKER = 0.8
 """Factor by which the outline of the other state must be weaker."""
@@ -172,9 +172,11 @@ def _as_it_was_last(
     moves (a hand, a curtain) is rather where it was last than where it was on average."""
     late = range(max(0, len(frames) - min(max(3, len(frames) // _LATE), _MOST_LATE)), len(frames))
     limit = 0.6 * clear_difference(plate, noise)
-    away = np.stack([(np.abs(frames[t] - plate) > limit).any(-1) for t in late])
-    free = ~np.stack([covers(t) for t in late])
-    other = away[-1] & free[-1] & ((away & free).sum(0) > _LASTS * len(late))
+    often = np.zeros(plate.shape[:2], np.uint8)
+    for t in late:
+        away = (np.abs(frames[t] - plate) > limit).any(-1) & ~covers(t)
+        often += away
+    other = away & (often > _LASTS * len(late))
     other = cv2.morphologyEx(other.astype(np.uint8), cv2.MORPH_OPEN, _kernel(2)) > 0
     plate[other] = frames[-1][other]
     return plate

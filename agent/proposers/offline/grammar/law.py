@@ -24,9 +24,7 @@ class Law(Owner):
 
     def __post_init__(self):
         if len(set(self.on)) < max(len(self.on), self.least):
-            raise GrammarError(
-                f"{self.word}: expected at least {self.least} different bodies, got {self.on}"
-            )
+            raise GrammarError(self.word, f"at least {self.least} different bodies", str(self.on))
 
     def subject(self) -> str:
         """The names of those it acts on."""

@@ -108,7 +108,7 @@ class Mechanism:
             if given not in known:
                 raise GrammarError(f"{what}: expected one of {', '.join(known)}; got {given!r}")
         if not 1 <= self.substeps <= 64:
-            raise GrammarError(f"substeps: expected 1 to 64, got {self.substeps}")
+            raise GrammarError("substeps", "1 to 64", str(self.substeps))
         if max(len(self.bodies), len(self.laws), len(self.couplings)) > MOST:
             raise GrammarError(
                 f"mechanism: expected at most {MOST} bodies, laws and couplings each"
@@ -119,7 +119,10 @@ class Mechanism:
         self._check_couplings()
         if len(self.parameters) > MAX_PARAMS:
             raise GrammarError(
-                f"numbers: expected at most {MAX_PARAMS}, got {len(self.parameters)}; fix some as constants"
+                "numbers",
+                f"at most {MAX_PARAMS}",
+                str(len(self.parameters)),
+                "fix some as constants",
             )
 
     def _check_names(self) -> None:
@@ -127,24 +130,22 @@ class Mechanism:
         for name, count in Counter(names).items():
             taken = name in ("light", "clock") or keyword.iskeyword(name)
             if not name.isidentifier() or not name.isascii() or taken or name.startswith("_"):
-                raise GrammarError(f"body: expected an identifier that is not taken, got {name!r}")
+                raise GrammarError("body", "an identifier that is not taken", repr(name))
             if count > 1:
-                raise GrammarError(f"body {name}: expected one of that name, got {count}")
+                raise GrammarError(f"body {name}", "one of that name", str(count))
         for body in self.bodies:
             for scalar in body.scalars:
                 if not scalar.isidentifier() or scalar in ("x", "y", "angle", "s", "at"):
-                    raise GrammarError(f"{body.name}.scalars: expected a size, got {scalar!r}")
+                    raise GrammarError(f"{body.name}.scalars", "a size", repr(scalar))
         if self.order and sorted(self.order) != sorted(names):
-            raise GrammarError(f"order: expected every body once, got {self.order}")
+            raise GrammarError("order", "every body once", str(self.order))
 
     def _check_hosts(self) -> None:
         for body in self.bodies:
             seen, host = {body.name}, body.joint.on
             while host is not None:
                 if host not in self.by_name or host in seen:
-                    raise GrammarError(
-                        f"{body.name}.on: expected a body that carries it, got {host!r}"
-                    )
+                    raise GrammarError(f"{body.name}.on", "a body that carries it", repr(host))
                 seen.add(host)
                 host = self.by_name[host].joint.on
 
@@ -161,7 +162,7 @@ class Mechanism:
             for name in (coupling.follower, coupling.leader):
                 if name not in self.by_name or len(self.by_name[name].joint.coordinates()) != 1:
                     raise GrammarError(
-                        f"{coupling.word}: expected a body on a joint of one coordinate, got {name!r}"
+                        coupling.word, "a body on a joint of one coordinate", repr(name)
                     )
             if coupling.leader in followers or followers.count(coupling.follower) > 1:
                 raise GrammarError(
@@ -236,7 +237,7 @@ class Mechanism:
             param = _param(declared, name)
             first = found.setdefault(name, param)
             if replace(first, about=param.about) != param:
-                raise GrammarError(f"tie {name}: expected numbers alike, got {first} and {param}")
+                raise GrammarError(f"tie {name}", "numbers alike", f"{first} and {param}")
         return found
 
     @property
@@ -301,7 +302,7 @@ def _param(declared: Declared, name: str) -> Param:
     number, (low, high) = declared.number, declared.bounds
     if not low <= value_of(number) <= high or low == high:
         raise GrammarError(
-            f"{name}: expected a first guess within its bounds, got {number.value:g} in [{low:g}, {high:g}]"
+            str(name), "a first guess within its bounds", f"{number.value:g} in [{low:g}, {high:g}]"
         )
     unit = declared.kind.unit
     return Param(name, number.value, low, high, unit, number.prior, declared.about)

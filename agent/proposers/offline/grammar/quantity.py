@@ -32,15 +32,11 @@ class Number:
         for key in ("value", "prior", "low", "high"):
             given = getattr(self, key)
             if given is not None and not (math.isfinite(given) and abs(given) <= MAX_ABS):
-                raise GrammarError(
-                    f"Number.{key}: expected a number up to {MAX_ABS:g}, got {given!r}"
-                )
+                raise GrammarError(f"Number.{key}", f"a number up to {MAX_ABS:g}", repr(given))
         if self.prior is not None and self.prior <= 0:
-            raise GrammarError(
-                f"Number.prior: expected a positive number or None, got {self.prior!r}"
-            )
+            raise GrammarError("Number.prior", "a positive number or None", repr(self.prior))
         if self.tie and not self.tie.isidentifier():
-            raise GrammarError(f"Number.tie: expected an identifier, got {self.tie!r}")
+            raise GrammarError("Number.tie", "an identifier", repr(self.tie))
 
 
 Quantity = Number | float

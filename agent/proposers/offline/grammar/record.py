@@ -42,11 +42,11 @@ def dumps(value: Any) -> str:
 def loads(text: str, kind: type) -> Any:
     """Inverse of ``dumps`` for a dataclass ``kind``; GrammarError says what is wrong and where."""
     if len(text) > LONGEST:
-        raise GrammarError(f"record: expected at most {LONGEST} characters, got {len(text)}")
+        raise GrammarError("record", f"at most {LONGEST} characters", str(len(text)))
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise GrammarError(f"record: expected JSON, got {error}") from None
+        raise GrammarError("record", "JSON", str(error)) from None
     return read(data, kind, kind.__name__.lower())
 
 
@@ -69,7 +69,7 @@ def read(data: Any, kind: Any, where: str) -> Any:
     if kind in (str, bool, int, float):
         return _plain(data, kind, where)
     if not isinstance(data, dict):
-        raise GrammarError(f"{where}: expected an object, got {_short(data)}")
+        raise GrammarError(where, "an object", _short(data))
     folder = getattr(kind, "folder", None)
     if folder:
         word = data.get("is")
@@ -98,17 +98,17 @@ def _union(data: Any, kind: Any, where: str) -> Any:
         return _record(data, Number, where)
     rest = [option for option in options if option not in (type(None), Number)]
     if len(rest) != 1:
-        raise GrammarError(f"{where}: expected one of {kind}, got {_short(data)}")
+        raise GrammarError(where, f"one of {kind}", _short(data))
     return read(data, rest[0], where)
 
 
 def _tuple(data: Any, inner: tuple, where: str) -> tuple:
     if not isinstance(data, list) or len(data) > MOST:
-        raise GrammarError(f"{where}: expected a list of at most {MOST}, got {_short(data)}")
+        raise GrammarError(where, f"a list of at most {MOST}", _short(data))
     if len(inner) == 2 and inner[1] is Ellipsis:
         return tuple(read(entry, inner[0], f"{where}[{k}]") for k, entry in enumerate(data))
     if len(data) != len(inner):
-        raise GrammarError(f"{where}: expected {len(inner)} entries, got {len(data)}")
+        raise GrammarError(where, f"{len(inner)} entries", str(len(data)))
     pairs = zip(data, inner, strict=True)
     return tuple(read(entry, kind, f"{where}[{k}]") for k, (entry, kind) in enumerate(pairs))
 
@@ -116,10 +116,10 @@ def _tuple(data: Any, inner: tuple, where: str) -> tuple:
 def _plain(data: Any, kind: type, where: str) -> Any:
     if kind is float and isinstance(data, (int, float)) and not isinstance(data, bool):
         if not math.isfinite(data) or abs(data) > MAX_ABS:
-            raise GrammarError(f"{where}: expected a number up to {MAX_ABS:g}, got {data!r}")
+            raise GrammarError(where, f"a number up to {MAX_ABS:g}", repr(data))
         return float(data)
     if type(data) is not kind or (isinstance(data, str) and len(data) > MOST):
-        raise GrammarError(f"{where}: expected {kind.__name__}, got {_short(data)}")
+        raise GrammarError(where, kind.__name__, _short(data))
     return data
 
 

@@ -29,7 +29,7 @@ class Names:
     def take(self, name: str) -> str:
         """The name, from now on taken."""
         if name in self._taken or keyword.iskeyword(name):
-            raise Clash(f"name: expected one that is not taken, got {name!r}")
+            raise Clash("name", "one that is not taken", repr(name))
         self._taken.add(name)
         return name
 

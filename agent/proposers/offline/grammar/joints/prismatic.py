@@ -27,7 +27,7 @@ class Prismatic(Joint):
 
     def __post_init__(self):
         if abs(math.hypot(*self.axis) - 1.0) > 1e-4:
-            raise GrammarError(f"prismatic.axis: expected a unit vector, got {self.axis}")
+            raise GrammarError("prismatic.axis", "a unit vector", str(self.axis))
 
     def sentence(self) -> str:
         return f"{self.says} of {self.on}" if self.on else self.says

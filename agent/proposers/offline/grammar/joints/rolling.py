@@ -39,7 +39,7 @@ class Rolling(Joint):
     def __post_init__(self):
         if abs(math.hypot(*self.axis) - 1.0) > 1e-4 or self.side not in (1.0, -1.0):
             raise GrammarError(
-                f"rolling: expected a unit axis and side 1 or -1, got {self.axis}, {self.side}"
+                "rolling", "a unit axis and side 1 or -1", f"{self.axis}, {self.side}"
             )
 
     @property

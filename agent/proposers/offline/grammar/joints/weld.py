@@ -25,7 +25,7 @@ class Weld(Joint):
 
     def __post_init__(self):
         if (self.x is None) != (self.y is None):
-            raise GrammarError(f"weld: expected x and y or neither, got {self.x}, {self.y}")
+            raise GrammarError("weld", "x and y or neither", f"{self.x}, {self.y}")
 
     @property
     def known(self) -> bool:

@@ -41,7 +41,7 @@ class Polynomial(BodyLaw):
         for product, _ in (*self.x, *self.y):
             if product != "1" and not set(product.split("*")) <= set(FACTORS):
                 listed = ", ".join(FACTORS)
-                raise GrammarError(f"polynomial: expected products of {listed}, got {product!r}")
+                raise GrammarError("polynomial", f"products of {listed}", repr(product))
         if self.scale <= 0 or self.rate <= 0:
             raise GrammarError("polynomial: expected a positive scale and rate")
 

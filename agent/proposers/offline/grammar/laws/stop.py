@@ -38,7 +38,7 @@ class Stop(JointLaw):
     def __post_init__(self):
         super().__post_init__()
         if self.side not in (-1.0, 1.0):
-            raise GrammarError(f"stop.side: expected 1.0 or -1.0, got {self.side!r}")
+            raise GrammarError("stop.side", "1.0 or -1.0", repr(self.side))
 
     def label(self) -> str:
         return "high" if self.side > 0 else "low"

@@ -45,7 +45,7 @@ class Wall(EventLaw):
     def __post_init__(self):
         super().__post_init__()
         if abs(math.hypot(*self.normal) - 1.0) > 1e-4:
-            raise GrammarError(f"wall.normal: expected a unit vector, got {self.normal}")
+            raise GrammarError("wall.normal", "a unit vector", str(self.normal))
 
     def label(self) -> str:
         nx, ny = self.normal
