@@ -24,6 +24,16 @@ def test_a_gap_in_a_swing_is_no_jump():
     assert kinks(xy, 0.05) == []
 
 
+def test_a_bounce_drawn_on_whole_pixels_is_a_jump_and_a_swing_is_none():
+    t = np.arange(40.0)
+    x = np.where(t < 19.5, 160 - 1.0 * t, 121 + 0.9 * t)
+    assert kinks(np.round(np.stack([x, 60 + 0.1 * t], 1)), 0.29) in ([19], [20], [21])
+    for period in (14, 25, 60):
+        angle = 2 * np.pi * t / period
+        swing = np.stack([100 + 60 * np.sin(angle), 60 + 9 * np.cos(2 * angle)], 1)
+        assert kinks(np.round(swing), 0.29) == []
+
+
 def test_a_lone_first_sighting_off_the_course_is_no_part_of_it():
     t = np.arange(30.0)
     xy = np.stack([20 + 5 * t, 80 - 4 * t + 0.15 * t * t], 1)

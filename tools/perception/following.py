@@ -28,6 +28,8 @@ from tools.perception.segmentation import Region, moments
 
 ROUND = 0.985
 """Likeness of a sprite with itself at the worst angle above which its angle cannot be told."""
+MARK = (5, 0.008, 0.2)
+"""Pixels, and shares of its inside, that a mark on a flat part has: at least, at least, at most."""
 HOLLOW = 0.6
 """Misfit in pixels above which no flat outline explains a region, so that it is taken as a sprite.
 """
@@ -97,6 +99,8 @@ def first_look(clip: Clip, seed: Seed) -> tuple[Appearance, np.ndarray, int]:
     times = references(seed.chain)
     if seed.colour is None or kind == "sprite":
         return *cut_sprite(clip, seed.chain, times[0]), times[0]
+    if kind is None and _marked_throughout(seed.chain, times):
+        return *cut_sprite(clip, seed.chain, times[0]), times[0]
     guesses = [_guess(clip, seed, times[0], kind)]
     if guesses[0].misfit > SLACK:  # not plain: ask other frames too
         guesses += [_guess(clip, seed, t, kind) for t in times[1:]]
@@ -110,6 +114,21 @@ def first_look(clip: Clip, seed: Seed) -> tuple[Appearance, np.ndarray, int]:
     ):
         return *cut_sprite(clip, seed.chain, times[k]), times[k]
     return guesses[k].appearance, guesses[k].pose, times[k]
+
+
+def _marked_throughout(chain: Chain, times: Sequence[int]) -> bool:
+    """Whether a part of one colour has a line or a dot on it in all of its best frames."""
+    regions = [chain.regions[t] for t in times]
+    return all(region.contact < 0.1 and _marked(region) for region in regions)
+
+
+def _marked(region: Region) -> bool:
+    """Whether few pixels well inside a region's convex hull are not its own."""
+    hull = cv2.convexHull(cv2.findNonZero(region.mask.astype(np.uint8)))
+    filled = cv2.fillConvexPoly(np.zeros(region.mask.shape, np.uint8), hull, 1)
+    inner = cv2.erode(np.pad(filled, 1), np.ones((5, 5), np.uint8))[1:-1, 1:-1] > 0
+    missing = int((inner & ~region.mask).sum())
+    return MARK[0] <= missing and MARK[1] * inner.sum() <= missing <= MARK[2] * inner.sum()
 
 
 def _guess(clip: Clip, seed: Seed, t: int, kind: str | None) -> Guess:
@@ -289,6 +308,7 @@ def _polar(
             b - region.box[1] : d - region.box[1], a - region.box[0] : c - region.box[0]
         ]
     if appearance.shape == "sprite":
+        solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
         solid *= cv2.dilate(
             differs(frame, clip.plate[y0:y1, x0:x1], clip.level).astype(np.uint8),
             np.ones((3, 3), np.uint8),

@@ -9,6 +9,10 @@ import cv2
 import numpy as np
 
 ANGLES = 256
+EVEN = 0.005
+"""Share of a picture's energy that varies with the angle, below which it tells no angle."""
+UNLIKE = 0.2
+"""Likeness of what varies, below which two pictures have no turn in common."""
 _SILHOUETTE = 60.0
 """Weight of the outline against colour differences, in grey levels."""
 
@@ -54,11 +58,11 @@ def turn(
     fit about equally well.
 
     The angle continues ``expected`` (no jump by full turns). Where every angle fits, it is
-    ``expected``.
+    ``expected``. What is the same all round says nothing about the angle and is left out.
     """
-    found = likeness(reference, other)
+    found = likeness(_uneven(reference), _uneven(other))
     best = float(found.max())
-    if best - float(found.min()) < 0.01 * abs(best):
+    if _energy(_uneven(reference)) < EVEN * _energy(reference) or best < UNLIKE:
         return expected, best
     peaks = np.flatnonzero(
         (found >= np.roll(found, 1))
@@ -69,6 +73,15 @@ def turn(
     away = np.array([math.remainder(a - expected, 2 * math.pi) for a in angles])
     k = int(np.argmin(np.abs(away)))
     return expected + float(away[k]), float(found[peaks[k]])
+
+
+def _uneven(picture: np.ndarray) -> np.ndarray:
+    """A polar picture without what is the same at every angle."""
+    return picture - picture.mean(axis=0, keepdims=True)
+
+
+def _energy(picture: np.ndarray) -> float:
+    return float((picture**2).sum())
 
 
 def _vertex(values: np.ndarray, k: int) -> float:

@@ -19,6 +19,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from agent.proposers.offline.belief import bandwidth, complexity, misfit, systematic
+from agent.proposers.offline.breaks import breaks
 from agent.proposers.offline.naming import SHAPE_WORDS, colour_word, unique
 from agent.proposers.offline.priors import THRESHOLDS, price
 from agent.proposers.offline.waiting import waiting
@@ -82,6 +83,26 @@ class Path:
         inscribed = float(cv2.distanceTransform(filled, cv2.DIST_L2, 5).max())
         return inscribed > COMPACT * math.sqrt(float(filled.sum()) / math.pi)
 
+    @cached_property
+    def circular(self) -> bool:
+        """Whether its outline is a circle: a disk, or a cut-out of one (with a mark on it)."""
+        sprite = self.appearance.sprite
+        if self.appearance.shape != "sprite" or sprite is None:
+            return self.appearance.shape == "disk"
+        size = 4 * np.array(sprite.shape[1::-1])
+        fine = cv2.resize(np.ascontiguousarray(sprite[..., 3]), size.tolist())
+        outlines, _ = cv2.findContours(
+            np.pad((fine > 0.5).astype(np.uint8), 1), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+        )
+        if not outlines:
+            return False
+        hull = cv2.convexHull(max(outlines, key=cv2.contourArea))[:, 0] / 4.0
+        steps = np.diff(hull, axis=0, append=hull[:1])
+        along = np.linspace(0.0, 1.0, 9)[:-1, None, None]
+        outline = (hull + along * steps).reshape(-1, 2)
+        radii = np.hypot(*(outline - (outline.max(0) + outline.min(0)) / 2).T)
+        return float(radii.std()) <= max(CIRCULAR * radii.mean(), 0.25)
+
     @property
     def radius(self) -> float:
         """Radius of a disk, or half the smaller size: what touches a wall first."""
@@ -92,6 +113,9 @@ class Path:
         )
 
 
+CIRCULAR = 0.02
+"""Standard deviation of an outline's distance from its middle, as a share of that distance, up to
+which it is a circle (a hexagon has 0.043)."""
 COMPACT = 0.84
 """Radius of the largest circle inside an outline, as a share of that of the circle of its area, from
 which it is compact."""
@@ -398,7 +422,8 @@ def _inside(track: Track, shape: tuple[int, int]) -> np.ndarray:
 
 def kinks(xy: np.ndarray, sigma: float, dt: Steps = 1.0) -> list[int]:
     """Frames at which the velocity jumps: second differences far above those of the frames around
-    them. Two jumps in a row count as two where they point in different directions (a corner)."""
+    them, or what drowns in noise there (``breaks``). Two jumps in a row count as two where they
+    point in different directions (a corner)."""
     second = timing.bends(xy, dt)
     size = np.hypot(second[:, 0], second[:, 1])
     known = np.isfinite(size)
@@ -423,8 +448,13 @@ def kinks(xy: np.ndarray, sigma: float, dt: Steps = 1.0) -> list[int]:
         for k in found
         if k - 1 in found and away[k] @ away[k - 1] > 0.5 * deviation[k] * deviation[k - 1]
     }  # between two frames: shows at both
-    hidden = _hidden_jumps(xy, usual, dt)
-    return sorted({*(k + 1 for k in found if k not in midway), *hidden})
+    plain = {*(k + 1 for k in found if k not in midway), *_hidden_jumps(xy, usual, dt)}
+    drowned = [k for k in breaks(xy, sigma, dt) if all(abs(k - p) > NEAR for p in plain)]
+    return sorted({*plain, *drowned})
+
+
+NEAR = 6
+"""Frames within which a jump that drowns in noise is the plain one beside it."""
 
 
 LONGEST_GAP = 6

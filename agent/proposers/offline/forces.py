@@ -678,7 +678,13 @@ def _turned_back(path: Path, t: int, dt: Steps, side: Boundary) -> dict[str, flo
 def _round(path: Path, evidence: Evidence) -> bool:
     """Whether a body meets others as a disk does; in footage whatever is compact is taken to, as
     its outline is not known so well."""
-    return path.compact if evidence.filmed else path.appearance.shape == "disk"
+    return path.compact if evidence.filmed else path.circular
+
+
+def _glances_off(body: Body, evidence: Evidence) -> bool:
+    """Whether an impact is told by the jump of velocity alone: a disk does whose turning is not
+    seen, or not seen well enough."""
+    return _round(evidence.paths[body.name], evidence) and (evidence.filmed or not body.turns)
 
 
 def touching(
@@ -699,7 +705,7 @@ def touching(
         or any(structure.body(n).turns for n in c.bodies)
         for name in c.bodies
     }
-    if all(_round(evidence.paths[name], evidence) for name in met):
+    if all(_glances_off(structure.body(name), evidence) for name in met):
         return None
     walls = [c for c in contacts if c.kind == "wall"]
     walls += [
@@ -755,7 +761,7 @@ def _leaned_on(path: Path, evidence: Evidence) -> list[dict[str, float]]:
 
 def _outlined(body: Body, path: Path) -> Body:
     """Corners of a body that is neither disk nor box, for the engine ("u0", "v0", "u1", ...)."""
-    if body.shape in ("disk", "box"):
+    if body.shape == "box" or path.circular:
         return body
     if body.shape == "polygon":
         points = np.asarray(path.appearance.outline)

@@ -17,7 +17,7 @@ class Sprite(Shape):
     corners: tuple[tuple[float, float], ...] = ()
 
     def solid(self) -> str:
-        points = ", ".join(f"({x:.6g}, {y:.6g})" for x, y in self.corners)
+        points = ", ".join(f"({x:.1f}, {y:.1f})" for x, y in self.corners)
         return f"outline=({points})" if self.corners else ""
 
     def draw(self, name: str, whole: bool) -> Drawn:
