@@ -137,7 +137,8 @@ def line(event: Mapping[str, Any]) -> str | None:
             names = ", ".join(entry["name"] for entry in event["entries"])
             return f"shown from the library: {names}"
         case "declined":
-            return f"node {event['node']}: nothing proposed: {_short(event['rationale'])}"
+            what = "left out" if event.get("screened") else "nothing proposed"
+            return f"node {event['node']}: {what}: {_short(event['rationale'])}"
         case "evaluated":
             return f"node {event['node']}: " + outcome(event)
         case "confirmed":

@@ -17,12 +17,14 @@ number decides nothing."""
 class NodeArchive:
     """nodes: in order of proposal; one whose evaluation has status "pending" was proposed in the
     same round and has no score yet. declined: moves to which the proposer had nothing to say, in
-    order. closed: nodes about which it will not have. tolerance: scores closer than this tie."""
+    order. closed: nodes about which it will not have. screened: fingerprints of programs that were
+    left out after a short fit. tolerance: scores closer than this tie."""
 
     nodes: tuple[Node, ...] = ()
     declined: tuple[Move, ...] = ()
     tolerance: float = 0.005
     closed: frozenset[str | None] = frozenset()
+    screened: frozenset[str] = frozenset()
     _index: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -47,6 +49,10 @@ class NodeArchive:
         else:
             nodes = (*self.nodes, node)
         return replace(self, nodes=nodes, _index={})
+
+    def left_out(self, mark: str) -> NodeArchive:
+        """This archive, and the fingerprint of programs that are out of reach of the best."""
+        return replace(self, screened=self.screened | {mark}, _index={})
 
     def refused(self, move: Move, closed: bool = False) -> NodeArchive:
         """This archive, and one more move that led nowhere; closed: no other from the same node

@@ -72,13 +72,16 @@ class Node:
 
 class Archive(Protocol):
     """Every node so far, read-only, in order of proposal. declined: moves to which the proposer had
-    nothing to say."""
+    nothing to say. screened: fingerprints of programs that were left out after a short fit."""
 
     @property
     def nodes(self) -> tuple[Node, ...]: ...
 
     @property
     def declined(self) -> tuple[Move, ...]: ...
+
+    @property
+    def screened(self) -> frozenset[str]: ...
 
     @property
     def best(self) -> Node | None:
@@ -150,7 +153,8 @@ class Proposal:
     stages: stages that differ from the parent. findings: checks the proposer made on detections or
     pictures (VLM verdicts, measured checks); they go into the trace. exchanges: content hashes of
     recorded requests and replies. origin: who wrote it, where that is not simply the proposer's own
-    name (a mixed proposer names the one it asked).
+    name (a mixed proposer names the one it asked). screened: fingerprint of programs that it had,
+    and that a short fit showed to be out of reach of the best.
     """
 
     programs: Programs | None
@@ -162,6 +166,7 @@ class Proposal:
     exhausted: bool = False
     origin: str = ""
     closed: bool = False
+    screened: str = ""
 
 
 class Proposer(Protocol):
@@ -238,6 +243,15 @@ class Waiting(Protocol):
     def leave(self) -> None:
         """The search is over: what is still in flight is given up, and counted as paid."""
         ...
+
+
+@runtime_checkable
+class Plentiful(Protocol):
+    """A proposer that has more to say than can be fitted: what a short fit shows to be out of reach
+    of the best is left out, and costs no budget."""
+
+    @property
+    def plentiful(self) -> bool: ...
 
 
 @runtime_checkable

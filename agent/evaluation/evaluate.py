@@ -43,7 +43,7 @@ from agent.evaluation.foretelling import (
     unheld,
 )
 from agent.evaluation.jobs import CandidateFailed, Fitted, Perceived, Predicted
-from agent.evaluation.runner import Runner
+from agent.evaluation.runner import SKETCH, Runner
 from agent.run.store import Keep
 from sandbox.contract import Box
 from tools import backing
@@ -173,12 +173,29 @@ class Evaluator:
                 timings=timings,
             )
 
-    def _judge(self, programs: Programs, seed: int, began: float) -> Evaluation:
+    def sketched(self, programs: Programs, seed: int) -> float | None:
+        """Score of the forecast from the latest origin after a short fit from one start; None where
+        that cannot be told, as the programs fail. SandboxError passes through."""
+        if screen(programs) is not None:
+            return None
+        try:
+            clips, seen = self._perceived(programs)
+            fitted = self._runner.refit(programs, self.split.fit, clips, seed, NOWHERE, SKETCH)
+            return self._from(0, programs, seen, fitted, NOWHERE).scored.value
+        except CandidateFailed:
+            return None
+
+    def _perceived(self, programs: Programs) -> tuple[tuple[Perceived, ...], tuple[Perceived, ...]]:
+        """What perception makes of the clips that are fitted, and of what precedes the frames that
+        judge."""
         perceived = self._runner.perceive(
             programs.perception, (*self.split.fit, *(trial.seen for trial in self.split.trials))
         )
-        clips = perceived[: len(self.split.fit)]
-        seen = perceived[len(self.split.fit) :]
+        return perceived[: len(self.split.fit)], perceived[len(self.split.fit) :]
+
+    def _judge(self, programs: Programs, seed: int, began: float) -> Evaluation:
+        clips, seen = self._perceived(programs)
+        perceived = (*clips, *seen)
         fitted = self._fit(programs, self.split.fit, clips, seed)
         foretold = self._foretold(programs, seed, clips, seen, fitted)
         predicted, scored = foretold[0].predicted, foretold[0].scored

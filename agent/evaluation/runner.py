@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from tools.vision.check import Ask
 
 
-REFIT: Mapping[str, int] = MappingProxyType({"starts": 1, "evaluations": 2_000})
+REFIT: Mapping[str, float] = MappingProxyType({"starts": 1, "evaluations": 2_000})
 """Limits of a fit that starts where another one ended."""
+
+SKETCH: Mapping[str, float] = MappingProxyType({"starts": 1, "evaluations": 1_000, "seconds": 2.0})
+"""Limits of a fit that only tells whether a longer one is worth while."""
 
 
 @dataclass(frozen=True)
@@ -165,10 +168,11 @@ class Runner:
         perceived: Sequence[Perceived],
         seed: int,
         start: Mapping[str, float],
+        limits: Mapping[str, float] = REFIT,
     ) -> Fitted:
         """θ from ``clips``, which are a little shorter or longer than those of a fit that ended at
-        ``start``; perception may have seen more of them."""
-        config = replace(self._config, fit=replace(self._config.fit, **REFIT))
+        ``start``; perception may have seen more of them. limits: fields of the fit's budget."""
+        config = replace(self._config, fit=replace(self._config.fit, **limits))
         redraw: list[list[int]] = [[] for _ in clips]
         job = jobs.fit_job(programs, clips, perceived, seed, config, redraw, start)
         return jobs.read_fitted(self._sandbox.run(job), clips)

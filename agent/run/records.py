@@ -245,7 +245,8 @@ def _load(store: Store, entry: Any) -> Any:
 
 def save_proposal(proposal: Proposal, move: Move) -> dict[str, Any]:
     """JSON of a proposal and of the move that asked for it; the programs' sources lie beside it."""
-    data = {key: getattr(proposal, key) for key in ("rationale", "exhausted", "origin", "closed")}
+    said = ("rationale", "exhausted", "origin", "closed", "screened")
+    data = {key: getattr(proposal, key) for key in said}
     data |= {key: list(getattr(proposal, key)) for key in ("stages", "exchanges")}
     return data | {
         "cost": asdict(proposal.cost),
@@ -276,6 +277,7 @@ class _Proposal:
     findings: tuple[Finding, ...]
     move: Move
     closed: bool = False
+    screened: str = ""
 
 
 def load_proposal(data: Mapping[str, Any], programs: Programs | None) -> tuple[Proposal, Move]:

@@ -167,6 +167,7 @@ class _Declined(_Proposed):
     attempt: int = 0
     exhausted: bool = False
     closed: bool = False
+    screened: str = ""
 
 
 def check_share(value: float, what: str) -> float:

@@ -31,15 +31,16 @@ from agent.core.protocols import (
     Move,
     Node,
     Paying,
+    Plentiful,
     Proposal,
     Proposer,
     Seeing,
     Waiting,
 )
-from agent.core.screen import complexity, duplicate
+from agent.core.screen import complexity, duplicate, fingerprint
 from agent.core.split import Split, validation
 from agent.evaluation.evaluate import Evaluator
-from agent.evaluation.foretelling import confirmed
+from agent.evaluation.foretelling import HOPELESS, confirmed
 from agent.plain import clean, private
 from agent.run import records, store, story, trace
 from agent.run.mending import mend
@@ -70,6 +71,12 @@ SCORING = 3
 """How candidates are scored: 1 = one cut of the visible frames, 2 = several origins and a last part
 that nobody is shown, 3 = origins weighed by what moves there, values that few frames leave open
 taken from later ones. A run is resumed under its own only."""
+
+WELL = 0.5
+"""Score of the best from which others are looked at by a short fit first."""
+
+MOST_SCREENED = 3
+"""Candidates left out after a short fit, as a multiple of the budget; after that all are fitted."""
 
 _NO_KEY = proposers.Access()
 _NO_GRANTS = Grants()
@@ -408,11 +415,7 @@ class Search:
             attempt = self._attempt(node_id, tries)
             self.cost += attempt.proposal.cost
             if attempt.proposal.programs is None:
-                tries, vain = (
-                    tries + 1,
-                    vain
-                    + (not attempt.proposal.closed or attempt.move.parent in self.archive.closed),
-                )
+                tries, vain = tries + 1, vain + self._in_vain(attempt)
                 self._decline(node_id, tries, vain, attempt)
             else:
                 tries = vain = 0
@@ -531,9 +534,39 @@ class Search:
         )
         said = self._proposer.propose(self._guiding, self.archive, move, rng)
         proposal = replace(private(replace(said, programs=None)), programs=said.programs)
+        proposal = self._screened(node_id, proposal)
         if proposal.programs is not None:
             self.folder.save_proposal(node_id, proposal, move)
         return Attempt(proposal, move)
+
+    def _screened(self, node_id: str, proposal: Proposal) -> Proposal:
+        """What was proposed; without its programs, where a short fit forecasts no better than a
+        still picture while the best does well."""
+        best, programs = self.archive.best, proposal.programs
+        plenty = isinstance(self._proposer, Plentiful) and self._proposer.plentiful
+        if not plenty or programs is None or best is None or best.score < WELL:
+            return proposal
+        if len(self.archive.screened) >= MOST_SCREENED * self.config.budget:
+            return proposal
+        mark = fingerprint(programs)
+        known = self.archive.fingerprints()
+        score = None if mark in known else self._sketch(node_id, programs)
+        if score is None or score >= HOPELESS:
+            return proposal
+        why = f"after a short fit it scores {score:.2f}, and node {best.id} {best.score:.2f}"
+        return replace(
+            proposal, programs=None, rationale=f"{why}: {proposal.rationale}", screened=mark
+        )
+
+    def _sketch(self, node_id: str, programs: Programs) -> float | None:
+        return self._evaluator.sketched(programs, node_seed(self.config.seed, node_id))
+
+    def _in_vain(self, attempt: Attempt) -> bool:
+        """Whether an answer without programs led nowhere: it neither closed another node nor spared
+        a fit."""
+        said = attempt.proposal
+        closes = said.closed and attempt.move.parent not in self.archive.closed
+        return not said.screened and not closes
 
     def _rng(self, node_id: str, tries: int) -> np.random.Generator:
         return np.random.default_rng(
@@ -576,6 +609,9 @@ class Search:
         """Remember an answer without programs. vain: such answers in a row that did not close
         another node at least."""
         self.tell_declined(node_id, attempt_number, attempt.proposal, attempt.move)
+        if attempt.proposal.screened:
+            self.archive = self.archive.left_out(attempt.proposal.screened)
+            return
         self.archive = self.archive.refused(attempt.move, attempt.proposal.closed)
         if attempt.proposal.exhausted:
             self.stopped = attempt.proposal.rationale or "the proposer has nothing more to say"

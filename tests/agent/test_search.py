@@ -288,6 +288,33 @@ def test_a_proposer_that_is_done_with_one_node_goes_on_with_others(box, tmp_path
     assert result(tmp_path / "run")["best"] == "2"
 
 
+def test_what_a_short_fit_shows_to_be_hopeless_is_left_out_and_costs_no_budget(box, tmp_path):
+    nearly = changed(rendering=GOOD.rendering.replace("RADIUS = 5.0", "RADIUS = 5.5"))
+    still = changed(
+        dynamics=DYNAMICS.replace('+ ball["vx"] * dt', "").replace(
+            '+ ball["vy"] * dt + 0.5 * g', "+ 0.0 * g"
+        )
+    )
+
+    class Plenty:
+        name, plentiful, asked = "plenty", True, 0
+
+        def propose(self, task, archive, move, rng):
+            self.asked += 1
+            tried = len(archive) + len(archive.screened)
+            return Proposal((nearly, still, GOOD)[tried], "so")
+
+    first, again = Plenty(), Plenty()
+    searched(box, tmp_path / "run", first, replace(CONFIG, budget=2))
+    story = [e for e in summary(tmp_path / "run") if e["event"] in ("proposed", "declined")]
+    assert [e["event"] for e in story] == ["proposed", "declined", "proposed"]
+    assert story[1]["screened"] and "short fit" in story[1]["rationale"]
+    assert result(tmp_path / "run")["best"] == "1" and first.asked == 3
+    (tmp_path / "run" / "result.json").unlink()
+    searched(box, tmp_path / "run", again, replace(CONFIG, budget=2))
+    assert again.asked == 0 and result(tmp_path / "run")["best"] == "1"
+
+
 def test_when_the_best_fails_on_all_frames_the_next_one_is_taken(box, tmp_path):
     late = changed(
         perception=GOOD.perception.replace(

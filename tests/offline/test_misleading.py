@@ -11,7 +11,16 @@ import pytest
 
 from agent.core.protocols import Diagnosis
 from agent.proposers.offline.edits import edits, settled
-from agent.proposers.offline.evidence import _switches, explain, kinks, noise_of, pivot, strays
+from agent.proposers.offline.evidence import (
+    _patch,
+    _scatters,
+    _switches,
+    explain,
+    kinks,
+    noise_of,
+    pivot,
+    strays,
+)
 from agent.proposers.offline.forces import BOUNCY, contacts_of, drive, touching
 from agent.proposers.offline.kinematics import structures
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
@@ -289,6 +298,58 @@ def test_a_disk_at_rest_that_looks_like_those_that_move_waits():
     assert waiting(Tracks(plate, 0.0, movers[:1], np.zeros((100, 200), bool))) == []
 
 
+def test_a_box_at_rest_that_looks_like_those_that_move_waits_whatever_its_colour():
+    plate = np.full((100, 200, 3), 230, np.uint8)
+    plate[80:] = (90, 150, 120)
+    plate[40:80, 120:130] = (200, 30, 40)
+    plate[60:80, 160:190] = (200, 30, 200)
+    look, poses = Appearance("box", (30.0, 60.0, 250.0), (40.0, 10.0)), np.full((12, 3), 20.0)
+    movers = tuple(Track(name, look, poses, np.full(3, 0.1), np.zeros(12)) for name in "ab")
+    (found,) = waiting(Tracks(plate, 0.0, movers, np.zeros((100, 200), bool)))
+    assert found.poses[0, :2] == pytest.approx((124.5, 59.5), abs=0.5)
+    assert abs(found.poses[0, 2]) == pytest.approx(math.pi / 2, abs=0.02)
+
+
+def test_what_lies_on_something_that_turns_on_a_pivot_is_moved_with_it_by_the_engine():
+    t = np.arange(45) * DT
+    turn = 0.6 * np.maximum(t - 0.6, 0.0)
+    plank = path("plank", np.full((45, 2), 150.0), turn, replace(ROD, size=(120.0, 8.0)))
+    fall = np.minimum(40 + 250 * t**2, 136 + 45 * np.sin(turn))
+    box = Appearance("box", (9.0, 9.0, 9.0), (20.0, 20.0))
+    stone = path("stone", np.stack([195 + 0 * t, fall], 1), 0.2 * np.sin(9 * turn), box)
+    seen = evidence(plank, stone)
+    structure = next(
+        s.mechanism
+        for s in structures(seen)
+        if motions(s, "plank") == "revolute"
+        and s.mechanism.body("plank").on is None
+        and motions(s, "stone") == "free"
+    )
+    found = drive(structure, seen)[0].mechanism
+    assert {*found.of("contact")[0].bodies} == {"plank", "stone"}
+    assert found.of("gravity")[0].numbers["gy"] == pytest.approx(500.0, rel=0.05)
+    assert "pin=(plank_pivot_x, plank_pivot_y)" in write(found).dynamics
+
+
+def test_disks_that_meet_on_a_table_are_turned_back_by_the_borders_of_the_picture():
+    t = np.arange(20) * DT
+    one, two, three = (
+        np.stack([x + u * t, y + v * t], 1)
+        for x, y, u, v in ((60, 60, 90, 0), (110, 60, 0, 40), (60, 120, 30, -60))
+    )
+    one[10:] = one[10] + (t[10:, None] - t[10]) * (-40.0, 30.0)
+    bodies = [Body(name, "disk", None) for name in "abc"]
+    table = over(
+        floored(250), *(path(n, xy) for n, xy in zip("abc", (one, two, three), strict=True))
+    )
+    assert [term.kind for term in contacts_of(bodies, table)[1]].count("wall") == 4
+    fall = np.stack([0 * t, 250 * t**2], 1)
+    falling = over(
+        floored(250), *(path(n, xy + fall) for n, xy in zip("abc", (one, two, three), strict=True))
+    )
+    assert not [c for c in contacts_of(bodies, falling)[1] if c.kind == "wall"]
+
+
 def test_a_rigid_body_engine_leaves_bodies_on_joints_their_terms():
     rod = path("rod", *swinging(), ROD)
     t = np.arange(60) * DT
@@ -480,6 +541,33 @@ def test_a_ball_in_two_colours_on_a_slope_is_one_body_in_a_compressed_clip():
         picture[(np.hypot(x - cx, y - cy) < 14) & half] = (32, 171, 56)
     found = discover(compressed(frames, 1 / 30)).tracks
     assert [one.appearance.shape for one in found] == ["sprite"]
+
+
+def test_a_rod_that_compression_pales_stays_one_with_its_bob():
+    frames = np.full((14, 150, 200, 3), 255, np.uint8)
+    for t, picture in enumerate(frames):
+        angle = 0.8 * math.cos(0.25 * t)
+        end = round(16 * (100 + 90 * math.sin(angle))), round(16 * (20 + 90 * math.cos(angle)))
+        cv2.line(picture, (1600, 320), end, (31, 119, 180), 2, cv2.LINE_AA, 4)
+        for middle in ((1600, 320), end):
+            cv2.circle(picture, middle, 16 * 8, (31, 119, 180), -1, cv2.LINE_AA, 4)
+    (found,) = discover(compressed(frames, 1 / 30)).tracks
+    assert found.seen.all() and np.ptp(found.poses[:, 2]) == pytest.approx(1.6, abs=0.1)
+
+
+def test_specks_here_and_there_and_patches_of_a_thin_line_are_no_bodies():
+    rng, still = np.random.default_rng(0), np.full(3, 0.1)
+    t = np.arange(20.0)
+    line = np.stack([50 + t, 60 + 0 * t, 0.02 * t], 1)
+    rod = Track("rod", Appearance("box", (0.0, 0.0, 0.0), (80.0, 2.0)), line, still, 0 * t)
+    speck = Appearance("disk", (0.0, 0.0, 0.0), (1.5,))
+    astray = np.stack([*rng.uniform(20, 120, (2, 20)), 0 * t], 1)
+    assert _scatters(Track("t", speck, astray, still, 0 * t)) and not _scatters(rod)
+    piece = line + np.array([12.0, 0.2, 0.0])
+    piece[6:] = np.nan
+    patch = Track("t", replace(speck, size=(3.0,)), piece, still, 0 * t)
+    assert _patch(patch, rod) and not _patch(rod, patch)
+    assert not _patch(replace(patch, poses=line + np.array([12.0, 9.0, 0.0])), rod)
 
 
 def test_a_sign_that_switches_is_no_body_and_one_that_is_struck_is():

@@ -22,6 +22,7 @@ from tools.physics import (
     turned,
     value_and_rate,
 )
+from tools.physics.engine import Solid, jostle
 from tools.rendering import box_corners
 from tools.types import States
 
@@ -244,3 +245,44 @@ def test_a_swing_is_folded_back_at_its_stop():
     assert angle == pytest.approx([0.1, 0.15, 0.3]) and spin == pytest.approx([1.0, -0.5, -1.0])
     angle, spin = bounce_off_stop(-0.3, -2.0, -0.2, -1.0, 1.0)
     assert float(angle) == pytest.approx(-0.1) and float(spin) == 2.0
+
+
+def test_a_solid_on_a_pin_swings_about_it_as_a_physical_pendulum():
+    rod = Solid("rod", mass=1.0, pin=(100.0, 50.0), hang=(-60.0, 0.0))
+    part = {"width": 120.0, "height": 8.0, "x": 0.0, "y": 0.0, "angle": math.pi / 2 + 0.05}
+    state, dt, gravity = {"rod": part | {"spin": 0.0}}, 1 / 60, 600.0
+    inertia = (120.0**2 + 8.0**2) / 12 + 60.0**2
+    period = 2 * math.pi * math.sqrt(inertia / (gravity * 60.0))
+    turns = []
+    for _ in range(round(period / dt)):
+        state = jostle(
+            state, [rod], [], 0.5, 0.5, lambda at, elapsed: {"rod": (0.0, gravity, 0.0)}, dt
+        )
+        turns.append(state["rod"]["angle"] - math.pi / 2)
+    assert turns[-1] == pytest.approx(0.05, abs=0.002)
+    assert min(turns) == pytest.approx(-0.05, abs=0.002)
+    assert math.dist((state["rod"]["x"], state["rod"]["y"]), (100.0, 50.0)) == pytest.approx(60.0)
+    assert "vx" not in state["rod"]
+
+
+def test_what_falls_on_a_plank_on_a_pin_turns_it():
+    plank = Solid("plank", mass=1.0, pin=(100.0, 100.0))
+    stone = Solid("stone", mass=1.0)
+    state = {
+        "plank": {"width": 120.0, "height": 8.0, "x": 100.0, "y": 100.0, "angle": 0.0, "spin": 0.0},
+        "stone": {"radius": 8.0, "x": 140.0, "y": 60.0, "angle": 0.0, "spin": 0.0}
+        | {"vx": 0.0, "vy": 0.0},
+    }
+    fall = (0.0, 500.0, 0.0)
+    for _ in range(40):
+        state = jostle(
+            state,
+            [plank, stone],
+            [],
+            0.1,
+            0.5,
+            lambda at, elapsed: {"plank": fall, "stone": fall},
+            1 / 60,
+        )
+    assert state["plank"]["angle"] > 0.1
+    assert (state["plank"]["x"], state["plank"]["y"]) == (100.0, 100.0)

@@ -21,6 +21,8 @@ REACH = 70.0
 """Colour distance (Euclidean, grey levels) up to which a pixel may belong to a flat colour."""
 PLAIN = 28.0
 """Colour distance up to which it plainly does."""
+FAINT = 0.25
+"""Share of a contrast up to which compression leaves thin patches beside it."""
 MIXED = 36.0
 """Colour error up to which a pixel counts as a mixture of a flat colour and the ground."""
 
@@ -34,10 +36,11 @@ _INKS = 64
 @dataclass(frozen=True)
 class Ink:
     """A flat colour of the foreground. thin: it has no pixels of its own, only edges (a string), so
-    that mixtures count."""
+    that mixtures count. contrast: grey levels by which it differs from the ground."""
 
     colour: np.ndarray
     thin: bool = False
+    contrast: float = 255.0
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def content(clip: Clip, frame: np.ndarray, region: Region) -> Content:
             if strength > max(clip.level, 0.2 * strongest) and not _is_soft_edge(
                 clip, window, ground, own, inks
             ):
-                inks.append(Ink(ink))
+                inks.append(Ink(ink, contrast=strength))
                 tight |= own
                 fragments += pieces
     inks += _thin_inks(clip, window, ground, mask, inks)
@@ -151,7 +154,8 @@ def _thin_inks(
     part[y0:y1, x0:x1] = pieces[0].mask
     contrast = np.linalg.norm(picture - behind, axis=-1)
     strong = part & (contrast >= np.quantile(contrast[part], 0.85))
-    return [Ink(np.median(picture[strong], axis=0).astype(np.float64), thin=True)]
+    colour = np.median(picture[strong], axis=0).astype(np.float64)
+    return [Ink(colour, True, float(np.median(np.abs(picture - behind)[strong].max(-1))))]
 
 
 def mixture(
@@ -172,27 +176,40 @@ def mixture(
 
 
 def palette_of(clip: Clip, contents: Sequence[Content]) -> list[Ink]:
-    """Inks that occur in several regions or frames, near-equal ones merged, most frequent first."""
-    groups: list[tuple[list[np.ndarray], list[bool]]] = []
+    """Inks that occur in several regions or frames, near-equal ones merged, most frequent first;
+    without thin ones that may be what compression makes of others."""
+    groups: list[list[Ink]] = []
     for part in contents:
         for ink in part.inks:
-            for colours, thin in groups:
-                if np.linalg.norm(np.median(colours, axis=0) - ink.colour) <= 28 + 3 * clip.noise:
-                    colours.append(ink.colour)
-                    thin.append(ink.thin)
+            for group in groups:
+                middle = np.median([one.colour for one in group], axis=0)
+                if np.linalg.norm(middle - ink.colour) <= 28 + 3 * clip.noise:
+                    group.append(ink)
                     break
             else:
-                groups.append(([ink.colour], [ink.thin]))
+                groups.append([ink])
     needed = max(min(2, len(clip) - 1), min(_SHARE * len(contents), _OFTEN))
-    often = [g for g in groups if len(g[0]) >= needed]
-    ordered = sorted(often, key=lambda g: -len(g[0]))[:_INKS]
-    return [
-        Ink(
-            np.median(np.array(c)[np.array(t) == (sum(t) > len(t) / 2)], axis=0),
-            sum(t) > len(t) / 2,
-        )
-        for c, t in ordered
-    ]
+    often = [group for group in groups if len(group) >= needed]
+    inks = [_merged(group) for group in sorted(often, key=lambda g: -len(g))[:_INKS]]
+    solid = [ink for ink in inks if not ink.thin]
+    return [ink for ink in inks if not ink.thin or not _paled(ink, solid)]
+
+
+def _merged(group: Sequence[Ink]) -> Ink:
+    """One ink for several near-equal ones."""
+    thin = sum(ink.thin for ink in group) > len(group) / 2
+    alike = [ink for ink in group if ink.thin == thin]
+    colour = np.median([ink.colour for ink in alike], axis=0)
+    return Ink(colour, thin, float(np.median([ink.contrast for ink in alike])))
+
+
+def _paled(ink: Ink, solid: Sequence[Ink]) -> bool:
+    """Whether the colour of a thin line may be that of something solid, paled by compression, or
+    what compression leaves around it."""
+    return any(
+        np.linalg.norm(ink.colour - other.colour) <= REACH or ink.contrast < FAINT * other.contrast
+        for other in solid
+    )
 
 
 # --------------------------------------------------------------------------------------------------
@@ -256,6 +273,7 @@ def label(clip: Clip, frame: np.ndarray, front: np.ndarray, inks: Sequence[Ink])
     plain = own & (closest <= PLAIN + 3 * clip.noise)
     labels[rows[plain], columns[plain]] = nearest[plain] + 1
     _label_edges(labels, rows[own & ~plain], columns[own & ~plain], nearest[own & ~plain] + 1)
+    _label_strokes(labels, rows[own], columns[own], nearest[own] + 1)
     for k, ink in enumerate(inks):
         if ink.thin:
             _label_thin(clip, labels, inks, k, (rows, columns, pixels, ground))
@@ -273,6 +291,26 @@ def _label_edges(
         for dx in range(5):
             beside |= padded[rows + dy, columns + dx] == wanted
     labels[rows[beside], columns[beside]] = wanted[beside]
+
+
+def _label_strokes(
+    labels: np.ndarray, rows: np.ndarray, columns: np.ndarray, wanted: np.ndarray
+) -> None:
+    """Give pixels the label they are nearest to where they hang together with pixels that have it,
+    away from everything else: compression pales a thin line, but does not cut it off."""
+    for ink in np.unique(wanted):
+        mine = wanted == ink
+        weak = np.zeros(labels.shape, bool)
+        weak[rows[mine], columns[mine]] = True
+        weak &= labels == 0
+        if weak.sum() < SMALLEST:
+            continue
+        others = ((labels > 0) & (labels != ink)).astype(np.uint8)
+        weak &= cv2.dilate(others, np.ones((5, 5), np.uint8)) == 0
+        _, pieces = cv2.connectedComponents((weak | (labels == ink)).astype(np.uint8))
+        joined = np.zeros(pieces.max() + 1, bool)
+        joined[pieces[labels == ink]] = True
+        labels[weak & joined[pieces]] = ink
 
 
 def _label_thin(

@@ -24,12 +24,16 @@ if it touched nothing."""
 class Solid:
     """A body of even density. outline: corners (pixels, from its centre) of a convex shape; ()
     means a disk whose "radius", or a box whose "width" and "height", are in its state. mass:
-    relative to the others'; None: its area times ``density``."""
+    relative to the others'; None: its area times ``density``. pin: a place of the picture about
+    which it turns without friction, and hang: where that is in its own frame (pixels, from its
+    centre)."""
 
     name: str
     outline: tuple[tuple[float, float], ...] = ()
     mass: float | None = None
     density: float = 1.0
+    pin: tuple[float, float] | None = None
+    hang: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def jostle(
     substeps: int = 12,
 ) -> dict[str, dict[str, float]]:
     """The solids ``dt`` seconds later: {name: its attributes in ``state``, with "x", "y" (px),
-    "angle" (rad), "vx", "vy", "spin" moved on}.
+    "angle" (rad), "vx", "vy", "spin" moved on}. Those on a pin have no "vx" and "vy".
 
     restitution: of two bodies. friction: Coulomb's coefficient of a body against a ground, and its
     square that of two bodies. A pure function of its arguments: the space is built anew, so that
@@ -76,7 +80,9 @@ def jostle(
             body = bodies[name]
             body.force, body.torque = (body.mass * ax, body.mass * ay), body.moment * turn
         space.step(dt / substeps)
-    return {name: {**state[name], **_read(body)} for name, body in bodies.items()}
+    return {
+        solid.name: {**state[solid.name], **_read(bodies[solid.name], solid)} for solid in solids
+    }
 
 
 def _half_plane(space: pymunk.Space, ground: Ground) -> pymunk.Segment:
@@ -97,9 +103,22 @@ def _placed(
     else:
         shape.mass = solid.mass
     space.add(body, shape)
-    body.position, body.angle = (part["x"], part["y"]), part.get("angle", 0.0)
-    body.velocity, body.angular_velocity = (part["vx"], part["vy"]), part.get("spin", 0.0)
+    body.angle, body.angular_velocity = part.get("angle", 0.0), part.get("spin", 0.0)
+    if solid.pin is None:
+        body.position, body.velocity = (part["x"], part["y"]), (part["vx"], part["vy"])
+    else:
+        x, y = _on_pin(solid, body.angle)
+        (px, py), spin = solid.pin, body.angular_velocity
+        body.position, body.velocity = (x, y), (spin * (py - y), spin * (x - px))
+        space.add(pymunk.PivotJoint(space.static_body, body, solid.pin, solid.hang))
     return body
+
+
+def _on_pin(solid: Solid, angle: float) -> tuple[float, float]:
+    """Where the centre of a solid on a pin is."""
+    assert solid.pin is not None
+    (px, py), (u, v), c, s = solid.pin, solid.hang, math.cos(angle), math.sin(angle)
+    return px - c * u + s * v, py - s * u - c * v
 
 
 def _shape(body: pymunk.Body, solid: Solid, part: Mapping[str, float]) -> pymunk.Shape:
@@ -116,6 +135,9 @@ def _motion(body: pymunk.Body) -> Motion:
     return Motion(*body.position, body.angle, *body.velocity, body.angular_velocity)
 
 
-def _read(body: pymunk.Body) -> dict[str, float]:
+def _read(body: pymunk.Body, solid: Solid) -> dict[str, float]:
     (x, y), (vx, vy) = body.position, body.velocity
+    if solid.pin is not None:
+        x, y = _on_pin(solid, body.angle)
+        return {"x": x, "y": y, "angle": body.angle, "spin": body.angular_velocity}
     return {"x": x, "y": y, "angle": body.angle, "vx": vx, "vy": vy, "spin": body.angular_velocity}

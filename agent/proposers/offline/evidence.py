@@ -159,30 +159,31 @@ class Evidence:
 def noise_of(series: np.ndarray, floor: float, dt: Steps = 1.0) -> float:
     """Noise of a smooth series from its third, fourth and fifth differences (robust): a kink or two
     do not count, and a fast swing, which lower differences take for noise, does not either. A
-    series that moves by whole units, not always the same, carries at least the error of rounding.
-    """
+    series that moves by whole units, not always the same, carries the error of rounding."""
     known = np.isfinite(series)
     values, dt = series[known], timing.picked(dt, known)
     if len(values) < 7:
         return floor
-    rounding = 12**-0.5 if by_whole_pixels(values) else 0.0
+    if by_whole_pixels(values):
+        return max(12**-0.5, floor)
     spread = [
         1.4826
         * float(np.median(np.abs(timing.divided_differences(values, k, dt))))
         / math.sqrt(math.comb(2 * k, k))
         for k in range(3, min(6, len(values) - 3))
     ]
-    return max(min(spread), rounding, floor)
+    return max(min(spread), floor)
 
 
 def by_whole_pixels(values: np.ndarray) -> bool:
-    """Whether a series moves by whole units, not always the same."""
-    steps = np.round(values - values[0])
-    return bool(
-        np.ptp(values) > 2
-        and np.ptp(np.diff(steps)) > 0
-        and np.quantile(np.abs(values - values[0] - steps), 0.9) < 0.05
-    )
+    """Whether a series moves by whole units, not always the same, in the frames in which it has left
+    its first place."""
+    away = values - values[0]
+    left = np.abs(away) > 0.5
+    if left.sum() < 5 or np.ptp(values) <= 2:
+        return False
+    steps = np.round(away)
+    return bool(np.ptp(np.diff(steps)) > 0 and np.quantile(np.abs(away - steps)[left], 0.9) < 0.05)
 
 
 def gather(video: Video) -> Evidence:
@@ -242,7 +243,7 @@ def _within(track: Track, disk: Track) -> bool:
 def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:
     """Without specks (parts of a few hundredths of the largest one's area that are seen only now
     and then, or that rest but for a few frames: pieces of scenery that something passes over),
-    without what comes and goes or switches in the middle of the picture (signs, flashes), without
+    without what is placed at random and what patches a thin line, without what comes and goes or switches in the middle of the picture (signs, flashes), without
     holes that show the ground, without halos, and without fragments (pieces of a part's colour that
     show up where the part itself is going while it is half hidden)."""
     areas = [_area(track.appearance) for track in tracks.tracks]
@@ -251,6 +252,8 @@ def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:
         for t, area in zip(tracks.tracks, areas, strict=True)
         if area > 0.03 * max(areas) or (t.seen.mean() > 0.9 and not _rests(t))
     ]
+    keep = [t for t in keep if not _scatters(t)] or keep
+    keep = [t for t in keep if not any(_patch(t, other) for other in keep)] or keep
     keep = [t for t in keep if not _flickers(t, shape) and not _switches(t)] or keep
     ground, share = dominant_colour(tracks.plate[None])
     keep = [
@@ -273,6 +276,31 @@ def _rests(track: Track) -> bool:
     """Whether a part keeps its place in most frames."""
     places = track.poses[track.seen, :2]
     return bool((np.abs(places - np.median(places, axis=0)).max(1) < 0.5).mean() > 0.8)
+
+
+def _scatters(track: Track) -> bool:
+    """Whether a part is placed worse than its own size: specks here and there that were linked."""
+    noise = [noise_of(series, 0.0) for series in track.poses[:, :2].T]
+    return max(noise) > track.appearance.bounding_radius
+
+
+def _patch(piece: Track, whole: Track) -> bool:
+    """Whether a part shows now and then only, and then within a box that shows more often: what
+    compression makes of a thin line."""
+    both = piece.seen & whole.seen
+    if (
+        piece is whole
+        or whole.appearance.shape != "box"
+        or piece.seen.mean() > 0.9
+        or whole.seen.sum() < 1.5 * piece.seen.sum()
+        or both.sum() < 0.9 * piece.seen.sum()
+    ):
+        return False
+    away = piece.poses[both, :2] - whole.poses[both, :2]
+    c, s = np.cos(whole.poses[both, 2]), np.sin(whole.poses[both, 2])
+    own = np.abs(np.stack([c * away[:, 0] + s * away[:, 1], c * away[:, 1] - s * away[:, 0]], 1))
+    inside = (own < np.array(whole.appearance.size) / 2 + 3.0).all(1)
+    return bool(inside.mean() > 0.9)
 
 
 HUE = 45.0

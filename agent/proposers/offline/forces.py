@@ -106,10 +106,12 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
         untouched = _assemble(structure, best, without, evidence)
         found.append(replace(untouched, bic=untouched.bic + EXPECTED))
     ranked = [found[0], *sorted(found[1:], key=lambda d: d.bic)]
+    pinned = _bearing(structure, free, evidence)
     jointed = [term for terms, _, _ in best[_place(free, len(free)) :] for term in terms]
+    jointed = [term for term in jointed if not {b.name for b in pinned} & set(term.bodies)]
     sure = [c for c in contacts if c not in partners]
     resting = [*sure, *_tumbling(partners, evidence)]
-    engine = touching(structure.plus(*jointed), resting, found[0].bic, evidence)
+    engine = touching(structure.plus(*jointed), resting, found[0].bic, evidence, pinned)
     return ranked if engine is None else [engine, *ranked]
 
 
@@ -165,6 +167,9 @@ def _tumbling(expected: Sequence[Term], evidence: Evidence) -> list[Term]:
 
 
 RESISTANCES = ("drag", "quadratic_drag", "friction")
+
+SAME = 1.05
+"""Ratio of two coefficients up to which even bodies that look different feel one law."""
 
 Option = tuple[tuple[Term, ...], float, str]
 """Terms of a group of bodies, their deviance, and why in words."""
@@ -294,13 +299,13 @@ def _one_law(terms: Sequence[Term], structure: Mechanism, evidence: Evidence) ->
     """One term for all free bodies of one kind that the same resistance slows by about as much."""
 
     def same(a: Term, b: Term) -> bool:
-        return (
-            a.kind == b.kind
-            and a.kind in RESISTANCES
-            and all(structure.body(t.bodies[0]).motion == "free" for t in (a, b))
-            and look_alike(*(evidence.paths[t.bodies[0]] for t in (a, b)), evidence.filmed)
-            and max(a.numbers["c"], b.numbers["c"]) < 2 * min(a.numbers["c"], b.numbers["c"])
-        )
+        if a.kind != b.kind or a.kind not in RESISTANCES:
+            return False
+        if not all(structure.body(t.bodies[0]).motion == "free" for t in (a, b)):
+            return False
+        one, other = (evidence.paths[t.bodies[0]] for t in (a, b))
+        ratio = max(a.numbers["c"], b.numbers["c"]) / max(min(a.numbers["c"], b.numbers["c"]), 1e-9)
+        return ratio < (2.0 if look_alike(one, other, evidence.filmed) else SAME)
 
     kept: list[Term] = []
     for term in terms:
@@ -571,8 +576,12 @@ def contacts_of(
         or unmet(evidence.paths[name], found)
         for name, found in sides.items()
     }
+    if _on_table([evidence.paths[name] for name in names], evidence):
+        awaited = sides
     met = [side for found in awaited.values() for side in found if not _known(side, walls)]
-    expected = _walls(_merge([_like(side, walls) for side in met]), names, evidence)
+    bouncy = [n["e"] for n in pairs.values() if "measured" in n] or [BOUNCY]
+    likely = float(np.median([w["e"] for w in walls] or bouncy))
+    expected = _walls(_merge([_like(side, likely) for side in met]), names, evidence)
     round_ = [b.name for b in bodies if _round(evidence.paths[b.name], evidence)]
     pending = [
         Term("collide", (a, b), {"e": 0.95, "by_size": 1.0})
@@ -638,9 +647,8 @@ def _known(side: Boundary, walls: Sequence[Mapping[str, float]]) -> bool:
     )
 
 
-def _like(side: Boundary, walls: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """A wall that nothing has touched yet, as bouncy as the others."""
-    e = float(np.median([w["e"] for w in walls])) if walls else BOUNCY
+def _like(side: Boundary, e: float) -> dict[str, float]:
+    """A wall that nothing has touched yet, as bouncy as is likely."""
     return {
         "nx": float(side.normal[0]),
         "ny": float(side.normal[1]),
@@ -648,6 +656,42 @@ def _like(side: Boundary, walls: Sequence[Mapping[str, float]]) -> dict[str, flo
         "e": e,
         "drawn": 1.0,
     }
+
+
+TABLE = 3
+"""Disks that move about together from which they are taken to lie on a table, or to fly in a box,
+with the picture's borders for walls: otherwise all would be gone soon."""
+
+
+def _on_table(paths: Sequence[Path], evidence: Evidence) -> bool:
+    """Whether several disks, all of them inside the picture all the time, meet and feel no common
+    field."""
+    height, width = evidence.shape
+    if evidence.filmed or len(paths) < TABLE or not any(p.kinks for p in paths):
+        return False
+    bends = []
+    for path in paths:
+        margin = path.radius - 1.0
+        low, high = path.xy[path.seen].min(0), path.xy[path.seen].max(0)
+        inside = (low > margin).all() and (high < (width - 1 - margin, height - 1 - margin)).all()
+        if path.appearance.shape != "disk" or not inside or path.seen.mean() < 0.9:
+            return False
+        bends.append(_steady_bend(path, evidence.dt))
+    common, usual = np.mean(bends, axis=0), float(np.mean(np.hypot(*np.transpose(bends))))
+    return bool(np.hypot(*common) <= 0.5 * usual) or usual < 1.0
+
+
+def _steady_bend(path: Path, dt: Steps) -> np.ndarray:
+    """(2,) pixels by which a steady pull would move a body over the clip, from its path between
+    jumps."""
+    one, zero = np.ones(len(path.xy)), np.zeros(len(path.xy))
+    fields: list[Feature] = [
+        ("gx", np.stack([one, zero], 1), any_sign),
+        ("gy", np.stack([zero, one], 1), any_sign),
+    ]
+    pull = regress(path.xy, path.floor, dt, fields, path.kinks).values
+    whole = timing.elapsed(dt, len(path.xy) - 1)
+    return np.array([pull.get("gx", 0.0), pull.get("gy", 0.0)]) * 0.5 * whole**2
 
 
 def _turned_back(path: Path, t: int, dt: Steps, side: Boundary) -> dict[str, float] | None:
@@ -687,12 +731,38 @@ def _glances_off(body: Body, evidence: Evidence) -> bool:
     return _round(evidence.paths[body.name], evidence) and (evidence.filmed or not body.turns)
 
 
+def _bearing(structure: Mechanism, free: Sequence[Body], evidence: Evidence) -> list[Body]:
+    """Bodies that turn on pivots of the picture, and on which free ones lie or come to lie (a
+    see-saw, a flap)."""
+    alone = [
+        b
+        for b in structure.bodies
+        if b.motion == "revolute" and b.on is None and b.turns and b.name not in structure.followers
+        if not any(o.on == b.name and o.motion != "weld" for o in structure.bodies)
+    ]
+    return [b for b in alone if any(_touched(evidence.paths, b.name, other.name) for other in free)]
+
+
+TOUCHED = 3.0
+"""Pixels between two outlines up to which one lies on the other."""
+
+
+def _touched(paths: Mapping[str, Path], one: str, other: str) -> bool:
+    """Whether two outlines touch in some frame."""
+    a, b = paths[one], paths[other]
+    return any(gap(a, b, int(t)) <= TOUCHED for t in np.flatnonzero(a.seen & b.seen))
+
+
 def touching(
-    structure: Mechanism, contacts: Sequence[Term], bic: float, evidence: Evidence
+    structure: Mechanism,
+    contacts: Sequence[Term],
+    bic: float,
+    evidence: Evidence,
+    pinned: Sequence[Body] = (),
 ) -> Driven | None:
     """All free bodies in one rigid-body engine, where bodies that are not plain disks collide, turn
-    at a bounce or are about to land (walls without a measured "e"); else None. structure: with the
-    terms of the bodies on joints.
+    at a bounce or are about to land (walls without a measured "e"), or lie on something that turns
+    on a pivot (``pinned``); else None. structure: with the terms of the bodies on joints.
 
     Gravity is read off the stretches between jumps in which a body flies.
     """
@@ -705,7 +775,7 @@ def touching(
         or any(structure.body(n).turns for n in c.bodies)
         for name in c.bodies
     }
-    if all(_glances_off(structure.body(name), evidence) for name in met):
+    if not pinned and all(_glances_off(structure.body(name), evidence) for name in met):
         return None
     walls = [c for c in contacts if c.kind == "wall"]
     walls += [
@@ -718,13 +788,13 @@ def touching(
     impacts = [c.numbers["e"] for c in contacts if c.kind == "collide" and "measured" in c.numbers]
     e = float(np.median(bounces)) if bounces else 0.3
     numbers = {"e_wall": e, "e": float(np.median(impacts)) if impacts else e, "friction": 0.5}
-    names = tuple(b.name for b in free)
+    names = tuple(b.name for b in (*free, *pinned))
     pull = _falls(free, evidence)
     terms = [Term("gravity", names, pull)] if pull else []
     mechanism = structure.plus(
         *terms, *_unique_walls(walls, names), Term("contact", names, numbers)
     )
-    for body in free:
+    for body in (*free, *pinned):
         mechanism = mechanism.with_body(_outlined(body, evidence.paths[body.name]))
     likely = bic - ENGINE if pull or any("measured" in c.numbers for c in contacts) else bic
     return Driven(mechanism, likely, f"{' and '.join(names)} touch: a rigid-body engine moves them")
@@ -786,9 +856,9 @@ def _outlined(body: Body, path: Path) -> Body:
 
 
 def _falls(bodies: Sequence[Body], evidence: Evidence) -> dict[str, float]:
-    """The constant acceleration of the stretch between jumps that shows one most clearly; {} when
-    none does."""
-    best: tuple[float, dict[str, float]] = (0.0, {})
+    """The constant acceleration of the stretch between jumps that shows one most clearly, of those
+    in which the body touches no other if there are such; {} when none does."""
+    best: tuple[bool, float, dict[str, float]] = (False, 0.0, {})
     for body in bodies:
         path = evidence.paths[body.name]
         one, zero = np.ones(len(path.xy)), np.zeros(len(path.xy))
@@ -796,23 +866,46 @@ def _falls(bodies: Sequence[Body], evidence: Evidence) -> dict[str, float]:
             ("gx", np.stack([one, zero], 1), any_sign),
             ("gy", np.stack([zero, one], 1), any_sign),
         ]
-        for first, last in segments(len(path.xy), path.kinks):
-            if last - first < 5:
-                continue
+        for first, last in _flights(path, evidence):
             piece = np.full_like(path.xy, np.nan)
             piece[first:last] = path.xy[first:last]
             e = regress(piece, path.floor, evidence.dt, features, path.kinks)
             clear = {k: abs(v) / max(e.errors[k], 1e-9) for k, v in e.values.items()}
-            if e.rms < 4 * path.floor and max(clear.values()) > max(5.0, best[0]):
+            alone = not _beside(path, first, last, evidence)
+            most = max(clear.values())
+            if e.rms < 4 * path.floor and most > 5.0 and (alone, most) > best[:2]:
+                strongest = max(map(abs, e.values.values()))
                 best = (
-                    max(clear.values()),
+                    alone,
+                    most,
                     {
                         k: v
                         for k, v in e.values.items()
-                        if clear[k] > 5 and abs(v) > 0.05 * max(map(abs, e.values.values()))
+                        if clear[k] > 5 and abs(v) > 0.05 * strongest
                     },
                 )
-    return best[1]
+    return best[2]
+
+
+def _flights(path: Path, evidence: Evidence) -> list[tuple[int, int]]:
+    """Stretches of at least five frames between jumps, and what of them comes before the body
+    touches another."""
+    found = []
+    for first, last in segments(len(path.xy), path.kinks):
+        touched = next((t for t in range(first, last) if _beside(path, t, t + 1, evidence)), last)
+        found += [(first, end) for end in dict.fromkeys((touched, last)) if end - first >= 5]
+    return found
+
+
+def _beside(path: Path, first: int, last: int, evidence: Evidence) -> bool:
+    """Whether a body touches another mover in some of these frames."""
+    return any(
+        gap(other, path, t) <= TOUCHED
+        for other in evidence.movers
+        if other is not path
+        for t in range(first, last)
+        if path.seen[t] and other.seen[t]
+    )
 
 
 def _velocities(path: Path, t: int, dt: Steps) -> tuple[np.ndarray, np.ndarray] | None:
@@ -913,9 +1006,10 @@ def _partner(path: Path, t: int, names: Sequence[str], evidence: Evidence) -> st
     best = None
     for name in names:
         other = evidence.paths[name]
-        if other is path or not np.isfinite(other.xy[t, 0]) or not np.isfinite(path.xy[t, 0]):
+        shown = None if other is path else _both_shown(path, other, t)
+        if shown is None:
             continue
-        apart = gap(other, path, t)
+        apart = gap(other, path, shown)
         speed = max(
             np.nanmax(np.hypot(*np.diff(p.xy[max(0, t - 2) : t + 3], axis=0).T))
             for p in (path, other)
@@ -924,6 +1018,12 @@ def _partner(path: Path, t: int, names: Sequence[str], evidence: Evidence) -> st
         if apart < 2.5 + (speed if jumps else 0.4 * speed) and (best is None or apart < best[0]):
             best = (apart, name)
     return None if best is None else best[1]
+
+
+def _both_shown(a: Path, b: Path, t: int) -> int | None:
+    """The frame nearest to t that shows both bodies, one away at most."""
+    times = (k for k in (t, t - 1, t + 1) if 0 <= k < len(a.xy))
+    return next((k for k in times if a.seen[k] and b.seen[k]), None)
 
 
 def _impact(a: Path, b: Path, t: int, dt: Steps) -> dict[str, float]:
@@ -940,9 +1040,10 @@ def _impact(a: Path, b: Path, t: int, dt: Steps) -> dict[str, float]:
     )
     area = (b.radius / a.radius) ** 2
     numbers = {"e": 0.95, "by_size": 1.0, "ratio": area}
-    if first is None or second is None:
+    shown = _both_shown(a, b, t)
+    if first is None or second is None or shown is None:
         return numbers
-    line = b.xy[t] - a.xy[t]
+    line = b.xy[shown] - a.xy[shown]
     line = line / max(np.hypot(*line), 1e-9)
     (a0, a1), (b0, b1) = [[float(v @ line) for v in pair] for pair in (first, second)]
     if a0 - b0 > 1e-6:

@@ -26,6 +26,7 @@ from agent.proposers.offline.evidence import (
 from agent.proposers.offline.mechanism import Body, Mechanism
 from agent.proposers.offline.priors import JOINTS, THRESHOLDS
 from agent.proposers.offline.rails import curved, off_rail, rail_numbers
+from agent.proposers.offline.walls import boundaries
 from tools.types import Steps
 
 
@@ -129,7 +130,7 @@ def _tolerance(*paths: Path) -> float:
 def _thinkable(*paths: Path) -> float:
     """Rms distance in pixels up to which a joint is thought of at all."""
     ways = [float(np.hypot(*np.ptp(p.xy[p.seen], axis=0))) for p in paths]
-    return max(_tolerance(*paths), *(THRESHOLDS.astray * way for way in ways if way))
+    return max(_tolerance(*paths), *(THRESHOLDS.astray * way for way in ways))
 
 
 def near(a: Path, b: Path, slack: float = 3.0) -> bool:
@@ -278,9 +279,13 @@ def _joints(path: Path, movers: list[Path], evidence: Evidence) -> list[Joint]:
     ]
     rests = [p for p in evidence.paths.values() if not p.moves and not p.turns and near(p, path)]
     found = [_free(path, touching, rests)]
+    tips = False
     if path.turns and path.seen.sum() >= 4:
         place = "hinge on a fixture" if rests else "hinge past a mover" if touching else "hinge"
-        found += _hinge(path, None, pivot(path), place, evidence)
+        joint = pivot(path)
+        tips = joint is not None and _tips(path, joint, evidence)
+        place = "hinge where it stands" if tips else place
+        found += _hinge(path, None, joint, place, evidence)
         for other in touching:
             found += _hinge(path, other, pivot(path, other), "hinge on a mover", evidence)
     if path.moves and (not path.turns or path.appearance.shape in ("disk", "sprite")):
@@ -289,7 +294,7 @@ def _joints(path: Path, movers: list[Path], evidence: Evidence) -> list[Joint]:
             if other is not path and not other.turns and path.appearance.shape == "disk":
                 link = _rod(path, other)
                 found += [] if link is None else [link]
-    tracks = _track(path, found, evidence) if path.moves else []
+    tracks = _track(path, found, evidence) if path.moves and not tips else []
     if path.moves and not path.turns:
         drawn = any("foot" in joint.numbers for joint in tracks)
         found.append(_slide(path, "slide on a line that is drawn" if drawn else "slide"))
@@ -519,6 +524,21 @@ def _pinned(a: Path, b: Path, evidence: Evidence) -> bool:
         < 0.5 * min(a.appearance.bounding_radius, b.appearance.bounding_radius)
     )
     return any(near(pin, a) and near(pin, b) for pin in pins)
+
+
+def _tips(path: Path, joint: Pivot, evidence: Evidence) -> bool:
+    """Whether a point of the picture about which a body turns is a corner with which it stands on a
+    drawn floor."""
+    if path.appearance.shape not in ("box", "polygon"):
+        return False
+    reach = math.hypot(*joint.own)
+    at_end = 0.7 < reach / max(path.appearance.bounding_radius, 1.0) < 1.3
+    floors = (s for s in boundaries(path, evidence) if not s.border and s.normal == (0, -1))
+    return at_end and any(abs(-joint.other[1] - s.offset) < STANDS for s in floors)
+
+
+STANDS = 4.0
+"""Pixels from the floor up to which a corner stands on it."""
 
 
 def _hinge(

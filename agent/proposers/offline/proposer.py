@@ -37,6 +37,7 @@ class OfflineProposer:
     """
 
     name = "offline"
+    plentiful = True
 
     def __init__(self, hint: str = ""):
         self.hint = hint
@@ -55,7 +56,7 @@ class OfflineProposer:
         """The next draft, or the best untried edit of ``move.parent``."""
         plan, known = (
             self.plan(task),
-            {fingerprint(node.candidate.programs) for node in archive.nodes},
+            {fingerprint(node.candidate.programs) for node in archive.nodes} | archive.screened,
         )
         parent = None if move.parent is None else archive[move.parent]
         refused: list[str] = []
@@ -220,6 +221,7 @@ class RandomProposer(OfflineProposer):
     equal budget."""
 
     name = "random"
+    plentiful = False
 
     def propose(
         self, task: Task, archive: Archive, move: Move, rng: np.random.Generator

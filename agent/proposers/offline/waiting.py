@@ -1,56 +1,86 @@
-"""Bodies that have not moved yet: disks at rest on the plate that look like those that move, and
+"""Bodies that have not moved yet: shapes at rest on the plate that look like those that move, and
 may be hit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
 from tools.perception.appearance_fit import mask_guess
-from tools.perception.background import differs, dominant_colour, threshold
-from tools.perception.parts import Track
-from tools.perception.segmentation import regions
+from tools.perception.background import densest_colour, differs, dominant_colour, threshold
+from tools.perception.parts import Appearance, Track
+from tools.perception.segmentation import Region, regions
 from tools.perception.tracking import Tracks
 
 ALIKE = 0.1
-"""Relative difference in radius up to which a resting disk is of the kind that moves."""
-ROUND = 0.6
-"""Disagreeing pixels per pixel of outline up to which a piece of the plate is a disk."""
+"""Relative difference in size up to which a resting shape is of the kind that moves."""
+FITTING = 0.6
+"""Disagreeing pixels per pixel of outline up to which a piece of the plate is a disk or a box."""
 MOST = 8
 """Most bodies that are taken to wait: more are a pattern."""
+KINDS = ("disk", "box")
+INKS = 12
+"""Most colours of the plate in which shapes are sought."""
 
 
 def waiting(tracks: Tracks) -> list[Track]:
-    """Tracks of resting disks as large as two or more moving ones; [] where the plate has no plain
-    ground."""
-    moving = [t.appearance for t in tracks.tracks if t.appearance.shape == "disk"]
+    """Tracks of resting disks or boxes as large as two or more moving ones; [] where the plate has
+    no plain ground."""
     ground, share = dominant_colour(tracks.plate[None])
-    if (
-        len(moving) < 2
-        or share < 0.4
-        or max(m.size[0] for m in moving) > (1 + ALIKE) * min(m.size[0] for m in moving)
-    ):
+    if share < 0.4 or not tracks.tracks:
         return []
-    radius, frames = float(np.median([m.size[0] for m in moving])), len(tracks.tracks[0].poses)
-    found = [
-        track
-        for track in _disks(tracks, ground, frames)
-        if abs(track.appearance.size[0] - radius) < ALIKE * radius
-    ]
+    models = [model for kind in KINDS if (model := _model(kind, tracks)) is not None]
+    if not models:
+        return []
+    taken = [track.poses[track.seen][0, :2] for track in tracks.tracks if track.seen.any()]
+    found = []
+    for appearance, pose in _shapes(tracks, ground, {model.shape for model in models}):
+        apart = all(np.hypot(*(pose[:2] - place)) > 2.0 for place in taken)
+        if apart and any(_alike(appearance, model) for model in models):
+            poses = np.tile(pose, (len(tracks.tracks[0].poses), 1))
+            still = np.zeros(len(poses))
+            found.append(Track("waiting", appearance, poses, np.full(3, 0.1), still))
     return found if len(found) <= MOST else []
 
 
-def _disks(tracks: Tracks, ground: np.ndarray, frames: int) -> Sequence[Track]:
-    """Every disk that the plate shows."""
-    disks = []
+def _model(kind: str, tracks: Tracks) -> Appearance | None:
+    """What all moving shapes of a kind look like, if there are two at least."""
+    moving = [t.appearance for t in tracks.tracks if t.appearance.shape == kind]
+    if len(moving) < 2 or not all(_alike(m, moving[0]) for m in moving):
+        return None
+    return moving[0]
+
+
+def _alike(a: Appearance, b: Appearance) -> bool:
+    """Whether two shapes are of one kind and about as large."""
+    if a.shape != b.shape:
+        return False
+    sizes = zip(sorted(a.size), sorted(b.size), strict=True)
+    return all(abs(one - other) < max(ALIKE * other, 1.5) for one, other in sizes)
+
+
+def _shapes(
+    tracks: Tracks, ground: np.ndarray, kinds: set[str]
+) -> Iterator[tuple[Appearance, np.ndarray]]:
+    """(look, pose) of every disk or box that the plate shows in one colour."""
     nothing = np.zeros(tracks.plate.shape[:2], bool)
-    for region in regions(differs(tracks.plate, ground, threshold(tracks.noise)), 12.0):
-        x0, y0, x1, y1 = region.box
-        colour = tuple(float(c) for c in np.median(tracks.plate[y0:y1, x0:x1][region.mask], axis=0))
-        guess = None if region.edge else mask_guess(region, nothing, colour, "disk")
-        if guess is not None and guess[2] < ROUND:
-            appearance, pose, _ = guess
-            poses = np.tile(np.array([pose[0], pose[1], 0.0]), (frames, 1))
-            disks.append(Track("waiting", appearance, poses, np.full(3, 0.1), np.zeros(frames)))
-    return disks
+    for colour, region in _patches(tracks, ground):
+        for kind in sorted(kinds):
+            guess = None if region.edge else mask_guess(region, nothing, colour, kind)
+            if guess is not None and guess[2] < FITTING:
+                turn = 0.0 if kind == "disk" else guess[1][2]
+                yield guess[0], np.array([*guess[1][:2], turn])
+
+
+def _patches(tracks: Tracks, ground: np.ndarray) -> Iterator[tuple[tuple[float, ...], Region]]:
+    """(colour, region) of connected pieces of the plate of one colour that is not the ground's."""
+    plate, level = tracks.plate, threshold(tracks.noise)
+    left = differs(plate, ground, level)
+    for _ in range(INKS):
+        if left.sum() < 12:
+            return
+        colour = densest_colour(plate[left])
+        own = left & ~differs(plate, colour, 3 * level)
+        yield from ((tuple(map(float, colour)), region) for region in regions(own, 12.0))
+        left &= ~own

@@ -271,7 +271,8 @@ class _Translation:
         ]
 
     def _rail(self, term: hypothesis.Term, n: dict) -> list[Law]:
-        return [ConstantField(term.bodies, None, _fitted(n["g"], low=0.0, high=10 * n["g"] + 10))]
+        field = _fitted(n["g"], low=0.0, high=10 * abs(n["g"]) + 10)
+        return [ConstantField(term.bodies, None, field)]
 
     def _drag(self, term: hypothesis.Term, n: dict) -> list[Law]:
         on_track = [b for b in term.bodies if self.given.body(b).motion == "bead"]
@@ -347,7 +348,7 @@ class _Translation:
             friction = _fitted(rubbing[0], tie="friction_contact")
         return [
             Wall(
-                self._free() if contact else term.bodies,
+                self._touching() if contact else term.bodies,
                 (n["nx"] / normal, n["ny"] / normal),
                 _within(n["offset"], 60.0, 1.0 if "drawn" in n else 8.0),
                 _fitted(bounce, tie="restitution", low=0.0, high=high),
@@ -359,9 +360,12 @@ class _Translation:
         given = _fitted(n["e"], prior=0.3)
         return [Stop((b,), n["side"], _within(n["angle"], 1.0, 0.1), given) for b in term.bodies]
 
-    def _free(self) -> tuple[str, ...]:
-        """Bodies that the engine moves where there is one: it knows no others."""
-        return tuple(b.name for b in self.given.bodies if b.motion == "free")
+    def _touching(self) -> tuple[str, ...]:
+        """Bodies that the engine moves: it knows no others."""
+        contact = next(iter(self.given.of("contact")))
+        return tuple(
+            b.name for b in self.given.bodies if b.motion == "free" or b.name in contact.bodies
+        )
 
     def _collide(self, term: hypothesis.Term, n: dict) -> list[Law]:
         if self.given.of("contact"):
@@ -386,7 +390,7 @@ class _Translation:
 
     def _contact(self, term: hypothesis.Term, n: dict) -> list[Law]:
         return [
-            Contact(self._free(), _fitted(n["e"], prior=0.3), _fitted(n["friction"], prior=0.5))
+            Contact(self._touching(), _fitted(n["e"], prior=0.3), _fitted(n["friction"], prior=0.5))
         ]
 
     def _curve(self, term: hypothesis.Term, n: dict) -> list[Law]:

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 from agent.proposers.offline.grammar.check import objection
+from agent.proposers.offline.grammar.joints.revolute import Revolute
 from agent.proposers.offline.grammar.law import JointLaw, PairLaw
+from agent.proposers.offline.grammar.laws.constant_field import ConstantField
+from agent.proposers.offline.grammar.laws.contact import Contact
 from agent.proposers.offline.grammar.mechanism import Body, Mechanism
-from agent.proposers.offline.grammar.quantity import GrammarError
+from agent.proposers.offline.grammar.quantity import GrammarError, Number
 from agent.proposers.offline.grammar.registry import known
 from agent.proposers.offline.grammar.rollout import rollout
 from benchmarks.grammar import (
@@ -99,5 +102,14 @@ def test_three_hundred_random_mechanisms_agree_or_are_refused(first):
 def test_the_oracle_refuses_what_the_printer_refuses():
     mechanism = walk("contact", "revolute", "disk")
     state = a_state(mechanism, np.random.default_rng(0))
-    with pytest.raises(GrammarError, match="the engine moves free bodies only"):
+    with pytest.raises(GrammarError, match="the engine moves free bodies and such"):
         rollout(mechanism, mechanism.guesses, state, 0.1, [0.0])
+
+
+def test_the_engine_moves_what_turns_on_a_pivot_of_the_picture():
+    plank = Revolute(None, Number(160.0), Number(182.0), Number(12.0, 0.5, 4.0, 40.0))
+    bodies = (Body("plank", shape_of("box"), plank), Body("stone", shape_of("disk")))
+    both = ("plank", "stone")
+    laws = (ConstantField(both, None, Number(400.0)), Contact(both, Number(0.2), Number(0.5)))
+    verdict = judged(Mechanism(bodies, laws), np.random.default_rng(3))
+    assert verdict.status == "agrees", verdict

@@ -8,6 +8,7 @@ from itertools import combinations
 
 from agent.proposers.offline.grammar.joints.free import Free
 from agent.proposers.offline.grammar.joints.rest import Rest
+from agent.proposers.offline.grammar.joints.revolute import Revolute
 from agent.proposers.offline.grammar.joints.weld import Weld
 from agent.proposers.offline.grammar.law import BodyLaw, EngineLaw, EventLaw, JointLaw, Law, PairLaw
 from agent.proposers.offline.grammar.laws.stop import Stop
@@ -103,7 +104,7 @@ def _of_body(mechanism: Mechanism, body: Body) -> Iterator[str]:
         yield f"{body.name} hangs on {host.name}, whose place is only measured; hang it on {host.joint.on}"
     if body.by_area and "radius" not in body.shape.sizes and body.name not in touching(mechanism):
         yield f"{body.name}: expected a disk where mass goes by area, got a {body.shape.word}; give it a mass"
-    if body.by_area and not isinstance(joint, Free):
+    if body.by_area and not isinstance(joint, Free) and body.name not in touching(mechanism):
         yield f"{body.name}: expected a free body where mass goes by area; give it a mass"
     if joint.balanced and any(isinstance(c, Number) or c != 0.0 for c in (body.com_x, body.com_y)):
         yield f"{body.name}: its joint ({joint.word}) says where the centre of mass is; leave com_x and com_y out"
@@ -140,7 +141,10 @@ def _off_middle(body: Body) -> bool:
 def _plain(mechanism: Mechanism, name: str) -> str | None:
     """Why the engine cannot move a body; None if it can."""
     body = mechanism.by_name[name]
-    if not isinstance(body.joint, Free):
+    if isinstance(body.joint, Revolute) and body.joint.on is None:
+        if not body.joint.seen or body.joint.reach != 1.0 or body.joint.spread != 0.0:
+            return f"{name} says itself where its mass is, or shows no angle"
+    elif not isinstance(body.joint, Free):
         return f"{name} is on a joint ({body.joint.word})"
     if _off_middle(body):
         return f"the centre of mass of {name} is not its middle"
@@ -161,9 +165,9 @@ def _of_events(mechanism: Mechanism) -> Iterator[str]:
     engine = touching(mechanism)
     for name in sorted(engine):
         if reason := _plain(mechanism, name):
-            yield f"contact on {name}: {reason}, and the engine moves free bodies only"
+            yield f"contact on {name}: {reason}, and the engine moves free bodies and such on pivots of the picture only"
     for group in groups:
-        if group & engine and not freely(mechanism, group):
+        if group & engine and not freely(mechanism, group - engine):
             yield f"{min(group & engine)} touches others, and a force joins it to what is on a joint"
 
 
@@ -181,6 +185,8 @@ def _of_engine(mechanism: Mechanism, engine: frozenset[str]) -> Iterator[str]:
         yield f"{laws[0].word}: expected one for all bodies that touch, got {len(laws)}"
     for law in mechanism.laws:
         inside = set(law.on) & engine
+        if inside and isinstance(law, JointLaw):
+            yield f"{law.word} on {', '.join(sorted(inside))}: the engine knows no efforts at joints"
         if inside and isinstance(law, EventLaw) and law.least > 1:
             yield f"{law.word} on {', '.join(sorted(inside))}: the engine moves them already"
         elif inside and law.word == "wall" and not engine <= set(law.on):

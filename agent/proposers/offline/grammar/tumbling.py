@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+from agent.proposers.offline.grammar.joints.revolute import Revolute
 from agent.proposers.offline.grammar.laws.contact import Contact
 from agent.proposers.offline.grammar.laws.wall import Wall
 from agent.proposers.offline.grammar.loads import loads_on
@@ -38,7 +39,11 @@ def tumbled(
         for law in mechanism.laws
         if isinstance(law, Wall) and set(law.on) & names
     ]
-    solids = [_solid(b, numbers[id(b)].mass) for b in mechanism.bodies if b.name in names]
+    solids = [
+        _solid(b, numbers[id(b)].mass, numbers[id(b.joint)])
+        for b in mechanism.bodies
+        if b.name in names
+    ]
     laws = {k: numbers[id(law)] for k, law in enumerate(mechanism.laws)}
     see, began = Numeric(action=action), state.get("clock", {}).get("time", 0.0)
 
@@ -51,10 +56,12 @@ def tumbled(
     return jostle(state, solids, grounds, contact.restitution, contact.friction, kicks, dt)
 
 
-def _solid(body: Body, mass: float) -> Solid:
+def _solid(body: Body, mass: float, n: SimpleNamespace) -> Solid:
     outline = _outline(body.shape.solid())
-    by_area = {"density": mass} if body.by_area else {"mass": mass}
-    return Solid(body.name, outline, **by_area)
+    more: dict[str, Any] = {"density": mass} if body.by_area else {"mass": mass}
+    if isinstance(body.joint, Revolute):
+        more |= body.joint.pinned(n)
+    return Solid(body.name, outline, **more)
 
 
 def _mass(n: SimpleNamespace, mechanism: Mechanism, name: str, state: State) -> float:

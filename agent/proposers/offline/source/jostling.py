@@ -6,12 +6,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.proposers.offline.grammar.joint import rate_of
+from agent.proposers.offline.grammar.joints.revolute import Revolute
 from agent.proposers.offline.grammar.laws.contact import Contact
 from agent.proposers.offline.grammar.laws.wall import Wall
 from agent.proposers.offline.grammar.mechanism import Item
 from agent.proposers.offline.grammar.seeing import Sight
 from agent.proposers.offline.source.algebra import of, symbol
 from agent.proposers.offline.source.program import Block, Function
+from agent.proposers.offline.source.single import placing
 from agent.proposers.offline.source.writer import Writer, together
 from agent.proposers.offline.source.writing import Writing
 from tools.physics.tree import Motion
@@ -28,7 +30,7 @@ def jostling(writer: Writer, group: frozenset[str], tag: str) -> None:
     _grounds(writer, group, tag)
     kicks = _kicks(writer, group, items, tag)
     for item in items:
-        _start(writer, item)
+        _start(writer, item, tag)
     laws = writer.of_laws()
     n = next(
         laws[k]
@@ -51,12 +53,21 @@ def _solids(writer: Writer, items: list[Item], tag: str) -> None:
             f'"{item.key}"',
             *([item.body.shape.solid()] if item.body.shape.solid() else []),
             mass,
+            *_pin(writer, item),
         ]
         lines.append(f"    Solid({', '.join(parts)}),")
     block = Block("", ["\n".join(["return (", *lines, ")"])])
     writer.program.define(
         Function(f"solids{tag}", ("params", "state"), "What touches, and how heavy it is.", block)
     )
+
+
+def _pin(writer: Writer, item: Item) -> list[str]:
+    """Keywords of what turns about a place of the picture."""
+    if not isinstance(item.joint, Revolute):
+        return []
+    pinned = item.joint.pinned(writer.of_body(item.key))
+    return [f"{key}={together(str(of(p)) for p in place)}" for key, place in pinned.items()]
 
 
 def _grounds(writer: Writer, group: frozenset[str], tag: str) -> None:
@@ -107,7 +118,7 @@ def _kicks(writer: Writer, group: frozenset[str], items: list[Item], tag: str) -
     return f"lambda at, elapsed: {function.name}({given})"
 
 
-def _start(writer: Writer, item: Item) -> None:
+def _start(writer: Writer, item: Item, tag: str) -> None:
     assert item.body is not None
     name, turns = item.key, "angle" in item.joint.coordinates()
     writer.starts(item)
@@ -120,3 +131,6 @@ def _start(writer: Writer, item: Item) -> None:
         writer.initial.add(
             f'state["{name}"].update({{"angle": {angle}, "{rate_of("angle")}": 0.0}})'
         )
+    if item.joint.placed():
+        place = placing(writer, item, f"{tag}_{name}")
+        writer.initial.add(f'state["{name}"] = {place}(state["{name}"], params)')

@@ -29,7 +29,7 @@ def single(writer: Writer, group: frozenset[str], tag: str) -> None:
     acceleration = _acceleration(writer, item, (q, v), writing, writer.still(group))
     writer.starts(item)
     if item.joint.placed():
-        place = _place(writer, item, tag)
+        place = placing(writer, item, tag)
         writer.initial.add(f'state["{item.object}"] = {place}(state["{item.object}"], params)')
     writer.latents(item)
     moved = _moved(writer, item, acceleration, (q, v), writing, tag)
@@ -151,7 +151,7 @@ def _accelerate(
     return writer.program.define(Function(f"accelerate{tag}", arguments, about, block)).name
 
 
-def _place(writer: Writer, item: Item, tag: str) -> str:
+def placing(writer: Writer, item: Item, tag: str) -> str:
     """Write the function that puts the body where its coordinate says; its name."""
     (coordinate,) = item.joint.coordinates()
     names = writer.names()

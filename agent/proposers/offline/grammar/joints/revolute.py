@@ -78,6 +78,12 @@ class Revolute(Joint):
             "com": (reach * along, reach * across),
         }
 
+    def pinned(self, n: Any) -> dict[str, Any]:
+        """Keywords of ``tools.physics.engine.Solid``: where it is fixed, in the picture and in the
+        body's own frame."""
+        along, across = math.cos(self.bearing), math.sin(self.bearing)
+        return {"pin": (n.pivot_x, n.pivot_y), "hang": (-(n.arm * along), -(n.arm * across))}
+
     def start(self, name: str, n: Any, curve: Callable[[Curve, str], str]) -> tuple[str, str]:
         if self.seen:
             return super().start(name, n, curve)
