@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.config import EvaluationConfig
 from agent.core.split import Trial
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from tools.vision.check import Ask
 
 
-REFIT: Mapping[str, float] = MappingProxyType({"starts": 1, "evaluations": 2_000})
+REFIT: Mapping[str, Any] = MappingProxyType({"starts": 1, "evaluations": 2_000, "seconds": 12.0})
 """Limits of a fit that starts where another one ended."""
 
-SKETCH: Mapping[str, float] = MappingProxyType({"starts": 1, "evaluations": 1_000, "seconds": 2.0})
+SKETCH: Mapping[str, Any] = MappingProxyType({"starts": 1, "evaluations": 1_000, "seconds": 2.0})
 """Limits of a fit that only tells whether a longer one is worth while."""
 
 
@@ -168,7 +168,7 @@ class Runner:
         perceived: Sequence[Perceived],
         seed: int,
         start: Mapping[str, float],
-        limits: Mapping[str, float] = REFIT,
+        limits: Mapping[str, Any] = REFIT,
     ) -> Fitted:
         """θ from ``clips``, which are a little shorter or longer than those of a fit that ended at
         ``start``; perception may have seen more of them. limits: fields of the fit's budget."""

@@ -217,7 +217,7 @@ def _owner(chains: list[Chain], region: Region, t: int) -> Chain | None:
         if (
             own.area + region.area <= 1.15 * chain.area
             and max(wide, high) <= 1.25 * extent + 3
-            and np.hypot(own.x - region.x, own.y - region.y) < 2 * reach
+            and np.hypot(own.x - region.x, own.y - region.y) < max(2 * reach, 0.8 * extent)
         ):
             return chain
     return None

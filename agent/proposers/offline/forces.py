@@ -106,13 +106,27 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
         untouched = _assemble(structure, best, without, evidence)
         found.append(replace(untouched, bic=untouched.bic + EXPECTED))
     ranked = [found[0], *sorted(found[1:], key=lambda d: d.bic)]
-    pinned = _bearing(structure, free, evidence)
     jointed = [term for terms, _, _ in best[_place(free, len(free)) :] for term in terms]
-    jointed = [term for term in jointed if not {b.name for b in pinned} & set(term.bodies)]
+    engine = _engine(structure, jointed, found[0].bic, evidence)
+    return ranked if engine is None else [engine, *ranked]
+
+
+def _engine(
+    structure: Mechanism, jointed: Sequence[Term], bic: float, evidence: Evidence
+) -> Driven | None:
+    """The rigid-body engine for a structure, where it is called for: bodies that stand on a floor
+    and tip over are not fixed to it. jointed: terms of the bodies on joints."""
+    for body in structure.bodies:
+        if "stands" in body.numbers:
+            structure = structure.with_body(replace(body, motion="free", on=None))
+    free = [b for b in structure.bodies if b.motion == "free"]
+    contacts, partners = contacts_of([b for b in free if not b.swells], evidence)
+    pinned = _bearing(structure, free, evidence)
+    moved = {b.name for b in (*free, *pinned)}
+    left = [term for term in jointed if not moved & set(term.bodies)]
     sure = [c for c in contacts if c not in partners]
     resting = [*sure, *_tumbling(partners, evidence)]
-    engine = touching(structure.plus(*jointed), resting, found[0].bic, evidence, pinned)
-    return ranked if engine is None else [engine, *ranked]
+    return touching(structure.plus(*left), resting, bic, evidence, pinned)
 
 
 def _of_free(free: Sequence[Body], evidence: Evidence, alternatives: int) -> Iterator[list[Option]]:

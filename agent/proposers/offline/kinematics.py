@@ -569,6 +569,8 @@ def _hinge(
         "spread": float(min(max(joint.spread, 0.3), 20.0)),
         "gyration": gyration,
     }
+    if place == "hinge where it stands":
+        numbers["stands"] = 1.0
     if other is not None:
         numbers |= _axle(path, other, joint, evidence)
     place = "a fixed point" if other is None else other.name

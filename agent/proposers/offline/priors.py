@@ -67,7 +67,7 @@ JOINTS = {
     "free on the spot": Odds(-10.0, "What turns without moving is on a pivot."),
     "hinge": Odds(-4.0, "A pivot is usually drawn."),
     "hinge on a fixture": Odds(0.0, "A resting part where the pivot may be is the pivot."),
-    "hinge where it stands": Odds(-40.0, "What tips over on the floor is not fixed to it."),
+    "hinge where it stands": Odds(-16.0, "What tips over on the floor is not fixed to it."),
     "hinge past a mover": Odds(-8.0, "What keeps touching another mover hangs on that, not here."),
     "hinge on a mover": Odds(0.0, "Links that keep touching are joined where they meet."),
     "orbit": Odds(-5.0, "A thread or rod that is not drawn is less common than one that is."),

@@ -39,8 +39,8 @@ class Boundary:
 
 def boundaries(path: Path, evidence: Evidence) -> list[Boundary]:
     """Straight, level or upright boundaries of the ground under a path, at most one a direction; []
-    where the ground is no plain colour."""
-    free = _ground(path, evidence)
+    where the ground is no plain colour, and for a body at rest, which is itself part of the plate."""
+    free = None if path.waits else _ground(path, evidence)
     if free is None:
         return []
     found = [_boundary(free, path, normal, evidence.tracks.plate) for normal in DIRECTIONS]
