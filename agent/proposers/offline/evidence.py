@@ -243,9 +243,10 @@ def _within(track: Track, disk: Track) -> bool:
 def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:
     """Without specks (parts of a few hundredths of the largest one's area that are seen only now
     and then, or that rest but for a few frames: pieces of scenery that something passes over),
-    without what is placed at random and what patches a thin line, without what comes and goes or switches in the middle of the picture (signs, flashes), without
-    holes that show the ground, without halos, and without fragments (pieces of a part's colour that
-    show up where the part itself is going while it is half hidden)."""
+    without what is placed at random and what patches a thin line, without what comes and goes or
+    switches in the middle of the picture (signs, flashes), without holes that show the ground,
+    without halos, and without fragments (pieces of a part's colour that show up where the part
+    itself is going while it is half hidden)."""
     areas = [_area(track.appearance) for track in tracks.tracks]
     keep = [
         t
