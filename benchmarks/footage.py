@@ -26,7 +26,8 @@ class Clip:
     meant, last exclusive. fps: frames of the file in a second of the true motion; None = as the
     file says. context: frames of the cut clip that are seen. crop, rotate, size, ignore: see
     tools.preparation. says, never: patterns that a description of the mechanism must and must not
-    have. known: what authors or physics state, measured: a rough reading."""
+    have. known: what authors or physics state, measured: a rough reading. launch: frames of the cut
+    clip from the first one to where the body was let go; negative = before it is seen."""
 
     file: str
     context: int
@@ -38,6 +39,7 @@ class Clip:
     rotate: int = 0
     size: tuple[int, int] | None = None
     ignore: tuple[tuple[int, int, int, int], ...] = ()
+    launch: float = 0.0
     what: str = ""
     object: str = ""
     says: str = ""
@@ -116,13 +118,18 @@ def _check_pattern(name: str, pattern: str) -> None:
 @dataclass(frozen=True)
 class Model:
     """A fitted model of a clip. params: θ. states: of all frames. dt: seconds between them. shape:
-    (height, width). radius: of the body, 0.0 where it is not round."""
+    (height, width). radius: of the body, 0.0 where it is not round. slow: standard error of a
+    velocity at the ends of what was seen, px/s. blur: standard error of an edge, px. lens: of a
+    scale elsewhere in the picture, as a share."""
 
     params: tuple[FittedParam, ...]
     states: States
     dt: float
     shape: tuple[int, int]
     radius: float = 0.0
+    slow: float = 0.0
+    blur: float = 0.0
+    lens: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -133,28 +140,43 @@ class Found:
     value: float
     error: float | None = None
 
+    def times(self, other: Found, power: int = 1) -> Found:
+        """Of a product with a power of another; errors are taken for independent."""
+        value = self.value * other.value**power
+        if self.error is None or other.error is None or not value:
+            return Found(value)
+        shares = (self.error / self.value, power * other.error / other.value)
+        return Found(value, abs(value) * math.hypot(*shares))
+
 
 def quantities(clip: Clip, model: Model) -> dict[str, Found]:
-    """Known quantities that the model tells, by name; lengths and speeds need something known that
-    gives the scale."""
-    scale = _metres(clip, model)
+    """Known quantities that the model tells, by name; lengths and speeds need something else that
+    is known and gives the scale."""
     found: dict[str, Found] = {}
     for name in (*clip.known, *clip.measured):
-        told = _TOLD[name](model, scale) if name in _TOLD else None
+        told = _TOLD[name](clip, model) if name in _TOLD else None
         if told is not None and math.isfinite(told.value):
             found[name] = told
     return found
 
 
-def _metres(clip: Clip, model: Model) -> float | None:
-    """Metres a pixel: from the picture's longer side, the body's diameter, or gravity."""
-    known = {key: v for key, v in clip.known.items() if isinstance(v, float | int)}
-    if "view_m" in known:
-        return known["view_m"] / max(model.shape)
-    if "ball_diameter_m" in known and model.radius:
-        return known["ball_diameter_m"] / (2 * model.radius)
-    pull = _pull(model)
-    return known["gravity_m_s2"] / pull.value if "gravity_m_s2" in known and pull else None
+def _metres(clip: Clip, model: Model, about: str) -> Found | None:
+    """Metres a pixel: from the picture's longer side, the body's diameter, gravity or the launch,
+    but never from what it is asked ``about``."""
+    known = {key: float(v) for key, v in clip.known.items() if not isinstance(v, str)}
+    known.pop(about, None)
+    size = {"view_m": Found(float(max(model.shape)), model.blur), "ball_diameter_m": _wide(model)}
+    pixels = {**size, "gravity_m_s2": _pull(model), "launch_speed_m_s": _speed(clip, model)}
+    for name, seen in pixels.items():
+        if name in known and seen is not None and seen.value:
+            scale = Found(known[name], 0.0).times(seen, -1)
+            return scale.times(Found(1.0, model.lens))
+    return None
+
+
+def _wide(model: Model) -> Found | None:
+    """The body's diameter in pixels."""
+    return Found(2 * model.radius, math.sqrt(2.0) * model.blur) if model.radius else None
 
 
 def _pull(model: Model) -> Found | None:
@@ -167,35 +189,49 @@ def _pull(model: Model) -> Found | None:
     return Found(value, math.hypot(*errors) if errors else None) if value else None
 
 
-def _gravity(model: Model, scale: float | None) -> Found | None:
-    pull = _pull(model)
-    if pull is None or scale is None:
-        return None
-    return Found(pull.value * scale, None if pull.error is None else pull.error * scale)
+def _speed(clip: Clip, model: Model) -> Found | None:
+    """Of the launch, px/s."""
+    start = _launch(clip, model)
+    return None if start is None else Found(math.hypot(*start), model.slow)
 
 
-def _launch(model: Model) -> tuple[float, float] | None:
-    """Velocity in px/s (right, down) of the body that moves, where its flight begins."""
+def _launch(clip: Clip, model: Model) -> tuple[float, float] | None:
+    """Velocity in px/s, across and up as gravity points, of the body that moves, at its launch."""
+    field = {p.name: p.value for p in model.params}
+    ax, ay = field.get("field_x", 0.0), field.get("gravity", field.get("field_y", 0.0))
     names = [c.partition(".")[0] for c in model.states.columns if c.endswith(".vx")]
     for name in names:
         pair = [model.states.column(f"{name}.{axis}") for axis in ("vx", "vy")]
         known = np.flatnonzero(np.isfinite(pair[0]) & np.isfinite(pair[1]))
         if len(known):
-            return float(pair[0][known[0]]), float(pair[1][known[0]])
+            since = (clip.launch - float(known[0])) * model.dt if clip.launch else 0.0
+            vx, vy = (float(v[known[0]]) + a * since for v, a in zip(pair, (ax, ay), strict=True))
+            down = math.hypot(ax, ay)
+            if not down:
+                return vx, -vy
+            return (vx * ay - vy * ax) / down, -(vx * ax + vy * ay) / down
     return None
 
 
-def _angle(model: Model, scale: float | None) -> Found | None:
-    start = _launch(model)
-    return None if start is None else Found(math.degrees(math.atan2(-start[1], abs(start[0]))))
+def _in_metres(
+    name: str, pixels: Callable[[Clip, Model], Found | None]
+) -> Callable[[Clip, Model], Found | None]:
+    def told(clip: Clip, model: Model) -> Found | None:
+        seen, scale = pixels(clip, model), _metres(clip, model, name)
+        return None if seen is None or scale is None else seen.times(scale)
+
+    return told
 
 
-def _speed(model: Model, scale: float | None) -> Found | None:
-    start = _launch(model)
-    return None if start is None or scale is None else Found(math.hypot(*start) * scale)
+def _angle(clip: Clip, model: Model) -> Found | None:
+    start = _launch(clip, model)
+    if start is None:
+        return None
+    error = math.degrees(math.hypot(model.slow / math.hypot(*start), model.lens))
+    return Found(math.degrees(math.atan2(start[1], abs(start[0]))), error)
 
 
-def _period(model: Model, scale: float | None) -> Found | None:
+def _period(clip: Clip, model: Model) -> Found | None:
     """Twice the mean time between crossings of the middle, of the place that varies most."""
     places = [c for c in model.states.columns if c.endswith((".x", ".y", ".angle"))]
     if not places:
@@ -214,9 +250,10 @@ def _period(model: Model, scale: float | None) -> Found | None:
     return Found(2 * model.dt * float(np.mean(steps)), 2 * model.dt * error)
 
 
-_TOLD: Mapping[str, Callable[[Model, float | None], Found | None]] = {
-    "gravity_m_s2": _gravity,
+_TOLD: Mapping[str, Callable[[Clip, Model], Found | None]] = {
+    "gravity_m_s2": _in_metres("gravity_m_s2", lambda _, model: _pull(model)),
+    "launch_speed_m_s": _in_metres("launch_speed_m_s", _speed),
+    "ball_diameter_m": _in_metres("ball_diameter_m", lambda _, model: _wide(model)),
     "launch_angle_deg": _angle,
-    "launch_speed_m_s": _speed,
     "period_s": _period,
 }

@@ -338,8 +338,9 @@ def doubt(
 
     payload: ``sizes``, ``cuts``, ``dt`` and ``actions`` per clip (those of the first for the frames
     to come, too), ``seed``; ``values`` (θ to begin from); ``ahead`` (frames); ``quantiles`` of the
-    bands; ``trials`` (simulated clips that check an experiment; None: no experiments). outputs:
-    ``drawn``, (n, ahead, H, W, 3), the frames to come as n draws have them (n may be 0).
+    bands; ``trials`` (simulated clips that check an experiment; None: no experiments);
+    ``moments`` (indices of frames). outputs: ``drawn``, (n, moments, H, W, 3), these frames as n
+    draws have them.
 
     Claim: ``determined``, ``combinations``, ``bands`` (States per quantile), ``worth``, ``noise``,
     ``outlooks`` (the clip at hand first).
@@ -356,11 +357,12 @@ def doubt(
         )
         outlooks = []
         if payload["trials"] is not None:
-            outlooks = _outlooks(program, found, measured[0], payload["trials"], rng)
+            open_ones = [one.name for one in told if not one.told]
+            outlooks = _outlooks(program, found, measured[0], open_ones, payload["trials"], rng)
     for k, room in enumerate(outputs.get("drawn", ())):
         with stage("dynamics"):
             states = fitting.rolled(program, found, k, measured[0], ahead, actions)
-        draw(programs, list(states)[-len(room) :], clips[0][1], room)
+        draw(programs, [states[moment] for moment in payload["moments"]], clips[0][1], room)
     return {
         "determined": [asdict(one) for one in told],
         "combinations": [asdict(one) for one in fitting.combinations(found, told)],
@@ -375,22 +377,23 @@ def _outlooks(
     program: Any,
     found: fitting.Posterior,
     measured: fitting.Measured,
+    left_open: Sequence[str],
     trials: int,
     rng: np.random.Generator,
 ) -> list[dict[str, Any]]:
-    """The clip at hand and other experiments; the check by simulation is for the clip at hand and
-    the one that shrinks the errors most."""
+    """The clip at hand once more and other experiments; the check by simulation is for the clip at
+    hand and the one that shrinks errors most."""
     values = found.values_at(found.best)
     start = fitting.infer_start(program, values, measured)
     base = fitting.now(measured, start, found.noise)
     actions = measured.actions
     told = [
-        fitting.outlook(program, values, one, rng, 0, actions)
+        fitting.outlook(program, values, base, one, rng, 0, actions)
         for one in (base, *fitting.choices(program, values, base, actions))
     ]
-    winner, _ = fitting.best(told[1:], told[0], list(told[0].errors))
+    winner, _, _ = fitting.best(told[1:], told[0], left_open)
     checked = [
-        fitting.outlook(program, values, one.experiment, rng, trials, actions)
+        fitting.outlook(program, values, base, one.experiment, rng, trials, actions)
         if one in (told[0], winner)
         else one
         for one in told

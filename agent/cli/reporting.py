@@ -11,6 +11,7 @@ from agent.report import index
 from agent.run import store
 from agent.run.runfolder import RunFolder
 from agent.units import plots
+from agent.units.bands import frame_bands
 from agent.units.certainty import Certainty
 from agent.units.given import Given
 from agent.worldmodel.world import WorldModel
@@ -36,16 +37,16 @@ def write(arguments: argparse.Namespace) -> int:
 
 
 def _physics(folder: RunFolder, typed: Given) -> report.Physics | None:
-    """What running the model once more has to say; None for a run without one. What fails is left
-    out: the page is about the search, too."""
+    """What running the model once more has to say; None for a run without one. What fails is told
+    instead: the page is about the search, too."""
     if not (folder.best / "params.json").exists():
         return None
     try:
         return _run_again(folder, typed)
-    except ProggenError:
+    except ProggenError as reason:
         if typed:
             raise
-        return None
+        return report.Physics(failed=f"The model could not be run again: {reason}")
 
 
 def _run_again(folder: RunFolder, typed: Given) -> report.Physics:
@@ -56,12 +57,15 @@ def _run_again(folder: RunFolder, typed: Given) -> report.Physics:
         except UsageError as reason:  # no equations to tell: the page says why
             equations = str(reason)
         try:
-            doubts = model.doubts(found.clip, found.horizon, folder.task().train)
-        except RunError:
-            return report.Physics(equations)
+            doubts = found.doubts(folder.task().train)
+        except RunError as reason:
+            words = f"What the clip leaves open could not be asked: {reason}"
+            return report.Physics(equations, plots=plots.svg(found.tracks()), failed=words)
         table = found.tracks(None, doubts)
         said = Certainty(doubts, table.times, table.seen, found.scale)
-    return report.Physics(equations, tuple(said.lines()), plots.svg(table))
+        drawn = frame_bands(doubts, found.clip.frames)
+    hidden = folder.held_back(folder.task()).frames[0]
+    return report.Physics(equations, tuple(said.lines()), plots.svg(table), drawn, hidden)
 
 
 def write_index(arguments: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from agent.run.runfolder import RunFolder
 from agent.units import given as units
 from agent.units import plots
 from agent.units import tracks as tables
+from agent.units.bands import frame_bands
 from agent.units.given import Given
 from agent.units.model import Scaled
 from agent.units.overlay import Film
@@ -73,7 +75,7 @@ def tracks(arguments: argparse.Namespace) -> int:
     if plot is not None:
         plots.write(table, plot)
     if film is not None:
-        _write_film(found, table, hidden, film)
+        _write_film(found, table, hidden, film, doubts)
     text.show(_lines(found, table, out))
     for written in (plot, film):
         if written is not None:
@@ -93,15 +95,20 @@ def _ahead(model: WorldModel, hidden: np.ndarray | None) -> States | None:
 
 
 def _doubts(model: WorldModel, found: Scaled, folder: RunFolder) -> Doubts | None:
-    """Bands of the forecast; None where the programs fail on what is asked."""
+    """Bands of the forecast; None, said so, where the programs fail on what is asked."""
     try:
-        return model.doubts(found.clip, found.horizon, folder.task().train)
-    except RunError:
+        return found.doubts(folder.task().train)
+    except RunError as reason:
+        print(f"without bands: {reason}", file=sys.stderr)
         return None
 
 
 def _write_film(
-    found: Scaled, table: tables.Trajectories, hidden: np.ndarray | None, path: Path
+    found: Scaled,
+    table: tables.Trajectories,
+    hidden: np.ndarray | None,
+    path: Path,
+    doubts: Doubts | None,
 ) -> None:
     """The model on the real picture, as far as there are pictures."""
     frames = found.clip.frames if hidden is None else np.concatenate([found.clip.frames, hidden])
@@ -118,6 +125,7 @@ def _write_film(
         table.seen,
         {param.name: param.value for param in found.model.fitted},
         system,
+        None if doubts is None else frame_bands(doubts, found.clip.frames),
     ).drawn()
     uneven = found.clip.times is not None
     with store.replacing(path) as temporary:

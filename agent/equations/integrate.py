@@ -119,6 +119,21 @@ class Motion:
             rows.append(y)
         return np.array(rows)
 
+    def before(self, start: np.ndarray, seconds: float) -> np.ndarray:
+        """(n,) of the columns ``seconds`` before ``start`` (n,), no impact between. Raises
+        Untold."""
+        solved = solve_ivp(
+            lambda _, y: self.rates(y, 0.0),
+            (0.0, -seconds),
+            np.array(start, float),
+            method="DOP853",
+            rtol=RTOL,
+            atol=ATOL,
+        )
+        if not solved.success:
+            raise Untold(f"equations: SciPy could not integrate them {seconds:.3g} s back")
+        return np.asarray(solved.y[:, -1])
+
     def places(self, y: np.ndarray, action: float = 0.0) -> np.ndarray:
         """(m,) of the columns that follow from the others."""
         return np.array(self._places(*y, *self.values, action), float)

@@ -17,6 +17,8 @@ QUANTILES = (0.025, 0.16, 0.5, 0.84, 0.975)
 """Of forecast bands: 95 %, 68 %, the middle."""
 
 
+DRAWN = 20
+"""Draws that are drawn as frames, where any are."""
 NOTHING_DRAWN = np.zeros((0, 0, 1, 1, 3), np.uint8)
 
 
@@ -47,20 +49,23 @@ class Claim:
 
 @dataclass(frozen=True)
 class Doubts(Claim):
-    """A claim that was checked. drawn: (n, ahead, H, W, 3) uint8 frames."""
+    """A claim that was checked. drawn: (DRAWN, n, H, W, 3) uint8 frames at these ``moments``, none
+    where none were wanted."""
 
     drawn: np.ndarray = field(default_factory=lambda: NOTHING_DRAWN)
+    moments: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Question:
     """values: θ to begin from. trials: simulated clips that check an experiment, None for none
-    wanted. drawn: how many draws are to be drawn as frames."""
+    wanted. moments: indices of frames, from the first one seen on, that are to be drawn as DRAWN
+    draws have them."""
 
     values: Mapping[str, float]
     seed: int = 0
     trials: int | None = None
-    drawn: int = 0
+    moments: tuple[int, ...] = ()
 
 
 def doubt_job(
@@ -87,19 +92,20 @@ def doubt_job(
         "ahead": trial.horizon,
         "quantiles": list(QUANTILES),
         "trials": question.trials,
+        "moments": list(question.moments),
     }
-    room = {"drawn": ArraySpec((question.drawn, trial.horizon, *trial.seen.shape, 3))}
+    room = {"drawn": ArraySpec((DRAWN, len(question.moments), *trial.seen.shape, 3))}
     return Job(
         "doubt",
         Programs("", programs.dynamics, programs.rendering),
         {"parcels": np.concatenate([one.parcel for one in perceived])},
         payload,
-        room if question.drawn else {},
+        room if question.moments else {},
         limits,
     )
 
 
-def read_doubts(outcome: Outcome, trial: Trial) -> Doubts:
+def read_doubts(outcome: Outcome, trial: Trial, question: Question) -> Doubts:
     """Check the claim. Raises CandidateFailed."""
 
     def read(claim: Claim) -> Doubts:
@@ -118,6 +124,6 @@ def read_doubts(outcome: Outcome, trial: Trial) -> Doubts:
             claim.noise,
             claim.outlooks,
         )
-        return Doubts(*parts, outcome.arrays.get("drawn", NOTHING_DRAWN))
+        return Doubts(*parts, outcome.arrays.get("drawn", NOTHING_DRAWN), question.moments)
 
     return read_claim(outcome, "dynamics", Claim, read)

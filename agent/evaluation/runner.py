@@ -219,7 +219,7 @@ class Runner:
         """What the clips leave open; perceived: of the trial's clip, then of the others. Raises
         CandidateFailed."""
         job = doubt_job(programs, trial, others, perceived, question, self._config.limits)
-        return read_doubts(self._sandbox.run(job), trial)
+        return read_doubts(self._sandbox.run(job), trial, question)
 
     def imagine(
         self,

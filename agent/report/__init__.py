@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+import numpy as np
+
 from agent.core import explained
 from agent.report import film, losses, sections, summary, tree, why
 from agent.report.film import Clip
@@ -23,6 +25,7 @@ from agent.report.words import count, duration, integrity, number, own_file, sco
 from agent.run import store
 from agent.run.runfolder import RunFolder
 from agent.units import given
+from agent.units.bands import FrameBands
 
 _KINDS = (
     (0.97, "predicts the video almost exactly"),
@@ -34,11 +37,16 @@ _KINDS = (
 
 @dataclass(frozen=True)
 class Physics:
-    """equations: the card as text. certainty: lines on what the clip tells. plots: our own SVG."""
+    """equations: the card as text. certainty: lines on what the clip tells. plots: our own SVG.
+    bands: of the frames to come, beside what truly came (hidden, (n, H, W, 3), None = nobody
+    knows). failed: what could not be told, and why."""
 
     equations: str = ""
     certainty: tuple[str, ...] = ()
     plots: str = ""
+    bands: FrameBands | None = None
+    hidden: np.ndarray | None = None
+    failed: str = ""
 
 
 def write_report(run: Path) -> Path:
@@ -252,13 +260,25 @@ def _physics(physics: Physics) -> Iterator[tuple[str, str, Child]]:
     yield (
         "certainty",
         "What the clip tells, and what it cannot",
-        tag("pre", "\n".join(physics.certainty)) if physics.certainty else None,
+        _certainty(physics),
     )
     yield (
         "courses",
         "Data, fit and forecast with its band",
         Html(physics.plots) if physics.plots else None,
     )
+    yield (
+        "bands",
+        "Where the frames to come may differ",
+        None if physics.bands is None else sections.bands(physics.bands, physics.hidden),
+    )
+
+
+def _certainty(physics: Physics) -> Html | None:
+    lines = tag("pre", "\n".join(physics.certainty)) if physics.certainty else None
+    if not physics.failed:
+        return lines
+    return join(lines, tag("p", physics.failed))
 
 
 def _lead(text: str) -> Html:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
+
 from agent import pictures
 from agent.core.front import Ranked
 from agent.report import code, film, motion
@@ -17,12 +19,14 @@ from agent.report.summary import RunSummary
 from agent.report.words import count, duration, measured, number, sentence, unit
 from agent.run.runfolder import RunFolder, read_params, read_programs
 from agent.units import convert
+from agent.units.bands import FrameBands
 from agent.units.scale import Scale, said_of
 from tools.errors import UsageError
 from tools.metrics.cards import CARDS
 from tools.types import NOTES, STAGES, FittedParam, Programs
 
 _TITLES = {"score": "score", "lpips_alex": "LPIPS (AlexNet)", "lpips_vgg": "LPIPS (VGG)"}
+_RED = (220, 40, 40)
 _STRIP = 8  # frames of the film strip
 _MOVED = 0.1  # relative change of a number that is told
 _STRAYED = 5.0  # change in standard errors that is told
@@ -98,6 +102,38 @@ def strip(clip: Clip) -> Html:
         _strip(lines, [clip.first + t for t in times]),
         None if whole else tag("p", "Cut to where something moves.", class_="muted"),
     )
+
+
+def bands(found: FrameBands, hidden: np.ndarray | None) -> Html:
+    """What is likely and how wide its 95 % band is at a few moments, beside what truly came."""
+    picked = pictures.spread(len(found.moments), _STRIP)
+    rows, columns = film.region([*found.low[picked], *found.high[picked]])
+    lines = [
+        ("likely", [found.middle[k][rows, columns] for k in picked]),
+        ("width of the 95 % band", [(found.high[k] - found.low[k])[rows, columns] for k in picked]),
+    ]
+    true = [(k, found.true(k, hidden)) for k in picked]
+    if all(one is not None for _, one in true):
+        lines.append(
+            (
+                "truth, red outside the band",
+                [
+                    np.where(found.outside(k, one).max(-1, keepdims=True), _RED, one)[
+                        rows, columns
+                    ].astype(np.uint8)
+                    for k, one in true
+                    if one is not None
+                ],
+            )
+        )
+    held = found.covered(hidden)
+    words = (
+        "Twenty draws of what the frames leave possible, drawn; widened by what the last frames "
+        "seen differ from them."
+    )
+    if held is not None:
+        words += f" Where something moves, {100 * held:.1f} % of the true values lie in the band."
+    return join(tag("p", words), _strip(lines, [found.moments[k] for k in picked]))
 
 
 def _strip(lines: Sequence[tuple[str, Sequence[Any]]], numbers: Sequence[int]) -> Html:

@@ -5,7 +5,7 @@ how far a forecast is worth anything, and what to film next.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,12 +14,18 @@ import numpy as np
 from agent.evaluation.doubts import Doubts, Foretold
 from agent.units import convert
 from agent.units.scale import Scale, powers
-from tools.fitting import Combination, Determined
-from tools.types import rounded
+from tools.fitting import Combination, Determined, best, shrunk
+from tools.types import States, rounded
 
 WORTHLESS = 1.0
-"""Half width of the 95 % band, as a share of how far the coordinate moves at all (its standard
-deviation), from which a forecast says no more than that."""
+"""Half width of the 95 % band, as a share of how far the body moves at all (standard deviation),
+from which a forecast says no more than that."""
+
+
+_STILL = 0.1
+"""Pixels or radians: what moves less, and is not measured, does not count."""
+_FEW = 3
+"""Parameters that a line names."""
 
 
 @dataclass(frozen=True)
@@ -34,28 +40,30 @@ class Certainty:
     def horizon(self) -> float | None:
         """Seconds after the last frame seen from which the forecast is worth nothing; None where
         it is worth something to its end."""
-        low, _, middle, _, high = (band.values for band in self.doubts.bands)
-        moves = np.nanstd(middle, axis=0)
-        wide = (high - low)[self.seen :] / 2.0 > WORTHLESS * np.maximum(moves, 1e-9)
-        places = [k for k, c in enumerate(self.doubts.bands[0].columns) if _is_place(c)]
-        gone = np.flatnonzero((wide[:, places] & (moves[places] > 1e-6)).any(1))
+        low, _, middle, _, high = self.doubts.bands
+        lost = np.zeros(len(self.times) - self.seen, bool)
+        for column in filter(_is_place, middle.columns):
+            moves = _movement(middle, column)
+            half = (high.column(column) - low.column(column))[self.seen :] / 2.0
+            if moves > self.doubts.noise.get(column, _STILL):
+                lost |= half > WORTHLESS * moves
+        gone = np.flatnonzero(lost)
         if not len(gone):
             return None
         return float(self.times[self.seen + gone[0]] - self.times[self.seen - 1])
 
-    def next(self) -> tuple[Foretold, float, float | None] | None:
-        """(experiment, share of today's errors that it would leave, the same simulated) of the one
-        that shrinks the errors of what is not determined (or of all) most."""
-        if len(self.doubts.outlooks) < 2:
+    def next(self) -> tuple[Foretold, float, float | None, tuple[str, ...]] | None:
+        """(experiment, share of the errors that it would leave, the same simulated, of which
+        parameters) of the one that shrinks errors most; None where none was thought of."""
+        now, others = self.doubts.outlooks[:1], self.doubts.outlooks[1:]
+        if not others:
             return None
-        now, *others = self.doubts.outlooks
-        open_ones = [d.name for d in self.doubts.determined if not d.told and d.name in now.errors]
-        about = open_ones or list(now.errors)
-        ranked = sorted(others, key=lambda one: _share(one.errors, now.errors, about))
-        checked = [one for one in ranked if one.simulated] or ranked
-        best = checked[0]
-        simulated = _share(best.simulated, now.simulated, about) if best.simulated else None
-        return best, _share(best.errors, now.errors, about), simulated
+        left_open = [one.name for one in self.doubts.determined if not one.told]
+        found, share, about = best(others, now[0], left_open)
+        # the scatter of fits means nothing for what one clip leaves open: there, what was known
+        before = {**now[0].simulated, **{n: now[0].errors.get(n, 0.0) for n in left_open}}
+        simulated = shrunk(found.simulated, before, about) if found.simulated else None
+        return found, share, simulated, about
 
     def lines(self) -> Iterator[str]:
         """For a terminal."""
@@ -122,17 +130,16 @@ class Certainty:
         found = self.next()
         if found is None:
             return
-        best, share, simulated = found
+        chosen, share, simulated, about = found
         check = "" if simulated is None else f" (simulated: {100 * simulated:.0f} %)"
         yield (
-            f"what to film next: {best.word}; errors would shrink to {100 * share:.0f} % of "
-            f"another clip's like this one{check}"
+            f"what to film next: {chosen.word}; with this clip, the error of {_listed(about)} "
+            f"would be {100 * share:.0f} % of what the same filmed once more would leave{check}"
         )
         now = self.doubts.outlooks[0]
         for other in self.doubts.outlooks[1:]:
-            if other is not best:
-                left = _share(other.errors, now.errors, list(now.errors))
-                yield f"  {other.word}: {100 * left:.0f} %"
+            if other is not chosen:
+                yield f"  {other.word}: {100 * shrunk(other.errors, now.errors, about):.0f} %"
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -153,8 +160,15 @@ def _is_place(column: str) -> bool:
     return column.rpartition(".")[2] in ("x", "y", "angle", "s", "at")
 
 
-def _share(after: Mapping[str, float], before: Mapping[str, float], names: Sequence[str]) -> float:
-    """Geometric mean of the errors' ratios."""
-    known = [n for n in names if after.get(n, 0.0) > 0 and before.get(n, 0.0) > 0]
-    logs = [math.log(after[n] / before[n]) for n in known]
-    return math.exp(sum(logs) / len(logs)) if logs else 1.0
+def _movement(states: States, column: str) -> float:
+    """How far a coordinate moves (standard deviation): along x or y as far as its body does."""
+    body, _, attribute = column.rpartition(".")
+    names = {f"{body}.x", f"{body}.y"} if attribute in ("x", "y") else {column}
+    spreads = [float(np.nanstd(states.column(one))) for one in names & set(states.columns)]
+    return math.hypot(*spreads)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """As words, the first few."""
+    few = ", ".join(names[:_FEW])
+    return few + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "")

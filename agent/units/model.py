@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from agent.equations.card import Card, Course, card
+from agent.equations.integrate import Motion
+from agent.equations.system import told
 from agent.evaluation.doubts import Doubts
 from agent.evaluation.jobs import Perceived
 from agent.units import convert
+from agent.units.bands import moments
 from agent.units.given import Given
 from agent.units.scale import Reading, Scale, attribute_powers, powers, said_of
 from agent.units.tracks import Trajectories
 from agent.worldmodel.world import WorldModel
 from tools.errors import UsageError
+from tools.perception.camera import is_camera
 from tools.types import FittedParam, States, Video
+
+LENS = 0.01
+"""Of a scale in camera pictures: as much longer or shorter is a metre elsewhere in the picture, by
+lens and perspective, which one clip does not tell (a convention)."""
+_FILMED_EDGE, _DRAWN_EDGE = 0.5, 0.05
+"""Pixels: how well the edge of a body is known, filmed and drawn."""
 
 
 class Scaled:
@@ -27,11 +38,14 @@ class Scaled:
     def __init__(self, model: WorldModel, clip: Video, given: Given, horizon: int = 0):
         self.model, self.clip, self.given = model, clip, given
         self.perceived: Perceived = model.perceive(clip)
-        told = model.future_actions
-        actions = None if told is None else told.tolist()
+        ahead = model.future_actions
+        actions = None if ahead is None else ahead.tolist()
         self.states: States = model.trajectory(clip, horizon, actions)
         self.horizon = horizon
-        self.scale: Scale | None = given.to_scale(self.measure)
+        scale = given.to_scale(self.measure)
+        if scale is not None and self.filmed:
+            scale = replace(scale, error=math.hypot(scale.error, LENS * scale.metres))
+        self.scale: Scale | None = scale
 
     def params(self) -> tuple[FittedParam, ...]:
         """θ in the person's units; what was given as known has the error that was given."""
@@ -57,6 +71,12 @@ class Scaled:
         return Trajectories(
             times, len(self.clip), measured, modelled, self.scale, self.given.axes(), band
         )
+
+    def doubts(self, others: Sequence[Video] = (), trials: int | None = None) -> Doubts:
+        """What the clip leaves open, and ``others`` of the same law, with bands of the frames to
+        come. Raises ProgramsFailed."""
+        drawn = moments(len(self.clip), self.horizon, self.clip.shape) if self.horizon else ()
+        return self.model.doubts(self.clip, self.horizon, others, trials, drawn)
 
     def card(self) -> Card:
         """The model as equations of motion. Raises Untold."""
@@ -86,34 +106,77 @@ class Scaled:
         what, at, frame = name.partition("@")
         body, _, attribute = what.rpartition(".")
         if at:
-            return self._moment(body, attribute, int(frame))
+            return self._moment(body, attribute, float(frame))
         for one in self.model.fitted:
             if one.name == what:
                 length, time = powers(one.unit) or (0, 0)
                 return Reading(one.value, one.error or 0.0, length, time)
         return self._size(body, attribute)
 
+    @cached_property
+    def filmed(self) -> bool:
+        """Whether the clip is camera pictures."""
+        return is_camera(self.clip.frames)
+
+    @property
+    def edge(self) -> float:
+        """Pixels: standard error of where the edge of a body lies."""
+        return _FILMED_EDGE if self.filmed else _DRAWN_EDGE
+
     def _size(self, body: str, attribute: str) -> Reading | None:
+        """Sizes are as sure as the two edges between which they lie."""
         look: Mapping[str, Any] = self.perceived.looks.get(body, {})
         value = look.get(attribute)
         if attribute == "diameter" and isinstance(look.get("radius"), (int, float)):
             value = 2.0 * look["radius"]
+        edges = math.sqrt(2.0) * self.edge
+        edges *= 0.5 if attribute == "radius" else 1.0
         if isinstance(value, (int, float)) and attribute != "size":
-            return Reading(float(value))
+            return Reading(float(value), edges)
         column = f"{body}.{attribute}"
         if column in self.perceived.states.columns and attribute_powers(attribute) == (1, 0):
             values = self.perceived.states.values[:, self.perceived.states.columns.index(column)]
             values = values[np.isfinite(values)]
             if attribute not in ("x", "y") and len(values):
                 spread = float(values.std() / math.sqrt(len(values)))
-                return Reading(float(np.median(values)), spread)
+                return Reading(float(np.median(values)), math.hypot(spread, edges))
         return None
 
-    def _moment(self, body: str, attribute: str, frame: int) -> Reading | None:
-        if not 0 <= frame < len(self.states):
-            raise UsageError("--know", f"a frame from 0 to {len(self.states) - 1}", str(frame))
-        row = dict(zip(self.states.columns, self.states.values[frame].tolist(), strict=True))
+    def _moment(self, body: str, attribute: str, frame: float) -> Reading | None:
+        row = self._row(frame)
         if attribute == "speed" and {f"{body}.vx", f"{body}.vy"} <= set(row):
-            return Reading(math.hypot(row[f"{body}.vx"], row[f"{body}.vy"]), 0.0, 1, -1)
+            speed = math.hypot(row[f"{body}.vx"], row[f"{body}.vy"])
+            return Reading(speed, self.speed_error(body), 1, -1)
         value, what = row.get(f"{body}.{attribute}"), attribute_powers(attribute)
-        return None if value is None or what is None else Reading(value, 0.0, *what)
+        if value is None or what is None:
+            return None
+        error = self.speed_error(body) if what == (1, -1) else 0.0
+        return Reading(value, error, *what)
+
+    def _row(self, frame: float) -> dict[str, float]:
+        """The state at a frame; before the first one by the equations of motion. Raises
+        UsageError."""
+        last = len(self.states) - 1
+        if not -last <= frame <= last or (frame > 0 and not frame.is_integer()):
+            wanted = f"a whole frame from 0 to {last}, or one down to {-last} before the first"
+            raise UsageError("--know", wanted, f"{frame:g}")
+        if frame >= 0:
+            values = self.states.values[int(frame)].tolist()
+            return dict(zip(self.states.columns, values, strict=True))
+        values = {param.name: param.value for param in self.model.fitted}
+        system = told(self.model.programs.dynamics, self.states[0], values)
+        motion = Motion(system, values, self.clip.dt)
+        start = np.array([self.states.column(column)[0] for column in system.columns])
+        before = motion.before(start, -frame * self.clip.dt)
+        return dict(zip(system.columns, before.tolist(), strict=True))
+
+    def speed_error(self, body: str) -> float:
+        """Standard error, px/s, of a velocity at the end of the frames seen: that of the slope, at
+        its end, of a parabola through as many places with the noise that the fit leaves."""
+        count, noise = len(self.clip), 0.0
+        for column in (f"{body}.x", f"{body}.y"):
+            if column in self.perceived.states.columns and column in self.states.columns:
+                gaps = self.perceived.states.column(column) - self.states.column(column)[:count]
+                gaps = gaps[np.isfinite(gaps)]
+                noise = max(noise, float(gaps.std()) if len(gaps) else 0.0)
+        return noise * math.sqrt(192.0 / count) / (count * self.clip.dt)

@@ -13,12 +13,15 @@ import numpy as np
 import sympy
 
 from agent.equations.system import System, symbol
+from agent.units.bands import FrameBands
 from tools.types import States
 
 _TALL = 480
 """Pixels of height to which small pictures are enlarged."""
 _SEEN, _FIT, _AHEAD = (40, 130, 230), (220, 50, 40), (250, 170, 30)
 _BAND, _LAW, _SPEED = (255, 220, 120), (30, 180, 90), (240, 60, 200)
+_WIDE, _WASH = 48, 0.35
+"""Grey levels between the ends of a pixel's 95 % band from which it is washed, and how strongly."""
 _ARROW = 0.2
 """Of the picture's height: the arrow of the largest velocity."""
 
@@ -27,7 +30,8 @@ _ARROW = 0.2
 class Film:
     """frames: (T, H, W, 3) uint8. measured, modelled: T states, in pixels of these frames. band:
     (lower, upper) states of 95 %, or None. seen: frames that the model was given. values: θ.
-    system: of its equations, None where they cannot be told."""
+    system: of its equations, None where they cannot be told. frame_bands: of the frames to come, or
+    None."""
 
     frames: np.ndarray
     measured: States
@@ -36,6 +40,7 @@ class Film:
     seen: int
     values: Mapping[str, float]
     system: System | None = None
+    frame_bands: FrameBands | None = None
 
     def drawn(self) -> np.ndarray:
         """(T, H', W', 3) uint8: the frames, enlarged where they are small, with everything on
@@ -46,7 +51,7 @@ class Film:
     def _frame(self, t: int, by: int) -> np.ndarray:
         height, width = self.frames.shape[1:3]
         size = (by * width, by * height)
-        image = cv2.resize(self.frames[t], size, interpolation=cv2.INTER_NEAREST)
+        image = cv2.resize(self._washed(t), size, interpolation=cv2.INTER_NEAREST)
         ink = _Ink(np.ascontiguousarray(image), by)
         for name in self._bodies():
             self._body(ink, name, t)
@@ -54,6 +59,14 @@ class Film:
         words = "seen" if t < self.seen else "forecast"
         ink.text((8, 22), f"frame {t}, {words}")
         return ink.image
+
+    def _washed(self, t: int) -> np.ndarray:
+        """The picture, with a wash where its 95 % band is wide: where something may be."""
+        width = None if self.frame_bands is None else self.frame_bands.width(t)
+        if width is None:
+            return self.frames[t]
+        strength = np.where(width > _WIDE, _WASH, 0.0)[..., None]
+        return np.asarray(((1 - strength) * self.frames[t] + strength * _BAND).astype(np.uint8))
 
     def _bodies(self) -> Iterator[str]:
         for column in self.modelled.columns:

@@ -16,7 +16,7 @@ from tools.errors import UsageError
 _NUMBER = r"\d+(?:\.\d+)?"
 _LENGTH = re.compile(rf"({_NUMBER})\s*px")
 _POINTS = re.compile(rf"({_NUMBER}),({_NUMBER}):({_NUMBER}),({_NUMBER})")
-_NAME = re.compile(r"[A-Za-z_][\w]{0,63}(?:\.[A-Za-z_]\w{0,63})?(?:@\d{1,7})?")
+_NAME = re.compile(r"[A-Za-z_][\w]{0,63}(?:\.[A-Za-z_]\w{0,63})?(?:@-?\d{1,7}(?:\.\d{1,3})?)?")
 CLICK = 0.5
 """Pixels: standard error of a point that a person read off a frame (a judgement)."""
 

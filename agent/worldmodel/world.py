@@ -360,19 +360,19 @@ class WorldModel:
         horizon: int,
         others: Sequence[Video] = (),
         trials: int | None = None,
-        drawn: int = 0,
+        moments: Sequence[int] = (),
     ) -> Doubts:
         """What (T, H, W, 3) frames leave open, and ``others`` that the law is shared with: which
         parameters they determine, bands of the ``horizon`` frames after them, and (trials: how
-        many simulated clips check it) what to film next. drawn: draws that are to be drawn as
-        frames. Raises ProgramsFailed."""
+        many simulated clips check it) what to film next. moments: indices, from the first of
+        ``frames`` on, of frames that are drawn, too. Raises ProgramsFailed."""
         clip, ahead = self._clip(frames), max(horizon, 1)
         told = self.future_actions if frames is self.seen else None
         actions = None if told is None else np.resize(told, ahead)
         trial = Trial(clip, ahead, None, actions, self.times_after(frames, ahead))
         rest = [self._clip(other) for other in others]
         perceived = [self._perceived(one) for one in (clip, *rest)]
-        question = Question(dict(self.params), 0, trials, drawn)
+        question = Question(dict(self.params), 0, trials, tuple(moments))
         return self._run(
             lambda runner: runner.doubts(self.programs, trial, rest, perceived, question)
         )

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from agent.units.given import Given
+from agent.units.model import LENS, Scaled
+from agent.worldmodel.world import WorldModel
 from benchmarks.baselines.extrapolated import Measured, extrapolated, measured
 from benchmarks.footage import Clip, Model, clips_in, quantities
 from benchmarks.harness.case import Case, Figures, Options, Record, Workplace, row
@@ -17,13 +20,12 @@ from benchmarks.suites.gallery import described, names
 from benchmarks.suites.predicting import (
     data_of,
     found,
-    predict,
     search_config,
     search_row,
     searched,
     still,
 )
-from tools.errors import UsageError
+from tools.errors import RunError, UsageError
 from tools.metrics.frames import psnr
 from tools.types import HeldBack, Task, Video
 
@@ -130,23 +132,41 @@ def _skill(mine: float | None, theirs: float) -> float:
 def _known(clip: Clip, run: Path, task: Task) -> tuple[dict[str, float | None], str]:
     """ "known.NAME", its error as a share ("off.NAME") and in standard errors ("sigmas.NAME"), for
     quantities that the model tells; and why it tells none, or ""."""
-    best = found(run)
-    if best is None or not (clip.known or clip.measured):
+    if found(run) is None or not (clip.known or clip.measured):
         return {}, ""
-    programs, params = best
-    outlook = predict(programs, {param.name: param.value for param in params}, task)
-    if outlook.error:
-        return {}, outlook.error
-    video = task.test[0]
-    model = Model(params, outlook.predicted[0].states, video.dt, video.shape)
+    try:
+        with WorldModel.load(run) as world:
+            seen = Scaled(world, task.test[0], Given(), task.horizon)
+            model = _model(seen)
+    except RunError as error:
+        return {}, str(error)
     figures: dict[str, float | None] = {}
     for name, told in quantities(clip, model).items():
         true = float({**clip.measured, **clip.known}[name])
-        figures[f"known.{name}"] = told.value
+        figures[f"known.{name}"], figures[f"error.{name}"] = told.value, told.error
         figures[f"off.{name}"] = abs(told.value - true) / abs(true) if true else None
         if told.error:
             figures[f"sigmas.{name}"] = abs(told.value - true) / told.error
     return figures, ""
+
+
+def _model(seen: Scaled) -> Model:
+    """What the known quantities follow from: of the body that moves most."""
+    places = [c for c in seen.states.columns if c.endswith((".x", ".y"))]
+    moves = {c: float(np.nanstd(seen.states.column(c))) for c in places}
+    body = max(moves, key=lambda c: moves[c]).rpartition(".")[0] if moves else ""
+    radius = seen.perceived.looks.get(body, {}).get("radius", 0.0)
+    video = seen.clip
+    return Model(
+        seen.model.fitted,
+        seen.states,
+        video.dt,
+        video.shape,
+        float(radius) if isinstance(radius, (int, float)) else 0.0,
+        seen.speed_error(body) if body else 0.0,
+        seen.edge,
+        LENS if seen.filmed else 0.0,
+    )
 
 
 # --------------------------------------------------------------------------------------------------
@@ -161,7 +181,7 @@ def _table(method: str, records: Mapping[str, Record], options: Options) -> str:
         "floor, dB",
         "score",
         "processor s",
-        "known quantities: value (error, standard errors)",
+        "known quantities: value ± error (deviation, in standard errors)",
         "found",
     ]
     lines = [f"## Footage, policy {method}, budget {options.budget}, seed {options.seed}", ""]
@@ -193,10 +213,10 @@ def _line(record: Record) -> str:
 
 def _quantity(r: Figures, key: str) -> str:
     name, value = key.partition(".")[2], r[key]
-    off, sigmas = r.get(f"off.{name}"), r.get(f"sigmas.{name}")
+    off, sigmas, error = (r.get(f"{what}.{name}") for what in ("off", "sigmas", "error"))
     inside = [f"{100 * off:.1f} %"] if off is not None else []
     inside += [f"{sigmas:.1f}"] if sigmas is not None else []
-    return f"{name} {value:.4g} ({', '.join(inside)})"
+    return f"{name} {value:.4g}" + (f" ± {error:.2g}" if error else "") + f" ({', '.join(inside)})"
 
 
 def _summaries(records: Sequence[Record]) -> list[str]:
@@ -223,13 +243,15 @@ def _summary(title: str, records: Sequence[Record]) -> str:
 
     seconds = [record.timings.get("processor", 0.0) for record in records if not record.error]
     slow = sum(s > PATIENCE for s in seconds)
+    apart = [v for r in rows for k, v in r.items() if k.startswith("sigmas.") and v is not None]
     return (
         f"{title} ({len(records)}): {len(records) - len(scored)} without a prediction; named "
         f"{sum(bool(r.get('named')) for r in rows)}; above repeating {over('psnr_still', 0.0)}; "
         f"not more than {BELOW} dB below constant acceleration "
         f"{over('psnr_acceleration', -BELOW)}; within {NEAR:g} dB of the floor "
         f"{over('psnr_floor', -NEAR)}; median {statistics.median(seconds or [0.0]):.0f} s of "
-        f"processor time, {slow} over {PATIENCE:.0f} s."
+        f"processor time, {slow} over {PATIENCE:.0f} s; known quantities within two standard "
+        f"errors {sum(s <= 2.0 for s in apart)} of {len(apart)}."
     )
 
 

@@ -113,6 +113,38 @@ def test_known_quantities_follow_from_a_model():
     assert quantities(Clip("a.mp4", 20, known={"masses": "equal"}), model) == {}
 
 
+def test_a_scale_never_comes_from_what_it_is_asked_about():
+    t = np.arange(60) * DT
+    g, across, up = 500.0, 80.0, 60.0
+    tilt = np.deg2rad(3.0)
+    vx, vy = np.full(60, across), -up + g * t
+    turn = np.array([[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]])
+    vx, vy = turn @ [vx, vy]
+    names = ("ball.x", "ball.y", "ball.vx", "ball.vy")
+    states = States(names, np.stack([np.cumsum(vx) * DT, np.cumsum(vy) * DT, vx, vy], 1))
+    ax, ay = turn @ [0.0, g]
+    params = tuple(
+        FittedParam(name, value, -9e3, 9e3, "px/s^2", 5.0)
+        for name, value in (("field_x", ax), ("gravity", ay))
+    )
+    model = Model(params, states, DT, (100, 200), 10.0, slow=1.0, blur=0.5, lens=0.01)
+    only = quantities(Clip("a.mp4", 20, known={"gravity_m_s2": 9.8}), model)
+    assert "gravity_m_s2" not in only
+    known = {"gravity_m_s2": 9.8, "launch_speed_m_s": 2.0, "launch_angle_deg": 37.0}
+    found = quantities(Clip("a.mp4", 20, known=known), model)
+    assert found["launch_angle_deg"].value == pytest.approx(36.87, abs=0.01)
+    assert found["launch_speed_m_s"].value == pytest.approx(100 * 9.8 / g)
+    assert found["gravity_m_s2"].value == pytest.approx(g * 2.0 / 100)
+    assert found["gravity_m_s2"].error == pytest.approx(
+        10 * np.hypot(np.hypot(0.01, 0.01), np.hypot(5, 5) / g)
+    )
+    before = quantities(Clip("a.mp4", 20, known=known, launch=-3.0), model)
+    steeper = np.degrees(np.arctan2(up + 3 * DT * g, across))
+    assert before["launch_angle_deg"].value == pytest.approx(steeper, abs=0.01)
+    both = quantities(Clip("a.mp4", 20, known={"view_m": 4.0, "ball_diameter_m": 0.4}), model)
+    assert both["ball_diameter_m"].value == pytest.approx(0.4) and both["ball_diameter_m"].error > 0
+
+
 def test_a_whole_row_of_a_short_search(tmp_path, film):
     write(tmp_path / "lab_throw.mp4", film.frames, DT)
     options = Options(

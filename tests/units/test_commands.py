@@ -3,14 +3,19 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from agent.cli import main
 from agent.search import steps as search
 from agent.units import given
+from agent.units.given import Given
+from agent.units.model import Scaled
+from agent.worldmodel.world import WorldModel
 from tests.agent import test_search
 from tests.agent.candidates import GOOD, STORY, Scripted, thrown
 from tools import media
+from tools.errors import UsageError
 from tools.types import HeldBack, Task
 
 
@@ -43,9 +48,32 @@ def test_a_scale_said_once_is_spoken_by_every_command(run, capsys):
     said(capsys, "report", run)
     page = (run / "report.html").read_text()
     assert "in SI units" in page and "Equations of motion" in page and "<polygon" in page
+    assert "Where something moves, " in page and "red outside the band" in page
     out = run / "model.py"
     said(capsys, "export", run, "--to", "python", "--out", out)
     assert "METRES = 0.16" in out.read_text() and "9.8" in out.read_text()
+
+
+def test_a_speed_before_the_first_frame_gives_the_scale(run):
+    with WorldModel.load(run) as model:
+        found = Scaled(model, model.seen, Given(know=("ball.speed@-2.5=(1.00±0.02)m/s",)), 10)
+        row = found.states[0]["ball"]
+        gravity = next(one.value for one in model.fitted if one.name == "gravity")
+        dt = model.seen.dt
+        later = (f"ball.speed@{9 + len(model.seen) + 5}=1m/s", "ball.speed@2.5=1m/s")
+        for wrong in later:
+            with pytest.raises(UsageError, match="expected a whole frame"):
+                Scaled(model, model.seen, Given(know=(wrong,)), 10)
+    speed = np.hypot(row["vx"], row["vy"] - 2.5 * dt * gravity)
+    assert found.scale.metres == pytest.approx(1.0 / speed)
+    assert 0.02 < found.scale.relative < 0.1
+
+
+def test_the_report_says_what_could_not_be_told(run, capsys):
+    code = run / "best" / "dynamics.py"
+    code.write_text(code.read_text().replace("def step(", "def step_(") + "\nstep = None\n")
+    said(capsys, "report", run)
+    assert "The model could not be run again: " in (run / "report.html").read_text()
 
 
 def test_tracks_are_plotted_and_drawn_on_the_picture(run, capsys, tmp_path):

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from agent.equations.system import told
+from agent.evaluation.doubts import Doubts
 from agent.units import plots
+from agent.units.bands import frame_bands, moments
 from agent.units.overlay import Film, walls
 from agent.units.scale import Axes, Scale
 from agent.units.tracks import Trajectories
@@ -67,6 +69,38 @@ def test_the_film_shows_the_path_where_the_model_is():
         x, y = (5 * (MODEL[t, :2] + 0.5)).round().astype(int)
         patch = film[0][y - 3 : y + 4, x - 3 : x + 4].reshape(-1, 3).astype(int)
         assert np.abs(patch - colour).sum(1).min() < 40
+
+
+def test_bands_of_frames_hold_the_truth_and_are_washed_over_the_picture():
+    rng = np.random.default_rng(1)
+    x, y = np.meshgrid(np.arange(60), np.arange(40))
+
+    def drawn(t, gap=0.0):
+        ball = np.clip(8.5 - np.hypot(x - 12 - 2.0 * t - gap, y - 20), 0, 1)[..., None]
+        return (90 + 120 * ball * np.ones(3)).astype(np.uint8)
+
+    def noisy(t):
+        return np.clip(drawn(t) + rng.normal(0, 6, (40, 60, 3)), 0, 255).astype(np.uint8)
+
+    seen, hidden = (np.stack([noisy(t) for t in part]) for part in (range(8), range(8, 20)))
+    when = moments(8, 12, (40, 60))
+    assert when == tuple(range(5, 20))
+    draws = [[drawn(t, 0.15 * (t - 6) * gap) for t in when] for gap in rng.standard_normal(20)]
+    doubts = Doubts((), (), (), 1.0, {}, (), np.array(draws), when)
+    found = frame_bands(doubts, seen)
+    assert found.moments == tuple(range(8, 20))
+    assert 0.9 <= found.covered(hidden) <= 0.99
+    assert found.covered(np.roll(hidden, 6, axis=2)) < 0.8 and found.covered(None) is None
+    table = States(NAMES, np.full((20, 4), 5.0))
+    film = Film(np.full((20, 40, 60, 3), 90, np.uint8), table, table, None, 8, {}, None, found)
+    width = found.width(19)
+    assert width.max() > 60 > width[5, 5] and found.width(7) is None
+    assert (film._washed(19)[width > 60] > 90).any() and (film._washed(7) == 90).all()
+
+
+def test_large_pictures_have_fewer_moments_the_last_one_among_them():
+    when = moments(20, 40, (1080, 1920))
+    assert when[:3] == (17, 18, 19) and when[-1] == 59 and len(when) < 6
 
 
 def test_walls_are_read_off_the_equations():

@@ -3,7 +3,7 @@ they found."""
 
 from tools.fitting.combinations import Combination, Determined, combinations, determined
 from tools.fitting.data import Budget, Measured
-from tools.fitting.experiments import Experiment, Outlook, best, choices, now, outlook
+from tools.fitting.experiments import Experiment, Outlook, best, choices, now, outlook, shrunk
 from tools.fitting.fit import OPTIMIZERS, fit, infer_start
 from tools.fitting.posterior import Posterior, bands, posterior, rolled
 from tools.fitting.result import STATUSES, FitResult
@@ -38,5 +38,6 @@ __all__ = [
     "posterior",
     "rolled",
     "rollout",
+    "shrunk",
     "state_loss",
 ]
