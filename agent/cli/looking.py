@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from agent import pictures
-from agent.cli import inputs, text
+from agent.cli import inputs, sighting, text
 from tools import looking, media
 from tools.errors import UsageError
 from tools.looking import Look
@@ -33,6 +33,7 @@ _STRIDE = 3.0  # pixels that a thing should move from frame to frame
 _LARGE, _SEEN = 480_000, 307_200  # pixels of a picture from which on to scale, and to how many
 _THIN = 8  # pixels that a thing must keep
 _REST = 0.05  # share of a clip at its end whose rest is not worth cutting off
+_NAMED, _NAMES = 40, 8  # frames in which what moves is named, names told
 _CROP = 0.4  # share of the picture below which it is worth cutting
 
 
@@ -50,12 +51,19 @@ def main(arguments: argparse.Namespace) -> int:
     advice = recommended(seen, len(small), first.shape, how)
     media.write_image(out, sheet(small, seen, scale))
     about = _facts(arguments.clip, small, first, seen)
+    about["names"] = _names(small)
     about |= {"sheet": str(out), "command": command(arguments.clip, advice, len(small))}
     if arguments.json:
         print(json.dumps(about, indent=1))
     else:
         text.show(_lines(about))
     return 0
+
+
+def _names(small: Video) -> list[str]:
+    """Sizes that a scale can be said of, as in --scale red_ball.diameter=0.04m, before a search."""
+    few = np.linspace(0, len(small) - 1, min(len(small), _NAMED)).round().astype(int)
+    return list(sighting.sight(Video(small.frames[few], small.dt)).sizes)
 
 
 def recommended(
@@ -172,6 +180,8 @@ def _lines(about: dict[str, Any]) -> Iterator[str]:
         else f"flickers by {100 * light['flicker']:.2g} %, drifts by {100 * light['drift']:.2g} %"
     )
     yield f"noise    {about['noise']:.2g} grey levels"
+    if about["names"]:
+        yield f"names    for --scale: {', '.join(about['names'][:_NAMES])}"
     yield f"sheet    {about['sheet']}"
     yield f"next     {about['command']}"
 

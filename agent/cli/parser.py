@@ -763,9 +763,10 @@ def _physics(commands: argparse._SubParsersAction) -> None:
         commands,
         "tracks",
         "agent.cli.units:tracks",
-        "a run's coordinates as a table: measured, fitted, forecast, in pixels or metres",
+        "coordinates of a run as a table: measured, fitted, forecast, in pixels or metres; those "
+        "of a clip that no search has seen: measured",
     )
-    tracks.add_argument("run", metavar="RUN")
+    tracks.add_argument("run", metavar="RUN|CLIP")
     tracks.add_argument("--out", metavar="FILE", help="tracks.csv or tracks.parquet")
     tracks.add_argument(
         "--overlay", metavar="FILE", help="film of tracks, forecast and mechanism on the picture"
@@ -775,6 +776,7 @@ def _physics(commands: argparse._SubParsersAction) -> None:
     )
     _node(tracks)
     _units(tracks)
+    cutting.add(tracks.add_argument_group("which part of a clip"))
     equations = _command(
         commands,
         "equations",

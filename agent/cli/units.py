@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.cli import text
+from agent.cli import sighting, text
 from agent.evaluation.doubts import Doubts
 from agent.run import store
 from agent.run.runfolder import RunFolder
@@ -56,6 +56,8 @@ def kept(run: str, typed: Given) -> Scale | None:
 def tracks(arguments: argparse.Namespace) -> int:
     """Write the table, or say what would be in it."""
     typed = given(arguments)
+    if Path(arguments.run).is_file():
+        return sighting.tracks(arguments, typed)
     names = (arguments.out, arguments.plot, arguments.overlay)
     out, plot, film = (None if name is None else Path(name) for name in names)
     if out is not None:

@@ -42,10 +42,7 @@ class Scaled:
         actions = None if ahead is None else ahead.tolist()
         self.states: States = model.trajectory(clip, horizon, actions)
         self.horizon = horizon
-        scale = given.to_scale(self.measure)
-        if scale is not None and self.filmed:
-            scale = replace(scale, error=math.hypot(scale.error, LENS * scale.metres))
-        self.scale: Scale | None = scale
+        self.scale: Scale | None = elsewhere(given.to_scale(self.measure), self.filmed)
 
     def params(self) -> tuple[FittedParam, ...]:
         """θ in the person's units; what was given as known has the error that was given."""
@@ -121,7 +118,7 @@ class Scaled:
     @property
     def edge(self) -> float:
         """Pixels: standard error of where the edge of a body lies."""
-        return _FILMED_EDGE if self.filmed else _DRAWN_EDGE
+        return edge_error(self.filmed)
 
     def _size(self, body: str, attribute: str) -> Reading | None:
         """Sizes are as sure as the two edges between which they lie."""
@@ -180,3 +177,15 @@ class Scaled:
                 gaps = gaps[np.isfinite(gaps)]
                 noise = max(noise, float(gaps.std()) if len(gaps) else 0.0)
         return noise * math.sqrt(192.0 / count) / (count * self.clip.dt)
+
+
+def elsewhere(scale: Scale | None, filmed: bool) -> Scale | None:
+    """A scale as it holds all over the picture."""
+    if scale is None or not filmed:
+        return scale
+    return replace(scale, error=math.hypot(scale.error, LENS * scale.metres))
+
+
+def edge_error(filmed: bool) -> float:
+    """Pixels: standard error of where the edge of a body lies."""
+    return _FILMED_EDGE if filmed else _DRAWN_EDGE

@@ -60,10 +60,9 @@ def test_a_speed_before_the_first_frame_gives_the_scale(run):
         row = found.states[0]["ball"]
         gravity = next(one.value for one in model.fitted if one.name == "gravity")
         dt = model.seen.dt
-        later = (f"ball.speed@{9 + len(model.seen) + 5}=1m/s", "ball.speed@2.5=1m/s")
-        for wrong in later:
-            with pytest.raises(UsageError, match="expected a whole frame"):
-                Scaled(model, model.seen, Given(know=(wrong,)), 10)
+    for wrong in ("ball.speed@99", "ball.speed@-99", "ball.speed@2.5"):
+        with pytest.raises(UsageError, match="expected a whole frame"):
+            found.measure(wrong)
     speed = np.hypot(row["vx"], row["vy"] - 2.5 * dt * gravity)
     assert found.scale.metres == pytest.approx(1.0 / speed)
     assert 0.02 < found.scale.relative < 0.1
@@ -86,6 +85,19 @@ def test_tracks_are_plotted_and_drawn_on_the_picture(run, capsys, tmp_path):
     assert "ball.x low (95 %) [px]" in names[0].read_text().splitlines()[0]
     film = media.read(names[2])
     assert len(film) == 24 and film.frames.shape[1] >= 480
+
+
+def test_a_clip_that_no_search_has_seen_has_its_table_too(tmp_path, capsys):
+    clip, out = tmp_path / "clip.npz", tmp_path / "t.csv"
+    media.write(clip, thrown(16).frames, thrown(16).dt)
+    words = said(capsys, "look", clip, "--out", tmp_path / "look.png")
+    (name,) = [w for w in words.replace(",", " ").split() if w.endswith(".diameter")]
+    words = said(capsys, "tracks", clip, "--scale", f"{name}=0.04m", "--out", out, "--stop", "14")
+    assert "one pixel is" in words and f"{name} = " in words
+    table = np.genfromtxt(out, delimiter=",", names=True, dtype=None, encoding="utf-8")
+    assert len(table) == 14 and any(column.endswith("x_measured_m") for column in table.dtype.names)
+    assert main(["tracks", str(clip), "--node", "1"]) == 2
+    assert "expected a run, got a clip" in capsys.readouterr().err
 
 
 def test_what_a_clip_cannot_tell_is_said_and_what_to_film_next(run, capsys):
