@@ -26,8 +26,9 @@ class Clip:
     meant, last exclusive. fps: frames of the file in a second of the true motion; None = as the
     file says. context: frames of the cut clip that are seen. crop, rotate, size, ignore: see
     tools.preparation. says, never: patterns that a description of the mechanism must and must not
-    have. known: what authors or physics state, measured: a rough reading. launch: frames of the cut
-    clip from the first one to where the body was let go; negative = before it is seen."""
+    have. known: what authors or physics state, measured: a rough reading. launch: (x, y) pixels of
+    the cut clip where the body was let go, which may be before it is seen; None = where it is first
+    seen."""
 
     file: str
     context: int
@@ -39,7 +40,7 @@ class Clip:
     rotate: int = 0
     size: tuple[int, int] | None = None
     ignore: tuple[tuple[int, int, int, int], ...] = ()
-    launch: float = 0.0
+    launch: tuple[float, float] | None = None
     what: str = ""
     object: str = ""
     says: str = ""
@@ -198,19 +199,29 @@ def _speed(clip: Clip, model: Model) -> Found | None:
 def _launch(clip: Clip, model: Model) -> tuple[float, float] | None:
     """Velocity in px/s, across and up as gravity points, of the body that moves, at its launch."""
     field = {p.name: p.value for p in model.params}
-    ax, ay = field.get("field_x", 0.0), field.get("gravity", field.get("field_y", 0.0))
+    pull = np.array([field.get("field_x", 0.0), field.get("gravity", field.get("field_y", 0.0))])
     names = [c.partition(".")[0] for c in model.states.columns if c.endswith(".vx")]
     for name in names:
-        pair = [model.states.column(f"{name}.{axis}") for axis in ("vx", "vy")]
-        known = np.flatnonzero(np.isfinite(pair[0]) & np.isfinite(pair[1]))
+        table = np.stack([model.states.column(f"{name}.{one}") for one in ("x", "y", "vx", "vy")])
+        known = np.flatnonzero(np.isfinite(table).all(0))
         if len(known):
-            since = (clip.launch - float(known[0])) * model.dt if clip.launch else 0.0
-            vx, vy = (float(v[known[0]]) + a * since for v, a in zip(pair, (ax, ay), strict=True))
-            down = math.hypot(ax, ay)
-            if not down:
-                return vx, -vy
-            return (vx * ay - vy * ax) / down, -(vx * ax + vy * ay) / down
+            place, speed = table[:, known[0]].reshape(2, 2)
+            if clip.launch is not None:
+                speed = speed + pull * _since(place, speed, pull, clip.launch)
+            down = pull / np.linalg.norm(pull) if pull.any() else np.array([0.0, 1.0])
+            return float(speed[0] * down[1] - speed[1] * down[0]), -float(speed @ down)
     return None
+
+
+def _since(
+    place: np.ndarray, speed: np.ndarray, pull: np.ndarray, launch: tuple[float, float]
+) -> float:
+    """Seconds (negative: before) at which a flight that is at ``place`` with ``speed`` is nearest
+    to its launch."""
+    longest = 4.0 * float(np.linalg.norm(place - launch)) / max(float(np.linalg.norm(speed)), 1e-9)
+    seconds = np.linspace(-longest, longest, 4001)[:, None]
+    path = place + speed * seconds + pull * seconds**2 / 2.0
+    return float(seconds[np.linalg.norm(path - launch, axis=1).argmin(), 0])
 
 
 def _in_metres(
