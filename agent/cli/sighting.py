@@ -70,7 +70,7 @@ def tracks(arguments: argparse.Namespace, typed: Given) -> int:
     """The table of a clip that no search has seen."""
     for option in ("overlay", "node"):
         if getattr(arguments, option) is not None:
-            raise UsageError(f"--{option}: expected a run, got a clip, which has no model yet")
+            raise UsageError(f"--{option}", "a run", "a clip, which has no model yet")
     out, plot = (None if n is None else Path(n) for n in (arguments.out, arguments.plot))
     if out is not None:
         tables.check_name(out)
@@ -80,7 +80,7 @@ def tracks(arguments: argparse.Namespace, typed: Given) -> int:
     with live.heard(lambda: "looking for what moves"):
         found = sight(clip)
     if not found.states.columns:
-        raise UsageError(f"{arguments.run}: expected something that moves, found nothing")
+        raise UsageError(arguments.run, "something that moves", "a clip in which nothing does")
     table = found.table(typed)
     if out is not None:
         table.write(out)
