@@ -357,8 +357,7 @@ def doubt(
         )
         outlooks = []
         if payload["trials"] is not None:
-            open_ones = [one.name for one in told if not one.told]
-            outlooks = _outlooks(program, found, measured[0], open_ones, payload["trials"], rng)
+            outlooks = _outlooks(program, found, measured[0], told, payload["trials"], rng)
     for k, room in enumerate(outputs.get("drawn", ())):
         with stage("dynamics"):
             states = fitting.rolled(program, found, k, measured[0], ahead, actions)
@@ -377,7 +376,7 @@ def _outlooks(
     program: Any,
     found: fitting.Posterior,
     measured: fitting.Measured,
-    left_open: Sequence[str],
+    determined: Sequence[fitting.Determined],
     trials: int,
     rng: np.random.Generator,
 ) -> list[dict[str, Any]]:
@@ -391,6 +390,7 @@ def _outlooks(
         fitting.outlook(program, values, base, one, rng, 0, actions)
         for one in (base, *fitting.choices(program, values, base, actions))
     ]
+    left_open = [one.name for one in determined if not one.told]
     winner, _, _ = fitting.best(told[1:], told[0], left_open)
     checked = [
         fitting.outlook(program, values, base, one.experiment, rng, trials, actions)

@@ -757,8 +757,8 @@ def _units(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--up", default="", metavar="WAY", help="up: y grows upwards (default down)")
 
 
-def _physics(commands: argparse._SubParsersAction) -> None:
-    """Tables and equations, in a person's units."""
+def _tracks(commands: argparse._SubParsersAction) -> None:
+    """Tables, in a person's units."""
     tracks = _command(
         commands,
         "tracks",
@@ -777,6 +777,10 @@ def _physics(commands: argparse._SubParsersAction) -> None:
     _node(tracks)
     _units(tracks)
     cutting.add(tracks.add_argument_group("which part of a clip"))
+
+
+def _laws(commands: argparse._SubParsersAction) -> None:
+    """What a model says, and how sure it is."""
     equations = _command(
         commands,
         "equations",
@@ -845,7 +849,8 @@ def _others(commands: argparse._SubParsersAction) -> None:
         parser = commands.add_parser(name, help=about, add_help=False)
         parser.set_defaults(handler=f"agent.cli.commands:{handler}")
         parser.add_argument("rest", nargs=argparse.REMAINDER)
-    _physics(commands)
+    _tracks(commands)
+    _laws(commands)
     _sweep(commands)
     index = _command(
         commands,
