@@ -254,7 +254,8 @@ def predict(
 
     payload: ``cut`` (frames seen that count, from the first); ``dt``; ``actions`` for all of these
     and those to come, or None; ``values`` (θ); ``again`` (which frames seen to draw); ``errors``
-    (of θ, where the spread of the forecast is asked for, else None).
+    (of θ, where the spread of the forecast is asked for, else None); ``near`` (columns of a start
+    state to begin from, or None).
 
     Claim: ``states`` for the frames seen and to come, with the spread that each column has by the
     last of them as noise where it was asked for.
@@ -262,7 +263,7 @@ def predict(
     measured, scene = _clip(inputs["parcel"], payload)
     frames, program = outputs["frames"], programs["dynamics"]
     with stage("dynamics"):
-        start = fitting.infer_start(program, payload["values"], measured)
+        start = fitting.infer_start(program, payload["values"], measured, payload["near"])
         steps = len(measured.states) + len(frames) - 1
         states = fitting.rollout(
             program, payload["values"], start, steps, measured.dt, measured.actions

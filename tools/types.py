@@ -637,7 +637,8 @@ class Candidate:
 
     id: node id, "0", "1", ... in order of proposal. parent: node id or None for a draft. move:
     "draft", "repair" or "refine". stages: the stages this candidate changed with respect to its
-    parent. rationale: one paragraph, in words. origin: the proposer that wrote it.
+    parent. rationale: one paragraph, in words. origin: the proposer that wrote it. belief: its
+    log-posterior up to a constant that a run's candidates share, None where nobody told it.
     """
 
     id: str
@@ -647,6 +648,7 @@ class Candidate:
     stages: tuple[str, ...] = STAGES
     rationale: str = ""
     origin: str = ""
+    belief: float | None = None
 
 
 @dataclass(frozen=True)
@@ -693,7 +695,9 @@ class Evaluation:
     frame. origins: the forecasts that make up the score, the latest first, each "seen" and "judged"
     (frames) and "score"; measured, rolled, predicted and remeasured belong to the latest. last: how
     the frames that nobody was shown were forecast after a refit on the rest ("score", its "weight",
-    "replayed": skill on the frames fitted), or {}. complexity: description length in bits (sources
+    "replayed": skill on the frames fitted), or {}. leeway: how much of the score lies within what a
+    camera misplaces, noise hides and the fit leaves open, 0.0 for drawings. complexity:
+    description length in bits (sources
     and θ). reasons: why the score is what it is, in words. timings: seconds by stage. blobs: name
     -> content hash (pictures kept in the store).
     """
@@ -712,6 +716,7 @@ class Evaluation:
     origins: tuple[Mapping[str, Any], ...] = ()
     last: Mapping[str, Any] = field(default_factory=dict)
     complexity: float = 0.0
+    leeway: float = 0.0
     reasons: tuple[str, ...] = ()
     log: str = ""
     timings: Mapping[str, float] = field(default_factory=dict)
@@ -724,7 +729,9 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready dict; inverse of :meth:`from_json`."""
-        data = {key: getattr(self, key) for key in ("status", "score", "complexity", "log")}
+        data = {
+            key: getattr(self, key) for key in ("status", "score", "complexity", "leeway", "log")
+        }
         data["losses"] = asdict(self.losses)
         data["failure"] = None if self.failure is None else asdict(self.failure)
         data["params"] = [asdict(param) for param in self.params]
@@ -748,6 +755,7 @@ class Evaluation:
             status=data["status"],
             score=data["score"],
             complexity=data["complexity"],
+            leeway=data.get("leeway", 0.0),
             log=data["log"],
             losses=Losses(**data["losses"]),
             failure=None if data["failure"] is None else Failure(**data["failure"]),

@@ -132,8 +132,14 @@ def _lost(index: Index, row: Row) -> Iterator[str]:
         return
     if row in _ties(index)[0]:
         yield (
-            f"As good as node {best.id}, within {_tolerance(index):g}, but not clearly simpler "
-            f"({row.complexity:,.0f} bits, {best.complexity:,.0f} there)."
+            f"As good as node {best.id}, within "
+            f"{ranking.tolerance(index.rows.values(), _tolerance(index)):.3g}, but "
+            + (
+                "less likely beforehand."
+                if ranking.likelier(best, [row])
+                else f"not clearly simpler ({row.complexity:,.0f} bits, "
+                f"{best.complexity:,.0f} there)."
+            )
         )
         return
     words = _against(row, best)

@@ -1,4 +1,14 @@
-"""Every node so far, in order of proposal. A value: adding a node makes a new archive."""
+"""Every node so far, in order of proposal. A value: adding a node makes a new archive.
+
+Which node is the best: the one of the highest score, unless others tie with it. Scores within
+``tolerance`` tie everywhere; on camera pictures also those within the ``leeway`` of the highest
+(what a camera misplaces, noise hides and a fit leaves open decides nothing). Of those that tie:
+
+1. of nodes whose proposer keeps a belief, only the likeliest stays, where a leeway decides what
+   ties: what is seen does not tell them apart, so what is known beforehand does;
+2. of the rest, those stay that are not clearly larger (by ``SMALLER``) than the smallest;
+3. of these the oldest wins, which its proposer thought likelier.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +21,16 @@ from tools.types import ContractError, as_names
 SMALLER = 1.03
 """Programs whose complexity differs by less than this factor are equally simple: a digit more in a
 number decides nothing."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which node is the best, and why. tied: it and those that tie with it, in order of proposal.
+    by_belief: whether beliefs decided between some of these."""
+
+    node: Node
+    tied: tuple[Node, ...]
+    by_belief: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,15 +91,24 @@ class NodeArchive:
 
     @property
     def best(self) -> Node | None:
-        """Highest score; among ties the clearly smaller complexity (by ``SMALLER``), then the older
-        node, which the proposer thought likelier. None before anything ran to its end."""
+        """The node chosen among those that ran to their end, None before there is one."""
+        chosen = self.choice
+        return None if chosen is None else chosen.node
+
+    @property
+    def choice(self) -> Choice | None:
+        """The best node and why it is that (see the module), None before anything ran to its
+        end."""
         nodes = self.scored
         if not nodes:
             return None
-        top = max(node.score for node in nodes)
-        ties = [node for node in nodes if node.score >= top - self.tolerance]
-        least = min(node.evaluation.complexity for node in ties)
-        return next(node for node in ties if node.evaluation.complexity <= SMALLER * least)
+        top = max(nodes, key=lambda node: node.score)
+        leeway = top.evaluation.leeway
+        tied = tuple(n for n in nodes if n.score >= top.score - max(leeway, self.tolerance))
+        left = _likeliest(tied) if leeway > self.tolerance else tied
+        least = min(node.evaluation.complexity for node in left)
+        best = next(node for node in left if node.evaluation.complexity <= SMALLER * least)
+        return Choice(best, tied, len(left) < len(tied))
 
     def ranked(self) -> tuple[Node, ...]:
         """Nodes that ran to the end, the best first."""
@@ -102,3 +131,9 @@ class NodeArchive:
         for node in self.nodes:
             found.setdefault(fingerprint(node.candidate.programs), node.id)
         return found
+
+
+def _likeliest(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Without those that their proposer thinks less likely than another of them."""
+    most = max((n.candidate.belief for n in nodes if n.candidate.belief is not None), default=0.0)
+    return tuple(n for n in nodes if n.candidate.belief is None or n.candidate.belief >= most)

@@ -85,8 +85,7 @@ class Archive(Protocol):
 
     @property
     def best(self) -> Node | None:
-        """Highest score; ties (within the stated tolerance) go to the smaller complexity, then to
-        the older node."""
+        """Highest score; ties are decided as ``agent.core.archive`` says."""
         ...
 
     def __getitem__(self, node_id: str) -> Node: ...
@@ -154,7 +153,9 @@ class Proposal:
     pictures (VLM verdicts, measured checks); they go into the trace. exchanges: content hashes of
     recorded requests and replies. origin: who wrote it, where that is not simply the proposer's own
     name (a mixed proposer names the one it asked). screened: fingerprint of programs that it had,
-    and that a short fit showed to be out of reach of the best.
+    and that a short fit showed to be out of reach of the best. belief: log-posterior of what was
+    proposed, up to a constant that all proposals about the same frames share; None where the
+    proposer keeps none.
     """
 
     programs: Programs | None
@@ -167,6 +168,7 @@ class Proposal:
     origin: str = ""
     closed: bool = False
     screened: str = ""
+    belief: float | None = None
 
 
 class Proposer(Protocol):

@@ -43,13 +43,15 @@ from agent.evaluation.foretelling import (
     unheld,
 )
 from agent.evaluation.jobs import CandidateFailed, Fitted, Perceived, Predicted
+from agent.evaluation.leeway import leeway, misplaced
 from agent.evaluation.runner import SKETCH, Runner
 from agent.run.store import Keep
 from sandbox.contract import Box
 from tools import backing
-from tools.fitting import Measured, state_loss
+from tools.fitting import Budget, Measured, state_loss
 from tools.fitting.caution import cautious
 from tools.metrics.score import Score, Target, pixel_noise, score
+from tools.perception.camera import is_camera
 from tools.types import Evaluation, Failure, Losses, Programs, States, Task, Video
 
 if TYPE_CHECKING:
@@ -61,6 +63,10 @@ _WORST = 1e6  # largest loss that is written down
 
 HOLDS = 0.9
 """Skill in the last part from which no later frames are asked about idle parameters."""
+
+FILMED_EVALUATIONS, FILMED_STARTS = 1_500, 3
+"""Most that one fit to camera pictures may look around: what lens and perspective leave is never
+explained, so that a fit that stops where its data are explained would not."""
 
 NOWHERE: Mapping[str, float] = MappingProxyType({})
 """A fit that starts where the program says."""
@@ -110,6 +116,9 @@ class Evaluator:
         ask: Ask | None = None,
     ):
         self._task, self.split = task, split
+        self._filmed = is_camera(split.fit[0].frames)
+        if self._filmed:
+            config = replace(config, fit=_within(config.fit, FILMED_EVALUATIONS, FILMED_STARTS))
         self._runner, self._config, self._keep = Runner(sandbox, config, ask), config, keep
         guiding = split.guiding.train or split.guiding.test
         self.sigma = pixel_noise([video.frames for video in guiding])
@@ -206,6 +215,7 @@ class Evaluator:
             charge(programs, max(moving(one.states) for one in clips)),
             unheld(stage_losses.perception),
         )
+        share = math.prod(1.0 - cost for cost, _ in costs)
         logs = (
             *(one.log for one in perceived),
             fitted.log,
@@ -213,8 +223,8 @@ class Evaluator:
         )
         return Evaluation(
             status="ok",
-            score=math.prod(1.0 - cost for cost, _ in costs)
-            * pooled([one.scored for one in foretold], self._all_targets),
+            score=share * pooled([one.scored for one in foretold], self._all_targets),
+            leeway=share * self._leeway(clips[0], predicted[0]),
             losses=stage_losses,
             params=fitted.params,
             fit=fitted.report,
@@ -242,6 +252,15 @@ class Evaluator:
             blobs=self._pictures(fitted, predicted) | self._detections(clips),
         )
 
+    def _leeway(self, measured: Perceived, predicted: Predicted) -> float:
+        """How much of a score the camera, noise and the fit leave open; 0.0 for drawings."""
+        if not self._filmed:
+            return 0.0
+        seen = self.split.trials[0].seen
+        ahead = predicted.states.cut(len(seen), len(predicted.states))
+        plate = self._plates[id(seen)] if id(seen) in self._plates else losses.plate(seen.frames)
+        return leeway(predicted.frames, self._targets[0], plate, misplaced(measured.states, ahead))
+
     def _fit(
         self,
         programs: Programs,
@@ -263,10 +282,11 @@ class Evaluator:
         seen: Sequence[Perceived],
         fitted: Fitted,
     ) -> list[_Foretold]:
-        """Forecasts from all origins, the latest first; from that alone where it is hopeless."""
+        """Forecasts from all origins, the latest first; from that alone where it is hopeless, but
+        not on camera pictures, where what drawing costs may hide a good forecast."""
         late = self._known_later(programs, seed, fitted) if idle(fitted.params) else {}
         latest = self._from(0, programs, seen, fitted, late)
-        if latest.scored.value < HOPELESS:
+        if latest.scored.value < HOPELESS and not self._filmed:
             return [latest]
         found = [latest]
         for index, origin in enumerate(self.split.origins[1:], 1):
@@ -286,9 +306,19 @@ class Evaluator:
     ) -> _Foretold:
         """The forecast from one origin. later: what only later frames tell of parameters."""
         values = fitted.values | dict(later)
-        trials = self.split.origins[index].trials
+        origin = self.split.origins[index]
         errors = uncertain(fitted.params) if index == 0 else None
-        predicted = self._runner.predict(programs, trials, seen, values, errors=errors)
+        same = len(origin.fit) == len(origin.trials) and all(
+            video is trial.seen for video, trial in zip(origin.fit, origin.trials, strict=True)
+        )
+        predicted = self._runner.predict(
+            programs,
+            origin.trials,
+            seen,
+            values,
+            errors=errors,
+            fitted=fitted if same else None,
+        )
         scored = score([one.frames for one in predicted], self._all_targets[index])
         return _Foretold(fitted, predicted, scored)
 
@@ -495,6 +525,15 @@ class Evaluator:
             if self._keep is not None and any(reports)
             else {}
         )
+
+
+def _within(budget: Budget, evaluations: int, starts: int) -> Budget:
+    """A budget, cut down to so many."""
+    return replace(
+        budget,
+        evaluations=min(budget.evaluations, evaluations),
+        starts=min(budget.starts, starts),
+    )
 
 
 def _numbers(trials: Sequence[Trial], clips: Sequence[Perceived]) -> int:

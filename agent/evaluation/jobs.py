@@ -82,6 +82,12 @@ class Fitted:
     seconds: dict[str, float] = field(default_factory=dict)
     log: str = ""
 
+    @property
+    def starts(self) -> list[dict[str, float]]:
+        """Per clip, what is finite of the state in its first frame."""
+        rows = [dict(zip(one.columns, one.values[0].tolist(), strict=True)) for one in self.rolled]
+        return [{k: v for k, v in row.items() if math.isfinite(v)} for row in rows]
+
 
 @dataclass(frozen=True)
 class Change:
@@ -179,12 +185,15 @@ def predict_job(
     limits: Limits,
     again: Sequence[int] = (),
     errors: Mapping[str, float] | None = None,
+    near: Mapping[str, float] | None = None,
 ) -> Job:
     """Predict the frames after ``trial.seen``, from what perception made of these (the beginning of
     what it was shown), with θ = ``values``. again: frames seen that are to be drawn too, where the
-    rollout has them. errors: of θ, where the spread of the forecast is wanted."""
+    rollout has them. errors: of θ, where the spread of the forecast is wanted. near: the start that
+    a fit to the same frames ended at."""
     known = None if errors is None else dict(errors)
-    payload = {"values": dict(values), "again": list(again), "errors": known}
+    start = None if near is None else dict(near)
+    payload = {"values": dict(values), "again": list(again), "errors": known, "near": start}
     job = _ahead("predict", programs, trial, perceived, payload, limits)
     if not len(again):
         return job

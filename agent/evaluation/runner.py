@@ -186,15 +186,19 @@ class Runner:
         repeat: bool = False,
         again: Sequence[Sequence[int]] | None = None,
         errors: Mapping[str, float] | None = None,
+        fitted: Fitted | None = None,
     ) -> tuple[Predicted, ...]:
         """The frames after each trial's seen ones, each video in its own child; with ``repeat`` (or
         if configured) in two, that must agree. again: per trial, frames seen to be drawn where the
         rollout has them. errors: of ``values``, where the states are to have as noise the spread of
-        the last forecast frame. Raises CandidateFailed."""
+        the last forecast frame. fitted: a fit to just the frames that the trials have seen, whose
+        start states are taken for near. Raises CandidateFailed."""
         times = [()] * len(trials) if again is None else again
+        starts = [None] * len(trials) if fitted is None else fitted.starts
+        limits = self._config.limits
         made = [
-            jobs.predict_job(programs, trial, one, values, self._config.limits, drawn, errors)
-            for trial, one, drawn in zip(trials, perceived, times, strict=True)
+            jobs.predict_job(programs, trial, one, values, limits, drawn, errors, start)
+            for trial, one, drawn, start in zip(trials, perceived, times, starts, strict=True)
         ]
         first = [
             jobs.read_predicted(outcome, trial)

@@ -14,7 +14,9 @@ from agent.core.archive import SMALLER
 
 
 class Judged(Protocol):
-    """A candidate as a trace tells it. status: "ok" when it ran to its end. complexity: bits."""
+    """A candidate as a trace tells it. status: "ok" when it ran to its end. complexity: bits.
+    leeway: of its score, what noise, fit and camera leave open. belief: its log-posterior, None
+    where nobody told it."""
 
     @property
     def id(self) -> str: ...
@@ -24,27 +26,54 @@ class Judged(Protocol):
     def score(self) -> float: ...
     @property
     def complexity(self) -> float: ...
+    @property
+    def leeway(self) -> float: ...
+    @property
+    def belief(self) -> float | None: ...
 
 
 One = TypeVar("One", bound=Judged)
 
 
-def equals(nodes: Iterable[One], tolerance: float) -> tuple[list[One], list[One]]:
-    """Those that ran to their end: as good as the highest score within ``tolerance``, and the
+def tolerance(nodes: Iterable[Judged], configured: float) -> float:
+    """What scores may differ by and tie: at least what is configured, on camera pictures the leeway
+    of the highest."""
+    ran = [node for node in nodes if node.status == "ok"]
+    top = max(ran, key=lambda node: node.score, default=None)
+    return configured if top is None else max(configured, top.leeway)
+
+
+def equals(nodes: Iterable[One], configured: float) -> tuple[list[One], list[One]]:
+    """Those that ran to their end: as good as the highest score within the tolerance, and the
     others; each in order of proposal."""
     ran = [node for node in nodes if node.status == "ok"]
-    least = max((node.score for node in ran), default=0.0) - tolerance
+    least = max((node.score for node in ran), default=0.0) - tolerance(ran, configured)
     return [node for node in ran if node.score >= least], [
         node for node in ran if node.score < least
     ]
 
 
+def likelier(winner: Judged, others: Iterable[One]) -> list[One]:
+    """Those of ``others``, which tie with the winner, that it is likelier than, where that
+    counts."""
+    others = list(others)
+    top = max((winner, *others), key=lambda node: node.score)
+    if winner.belief is None or not top.leeway:
+        return []
+    return [o for o in others if o.belief is not None and o.belief < winner.belief]
+
+
 def decided(winner: Judged, others: Iterable[Judged]) -> str:
-    """What decided between the winner and ``others`` that are as good: "smaller", "older", or
-    "failed ones apart" when those before it did not run on all frames seen. "" without others."""
+    """What decided between the winner and ``others`` that are as good: "likelier", "smaller",
+    "older", or "failed ones apart" when those before it did not run on all frames seen. "" without
+    others."""
     others = list(others)
     if not others:
         return ""
+    unlikelier = likelier(winner, others)
+    others = [node for node in others if node not in unlikelier]
+    if not others:
+        return "likelier"
     smallest = min(node.complexity for node in (winner, *others))
     if winner.complexity > SMALLER * smallest:
         return "failed ones apart"
@@ -52,11 +81,11 @@ def decided(winner: Judged, others: Iterable[Judged]) -> str:
 
 
 def rival(
-    node: One, nodes: Iterable[One], tolerance: float, line: frozenset[str] = frozenset()
+    node: One, nodes: Iterable[One], configured: float, line: frozenset[str] = frozenset()
 ) -> One | None:
     """The one to compare ``node`` with: the best that is not as good as the best and not of its
     ``line`` (ids); among equals only, the best of these. None when it ran alone."""
-    ties, worse = equals(nodes, tolerance)
+    ties, worse = equals(nodes, configured)
     for some in (
         [n for n in worse if n.id not in line],
         [n for n in ties if n.id not in line],
@@ -69,10 +98,10 @@ def rival(
     return None
 
 
-def standing(node: Judged, nodes: Iterable[Judged], tolerance: float) -> str:
+def standing(node: Judged, nodes: Iterable[Judged], configured: float) -> str:
     """What the one to compare with is, in words: it may be of another line than the best that is
     not as good."""
-    ties, worse = equals(nodes, tolerance)
+    ties, worse = equals(nodes, configured)
     if any(other.id == node.id for other in ties):
         return "as good"
     return (
@@ -82,29 +111,37 @@ def standing(node: Judged, nodes: Iterable[Judged], tolerance: float) -> str:
     )
 
 
-def rule(winner: Judged, others: Iterable[Judged], tolerance: float, noun: str) -> str:
-    """How a tie was decided, in three sentences. noun: what a candidate is called."""
+def rule(winner: Judged, others: Iterable[Judged], configured: float, noun: str) -> str:
+    """How a tie was decided, in a few sentences. noun: what a candidate is called."""
     others = list(others)
     top = max((winner, *others), key=lambda node: node.score)
-    limit = SMALLER * min(node.complexity for node in (winner, *others))
-    larger, later = (
-        [node for node in others if node.complexity > limit],
-        [node for node in others if node.complexity <= limit],
-    )
+    unlikelier = likelier(winner, others)
+    rest = [node for node in others if node not in unlikelier]
+    limit = SMALLER * min(node.complexity for node in (winner, *rest))
+    larger = [node for node in rest if node.complexity > limit]
+    later = [node for node in rest if node.complexity <= limit]
     if decided(winner, others) == "failed ones apart":
         kept = (
             f"{noun} {winner.id} ties with {_names(others, noun)}, which failed on all the "
             "frames seen, are larger or came later."
         )
     else:
-        parts = [f"is clearly smaller than {_names(larger, noun)}"] if larger else []
+        parts = [f"is likelier beforehand than {_names(unlikelier, noun)}"] if unlikelier else []
+        parts += [f"is clearly smaller than {_names(larger, noun)}"] if larger else []
         parts += [f"came before {_names(later, noun)}"] if later else []
         kept = f"{noun} {winner.id} {' and '.join(parts)}."
+    wide = tolerance((winner, *others), configured)
+    why = (
+        "what noise, fit and camera leave open"
+        if wide > configured
+        else "so few frames judge that a smaller lead is luck"
+    )
+    first = "the likeliest mechanism wins, then " if unlikelier else ""
     return (
-        f"Scores within {tolerance:g} of the highest ({top.score:.4g}, {noun} {top.id}) count as "
-        "equal: so few frames judge that a smaller lead is luck."
-        f" Of equals the clearly smaller program wins (by more than {SMALLER - 1:.0%}), else the "
-        f"one proposed first, which the evidence made likelier. {kept[0].upper()}{kept[1:]}"
+        f"Scores within {wide:.3g} of the highest ({top.score:.4g}, {noun} {top.id}) count as "
+        f"equal: {why}. Of equals {first}the clearly smaller program (by more than "
+        f"{SMALLER - 1:.0%}){'' if first else ' wins'}, else the one proposed first, which the "
+        f"evidence made likelier. {kept[0].upper()}{kept[1:]}"
     )
 
 

@@ -18,7 +18,9 @@ from tools.types import STAGES, Failure, Losses
 
 @dataclass(frozen=True)
 class Told:
-    """One candidate as the trace tells it. status: "ok", "failed" or "pending". found: what its
+    """One candidate as the trace tells it (see ranking.Judged).
+
+    status: "ok", "failed" or "pending". found: what its
     diagnosis says, strongest first. checks: what was found about its detections. timings: seconds
     by stage. blobs: pictures in the store."""
 
@@ -36,6 +38,8 @@ class Told:
     failure: Failure | None = None
     frame_errors: tuple[tuple[float, ...], ...] = ()
     complexity: float = 0.0
+    leeway: float = 0.0
+    belief: float | None = None
     remarks: tuple[str, ...] = ()
     found: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
@@ -153,6 +157,11 @@ class RunSummary:
         return self.config.get("tolerance", 0.0)
 
     @property
+    def tied_within(self) -> float:
+        """What scores may differ by and tie."""
+        return ranking.tolerance(self.nodes.values(), self.tolerance)
+
+    @property
     def why_among_ties(self) -> str:
         """What decided between the winner and those it ties with (ranking.decided), or ""."""
         return "" if self.winner is None else ranking.decided(self.winner, self.ties)
@@ -219,6 +228,7 @@ def _proposed(event: Mapping[str, Any]) -> Told:
         event["rationale"],
         event.get("origin", ""),
         checks,
+        belief=event.get("belief"),
     )
 
 
@@ -232,6 +242,7 @@ def _evaluated(node: Told, event: Mapping[str, Any]) -> Told:
         failure=None if failure is None else Failure(**failure),
         frame_errors=tuple(map(tuple, event.get("frame_errors", ()))),
         complexity=event.get("complexity", 0.0),
+        leeway=event.get("leeway", 0.0),
         remarks=tuple(event.get("reasons", ())),
         timings=event.get("timings", {}),
         blobs=event.get("blobs", {}),

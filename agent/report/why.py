@@ -107,7 +107,7 @@ def _origin(summary: RunSummary) -> list[Any]:
             f"Program {winner.id} is a draft; nothing that was tried on top of it did better.",
         ]
     steps = count(len(summary.lineage) - 1, "change")
-    better = first.status != "ok" or winner.score > first.score + summary.tolerance
+    better = first.status != "ok" or winner.score > first.score + summary.tied_within
     head = "It is the fruit of a search. " if better else "It is a first idea, changed. "
     return [
         tag("b", head),
@@ -150,7 +150,7 @@ def _headline(summary: RunSummary) -> str:
     if len(summary.ran) == 1:
         return "It was enough. " if len(summary.nodes) == 1 else "It is the only one that ran. "
     top = max(node.score for node in summary.ran)
-    if top > summary.kept.score + summary.tolerance:
+    if top > summary.kept.score + summary.tied_within:
         return "It is the best that also ran on all frames seen. "
     return "It predicts as well as any. " if summary.ties else "It predicts best. "
 

@@ -245,7 +245,7 @@ def _load(store: Store, entry: Any) -> Any:
 
 def save_proposal(proposal: Proposal, move: Move) -> dict[str, Any]:
     """JSON of a proposal and of the move that asked for it; the programs' sources lie beside it."""
-    said = ("rationale", "exhausted", "origin", "closed", "screened")
+    said = ("rationale", "exhausted", "origin", "closed", "screened", "belief")
     data = {key: getattr(proposal, key) for key in said}
     data |= {key: list(getattr(proposal, key)) for key in ("stages", "exchanges")}
     return data | {
@@ -278,6 +278,7 @@ class _Proposal:
     move: Move
     closed: bool = False
     screened: str = ""
+    belief: float | None = None
 
 
 def load_proposal(data: Mapping[str, Any], programs: Programs | None) -> tuple[Proposal, Move]:

@@ -157,6 +157,7 @@ class _Proposed:
     sources: Mapping[str, str] = field(default_factory=dict)
     time: Seconds = 0.0
     ticket: Ticket = None
+    belief: float | None = None
 
     def __post_init__(self) -> None:
         check_move(self.move, self.node, "proposed")
@@ -213,6 +214,7 @@ class _Evaluated:
     frame_errors: tuple[tuple[float, ...], ...] = ()
     origins: tuple[Origin, ...] = ()
     complexity: float = 0.0
+    leeway: Share = 0.0
     timings: Mapping[str, Seconds] = field(default_factory=dict)
     blobs: Mapping[str, str] = field(default_factory=dict)
 
@@ -246,6 +248,8 @@ class _Confirmed:
 class _Best:
     node: Node
     score: float
+    tied: tuple[Node, ...] = ()
+    by_belief: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,14 @@ but these.
     remembered entries of a library for scenes like this one
     asked      ticket, move: a question to a model, beside other work; written before it is sent
     proposed   node, ticket (of the question that it answers, where one was asked), move, stages,
-               rationale, origin, sources (hash by stage), findings, exchanges, cost
+               rationale, origin, sources (hash by stage), findings, exchanges, cost, belief
     declined   attempt, ticket, move, parent, stage, rationale, cost, exhausted, closed
     evaluated  node, status, score, losses, failure, params, fit, reasons, frame_errors, origins,
-               complexity, blobs
+               complexity, leeway, blobs
     confirmed  node, score (with what it loses in the part that nobody was shown), last
     diagnosed  node, guilty, verdict, findings
-    best       node, score
+    best       node, score, tied (nodes that are as good on what is seen), by_belief (whether what
+               is known beforehand decided between them)
     finished   status, reason, score, best, evaluations, metrics
     extended   budget, threshold: raised by a later session, which goes on from there
 """

@@ -154,6 +154,7 @@ def conclude(
             targets,
         )
         status = ended(node, config.threshold) or short
+        reason += _tie(archive, node)
         reason += _shortfall(node) if status in ("exhausted", "budget") else ""
         return Conclusion(task, archive, config, status, reason, node, forecast, figures, baselines)
     status = "failed" if archive.ranked() else short
@@ -205,7 +206,10 @@ def _final_forecast(
             break
     if not found:
         return None, told
-    node, forecast, words = max(found, key=lambda one: round(one[1].replayed, 2))
+    most = max(round(forecast.replayed, 2) for _, forecast, _ in found)
+    node, forecast, words = next(
+        one for one in found if round(one[1].replayed, 2) >= most - one[0].evaluation.leeway
+    )
     return (node, forecast), f"{told}; none holds, node {node.id} comes nearest{words}"
 
 
@@ -245,6 +249,19 @@ def _why(archive: NodeArchive, config: SearchConfig, stopped: str) -> str:
             "uncertain, so that no other could be told to be better (a --threshold above 1 goes on)"
         )
     return stopped or f"all {config.budget} evaluations are spent"
+
+
+def _tie(archive: NodeArchive, node: Node) -> str:
+    """What is to be said where several mechanisms tie on what is seen."""
+    choice = archive.choice
+    if choice is None or choice.node is not node or not choice.by_belief:
+        return ""
+    others = [other.id for other in choice.tied if other is not node]
+    return (
+        f"; {len(choice.tied)} mechanisms tie on what is seen, as far as noise, fit and camera "
+        f"let tell; node {node.id} is chosen by prior, not node{'s' * (len(others) > 1)} "
+        f"{', '.join(others[:8])}"
+    )
 
 
 def _caution(config: SearchConfig) -> str:

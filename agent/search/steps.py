@@ -23,7 +23,7 @@ from agent import proposers, versions
 from agent.config import Grants, SearchConfig, granted
 from agent.core import affordances
 from agent.core import policy as policies
-from agent.core.archive import NodeArchive
+from agent.core.archive import Choice, NodeArchive
 from agent.core.diagnosis import diagnose
 from agent.core.protocols import (
     Cost,
@@ -67,10 +67,11 @@ from sandbox.contract import Box
 from tools.errors import Interrupted, ProggenError, UsageError
 from tools.types import STAGES, Candidate, Evaluation, HeldBack, Programs, Task
 
-SCORING = 3
+SCORING = 4
 """How candidates are scored: 1 = one cut of the visible frames, 2 = several origins and a last part
 that nobody is shown, 3 = origins weighed by what moves there, values that few frames leave open
-taken from later ones. A run is resumed under its own only."""
+taken from later ones, 4 = near ties on camera pictures decided by belief. A run is resumed under
+its own only."""
 
 WELL = 0.5
 """Score of the best from which others are looked at by a short fit first."""
@@ -455,22 +456,24 @@ class Search:
 
     def _tell_leader(self, count: int) -> None:
         """Tell which of the first ``count`` nodes leads, if that is another than before."""
-        best = self._leader(count)
-        if best is not None and best.id != self._best:
-            self._best = best.id
-            self.tell({"event": "best", "node": best.id, "score": best.score})
+        choice = self._leader(count)
+        if choice is not None and choice.node.id != self._best:
+            self._best = choice.node.id
+            tied = [node.id for node in choice.tied] if choice.by_belief else []
+            event = {"event": "best", "node": choice.node.id, "score": choice.node.score}
+            self.tell({**event, "tied": tied, "by_belief": choice.by_belief})
 
-    def _leader(self, count: int) -> Node | None:
+    def _leader(self, count: int) -> Choice | None:
         """The best of the first ``count`` nodes, once its forecast of the part that nobody was
         shown is known; one that does worse there may give way to another, which is then looked at
         in the same way. Nodes are counted one by one, so that it does not matter where rounds end.
         """
         while True:
             first = self.archive.nodes[:count]
-            best = NodeArchive(first, tolerance=self.archive.tolerance).best
-            if best is None or best.id in self._confirmed:
-                return best
-            self._confirm(best)
+            choice = NodeArchive(first, tolerance=self.archive.tolerance).choice
+            if choice is None or choice.node.id in self._confirmed:
+                return choice
+            self._confirm(choice.node)
 
     def _confirm(self, node: Node) -> None:
         self._confirmed.add(node.id)
@@ -589,7 +592,14 @@ class Search:
         assert programs is not None, "a refusal is not accepted"
         stages = self._changed(programs, move.parent)
         candidate = Candidate(
-            node_id, programs, move.parent, move.kind, stages, proposal.rationale, origin
+            node_id,
+            programs,
+            move.parent,
+            move.kind,
+            stages,
+            proposal.rationale,
+            origin,
+            proposal.belief,
         )
         self.archive = self.archive.added(Node(candidate, PENDING, UNREAD))
         saved = records.save_proposal(proposal, move)
@@ -694,6 +704,7 @@ class Search:
             "frame_errors",
             "origins",
             "complexity",
+            "leeway",
             "blobs",
             "timings",
         )

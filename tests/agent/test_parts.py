@@ -262,6 +262,29 @@ def test_ties_go_to_the_simpler_then_the_older_program():
     assert NodeArchive().best is None and NodeArchive((node("0", evaluation=FAILED),)).best is None
 
 
+def filmed(name, score, belief, leeway=0.05, complexity=100.0):
+    one = node(name, evaluation=Evaluation("ok", score, complexity=complexity, leeway=leeway))
+    return replace(one, candidate=replace(one.candidate, belief=belief))
+
+
+def test_what_a_camera_cannot_tell_apart_is_decided_by_belief():
+    draft, edit = filmed("0", 0.50, 0.0, complexity=300), filmed("1", 0.54, -25.0)
+    choice = NodeArchive((edit, draft)).choice
+    assert choice.node is draft and choice.by_belief and choice.tied == (edit, draft)
+    assert NodeArchive((draft, filmed("1", 0.56, -25.0))).best.id == "1", "a lead that counts"
+    assert NodeArchive((edit, draft)).ranked() == (draft, edit)
+
+
+def test_drawings_and_programs_without_a_belief_tie_as_ever():
+    drawn = filmed("0", 0.90, 0.0, 0.0, 300), filmed("1", 0.902, -25.0, 0.0, 200)
+    assert NodeArchive(drawn).best.id == "1" and not NodeArchive(drawn).choice.by_belief
+    likely, other = filmed("0", 0.50, 0.0, complexity=300), filmed("1", 0.52, -25.0)
+    foreign = filmed("2", 0.51, None, complexity=200)
+    assert NodeArchive((likely, other, foreign)).best is foreign, "smaller than the likeliest"
+    dear = filmed("2", 0.51, None, complexity=400)
+    assert NodeArchive((likely, other, dear)).best is likely
+
+
 def test_an_archive_is_a_value():
     empty = NodeArchive()
     one = empty.added(node("0"))
@@ -638,9 +661,15 @@ def test_films_of_several_panes_fit_a_screen_and_small_ones_keep_their_pixels():
 
 
 def test_of_equals_the_larger_and_the_later_are_told_apart():
-    def one(name, score, size):
-        return SimpleNamespace(id=name, status="ok", score=score, complexity=size)
+    def one(name, score, size, leeway=0.0, belief=None):
+        said = {"leeway": leeway, "belief": belief}
+        return SimpleNamespace(id=name, status="ok", score=score, complexity=size, **said)
 
+    likely, unlikely = one("0", 0.5, 300.0, 0.06, 0.0), one("1", 0.55, 100.0, 0.06, -20.0)
+    assert ranking.decided(likely, [unlikely]) == "likelier"
+    assert ranking.rule(likely, [unlikely], 0.01, "node").endswith(
+        "Node 0 is likelier beforehand than node 1."
+    )
     winner, others = one("8", 0.93, 100.0), [one("7", 0.93, 120.0), one("9", 0.93, 101.0)]
     told = ranking.rule(winner, others, 0.01, "node")
     assert told.endswith("Node 8 is clearly smaller than node 7 and came before node 9.")

@@ -17,6 +17,7 @@ from agent.core.split import validation
 from agent.evaluation.evaluate import Evaluator
 from agent.evaluation.foretelling import agreeing, confirmed, pooled
 from agent.evaluation.jobs import Fitted
+from agent.evaluation.leeway import FEW, leeway, misplaced
 from agent.search import steps
 from agent.search.outcome import conclude
 from sandbox import Limits
@@ -24,7 +25,7 @@ from tests.agent import collision
 from tests.agent.candidates import GOOD, PERCEPTION, Scripted, changed, task
 from tools.errors import UsageError
 from tools.metrics.score import Score, Target
-from tools.types import Candidate, FittedParam
+from tools.types import Candidate, FittedParam, States
 
 CONFIG = EvaluationConfig(limits=Limits(wall=60.0, cpu=20.0, claim=8 << 20))
 
@@ -39,7 +40,7 @@ def judged(box, impact, programs):
 @pytest.mark.parametrize("impact", [4.5, 14.6, 17.4, 20.6])
 def test_an_impact_may_fall_anywhere_in_the_guiding_frames(box, impact):
     guiding, final = judged(box, impact, collision.COLLIDE)
-    assert guiding.score >= 0.97 and final.score >= 0.97
+    assert guiding.score >= 0.97 and final.score >= 0.97 and guiding.leeway == 0.0
     assert [origin["seen"] for origin in guiding.origins] == [15, 12, 9]
     assert judged(box, impact, collision.PASS)[1].score < final.score - 0.2
 
@@ -50,6 +51,27 @@ def test_an_impact_that_nobody_was_shown_lowers_no_verdict(box):
     other, blind = judged(box, 21.2, collision.PASS)
     assert other.score > 0.99 and diagnose(other).verdict == "exact"
     assert blind.last["score"] < 0.1 and 0.4 < blind.score < final.score
+
+
+def test_leeway_is_what_a_score_changes_where_things_lie_a_little_beside():
+    plate = np.full((60, 80, 3), 120, np.uint8)
+    seen, truth = (np.repeat(plate[None], n, axis=0) for n in (4, 6))
+    for t, frame in enumerate((*seen, *truth)):
+        frame[20:36, 5 + 6 * t : 21 + 6 * t] = (200, 60, 40)
+    target = Target.of(seen, truth, 0.0)
+    little, more = (leeway(truth, target, plate, shift) for shift in (0.3, 1.0))
+    assert 0.01 < little < more < 0.2
+    assert leeway(truth, target, plate, 0.0) == FEW
+
+
+def test_places_are_off_by_the_lens_and_by_the_fit_up_to_a_pixel_each():
+    course = np.column_stack([np.linspace(0.0, 100.0, 20), np.zeros(20)])
+    fitted = States(("ball.x", "ball.y"), course)
+    sure, vague = (
+        States(("ball.x", "ball.y"), course[:5], np.array(noise)) for noise in ((0.1, 0.1), (9, 9))
+    )
+    assert misplaced(fitted, sure) == pytest.approx((0.3**2 + 0.02) ** 0.5)
+    assert misplaced(fitted, vague) == pytest.approx((0.3**2 + 1.0) ** 0.5)
 
 
 HALF = changed(
@@ -114,7 +136,7 @@ def test_a_run_that_was_scored_otherwise_says_which_version_it_needs(box, tmp_pa
     event["versions"]["proggen-agent"] = "0.0.7"
     path.write_text(json.dumps(event) + "\n" + "".join(rest))
     assert steps.resume(tmp_path / "run").score > 0.9
-    with pytest.raises(UsageError, match=r"scoring 3, got 1.*0\.0\.7"):
+    with pytest.raises(UsageError, match=r"scoring 4, got 1.*0\.0\.7"):
         steps.resume(tmp_path / "run", budget=2)
     assert (tmp_path / "run" / "result.json").exists()
 

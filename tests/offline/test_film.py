@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from agent.core.constants import charge
+from agent.proposers.offline.edits import variations
+from agent.proposers.offline.mechanism import Term
 from agent.proposers.offline.plans import plan
 from agent.proposers.offline.write import write
 from tests.perception.filmed import ball as painted
@@ -29,6 +32,11 @@ def test_drafts_of_a_camera_clip_see_and_draw_its_body():
     programs = write(found.drafts[0].mechanism)
     (body,) = found.drafts[0].mechanism.bodies
     assert body.name.startswith("red_")
+    beliefs = [draft.belief for draft in found.drafts]
+    assert beliefs[0] == 0.0 and beliefs == sorted(beliefs, reverse=True)
+    slowed = found.drafts[0].mechanism.plus(Term("drag", (body.name,), {"c": 0.1}))
+    assert found.belief(slowed, found.drafts[0].mechanism) < 0.0
+    assert not any("steps by" in edit.why for edit in variations(slowed)), "nature does not step"
     states, scene = ran(programs.perception)["perceive"](film.frames, toolbox)
     places = np.array([(state[body.name]["x"], state[body.name]["y"]) for state in states])
     assert np.abs(places - xy - np.median(places - xy, axis=0)).max() < 0.5
@@ -41,4 +49,6 @@ def test_a_marked_disk_that_turns_as_far_as_it_goes_rolls():
     rng = np.random.default_rng(3)
     frames, _ = marked(rng, 4.0 / 14.0 * np.arange(24) + 0.3)
     (first, *_) = plan(Task((), (Video(frames, 1 / 30),), 24, 1)).drafts
-    assert "rolls" in first.why and "rolls along a line" in write(first.mechanism).dynamics
+    programs = write(first.mechanism)
+    assert "rolls" in first.why and "rolls along a line" in programs.dynamics
+    assert charge(programs, 3) == (0.0, ""), "a line has the digits that pixels can tell"

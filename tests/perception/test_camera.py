@@ -146,6 +146,20 @@ def test_an_angle_is_measured_only_where_the_picture_tells_it(rng):
     assert not plain.appearance.turns and np.nanmax(np.abs(plain.poses[:, 2])) == 0.0
 
 
+def test_what_goes_far_between_frames_is_told_by_its_look(rng):
+    angles = 1.3 * np.arange(24) - 0.006 * np.arange(24) ** 2
+    xy = np.stack([80 + 45 * np.cos(angles), 60 + 45 * np.sin(angles)], 1)
+    rim = rng.uniform(-np.pi, np.pi, (24, 2))
+
+    def paint(picture, t):
+        for at in rim[t]:  # its edge wobbles: light comes and goes elsewhere
+            ball(picture, 80 + 52 * np.cos(at), 60 + 52 * np.sin(at), 5.0, (235, 225, 215))
+        ball(picture, *xy[t], 5.0, (50, 50, 60))
+
+    track = toolbox.moving_bodies(shot(rng, wall(rng), xy, paint).frames).tracks[0]
+    assert track.seen.mean() > 0.8 and np.median(off(track, xy)) < 0.5
+
+
 def test_a_drifting_camera_is_taken_out(rng):
     xy, ground = thrown(), wall(rng)
     ground[30:34, :], ground[:, 40:43] = 70.0, 90.0

@@ -51,6 +51,14 @@ def solve(objective: Objective, start: Point, rng: np.random.Generator) -> Solut
     return Solution(search.objective, search.by, tuple(search.attempts), search.spent)
 
 
+def settle(objective: Objective, start: Point) -> Solution:
+    """The minimum that ``start`` lies at, and no other: under a robust loss where that explains the
+    data and least squares do not."""
+    point = least_squares.descend(objective, start)
+    found = None if explained(objective) else robust(objective, point)
+    return Solution(found or objective, "least_squares")
+
+
 class _Search:
     """Runs the stages until the data are explained, and remembers how far it got when the budget
     ends."""

@@ -43,6 +43,7 @@ OPTIMIZERS: Mapping[str, Optimizer] = MappingProxyType(
 """Optimisers by name. lbfgs needs the extra ``jax``, mcmc the extra ``mcmc``."""
 
 _DEFAULT = Budget()
+_OF_A_START = Budget(evaluations=2_000)  # what more do not find, no start explains
 _FIRST_LOOKS = 64  # random theta tried when the declared one does not give finite rollouts
 
 
@@ -77,9 +78,15 @@ def fit(
         return conclude(problem, solve(problem, Loss(loss), meter, optimizer, rng, start), meter)
 
 
-def infer_start(program: Any, values: Mapping[str, float], measured: Measured) -> State:
+def infer_start(
+    program: Any,
+    values: Mapping[str, float],
+    measured: Measured,
+    near: Mapping[str, float] | None = None,
+) -> State:
     """The state at the first measured frame, its latents inferred from this video alone, theta held
-    at ``values``.
+    at ``values``. near: columns of such a state that a fit to the same frames ended at; the nearest
+    minimum is taken then, without a look around.
 
     Deterministic. Parameters that ``values`` lacks keep their declared value. Without LATENTS it is
     what ``initial`` returns; NaN becomes the first visible measurement (0 where there is none).
@@ -91,7 +98,8 @@ def infer_start(program: Any, values: Mapping[str, float], measured: Measured) -
             [measured],
             fixed={param.name: param.value for param in model.params} | dict(values),
         )
-        found = solve(problem, Loss(), Meter(_DEFAULT), "auto", np.random.default_rng(0))
+        rng = np.random.default_rng(0)
+        found = solve(problem, Loss(), Meter(_OF_A_START), "auto", rng, near=near)
         return states_at(problem, found.objective.best or problem.point())[0]
 
 
@@ -102,27 +110,34 @@ def solve(
     optimizer: str,
     rng: np.random.Generator,
     values: Mapping[str, float] = MappingProxyType({}),
+    near: Mapping[str, float] | None = None,
 ) -> Solution:
     """Run one optimiser from ``values``; once more, one rollout at a time, if its best point turns
-    out not to be what batches said."""
+    out not to be what batches said. near: see ``infer_start``."""
     objective = Objective(problem, loss, meter)
     if not problem.size:
         return Solution(objective, "none")
     problem.batched = probe.batched(problem, rng)
-    found = _run(objective, optimizer, rng, values)
+    found = _run(objective, optimizer, rng, values, near)
     if not problem.batched or probe.confirmed(found.objective):
         return found
     problem.batched = False
-    return _run(Objective(problem, loss, meter), optimizer, rng, values)
+    return _run(Objective(problem, loss, meter), optimizer, rng, values, near)
 
 
 def _run(
-    objective: Objective, optimizer: str, rng: np.random.Generator, values: Mapping[str, float]
+    objective: Objective,
+    optimizer: str,
+    rng: np.random.Generator,
+    values: Mapping[str, float],
+    near: Mapping[str, float] | None,
 ) -> Solution:
     try:
         start = _finite_start(objective, rng, values)
         if not objective.problem.unknowns:
             return Solution(objective, "none")
+        if near is not None:
+            return auto.settle(objective, objective.problem.near(start, near))
         return OPTIMIZERS[optimizer](objective, start, rng)
     except BudgetSpent:
         return Solution(objective, optimizer, spent=True)

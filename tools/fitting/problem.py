@@ -141,6 +141,15 @@ class Problem:
             tuple(rows[g][None, :, group.latents] for g, group in enumerate(self.groups)),
         )
 
+    def near(self, point: Point, row: Mapping[str, float]) -> Point:
+        """A single point, its latents those of ``row`` (column -> value) where it has them."""
+        latents = []
+        for group, part in zip(self.groups, point.latents, strict=True):
+            names = [group.layout.columns[k] for k in group.latents]
+            known = np.array([row.get(name, np.nan) for name in names])
+            latents.append(np.where(np.isfinite(known), known, part))
+        return Point(point.theta, tuple(latents))
+
     def starts(self, point: Point) -> tuple[np.ndarray, ...]:
         """Per group (K, V, columns): the start states of K points."""
         bases = [

@@ -135,6 +135,8 @@ def settled(node: Node) -> bool:
 
 
 def _integrators(mechanism: Mechanism) -> Iterator[Edit]:
+    if mechanism.drawing == "film":  # nature does not step
+        return
     if mechanism.integrator == "rk4" and any(
         t.kind not in ("wall", "collide") for t in mechanism.terms
     ):

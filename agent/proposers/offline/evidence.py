@@ -12,7 +12,7 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
@@ -721,20 +721,35 @@ def smooth(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Local quadratic least squares: (T, d) series -> (values, derivative per second), never across
     a cut."""
-    values, slopes = series.astype(float).copy(), np.zeros_like(series, float)
+    known = np.isfinite(series).all(1)
     place, step = timing.places(len(series), dt), timing.usual_step(dt)
-    for start, stop in segments(len(series), cuts):
+    near, level, slope = _local(np.asarray(place, float).tobytes(), known.tobytes(), *cuts, window)
+    around = np.where(known[:, None], series, 0.0)[near]
+    told = level.any(1)[:, None]
+    values = np.where(told, np.einsum("tk,tkd->td", level, around), series)
+    return values, np.einsum("tk,tkd->td", slope, around) / step
+
+
+@lru_cache(maxsize=64)
+def _local(places: bytes, seen: bytes, *cuts_: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What ``smooth`` does to every series that is seen in the same frames: (T, window) frames that
+    count, and their weights in value and slope (per place), 0 where nothing can be said. cuts_: the
+    last is the window."""
+    place, seen_at = np.frombuffer(places), np.frombuffer(seen, bool)
+    *cuts, window = cuts_
+    frames = np.zeros((len(place), window), int)
+    level, slope = np.zeros((2, len(place), window))
+    for start, stop in segments(len(place), cuts):
         index = np.arange(start, stop)
-        known = index[np.isfinite(series[start:stop]).all(1)]
-        if len(known) < 2:
-            continue
-        for t in index:
+        known = index[seen_at[start:stop]]
+        for t in index if len(known) > 1 else ():
             near = known[np.argsort(np.abs(known - t), kind="stable")[:window]]
-            order = min(2, len(near) - 1)
-            u = (place[near] - place[t]).astype(float)
-            coefficients = np.polynomial.polynomial.polyfit(u, series[near], order)
-            values[t], slopes[t] = coefficients[0], coefficients[1] / step if order else 0.0
-    return values, slopes
+            u = place[near] - place[t]
+            powers = np.vander(u / np.abs(u).max(), min(2, len(near) - 1) + 1, increasing=True)
+            weights = np.linalg.pinv(powers)
+            frames[t, : len(near)], level[t, : len(near)] = near, weights[0]
+            slope[t, : len(near)] = weights[1] / np.abs(u).max()
+    return frames, level, slope
 
 
 def segments(length: int, cuts: Sequence[int]) -> list[tuple[int, int]]:

@@ -310,7 +310,8 @@ def _share(terms: Sequence[Term], structure: Mechanism, evidence: Evidence) -> l
 
 
 def _one_law(terms: Sequence[Term], structure: Mechanism, evidence: Evidence) -> list[Term]:
-    """One term for all free bodies of one kind that the same resistance slows by about as much."""
+    """One term for all free bodies of one kind that the same resistance slows by about as much, or
+    that move too little to say."""
 
     def same(a: Term, b: Term) -> bool:
         if a.kind != b.kind or a.kind not in RESISTANCES:
@@ -329,7 +330,33 @@ def _one_law(terms: Sequence[Term], structure: Mechanism, evidence: Evidence) ->
         else:
             both = {"c": 0.5 * (twin.numbers["c"] + term.numbers["c"])}
             kept[kept.index(twin)] = Term(term.kind, (*twin.bodies, *term.bodies), both)
-    return kept
+    slowed = {name for t in kept if t.kind in RESISTANCES for name in t.bodies}
+    quiet = [
+        body.name
+        for body in structure.bodies
+        if body.motion == "free" and body.name not in slowed and _barely(evidence.paths[body.name])
+    ]
+    return [_with_kin(term, quiet, structure, evidence) for term in kept]
+
+
+def _with_kin(term: Term, quiet: Sequence[str], structure: Mechanism, evidence: Evidence) -> Term:
+    """The resistance of a free body, on ``quiet`` bodies of its kind as well."""
+    first = term.bodies[0]
+    if term.kind not in RESISTANCES or structure.body(first).motion != "free":
+        return term
+    mover, paths = evidence.paths[first], evidence.paths
+    kin = [name for name in quiet if look_alike(mover, paths[name], evidence.filmed)]
+    return replace(term, bodies=(*term.bodies, *kin))
+
+
+TELLING = 8
+"""Frames for which a body must move to tell what slows it."""
+
+
+def _barely(path: Path) -> bool:
+    """Whether a body rests but for a few frames."""
+    steps = np.hypot(*np.diff(path.xy, axis=0).T)
+    return int((steps > max(0.3, 3.0 * path.sigma)).sum()) < TELLING
 
 
 def _as_push(term: Term) -> Term:

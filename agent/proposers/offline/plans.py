@@ -14,7 +14,7 @@ from agent.proposers.offline.evidence import Evidence, gather
 from agent.proposers.offline.forces import Driven, drive
 from agent.proposers.offline.hints import favour
 from agent.proposers.offline.mechanism import COUPLINGS, Mechanism
-from agent.proposers.offline.priors import THRESHOLDS
+from agent.proposers.offline.priors import THRESHOLDS, price
 from tools.types import Task, Video
 
 DIM = 0.01
@@ -27,12 +27,14 @@ MAX_WATCHED = 3
 @dataclass(frozen=True)
 class Draft:
     """A mechanism worth trying and why. causes: of its motion, in words. far: much less likely than
-    the best one; it is only worth an evaluation while nothing else explains the clip."""
+    the best one; it is only worth an evaluation while nothing else explains the clip. belief: its
+    log-posterior, 0.0 that of the likeliest."""
 
     mechanism: Mechanism
     why: str
     far: bool = False
     causes: str = ""
+    belief: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,19 @@ class Plan:
     def kin(self, mechanism: Mechanism) -> list[Draft]:
         """Drafts that share the bodies and joints of ``mechanism``, best first."""
         return [draft for draft in self.drafts if skeleton(draft.mechanism) == skeleton(mechanism)]
+
+    def belief(self, mechanism: Mechanism, parent: Mechanism | None = None) -> float | None:
+        """Log-posterior of a mechanism: that of its draft; else that of the one it was made from,
+        less what the causes cost that it adds, which no draft thought worth having."""
+        outline = _outline(mechanism)
+        same = (d.belief for d in self.drafts if _outline(d.mechanism) == outline)
+        known = next(same, None)
+        if known is not None or parent is None:
+            return known
+        before = self.belief(parent)
+        kinds = [t.kind for t in parent.terms]
+        added = [t.kind for t in mechanism.terms if t.kind not in kinds]
+        return None if before is None else before - price([*kinds, *added]) / 2 + price(kinds) / 2
 
 
 def skeleton(mechanism: Mechanism) -> tuple:
@@ -96,7 +111,11 @@ def ranked(evidence: Evidence, hint: str = "") -> list[tuple[float, Draft]]:
             found.append((cost, place, Draft(driven.mechanism, why, causes=driven.why)))
     found.sort(key=lambda item: item[:2])
     limit = found[0][0] + THRESHOLDS.hopeless
-    return [(cost, replace(draft, far=cost > limit)) for cost, _, draft in found]
+    least = found[0][0]
+    return [
+        (cost, replace(draft, far=cost > limit, belief=(least - cost) / 2))
+        for cost, _, draft in found
+    ]
 
 
 def on_grid(evidence: Evidence) -> bool:
@@ -163,16 +182,17 @@ def _distinct(drafts: Sequence[Draft]) -> list[Draft]:
     """Without drafts that differ in first guesses only."""
     seen, kept = set(), []
     for draft in drafts:
-        key = (
-            skeleton(draft.mechanism),
-            tuple(
-                sorted(
-                    (t.kind, t.bodies, tuple(sorted(t.numbers)), t.numbers.get("mass", 0.0))
-                    for t in draft.mechanism.terms
-                )
-            ),
-        )
+        key = _outline(draft.mechanism)
         if key not in seen:
             seen.add(key)
             kept.append(draft)
     return kept
+
+
+def _outline(mechanism: Mechanism) -> tuple:
+    """Bodies, joints and causes, without first guesses."""
+    terms = (
+        (t.kind, t.bodies, tuple(sorted(t.numbers)), t.numbers.get("mass", 0.0))
+        for t in mechanism.terms
+    )
+    return skeleton(mechanism), tuple(sorted(terms))

@@ -23,8 +23,9 @@ GOOD = 0.7
 ATTEMPTS = 50
 """Draws after which a random proposer takes the grammar for exhausted."""
 
-Written = tuple[Programs | None, str]
-"""Programs and why they are tried, or None and why a mechanism cannot be written."""
+Written = tuple[Programs | None, str, float | None]
+"""Programs, why they are tried, and their log-posterior; or None and why a mechanism cannot be
+written."""
 
 _EXHAUSTED = "the offline proposer has no further idea about these frames"
 
@@ -60,14 +61,15 @@ class OfflineProposer:
         )
         parent = None if move.parent is None else archive[move.parent]
         refused: list[str] = []
-        for programs, why in chain(
+        for programs, why, belief in chain(
             () if parent is None else self._edits(plan, archive, parent),
             self._drafts(plan, archive),
         ):
             if programs is None:
                 refused.append(why)
             elif fingerprint(programs) not in known:
-                return Proposal(programs, _beside(why, refused), _changed(programs, parent))
+                stages = _changed(programs, parent)
+                return Proposal(programs, _beside(why, refused), stages, belief=belief)
         others = (
             node
             for node in archive.nodes
@@ -76,7 +78,7 @@ class OfflineProposer:
         if any(
             programs is not None and fingerprint(programs) not in known
             for node in others
-            for programs, _ in self._edits(plan, archive, node)
+            for programs, _, _ in self._edits(plan, archive, node)
         ):
             return Proposal(
                 None,
@@ -100,8 +102,9 @@ class OfflineProposer:
             if not _causes(edit.mechanism) - _causes(mechanism) & refuted and not any(
                 _less(edit.mechanism, other) for other in good
             ):
-                fresh, why = _written(edit.mechanism, edit.why)
-                yield None if fresh is None else _edited(node, fresh, edit), why
+                belief = plan.belief(edit.mechanism, mechanism)
+                fresh, why, belief = _written(edit.mechanism, edit.why, belief)
+                yield None if fresh is None else _edited(node, fresh, edit), why, belief
 
     def _drafts(self, plan: Plan, archive: Archive) -> Iterator[Written]:
         """Other structures, best first; they come after edits because there is always another. None
@@ -116,15 +119,15 @@ class OfflineProposer:
                 and skeleton(draft.mechanism) not in done
                 and not any(_less(draft.mechanism, other) for other in good)
             ):
-                yield _written(draft.mechanism, draft.why)
+                yield _written(draft.mechanism, draft.why, draft.belief)
 
 
-def _written(mechanism: Mechanism, why: str) -> Written:
+def _written(mechanism: Mechanism, why: str, belief: float | None = None) -> Written:
     """The programs of a mechanism and why it is tried, or None and why it cannot be written."""
     try:
-        return write(mechanism), why
+        return write(mechanism), why, belief
     except GrammarError as refusal:
-        return None, str(refusal)
+        return None, str(refusal), None
 
 
 def _beside(why: str, refused: list[str]) -> str:
@@ -236,7 +239,7 @@ class RandomProposer(OfflineProposer):
             for _ in range(rng.integers(3)):
                 choices = [edit.mechanism for edit in variations(mechanism)]
                 mechanism = choices[rng.integers(len(choices))]
-            programs, _ = _written(mechanism, "")
+            programs, _, _ = _written(mechanism, "")
             if programs is not None and fingerprint(programs) not in known:
                 return Proposal(
                     programs, "Drawn at random from what the grammar says of these frames.", STAGES

@@ -154,9 +154,9 @@ class _Translation:
             near = 0.2 * n["roll"]
             radius = _fitted(n["roll"], prior=near, low=0.5 * n["roll"], high=2.0 * n["roll"])
             lean = _within(n["lean"], 7.0)
-            return Rolling((n["at_x"], n["at_y"]), axis_of(n), radius, lean, n["side"])
+            return Rolling(*_line(n), radius, lean, n["side"])
         if body.motion == "prismatic":
-            return Prismatic(body.on, (n["at_x"], n["at_y"]), axis_of(n))
+            return Prismatic(body.on, *_line(n))
         if body.motion == "revolute":
             return self._revolute(body, len(tree) == 1)
         if body.motion == "bead":
@@ -421,6 +421,12 @@ def _coupling(term: hypothesis.Term) -> Coupling:
         return CrankRod(follower, leader, throw, rod, n["heading"], 0.0, n["side"], n["turn"])
     base = _within(n["base"], 60.0, 5.0)
     return CrankSlider(follower, leader, throw, rod, n["heading"], base, 0.0, n["side"])
+
+
+def _line(n: Mapping[str, float]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """A point of a line and its direction, with the digits that pixels can tell."""
+    dx, dy = axis_of(n)
+    return (round(n["at_x"], 3), round(n["at_y"], 3)), (round(dx, 6), round(dy, 6))
 
 
 def _trees(given: hypothesis.Mechanism) -> list[list[hypothesis.Body]]:

@@ -12,6 +12,10 @@ from tools.perception.camera.change import Blob, Changes
 
 _FORGET = 6
 """Frames after which a thing that is not seen is given up."""
+_SIZE, _TINT, _SHADE = 1.7, 30.0, 0.5
+"""Ratio of areas, difference of colours, and of what is shadow, up to which blobs look alike."""
+_MOSTLY = 0.75
+"""Share of the frames that must show a thing once for its look to tell it."""
 
 
 @dataclass
@@ -60,7 +64,44 @@ def linked(found: Changes) -> list[Trail]:
                     live[row].blobs[t] = blobs[column]
                     taken.add(column)
         trails += [Trail({t: blob}) for k, blob in enumerate(blobs) if k not in taken]
-    return sorted(trails, key=lambda trail: -trail.energy)
+    return sorted(_with_distinct(trails, found), key=lambda trail: -trail.energy)
+
+
+def _with_distinct(trails: list[Trail], found: Changes) -> list[Trail]:
+    """The same, but for a thing that one look tells in most frames and that goes too far between
+    them to be linked by place: it gets a trail of its own."""
+    one = _distinct(found)
+    held = [sum(one.blobs.get(t) is blob for t, blob in each.blobs.items()) for each in trails]
+    if 2 * max(held, default=0) >= len(one.blobs):
+        return trails
+    for each in trails:
+        each.blobs = {t: blob for t, blob in each.blobs.items() if one.blobs.get(t) is not blob}
+    return [one, *(each for each in trails if each.blobs)]
+
+
+def _distinct(found: Changes) -> Trail:
+    """Blobs that look as the strongest of most frames do, wherever they are; an empty trail where
+    two of them show up at once, or none in many frames."""
+    strongest = [max(blobs, key=lambda blob: blob.energy) for blobs in found.blobs if blobs]
+    if not strongest:
+        return Trail()
+    area = float(np.median([blob.area for blob in strongest]))
+    colour = np.median([blob.colour for blob in strongest], axis=0)
+    dark = float(np.median([blob.dark for blob in strongest]))
+    alike = [
+        [
+            blob
+            for blob in blobs
+            if area / _SIZE < blob.area < _SIZE * area
+            and float(np.abs(blob.colour - colour).max()) < _TINT
+            and abs(blob.dark - dark) < _SHADE
+        ]
+        for blobs in found.blobs
+    ]
+    counts = np.array([len(some) for some in alike])
+    if (counts == 1).mean() < _MOSTLY or (counts > 1).mean() > 1 - _MOSTLY:
+        return Trail()
+    return Trail({t: some[0] for t, some in enumerate(alike) if len(some) == 1})
 
 
 def _cost(trail: Trail, blob: Blob, t: int) -> float:

@@ -240,13 +240,13 @@ def _same(one: Expr, two: Expr) -> bool:
 # ------------------------------------------------------------------------------------------------------------ print
 
 
-def literal(value: float) -> str:
-    """A short number: 9 significant digits, always with a point or exponent.
+def literal(value: float, digits: int = 9) -> str:
+    """A short number: so many significant digits, always with a point or exponent.
 
     >>> literal(1234.5), literal(3.0), literal(-0.0), literal(2e-7)
     ('1234.5', '3.0', '0.0', '2e-07')
     """
-    text = f"{value + 0.0:.9g}"
+    text = f"{value + 0.0:.{digits}g}"
     return text if any(c in text for c in ".en") else text + ".0"
 
 

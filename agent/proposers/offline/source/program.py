@@ -136,10 +136,12 @@ class Program:
 
 
 def declaration(param: Param) -> str:
-    """A parameter as it stands in PARAMS."""
-    prior = "" if param.prior is None else f", prior={literal(param.prior)}"
-    bounds = f"low={literal(param.low)}, high={literal(param.high)}"
-    return f'    Param("{param.name}", {literal(param.value)}, {bounds}, unit="{param.unit}"{prior}, about="{param.about}"),'
+    """A parameter as it stands in PARAMS: first guesses need no more digits than are free of charge
+    (agent.core.constants)."""
+    value, low, high = (literal(x, 7) for x in (param.value, param.low, param.high))
+    prior = "" if param.prior is None else f", prior={literal(param.prior, 7)}"
+    bounds = f"low={low}, high={high}"
+    return f'    Param("{param.name}", {value}, {bounds}, unit="{param.unit}"{prior}, about="{param.about}"),'
 
 
 def spread(values: Iterable[str]) -> str:

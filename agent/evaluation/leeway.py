@@ -1,0 +1,71 @@
+"""How much of a score on camera pictures nothing that was measured can tell. Pure.
+
+A lens and perspective misplace a body by a share of its way, a camera's noise by its own measure,
+and a fit leaves its forecast uncertain. A forecast that is off by that much in some direction is as
+good as one that is not. What it is worth is read from the pictures: what is drawn moving is shifted
+that far over the plate, each way, and scored again.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from tools.metrics.score import Target, score
+from tools.types import States
+
+TRAVEL_SHARE = 0.003
+"""Share of a body's way by which plain lenses misplace it."""
+
+MISPLACED = 1.0
+"""Pixels of that at most, and of what a fit leaves uncertain: a score that was earned is no luck
+because its fit says little."""
+
+FEW = 0.01
+"""Share of a score that so few frames leave open in any case, were it that of a still picture."""
+
+LEAST = 0.3
+"""Pixels below which a gap between forecast and measurement is no evidence."""
+
+
+def misplaced(measured: States, predicted: States) -> float:
+    """Pixels by which forecast places may be off and no worse for it: of the body that may be off
+    most. measured: frames fitted. predicted: frames that judge, with what the fit leaves uncertain
+    as noise."""
+    noise = np.zeros(len(predicted.columns)) if predicted.noise is None else predicted.noise
+    spread = dict(zip(predicted.columns, noise, strict=True))
+    most = 0.0
+    for body in {column.partition(".")[0] for column in measured.columns}:
+        places = [c for c in (f"{body}.x", f"{body}.y") if c in measured.columns]
+        travel = sum(_way(measured.column(c)) ** 2 for c in places) ** 0.5
+        lens = min(TRAVEL_SHARE * travel, MISPLACED)
+        fitted = min(sum(spread.get(c, 0.0) ** 2 for c in places) ** 0.5, MISPLACED)
+        most = max(most, (lens**2 + fitted**2) ** 0.5)
+    return max(most, LEAST)
+
+
+def _way(series: np.ndarray) -> float:
+    """How far a coordinate goes, there and back."""
+    known = series[np.isfinite(series)]
+    return float(np.abs(np.diff(known)).sum())
+
+
+def leeway(frames: np.ndarray, target: Target, plate: np.ndarray, shift: float) -> float:
+    """How much a score changes, at most, where everything that is drawn over the plate lies
+    ``shift`` pixels beside where it is. frames: (n, H, W, 3) uint8 forecast. plate: (H, W, 3)."""
+    own = score([frames], [target]).value
+    shifted = [
+        score([_shifted(frames, plate, dx, dy)], [target]).value
+        for dx, dy in ((shift, 0.0), (-shift, 0.0), (0.0, shift), (0.0, -shift))
+    ]
+    return max(FEW, *(abs(value - own) for value in shifted))
+
+
+def _shifted(frames: np.ndarray, plate: np.ndarray, dx: float, dy: float) -> np.ndarray:
+    """What differs from the plate, elsewhere on it."""
+    move = np.array([[1.0, 0.0, dx], [0.0, 1.0, dy]], np.float32)
+    moved = np.empty_like(frames)
+    for t, frame in enumerate(frames):
+        over = cv2.warpAffine(frame.astype(np.float32) - plate, move, frame.shape[1::-1])
+        moved[t] = np.clip(np.rint(plate + over), 0, 255).astype(np.uint8)
+    return moved
