@@ -27,9 +27,7 @@ _FREE = b'"cost": {"calls": 0, '
 _SCORE = re.compile(
     rb', "status": "ok", "score": ([^,]+), "losses": (\{[^{}]*\}), "failure": null, '
 )
-_TOTAL = re.compile(
-    rb'"complexity": ([^,]+), "leeway": ([^,]+), .*"total": ([^,}]+)\}, "seconds": '
-)
+_TOTAL = re.compile(rb'"complexity": ([^,]+), .*"total": ([^,}]+)\}, "seconds": ')
 _TAIL = 600  # bytes at the end of an evaluation that hold its complexity and its times
 _BLOCK = 1 << 20
 
@@ -42,8 +40,7 @@ Span = tuple[int, int]
 class Row:
     """One node. In memory: what its place in the tree needs. kind, parent: the move. calls:
     requests to a model. status: "pending", "ok" or "failed". failure: (stage, kind, message) or
-    None. complexity: bits. leeway: of its score, see ranking.Judged.
-    seconds: time of its evaluation. where: event name -> its place in the
+    None. complexity: bits. seconds: time of its evaluation. where: event name -> its place in the
     trace. Everything else is read from there when it is asked for."""
 
     id: str
@@ -56,7 +53,6 @@ class Row:
     score: float = 0.0
     failure: tuple[str, str, str] | None = None
     complexity: float = 0.0
-    leeway: float = 0.0
     seconds: float | None = None
     children: list[str] = field(default_factory=list)
     _losses: bytes | Mapping[str, float | None] = b"{}"
@@ -110,8 +106,14 @@ class Row:
     @property
     def belief(self) -> float | None:
         """Its log-posterior, None where nobody told it."""
-        belief: float | None = self.said.get("belief")
+        belief: float | None = self.said["belief"]
         return belief
+
+    @property
+    def leeway(self) -> float:
+        """Of its score, see ranking.Judged."""
+        event = self.event("evaluated")
+        return 0.0 if event is None else float(event["leeway"])
 
     @property
     def cost(self) -> Mapping[str, Any]:
@@ -256,7 +258,7 @@ class Index:
         row.where["evaluated"] = span
         score, total = _SCORE.search(line, 0, _TAIL), _TOTAL.search(line, max(len(line) - _TAIL, 0))
         if score is not None and total is not None:
-            row.complexity, row.leeway, row.seconds = map(_number, total.groups())
+            row.complexity, row.seconds = _number(total[1]), _number(total[2])
             row.status, row.score, row._losses = "ok", _number(score[1]), score[2]
             return
         event = self._whole(line)
@@ -266,7 +268,6 @@ class Index:
             event["losses"],
             event["complexity"],
         )
-        row.leeway = event.get("leeway", 0.0)
         if event["failure"] is not None:
             row.failure = tuple(event["failure"][name] for name in ("stage", "kind", "message"))
         row.seconds = event.get("timings", {}).get("total")

@@ -43,7 +43,7 @@ from agent.evaluation.foretelling import (
     unheld,
 )
 from agent.evaluation.jobs import CandidateFailed, Fitted, Perceived, Predicted
-from agent.evaluation.leeway import leeway, misplaced
+from agent.evaluation.leeway import FEW, leeway, misplaced
 from agent.evaluation.runner import SKETCH, Runner
 from agent.run.store import Keep
 from sandbox.contract import Box
@@ -224,7 +224,7 @@ class Evaluator:
         return Evaluation(
             status="ok",
             score=share * pooled([one.scored for one in foretold], self._all_targets),
-            leeway=share * self._leeway(clips[0], predicted[0]),
+            leeway=self._leeway(clips[0], predicted[0], share),
             losses=stage_losses,
             params=fitted.params,
             fit=fitted.report,
@@ -252,14 +252,16 @@ class Evaluator:
             blobs=self._pictures(fitted, predicted) | self._detections(clips),
         )
 
-    def _leeway(self, measured: Perceived, predicted: Predicted) -> float:
-        """How much of a score the camera, noise and the fit leave open; 0.0 for drawings."""
+    def _leeway(self, measured: Perceived, predicted: Predicted, share: float) -> float:
+        """How much of a score the camera, noise and the fit leave open, ``share`` of which counts;
+        0.0 for drawings."""
         if not self._filmed:
             return 0.0
         seen = self.split.trials[0].seen
         ahead = predicted.states.cut(len(seen), len(predicted.states))
         plate = self._plates[id(seen)] if id(seen) in self._plates else losses.plate(seen.frames)
-        return leeway(predicted.frames, self._targets[0], plate, misplaced(measured.states, ahead))
+        shift = misplaced(measured.states, ahead)
+        return max(FEW, share * leeway(predicted.frames, self._targets[0], plate, shift))
 
     def _fit(
         self,

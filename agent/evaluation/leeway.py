@@ -58,7 +58,7 @@ def leeway(frames: np.ndarray, target: Target, plate: np.ndarray, shift: float) 
         score([_shifted(frames, plate, dx, dy)], [target]).value
         for dx, dy in ((shift, 0.0), (-shift, 0.0), (0.0, shift), (0.0, -shift))
     ]
-    return max(FEW, *(abs(value - own) for value in shifted))
+    return max(abs(value - own) for value in shifted)
 
 
 def _shifted(frames: np.ndarray, plate: np.ndarray, dx: float, dy: float) -> np.ndarray:

@@ -17,7 +17,7 @@ from agent.core.split import validation
 from agent.evaluation.evaluate import Evaluator
 from agent.evaluation.foretelling import agreeing, confirmed, pooled
 from agent.evaluation.jobs import Fitted
-from agent.evaluation.leeway import FEW, leeway, misplaced
+from agent.evaluation.leeway import leeway, misplaced
 from agent.search import steps
 from agent.search.outcome import conclude
 from sandbox import Limits
@@ -61,7 +61,7 @@ def test_leeway_is_what_a_score_changes_where_things_lie_a_little_beside():
     target = Target.of(seen, truth, 0.0)
     little, more = (leeway(truth, target, plate, shift) for shift in (0.3, 1.0))
     assert 0.01 < little < more < 0.2
-    assert leeway(truth, target, plate, 0.0) == FEW
+    assert leeway(truth, target, plate, 0.0) == 0.0
 
 
 def test_places_are_off_by_the_lens_and_by_the_fit_up_to_a_pixel_each():

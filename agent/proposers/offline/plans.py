@@ -20,6 +20,9 @@ from tools.types import Task, Video
 DIM = 0.01
 """Change of a light's gain below which it counts as steady."""
 
+NEVER = -1e6
+"""Least log-posterior that is told apart."""
+
 MAX_WATCHED = 3
 """Training videos that are looked at closely; dynamics are fitted on all of them."""
 
@@ -113,7 +116,7 @@ def ranked(evidence: Evidence, hint: str = "") -> list[tuple[float, Draft]]:
     limit = found[0][0] + THRESHOLDS.hopeless
     least = found[0][0]
     return [
-        (cost, replace(draft, far=cost > limit, belief=(least - cost) / 2))
+        (cost, replace(draft, far=cost > limit, belief=max((least - cost) / 2, NEVER)))
         for cost, _, draft in found
     ]
 
