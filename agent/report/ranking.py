@@ -39,8 +39,7 @@ def tolerance(nodes: Iterable[Judged], configured: float) -> float:
     """What scores may differ by and tie: at least what is configured, on camera pictures the leeway
     of the highest."""
     ran = [node for node in nodes if node.status == "ok"]
-    top = max(ran, key=lambda node: node.score, default=None)
-    return configured if top is None else max(configured, top.leeway)
+    return max(configured, max(ran, key=lambda node: node.score).leeway) if ran else configured
 
 
 def equals(nodes: Iterable[One], configured: float) -> tuple[list[One], list[One]]:
