@@ -105,7 +105,7 @@ class NodeArchive:
         top = max(nodes, key=lambda node: node.score)
         leeway = top.evaluation.leeway
         tied = tuple(n for n in nodes if n.score >= top.score - max(leeway, self.tolerance))
-        left = _likeliest(tied) if leeway > self.tolerance else tied
+        left = _likeliest(tied) if leeway else tied
         least = min(node.evaluation.complexity for node in left)
         best = next(node for node in left if node.evaluation.complexity <= SMALLER * least)
         return Choice(best, tied, len(left) < len(tied))

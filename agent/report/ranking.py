@@ -39,7 +39,10 @@ def tolerance(nodes: Iterable[Judged], configured: float) -> float:
     """What scores may differ by and tie: at least what is configured, on camera pictures the leeway
     of the highest."""
     ran = [node for node in nodes if node.status == "ok"]
-    return max(configured, max(ran, key=lambda node: node.score).leeway) if ran else configured
+    if not ran:
+        return configured
+    top: Judged = max(ran, key=lambda node: node.score)
+    return max(configured, top.leeway)
 
 
 def equals(nodes: Iterable[One], configured: float) -> tuple[list[One], list[One]]:
