@@ -59,8 +59,8 @@ def likelier(winner: Judged, others: Iterable[One]) -> list[One]:
     """Those of ``others``, which tie with the winner, that it is likelier than, where that
     counts."""
     others = list(others)
-    top = max((winner, *others), key=lambda node: node.score)
-    if winner.belief is None or not top.leeway:
+    tied: list[Judged] = [winner, *others]
+    if winner.belief is None or not max(tied, key=lambda node: node.score).leeway:
         return []
     return [o for o in others if o.belief is not None and o.belief < winner.belief]
 
