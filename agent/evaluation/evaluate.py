@@ -310,16 +310,9 @@ class Evaluator:
         values = fitted.values | dict(later)
         origin = self.split.origins[index]
         errors = uncertain(fitted.params) if index == 0 else None
-        same = len(origin.fit) == len(origin.trials) and all(
-            video is trial.seen for video, trial in zip(origin.fit, origin.trials, strict=True)
-        )
+        near = fitted if _goes_on(origin) else None
         predicted = self._runner.predict(
-            programs,
-            origin.trials,
-            seen,
-            values,
-            errors=errors,
-            fitted=fitted if same else None,
+            programs, origin.trials, seen, values, errors=errors, fitted=near
         )
         scored = score([one.frames for one in predicted], self._all_targets[index])
         return _Foretold(fitted, predicted, scored)
@@ -367,7 +360,10 @@ class Evaluator:
 
         def read(theta: Mapping[str, float]) -> tuple[Shown | None, Score]:
             again = _redraw([len(trial.seen) for trial in last.trials], self._config.redraw)
-            predicted = self._runner.predict(programs, last.trials, seen, theta, again=again)
+            near = fitted if _goes_on(last) else None
+            predicted = self._runner.predict(
+                programs, last.trials, seen, theta, again=again, fitted=near
+            )
             frames = [
                 backing.chosen(t.seen.frames, n) for t, n in zip(last.trials, again, strict=True)
             ]
@@ -527,6 +523,14 @@ class Evaluator:
             if self._keep is not None and any(reports)
             else {}
         )
+
+
+def _goes_on(origin: Origin) -> bool:
+    """Whether what is predicted follows on just the frames that are fitted."""
+    return len(origin.fit) == len(origin.trials) and all(
+        len(video) == len(trial.seen) and np.may_share_memory(video.frames, trial.seen.frames)
+        for video, trial in zip(origin.fit, origin.trials, strict=True)
+    )
 
 
 def _within(budget: Budget, evaluations: int, starts: int) -> Budget:

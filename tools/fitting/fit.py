@@ -43,7 +43,7 @@ OPTIMIZERS: Mapping[str, Optimizer] = MappingProxyType(
 """Optimisers by name. lbfgs needs the extra ``jax``, mcmc the extra ``mcmc``."""
 
 _DEFAULT = Budget()
-_OF_A_START = Budget(evaluations=2_000)  # what more do not find, no start explains
+_OF_A_START = Budget(evaluations=5_000)  # what more do not find, no start explains
 _FIRST_LOOKS = 64  # random theta tried when the declared one does not give finite rollouts
 
 
