@@ -71,6 +71,16 @@ def test_polygon_derivatives(name):
             assert np.allclose(slopes[:, corner, axis], difference / (2 * step), atol=0.01)
 
 
+@pytest.mark.parametrize("name", SHAPES)
+def test_derivatives_by_a_pose_are_those_of_the_corners_together(name):
+    points, pose = np.array(SHAPES[name]), np.array([17.0, 21.0, 0.4])
+    share, slopes = coverage.polygon(PX, PY, points, 1.0)
+    once, by_pose = coverage.placed_polygon(PX, PY, points, pose, 1.0)
+    turned = np.stack([pose[1] - points[:, 1], points[:, 0] - pose[0]], 1)
+    expected = np.column_stack([slopes.sum(1), np.einsum("nek,ek->n", slopes, turned)])
+    assert np.array_equal(share, once) and np.allclose(by_pose, expected)
+
+
 @pytest.mark.parametrize("radius", [2.5, 5.0, 14.0])
 def test_disk_coverage_and_area(radius):
     share, _ = coverage.disk(PX, PY, 19.3, 20.1, radius, 1.0)

@@ -95,11 +95,7 @@ def cover_at(
     if appearance.shape == "box":
         alpha, slopes = coverage.box(px, py, pose, _sides(appearance), width)
         return alpha, slopes[:, :3]
-    corners = corners_of(appearance, pose)
-    alpha, by_corner = coverage.polygon(px, py, corners, width)
-    lever = corners - pose[:2]
-    turn = np.einsum("nek,ek->n", by_corner, np.stack([-lever[:, 1], lever[:, 0]], 1))
-    return alpha, np.column_stack([by_corner.sum(1), turn])
+    return coverage.placed_polygon(px, py, corners_of(appearance, pose), pose, width)
 
 
 def _sides(appearance: Appearance) -> tuple[float, float]:

@@ -10,6 +10,7 @@ inwards by the mean sagitta of the arc in a pixel (width^2 / 24 radius).
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -122,46 +123,85 @@ def polygon(
     A box that only one edge crosses sees a half plane; where edges meet, the exact area is summed
     edge by edge.
     """
-    width = max(width, THINNEST)
-    following = np.roll(points, -1, 0)
-    along = following - points
+    seen = _crossed(px, py, points, max(width, THINNEST))
+    slopes = np.zeros((len(px), len(points), 2))
+    slopes[seen.rows, seen.edges] = seen.outward * (1 - seen.weight)
+    slopes[seen.rows, (seen.edges + 1) % len(points)] = seen.outward * seen.weight
+    slopes[seen.mixed] = seen.by_corner
+    return seen.share, slopes
+
+
+def placed_polygon(
+    px: np.ndarray, py: np.ndarray, points: np.ndarray, pose: np.ndarray, width: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same as ``polygon``, with the derivatives (N, 3) by x, y and angle of a pose about whose
+    place the corners turn."""
+    seen = _crossed(px, py, points, max(width, THINNEST))
+    lever = points - pose[:2]
+    turned = np.stack([-lever[:, 1], lever[:, 0]], 1)
+    slopes = np.zeros((len(px), 3))
+    slopes[seen.rows, :2] = seen.outward
+    ends = turned[seen.edges] * (1 - seen.weight)
+    ends += turned[(seen.edges + 1) % len(points)] * seen.weight
+    slopes[seen.rows, 2] = (seen.outward * ends).sum(1)
+    slopes[seen.mixed, :2] = seen.by_corner.sum(1)
+    slopes[seen.mixed, 2] = np.einsum("nek,ek->n", seen.by_corner, turned)
+    return seen.share, slopes
+
+
+@dataclass(frozen=True)
+class _Crossed:
+    """share: (N,) coverage. rows, edges: pixels that one edge alone crosses, and which; outward:
+    (n, 2) derivative by its corners together, of which its end takes the share weight (n, 1).
+    mixed: pixels in which edges meet; by_corner: (m, E, 2) their derivatives."""
+
+    share: np.ndarray
+    rows: np.ndarray
+    edges: np.ndarray
+    outward: np.ndarray
+    weight: np.ndarray
+    mixed: np.ndarray
+    by_corner: np.ndarray
+
+
+def _crossed(px: np.ndarray, py: np.ndarray, points: np.ndarray, width: float) -> _Crossed:
+    """Which edges cross which pixels, and what follows; edges are rows, so that sums over them are
+    sums of whole arrays."""
+    along = np.roll(points, -1, 0) - points
     length = np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)
     sign = 1.0 if _signed_area(points) >= 0 else -1.0
     nx, ny = sign * along[:, 1] / length, -sign * along[:, 0] / length
-    dx, dy = px[:, None] - points[:, 0], py[:, None] - points[:, 1]
-    distance = dx * nx + dy * ny
-    place = (dy * nx - dx * ny) * sign
-    reach = 0.5 * width * (np.abs(nx) + np.abs(ny))
-    near = (
-        (np.abs(distance) <= reach) & (place >= -reach) & (place <= length + reach) & (reach > 0)
-    )  # an edge without length bounds nothing
-    count = near.sum(1)
-    edge = near.argmax(1)
-    rows = np.arange(len(px))
-    at, of = place[rows, edge], length[edge]
-    single = (count == 1) & (at >= reach[edge]) & (at <= of - reach[edge])
+    dx, dy = px - points[:, :1], py - points[:, 1:]
+    distance = dx * nx[:, None] + dy * ny[:, None]
+    place = (dy * nx[:, None] - dx * ny[:, None]) * sign
+    reach = (0.5 * width * (np.abs(nx) + np.abs(ny)))[:, None]
+    near = (np.abs(distance) <= reach) & (place >= -reach) & (place <= length[:, None] + reach)
+    near &= reach > 0  # an edge without length bounds nothing
+    count = np.add.reduce(near, 0, dtype=np.int32)
+    edge, columns = near.argmax(0), np.arange(len(px))
+    at, of, far = place[edge, columns], length[edge], reach[edge, 0]
+    single = (count == 1) & (at >= far) & (at <= of - far)
     share = _inside_of(dx, dy, along).astype(np.float64)
-    slopes = np.zeros((len(px), len(points), 2))
-    if single.any():
-        r, e = rows[single], edge[single]
-        share[r], slope = half_plane(distance[r, e], nx[e], ny[e], width)
-        outward = -slope[:, None] * np.stack([nx[e], ny[e]], 1)
-        weight = (at[single] / of[single])[:, None]
-        slopes[r, e] = outward * (1 - weight)
-        slopes[r, (e + 1) % len(points)] = outward * weight
+    rows = np.flatnonzero(single)
+    edges = edge[rows]
+    share[rows], slope = half_plane(distance[edges, rows], nx[edges], ny[edges], width)
+    outward = -slope[:, None] * np.stack([nx[edges], ny[edges]], 1)
     mixed = np.flatnonzero((count > 0) & ~single)
+    by_corner = np.zeros((0, len(points), 2))
     if len(mixed):
-        share[mixed], slopes[mixed] = _exact(px[mixed], py[mixed], points, width)
-    return share, slopes
+        share[mixed], by_corner = _exact(px[mixed], py[mixed], points, width)
+    weight = (at[rows] / of[rows])[:, None]
+    return _Crossed(share, rows, edges, outward, weight, mixed, by_corner)
 
 
 def _inside_of(dx: np.ndarray, dy: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Even-odd rule: (N,) bool for pixels at offsets (dx, dy) (N, E) from the start of edges
+    """Even-odd rule: (N,) bool for pixels at offsets (dx, dy) (E, N) from the start of edges
     ``along`` (E, 2)."""
-    crosses = (dy < 0) != (dy < along[:, 1])
-    flat = np.abs(along[:, 1]) < 1e-12
-    slant = np.where(flat, 0.0, along[:, 0] / np.where(flat, 1.0, along[:, 1]))
-    return ((crosses & (dx < dy * slant)).sum(1) % 2).astype(bool)
+    rise = along[:, 1:]
+    crosses = (dy < 0) != (dy < rise)
+    flat = np.abs(rise) < 1e-12
+    slant = np.where(flat, 0.0, along[:, :1] / np.where(flat, 1.0, rise))
+    return np.logical_xor.reduce(crosses & (dx < dy * slant), 0)
 
 
 def _exact(
