@@ -21,7 +21,7 @@ from agent.proposers.offline.evidence import (
     pivot,
     strays,
 )
-from agent.proposers.offline.forces import BOUNCY, contacts_of, drive, touching
+from agent.proposers.offline.forces import BOUNCY, _struck, contacts_of, drive, touching
 from agent.proposers.offline.kinematics import structures
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.plans import Plan, ranked
@@ -329,6 +329,23 @@ def test_what_lies_on_something_that_turns_on_a_pivot_is_moved_with_it_by_the_en
     assert {*found.of("contact")[0].bodies} == {"plank", "stone"}
     assert found.of("gravity")[0].numbers["gy"] == pytest.approx(500.0, rel=0.05)
     assert "pin=(plank_pivot_x, plank_pivot_y)" in write(found).dynamics
+
+
+@pytest.mark.parametrize("landing", [False, True])
+def test_a_floor_is_where_a_plank_is_stopped_unless_something_landed_on_it_then(landing):
+    t = np.arange(40) * DT
+    turn = 0.9 * np.minimum(t, 0.4) - 0.1 * np.maximum(t - 0.4, 0.0)
+    board = replace(ROD, size=(120.0, 8.0))
+    plank = path("plank", np.full((40, 2), 150.0), turn, board)
+    on_top = 150 - 58 * math.tan(0.36) - 12.5
+    height = on_top - (200 * np.maximum(0.4 - t, 0.0) if landing else 60)
+    stone = path("stone", np.stack([92 + 0 * t, height + 0 * t], 1))
+    found = _struck(Body("plank", "box", None), evidence(plank, stone))
+    if landing:
+        assert found is None
+    else:
+        low = 150 + 60 * math.sin(0.36) + 4 * math.cos(0.36)
+        assert found["offset"] == pytest.approx(-low, abs=0.5)
 
 
 def test_disks_that_meet_on_a_table_are_turned_back_by_the_borders_of_the_picture():

@@ -19,12 +19,13 @@ from agent.proposers.offline.evidence import (
     bearing,
     centre_of_mass,
     explain,
+    kinks,
     noise_of,
     regress,
     segments,
     smooth,
 )
-from agent.proposers.offline.kinematics import gap
+from agent.proposers.offline.kinematics import gap, outline_at
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.naming import causes
 from agent.proposers.offline.pairs import crowd_options, pair_options
@@ -120,12 +121,15 @@ def _engine(
         if "stands" in body.numbers:
             structure = structure.with_body(replace(body, motion="free", on=None))
     free = [b for b in structure.bodies if b.motion == "free"]
-    contacts, partners = contacts_of([b for b in free if not b.swells], evidence)
     pinned = _bearing(structure, free, evidence)
+    names = [b.name for b in pinned]
+    contacts, partners = contacts_of([b for b in free if not b.swells], evidence, names)
     moved = {b.name for b in (*free, *pinned)}
     left = [term for term in jointed if not moved & set(term.bodies)]
     sure = [c for c in contacts if c not in partners]
     resting = [*sure, *_tumbling(partners, evidence)]
+    struck = [floor for b in pinned if (floor := _struck(b, evidence)) is not None]
+    resting += [Term("wall", tuple(b.name for b in free), floor) for floor in struck]
     return touching(structure.plus(*left), resting, bic, evidence, pinned)
 
 
@@ -597,10 +601,10 @@ def _turning_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, .
 
 
 def contacts_of(
-    bodies: Sequence[Body], evidence: Evidence
+    bodies: Sequence[Body], evidence: Evidence, beside: Sequence[str] = ()
 ) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
     """Walls and collisions read off the velocity jumps; and those contacts that are only expected,
-    not seen.
+    not seen. beside: others that may have caused a jump.
 
     A jump beside a drawn boundary is a bounce off it. Where one drawn boundary (or one border of
     the picture) turned a body back, the others are taken to do so too; a drawn floor under a body
@@ -609,7 +613,7 @@ def contacts_of(
     names = [b.name for b in bodies]
     sides = {name: boundaries(evidence.paths[name], evidence) for name in names}
     pairs = _collisions(names, evidence)
-    hit, kinds = _bounces(names, sides, evidence)
+    hit, kinds = _bounces(names, sides, evidence, beside)
     walls = _merge(hit)
     terms = [*_walls(walls, names, evidence), *(Term("collide", p, n) for p, n in pairs.items())]
     awaited = {
@@ -664,14 +668,18 @@ def _met(first: str, second: str, t: int, evidence: Evidence) -> dict[str, float
 
 
 def _bounces(
-    names: Sequence[str], sides: Mapping[str, Sequence[Boundary]], evidence: Evidence
+    names: Sequence[str],
+    sides: Mapping[str, Sequence[Boundary]],
+    evidence: Evidence,
+    beside: Sequence[str] = (),
 ) -> tuple[list[dict], set[bool]]:
     """(walls that turned bodies back, whether these were borders of the picture or drawn)."""
     hit: list[dict] = []
     kinds: set[bool] = set()
     for name in names:
         path = evidence.paths[name]
-        for t in (t for t in path.kinks if _partner(path, t, names, evidence) is None):
+        near = (*names, *beside)
+        for t in (t for t in path.kinks if _partner(path, t, near, evidence) is None):
             tried = [(side, _turned_back(path, t, evidence.dt, side)) for side in sides[name]]
             found = [(side, wall) for side, wall in tried if wall is not None]
             kinds |= {side.border for side, _ in found}
@@ -782,6 +790,28 @@ def _bearing(structure: Mechanism, free: Sequence[Body], evidence: Evidence) -> 
         if not any(o.on == b.name and o.motion != "weld" for o in structure.bodies)
     ]
     return [b for b in alone if any(_touched(evidence.paths, b.name, other.name) for other in free)]
+
+
+def _struck(body: Body, evidence: Evidence) -> dict[str, float] | None:
+    """The floor that a body on a pivot strikes with its end: where that came lowest, if it was
+    stopped there at once; None if it was not."""
+    path = evidence.paths[body.name]
+    reach = path.appearance.bounding_radius
+    ends = np.stack([np.cos(path.angle), np.sin(path.angle)], 1) * reach
+    lowest = np.array([outline_at(path, t)[:, 1].max() if path.seen[t] else -math.inf
+                       for t in range(len(path.xy))])  # fmt: skip
+    deepest = int(lowest.argmax())
+    stops = kinks(ends, max(path.sigma_angle * reach, 0.05), evidence.dt)
+    if not any(abs(t - deepest) <= 1 for t in stops) or _met_by(path, deepest, evidence):
+        return None
+    return {"nx": 0.0, "ny": -1.0, "offset": -float(lowest[deepest])}
+
+
+def _met_by(path: Path, t: int, evidence: Evidence) -> bool:
+    """Whether another mover comes to a body within two frames of frame t."""
+    first, last = max(t - 3, 0), min(t + 2, len(path.xy) - 1)
+    others = (o for o in evidence.movers if o is not path and o.seen[[first, last]].all())
+    return any(gap(path, o, first) > TOUCHED >= gap(path, o, last) for o in others)
 
 
 TOUCHED = 3.0

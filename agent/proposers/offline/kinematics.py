@@ -144,13 +144,14 @@ def near(a: Path, b: Path, slack: float = 3.0) -> bool:
 
 def gap(a: Path, b: Path, t: int) -> float:
     """Distance between the two outlines at frame t, roughly (0 when they overlap)."""
-    points = _outline(b, t)
+    points = outline_at(b, t)
     inside = _distance(a, t, points)
-    other = _distance(b, t, _outline(a, t))
+    other = _distance(b, t, outline_at(a, t))
     return max(0.0, float(min(inside.min(), other.min())))
 
 
-def _outline(path: Path, t: int) -> np.ndarray:
+def outline_at(path: Path, t: int) -> np.ndarray:
+    """(N, 2) points of a body's outline in the picture at frame t, and its middle."""
     appearance, (x, y), angle = path.appearance, path.xy[t], path.angle[t]
     if appearance.shape == "box":
         w, h = appearance.size[0] / 2, appearance.size[1] / 2
