@@ -99,7 +99,7 @@ def _series(track: Track, attribute: str) -> np.ndarray:
     if attribute in SIZES:
         return np.where(
             track.seen,
-            size_of(track)
+            track.appearance.radius
             if attribute == "radius"
             else track.appearance.size[SIZES.index(attribute) - 1],
             np.nan,
@@ -140,12 +140,7 @@ def scatter(series: np.ndarray) -> float:
 
 def size_of(track: Track) -> float:
     """Radius of a disk; half the smaller side of anything else (what touches first), in pixels."""
-    appearance = track.appearance
-    return (
-        appearance.size[0]
-        if appearance.shape == "disk"
-        else 0.5 * min(appearance.size or (2 * appearance.bounding_radius,))
-    )
+    return track.appearance.radius
 
 
 def scene_of(

@@ -90,6 +90,19 @@ class Appearance:
         return 0.5 * float(np.hypot(*self.picture.shape[:2]))
 
     @property
+    def radius(self) -> float:
+        """Radius of a disk, half the smaller side of anything else, in pixels: what touches
+        first."""
+        if self.shape == "disk":
+            return self.size[0]
+        if self.shape == "box":
+            return 0.5 * min(self.size)
+        if self.shape == "polygon":
+            return 0.5 * float(np.ptp(self.corners, axis=0).min())
+        solid = self.picture[..., 3]
+        return 0.5 * float(min(solid.max(0).sum(), solid.max(1).sum()))
+
+    @property
     def corners(self) -> np.ndarray:
         """(n, 2) outline of a polygon."""
         assert self.outline is not None, f"a {self.shape} has no outline"

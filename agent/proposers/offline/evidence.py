@@ -105,12 +105,8 @@ class Path:
 
     @property
     def radius(self) -> float:
-        """Radius of a disk, or half the smaller size: what touches a wall first."""
-        return (
-            self.appearance.size[0]
-            if self.appearance.shape == "disk"
-            else 0.5 * min(self.appearance.size or (2 * self.appearance.bounding_radius,))
-        )
+        """Radius of a disk, or half the smaller side: what touches a wall first."""
+        return self.appearance.radius
 
 
 CIRCULAR = 0.02
