@@ -21,13 +21,21 @@ from agent.proposers.offline.evidence import (
     pivot,
     strays,
 )
-from agent.proposers.offline.forces import BOUNCY, _struck, contacts_of, drive, touching
+from agent.proposers.offline.forces import (
+    BOUNCY,
+    _leaned_on,
+    _struck,
+    contacts_of,
+    drive,
+    touching,
+)
 from agent.proposers.offline.kinematics import structures
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.plans import Plan, ranked
 from agent.proposers.offline.proposer import _less
 from agent.proposers.offline.rails import coefficients, foot_of, polynomial, rail_numbers, slopes
 from agent.proposers.offline.waiting import waiting
+from agent.proposers.offline.walls import boundaries
 from agent.proposers.offline.write import write
 from benchmarks.environments.variants import compressed
 from tests.offline.test_grammar import DT, evidence, path
@@ -329,6 +337,21 @@ def test_what_lies_on_something_that_turns_on_a_pivot_is_moved_with_it_by_the_en
     assert {*found.of("contact")[0].bodies} == {"plank", "stone"}
     assert found.of("gravity")[0].numbers["gy"] == pytest.approx(500.0, rel=0.05)
     assert "pin=(plank_pivot_x, plank_pivot_y)" in write(found).dynamics
+
+
+def test_a_tall_box_leans_on_the_floor_and_one_at_rest_beside_it_is_no_wall():
+    lean = 0.5 * (np.arange(20) * DT) ** 2
+    c, s = np.cos(lean), np.sin(lean)
+    place = np.stack([105 - 5 * c + 30 * s, 169.5 - 5 * s - 30 * c], 1)  # about (105, 169.5)
+    board = Appearance("box", (200.0, 30.0, 30.0), (60.0, 10.0))
+    tips = path("tips", place, math.pi / 2 + lean, board)
+    rests = path("rests", np.tile([130.0, 139.5], (20, 1)), np.full(20, math.pi / 2), board)
+    plate = floored()
+    plate[110:170, 125:135] = (30, 30, 200)
+    seen = over(plate, tips, replace(rests, waits=True))
+    (floor,) = _leaned_on(tips, seen)
+    assert (floor["ny"], floor["offset"]) == (-1.0, pytest.approx(-169.5, abs=0.3))
+    assert [side.normal for side in boundaries(tips, seen) if not side.border] == [(0, -1)]
 
 
 @pytest.mark.parametrize("landing", [False, True])

@@ -887,8 +887,9 @@ def _leaned_on(path: Path, evidence: Evidence) -> list[dict[str, float]]:
     """Drawn boundaries that a body touches in several frames."""
     found = []
     for side in boundaries(path, evidence):
-        gap = path.xy[path.seen] @ np.array(side.normal, float) - side.offset - path.radius
-        if not side.border and (np.abs(gap) < 1.0).sum() >= 3:
+        normal = np.array(side.normal, float)
+        reach = [(outline_at(path, int(t)) @ normal).min() for t in np.flatnonzero(path.seen)]
+        if not side.border and (np.abs(np.array(reach) - side.offset) < 1.0).sum() >= 3:
             found.append(
                 {
                     "nx": float(side.normal[0]),

@@ -87,9 +87,23 @@ def _ground(path: Path, evidence: Evidence) -> np.ndarray | None:
     if over.mean() < 0.9:
         return None
     alike = (np.abs(plate.astype(np.int16) - colour).max(-1) <= level).astype(np.uint8)
+    alike |= _waiting(evidence)
     _, labels = cv2.connectedComponents(alike, connectivity=4)
     x, y = places[over][len(places[over]) // 2]
     return labels == labels[y, x]
+
+
+def _waiting(evidence: Evidence) -> np.ndarray:
+    """uint8 (H, W): 1 where the plate shows bodies at rest and their edges, which are no walls."""
+    mask = np.zeros(evidence.tracks.plate.shape[:2], np.uint8)
+    for path in (p for p in evidence.paths.values() if p.waits):
+        pose = np.array([*path.xy[path.seen][0], path.angle[path.seen][0]])
+        layer = path.appearance.cover(mask.shape, pose)
+        if layer is not None:
+            x, y, alpha, _ = layer
+            height, width = alpha.shape
+            mask[y : y + height, x : x + width] |= (alpha > 0).astype(np.uint8)
+    return cv2.dilate(mask, np.ones((5, 5), np.uint8))
 
 
 def _boundary(
