@@ -1,11 +1,12 @@
 """Every node so far, in order of proposal. A value: adding a node makes a new archive.
 
 Which node is the best: the one of the highest score, unless others tie with it. Scores within
-``tolerance`` tie everywhere; on camera pictures also those within the ``leeway`` of the highest
-(what a camera misplaces, noise hides and a fit leaves open decides nothing). Of those that tie:
+``tolerance`` tie everywhere; on camera pictures nodes whose proposer keeps a belief tie also within
+the ``leeway`` of the highest (what a camera misplaces, noise hides and a fit leaves open decides
+nothing). Of those that tie:
 
-1. of nodes whose proposer keeps a belief, only the likeliest stays, where a leeway decides what
-   ties: what is seen does not tell them apart, so what is known beforehand does;
+1. on camera pictures only the likeliest of the nodes with a belief stays: what is seen does not
+   tell them apart, so what is known beforehand does;
 2. of the rest, those stay that are not clearly larger (by ``SMALLER``) than the smallest;
 3. of these the oldest wins, which its proposer thought likelier.
 """
@@ -104,7 +105,8 @@ class NodeArchive:
             return None
         top = max(nodes, key=lambda node: node.score)
         leeway = top.evaluation.leeway
-        tied = tuple(n for n in nodes if n.score >= top.score - max(leeway, self.tolerance))
+        wide, usual = top.score - max(leeway, self.tolerance), top.score - self.tolerance
+        tied = tuple(n for n in nodes if n.score >= (usual if n.candidate.belief is None else wide))
         left = _likeliest(tied) if leeway else tied
         least = min(node.evaluation.complexity for node in left)
         best = next(node for node in left if node.evaluation.complexity <= SMALLER * least)

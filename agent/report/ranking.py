@@ -49,10 +49,14 @@ def equals(nodes: Iterable[One], configured: float) -> tuple[list[One], list[One
     """Those that ran to their end: as good as the highest score within the tolerance, and the
     others; each in order of proposal."""
     ran = [node for node in nodes if node.status == "ok"]
-    least = max((node.score for node in ran), default=0.0) - tolerance(ran, configured)
-    return [node for node in ran if node.score >= least], [
-        node for node in ran if node.score < least
-    ]
+    top = max((node.score for node in ran), default=0.0)
+    usual, wide = top - configured, top - tolerance(ran, configured)
+    ties: list[One] = []
+    others: list[One] = []
+    for node in ran:
+        tied = node.score >= usual or (node.score >= wide and node.belief is not None)
+        (ties if tied else others).append(node)
+    return ties, others
 
 
 def likelier(winner: Judged, others: Iterable[One]) -> list[One]:

@@ -279,10 +279,11 @@ def test_drawings_and_programs_without_a_belief_tie_as_ever():
     drawn = filmed("0", 0.90, 0.0, 0.0, 300), filmed("1", 0.902, -25.0, 0.0, 200)
     assert NodeArchive(drawn).best.id == "1" and not NodeArchive(drawn).choice.by_belief
     likely, other = filmed("0", 0.50, 0.0, complexity=300), filmed("1", 0.52, -25.0)
-    foreign = filmed("2", 0.51, None, complexity=200)
+    foreign = filmed("2", 0.518, None, complexity=200)
     assert NodeArchive((likely, other, foreign)).best is foreign, "smaller than the likeliest"
-    dear = filmed("2", 0.51, None, complexity=400)
+    dear, worse = (filmed("2", s, None, complexity=c) for s, c in ((0.518, 400), (0.51, 200)))
     assert NodeArchive((likely, other, dear)).best is likely
+    assert NodeArchive((likely, other, worse)).best is likely, "no belief, no leeway"
 
 
 def test_an_archive_is_a_value():
