@@ -17,6 +17,7 @@ frames that a child may not see. The host never opens a parcel; only a child doe
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import time
@@ -42,6 +43,8 @@ from tools.types import (
 
 Arrays = Mapping[str, np.ndarray]
 _PREFIX = 8  # bytes of the parcel's header length
+_NOWHERE = Scene(np.zeros((1, 1, 3), np.uint8))
+_NOTHING = np.zeros(0, np.uint8)
 _LEAST_SPREAD = 1e-9  # noise of a table must be positive
 
 
@@ -176,17 +179,19 @@ def unpack(data: np.ndarray) -> tuple[States, Scene]:
 def fit(
     programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays
 ) -> dict[str, Any]:
-    """inputs: ``parcels``, the parcels of all clips one after another.
+    """inputs: ``parcels``, one after another.
 
-    payload: ``sizes`` (bytes of each parcel), ``cuts`` (its frames that count, from the first),
-    ``dt`` (seconds between frames: a number, or a list with one a step) and ``actions`` per clip,
-    ``seed``, ``budget`` (fields of tools.fitting.Budget), ``optimizer``, ``start`` (values that an
-    earlier fit ended at, {} for the declared ones), ``redraw`` (per clip, the frames to draw
+    payload: ``sizes`` (bytes of each clip's parcel, 0 where none is needed), ``tables`` (where it
+    is not: what was measured, as JSON; else None), ``cuts`` (frames that count, from the first),
+    ``told`` (of how many clips, from the first, the rollout is wanted), ``dt`` (seconds between
+    frames: a number, or a list with one a step) and ``actions`` per clip, ``seed``, ``budget``
+    (fields of tools.fitting.Budget), ``optimizer``, ``start`` (values that an earlier fit ended at,
+    {} for the declared ones), ``redraw`` (per clip, the frames to draw
     again). outputs: ``redrawn<i>`` per clip with any.
 
-    Claim: ``fit`` (FitResult as JSON), ``rolled`` (States per clip), ``seconds`` by step.
+    Claim: ``fit`` (FitResult as JSON), ``rolled`` (States per clip told), ``seconds`` by step.
     """
-    clips = _clips(inputs["parcels"], payload)
+    clips = _clips(inputs.get("parcels", _NOTHING), payload)
     program = programs["dynamics"]
     began = time.perf_counter()
     with stage("dynamics"):  # whatever goes wrong or takes too long in here is the program's doing
@@ -203,7 +208,9 @@ def fit(
             fitting.rollout(program, result.values, start, len(one.states) - 1, one.dt, one.actions)
             if start
             else one.states
-            for start, one in zip(result.starts, measured, strict=True)
+            for start, one in itertools.islice(
+                zip(result.starts, measured, strict=True), payload["told"]
+            )
         ]
     fitted = time.perf_counter()
     for index, times in enumerate(payload["redraw"]):
@@ -227,10 +234,15 @@ def _steps(dt: float | list[float]) -> Steps:
 
 
 def _clips(parcels: np.ndarray, payload: Mapping[str, Any]) -> list[tuple[fitting.Measured, Scene]]:
+    """Clips of a job; a table of states alone has no scene."""
     clips, start = [], 0
-    keys = ("sizes", "cuts", "dt", "actions")
-    for size, cut, dt, actions in zip(*(payload[key] for key in keys), strict=True):
-        states, scene = unpack(parcels[start : start + size])
+    keys = ("sizes", "tables", "cuts", "dt", "actions")
+    for size, table, cut, dt, actions in zip(*(payload[key] for key in keys), strict=True):
+        states, scene = (
+            unpack(parcels[start : start + size])
+            if table is None
+            else (States.from_json(table), _NOWHERE)
+        )
         known = None if actions is None else np.array(actions, np.float64)
         clips.append((fitting.Measured(states.cut(0, cut), _steps(dt), known), scene))
         start += size
@@ -240,7 +252,8 @@ def _clips(parcels: np.ndarray, payload: Mapping[str, Any]) -> list[tuple[fittin
 def _clip(parcel: np.ndarray, payload: Mapping[str, Any]) -> tuple[fitting.Measured, Scene]:
     """The one clip of a job that looks ahead."""
     one = {key: [payload[key]] for key in ("cut", "dt", "actions")}
-    return _clips(parcel, {"sizes": [len(parcel)], "cuts": one.pop("cut"), **one})[0]
+    whole = {"sizes": [len(parcel)], "tables": [None], "cuts": one.pop("cut")}
+    return _clips(parcel, whole | one)[0]
 
 
 # --------------------------------------------------------------------------------------------------
@@ -335,7 +348,8 @@ def doubt(
     programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays
 ) -> dict[str, Any]:
     """What the clips leave open: which parameters they determine, how wide a forecast of the first
-    of them is, and what another experiment would tell. inputs: ``parcels``, as ``fit``.
+    of them is, and what another experiment would tell. inputs: ``parcels``, and in the
+    payload ``tables``, as ``fit``.
 
     payload: ``sizes``, ``cuts``, ``dt`` and ``actions`` per clip (those of the first for the frames
     to come, too), ``seed``; ``values`` (θ to begin from); ``ahead`` (frames); ``quantiles`` of the

@@ -150,6 +150,24 @@ def test_plates_and_likeness_are_the_same_piece_by_piece(monkeypatch):
     assert ssim(seen[:3], seen[3:6]) == pytest.approx(alike, rel=1e-12) and alike < 1.0
 
 
+def test_thousands_of_clips_share_one_file_and_few_descriptors(small, monkeypatch):
+    monkeypatch.setattr(backing, "_STRETCH", 1 << 20)
+    before = descriptors()
+    rng, made = np.random.default_rng(0), []
+    shelf = backing.Shelf()
+    for _ in range(400):
+        made.append(rng.integers(0, 256, (2, 34, 48, 3)).astype(np.uint8))
+    kept = [shelf.put(one) for one in made]
+    assert kept[0] is made[0] and kept[9] is not made[9] and not kept[9].flags.writeable
+    assert all((one == other).all() for one, other in zip(kept, made, strict=True))
+    assert descriptors() - before < 12
+    del shelf
+    assert (kept[399] == made[399]).all(), "an array keeps its file"
+    del kept
+    gc.collect()
+    assert descriptors() == before
+
+
 def test_what_a_job_puts_out_lies_on_disk_where_it_is_large(small):
     outputs = Outputs([Slot("frames", (9, 34, 48, 3), "|u1", 64)], 64 + clip(9).nbytes)
     try:

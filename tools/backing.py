@@ -110,6 +110,57 @@ def lend(room: np.ndarray) -> None:
     _LENT.append(room)
 
 
+class Shelf:
+    """A place for many uint8 arrays: in memory while all of them are no more than LARGE bytes,
+    later ones in one file without a name, which goes away with the last of them. So thousands of
+    clips are never held in memory together."""
+
+    def __init__(self) -> None:
+        self._held = 0
+        self._file: _BoardedFile | None = None
+
+    def put(self, array: np.ndarray) -> np.ndarray:
+        """The same array, or a read-only one of the same content. Raises OSError where the disk is
+        full."""
+        self._held += array.nbytes
+        if self._held <= LARGE or descriptor(array) is not None:
+            return array
+        self._file = self._file or _BoardedFile()
+        return self._file.put(array)
+
+
+class _BoardedFile:
+    """A file that is mapped in stretches as it grows: of each only what is written takes room."""
+
+    def __init__(self) -> None:
+        self._writer, self._reader = nameless("shelf")
+        self._finalizer = weakref.finalize(self, _close, self._writer, self._reader)
+        self._end, self._mapped = 0, 0
+        self._mapping: mmap.mmap | bytes = b""
+
+    def put(self, array: np.ndarray) -> np.ndarray:
+        if self._end + array.nbytes > self._mapped:
+            size = max(_STRETCH, -(-array.nbytes // _STRETCH) * _STRETCH)
+            self._end, self._mapped = self._mapped, self._mapped + size
+            os.ftruncate(self._writer, self._mapped)
+            self._mapping = mmap.mmap(self._reader, size, access=mmap.ACCESS_READ, offset=self._end)
+        data, at = np.ascontiguousarray(array).reshape(-1).data, self._end
+        while data:
+            count = os.pwrite(self._writer, data, at)
+            data, at = data[count:], at + count
+        start = self._end - (self._mapped - len(self._mapping))
+        self._end = at
+        return np.frombuffer(self._mapping, np.uint8, array.nbytes, start).reshape(array.shape)
+
+
+_STRETCH = 256 << 20
+
+
+def _close(*files: int) -> None:
+    for one in files:
+        os.close(one)
+
+
 def descriptor(array: np.ndarray) -> int | None:
     """A descriptor, to read only, of the file that holds exactly ``array``; None where there is no
     such file. It stays this module's own: duplicate it to keep it."""
@@ -142,13 +193,13 @@ def written(pieces: Iterable[np.ndarray]) -> np.ndarray:
 
 def nameless(kind: str) -> tuple[int, int]:
     """Descriptors, to write (and read) and only to read, of a new file on disk without a name."""
-    handle, name = tempfile.mkstemp(prefix=f"{kind}-", dir=_disk())
+    handle, name = tempfile.mkstemp(prefix=f"{kind}-", dir=disk())
     reader = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
     os.unlink(name)
     return handle, reader
 
 
-def _disk() -> str:
+def disk() -> str:
     """The folder for temporary files, or /var/tmp where that is the usual /tmp: many systems keep
     /tmp in memory."""
     usual = tempfile.gettempdir()

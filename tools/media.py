@@ -100,6 +100,13 @@ def _video(frames: np.ndarray, timing: Timing, actions: np.ndarray | None, name:
     return Video(frames, timing.dt or 1.0 / 30.0, actions, name, timing.times, timing.notes)
 
 
+def shelved(videos: Iterable[Video]) -> list[Video]:
+    """The same videos, frames (T, H, W, 3), each taken when it is asked for; many of them lie in a
+    file instead of in memory (tools.backing.Shelf)."""
+    shelf = backing.Shelf()
+    return [replace(video, frames=shelf.put(video.frames)) for video in videos]
+
+
 def read_image(path: str | Path) -> np.ndarray:
     """One image as (H, W, 3) uint8 RGB, what is transparent over a plain ground. Raises
     MediaError."""

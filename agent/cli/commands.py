@@ -70,7 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out or Path("runs") / name)
     runfolder.check_new(out)
     task, held_back = inputs.load(arguments)
-    proposer = proposers.make(config, store.Store(out / "store"), proposers.access(os.environ))
+    shared = storing.shared(arguments)
+    access = proposers.access(os.environ, shared)
+    proposer = proposers.make(config, store.Store(out / "store"), access)
     with live.watching(config.budget, arguments.quiet) as watch:
         result = search.run(
             task,
@@ -80,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
             out=out,
             on_event=watch,
             opened=_opened(arguments),
-            shared=storing.shared(arguments),
+            shared=shared,
         )
     if typed:
         _scale(result, typed)
@@ -119,18 +121,18 @@ def _opened(arguments: argparse.Namespace) -> search.Opened:
 def resume(arguments: argparse.Namespace) -> int:
     """Go on with a run."""
     budget = arguments.budget or RunFolder(arguments.run).settings()["budget"]
-    grants = granted(arguments)
+    grants, shared = granted(arguments), storing.shared(arguments)
     with live.watching(budget, arguments.quiet) as watch:
         result = search.resume(
             arguments.run,
-            secrets=proposers.access(os.environ),
+            secrets=proposers.access(os.environ, shared),
             grants=grants,
             budget=arguments.budget,
             threshold=arguments.threshold,
             on_event=watch,
             tell=lambda line: print(f"run-agent: {line}", file=sys.stderr, flush=True),
             opened=_opened(arguments),
-            shared=storing.shared(arguments),
+            shared=shared,
         )
     return finish(result)
 
@@ -346,7 +348,7 @@ def fit(arguments: argparse.Namespace) -> int:
     seen = [
         Measured(states, video.steps, video.actions)
         for states, video in zip(forecast.measured, final(task).fit, strict=True)
-    ]
+    ][: len(fitted.rolled)]
     if arguments.out:
         runfolder.write_params(Path(arguments.out), fitted.params)
     if arguments.plot:

@@ -75,7 +75,9 @@ def _videos(arguments: argparse.Namespace) -> tuple[Task, HeldBack]:
     how = preparation(arguments)
     whole = how.of_another()
     clips = [media.read(path, 0, stop, preparation=how) for path in arguments.video]
-    learn = [media.read(path, 0, MOST_FRAMES, preparation=whole) for path in arguments.learn_from]
+    learn = media.shelved(
+        media.read(path, 0, MOST_FRAMES, preparation=whole) for path in arguments.learn_from
+    )
     clips, learn = _of_one_size(clips, learn)
     text.show(f"{clip.name}: {note}" for clip in (*clips, *learn) for note in clip.notes)
     return assemble(clips, tuple(learn), arguments.context, arguments.horizon)

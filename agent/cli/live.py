@@ -136,6 +136,8 @@ def line(event: Mapping[str, Any]) -> str | None:
         case "remembered":
             names = ", ".join(entry["name"] for entry in event["entries"])
             return f"shown from the library: {names}"
+        case "noted":
+            return str(event["line"])
         case "declined":
             what = "left out" if event.get("screened") else "nothing proposed"
             return f"node {event['node']}: {what}: {_short(event['rationale'])}"
@@ -212,6 +214,8 @@ class _View:
             self.progress.advance(self.bar)
             if event["failure"] is not None:
                 self.rows["failed last"] = clean(f"node {node}: {outcome(event)}")
+        elif event["event"] == "noted":
+            self.rows["noted"] = clean(event["line"])
         elif event["event"] == "best":
             self.rows["best"] = f"node {node}, score {event['score']:.4f}"
 

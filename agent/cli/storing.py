@@ -6,8 +6,11 @@ import argparse
 import os
 import re
 import time
+from collections import Counter
 
 from agent.cli import text
+from agent.evaluation.remembered import KIND as PERCEPTIONS
+from agent.models.borrowed import KIND as REPLIES
 from agent.run.shared import SharedStore
 from tools.errors import UsageError
 
@@ -40,14 +43,17 @@ def main(arguments: argparse.Namespace) -> int:
             else _amount(arguments.unused, _SECONDS, "--unused", "30d"),
         )
         text.show([f"removed {files} files, {freed / 1e6:.1f} MB"])
+    text.show([_summary(kept)])
+    return 0
+
+
+def _summary(kept: SharedStore) -> str:
     entries = list(kept.entries())
-    known = sum(entry.path.suffix == ".json" for entry in entries)
+    counts = Counter(entry.path.relative_to(kept.folder).parts[0] for entry in entries)
+    known = ", ".join(f"{counts[kind]} {kind}" for kind in ("evaluations", PERCEPTIONS, REPLIES))
     size = sum(entry.size for entry in entries)
     days = (time.time() - min((entry.used for entry in entries), default=time.time())) / 86400
-    text.show(
-        [f"{known} evaluations, {size / 1e6:.1f} MB in {folder}; longest unused: {days:.0f} days"]
-    )
-    return 0
+    return f"{known}; {size / 1e6:.1f} MB in {kept.folder}; longest unused: {days:.0f} days"
 
 
 def _amount(told: str, units: dict[str, int], option: str, example: str) -> int:

@@ -242,6 +242,11 @@ class Waiting(Protocol):
         """``move`` with what sets it apart from ``others``, which are in flight already."""
         ...
 
+    def news(self) -> Sequence[str]:
+        """What was found out since the last look and should be said once, such as that a model
+        takes no pictures."""
+        ...
+
     def leave(self) -> None:
         """The search is over: what is still in flight is given up, and counted as paid."""
         ...

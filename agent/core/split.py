@@ -12,7 +12,8 @@ to three places (origins), each fitted to the frames before it alone. With n vis
                12 frames: 7, 6 and 5 of 10; 20 frames: 13, 10 and 7 of 18
 
 Of five training videos or more a tenth, at least one, stays out instead; every third of the others
-judges, always from ``task.context`` on, as the test videos will be.
+judges, always from ``task.context`` on, as the test videos will be. Of many videos at most 16
+judge, and as many tell the last part; all others are fitted.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ EARLIER = (1.5, 2.0)
 _LEAST_LAST = 2  # frames of the last part
 _LEAST_GUIDING = 10  # frames that must be left for a last part to be kept
 _LEAST_VIDEOS = 5  # training videos from which one of them is kept
+_MOST_JUDGED = 16  # training videos that judge: more cost time and memory and tell little more
 _LEAST_SEEN = 5  # frames that an earlier origin must see
 _LEAST_MOVE = 12.0  # grey levels (a channel) that a pixel must change by to count as motion
 _LEAST_PIXELS = 3  # and this many of them
@@ -235,12 +237,18 @@ def _across(task: Task, share: float) -> Split:
             "lower the context",
         )
     every = max(2, round(1 / share))
-    held = usable[every - 1 :: every] or usable[-1:]
-    rest = tuple(video for video in train if all(video is not other for other in held))
+    held = _spread(usable[every - 1 :: every] or usable[-1:])
+    judging = {id(video) for video in held}
+    rest = tuple(video for video in train if id(video) not in judging)
     judged = tuple(_cut(video, task.context, task.horizon) for video in held)
-    kept = [video for video in task.train[len(train) :] if len(video) > task.context]
+    kept = _spread([video for video in task.train[len(train) :] if len(video) > task.context])
     last = Origin(train, tuple(_cut(video, task.context, task.horizon) for video in kept))
     return Split(replace(task, train=train), (Origin(rest, judged),), last if kept else None)
+
+
+def _spread(videos: Sequence[Video]) -> Sequence[Video]:
+    """At most _MOST_JUDGED of them, evenly."""
+    return videos[:: max(1, -(-len(videos) // _MOST_JUDGED))]
 
 
 def _in_time(

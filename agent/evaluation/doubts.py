@@ -80,7 +80,8 @@ def doubt_job(
     actions = trial.all_actions
     clips = [trial.seen, *others]
     payload = {
-        "sizes": [len(one.parcel) for one in perceived],
+        "sizes": [len(perceived[0].parcel), *(0 for _ in others)],
+        "tables": [None, *(one.states.to_json() for one in perceived[1:])],
         "cuts": [len(clip) for clip in clips],
         "dt": [plain_steps(trial.all_steps), *(plain_steps(clip.steps) for clip in others)],
         "actions": [
@@ -98,7 +99,7 @@ def doubt_job(
     return Job(
         "doubt",
         Programs("", programs.dynamics, programs.rendering),
-        {"parcels": np.concatenate([one.parcel for one in perceived])},
+        {"parcels": perceived[0].parcel},
         payload,
         room if question.moments else {},
         limits,

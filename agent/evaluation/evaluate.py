@@ -42,8 +42,9 @@ from agent.evaluation.foretelling import (
     uncertain,
     unheld,
 )
-from agent.evaluation.jobs import CandidateFailed, Fitted, Perceived, Predicted
+from agent.evaluation.jobs import TOLD_CLIPS, CandidateFailed, Fitted, Perceived, Predicted
 from agent.evaluation.leeway import FEW, leeway, misplaced
+from agent.evaluation.remembered import Remembered
 from agent.evaluation.runner import SKETCH, Runner
 from agent.run.store import Keep
 from sandbox.contract import Box
@@ -114,17 +115,19 @@ class Evaluator:
         config: EvaluationConfig,
         keep: Keep | None = None,
         ask: Ask | None = None,
+        remembered: Remembered | None = None,
     ):
         self._task, self.split = task, split
         self._filmed = is_camera(split.fit[0].frames)
         if self._filmed:
             config = replace(config, fit=_within(config.fit, FILMED_EVALUATIONS, FILMED_STARTS))
-        self._runner, self._config, self._keep = Runner(sandbox, config, ask), config, keep
+        self._config, self._keep = config, keep
+        self._runner = Runner(sandbox, config, ask, remembered)
         guiding = split.guiding.train or split.guiding.test
         self.sigma = pixel_noise([video.frames for video in guiding])
         self._all_targets = tuple(self._targets_of(origin) for origin in split.origins)
         self._targets = self._all_targets[0]
-        self._unexplained: dict[str, tuple[float, float]] = {}
+        self._unexplained: dict[tuple[str, str], tuple[float, float]] = {}
         self._plates = {
             id(video): losses.plate(video.frames) for video in self.split.fit[:_REDRAWN_CLIPS]
         }
@@ -228,7 +231,7 @@ class Evaluator:
             losses=stage_losses,
             params=fitted.params,
             fit=fitted.report,
-            measured=tuple(one.states for one in clips),
+            measured=tuple(one.states for one in clips[:TOLD_CLIPS]),
             rolled=fitted.rolled,
             predicted=tuple(
                 one.states.cut(len(t.seen), len(one.states))
@@ -453,7 +456,7 @@ class Evaluator:
         videos = self.split.fit
         measured = [
             Measured(one.states, video.steps, video.actions)
-            for one, video in zip(clips, videos, strict=True)
+            for one, video in zip(clips[:TOLD_CLIPS], videos, strict=False)
         ]
         dynamics = (
             state_loss(fitted.rolled, measured).relative
@@ -481,7 +484,7 @@ class Evaluator:
     def _perception_loss(self, source: str, clips: Sequence[Perceived]) -> float | None:
         left = moved = 0.0
         for video, one in list(zip(self.split.fit, clips, strict=True))[:_REDRAWN_CLIPS]:
-            key = self._runner.key(source, video)
+            key = (source, self._runner.content(video))
             if key not in self._unexplained:
                 self._unexplained[key] = losses.unexplained(video.frames, one.states, self.sigma)
             left, moved = left + self._unexplained[key][0], moved + self._unexplained[key][1]

@@ -41,6 +41,8 @@ from tools.types import (
 C = TypeVar("C")
 R = TypeVar("R")
 
+TOLD_CLIPS = 64
+"""Clips of which is told what was measured and rolled out; all of them are fitted."""
 PARCEL = 24 << 20
 """Bytes that states and scene of one clip may take, besides its background."""
 
@@ -71,7 +73,8 @@ class Perceived:
 @dataclass(frozen=True)
 class Fitted:
     """θ and what it explains. params: θ with bounds and errors; values: the same as {name: value}.
-    report: the fit's own words. rolled: per clip. redrawn: per clip (n, H, W, 3) frames drawn from
+    report: the fit's own words. rolled: of the first TOLD_CLIPS
+    clips. redrawn: per clip (n, H, W, 3) frames drawn from
     measured states (n may be 0). seconds: by step."""
 
     params: tuple[FittedParam, ...]
@@ -125,7 +128,7 @@ def perceive_job(
 ) -> Job:
     """Show one clip (array or shared array of ``shape`` (T, H, W, 3)) to a perception program, in a
     child with nothing else in it but the ``masks`` that the program declared."""
-    room = {"parcel": ArraySpec((PARCEL + math.prod(shape[1:]),))}
+    room = {"parcel": ArraySpec((parcel_room(shape),))}
     if math.prod(shape) > backing.LARGE:
         room["scratch"] = ArraySpec((math.prod(shape),), scratch=True)
     inputs = {"frames": frames} | ({} if masks is None else pack(masks))
@@ -139,6 +142,11 @@ def perceive_job(
     )
 
 
+def parcel_room(shape: tuple[int, ...]) -> int:
+    """Bytes that states and scene of a clip of (T, H, W, 3) may take."""
+    return PARCEL + math.prod(shape[1:])
+
+
 def fit_job(
     programs: Programs,
     clips: Sequence[Video],
@@ -149,9 +157,18 @@ def fit_job(
     start: Mapping[str, float] = MappingProxyType({}),
 ) -> Job:
     """Fit θ to what perception made of ``clips``, or of videos that begin with these, and draw some
-    of their frames again (``redraw``: per clip, which). start: where another fit ended."""
+    of their frames again (``redraw``: per clip, which). start: where another fit ended.
+
+    Scenes travel only where something is drawn, so that the job stays small for thousands of clips.
+    """
+    drawn = [one for one, times in zip(perceived, redraw, strict=True) if times]
     payload = {
-        "sizes": [len(one.parcel) for one in perceived],
+        "sizes": [len(one.parcel) if t else 0 for one, t in zip(perceived, redraw, strict=True)],
+        "tables": [
+            None if times else one.states.to_json()
+            for one, times in zip(perceived, redraw, strict=True)
+        ],
+        "told": TOLD_CLIPS,
         "cuts": [len(clip) for clip in clips],
         "start": dict(start),
         "dt": [plain_steps(clip.steps) for clip in clips],
@@ -166,7 +183,7 @@ def fit_job(
         for i, times in enumerate(redraw)
         if len(times)
     }
-    inputs = {"parcels": np.concatenate([one.parcel for one in perceived])}
+    inputs = {"parcels": np.concatenate([one.parcel for one in drawn])} if drawn else {}
     return Job(
         "fit",
         Programs("", programs.dynamics, programs.rendering),
@@ -324,7 +341,7 @@ def read_fitted(outcome: Outcome, clips: Sequence[Video]) -> Fitted:
         params = claims.unique_names(claim.fit.params, "fit")
         if max(len(values), len(params)) > MAX_PARAMS:
             raise ContractError("fit", f"at most {MAX_PARAMS} parameters", str(len(values)))
-        _check_states(claim.rolled, [len(clip) for clip in clips], "fit")
+        _check_states(claim.rolled, [len(clip) for clip in clips[:TOLD_CLIPS]], "fit")
         redrawn = tuple(
             outcome.arrays.get(f"redrawn{i}", np.zeros((0, *clip.shape, 3), np.uint8))
             for i, clip in enumerate(clips)

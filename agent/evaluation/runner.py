@@ -4,10 +4,11 @@ of its own."""
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from agent.evaluation import jobs
 from agent.evaluation.detections import Detections
 from agent.evaluation.doubts import Doubts, Question, doubt_job, read_doubts
 from agent.evaluation.jobs import CandidateFailed, Change, Fitted, Perceived, Predicted
+from agent.evaluation.remembered import Remembered
 from sandbox.contract import Box, Shared
 from tools import backing
 from tools.masks.request import MaskSet, parse_detections
@@ -33,51 +35,60 @@ SKETCH: Mapping[str, Any] = MappingProxyType({"starts": 1, "evaluations": 1_000,
 """Limits of a fit that only tells whether a longer one is worth while."""
 
 
-@dataclass(frozen=True)
-class _Clip:
-    """A visible video, kept alive so that its identity stays its own."""
-
-    video: Video
-    shared: Shared
-    content: str
-
-    def key(self, source: str) -> str:
-        """Name of what ``source`` made of this clip."""
-        return hashlib.blake2b(
-            f"{self.video.frames.shape}\0{self.content}\0{source}".encode(), digest_size=16
-        ).hexdigest()
+_AT_ONCE = 64
+"""Small clips that are shown to a perception program, or kept ready for children, at a time."""
+_READY = 8
+"""Clips that are kept ready however large they are."""
 
 
 class PerceptionCache:
-    """What perception made of a clip, by content of source and clip, least recently used dropped
-    beyond ``room`` bytes.
+    """What perception programs made of clips, by content of source and clip: everything of the
+    source that was used longest ago is dropped beyond ``room`` bytes. Scenes of many clips lie in a
+    file, not in memory.
 
     An entry is a function of one perception source and one clip, because the child that made it was
     given nothing else (but masks of that clip, which follow from the words in that source).
     """
 
     def __init__(self, room: int):
-        self._room, self._used = room, 0
-        self._entries: OrderedDict[str, Perceived] = OrderedDict()
+        self._room = room
+        self._sources: OrderedDict[str, _Source] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: str) -> Perceived | None:
+    def get(self, source: str, clip: str) -> Perceived | None:
         with self._lock:
-            if key in self._entries:
-                self._entries.move_to_end(key)
-            return self._entries.get(key)
+            if source not in self._sources:
+                return None
+            self._sources.move_to_end(source)
+            return self._sources[source].entries.get(clip)
 
-    def put(self, key: str, entry: Perceived) -> None:
+    def put(self, source: str, clip: str, entry: Perceived) -> Perceived:
+        """Keep it; the entry to go on with."""
         with self._lock:
-            if key not in self._entries:
-                self._entries[key] = entry
-                self._used += _bytes(entry)
-            while self._used > self._room and len(self._entries) > 1:
-                self._used -= _bytes(self._entries.popitem(last=False)[1])
+            place = self._sources.setdefault(source, _Source())
+            self._sources.move_to_end(source)
+            entry = place.keep(clip, entry)
+            while len(self._sources) > 1 and self._used() > self._room:
+                self._sources.popitem(last=False)
+            return entry
+
+    def _used(self) -> int:
+        return sum(source.used for source in self._sources.values())
 
 
-def _bytes(entry: Perceived) -> int:
-    return entry.parcel.nbytes + entry.states.values.nbytes
+class _Source:
+    """Entries of one perception program. used: bytes."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Perceived] = {}
+        self.used = 0
+        self._shelf = backing.Shelf()
+
+    def keep(self, clip: str, entry: Perceived) -> Perceived:
+        if clip not in self.entries:
+            self.used += entry.parcel.nbytes + entry.states.values.nbytes
+            self.entries[clip] = replace(entry, parcel=self._shelf.put(entry.parcel))
+        return self.entries[clip]
 
 
 class Runner:
@@ -85,18 +96,22 @@ class Runner:
     candidate did.
 
     ask: a model's verdict on masks made for a program (see agent.evaluation.detections), None =
-    measurements only.
+    measurements only. remembered: what other runs perceived, None for none.
     """
 
-    def __init__(self, sandbox: Box, config: EvaluationConfig, ask: Ask | None = None):
-        self._sandbox, self._config = sandbox, config
+    def __init__(
+        self,
+        sandbox: Box,
+        config: EvaluationConfig,
+        ask: Ask | None = None,
+        remembered: Remembered | None = None,
+    ):
+        self._sandbox, self._config, self._remembered = sandbox, config, remembered
         self._cache = PerceptionCache(config.cache)
         self._detections = Detections(config.vision, ask)
-        self._clips: dict[int, _Clip] = {}
-
-    def key(self, source: str, video: Video) -> str:
-        """Content hash of a perception source and a clip."""
-        return self._clip(video).key(source)
+        self._contents: dict[int, tuple[Video, str]] = {}
+        self._ready: OrderedDict[str, Shared] = OrderedDict()
+        self._lock = threading.Lock()
 
     def perceive(self, source: str, videos: Sequence[Video]) -> tuple[Perceived, ...]:
         """Perception of each video, each in a child that sees nothing else; known results are not
@@ -105,25 +120,47 @@ class Runner:
         A later child is given a parcel only in place of the very clip that it was made from, so
         that no frame reaches a child by way of a parcel that would not reach it as a frame.
         """
-        clips = [self._clip(video) for video in videos]
-        keys = [clip.key(source) for clip in clips]
-        found = {key: entry for key in keys if (entry := self._cache.get(key)) is not None}
-        wanted = {key: clip for key, clip in zip(keys, clips, strict=True) if key not in found}
-        limits = self._config.limits
-        masks = self._masks(source, [clip.video for clip in wanted.values()])
+        name = _digest(source.encode())
+        wanted: dict[str, Video] = {}
+        found: dict[str, Perceived] = {}
+        contents = [self.content(video) for video in videos]
+        for content, video in zip(contents, videos, strict=True):
+            entry = found.get(content) or self._cache.get(name, content)
+            if entry is None and (entry := self._recalled(source, content, video)) is not None:
+                entry = self._cache.put(name, content, entry)
+            if entry is None:
+                wanted[content] = video
+            else:
+                found[content] = entry
+        for some in _few(wanted):
+            for content, entry in self._perceived(source, some):
+                found[content] = self._cache.put(name, content, entry)
+        return tuple(found[content] for content in contents)
+
+    def _perceived(
+        self, source: str, clips: Mapping[str, Video]
+    ) -> Iterator[tuple[str, Perceived]]:
+        """Perception of a few clips by content, each in a child."""
+        masks = self._masks(source, list(clips.values()))
         made = [
-            jobs.perceive_job(source, clip.shared, clip.shared.shape, limits, one)
-            for clip, one in zip(wanted.values(), masks, strict=True)
-        ]
-        for (key, clip), one, outcome in zip(
-            wanted.items(), masks, self._sandbox.map(made), strict=True
-        ):
-            found[key] = replace(
-                jobs.read_perceived(outcome, len(clip.video)),
-                detections={} if one is None else one.report,
+            jobs.perceive_job(
+                source, self._shared(content, video), video.frames.shape, self._config.limits, one
             )
-            self._cache.put(key, found[key])
-        return tuple(found[key] for key in keys)
+            for (content, video), one in zip(clips.items(), masks, strict=True)
+        ]
+        outcomes = self._sandbox.map(made)
+        for (content, video), one, outcome in zip(clips.items(), masks, outcomes, strict=True):
+            entry = jobs.read_perceived(outcome, len(video))
+            if one is None and self._remembered is not None:
+                self._remembered.keep(source, content, self._config.limits, entry)
+            yield content, replace(entry, detections={} if one is None else one.report)
+
+    def _recalled(self, source: str, content: str, video: Video) -> Perceived | None:
+        """What another run perceived; never of a program that asks for detections, whose masks
+        depend on more than program and clip."""
+        if self._remembered is None or "DETECTIONS" in source:
+            return None
+        return self._remembered.find(source, content, video, self._config.limits)
 
     def _masks(self, source: str, videos: Sequence[Video]) -> list[MaskSet | None]:
         """Per clip the masks that a program declares, of exactly the frames it will be shown; None
@@ -137,15 +174,27 @@ class Runner:
         except ContractError as error:
             raise CandidateFailed(Failure("perception", "ContractError", str(error))) from error
 
-    def _clip(self, video: Video) -> _Clip:
-        """The video with what is worth computing once: its memory file and its hash."""
-        if id(video) not in self._clips:
-            self._clips[id(video)] = _Clip(
-                video,
-                self._sandbox.share(video.frames),
-                hashlib.blake2b(video.frames.data, digest_size=16).hexdigest(),
-            )
-        return self._clips[id(video)]
+    def content(self, video: Video) -> str:
+        """Hash of a clip's frames. The clip is kept alive, so that its identity stays its own."""
+        if id(video) not in self._contents:
+            content = hashlib.blake2b(video.frames.data, digest_size=16)
+            content.update(str(video.frames.shape).encode())
+            self._contents[id(video)] = (video, content.hexdigest())
+        return self._contents[id(video)][1]
+
+    def _shared(self, content: str, video: Video) -> Shared:
+        """A clip's frames as children take them; those that were not wanted for longest are let
+        go of, and go away when no job uses them."""
+        with self._lock:
+            if content not in self._ready:
+                self._ready[content] = self._sandbox.share(video.frames)
+            self._ready.move_to_end(content)
+            while len(self._ready) > (_READY if self._is_full() else _AT_ONCE):
+                self._ready.popitem(last=False)
+            return self._ready[content]
+
+    def _is_full(self) -> bool:
+        return sum(math.prod(one.shape) for one in self._ready.values()) > backing.HEAVY
 
     def fit(
         self,
@@ -242,6 +291,23 @@ class Runner:
             jobs.read_predicted(outcome, trial, change.since)
             for outcome, change in zip(self._sandbox.map(made), changes, strict=True)
         )
+
+
+def _few(clips: Mapping[str, Video]) -> Iterator[dict[str, Video]]:
+    """The clips, as many at a time as are handled together."""
+    some: dict[str, Video] = {}
+    for content, video in clips.items():
+        some[content] = video
+        held = sum(one.frames.nbytes for one in some.values())
+        if len(some) >= _AT_ONCE or held > backing.HEAVY:
+            yield some
+            some = {}
+    if some:
+        yield some
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _check_same(first: Sequence[Predicted], again: Sequence[Predicted]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from agent.core.protocols import Cost
+from agent.models.borrowed import Borrowed
 from agent.models.errors import CapReached, ModelError, NoAnswer, Unreachable
 from agent.models.ledger import MARGIN, Gauge, Ledger, Size
 from agent.models.messages import Reply, Request
@@ -28,7 +29,10 @@ class TryAgain(ModelError):
 
 
 class Sender(Protocol):
-    """What carries a request to a model (agent.models.endpoint.Endpoint is the real one)."""
+    """What carries a request to a model (agent.models.endpoint.Endpoint is the real one). news:
+    sentences to be said once; whoever says them takes them out."""
+
+    news: list[str]
 
     def send(self, request: Request, output_tokens: int) -> Reply:
         """One call; raises TryAgain for passing failures and other ModelErrors for lasting ones."""
@@ -70,7 +74,8 @@ class ClientConfig:
 class Client:
     """One model, one recording, one ledger. Safe to share between threads.
 
-    sleep, clock: seconds; given so that tests need not wait.
+    sleep, clock: seconds; given so that tests need not wait. borrowed: replies of other runs, None
+    for none.
     """
 
     def __init__(
@@ -81,7 +86,9 @@ class Client:
         sender: Sender,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        borrowed: Borrowed | None = None,
     ):
+        self.borrowed = borrowed
         self.config, self.recording, self.ledger = config, recording, ledger
         self._sender, self._sleep, self._clock = sender, sleep, clock
         self._lock = threading.Lock()
@@ -95,7 +102,8 @@ class Client:
         return f"Client({self.config.model!r}, {self._sender!r}, {self.ledger.spent})"
 
     def ask(self, request: Request) -> Exchange:
-        """The reply to ``request``: recorded, or paid for and recorded before it is returned.
+        """The reply to ``request``: recorded, or what another run was told, or paid for; recorded
+        before it is returned.
 
         Raises CapReached before a call that could pass a cap, the lasting errors of the sender, and
         after the last retry Unreachable (the server fails) or NoAnswer (the server is there, its
@@ -104,7 +112,22 @@ class Client:
         with self._lock:
             turn = self._asking.setdefault(request.digest, threading.Lock())
         with turn:  # whoever asks the same at the same time waits for the one answer
-            return self.recording.find(request) or self._insist(request)
+            known = self.recording.find(request) or self._borrow(request)
+            return known or self._insist(request)
+
+    def _borrow(self, request: Request) -> Exchange | None:
+        """What another run was told, recorded as an answer that cost nothing."""
+        reply = None if self.borrowed is None else self.borrowed.find(request)
+        if reply is None:
+            return None
+        note = {**dict(self.config.note), "model": self.config.model, "borrowed": True}
+        return self.recording.add(request, reply, Cost(), note)
+
+    def news(self) -> list[str]:
+        """What the endpoint was found not to take since the last look."""
+        count = len(self._sender.news)
+        told, self._sender.news[:count] = self._sender.news[:count], []
+        return told
 
     def leave(self, reason: str) -> tuple[Cost, ...]:
         """Ask nothing more, count what is under way as paid for: what each call may have cost."""
@@ -165,6 +188,8 @@ class Client:
             "seconds": round(self._clock() - started, 3),
             "price": None if price is None else asdict(price),
         }
+        if self.borrowed is not None:
+            self.borrowed.keep(request, reply)
         return self.recording.add(request, reply, lost + cost, note)
 
     def _send(self, request: Request, limit: int) -> tuple[Reply, Cost, int]:

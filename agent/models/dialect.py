@@ -1,9 +1,9 @@
 """What an OpenAI-compatible endpoint takes, learned from its own refusals.
 
 Hosted models, vLLM, Ollama and llama.cpp servers agree on the chat protocol but not on its optional
-fields. We begin with the richest form; when an endpoint answers 400 and names a field, that field
-is given up for the rest of the run. None of this touches the prompt, so that recorded requests stay
-the same.
+fields. We begin with the richest form; when an endpoint refuses a request and names a field, that
+field is given up for the rest of the run, which is said once. None of this touches the prompt, so
+that recorded requests stay the same.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Dialect:
         return cls(STRUCTURES[0] if structure == "auto" else structure, limit)
 
     def without(self, complaint: str) -> Dialect | None:
-        """The next poorer dialect after a 400 with this text, or None when it does not name
+        """The next poorer dialect after a refusal with this text, or None when it does not name
         anything we can give up.
 
         >>> Dialect().without("Unsupported value: 'temperature' does not support 0.2").temperature
@@ -54,6 +54,26 @@ class Dialect:
                 return poorer(self)
         return None
 
+    def lost(self, poorer: Dialect) -> str:
+        """What ``poorer`` goes without, in words.
+
+        >>> Dialect().lost(Dialect(pictures=False))
+        'takes no pictures: it gets the scene in words'
+        """
+        words = [
+            said for name, said in _SAID.items() if getattr(self, name) != getattr(poorer, name)
+        ]
+        return "; ".join(words)
+
+
+_SAID = {
+    "structure": "takes no such form of an answer: it is asked in another one",
+    "output_limit": "knows the limit of an answer under another name, or none",
+    "seed": "takes no seed",
+    "temperature": "takes no temperature",
+    "stream_usage": "counts no tokens in a stream",
+    "pictures": "takes no pictures: it gets the scene in words",
+}
 
 _Concession = tuple[tuple[str, ...], Callable[[Dialect], bool], Callable[[Dialect], Dialect]]
 

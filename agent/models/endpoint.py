@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ MAX_BODY = 8 << 20
 """Bytes of one response that are read before it is given up."""
 MOST_TOKENS = 100_000_000
 """Of one call: what an endpoint counts beyond it is not believed."""
+_MALFORMED = (400, 413, 415, 422)
+"""Statuses that blame the request."""
 NO_KEY = "none"
 """Sent to servers that ask for no key."""
 
@@ -55,12 +58,22 @@ class EndpointConfig:
     structure: str = "auto"
 
 
+class _Concession(Exception):
+    """The endpoint cannot take a request; it may take a poorer one."""
+
+    def __init__(self, poorer: Dialect):
+        self.poorer = poorer
+
+
 class Endpoint:
-    """Sends one request at a time (from any thread) and says in our own errors what went wrong."""
+    """Sends one request at a time (from any thread) and says in our own errors what went wrong.
+    news: what it was found not to take, a sentence each, once."""
 
     def __init__(self, config: EndpointConfig):
         self.config = config
         self.dialect = Dialect.first(config.structure, hosted=not config.base_url)
+        self.news: list[str] = []
+        self._lock = threading.Lock()
         self._http = httpx.Client(
             timeout=httpx.Timeout(config.timeout, connect=15.0),
             event_hooks={"response": [_bounded(config.timeout)]},
@@ -113,42 +126,19 @@ class Endpoint:
             dialect = self.dialect
             try:
                 return self._send(request, output_tokens, dialect)
-            except openai.BadRequestError as error:
-                poorer = self._concede(error, dialect)
-                if self.dialect == dialect:
-                    self.dialect = poorer
-
-    def _concede(self, error: openai.BadRequestError, dialect: Dialect) -> Dialect:
-        message = self._clean(error)
-        if _is_too_long(message):
-            raise ContextTooLong(
-                self._name, "a prompt that fits", f"one longer than the model's context ({message})"
-            ) from None
-        poorer = dialect.without(message)
-        if poorer is None:
-            raise RequestRefused(
-                self._name, "an answer", f"a refusal of the request: {message}"
-            ) from None
-        return poorer
+            except _Concession as concession:
+                with self._lock:
+                    if self.dialect == dialect:
+                        self.dialect = concession.poorer
+                        self.news.append(f"{self._name} {dialect.lost(concession.poorer)}")
 
     def _send(self, request: Request, output_tokens: int, dialect: Dialect) -> Reply:
         messages = [_speak(message, dialect.pictures) for message in request.messages]
         options = _options(request, output_tokens, dialect)
         try:
             return _reply(self._invoke(messages, options, dialect), request)
-        except openai.BadRequestError:
-            raise
-        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-            raise self._wrong_key(error) from None
-        except openai.NotFoundError as error:
-            raise Unreachable(
-                self._name,
-                f"this model at {self.address}",
-                f"404: {self._clean(error)}",
-                "check --model and --base-url",
-            ) from None
-        except openai.RateLimitError as error:
-            raise self._rate_limited(error) from None
+        except openai.APIStatusError as error:
+            raise self._refused(error, dialect) from None
         except (openai.APITimeoutError, httpx.TimeoutException):
             raise TryAgain(
                 f"no complete answer within {self.config.timeout:g} s", sent=True
@@ -157,10 +147,6 @@ class Endpoint:
             raise TryAgain(
                 f"connection failed: {_cause(error)}",
                 sent=not isinstance(error.__cause__, httpx.ConnectError),
-            ) from None
-        except openai.APIStatusError as error:
-            raise TryAgain(
-                f"HTTP {error.status_code}: {self._clean(error)}", _retry_after(error)
             ) from None
         except (
             openai.OpenAIError,
@@ -173,6 +159,34 @@ class Endpoint:
             RecursionError,
         ) as error:
             raise TryAgain(f"malformed answer: {self._clean(error)}", sent=True) from None
+
+    def _refused(self, error: openai.APIStatusError, dialect: Dialect) -> Exception:
+        """What a status means: a request that has to be poorer, or one of our own errors. Whatever
+        the status, pictures are given up where the endpoint names them."""
+        message, status = self._clean(error), error.status_code
+        if isinstance(error, openai.RateLimitError):
+            return self._rate_limited(error)
+        malformed = status in _MALFORMED
+        if malformed and _is_too_long(message):
+            return ContextTooLong(
+                f"{self._name}: the prompt is longer than the model's context ({message})"
+            )
+        poorer = dialect.without(message.replace(self.config.model, ""))
+        named = poorer is not None and (malformed or status == 404)
+        if poorer is not None and (named or (status != 401 and poorer.pictures < dialect.pictures)):
+            return _Concession(poorer)
+        if malformed:
+            return RequestRefused(
+                f"{self._name}: expected an answer, got a refusal of the request: {message}"
+            )
+        if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
+            return self._wrong_key(error)
+        if isinstance(error, openai.NotFoundError):
+            return Unreachable(
+                f"{self._name}: expected this model at {self.address}, got 404: {message}; check "
+                "--model and --base-url"
+            )
+        return TryAgain(f"HTTP {status}: {message}", _retry_after(error))
 
     def _invoke(
         self, messages: list[BaseMessage], options: dict[str, Any], dialect: Dialect

@@ -19,6 +19,8 @@ from tools.errors import UsageError
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from agent.run.shared import SharedStore
+
 KEY_VARIABLES = ("PROGGEN_API_KEY", "OPENAI_API_KEY")
 """Environment variables that may hold the key, the first one that is set counts."""
 
@@ -28,16 +30,18 @@ URL_VARIABLES = ("PROGGEN_BASE_URL", "OPENAI_BASE_URL", "OPENAI_API_BASE")
 
 @dataclass(frozen=True)
 class Access:
-    """What a model's endpoint needs besides the configuration. key: masked wherever it is printed,
-    None when there is none."""
+    """What asking a model needs besides the configuration. key: masked wherever it is printed, None
+    when there is none. shared: where replies to other runs are, None for nowhere."""
 
     key: SecretStr | None = None
+    shared: SharedStore | None = None
 
 
-def access(environment: Mapping[str, str]) -> Access:
+def access(environment: Mapping[str, str], shared: SharedStore | None = None) -> Access:
     """The key from ``environment`` (the CLI passes os.environ; nothing else reads it)."""
     value = next((environment[name] for name in KEY_VARIABLES if environment.get(name)), "")
-    return Access(import_module("pydantic").SecretStr(value)) if value else Access()
+    key = import_module("pydantic").SecretStr(value) if value else None
+    return Access(key, shared)
 
 
 def base_url(environment: Mapping[str, str]) -> str:
@@ -73,7 +77,7 @@ def _random(config: SearchConfig, store: Store, secrets: Access) -> Proposer:
 
 
 def _llm(config: SearchConfig, store: Store, secrets: Access) -> Proposer:
-    return import_module("agent.proposers.llm").connect(config, store, secrets.key)
+    return import_module("agent.proposers.llm").connect(config, store, secrets.key, secrets.shared)
 
 
 def _replay(config: SearchConfig, store: Store, secrets: Access) -> Proposer:

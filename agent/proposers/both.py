@@ -61,6 +61,10 @@ class MixedProposer:
         """Take in what is known before the first question."""
         return self.distant.begin(known)
 
+    def news(self) -> Sequence[str]:
+        """What was found out of the model."""
+        return self.distant.news()
+
     def leave(self) -> None:
         """The search is over."""
         self.distant.leave()

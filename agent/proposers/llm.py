@@ -24,6 +24,7 @@ from agent.core.affordances import Affordances
 from agent.core.protocols import Archive, Brief, Cost, Finding, Known, Measure, Move, Node, Proposal
 from agent.core.screen import fingerprint, screen
 from agent.models.bandit import LIST_PRICE, Arm, choose
+from agent.models.borrowed import Borrowed
 from agent.models.client import Client, ClientConfig, Retry
 from agent.models.errors import CapReached, ContextTooLong, NoAnswer, RequestRefused
 from agent.models.ledger import Caps, Ledger
@@ -45,6 +46,7 @@ from tools.types import STAGES, Failure, Programs, Task
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from agent.run.shared import SharedStore
     from tools.vision.check import Ask
 
 INDEX = "exchanges.jsonl"
@@ -195,6 +197,10 @@ class LLMProposer:
         cost = self.client.recording.spent_by(model)
         tokens = cost.input_tokens + cost.output_tokens
         return Arm(model, answers, gain, tokens * LIST_PRICE if cost.money is None else cost.money)
+
+    def news(self) -> Sequence[str]:
+        """What endpoints were found not to take since the last look."""
+        return [line for client in self.clients.values() for line in client.news()]
 
     def leave(self) -> None:
         """Ask nothing more; what is in flight counts as paid for."""
@@ -437,9 +443,14 @@ def _rates(client: Client) -> tuple[float, float]:
     return (LIST_PRICE * 1e6,) * 2 if price is None else (price.input, price.output)
 
 
-def connect(config: SearchConfig, store: Store, key: SecretStr | None) -> LLMProposer:
+def connect(
+    config: SearchConfig,
+    store: Store,
+    key: SecretStr | None,
+    shared: SharedStore | None = None,
+) -> LLMProposer:
     """An LLM proposer for a run: checks the key (free) and reads what the run has recorded and
-    spent so far.
+    spent so far. shared: where replies to other runs are.
 
     Raises UsageError (no model named, a cap without a price, WrongKey) and Unreachable.
     """
@@ -466,7 +477,8 @@ def connect(config: SearchConfig, store: Store, key: SecretStr | None) -> LLMPro
             endpoint.check()
         ledger = first if name == options.name else _priced(first, options, name)
         mine = replace(settings(config), model=name)
-        clients.append(Client(mine, recording, ledger, endpoint))
+        borrowed = None if shared is None else Borrowed(shared, endpoint.address, mine.max_output)
+        clients.append(Client(mine, recording, ledger, endpoint, borrowed=borrowed))
     notes = _abandoned(clients[0], recording)
     return assemble(config, clients, store, notes)
 

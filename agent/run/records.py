@@ -13,6 +13,7 @@ import numpy as np
 from agent.core.protocols import Cost, Diagnosis, Finding, Move, Proposal
 from agent.run.store import Store
 from tools import backing, claims
+from tools.media import shelved
 from tools.preparation import Preparation
 from tools.types import ContractError, HeldBack, Programs, States, Task, Video, check_frames
 
@@ -99,7 +100,8 @@ def load_task(store: Store, data: Mapping[str, Any]) -> Task:
     """Inverse of :func:`save_task`. Raises ContractError, StorageError."""
     said = claims.read(_Task, data, "task")
     train, test = (
-        tuple(_load_video(store, entry) for entry in entries) for entries in (said.train, said.test)
+        tuple(shelved(_load_video(store, entry) for entry in entries))
+        for entries in (said.train, said.test)
     )
     actions, times = (
         tuple(_numbers(one) for one in told) for told in (said.future_actions, said.future_times)

@@ -1,9 +1,10 @@
 """A store that several runs, processes and machines share: what was computed once is looked up.
 
-Entries are named by the hash of all that decides them, and their pictures by content, so that it
-does not matter who writes first, and a half-written or deleted one is only computed again. Whoever
-may write to the folder can tell your searches what came of a candidate: share it with people whom
-you would let edit your results.
+Evaluations, what perception made of a clip, and replies of models. Entries are named by the hash of
+all that decides them, and pictures by content, so that it does not matter who writes first, and a
+half-written or deleted one is only computed again. What is read is checked like anybody's claim,
+but it need not be true: whoever may write to the folder can tell your searches what came of a
+candidate, so share it with people whom you would let edit your results.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 import stat
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +81,28 @@ class SharedStore:
         except StorageError:
             return
 
+    def content(self, kind: str, key: str, most: int = store.MOST) -> bytes | None:
+        """What was kept as ``key`` of a ``kind``; None where nothing is, or not all of it can be
+        read, or it is more than ``most`` bytes. Whoever asks checks it: anybody may have written
+        it."""
+        path = self._place(kind, key)
+        try:
+            packed = store.read_bytes(path)
+            unpacker = zlib.decompressobj()
+            data = unpacker.decompress(packed, most + 1)
+            os.utime(path)
+        except (StorageError, OSError, zlib.error):
+            return None
+        return data if unpacker.eof and len(data) <= most else None
+
+    def keep_content(self, kind: str, key: str, data: bytes) -> None:
+        """Write down bytes, in one step. What cannot be written is no reason to end a search."""
+        try:
+            if not self._place(kind, key).exists():
+                store.write(self._place(kind, key), zlib.compress(data, 1))
+        except StorageError:
+            return
+
     def entries(self) -> Iterator[Entry]:
         """All files, in no order; those that vanish meanwhile are left out."""
         for path in self.folder.rglob("*"):
@@ -104,7 +128,10 @@ class SharedStore:
         return files, freed
 
     def _path(self, key: str) -> Path:
-        return self.folder / "evaluations" / key[:2] / f"{key[2:]}.json"
+        return self._place("evaluations", key).with_suffix(".json")
+
+    def _place(self, kind: str, key: str) -> Path:
+        return self.folder / kind / key[:2] / key[2:]
 
 
 def key(decides: Mapping[str, Any]) -> str:

@@ -281,6 +281,8 @@ class Flow:
             self._flying.pop(ticket, None)
             self._sent.discard(ticket)
             self._say_waiting()
+            for line in () if self._proposer is None else self._proposer.news():
+                self._search.announce({"event": "noted", "line": line})
         node_id = str(len(self._search.archive))
         if proposal.programs is None:
             self._refuse(lane, node_id, ticket, move, proposal)

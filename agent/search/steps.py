@@ -41,6 +41,8 @@ from agent.core.screen import complexity, duplicate, fingerprint
 from agent.core.split import Split, validation
 from agent.evaluation.evaluate import Evaluator
 from agent.evaluation.foretelling import HOPELESS, confirmed
+from agent.evaluation.jobs import TOLD_CLIPS
+from agent.evaluation.remembered import Remembered
 from agent.plain import clean, private
 from agent.run import records, store, story, trace
 from agent.run.mending import mend
@@ -354,11 +356,18 @@ class Search:
         self._rules = affordances.of(config.rules)
         self._sandbox = sandbox
         ask = proposer.ask if isinstance(proposer, Seeing) else None
+        self._decides = {} if shared is None else _deciding(folder, config)
+        perceptions = {name: self._decides.get(name) for name in ("sandbox", "versions")}
         self._evaluator = Evaluator(
-            inputs.task, inputs.split, sandbox, config.evaluation, folder.store.put, ask
+            inputs.task,
+            inputs.split,
+            sandbox,
+            config.evaluation,
+            folder.store.put,
+            ask,
+            None if shared is None else Remembered(shared, perceptions),
         )
         self._shared = None if ask is not None else shared  # a model's verdicts are its own
-        self._decides = {} if shared is None else _deciding(folder, config)
         self._writer, self._on_event = trace.Writer(folder.trace), on_event
         self._callbacks = callbacks
         self._refusals = _refusals(folder)
@@ -661,7 +670,7 @@ class Search:
 
     def _is_ours(self, evaluation: Evaluation) -> bool:
         """Whether an evaluation on disk is about as many frames as this search has."""
-        fitted = [len(video) for video in self.inputs.split.fit]
+        fitted = [len(video) for video in self.inputs.split.fit[:TOLD_CLIPS]]
         judged = [trial.horizon for trial in self.inputs.split.trials]
         told = (
             (evaluation.measured, fitted),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.environments.variants import dressed
+from tools.media import shelved
 from tools.types import ContractError, HeldBack, Task, Video
 
 
@@ -85,7 +86,7 @@ def dress(clips: Clips, variant: str | None, seed: int) -> Clips:
         return clips
     rng = np.random.default_rng([seed, 0xD2E55])
     test, train = (
-        tuple(dressed(video, variant, rng) for video in videos)
+        tuple(shelved(dressed(video, variant, rng) for video in videos))
         for videos in (clips.test, clips.train)
     )
     clean = tuple(

@@ -9,7 +9,7 @@ test videos come from. ``options.data`` replaces the generator by a file in the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from benchmarks.environments.clips import Clips, Request
 from benchmarks.phyworld import files, scenes
 from benchmarks.phyworld.files import Clip
 from benchmarks.phyworld.world import FRAMES, INTERVAL, WORLD, draw, simulate, to_pixels
+from tools import backing
 from tools.types import ContractError, States, Video
 
 MECHANISMS = {
@@ -106,6 +107,13 @@ def film(scene: scenes.Scene) -> Clip:
     return Clip(draw(positions, scene.start.radius), positions, scene.init)
 
 
+def filmed(drawn: Sequence[scenes.Scene]) -> tuple[Clip, ...]:
+    """:func:`film` of each; of many, the frames (T, 256, 256, 3) lie in a file."""
+    shelf = backing.Shelf()
+    clips = (film(scene) for scene in drawn)
+    return tuple(replace(clip, frames=shelf.put(clip.frames)) for clip in clips)
+
+
 def _generated(choice: Choice) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
     """Train and test draw from streams of their own, so that asking for more of one never changes
     the other."""
@@ -117,7 +125,7 @@ def _generated(choice: Choice) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
     for level in choice.levels:
         rng = np.random.default_rng([choice.seed, key, 1 + scenes.LEVELS.index(level)])
         testing += scenes.draw_scenes(choice.scenario, level, choice.test, rng)
-    return tuple(film(scene) for scene in training), tuple(film(scene) for scene in testing)
+    return filmed(training), filmed(testing)
 
 
 def _read(choice: Choice) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:

@@ -8,12 +8,13 @@ bytes), in groups "00000", ...
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tools import backing
 from tools.media import mp4_bytes, read_bytes
 from tools.types import ContractError
 
@@ -69,8 +70,10 @@ def index(path: Path, balls: int) -> Index:
 
 def read(listing: Index, rows: Sequence[int]) -> tuple[Clip, ...]:
     """Decode the videos at ``rows`` of the listing, in that order."""
+    shelf = backing.Shelf()
     with _opened(listing.path) as file:
-        return tuple(_clip(file, *listing.keys[row]) for row in rows)
+        clips = (_clip(file, *listing.keys[row]) for row in rows)
+        return tuple(replace(clip, frames=shelf.put(clip.frames)) for clip in clips)
 
 
 def write(path: Path, clips: Iterable[Clip]) -> None:

@@ -28,6 +28,7 @@ from benchmarks.phyworld.matching import world_positions
 from benchmarks.phyworld.world import FRAMES, THRESHOLD, WORLD
 from benchmarks.programs import programs as hand_written
 from benchmarks.suites import predicting
+from tools.media import shelved
 from tools.metrics.frames import mae, psnr
 from tools.metrics.velocity import KANG_OUT, PROGGEN_OUT, border, by_split, kang, parsed, proggen
 from tools.types import ContractError, HeldBack, Programs, Task, Video
@@ -107,9 +108,7 @@ class PhyWorld:
         method, scenario, size, *rest = case.key.split("/")
         if method == "predict":
             return self._predict(case, place, scenario, int(size), rest[0], int(rest[1]))
-        task, held_back = _cut(
-            *_clips(place.options, scenario, int(size), ("in",), 1), scenario, place.options
-        )
+        task, held_back = made(place.options, scenario, int(size), ("in",), 1)
         return _LEARN[method](case, place, scenario, task, held_back)
 
     def _predict(
@@ -202,6 +201,26 @@ def _many(level: str, count: int) -> int:
 # --------------------------------------------------------------------------------------------------
 
 
+def made(
+    options: Options, scenario: str, size: int, levels: tuple[str, ...], test: int
+) -> tuple[Task, HeldBack]:
+    """A task with ``size`` training videos, and test videos of these levels."""
+    return _cut(*_clips(options, scenario, size, levels, test), scenario, options)
+
+
+def velocity_errors(
+    options: Options, scenario: str, level: str, test: int, run: Path
+) -> list[float]:
+    """Velocity errors of the states that a finished run predicts, one a test video (Kang et al.).
+    Raises ContractError where it predicts none."""
+    task, held_back = _cut((), _clips(options, scenario, 1, (level,), test)[1], scenario, options)
+    forecast = _with_search(run, run, scenario, task, held_back)
+    if isinstance(forecast, str):
+        raise ContractError(str(run), "a run that predicts", forecast)
+    figures = [_figures(one, k, task, held_back) for k, one in enumerate(forecast)]
+    return [value for one in figures if (value := one.get("kang_states")) is not None]
+
+
 def _cut(
     training: Sequence[Clip], testing: Sequence[Clip], scenario: str, options: Options
 ) -> tuple[Task, HeldBack]:
@@ -246,7 +265,7 @@ def _files(folder: Path, scenario: str) -> tuple[Path, Path]:
 def _dressed(clips: Sequence[Video], options: Options) -> tuple[Video, ...]:
     variant = options.variant or ("mp4" if options.data is None else "clean")
     rng = np.random.default_rng([options.seed, 0xD2E55])
-    return tuple(dressed(video, variant, rng) for video in clips)
+    return tuple(shelved(dressed(video, variant, rng) for video in clips))
 
 
 # --------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import pytest
 
 from agent.config import EvaluationConfig
 from agent.core.split import Origin, Split, validation
+from agent.evaluation import evaluate, jobs
 from agent.evaluation.evaluate import Evaluator
 from agent.evaluation.jobs import CandidateFailed
 from sandbox.contract import Limits
@@ -236,7 +237,10 @@ def test_perception_is_not_run_again_when_only_the_dynamics_change(judge):
     assert again.timings["perceive"] == first.timings["perceive"]  # the seconds it took when it ran
 
 
-def test_several_training_videos_share_parameters(box):
+def test_several_training_videos_share_parameters(box, monkeypatch):
+    """All are fitted; of those beyond the first few no more is told than what the fit says."""
+    for module in (jobs, evaluate):
+        monkeypatch.setattr(module, "TOLD_CLIPS", 2)
     train = tuple(
         thrown(14, x=x, v=v) for x, v in ((8.0, 20.0), (14.0, 25.0), (10.0, 30.0), (12.0, 15.0))
     )
@@ -246,12 +250,20 @@ def test_several_training_videos_share_parameters(box):
     evaluator = Evaluator(seen, validation(seen), box, CONFIG)
     evaluation = evaluator.evaluate(GOOD, 0)
     assert (
-        evaluation.score > 0.95 and len(evaluation.measured) == 3 and len(evaluation.predicted) == 1
+        evaluation.score > 0.95 and len(evaluation.measured) == 2 and len(evaluation.predicted) == 1
     )
+    assert len(evaluator.split.fit) == 3 and len(evaluation.rolled) == 2
+    fewer = Evaluator(seen, replace(validation(seen), origins=_first_two(seen)), box, CONFIG)
+    assert fewer.evaluate(GOOD, 0).params[0].value != evaluation.params[0].value
     forecast = evaluator.forecast(GOOD, 0)
     assert len(forecast.predicted) == 2
     truth = thrown(14, x=20.0, v=12.0).frames[3:11]
     assert np.abs(forecast.predicted[1].frames.astype(int) - truth).mean() < 0.2
+
+
+def _first_two(task):
+    (origin,) = validation(task).origins
+    return (replace(origin, fit=origin.fit[:2]),)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -324,9 +336,7 @@ def test_a_parcel_stands_in_for_its_own_clip_only(box):
         8,
         12,
     ) and without.parcel.tobytes() != whole.parcel.tobytes()
-    assert evaluator._runner.key(GOOD.perception, trial.seen) != evaluator._runner.key(
-        GOOD.perception, trial.whole
-    )
+    assert evaluator._runner.content(trial.seen) != evaluator._runner.content(trial.whole)
 
 
 def test_a_candidate_that_remembers_the_whole_clip_is_not_helped(box):

@@ -114,6 +114,10 @@ def test_several_training_videos_are_split_by_video():
         for trial in split.trials
     )
     assert final(task).fit == train and final(task).trials[0].truth is None
+    many = tuple(replace(train[0], name=str(n)) for n in range(200))
+    split = validation(replace(task, train=many))
+    assert (len(split.trials), len(split.last.trials)) == (15, 10)
+    assert len(split.fit) == 180 - 15 and len(split.last.fit) == 180
 
 
 def test_nothing_moves_is_a_clear_refusal():

@@ -6,19 +6,22 @@ from __future__ import annotations
 import json
 import os
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from agent.cli import main
+from agent.evaluation.jobs import Perceived
+from agent.evaluation.remembered import Remembered
 from agent.run.runfolder import RunFolder
 from agent.run.shared import SharedStore, key
 from agent.run.store import Store
-from sandbox import Sandbox
+from sandbox import Limits, Sandbox
 from tests.agent.candidates import thrown
 from tools.errors import UsageError
-from tools.types import Evaluation, Failure
+from tools.types import Evaluation, Failure, States
 
 
 def searched(tmp_path, name, *more):
@@ -50,6 +53,54 @@ def test_a_second_run_looks_up_what_the_first_computed(tmp_path, monkeypatch):
     one, other = (folder.load_evaluation("0") for folder in nodes)
     assert one.to_json() == other.to_json() and one.blobs
     assert all(nodes[1].store.get(blob) == nodes[0].store.get(blob) for blob in one.blobs.values())
+
+
+def test_another_search_of_the_clip_looks_up_what_was_perceived(tmp_path, monkeypatch):
+    """Another seed is another evaluation of the same program on the same frames. What is kept is
+    read as a child's claim is: damaged and hostile entries are perceived again."""
+    run, routines = Sandbox.run, []
+    monkeypatch.setattr(
+        Sandbox, "run", lambda box, job: routines.append(job.routine) or run(box, job)
+    )
+    first = searched(tmp_path, "first", "--threshold=2")
+    perceived = routines.count("perceive")
+    kept = list((tmp_path / "kept" / "perceptions").rglob("??/*"))
+    assert perceived >= len(kept) > 0
+    for turn, damage in enumerate((None, b"", b"\0" * 40, zlib.compress(b"\xff" * 99))):
+        for path in kept if damage is not None else ():
+            path.write_bytes(damage)
+        routines.clear()
+        again = searched(tmp_path, f"again{turn}", "--threshold=2", f"--seed={turn + 1}")
+        assert again["score"] == pytest.approx(first["score"], abs=1e-6)
+        assert (routines.count("perceive") == 0) == (damage is None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda head: head | {"states": {"columns": ["a.x"], "rows": [[1e300]] * 14}},
+        lambda head: head | {"states": {"columns": ["a.x"], "rows": [[1.0]]}},
+        lambda head: head | {"looks": {"constants": {"a b": {}}, "sprites": {}}},
+        lambda head: {"states": head["states"]},
+        lambda head: [head],
+    ],
+)
+def test_a_perception_that_no_child_could_have_claimed_is_not_believed(change, tmp_path):
+    video = thrown(14)
+    states = States(("a.x",), np.zeros((14, 1)))
+    mine = Remembered(SharedStore(tmp_path / "kept"), {"versions": 1})
+    mine.keep("source", "clip", Limits(), Perceived(states, np.ones(9, np.uint8), log="told"))
+    found = mine.find("source", "clip", video, Limits())
+    assert found.states.to_json() == states.to_json() and found.log == "told"
+    assert found.parcel.tolist() == [1] * 9
+    assert mine.find("other", "clip", video, Limits()) is None
+    assert mine.find("source", "clip", video, Limits(cpu=1.0)) is None
+    path = next((tmp_path / "kept" / "perceptions").rglob("??/*"))
+    data = zlib.decompress(path.read_bytes())
+    size = 8 + int.from_bytes(data[:8], "little")
+    head = json.dumps(change(json.loads(data[8:size]))).encode()
+    path.write_bytes(zlib.compress(len(head).to_bytes(8, "little") + head + data[size:]))
+    assert mine.find("source", "clip", video, Limits()) is None
 
 
 @pytest.fixture

@@ -4,12 +4,14 @@ costs."""
 import json
 import threading
 import time
+import zlib
 
 import numpy as np
 import pytest
 from pydantic import SecretStr
 
 from agent.core.protocols import Cost
+from agent.models.borrowed import Borrowed
 from agent.models.client import Client, ClientConfig, Retry
 from agent.models.endpoint import Endpoint, EndpointConfig
 from agent.models.errors import (
@@ -26,6 +28,7 @@ from agent.models.prices import Price
 from agent.models.recording import Recording
 from agent.prompting.compose import PROGRAMS
 from agent.prompting.pictures import to_picture
+from agent.run.shared import SharedStore
 from agent.run.store import Store
 from tests.llm.server import KEY, Answer, ScriptedServer, error, images_of, in_turn, serve, text_of
 
@@ -97,6 +100,27 @@ def test_text_and_pictures_arrive_as_the_protocol_has_them(stream):
     ]
 
 
+def test_a_reply_that_another_run_paid_for_is_looked_up_and_costs_nothing(tmp_path):
+    shared = SharedStore(tmp_path / "kept")
+    with serve(*(Answer(f"reply {n}", usage=(100, 10)) for n in range(4))) as server:
+        first, second, elsewhere = (client(server, tmp_path / name)[0] for name in "abc")
+        first.borrowed = second.borrowed = Borrowed(shared, server.url, 4000)
+        elsewhere.borrowed = Borrowed(shared, "http://another.host/v1", 4000)
+        told = [first.ask(request(n)).answer.text for n in range(2)]
+        again = [second.ask(request(n)) for n in range(2)]
+        assert [one.answer.text for one in again] == told == ["reply 0", "reply 1"]
+        assert (
+            second.ledger.spent == second.recording.spent == Cost() and len(second.recording) == 2
+        )
+        assert elsewhere.ask(request()).answer.text == "reply 2"
+        for path in (tmp_path / "kept" / "replies").rglob("??/*"):
+            path.write_bytes(zlib.compress(b'{"text": 7}'))
+        third = client(server, tmp_path / "d")[0]
+        third.borrowed = first.borrowed
+        assert third.ask(request()).answer.text == "reply 3", "what is no reply is asked again"
+    assert len(server.requests) == 4
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_endpoint_that_only_calls_tools_is_asked_that_way(stream):
     arguments = json.dumps(
@@ -126,6 +150,27 @@ def test_what_an_endpoint_refuses_is_given_up_once_and_remembered():
         sent = server.requests[-1]
     assert not set(refused) & set(sent) and sent["max_completion_tokens"] == 500
     assert "a red picture: not shown" in text_of(sent)
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (404, "No endpoints found that support image input"),
+        (415, "Unsupported content type"),
+        (422, "content must be a string"),
+        (500, "image input is not supported - hint: you may need to provide the mmproj"),
+        (403, "this model has no vision"),
+    ],
+)
+def test_pictures_are_given_up_whatever_the_status_and_said_once(status, says, tmp_path):
+    def brain(asked):
+        return error(status, says) if images_of(asked) else Answer("in words")
+
+    with ScriptedServer(brain) as server:
+        mine, waits = client(server, tmp_path)
+        assert [mine.ask(request(n)).answer.text for n in range(2)] == ["in words"] * 2
+    assert mine.news() == ["model 'scripted' takes no pictures: it gets the scene in words"]
+    assert mine.news() == [] and len(server.requests) == 3 and not waits
 
 
 def test_a_server_without_keys_gets_a_placeholder():

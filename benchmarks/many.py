@@ -1,0 +1,154 @@
+"""Many training videos: processor time and memory of a search against their number, and how good
+its velocities are.
+
+    python -m benchmarks.many --clips 10 100 1000
+
+Each search (PhyWorld, two balls that collide, compressed as published) is a process of its own,
+which also makes the videos; the time of making them is told apart. Memory is the peak over all
+processes of the search, as in benchmarks.memory. Fails where a search holds more than --limit,
+where the largest takes more than 1.2 times what a straight line through the two smaller ones
+foretells, or where its velocities are worse than those of the smallest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness.case import Options
+from benchmarks.memory import EVERY, Peak
+from benchmarks.suites import phyworld, predicting
+from tools import backing
+
+LIMIT = 2e9
+"""Bytes of private memory that a search may hold, however many its videos are."""
+MORE = 1.2
+"""How much longer than foretold the largest search may take."""
+WORSE = 0.0005
+"""World units a second by which a mean velocity error may differ for want of test videos."""
+LEVELS = ("in", "out")
+
+
+def searched(scenario: str, clips: int, test: int, budget: int, folder: Path) -> dict[str, Any]:
+    """One search: processor seconds ("made": of making the videos, "search"), score, evaluations,
+    and the mean velocity error of its states by level."""
+    options = Options(budget=budget, seed=0)
+    task, held_back = phyworld.made(options, scenario, clips, LEVELS[:1], 1)
+    made = _seconds()
+    config = replace(predicting.search_config(options, 0), threshold=2.0)
+    result = predicting.searched(task, held_back, config, folder)
+    told = {
+        "made": made,
+        "search": _seconds() - made,
+        "score": result.score,
+        "evaluations": result.evaluations,
+    }
+    del task, held_back
+    return told | {
+        level: float(np.mean(phyworld.velocity_errors(options, scenario, level, test, folder)))
+        for level in LEVELS
+    }
+
+
+def _seconds() -> float:
+    """Processor time of this process and of those that it waited for."""
+    own, others = (
+        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
+
+
+def watched(arguments: argparse.Namespace, clips: int, folder: Path) -> dict[str, Any]:
+    """:func:`searched` in a process of its own, with its peak of memory in bytes."""
+    call = [sys.executable, "-m", "benchmarks.many", f"--one={folder}", f"--clips={clips}"]
+    call += [f"--{name}={getattr(arguments, name)}" for name in ("scenario", "test", "budget")]
+    process, peak = subprocess.Popen(call, stdout=subprocess.PIPE), Peak()
+    while process.poll() is None:
+        peak.look(process.pid)
+        time.sleep(EVERY)
+    said = process.communicate()[0]
+    if process.returncode:
+        raise SystemExit(f"{clips} clips: exit code {process.returncode}")
+    parts = ", ".join(f"{name} {size / 1e6:.0f}" for size, name in peak.by_process[:4])
+    return json.loads(said) | {"clips": clips, "peak": peak.private, "parts": parts}
+
+
+def line(one: Mapping[str, Any]) -> str:
+    """One search as a row."""
+    return (
+        f"{one['clips']:>6} {one['made']:8.1f} {one['search']:9.1f} {one['peak'] / 1e6:8.0f}MB "
+        f"{one['score']:7.3f} {one['evaluations']:6} {one['in']:8.4f} {one['out']:8.4f}  "
+        f"{one['parts']}"
+    )
+
+
+def complaints(found: Sequence[Mapping[str, Any]], limit: float) -> list[str]:
+    """What is not as it should be."""
+    said = [f"{one['clips']} clips hold too much" for one in found if one["peak"] > limit]
+    few, many = found[0], found[-1]
+    if len(found) > 2:
+        slope, base = np.polyfit(
+            [one["clips"] for one in found[:2]], [one["search"] for one in found[:2]], 1
+        )
+        share = many["search"] / (base + slope * many["clips"])
+        print(f"{many['clips']} clips take {share:.2f} of what the smaller ones foretell")
+        said += ["time grows faster than the number of clips"] if share > MORE else []
+    said += [
+        f"velocities {level} are worse than with {few['clips']} clips"
+        for level in LEVELS
+        if many[level] > few[level] + WORSE
+    ]
+    return said
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print a row a search; 1 where something is not as it should be."""
+    arguments = _parser().parse_args(argv)
+    if arguments.one:
+        told = searched(
+            arguments.scenario,
+            arguments.clips[0],
+            arguments.test,
+            arguments.budget,
+            Path(arguments.one),
+        )
+        print(json.dumps(told))
+        return 0
+    print(
+        f"{'clips':>6} {'making,s':>8} {'search,s':>9} {'peak':>10} {'score':>7} {'tried':>6} "
+        f"{'v in':>8} {'v out':>8}  at the peak, MB"
+    )
+    found = []
+    with tempfile.TemporaryDirectory(dir=backing.disk()) as place:
+        for clips in sorted(arguments.clips):
+            found.append(watched(arguments, clips, Path(place) / str(clips)))
+            print(line(found[-1]), flush=True)
+    said = complaints(found, arguments.limit * 1e6)
+    print("\n".join(said))
+    return int(bool(said))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m benchmarks.many", description=__doc__)
+    parser.add_argument("--clips", type=int, nargs="+", default=[10, 100, 1000], metavar="N")
+    parser.add_argument("--scenario", default="collision", choices=phyworld.STEMS)
+    parser.add_argument("--budget", type=int, default=2, metavar="N")
+    parser.add_argument("--test", type=int, default=50, metavar="N", help="videos of each level")
+    parser.add_argument("--limit", type=float, default=LIMIT / 1e6, metavar="MB")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
