@@ -86,7 +86,7 @@ def kills(arguments: argparse.Namespace) -> int:
     if not (folder / "undisturbed" / "sweep.csv").exists() and call("undisturbed").wait():
         return 1
     note = folder / "kills.json"
-    moments = store.read_json(note) if note.exists() else []
+    moments: list[int] = store.read_json(note) if note.exists() else []
     rng = np.random.default_rng(arguments.seed)
     for turn, share in enumerate(np.sort(rng.uniform(0.0, 1.0, arguments.kills))):
         if turn < len(moments):

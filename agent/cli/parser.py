@@ -732,7 +732,8 @@ def _store(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--store",
         metavar="DIR",
-        help="what several runs share: evaluations are computed once (default: PROGGEN_STORE)",
+        help="what several runs share: evaluations, perception of a clip, replies of models "
+        "(default: PROGGEN_STORE)",
     )
 
 

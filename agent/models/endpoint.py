@@ -58,13 +58,6 @@ class EndpointConfig:
     structure: str = "auto"
 
 
-class _Concession(Exception):
-    """The endpoint cannot take a request; it may take a poorer one."""
-
-    def __init__(self, poorer: Dialect):
-        self.poorer = poorer
-
-
 class Endpoint:
     """Sends one request at a time (from any thread) and says in our own errors what went wrong.
     news: what it was found not to take, a sentence each, once."""
@@ -124,21 +117,25 @@ class Endpoint:
         other ModelErrors for lasting ones."""
         while True:
             dialect = self.dialect
-            try:
-                return self._send(request, output_tokens, dialect)
-            except _Concession as concession:
-                with self._lock:
-                    if self.dialect == dialect:
-                        self.dialect = concession.poorer
-                        self.news.append(f"{self._name} {dialect.lost(concession.poorer)}")
+            answer = self._send(request, output_tokens, dialect)
+            if isinstance(answer, Reply):
+                return answer
+            with self._lock:
+                if self.dialect == dialect:
+                    self.dialect = answer
+                    self.news.append(f"{self._name} {dialect.lost(answer)}")
 
-    def _send(self, request: Request, output_tokens: int, dialect: Dialect) -> Reply:
+    def _send(self, request: Request, output_tokens: int, dialect: Dialect) -> Reply | Dialect:
+        """The answer, or the poorer dialect that the endpoint may take."""
         messages = [_speak(message, dialect.pictures) for message in request.messages]
         options = _options(request, output_tokens, dialect)
         try:
             return _reply(self._invoke(messages, options, dialect), request)
         except openai.APIStatusError as error:
-            raise self._refused(error, dialect) from None
+            poorer = self._poorer(error, dialect)
+            if poorer is None:
+                raise self._refused(error) from None
+            return poorer
         except (openai.APITimeoutError, httpx.TimeoutException):
             raise TryAgain(
                 f"no complete answer within {self.config.timeout:g} s", sent=True
@@ -160,22 +157,25 @@ class Endpoint:
         ) as error:
             raise TryAgain(f"malformed answer: {self._clean(error)}", sent=True) from None
 
-    def _refused(self, error: openai.APIStatusError, dialect: Dialect) -> Exception:
-        """What a status means: a request that has to be poorer, or one of our own errors. Whatever
-        the status, pictures are given up where the endpoint names them."""
+    def _poorer(self, error: openai.APIStatusError, dialect: Dialect) -> Dialect | None:
+        """What the endpoint may take, where it names what it does not: any field where it blames
+        the request, pictures whatever the status."""
         message, status = self._clean(error), error.status_code
-        if isinstance(error, openai.RateLimitError):
-            return self._rate_limited(error)
-        malformed = status in _MALFORMED
-        if malformed and _is_too_long(message):
+        if status in (401, 429) or (status in _MALFORMED and _is_too_long(message)):
+            return None
+        poorer = dialect.without(message.replace(self.config.model, ""))
+        if poorer is None or status in (*_MALFORMED, 404):
+            return poorer
+        return poorer if poorer.pictures < dialect.pictures else None
+
+    def _refused(self, error: openai.APIStatusError) -> ModelError:
+        """What a status means."""
+        message, status = self._clean(error), error.status_code
+        if status in _MALFORMED and _is_too_long(message):
             return ContextTooLong(
                 f"{self._name}: the prompt is longer than the model's context ({message})"
             )
-        poorer = dialect.without(message.replace(self.config.model, ""))
-        named = poorer is not None and (malformed or status == 404)
-        if poorer is not None and (named or (status != 401 and poorer.pictures < dialect.pictures)):
-            return _Concession(poorer)
-        if malformed:
+        if status in _MALFORMED:
             return RequestRefused(
                 f"{self._name}: expected an answer, got a refusal of the request: {message}"
             )
@@ -186,6 +186,8 @@ class Endpoint:
                 f"{self._name}: expected this model at {self.address}, got 404: {message}; check "
                 "--model and --base-url"
             )
+        if isinstance(error, openai.RateLimitError):
+            return self._rate_limited(error)
         return TryAgain(f"HTTP {status}: {message}", _retry_after(error))
 
     def _invoke(
