@@ -27,12 +27,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness.case import Options
-from benchmarks.memory import EVERY, Peak
+from benchmarks.memory import Peak
 from benchmarks.suites import phyworld, predicting
 from tools import backing
 
 LIMIT = 2e9
 """Bytes of private memory that a search may hold, however many its videos are."""
+EVERY = 1.0
+"""Seconds between two looks at the memory: looking costs processor time too."""
 MORE = 1.2
 """How much longer than foretold the largest search may take."""
 WORSE = 0.0005

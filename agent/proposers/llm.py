@@ -62,12 +62,10 @@ _ADVICE = {
     "else.",
     "AffordanceRule": "The rules of this scene are not up for change: find another way to say it.",
 }
-"""What is wrong with an answer that is not handed on when the second one has it too, and what to
-say about it."""
+"""What to say about an answer that cannot be used, by what is wrong with it."""
 
 _MEND = "Change what the message says, keep the rest."
-"""For anything else that the screen finds: such programs are handed on, fail, and may be repaired
-later."""
+"""The same for anything else that the screen finds."""
 
 
 class LLMProposer:
@@ -246,7 +244,7 @@ class _Turn:
                 whole,
             )
             written, problem = self._read(self._ask(again, PROGRAMS, self._sample).answer, written)
-        if problem is not None and problem.kind in _ADVICE:
+        if problem is not None:  # it costs no evaluation
             raise ReplyError(f"nothing usable in two answers: {problem.message}")
         programs = self._combined(written)
         return Proposal(

@@ -190,10 +190,11 @@ def test_the_second_chance_is_cheap_when_there_is_something_to_mend(tmp_path):
     )
 
 
-def test_programs_that_stay_broken_are_handed_on_to_fail_on_record(tmp_path):
+def test_programs_that_cannot_run_cost_no_evaluation(tmp_path):
     broken = Answer(DRAFT.replace("from tools.types", "import os\nfrom tools.types"))
     proposal, requests = proposed(tmp_path, broken)
-    assert "import os" in proposal.programs.dynamics and len(requests) == 2
+    assert proposal.programs is None and "cannot import os" in proposal.rationale
+    assert proposal.cost.calls == len(requests) == 2
 
 
 @pytest.mark.parametrize(

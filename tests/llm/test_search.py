@@ -338,16 +338,13 @@ def test_a_hostile_model_ends_with_a_clear_reason(tmp_path):
         (e["status"], (e["failure"] or {}).get("kind"))
         for e in events(tmp_path / "run", "evaluated")
     ]
-    assert (
-        failures[0] == ("failed", "ForbiddenImport")
-        and len(failures) == 2
-        and result.evaluations == 2
-    )
+    assert len(failures) == result.evaluations == 1, "what cannot run is not evaluated"
+    assert "cannot import socket" in events(tmp_path / "run", "declined")[0]["rationale"]
     assert (
         "3 proposals in a row came to nothing" in result.reason
-        and "same as program 1" in result.reason
+        and "same as program 0" in result.reason
     )
-    assert result.status == "exhausted" and events(tmp_path / "run", "evaluated")[1]["score"] == 0
+    assert result.status == "exhausted" and events(tmp_path / "run", "evaluated")[0]["score"] == 0
     assert_no_key_in(tmp_path / "run")
 
 
