@@ -209,14 +209,17 @@ def made(
 
 
 def velocity_errors(
-    options: Options, scenario: str, level: str, test: int, run: Path
+    options: Options,
+    scenario: str,
+    level: str,
+    test: int,
+    programs: Programs,
+    values: Mapping[str, float],
 ) -> list[float]:
-    """Velocity errors of the states that a finished run predicts, one a test video (Kang et al.).
-    Raises ContractError where it predicts none."""
+    """Velocity errors of the states that programs predict with θ = ``values``, one a test video
+    (Kang et al.)."""
     task, held_back = _cut((), _clips(options, scenario, 1, (level,), test)[1], scenario, options)
-    forecast = _with_search(run, run, scenario, task, held_back)
-    if isinstance(forecast, str):
-        raise ContractError(str(run), "a run that predicts", forecast)
+    forecast = _of_programs(programs, values, task, held_back)
     figures = [_figures(one, k, task, held_back) for k, one in enumerate(forecast)]
     return [value for one in figures if (value := one.get("kang_states")) is not None]
 
