@@ -172,19 +172,18 @@ class Endpoint:
         """What a status means."""
         message, status = self._clean(error), error.status_code
         if status in _MALFORMED and _is_too_long(message):
-            return ContextTooLong(
-                f"{self._name}: the prompt is longer than the model's context ({message})"
-            )
+            got = f"one longer than the model's context ({message})"
+            return ContextTooLong(self._name, "a prompt that fits", got)
         if status in _MALFORMED:
-            return RequestRefused(
-                f"{self._name}: expected an answer, got a refusal of the request: {message}"
-            )
+            return RequestRefused(self._name, "an answer", f"a refusal of the request: {message}")
         if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
             return self._wrong_key(error)
         if isinstance(error, openai.NotFoundError):
             return Unreachable(
-                f"{self._name}: expected this model at {self.address}, got 404: {message}; check "
-                "--model and --base-url"
+                self._name,
+                f"this model at {self.address}",
+                f"404: {message}",
+                "check --model and --base-url",
             )
         if isinstance(error, openai.RateLimitError):
             return self._rate_limited(error)
