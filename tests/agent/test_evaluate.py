@@ -247,13 +247,13 @@ def test_several_training_videos_share_parameters(box, monkeypatch):
     seen = Task(
         train, (thrown(14, x=9.0, v=22.0).cut(0, 3), thrown(14, x=20.0, v=12.0).cut(0, 3)), 3, 8
     )
-    evaluator = Evaluator(seen, validation(seen), box, CONFIG)
+    evaluator = Evaluator(seen, validation(seen), box, EvaluationConfig())
     evaluation = evaluator.evaluate(GOOD, 0)
     assert (
         evaluation.score > 0.95 and len(evaluation.measured) == 2 and len(evaluation.predicted) == 1
     )
     assert len(evaluator.split.fit) == 3 and len(evaluation.rolled) == 2
-    fewer = Evaluator(seen, replace(validation(seen), origins=_first_two(seen)), box, CONFIG)
+    fewer = Evaluator(seen, replace(validation(seen), origins=_first_two(seen)), box, EvaluationConfig())
     assert fewer.evaluate(GOOD, 0).params[0].value != evaluation.params[0].value
     forecast = evaluator.forecast(GOOD, 0)
     assert len(forecast.predicted) == 2
