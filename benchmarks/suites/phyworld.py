@@ -220,6 +220,7 @@ def velocity_errors(
     (Kang et al.)."""
     task, held_back = _cut((), _clips(options, scenario, 1, (level,), test)[1], scenario, options)
     forecast = _of_programs(programs, values, task, held_back)
+    assert not isinstance(forecast, str), "a video that programs fail on stands still"
     figures = [_figures(one, k, task, held_back) for k, one in enumerate(forecast)]
     return [value for one in figures if (value := one.get("kang_states")) is not None]
 
