@@ -74,8 +74,8 @@ class Perceived:
 class Fitted:
     """θ and what it explains. params: θ with bounds and errors; values: the same as {name: value}.
     report: the fit's own words. rolled: of the first TOLD_CLIPS
-    clips. redrawn: per clip (n, H, W, 3) frames drawn from
-    measured states (n may be 0). seconds: by step."""
+    clips. redrawn: per clip (n, H, W, 3) frames drawn from measured states (n may be 0). seconds:
+    by step."""
 
     params: tuple[FittedParam, ...]
     values: dict[str, float]
@@ -87,7 +87,7 @@ class Fitted:
 
     @property
     def starts(self) -> list[dict[str, float]]:
-        """Per clip, what is finite of the state in its first frame."""
+        """Per clip that is told, what is finite of the state in its first frame."""
         rows = [dict(zip(one.columns, one.values[0].tolist(), strict=True)) for one in self.rolled]
         return [{k: v for k, v in row.items() if math.isfinite(v)} for row in rows]
 

@@ -243,7 +243,8 @@ class Runner:
         the last forecast frame. fitted: a fit to just the frames that the trials have seen, whose
         start states are taken for near. Raises CandidateFailed."""
         times = [()] * len(trials) if again is None else again
-        starts = [None] * len(trials) if fitted is None else fitted.starts
+        near = () if fitted is None else fitted.starts  # of the first clips, where they are many
+        starts = [*near, *[None] * (len(trials) - len(near))]
         limits = self._config.limits
         made = [
             jobs.predict_job(programs, trial, one, values, limits, drawn, errors, start)

@@ -253,7 +253,9 @@ def test_several_training_videos_share_parameters(box, monkeypatch):
         evaluation.score > 0.95 and len(evaluation.measured) == 2 and len(evaluation.predicted) == 1
     )
     assert len(evaluator.split.fit) == 3 and len(evaluation.rolled) == 2
-    fewer = Evaluator(seen, replace(validation(seen), origins=_first_two(seen)), box, EvaluationConfig())
+    fewer = Evaluator(
+        seen, replace(validation(seen), origins=_first_two(seen)), box, EvaluationConfig()
+    )
     assert fewer.evaluate(GOOD, 0).params[0].value != evaluation.params[0].value
     forecast = evaluator.forecast(GOOD, 0)
     assert len(forecast.predicted) == 2
