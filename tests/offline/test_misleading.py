@@ -339,6 +339,20 @@ def test_what_lies_on_something_that_turns_on_a_pivot_is_moved_with_it_by_the_en
     assert "pin=(plank_pivot_x, plank_pivot_y)" in write(found).dynamics
 
 
+def test_where_three_meet_at_once_velocities_do_not_tell_masses():
+    t = np.arange(20) * DT
+    hit = np.maximum(t - 0.2, 0.0)
+    first = np.stack([40 + 280 * np.minimum(t, 0.2) + 10 * hit, 60 + 0 * t], 1)
+    second = np.stack([112 + 20 * hit, 60 + 0 * t], 1)
+    third = np.stack([128.4 + 240 * hit, 60 + 0 * t], 1)
+    bodies = [Body(name, "disk", None) for name in "abc"]
+    row = evidence(*(path(n, xy) for n, xy in zip("abc", (first, second, third), strict=True)))
+    met = [term.numbers for term in contacts_of(bodies, row)[0] if term.kind == "collide"]
+    assert met and all(n["by_size"] == n.get("ratio", 1.0) == 1.0 for n in met)
+    two = contacts_of(bodies[:2], evidence(path("a", first), path("b", second)))[0]
+    assert two[0].numbers["by_size"] == 0.0
+
+
 def test_a_tall_box_leans_on_the_floor_and_one_at_rest_beside_it_is_no_wall():
     lean = 0.5 * (np.arange(20) * DT) ** 2
     c, s = np.cos(lean), np.sin(lean)

@@ -660,7 +660,7 @@ def _collisions(
 def _met(first: str, second: str, t: int, evidence: Evidence) -> dict[str, float]:
     """What the impact of two bodies around frame t says."""
     a, b = evidence.paths[first], evidence.paths[second]
-    impact = _impact(a, b, t, evidence.dt)
+    impact = _by_area(a, b) if _crowded(a, b, t, evidence) else _impact(a, b, t, evidence.dt)
     if evidence.filmed:
         impact |= {"by_size": 0.0, "margin": _margin(a, b, t)}
         impact |= {"ratio": 1.0} if look_alike(a, b, filmed=True) else {}
@@ -1092,6 +1092,32 @@ def _partner(path: Path, t: int, names: Sequence[str], evidence: Evidence) -> st
     return None if best is None else best[1]
 
 
+def _by_area(a: Path, b: Path) -> dict[str, float]:
+    """An impact of which only the sizes of the bodies are known."""
+    return {"e": 0.95, "by_size": 1.0, "ratio": (b.radius / a.radius) ** 2}
+
+
+def _crowded(a: Path, b: Path, t: int, evidence: Evidence) -> bool:
+    """Whether a third body takes part in an impact: then the two velocities do not tell masses."""
+    return any(
+        other is not a
+        and other is not b
+        and any(abs(k - t) <= 1 for k in other.kinks)
+        and any(
+            (shown := _both_shown(other, each, t)) is not None
+            and gap(other, each, shown) <= TOUCHED + _pace(each, t)
+            for each in (a, b)
+        )
+        for other in evidence.movers
+    )
+
+
+def _pace(path: Path, t: int) -> float:
+    """Pixels a frame around frame t, where it is slowest."""
+    steps = np.hypot(*np.diff(path.xy[max(0, t - 2) : t + 3], axis=0).T)
+    return float(np.nanmin(steps, initial=np.inf)) if np.isfinite(steps).any() else 0.0
+
+
 def _both_shown(a: Path, b: Path, t: int) -> int | None:
     """The frame nearest to t that shows both bodies, one away at most."""
     times = (k for k in (t, t - 1, t + 1) if 0 <= k < len(a.xy))
@@ -1110,8 +1136,8 @@ def _impact(a: Path, b: Path, t: int, dt: Steps) -> dict[str, float]:
         )
         for p in (a, b)
     )
-    area = (b.radius / a.radius) ** 2
-    numbers = {"e": 0.95, "by_size": 1.0, "ratio": area}
+    numbers = _by_area(a, b)
+    area = numbers["ratio"]
     shown = _both_shown(a, b, t)
     if first is None or second is None or shown is None:
         return numbers
