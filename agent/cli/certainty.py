@@ -34,7 +34,7 @@ def certainty(arguments: argparse.Namespace) -> int:
         others = (*task.test[1:], *task.train)
         doubts = model.doubts(found.clip, model.horizon, others, arguments.trials)
         times = model.seconds(found.clip, max(model.horizon, 1))
-        said = Certainty(doubts, times, len(found.clip), found.scale)
+        said = Certainty(doubts, times, len(found.clip), found.scale, found.askew)
         clips = (found.clip, *others)[:MOST] if others else ()
         shared = sharing.compared([model.doubts(clip, 1) for clip in clips], doubts)
     if arguments.json:

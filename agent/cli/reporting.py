@@ -62,7 +62,7 @@ def _run_again(folder: RunFolder, typed: Given) -> report.Physics:
             words = f"What the clip leaves open could not be asked: {reason}"
             return report.Physics(equations, plots=plots.svg(found.tracks()), failed=words)
         table = found.tracks(None, doubts)
-        said = Certainty(doubts, table.times, table.seen, found.scale)
+        said = Certainty(doubts, table.times, table.seen, found.scale, found.askew)
         drawn = frame_bands(doubts, found.clip.frames)
     hidden = folder.held_back(folder.task()).frames[0]
     return report.Physics(equations, tuple(said.lines()), plots.svg(table), drawn, hidden)

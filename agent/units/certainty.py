@@ -5,8 +5,8 @@ how far a forecast is worth anything, and what to film next.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,18 +24,22 @@ from which a forecast says no more than that."""
 
 _STILL = 0.1
 """Pixels or radians: what moves less, and is not measured, does not count."""
+_WIDE = 1.96
+"""Standard errors of half a 95 % interval."""
 _FEW = 3
 """Parameters that a line names."""
 
 
 @dataclass(frozen=True)
 class Certainty:
-    """doubts: as asked. times: (T + ahead,) seconds; seen: frames. scale: of a person, or None."""
+    """doubts: as asked. times: (T + ahead,) seconds; seen: frames. scale: of a person, or None.
+    askew: parameter -> error that lens and perspective add, in its unit."""
 
     doubts: Doubts
     times: np.ndarray
     seen: int
     scale: Scale | None = None
+    askew: Mapping[str, float] = field(default_factory=dict)
 
     def horizon(self) -> float | None:
         """Seconds after the last frame seen from which the forecast is worth nothing; None where
@@ -81,14 +85,19 @@ class Certainty:
         yield from self._advice()
 
     def _parameter(self, one: Determined) -> str:
-        value, error = rounded(one.value, one.error)
+        bent = self.askew.get(one.name, 0.0)
+        value, error = rounded(one.value, math.hypot(one.error, bent))
         unit = f" {one.unit}" if one.unit not in ("", "1") else ""
-        text = f"{one.name} = {value} ± {error or '0'}{unit} [{one.low:.4g}, {one.high:.4g}]"
+        low, high = (
+            one.value + math.copysign(math.hypot(end - one.value, _WIDE * bent), end - one.value)
+            for end in (one.low, one.high)
+        )
+        text = f"{one.name} = {value} ± {error or '0'}{unit} [{low:.4g}, {high:.4g}]"
         what = powers(one.unit)
         if self.scale is None or not what or not what[0]:
             return text
         by = convert.factor(self.scale, what[0])
-        si = math.hypot(one.error * by, one.value * by * what[0] * self.scale.relative)
+        si = math.hypot(one.error * by, bent * by, one.value * by * what[0] * self.scale.relative)
         value, error = rounded(one.value * by, si)
         return f"{text} = {value} ± {error or '0'} {convert.unit(self.scale, *what)}"
 

@@ -49,8 +49,31 @@ class Scaled:
         exact = {one.name: one.quantity.error for one in self.given.known()}
         return tuple(
             replace(one, error=exact[one.name]) if one.name in exact else one
-            for one in convert.params(self.model.fitted, self.scale)
+            for one in convert.params(self.fitted, self.scale)
         )
+
+    @property
+    def fitted(self) -> tuple[FittedParam, ...]:
+        """θ in pixels; errors of accelerations with what a camera may add."""
+        return tuple(
+            one
+            if one.error is None or one.name not in self.askew
+            else replace(one, error=math.hypot(one.error, self.askew[one.name]))
+            for one in self.model.fitted
+        )
+
+    @cached_property
+    def askew(self) -> dict[str, float]:
+        """Parameter -> px/s^2 by which lens and perspective may bend an even motion: where a scale
+        changes by LENS over half the picture, x (1 + LENS x / half), its second derivative has
+        2 LENS v^2 / half more than it should. Accelerations in camera pictures only."""
+        seen = self.states.values[: len(self.clip)]
+        speeds = [k for k, c in enumerate(self.states.columns) if c.endswith((".vx", ".vy", ".v"))]
+        if not self.filmed or not speeds:
+            return {}
+        fastest = float(np.nanmax(np.nanmean(seen[:, speeds] ** 2, axis=0)))
+        bent = 2.0 * LENS * fastest / (max(self.clip.shape) / 2.0)
+        return {one.name: bent for one in self.model.fitted if powers(one.unit) == (1, -2)}
 
     def tracks(self, ahead: States | None = None, doubts: Doubts | None = None) -> Trajectories:
         """The table of the clip; ``ahead``: what perception finds with the frames that were held
@@ -85,7 +108,7 @@ class Scaled:
             self._actions(),
         )
         words = "" if self.scale is None else said_of(self.scale)
-        return card(self.model.programs.dynamics, course, self.model.fitted, self.params(), words)
+        return card(self.model.programs.dynamics, course, self.fitted, self.params(), words)
 
     def _actions(self) -> np.ndarray | None:
         """(T + horizon,) what acts from each frame on; None where nothing does."""
@@ -104,7 +127,7 @@ class Scaled:
         body, _, attribute = what.rpartition(".")
         if at:
             return self._moment(body, attribute, float(frame))
-        for one in self.model.fitted:
+        for one in self.fitted:
             if one.name == what:
                 length, time = powers(one.unit) or (0, 0)
                 return Reading(one.value, one.error or 0.0, length, time)

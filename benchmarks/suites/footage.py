@@ -158,7 +158,7 @@ def _model(seen: Scaled) -> Model:
     radius = seen.perceived.looks.get(body, {}).get("radius", 0.0)
     video = seen.clip
     return Model(
-        seen.model.fitted,
+        seen.fitted,
         seen.states,
         video.dt,
         video.shape,

@@ -60,6 +60,14 @@ def test_a_speed_before_the_first_frame_gives_the_scale(run):
         row = found.states[0]["ball"]
         gravity = next(one.value for one in model.fitted if one.name == "gravity")
         dt = model.seen.dt
+    assert not found.filmed and found.askew == {}
+    found.filmed = True  # as if by a camera: an acceleration is less sure by lens and perspective
+    drawn, filmed = (next(p for p in one.fitted if p.name == "gravity") for one in (model, found))
+    fastest = max(
+        np.mean(found.states.column(f"ball.{c}")[: len(model.seen)] ** 2) for c in ("vx", "vy")
+    )
+    bent = 2 * 0.01 * fastest / (max(model.seen.shape) / 2)
+    assert filmed.error == pytest.approx(np.hypot(drawn.error, bent)) and bent > 0
     for wrong in ("ball.speed@99", "ball.speed@-99", "ball.speed@2.5"):
         with pytest.raises(UsageError, match="expected a whole frame"):
             found.measure(wrong)

@@ -27,6 +27,10 @@ KNOWN = {
         "speed": (2.726, 0.03 * 2.726),
         "g": (9.79, 0.03 * 9.79),
     },
+    "Friction on an incline": {"slope": (22, 2), "steeper": (28, 2), "friction": (0.35, 0.1)},
+    "Torque that slows a spin": {"round": (0.0, 0.01), "first": (26, 1), "slowing": (5.7, 0.6)},
+    "Moment of inertia of a rolling disk": {"slope": (5.2, 1), "radius": (15.3, 1.5)},
+    "Momentum in a collision of pucks": {"kept": (0.95, 0.15), "turned": (0, 6)},
 }
 """Recipe -> what it prints -> (what is known, how far off it may be)."""
 
