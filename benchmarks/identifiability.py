@@ -373,7 +373,7 @@ def _experiments(rows: Sequence[tuple[str, float, float]]) -> bool:
     for word, foretold, simulated in rows:
         good = abs(math.log(simulated / foretold)) <= math.log(1.25)
         close += good
-        print(f"{word}: foretold {foretold:.2f}, simulated {simulated:.2f}{'' if good else ' <-'}")
+        print(f"{word}: foretold {foretold:.2g}, simulated {simulated:.2g}{'' if good else ' <-'}")
     print(f"{close} of {len(rows)} experiments shrink the errors as foretold within 25 %")
     return close >= 0.9 * len(rows)
 
