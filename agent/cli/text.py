@@ -67,8 +67,8 @@ def tree(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
                     _first_sentence(event["rationale"]),
                     tuple(finding["message"] for finding in event["findings"]),
                 )
-                parent = branches.get(event["move"]["parent"])
-                (drafts if parent is None else parent.children).append(node)
+                host = branches.get(event["move"]["parent"])
+                (drafts if host is None else host.children).append(node)
             case "evaluated":
                 branches[node].result = outcome(event)
             case "diagnosed":
@@ -78,9 +78,8 @@ def tree(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             case "best":
                 best = node
             case "declined" if event.get("closed"):
-                closed.append(
-                    f"node {event['move']['parent']}" if event["move"]["parent"] else "drafts"
-                )
+                parent = event["move"]["parent"]
+                closed.append(f"node {parent}" if parent else "drafts")
             case _:
                 yield from _head(event)
     if closed:
@@ -112,8 +111,9 @@ def _head(event: Mapping[str, Any]) -> Iterator[str]:
             f"{config['seed']}, policy {config['policy']}, proposer {config['proposer']}"
         )
     if event["event"] == "declined":
+        what = "left out before" if event.get("screened") else "nothing for"
         yield (
-            f"nothing for node {event['node']} ({event['move']['kind']}{_of(event['move'])}): "
+            f"{what} node {event['node']} ({event['move']['kind']}{_of(event['move'])}): "
             f"{event['rationale'][:300]}"
         )
     if event["event"] == "extended":
