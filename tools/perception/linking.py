@@ -115,12 +115,11 @@ def _joined(chains: list[Chain]) -> list[Chain]:
 def _gap(earlier: Chain, later: Chain) -> float | None:
     """Distance in pixels between where the earlier chain leads and where the later begins; None
     when they do not fit."""
-    a, b = _whole_sightings(earlier), _whole_sightings(later)
     if (
         max(earlier.regions) >= min(later.regions)
-        or len(a) < 3
-        or len(b) < 3
         or not 0.6 < later.area / earlier.area < 1.6
+        or len(a := _whole_sightings(earlier)) < 3
+        or len(b := _whole_sightings(later)) < 3
     ):
         return None
     a, b = a[-5:], b[:5]
@@ -136,14 +135,15 @@ def _gap(earlier: Chain, later: Chain) -> float | None:
 
 def _whole_sightings(chain: Chain) -> list[tuple[int, tuple[float, float]]]:
     """(t, (x, y)) of regions that show nearly all of the object."""
-    return [(t, (r.x, r.y)) for t, r in sorted(chain.regions.items()) if r.area > 0.8 * chain.area]
+    least = 0.8 * chain.area
+    return [(t, (r.x, r.y)) for t, r in sorted(chain.regions.items()) if r.area > least]
 
 
 def _assign(chains: list[Chain], found: list[Region], t: int, shape: tuple[int, int]) -> set[int]:
     """Give regions to chains in place; returns the indices of regions that are spoken for."""
     if not chains or not found:
         return set()
-    cost = np.array([[_cost(chain, region, t, shape) for region in found] for chain in chains])
+    cost = np.stack([_costs(chain, found, t, shape) for chain in chains])
     taken = set()
     for i, k in zip(*linear_sum_assignment(cost), strict=True):
         if cost[i, k] < _NEVER:
@@ -152,20 +152,20 @@ def _assign(chains: list[Chain], found: list[Region], t: int, shape: tuple[int, 
     return taken
 
 
-def _cost(chain: Chain, region: Region, t: int, shape: tuple[int, int]) -> float:
-    gap = t - chain.last
-    where, size = chain.predict(t), np.sqrt(chain.area)
+def _costs(chain: Chain, found: list[Region], t: int, shape: tuple[int, int]) -> np.ndarray:
+    """(n,) what it costs to give each region of frame t to a chain."""
+    gap, usual = t - chain.last, chain.area
+    where, size = chain.predict(t), np.sqrt(usual)
     gate = (
         1.5 * size
         + 2.0 * chain.speed() * min(gap, 3)
         + (0.08 * max(shape) if len(chain.regions) < 2 else 0.0)
         + 2.0 * size * min(gap - 1, 4)
     )
-    distance = np.hypot(region.x - where[0], region.y - where[1])
-    ratio = region.area / chain.area
-    return (
-        distance + abs(np.log(ratio)) * 0.3 * size if distance <= gate and ratio > 0.08 else _NEVER
-    )
+    x, y, area = np.array([(region.x, region.y, region.area) for region in found]).T
+    distance, ratio = np.hypot(x - where[0], y - where[1]), area / usual
+    cost = distance + np.abs(np.log(ratio)) * 0.3 * size
+    return np.where((distance <= gate) & (ratio > 0.08), cost, _NEVER)
 
 
 def _part_ways(chains: list[Chain], t: int) -> None:
@@ -176,7 +176,7 @@ def _part_ways(chains: list[Chain], t: int) -> None:
         for c in chains
         if t not in c.regions and len(c.regions) >= 2 and (t - c.last <= 12 or t - 1 in c.merged)
     ]
-    for chain in [c for c in chains if t in c.regions and len(c.regions) >= 3]:
+    for chain in [c for c in chains if lost and t in c.regions and len(c.regions) >= 3]:
         region = chain.regions[t]
         usual = float(
             np.median(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
 
+from tools import backing
 from tools.perception.background import sample
 from tools.perception.camera.noise import Noise
 
@@ -45,9 +46,13 @@ def plate_of(frames: np.ndarray, noise: Noise) -> np.ndarray:
         np.minimum(low, frame, out=low)
         np.maximum(high, frame, out=high)
         cv2.accumulate(frame, total)
-    plate = total / len(few)
-    limit = clear_difference(plate, noise)
-    changing = ((high - low) > 1.2 * limit + 2.0 * noise.sigma(plate)).any(-1)
+    plate = np.divide(total, len(few), out=total)
+    limit = np.empty_like(plate)
+    changing = np.zeros(plate.shape[:2], bool)
+    for band in _bands(plate):
+        limit[band] = clear_difference(plate[band], noise)
+        still = 1.2 * limit[band] + 2.0 * noise.sigma(plate[band])
+        changing[band] = ((high[band] - low[band]) > still).any(-1)
     rows, columns = np.nonzero(changing)
     if not len(rows):
         return plate
@@ -58,6 +63,12 @@ def plate_of(frames: np.ndarray, noise: Noise) -> np.ndarray:
         plate[here] = median(values)
         stayed[here] = _second_state(values, plate[here], limit[here])
     return _unghosted(few, plate, stayed, limit)
+
+
+def _bands(plate: np.ndarray) -> Iterator[slice]:
+    """Rows of a picture (H, W, 3) float32 that are worked on at a time."""
+    rows = max(1, backing.WINDOW // plate[0].nbytes)
+    return (slice(top, top + rows) for top in range(0, len(plate), rows))
 
 
 def median(values: np.ndarray) -> np.ndarray:
@@ -146,11 +157,13 @@ def uncovered(
     chosen = np.unique(
         np.linspace(0, len(frames) - 1, min(len(frames), _SAMPLES)).round().astype(int)
     )
-    masks = np.stack([covers(int(t)) for t in chosen])
+    width = plate.shape[1]
+    masks = np.stack([np.packbits(covers(int(t)), axis=1) for t in chosen])
     plate = plate.copy()
-    rows, columns = np.nonzero(masks.any(0))
+    ever = np.unpackbits(np.bitwise_or.reduce(masks), axis=1, count=width)
+    rows, columns = np.nonzero(ever)
     if len(rows):
-        free = ~masks[:, rows, columns]
+        free = np.stack([np.unpackbits(m, axis=1, count=width)[rows, columns] == 0 for m in masks])
         values, count = _free_median(frames[chosen[:, None], rows, columns], free)
         known = count >= 2
         plate[rows[known], columns[known]] = values[known]
@@ -174,7 +187,9 @@ def _as_it_was_last(
     limit = 0.6 * clear_difference(plate, noise)
     often = np.zeros(plate.shape[:2], np.uint8)
     for t in late:
-        away = (np.abs(frames[t] - plate) > limit).any(-1) & ~covers(t)
+        away = ~covers(t)
+        for band in _bands(plate):
+            away[band] &= (np.abs(frames[t][band] - plate[band]) > limit[band]).any(-1)
         often += away
     other = away & (often > _LASTS * len(late))
     other = cv2.morphologyEx(other.astype(np.uint8), cv2.MORPH_OPEN, _kernel(2)) > 0
