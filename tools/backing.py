@@ -7,6 +7,7 @@ away with the last array that shows it.
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import mmap
 import os
@@ -103,6 +104,14 @@ def empty_like(frames: np.ndarray) -> np.ndarray:
         os.close(writer)
         os.close(reader)
     return np.frombuffer(mapping, np.uint8).reshape(frames.shape)
+
+
+def trim() -> None:
+    """Give memory of arrays that are gone back to the system, where the allocator (glibc's) can be
+    told to: it keeps pieces of up to 32 MB."""
+    told = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if told is not None:
+        told(0)
 
 
 def lend(room: np.ndarray) -> None:

@@ -66,6 +66,7 @@ from agent.search.outcome import (
 )
 from sandbox import Sandbox, doctor
 from sandbox.contract import Box
+from tools import backing
 from tools.errors import Interrupted, ProggenError, UsageError
 from tools.types import STAGES, Candidate, Evaluation, HeldBack, Programs, Task
 
@@ -729,6 +730,7 @@ class Search:
         self.tell({"event": "diagnosed", "node": node.id, **records.save_diagnosis(node.diagnosis)})
 
     def tell(self, event: dict[str, Any]) -> None:
+        backing.trim()
         if self._writer.write(event):
             self.announce(event)
             self._callbacks.take(event, self.archive)

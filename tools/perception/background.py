@@ -184,7 +184,7 @@ def _modes(few: np.ndarray, changing: np.ndarray, noise: float) -> tuple[np.ndar
     """
     rows, columns = np.nonzero(changing)
     usual, other = np.empty((len(rows), 3), np.uint8), np.empty((len(rows), 3), np.uint8)
-    chunk = max(1, MAX_VALUES // (24 * len(few)))
+    chunk = max(1, backing.WINDOW // (24 * len(few)))
     for start in range(0, len(rows), chunk):
         part = slice(start, start + chunk)
         values = np.stack([frame[rows[part], columns[part]] for frame in few]).astype(np.int16)

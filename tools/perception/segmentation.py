@@ -92,22 +92,27 @@ def regions(
 ) -> list[Region]:
     """8-connected regions of a bool (H, W) mask, largest first. others: bool (H, W), to measure
     ``Region.contact`` with."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return []
+    left, top = int(columns[0]), int(rows[0])
     count, labels, stats, centres = cv2.connectedComponentsWithStats(
-        mask.astype(np.uint8), connectivity=8
+        mask[top : rows[-1] + 1, left : columns[-1] + 1].astype(np.uint8), connectivity=8
     )
     h, w = mask.shape
     found = []
     for k in range(1, count):
-        x0, y0, bw, bh, area = (int(v) for v in stats[k])
+        x, y, bw, bh, area = (int(v) for v in stats[k])
         if area >= smallest:
+            x0, y0 = left + x, top + y
             edge = x0 == 0 or y0 == 0 or x0 + bw == w or y0 + bh == h
-            window = labels[y0 : y0 + bh, x0 : x0 + bw] == k
+            window = labels[y : y + bh, x : x + bw] == k
             box = (x0, y0, x0 + bw, y0 + bh)
             contact = 1.0 if others is None else _contact(window, box, others)
             found.append(
                 Region(
-                    float(centres[k][0]),
-                    float(centres[k][1]),
+                    (round(centres[k][0] * area) + left * area) / area,
+                    (round(centres[k][1] * area) + top * area) / area,
                     float(area),
                     box,
                     edge,
