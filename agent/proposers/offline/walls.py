@@ -95,14 +95,14 @@ def _ground(path: Path, evidence: Evidence) -> np.ndarray | None:
 
 def _waiting(evidence: Evidence) -> np.ndarray:
     """uint8 (H, W): 1 where the plate shows bodies at rest and their edges, which are no walls."""
-    mask = np.zeros(evidence.tracks.plate.shape[:2], np.uint8)
+    height, width = evidence.shape
+    mask = np.zeros((height, width), np.uint8)
     for path in (p for p in evidence.paths.values() if p.waits):
         pose = np.array([*path.xy[path.seen][0], path.angle[path.seen][0]])
-        layer = path.appearance.cover(mask.shape, pose)
+        layer = path.appearance.cover((height, width), pose)
         if layer is not None:
             x, y, alpha, _ = layer
-            height, width = alpha.shape
-            mask[y : y + height, x : x + width] |= (alpha > 0).astype(np.uint8)
+            mask[y : y + len(alpha), x : x + alpha.shape[1]] |= (alpha > 0).astype(np.uint8)
     return cv2.dilate(mask, np.ones((5, 5), np.uint8))
 
 
