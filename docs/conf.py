@@ -8,7 +8,7 @@ project_copyright = "2026, the authors of proggen-agent"
 release = _version("proggen-agent")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "examples"]
 html_theme = "furo"
 html_title = "proggen-agent"
 html_show_sourcelink = False
