@@ -21,7 +21,7 @@ REACH = 70.0
 """Colour distance (Euclidean, grey levels) up to which a pixel may belong to a flat colour."""
 PLAIN = 28.0
 """Colour distance up to which it plainly does."""
-FAINT = 0.25
+FAINT = 0.2
 """Share of a contrast up to which compression leaves thin patches beside it."""
 MIXED = 36.0
 """Colour error up to which a pixel counts as a mixture of a flat colour and the ground."""

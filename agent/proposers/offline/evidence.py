@@ -238,8 +238,8 @@ def _within(track: Track, disk: Track) -> bool:
 
 def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:
     """Without specks (parts of a few hundredths of the largest one's area that are seen only now
-    and then, or that rest but for a few frames: pieces of scenery that something passes over),
-    without what is placed at random and what patches a thin line, without what comes and goes or
+    and then, or that rest but for a few frames: pieces of scenery that something passes over;
+    or that are placed at random), without what patches a thin line, without what comes and goes or
     switches in the middle of the picture (signs, flashes), without holes that show the ground,
     without halos, and without fragments (pieces of a part's colour that show up where the part
     itself is going while it is half hidden)."""
@@ -247,9 +247,8 @@ def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:
     keep = [
         t
         for t, area in zip(tracks.tracks, areas, strict=True)
-        if area > 0.03 * max(areas) or (t.seen.mean() > 0.9 and not _rests(t))
+        if area > 0.03 * max(areas) or (t.seen.mean() > 0.9 and not _rests(t) and not _scatters(t))
     ]
-    keep = [t for t in keep if not _scatters(t)] or keep
     keep = [t for t in keep if not any(_patch(t, other) for other in keep)] or keep
     keep = [t for t in keep if not _flickers(t, shape) and not _switches(t)] or keep
     ground, share = dominant_colour(tracks.plate[None])
