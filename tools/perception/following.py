@@ -123,11 +123,14 @@ def _marked_throughout(chain: Chain, times: Sequence[int]) -> bool:
 
 
 def _marked(region: Region) -> bool:
-    """Whether few pixels well inside a region's convex hull are not its own."""
-    hull = cv2.convexHull(cv2.findNonZero(region.mask.astype(np.uint8)))
-    filled = cv2.fillConvexPoly(np.zeros(region.mask.shape, np.uint8), hull, 1)
-    inner = cv2.erode(np.pad(filled, 1), np.ones((5, 5), np.uint8))[1:-1, 1:-1] > 0
-    missing = int((inner & ~region.mask).sum())
+    """Whether few pixels well inside a region's outline are not its own; lines that reach the
+    outline do not notch it."""
+    padded = np.pad(region.mask, 3).astype(np.uint8)
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    outlines, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = cv2.drawContours(np.zeros_like(closed), outlines, -1, 1, cv2.FILLED)
+    inner = cv2.erode(filled, np.ones((5, 5), np.uint8)) > 0
+    missing = int((inner & (padded == 0)).sum())
     return MARK[0] <= missing and MARK[1] * inner.sum() <= missing <= MARK[2] * inner.sum()
 
 

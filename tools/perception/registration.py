@@ -52,7 +52,7 @@ def likeness(reference: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def turn(
-    reference: np.ndarray, other: np.ndarray, expected: float, slack: float = 0.08
+    reference: np.ndarray, other: np.ndarray, expected: float, slack: float = 0.25
 ) -> tuple[float, float]:
     """(angle, likeness): the turn from reference to other nearest to ``expected`` among those that
     fit about equally well.
