@@ -30,6 +30,8 @@ a hundred times the time)."""
 COMPLETE = 0.2
 """Disagreeing pixels per pixel of outline below which a region is taken for the whole of a disk or
 box."""
+MOST_CORNERS = 40
+"""Corners of an outline at most: what has more is no flat shape but a drawing, and dear to place."""
 SLACK = 0.06
 """Pixels by which a simpler shape may explain an outline worse."""
 
@@ -414,7 +416,7 @@ def _guess_polygon(known, colour) -> tuple[Appearance, np.ndarray] | None:
     if contour is None or len(contour) < 4:
         return None
     points = (cv2.approxPolyDP(contour, 0.6 * _FINE, True)[:, 0] + 0.5) / _FINE - 0.5
-    if len(points) < 3:
+    if not 3 <= len(points) <= MOST_CORNERS:
         return None
     _, x, y, _, _ = moments(known.astype(np.float32))
     return Appearance("polygon", colour, (), points - (x, y)), np.array([x, y, 0.0])

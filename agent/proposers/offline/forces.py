@@ -109,7 +109,10 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
     ranked = [found[0], *sorted(found[1:], key=lambda d: d.bic)]
     jointed = [term for terms, _, _ in best[_place(free, len(free)) :] for term in terms]
     engine = _engine(structure, jointed, found[0].bic, evidence)
-    return ranked if engine is None else [engine, *ranked]
+    if engine is None:
+        return ranked
+    idle = len(free) == 1 and engine.bic >= ranked[0].bic  # it struck nothing that was seen
+    return [ranked[0], engine, *ranked[1:]] if idle else [engine, *ranked]
 
 
 def _engine(
