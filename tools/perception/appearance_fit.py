@@ -31,7 +31,8 @@ COMPLETE = 0.2
 """Disagreeing pixels per pixel of outline below which a region is taken for the whole of a disk or
 box."""
 MOST_CORNERS = 40
-"""Corners of an outline at most: what has more is no flat shape but a drawing, and dear to place."""
+"""Corners of an outline at most: what has more is no flat shape but a drawing, and dear to
+place."""
 SLACK = 0.06
 """Pixels by which a simpler shape may explain an outline worse."""
 
