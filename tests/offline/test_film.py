@@ -37,6 +37,11 @@ def test_drafts_of_a_camera_clip_see_and_draw_its_body():
     slowed = found.drafts[0].mechanism.plus(Term("drag", (body.name,), {"c": 0.1}))
     assert found.belief(slowed, found.drafts[0].mechanism) < 0.0
     assert not any("steps by" in edit.why for edit in variations(slowed)), "nature does not step"
+    swaps = [e.mechanism for e in variations(slowed) if "in place of" in e.why]
+    assert [[t.kind for t in swap.terms if t.kind != "gravity"] for swap in swaps] == [
+        ["quadratic_drag"],
+        ["friction"],
+    ]
     states, scene = ran(programs.perception)["perceive"](film.frames, toolbox)
     places = np.array([(state[body.name]["x"], state[body.name]["y"]) for state in states])
     assert np.abs(places - xy - np.median(places - xy, axis=0)).max() < 0.5

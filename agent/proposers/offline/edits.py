@@ -47,6 +47,14 @@ ROUNDED = 0.05
 0.29 px a corner, less for what is the mean of several."""
 
 
+RESISTING = {
+    "free": ("drag", "quadratic_drag", "friction"),
+    "revolute": ("damping",),
+    "prismatic": ("damping",),
+}
+"""Resistances by the motion of a body."""
+
+
 def _rendering(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
     if mechanism.drawing == "film" or is_drawn(node):
         return
@@ -178,28 +186,31 @@ def _spreads(mechanism: Mechanism) -> Iterator[Edit]:
 
 
 def _resistances(mechanism: Mechanism) -> Iterator[Edit]:
-    """Add a small resistance to whatever has none, or leave out what little there is."""
+    """Add a small resistance to whatever has none, leave out what little there is, or put another
+    kind in its place."""
     for body in mechanism.bodies:
-        kinds = {
-            "free": ("drag", "quadratic_drag", "friction"),
-            "revolute": ("damping",),
-            "prismatic": ("damping",),
-        }.get(body.motion, ())
         if body.name in mechanism.followers:
             continue
-        for kind in kinds:
-            if any(body.name in t.bodies for t in mechanism.of(kind)):
-                yield Edit(
-                    mechanism.minus(kind, body.name),
-                    ("dynamics",),
-                    f"{kind.replace('_', ' ')} on {body.name} may not be needed.",
-                )
-            else:
-                guess = {"drag": 0.1, "quadratic_drag": 1e-4, "friction": 10.0, "damping": 0.1}[
-                    kind
-                ]
-                yield Edit(
-                    mechanism.plus(Term(kind, (body.name,), {"c": guess})),
-                    ("dynamics",),
-                    f"{kind.replace('_', ' ')} on {body.name} would slow it over time.",
-                )
+        kinds = RESISTING.get(body.motion, ())
+        there = [k for k in kinds if any(body.name in t.bodies for t in mechanism.of(k))]
+        missing = [k for k in kinds if k not in there]
+        for kind in there:
+            without = mechanism.minus(kind, body.name)
+            why = f"{_words(kind)} on {body.name} may not be needed."
+            yield Edit(without, ("dynamics",), why)
+            for other in missing:
+                why = f"{_words(other)} may slow {body.name} in place of {_words(kind)}."
+                yield Edit(without.plus(_slight(other, body.name)), ("dynamics",), why)
+        for kind in missing:
+            why = f"{_words(kind)} on {body.name} would slow it over time."
+            yield Edit(mechanism.plus(_slight(kind, body.name)), ("dynamics",), why)
+
+
+def _slight(kind: str, name: str) -> Term:
+    """A small resistance to begin a fit with."""
+    guess = {"drag": 0.1, "quadratic_drag": 1e-4, "friction": 10.0, "damping": 0.1}[kind]
+    return Term(kind, (name,), {"c": guess})
+
+
+def _words(kind: str) -> str:
+    return kind.replace("_", " ")
