@@ -299,7 +299,7 @@ def _polar(
         min(clip.shape[0], int(centre[1] + reach) + 2),
     )
     frame = clip.frame(t)[y0:y1, x0:x1]
-    solid = np.zeros(frame.shape[:2], np.float32)
+    solid: np.ndarray = np.zeros(frame.shape[:2], np.float32)
     a, b, c, d = (
         max(region.box[0], x0),
         max(region.box[1], y0),
