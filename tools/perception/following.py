@@ -312,7 +312,7 @@ def _polar(
         ]
     if appearance.shape == "sprite":
         solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-        solid *= cv2.dilate(
+        solid = solid * cv2.dilate(
             differs(frame, clip.plate[y0:y1, x0:x1], clip.level).astype(np.uint8),
             np.ones((3, 3), np.uint8),
         )
