@@ -72,7 +72,7 @@ def test_equals_go_to_the_simpler_and_earlier(run):
     assert any(
         "Scores within 0.01 of the highest" in sentence
         and "node 1" in sentence
-        and "the clearly smaller program wins" in sentence
+        and "the clearly smaller program (by more than 3%) wins" in sentence
         for sentence in said.sentences
     )
     assert said.rival == "1" and "not clearly simpler" in verdict.verdict(index, "1").sentences[0]
