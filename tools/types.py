@@ -716,11 +716,11 @@ class Evaluation:
     origins: tuple[Mapping[str, Any], ...] = ()
     last: Mapping[str, Any] = field(default_factory=dict)
     complexity: float = 0.0
-    leeway: float = 0.0
     reasons: tuple[str, ...] = ()
     log: str = ""
     timings: Mapping[str, float] = field(default_factory=dict)
     blobs: Mapping[str, str] = field(default_factory=dict)
+    leeway: float = 0.0
 
     @property
     def values(self) -> dict[str, float]:
