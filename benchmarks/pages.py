@@ -120,30 +120,16 @@ def _slim(title: str, columns: Sequence[Column], lines: Sequence[Line]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in kept)
 
 
-def _last_line(result: Result) -> str:
-    """The sentence below the suite's table."""
-    tables = suites.suite(result.suite).report(result.records, result.options)
-    return tables.strip().splitlines()[-1]
-
-
 def _first_item(result: Result) -> str:
     """The first item of the list below the suite's table."""
     tables = suites.suite(result.suite).report(result.records, result.options)
     return next(line[2:] for line in tables.splitlines() if line.startswith("- "))
 
 
-def _foretold(result: Result) -> str:
-    """How well the searches' scores foretold the held-back ones."""
-    return foretelling.table(result.records).strip().splitlines()[-1]
-
-
 FORMS: Mapping[str, Callable[[Result], str]] = {
     "report": report,
-    "measured": measured,
     "cartpole": _cartpole,
-    "last-line": _last_line,
     "first-item": _first_item,
-    "foretold": _foretold,
 }
 """How a result can be printed."""
 
