@@ -1,11 +1,11 @@
 """Every node so far, in order of proposal. A value: adding a node makes a new archive.
 
 Which node is the best: the one of the highest score, unless others tie with it. Scores within
-``tolerance`` tie everywhere; on camera pictures nodes whose proposer keeps a belief tie also within
-the ``leeway`` of the highest (what a camera misplaces, noise hides and a fit leaves open decides
-nothing). Of those that tie:
+``tolerance`` tie everywhere; nodes whose proposer keeps a belief tie also within the ``leeway`` of
+the highest (what a camera misplaces, noise hides, a fit leaves open or a drawing on whole pixels
+rounds decides nothing). Of those that tie:
 
-1. on camera pictures only the likeliest of the nodes with a belief stays: what is seen does not
+1. where there is a leeway only the likeliest of the nodes with a belief stays: what is seen does not
    tell them apart, so what is known beforehand does;
 2. of the rest, those stay that are not clearly larger (by ``SMALLER``) than the smallest;
 3. of these the oldest wins, which its proposer thought likelier.

@@ -43,7 +43,7 @@ from agent.evaluation.foretelling import (
     unheld,
 )
 from agent.evaluation.jobs import TOLD_CLIPS, CandidateFailed, Fitted, Perceived, Predicted
-from agent.evaluation.leeway import FEW, leeway, misplaced
+from agent.evaluation.leeway import FEW, leeway, misplaced, rounded
 from agent.evaluation.remembered import Remembered
 from agent.evaluation.runner import SKETCH, Runner
 from agent.run.store import Keep
@@ -227,7 +227,7 @@ class Evaluator:
         return Evaluation(
             status="ok",
             score=share * pooled([one.scored for one in foretold], self._all_targets),
-            leeway=self._leeway(clips[0], predicted[0], share),
+            leeway=self._leeway(clips[0], fitted, predicted[0], share),
             losses=stage_losses,
             params=fitted.params,
             fit=fitted.report,
@@ -255,16 +255,21 @@ class Evaluator:
             blobs=self._pictures(fitted, predicted) | self._detections(clips),
         )
 
-    def _leeway(self, measured: Perceived, predicted: Predicted, share: float) -> float:
+    def _leeway(
+        self, measured: Perceived, fitted: Fitted, predicted: Predicted, share: float
+    ) -> float:
         """How much of a score the camera, noise and the fit leave open, ``share`` of which counts;
-        0.0 for drawings."""
-        if not self._filmed:
-            return 0.0
+        of drawings, what rounding to whole pixels does."""
         seen = self.split.trials[0].seen
-        ahead = predicted.states.cut(len(seen), len(predicted.states))
+        if self._filmed:
+            ahead = predicted.states.cut(len(seen), len(predicted.states))
+            shift, least = misplaced(measured.states, ahead), FEW
+        else:
+            shift, least = rounded(fitted.report.get("columns", {})), 0.0
+        if shift == 0.0:
+            return least
         plate = self._plates[id(seen)] if id(seen) in self._plates else losses.plate(seen.frames)
-        shift = misplaced(measured.states, ahead)
-        return max(FEW, share * leeway(predicted.frames, self._targets[0], plate, shift))
+        return max(least, share * leeway(predicted.frames, self._targets[0], plate, shift))
 
     def _fit(
         self,

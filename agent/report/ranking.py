@@ -36,8 +36,8 @@ One = TypeVar("One", bound=Judged)
 
 
 def tolerance(nodes: Iterable[Judged], configured: float) -> float:
-    """What scores may differ by and tie: at least what is configured, on camera pictures the leeway
-    of the highest."""
+    """What scores may differ by and tie: at least what is configured, and the leeway of the
+    highest."""
     ran = [node for node in nodes if node.status == "ok"]
     if not ran:
         return configured
@@ -138,7 +138,7 @@ def rule(winner: Judged, others: Iterable[Judged], configured: float, noun: str)
         kept = f"{noun} {winner.id} {' and '.join(parts)}."
     wide = tolerance((winner, *others), configured)
     why = (
-        "what noise, fit and camera leave open"
+        "what noise, rounding, fit and camera leave open"
         if wide > configured
         else "so few frames judge that a smaller lead is luck"
     )

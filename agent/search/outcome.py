@@ -258,8 +258,8 @@ def _tie(archive: NodeArchive, node: Node) -> str:
         return ""
     others = [other.id for other in choice.tied if other is not node]
     return (
-        f"; {len(choice.tied)} mechanisms tie on what is seen, as far as noise, fit and camera "
-        f"let tell; node {node.id} is chosen by prior, not node{'s' * (len(others) > 1)} "
+        f"; {len(choice.tied)} mechanisms tie on what is seen, as far as noise, rounding, fit and "
+        f"camera let tell; node {node.id} is chosen by prior, not node{'s' * (len(others) > 1)} "
         f"{', '.join(others[:8])}"
     )
 

@@ -17,7 +17,7 @@ from agent.core.split import validation
 from agent.evaluation.evaluate import Evaluator
 from agent.evaluation.foretelling import agreeing, confirmed, pooled
 from agent.evaluation.jobs import Fitted
-from agent.evaluation.leeway import leeway, misplaced
+from agent.evaluation.leeway import leeway, misplaced, rounded
 from agent.search import steps
 from agent.search.outcome import conclude
 from sandbox import Limits
@@ -62,6 +62,13 @@ def test_leeway_is_what_a_score_changes_where_things_lie_a_little_beside():
     little, more = (leeway(truth, target, plate, shift) for shift in (0.3, 1.0))
     assert 0.01 < little < more < 0.2
     assert leeway(truth, target, plate, 0.0) == 0.0
+
+
+def test_drawings_on_whole_pixels_leave_a_score_open_and_smooth_ones_do_not():
+    whole = rounded({"ball.x": 0.29, "ball.y": 0.25, "ball.angle": 3.0, "ball.width": None})
+    assert whole == pytest.approx(2**0.5 * 0.29)
+    assert rounded({"ball.x": 25.0}) == pytest.approx(2**0.5 * 0.3), "a wrong law is no rounding"
+    assert rounded({"ball.x": 0.02, "ball.y": 0.01}) == rounded({}) == 0.0
 
 
 def test_places_are_off_by_the_lens_and_by_the_fit_up_to_a_pixel_each():
@@ -136,7 +143,7 @@ def test_a_run_that_was_scored_otherwise_says_which_version_it_needs(box, tmp_pa
     event["versions"]["proggen-agent"] = "0.0.7"
     path.write_text(json.dumps(event) + "\n" + "".join(rest))
     assert steps.resume(tmp_path / "run").score > 0.9
-    with pytest.raises(UsageError, match=r"scoring 4, got 1.*0\.0\.7"):
+    with pytest.raises(UsageError, match=rf"scoring {steps.SCORING}, got 1.*0\.0\.7"):
         steps.resume(tmp_path / "run", budget=2)
     assert (tmp_path / "run" / "result.json").exists()
 
