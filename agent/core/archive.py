@@ -5,8 +5,8 @@ Which node is the best: the one of the highest score, unless others tie with it.
 the highest (what a camera misplaces, noise hides, a fit leaves open or a drawing on whole pixels
 rounds decides nothing). Of those that tie:
 
-1. where there is a leeway only the likeliest of the nodes with a belief stays: what is seen does not
-   tell them apart, so what is known beforehand does;
+1. where there is a leeway only the likeliest of the nodes with a belief stays: what is seen does
+   not tell them apart, so what is known beforehand does;
 2. of the rest, those stay that are not clearly larger (by ``SMALLER``) than the smallest;
 3. of these the oldest wins, which its proposer thought likelier.
 """

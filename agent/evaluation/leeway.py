@@ -1,8 +1,8 @@
 """How much of a score nothing that was measured can tell. Pure.
 
 On camera pictures a lens and perspective misplace a body by a share of its way, the camera's noise
-by its own measure, and a fit leaves its forecast uncertain. Drawings on whole pixels place it within
-half a pixel of where it is. A forecast that is off by that much in some direction is as good as one
+by its own measure, and a fit leaves its forecast uncertain. A drawing on whole pixels places it
+within half a pixel of where it is. A forecast that is off by that much in some direction is as good as one
 that is not. What it is worth is read from the pictures: what is drawn moving is shifted that far
 over the plate, each way, and scored again.
 """
@@ -32,8 +32,8 @@ LEAST = 0.3
 pixels leaves (the standard deviation of a uniform error is 0.29)."""
 
 ROUNDED = 0.15
-"""Pixels by which places scatter about a fit in a drawing on whole pixels, at least: those of smooth
-drawings do so by a tenth of it."""
+"""Pixels by which places in a drawing on whole pixels scatter about a fit, at least: those of
+smooth drawings do so by a tenth of it."""
 
 
 def misplaced(measured: States, predicted: States) -> float:
