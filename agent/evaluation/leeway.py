@@ -2,9 +2,9 @@
 
 On camera pictures a lens and perspective misplace a body by a share of its way, the camera's noise
 by its own measure, and a fit leaves its forecast uncertain. A drawing on whole pixels places it
-within half a pixel of where it is. A forecast that is off by that much in some direction is as good as one
-that is not. What it is worth is read from the pictures: what is drawn moving is shifted that far
-over the plate, each way, and scored again.
+within half a pixel of where it is. A forecast that is off by that much in some direction is as good
+as one that is not. What it is worth is read from the pictures: what is drawn moving is shifted that
+far over the plate, each way, and scored again.
 """
 
 from __future__ import annotations
