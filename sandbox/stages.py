@@ -268,7 +268,8 @@ def predict(
     payload: ``cut`` (frames seen that count, from the first); ``dt``; ``actions`` for all of these
     and those to come, or None; ``values`` (θ); ``again`` (which frames seen to draw); ``errors``
     (of θ, where the spread of the forecast is asked for, else None); ``near`` (columns of a start
-    state to begin from, or None).
+    state to begin from, or None); ``anew`` (whether the forecast may start from the last frames
+    seen, see tools.fitting.going_on).
 
     Claim: ``states`` for the frames seen and to come, with the spread that each column has by the
     last of them as noise where it was asked for.
@@ -276,15 +277,14 @@ def predict(
     measured, scene = _clip(inputs["parcel"], payload)
     frames, program = outputs["frames"], programs["dynamics"]
     with stage("dynamics"):
-        start = fitting.infer_start(program, payload["values"], measured, payload["near"])
+        values, errors = payload["values"], payload["errors"]
+        start = fitting.infer_start(program, values, measured, payload["near"])
         steps = len(measured.states) + len(frames) - 1
-        states = fitting.rollout(
-            program, payload["values"], start, steps, measured.dt, measured.actions
-        )
-        if payload["errors"] is not None:
-            spread = fitting.forecast_spread(
-                program, payload["values"], payload["errors"], start, measured, len(frames)
-            )
+        states = fitting.rollout(program, values, start, steps, measured.dt, measured.actions)
+        if payload["anew"]:
+            states = fitting.gone_on(program, values, measured, states)
+        if errors is not None:
+            spread = fitting.forecast_spread(program, values, errors, start, measured, len(frames))
             states = replace(states, noise=np.maximum(spread, _LEAST_SPREAD))
     draw(programs, list(states)[-len(frames) :], scene, frames)
     if payload["again"]:

@@ -24,6 +24,7 @@ from tools import backing, claims
 from tools.errors import ProggenError
 from tools.fitting.result import QUANTILES
 from tools.masks.request import MaskSet, pack
+from tools.perception.camera import is_camera
 from tools.types import (
     MAX_ABS,
     MAX_COLUMNS,
@@ -207,10 +208,17 @@ def predict_job(
     """Predict the frames after ``trial.seen``, from what perception made of these (the beginning of
     what it was shown), with θ = ``values``. again: frames seen that are to be drawn too, where the
     rollout has them. errors: of θ, where the spread of the forecast is wanted. near: the start that
-    a fit to the same frames ended at."""
+    a fit to the same frames ended at. What a camera filmed may be forecast from its last frames
+    (tools.fitting.going_on)."""
     known = None if errors is None else dict(errors)
     start = None if near is None else dict(near)
-    payload = {"values": dict(values), "again": list(again), "errors": known, "near": start}
+    payload = {
+        "values": dict(values),
+        "again": list(again),
+        "errors": known,
+        "near": start,
+        "anew": is_camera(trial.seen.frames),
+    }
     job = _ahead("predict", programs, trial, perceived, payload, limits)
     if not len(again):
         return job

@@ -5,6 +5,7 @@ from tools.fitting.combinations import Combination, Determined, combinations, de
 from tools.fitting.data import Budget, Measured
 from tools.fitting.experiments import Experiment, Outlook, best, choices, now, outlook, shrunk
 from tools.fitting.fit import OPTIMIZERS, fit, infer_start
+from tools.fitting.going_on import gone_on
 from tools.fitting.posterior import Posterior, bands, posterior, rolled
 from tools.fitting.result import STATUSES, FitResult
 from tools.fitting.robust import LOSSES
@@ -32,6 +33,7 @@ __all__ = [
     "determined",
     "fit",
     "forecast_spread",
+    "gone_on",
     "infer_start",
     "now",
     "outlook",
