@@ -148,6 +148,7 @@ def scene_of(
     varies: Mapping[str, Sequence[str]],
     rides: Mapping[str, str] | None = None,
     mattes: Mapping[str, np.ndarray] | None = None,
+    images: Mapping[str, str] | None = None,
 ) -> Scene:
     """Everything that stays: plate, sprites, colours, sizes, constant poses, and places of riding
     parts on their hosts.
@@ -158,9 +159,11 @@ def scene_of(
     "angle" that is not in ``varies`` (part name -> attributes of the state). rides: part name ->
     name of the part that carries it; adds "on", "dx", "dy", "turn", which tools.rendering.pose_of
     places it by; a part whose carrier was found in no frame stays at its median place. mattes: of
-    parts drawn on the pixel grid, from ``on_grid``; they become sprites.
+    parts drawn on the pixel grid, from ``on_grid``; they become sprites. images: shadow or mirror
+    image -> name of the part that casts it; adds "on" and "image", the affine map from the place of
+    one to that of the other, ((xx, xy, x), (yx, yy, y)).
     """
-    rides = rides or {}
+    rides, images = rides or {}, images or {}
     constants, sprites = {}, dict(mattes or {})
     found = {track.name for track in tracks.tracks}
     for track in tracks.tracks:
@@ -169,6 +172,9 @@ def scene_of(
             constants[track.name].update(
                 _riding(track, tracks[rides[track.name]], rides[track.name])
             )
+        elif images.get(track.name) in found:
+            host = images[track.name]
+            constants[track.name] |= {"on": host, "image": _image(track, tracks[host])}
         if track.appearance.sprite is not None:
             sprites[track.name] = track.appearance.sprite
         if track.appearance.shadow is not None:
@@ -200,6 +206,18 @@ def _constants(track: Track, varies: Sequence[str]) -> dict[str, Any]:
         if attribute not in varies:
             constants[attribute] = float(np.nanmedian(track.poses[:, k]))
     return constants
+
+
+def _image(track: Track, host: Track) -> list[list[float]]:
+    """Affine map (least squares) from the host's places to the track's."""
+    both = track.seen & host.seen
+    if both.sum() < 3:
+        return [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    middle = host.poses[both, :2].mean(axis=0)
+    place, design = track.poses[both, :2], host.poses[both, :2] - middle
+    linear, *_ = np.linalg.lstsq(design, place - place.mean(axis=0), rcond=1e-3)
+    shift = place.mean(axis=0) - middle @ linear
+    return np.round(np.column_stack([linear.T, shift]), 6).tolist()
 
 
 def _riding(track: Track, host: Track, name: str) -> dict:

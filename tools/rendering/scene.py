@@ -27,7 +27,12 @@ def pose_of(name: str, state: State, scene: Scene) -> dict[str, Any]:
     """
     part = {"angle": 0.0, **scene.constants.get(name, {}), **state.get(name, {})}
     host = part.get("on")
-    if host:
+    if host and "image" in part:
+        base = pose_of(host, state, scene)
+        (xx, xy, x), (yx, yy, y) = part["image"]
+        part["x"] = xx * base["x"] + xy * base["y"] + x
+        part["y"] = yx * base["x"] + yy * base["y"] + y
+    elif host:
         base = pose_of(host, state, scene)
         c, s = math.cos(base["angle"]), math.sin(base["angle"])
         part["x"] = base["x"] + c * part["dx"] - s * part["dy"]

@@ -18,6 +18,7 @@ from scipy.optimize import least_squares
 
 from agent.proposers.offline.belief import bandwidth, complexity, misfit
 from agent.proposers.offline.evidence import Evidence, Path
+from agent.proposers.offline.images import casts
 from agent.proposers.offline.kinematics import Joint, Structure, combined, joints_of
 from agent.proposers.offline.kinematics import structures as uncoupled
 from agent.proposers.offline.mechanism import Term, axis_of
@@ -95,6 +96,7 @@ def structures(evidence: Evidence) -> list[Structure]:
     choices = joints_of(evidence)
     found = ties(choices, evidence)
     found += _rods(found, choices, evidence)
+    plain = [*_cast(choices, evidence), *plain]
     if not found:
         return plain
     fixed = {a.path.name: a.joint for tie in found for a in (tie.follower, tie.leader)}
@@ -106,6 +108,20 @@ def structures(evidence: Evidence) -> list[Structure]:
         for s in bound[:MOST]
     ]
     return [*coupled, *plain]
+
+
+def _cast(choices: Mapping[str, list[Joint]], evidence: Evidence) -> list[Structure]:
+    """Structures in which shadows and mirror images are no bodies of their own."""
+    found = casts(evidence)
+    if not found:
+        return []
+    images = {one.name: one.host for one in found}
+    rest = {name: joints for name, joints in choices.items() if name not in images}
+    cost, why = sum(one.cost for one in found), "; ".join(one.why for one in found)
+    return [
+        replace(s, cost=s.cost + cost, why=f"{s.why}; {why}" if s.why else why)
+        for s in combined(rest, evidence, images)[:MOST]
+    ]
 
 
 MOST = 3

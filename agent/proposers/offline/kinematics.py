@@ -50,7 +50,7 @@ def structures(evidence: Evidence) -> list[Structure]:
 MOST = 12
 """Structures that are looked at closely, beside the one in which everything is free."""
 
-LOOSE = ("free", "rest", "weld")
+LOOSE = ("free", "rest", "weld", "image")
 
 
 def joints_of(evidence: Evidence) -> dict[str, list[Joint]]:
@@ -60,13 +60,20 @@ def joints_of(evidence: Evidence) -> dict[str, list[Joint]]:
     return {p.name: _joints(p, movers, evidence) for p in movers}
 
 
-def combined(choices: Mapping[str, list[Joint]], evidence: Evidence) -> list[Structure]:
-    """Consistent combinations of the movers' joints, most plausible first."""
+def combined(
+    choices: Mapping[str, list[Joint]],
+    evidence: Evidence,
+    images: Mapping[str, str] = MappingProxyType({}),
+) -> list[Structure]:
+    """Consistent combinations of the movers' joints, most plausible first. images: shadows and
+    mirror images -> what casts them."""
     base = {path.name: _body(path, evidence) for path in evidence.paths.values()}
     riders = _riders(evidence)
     for name, (host, _) in riders.items():
         base[name] = replace(base[name], motion="weld", on=host)
-    movers = [p for p in evidence.movers if p.name not in riders]
+    for name, host in images.items():
+        base[name] = replace(base[name], motion="image", on=host)
+    movers = [p for p in evidence.movers if p.name not in riders and p.name not in images]
     unbound = {p.name: _unbound(p, evidence.dt) for p in movers}
     found: list[Structure] = []
     _combine(movers, choices, {}, 0.0, [], found, evidence, base)

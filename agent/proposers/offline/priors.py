@@ -79,6 +79,8 @@ JOINTS = {
     "belt": Odds(-4.0, "Wheels apart that turn as their radii want are on one belt."),
     "crank": Odds(-1.0, "A wheel that turns and a slider that follows it as on a rod are a crank."),
     "ratio": Odds(-10.0, "Two that move in a fixed ratio, for no reason that shows."),
+    "shadow": Odds(-1.0, "What only darkens the ground and goes as a body does is its shadow."),
+    "image": Odds(-6.0, "Mirrors are rarely in view, and so is what follows another exactly."),
     "slide": Odds(-5.0, "What keeps to a line may do so without a rail."),
     "slide on a line that is drawn": Odds(-3.0, "A drawn line that goes with the body carries it."),
     "roll": Odds(-2.0, "What turns just as far as it goes rolls on something."),

@@ -20,6 +20,7 @@ from agent.proposers.offline.grammar.joints.prismatic import Prismatic
 from agent.proposers.offline.grammar.joints.rest import Rest
 from agent.proposers.offline.grammar.joints.revolute import Revolute
 from agent.proposers.offline.grammar.joints.rolling import Rolling
+from agent.proposers.offline.grammar.joints.image import Image
 from agent.proposers.offline.grammar.joints.weld import Weld
 from agent.proposers.offline.grammar.law import Law
 from agent.proposers.offline.grammar.laws.action import Action
@@ -150,6 +151,8 @@ class _Translation:
             return Rest(n.get("still_x", 0.0), n.get("still_y", 0.0))
         if body.motion == "weld":
             return Weld(body.on or "")
+        if body.motion == "image":
+            return Image(body.on or "")
         if "roll" in n:
             near = 0.2 * n["roll"]
             radius = _fitted(n["roll"], prior=near, low=0.5 * n["roll"], high=2.0 * n["roll"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.proposers.offline.grammar.check import touching
+from agent.proposers.offline.grammar.joints.image import Image
 from agent.proposers.offline.grammar.joints.weld import Weld
 from agent.proposers.offline.grammar.law import EventLaw
 from agent.proposers.offline.grammar.mechanism import LIGHTS, Body, Mechanism
@@ -72,10 +73,11 @@ def _declared(mechanism: Mechanism) -> Iterator[str]:
     yield from ('"""', "", "from tools.perception.parts import Part", "", "PARTS = (")
     yield from (f"    {_part(body)}," for body in bodies)
     yield from (")", "", *_varies(mechanism))
-    if riders := _riders(mechanism):
-        yield from ("", "# Parts that are fixed to another part.", "RIDES = {")
-        yield from (f'    "{body.name}": "{body.joint.on}",' for body in riders)
-        yield "}"
+    for table, why in TABLES.items():
+        if carried := _carried(mechanism, table):
+            yield from ("", f"# {why}", f"{table} = {{")
+            yield from (f'    "{body.name}": "{body.joint.on}",' for body in carried)
+            yield "}"
     if grid := [body.name for body in bodies if body.name in gridded(mechanism)]:
         yield from ("", "# Boxes whose corners are drawn on whole pixels.")
         yield f"ON_GRID = {spread(grid)}"
@@ -94,14 +96,24 @@ def _perceive(mechanism: Mechanism) -> Iterator[str]:
     yield f"    states = tools.states_of(tracks, VARIES{', drawn.corners' if grid else ''})"
     if gains:
         yield f"    states = tools.with_light(states, tracks, {spread(gains)})"
-    rides = ", RIDES" if _riders(mechanism) else ""
+    rides = ", RIDES" if _carried(mechanism, "RIDES") else ""
+    rides += ", images=IMAGES" if _carried(mechanism, "IMAGES") else ""
     mattes = ", mattes=drawn.mattes" if grid else ""
     yield f"    scene = tools.scene_of(tracks, VARIES{rides}{mattes})"
     yield "    return states, scene"
 
 
-def _riders(mechanism: Mechanism) -> list[Body]:
-    return [body for body in ordered(mechanism) if isinstance(body.joint, Weld)]
+TABLES = {
+    "RIDES": "Parts that are fixed to another part.",
+    "IMAGES": "Shadows and mirror images of other parts.",
+}
+"""Tables of what goes with another part, and what is said of each."""
+
+
+def _carried(mechanism: Mechanism, table: str) -> list[Body]:
+    """Bodies of one of the two tables."""
+    kind = {"RIDES": Weld, "IMAGES": Image}[table]
+    return [body for body in ordered(mechanism) if type(body.joint) is kind]
 
 
 def _part(body: Body) -> str:
