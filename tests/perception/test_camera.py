@@ -75,6 +75,10 @@ def test_what_was_measured_draws_the_frames_again(rng):
     for t in (3, 12, 20):
         image = canvas(scene.background)
         draw_body(image, "red_ball", pose_of("red_ball", states[t], scene), scene)
+        turned = {"red_ball": {**states[t]["red_ball"], "angle": 1.2}}  # by the joint it hangs on
+        other = canvas(scene.background)
+        draw_body(other, "red_ball", pose_of("red_ball", turned, scene), scene)
+        assert np.array_equal(image, other), "its picture tells no angle"
         left = finish(image).astype(float) - film.frames[t]
         noise = np.sqrt(1.0 + 0.02 * film.frames[t].astype(float))
         assert np.mean(left**2) < 1.5 * np.mean(noise**2)
@@ -120,6 +124,20 @@ def test_clutter_that_moves_a_little_is_no_body(rng):
         rng, lambda picture, t: ball(picture, 130 + 1.5 * np.sin(t), 100, 5, (80, 120, 70))
     )
     assert len(toolbox.moving_bodies(film.frames).tracks) == 1
+
+
+def test_light_that_plays_here_and_there_is_no_body(rng):
+    xy = thrown()
+    spots = rng.uniform((20, 15), (SHAPE[1] - 20, 40), (len(xy), 2))
+
+    def paint(picture, t):
+        if t % 3 == 0:
+            ball(picture, *spots[t], radius=5.0)
+        ball(picture, *xy[t])
+
+    film = shot(rng, wall(rng), xy, paint)
+    (track,) = toolbox.moving_bodies(film.frames).tracks
+    assert off(track, film.xy).max() < 0.4
 
 
 def test_the_plate_is_healed_where_a_body_rested(rng):

@@ -379,6 +379,7 @@ def library(path: Path, evidence: Evidence, xy: np.ndarray, v: np.ndarray) -> li
     zero, one = np.zeros(len(xy)), np.ones(len(xy))
     speed = np.hypot(v[:, 0], v[:, 1])
     usual = max(float(np.nanmedian(speed)), 1e-6)
+    trembles = 2.0 * path.sigma / timing.usual_step(evidence.dt)  # what rests rubs nowhere
     middle = np.nanmean(xy, axis=0)
     features: list[Feature] = [
         ("gx", np.stack([one, zero], 1), any_sign),
@@ -386,7 +387,7 @@ def library(path: Path, evidence: Evidence, xy: np.ndarray, v: np.ndarray) -> li
         ("drag", -v, positive),
         ("quadratic_drag", -speed[:, None] * v, positive),
         ("lorentz_force", np.stack([v[:, 1], -v[:, 0]], 1), any_sign),
-        ("friction", -v / np.maximum(speed, 0.02 * usual)[:, None], positive),
+        ("friction", -v / np.maximum(speed, max(0.02 * usual, trembles))[:, None], positive),
     ]
     away = -(xy - middle)
     goes = [float(np.nanstd(series)) > 3 * path.floor for series in xy.T]
@@ -1001,9 +1002,13 @@ def _velocities(path: Path, t: int, dt: Steps) -> tuple[np.ndarray, np.ndarray] 
     return sides[0], sides[1]
 
 
+RESTS = 6.0
+"""Noise widths that four places of a body at rest lie apart, at most."""
+
+
 def _wall(path: Path, t: int, dt: Steps) -> dict | None:
     pair = _velocities(path, t, dt)
-    if pair is None:
+    if pair is None or _rested(path, t):
         return None
     before, after = pair
     jump = after - before
@@ -1035,6 +1040,13 @@ def _wall(path: Path, t: int, dt: Steps) -> dict | None:
     if rub > 0.08 and abs(before @ tangent) > 0.2 * abs(closing):
         wall["friction"] = min(rub, 1.0)
     return wall
+
+
+def _rested(path: Path, t: int) -> bool:
+    """Whether a body has not moved before frame t: what only trembles meets no wall."""
+    before = path.xy[max(0, t - 4) : t]
+    before = before[np.isfinite(before[:, 0])]
+    return len(before) > 0 and float(np.hypot(*np.ptp(before, axis=0))) < RESTS * path.sigma
 
 
 def _merge(walls: Sequence[dict]) -> list[dict]:

@@ -43,6 +43,9 @@ _MOVES = 3.0
 """Pixels that a thing must move."""
 _DISTORTS, _MOST_MISPLACED = 0.003, 0.5
 """Share of its way by which a camera misplaces a body, and pixels of that at most."""
+_FLICKERS, _GLIMPSED = 0.3, 0.5
+"""Scatter of a thing's places, as a share of their spread, from which it goes nowhere, and share of
+the frames below which it is seen here and there: light that plays on something, no body."""
 _ROUND = 0.06
 """Relative variation of the radius of an outline up to which it is a disk's."""
 
@@ -87,6 +90,7 @@ def staged(frames: np.ndarray) -> Stage:
     joined(stage)
     for k in range(len(stage.bodies)):
         recall(stage, k)
+    stage.bodies = [b for b in stage.bodies if not _flickers(b)] or stage.bodies[:1]
     sort_out(stage)
     for k in range(len(stage.bodies)):
         released(stage, k)
@@ -112,6 +116,16 @@ def _worthwhile(trails: list[Trail]) -> list[Trail]:
         ):
             kept.append(trail)
     return kept[:_MOST]
+
+
+def _flickers(body: Body) -> bool:
+    """Whether a thing is seen in some frames only, each time elsewhere at random (third differences
+    tell scatter from a course)."""
+    places = body.poses[body.seen, :2]
+    if body.seen.mean() >= _GLIMPSED or len(places) < _LEAST_FRAMES:
+        return False
+    jumps = np.median(np.abs(np.diff(places, 3, axis=0)), axis=0) * 1.4826 / math.sqrt(20.0)
+    return bool(np.hypot(*jumps) > _FLICKERS * np.hypot(*places.std(axis=0)))
 
 
 def _track(name: str, body: Body, stage: Stage) -> Track:
