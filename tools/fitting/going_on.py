@@ -35,12 +35,18 @@ _LEAST = 0.02  # pixels, and fiftieths of a radian, that a place is uncertain by
 
 @dataclass(frozen=True)
 class _Course:
-    """states: from the window's first frame to the end of the forecast. spread: (columns,) by which
-    its last row is uncertain."""
+    """first: frame of the rollout that the window begins with. window: what is measured from there
+    on. states: from its first frame to the end of the forecast."""
 
     first: int
+    window: Measured
     states: States
-    spread: np.ndarray
+
+    def spread(self, program: Any, values: Mapping[str, float]) -> np.ndarray:
+        """(columns,) by which its last row is uncertain."""
+        row = dict(zip(self.states.columns, self.states.values[0].tolist(), strict=True))
+        ahead = len(self.states) - len(self.window.states)
+        return forecast_spread(program, values, {}, unflatten_state(row), self.window, ahead)
 
 
 def gone_on(
@@ -57,21 +63,23 @@ def gone_on(
     seen, ahead = len(measured.states), len(rolled) - len(measured.states)
     if ahead < 1 or not getattr(program, "LATENTS", ()) or not np.isfinite(rolled.values).any():
         return rolled
-    found: list[_Course] = []
+    found: list[tuple[_Course, np.ndarray]] = []
     told = [column for column in rolled.columns if column in measured.states.columns]
     for frames in _windows(seen):
         course = (
-            _Course(0, rolled, np.zeros(len(rolled.columns)))
+            _Course(0, measured, rolled)
             if frames == seen
             else _from(program, values, measured, rolled, seen - frames)
         )
-        if course is None or any(not _agree(course, shorter, told) for shorter in found):
+        if course is None or not all(_agree(course, *shorter, told) for shorter in found):
             break
-        found.append(course)
-    if not found or not found[-1].first:
+        if not course.first:
+            return rolled
+        found.append((course, course.spread(program, values)))
+    if not found:
         return rolled
-    first, table = found[-1].first, rolled.values.copy()
-    table[first:] = found[-1].states.values
+    first, table = found[-1][0].first, rolled.values.copy()
+    table[first:] = found[-1][0].states.values
     return replace(rolled, values=table)
 
 
@@ -103,11 +111,10 @@ def _from(
     going = _Going(program, unflatten_state(row))
     latents = {name: row[name] for name in going.LATENTS if name in row}
     start = infer_start(going, values, window, latents)
-    ahead = len(rolled) - len(measured.states)
     course = rollout(program, values, start, len(rolled) - 1 - first, dt, actions)
     if course.columns != rolled.columns or not np.isfinite(course.values[-1]).all():
         return None
-    return _Course(first, course, forecast_spread(program, values, {}, start, window, ahead))
+    return _Course(first, window, course)
 
 
 class _Going(SimpleNamespace):
@@ -137,12 +144,12 @@ def _shown(states: States, window: States) -> bool:
     return bool((np.isfinite(window.values).mean(0)[anywhere] >= _SEEN).all())
 
 
-def _agree(longer: _Course, shorter: _Course, told: Sequence[str]) -> bool:
+def _agree(longer: _Course, shorter: _Course, spread: np.ndarray, told: Sequence[str]) -> bool:
     """Whether a forecast of some columns ends within the error of one from fewer frames."""
     for column in told:
         k = shorter.states.columns.index(column)
         gap = longer.states.values[-1, k] - shorter.states.values[-1, k]
         gap = float(wrap(gap)) if is_angle(column) else gap
-        if abs(gap) > _AGREES * max(shorter.spread[k], 1e-9):
+        if abs(gap) > _AGREES * max(float(spread[k]), 1e-9):
             return False
     return True
