@@ -31,6 +31,7 @@ _LEAST_GAP = 0.3
 _MOST_ROUNDING = 1.0  # of these, what rounding to whole pixels may explain
 _ERRORS = 3.0  # standard deviations of a forecast within which a gap says nothing
 _RADIAN = 100.0
+_MISDRAWN = 0.05  # of an empty background's error, up to which edges and codecs may differ
 _INTERPOLATION = (
     0.25  # perception loss that shifting pictures by fractions of a pixel alone may cost
 )
@@ -52,21 +53,25 @@ def diagnose(evaluation: Evaluation) -> Diagnosis:
         [
             *_loss_findings(evaluation),
             *_missing_findings(evaluation),
+            *_forgotten_findings(evaluation),
             *_residual_findings(evaluation),
             *_fit_findings(evaluation),
         ],
         key=lambda f: -f.evidence["weight"],
     )
-    return Diagnosis(_guilty(evaluation, findings), _verdict(evaluation, findings), tuple(findings))
+    guilty = _guilty(evaluation, findings)
+    return Diagnosis(guilty, _verdict(evaluation, findings, guilty), tuple(findings))
 
 
-def _verdict(evaluation: Evaluation, findings: list[Finding]) -> str:
+def _verdict(evaluation: Evaluation, findings: list[Finding], guilty: str) -> str:
     if evaluation.fit.get("status") in UNFINISHED:
         return "fit not converged"
     if any(finding.kind == "missing_column" for finding in findings):
         return "bad perception"
     told = any(True for _ in _all_gaps(evaluation))
-    return WITHIN_ERROR if told and not findings else "bad structure"
+    if told and not findings:
+        return WITHIN_ERROR
+    return "bad structure" if guilty == "dynamics" else f"bad {guilty}"
 
 
 def _stage_of(stage: str, message: str) -> str:
@@ -89,34 +94,43 @@ def _guilty(evaluation: Evaluation, findings: list[Finding]) -> str:
     excess = {
         "perception": max((losses.perception or 0.0) - _INTERPOLATION, 0.0),
         "dynamics": losses.dynamics or 0.0,
-        "rendering": max((losses.rendering or 0.0) - (losses.floor or 0.0), 0.0),
+        "rendering": _misdrawn(evaluation),
     }
     return max(excess, key=lambda stage: excess[stage])
+
+
+def _misdrawn(evaluation: Evaluation) -> float:
+    """Rendering loss above its floor and above what the picture's own pixels, moved as the states
+    say, leave as well: rounding to whole pixels, a codec, states that miss a motion."""
+    losses = evaluation.losses
+    drawn = (losses.rendering or 0.0) - (losses.floor or 0.0)
+    return max(drawn - (losses.perception or 0.0), 0.0)
 
 
 def _loss_findings(evaluation: Evaluation) -> Iterator[Finding]:
     """Stages whose loss is large whatever the others do. A picture drawn wrong from states that
     explain its motion is the renderer's fault; one whose motion the states miss is perception's."""
     losses = evaluation.losses
-    seen, drawn = (
-        losses.perception or 0.0,
-        max((losses.rendering or 0.0) - (losses.floor or 0.0), 0.0),
-    )
+    seen, misdrawn = losses.perception or 0.0, _misdrawn(evaluation)
     if seen > 0.4:
         message = f"the measured states leave {seen:.0%} of the motion in the picture unexplained"
         yield Finding(
             "perception", "unexplained_motion", message, evidence={"loss": seen, "weight": seen}
         )
-    elif drawn > 0.05:
+    elif misdrawn > _MISDRAWN:
         message = (
-            f"drawn with everything at its measured place, {drawn:.0%} of the error of an "
-            "empty background is left: something is not drawn, or drawn otherwise"
+            f"drawn with everything at its measured place, {losses.rendering:.0%} of the error "
+            "of an empty background is left: something is not drawn, or drawn otherwise"
         )
         yield Finding(
             "rendering",
             "colour_residue",
             message,
-            evidence={"loss": losses.rendering, "floor": losses.floor, "weight": min(drawn, 1.0)},
+            evidence={
+                "loss": losses.rendering,
+                "floor": losses.floor,
+                "weight": min(misdrawn, 1.0),
+            },
         )
 
 
@@ -153,21 +167,23 @@ def _all_gaps(evaluation: Evaluation) -> Iterator[tuple[str, np.ndarray, float]]
     """(column, gap, what of it says nothing) of every judged video, in pixels or hundredths of a
     radian.
 
-    Nothing is said by what measurements cannot tell, by what the frames fitted scatter about their
-    own rollout (drawings on whole pixels do, by half a pixel; more is no rounding), and by what the
-    fit leaves uncertain.
+    Nothing is said by what measurements cannot tell, and by what the fit leaves uncertain together
+    with how far measurements lie off: by as much as they say, or as the frames fitted scatter about
+    their own rollout (drawings on whole pixels do, by half a pixel; more is no rounding).
     """
     scatter = evaluation.fit.get("columns", {})
     for predicted, remeasured in zip(evaluation.predicted, evaluation.remeasured, strict=False):
-        spread = (
-            {}
-            if predicted.noise is None
-            else dict(zip(predicted.columns, predicted.noise, strict=True))
-        )
+        spread, noise = _noises(predicted), _noises(remeasured)
         for column, gap in _gaps(predicted, remeasured):
             unit = _RADIAN if is_angle(column) else 1.0
-            rounding = min(2.0 * unit * (scatter.get(column) or 0.0), _MOST_ROUNDING)
-            yield column, gap, max(_LEAST_GAP, rounding, _ERRORS * unit * spread.get(column, 0.0))
+            off = max(scatter.get(column) or 0.0, noise.get(column, 0.0))
+            rounding = min(2.0 * unit * off, _MOST_ROUNDING)
+            yield column, gap, max(_LEAST_GAP, rounding + _ERRORS * unit * spread.get(column, 0.0))
+
+
+def _noises(states: States) -> dict[str, float]:
+    """What states say of their own noise, by column."""
+    return {} if states.noise is None else dict(zip(states.columns, states.noise, strict=True))
 
 
 def _missing_findings(evaluation: Evaluation) -> Iterator[Finding]:
@@ -186,6 +202,19 @@ def _missing_findings(evaluation: Evaluation) -> Iterator[Finding]:
                 )
                 evidence = {"missing": missing, "frames": len(states), "weight": 2.0}
                 yield Finding("perception", "missing_column", message, column, evidence)
+
+
+def _forgotten_findings(evaluation: Evaluation) -> Iterator[Finding]:
+    """Objects that perception measures and the rollout does not hold: no forecast draws them."""
+    for predicted, remeasured in zip(evaluation.predicted, evaluation.remeasured, strict=False):
+        for name in remeasured.objects:
+            if predicted.columns and name not in predicted.objects:
+                message = (
+                    f"{name} is measured, but neither initial nor step returns it, so that it is "
+                    "missing in every forecast"
+                )
+                yield Finding("dynamics", "forgotten_object", message, name, {"weight": 2.0})
+        return  # the same programs ran on all of them
 
 
 def _gaps(predicted: States, remeasured: States) -> Iterator[tuple[str, np.ndarray]]:

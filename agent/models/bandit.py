@@ -4,7 +4,7 @@ is known; repairs go to the cheapest. Pure."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 LIST_PRICE = 1e-6
@@ -27,9 +27,11 @@ class Arm:
         return self.dollars / max(self.answers, 1)
 
 
-def choose(arms: Sequence[Arm], repair: bool, prices: Sequence[float]) -> str:
+def choose(
+    arms: Sequence[Arm], repair: bool, prices: Sequence[float], flying: Collection[str] = ()
+) -> str:
     """The model to ask. prices: what each model's tokens cost, to order those that were not asked
-    yet.
+    yet. flying: models that are being asked.
 
     Each is asked once, the cheapest first. Then the rate of gain decides, with one imagined answer
     of average gain added to each, and a bonus for those that were asked seldom (UCB1, Auer et al.
@@ -42,11 +44,14 @@ def choose(arms: Sequence[Arm], repair: bool, prices: Sequence[float]) -> str:
     if repair:
         return arms[order[0]].model
     for k in order:
-        if not arms[k].answers:
+        if not arms[k].answers and arms[k].model not in flying:
             return arms[k].model
-    total = sum(arm.answers for arm in arms)
-    usual = sum(arm.gain for arm in arms) / total
-    return max((arms[k] for k in order), key=lambda arm: _rate(arm, usual, total)).model
+    known = [arms[k] for k in order if arms[k].answers]
+    if not known:
+        return arms[order[0]].model
+    total = sum(arm.answers for arm in known)
+    usual = sum(arm.gain for arm in known) / total
+    return max(known, key=lambda arm: _rate(arm, usual, total)).model
 
 
 def _rate(arm: Arm, usual: float, total: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -96,6 +97,8 @@ class LLMProposer:
         self.notes, self._in_flight, self.library = tuple(notes), in_flight, library
         self.measure: Measure | None = None
         self.clients = {one.config.model: one for one in (client, *others)}
+        self._charged: set[str] = set()
+        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"LLMProposer({self.client!r})"
@@ -180,7 +183,8 @@ class LLMProposer:
             return move
         arms = [self._arm(model, archive) for model in self.clients]
         prices = [sum(_rates(client)) for client in self.clients.values()]
-        model = choose(arms, move.kind == "repair", prices)
+        flying = {one.brief.model for one in others if one.brief}
+        model = choose(arms, move.kind == "repair", prices, flying)
         return replace(move, brief=replace(move.brief or Brief(), model=model))
 
     def _arm(self, model: str, archive: Archive) -> Arm:
@@ -195,6 +199,13 @@ class LLMProposer:
         cost = self.client.recording.spent_by(model)
         tokens = cost.input_tokens + cost.output_tokens
         return Arm(model, answers, gain, tokens * LIST_PRICE if cost.money is None else cost.money)
+
+    def charge(self, exchange: Exchange) -> Cost:
+        """What an exchange cost, the first time; nothing to others in flight that share it."""
+        with self._lock:
+            first = exchange.request not in self._charged
+            self._charged.add(exchange.request)
+        return exchange.cost if first else Cost()
 
     def news(self) -> Sequence[str]:
         """What endpoints were found not to take since the last look."""
@@ -218,6 +229,7 @@ class _Turn:
             proposer.rules,
             proposer.check,
         )
+        self._checker, self._charge = proposer.client, proposer.charge
         named = move.brief.model if move.brief else ""
         self._client = proposer.clients.get(named, proposer.client)
         several = len(proposer.clients) > 1
@@ -299,13 +311,11 @@ class _Turn:
                 last = error
         raise last
 
-    def _ask(
-        self, messages: tuple[Message, ...], form: Form, sample: int, counted: bool = True
-    ) -> Exchange:
+    def _ask(self, messages: tuple[Message, ...], form: Form, sample: int) -> Exchange:
         exchange = self._client.ask(
             Request(self._client.config.model, messages, form, self._temperature, sample)
         )
-        self._cost += exchange.cost if counted else Cost()
+        self._cost += exchange.cost
         self._exchanges += [exchange.request, exchange.reply]
         return exchange
 
@@ -329,14 +339,15 @@ class _Turn:
         self, parent: Node, objects: Sequence[str], messages: tuple[Message, ...]
     ) -> tuple[tuple[ModelVerdict, ...], tuple[Missing, ...]]:
         """What the model says of the detections; nothing when it does not answer usably. The
-        question is the same for all children of one perception, so that it is paid for once."""
+        question is the same for all children of one perception, whatever else sets them apart, so
+        that it is paid for once."""
+        config = self._checker.config
+        question = Request(config.model, messages, VERDICTS, config.temperature, 0)
         try:
-            exchange = self._ask(
-                messages,
-                VERDICTS,
-                0,
-                counted=not checked_before(self._archive, parent, LLMProposer.name),
-            )
+            exchange = self._checker.ask(question)
+            if not checked_before(self._archive, parent, LLMProposer.name):
+                self._cost += self._charge(exchange)
+            self._exchanges += [exchange.request, exchange.reply]
             fields = read_fields(exchange.answer)
         except (ContextTooLong, NoAnswer, RequestRefused, ReplyError):
             return (), ()

@@ -448,16 +448,26 @@ def test_a_column_that_is_not_measured_is_a_fault_of_perception():
     assert found.verdict == "bad structure"
 
 
-def test_guilt_goes_to_the_stage_whose_loss_stands_out():
-    assert (
-        diagnosis.diagnose(evaluated([0.0] * 4, Losses(0.9, 0.0, 0.9, 0.0))).guilty == "perception"
-    )
-    assert (
-        diagnosis.diagnose(evaluated([0.0] * 4, Losses(0.1, 0.0, 0.4, 0.0))).guilty == "rendering"
-    )
-    assert (
-        diagnosis.diagnose(evaluated([0.0] * 4, Losses(0.1, 0.02, 0.001, 0.0))).guilty == "dynamics"
-    )
+@pytest.mark.parametrize(
+    "losses, guilty, verdict",
+    [
+        (Losses(0.9, 0.0, 0.9, 0.0), "perception", "bad perception"),
+        (Losses(0.1, 0.0, 0.4, 0.0), "rendering", "bad rendering"),
+        (Losses(0.1, 0.02, 0.001, 0.0), "dynamics", "within error"),
+        # no drawing does better than the picture's own pixels, moved: a codec, rounding
+        (Losses(0.15, 0.02, 0.18, 0.0), "rendering", "within error"),
+    ],
+)
+def test_guilt_goes_to_the_stage_whose_loss_stands_out(losses, guilty, verdict):
+    found = diagnosis.diagnose(evaluated([0.0] * 4, losses))
+    assert (found.guilty, found.verdict) == (guilty, verdict)
+
+
+def test_an_object_that_the_rollout_forgets_is_named():
+    rows = [{"ball": {"x": 1.0 * t}, "pole": {"x": 2.0}} for t in range(4)]
+    found = diagnosis.diagnose(replace(evaluated([0.0] * 4), remeasured=(States.of(rows),)))
+    assert found.verdict == "bad structure" and found.findings[0].where == "pole"
+    assert "neither initial nor step returns it" in found.findings[0].message
 
 
 def test_an_unfinished_fit_is_told_from_a_bad_structure():

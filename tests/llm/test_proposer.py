@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from agent import proposers
 from agent.config import SearchConfig
 from agent.core import affordances
-from agent.core.protocols import Cost, Move, Proposal, Waiting
+from agent.core.protocols import Brief, Cost, Move, Proposal, Waiting
 from agent.core.screen import fingerprint
 from agent.models.errors import Unreachable
 from agent.models.options import ModelOptions
@@ -94,7 +94,8 @@ def test_verdicts_on_detections_are_asked_for_once_and_weighed(tmp_path):
         child = replace(
             node, candidate=Candidate("1", first.programs, "0", "refine", ("dynamics",), "r", "llm")
         )
-        second = propose(server, tmp_path, move, archive.added(child), check=True)
+        warmer = replace(move, brief=Brief("follow another cause", 0.8))
+        second = propose(server, tmp_path, warmer, archive.added(child), check=True)
         asked = sum("You check" in text_of(request) for request in server.requests)
     assert asked == 1 and (first.cost.calls, first.cost.input_tokens) == (2, 170)
     assert (

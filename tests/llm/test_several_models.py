@@ -49,6 +49,8 @@ def test_each_model_is_tried_once_and_then_what_it_gains_for_a_dollar_counts():
     prices = [10.0, 1.0]
     fresh = [Arm("big"), Arm("small")]
     assert choose(fresh, False, prices) == "small"
+    assert choose(fresh, False, prices, {"small"}) == "big"
+    assert choose(fresh, False, prices, {"small", "big"}) == "small"
     assert choose([Arm("big"), Arm("small", 1, 0.1, 0.001)], False, prices) == "big"
     dear = [Arm("big", 4, 0.5, 0.4), Arm("small", 4, 0.3, 0.01)]
     assert choose(dear, False, prices) == "small" and choose(dear, True, prices) == "small"
