@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import tempfile
 import threading
 import time
@@ -133,17 +132,32 @@ def beside_the_grammar(env: str, budget: int, seconds: float) -> int:
         with ProcessPoolExecutor(2, get_context("spawn")) as pool:
             folders = [Path(place) / name for name in ("offline", "both")]
             curves = list(pool.map(_curve, (env, env), (alone, both), folders))
-    worst = late = 0.0
+    worst = 0.0
     for at, score in curves[0]:
         mine = max((best for when, best in curves[1] if when <= at), default=0.0)
-        reached = min((when for when, best in curves[1] if best >= score - TIE), default=math.inf)
-        worst, late = max(worst, score - mine), max(late, reached - at)
+        worst = max(worst, score - mine)
         print(f"{at:6.1f} s: offline {score:.3f}, both {mine:.3f}")
-    print(f"both is worse by at most {worst:.3f}, and at most {late:.1f} s later")
+    print(
+        f"both is worse by at most {worst:.3f}; it comes to offline's scores at most "
+        f"{_late(*curves):.1f} s later, and offline to its at most {_late(*reversed(curves)):.1f} s"
+    )
     return 0 if worst <= TIE else 1
 
 
-def _curve(env: str, config: SearchConfig, folder: Path) -> list[tuple[float, float]]:
+_Curve = list[tuple[float, float]]
+
+
+def _late(one: _Curve, other: _Curve) -> float:
+    """Seconds by which the other comes later to one's scores, at most; to those that it reaches."""
+    most = max(best for _, best in other) + TIE
+    return max(
+        min(when for when, best in other if best >= score - TIE) - at
+        for at, score in one
+        if score <= most
+    )
+
+
+def _curve(env: str, config: SearchConfig, folder: Path) -> _Curve:
     return searched(env, config, folder)[1]
 
 

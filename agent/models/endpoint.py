@@ -163,7 +163,8 @@ class Endpoint:
         message, status = self._clean(error), error.status_code
         if status in (401, 429) or (status in _MALFORMED and _is_too_long(message)):
             return None
-        poorer = dialect.without(message.replace(self.config.model, ""))
+        named = rf"(?<!\w){re.escape(self.config.model)}(?!\w)"  # a name may hold such a word
+        poorer = dialect.without(re.sub(named, "", message))
         if poorer is None or status in (*_MALFORMED, 404):
             return poorer
         return poorer if poorer.pictures < dialect.pictures else None

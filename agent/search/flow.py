@@ -22,6 +22,7 @@ import numpy as np
 
 from agent.core.archive import NodeArchive
 from agent.core.protocols import Cost, Diagnosis, Move, Node, Proposal, Proposer, Waiting
+from agent.core.screen import fingerprint
 from agent.run import records
 from agent.run.script import Script
 from tools.types import Candidate, Evaluation, Programs, Task
@@ -270,8 +271,18 @@ class Flow:
             self._judged[name] = what
             return name
         ticket = int(name.split()[1])
-        self._answer(ticket, self._flying[ticket][0], what)
+        self._answer(ticket, self._flying[ticket][0], self._unless_known(what))
         return None
+
+    def _unless_known(self, proposal: Proposal) -> Proposal:
+        """A proposal, without its programs where another one that was in flight at the same time
+        has them too: they would cost an evaluation and tell nothing."""
+        if proposal.programs is None:
+            return proposal
+        same = self._search.archive.fingerprints().get(fingerprint(proposal.programs))
+        if same is None:
+            return proposal
+        return replace(proposal, programs=None, rationale=f"the same programs as node {same}")
 
     def _answer(self, ticket: int | None, move: Move, proposal: Proposal) -> None:
         """A proposal becomes a node that is evaluated, or a refusal is remembered."""

@@ -80,6 +80,25 @@ def test_eight_calls_with_four_in_flight_come_in_two_waves(tmp_path):
     assert [event["ticket"] for event in asked] == list(range(8))
 
 
+def test_the_same_programs_from_two_questions_in_flight_cost_one_evaluation(tmp_path):
+    """The third question is asked after one of the first two has entered, and told so."""
+    both = threading.Barrier(2, timeout=PATIENCE)
+    count = iter(range(100))
+
+    def brain(request):
+        first = next(count) < 2
+        return Answer(
+            failing("x" if first else request["seed"]), after=both.wait if first else None
+        )
+
+    with ScriptedServer(brain) as server:
+        settings = many(server, budget=2, model={"in_flight": 2, "timeout": PATIENCE})
+        result = run(scenes.collision(), settings, tmp_path / "run")
+    (vain,) = events(tmp_path / "run", "declined")
+    assert vain["rationale"] == "the same programs as node 0" and vain["cost"]["calls"] == 1
+    assert result.evaluations == 2 and len(events(tmp_path / "run", "evaluated")) == 2
+
+
 def test_answers_enter_in_the_order_of_arrival_and_a_replay_repeats_it(tmp_path):
     """The question that comes first is answered when the sixth has come."""
     first = threading.Event()
