@@ -23,6 +23,9 @@ from agent.proposers.offline.write import write
 from tools.types import Param, Scene, State, States
 
 SHAPES = ("disk", "box", "polygon", "sprite")
+MOVES = (
+    "rest", "free", "free", "prismatic", "revolute", "revolute", "weld", "bead", "image",
+)  # fmt: skip
 SIZE = (60, 80)
 """Height and width in pixels of the pictures that are drawn."""
 
@@ -80,11 +83,9 @@ def _once(terms: Sequence[Term]) -> list[Term]:
 
 def _body(rng: np.random.Generator, name: str, hosts: Sequence[str]) -> Body:
     shape = str(rng.choice(SHAPES))
-    motion = str(
-        rng.choice(["rest", "free", "free", "prismatic", "revolute", "revolute", "weld", "bead"])
-    )
-    on = str(rng.choice(hosts)) if hosts and motion in ("revolute", "weld") else None
-    motion = "rest" if motion == "weld" and on is None else motion
+    motion = str(rng.choice(MOVES))
+    on = str(rng.choice(hosts)) if hosts and motion in ("revolute", "weld", "image") else None
+    motion = "rest" if motion in ("weld", "image") and on is None else motion
     angle = rng.uniform(0, 6.3)
     numbers = {
         "revolute": lambda: {
@@ -112,7 +113,7 @@ def _body(rng: np.random.Generator, name: str, hosts: Sequence[str]) -> Body:
         (40.0, 30.0) if rng.random() < 0.3 else None,
         motion,
         on,
-        bool(rng.random() < 0.5) and motion not in ("rest", "weld"),
+        bool(rng.random() < 0.5) and motion not in ("rest", "weld", "image"),
         {k: float(v) for k, v in (numbers | (sizes if shape == "box" else {})).items()},
     )
 

@@ -23,6 +23,8 @@ import numpy as np
 from agent.proposers.offline.grammar.check import objection
 from agent.proposers.offline.grammar.joint import Coupling, Joint, rate_of
 from agent.proposers.offline.grammar.joints.free import Free
+from agent.proposers.offline.grammar.joints.image import Image
+from agent.proposers.offline.grammar.joints.weld import Weld
 from agent.proposers.offline.grammar.law import EngineLaw, Law
 from agent.proposers.offline.grammar.mechanism import INTEGRATORS, Body, Mechanism, loads
 from agent.proposers.offline.grammar.quantity import GrammarError, Kind, Number, Quantity
@@ -182,12 +184,12 @@ def a_joint(kind: Any, rng: np.random.Generator, hosts: list[str]) -> Any:
     names = {f.name for f in fields(kind)}
     if "on" in names:
         given["on"] = str(rng.choice(hosts)) if hosts and rng.random() < 0.6 else None
-    if word_of(kind) == "weld" and not hosts:
-        raise GrammarError("weld", "a host", "none")
-    if word_of(kind) == "weld":
+    if issubclass(kind, Weld):
+        if not hosts:
+            raise GrammarError(word_of(kind), "a host", "none")
         given["on"] = str(rng.choice(hosts))
-    if word_of(kind) == "weld" and rng.random() < 0.3:
-        given |= {"x": None, "y": None}
+        if kind is Image or rng.random() < 0.3:
+            given |= {"x": None, "y": None}
     chosen = {key: value for key, value in given.items() if key in names}
     return kind(**{**chosen, **_numbers(rng, kind)})
 

@@ -239,11 +239,12 @@ SAID = {
         (
             Body("ball", "box", BLUE, turns=True),
             Body("disk", "disk", RED, motion="weld", on="ball"),
+            Body("rod", "box", RED, motion="image", on="ball"),
             Body("bar", "sprite", None, motion="rest"),
         ),
         (on("turning", a=1.0, c=0.2), on("gravity", gy=100.0)),
         light="coloured",
-        order=("bar", "ball", "disk"),
+        order=("bar", "ball", "disk", "rod"),
         plate=(250.0, 250.0, 240.0),
     ),
 }

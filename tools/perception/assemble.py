@@ -163,18 +163,10 @@ def scene_of(
     image -> name of the part that casts it; adds "on" and "image", the affine map from the place of
     one to that of the other, ((xx, xy, x), (yx, yy, y)).
     """
-    rides, images = rides or {}, images or {}
     constants, sprites = {}, dict(mattes or {})
-    found = {track.name for track in tracks.tracks}
     for track in tracks.tracks:
-        constants[track.name] = _constants(track, varies.get(track.name, ()))
-        if rides.get(track.name) in found:
-            constants[track.name].update(
-                _riding(track, tracks[rides[track.name]], rides[track.name])
-            )
-        elif images.get(track.name) in found:
-            host = images[track.name]
-            constants[track.name] |= {"on": host, "image": _image(track, tracks[host])}
+        own = _constants(track, varies.get(track.name, ()))
+        constants[track.name] = own | _carried(track, tracks, rides or {}, images or {})
         if track.appearance.sprite is not None:
             sprites[track.name] = track.appearance.sprite
         if track.appearance.shadow is not None:
@@ -206,6 +198,18 @@ def _constants(track: Track, varies: Sequence[str]) -> dict[str, Any]:
         if attribute not in varies:
             constants[attribute] = float(np.nanmedian(track.poses[:, k]))
     return constants
+
+
+def _carried(
+    track: Track, tracks: Tracks, rides: Mapping[str, str], images: Mapping[str, str]
+) -> dict[str, Any]:
+    """What places a part on another one, or as its image; nothing where that was not found."""
+    found = {one.name for one in tracks.tracks}
+    if (host := rides.get(track.name)) in found:
+        return _riding(track, tracks[host], host)
+    if (host := images.get(track.name)) in found:
+        return {"on": host, "image": _image(track, tracks[host])}
+    return {}
 
 
 def _image(track: Track, host: Track) -> list[list[float]]:

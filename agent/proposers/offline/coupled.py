@@ -18,7 +18,7 @@ from scipy.optimize import least_squares
 
 from agent.proposers.offline.belief import bandwidth, complexity, misfit
 from agent.proposers.offline.evidence import Evidence, Path
-from agent.proposers.offline.images import casts
+from agent.proposers.offline.images import Cast, casts
 from agent.proposers.offline.kinematics import Joint, Structure, combined, joints_of
 from agent.proposers.offline.kinematics import structures as uncoupled
 from agent.proposers.offline.mechanism import Term, axis_of
@@ -91,36 +91,42 @@ class Tie:
 
 def structures(evidence: Evidence) -> list[Structure]:
     """What ``kinematics`` finds, and the same movers with the coordinates that follow others bound
-    to them, most plausible first."""
-    plain = uncoupled(evidence)
-    choices = joints_of(evidence)
+    to them, most plausible first. Shadows are no bodies in any of them."""
+    cast = casts(evidence)
+    shadows = {one.name: one.host for one in cast if one.kind == "shadow"}
+    choices = {n: j for n, j in joints_of(evidence).items() if n not in shadows}
+    plain = [*_mirrored(cast, shadows, choices, evidence), *uncoupled(evidence, shadows)]
     found = ties(choices, evidence)
     found += _rods(found, choices, evidence)
-    plain = [*_cast(choices, evidence), *plain]
-    if not found:
-        return plain
     fixed = {a.path.name: a.joint for tie in found for a in (tie.follower, tie.leader)}
-    bound = combined({n: [fixed[n]] if n in fixed else j for n, j in choices.items()}, evidence)
+    held = {n: [fixed[n]] if n in fixed else j for n, j in choices.items()}
+    bound = combined(held, evidence, shadows) if found else []
     cost, terms = sum(tie.cost for tie in found), tuple(tie.term for tie in found)
     why = "; ".join(tie.why for tie in found)
     coupled = [
         Structure(replace(s.mechanism, terms=terms), s.cost + cost, f"{s.why}; {why}")
         for s in bound[:MOST]
     ]
-    return [*coupled, *plain]
+    told = "".join(f"; {one.why}" for one in cast if one.kind == "shadow")
+    return [replace(s, why=s.why + told) for s in (*coupled, *plain)]
 
 
-def _cast(choices: Mapping[str, list[Joint]], evidence: Evidence) -> list[Structure]:
-    """Structures in which shadows and mirror images are no bodies of their own."""
-    found = casts(evidence)
+def _mirrored(
+    cast: Sequence[Cast],
+    shadows: Mapping[str, str],
+    choices: Mapping[str, list[Joint]],
+    evidence: Evidence,
+) -> list[Structure]:
+    """Structures in which mirror images are no bodies of their own."""
+    found = [one for one in cast if one.kind == "image"]
     if not found:
         return []
     images = {one.name: one.host for one in found}
     rest = {name: joints for name, joints in choices.items() if name not in images}
     cost, why = sum(one.cost for one in found), "; ".join(one.why for one in found)
     return [
-        replace(s, cost=s.cost + cost, why=f"{s.why}; {why}" if s.why else why)
-        for s in combined(rest, evidence, images)[:MOST]
+        replace(s, cost=s.cost + cost, why=f"{s.why}; {why}")
+        for s in combined(rest, evidence, {**shadows, **images})[:MOST]
     ]
 
 

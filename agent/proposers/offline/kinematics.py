@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 from scipy.optimize import minimize
@@ -40,9 +41,12 @@ class Structure:
     why: str
 
 
-def structures(evidence: Evidence) -> list[Structure]:
-    """Alternative joint structures, most plausible first (always at least one: everything free)."""
-    found = combined(joints_of(evidence), evidence)
+def structures(
+    evidence: Evidence, images: Mapping[str, str] = MappingProxyType({})
+) -> list[Structure]:
+    """Alternative joint structures, most plausible first (always at least one: everything free).
+    images: see ``combined``."""
+    found = combined(joints_of(evidence), evidence, images)
     free = (s for s in found[MOST:] if all(b.motion in LOOSE for b in s.mechanism.bodies))
     return [*found[:MOST], *itertools.islice(free, 1)]
 
@@ -73,7 +77,7 @@ def combined(
         base[name] = replace(base[name], motion="weld", on=host)
     for name, host in images.items():
         base[name] = replace(base[name], motion="image", on=host)
-    movers = [p for p in evidence.movers if p.name not in riders and p.name not in images]
+    movers = [p for p in evidence.movers if p.name not in {*riders, *images}]
     unbound = {p.name: _unbound(p, evidence.dt) for p in movers}
     found: list[Structure] = []
     _combine(movers, choices, {}, 0.0, [], found, evidence, base)

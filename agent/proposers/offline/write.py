@@ -16,11 +16,11 @@ from agent.proposers.offline.grammar.couplings.pulley import Pulley
 from agent.proposers.offline.grammar.joint import Coupling, Joint
 from agent.proposers.offline.grammar.joints.bead import Bead
 from agent.proposers.offline.grammar.joints.free import Free
+from agent.proposers.offline.grammar.joints.image import Image
 from agent.proposers.offline.grammar.joints.prismatic import Prismatic
 from agent.proposers.offline.grammar.joints.rest import Rest
 from agent.proposers.offline.grammar.joints.revolute import Revolute
 from agent.proposers.offline.grammar.joints.rolling import Rolling
-from agent.proposers.offline.grammar.joints.image import Image
 from agent.proposers.offline.grammar.joints.weld import Weld
 from agent.proposers.offline.grammar.law import Law
 from agent.proposers.offline.grammar.laws.action import Action

@@ -1,0 +1,130 @@
+"""Shadows and mirror images: movers whose place is an affine function of another mover's.
+
+Light from afar casts every point of a plane of motion onto the ground by an affine map, and a plane
+mirror maps it so, too (Hartley and Zisserman, Multiple View Geometry, 2004, section 2.4). Two bodies
+that fly freely are related alike as long as nothing happens to either; so what only darkens what lies
+behind it is taken for a shadow at once, and anything else for an image only where it leaves a parabola
+together with the other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from agent.proposers.offline.belief import bandwidth, complexity, misfit
+from agent.proposers.offline.evidence import Evidence, Path
+from agent.proposers.offline.priors import JOINTS
+
+BENT = 5.0
+"""Times its noise by which a course must leave a parabola, so that it tells what it goes with."""
+
+LEFT = 3.0
+"""Times the noise that the map may leave in the mean."""
+
+FEWEST = 10
+"""Frames in which both must be seen."""
+
+HUE = 0.06
+"""Share by which the channels of a shadow may differ in what they leave of the light."""
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Body ``name`` is the image of ``host``. kind: "shadow" or "image". cost: deviance with its
+    price."""
+
+    kind: str
+    name: str
+    host: str
+    cost: float
+    why: str
+
+
+def casts(evidence: Evidence) -> list[Cast]:
+    """Images that the movers show, likeliest first, each body in one role."""
+    movers = evidence.movers
+    found = sorted(
+        (
+            one
+            for path in movers
+            for host in movers
+            if path is not host
+            for one in _cast(path, host, evidence)
+        ),
+        key=lambda one: one.cost,
+    )
+    kept: list[Cast] = []
+    for one in found:
+        names, hosts = {k.name for k in kept}, {k.host for k in kept}
+        if one.name not in names | hosts and one.host not in names:
+            kept.append(one)
+    return kept
+
+
+def _cast(path: Path, host: Path, evidence: Evidence) -> Iterator[Cast]:
+    both = path.seen & host.seen
+    count = int(both.sum())
+    dark = darkens(path, evidence)
+    if count < FEWEST or path.turns or (not dark and not (_bends(path) and _bends(host))):
+        return
+    place, floor = path.xy[both], math.hypot(path.floor, host.floor)
+    design = np.column_stack([host.xy[both], np.ones(count)])
+    map_, *_ = np.linalg.lstsq(design, place, rcond=None)
+    if dark or _mirrored(map_[:2]) or _follows(map_[:2]):
+        left = (place - design @ map_).T / floor
+        if float(np.sqrt(np.mean(left**2))) > LEFT:
+            return
+        bands = [bandwidth(series / floor, 1.0) for series in place.T]
+        kind = "shadow" if dark else "image"
+        cost = misfit(list(left), 1.0, bands) + complexity(6, count)
+        words = "only darkens what lies behind it" if dark else "leaves its course when that does"
+        yield Cast(
+            kind,
+            path.name,
+            host.name,
+            cost - 2.0 * JOINTS[kind].log_odds,
+            f"{path.name} goes as {host.name} does and {words}, as its {kind}",
+        )
+
+
+def darkens(path: Path, evidence: Evidence) -> bool:
+    """Whether a body looks like less light on what lies behind it: darker, alike in all
+    channels."""
+    colour = path.appearance.colour
+    if colour is None or path.appearance.shape == "sprite":
+        return False
+    plate = evidence.tracks.plate
+    high, wide = plate.shape[:2]
+    at = np.rint(path.xy[path.seen]).astype(int)
+    at = at[(at[:, 0] >= 0) & (at[:, 0] < wide) & (at[:, 1] >= 0) & (at[:, 1] < high)]
+    if not len(at):
+        return False
+    behind = np.median(plate[at[:, 1], at[:, 0]].astype(float), axis=0)
+    kept = np.asarray(colour, float) / np.maximum(behind, 1.0)
+    return bool(behind.min() > 40 and kept.min() > 0.1 and kept.max() < 0.95 and np.ptp(kept) < HUE)
+
+
+def _bends(path: Path) -> bool:
+    """Whether a course is no parabola."""
+    times = np.flatnonzero(path.seen)
+    left = [
+        series - np.polynomial.Polynomial.fit(times, series, 2)(times)
+        for series in path.xy[path.seen].T
+    ]
+    return max(float(np.std(one)) for one in left) > BENT * path.floor
+
+
+def _mirrored(linear: np.ndarray) -> bool:
+    """Whether a linear map (2, 2) is a reflection across an upright or level line."""
+    flat = np.abs(np.abs(linear) - np.eye(2)).max() < 0.05
+    return bool(flat and linear[0, 0] * linear[1, 1] < 0)
+
+
+def _follows(linear: np.ndarray) -> bool:
+    """Whether one coordinate is that of the other body and the other stays."""
+    rows = np.abs(linear.T)
+    return any(abs(rows[k, k] - 1.0) < 0.05 and rows.sum() - rows[k, k] < 0.1 for k in (0, 1))
