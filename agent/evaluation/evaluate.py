@@ -43,7 +43,7 @@ from agent.evaluation.foretelling import (
     unheld,
 )
 from agent.evaluation.jobs import TOLD_CLIPS, CandidateFailed, Fitted, Perceived, Predicted
-from agent.evaluation.leeway import FEW, leeway, misplaced, rounded
+from agent.evaluation.leeway import FEW, UNSEEN, leeway, misplaced, rounded, unseen
 from agent.evaluation.remembered import Remembered
 from agent.evaluation.runner import SKETCH, Runner
 from agent.run.store import Keep
@@ -264,6 +264,9 @@ class Evaluator:
         if self._filmed:
             ahead = predicted.states.cut(len(seen), len(predicted.states))
             shift, least = misplaced(measured.states, ahead), FEW
+            if unseen(measured.states):
+                own = score([predicted.frames], self._targets[:1]).value
+                least = max(least, UNSEEN * share * own)
         else:
             shift, least = rounded(fitted.report.get("columns", {})), 0.0
         if shift == 0.0:

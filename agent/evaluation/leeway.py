@@ -31,9 +31,19 @@ LEAST = 0.3
 """Pixels below which a gap between forecast and measurement is no evidence: what rounding to whole
 pixels leaves (the standard deviation of a uniform error is 0.29)."""
 
+UNSEEN = 0.5
+"""Share of a score that a body leaves open which the model has and no fitted frame shows: it does
+not move yet, and nothing judged it."""
+
 ROUNDED = 0.15
 """Pixels by which places in a drawing on whole pixels scatter about a fit, at least: those of
 smooth drawings do so by a tenth of it."""
+
+
+def unseen(measured: States) -> bool:
+    """Whether some body has no place in any of the frames fitted."""
+    places = [c for c in measured.columns if c.endswith((".x", ".y"))]
+    return any(not np.isfinite(measured.column(c)).any() for c in places)
 
 
 def misplaced(measured: States, predicted: States) -> float:

@@ -17,7 +17,7 @@ from agent.core.split import validation
 from agent.evaluation.evaluate import Evaluator
 from agent.evaluation.foretelling import agreeing, confirmed, pooled
 from agent.evaluation.jobs import Fitted
-from agent.evaluation.leeway import leeway, misplaced, rounded
+from agent.evaluation.leeway import leeway, misplaced, rounded, unseen
 from agent.search import steps
 from agent.search.outcome import conclude
 from sandbox import Limits
@@ -51,6 +51,16 @@ def test_an_impact_that_nobody_was_shown_lowers_no_verdict(box):
     other, blind = judged(box, 21.2, collision.PASS)
     assert other.score > 0.99 and diagnose(other).verdict == "exact"
     assert blind.last["score"] < 0.1 and 0.4 < blind.score < final.score
+
+
+def test_a_body_that_no_fitted_frame_shows_is_told():
+    table = np.zeros((5, 4))
+    columns = ("a.x", "a.y", "b.x", "b.y")
+    assert not unseen(States(columns, table))
+    table[:, 2:] = np.nan
+    assert unseen(States(columns, table))
+    table[4, 2:] = 1.0
+    assert not unseen(States(columns, table))
 
 
 def test_leeway_is_what_a_score_changes_where_things_lie_a_little_beside():
