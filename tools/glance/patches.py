@@ -36,10 +36,16 @@ class Patch:
         return float(np.sqrt(self.area / np.pi))
 
     @cached_property
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns that hold it."""
+        x, y, width, height = cv2.boundingRect(self.mask.view(np.uint8))
+        return slice(y, y + height), slice(x, x + width)
+
+    @cached_property
     def axes(self) -> tuple[float, float]:
         """How long it is, (a - b) / (a + b) of the variances along its axes, and the angle of the
         long one in [-pi/2, pi/2], radians."""
-        rows, columns = np.nonzero(self.mask)
+        rows, columns = np.nonzero(self.mask[self.window])
         (xx, xy), (_, yy) = np.cov(columns, rows)
         long = float(np.hypot(xx - yy, 2 * xy) / max(xx + yy, 1e-9))
         return long, 0.5 * float(np.arctan2(2 * xy, xx - yy))
@@ -59,21 +65,16 @@ def patches(frame: np.ndarray, edge: int = SHADED, patterned: bool = False) -> l
     """All patches of a picture (H, W, 3) uint8, largest first. edge: grey levels between neighbours
     that part two patches. patterned: with things so full of edges that no part of them is
     smooth."""
-    labels = _labels(frame, edge)
-    count = int(labels.max()) + 1
-    flat = labels.ravel()
-    areas = np.bincount(flat, minlength=count).astype(float)
-    rows, columns = np.indices(labels.shape)
-    sums = [np.bincount(flat, values.ravel().astype(float), count) for values in (columns, rows)]
-    tones = [np.bincount(flat, frame[..., c].ravel().astype(float), count) for c in range(3)]
+    labels, stats, centres = _labels(frame, edge)
     found = [_whole(mask, frame) for mask in _patterned(labels)] if patterned else []
-    for k in np.argsort(-areas[1:]) + 1:
-        if areas[k] < _SMALLEST:
-            break
-        centre = np.array([s[k] / areas[k] for s in sums])
-        colour = np.array([tone[k] / areas[k] for tone in tones])
-        ground = bool(areas[k] > _GROUND * labels.size)
-        found.append(Patch(centre, float(areas[k]), colour, labels == k, ground))
+    for k in range(1, len(stats)):
+        x, y, width, height, area = (int(v) for v in stats[k])
+        if area < _SMALLEST:
+            continue
+        window = (slice(y, y + height), slice(x, x + width))
+        mask, ground = labels == k, area > _GROUND * labels.size
+        colour = np.array(cv2.mean(frame[window], mask[window].view(np.uint8))[:3])
+        found.append(Patch(centres[k], float(area), colour, mask, ground))
     return sorted(found, key=lambda patch: -patch.area)
 
 
@@ -93,11 +94,14 @@ def _whole(mask: np.ndarray, frame: np.ndarray) -> Patch:
     return Patch(centre, float(len(rows)), frame[mask].mean(axis=0), mask, ground)
 
 
-def _labels(frame: np.ndarray, edge: int) -> np.ndarray:
-    """(H, W) int: number of the patch from 1 on, 0 on edges between patches."""
+def _labels(frame: np.ndarray, edge: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(H, W) int: number of the patch from 1 on, 0 on edges between patches; and of each number
+    window and area (n, 5), and centre (n, 2)."""
     kernel = np.ones((3, 3), np.uint8)
-    step = cv2.dilate(frame, kernel).astype(np.int16) - cv2.erode(frame, kernel)
-    return cv2.connectedComponents((step.max(axis=2) < edge).astype(np.uint8), connectivity=4)[1]
+    step = cv2.subtract(cv2.dilate(frame, kernel), cv2.erode(frame, kernel))
+    steepest = cv2.max(cv2.max(step[..., 0], step[..., 1]), step[..., 2])
+    smooth = (steepest < edge).astype(np.uint8)
+    return cv2.connectedComponentsWithStats(smooth, connectivity=4)[1:]
 
 
 def unlikeness(a: Patch, b: Patch) -> float:

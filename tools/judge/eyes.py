@@ -80,10 +80,7 @@ def look(frames: np.ndarray) -> Sight:
 def centred(patch: Patch, frame: np.ndarray) -> Patch:
     """The patch with its centre weighted by how much of each pixel it covers: edges that fall
     between pixels count."""
-    rows, columns = np.nonzero(patch.mask)
-    window = tuple(
-        slice(max(int(v.min()) - _SOFT, 0), int(v.max()) + _SOFT + 1) for v in (rows, columns)
-    )
+    window = tuple(slice(max(v.start - _SOFT, 0), v.stop + _SOFT) for v in patch.window)
     inside, part = patch.mask[window].astype(np.uint8), frame[window].astype(np.float32)
     wide = cv2.dilate(inside, np.ones((5, 5), np.uint8))
     ring = cv2.dilate(inside, np.ones((2 * _SOFT + 1, 2 * _SOFT + 1), np.uint8)) - wide
@@ -102,9 +99,7 @@ def _is_body(patch: Patch) -> bool:
     """Neither ground nor a line or a crumb, whose place depends on how it falls on the pixels."""
     if patch.ground or patch.area < _CRUMB:
         return False
-    rows, columns = np.nonzero(patch.mask)
-    part = patch.mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    inside = np.pad(part.astype(np.uint8), 1)
+    inside = np.pad(patch.mask[patch.window].astype(np.uint8), 1)
     return float(cv2.distanceTransform(inside, cv2.DIST_L2, 3).max()) >= _THIN
 
 

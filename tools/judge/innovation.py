@@ -8,6 +8,7 @@ below what the pixel grid leaves, and wider where the last forecasts already mis
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -37,10 +38,11 @@ class Foretold:
     count: int
 
 
-def weights(times: np.ndarray, at: float, degree: int, derivative: int = 0) -> np.ndarray:
-    """(n,) weights that the value (or first derivative) at ``at`` of a least-squares polynomial
-    gives to values at ``times``."""
-    base = np.vander(times - at, degree + 1, increasing=True)
+@cache
+def _weights(times: tuple[int, ...], degree: int, derivative: int) -> np.ndarray:
+    """(n,) weights that the value (or first derivative) at 0 of a least-squares polynomial gives to
+    values at ``times``."""
+    base = np.vander(np.array(times, float), degree + 1, increasing=True)
     row: np.ndarray = np.linalg.pinv(base)[derivative]
     return row
 
@@ -80,9 +82,9 @@ def _ahead(
         known = np.nonzero(seen[first:t])[0][-count:] + first
         if len(known) < count or known[0] < t - count - 2:
             continue
-        row = weights(known.astype(float), float(t), degree)
+        row = _weights(tuple(known - t), degree, 0)
         ahead[t] = row @ places[known]
-        velocity[t] = weights(known.astype(float), t - 1.0, degree, 1) @ places[known]
+        velocity[t] = _weights(tuple(known - t + 1), degree, 1) @ places[known]
         factor[t] = np.sqrt(1 + float(row @ row))
     return ahead, velocity, factor
 

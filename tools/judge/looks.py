@@ -7,10 +7,10 @@ import numpy as np
 from tools.judge.eyes import Body, Sight
 from tools.judge.innovation import FLAG
 from tools.judge.naming import KINDS, Violation
-from tools.judge.touch import beside
+from tools.judge.touch import bared, beside, doubled
 
 _BEFORE = 3  # frames on either side that are compared
-_LARGE = 60.0  # pixels of a body that can be missed
+_LARGE = 40.0  # pixels of a body that can be missed
 _AREA, _COLOUR = 0.03, 3.0  # least standard errors: share of the area, grey levels
 _CLEAR = 15.0
 """Standard errors that a body stands out by, there or not there."""
@@ -38,8 +38,8 @@ def _comes(sight: Sight, body: Body) -> Violation | None:
     first = int(np.argmax(body.seen))
     if first == 0 or body.seen[first : first + 4].sum() < 4:
         return None
-    step = float(np.linalg.norm(body.places[first + 1] - body.places[first]))
-    alone = not beside(sight, body, first, 3 + step) and not beside(sight, body, first + 1, 3.0)
+    way = body.places[first] - body.places[first + 1]
+    alone = not doubled(sight, body, first) and bared(sight, body, first, first - 1, way)
     return _violation("appears", body, first, first, _CLEAR) if alone else None
 
 
@@ -47,10 +47,9 @@ def _goes(sight: Sight, body: Body) -> Violation | None:
     seen = np.nonzero(body.seen)[0]
     ends = [t for t in seen if t + 3 < len(body.seen) and not body.seen[t + 1 : t + 4].any()]
     for t in ends:
-        if t < 3 or not body.seen[t - 3 : t].all():
+        if t < 3 or not body.seen[t - 3 : t].all() or doubled(sight, body, int(t)):
             continue
-        step = float(np.linalg.norm(body.places[t] - body.places[t - 1]))
-        if not beside(sight, body, int(t), 3 + 1.5 * step):
+        if bared(sight, body, int(t), int(t) + 1, body.places[t] - body.places[t - 1]):
             return _violation("vanishes", body, int(t) + 1, int(t), _CLEAR)
     return None
 

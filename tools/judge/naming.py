@@ -28,6 +28,7 @@ OF_TIME = ("freeze", "reversal", "speed")
 
 _AFTER = 5  # frames after a break that tell its kind
 _RATES = tuple(np.round(np.concatenate([np.arange(0.2, 0.86, 0.05), np.arange(1.2, 4.05, 0.1)]), 2))
+_THIRD = 20.0  # variance of a third difference of places of variance 1
 _STILL = 3.0  # standard errors of a place a frame above which a body moves
 
 
@@ -52,30 +53,37 @@ class Violation:
 class Turn:
     """How one body went on at a break. misfits: kind -> mean squared misfit of the frames after, in
     the squared error that this kind leaves them. costs: kind -> the same as a negative
-    log-likelihood with a price for free numbers. rate: of time, where that is the speed hypothesis.
-    moving: it moved before. change: (2,) of velocity, pixels a frame. slowing: it would have come
-    to rest within three frames."""
+    log-likelihood of all these frames with a price for free numbers; "on" = as before. rates: (R,)
+    that cost for time at each of _RATES. moving: it moved before. velocity: (2,) before, pixels a
+    frame. change: (2,) of velocity. slowing: it would have come to rest within three frames."""
 
     misfits: Mapping[str, float]
     costs: Mapping[str, float]
-    rate: float
+    rates: np.ndarray
     moving: bool
+    velocity: np.ndarray
     change: np.ndarray
     slowing: bool
 
     @property
     def kind(self) -> str:
-        """The likeliest of all."""
-        return min(self.costs, key=lambda name: self.costs[name])
+        """The likeliest of all changes."""
+        return min((name for name in self.costs if name != "on"), key=lambda k: self.costs[k])
+
+    @property
+    def own(self) -> float:
+        """Cost of the likeliest change that is no change of time, or of none."""
+        return min(cost for name, cost in self.costs.items() if name not in OF_TIME)
 
 
 _PRICE = {
+    "on": 0.0,
     "freeze": 0.0,
     "reversal": 0.0,
-    "speed": 0.6,
-    "jump": 1.2,
-    "velocity": 1.2,
-    "gravity": 1.5,
+    "speed": 3.0,
+    "jump": 6.0,
+    "velocity": 6.0,
+    "gravity": 7.5,
 }
 """What a hypothesis with more free numbers must fit better."""
 
@@ -83,32 +91,40 @@ _PRICE = {
 @dataclass(frozen=True)
 class _Way:
     """The way of a body before a break, and the places after it. path: (n, 2) coefficients of a
-    polynomial in frames since the last one before. sigma: standard error of a place. jerk: pixels a
-    frame³ by which a polynomial goes wrong. j: (k,) frames since the last one before."""
+    polynomial in frames since the last one before. doubt: (n, n) their covariance, pixels². sigma:
+    standard error of a place. jerk: pixels a frame³ by which a polynomial goes wrong. j: (k,)
+    frames since the last one before."""
 
     path: np.ndarray
+    doubt: np.ndarray
     sigma: float
     jerk: float
     j: np.ndarray
     after: np.ndarray
 
-    def along(self, times: np.ndarray) -> np.ndarray:
-        """(k, 2) places on the way continued."""
-        base: np.ndarray = np.vander(times, len(self.path), increasing=True)
-        return base @ self.path
+    def on(self, rate: float, shape: np.ndarray | None = None) -> tuple[float, float, np.ndarray]:
+        """Misfit and cost of going on along the way at ``rate`` times the speed of time, with a
+        free multiple of ``shape`` (k,) added, and that multiple (2,)."""
+        base = np.vander(rate * self.j, len(self.path), increasing=True)
+        wrong = self.jerk * (rate * self.j) ** 3 / 6
+        noise = base @ self.doubt @ base.T + np.outer(wrong, wrong)
+        return self.judged(base @ self.path, noise, shape)
 
-    def judged(self, model: np.ndarray, times: np.ndarray) -> tuple[float, float]:
-        """Misfit and cost of ``model`` (k, 2), foretold ``times`` frames beyond what was seen."""
-        wrong = self.jerk * np.abs(times) ** 3 / 6
-        noise = self.sigma**2 * (1 + 0.25 * self.j**2) + wrong**2
-        misfit = float((((self.after - model) ** 2).sum(axis=1) / noise / 2).mean())
-        return misfit, misfit + float(np.log(noise / self.sigma**2).mean())
-
-    def shaped(self, shape: np.ndarray) -> tuple[float, float, np.ndarray]:
-        """The way with a multiple of ``shape`` (k,) added: misfit, cost, and that multiple."""
-        gap, weight = self.after - self.along(self.j), 1 / (1 + self.j**2)
-        size = (weight * shape) @ gap / ((weight * shape) @ shape)
-        return *self.judged(self.along(self.j) + np.outer(shape, size), self.j), size
+    def judged(
+        self, model: np.ndarray, noise: np.ndarray, shape: np.ndarray | None = None
+    ) -> tuple[float, float, np.ndarray]:
+        """The same of places (k, 2) foretold with covariance ``noise`` (k, k), beside that of the
+        places themselves. Cost: negative log-likelihood, a free multiple being as likely beforehand
+        as its own size."""
+        gap, size = self.after - model, np.zeros(2)
+        noise = noise + self.sigma**2 * np.eye(len(gap))
+        if shape is not None:
+            towards = np.linalg.solve(noise, shape)
+            size = towards @ gap / (towards @ shape)
+            noise = noise + np.outer(shape, shape) * float(size @ size) / 2
+        squared = float((gap * np.linalg.solve(noise, gap)).sum())
+        spread = float(np.linalg.slogdet(noise / self.sigma**2)[1])
+        return squared / (2 * len(gap)), squared / 2 + spread, size
 
 
 def turn(places: np.ndarray, t: int, first: int, grid: float) -> Turn | None:
@@ -120,13 +136,13 @@ def turn(places: np.ndarray, t: int, first: int, grid: float) -> Turn | None:
     if len(before) < 3 or len(after) < 3:
         return None
     way = _way(places, before, after, t, grid)
-    none = np.zeros(len(after))
-    rates = [(*way.judged(way.along(r * way.j), r * way.j), r) for r in _RATES]
+    rates = [way.on(rate) for rate in _RATES]
     speed = min(rates, key=lambda row: row[1])
     held = np.broadcast_to(places[before[-1]], way.after.shape)
     shapes = {"jump": np.ones(len(after)), "velocity": way.j, "gravity": way.j**2}
-    shaped = {kind: way.shaped(shape) for kind, shape in shapes.items()}
-    judged = {"freeze": way.judged(held, none), "speed": speed[:2]}
+    shaped = {kind: way.on(1.0, shape) for kind, shape in shapes.items()}
+    same = np.full((len(after), len(after)), way.sigma**2)
+    judged = {"on": way.on(1.0)[:2], "freeze": way.judged(held, same)[:2], "speed": speed[:2]}
     judged |= {"reversal": _reversed(places, seen, t, way, after)}
     judged |= {kind: found[:2] for kind, found in shaped.items()}
     velocity = way.path[1]
@@ -134,8 +150,9 @@ def turn(places: np.ndarray, t: int, first: int, grid: float) -> Turn | None:
     return Turn(
         {kind: misfit for kind, (misfit, _) in judged.items()},
         {kind: cost + _PRICE[kind] for kind, (_, cost) in judged.items()},
-        float(speed[2]),
+        np.array([cost for _, cost, _ in rates]) + _PRICE["speed"],
         float(np.linalg.norm(velocity)) > _STILL * way.sigma,
+        velocity,
         shaped["velocity"][2],
         bool(velocity @ pull < 0 and np.linalg.norm(velocity) < 3 * np.linalg.norm(pull)),
     )
@@ -145,10 +162,11 @@ def _way(places: np.ndarray, before: np.ndarray, after: np.ndarray, t: int, grid
     degree = 2 if len(before) >= 4 else 1
     base = np.vander(before - (t - 1.0), degree + 1, increasing=True)
     path = np.linalg.lstsq(base, places[before], rcond=None)[0]
-    third = np.diff(places[before], n=3, axis=0)
-    jerk = float(np.sqrt((third**2).sum(axis=1).mean())) if len(third) else 0.0
     sigma = max(grid, _residual(base @ path - places[before], degree))
-    return _Way(path, sigma, jerk, after - (t - 1.0), places[after])
+    third = np.diff(places[before], n=3, axis=0)
+    jerk = max(float((third**2).mean()) - _THIRD * sigma**2, 0.0) if len(third) else 0.0
+    doubt = sigma**2 * np.linalg.inv(base.T @ base)
+    return _Way(path, doubt, sigma, float(np.sqrt(jerk)), after - (t - 1.0), places[after])
 
 
 def _residual(gaps: np.ndarray, degree: int) -> float:
@@ -165,5 +183,5 @@ def _reversed(
     for turn_at in (2 * (t - 1), 2 * t - 1):
         back = turn_at - after
         if back.min() >= 0 and seen[back].all():
-            found.append(way.judged(places[back], np.zeros(len(back))))
+            found.append(way.judged(places[back], way.sigma**2 * np.eye(len(back)))[:2])
     return min(found)

@@ -66,18 +66,64 @@ def beside(sight: Sight, body: Body, t: int, reach: float = 2.0) -> bool:
     return bool(len(directions(sight, body, t, reach)))
 
 
+def doubled(sight: Sight, body: Body, t: int) -> bool:
+    """Whether another body that looks the same was next to it in frame ``t`` or the one before: the
+    two make one patch then, and which is which cannot be told."""
+    for other in sight.bodies:
+        if (
+            other is body
+            or other.radius > _SAME * body.radius
+            or body.radius > _SAME * other.radius
+        ):
+            continue
+        tones = [np.nanmedian(one.colours, axis=0) for one in (body, other)]
+        if float(np.abs(tones[0] - tones[1]).max()) > _TONE:
+            continue
+        gaps = np.linalg.norm((body.places - other.places)[max(t - 1, 0) : t + 1], axis=1)
+        if np.nanmin(gaps, initial=np.inf) < body.radius + other.radius + 2 * _SEAM:
+            return True
+    return False
+
+
+_SAME, _TONE = 1.5, 20.0  # ratio of radii, and grey levels, up to which two bodies look the same
+
+
+def bared(sight: Sight, body: Body, t: int, then: int, way: np.ndarray) -> bool:
+    """Whether the ground around ``body`` in frame ``t`` is what frame ``then`` shows where the body
+    would be, ``way`` (2,) pixels further: nothing hides it there."""
+    window, own, _ = _around(sight, body, t, _SEAM)
+    ring = cv2.dilate(own.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool) & ~own
+    assert sight.labels is not None, "bodies of drawings only"
+    around = sight.labels[t][window][ring]
+    ground = np.bincount(around[around > 0], minlength=1).argmax()
+    later = sight.labels[then][window][ring & (sight.labels[t][window] == ground)]
+    if not ground or not len(later):
+        return False
+    rows, columns = np.nonzero(own)
+    rows = rows + window[0].start + round(float(way[1]))
+    columns = columns + window[1].start + round(float(way[0]))
+    height, width = sight.shape
+    inside = (rows >= 0) & (columns >= 0) & (rows < height) & (columns < width)
+    shown = sight.labels[then][rows[inside], columns[inside]]
+    bare = shown == np.bincount(later, minlength=1).argmax()
+    return bool(bare.sum() > _BARE * len(rows))
+
+
+_BARE = 0.8
+"""Share of a body's place at which the ground is seen that tells that nothing is there."""
+
+
 def _around(
     sight: Sight, body: Body, t: int, reach: float
 ) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
     """A window around the body, its own pixels there, and those of what it may meet: everything but
     the ground that surrounds it."""
     labels = sight.labels[t]  # type: ignore[index]
-    rows, columns = np.nonzero(labels == body.labels[t])
+    x, y, width, height = cv2.boundingRect((labels == body.labels[t]).view(np.uint8))
     pad = int(np.ceil(reach)) + 2
-    height, width = sight.shape
     window = (
-        slice(max(rows.min() - pad, 0), min(rows.max() + pad + 1, height)),
-        slice(max(columns.min() - pad, 0), min(columns.max() + pad + 1, width)),
+        slice(max(y - pad, 0), y + height + pad),
+        slice(max(x - pad, 0), x + width + pad),
     )
     part = labels[window]
     own = part == body.labels[t]

@@ -20,6 +20,7 @@ _FITS = 5.0  # mean squared misfit up to which a hypothesis about time counts as
 _HIDDEN, _MERGED = 0.02, 0.25
 """Share by which the area differs where something hides a part, or two bodies look like one."""
 _DEEPER = 1.12  # ratio of the quartiles of the area of a body that moves in depth
+_CROWD = 25  # bodies above which they are pieces of a texture
 _TOGETHER = 1  # frames by which breaks of two bodies may differ and be one
 
 
@@ -87,6 +88,9 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
     """The same for bodies that were followed. told: frames at which something outside acts."""
     breaks, pulls, errors = list[_Break](), list[Violation](), dict[str, np.ndarray]()
     said = list(notes)
+    if len(sight.bodies) > _CROWD:
+        said.append(f"{len(sight.bodies)} patches, as of a texture, cannot be told apart")
+        return Verdict((), (), len(sight.bodies[0].seen), tuple(said))
     for body in sight.bodies:
         broken, forecast = _breaks(sight, body, told)
         if len(broken) > max(3.0, _WILD * body.seen.sum()):
@@ -98,7 +102,8 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
         starts = [0, *(one.frame for one in broken)]
         pulled = pull.changed(sight, body, starts, grid)
         pulls += [] if pulled is None else [pulled]
-    found = [*_of_time(sight, breaks, errors), *pulls, *looks.changed(sight)]
+    seen = [one for one in looks.changed(sight) if not told & {one.frame, one.frame - 1}]
+    found = [*_of_time(sight, breaks, errors), *pulls, *seen]
     taken = {(one.body, one.frame) for one in found}
     stopped = [one.frame for one in found if one.kind in OF_TIME]
     for one in breaks:
@@ -174,6 +179,8 @@ def _explained(
     reach = _reach(body, t, forecast)
     gap = body.places[t] - forecast.ahead[t]
     change = gap if how is None else how.change
+    if touch.doubled(sight, body, t):
+        return True
     if how is not None and how.kind == "jump":
         ahead = body.places[min(t + 1, len(body.seen) - 1)] - body.places[t]
         goes_on = float(np.nan_to_num(np.linalg.norm(ahead)))
@@ -200,52 +207,66 @@ def _struck(sight: Sight, body: Body, t: int, how: Turn | None, forecast: Foreto
 def _of_time(
     sight: Sight, breaks: Sequence[_Break], errors: dict[str, np.ndarray]
 ) -> list[Violation]:
-    """Breaks that everything that moves shares and that time alone accounts for."""
-    found: list[Violation] = []
-    camera = sight.labels is None
-    for t in sorted({one.frame for one in breaks}):
-        here = [one for one in breaks if abs(one.frame - t) <= _TOGETHER]
-        if any(one.struck for one in here) and not camera:
-            continue
-        kind = _shared(sight, here, t, errors)
-        if kind == "speed" and any(one.explained for one in here):
-            continue  # what touches something all the time may well be pushed along
-        if kind and not any(t - one.frame < 3 for one in found):
-            best = max(here, key=lambda one: one.strength)
-            x, y = (float(v) for v in best.body.places[best.frame])
-            says = f"{KINDS[kind]} at frame {t}"
-            found.append(Violation(kind, "", t, (x, y), best.strength, says))
-            return found
-    return found
+    """The first moment at which time alone accounts for how everything that moves went on, and
+    nothing that was met does."""
+    length = len(sight.bodies[0].seen) if sight.bodies else 0
+    told = [_shared(sight, breaks, t, errors) for t in range(length)]
+    gains = np.array([0.0 if one is None else one[1] for one in told])
+    for t, one in enumerate(told):
+        if one is not None and one[1] == gains[max(t - _APART, 0) : t + _APART + 1].max():
+            kind, gain, body = one
+            x, y = (float(v) for v in body.places[t])
+            strength = float(np.sqrt(2 * gain))
+            return [Violation(kind, "", t, (x, y), strength, f"{KINDS[kind]} at frame {t}")]
+    return []
+
+
+_APART = 2
+"""Frames around a moment that may seem to be it."""
+_SURER = 3.0
+"""How much surer a change of time must be, in standard errors, where no forecast broke."""
 
 
 def _shared(
-    sight: Sight, here: Sequence[_Break], t: int, errors: dict[str, np.ndarray]
-) -> str | None:
-    """The hypothesis about time that all moving bodies agree on at frame ``t``."""
-    turns = []
+    sight: Sight, breaks: Sequence[_Break], t: int, errors: dict[str, np.ndarray]
+) -> tuple[str, float, Body] | None:
+    """The change of time that all moving bodies agree on at frame ``t``, by how much it is likelier
+    than none, and a body that tells."""
+    turns = list[tuple[Body, Turn]]()
     for body in sight.bodies:
-        if body.name not in errors:
+        if body.name not in errors or not body.seen[t] or not np.isfinite(errors[body.name]).any():
             continue
-        grid = (
-            float(np.nanmin(errors[body.name])) / 2 if np.isfinite(errors[body.name]).any() else 0.2
-        )
-        how = turn(body.places, t, max(0, t - 6), grid)
+        late = [one.frame for one in breaks if one.body is body and one.frame < t]
+        grid = float(np.nanmin(errors[body.name])) / 2
+        how = turn(body.places, t, max([t - 6, 0, *late]), grid)
         if how is not None and how.moving:
-            turns.append(how)
-            if how.slowing and sight.labels is not None and touch.beside(sight, body, t):
-                return None
+            turns.append((body, how))
     if not turns:
         return None
-    rates = [how.rate for how in turns]
-    fits = {
-        kind: max(how.misfits[kind] for how in turns)
-        for kind in OF_TIME
-        if kind != "speed" or max(rates) / min(rates) < 1.25
-    }
-    kind = min(fits, key=lambda name: sum(how.costs[name] for how in turns))
-    single = all(how.kind == kind for how in turns)
-    return kind if fits[kind] < _FITS and (single or len(turns) > 1) else None
+    costs = {kind: sum(how.costs[kind] for _, how in turns) for kind in OF_TIME}
+    costs["speed"] = float(np.sum([how.rates for _, how in turns], axis=0).min())
+    kind = min(costs, key=lambda name: costs[name])
+    gain = sum(how.costs["on"] for _, how in turns) - costs[kind]
+    agreed = max(how.misfits[kind] for _, how in turns) < _FITS
+    broken = any(abs(one.frame - t) <= _TOGETHER for one in breaks)
+    if (
+        gain < (1 if broken else _SURER**2) * FLAG**2 / 2
+        or not agreed
+        or costs[kind] > sum(how.own for _, how in turns)
+    ):
+        return None
+    if any(_stopped(sight, body, t, how) for body, how in turns):
+        return None
+    return kind, gain, max(turns, key=lambda one: one[1].costs["on"])[0]
+
+
+def _stopped(sight: Sight, body: Body, t: int, how: Turn) -> bool:
+    """Whether something that the body met, or its own slowing down, accounts for how it went on."""
+    if sight.labels is None:
+        return how.slowing
+    reach = 1.0 + float(np.linalg.norm(how.velocity))
+    resting = how.slowing and touch.beside(sight, body, t)
+    return resting or touch.struck(sight, body, t, how.change, reach)
 
 
 def _named(one: _Break) -> Violation:
