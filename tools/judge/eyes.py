@@ -18,6 +18,7 @@ _ALIKE = 0.8
 _WAY = 3.0  # what a way across the whole picture weighs beside unlikeness
 _CRUMB, _THIN = 20, 2.0  # pixels: of the inside, and from its middle to its edge
 _SOFT = 4  # pixels around a patch that show the ground
+_GROUND = 6.0  # grey levels up to which a patch is a piece of the ground that lines cut off
 _BRIEF = 4  # frames below which a track tells nothing
 
 
@@ -72,7 +73,8 @@ def look(frames: np.ndarray) -> Sight:
         for k, patch in enumerate(found, 1):
             labels[t][patch.mask] = k
         grounds.append(frozenset(k for k, patch in enumerate(found, 1) if patch.ground))
-        bodies = [(k, patch) for k, patch in enumerate(found, 1) if _is_body(patch)][:_MOST]
+        under = [patch.colour for patch in found if patch.ground]
+        bodies = [(k, patch) for k, patch in enumerate(found, 1) if _is_body(patch, under)][:_MOST]
         tracks.take(t, [(k, centred(patch, frame)) for k, patch in bodies])
     return Sight(tracks.finished(), frames.shape[1:3], labels, tuple(grounds))
 
@@ -95,9 +97,12 @@ def centred(patch: Patch, frame: np.ndarray) -> Patch:
     return replace(patch, centre=centre + np.array([window[1].start, window[0].start]))
 
 
-def _is_body(patch: Patch) -> bool:
-    """Neither ground nor a line or a crumb, whose place depends on how it falls on the pixels."""
+def _is_body(patch: Patch, under: list[np.ndarray]) -> bool:
+    """Neither ground (``under``: colours of the large ones) nor a line or a crumb, whose place
+    depends on how it falls on the pixels."""
     if patch.ground or patch.area < _CRUMB:
+        return False
+    if any(float(np.abs(patch.colour - ground).max()) < _GROUND for ground in under):
         return False
     inside = np.pad(patch.mask[patch.window].astype(np.uint8), 1)
     return float(cv2.distanceTransform(inside, cv2.DIST_L2, 3).max()) >= _THIN

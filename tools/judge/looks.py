@@ -36,7 +36,7 @@ def _violation(kind: str, body: Body, t: int, at: int, strength: float) -> Viola
 
 def _comes(sight: Sight, body: Body) -> Violation | None:
     first = int(np.argmax(body.seen))
-    if first == 0 or body.seen[first : first + 4].sum() < 4:
+    if first < _BEFORE or body.seen[first : first + 4].sum() < 4:
         return None
     way = body.places[first] - body.places[first + 1]
     alone = not doubled(sight, body, first) and bared(sight, body, first, first - 1, way)

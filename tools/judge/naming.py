@@ -75,6 +75,11 @@ class Turn:
         """Cost of the likeliest change that is no change of time, or of none."""
         return min(cost for name, cost in self.costs.items() if name not in OF_TIME)
 
+    @property
+    def freed(self) -> float:
+        """What its own change costs less where a contact accounts for another velocity."""
+        return max(0.0, self.own - self.costs["velocity"] + _PRICE["velocity"])
+
 
 _PRICE = {
     "on": 0.0,

@@ -20,6 +20,7 @@ _FITS = 5.0  # mean squared misfit up to which a hypothesis about time counts as
 _HIDDEN, _MERGED = 0.02, 0.25
 """Share by which the area differs where something hides a part, or two bodies look like one."""
 _DEEPER = 1.12  # ratio of the quartiles of the area of a body that moves in depth
+_SOON = 2  # frames around what was told within which signs may be drawn or gone
 _CROWD = 25  # bodies above which they are pieces of a texture
 _TOGETHER = 1  # frames by which breaks of two bodies may differ and be one
 
@@ -99,10 +100,10 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
         errors[body.name] = forecast.error
         breaks += broken
         grid = float(np.nanmin(forecast.error)) / 2 if np.isfinite(forecast.error).any() else 0.2
-        starts = [0, *(one.frame for one in broken)]
+        starts = sorted({0, *told, *(one.frame for one in broken)})
         pulled = pull.changed(sight, body, starts, grid)
         pulls += [] if pulled is None else [pulled]
-    seen = [one for one in looks.changed(sight) if not told & {one.frame, one.frame - 1}]
+    seen = [one for one in looks.changed(sight) if all(abs(one.frame - t) > _SOON for t in told)]
     found = [*_of_time(sight, breaks, errors), *pulls, *seen]
     taken = {(one.body, one.frame) for one in found}
     stopped = [one.frame for one in found if one.kind in OF_TIME]
@@ -223,6 +224,7 @@ def _of_time(
 
 _APART = 2
 """Frames around a moment that may seem to be it."""
+_CLEAR = FLAG**2 / 2  # nats that correspond to so many standard errors
 _SURER = 3.0
 """How much surer a change of time must be, in standard errors, where no forecast broke."""
 
@@ -247,26 +249,30 @@ def _shared(
     costs["speed"] = float(np.sum([how.rates for _, how in turns], axis=0).min())
     kind = min(costs, key=lambda name: costs[name])
     gain = sum(how.costs["on"] for _, how in turns) - costs[kind]
+    own = sum(how.own for _, how in turns) - costs[kind]
     agreed = max(how.misfits[kind] for _, how in turns) < _FITS
     broken = any(abs(one.frame - t) <= _TOGETHER for one in breaks)
-    if (
-        gain < (1 if broken else _SURER**2) * FLAG**2 / 2
-        or not agreed
-        or costs[kind] > sum(how.own for _, how in turns)
-    ):
+    if gain < (1 if broken else _SURER**2) * _CLEAR or not agreed or own < 0:
         return None
-    if any(_stopped(sight, body, t, how) for body, how in turns):
+    if any(_rests(sight, body, t, how) for body, how in turns):
+        return None
+    surely = own - sum(how.freed for _, how in turns) >= _CLEAR
+    if not surely and any(_stopped(sight, body, t, how) for body, how in turns):
         return None
     return kind, gain, max(turns, key=lambda one: one[1].costs["on"])[0]
 
 
+def _rests(sight: Sight, body: Body, t: int, how: Turn) -> bool:
+    """Whether it was about to come to rest, on something as far as can be told."""
+    return how.slowing and (sight.labels is None or touch.beside(sight, body, t))
+
+
 def _stopped(sight: Sight, body: Body, t: int, how: Turn) -> bool:
-    """Whether something that the body met, or its own slowing down, accounts for how it went on."""
+    """Whether something that the body met accounts for how it went on."""
     if sight.labels is None:
-        return how.slowing
+        return False
     reach = 1.0 + float(np.linalg.norm(how.velocity))
-    resting = how.slowing and touch.beside(sight, body, t)
-    return resting or touch.struck(sight, body, t, how.change, reach)
+    return touch.doubled(sight, body, t) or touch.struck(sight, body, t, how.change, reach)
 
 
 def _named(one: _Break) -> Violation:
