@@ -2,14 +2,16 @@
 gallery``, say): ``python -m benchmarks.forecasts RUN...``.
 
 A coordinate counts as inside where what perception finds with the held-back frames in view too lies
-in the band, widened by the noise of one measurement; a pixel as ``agent.units.bands`` says.
+in the band, widened by the noise of one measurement; a pixel as ``agent.units.bands`` says. Which
+point of a body counts as its centre changes a little with the frames that its outline is measured
+from: that is taken off, as it shows in the frames seen. Constants are no coordinates.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +51,7 @@ def held(run: Path) -> Held:
         doubts = found.doubts(folder.task().train)
         known = len(found.clip) if hidden is None else len(found.clip) + len(hidden)
         seen = found.clip.frames if hidden is None else np.concatenate([found.clip.frames, hidden])
-        measured = model.perceive(seen).states
+        measured = aligned(model.perceive(seen).states, model.perceive(found.clip.frames).states)
     said = Certainty(doubts, model.seconds(found.clip, found.horizon), len(found.clip), None)
     bands = frame_bands(doubts, found.clip.frames)
     inner, outer = (
@@ -58,6 +60,27 @@ def held(run: Path) -> Held:
     )
     pixels = None if bands is None else bands.covered(hidden)
     return Held(inner, outer, pixels, said.horizon())
+
+
+def aligned(whole: States, seen: States) -> States:
+    """What was measured with all frames in view, about the points that were measured with those of
+    ``seen`` alone: their differences there, constant in the picture and in each body's own frame,
+    are taken off."""
+    n, values = len(seen), whole.values.copy()
+    for k, column in enumerate(whole.columns):
+        body, _, attribute = column.rpartition(".")
+        if attribute not in ("x", "y") or column not in seen.columns:
+            continue
+        design = [np.ones(len(whole))]
+        if f"{body}.angle" in whole.columns:
+            angle = whole.column(f"{body}.angle")
+            design += [np.cos(angle), np.sin(angle)]
+        basis, gap = np.stack(design, 1), whole.values[:n, k] - seen.column(column)
+        known = np.isfinite(gap) & np.isfinite(basis[:n]).all(1)
+        if known.any():
+            shift, *_ = np.linalg.lstsq(basis[:n][known], gap[known], rcond=1e-6)
+            values[:, k] -= basis @ shift
+    return replace(whole, values=values)
 
 
 def inside(
@@ -71,6 +94,8 @@ def inside(
         if column in measured.columns and column in low.columns:
             true, a, b = (one.column(column)[first:last] for one in (measured, low, high))
             half = np.hypot((b - a) / 2, _SIGMAS[share] * noise)
+            if not half.any():
+                continue
             found.append((np.abs(true - (a + b) / 2) <= half)[np.isfinite(true + a + b)])
     return np.concatenate(found) if found else np.zeros(0, bool)
 
