@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from importlib import import_module
 
 from benchmarks.environments.clips import Clips, Options, Request, cut, dress
+from tools.command_line import did_you_mean
 from tools.types import ContractError, HeldBack, Task, as_names
 
 _MODULES = {
@@ -60,7 +61,8 @@ def _make(request: Request) -> Clips:
     name = request.name
     path = _MODULES.get(name) or (_FAMILIES.get(name.partition(":")[0]) if ":" in name else None)
     if path is None:
-        raise ContractError("environment", "one of " + as_names(known(), 80), repr(name))
+        meant = did_you_mean(name, known())
+        raise ContractError("environment", "one of " + as_names(known(), 80), repr(name) + meant)
     return import_module(path).make(request)
 
 

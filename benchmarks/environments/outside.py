@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks.environments.clips import Clips, Request
 from benchmarks.gallery.drawing import Placed, backdrop, box, disk, draw, flat
+from tools.command_line import did_you_mean
 from tools.types import ContractError, Video, as_names
 
 DT = 0.04
@@ -25,7 +26,7 @@ def make(request: Request) -> Clips:
         raise ContractError(
             f"environment {request.name!r}",
             "outside:NAME with NAME one of " + as_names(list(SCENES), 80),
-            repr(name),
+            repr(name) + did_you_mean(name, SCENES),
         )
     context, horizon = request.lengths(30, 30)
     tests, trains = request.options.test or 1, request.options.train or 0

@@ -91,7 +91,8 @@ def test_the_process_environment_is_left_alone(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("cartpool", "environment: expected one of cartpole"),
+        ("cartpool", "environment: expected one of cartpole.*; did you mean cartpole\\?"),
+        ("gallery:pendulm", "; did you mean pendulum\\?"),
         ("gym:Nope-v0", "gym:Nope-v0: expected an id registered"),
         ("gym:Blind-v0", "expected render mode 'rgb_array'"),
         ("gym:Needy-v0", "its extra to be installed"),
