@@ -430,7 +430,7 @@ def test_when_the_host_is_killed_servers_that_are_starting_are_gone_too(mode, st
 def _kill_and_see_all_gone(host: subprocess.Popen, family: list[int]) -> None:
     host.kill()
     host.wait()
-    deadline = time.monotonic() + 1.0
+    deadline = time.monotonic() + 30.0
     while any(_alive(pid) for pid in family) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not [pid for pid in family if _alive(pid)]
