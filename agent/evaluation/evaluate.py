@@ -227,7 +227,7 @@ class Evaluator:
         return Evaluation(
             status="ok",
             score=share * pooled([one.scored for one in foretold], self._all_targets),
-            leeway=self._leeway(clips[0], fitted, predicted[0], share),
+            leeway=self._leeway(clips[0], foretold, share),
             losses=stage_losses,
             params=fitted.params,
             fit=fitted.report,
@@ -255,24 +255,25 @@ class Evaluator:
             blobs=self._pictures(fitted, predicted) | self._detections(clips),
         )
 
-    def _leeway(
-        self, measured: Perceived, fitted: Fitted, predicted: Predicted, share: float
-    ) -> float:
+    def _leeway(self, measured: Perceived, foretold: Sequence[_Foretold], share: float) -> float:
         """How much of a score the camera, noise and the fit leave open, ``share`` of which counts;
-        of drawings, what rounding to whole pixels does."""
-        seen = self.split.trials[0].seen
+        of drawings, what rounding to whole pixels does. Told from the origin whose forecast is
+        worth most: one that is worth nothing loses nothing wherever it lies."""
+        seen, latest = self.split.trials[0].seen, foretold[0]
+        index = max(range(len(foretold)), key=lambda k: foretold[k].scored.value)
+        frames, target = foretold[index].predicted[0].frames, self._all_targets[index][0]
         if self._filmed:
-            ahead = predicted.states.cut(len(seen), len(predicted.states))
-            shift, least = misplaced(measured.states, ahead), FEW
+            states = latest.predicted[0].states
+            shift, least = misplaced(measured.states, states.cut(len(seen), len(states))), FEW
             if unseen(measured.states):
-                own = score([predicted.frames], self._targets[:1]).value
+                own = score([latest.predicted[0].frames], self._targets[:1]).value
                 least = max(least, UNSEEN * share * own)
         else:
-            shift, least = rounded(fitted.report.get("columns", {})), 0.0
+            shift, least = rounded(latest.fitted.report.get("columns", {})), 0.0
         if shift == 0.0:
             return least
         plate = self._plates[id(seen)] if id(seen) in self._plates else losses.plate(seen.frames)
-        return max(least, share * leeway(predicted.frames, self._targets[0], plate, shift))
+        return max(least, share * leeway(frames, target, plate, shift))
 
     def _fit(
         self,
