@@ -12,6 +12,7 @@ FALL = 2.5
 _REST = 0.6  # pixels a frame below which a body is taken to rest
 _ORIGINS = 2  # places at the end that a course must have foretold
 _DEARER = 0.7  # an acceleration must leave at most this share of the error of a straight line
+_DROPS = 3.0  # times as fast down as aside: what rolls down a slope does not
 _SLOWS = -0.97  # cosine of acceleration and velocity from which on friction is at work
 
 
@@ -31,6 +32,11 @@ class Course:
     def rests(self) -> bool:
         """Nothing is foretold to change."""
         return not (self.velocity.any() or self.acceleration.any())
+
+    @property
+    def drops(self) -> bool:
+        """Whether it goes down, and hardly aside."""
+        return bool(self.velocity[1] > _DROPS * abs(self.velocity[0]))
 
 
 def resting(place: np.ndarray, says: str) -> Course:

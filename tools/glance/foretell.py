@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tools.glance.course import FALL, Course, between, course
+from tools.glance.course import FALL, Course, between, course, resting
 from tools.glance.movers import Mover, Seen, seen_in
 from tools.glance.scenery import Scenery, grown, in_perspective, scenery_of, stands
 from tools.types import ContractError
@@ -100,6 +100,8 @@ class _Body:
             ahead, came = between(first, last, gap, height, falls, held)
         else:
             ahead = course(mover.places, seconds, mover.last.radius)
+            if not deep and ahead.drops and stands(around, ahead.place[:2]):
+                ahead = resting(ahead.place, "has landed: something holds it up")
         return cls(mover, around, ahead, seconds, came, height, _growth(mover) if deep else 0.0)
 
     @property
