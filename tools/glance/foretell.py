@@ -158,6 +158,9 @@ class _Body:
             state.place, state.velocity = place, faster
             return
         state.velocity, into = self._bounced(faster, self.around.feelers[hit])
+        if not into and self.course.acceleration.any():  # along a slope, or off it
+            state.place, state.velocity = place, faster
+            return
         state.rests = not into or float(np.linalg.norm(state.velocity[:2])) < _SLOW
 
     def _bounced(self, velocity: np.ndarray, hit: np.ndarray) -> tuple[np.ndarray, bool]:
