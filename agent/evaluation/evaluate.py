@@ -266,8 +266,7 @@ class Evaluator:
             states = latest.predicted[0].states
             shift, least = misplaced(measured.states, states.cut(len(seen), len(states))), FEW
             if unseen(measured.states):
-                own = score([latest.predicted[0].frames], self._targets[:1]).value
-                least = max(least, UNSEEN * share * own)
+                least = max(least, UNSEEN * share * latest.scored.value)
         else:
             shift, least = rounded(latest.fitted.report.get("columns", {})), 0.0
         if shift == 0.0:

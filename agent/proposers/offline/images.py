@@ -2,9 +2,9 @@
 
 Light from afar casts every point of a plane of motion onto the ground by an affine map, and a plane
 mirror maps it so, too (Hartley and Zisserman, Multiple View Geometry, 2004, section 2.4). Two bodies
-that fly freely are related alike as long as nothing happens to either; so what only darkens what lies
-behind it is taken for a shadow at once, and anything else for an image only where it leaves a parabola
-together with the other.
+that fly freely are related alike, whatever their colours, as long as nothing happens to either; so
+only what leaves a parabola together with another is looked at. What only darkens what lies behind it
+is taken for a shadow at once; anything else may be an image.
 """
 
 from __future__ import annotations
@@ -46,15 +46,11 @@ class Cast:
 
 def casts(evidence: Evidence) -> list[Cast]:
     """Images that the movers show, likeliest first, each body in one role."""
-    movers = evidence.movers
+    bending = [path for path in evidence.movers if _bends(path)]
+    dark = {path.name: darkens(path, evidence) for path in bending}
+    pairs = ((p, h) for p in bending for h in bending if p is not h and not p.turns)
     found = sorted(
-        (
-            one
-            for path in movers
-            for host in movers
-            if path is not host
-            for one in _cast(path, host, evidence)
-        ),
+        (one for path, host in pairs for one in _cast(path, host, dark[path.name])),
         key=lambda one: one.cost,
     )
     kept: list[Cast] = []
@@ -65,11 +61,10 @@ def casts(evidence: Evidence) -> list[Cast]:
     return kept
 
 
-def _cast(path: Path, host: Path, evidence: Evidence) -> Iterator[Cast]:
+def _cast(path: Path, host: Path, dark: bool) -> Iterator[Cast]:
     both = path.seen & host.seen
     count = int(both.sum())
-    dark = darkens(path, evidence)
-    if count < FEWEST or path.turns or (not dark and not (_bends(path) and _bends(host))):
+    if count < FEWEST:
         return
     place, floor = path.xy[both], math.hypot(path.floor, host.floor)
     design = np.column_stack([host.xy[both], np.ones(count)])
