@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -80,8 +80,6 @@ class Clip:
             )
         clips = Clips((whole,), self.context, len(whole) - self.context)
         task, held_back = cut(clips, Path(self.file).stem)
-        if whole.times is not None:
-            task = replace(task, future_times=(whole.times[self.context :],))
         return task, held_back, whole
 
 

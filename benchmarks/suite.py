@@ -24,6 +24,7 @@ from typing import Any
 from agent.cluster.engine import add_options, connected
 from agent.run.store import check_file, check_place
 from benchmarks import suites
+from benchmarks.environments.variants import KNOWN
 from benchmarks.harness import foretelling, scoring
 from benchmarks.harness.case import Options, Workplace, check_only
 from benchmarks.harness.compare import compare
@@ -142,8 +143,9 @@ def _suite_parser(name: str, about: str) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--variant",
-        choices=("clean", "noise", "mp4"),
-        help="what becomes of the videos (default: the protocol's)",
+        choices=KNOWN,
+        metavar="NAME",
+        help=f"what becomes of the videos: {', '.join(KNOWN)} (default: the protocol's)",
     )
     parser.add_argument(
         "--policies",

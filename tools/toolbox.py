@@ -6,6 +6,7 @@ from tools.perception.appearance_fit import flat_colour
 from tools.perception.assemble import scene_of, size_of, states_of, with_light
 from tools.perception.background import background, dominant_colour, fill, pixel_noise, plain
 from tools.perception.camera import is_camera, moving_bodies
+from tools.perception.given import as_given, same_clip
 from tools.perception.lattice import on_grid
 from tools.perception.parts import Appearance, Part, Track
 from tools.perception.segmentation import Region, coverage, foreground, moments, palette, regions
@@ -21,6 +22,7 @@ __all__ = [
     "States",
     "Track",
     "Tracks",
+    "as_given",
     "background",
     "coverage",
     "discover",
@@ -38,6 +40,7 @@ __all__ = [
     "plain",
     "regions",
     "resized",
+    "same_clip",
     "scene_of",
     "size_of",
     "states_of",

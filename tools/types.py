@@ -24,6 +24,7 @@ import numpy as np
 from tools import backing
 from tools.characters import source
 from tools.errors import UsageError
+from tools.guide import Guide
 
 State = dict[str, dict[str, float]]
 """One moment: object name -> attribute name -> number."""
@@ -117,7 +118,7 @@ class Video:
     t and t + 1. name: for people only; no search may depend on it. times: (T,) float64 seconds
     since the first frame where frames are unevenly spaced, else None. notes: what was found out
     about the file, a sentence each, for people. prepared: how the file became this clip (JSON of a
-    tools.preparation.Preparation).
+    tools.preparation.Preparation). guide: what a person points out in it.
     """
 
     frames: np.ndarray
@@ -127,6 +128,7 @@ class Video:
     times: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     prepared: Mapping[str, Any] = field(default_factory=dict)
+    guide: Guide = field(default_factory=Guide)
 
     def __post_init__(self) -> None:
         frames = check_frames(self.frames, "Video.frames").view()
@@ -180,7 +182,8 @@ class Video:
             for array in (self.actions, self.times)
         )
         frames = backing.copied(self.frames[start:stop])
-        return replace(self, frames=frames, actions=actions, times=times)
+        guide = self.guide.cut(start, stop)
+        return replace(self, frames=frames, actions=actions, times=times, guide=guide)
 
 
 def _rising(times: Any, what: str, count: int) -> np.ndarray:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from agent.cli import cutting, text
+from agent.cli import cutting, pointing, text
 from tools import backing, media
 from tools.errors import UsageError
 from tools.preparation import Preparation, of_one_size
@@ -18,7 +19,7 @@ MOST_FRAMES = 600
 """Frames read of a video when nobody says how many."""
 _BELONGS = {
     "--env": ("variant", "data", "train", "test", "level"),
-    "--video": (*cutting.OPTIONS, "learn_from"),
+    "--video": (*cutting.OPTIONS, *pointing.OPTIONS, "learn_from"),
 }
 
 
@@ -37,6 +38,7 @@ def check(arguments: argparse.Namespace) -> None:
             option = name.replace("_", "-")
             raise UsageError(f"--{option}", f"{other} beside it", given, "leave it out")
     preparation(arguments)
+    pointing.check(arguments)
 
 
 def load(arguments: argparse.Namespace) -> tuple[Task, HeldBack]:
@@ -80,6 +82,7 @@ def _videos(arguments: argparse.Namespace) -> tuple[Task, HeldBack]:
     )
     clips, learn = _of_one_size(clips, learn)
     text.show(f"{clip.name}: {note}" for clip in (*clips, *learn) for note in clip.notes)
+    clips[0] = pointing.pointed(arguments, clips[0], seen_of(clips, arguments.context))
     return assemble(clips, tuple(learn), arguments.context, arguments.horizon)
 
 
@@ -113,8 +116,7 @@ def assemble(
     """Cut ``clips`` after ``context`` frames (default: two thirds of the shortest) and hold back up
     to ``horizon`` further ones (default: the rest, or as many as were seen when there is no rest).
     """
-    shortest = min(len(clip) for clip in clips)
-    context = context or max(2, round(shortest * 2 / 3))
+    shortest, context = min(len(clip) for clip in clips), seen_of(clips, context)
     if shortest < max(context, 2):
         what = next(clip.name for clip in clips if len(clip) == shortest)
         raise UsageError(
@@ -140,6 +142,11 @@ def assemble(
         tuple(_future_times(clip, context, horizon) for clip in clips),
     )
     return task, HeldBack(hidden)
+
+
+def seen_of(clips: Sequence[Video], context: int | None) -> int:
+    """How many frames of each clip are seen."""
+    return context or max(2, round(min(len(clip) for clip in clips) * 2 / 3))
 
 
 def _future(clip: Video, context: int, horizon: int) -> np.ndarray | None:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from agent import pictures
-from agent.cli import inputs, sighting, text
+from agent.cli import inputs, pointing, sighting, text
 from tools import looking, media
 from tools.errors import UsageError
 from tools.looking import Look
@@ -34,6 +34,8 @@ _LARGE, _SEEN = 480_000, 307_200  # pixels of a picture from which on to scale, 
 _THIN = 8  # pixels that a thing must keep
 _REST = 0.05  # share of a clip at its end whose rest is not worth cutting off
 _NAMED, _NAMES = 40, 8  # frames in which what moves is named, names told
+_CHANGES, _OFTEN = 12, 0.3  # grey levels of a change; share of the frames in which it shows
+_LEAST_RESTLESS = 12  # pixels of a place that changes all the time
 _CROP = 0.4  # share of the picture below which it is worth cutting
 
 
@@ -47,11 +49,15 @@ def main(arguments: argparse.Namespace) -> int:
     scale = max(1.0, max(first.shape) / looking.SMALL)
     size = (round(first.shape[1] / scale), round(first.shape[0] / scale))
     small = media.read(arguments.clip, 0, _FRAMES, preparation=how.scaled(size))
+    small = pointing.pointed(arguments, small, scale=scale)
     seen = looking.look(small, scale)
     advice = recommended(seen, len(small), first.shape, how)
     media.write_image(out, sheet(small, seen, scale))
     about = _facts(arguments.clip, small, first, seen)
-    about["names"] = _names(small)
+    found, few = _sighted(small, advice, how)
+    about["names"] = list(found.sizes)
+    about["objects"] = _objects(found, few, scale, advice, how, first.shape)
+    about["ignore"] = _restless(small, found, few, scale)
     about |= {"sheet": str(out), "command": command(arguments.clip, advice, len(small))}
     if arguments.json:
         print(json.dumps(about, indent=1))
@@ -60,10 +66,72 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _names(small: Video) -> list[str]:
-    """Sizes that a scale can be said of, as in --scale red_ball.diameter=0.04m, before a search."""
-    few = np.linspace(0, len(small) - 1, min(len(small), _NAMED)).round().astype(int)
-    return list(sighting.sight(Video(small.frames[few], small.dt)).sizes)
+def _sighted(
+    small: Video, advice: dict[str, Any], how: Preparation
+) -> tuple[sighting.Sighting, list[int]]:
+    """What moves in a few frames of the part that is recommended, and which frames these are."""
+    begin = max(advice.get("start", 0) - how.start, 0) // how.every
+    end = (advice.get("stop") or how.start + len(small) * how.every) - how.start
+    every = max(advice.get("every", 1) // how.every, 1)
+    shown = range(begin, min(-(-end // how.every), len(small)), every) or range(len(small))
+    picked = np.linspace(0, len(shown) - 1, min(len(shown), _NAMED)).round().astype(int)
+    guide = small.guide
+    said = {frame for *_, frame in guide.objects.values()}
+    said |= {int(row[0]) for rows in guide.tracks.values() for row in rows} & set(shown)
+    few = sorted({shown[k] for k in picked} | said)
+    return sighting.sight(Video(small.frames[few], small.dt, guide=guide.among(few))), few
+
+
+def _objects(
+    found: sighting.Sighting,
+    few: list[int],
+    scale: float,
+    advice: dict[str, Any],
+    how: Preparation,
+    shape: tuple[int, int],
+) -> list[str]:
+    """Each thing that moves as --object says it, in pixels and frames of what is recommended."""
+    crop = advice.get("crop") if how.crop is None and how.size is None else None
+    x0, y0, width, _ = crop or (0, 0, shape[1], shape[0])
+    smaller = advice["size"][0] / width if how.size is None and advice.get("size") else 1.0
+    said = []
+    for name in dict.fromkeys(column.rpartition(".")[0] for column in found.states.columns):
+        x, y = (found.states.column(f"{name}.{axis}") for axis in "xy")
+        frames = [
+            (how.start + frame * how.every - advice.get("start", 0)) / advice.get("every", 1)
+            for frame in few
+        ]
+        seen = [k for k, frame in enumerate(frames) if np.isfinite(x[k]) and frame == int(frame)]
+        if seen:
+            k = seen[0]
+            place = [(v * scale - v0) * smaller for v, v0 in ((x[k], x0), (y[k], y0))]
+            size = max((v for n, v in found.sizes.items() if n.startswith(f"{name}.")), default=0)
+            radius = size * scale * smaller / 2
+            numbers = ",".join(f"{v:.0f}" for v in [*place, *([radius] if radius >= 1 else [])])
+            said.append(f"--object {name}={numbers}@{frames[k]:.0f}")
+    return said[:_NAMES]
+
+
+def _restless(small: Video, found: sighting.Sighting, few: list[int], scale: float) -> list[str]:
+    """Places where the picture changes all the time and nothing that moves comes by, as --ignore
+    says them: clocks, screens, leaves."""
+    grey = np.stack([cv2.cvtColor(small.frames[t], cv2.COLOR_RGB2GRAY) for t in few]).astype(int)
+    if len(grey) < 4:
+        return []
+    often = (np.abs(np.diff(grey, axis=0)) > _CHANGES).mean(0) > _OFTEN
+    often = cv2.morphologyEx(often.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    count, _, boxes, _ = cv2.connectedComponentsWithStats(often)
+    xs, ys = (
+        np.array([found.states.column(c) for c in found.states.columns if c.endswith(f".{axis}")])
+        for axis in "xy"
+    )
+    said = []
+    for x, y, w, h, area in boxes[1:count]:
+        near = (np.abs(xs - x - w / 2) < w) & (np.abs(ys - y - h / 2) < h)
+        if area >= _LEAST_RESTLESS and w * h < _CROP * grey[0].size and not near.any():
+            box = [max(0, x - 2), max(0, y - 2), w + 4, h + 4]
+            said.append("--ignore " + ",".join(str(round(v * scale)) for v in box))
+    return said[:_NAMES]
 
 
 def recommended(
@@ -182,6 +250,10 @@ def _lines(about: dict[str, Any]) -> Iterator[str]:
     yield f"noise    {about['noise']:.2g} grey levels"
     if about["names"]:
         yield f"names    for --scale: {', '.join(about['names'][:_NAMES])}"
+    if about["objects"]:
+        yield f"objects  {' '.join(about['objects'])} (say it, corrected, where a body is missed)"
+    if about["ignore"]:
+        yield f"restless {' '.join(about['ignore'])} (if it is a clock, a screen, leaves)"
     yield f"sheet    {about['sheet']}"
     yield f"next     {about['command']}"
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.cli import cutting
+from agent.cli import cutting, pointing
 from agent.cluster.engine import add_options
 from tools.command_line import Parser, above, at_least, did_you_mean, whole
 
@@ -180,7 +180,9 @@ def _look(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--out", metavar="FILE", help="the contact sheet (default: NAME.look.png, here)"
     )
-    cutting.add(parser.add_argument_group("which part of the file"))
+    part = parser.add_argument_group("which part of the file")
+    cutting.add(part)
+    pointing.add(part)
 
 
 def _judge(commands: argparse._SubParsersAction) -> None:
@@ -382,6 +384,7 @@ def _input(parser: argparse.ArgumentParser) -> None:
         help="frames to predict (default: the environment's, or the rest of the video)",
     )
     cutting.add(source)
+    pointing.add(source)
     source.add_argument(
         "--seed",
         type=whole(0),
@@ -390,7 +393,7 @@ def _input(parser: argparse.ArgumentParser) -> None:
         help="decides everything random (default 0)",
     )
     for name, about in (
-        ("variant", "clean, noise or mp4"),
+        ("variant", "clean, noise, mp4, or a trouble of the camera (shake1, pan, shadow, ...)"),
         ("level", "which split the test videos come from"),
         ("data", "a data file in place of the generator"),
     ):
@@ -777,7 +780,9 @@ def _tracks(commands: argparse._SubParsersAction) -> None:
     )
     _node(tracks)
     _units(tracks)
-    cutting.add(tracks.add_argument_group("which part of a clip"))
+    part = tracks.add_argument_group("which part of a clip")
+    cutting.add(part)
+    pointing.add(part)
 
 
 def _laws(commands: argparse._SubParsersAction) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.cli import inputs, live, text
+from agent.cli import inputs, live, pointing, text
 from agent.proposers.offline.evidence import gather
 from agent.units import plots
 from agent.units import tracks as tables
@@ -49,11 +49,13 @@ class Sighting:
 
 
 def sight(clip: Video) -> Sighting:
-    """Look for what moves in a clip."""
+    """Look for what moves in a clip, and for what a person points at."""
     found = gather(clip)
     columns: dict[str, np.ndarray] = {}
     sizes: dict[str, float] = {}
-    for path in found.movers:
+    said = {*clip.guide.objects, *clip.guide.tracks}
+    moving = {path.name for path in found.movers}
+    for path in (path for name, path in found.paths.items() if name in said | moving):
         columns |= {f"{path.name}.x": path.xy[:, 0], f"{path.name}.y": path.xy[:, 1]}
         if path.turns:
             columns[f"{path.name}.angle"] = path.angle
@@ -77,6 +79,7 @@ def tracks(arguments: argparse.Namespace, typed: Given) -> int:
     if plot is not None:
         plots.check_name(plot)
     clip = media.read(arguments.run, preparation=inputs.preparation(arguments))
+    clip = pointing.pointed(arguments, clip)
     with live.heard(lambda: "looking for what moves"):
         found = sight(clip)
     if not found.states.columns:

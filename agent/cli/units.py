@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.cli import sighting, text
+from agent.cli import pointing, sighting, text
 from agent.evaluation.doubts import Doubts
 from agent.run import store
 from agent.run.runfolder import RunFolder
@@ -58,6 +58,8 @@ def tracks(arguments: argparse.Namespace) -> int:
     typed = given(arguments)
     if Path(arguments.run).is_file():
         return sighting.tracks(arguments, typed)
+    if options := pointing.given(arguments):
+        raise UsageError(f"--{options[0]}", "a clip", "a run, which keeps what was said of its own")
     names = (arguments.out, arguments.plot, arguments.overlay)
     out, plot, film = (None if name is None else Path(name) for name in names)
     if out is not None:

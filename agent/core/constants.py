@@ -48,11 +48,17 @@ _CHARACTER = 6.0  # bits of one character of a string that names nothing
 _DIGIT = math.log2(10.0)
 
 
-def charge(programs: Programs, moving: int) -> tuple[float, str]:
+def charge(
+    programs: Programs, moving: int, given: frozenset[float] = frozenset()
+) -> tuple[float, str]:
     """Share of the score that constants cost, in [0, 1], and why, or (0, ""). moving: columns of
-    the measured states that move."""
+    the measured states that move. given: numbers that a person measured, which perception may
+    hold for nothing."""
     columns = min(max(moving, FREE_COLUMNS[0]), FREE_COLUMNS[1])
-    beyond = {stage: _beyond(stage, source, columns) for stage, source in programs.items()}
+    beyond = {
+        stage: _beyond(stage, source, columns, given if stage == "perception" else frozenset())
+        for stage, source in programs.items()
+    }
     worst = max(beyond, key=lambda stage: beyond[stage])
     share = min(sum(beyond.values()) / (SPENT * columns), 1.0)
     if share <= 0.0:
@@ -64,7 +70,7 @@ def charge(programs: Programs, moving: int) -> tuple[float, str]:
     )
 
 
-def _beyond(stage: str, source: str, columns: int) -> float:
+def _beyond(stage: str, source: str, columns: int, given: frozenset[float]) -> float:
     """Bits beyond what is free in one program; 0 when it does not parse."""
     try:
         tree = ast.parse(source)
@@ -76,6 +82,7 @@ def _beyond(stage: str, source: str, columns: int) -> float:
     aside |= {id(part) for part in inside if _is_words(part)}
     dear = sum(max(0.0, _bits(node, aside) - FREE_PARAM) for node in params)
     aside |= {id(part) for part in inside}
+    aside |= {id(node) for node in ast.walk(tree) if _is_given(node, given)}
     total = _bits(tree, aside)
     if stage == "dynamics":
         text = sum(_bits(node, aside) for node in ast.walk(tree) if _is_text(node))
@@ -86,6 +93,11 @@ def _beyond(stage: str, source: str, columns: int) -> float:
 
 def _is_param(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Param"
+
+
+def _is_given(node: ast.AST, given: frozenset[float]) -> bool:
+    value = node.value if isinstance(node, ast.Constant) else None
+    return type(value) in (int, float) and abs(value) in given
 
 
 def _is_text(node: ast.AST) -> bool:

@@ -195,6 +195,11 @@ def final(task: Task) -> Origin:
     return Origin(task.train or task.test, tuple(trials))
 
 
+def shown(frames: int) -> int:
+    """How many of the visible frames of a test video proposers are shown."""
+    return frames - _kept_out(frames)
+
+
 def _kept_out(frames: int) -> int:
     """How many of the last visible frames are shown to nobody."""
     out = max(_LEAST_LAST, round(LAST * frames))

@@ -215,7 +215,11 @@ class Evaluator:
             remeasured = side.submit(self._remeasured, programs.perception)
             stage_losses = self._losses(programs.perception, clips, fitted)
         costs = (
-            charge(programs, max(moving(one.states) for one in clips)),
+            charge(
+                programs,
+                max(moving(one.states) for one in clips),
+                (self.split.guiding.train or self.split.guiding.test)[0].guide.numbers,
+            ),
             unheld(stage_losses.perception),
         )
         share = math.prod(1.0 - cost for cost, _ in costs)

@@ -20,6 +20,7 @@ from agent.prompting import pictures, report
 from agent.prompting.likeness import Memory
 from agent.prompting.reply import MEASURE
 from agent.prompting.tables import elided, state_table
+from tools.perception.given import clip_number
 from tools.types import STAGES, Failure, Programs, States, Steps, Task, Video
 
 PROGRAMS = Form(
@@ -242,7 +243,7 @@ class Composer:
         return prompts.load("scene").render(
             {
                 "clips": "\n".join([clips(task), *_split(self.observed)]),
-                "hint": f"The user says: {self.hint.strip()}" if self.hint.strip() else "",
+                "hint": _said(self.hint, video),
                 "rules": "Rules that hold for this scene (a program that breaks a checked one is "
                 f"refused):\n\n{rules}"
                 if rules
@@ -316,6 +317,21 @@ def _apart(video: Video) -> str:
         "rule: `step` is given each frame's own `dt`, and `initial` finds the seconds of its "
         "frames in `states.seconds(dt)`)"
     )
+
+
+def _said(hint: str, video: Video) -> str:
+    """What a person says of the scene, in words and pointing at it."""
+    guide, words = video.guide, []
+    if hint.strip():
+        words.append(f"The user says: {hint.strip()}")
+    if guide:
+        words.append(
+            f"The user points out: {guide.told()}. Hand this to `tools.moving_bodies`, or the "
+            "tracks to `tools.as_given`, if `tools.same_clip` holds; these numbers cost nothing:"
+        )
+        words.append("\n".join(["```python", f"CLIP = {clip_number(video.frames)}"]))
+        words[-1] += f"\n{guide.source()}\n```"
+    return "\n\n".join(words)
 
 
 def clips(task: Task) -> str:

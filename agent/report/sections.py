@@ -22,6 +22,7 @@ from agent.units import convert
 from agent.units.bands import FrameBands
 from agent.units.scale import Scale, said_of
 from tools.errors import UsageError
+from tools.guide import Guide
 from tools.metrics.cards import CARDS
 from tools.types import NOTES, STAGES, FittedParam, Programs
 
@@ -502,6 +503,8 @@ def _video(summary: RunSummary) -> Iterator[Html]:
     )
     if notes := task["test"][0].get("notes"):
         yield _pair("time", "; ".join(notes))
+    if said := Guide.from_json(task["test"][0].get("guide") or {}).told():
+        yield _pair("a person said", said)
     yield _pair(
         "given",
         f"{count(task['context'], 'frame')} of {count(len(task['test']), 'video')}"

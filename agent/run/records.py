@@ -13,6 +13,8 @@ import numpy as np
 from agent.core.protocols import Cost, Diagnosis, Finding, Move, Proposal
 from agent.run.store import Store
 from tools import backing, claims
+from tools.errors import UsageError
+from tools.guide import Guide
 from tools.media import shelved
 from tools.preparation import Preparation
 from tools.types import ContractError, HeldBack, Programs, States, Task, Video, check_frames
@@ -123,6 +125,7 @@ class _Video:
     times: tuple[float, ...] | None = None
     notes: tuple[str, ...] = ()
     prepared: Mapping[str, Any] = field(default_factory=dict)
+    guide: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -145,11 +148,16 @@ def _save_video(store: Store, video: Video) -> dict[str, Any]:
         "times": _listed(video.times),
         "notes": list(video.notes),
         "prepared": dict(video.prepared),
+        **({"guide": video.guide.to_json()} if video.guide else {}),
     }
 
 
 def _load_video(store: Store, said: _Video) -> Video:
     Preparation.from_json(said.prepared)
+    try:
+        guide = Guide.from_json(said.guide)
+    except UsageError as error:
+        raise ContractError("guide", "what a person pointed out", str(error)[:120]) from None
     return Video(
         load_array(store, said.frames),
         said.dt,
@@ -158,6 +166,7 @@ def _load_video(store: Store, said: _Video) -> Video:
         _numbers(said.times),
         said.notes,
         said.prepared,
+        guide,
     )
 
 

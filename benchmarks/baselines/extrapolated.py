@@ -40,7 +40,8 @@ class Measured:
 def measured(video: Video) -> Measured:
     """Bodies of a clip, their states and their looks."""
     task = Task((), (video,), len(video), 1)
-    programs: Programs = write(plan(task).drafts[0].mechanism)
+    found = plan(task)
+    programs: Programs = write(found.drafts[0].mechanism, found.evidence.said)
     perception, rendering = (_loaded(programs[name]) for name in ("perception", "rendering"))
     states, scene = perception["perceive"](video.frames, toolbox)
     return Measured(states, scene, rendering["render"], _seconds(video))

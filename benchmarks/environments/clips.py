@@ -10,16 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.environments.variants import dressed
+from benchmarks.environments.trouble import kept
+from benchmarks.environments.variants import VFR, dressed
 from tools.media import shelved
-from tools.types import ContractError, HeldBack, Task, Video
+from tools.types import ContractError, HeldBack, States, Task, Video
 
 
 @dataclass(frozen=True)
 class Options:
     """Choices that only some environments have; None leaves the choice to the environment.
 
-    variant: "clean", "noise" (Gaussian, 5 grey levels) or "mp4" (h264, ordinary quality); the
+    variant: "clean", "noise" (Gaussian, 5 grey levels), "mp4" (h264, ordinary quality), a trouble
+    of the camera (benchmarks.environments.trouble), or "vfr" (a varying frame rate); the
     held-back frames carry the same variant and ``truth["clean_frames"]`` the frames before it; None
     is the environment's own. data: a file that replaces the generator (PhyWorld's HDF5). train,
     test: number of videos seen whole, and of videos predicted. level: which split the test videos
@@ -85,6 +87,8 @@ def dress(clips: Clips, variant: str | None, seed: int) -> Clips:
     if variant == "clean":
         return clips
     rng = np.random.default_rng([seed, 0xD2E55])
+    if variant == VFR:
+        return thinned(clips, rng)
     test, train = (
         tuple(shelved(dressed(video, variant, rng) for video in videos))
         for videos in (clips.test, clips.train)
@@ -95,6 +99,22 @@ def dress(clips: Clips, variant: str | None, seed: int) -> Clips:
     return replace(clips, test=test, train=train, truth={**clips.truth, "clean_frames": clean})
 
 
+def thinned(clips: Clips, rng: np.random.Generator) -> Clips:
+    """The same clips with frames left out at random, each frame with its own time."""
+    if clips.train or any(video.actions is not None for video in clips.test):
+        raise ContractError("variant", "another one than vfr", "vfr", "clips have actions")
+    chosen = kept(clips.context + clips.horizon, rng)
+    test = tuple(
+        Video(video.frames[chosen], video.dt, times=video.seconds[chosen]) for video in clips.test
+    )
+    context, truth = int((chosen < clips.context).sum()), dict(clips.truth)
+    if "states" in truth:
+        truth["states"] = tuple(
+            States(one.columns, one.values[chosen], one.noise) for one in truth["states"]
+        )
+    return replace(clips, test=test, context=context, horizon=len(chosen) - context, truth=truth)
+
+
 def cut(clips: Clips, name: str) -> tuple[Task, HeldBack]:
     """Split whole videos into what a search sees and what is held back; both own their memory."""
     start, stop = clips.context, clips.context + clips.horizon
@@ -102,4 +122,6 @@ def cut(clips: Clips, name: str) -> tuple[Task, HeldBack]:
     actions = tuple(None if v.actions is None else v.actions[start:stop].copy() for v in clips.test)
     hidden = tuple(video.cut(start, stop).frames for video in clips.test)
     train = tuple(replace(video, name="") for video in clips.train)
-    return Task(train, seen, start, clips.horizon, actions, name), HeldBack(hidden, clips.truth)
+    times = tuple(None if v.times is None else v.times[start:stop].copy() for v in clips.test)
+    task = Task(train, seen, start, clips.horizon, actions, name, times)
+    return task, HeldBack(hidden, clips.truth)

@@ -1,4 +1,5 @@
-"""The same clip as a worse camera would have it: pixel noise, or compression."""
+"""The same clip as a worse camera would have it: pixel noise, compression, or a camera in
+trouble."""
 
 from __future__ import annotations
 
@@ -6,10 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from benchmarks.environments.trouble import TROUBLES
 from tools.media import mp4_bytes, read_bytes
 from tools.types import ContractError, Video
 
 VARIANTS = ("clean", "noise", "mp4")
+VFR = "vfr"
+KNOWN = (*VARIANTS, *TROUBLES, VFR)
 NOISE = 5.0
 """Standard deviation of the noise, grey levels of 255."""
 CRF = 23
@@ -18,7 +22,8 @@ CRF = 23
 
 def dressed(video: Video, variant: str, rng: np.random.Generator) -> Video:
     """``video`` as "clean" (itself), "noise" (independent Gaussian noise, rounded and clipped) or
-    "mp4" (written and read back). Raises ContractError for another variant."""
+    "mp4" (written and read back), or with one of TROUBLES. "vfr" (a varying frame rate) leaves
+    frames out and is seen to where clips are cut. Raises ContractError for another variant."""
     if variant == "clean":
         return video
     if variant == "noise":
@@ -26,7 +31,9 @@ def dressed(video: Video, variant: str, rng: np.random.Generator) -> Video:
         return replace(video, frames=np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
     if variant == "mp4":
         return replace(video, frames=compressed(video.frames, video.dt))
-    raise ContractError("variant", "one of " + ", ".join(VARIANTS), repr(variant))
+    if variant in TROUBLES:
+        return replace(video, frames=TROUBLES[variant](video.frames, rng))
+    raise ContractError("variant", "one of " + ", ".join(KNOWN), repr(variant))
 
 
 def compressed(frames: np.ndarray, dt: float) -> np.ndarray:

@@ -22,10 +22,13 @@ from agent.proposers.offline.belief import bandwidth, complexity, misfit, system
 from agent.proposers.offline.breaks import breaks
 from agent.proposers.offline.naming import SHAPE_WORDS, colour_word, unique
 from agent.proposers.offline.priors import THRESHOLDS, price
+from agent.proposers.offline.source.perception import Said
 from agent.proposers.offline.waiting import waiting
 from tools import timing
+from tools.guide import Guide
 from tools.perception.background import differs, dominant_colour, threshold
 from tools.perception.camera import is_camera, moving_bodies
+from tools.perception.given import clip_number, guided
 from tools.perception.parts import Appearance, Track
 from tools.perception.segmentation import regions
 from tools.perception.swelling import swells
@@ -117,10 +120,15 @@ COMPACT = 0.84
 which it is compact."""
 
 
+EARLY = 0.3
+"""Share of the frames seen within which every forecast of the search sees what is pointed at."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Paths by body name (back to front) and the clip's measures. dt: seconds between frames, one
-    number or one a step (see Video.steps). filmed: by a camera, not drawn."""
+    number or one a step (see Video.steps). filmed: by a camera, not drawn. said: what a person
+    pointed out, None = nothing."""
 
     paths: Mapping[str, Path]
     dt: Steps
@@ -128,6 +136,7 @@ class Evidence:
     tracks: Tracks
     actions: np.ndarray | None
     filmed: bool = False
+    said: Said | None = None
 
     @cached_property
     def spots(self) -> tuple[tuple[float, float], ...]:
@@ -184,30 +193,56 @@ def by_whole_pixels(values: np.ndarray) -> bool:
 
 def gather(video: Video) -> Evidence:
     """Look at one clip without knowing anything about it."""
-    filmed = is_camera(video.frames)
+    filmed, guide = is_camera(video.frames), video.guide
     if filmed:
-        tracks, resting = moving_bodies(video.frames), []
+        tracks = moving_bodies(video.frames, None, guide.objects, guide.tracks)
+        resting: list[Track] = []
     else:
         tracks = discover(video.frames)
         tracks = replace(tracks, tracks=_with_radii(video.frames, tracks))
+        tracks, said = guided(video, tracks)
         tracks = _credible(tracks, video.shape)
+        tracks = replace(tracks, tracks=(*said, *tracks.tracks))
         resting = waiting(tracks)
         tracks = replace(tracks, tracks=(*resting, *tracks.tracks))
-    words = [
-        f"{colour_word(track.appearance.colour)}_{SHAPE_WORDS[track.appearance.shape]}"
-        for track in tracks.tracks
-    ]
     paths = {}
-    for name, track in zip(unique(words), tracks.tracks, strict=True):
+    for name, track in zip(_names(tracks, guide), tracks.tracks, strict=True):
         paths[name] = replace(
-            _path(name, track, video.shape, video.steps, tracks.noise, filmed),
+            _path(name, track, video, tracks.noise, filmed),
             waits=any(track is r for r in resting),
         )
     renamed = tuple(
         replace(track, name=name) for name, track in zip(paths, tracks.tracks, strict=True)
     )
     tracks = replace(tracks, tracks=renamed)
-    return Evidence(paths, video.steps, video.shape, tracks, video.actions, filmed)
+    said = _said(video, paths) if guide else None
+    return Evidence(paths, video.steps, video.shape, tracks, video.actions, filmed, said)
+
+
+def _said(video: Video, paths: Mapping[str, Path]) -> Said:
+    """What a person pointed out, for a program that may see only the beginning of the clip: what was
+    pointed at late is looked for where it is first seen."""
+    objects = {}
+    for name, (x, y, radius, frame) in video.guide.objects.items():
+        if name not in paths:
+            continue
+        first = int(np.flatnonzero(paths[name].seen)[0])
+        if frame > EARLY * len(video.frames):
+            (x, y), frame = paths[name].xy[first].round(1).tolist(), first
+        objects[name] = (x, y, radius, frame)
+    return Said(clip_number(video.frames), Guide(objects, video.guide.tracks))
+
+
+def _names(tracks: Tracks, guide: Guide) -> list[str]:
+    """What each track is called: as a person does, else by its looks."""
+    said = {*guide.objects, *guide.tracks}
+    words = [
+        f"{colour_word(track.appearance.colour)}_{SHAPE_WORDS[track.appearance.shape]}"
+        for track in tracks.tracks
+        if track.name not in said
+    ]
+    left = iter(f"other_{word}" if word in said else word for word in unique(words))
+    return [track.name if track.name in said else next(left) for track in tracks.tracks]
 
 
 def _with_radii(frames: np.ndarray, tracks: Tracks) -> tuple[Track, ...]:
@@ -387,11 +422,9 @@ def _area(appearance: Appearance) -> float:
     )
 
 
-def _path(
-    name: str, track: Track, shape: tuple[int, int], dt: Steps, noise: float, filmed: bool
-) -> Path:
-    xy, angle = track.poses[:, :2], track.poses[:, 2]
-    whole = _inside(track, shape)
+def _path(name: str, track: Track, video: Video, noise: float, filmed: bool) -> Path:
+    xy, angle, dt = track.poses[:, :2], track.poses[:, 2], video.steps
+    whole = _inside(track, video.shape)
     floor = (
         0.05 if track.appearance.shape == "sprite" else 0.02
     )  # a cut-out is placed a little less exactly than a flat shape
@@ -399,7 +432,7 @@ def _path(
     sigma_angle = noise_of(
         np.where(whole, angle, np.nan), 0.02 / max(track.appearance.bounding_radius, 2.0), dt
     )
-    if off := strays(xy, sigma, dt):
+    if name not in video.guide.tracks and (off := strays(xy, sigma, dt)):
         xy = xy.copy()
         xy[off] = np.nan
     seen = np.isfinite(xy[:, 0])

@@ -15,6 +15,7 @@ from agent.proposers.offline.forces import Driven, drive
 from agent.proposers.offline.hints import favour
 from agent.proposers.offline.mechanism import COUPLINGS, Mechanism
 from agent.proposers.offline.priors import THRESHOLDS, price
+from tools.guide import Guide
 from tools.types import Task, Video
 
 DIM = 0.01
@@ -96,7 +97,20 @@ def plan(task: Task, hint: str = "") -> Plan:
         replace(d, why=f"{d.why} {tied} mechanisms tie on what is seen.") if k < tied > 1 else d
         for k, d in enumerate(drafts)
     ]
+    if said := _spoken(watched(task)[0].guide, evidence):
+        drafts = [replace(d, why=f"{d.why} {said}") for d in drafts]
     return Plan(evidence, tuple(_distinct(drafts)))
+
+
+def _spoken(guide: Guide, evidence: Evidence) -> str:
+    """What became of the bodies that a person pointed out."""
+    found = [name for name in guide.objects if name in evidence.paths]
+    lost = [f"{n} ({p[0]:g}, {p[1]:g} in frame {p[3]})" for n, p in guide.objects.items()]
+    lost = [one for one in lost if one.partition(" ")[0] not in found]
+    words = [f"{' and '.join(found)}: followed from where a person pointed."] if found else []
+    words += [f"{' and '.join(guide.tracks)}: as a person measured it."] if guide.tracks else []
+    words += [f"Nothing shows where a person pointed: {', '.join(lost)}."] if lost else []
+    return " ".join(words)
 
 
 def ranked(evidence: Evidence, hint: str = "") -> list[tuple[float, Draft]]:

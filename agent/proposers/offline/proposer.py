@@ -103,7 +103,7 @@ class OfflineProposer:
                 _less(edit.mechanism, other) for other in good
             ):
                 belief = plan.belief(edit.mechanism, mechanism)
-                fresh, why, belief = _written(edit.mechanism, edit.why, belief)
+                fresh, why, belief = _written(edit.mechanism, edit.why, plan, belief)
                 yield None if fresh is None else _edited(node, fresh, edit), why, belief
 
     def _drafts(self, plan: Plan, archive: Archive) -> Iterator[Written]:
@@ -119,13 +119,13 @@ class OfflineProposer:
                 and skeleton(draft.mechanism) not in done
                 and not any(_less(draft.mechanism, other) for other in good)
             ):
-                yield _written(draft.mechanism, draft.why, draft.belief)
+                yield _written(draft.mechanism, draft.why, plan, draft.belief)
 
 
-def _written(mechanism: Mechanism, why: str, belief: float | None = None) -> Written:
+def _written(mechanism: Mechanism, why: str, plan: Plan, belief: float | None = None) -> Written:
     """The programs of a mechanism and why it is tried, or None and why it cannot be written."""
     try:
-        return write(mechanism), why, belief
+        return write(mechanism, plan.evidence.said), why, belief
     except GrammarError as refusal:
         return None, str(refusal), None
 
@@ -239,7 +239,7 @@ class RandomProposer(OfflineProposer):
             for _ in range(rng.integers(3)):
                 choices = [edit.mechanism for edit in variations(mechanism)]
                 mechanism = choices[rng.integers(len(choices))]
-            programs, _, _ = _written(mechanism, "")
+            programs, _, _ = _written(mechanism, "", plan)
             if programs is not None and fingerprint(programs) not in known:
                 return Proposal(
                     programs, "Drawn at random from what the grammar says of these frames.", STAGES

@@ -54,6 +54,7 @@ from agent.proposers.offline.grammar.shape import Shape
 from agent.proposers.offline.grammar.shapes.box import Box
 from agent.proposers.offline.mechanism import axis_of
 from agent.proposers.offline.rails import coefficients
+from agent.proposers.offline.source.perception import Said
 from agent.proposers.offline.source.programs import programs
 from tools.types import MAX_ABS, Programs
 
@@ -67,8 +68,8 @@ that."""
 JOINTED = ("prismatic", "revolute")
 
 
-def write(mechanism: hypothesis.Mechanism) -> Programs:
-    """Perception, dynamics and rendering. The hypothesis is noted at the foot of the dynamics, so
+def write(mechanism: hypothesis.Mechanism, pointed: Said | None = None) -> Programs:
+    """Perception, dynamics and rendering. pointed: what a person pointed out. The hypothesis is noted at the foot of the dynamics, so
     that it can be edited again. GrammarError, with a reason, for what the grammar cannot say."""
     try:
         said = translated(mechanism)
@@ -76,7 +77,7 @@ def write(mechanism: hypothesis.Mechanism) -> Programs:
         raise GrammarError(
             f"numbers: expected {missing} among those of each body and term"
         ) from None
-    return programs(said, (hypothesis.MARK + mechanism.dumps(),))
+    return programs(said, (hypothesis.MARK + mechanism.dumps(),), pointed)
 
 
 def translated(mechanism: hypothesis.Mechanism) -> Mechanism:

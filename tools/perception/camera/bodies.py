@@ -73,7 +73,8 @@ class Shadow:
 class Body:
     """sprite: blank before it is built. poses: (T, 3), NaN = not seen. left: (T,) unexplained share
     of each frame. spread: (T, 3). half: half width and height of the picture in pixels. clean:
-    frames that show it whole and alone. area: of its blob there."""
+    frames that show it whole and alone. area: of its blob there. name: what a person calls it who
+    pointed at it, or "". fixed: (T,) bool, places that a person measured, or None."""
 
     sprite: Sprite
     poses: np.ndarray
@@ -84,6 +85,8 @@ class Body:
     area: float
     turns: bool = False
     shadow: Shadow | None = None
+    name: str = ""
+    fixed: np.ndarray | None = None
 
     @property
     def seen(self) -> np.ndarray:
@@ -187,17 +190,16 @@ def refine(stage: Stage, k: int, rounds: int = _ROUNDS) -> None:
                 np.linspace(0, len(body.clean) - 1, min(count, len(body.clean))).round().astype(int)
             )
         ]
-        body.sprite = centred(
-            picture(
-                stage.frames,
-                lambda t, w: stage.behind(k, t, w),
-                chosen,
-                body.poses[chosen],
-                body.half,
-                stage.sigma,
-            ),
-            body,
+        body.sprite = picture(
+            stage.frames,
+            lambda t, w: stage.behind(k, t, w),
+            chosen,
+            body.poses[chosen],
+            body.half,
+            stage.sigma,
         )
+        if body.fixed is None:
+            body.sprite = centred(body.sprite, body)
         for t in np.flatnonzero(body.seen).tolist():
             _take(body, t, _aligned(stage, k, t, body.poses[t], 3 if round_ < rounds - 1 else 5))
         body.poses[body.seen, 2] = np.unwrap(body.poses[body.seen, 2])
@@ -239,6 +241,9 @@ def _aligned(stage: Stage, k: int, t: int, pose: np.ndarray, rounds: int = 6) ->
 
 
 def _take(body: Body, t: int, fit: Fit | None) -> None:
+    if body.fixed is not None and body.fixed[t]:
+        body.left[t] = np.nan if fit is None else fit.left
+        return
     if fit is None or not np.isfinite(fit.left):
         body.poses[t] = np.nan
         return
@@ -307,8 +312,9 @@ def doubted(stage: Stage, k: int) -> None:
     something else."""
     body = stage.bodies[k]
     if body.seen.any():
-        usual = float(np.median(body.left[body.seen]))
-        body.poses[body.left > max(_DOUBTED * usual, usual + 0.1)] = np.nan
+        usual = float(np.nanmedian(body.left[body.seen]))
+        doubtful = body.left > max(_DOUBTED * usual, usual + 0.1)
+        body.poses[doubtful if body.fixed is None else doubtful & ~body.fixed] = np.nan
 
 
 def released(stage: Stage, k: int) -> None:

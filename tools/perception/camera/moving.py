@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from tools.guide import Guide, Pointed, Rows
 from tools.perception.camera.bodies import (
     Body,
     Shadow,
@@ -27,6 +28,7 @@ from tools.perception.camera.change import changes
 from tools.perception.camera.ground import plate_of, uncovered
 from tools.perception.camera.linking import Trail, linked, rejoined
 from tools.perception.camera.noise import camera_noise
+from tools.perception.camera.pointed import as_measured, of_trails, pictured, without
 from tools.perception.camera.repeats import repeated
 from tools.perception.camera.shadows import joined, sort_out
 from tools.perception.camera.sprite import Sprite
@@ -46,27 +48,33 @@ _DISTORTS, _MOST_MISPLACED = 0.003, 0.5
 _FLICKERS, _GLIMPSED = 0.3, 0.5
 """Scatter of a thing's places, as a share of their spread, from which it goes nowhere, and share of
 the frames below which it is seen here and there: light that plays on something, no body."""
+_NO_GUIDE = Guide()
 _ROUND = 0.06
 """Relative variation of the radius of an outline up to which it is a disk's."""
 
 
 def moving_bodies(
-    frames: np.ndarray, bodies: Mapping[str, tuple[float, float] | None] | None = None
+    frames: np.ndarray,
+    bodies: Mapping[str, tuple[float, float] | None] | None = None,
+    objects: Mapping[str, Pointed] | None = None,
+    given: Mapping[str, Rows] | None = None,
 ) -> Tracks:
     """The bodies of a clip taken by a camera: frames (T, H, W, 3) uint8 -> Tracks with a sprite
     each.
 
     bodies: name -> (x, y), where each body is first seen in pixels, or None for whichever is left;
     without it every body that is found gets a track, named ``body_1`` and so on, most active first.
-    Places are those of the last frame's camera; frames that repeat the one before show none. An
-    angle is measured only where the body's picture
-    tells one; else it is 0 and the appearance is round.
+    objects: name -> (x, y, radius, frame), where a person points at a body, which is followed from
+    there; radius None where nothing is said of it. given: name -> rows (frame, x, y) or (frame, x,
+    y, angle) that a person measured and that are taken over. Places are those of the last frame's
+    camera; frames that repeat the one before show none. An angle is measured only where the body's
+    picture tells one; else it is 0 and the appearance is round.
     """
-    stage = staged(frames)
+    stage = staged(frames, Guide(objects or {}, given or {}))
     again = repeated(frames)
     for body in stage.bodies:
-        body.poses[again] = np.nan
-    tracks = [_track(f"body_{k + 1}", body, stage) for k, body in enumerate(stage.bodies)]
+        body.poses[again if body.fixed is None else again & ~body.fixed] = np.nan
+    tracks = [track_of(body.name or f"body_{k + 1}", body) for k, body in enumerate(stage.bodies)]
     if bodies is not None:
         tracks = _named(tracks, bodies)
     plate = np.clip(np.rint(stage.plate), 0, 255).astype(np.uint8)
@@ -74,29 +82,34 @@ def moving_bodies(
     return Tracks(plate, stage.noise.typical, tuple(tracks), front)
 
 
-def staged(frames: np.ndarray) -> Stage:
-    """Plate and bodies of a clip, most active first."""
+def staged(frames: np.ndarray, guide: Guide = _NO_GUIDE) -> Stage:
+    """Plate and bodies of a clip, those that a person points at first, then the most active."""
     frames = steadied(frames, view_of(frames))
     noise = camera_noise(frames)
     plate = plate_of(frames, noise)
     found = changes(frames, plate, noise)
     stage = Stage(frames, plate, noise, found.blobs)
-    trails = _worthwhile(rejoined(linked(found)))
-    stage.bodies = [started(trail, len(frames)) for trail in trails]
+    trails = linked(found)
+    measured = as_measured(stage, guide.tracks)
+    pointed, trails = of_trails(stage, without(trails, measured), guide.objects)
+    trails = _worthwhile(rejoined(trails))
+    stage.bodies = [*measured, *pointed, *(started(trail, len(frames)) for trail in trails)]
     for k in range(len(stage.bodies)):
         refine(stage, k)
     for k in range(len(stage.bodies)):
         follow(stage, k)
+        pictured(stage, k)
     joined(stage)
     for k in range(len(stage.bodies)):
         recall(stage, k)
-    stage.bodies = [b for b in stage.bodies if not _flickers(b)] or stage.bodies[:1]
+    stage.bodies = [b for b in stage.bodies if b.name or not _flickers(b)] or stage.bodies[:1]
     sort_out(stage)
-    for k in range(len(stage.bodies)):
+    for k in (k for k, body in enumerate(stage.bodies) if body.fixed is None):
         released(stage, k)
     stage.plate = uncovered(frames, stage.plate, stage.covers, noise)
     for k in range(len(stage.bodies)):
-        turn(stage, k)
+        if stage.bodies[k].fixed is None:
+            turn(stage, k)
         refine(stage, k, 1)
         doubted(stage, k)
     return stage
@@ -128,7 +141,8 @@ def _flickers(body: Body) -> bool:
     return bool(np.hypot(*jumps) > _FLICKERS * np.hypot(*places.std(axis=0)))
 
 
-def _track(name: str, body: Body, stage: Stage) -> Track:
+def track_of(name: str, body: Body) -> Track:
+    """The track of a body, with its picture."""
     sprite = _trimmed(body.sprite)
     spread = np.median(body.spread[body.seen], axis=0) if body.seen.any() else np.full(3, np.inf)
     noise = np.where(np.isfinite(spread), np.maximum(spread, 0.02), 1e-3)
@@ -194,8 +208,9 @@ def _radius(matte: np.ndarray) -> float | None:
 
 def _named(tracks: list[Track], bodies: Mapping[str, tuple[float, float] | None]) -> list[Track]:
     """One track per name: the one that starts nearest to where it is said to; the rest in order."""
-    names = [name for name, place in bodies.items() if place is not None]
-    taken: dict[str, Track] = {}
+    taken: dict[str, Track] = {track.name: track for track in tracks if track.name in bodies}
+    tracks = [track for track in tracks if track.name not in taken]
+    names = [name for name, place in bodies.items() if place is not None and name not in taken]
     if names and tracks:
         starts = np.array([track.poses[track.seen][0, :2] for track in tracks])
         places = np.array([bodies[name] for name in names])
@@ -204,7 +219,7 @@ def _named(tracks: list[Track], bodies: Mapping[str, tuple[float, float] | None]
             taken[names[row]] = tracks[column]
     left = iter(track for track in tracks if not any(track is other for other in taken.values()))
     for name, place in bodies.items():
-        if place is None and (track := next(left, None)) is not None:
+        if place is None and name not in taken and (track := next(left, None)) is not None:
             taken[name] = track
     return [
         Track(name, t.appearance, t.poses, t.noise, t.error, t.spread)

@@ -18,21 +18,42 @@ _DOUBTFUL = 0.3
 """Share of the change from which a picture does not explain what it is taken of."""
 _NEAR_BORDER = 1.5
 """Distance from the border, in halves of a thing's size, at which part of it may be out of view."""
+_SEEN = 3
+"""Frames in which what a person points at must be seen."""
+_TOLD = 3.0
+"""Contrast, in standard deviations of the noise, from which something is there."""
 _CLUTTER = 0.12
 """Share of the strongest body's change below which what moves less than its own size is clutter."""
 
 
 def sort_out(stage: Stage) -> None:
-    """Leave the bodies of a stage, strongest first, with their shadows attached."""
-    bodies = [body for body in stage.bodies if _is_body(body) and not _reaches_in(body, stage)]
-    bodies = [b for k, b in enumerate(bodies) if not any(_same(b, other) for other in bodies[:k])]
-    bodies = [b for b in bodies if not any(_lets_go(b, o, stage) for o in bodies if o is not b)]
+    """Leave the bodies of a stage, strongest first, with their shadows attached. What a person
+    points at is a body, and comes first."""
+    bodies = [
+        body
+        for body in stage.bodies
+        if (_shows(body, stage) if body.name else _is_body(body) and not _reaches_in(body, stage))
+    ]
+    bodies = [
+        b
+        for k, b in enumerate(bodies)
+        if b.name or not any(_same(b, other) for other in bodies[:k])
+    ]
+    bodies = [
+        b for b in bodies if b.name or not any(_lets_go(b, o, stage) for o in bodies if o is not b)
+    ]
     contrast = [strength(stage, body) for body in bodies]
     change = [c * b.area * float(b.seen.sum()) for b, c in zip(bodies, contrast, strict=True)]
     moving = [_span(b) > 2 * max(b.half) for b in bodies]
-    kept = [k for k in range(len(bodies)) if change[k] > _CLUTTER * max(change) or moving[k]]
+    kept = [
+        k
+        for k, body in enumerate(bodies)
+        if body.name or change[k] > _CLUTTER * max(change) or moving[k]
+    ]
     shadows: set[int] = set()
     for weak in sorted(kept, key=lambda k: contrast[k]):
+        if bodies[weak].name:
+            continue
         stronger = [k for k in kept if contrast[weak] < _WEAKER * contrast[k] and k not in shadows]
         for k in sorted(stronger, key=lambda k: -contrast[k]):
             if shadow := _shadow(stage, bodies[weak], bodies[k]):
@@ -55,7 +76,7 @@ def joined(stage: Stage) -> None:
     kept: list[Body] = []
     for body in stage.bodies:
         for whole in kept:
-            if _alike(stage, whole, body) and _by_turns(whole, body):
+            if not body.name and _alike(stage, whole, body) and _by_turns(whole, body):
                 more = body.seen & ~whole.seen
                 for name in ("poses", "left", "spread"):
                     getattr(whole, name)[more] = getattr(body, name)[more]
@@ -95,6 +116,12 @@ def _by_turns(a: Body, b: Body) -> bool:
     poses = [body.poses[t, :2] for t in (before, after) for body in (a, b) if body.seen[t]]
     step = max(float(np.nanmax(np.hypot(*np.diff(body.poses[:, :2], axis=0).T))) for body in (a, b))
     return float(np.hypot(*(poses[-1] - poses[0]))) < (after - before) * step + max(a.half)
+
+
+def _shows(body: Body, stage: Stage) -> bool:
+    """Whether there is anything where a person says that a body is."""
+    there = body.seen.sum() >= _SEEN and body.sprite.matte.sum() > 4
+    return body.fixed is not None or (there and strength(stage, body) > _TOLD * stage.sigma)
 
 
 def _is_body(body: Body) -> bool:

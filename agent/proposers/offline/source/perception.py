@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from agent.proposers.offline.grammar.check import touching
 from agent.proposers.offline.grammar.joints.image import Image
@@ -11,6 +12,7 @@ from agent.proposers.offline.grammar.law import EventLaw
 from agent.proposers.offline.grammar.mechanism import LIGHTS, Body, Mechanism
 from agent.proposers.offline.source.dynamics import gridded
 from agent.proposers.offline.source.program import spread
+from tools.guide import Guide
 
 
 def ordered(mechanism: Mechanism) -> list[Body]:
@@ -32,14 +34,31 @@ def measured(mechanism: Mechanism, body: Body) -> tuple[str, ...]:
     return tuple(found)
 
 
-def perception(mechanism: Mechanism) -> str:
-    """Source of the program."""
+@dataclass(frozen=True)
+class Said:
+    """What a person pointed out, and the checksum of the first frame of the clip that it is said
+    of."""
+
+    clip: int
+    guide: Guide
+
+    def tables(self, objects: bool) -> Iterator[str]:
+        """The tables of a program, and the sentences above them. objects: also where bodies are."""
+        guide = self.guide if objects else Guide(tracks=self.guide.tracks)
+        yield from ("", "# A person spoke of the clip whose first frame has this checksum.")
+        yield f"CLIP = {self.clip}"
+        yield from guide.source().splitlines()
+
+
+def perception(mechanism: Mechanism, said: Said | None = None) -> str:
+    """Source of the program. said: what a person pointed out."""
     if mechanism.drawing == "film":
-        return "\n".join([*_filmed(mechanism), ""])
-    return "\n".join([*_declared(mechanism), "", "", *_perceive(mechanism), ""])
+        return "\n".join([*_filmed(mechanism, said), ""])
+    said = said if said and said.guide.tracks else None
+    return "\n".join([*_declared(mechanism, said), "", "", *_perceive(mechanism, said), ""])
 
 
-def _filmed(mechanism: Mechanism) -> Iterator[str]:
+def _filmed(mechanism: Mechanism, said: Said | None) -> Iterator[str]:
     """The whole program for camera pictures: bodies are what moves together."""
     bodies = ordered(mechanism)
     yield '"""Perception: the moving bodies of a camera picture, each with one picture of its own.'
@@ -49,8 +68,15 @@ def _filmed(mechanism: Mechanism) -> Iterator[str]:
     for body in bodies:
         near = body.shape.near
         yield f'    "{body.name}": {near and f"({round(near[0])}, {round(near[1])})"},'
-    yield from ("}", "", *_varies(mechanism), "", "", "def perceive(frames, tools):")
-    yield "    tracks = tools.moving_bodies(frames, BODIES)"
+    yield from ("}", "", *_varies(mechanism), *(said.tables(True) if said else ()))
+    yield from ("", "", "def perceive(frames, tools):")
+    if said:
+        yield "    own = tools.same_clip(frames, CLIP)"
+        objects = "OBJECTS if own else None" if said.guide.objects else "None"
+        given = ", GIVEN if own else None" if said.guide.tracks else ""
+        yield f"    tracks = tools.moving_bodies(frames, BODIES, {objects}{given})"
+    else:
+        yield "    tracks = tools.moving_bodies(frames, BODIES)"
     yield "    states = tools.states_of(tracks, VARIES)"
     yield "    scene = tools.scene_of(tracks, VARIES)"
     yield "    return states, scene"
@@ -65,7 +91,7 @@ def _varies(mechanism: Mechanism) -> Iterator[str]:
     yield "}"
 
 
-def _declared(mechanism: Mechanism) -> Iterator[str]:
+def _declared(mechanism: Mechanism, said: Said | None) -> Iterator[str]:
     bodies = ordered(mechanism)
     yield '"""Perception: where the parts of the picture are, frame by frame.'
     yield ""
@@ -81,14 +107,18 @@ def _declared(mechanism: Mechanism) -> Iterator[str]:
     if grid := [body.name for body in bodies if body.name in gridded(mechanism)]:
         yield from ("", "# Boxes whose corners are drawn on whole pixels.")
         yield f"ON_GRID = {spread(grid)}"
+    yield from said.tables(False) if said else ()
 
 
-def _perceive(mechanism: Mechanism) -> Iterator[str]:
+def _perceive(mechanism: Mechanism, said: Said | None) -> Iterator[str]:
     grid, gains = gridded(mechanism), LIGHTS[mechanism.light]
     yield "def perceive(frames, tools):"
     plain = mechanism.plate and f"tools.plain(frames, {tuple(round(c) for c in mechanism.plate)})"
     yield f"    plate = {plain or 'tools.background(frames)'}"
     yield "    tracks = tools.track(frames, PARTS, plate)"
+    if said:
+        yield "    if tools.same_clip(frames, CLIP):"
+        yield "        tracks = tools.as_given(frames, tracks, GIVEN)"
     if swelling := [body.name for body in ordered(mechanism) if "radius" in body.scalars]:
         yield f"    tracks = tools.resized(frames, tracks, {spread(swelling)})"
     if grid:

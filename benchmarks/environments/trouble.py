@@ -1,0 +1,244 @@
+"""A drawn clip as a camera in trouble would have taken it: shake, pan, tilt, light, blur, shadows,
+signs in the picture, frames at uneven times.
+
+What moves is told from what stands by the median over time; each moving piece is followed to the
+next frame by the nearest piece of its size, which is exact enough for blur and shutter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+PAN = 0.25
+"""Pixels a frame."""
+TILT = 5.0
+"""Degrees."""
+FLICKER = 0.03
+"""Standard deviation of the light from frame to frame."""
+SHADOW, ASIDE = 0.35, (7.0, 9.0)
+"""Share of the light that a shadow takes, and pixels that it lies right of and below its body."""
+MIRRORED = 0.3
+"""Share of a body's contrast that its mirror image keeps."""
+EXPOSED = 0.5
+"""Share of the time between frames for which the shutter is open."""
+ROLLING = 0.6
+"""Share of the time between frames in which the rows are read from top to bottom."""
+REPEATED = 5
+"""Every so many-th frame repeats the one before."""
+DROPPED = 0.25
+"""Share of the frames that are missing where the frame rate varies."""
+_NOTICED = 14
+"""Grey levels from which a pixel belongs to something that moves."""
+_STEPS = 9
+
+Trouble = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+"""(T, H, W, 3) uint8 frames -> frames of the same shape."""
+
+
+def shaken(pixels: float) -> Trouble:
+    """Every frame shifted by up to ``pixels`` right or left, up or down."""
+
+    def trouble(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        shifts = rng.uniform(-pixels, pixels, (len(frames), 2))
+        return _moved(frames, [_shift(dx, dy) for dx, dy in shifts])
+
+    return trouble
+
+
+def panned(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The camera turns evenly, so that everything drifts to the left."""
+    return _moved(frames, [_shift(-PAN * t, 0.0) for t in range(len(frames))])
+
+
+def tilted(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The camera is held askew."""
+    height, width = frames.shape[1:3]
+    turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), TILT, 1.0)
+    return _moved(frames, [turn] * len(frames))
+
+
+def flickering(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Light that changes from frame to frame."""
+    gains = rng.normal(1.0, FLICKER, len(frames)).astype(np.float32)
+    return _bytes(frames * gains[:, None, None, None])
+
+
+def shadowed(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What moves casts a soft shadow beside it."""
+    plate, out = _plate(frames), []
+    for frame in frames:
+        there = _moving(frame, plate).astype(np.float32)
+        cast = cv2.warpAffine(there, _shift(*ASIDE), there.shape[::-1])
+        cast = SHADOW * cv2.GaussianBlur(cast, (0, 0), 1.5) * (1 - there)
+        out.append(frame * (1 - cast[..., None]))
+    return _bytes(np.stack(out))
+
+
+def reflected(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What moves is mirrored, fainter, in a level line below all of it."""
+    plate = _plate(frames)
+    pieces = [_moving(frame, plate) for frame in frames]
+    low = max((int(np.flatnonzero(one.any(1))[-1]) for one in pieces if one.any()), default=0)
+    line, out = min(low + 2, frames.shape[1] - 1), []
+    for frame, there in zip(frames, pieces, strict=True):
+        difference = (frame - plate) * there[..., None]
+        image = np.zeros_like(plate)
+        rows = np.arange(line + 1, min(2 * line + 1, len(plate)))
+        image[rows] = difference[2 * line - rows]
+        out.append(frame + MIRRORED * image)
+    return _bytes(np.stack(out))
+
+
+def blurred(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The shutter is open for a part of each frame."""
+    shares = np.linspace(0.0, EXPOSED, _STEPS)
+
+    def swept(piece: np.ndarray, way: np.ndarray) -> np.ndarray:
+        moves = [_shift(*(share * way)) for share in shares]
+        return np.mean([_warped(piece, move) for move in moves], axis=0)
+
+    return _pieces(frames, swept)
+
+
+def rolled(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Rows are read one after the other, so that what moves is sheared."""
+    rows, columns = np.mgrid[: frames.shape[1], : frames.shape[2]].astype(np.float32)
+    late = ROLLING * rows / len(rows)
+
+    def sheared(piece: np.ndarray, way: np.ndarray) -> np.ndarray:
+        x, y = (columns - late * np.float32(way[0]), rows - late * np.float32(way[1]))
+        return np.asarray(cv2.remap(piece, x, y, cv2.INTER_LINEAR))
+
+    return _pieces(frames, sheared)
+
+
+def repeating(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Every fifth frame is the one before, as a converter of frame rates writes it."""
+    frames = frames.copy()
+    frames[REPEATED - 1 :: REPEATED] = frames[REPEATED - 2 :: REPEATED][
+        : len(frames[REPEATED - 1 :: REPEATED])
+    ]
+    return frames
+
+
+def clocked(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A clock in hundredths of a second in the upper left corner."""
+    out = frames.copy()
+    for t, frame in enumerate(out):
+        said = f"{t / 30:05.2f}"
+        cv2.putText(frame, said, (4, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (90, 90, 90), 1)
+    return out
+
+
+def branded(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A half transparent sign in the lower right corner."""
+    height, width = frames.shape[1:3]
+    sign = np.zeros((height, width), np.float32)
+    cv2.circle(sign, (width - 14, height - 14), 8, 0.6, 2, cv2.LINE_AA)
+    cv2.putText(sign, "tv", (width - 19, height - 11), cv2.FONT_HERSHEY_SIMPLEX, 0.3, 0.6, 1)
+    return _bytes(frames + sign[..., None] * (np.float32((40, 90, 200)) - frames))
+
+
+TROUBLES: dict[str, Trouble] = {
+    "shake1": shaken(1.0),
+    "shake3": shaken(3.0),
+    "pan": panned,
+    "tilt": tilted,
+    "flicker": flickering,
+    "shadow": shadowed,
+    "reflection": reflected,
+    "blur": blurred,
+    "rolling": rolled,
+    "repeat": repeating,
+    "clock": clocked,
+    "logo": branded,
+}
+"""What can be wrong, by name."""
+
+
+def kept(frames: int, rng: np.random.Generator) -> np.ndarray:
+    """Numbers of the frames that a camera with a varying frame rate has taken, the first and the
+    last among them."""
+    there = rng.random(frames) >= DROPPED
+    there[[0, -1]] = True
+    return np.flatnonzero(there)
+
+
+# --------------------------------------------------------------------------------------------------
+
+
+def _plate(frames: np.ndarray) -> np.ndarray:
+    return np.asarray(np.median(frames, axis=0), np.float32)
+
+
+def _moving(frame: np.ndarray, plate: np.ndarray) -> np.ndarray:
+    return np.asarray(np.abs(frame - plate).max(-1) > _NOTICED)
+
+
+def _shift(dx: float, dy: float) -> np.ndarray:
+    return np.array([[1.0, 0.0, dx], [0.0, 1.0, dy]])
+
+
+def _warped(picture: np.ndarray, move: np.ndarray) -> np.ndarray:
+    return np.asarray(cv2.warpAffine(picture, move, picture.shape[1::-1], flags=cv2.INTER_LINEAR))
+
+
+def _moved(frames: np.ndarray, moves: list[np.ndarray]) -> np.ndarray:
+    """Frames each under a map of its own, their borders continued."""
+    return np.stack(
+        [
+            cv2.warpAffine(
+                frame, m, frame.shape[1::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            )
+            for frame, m in zip(frames, moves, strict=True)
+        ]
+    )
+
+
+def _pieces(
+    frames: np.ndarray, changed: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """Frames with every moving piece replaced by what ``changed`` makes of it (its difference from
+    the plate, (H, W, 3) float32) and of its way (2,) to the next frame."""
+    plate = _plate(frames)
+    found = [_found(frame, plate) for frame in frames]
+    out = []
+    for t, frame in enumerate(frames):
+        picture, difference = plate.copy(), frame - plate
+        after, before = found[min(t + 1, len(frames) - 1)], found[max(t - 1, 0)]
+        for mask, place, area in found[t]:
+            way = _way(place, area, after, 1.0)
+            way = _way(place, area, before, -1.0) if way is None else way
+            grown = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+            piece = np.where(grown[..., None], difference, 0.0).astype(np.float32)
+            picture += piece if way is None else changed(piece, way)
+        out.append(picture)
+    return _bytes(np.stack(out))
+
+
+def _found(frame: np.ndarray, plate: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:
+    """Mask, centre (x, y) and area of every moving piece."""
+    count, labels, boxes, centres = cv2.connectedComponentsWithStats(
+        _moving(frame, plate).astype(np.uint8), connectivity=8
+    )
+    return [(labels == k, centres[k], float(boxes[k, 4])) for k in range(1, count)]
+
+
+def _way(
+    place: np.ndarray,
+    area: float,
+    others: list[tuple[np.ndarray, np.ndarray, float]],
+    sign: float,
+) -> np.ndarray | None:
+    """From a piece to the nearest one of its size; None where there is none."""
+    alike = [centre for _, centre, size in others if 0.7 * area < size < 1.4 * area]
+    if not alike:
+        return None
+    return sign * (min(alike, key=lambda centre: float(np.hypot(*(centre - place)))) - place)
+
+
+def _bytes(pictures: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(pictures), 0, 255).astype(np.uint8)
