@@ -248,6 +248,11 @@ def _lines(about: dict[str, Any]) -> Iterator[str]:
         else f"flickers by {100 * light['flicker']:.2g} %, drifts by {100 * light['drift']:.2g} %"
     )
     yield f"noise    {about['noise']:.2g} grey levels"
+    yield from _advice(about)
+
+
+def _advice(about: dict[str, Any]) -> Iterator[str]:
+    """What can be said to a search."""
     if about["names"]:
         yield f"names    for --scale: {', '.join(about['names'][:_NAMES])}"
     if about["objects"]:

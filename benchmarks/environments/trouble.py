@@ -139,7 +139,7 @@ def branded(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     sign = np.zeros((height, width), np.float32)
     cv2.circle(sign, (width - 14, height - 14), 8, 0.6, 2, cv2.LINE_AA)
     cv2.putText(sign, "tv", (width - 19, height - 11), cv2.FONT_HERSHEY_SIMPLEX, 0.3, 0.6, 1)
-    return _bytes(frames + sign[..., None] * (np.float32((40, 90, 200)) - frames))
+    return _bytes(frames + sign[..., None] * (np.array((40, 90, 200), np.float32) - frames))
 
 
 TROUBLES: dict[str, Trouble] = {
