@@ -97,7 +97,7 @@ def _is_param(node: ast.AST) -> bool:
 
 def _is_given(node: ast.AST, given: frozenset[float]) -> bool:
     value = node.value if isinstance(node, ast.Constant) else None
-    return type(value) in (int, float) and abs(value) in given
+    return isinstance(value, (int, float)) and abs(value) in given
 
 
 def _is_text(node: ast.AST) -> bool:

@@ -34,8 +34,8 @@ def clip_number(frames: np.ndarray) -> int:
 
 
 def same_clip(frames: np.ndarray, number: int) -> bool:
-    """Whether this is the clip that a person spoke of: ``number`` is the checksum of its first
-    frame."""
+    """Whether frames (T, H, W, 3) uint8 are those of the clip that a person spoke of: ``number`` is
+    the checksum of its first one."""
     return clip_number(frames) == number
 
 
