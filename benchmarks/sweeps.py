@@ -17,7 +17,6 @@ import argparse
 import csv
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -33,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from agent.run import store
-from agent.sweep import cases, engine, sweep
+from agent.sweep import cases, engine, sweep, work
 from benchmarks import environments
 from benchmarks.kills import outcome
 from tools.rendering import canvas, draw_disk, finish
@@ -202,7 +201,7 @@ def _swept(
             sweep.sweep(todo, out, pool, lines.append)
         return time.monotonic() - began, lines
     with engine.cluster(cluster.scheduler_address, None) as pool:
-        sweep.sweep(todo, out, pool, lines.append, remote=True)
+        sweep.sweep(todo, out, pool, lines.append)
     took = time.monotonic() - began
     if killed is not None:
         return took, lines
@@ -213,9 +212,8 @@ def _swept(
 
 
 def _children() -> float:
-    """Processor seconds of the runs that a worker has started and waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    """Processor seconds of the runs that a worker has brought to their end."""
+    return work.NURSERY.spent
 
 
 @contextmanager

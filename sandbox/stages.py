@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from sandbox import tracks
 from sandbox.scene_edits import altered, changed
 from sandbox.stage_tracker import stage
 from tools import backing, fitting, timing, toolbox
@@ -179,10 +180,11 @@ def unpack(data: np.ndarray) -> tuple[States, Scene]:
 def fit(
     programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays
 ) -> dict[str, Any]:
-    """inputs: ``parcels``, one after another.
+    """inputs: ``parcels``, one after another, and what was measured in clips whose parcel is not
+    needed (sandbox.tracks).
 
-    payload: ``sizes`` (bytes of each clip's parcel, 0 where none is needed), ``tables`` (where it
-    is not: what was measured, as JSON; else None), ``cuts`` (frames that count, from the first),
+    payload: that of sandbox.tracks; ``sizes`` (bytes of each clip's parcel, 0 where none is
+    needed), ``cuts`` (frames that count, from the first),
     ``told`` (of how many clips, from the first, the rollout is wanted), ``dt`` (seconds between
     frames: a number, or a list with one a step) and ``actions`` per clip, ``seed``, ``budget``
     (fields of tools.fitting.Budget), ``optimizer``, ``start`` (values that an earlier fit ended at,
@@ -191,7 +193,7 @@ def fit(
 
     Claim: ``fit`` (FitResult as JSON), ``rolled`` (States per clip told), ``seconds`` by step.
     """
-    clips = _clips(inputs.get("parcels", _NOTHING), payload)
+    clips = _clips(inputs, payload)
     program = programs["dynamics"]
     began = time.perf_counter()
     with stage("dynamics"):  # whatever goes wrong or takes too long in here is the program's doing
@@ -233,15 +235,13 @@ def _steps(dt: float | list[float]) -> Steps:
     return np.array(dt, np.float64) if isinstance(dt, list) else dt
 
 
-def _clips(parcels: np.ndarray, payload: Mapping[str, Any]) -> list[tuple[fitting.Measured, Scene]]:
+def _clips(inputs: Arrays, payload: Mapping[str, Any]) -> list[tuple[fitting.Measured, Scene]]:
     """Clips of a job; a table of states alone has no scene."""
-    clips, start = [], 0
-    keys = ("sizes", "tables", "cuts", "dt", "actions")
-    for size, table, cut, dt, actions in zip(*(payload[key] for key in keys), strict=True):
+    clips, start, parcels = [], 0, inputs.get("parcels", _NOTHING)
+    told = (payload[key] for key in ("sizes", "cuts", "dt", "actions"))
+    for table, size, cut, dt, actions in zip(tracks.unpacked(payload, inputs), *told, strict=True):
         states, scene = (
-            unpack(parcels[start : start + size])
-            if table is None
-            else (States.from_json(table), _NOWHERE)
+            unpack(parcels[start : start + size]) if table is None else (table, _NOWHERE)
         )
         known = None if actions is None else np.array(actions, np.float64)
         clips.append((fitting.Measured(states.cut(0, cut), _steps(dt), known), scene))
@@ -253,7 +253,7 @@ def _clip(parcel: np.ndarray, payload: Mapping[str, Any]) -> tuple[fitting.Measu
     """The one clip of a job that looks ahead."""
     one = {key: [payload[key]] for key in ("cut", "dt", "actions")}
     whole = {"sizes": [len(parcel)], "tables": [None], "cuts": one.pop("cut")}
-    return _clips(parcel, whole | one)[0]
+    return _clips({"parcels": parcel}, whole | one)[0]
 
 
 # --------------------------------------------------------------------------------------------------
@@ -348,19 +348,18 @@ def doubt(
     programs: Any, inputs: Arrays, payload: Mapping[str, Any], outputs: Arrays
 ) -> dict[str, Any]:
     """What the clips leave open: which parameters they determine, how wide a forecast of the first
-    of them is, and what another experiment would tell. inputs: ``parcels``, and in the
-    payload ``tables``, as ``fit``.
+    of them is, and what another experiment would tell. inputs: as of ``fit``.
 
-    payload: ``sizes``, ``cuts``, ``dt`` and ``actions`` per clip (those of the first for the frames
-    to come, too), ``seed``; ``values`` (θ to begin from); ``ahead`` (frames); ``quantiles`` of the
-    bands; ``trials`` (simulated clips that check an experiment; None: no experiments);
-    ``moments`` (indices of frames). outputs: ``drawn``, (n, moments, H, W, 3), these frames as n
-    draws have them.
+    payload: that of sandbox.tracks; ``sizes``, ``cuts``, ``dt`` and ``actions`` per clip (those of
+    the first for the frames to come, too), ``seed``; ``values`` (θ to begin from); ``ahead``
+    (frames); ``quantiles`` of the bands; ``trials`` (simulated clips that check an experiment;
+    None: no experiments); ``moments`` (indices of frames). outputs: ``drawn``, (n, moments, H, W,
+    3), these frames as n draws have them.
 
     Claim: ``determined``, ``combinations``, ``bands`` (States per quantile), ``worth``, ``noise``,
     ``outlooks`` (the clip at hand first).
     """
-    clips = _clips(inputs["parcels"], payload)
+    clips = _clips(inputs, payload)
     program, rng = programs["dynamics"], np.random.default_rng(payload["seed"])
     with stage("dynamics"):
         measured = [clip for clip, _ in clips]

@@ -39,7 +39,7 @@ JAX = (
 # parts that need a screen, a compiler, the network, other array libraries, or are tests
 SKIPPED = re.compile(
     r"_?tests?|_?test_.*|_*ctest|_*cytest|.*testutils|_tstutils|_?testing|conftest|f2py|distutils|_?examples|_pyinstaller|.*docs?_.*|.*_doc|"
-    r"_precompute|_mptestutils|_backends|.*_build|datasets|pygame_util|pyglet_util|matplotlib_util|cupy|torch|dask|_multiarray_tests|.*_tests|_configtool|cversions"
+    r"_precompute|_mptestutils|_backends|.*_build|datasets|pygame_util|pyglet_util|matplotlib_util|cupy|torch|dask|_multiarray_tests|.*_tests|_configtool|cversions|mypy_plugin"
 )
 FITTING = ("emcee",)
 """What an optimiser needs beside JAX; only in the profile with threads."""

@@ -705,7 +705,14 @@ def _sweep(commands: argparse._SubParsersAction) -> None:
         "agent.cli.sweeping:main",
         "search many clips x seeds x settings: one run folder each and one table",
     )
-    parser.add_argument("clips", nargs="+", metavar="CLIP", help="clips, or folders of them")
+    parser.add_argument("clips", nargs="*", metavar="CLIP", help="clips, or folders of them")
+    parser.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an environment, or a family of them such as gallery; repeatable",
+    )
     parser.add_argument(
         "--out", required=True, metavar="DIR", help="new folder, or one to go on with"
     )
@@ -718,6 +725,7 @@ def _sweep(commands: argparse._SubParsersAction) -> None:
         help="an option of run-agent run and its values; repeatable",
     )
     parser.add_argument("--workers", type=int, metavar="N", help="runs at a time on this machine")
+    parser.add_argument("--again", action="store_true", help="begin anew what failed before")
     add_options(parser, "do the runs")
     parser.set_defaults(rest=[])
     parser.epilog = (

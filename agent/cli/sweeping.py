@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from agent.cli import text
+from agent.cli.parser import parse
 from agent.plain import clean
 from agent.sweep import cases, engine, sweep
 from tools.errors import UsageError
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Run or go on with a sweep."""
+    """Run or go on with a sweep; 1 where every run has failed."""
     if arguments.workers is not None and arguments.workers < 1:
         raise UsageError("--workers", "at least 1", str(arguments.workers))
     if arguments.cluster and arguments.workers is not None:
@@ -23,24 +25,43 @@ def main(arguments: argparse.Namespace) -> int:
         raise UsageError("--tls", "--cluster beside it", "none", "leave it out")
     out = Path(arguments.out)
     sweep.check(out)
-    todo = cases.cases(
-        cases.clips_of(arguments.clips),
-        cases.seeds_of(arguments.seeds),
-        arguments.vary,
-        arguments.rest,
-    )
+    seeds = cases.seeds_of(arguments.seeds)
+    todo = cases.cases(_clips(arguments), seeds, arguments.vary, arguments.rest)
+    _check(todo)
+    if arguments.again:
+        sweep.forget_failures(todo, out)
     if arguments.cluster:
         tls = None if arguments.tls is None else Path(arguments.tls)
         where = engine.cluster(arguments.cluster, tls)
     else:
         where = engine.local(arguments.workers or os.cpu_count() or 1)
     with where as pool:
-        done = sweep.sweep(todo, out, pool, _tell, remote=bool(arguments.cluster))
+        done = sweep.sweep(todo, out, pool, _tell)
     failed = f", {done.failed} failed" if done.failed else ""
     text.show(
         [f"{done.runs} runs in {out / 'runs'}{failed}", *(f"  table  {p}" for p in done.written)]
     )
-    return 0
+    return int(done.failed == done.runs)
+
+
+def _clips(arguments: argparse.Namespace) -> tuple[cases.Clip, ...]:
+    if not arguments.clips and not arguments.env:
+        raise UsageError("sweep", "CLIP or --env", "none", "see `run-agent sweep --help`")
+    clips = cases.clips_of(arguments.clips)
+    if not arguments.env:
+        return clips
+    from benchmarks import environments
+
+    return (*clips, *cases.environments_of(arguments.env, environments.known()))
+
+
+def _check(todo: Sequence[cases.Case]) -> None:
+    """Have the parser of ``run-agent run`` read every set of arguments, and end with its complaint,
+    before anything is begun."""
+    for arguments in dict.fromkeys(case.arguments for case in todo):
+        parse(["run", "--video=clip", "--out=run", *arguments])
+    for name in dict.fromkeys(case.clip.name for case in todo if case.clip.path is None):
+        parse(["run", f"--env={name}", "--out=run"])
 
 
 def _tell(line: str) -> None:

@@ -12,7 +12,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any
@@ -67,13 +67,11 @@ class Posture:
 
 @dataclass(frozen=True)
 class Order:
-    """One job as it travels. header: JSON. inputs: name -> hash. data: hash -> (dtype, shape,
-    bytes), of those that the worker asked for."""
+    """One job as it travels. header: JSON. inputs: name -> hash."""
 
     posture: Posture
     header: bytes
     inputs: Mapping[str, str]
-    data: Mapping[str, tuple[str, tuple[int, ...], bytes]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,20 +109,30 @@ class RemoteBox:
             _header(job),
             {name: one.key for name, one in sent.items()},
         )
-        answer: Answer = self._submit(work, order)
+        answer: Answer = self._submit(work, order, {})
         for _ in range(_TURNS):
             if not answer.missing:
                 return _outcome(answer, job)
             held = {one.key: one.array for one in sent.values() if one.key in answer.missing}
-            data = {k: (a.dtype.str, a.shape, a.tobytes()) for k, a in held.items()}
-            full = Order(order.posture, order.header, order.inputs, data)
-            answer = self._submit(work, full, near=answer.where)
+            answer = self._with(order, held, answer)
         raise SandboxError(
             "--cluster",
             "workers that keep their inputs",
             "some that lose them faster than they are sent",
             "give the workers more memory, then `run-agent resume`",
         )
+
+    def _with(self, order: Order, held: Mapping[str, np.ndarray], asked: Answer) -> Answer:
+        """The job once more, where Dask lays down what the worker lacked; ``asked`` again where
+        that worker is gone."""
+        try:
+            laid = self._client.scatter(dict(held), workers=[asked.where], hash=False)
+        except (KeyError, ValueError, OSError):  # it has left meanwhile
+            return self._submit(work, order, {})
+        try:
+            return self._submit(work, order, laid, near=asked.where)
+        except CancelledError:  # it left with what was laid down
+            return self._submit(work, order, {})
 
     def map(self, jobs: Iterable[Job]) -> list[Outcome]:
         """Jobs in parallel over the workers; outcomes in the order of the jobs."""
@@ -152,7 +160,7 @@ class RemoteBox:
                 return future.result()
             except KilledWorker as error:
                 lost = error
-            except (SandboxError, ValueError):
+            except (SandboxError, ValueError, CancelledError):
                 raise
             except Exception as error:  # of the engine: a link cut
                 raise SandboxError(
@@ -220,11 +228,11 @@ class _Place:
                 self._boxes[key] = _probed(posture)
             return self._boxes[key]
 
-    def take(self, data: Mapping[str, tuple[str, tuple[int, ...], bytes]], box: Sandbox) -> None:
+    def take(self, data: Mapping[str, np.ndarray], box: Sandbox) -> None:
         """Hold further inputs; the oldest go where there are too many."""
         with self._lock:
-            for key, (dtype, shape, raw) in data.items():
-                self._held[key] = box.share(np.frombuffer(raw, dtype).reshape(shape))
+            for key, array in data.items():
+                self._held[key] = box.share(np.ascontiguousarray(array))
             while len(self._held) > 1 and sum(map(_size, self._held.values())) > HELD:
                 self._held.popitem(last=False)
 
@@ -285,13 +293,14 @@ def _introduce(posture: Posture) -> tuple[str, list[dict[str, Any]]]:
     return box.mode, [layer.to_json() for layer in box.layers]
 
 
-def work(order: Order) -> Answer:
-    """Do one job in this worker's sandbox, or say which inputs it lacks."""
+def work(order: Order, data: Mapping[str, np.ndarray]) -> Answer:
+    """Do one job in this worker's sandbox, or say which inputs it lacks. data: inputs by hash, of
+    those that it has asked for."""
     from distributed import get_worker
 
     where = get_worker().address
     box = _PLACE.box(order.posture)
-    _PLACE.take(order.data, box)
+    _PLACE.take(data, box)
     held, missing = _PLACE.find(order.inputs.values())
     if missing:
         return Answer(where, missing)

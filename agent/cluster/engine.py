@@ -39,9 +39,11 @@ def connected(address: str, tls: Path | None) -> Iterator[Any]:
             "install the extra [cluster], or leave the option out",
         )
     from distributed import Client, Security
+    from distributed.comm.addressing import parse_address, parse_host_port
 
     security = None if tls is None else Security(**_certificates(tls))
     try:
+        parse_host_port(parse_address(address)[1])  # a client without one takes long to give up
         client = Client(address, security=security, timeout=20, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(

@@ -9,6 +9,7 @@ import numpy as np
 
 from agent.core.split import Trial
 from agent.evaluation.jobs import Perceived, plain_steps, read_claim
+from sandbox import tracks
 from sandbox.contract import ArraySpec, Job, Limits, Outcome
 from tools.fitting import Combination, Determined
 from tools.types import MAX_PARAMS, ContractError, Programs, States, Video
@@ -79,9 +80,9 @@ def doubt_job(
     """Ask about ``trial`` and clips seen beside it; perceived: of the trial's, then of these."""
     actions = trial.all_actions
     clips = [trial.seen, *others]
-    payload = {
+    told, inputs = tracks.packed([None, *(one.states for one in perceived[1:])])
+    payload = told | {
         "sizes": [len(perceived[0].parcel), *(0 for _ in others)],
-        "tables": [None, *(one.states.to_json() for one in perceived[1:])],
         "cuts": [len(clip) for clip in clips],
         "dt": [plain_steps(trial.all_steps), *(plain_steps(clip.steps) for clip in others)],
         "actions": [
@@ -99,7 +100,7 @@ def doubt_job(
     return Job(
         "doubt",
         Programs("", programs.dynamics, programs.rendering),
-        {"parcels": perceived[0].parcel},
+        inputs | {"parcels": perceived[0].parcel},
         payload,
         room if question.moments else {},
         limits,

@@ -18,6 +18,7 @@ import numpy as np
 
 from agent.config import EvaluationConfig
 from agent.core.split import Trial
+from sandbox import tracks
 from sandbox.contract import ArraySpec, Job, Limits, Outcome
 from sandbox.scene_edits import SIZES
 from tools import backing, claims
@@ -163,12 +164,10 @@ def fit_job(
     Scenes travel only where something is drawn, so that the job stays small for thousands of clips.
     """
     drawn = [one for one, times in zip(perceived, redraw, strict=True) if times]
-    payload = {
+    tables = [None if t else one.states for one, t in zip(perceived, redraw, strict=True)]
+    told, inputs = tracks.packed(tables)
+    payload = told | {
         "sizes": [len(one.parcel) if t else 0 for one, t in zip(perceived, redraw, strict=True)],
-        "tables": [
-            None if times else one.states.to_json()
-            for one, times in zip(perceived, redraw, strict=True)
-        ],
         "told": TOLD_CLIPS,
         "cuts": [len(clip) for clip in clips],
         "start": dict(start),
@@ -184,7 +183,8 @@ def fit_job(
         for i, times in enumerate(redraw)
         if len(times)
     }
-    inputs = {"parcels": np.concatenate([one.parcel for one in drawn])} if drawn else {}
+    if drawn:
+        inputs["parcels"] = np.concatenate([one.parcel for one in drawn])
     return Job(
         "fit",
         Programs("", programs.dynamics, programs.rendering),

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.command_line import did_you_mean
 from tools.errors import UsageError
 
 MOST = 100_000
@@ -19,19 +20,43 @@ _TAKEN = ("video", "env", "seed", "out", "workers", "quiet")
 
 
 @dataclass(frozen=True)
+class Clip:
+    """What is searched. name: of the file or folder of pictures at ``path``, or of an environment
+    (path None). content: hash of the bytes, or the environment's name, that tell clips apart."""
+
+    name: str
+    content: str
+    path: Path | None = None
+
+    @classmethod
+    def of(cls, path: Path) -> Clip:
+        """A file or folder of pictures."""
+        return cls(path.name, fingerprint(path), path)
+
+    @property
+    def stem(self) -> str:
+        """Its name without the file's ending."""
+        return self.name if self.path is None else self.path.stem
+
+    def told(self, place: Path | None = None) -> str:
+        """The option of ``run-agent run`` that names it. place: of the file where it was moved."""
+        return f"--env={self.name}" if self.path is None else f"--video={place or self.path}"
+
+
+@dataclass(frozen=True)
 class Case:
-    """key: names the run folder; the same clip content, seed and settings give the same key. clip:
-    file or folder of pictures. arguments: of ``run-agent run`` besides clip, folder and workers."""
+    """key: names the run folder; the same clip content, seed and settings give the same key.
+    arguments: of ``run-agent run`` besides clip, folder and workers."""
 
     key: str
-    clip: Path
+    clip: Clip
     seed: int
     settings: Mapping[str, str]
     arguments: tuple[str, ...]
 
 
 def cases(
-    clips: Sequence[Path], seeds: Sequence[int], vary: Sequence[str], common: Sequence[str]
+    clips: Sequence[Clip], seeds: Sequence[int], vary: Sequence[str], common: Sequence[str]
 ) -> tuple[Case, ...]:
     """All of them, in order of clip, setting, seed. common: arguments that every run gets. Raises
     UsageError."""
@@ -47,22 +72,21 @@ def cases(
         raise UsageError("sweep", f"1 to {MOST} runs", str(count))
     made = []
     for clip in clips:
-        content = fingerprint(clip)
         for chosen in itertools.product(*(values for _, values in axes)):
             settings = dict(zip((name for name, _ in axes), chosen, strict=True))
             for seed in seeds:
-                made.append(_case(clip, content, seed, settings, common))
+                made.append(_case(clip, seed, settings, common))
     if len({case.key for case in made}) < len(made):
         raise UsageError("sweep", "every clip, seed and setting once", "one twice")
     return tuple(made)
 
 
-def _case(
-    clip: Path, content: str, seed: int, settings: Mapping[str, str], common: Sequence[str]
-) -> Case:
+def _case(clip: Clip, seed: int, settings: Mapping[str, str], common: Sequence[str]) -> Case:
     told = [f"--{name}={value}" for name, value in settings.items()]
     arguments = (*common, *told, f"--seed={seed}")
-    mark = hashlib.blake2b("\0".join((content, *arguments)).encode(), digest_size=5).hexdigest()
+    mark = hashlib.blake2b(
+        "\0".join((clip.content, *arguments)).encode(), digest_size=5
+    ).hexdigest()
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", clip.stem)[:40].strip("-") or "clip"
     return Case(f"{name}-{seed}-{mark}", clip, seed, settings, arguments)
 
@@ -99,13 +123,31 @@ def seeds_of(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def clips_of(paths: Sequence[str]) -> tuple[Path, ...]:
+def clips_of(paths: Sequence[str]) -> tuple[Clip, ...]:
     """Files, folders of pictures (one clip each), and the clips inside other folders, sorted.
     Raises UsageError."""
     found = [clip for path in paths for clip in _clips(Path(path))]
-    if not found:
+    if paths and not found:
         raise UsageError("sweep", f"clips ({', '.join(FILMS)})", f"none in {paths[0]}")
-    return tuple(dict.fromkeys(found))
+    return tuple(map(Clip.of, dict.fromkeys(found)))
+
+
+def environments_of(names: Sequence[str], known: Sequence[str]) -> tuple[Clip, ...]:
+    """Environments by name, or all of a family ("gallery"). known: names there are, "gym:ID" for
+    any of that family. Raises UsageError."""
+    found: list[str] = []
+    for name in names:
+        family = [one for one in known if one.startswith(f"{name}:") and not one.endswith(":ID")]
+        if not family and name not in known and f"{name.partition(':')[0]}:ID" not in known:
+            got = name + _like(name, known)
+            raise UsageError("--env", "an environment or a family of them", got)
+        found += family or [name]
+    return tuple(Clip(name, f"env:{name}") for name in dict.fromkeys(found))
+
+
+def _like(name: str, known: Sequence[str]) -> str:
+    families = {one.partition(":")[0] for one in known if ":" in one}
+    return did_you_mean(name, (*known, *families))
 
 
 def _clips(path: Path) -> Iterator[Path]:

@@ -1,16 +1,29 @@
 """Who works where: threads of this process that each wait for one case, or a Dask cluster.
 
 Dask keeps the queue, notices workers that die and gives their cases to others; it encrypts and
-authenticates links by TLS (``--tls``). What travels to a worker is the clip as bytes and the
-arguments; what comes back is the run folder as bytes. Only what workers of ours made is unpickled.
+authenticates links by TLS (``--tls``). What travels to a worker is the clip as bytes, once however
+many cases it has, and the arguments; what comes back is the run folder as bytes. Only what workers
+of ours made is unpickled.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Executor,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from agent.cluster.engine import LOST, connected
 from agent.cluster.packed import pack, unpack
@@ -18,49 +31,100 @@ from agent.sweep import work
 from agent.sweep.cases import Case
 from agent.sweep.work import Done
 
+_AHEAD = 4
+"""Cases a worker that are handed out at a time: none waits for work, and few clips for a worker."""
+_KEPT = 16
+"""Clips that Dask is asked to keep for further cases; those that are waited for it keeps anyway."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Who works. workers: how many at this moment. sent: what stands for a clip in a call to a
+    worker that shares no disk; None where all do."""
+
+    executor: Executor
+    workers: Callable[[], int]
+    sent: Callable[[Case], Any] | None = None
+
 
 @contextmanager
-def local(workers: int) -> Iterator[Executor]:
-    """As many cases at a time on this machine."""
+def local(workers: int) -> Iterator[Pool]:
+    """As many cases at a time on this machine. Whatever ends it early ends them too; they go on
+    next time."""
     with ThreadPoolExecutor(workers) as pool:
         try:
-            yield pool
+            yield Pool(pool, lambda: workers)
         except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            work.NURSERY.stop()
             raise
 
 
 @contextmanager
-def cluster(address: str, tls: Path | None) -> Iterator[Executor]:
+def cluster(address: str, tls: Path | None) -> Iterator[Pool]:
     """The workers of the Dask scheduler at ``address``, as for ``connected``."""
     with connected(address, tls) as client:
-        yield client.get_executor(pure=False, retries=LOST)
+        executor = client.get_executor(pure=False, retries=LOST)
+        yield Pool(executor, lambda: len(client.scheduler_info()["workers"]), _Clips(client).sent)
+
+
+class _Clips:
+    """Clips that Dask holds, by content: each travels once."""
+
+    def __init__(self, client: Any):
+        self._client = client
+        self._held: OrderedDict[str, Any] = OrderedDict()
+
+    def sent(self, case: Case) -> Any:
+        """A future of the clip's bytes; sent again where the workers that had it are gone."""
+        if case.clip.path is None:
+            return b""
+        name = hashlib.blake2b(case.clip.name.encode(), digest_size=8).hexdigest()
+        key = f"clip-{case.clip.content}-{name}"
+        if key not in self._held or self._held[key].status in ("lost", "cancelled", "error"):
+            self._held.pop(key, None)
+            self._held[key] = self._client.scatter({key: pack(case.clip.path)})[key]
+        self._held.move_to_end(key)
+        while len(self._held) > _KEPT:
+            self._held.popitem(last=False)
+        return self._held[key]
 
 
 def finish(
-    pool: Executor, cases: Sequence[Case], folder: Callable[[Case], Path], remote: bool
+    pool: Pool, cases: Sequence[Case], folder: Callable[[Case], Path]
 ) -> Iterator[tuple[Case, Done]]:
-    """Cases with what became of them, as they end."""
-    waiting: dict[Future[Done], Case] = {}
-    for case in cases:
-        waiting[_submit(pool, case, folder(case), remote)] = case
-    for future in as_completed(waiting):
-        case = waiting[future]
-        try:
-            done = future.result()
-        except Exception as error:  # of the engine: a worker lost too often, a link cut
-            done = Done(False, f"{type(error).__name__}: {error}"[:500])
-        yield case, _kept(done, folder(case)) if done.run else done
+    """Cases with what became of them, as they end. A clip that was lost with the workers that held
+    it is sent again."""
+    left, waiting = iter(cases), dict[Future[Done], Case]()
+    lost: dict[str, int] = {}
+    while True:
+        for case in islice(left, max(_AHEAD * max(pool.workers(), 1) - len(waiting), 0)):
+            waiting[_submit(pool, case, folder(case))] = case
+        if not waiting:
+            return
+        for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+            case = waiting.pop(future)
+            try:
+                done = future.result()
+            except CancelledError as error:
+                lost[case.key] = lost.get(case.key, 0) + 1
+                if lost[case.key] < LOST:
+                    waiting[_submit(pool, case, folder(case))] = case
+                    continue
+                done = _failed(error)
+            except Exception as error:  # of the engine: a worker lost too often, a link cut
+                done = _failed(error)
+            yield case, _kept(done, folder(case)) if done.run else done
 
 
-def _submit(pool: Executor, case: Case, folder: Path, remote: bool) -> Future[Done]:
-    if remote:
-        return pool.submit(work.elsewhere, pack(case.clip), _inside(case), case.arguments)
-    return pool.submit(work.here, case.clip, folder, case.arguments)
+def _failed(error: Exception) -> Done:
+    return Done(False, f"{type(error).__name__}: {error}"[:500])
 
 
-def _inside(case: Case) -> str:
-    return case.clip.name
+def _submit(pool: Pool, case: Case, folder: Path) -> Future[Done]:
+    if pool.sent is None:
+        return pool.executor.submit(work.here, case.clip.told(), folder, case.arguments)
+    return pool.executor.submit(work.elsewhere, case.clip, pool.sent(case), case.arguments)
 
 
 def _kept(done: Done, folder: Path) -> Done:

@@ -3,15 +3,16 @@ failed, is not run again; what was killed is resumed; what is new is added."""
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.run import store
 from agent.sweep import engine, table, work
 from agent.sweep.cases import Case
+from agent.sweep.engine import Pool
 from agent.sweep.work import Done
 from tools.errors import UsageError
 
@@ -27,9 +28,7 @@ class Outcome:
     written: tuple[Path, ...]
 
 
-def sweep(
-    cases: Sequence[Case], out: Path, pool: Executor, tell: Tell, remote: bool = False
-) -> Outcome:
+def sweep(cases: Sequence[Case], out: Path, pool: Pool, tell: Tell) -> Outcome:
     """Bring all cases to an end and write the table, which is in the order of the cases whatever
     order they ended in. tell: one line a case. Raises UsageError where ``out`` holds other things.
     """
@@ -40,12 +39,20 @@ def sweep(
     ended = {case.key: work.ended_before(runs / case.key) for case in cases}
     left = [case for case in cases if ended[case.key] is None]
     clock = _Clock(len(cases), len(cases) - len(left))
-    for case, done in engine.finish(pool, left, lambda one: runs / one.key, remote):
+    for case, done in engine.finish(pool, left, lambda one: runs / one.key):
         ended[case.key] = done
         tell(clock.line(case, done.line))
     rows = [table.row(case, runs / case.key, _error(ended[case.key])) for case in cases]
     written = tuple(table.write(out, rows))
     return Outcome(len(cases), sum(row["status"] == "failed" for row in rows), written)
+
+
+def forget_failures(cases: Sequence[Case], out: Path) -> None:
+    """Let the cases that have failed begin anew. Raises UsageError as :func:`sweep` does."""
+    check(out)
+    for case in cases:
+        if (failure := out / "runs" / case.key / work.FAILURE).is_file():
+            shutil.rmtree(failure.parent)
 
 
 def _error(done: Done | None) -> str:

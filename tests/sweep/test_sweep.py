@@ -15,7 +15,8 @@ import pytest
 
 from agent.cli import main
 from agent.cluster.packed import pack, unpack
-from agent.sweep import cases
+from agent.sweep import cases, engine
+from agent.sweep.nursery import Nursery
 from tests.agent.candidates import thrown
 from tools.errors import UsageError
 
@@ -30,6 +31,9 @@ def clips(tmp_path_factory):
     (folder / "broken.mp4").write_bytes(b"no film")
     (folder / "notes.txt").write_text("not a clip")
     return folder
+
+
+KNOWN = ("cartpole", "gallery:a", "gallery:b", "gym:ID")
 
 
 def rows(out: Path) -> list[dict[str, str]]:
@@ -51,6 +55,12 @@ def test_clips_seeds_and_settings_make_cases(clips):
     assert [clip.name for clip in found] == ["a.npz", "b.npz", "broken.mp4"]
     made = cases.cases(found[:2], (0, 3), ["budget=8,20"], ["--context=14"])
     assert len({case.key for case in made}) == len(made) == 8
+    gallery = cases.environments_of(["gallery", "gallery:a", "cartpole"], KNOWN)
+    assert [clip.told() for clip in gallery] == [
+        f"--env={name}" for name in ("gallery:a", "gallery:b", "cartpole")
+    ]
+    with pytest.raises(UsageError, match="did you mean gallery"):
+        cases.environments_of(["galery"], KNOWN)
     assert made[0].arguments == ("--context=14", "--budget=8", "--seed=0")
     again = cases.cases(found[:2], (0, 3), ["budget=8,20"], ["--context=14"])
     assert [case.key for case in again] == [case.key for case in made]
@@ -65,6 +75,10 @@ def test_clips_seeds_and_settings_make_cases(clips):
         ["sweep", ".", "--out", "o", "--workers", "0"],
         ["sweep", ".", "--out", "o", "--tls", "t"],
         ["sweep", ".", "--out", "o", "--", "--out=x"],
+        ["sweep", ".", "--out", "o", "--", "--contxt=8"],
+        ["sweep", ".", "--out", "o", "--vary", "budgett=1,2"],
+        ["sweep", "--out", "o"],
+        ["sweep", "--env", "galery", "--out", "o"],
         ["sweep", ".", "--out", "full"],
     ],
 )
@@ -107,6 +121,31 @@ def test_a_cluster_gives_the_same_table(clips, tmp_path):
         assert main([*call, "--cluster", cluster.scheduler_address, *common]) == 0
     assert main(["sweep", str(one), "--out", str(tmp_path / "near"), *common]) == 0
     assert told(tmp_path / "far") == told(tmp_path / "near")
+
+
+def test_a_large_clip_travels_once_for_all_its_cases(tmp_path, monkeypatch, recwarn):
+    distributed = pytest.importorskip("distributed")
+    (tmp_path / "broken.mp4").write_bytes(bytes(12 << 20))
+    made = []
+    monkeypatch.setattr(engine, "pack", lambda path: made.append(path) or pack(path))
+    call = ["sweep", str(tmp_path / "broken.mp4"), "--seeds=0-1", "--out", str(tmp_path / "out")]
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
+        assert main([*call, "--cluster", cluster.scheduler_address]) == 0
+    assert [row["status"] for row in rows(tmp_path / "out")] == ["failed"] * 2
+    assert len(made) == 1
+    assert not [one for one in recwarn if "large graph" in str(one.message)]
+
+
+def test_a_fork_tells_how_it_ended():
+    nursery = Nursery()
+    assert nursery.call(["run", "--vide=x"])[0] == 2
+    code, line = nursery.call(["run", "--video=nowhere.mp4"])
+    assert code == 2 and "nowhere.mp4" in line
+    assert nursery.spent > 0.0
+    nursery.stop()
+    assert nursery.call(["doctor"])[0] == -signal.SIGKILL
 
 
 def packed(**members):

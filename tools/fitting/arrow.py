@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tools.fitting.blocks import blocks
 from tools.fitting.differences import Linearised
 from tools.fitting.problem import Point, Problem
 from tools.fitting.robust import Loss
@@ -63,16 +64,21 @@ def normal_equations(problem: Problem, line: Linearised, loss: Loss) -> Arrow:
     """The arrow of the tangent quadratic, residuals reweighted by the loss."""
     p = len(problem.free)
     h, gradient = np.diag(problem.prior_weight**2), problem.prior_weight * line.prior
-    a, b, g = [], [], []
-    for r, jt, jl in zip(line.values, line.theta, line.latents, strict=True):
-        w = loss.weights(r)[..., None]
-        across = np.swapaxes(jl, 1, 2)
-        a.append(across @ (w * jl))
-        b.append(across @ (w * jt))
-        g.append((across @ (w * r[..., None]))[..., 0])
-        flat, weighted = jt.reshape(r.size, p), (w * jt).reshape(r.size, p)
-        h, gradient = h + flat.T @ weighted, gradient + weighted.T @ r.ravel()
-    return Arrow(tuple(a), tuple(b), tuple(g), h, gradient)
+    a: list[np.ndarray] = []
+    b: list[np.ndarray] = []
+    g: list[np.ndarray] = []
+    for values, theta, latents in zip(line.values, line.theta, line.latents, strict=True):
+        parts = []
+        for part in blocks(len(values), values.shape[1] * (p + latents.shape[2])):
+            r, jt, jl = values[part], theta[part], latents[part]
+            w = loss.weights(r)[..., None]
+            across = np.swapaxes(jl, 1, 2)
+            parts.append((across @ (w * jl), across @ (w * jt), across @ (w * r[..., None])))
+            flat, weighted = jt.reshape(r.size, p), (w * jt).reshape(r.size, p)
+            h, gradient = h + flat.T @ weighted, gradient + weighted.T @ r.ravel()
+        for whole, pieces in zip((a, b, g), zip(*parts, strict=True), strict=True):
+            whole.append(np.concatenate(pieces))
+    return Arrow(tuple(a), tuple(b), tuple(part[..., 0] for part in g), h, gradient)
 
 
 def projected(

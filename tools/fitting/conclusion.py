@@ -14,7 +14,7 @@ from tools.fitting.identifiability import AT_HIGH, AT_LOW, NO_EFFECT, Identified
 from tools.fitting.multistart import agree
 from tools.fitting.objective import Meter, Objective
 from tools.fitting.outliers import FAR, explained, far_share
-from tools.fitting.problem import Point, Problem, stack
+from tools.fitting.problem import Point, Problem
 from tools.fitting.result import FitResult
 from tools.fitting.smoothness import rough_params
 from tools.fitting.solution import Solution
@@ -276,9 +276,11 @@ def _acts_elsewhere(objective: Objective, best: Point, j: int) -> bool:
     problem = objective.problem
     points = best.repeat(len(_LOOKS))
     points.theta[:, j] = problem.low[j] + _LOOKS * (problem.high[j] - problem.low[j])
-    residuals, _ = objective.evaluate(stack([best, points]))
+    here, _ = objective.evaluate(best)
     return any(
-        (np.abs(part[1:] - part[0]) > 1e-9).any() for part in (*residuals.values, *residuals.bad)
+        (np.abs(there - at) > 1e-9).any()
+        for _, found, _ in objective.passes(points)
+        for there, at in zip((*found.values, *found.bad), (*here.values, *here.bad), strict=True)
     )
 
 

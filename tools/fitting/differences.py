@@ -40,16 +40,19 @@ def linearise(
     problem = objective.problem
     residuals = objective.evaluate(point)[0] if residuals is None else residuals
     steps = _steps(problem, point, _CENTRAL_STEP if central else _STEP)
-    line = _differences(problem, point, residuals, *_shifted(objective, point, steps))
-    if not central:
-        return line
-    other = _differences(problem, point, residuals, *_shifted(objective, point, -steps))
-    theta = tuple((a + b) / 2.0 for a, b in zip(line.theta, other.theta, strict=True))
+    slopes = _differences(objective, point, residuals, steps)
+    if central:
+        for one, other in zip(
+            slopes, _differences(objective, point, residuals, -steps), strict=True
+        ):
+            one += other
+            one /= 2.0
+    p, parts = len(problem.free), [np.moveaxis(one, 0, -1) for one in slopes]
     return Linearised(
-        line.values,
-        theta,
-        tuple((a + b) / 2.0 for a, b in zip(line.latents, other.latents, strict=True)),
-        line.prior,
+        tuple(part[0] for part in residuals.values),
+        tuple(part[..., :p] for part in parts),
+        tuple(part[..., p:] for part in parts),
+        problem.prior(point.theta)[0],
     )
 
 
@@ -100,16 +103,40 @@ def secant(
     )
 
 
-def _shifted(objective: Objective, point: Point, steps: np.ndarray) -> tuple[Residuals, np.ndarray]:
-    """Residuals of the perturbed points, and the steps that they took (infinite where none is
-    finite)."""
+def _differences(
+    objective: Objective, point: Point, at: Residuals, steps: np.ndarray
+) -> list[np.ndarray]:
+    """Per group (p + q, V, N): slopes of the residuals by theta, then by latents; a step that is
+    not finite goes the other way, and has slope 0 where that is not finite either."""
     problem = objective.problem
     steps = _inwards(problem, point, steps)
-    shifted, _ = objective.evaluate(_perturbed(problem, point, steps))
-    if shifted.bad_total.any():
-        steps = _inwards(problem, point, np.where(shifted.bad_total > 0, -steps, steps))
-        shifted, _ = objective.evaluate(_perturbed(problem, point, steps))
-    return shifted, np.where(shifted.bad_total > 0, np.inf, steps)
+    slopes, bad = _slopes(objective, point, at, steps)
+    if bad.any():
+        steps = _inwards(problem, point, np.where(bad > 0, -steps, steps))
+        del slopes
+        slopes, _ = _slopes(objective, point, at, steps)
+    return slopes
+
+
+def _slopes(
+    objective: Objective, point: Point, at: Residuals, steps: np.ndarray
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """As ``_differences``, for these steps; and for each step how many values are not finite."""
+    p, groups = len(objective.problem.free), objective.problem.groups
+    counts = [p + group.latent_scale.shape[1] for group in groups]
+    slopes = [
+        np.empty((count, *here.shape[1:])) for count, here in zip(counts, at.values, strict=True)
+    ]
+    bad = np.zeros(len(steps), int)
+    for part, there, _ in objective.passes(_perturbed(objective.problem, point, steps)):
+        bad[part] = there.bad_total
+        taken = np.where(bad[part] > 0, np.inf, steps[part])
+        for out, here, values in zip(slopes, at.values, there.values, strict=True):
+            few = max(min(part.stop, len(out)) - part.start, 0)
+            out[part] = (values[:few] - here) / taken[:few, None, None]
+    for out, group in zip(slopes, groups, strict=True):
+        out[p:] /= group.latent_scale.T[:, :, None]
+    return slopes, bad
 
 
 def _steps(problem: Problem, point: Point, step: float) -> np.ndarray:
@@ -136,21 +163,3 @@ def _perturbed(problem: Problem, point: Point, steps: np.ndarray) -> Point:
         for j in range(group.latent_scale.shape[1]):
             latents[p + j, :, j] += steps[p + j] * group.latent_scale[:, j]
     return many
-
-
-def _differences(
-    problem: Problem, point: Point, at: Residuals, shifted: Residuals, steps: np.ndarray
-) -> Linearised:
-    p, theta, latents = len(problem.free), [], []
-    for group, here, there in zip(problem.groups, at.values, shifted.values, strict=True):
-        slopes = np.moveaxis((there - here) / steps[:, None, None], 0, -1)
-        theta.append(slopes[..., :p])
-        latents.append(
-            slopes[..., p : p + group.latent_scale.shape[1]] / group.latent_scale[:, None, :]
-        )
-    return Linearised(
-        tuple(part[0] for part in at.values),
-        tuple(theta),
-        tuple(latents),
-        problem.prior(point.theta)[0],
-    )

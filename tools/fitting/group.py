@@ -60,14 +60,21 @@ class Group:
             actions=self.actions[..., : max(frames - 1, 0)],
         )
 
-    def only(self, count: int) -> Group:
-        """The first ``count`` videos."""
+    @property
+    def rolled(self) -> int:
+        """Numbers in the rollout of one video."""
+        return self.frames * len(self.layout.columns)
+
+    def part(self, videos: slice) -> Group:
+        """Some of the videos; the group itself where these are all."""
+        if len(range(*videos.indices(len(self)))) == len(self):
+            return self
         cut = {
-            name: getattr(self, name)[:count]
+            name: getattr(self, name)[videos]
             for name in ("indices", "data", "target", "weight", "lengths", "latent_scale")
         }
         return replace(
-            self, **cut, actions=self.actions[:count] if self.actions.ndim == 2 else self.actions
+            self, **cut, actions=self.actions[videos] if self.actions.ndim == 2 else self.actions
         )
 
     def with_first_frame(self) -> Group:

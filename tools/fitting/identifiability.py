@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tools.fitting import initial_state_noise
+from tools.fitting.blocks import blocks
 from tools.fitting.differences import Linearised, without_latents
 from tools.fitting.group import Group
 from tools.fitting.problem import Point, Problem
@@ -95,10 +96,12 @@ def information_of(problem: Problem, line: Linearised, loss: Loss) -> tuple[np.n
     information, scatter = np.zeros((2, line.prior.size, line.prior.size))
     kept = max(1.0 - problem.unknowns / max(problem.size, 1), 0.0)
     for group, r, jt, jl in zip(problem.groups, line.values, line.theta, line.latents, strict=True):
-        root = np.sqrt(loss.weights(r))[..., None]
-        rest = without_latents(root * jl, root * jt)
-        information += np.einsum("vni,vnj->ij", rest, rest)
-        scatter += np.einsum("vni,n,vnj->ij", rest, _column_variances(group, r, loss, kept), rest)
+        variances = _column_variances(group, r, loss, kept)
+        for part in blocks(len(r), r.shape[1] * (jt.shape[2] + jl.shape[2])):
+            root = np.sqrt(loss.weights(r[part]))[..., None]
+            rest = without_latents(root * jl[part], root * jt[part])
+            information += np.einsum("vni,vnj->ij", rest, rest)
+            scatter += np.einsum("vni,n,vnj->ij", rest, variances, rest)
     return information, scatter
 
 

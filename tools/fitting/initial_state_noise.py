@@ -17,13 +17,14 @@ import numpy as np
 from tools.fitting.differences import Linearised, without_latents
 from tools.fitting.group import start_row
 from tools.fitting.outliers import EXPLAINED
-from tools.fitting.problem import Point, Problem
+from tools.fitting.problem import Point, Problem, every
 from tools.fitting.robust import Loss
 from tools.fitting.scaling import noise_shown, scales_of
 
 _DRAWS = 40  # an error bar is right to a ninth
 _FEW = 12  # where rollouts cannot be batched, or a rough answer is enough
 _ALL = 1.2  # ratio of what is left to what noise leads to expect, up to which there is nothing else
+_VIDEOS = 128  # of each group, that tell the noise of all
 _DEPENDENT = 0.02  # of the largest singular value: less is no independent number
 _MOST = 0.5  # share of what is left from which the start states are to blame for it
 
@@ -31,7 +32,8 @@ _MOST = 0.5  # share of what is left from which the start states are to blame fo
 @dataclass(frozen=True)
 class InitialStateNoise:
     """scatter: (p, p) of the gradient of the cost under such noise. found: sum of squares that
-    the fit leaves; expected_chi2: what it would leave if there were nothing but such noise.
+    the fit leaves; expected_chi2: what it would leave if there were nothing but such noise (both of
+    the videos looked at).
     columns: of the start states that carry it. rank: how many numbers these move by. latents: what
     the fit infers already. size: of the data."""
 
@@ -88,6 +90,7 @@ def find(
     """
     if not carries(problem, point):
         return None
+    times, problem, point, line = _some(problem, point, line)
     count = _DRAWS if problem.batched and not rough else _FEW
     try:
         draws = list(_draws(problem, point, count))
@@ -113,8 +116,28 @@ def find(
         / count
     )
     scatter = gradients.T @ gradients / count * max(found / max(expected_chi2, 1e-300), 1.0)
+    scatter = times * scatter
     who = _columns(problem, draws), _rank(problem, draws), tuple(problem.model.latents)
     return InitialStateNoise(scatter, found, float(expected_chi2), *who, problem.size)
+
+
+def _some(
+    problem: Problem, point: Point, line: Linearised
+) -> tuple[float, Problem, Point, Linearised]:
+    """How many times the videos looked at the problem has, and what is known of these: all, or as
+    many, evenly taken, as tell the noise of the others."""
+    parts = every(problem, _VIDEOS)
+    if sum(map(len, problem.groups)) <= _VIDEOS:
+        return 1.0, problem, point, line
+
+    def of(whole: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        return tuple(one[part] for one, part in zip(whole, parts, strict=True))
+
+    few = problem.thinned(_VIDEOS)
+    latents = tuple(one[:, part] for one, part in zip(point.latents, parts, strict=True))
+    known = Linearised(of(line.values), of(line.theta), of(line.latents), line.prior)
+    times = problem.size / max(few.size, 1)
+    return times, few, Point(point.theta, latents), known
 
 
 @dataclass(frozen=True)
@@ -184,7 +207,7 @@ def _rank_of(draw: _Draws, columns: Sequence[str], produced: Collection[str]) ->
     spread = rows.std(axis=0)
     if not len(moved) or not (spread > 0).all():
         return len(moved)
-    singular = np.linalg.svd(rows / spread)[1]
+    singular = np.linalg.svd(rows / spread, compute_uv=False)
     return int((singular > _DEPENDENT * singular[0]).sum())
 
 

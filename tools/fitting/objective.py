@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from tools.fitting.blocks import blocks
 from tools.fitting.data import Budget
 from tools.fitting.problem import Point, Problem, Residuals
 from tools.fitting.robust import Loss
@@ -69,6 +70,16 @@ class Objective:
     def evaluate(self, point: Point) -> tuple[Residuals, np.ndarray]:
         """Residuals and costs (K,) of K points; raises BudgetSpent once the budget is used up."""
         self.meter.check()
+        return self._evaluated(point)
+
+    def passes(self, point: Point) -> Iterator[tuple[slice, Residuals, np.ndarray]]:
+        """As :meth:`evaluate`, a block of the points at a time: which, residuals, costs. For what
+        needs no two blocks together."""
+        self.meter.check()
+        for part in blocks(len(point), self.problem.rolled):
+            yield part, *self._evaluated(point[part])
+
+    def _evaluated(self, point: Point) -> tuple[Residuals, np.ndarray]:
         residuals = self.problem.residuals(point)
         costs = sum((part.sum(1) for part in self.video_costs(residuals)), self._prior_costs(point))
         self._remember(point, residuals, costs)
@@ -76,7 +87,12 @@ class Objective:
 
     def costs(self, point: Point) -> np.ndarray:
         """(K,) costs."""
-        return self.evaluate(point)[1]
+        return np.concatenate([costs for _, _, costs in self.passes(point)])
+
+    def costs_by_video(self, point: Point) -> tuple[np.ndarray, ...]:
+        """Per group (K, V): as :meth:`video_costs`, of points."""
+        found = [self.video_costs(residuals) for _, residuals, _ in self.passes(point)]
+        return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
 
     def video_costs(self, residuals: Residuals) -> tuple[np.ndarray, ...]:
         """Per group (K, V): the share of the cost that each video has (priors apart)."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tools.fitting.blocks import blocks
 from tools.fitting.data import Measured
 from tools.fitting.group import Group, make_groups, sharpened
 from tools.fitting.model import Model
@@ -67,11 +68,11 @@ class Residuals:
         """(K,) values that are not finite, all videos together."""
         return sum((part.sum(1) for part in self.bad), np.zeros((), np.int64))
 
-    def __getitem__(self, index: int) -> Residuals:
-        """Residuals of one point (the axis is kept)."""
+    def __getitem__(self, index: int | slice) -> Residuals:
+        """Residuals of some points; an integer keeps the axis (K = 1)."""
+        keep = index if isinstance(index, slice) else slice(index, index + 1)
         return Residuals(
-            tuple(part[index : index + 1] for part in self.values),
-            tuple(part[index : index + 1] for part in self.bad),
+            tuple(part[keep] for part in self.values), tuple(part[keep] for part in self.bad)
         )
 
 
@@ -202,23 +203,38 @@ class Problem:
             self._roll(group, theta, rows) for group, rows in zip(self.groups, starts, strict=True)
         )
 
+    @property
+    def rolled(self) -> int:
+        """Numbers in the rollouts of all videos from one point."""
+        return sum(len(group) * group.rolled for group in self.groups)
+
     def residuals(self, point: Point) -> Residuals:
-        """Residuals of K points, without priors."""
-        values, bad = [], []
+        """Residuals of K points, without priors. Videos are rolled out a block at a time: of their
+        rollouts only what is compared is kept."""
+        values: list[np.ndarray] = []
+        bad: list[np.ndarray] = []
         with np.errstate(all="ignore"):
-            for group, rolled in zip(self.groups, self.predict(point), strict=True):
-                gap = (
-                    difference(rolled[..., group.compared], group.target, group.angles)
-                    * group.weight
-                )
-                seen = group.weight > 0
-                wrong = seen & ~(np.abs(gap) < MAX_ABS)
-                gap[~np.broadcast_to(seen, gap.shape) | wrong] = 0.0
-                if self._sharpens:
-                    gap[..., group.rounded] = sharpened(gap[..., group.rounded])
-                bad.append(wrong.sum((2, 3)))
-                values.append(gap.reshape(*gap.shape[:2], gap.shape[2] * gap.shape[3]))
+            for group, rows in zip(self.groups, self.starts(point), strict=True):
+                parts = [
+                    self._gaps(group.part(part), point.theta, rows[:, part])
+                    for part in blocks(len(group), len(point) * group.rolled)
+                ]
+                for whole, pieces in zip((values, bad), zip(*parts, strict=True), strict=True):
+                    whole.append(pieces[0] if len(pieces) == 1 else np.concatenate(pieces, 1))
         return Residuals(tuple(values), tuple(bad))
+
+    def _gaps(
+        self, group: Group, theta: np.ndarray, rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(K, V, T * C) residuals and (K, V) how many of them are not finite."""
+        rolled = self._roll(group, theta, rows)
+        gap = difference(rolled[..., group.compared], group.target, group.angles) * group.weight
+        seen = group.weight > 0
+        wrong = seen & ~(np.abs(gap) < MAX_ABS)
+        gap[~np.broadcast_to(seen, gap.shape) | wrong] = 0.0
+        if self._sharpens:
+            gap[..., group.rounded] = sharpened(gap[..., group.rounded])
+        return gap.reshape(*gap.shape[:2], gap.shape[2] * gap.shape[3]), wrong.sum((2, 3))
 
     def prior(self, theta: np.ndarray) -> np.ndarray:
         """(K, p) residuals of the Gaussian priors."""
@@ -239,9 +255,16 @@ class Problem:
         return plain
 
     def only(self, count: int) -> Problem:
-        """The same problem on at most ``count`` videos of every group."""
+        """The same problem on at most ``count`` videos of every group, the first ones."""
+        return self._of([slice(count)] * len(self.groups))
+
+    def thinned(self, count: int) -> Problem:
+        """The same problem on at most ``count`` videos of every group, evenly taken."""
+        return self._of(every(self, count))
+
+    def _of(self, videos: Sequence[slice]) -> Problem:
         fewer = copy(self)
-        fewer.groups = tuple(group.only(count) for group in self.groups)
+        fewer.groups = tuple(g.part(part) for g, part in zip(self.groups, videos, strict=True))
         fewer._starts = self._starts.only(fewer.groups)
         return fewer
 
@@ -272,6 +295,11 @@ class Problem:
             group.layout, flat, values, actions, group.dt, group.frames - 1, self.settles
         )
         return rolled.reshape(group.frames, columns, count, videos).transpose(2, 3, 0, 1)
+
+
+def every(problem: Problem, count: int) -> list[slice]:
+    """Per group, at most ``count`` videos, evenly taken."""
+    return [slice(None, None, max(1, -(-len(group) // count))) for group in problem.groups]
 
 
 def _theta_scale(param: Param) -> float:

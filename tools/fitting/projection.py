@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from tools.fitting.blocks import blocks
 from tools.fitting.objective import Objective
-from tools.fitting.problem import Point, Residuals
+from tools.fitting.problem import Point, Residuals, stack
 
 _TOLERANCE = 1e-6  # relative gain of a video that keeps the iteration going
 _STEP = 1e-6  # finite-difference step, in units of the latent's scale
@@ -24,7 +25,7 @@ def project(objective: Objective, points: Point, iterations: int = 4) -> Point:
     costs = objective.video_costs(residuals)
     dampings = tuple(np.full(part.shape, 1e-3) for part in costs)
     for _ in range(iterations):
-        trial = _stepped(objective, points, residuals, dampings)
+        trial = _all_stepped(objective, points, residuals, dampings)
         found, _ = objective.evaluate(trial)
         found_costs = objective.video_costs(found)
         better = [new < old for new, old in zip(found_costs, costs, strict=True)]
@@ -45,9 +46,8 @@ def project(objective: Objective, points: Point, iterations: int = 4) -> Point:
 def pick_by_video(objective: Objective, points: Point) -> Point:
     """One point out of several with the same theta: each video takes the latents that suit it
     best."""
-    residuals, _ = objective.evaluate(points)
     latents = []
-    for part, costs in zip(points.latents, objective.video_costs(residuals), strict=True):
+    for part, costs in zip(points.latents, objective.costs_by_video(points), strict=True):
         best = np.argmin(costs, 0)
         latents.append(part[best, np.arange(part.shape[1])][None])
     return Point(points.theta[:1], tuple(latents))
@@ -77,6 +77,22 @@ def _shifted(objective: Objective, points: Point, j: int) -> Point:
         if j < group.latent_scale.shape[1]:
             part[:, :, j] += _STEP * group.latent_scale[:, j]
     return Point(points.theta, tuple(latents))
+
+
+def _all_stepped(
+    objective: Objective, points: Point, residuals: Residuals, dampings: tuple[np.ndarray, ...]
+) -> Point:
+    """Every point's next step, a block of the points at a time."""
+    size = sum(
+        values[0].size * latents.shape[2]
+        for values, latents in zip(residuals.values, points.latents, strict=True)
+    )
+    return stack(
+        [
+            _stepped(objective, points[part], residuals[part], tuple(d[part] for d in dampings))
+            for part in blocks(len(points), size)
+        ]
+    )
 
 
 def _stepped(

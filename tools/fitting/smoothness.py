@@ -35,16 +35,17 @@ def rough_params(objective: Objective, point: Point, line: Linearised) -> tuple[
             for move in moves
         ]
     )
-    residuals, _ = objective.evaluate(points)
     here = np.concatenate([part.ravel() for part in line.values])
-    changes = np.concatenate([part.reshape(len(points), -1) for part in residuals.values], 1) - here
-    expected = (points.theta - point.theta) @ slopes
-    ok = residuals.bad_total == 0
-    departed = (
-        ok
-        & (_norm(changes - expected) > _DEVIATION * np.maximum(_norm(expected), _NOTHING))
-        & (_norm(changes) > _NOTHING)
-    )
+    departed = np.zeros(len(points), bool)
+    for part, residuals, _ in objective.passes(points):
+        count = part.stop - part.start
+        there = np.concatenate([values.reshape(count, -1) for values in residuals.values], 1)
+        changes, expected = there - here, (points.theta[part] - point.theta) @ slopes
+        departed[part] = (
+            (residuals.bad_total == 0)
+            & (_norm(changes - expected) > _DEVIATION * np.maximum(_norm(expected), _NOTHING))
+            & (_norm(changes) > _NOTHING)
+        )
     return tuple(
         param.name
         for param, one, other in zip(problem.free, *np.split(departed, 2), strict=True)

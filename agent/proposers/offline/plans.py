@@ -15,6 +15,7 @@ from agent.proposers.offline.forces import Driven, drive
 from agent.proposers.offline.hints import favour
 from agent.proposers.offline.mechanism import COUPLINGS, Mechanism
 from agent.proposers.offline.priors import THRESHOLDS, price
+from agent.proposers.offline.sample import sample
 from tools.guide import Guide
 from tools.types import Task, Video
 
@@ -23,9 +24,6 @@ DIM = 0.01
 
 NEVER = -1e6
 """Least log-posterior that is told apart."""
-
-MAX_WATCHED = 3
-"""Training videos that are looked at closely; dynamics are fitted on all of them."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,8 @@ def skeleton(mechanism: Mechanism) -> tuple:
 def plan(task: Task, hint: str = "") -> Plan:
     """Look at the visible frames and rank what could explain them. hint: what a person says of the
     scene."""
-    seen = [gather(video) for video in watched(task)]
+    clips = watched(task)
+    seen = [gather(video) for video in clips]
     evidence = most_eventful(seen)
     if not evidence.paths:
         return Plan(evidence, (Draft(Mechanism(()), "nothing moves in the visible frames"),))
@@ -97,7 +96,7 @@ def plan(task: Task, hint: str = "") -> Plan:
         replace(d, why=f"{d.why} {tied} mechanisms tie on what is seen.") if k < tied > 1 else d
         for k, d in enumerate(drafts)
     ]
-    if said := _spoken(watched(task)[0].guide, evidence):
+    if said := _spoken(next((c.guide for c in clips if c.guide), Guide()), evidence):
         drafts = [replace(d, why=f"{d.why} {said}") for d in drafts]
     return Plan(evidence, tuple(_distinct(drafts)))
 
@@ -175,8 +174,8 @@ def _filmed(draft: Draft, evidence: Evidence) -> Draft:
 
 
 def watched(task: Task) -> Sequence[Video]:
-    """Videos that the evidence is read from."""
-    return task.train[:MAX_WATCHED] if task.train else task.test[:1]
+    """Videos that the evidence is read from; dynamics are fitted to all of them."""
+    return sample(task.train) if task.train else task.test[:1]
 
 
 def most_eventful(seen: Sequence[Evidence]) -> Evidence:
