@@ -2,14 +2,15 @@
 its velocities are.
 
     python -m benchmarks.many --clips 10 100 1000
-    python -m benchmarks.many --clips 10 100 1000 --hand
+    python -m benchmarks.many --clips 10 100 1000 --hand --out docs/benchmarks/results/many.json
 
 Each search (PhyWorld, two balls that collide, compressed as published) is a process of its own,
 which also makes the videos; the time of making them is told apart. Memory is the peak over all
 processes of the search, as in benchmarks.memory. Fails where a search holds more than --limit,
 where the largest takes more than 1.2 times what a straight line through the two smaller ones
 foretells, or where its velocities are worse than those of the smallest. ``--hand`` fits programs
-written by hand instead of searching: their perception takes a sixth of the time.
+written by hand instead of searching: their perception takes a sixth of the time. ``--out`` keeps rows,
+beside those that the file has, for the table of a page.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import numpy as np
 from agent.core.split import validation
 from agent.evaluation.evaluate import Evaluator
 from agent.evaluation.remembered import Remembered
+from agent.run import store
 from agent.run.shared import SharedStore
 from benchmarks.harness.case import Options
 from benchmarks.memory import Peak
@@ -113,7 +115,8 @@ def watched(arguments: argparse.Namespace, clips: int, folder: Path) -> dict[str
     if process.returncode:
         raise SystemExit(f"{clips} clips: exit code {process.returncode}")
     parts = ", ".join(f"{name} {size / 1e6:.0f}" for size, name in peak.by_process[:4])
-    return json.loads(said) | {"clips": clips, "peak": peak.private, "parts": parts}
+    told = {"clips": clips, "peak": peak.private, "parts": parts, "hand": arguments.hand}
+    return json.loads(said) | told
 
 
 def line(one: Mapping[str, Any]) -> str:
@@ -123,6 +126,34 @@ def line(one: Mapping[str, Any]) -> str:
         f"{one['score'] or 0.0:7.3f} {one['evaluations']:6} {one['in']:8.4f} {one['out']:8.4f}  "
         f"{one['parts']}"
     )
+
+
+def keep(path: Path, found: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows in place of those of the same kind and number of clips."""
+    before: list[Mapping[str, Any]] = store.read_json(path)["rows"] if path.exists() else []
+    kept = {_kind(row): row for row in before}
+    kept |= {_kind(row): row for row in found}
+    store.write_json(path, {"rows": [kept[kind] for kind in sorted(kept)]})
+
+
+def _kind(row: Mapping[str, Any]) -> tuple[bool, int]:
+    return bool(row["hand"]), int(row["clips"])
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as Markdown."""
+    lines = [
+        "| training clips | making them, CPU s | learning, CPU s | private memory at the peak "
+        "| velocity error, in / out of distribution |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        name = f"{row['clips']}{', programs written by hand' if row['hand'] else ''}"
+        lines.append(
+            f"| {name} | {row['made']:.0f} | {row['took']:.0f} | {row['peak'] / 1e6:.0f} MB "
+            f"| {row['in']:.4f} / {row['out']:.4f} |"
+        )
+    return "\n".join(lines)
 
 
 def complaints(found: Sequence[Mapping[str, Any]], limit: float) -> list[str]:
@@ -159,6 +190,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for clips in sorted(arguments.clips):
             found.append(watched(arguments, clips, Path(place) / str(clips)))
             print(line(found[-1]), flush=True)
+            if arguments.out:
+                keep(Path(arguments.out), found)
     said = complaints(found, arguments.limit * 1e6)
     print("\n".join(said))
     return int(bool(said))
@@ -174,6 +207,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--variant", default="mp4", choices=("mp4", "clean"))
     parser.add_argument("--hand", action="store_true", help="fit programs written by hand")
     parser.add_argument("--store", metavar="DIR", help="with --hand: keep what is perceived")
+    parser.add_argument("--out", metavar="FILE", help="keep the rows, as JSON")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     return parser
 

@@ -4,7 +4,8 @@ python -m benchmarks.pages add RESULT NAME    keep a finished bench beside the p
 python -m benchmarks.pages [--check]          print every table anew, or only say which differ
 
 A page holds ``<!-- table: FORM NAME -->`` ... ``<!-- end -->``; what stands between is printed from
-NAME's result file. FORM is "report" (all tables of the suite) or another of FORMS.
+NAME's result file. FORM is "report" (all tables of the suite), "many" (rows of benchmarks.many) or
+another of FORMS.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.run import store
-from benchmarks import published, suites
+from benchmarks import many, published, suites
 from benchmarks.harness import foretelling
 from benchmarks.harness.results import Result
 from benchmarks.harness.tables import Column, Line, markdown, of_method
@@ -34,7 +35,7 @@ BLOCK = re.compile(
 
 def pages(root: Path = ROOT) -> list[Path]:
     """The pages that may hold tables."""
-    folders = (root / "docs", root / "docs/benchmarks")
+    folders = (root / "docs", root / "docs/benchmarks", root / "docs/howto")
     return [
         root / "README.md",
         *(page for folder in folders for page in sorted(folder.glob("*.md"))),
@@ -46,8 +47,12 @@ def printed(page: str, root: Path = ROOT) -> str:
     that is not there."""
 
     def anew(block: re.Match[str]) -> str:
-        result = Result.read(root / RESULTS / f"{block['name']}.json")
-        return f"{block['head']}\n{_form(block['form'])(result).strip()}\n\n{block['tail']}"
+        path = root / RESULTS / f"{block['name']}.json"
+        if block["form"] == "many":
+            text = many.table(store.read_json(path)["rows"])
+        else:
+            text = _form(block["form"])(Result.read(path)).strip()
+        return f"{block['head']}\n{text}\n\n{block['tail']}"
 
     return BLOCK.sub(anew, page)
 

@@ -36,6 +36,8 @@ def main(arguments: argparse.Namespace) -> int:
     else:
         where = engine.local(arguments.workers or os.cpu_count() or 1)
     with where as pool:
+        if not pool.workers():
+            _tell("the cluster has no worker yet: waiting for one")
         done = sweep.sweep(todo, out, pool, _tell)
     failed = f", {done.failed} failed" if done.failed else ""
     text.show(

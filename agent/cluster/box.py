@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from agent import versions
-from agent.cluster.engine import LOST
+from agent.cluster.engine import LOST, threads
 from sandbox import ArraySpec, Job, Limits, Outcome, Sandbox, SandboxError, doctor
 from sandbox.contract import Shared
 from sandbox.lockdown import SAFE, Layer
@@ -95,7 +95,7 @@ class RemoteBox:
         self._posture = Posture(mode, profile, _deciding(versions.known()))
         self.mode, layers = self._submit(_introduce, self._posture)
         self.layers = tuple(Layer(**layer) for layer in layers)
-        self._threads = ThreadPoolExecutor(max(4, 2 * len(client.scheduler_info()["workers"])))
+        self._threads = ThreadPoolExecutor(max(4, 2 * threads(client)))
 
     def share(self, array: np.ndarray) -> Sent:
         """Name ``array`` by its content."""

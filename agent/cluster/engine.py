@@ -56,6 +56,11 @@ def connected(address: str, tls: Path | None) -> Iterator[Any]:
         yield client
 
 
+def threads(client: Any) -> int:
+    """Pieces of work that the workers do at a time, all of them together, at this moment."""
+    return sum(client.nthreads().values())
+
+
 def _certificates(folder: Path) -> dict[str, object]:
     paths = {name: folder / f"{name}.pem" for name in ("ca", "cert", "key")}
     for path in paths.values():

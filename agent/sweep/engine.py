@@ -9,7 +9,8 @@ of ours made is unpickled.
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
+import time
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -21,26 +22,25 @@ from concurrent.futures import (
 )
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from agent.cluster.engine import LOST, connected
+from agent.cluster.engine import LOST, connected, threads
 from agent.cluster.packed import pack, unpack
 from agent.sweep import work
 from agent.sweep.cases import Case
 from agent.sweep.work import Done
 
-_AHEAD = 4
-"""Cases a worker that are handed out at a time: none waits for work, and few clips for a worker."""
+_LOOK = 1.0
+"""Seconds after which is looked for workers that have joined."""
 _KEPT = 16
 """Clips that Dask is asked to keep for further cases; those that are waited for it keeps anyway."""
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Who works. workers: how many at this moment. sent: what stands for a clip in a call to a
-    worker that shares no disk; None where all do."""
+    """Who works. workers: cases that they do at a time, at this moment. sent: what stands for a
+    clip in a call to a worker that shares no disk; None where all do."""
 
     executor: Executor
     workers: Callable[[], int]
@@ -65,7 +65,7 @@ def cluster(address: str, tls: Path | None) -> Iterator[Pool]:
     """The workers of the Dask scheduler at ``address``, as for ``connected``."""
     with connected(address, tls) as client:
         executor = client.get_executor(pure=False, retries=LOST)
-        yield Pool(executor, lambda: len(client.scheduler_info()["workers"]), _Clips(client).sent)
+        yield Pool(executor, lambda: threads(client), _Clips(client).sent)
 
 
 class _Clips:
@@ -93,23 +93,26 @@ class _Clips:
 def finish(
     pool: Pool, cases: Sequence[Case], folder: Callable[[Case], Path]
 ) -> Iterator[tuple[Case, Done]]:
-    """Cases with what became of them, as they end. A clip that was lost with the workers that held
-    it is sent again."""
-    left, waiting = iter(cases), dict[Future[Done], Case]()
-    lost: dict[str, int] = {}
-    while True:
-        for case in islice(left, max(_AHEAD * max(pool.workers(), 1) - len(waiting), 0)):
+    """Cases with what became of them, as they end. None is handed out before somebody is free: so
+    whoever ends first goes on, and no worker holds cases that another could do. A clip that was
+    lost with the workers that held it is sent again."""
+    left, waiting = deque(cases), dict[Future[Done], Case]()
+    lost = Counter[str]()
+    while left or waiting:
+        while left and len(waiting) < pool.workers():
+            case = left.popleft()
             waiting[_submit(pool, case, folder(case))] = case
         if not waiting:
-            return
-        for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+            time.sleep(_LOOK)
+            continue
+        for future in wait(waiting, _LOOK, FIRST_COMPLETED).done:
             case = waiting.pop(future)
             try:
                 done = future.result()
             except CancelledError as error:
-                lost[case.key] = lost.get(case.key, 0) + 1
+                lost[case.key] += 1
                 if lost[case.key] < LOST:
-                    waiting[_submit(pool, case, folder(case))] = case
+                    left.appendleft(case)
                     continue
                 done = _failed(error)
             except Exception as error:  # of the engine: a worker lost too often, a link cut

@@ -132,7 +132,7 @@ def test_a_large_clip_travels_once_for_all_its_cases(tmp_path, monkeypatch, recw
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
     ) as cluster:
-        assert main([*call, "--cluster", cluster.scheduler_address]) == 0
+        assert main([*call, "--cluster", cluster.scheduler_address]) == 1, "all have failed"
     assert [row["status"] for row in rows(tmp_path / "out")] == ["failed"] * 2
     assert len(made) == 1
     assert not [one for one in recwarn if "large graph" in str(one.message)]
