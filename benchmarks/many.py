@@ -9,8 +9,8 @@ which also makes the videos; the time of making them is told apart. Memory is th
 processes of the search, as in benchmarks.memory. Fails where a search holds more than --limit,
 where the largest takes more than 1.2 times what a straight line through the two smaller ones
 foretells, or where its velocities are worse than those of the smallest. ``--hand`` fits programs
-written by hand instead of searching: their perception takes a sixth of the time. ``--out`` keeps rows,
-beside those that the file has, for the table of a page.
+written by hand instead of searching: their perception takes a sixth of the time. ``--out`` keeps
+rows, beside those that the file has, for the table of a page.
 """
 
 from __future__ import annotations
