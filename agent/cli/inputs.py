@@ -47,6 +47,13 @@ def load(arguments: argparse.Namespace) -> tuple[Task, HeldBack]:
     return _environment(arguments) if arguments.env else _videos(arguments)
 
 
+def environments() -> tuple[str, ...]:
+    """Names that --env takes."""
+    from benchmarks.environments import known
+
+    return known()
+
+
 def name_of(arguments: argparse.Namespace) -> str:
     """A short name for the run folder."""
     return (arguments.env or Path(arguments.video[0]).stem).replace(":", "-").replace("/", "-")

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.cli import text
+from agent.cli import inputs, text
 from agent.cli.parser import parse
 from agent.plain import clean
 from agent.sweep import cases, engine, sweep
@@ -50,20 +50,20 @@ def _clips(arguments: argparse.Namespace) -> tuple[cases.Clip, ...]:
     if not arguments.clips and not arguments.env:
         raise UsageError("sweep", "CLIP or --env", "none", "see `run-agent sweep --help`")
     clips = cases.clips_of(arguments.clips)
-    if not arguments.env:
-        return clips
-    from benchmarks import environments
-
-    return (*clips, *cases.environments_of(arguments.env, environments.known()))
+    known = inputs.environments() if arguments.env else ()
+    return (*clips, *cases.environments_of(arguments.env, known))
 
 
 def _check(todo: Sequence[cases.Case]) -> None:
-    """Have the parser of ``run-agent run`` read every set of arguments, and end with its complaint,
-    before anything is begun."""
-    for arguments in dict.fromkeys(case.arguments for case in todo):
-        parse(["run", "--video=clip", "--out=run", *arguments])
-    for name in dict.fromkeys(case.clip.name for case in todo if case.clip.path is None):
-        parse(["run", f"--env={name}", "--out=run"])
+    """Have ``run-agent run`` read every set of arguments, and end with its complaint, before
+    anything is begun."""
+    for kind, told in dict.fromkeys(_call(case) for case in todo):
+        inputs.check(parse(["run", kind, "--out=run", *told]))
+
+
+def _call(case: cases.Case) -> tuple[str, tuple[str, ...]]:
+    """What of a case its parser can judge: files are looked at later."""
+    return case.clip.told() if case.clip.path is None else "--video=clip", case.arguments
 
 
 def _tell(line: str) -> None:
