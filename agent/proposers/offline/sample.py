@@ -60,5 +60,5 @@ def sample(videos: Sequence[Video], count: int = WATCHED) -> tuple[Video, ...]:
     rng = np.random.default_rng(0)
     others = [k for k in order if k not in chosen]
     for stratum in np.array_split(others, max(count - len(chosen), 1)):
-        chosen.add(int(rng.choice(stratum)))
+        chosen |= {int(rng.choice(stratum))} if len(stratum) else set()
     return tuple(videos[k] for k in sorted(chosen))
