@@ -11,12 +11,11 @@ result.json best/ prediction.npz prediction.mp4 filmstrip.png report.html   writ
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,10 @@ import numpy as np
 
 from agent.core.front import Ranked, front, ranked
 from agent.core.protocols import Cost, Diagnosis, Move, Proposal
-from agent.run import export_format, records, store, story, trace
+from agent.run import export_format, locks, records, store, story, trace
 from agent.run.store import Store
 from tools import backing, claims, npz
-from tools.errors import RunError, StorageError, UsageError
+from tools.errors import StorageError, UsageError
 from tools.types import (
     MAX_COLUMNS,
     STAGES,
@@ -152,27 +151,10 @@ class RunFolder:
                 raise ContractError("best", "a node of the run", said.best)
         return {**_UNSAID, **data}
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> AbstractContextManager[None]:
         """Hold the run, so that no other process goes on with it meanwhile. Raises RunError when
         one does. The lock ends with the process that has it."""
-        lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            raise RunError(
-                str(self.path),
-                "a run that nobody is at work on",
-                "one that another process goes on with",
-                "wait for it, or stop it",
-            ) from None
-        except OSError:  # a file system without locks
-            pass
-        try:
-            yield
-        finally:
-            os.close(lock)
+        return locks.alone(self.path, "run")
 
     # ----------------------------------------------------------------------------------------------
 

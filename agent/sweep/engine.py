@@ -40,11 +40,13 @@ _KEPT = 16
 @dataclass(frozen=True)
 class Pool:
     """Who works. workers: cases that they do at a time, at this moment. sent: what stands for a
-    clip in a call to a worker that shares no disk; None where all do."""
+    clip in a call to a worker that shares no disk; None where all do. lost: what a case ends with
+    whose workers, or clip, are gone: it is handed out anew."""
 
     executor: Executor
     workers: Callable[[], int]
     sent: Callable[[Case], Any] | None = None
+    lost: tuple[type[Exception], ...] = ()
 
 
 @contextmanager
@@ -65,7 +67,14 @@ def cluster(address: str, tls: Path | None) -> Iterator[Pool]:
     """The workers of the Dask scheduler at ``address``, as for ``connected``."""
     with connected(address, tls) as client:
         executor = client.get_executor(pure=False, retries=LOST)
-        yield Pool(executor, lambda: threads(client), _Clips(client).sent)
+        gone = (CancelledError, _killed_worker())
+        yield Pool(executor, lambda: threads(client), _Clips(client).sent, gone)
+
+
+def _killed_worker() -> type[Exception]:
+    from distributed import KilledWorker
+
+    return KilledWorker
 
 
 class _Clips:
@@ -94,8 +103,8 @@ def finish(
     pool: Pool, cases: Sequence[Case], folder: Callable[[Case], Path]
 ) -> Iterator[tuple[Case, Done]]:
     """Cases with what became of them, as they end. None is handed out before somebody is free: so
-    whoever ends first goes on, and no worker holds cases that another could do. A clip that was
-    lost with the workers that held it is sent again."""
+    whoever ends first goes on, and no worker holds cases that another could do. What
+    was lost with its workers is handed out anew."""
     left, waiting = deque(cases), dict[Future[Done], Case]()
     lost = Counter[str]()
     while left or waiting:
@@ -109,7 +118,7 @@ def finish(
             case = waiting.pop(future)
             try:
                 done = future.result()
-            except CancelledError as error:
+            except pool.lost as error:
                 lost[case.key] += 1
                 if lost[case.key] < LOST:
                     left.appendleft(case)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.run import store
+from agent.run import locks, store
 from agent.sweep import engine, table, work
 from agent.sweep.cases import Case
 from agent.sweep.engine import Pool
@@ -30,12 +30,19 @@ class Outcome:
 
 def sweep(cases: Sequence[Case], out: Path, pool: Pool, tell: Tell) -> Outcome:
     """Bring all cases to an end and write the table, which is in the order of the cases whatever
-    order they ended in. tell: one line a case. Raises UsageError where ``out`` holds other things.
+    order they ended in. tell: one line a case. Raises UsageError where ``out`` holds other things,
+    RunError where another process is at work there.
     """
     check(out)
-    runs = out / "runs"
-    runs.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
+    with locks.alone(out, "sweep"):
+        return _alone(cases, out, pool, tell)
+
+
+def _alone(cases: Sequence[Case], out: Path, pool: Pool, tell: Tell) -> Outcome:
     store.write_json(out / "sweep.json", {"format": 1, "runs": [case.key for case in cases]})
+    runs = out / "runs"
+    runs.mkdir(exist_ok=True)
     ended = {case.key: work.ended_before(runs / case.key) for case in cases}
     left = [case for case in cases if ended[case.key] is None]
     clock = _Clock(len(cases), len(cases) - len(left))
@@ -63,7 +70,7 @@ def check(out: Path) -> None:
     """Raise UsageError unless ``out`` is new, empty, or a sweep's."""
     if not out.exists() or (out / "sweep.json").is_file():
         return
-    if not out.is_dir() or any(out.iterdir()):
+    if not out.is_dir() or any(not one.name.startswith(store.TEMPORARY) for one in out.iterdir()):
         raise UsageError(str(out), "a new folder or that of a sweep", "another")
 
 

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.cluster.packed import pack, unpack
+from agent.run import locks
 from agent.sweep.cases import Clip
 from agent.sweep.nursery import Nursery
+from tools.errors import RunError
 
 FAILURE = "failure.json"
+_PATIENCE = 50
+"""Tenths of a second."""
 NURSERY = Nursery()
 """Of this process; it starts nothing before the first case."""
 
@@ -38,6 +44,8 @@ def here(clip: str, folder: Path, arguments: Sequence[str]) -> Done:
         return ended
     begun = (folder / "trace.jsonl").is_file()
     command = ["resume", str(folder)] if begun else ["run", clip, f"--out={folder}", *arguments]
+    if begun:
+        _free(folder)
     code, said = NURSERY.call([*command, "--workers=1", "--quiet"])
     if code < 0 or code >= 128:  # killed: the case goes on next time
         return Done(False, f"ended by signal {abs(code) % 128}")
@@ -49,6 +57,14 @@ def here(clip: str, folder: Path, arguments: Sequence[str]) -> Done:
     temporary.write_text(json.dumps({"line": line, "code": code}), encoding="utf-8")
     temporary.replace(folder / FAILURE)
     return Done(False, line)
+
+
+def _free(folder: Path) -> None:
+    """Wait a little for a run whose sweep was killed just now: it dies a moment later."""
+    for _ in range(_PATIENCE):
+        with suppress(RunError), locks.alone(folder, "run"):
+            return
+        time.sleep(0.1)
 
 
 def elsewhere(clip: Clip, content: bytes, arguments: Sequence[str]) -> Done:

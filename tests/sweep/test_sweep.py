@@ -15,6 +15,7 @@ import pytest
 
 from agent.cli import main
 from agent.cluster.packed import pack, unpack
+from agent.run import locks
 from agent.sweep import cases, engine
 from agent.sweep.nursery import Nursery
 from tests.agent.candidates import thrown
@@ -108,6 +109,17 @@ def test_a_killed_sweep_goes_on_to_the_same_table(clips, tmp_path):
     assert main(arguments(clips, out)) == 0, "nothing is run again"
     assert [(out / "runs" / row["run"] / "trace.jsonl").stat() for row in found[:2]] == traces
     assert told(out) == [{k: v for k, v in row.items() if k != "seconds"} for row in found]
+
+
+def test_two_sweeps_do_not_work_in_one_folder(clips, tmp_path, capsys):
+    out = tmp_path / "sweep"
+    out.mkdir()
+    with locks.alone(out, "sweep"):
+        assert main(arguments(clips / "broken.mp4", out)) == 1
+    assert "another process goes on with" in capsys.readouterr().err
+    assert main(arguments(clips / "broken.mp4", out)) == 1, "which fails"
+    assert main([*arguments(clips / "broken.mp4", out)[:-3], "--again"]) == 1
+    assert len(rows(out)) == 1
 
 
 def test_a_cluster_gives_the_same_table(clips, tmp_path):
