@@ -41,12 +41,13 @@ class Nursery:
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
         self._running: set[int] = set()
-        self._stopped = False
+        self._stops = 0
         self.spent = 0.0
 
     def call(self, arguments: Sequence[str]) -> tuple[int, str]:
         """Exit code (below 0: the signal that ended it) and last line on stderr of ``run-agent``
         with these arguments."""
+        stops = self._stops
         (ours, its), (said, saying), (told, telling) = wire.pair(), os.pipe(), os.pipe()
         with ours, open(said, "rb") as line, open(told, "rb", buffering=0) as answer:
             try:
@@ -56,7 +57,7 @@ class Nursery:
                 os.close(saying)
                 os.close(telling)
             pid = int(answer.readline() or 0)
-            with self._among(pid):
+            with self._among(pid, stops):
                 words = line.read().decode(errors="replace").splitlines()
                 code, seconds = _ended(answer.readline())
         with self._lock:
@@ -65,17 +66,17 @@ class Nursery:
         return code, kept[-1][:_LINES] if kept else ""
 
     def stop(self) -> None:
-        """Kill what runs, and what is still to begin."""
+        """Kill what was asked for so far."""
         with self._lock:
-            self._stopped = True
+            self._stops += 1
             for pid in self._running:
                 _kill(pid)
 
     @contextlib.contextmanager
-    def _among(self, pid: int) -> Iterator[None]:
+    def _among(self, pid: int, stops: int) -> Iterator[None]:
         with self._lock:
             self._running |= {pid} - {0}
-            if self._stopped:
+            if self._stops > stops:
                 _kill(pid)
         try:
             yield

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 from pathlib import Path
 
@@ -156,8 +157,14 @@ def test_a_fork_tells_how_it_ended():
     code, line = nursery.call(["run", "--video=nowhere.mp4"])
     assert code == 2 and "nowhere.mp4" in line
     assert nursery.spent > 0.0
+    ended = []
+    thread = threading.Thread(target=lambda: ended.append(nursery.call(["doctor"])[0]))
+    thread.start()
+    time.sleep(0.2)
     nursery.stop()
-    assert nursery.call(["doctor"])[0] == -signal.SIGKILL
+    thread.join()
+    assert ended == [-signal.SIGKILL]
+    assert nursery.call(["run", "--vide=x"])[0] == 2, "what is asked for later runs"
 
 
 def packed(**members):
