@@ -54,9 +54,13 @@ def continued(seen: Video, ahead: np.ndarray | None, horizon: int) -> np.ndarray
 
 
 def picked(dt: Steps, frames: np.ndarray) -> Steps:
-    """The steps between those of all frames that ``frames`` (T,) bool picks; an even clip keeps its
-    one step."""
-    return np.diff(elapsed(dt, np.flatnonzero(frames))) if isinstance(dt, np.ndarray) else dt
+    """The steps between those of all frames that ``frames`` (T,) bool picks; an even clip without
+    gaps keeps its one step."""
+    at = np.flatnonzero(frames)
+    if isinstance(dt, np.ndarray):
+        return np.diff(elapsed(dt, at))
+    gaps = np.diff(at)
+    return gaps * float(dt) if (gaps > 1).any() else dt
 
 
 def places(count: int, dt: Steps) -> np.ndarray:

@@ -89,10 +89,8 @@ def dress(clips: Clips, variant: str | None, seed: int) -> Clips:
     rng = np.random.default_rng([seed, 0xD2E55])
     if variant == VFR:
         return thinned(clips, rng)
-    test, train = (
-        tuple(shelved(dressed(video, variant, rng) for video in videos))
-        for videos in (clips.test, clips.train)
-    )
+    test = tuple(shelved(dressed(video, variant, rng, clips.context) for video in clips.test))
+    train = tuple(shelved(dressed(video, variant, rng) for video in clips.train))
     clean = tuple(
         video.frames[clips.context : clips.context + clips.horizon] for video in clips.test
     )

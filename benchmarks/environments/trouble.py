@@ -34,39 +34,43 @@ _NOTICED = 14
 """Grey levels from which a pixel belongs to something that moves."""
 _STEPS = 9
 
-Trouble = Callable[[np.ndarray, np.random.Generator], np.ndarray]
-"""(T, H, W, 3) uint8 frames -> frames of the same shape."""
+Trouble = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
+"""(T, H, W, 3) uint8 frames, and how many of them are seen -> frames of the same shape. What nobody
+could know of the frames to come is left out of them: they are as if taken with the last hand's
+position, in the usual light, no frame twice, and the clock stands."""
 
 
 def shaken(pixels: float) -> Trouble:
     """Every frame shifted by up to ``pixels`` right or left, up or down."""
 
-    def trouble(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def trouble(frames: np.ndarray, seen: int, rng: np.random.Generator) -> np.ndarray:
         shifts = rng.uniform(-pixels, pixels, (len(frames), 2))
+        shifts[seen:] = shifts[seen - 1]
         return _moved(frames, [_shift(dx, dy) for dx, dy in shifts])
 
     return trouble
 
 
-def panned(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def panned(frames: np.ndarray, seen: int, rng: np.random.Generator) -> np.ndarray:
     """The camera turns evenly, so that everything drifts to the left."""
     return _moved(frames, [_shift(-PAN * t, 0.0) for t in range(len(frames))])
 
 
-def tilted(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def tilted(frames: np.ndarray, seen: int, rng: np.random.Generator) -> np.ndarray:
     """The camera is held askew."""
     height, width = frames.shape[1:3]
     turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), TILT, 1.0)
     return _moved(frames, [turn] * len(frames))
 
 
-def flickering(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def flickering(frames: np.ndarray, seen: int, rng: np.random.Generator) -> np.ndarray:
     """Light that changes from frame to frame."""
     gains = rng.normal(1.0, FLICKER, len(frames)).astype(np.float32)
+    gains[seen:] = 1.0
     return _bytes(frames * gains[:, None, None, None])
 
 
-def shadowed(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def shadowed(frames: np.ndarray, seen: int, rng: np.random.Generator) -> np.ndarray:
     """What moves casts a soft shadow beside it."""
     plate, out = _plate(frames), []
     for frame in frames:
@@ -77,7 +81,7 @@ def shadowed(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return _bytes(np.stack(out))
 
 
-def reflected(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def reflected(frames: np.ndarray, seen: int, rng: np.random.Generator) -> np.ndarray:
     """What moves is mirrored, fainter, in a level line below all of it."""
     plate = _plate(frames)
     pieces = [_moving(frame, plate) for frame in frames]
@@ -92,7 +96,7 @@ def reflected(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return _bytes(np.stack(out))
 
 
-def blurred(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def blurred(frames: np.ndarray, seen: int, rng: np.random.Generator) -> np.ndarray:
     """The shutter is open for a part of each frame."""
     shares = np.linspace(0.0, EXPOSED, _STEPS)
 
@@ -103,7 +107,7 @@ def blurred(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return _pieces(frames, swept)
 
 
-def rolled(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def rolled(frames: np.ndarray, seen: int, rng: np.random.Generator) -> np.ndarray:
     """Rows are read one after the other, so that what moves is sheared."""
     rows, columns = np.mgrid[: frames.shape[1], : frames.shape[2]].astype(np.float32)
     late = ROLLING * rows / len(rows)
@@ -115,31 +119,31 @@ def rolled(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return _pieces(frames, sheared)
 
 
-def repeating(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def repeating(frames: np.ndarray, seen: int, rng: np.random.Generator) -> np.ndarray:
     """Every fifth frame is the one before, as a converter of frame rates writes it."""
     frames = frames.copy()
-    frames[REPEATED - 1 :: REPEATED] = frames[REPEATED - 2 :: REPEATED][
-        : len(frames[REPEATED - 1 :: REPEATED])
-    ]
+    for t in range(REPEATED - 1, seen, REPEATED):
+        frames[t] = frames[t - 1]
     return frames
 
 
-def clocked(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def clocked(frames: np.ndarray, seen: int, rng: np.random.Generator) -> np.ndarray:
     """A clock in hundredths of a second in the upper left corner."""
     out = frames.copy()
     for t, frame in enumerate(out):
-        said = f"{t / 30:05.2f}"
+        said = f"{min(t, seen - 1) / 30:05.2f}"
         cv2.putText(frame, said, (4, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (90, 90, 90), 1)
     return out
 
 
-def branded(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def branded(frames: np.ndarray, seen: int, rng: np.random.Generator) -> np.ndarray:
     """A half transparent sign in the lower right corner."""
     height, width = frames.shape[1:3]
-    sign = np.zeros((height, width), np.float32)
-    cv2.circle(sign, (width - 14, height - 14), 8, 0.6, 2, cv2.LINE_AA)
-    cv2.putText(sign, "tv", (width - 19, height - 11), cv2.FONT_HERSHEY_SIMPLEX, 0.3, 0.6, 1)
-    return _bytes(frames + sign[..., None] * (np.array((40, 90, 200), np.float32) - frames))
+    sign = np.zeros((height, width), np.uint8)
+    cv2.circle(sign, (width - 14, height - 14), 8, 150, 2, cv2.LINE_AA)
+    cv2.putText(sign, "tv", (width - 19, height - 11), cv2.FONT_HERSHEY_SIMPLEX, 0.3, 150, 1)
+    share = sign[..., None].astype(np.float32) / 255
+    return _bytes(frames + share * (np.array((40, 90, 200), np.float32) - frames))
 
 
 TROUBLES: dict[str, Trouble] = {

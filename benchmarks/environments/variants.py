@@ -20,10 +20,11 @@ CRF = 23
 """x264's own default quality."""
 
 
-def dressed(video: Video, variant: str, rng: np.random.Generator) -> Video:
-    """``video`` as "clean" (itself), "noise" (independent Gaussian noise, rounded and clipped) or
+def dressed(video: Video, variant: str, rng: np.random.Generator, seen: int | None = None) -> Video:
+    """``video`` as "clean" (itself), "noise" (independent Gaussian noise, rounded and clipped),
     "mp4" (written and read back), or with one of TROUBLES. "vfr" (a varying frame rate) leaves
-    frames out and is seen to where clips are cut. Raises ContractError for another variant."""
+    frames out and is seen to where clips are cut. seen: frames of it that are, None = all. Raises
+    ContractError for another variant."""
     if variant == "clean":
         return video
     if variant == "noise":
@@ -32,7 +33,7 @@ def dressed(video: Video, variant: str, rng: np.random.Generator) -> Video:
     if variant == "mp4":
         return replace(video, frames=compressed(video.frames, video.dt))
     if variant in TROUBLES:
-        return replace(video, frames=TROUBLES[variant](video.frames, rng))
+        return replace(video, frames=TROUBLES[variant](video.frames, seen or len(video), rng))
     raise ContractError("variant", "one of " + ", ".join(KNOWN), repr(variant))
 
 

@@ -9,8 +9,8 @@ import pytest
 from tests.perception.filmed import SHAPE, ball, shot, thrown, wall
 from tools import toolbox
 from tools.perception.camera.marks import angles_by_marks, inscribed
-from tools.perception.camera.repeats import repeated
 from tools.perception.camera.sprite import Near, Sprite, align
+from tools.perception.repeats import repeated
 
 
 @pytest.fixture

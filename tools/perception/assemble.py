@@ -117,6 +117,10 @@ def _noise(track: Track | None, attribute: str) -> float:
     return float(max(track.noise[k], scatter(track.poses[:, k]), least))
 
 
+_TELLING = 6
+"""Differences between frames in a row from which those across gaps are not needed."""
+
+
 def scatter(series: np.ndarray) -> float:
     """Noise of a smooth series (T,), NaN = not seen, in its own unit; 0 when too short to tell.
 
@@ -132,7 +136,10 @@ def scatter(series: np.ndarray) -> float:
         if np.ptp(seen) > 1 and np.quantile(np.abs(seen - np.round(seen)), 0.8) < 0.03
         else 0.0
     )
-    third = np.abs(np.diff(seen, 3))
+    third = np.abs(np.diff(series, 3))
+    third = third[np.isfinite(third)]
+    if len(third) < _TELLING:
+        third = np.abs(np.diff(seen, 3))
     return max(
         rounded, 1.4826 * float(np.median(third)) / math.sqrt(20.0) if len(third) >= 4 else 0.0
     )

@@ -22,6 +22,7 @@ from tools.perception.linking import Chain
 from tools.perception.matching import cleared, declared_seeds
 from tools.perception.parts import Part, Track
 from tools.perception.refining import fill_gaps, reconsider, refine, refit_looks, sharpen, unwind
+from tools.perception.repeats import stalled
 from tools.perception.seeds import Seed
 from tools.perception.uncovering import moves, uncover
 from tools.types import ContractError
@@ -144,8 +145,10 @@ def _solve(clip: Clip, seeds: Sequence[Seed]) -> Layout:
 
 
 def _finished(layout: Layout, plate: np.ndarray) -> Tracks:
-    names = _names(layout)
-    tracks = []
+    names, tracks = _names(layout), []
+    again = stalled(layout.clip.frames, [poses[:, :2] for poses in layout.poses])
+    for poses in layout.poses:
+        poses[again] = np.nan
     for k in layout.order:
         seen = layout.seen(k)
         if len(seen) and (layout.parts[k] is not None or moves(layout, k)):

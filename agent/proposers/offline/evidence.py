@@ -285,6 +285,7 @@ def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:
         if area > 0.03 * max(areas) or (t.seen.mean() > 0.9 and not _rests(t) and not _scatters(t))
     ]
     keep = [t for t in keep if not any(_patch(t, other) for other in keep)] or keep
+    keep = [t for t in keep if not _placed_at_random(t)] or keep
     keep = [t for t in keep if not _flickers(t, shape) and not _switches(t)] or keep
     ground, share = dominant_colour(tracks.plate[None])
     keep = [
@@ -315,6 +316,15 @@ def _scatters(track: Track) -> bool:
     return max(noise) > track.appearance.bounding_radius
 
 
+def _placed_at_random(track: Track) -> bool:
+    """Whether a cut-out has no course: a clock, whose digits change."""
+    if track.appearance.shape != "sprite" or track.seen.sum() < 7:
+        return False
+    places = track.poses[track.seen, :2]
+    noise = np.array([noise_of(series, 0.0) for series in track.poses[:, :2].T])
+    return bool(((noise > RANDOM * places.std(axis=0)) & (noise > AT_RANDOM)).any())
+
+
 def _patch(piece: Track, whole: Track) -> bool:
     """Whether a part shows now and then only, and then within a box that shows more often: what
     compression makes of a thin line."""
@@ -333,6 +343,13 @@ def _patch(piece: Track, whole: Track) -> bool:
     inside = (own < np.array(whole.appearance.size) / 2 + 3.0).all(1)
     return bool(inside.mean() > 0.9)
 
+
+RANDOM, AT_RANDOM = 0.2, 0.3
+"""Scatter of a cut-out's places, as a share of their spread and in pixels, from which it goes nowhere:
+bodies scatter by hundredths of a pixel."""
+
+RESTING = 0.05
+"""Pixels a frame up to which what comes and goes rests."""
 
 HUE = 45.0
 """Distance (in RGB) of two colours up to which compression may have made one of the other."""
@@ -358,8 +375,8 @@ def _switches(track: Track) -> bool:
 
 
 def _flickers(track: Track, shape: tuple[int, int]) -> bool:
-    """Whether a part appears or vanishes well inside the picture, and is missing from a tenth of
-    the frames."""
+    """Whether a part appears or vanishes well inside the picture (or anywhere, if it rests
+    meanwhile), and is missing from a tenth of the frames."""
     seen = np.flatnonzero(track.seen)
     if len(seen) > 0.9 * len(track.poses):
         return False
@@ -368,7 +385,7 @@ def _flickers(track: Track, shape: tuple[int, int]) -> bool:
         if len(seen) > 1
         else 0.0
     )
-    margin = track.appearance.bounding_radius + 2 * step + 2
+    margin = track.appearance.bounding_radius + 2 * step + 2 if step > RESTING else 0.0
     ends = [t for t, end in ((seen[0], 0), (seen[-1], len(track.poses) - 1)) if t != end]
     inside = [
         margin < x < shape[1] - 1 - margin and margin < y < shape[0] - 1 - margin

@@ -29,11 +29,11 @@ from tools.perception.camera.ground import plate_of, uncovered
 from tools.perception.camera.linking import Trail, linked, rejoined
 from tools.perception.camera.noise import camera_noise
 from tools.perception.camera.pointed import as_measured, of_trails, pictured, without
-from tools.perception.camera.repeats import repeated
 from tools.perception.camera.shadows import joined, sort_out
 from tools.perception.camera.sprite import Sprite
 from tools.perception.camera.steady import steadied, view_of
 from tools.perception.parts import Appearance, Cast, Track
+from tools.perception.repeats import repeated
 from tools.perception.tracking import Tracks
 
 _MOST = 6
