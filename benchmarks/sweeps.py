@@ -150,12 +150,15 @@ def hosts(arguments: argparse.Namespace) -> int:
         alone, _ = _swept(todo, folder / "alone", None, None)
         with _cluster(folder, 2) as cluster:
             both, busy = _swept(todo, folder / "both", cluster, None)
+        shared = max(busy) / sum(busy)
+        print(
+            f"{len(todo)} scenes: one worker {alone:.1f} s, two {both:.1f} s ({both / alone:.2f})"
+        )
+        said = f"of the processor time of both, {sum(busy):.1f} s, the busier had {shared:.2f}"
+        print(said, flush=True)
         with _cluster(folder, 2) as cluster, _killing(cluster, arguments.kills) as killed:
             _, lines = _swept(todo, folder / "killed", cluster, killed)
         one, two, three = (table(folder / name) for name in ("alone", "both", "killed"))
-    shared = max(busy) / sum(busy)
-    print(f"{len(todo)} scenes: one worker {alone:.1f} s, two {both:.1f} s ({both / alone:.2f})")
-    print(f"of the processor time of both, {sum(busy):.1f} s, the busier had {shared:.2f}")
     print(f"table of two workers {'the same' if one == two else 'DIFFERENT'}")
     print(
         f"killed {len(killed)} workers: table {'the same' if one == three else 'DIFFERENT'}, "
@@ -218,14 +221,16 @@ def _children() -> float:
 
 @contextmanager
 def _killing(cluster: Any, times: int) -> Iterator[list[int]]:
-    """Kill one worker or the other now and then; the list of those killed, as it grows."""
+    """Kill one worker or the other now and then, when both are up (Dask gives up one that dies as
+    it starts); the list of those killed, as it grows."""
     killed: list[int] = []
     over = threading.Event()
 
     def work() -> None:
         rng = np.random.default_rng(0)
         while len(killed) < times and not over.wait(rng.uniform(2.0, 12.0)):
-            pid = cluster.workers[int(rng.integers(2))].pid
+            up = [one for one in cluster.workers.values() if one.status.name == "running"]
+            pid = up[int(rng.integers(2))].pid if len(up) == 2 else None
             if pid is not None and pid not in killed:
                 os.kill(pid, signal.SIGKILL)
                 killed.append(pid)

@@ -174,10 +174,11 @@ def _attended(message: Mapping[str, Any], tied: int, saying: int, telling: int) 
         return _run(message, tied, saying)
     os.close(saying)
     os.close(tied)
-    os.write(telling, f"{pid}\n".encode())
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    os.write(telling, f"{code} {used.ru_utime + used.ru_stime:.3f}\n".encode())
+    with contextlib.suppress(BrokenPipeError):  # whoever asked is gone, and the run with it
+        os.write(telling, f"{pid}\n".encode())
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        os.write(telling, f"{code} {used.ru_utime + used.ru_stime:.3f}\n".encode())
     _leave()
 
 
