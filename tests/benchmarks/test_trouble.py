@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from agent.proposers.offline.evidence import gather
+from agent.proposers.offline.plans import plan
+from agent.proposers.offline.write import write
 from benchmarks.environments import Options, load
 from benchmarks.environments.trouble import TROUBLES
 from benchmarks.environments.variants import KNOWN
@@ -69,3 +71,11 @@ def test_what_rests_for_a_frame_on_whole_pixels_is_no_repeat():
 def test_a_clock_is_no_body():
     found = gather(Video(taken("clock"), 1 / 30))
     assert [path.appearance.shape for path in found.movers] == ["disk"]
+
+
+def test_a_body_is_not_carried_by_its_shadow():
+    task, _ = load("gallery:spring", seed=0, options=Options(variant="shadow"))
+    found = plan(task).drafts[0].mechanism
+    motions = {body.motion: body for body in found.bodies}
+    assert motions["image"].on is not None and "weld" not in motions
+    assert "spring" in write(found).dynamics

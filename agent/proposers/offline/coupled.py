@@ -94,7 +94,7 @@ def structures(evidence: Evidence) -> list[Structure]:
     to them, most plausible first. Shadows are no bodies in any of them."""
     cast = casts(evidence)
     shadows = {one.name: one.host for one in cast if one.kind == "shadow"}
-    choices = {n: j for n, j in joints_of(evidence).items() if n not in shadows}
+    choices = {n: j for n, j in joints_of(evidence, shadows).items() if n not in shadows}
     plain = [*_mirrored(cast, shadows, choices, evidence), *uncoupled(evidence, shadows)]
     found = ties(choices, evidence)
     found += _rods(found, choices, evidence)

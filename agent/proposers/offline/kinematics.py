@@ -46,7 +46,7 @@ def structures(
 ) -> list[Structure]:
     """Alternative joint structures, most plausible first (always at least one: everything free).
     images: see ``combined``."""
-    found = combined(joints_of(evidence), evidence, images)
+    found = combined(joints_of(evidence, images), evidence, images)
     free = (s for s in found[MOST:] if all(b.motion in LOOSE for b in s.mechanism.bodies))
     return [*found[:MOST], *itertools.islice(free, 1)]
 
@@ -57,9 +57,12 @@ MOST = 12
 LOOSE = ("free", "rest", "weld", "image")
 
 
-def joints_of(evidence: Evidence) -> dict[str, list[Joint]]:
-    """Possible joints of every mover that does not ride on another, likeliest first."""
-    riders = _riders(evidence)
+def joints_of(
+    evidence: Evidence, images: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, list[Joint]]:
+    """Possible joints of every mover that does not ride on another, likeliest first. images: see
+    ``combined``."""
+    riders = _passengers(evidence, images)
     movers = [p for p in evidence.movers if p.name not in riders]
     return {p.name: _joints(p, movers, evidence) for p in movers}
 
@@ -72,7 +75,7 @@ def combined(
     """Consistent combinations of the movers' joints, most plausible first. images: shadows and
     mirror images -> what casts them."""
     base = {path.name: _body(path, evidence) for path in evidence.paths.values()}
-    riders = _riders(evidence)
+    riders = _passengers(evidence, images)
     for name, (host, _) in riders.items():
         base[name] = replace(base[name], motion="weld", on=host)
     for name, host in images.items():
@@ -87,6 +90,11 @@ def combined(
         return structure.cost + sum(unbound.get(name, 0.0) for name in loose)
 
     return sorted(found, key=promise)
+
+
+def _passengers(evidence: Evidence, images: Mapping[str, str]) -> dict[str, tuple[str, float]]:
+    """What rides on a body: nothing is carried by its shadow."""
+    return {n: on for n, on in _riders(evidence).items() if on[0] not in images}
 
 
 def _body(path: Path, evidence: Evidence) -> Body:
