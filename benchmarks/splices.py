@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks.gallery import SCENES, UNEXPLAINED
 from benchmarks.gallery.film import Body, Film, altered
+from benchmarks.gallery.simulate import Impact, watched
 
 NAMED = {
     "freeze": "freeze",
@@ -19,12 +20,18 @@ NAMED = {
     "removed": "vanishes",
     "gravity": "gravity",
     "bounce": "velocity",
+    "wall": "passes",
+    "energy": "energy",
 }
 """Splice -> the violation that names it (tools.judge.naming.KINDS)."""
 
 FRAMES = 40
 _FIRST, _LAST = 12, 28  # frames between which a clip breaks
 _FLIGHT = ("thrown-ball", "sideways-fall")
+_WALLS = ("bouncing-ball", "ball-in-box", "billiards")
+_GAIN = (1.6, 2.2)  # what an impact with too much energy multiplies the velocity with
+_LONGER, _LAST_HIT = 60, 52  # frames of a film with impacts, and the last one that is altered
+_ALONE = 4  # frames around an impact within which its disk meets nothing else
 _QUIET = 0.5  # jump of a velocity, in parts of the largest, that counts as something happening
 _MARGIN = 20.0  # pixels from the border within which nothing is put or taken away
 
@@ -32,7 +39,9 @@ _MARGIN = 20.0  # pixels from the border within which nothing is put or taken aw
 @dataclass(frozen=True)
 class Spliced:
     """frames: (T, H, W, 3) that break at ``frame``. true: (T, H, W, 3) as they would have gone on.
-    kind: of NAMED."""
+    kind: of NAMED. order: (T,) which of the true frames each is, or between which; None where they
+    were drawn anew. gaps: (T,) pixels between what is shown and what is true, of the body that is
+    farthest off; infinite where one is gone. place: (2,) of that body just before."""
 
     kind: str
     scene: str
@@ -40,12 +49,17 @@ class Spliced:
     frame: int
     frames: np.ndarray
     true: np.ndarray
+    order: np.ndarray | None
+    gaps: np.ndarray
+    place: np.ndarray
 
 
 def scenes_for(kind: str) -> tuple[str, ...]:
     """Scenes of the gallery that can be spliced that way."""
     if kind in ("gravity", "bounce"):
         return _FLIGHT
+    if kind in ("wall", "energy"):
+        return _WALLS
     drawn = tuple(s for s in SCENES if s not in UNEXPLAINED and not s.startswith("gym-"))
     return tuple(s for s in drawn if s in _SEVERAL) if kind == "swap" else drawn
 
@@ -56,7 +70,9 @@ _SEVERAL = ("two-balls", "billiards", "spring-pair", "late-entry", "orbit")
 
 def spliced(kind: str, scene: str, seed: int) -> Spliced | None:
     """One clip, the same for the same arguments; None where this scene has nothing to break."""
-    rng = np.random.default_rng([seed, sorted(NAMED).index(kind)])
+    rng = np.random.default_rng([seed, list(NAMED).index(kind)])
+    if kind in ("wall", "energy"):
+        return _at_wall(kind, scene, seed, rng)
     slow = kind == "speed" and bool(rng.integers(2))
     frame = _quiet(scene, seed, rng, 2 if slow else 1)
     if frame is None:
@@ -64,12 +80,76 @@ def spliced(kind: str, scene: str, seed: int) -> Spliced | None:
     if kind in ("freeze", "reversal", "speed"):
         return _in_time(kind, scene, seed, frame, slow, rng)
     edit = _Edit(kind, frame, rng)
-    true = _film(scene, seed)
-    with altered(edit):
-        film = _film(scene, seed)
-    if not edit.done:
+    shown = _shot(scene, seed, edit)
+    return _edited(kind, scene, seed, frame, shown, _shot(scene, seed)) if edit.done else None
+
+
+def _edited(
+    kind: str, scene: str, seed: int, frame: int, shown: _Shot, true: _Shot
+) -> Spliced | None:
+    gaps = np.linalg.norm(shown.paths - true.paths, axis=2)
+    gaps[shown.paths.min(axis=2) < _GONE] = np.inf
+    films = shown.film.frames, true.film.frames
+    place = true.paths[gaps[:, frame : frame + 3].max(axis=1).argmax(), frame - 1]
+    return Spliced(kind, scene, seed, frame, *films, None, gaps.max(axis=0), place)
+
+
+@dataclass(frozen=True)
+class _Shot:
+    """A film and where its bodies are: paths (bodies, T, 2)."""
+
+    film: Film
+    paths: np.ndarray
+
+
+def _shot(scene: str, seed: int, edit: _Edit | None = None, frames: int = FRAMES) -> _Shot:
+    paths = list[np.ndarray]()
+
+    def note(bodies: Sequence[Body], size: tuple[int, int]) -> Sequence[Body]:
+        shown = bodies if edit is None else edit(bodies, size)
+        paths.extend(np.stack(_path(body, frames), axis=1) for body in shown)
+        return shown
+
+    with altered(note):
+        film = _film(scene, seed, frames)
+    return _Shot(film, np.stack(paths))
+
+
+_GONE = -1e3  # a place so far off tells that the body is not drawn
+
+
+def _at_wall(kind: str, scene: str, seed: int, rng: np.random.Generator) -> Spliced | None:
+    """One impact of a disk on a wall of which another bounced off before: it passes, or leaves
+    faster than it came. None where the film has no such impact."""
+    seen = list[Impact]()
+
+    def note(impact: Impact) -> float:
+        seen.append(impact)
+        return 1.0
+
+    with watched(note):
+        true = _shot(scene, seed, frames=_LONGER)
+    times = np.array([impact.second / true.film.dt for impact in seen])
+    at = np.floor(times).astype(int) + 1
+    own = [np.abs(times - times[k])[[o.disk == i.disk for o in seen]] for k, i in enumerate(seen)]
+    usable = [
+        k
+        for k in range(kind == "wall", len(seen))
+        if _FIRST <= at[k] <= _LAST_HIT and np.sort(own[k])[1:2].min(initial=np.inf) > _ALONE
+    ]
+    if not usable:
         return None
-    return Spliced(kind, scene, seed, frame, film.frames, true.frames)
+    chosen, left = int(rng.choice(usable)), float(rng.uniform(*_GAIN))
+    count = iter(range(len(seen) + 1000))
+
+    def cheat(impact: Impact) -> float | None:
+        if next(count) != chosen:
+            return 1.0
+        return None if kind == "wall" else left
+
+    with watched(cheat):
+        shown = _shot(scene, seed, frames=_LONGER)
+    return _edited(kind, scene, seed, int(at[chosen]), shown, true)
 
 
 def _quiet(scene: str, seed: int, rng: np.random.Generator, step: int) -> int | None:
@@ -111,11 +191,14 @@ def _in_time(
 ) -> Spliced:
     """Frames of a film put into another order; half of the changes of speed slow it down."""
     film = _film(scene, seed, 2 * FRAMES).frames
+    still = np.zeros(FRAMES)
     if slow:
-        half = np.concatenate([2 * np.arange(frame), 2 * frame - 1 + np.arange(FRAMES - frame)])
-        return Spliced(kind, scene, seed, frame, film[half], film[::2])
+        order = np.array([*2 * np.arange(frame), *(2 * frame - 1 + np.arange(FRAMES - frame))])
+        return Spliced(
+            kind, scene, seed, frame, film[order], film[::2], order / 2, still, still[:2]
+        )
     order = in_order(kind, frame, len(film), rng)[:FRAMES]
-    return Spliced(kind, scene, seed, frame, film[order], film[: len(order)])
+    return Spliced(kind, scene, seed, frame, film[order], film[:FRAMES], order, still, still[:2])
 
 
 class _Edit:
@@ -200,7 +283,7 @@ _PATHS: dict[str, Callable[..., np.ndarray | None]] = {
 }
 
 
-def _path(body: Body) -> tuple[np.ndarray, np.ndarray]:
-    """(FRAMES,) x and y."""
-    x, y = (np.broadcast_to(np.asarray(v, float), FRAMES).copy() for v in (body.x, body.y))
+def _path(body: Body, frames: int = FRAMES) -> tuple[np.ndarray, np.ndarray]:
+    """(frames,) x and y."""
+    x, y = (np.broadcast_to(np.asarray(v, float), frames).copy() for v in (body.x, body.y))
     return x, y

@@ -4,7 +4,9 @@ equations."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +68,32 @@ class Disks:
     collide: bool = True
 
 
+@dataclass(frozen=True)
+class Impact:
+    """A disk on a wall. second: since the first frame. disk, wall: their numbers."""
+
+    second: float
+    disk: int
+    wall: int
+
+
+Watch = Callable[[Impact], float | None]
+"""An impact on a wall -> what the velocity afterwards is multiplied with, 1 for what is right; None
+lets the disk pass, here and from then on."""
+_WATCH: ContextVar[Watch | None] = ContextVar("watch", default=None)
+
+
+@contextmanager
+def watched(watch: Watch) -> Iterator[None]:
+    """While open, every impact of a disk on a wall is told to ``watch``, which may change what
+    comes of it."""
+    token = _WATCH.set(watch)
+    try:
+        yield
+    finally:
+        _WATCH.reset(token)
+
+
 def fly(disks: Disks, times: np.ndarray) -> np.ndarray:
     """(len(times), n, 2) positions, each flight in closed form and each impact at its exact time.
 
@@ -80,9 +108,11 @@ def fly(disks: Disks, times: np.ndarray) -> np.ndarray:
         disks.velocity.astype(float),
     )
     gravity, out = np.tile(np.asarray(disks.gravity, float), (len(position), 1)), []
-    events = 0
+    events, through = 0, set[int]()
     for until in times:
-        while (impact := _next_impact(disks, position, velocity, gravity))[0] <= until - now:
+        while (impact := _next_impact(disks, position, velocity, gravity, through))[
+            0
+        ] <= until - now:
             events += 1
             if events > MAX_EVENTS:
                 raise RuntimeError(
@@ -90,6 +120,9 @@ def fly(disks: Disks, times: np.ndarray) -> np.ndarray:
                 )
             position, velocity = _drift(position, velocity, gravity, impact[0])
             now += impact[0]
+            if impact[2] < 0 and not _allowed(Impact(now, impact[1], ~impact[2]), velocity):
+                through.add(impact[1])
+                continue
             _bounce(disks, velocity, position, impact[1], impact[2])
             if impact[2] < 0:
                 _settle(disks, velocity[impact[1]], gravity[impact[1]], disks.walls[~impact[2]])
@@ -99,6 +132,15 @@ def fly(disks: Disks, times: np.ndarray) -> np.ndarray:
     return np.array(out)
 
 
+def _allowed(impact: Impact, velocity: np.ndarray) -> bool:
+    """Whether whoever watches lets the wall turn this disk back; its velocity in place."""
+    watch = _WATCH.get()
+    factor = 1.0 if watch is None else watch(impact)
+    if factor is not None:
+        velocity[impact.disk] *= factor
+    return factor is not None
+
+
 def _drift(
     position: np.ndarray, velocity: np.ndarray, gravity: np.ndarray, dt: float
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -106,13 +148,17 @@ def _drift(
 
 
 def _next_impact(
-    disks: Disks, position: np.ndarray, velocity: np.ndarray, gravity: np.ndarray
+    disks: Disks,
+    position: np.ndarray,
+    velocity: np.ndarray,
+    gravity: np.ndarray,
+    through: set[int],
 ) -> tuple[float, int, int]:
     """(seconds from now, disk, other disk or ~wall) of the first impact; infinity when there is
-    none."""
+    none. through: disks that no wall stops."""
     best = (math.inf, 0, 0)
     for i in range(len(position)):
-        for j, wall in enumerate(disks.walls):
+        for j, wall in enumerate(() if i in through else disks.walls):
             gap = float(np.dot(wall.normal, position[i])) - wall.offset - disks.radius[i]
             best = min(
                 best,

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.environments.variants import VARIANTS, dressed
 from benchmarks.gallery import SCENES, UNEXPLAINED
 from benchmarks.harness.case import Case, Figures, Options, Record, Workplace, row
-from benchmarks.splices import FRAMES, NAMED, OF_FOOTAGE, in_order, scenes_for, spliced
+from benchmarks.splices import FRAMES, NAMED, OF_FOOTAGE, Spliced, in_order, scenes_for, spliced
 from tools import media
 from tools.judge import Verdict, judge
 from tools.judge.eyes import look
@@ -24,7 +24,7 @@ from tools.types import Video
 SEEDS = 10
 _EACH = 8  # scenes spliced with one seed
 _NEAR = 2  # frames by which a break may be located wrongly
-_GONE = 3.0  # times the threshold that a body counts for that is there in one film only
+_DIAGONAL = 400.0  # pixels that a body counts for that is gone
 
 
 class Judge:
@@ -95,24 +95,27 @@ def _told(found: Verdict, kind: str, frame: int, size: float) -> Figures:
     return row({"effect": size, "found": first is not None, "located": located, "named": named})
 
 
-def effect(true: np.ndarray, frames: np.ndarray, frame: int) -> float:
-    """Largest displacement of a body within two frames of a splice, in standard errors that the
-    forecasts of the true film have."""
-    before, after = look(true), look(frames)
-    errors, most = verdict(before, frozenset()).errors, 0.0
-    for body in before.bodies:
-        twins = [other for other in after.bodies if other.seen[frame - 1]]
-        if body.name not in errors or not body.seen[frame - 1] or not twins:
-            continue
-        place = body.places[frame - 1]
-        twin = min(twins, key=lambda other: float(np.hypot(*(other.places[frame - 1] - place))))
-        error = (
-            float(np.nanmedian(errors[body.name])) if np.isfinite(errors[body.name]).any() else 1.0
-        )
-        for t in range(frame, min(frame + _NEAR + 1, len(frames))):
-            gap = float(np.hypot(*(body.places[t] - twin.places[t])))
-            if body.seen[t]:
-                most = max(most, gap / error if twin.seen[t] else _GONE * FLAG)
+def effect(one: Spliced, true: np.ndarray) -> float:
+    """Largest true displacement of a body within two frames of a splice, in standard errors that
+    the judge's forecasts have in the film as it would have gone on, ``true`` as it is shown to the
+    judge. 0 where the judge can foretell no body there, also where nobody moves."""
+    sight = look(true)
+    errors = verdict(sight, frozenset()).errors
+    late = min(one.frame + _NEAR + 1, len(one.frames))
+    known = {k: float(np.nanmedian(e)) for k, e in errors.items() if np.isfinite(e).any()}
+    if one.order is None:
+        near = [b for b in sight.bodies if b.name in known and b.seen[one.frame - 1]]
+        if not near:
+            return 0.0
+        own = min(near, key=lambda b: np.hypot(*(b.places[one.frame - 1] - one.place)))
+        return min(float(one.gaps[one.frame : late].max()), _DIAGONAL) / known[own.name]
+    most = 0.0
+    for body in sight.bodies:
+        if body.name in known and body.seen.sum() > 1:
+            seen, shown = np.nonzero(body.seen)[0], one.order[one.frame : late]
+            moved = [np.interp(shown, seen, body.places[seen, k]) for k in (0, 1)]
+            gaps = np.linalg.norm(np.stack(moved, axis=1) - body.places[one.frame : late], axis=1)
+            most = max(most, float(np.nanmax(gaps, initial=0.0)) / known[body.name])
     return most
 
 

@@ -24,13 +24,15 @@ CASES = {
     "removed": "thrown-ball",
     "gravity": "thrown-ball",
     "bounce": "thrown-ball",
+    "wall": "bouncing-ball",
+    "energy": "ball-in-box",
 }
 
 
 @pytest.mark.parametrize("kind", NAMED)
 def test_a_splice_is_located_and_named(kind):
-    one = spliced(kind, CASES[kind], 1)
-    assert effect(one.true, one.frames, one.frame) > 5
+    one = spliced(kind, CASES[kind], 2)
+    assert effect(one, one.true) > 5
     first = judge(one.frames).violations[0]
     assert abs(first.frame - one.frame) <= 2
     assert first.kind == NAMED[kind] and first.strength > 5

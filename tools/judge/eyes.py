@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from tools.glance.patches import Patch, patches, unlikeness
+from tools.judge.echo import unlike
 from tools.perception.background import pixel_noise
 
 _MOST = 40  # patches of a frame that are followed
@@ -55,12 +56,13 @@ class Body:
 class Sight:
     """bodies: followed over time. labels: (T, H, W) int32, which patch each pixel belongs to in its
     frame, 0 on edges; None where bodies were not found as patches. grounds: per frame the labels of
-    patches too large to be bodies."""
+    patches too large to be bodies. apart: (T, T) how unlike whole pictures are (see echo)."""
 
     bodies: list[Body]
     shape: tuple[int, int]
     labels: np.ndarray | None = field(default=None, repr=False)
     grounds: tuple[frozenset[int], ...] = ()
+    apart: np.ndarray | None = field(default=None, repr=False)
 
 
 def look(frames: np.ndarray) -> Sight:
@@ -76,7 +78,7 @@ def look(frames: np.ndarray) -> Sight:
         under = [patch.colour for patch in found if patch.ground]
         bodies = [(k, patch) for k, patch in enumerate(found, 1) if _is_body(patch, under)][:_MOST]
         tracks.take(t, [(k, centred(patch, frame)) for k, patch in bodies])
-    return Sight(tracks.finished(), frames.shape[1:3], labels, tuple(grounds))
+    return Sight(tracks.finished(), frames.shape[1:3], labels, tuple(grounds), unlike(frames))
 
 
 def centred(patch: Patch, frame: np.ndarray) -> Patch:

@@ -49,14 +49,14 @@ def _weights(times: tuple[int, ...], degree: int, derivative: int) -> np.ndarray
 
 def foretold(places: np.ndarray, radius: float, restarts: frozenset[int]) -> Foretold:
     """places: (T, 2), NaN where not seen. restarts: frames from which on nothing before counts."""
-    tried, grid = [], _grid(places, radius)
+    tried, least = [], grid(places, radius)
     for degree, count in _PREDICTORS:
         ahead, velocity, factor = _ahead(places, degree, count, restarts)
         missed = np.linalg.norm(places - ahead, axis=1)
         known = np.isfinite(missed)
         if known.sum() < 4:
             continue
-        floor = grid * factor
+        floor = least * factor
         error = np.maximum(_spread(missed[known]), floor)
         tried.append((float(np.nanmedian(error)), count, ahead, velocity, error, missed))
     if not tried:
@@ -89,7 +89,7 @@ def _ahead(
     return ahead, velocity, factor
 
 
-def _grid(places: np.ndarray, radius: float) -> float:
+def grid(places: np.ndarray, radius: float) -> float:
     """Least standard error of a place, pixels: large where a drawing moves in whole pixels."""
     steps = np.diff(places, axis=0)
     steps = steps[np.nan_to_num(np.abs(steps)) > 0.3]

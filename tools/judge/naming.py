@@ -19,6 +19,8 @@ KINDS: Mapping[str, str] = {
     "vanishes": "vanishes",
     "size": "changes size",
     "colour": "changes colour",
+    "passes": "passes through what turned things back before",
+    "energy": "leaves a bounce faster than it came",
     "world": "leaves the way that the world model foretells",
 }
 """Kinds of violation, and each in words."""
@@ -27,9 +29,7 @@ OF_TIME = ("freeze", "reversal", "speed")
 """Kinds that hold for everything that moves."""
 
 _AFTER = 5  # frames after a break that tell its kind
-_RATES = tuple(np.round(np.concatenate([np.arange(0.2, 0.86, 0.05), np.arange(1.2, 4.05, 0.1)]), 2))
 _THIRD = 20.0  # variance of a third difference of places of variance 1
-_STILL = 3.0  # standard errors of a place a frame above which a body moves
 
 
 @dataclass(frozen=True)
@@ -51,45 +51,19 @@ class Violation:
 
 @dataclass(frozen=True)
 class Turn:
-    """How one body went on at a break. misfits: kind -> mean squared misfit of the frames after, in
-    the squared error that this kind leaves them. costs: kind -> the same as a negative
-    log-likelihood of all these frames with a price for free numbers; "on" = as before. rates: (R,)
-    that cost for time at each of _RATES. moving: it moved before. velocity: (2,) before, pixels a
-    frame. change: (2,) of velocity. slowing: it would have come to rest within three frames."""
+    """How one body went on at a break. costs: kind -> negative log-likelihood of the frames after
+    it with a price for free numbers. change: (2,) of velocity, pixels a frame."""
 
-    misfits: Mapping[str, float]
     costs: Mapping[str, float]
-    rates: np.ndarray
-    moving: bool
-    velocity: np.ndarray
     change: np.ndarray
-    slowing: bool
 
     @property
     def kind(self) -> str:
-        """The likeliest of all changes."""
-        return min((name for name in self.costs if name != "on"), key=lambda k: self.costs[k])
-
-    @property
-    def own(self) -> float:
-        """Cost of the likeliest change that is no change of time, or of none."""
-        return min(cost for name, cost in self.costs.items() if name not in OF_TIME)
-
-    @property
-    def freed(self) -> float:
-        """What its own change costs less where a contact accounts for another velocity."""
-        return max(0.0, self.own - self.costs["velocity"] + _PRICE["velocity"])
+        """The likeliest change."""
+        return min(self.costs, key=lambda kind: self.costs[kind])
 
 
-_PRICE = {
-    "on": 0.0,
-    "freeze": 0.0,
-    "reversal": 0.0,
-    "speed": 3.0,
-    "jump": 6.0,
-    "velocity": 6.0,
-    "gravity": 7.5,
-}
+_PRICE = {"jump": 6.0, "velocity": 6.0, "gravity": 7.5}
 """What a hypothesis with more free numbers must fit better."""
 
 
@@ -107,29 +81,20 @@ class _Way:
     j: np.ndarray
     after: np.ndarray
 
-    def on(self, rate: float, shape: np.ndarray | None = None) -> tuple[float, float, np.ndarray]:
-        """Misfit and cost of going on along the way at ``rate`` times the speed of time, with a
-        free multiple of ``shape`` (k,) added, and that multiple (2,)."""
-        base = np.vander(rate * self.j, len(self.path), increasing=True)
-        wrong = self.jerk * (rate * self.j) ** 3 / 6
+    def on(self, shape: np.ndarray) -> tuple[float, np.ndarray]:
+        """Cost of going on along the way with a free multiple of ``shape`` (k,) added, as likely
+        beforehand as its own size, and that multiple (2,)."""
+        base = np.vander(self.j, len(self.path), increasing=True)
+        wrong = self.jerk * self.j**3 / 6
         noise = base @ self.doubt @ base.T + np.outer(wrong, wrong)
-        return self.judged(base @ self.path, noise, shape)
-
-    def judged(
-        self, model: np.ndarray, noise: np.ndarray, shape: np.ndarray | None = None
-    ) -> tuple[float, float, np.ndarray]:
-        """The same of places (k, 2) foretold with covariance ``noise`` (k, k), beside that of the
-        places themselves. Cost: negative log-likelihood, a free multiple being as likely beforehand
-        as its own size."""
-        gap, size = self.after - model, np.zeros(2)
-        noise = noise + self.sigma**2 * np.eye(len(gap))
-        if shape is not None:
-            towards = np.linalg.solve(noise, shape)
-            size = towards @ gap / (towards @ shape)
-            noise = noise + np.outer(shape, shape) * float(size @ size) / 2
+        noise = noise + self.sigma**2 * np.eye(len(wrong))
+        gap = self.after - base @ self.path
+        towards = np.linalg.solve(noise, shape)
+        size = towards @ gap / (towards @ shape)
+        noise = noise + np.outer(shape, shape) * float(size @ size) / 2
         squared = float((gap * np.linalg.solve(noise, gap)).sum())
         spread = float(np.linalg.slogdet(noise / self.sigma**2)[1])
-        return squared / (2 * len(gap)), squared / 2 + spread, size
+        return squared / 2 + spread, size
 
 
 def turn(places: np.ndarray, t: int, first: int, grid: float) -> Turn | None:
@@ -141,26 +106,10 @@ def turn(places: np.ndarray, t: int, first: int, grid: float) -> Turn | None:
     if len(before) < 3 or len(after) < 3:
         return None
     way = _way(places, before, after, t, grid)
-    rates = [way.on(rate) for rate in _RATES]
-    speed = min(rates, key=lambda row: row[1])
-    held = np.broadcast_to(places[before[-1]], way.after.shape)
     shapes = {"jump": np.ones(len(after)), "velocity": way.j, "gravity": way.j**2}
-    shaped = {kind: way.on(1.0, shape) for kind, shape in shapes.items()}
-    same = np.full((len(after), len(after)), way.sigma**2)
-    judged = {"on": way.on(1.0)[:2], "freeze": way.judged(held, same)[:2], "speed": speed[:2]}
-    judged |= {"reversal": _reversed(places, seen, t, way, after)}
-    judged |= {kind: found[:2] for kind, found in shaped.items()}
-    velocity = way.path[1]
-    pull = 2 * way.path[2] if len(way.path) > 2 else np.zeros(2)
-    return Turn(
-        {kind: misfit for kind, (misfit, _) in judged.items()},
-        {kind: cost + _PRICE[kind] for kind, (_, cost) in judged.items()},
-        np.array([cost for _, cost, _ in rates]) + _PRICE["speed"],
-        float(np.linalg.norm(velocity)) > _STILL * way.sigma,
-        velocity,
-        shaped["velocity"][2],
-        bool(velocity @ pull < 0 and np.linalg.norm(velocity) < 3 * np.linalg.norm(pull)),
-    )
+    shaped = {kind: way.on(shape) for kind, shape in shapes.items()}
+    costs = {kind: cost + _PRICE[kind] for kind, (cost, _) in shaped.items()}
+    return Turn(costs, shaped["velocity"][1])
 
 
 def _way(places: np.ndarray, before: np.ndarray, after: np.ndarray, t: int, grid: float) -> _Way:
@@ -178,15 +127,3 @@ def _residual(gaps: np.ndarray, degree: int) -> float:
     """Standard deviation of one coordinate about a fit."""
     free = len(gaps) - degree - 1
     return float(np.sqrt((gaps**2).sum() / (2 * free))) if free > 0 else 0.0
-
-
-def _reversed(
-    places: np.ndarray, seen: np.ndarray, t: int, way: _Way, after: np.ndarray
-) -> tuple[float, float]:
-    """Misfit and cost of the way back over the same places, turning on a frame or between two."""
-    found = [(np.inf, np.inf)]
-    for turn_at in (2 * (t - 1), 2 * t - 1):
-        back = turn_at - after
-        if back.min() >= 0 and seen[back].all():
-            found.append(way.judged(places[back], way.sigma**2 * np.eye(len(back)))[:2])
-    return min(found)

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from tools.judge.breaking import clear
 from tools.judge.eyes import Body, Sight
 from tools.judge.innovation import FLAG
 from tools.judge.naming import KINDS, Violation
 from tools.judge.touch import beside
 
 _SIDE = 4  # frames on either side at least
+_GAP = 2  # frames between two places, at most
 _LEAST = 12  # frames of a flight that can tell
 _SURER = 1.4  # of the usual standard errors: every frame was tried as the moment
 _BETTER = 0.5  # squared misfit left, of that of a smooth change with one number more
@@ -20,31 +22,35 @@ _SHARE = 0.2  # of the larger acceleration that the change must be
 
 def changed(sight: Sight, body: Body, starts: list[int], grid: float) -> Violation | None:
     """The clearest change within the flights that begin at ``starts`` (breaks and the first
-    frame); grid: standard error of a place, pixels."""
+    frame), where nothing hides a part of the body; grid: standard error of a place, pixels."""
     if sight.labels is None:
         return None
-    ends = [*starts[1:], len(body.seen)]
+    places = clear(sight, body)
+    known = np.isfinite(places[:, 0])
+    ends = [*starts[1:], len(known)]
     best: Violation | None = None
     for first, end in zip(starts, ends, strict=True):
-        frames = np.nonzero(body.seen[first:end])[0] + first
-        if len(frames) < _LEAST or np.diff(frames).max() > 1:
+        frames = np.nonzero(known[first:end])[0] + first
+        if len(frames) < _LEAST or np.diff(frames).max() > _GAP:
             continue
-        found = _in_flight(sight, body, frames, grid)
+        found = _in_flight(sight, body, places, frames, grid)
         if found is not None and (best is None or found.strength > best.strength):
             best = found
     return best
 
 
-def _in_flight(sight: Sight, body: Body, frames: np.ndarray, grid: float) -> Violation | None:
-    places, tau = body.places[frames], frames - frames[0].astype(float)
+def _in_flight(
+    sight: Sight, body: Body, way: np.ndarray, frames: np.ndarray, grid: float
+) -> Violation | None:
+    places, tau = way[frames], frames - frames[0].astype(float)
     smooth = _left(np.vander(tau / tau[-1], 5, increasing=True), places)[0]
     tried = []
-    for s in range(_SIDE, len(frames) - _SIDE):
-        bent = np.maximum(tau - s, 0.0) ** 2
+    for k in range(_SIDE, len(frames) - _SIDE):
+        bent = np.maximum(tau - tau[k], 0.0) ** 2
         base = np.column_stack([np.ones_like(tau), tau, tau**2, bent])
         left, c, error = _left(base, places)
-        tried.append((left, s, c, error))
-    left, s, c, error = min(tried, key=lambda row: row[0])
+        tried.append((left, k, c, error))
+    left, k, c, error = min(tried, key=lambda row: row[0])
     free = 2 * len(frames) - 8
     sigma = max(float(np.sqrt(left / free)), grid)
     change, before = 2 * c[3], 2 * c[2]
@@ -57,12 +63,9 @@ def _in_flight(sight: Sight, body: Body, frames: np.ndarray, grid: float) -> Vio
         or float(np.linalg.norm(change)) < _SHARE * larger
     ):
         return None
-    t = int(frames[s]) + 1
-    if any(
-        beside(sight, body, k)
-        for k in range(max(t - 3, 0), min(t + 4, len(body.seen)))
-        if body.seen[k]
-    ):
+    t = int(frames[k]) + 1
+    near = range(max(t - 3, 0), min(t + 4, len(body.seen)))
+    if any(beside(sight, body, k) for k in near if body.seen[k]):
         return None
     x, y = (float(v) for v in body.places[t])
     says = f"{body.name} {KINDS['gravity']} from frame {t} on, near ({x:.0f}, {y:.0f})"

@@ -11,12 +11,17 @@ _SEAM = 4.0
 """Pixels between the insides of two patches that touch: each loses its soft edge."""
 
 
-def directions(sight: Sight, body: Body, t: int, reach: float) -> np.ndarray:
+def directions(
+    sight: Sight, body: Body, t: int, reach: float, without: frozenset[int] = frozenset()
+) -> np.ndarray:
     """(N, 2) unit vectors from the outline of ``body`` in frame ``t`` to what lies within ``reach``
-    pixels and its soft edge of it: other patches, other ground, the border of the picture."""
+    pixels and its soft edge of it: other patches but those ``without``, other ground, the border of
+    the picture."""
     if sight.labels is None or not body.labels[t]:
         return np.zeros((0, 2))
     window, own, other = _around(sight, body, t, reach + _SEAM)
+    if without:
+        other &= ~np.isin(sight.labels[t][window], list(without))
     outline = own & ~cv2.erode(own.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
     rows, columns = np.nonzero(outline)
     found = _borders(sight.shape, rows + window[0].start, columns + window[1].start, reach)
@@ -34,24 +39,84 @@ def directions(sight: Sight, body: Body, t: int, reach: float) -> np.ndarray:
     return found
 
 
-def explains(sight: Sight, body: Body, frames: range, change: np.ndarray, reach: float) -> bool:
+def explains(
+    sight: Sight,
+    body: Body,
+    frames: range,
+    change: np.ndarray,
+    reach: float,
+    besides: dict[int, frozenset[int]] | None = None,
+) -> bool:
     """Whether a change of velocity within ``frames`` may come from what the body met: something
-    lies where a push in that direction can come from."""
+    lies where a push in that direction can come from. besides: frame -> labels that give none."""
     size = float(np.linalg.norm(change))
     if sight.labels is None or size == 0:
         return True
     for k in frames:
-        met = directions(sight, body, k, reach)
+        met = directions(sight, body, k, reach, (besides or {}).get(k, frozenset()))
         if len(met) and float((-met @ change).max()) > _PUSH * size:
             return True
     return False
+
+
+def companions(sight: Sight, body: Body, t: int) -> frozenset[int]:
+    """Labels in frame ``t`` of patches that have been at the body for some frames and moved along
+    with it: its other half, the rod that it hangs on."""
+    now = _touching(sight, body, t)
+    for k in (t - 2, t - _EARLIER):
+        if k < 0 or not body.seen[k]:
+            return frozenset()
+        then = _touching(sight, body, k).values()
+        now = {
+            label: (area, place)
+            for label, (area, place) in now.items()
+            if any(
+                abs(area / other - 1) < _LIKE and float(np.hypot(*(place - where))) > _ALONG
+                for other, where in then
+            )
+        }
+    return frozenset(now)
+
+
+_LIKE, _ALONG = 0.5, 1.0  # difference of areas, and pixels that it moved, of a companion
+
+
+def _touching(sight: Sight, body: Body, t: int) -> dict[int, tuple[float, np.ndarray]]:
+    """Label -> area and middle of the patches that touch the body in frame ``t``."""
+    if sight.labels is None or not body.labels[t]:
+        return {}
+    window, own, other = _around(sight, body, t, _SEAM + 1)
+    near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= _SEAM + 1
+    found = {}
+    for label in set(sight.labels[t][window][other & near].tolist()):
+        places = np.argwhere(sight.labels[t] == label)
+        found[label] = (float(len(places)), places.mean(axis=0))
+    return found
+
+
+def givers(sight: Sight, body: Body, t: int, change: np.ndarray, reach: float) -> set[int]:
+    """Labels in frame ``t`` of the patches that lie where a push in that direction can come
+    from."""
+    if sight.labels is None or not body.labels[t]:
+        return set()
+    window, own, other = _around(sight, body, t, reach + _SEAM)
+    rows, columns = np.nonzero(own)
+    middle = np.array([rows.mean(), columns.mean()])
+    near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= reach + _SEAM
+    ways = (np.argwhere(other & near) - middle)[:, ::-1]
+    lengths = np.maximum(np.linalg.norm(ways, axis=1), 1e-9)
+    pushing = -(ways @ change) > _PUSH * lengths * float(np.linalg.norm(change))
+    return set(sight.labels[t][window][other & near][pushing].tolist())
 
 
 def struck(sight: Sight, body: Body, t: int, change: np.ndarray, reach: float) -> bool:
     """The same of something that it had not touched some frames before: what rests on the body all
     the time stops or turns nothing."""
     before = max(t - _EARLIER, 0)
-    if not explains(sight, body, range(t - 1, t + 1), change, reach):
+    besides = (
+        {k: companions(sight, body, k) for k in (t - 1, t)} if sight.labels is not None else {}
+    )
+    if not explains(sight, body, range(t - 1, t + 1), change, reach, besides):
         return False
     return sight.labels is None or not explains(sight, body, range(before, before + 1), change, 1.0)
 

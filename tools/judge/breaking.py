@@ -1,0 +1,115 @@
+"""Broken forecasts of one body, and whether what it met accounts for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tools.judge import touch
+from tools.judge.eyes import Body, Sight
+from tools.judge.innovation import FLAG, Foretold, foretold
+from tools.judge.naming import Turn, turn
+
+HIDDEN, MERGED = 0.02, 0.25
+"""Share by which the area differs where something hides a part, or two bodies look like one."""
+_DEEPER = 1.12  # ratio of the quartiles of the area of a body that moves in depth
+
+
+@dataclass(frozen=True)
+class Break:
+    """A broken forecast of one body. how: how it went on, None where too little is seen.
+    explained: by what it touches. struck: by what it met just then. reach: pixels within which it
+    may have met something."""
+
+    body: Body
+    frame: int
+    strength: float
+    how: Turn | None
+    explained: bool
+    struck: bool
+    reach: float
+
+
+def breaks(sight: Sight, body: Body, told: frozenset[int]) -> tuple[list[Break], Foretold]:
+    """Every break of a body's forecasts; after each, forecasts begin anew."""
+    places = clear(sight, body)
+    restarts, found = set(told), list[Break]()
+    while True:
+        forecast = foretold(places, body.radius, frozenset(restarts))
+        late = max((one.frame for one in found), default=-1)
+        broken = np.nonzero(np.nan_to_num(forecast.strength) >= FLAG)[0]
+        ahead = [int(t) for t in broken if t > late]
+        if not ahead or len(found) > len(places) // 3:
+            return found, forecast
+        t = ahead[0]
+        first = max((r for r in restarts if r <= t - 1), default=0)
+        grid = float(np.nanmin(forecast.error)) / 2
+        how = turn(places, t, first, grid)
+        recent = first > 0 and t - first <= forecast.count + 1
+        since = range(first if recent else t - 1, t + 1)
+        outside = bool(told.intersection(since))
+        pushed = outside or _explained(sight, body, since, how, forecast)
+        struck = outside or (pushed and (recent or _struck(sight, body, t, how, forecast)))
+        found.append(
+            Break(
+                body, t, float(forecast.strength[t]), how, pushed, struck, _reach(body, t, forecast)
+            )
+        )
+        restarts.add(t)
+
+
+def clear(sight: Sight, body: Body) -> np.ndarray:
+    """Places, without those where something hides a part of the body."""
+    places = body.places.copy()
+    if sight.labels is None:
+        return places
+    usual = np.nanmedian(body.areas)
+    for t in np.nonzero(body.seen)[0]:
+        other = abs(body.areas[t] / usual - 1)
+        if other > MERGED or (other > HIDDEN + 4 / usual and touch.beside(sight, body, int(t))):
+            places[t] = np.nan
+    return places
+
+
+def deep(body: Body) -> bool:
+    """Whether it moves in depth: its size changes over the film."""
+    small, large = np.nanquantile(body.areas, [0.25, 0.75])
+    return bool(large > _DEEPER * small)
+
+
+def _explained(
+    sight: Sight, body: Body, since: range, how: Turn | None, forecast: Foretold
+) -> bool:
+    """Whether what the body met in the frames that the broken forecast comes from, of which the
+    last one broke it, accounts for its change of velocity; a jump needs more. What comes nearer or
+    goes away meets a floor that no outline shows."""
+    if sight.labels is None or deep(body):
+        return True
+    t = since[-1]
+    reach = _reach(body, t, forecast)
+    gap = body.places[t] - forecast.ahead[t]
+    change = gap if how is None else how.change
+    if touch.doubled(sight, body, t):
+        return True
+    if how is not None and how.kind == "jump":
+        ahead = body.places[min(t + 1, len(body.seen) - 1)] - body.places[t]
+        goes_on = float(np.nan_to_num(np.linalg.norm(ahead)))
+        reach = 1.0 + max(float(np.linalg.norm(forecast.velocity[t])), goes_on)
+        if float(np.linalg.norm(gap)) > 2 * reach:
+            return False
+    if len(since) > 2:  # the way before is too short to tell what changed
+        return any(touch.beside(sight, body, k, reach) for k in since if body.seen[k])
+    return touch.explains(sight, body, since, change, reach)
+
+
+def _reach(body: Body, t: int, forecast: Foretold) -> float:
+    """Pixels within which a body may have met something between two frames."""
+    step = float(np.linalg.norm(body.places[t] - body.places[t - 1])) if body.seen[t - 1] else 0.0
+    return 1.0 + max(float(np.linalg.norm(forecast.velocity[t])), step)
+
+
+def _struck(sight: Sight, body: Body, t: int, how: Turn | None, forecast: Foretold) -> bool:
+    """Whether it met something just then that accounts for its change of velocity."""
+    change = body.places[t] - forecast.ahead[t] if how is None else how.change
+    return touch.struck(sight, body, t, change, _reach(body, t, forecast))

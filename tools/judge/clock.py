@@ -1,0 +1,140 @@
+"""Whether time went on evenly for one body: short pieces of its way, as one smooth curve passed
+through at one speed of time or at two.
+
+Nothing is foretold far ahead, so that it holds for motion that changes fast: the places on both
+sides of a moment lie on one polynomial of the time that has passed on the body's own way. How well
+they do is measured against how well earlier pieces did, taken at the same steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+RATES = (0.3, 0.33, 0.37, 0.41, 0.45, 0.5, 0.55, 0.6, 1.7, 1.8, 1.9, 2.0, 2.1, 2.3, 2.5, 2.75, 3.0,
+         3.3, 3.6, 4.0)  # fmt: skip
+"""Speeds of time that are tried; nearer to 1, motion that changes fast by itself looks the same."""
+_BEFORE, _AFTER, _REACH = 5, 4, 6.5
+"""Frames on either side of a moment, and how far after it the way may lie, in frames of before."""
+_DEGREE = 4
+_PRICE = 3.0  # nats of a free number
+_SMOOTH = 0.1  # of a step, what an earlier piece may leave at most
+_EARLIER, _PIECES = 10, 2  # pieces before, at most and at least, that tell how well it fits
+
+
+@dataclass(frozen=True)
+class Beat:
+    """Of one body at one moment, in nats, against time that goes on: gains (R,) of each of RATES,
+    and own (R,), of the likeliest change of its own (place, velocity, pull) on the same places.
+    misfits: (R,) mean squared misfit left, in what earlier pieces left. step: (2,) pixels a frame
+    before."""
+
+    gains: np.ndarray
+    own: np.ndarray
+    misfits: np.ndarray
+    step: np.ndarray
+
+
+def beats(bodies: Sequence[tuple[np.ndarray, float]], t: int) -> list[Beat]:
+    """Of each body whose places (T, 2), with the standard error of one, are seen around the moment
+    between frames ``t - 1`` and ``t``; none where all of them went on evenly."""
+    pieces = [
+        _Piece(places, error, t)
+        for places, error in bodies
+        if _BEFORE <= t <= len(places) - 2 and np.isfinite(places[t - _BEFORE : t + 2]).all()
+    ]
+    return [piece.beat() for piece in pieces] if any(piece.broke for piece in pieces) else []
+
+
+class _Piece:
+    """The places around one moment."""
+
+    def __init__(self, places: np.ndarray, error: float, t: int):
+        self._places, self._error, self._t = places, error, t
+        seen = np.isfinite(places[t : t + _AFTER, 0])
+        self._after = len(seen) if seen.all() else int(np.argmin(seen))
+        step = float(np.linalg.norm(places[t - 1] - places[t - 2]))
+        self._most = (_SMOOTH * step / error) ** 2
+        lengths = {self._length(rate) for rate in RATES}
+        self._even = {n: self._evenly(n) for n in lengths}
+
+    @property
+    def broke(self) -> bool:
+        """Whether some change of its own says more than that it went on."""
+        return any(on - own > 0 for on, own in self._even.values())
+
+    def beat(self) -> Beat:
+        """What each speed of time gains."""
+        gains, own, misfits = np.array([self._told(rate) for rate in RATES]).T
+        t, places = self._t, self._places
+        return Beat(gains, own, misfits, places[t - 1] - places[t - 2])
+
+    def _length(self, rate: float) -> int:
+        return max(2, min(self._after, int(_REACH / rate)))
+
+    def _evenly(self, n: int) -> tuple[float, float]:
+        """Cost of going on, and of the best change of its own with its price."""
+        j = tuple(np.arange(1.0 - _BEFORE, n + 1))
+        own = min(self._cost(j, shape)[0] for shape in range(1, 1 + _SHAPES)) + 2 * _PRICE
+        return self._cost(j)[0], own
+
+    def _told(self, rate: float) -> tuple[float, float, float]:
+        """Gain, own gain and misfit of one speed of time."""
+        n = self._length(rate)
+        on, own = self._even[n]
+        j = np.arange(1.0 - _BEFORE, n + 1)
+        cost, misfit = self._cost(tuple(np.where(j > 0, rate * j, j)), known=True)
+        return on - cost, on - own, misfit
+
+    def _cost(
+        self, s: tuple[float, ...], shape: int = 0, known: bool = False
+    ) -> tuple[float, float]:
+        """Negative log-likelihood of the places about a polynomial of ``s``, with one of the
+        shapes of a change added, and their mean squared misfit, both in what earlier pieces left;
+        what no hypothesis changes is left out. known: infinite where too few pieces tell."""
+        first = self._t - _BEFORE
+        free = 2 * max(len(s) - _DEGREE - 1 - (shape > 0), 1)
+        left = _rest(s, shape) @ self._places[first : first + len(s)] / self._error
+        usual = self._usual(s) / free
+        if known and not np.isfinite(usual):
+            return np.inf, np.inf
+        wide = max(1.0, min(usual, self._most))
+        squared = float((left**2).sum())
+        return squared / (2 * wide) + free / 2 * float(np.log(wide)), squared / (free * wide)
+
+    def _usual(self, s: tuple[float, ...]) -> float:
+        """Squared misfit that is usually left of pieces that end before the moment, taken at the
+        steps ``s`` of even time, to the nearest frame."""
+        steps = np.unique(np.rint(s).astype(int))
+        ends = np.arange(self._t - 1, max(self._t - 1 - _EARLIER, steps[-1] - steps[0] - 1), -1)
+        if len(ends) < _PIECES or len(steps) <= _DEGREE + 1:
+            return np.inf
+        pieces = self._places[ends[:, None] - steps[-1] + steps]
+        left = ((_rest(tuple(steps.astype(float)), 0) @ pieces / self._error) ** 2).sum(axis=(1, 2))
+        known = left[np.isfinite(left)]
+        return float(np.median(known)) * len(s) / len(steps) if len(known) else np.inf
+
+
+_SHAPES = 5
+
+
+@cache
+def _rest(s: tuple[float, ...], shape: int) -> np.ndarray:
+    """(n, n) what is left of values at ``s`` about a polynomial and a change after 0: of place, of
+    velocity there or half a frame aside, of the pull; 0: none."""
+    t = np.array(s)
+    shapes = (
+        (t > 0).astype(float),
+        np.maximum(t, 0.0),
+        np.maximum(t + 0.5, 0.0),
+        np.maximum(t - 0.5, 0.0),
+        np.maximum(t, 0.0) ** 2,
+    )
+    base = np.vander(t / _BEFORE, _DEGREE + 1, increasing=True)
+    if shape:
+        base = np.column_stack([base, shapes[shape - 1]])
+    rest: np.ndarray = np.eye(len(t)) - base @ np.linalg.pinv(base)
+    return rest

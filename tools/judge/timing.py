@@ -1,0 +1,164 @@
+"""Changes of time: pictures that come again, and changes that all moving bodies share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tools.judge import clock, touch
+from tools.judge.breaking import HIDDEN, MERGED, Break, deep
+from tools.judge.echo import Echo, echoes
+from tools.judge.eyes import Body, Sight
+from tools.judge.innovation import FLAG, grid
+from tools.judge.naming import KINDS, Violation
+
+_TOGETHER = 1  # frames by which breaks of two bodies may differ and be one
+
+
+def of_time(
+    sight: Sight, breaks: Sequence[Break], errors: dict[str, np.ndarray]
+) -> list[Violation]:
+    """The first moment at which time alone accounts for how everything that moves went on, and
+    nothing that was met does: pictures that come again, or a change that all bodies share."""
+    found = [*_again(sight, errors), *_evenly(sight, breaks, errors)]
+    if not found:
+        return []
+    first = min(one.frame for one in found)
+    return [next(one for one in found if one.frame <= first + _APART)]
+
+
+_APART = 2  # frames around a moment that may seem to be it
+_SURE = 1.2 * FLAG  # standard errors of a speed of time, which is tried at every frame
+_MOVES = 0.5  # pixels a frame from which on a body tells the time
+_AGREED = 3.0  # mean squared misfit up to which a speed of time holds for a body
+_PRICE = 3.0  # nats of a rate
+
+
+def _evenly(
+    sight: Sight, breaks: Sequence[Break], errors: dict[str, np.ndarray]
+) -> list[Violation]:
+    """The first moment from which on all moving bodies go along their ways at another speed of
+    time."""
+    bodies = [
+        body
+        for body in sight.bodies
+        if body.name in errors and body.seen.sum() > 2 * _BODY and not deep(body)
+    ]
+    known = [(body, *_measured(body)) for body in bodies]
+    length = len(sight.bodies[0].seen) if sight.bodies else 0
+    told = []
+    for t in range(length):
+        bent = {
+            id(one.body)
+            for one in breaks
+            if one.frame in range(t - _SPAN, t - _TOGETHER)  # no smooth way up to now
+            or (one.struck and one.frame in range(t - _TOGETHER, t + _BODY))
+            or (one.how and one.how.kind == "jump" and one.frame in range(t + 1, t + _BODY))
+        }
+        told.append(_uneven(sight, [row for row in known if id(row[0]) not in bent], t))
+    gains = np.array([0.0 if one is None else one[0] for one in told])
+    for t, one in enumerate(told):
+        if one is not None and one[0] == gains[max(t - _SPAN, 0) : t + _SPAN + 1].max():
+            gain, rate, body = one
+            x, y = (float(v) for v in body.places[t - 1])
+            says = f"{KINDS['speed']} from frame {t} on, {rate:.1f} times as fast as before"
+            return [Violation("speed", "", t, (x, y), float(np.sqrt(2 * gain)), says)]
+    return []
+
+
+_SPAN = 5  # frames around a change that it makes unlike a smooth curve
+_BODY = 4  # frames of a body that can tell anything
+
+
+def _measured(body: Body) -> tuple[np.ndarray, np.ndarray]:
+    """(T, 2) places, and (T,) their errors around each frame: larger where something comes to hide
+    a part of the body."""
+    usual = float(np.nanmedian(body.areas))
+    places = np.where((np.abs(body.areas / usual - 1) < MERGED)[:, None], body.places, np.nan)
+    hidden = np.zeros(len(places))
+    for t in np.nonzero(body.seen)[0]:
+        near = body.areas[max(t - _SPAN, 0) : t + _BODY]
+        known = np.nonzero(np.isfinite(near))[0]
+        if len(known) > _BODY:
+            smooth = np.polyval(np.polyfit(known, near[known], 2), known)
+            bent = float(np.abs(near[known] - smooth).max()) / usual
+            hidden[t] = max(0.0, bent - HIDDEN - 4 / usual)
+    return places, np.hypot(grid(places, body.radius), hidden * body.radius)
+
+
+def _uneven(
+    sight: Sight, known: Sequence[tuple[Body, np.ndarray, np.ndarray]], t: int
+) -> tuple[float, float, Body] | None:
+    """How much likelier another speed of time is from frame ``t`` on than none and than that bodies
+    changed on their own, which speed, and the body that tells it best."""
+    moving = [
+        (body, places, float(error[t - 1]))
+        for body, places, error in known
+        if t > 2 and np.linalg.norm(places[t - 1] - places[t - 2]) > _MOVES
+    ]
+    told = clock.beats([(places, error) for _, places, error in moving], t)
+    if not told:
+        return None
+    gains = np.sum([one.gains for one in told], axis=0) - _PRICE
+    own = np.sum([one.own for one in told], axis=0)
+    misfit = np.max([one.misfits for one in told], axis=0)
+    gains[(misfit > _AGREED) | (own > gains)] = 0.0
+    best = int(gains.argmax())
+    if gains[best] < _SURE**2 / 2:
+        return None
+    rate = clock.RATES[best]
+    bodies = [b for b, places, _ in moving if np.isfinite(places[t - 5 : t + 2]).all()]
+    for body, one in zip(bodies, told, strict=True):
+        change, reach = (rate - 1) * one.step, 1.0 + max(rate, 1.0) * float(np.hypot(*one.step))
+        if touch.doubled(sight, body, t) or (
+            sight.labels is not None and touch.struck(sight, body, t, change, reach)
+        ):
+            return None
+    return float(gains[best]), rate, bodies[int(np.argmax([one.gains[best] for one in told]))]
+
+
+def _again(sight: Sight, errors: dict[str, np.ndarray]) -> list[Violation]:
+    """The first moment from which on pictures come again, where things do not turn back or stop as
+    they may."""
+    if sight.apart is None:
+        return []
+    for one in echoes(sight.apart):
+        t = one.frame
+        told = [(body, way) for body in sight.bodies if (way := _abrupt(sight, body, errors, one))]
+        if told:
+            body, strength = max(told, key=lambda pair: pair[1])
+            place = (float(body.places[t - 1, 0]), float(body.places[t - 1, 1]))
+        elif errors or not _abruptly(np.sqrt(np.diag(sight.apart, 1)[t - 3 : t - 1]), one):
+            continue
+        else:
+            place, strength = (sight.shape[1] / 2, sight.shape[0] / 2), 3 * FLAG
+        return [Violation(one.kind, "", t, place, strength, f"{KINDS[one.kind]} at frame {t}")]
+    return []
+
+
+_NATURAL = {("freeze", False): 0.6, ("reversal", False): 0.5, ("reversal", True): 0.7}
+"""Share of the step before that the last step has, at most, where things come to rest or turn back
+on their own: 1/3 or 1/2 under a constant acceleration."""
+
+
+def _abruptly(steps: np.ndarray, one: Echo) -> bool:
+    """Whether what takes two such steps just before does not stop or turn back on its own."""
+    return bool(steps[1] > _NATURAL[one.kind, one.half] * steps[0])
+
+
+def _abrupt(sight: Sight, body: Body, errors: dict[str, np.ndarray], one: Echo) -> float:
+    """How many standard errors a body was on its way when pictures came again; 0 where it turned or
+    stopped as things do, or by what it met."""
+    t = one.frame
+    known = errors.get(body.name, np.array([np.nan]))
+    if not np.isfinite(known).any() or not body.seen[t - 3 : t].all():
+        return 0.0
+    error = float(np.nanmedian(known))
+    steps = np.linalg.norm(np.diff(body.places[t - 3 : t], axis=0), axis=1)
+    if not steps[1] > FLAG * error / 2 or not _abruptly(steps, one):
+        return 0.0
+    back = body.places[t - 2] - body.places[t - 1]
+    if sight.labels is not None and touch.struck(sight, body, t - 1, back, 1.0 + float(steps[1])):
+        return 0.0
+    return float(steps[1]) * (2.0 if one.kind == "reversal" else 1.0) / error
