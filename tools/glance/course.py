@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FALL = 2.5
+FALL = 2.88
 """Picture heights per s² with which things fall in a side view, before anything is measured."""
 _REST = 0.6  # pixels a frame below which a body is taken to rest
 _ORIGINS = 2  # places at the end that a course must have foretold

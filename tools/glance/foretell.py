@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from tools.glance.course import FALL, Course, between, course, resting
 from tools.glance.movers import Mover, Seen, seen_in
+from tools.glance.rollout import rolled_out
 from tools.glance.scenery import Scenery, grown, in_perspective, scenery_of, stands
 from tools.types import ContractError
 
@@ -41,8 +42,21 @@ def foretell(frames: np.ndarray, seconds: np.ndarray, wanted: np.ndarray) -> Gla
     frames: (T, H, W, 3) uint8, T >= 2. seconds: (T,) rising. wanted: (N,) seconds, rising, after
     the last frame, or between two frames where only two were seen. Raises ContractError.
     """
-    bodies = _bodies(frames, seconds)
-    return _shown(frames[-1], bodies, [body.path(wanted) for body in bodies], len(wanted))
+    seen = _looked(frames, seconds)
+    deep = in_perspective(seen.movers)
+    bodies = [_Body.of(frames, seconds, seen, mover, deep) for mover in seen.movers]
+    paths = [body.path(wanted) for body in bodies]
+    rolled = None
+    if not deep:
+        rolled = rolled_out(frames, seconds, seen, wanted)
+    if rolled is not None:
+        paths = [old if new is None else new for old, new in zip(paths, rolled.paths, strict=True)]
+        turns = [body.course.place[2] for body in bodies]
+        for k, new in enumerate(rolled.paths):
+            if new is not None:
+                paths[k] = new + np.array([0.0, 0.0, turns[k]])
+                bodies[k] = replace(bodies[k], rolled=rolled.says)
+    return _shown(frames[-1], bodies, paths, len(wanted))
 
 
 def straight(frames: np.ndarray, seconds: np.ndarray, wanted: np.ndarray) -> Glance:
@@ -57,10 +71,14 @@ def straight(frames: np.ndarray, seconds: np.ndarray, wanted: np.ndarray) -> Gla
     return _shown(frames[-1], bodies, paths, len(wanted))
 
 
-def _bodies(frames: np.ndarray, seconds: np.ndarray) -> list[_Body]:
+def _looked(frames: np.ndarray, seconds: np.ndarray) -> Seen:
     if len(frames) < 2 or len(frames) != len(seconds):
         raise ContractError("frames", "two or more, one a time stamp", str(len(frames)))
-    seen = seen_in(frames)
+    return seen_in(frames)
+
+
+def _bodies(frames: np.ndarray, seconds: np.ndarray) -> list[_Body]:
+    seen = _looked(frames, seconds)
     deep = in_perspective(seen.movers)
     return [_Body.of(frames, seconds, seen, mover, deep) for mover in seen.movers]
 
@@ -84,6 +102,7 @@ class _Body:
     came: str
     height: int
     grows: float
+    rolled: str = ""
 
     @classmethod
     def of(
@@ -107,7 +126,7 @@ class _Body:
     @property
     def says(self) -> str:
         x, y = self.mover.last.centre
-        return f"body at ({x:.0f}, {y:.0f}): {self.course.says}"
+        return f"body at ({x:.0f}, {y:.0f}): {self.rolled or self.course.says}"
 
     def size(self, place: np.ndarray) -> float:
         """How large it is drawn at ``place``, in parts of its last size."""
