@@ -31,7 +31,7 @@ _FLIGHT = ("thrown-ball", "sideways-fall")
 _WALLS = ("bouncing-ball", "ball-in-box", "billiards")
 _GAIN = (1.6, 2.2)  # what an impact with too much energy multiplies the velocity with
 _LONGER, _LAST_HIT = 60, 52  # frames of a film with impacts, and the last one that is altered
-_ALONE = 4  # frames around an impact within which its disk meets nothing else
+_ALONE = 6  # frames around an impact within which its disk meets nothing else
 _QUIET = 0.5  # jump of a velocity, in parts of the largest, that counts as something happening
 _MARGIN = 20.0  # pixels from the border within which nothing is put or taken away
 

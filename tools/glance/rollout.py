@@ -239,7 +239,7 @@ def _fitted(stage: Stage, seconds: np.ndarray, expected: Laws) -> list[Rolled]:
             tried.append(_rolled(stage, seconds, 0, replace(best, pull=k * best.pull)))
     for laws in list(dict.fromkeys(one.laws for one in sorted(tried, key=_by_error)))[:2]:
         for start in range(1, len(seconds) - _LATE):
-            tried.append(_rolled(stage, seconds, start, laws))
+            tried += [_rolled(stage, seconds, start, laws, rolls) for rolls in (True, False)]
     return sorted(tried, key=_by_error)
 
 
@@ -260,12 +260,16 @@ def _by_error(one: Rolled) -> float:
     return one.error
 
 
-def _rolled(stage: Stage, seconds: np.ndarray, start: int, laws: Laws) -> Rolled:
+def _rolled(
+    stage: Stage, seconds: np.ndarray, start: int, laws: Laws, rolls: bool = False
+) -> Rolled:
+    """One rollout from a seen frame on. rolls: disks that go aside then roll."""
     places = np.stack([thing.places for thing in stage.things], axis=1)  # (T, B, 3)
     poses = _known(places, start)
-    shown, speeds = stage.roll(
-        poses, _speeds(places, seconds, start, laws), seconds[start + 1 :] - seconds[start], laws
-    )
+    begun = _speeds(places, seconds, start, laws)
+    if rolls:
+        _let_roll(stage, begun)
+    shown, speeds = stage.roll(poses, begun, seconds[start + 1 :] - seconds[start], laws)
     late = min(_LATE, len(shown))
     gap = shown[-late:] - places[-late:]
     reach = np.array([thing.solid.reach for thing in stage.things])
@@ -274,6 +278,14 @@ def _rolled(stage: Stage, seconds: np.ndarray, start: int, laws: Laws) -> Rolled
     off = np.minimum(np.where(np.isfinite(off), off, np.nan), _FAR)
     ends = np.nanmean(off, axis=0, where=np.isfinite(off)) if late else np.zeros(len(reach))
     return Rolled(laws, start, float(np.nanmean(off)), np.nan_to_num(ends, nan=_FAR), speeds)
+
+
+def _let_roll(stage: Stage, speeds: np.ndarray) -> None:
+    """Give disks that go aside the spin of rolling on what is below them, in place."""
+    for thing, speed in zip(stage.things, speeds, strict=True):
+        if thing.solid.radius and abs(speed[0]) > abs(speed[1]) / 2:
+            way = float(np.hypot(speed[0], speed[1]))
+            speed[2] = np.sign(speed[0]) * way / thing.solid.radius
 
 
 def _tells(stage: Stage) -> np.ndarray:
@@ -325,8 +337,9 @@ def _agreed(
     between = _between(stage, best, seconds, before)
     paths = list[np.ndarray | None]()
     for k, thing in enumerate(stage.things):
+        size = thing.size if len(seconds) > 2 else _LOOSER * thing.size
         right = best.error < _TRUSTED and best.ends[k] < min(
-            thing.size, _straight_on(thing, seconds) + _BETTER
+            size, _straight_on(thing, seconds) + _BETTER
         )
         after = _decided(ahead[:, :, k], last[k], thing)
         paths.append(np.concatenate([between[:, k], after]) if right else None)
@@ -338,6 +351,7 @@ def _agreed(
 
 
 _TRUSTED = 12.0  # pixels that the best rollout is off on average, up to which any of it is believed
+_LOOSER = 1.6  # times as far off a body may end where only two frames were seen
 _BETTER = 0.3  # pixels that the simplest course may foretell better
 
 

@@ -13,6 +13,10 @@ from tools.judge.naming import Turn, turn
 
 HIDDEN, MERGED = 0.02, 0.25
 """Share by which the area differs where something hides a part, or two bodies look like one."""
+_CUT = 3.0  # pixels of area that the border of the picture cuts off at least
+_NUDGED, _LAY = 2.0, 0.1
+"""Pixels by which a thing seems to move that lay still, to so much a frame, when others come to its
+edge."""
 _DEEPER = 1.12  # ratio of the quartiles of the area of a body that moves in depth
 
 
@@ -67,7 +71,11 @@ def clear(sight: Sight, body: Body) -> np.ndarray:
     usual = np.nanmedian(body.areas)
     for t in np.nonzero(body.seen)[0]:
         other = abs(body.areas[t] / usual - 1)
-        if other > MERGED or (other > HIDDEN + 4 / usual and touch.beside(sight, body, int(t))):
+        if (
+            other > MERGED
+            or (other > _CUT / usual and touch.at_border(sight, body, int(t)))
+            or (other > HIDDEN + 4 / usual and touch.beside(sight, body, int(t)))
+        ):
             places[t] = np.nan
     return places
 
@@ -90,6 +98,9 @@ def _explained(
     reach = _reach(body, t, forecast)
     gap = body.places[t] - forecast.ahead[t]
     change = gap if how is None else how.change
+    lay = float(np.linalg.norm(forecast.velocity[t])) < _LAY
+    if lay and float(np.linalg.norm(gap)) < _NUDGED and touch.beside(sight, body, t, reach):
+        return True
     if touch.doubled(sight, body, t):
         return True
     if how is not None and how.kind == "jump":

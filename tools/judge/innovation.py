@@ -20,6 +20,7 @@ _ROUNDED, _WHOLE = 0.4, 0.06
 _PREDICTORS = ((1, 2), (1, 4), (2, 3), (2, 5), (3, 4), (3, 6), (4, 7))  # degree, places
 _WIDER = 0.6  # of the last misses, what the next one may be
 _FEW, _AT_FIRST = 3, 2.0  # forecasts, and by how much their errors count more before so many
+_MOST = 0.75  # share of the forecasts by whose errors predictors are compared
 _SPREAD = 1.3  # of the robust spread: tails are heavier than a normal's
 
 
@@ -58,7 +59,8 @@ def foretold(places: np.ndarray, radius: float, restarts: frozenset[int]) -> For
             continue
         floor = least * factor
         error = np.maximum(_spread(missed[known]), floor)
-        tried.append((float(np.nanmedian(error)), count, ahead, velocity, error, missed))
+        usual = float(np.quantile(np.maximum(missed[known], floor[known]), _MOST))
+        tried.append((usual, count, ahead, velocity, error, missed))
     if not tried:
         nan = np.full(len(places), np.nan)
         return Foretold(np.full((len(places), 2), np.nan), nan, nan, np.zeros((len(places), 2)), 1)

@@ -53,9 +53,11 @@ def _evenly(
             id(one.body)
             for one in breaks
             if one.frame in range(t - _SPAN, t - _TOGETHER)  # no smooth way up to now
-            or (one.struck and one.frame in range(t - _TOGETHER, t + _BODY))
             or (one.how and one.how.kind == "jump" and one.frame in range(t + 1, t + _BODY))
         }
+        if any(one.struck and one.frame in range(t - _TOGETHER, t + _BODY) for one in breaks):
+            told.append(None)
+            continue
         told.append(_uneven(sight, [row for row in known if id(row[0]) not in bent], t))
     gains = np.array([0.0 if one is None else one[0] for one in told])
     for t, one in enumerate(told):
@@ -129,12 +131,30 @@ def _again(sight: Sight, errors: dict[str, np.ndarray]) -> list[Violation]:
         if told:
             body, strength = max(told, key=lambda pair: pair[1])
             place = (float(body.places[t - 1, 0]), float(body.places[t - 1, 1]))
-        elif errors or not _abruptly(np.sqrt(np.diag(sight.apart, 1)[t - 3 : t - 1]), one):
+        elif _tells(sight, errors, t) or not _abruptly(
+            np.sqrt(np.diag(sight.apart, 1)[t - 3 : t - 1]), one
+        ):
             continue
         else:
             place, strength = (sight.shape[1] / 2, sight.shape[0] / 2), 3 * FLAG
         return [Violation(one.kind, "", t, place, strength, f"{KINDS[one.kind]} at frame {t}")]
     return []
+
+
+def _tells(sight: Sight, errors: dict[str, np.ndarray], t: int) -> bool:
+    """Whether bodies account for what moved just before frame ``t``: one that was followed, or one
+    that was leaving the picture or going behind something."""
+    height, width = sight.shape
+    for body in sight.bodies:
+        near = np.nonzero(body.seen[max(t - _SPAN, 0) : t])[0] + max(t - _SPAN, 0)
+        if len(near) < 2 or np.ptp(body.places[near], axis=0).max() < _MOVES:
+            continue
+        x, y = body.places[near[-1]]
+        outside = min(x, y, width - x, height - y) < 2 * body.radius
+        shrinks = body.areas[near[-1]] < body.areas[near[0]] and not body.seen[t]
+        if outside or shrinks or (body.name in errors and body.seen[t - 3 : t].all()):
+            return True
+    return False
 
 
 _NATURAL = {("freeze", False): 0.6, ("reversal", False): 0.5, ("reversal", True): 0.7}

@@ -126,6 +126,12 @@ _PUSH = 0.55
 """Least cosine between a push and the way out of what gives it: friction bends it."""
 
 
+def at_border(sight: Sight, body: Body, t: int) -> bool:
+    """Whether the body reaches the border of the picture in frame ``t``."""
+    rows, columns = np.nonzero(sight.labels[t] == body.labels[t])  # type: ignore[index]
+    return bool(len(_borders(sight.shape, rows, columns, 0.0)))
+
+
 def beside(sight: Sight, body: Body, t: int, reach: float = 2.0) -> bool:
     """Whether anything else, or the border, is next to the body in frame ``t``."""
     return bool(len(directions(sight, body, t, reach)))
