@@ -77,12 +77,15 @@ def _judged(arguments: argparse.Namespace, clip: Video) -> Verdict:
 
 
 def _lines(about: dict[str, Any], clip: Video) -> list[str]:
-    bodies = f"{len(about['bodies'])} bodies followed over {about['frames']} frames"
+    count = len(about["bodies"])
+    bodies = f"{count} {'body' if count == 1 else 'bodies'} followed over {about['frames']} frames"
     lines = [f"{about['file']}: {bodies}"]
     for one in about["violations"]:
         when = f"{clip.seconds[one['frame']]:.2f} s"
         lines.append(f"violated  {one['says']} ({when}); {one['strength']:.1f} standard errors")
-    if about["holds"]:
+    if about["holds"] is None:
+        lines.append("nothing   could be judged")
+    elif about["holds"]:
         lines.append("holds     nothing that was seen breaks the physics that the video shows")
     return [*lines, *(f"note      {note}" for note in about["notes"]), f"film      {about['film']}"]
 
@@ -115,7 +118,7 @@ def _many(arguments: argparse.Namespace, videos: list[Path], how: Preparation) -
 
 def _row(name: str, verdict: Verdict) -> tuple[int, float, list[str]]:
     """Broken or not, what to sort by, and the cells."""
-    if not verdict.bodies:
+    if not verdict.tells:
         return 1, 0.0, [name, "cannot tell", "", "", "; ".join(verdict.notes), ""]
     if verdict.holds:
         return 0, 0.0, [name, "yes", "0", "", "", ""]

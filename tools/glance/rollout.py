@@ -26,8 +26,8 @@ _BOUNCES, _FRICTIONS = (0.2, 0.05, 0.4, 0.65), (0.5, 0.25, 0.9)
 _PULLS, _NEAR_PULLS = (1.0, 0.75, 1.3, 0.5, 1.8, 0.3), (1.0, 0.96, 1.04, 0.9, 1.1)
 """In the pull expected beforehand, with many frames seen and with two, which hardly tell it."""
 _FAR = 40.0  # pixels from which on a wrong place is as wrong as any
-_NEAR = 3.0  # pixels, and share of its size, within which a rollout ended where a body was seen
-_SHARE = 0.15
+_NEAR = 3.0  # pixels, and share of its size up to some more, within which a rollout ended right
+_SHARE, _MOST_OFF = 0.15, 5.0
 _AS_GOOD = 1.3  # error of rollouts that are kept, in that of the best, and pixels besides
 _ROOM = 0.4
 _STIRS = 2.0  # pixels that a thing at rest must be moved to be drawn elsewhere
@@ -46,7 +46,7 @@ class Thing:
     @property
     def size(self) -> float:
         """Pixels within which a rollout counts as right."""
-        return _NEAR + _SHARE * self.solid.reach
+        return _NEAR + min(_SHARE * self.solid.reach, _MOST_OFF)
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def rolled_out(
         for patch in seen.still
         if patch.area > _CRUMB and not _of(patch, grounds) and (outline := solid(patch, picture))
     ]
-    numbers, things = list[int](), list[Thing]()
+    numbers, things, covered = list[int](), list[Thing](), dict[int, np.ndarray]()
     for k, mover in enumerate(seen.movers):
         if _of(mover.last, grounds):
             continue
@@ -165,11 +165,13 @@ def rolled_out(
             return None
         if _covered(mover, thing.solid):
             lying.append((mover.last, thing))
+            covered[k] = np.tile((*thing.places[-1, :2], 0.0), (len(wanted), 1))
         else:
             numbers.append(k)
             things.append(thing)
     if not things or len(things) > _MOST:
-        return None
+        still = tuple(covered.get(k) for k in range(len(seen.movers)))
+        return Foretelling(still, (), _STILL) if covered else None
     loose = [row for row in lying if not row[1].solid.dark][: max(0, _MOST - len(things))]
     seconds = seconds - seconds[0]
     expected = FALL * shape[0]
@@ -184,13 +186,16 @@ def rolled_out(
             break
         loose = [row for k, row in enumerate(loose) if k not in moved]
     paths, says = _agreed(stage, told, seconds, wanted)
-    known = dict(zip(numbers, paths, strict=False))
+    known = covered | dict(zip(numbers, paths, strict=False))
     struck = zip((patch for patch, _ in loose), paths[len(things) :], strict=True)
     return Foretelling(
         tuple(known.get(k) for k in range(len(seen.movers))),
         tuple((patch, path) for patch, path in struck if path is not None and _goes(path)),
         says,
     )
+
+
+_STILL = "something came to cover it: taken to rest"
 
 
 def _of(patch: Patch, grounds: list[np.ndarray]) -> bool:

@@ -22,6 +22,7 @@ _WILD = 0.25
 """Share of a body's frames with breaks from which on nothing about it can be foretold."""
 _SOON = 2  # frames around what was told within which signs may be drawn or gone
 _CROWD = 25  # bodies above which they are pieces of a texture
+_FEWEST = 8  # frames from which on a break can be told
 _PULLED = 4  # frames before a pull is seen to change at which it may have broken a forecast
 _TOGETHER = 1  # frames by which breaks of two bodies may differ and be one
 
@@ -43,10 +44,15 @@ class Verdict:
         """Nothing was violated."""
         return not self.violations
 
+    @property
+    def tells(self) -> bool:
+        """Something could be judged."""
+        return bool(self.violations or (self.bodies and self.frames >= _FEWEST))
+
     def to_json(self) -> dict[str, Any]:
-        """JSON-ready dict."""
+        """JSON-ready dict; holds: None where nothing could be judged."""
         return {
-            "holds": self.holds,
+            "holds": self.holds if self.tells else None,
             "violations": [one.to_json() for one in self.violations],
             "bodies": list(self.bodies),
             "frames": self.frames,
@@ -80,7 +86,7 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
     said, met, gains = list(notes), list[Wall](), list[Violation]()
     if len(sight.bodies) > _CROWD:
         said.append(f"{len(sight.bodies)} patches, as of a texture, cannot be told apart")
-        return Verdict((), (), len(sight.bodies[0].seen), tuple(said))
+        return Verdict((), (), _length(sight), tuple(said))
     for body in sight.bodies:
         broken, forecast = breaks(sight, body, told)
         if len(broken) > max(3.0, _WILD * body.seen.sum()):
@@ -96,7 +102,7 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
             held, more = _bounces(sight, body, broken, forecast)
             met += held
             gains += more
-    length = len(sight.bodies[0].seen) if sight.bodies else 0
+    length = _length(sight)
     through = _passed(sight, met, errors)
     first = min((one.frame for one in through), default=length)
     found = [one for one in of_time(sight, every, errors) if one.frame < first]
@@ -105,9 +111,18 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
     found += [*pulls, *gains, *through]
     found += [one for one in map(_named, _unexplained(every, found)) if not _near(one, through)]
     found.sort(key=lambda one: (one.frame, -one.strength))
+    if length < _FEWEST:
+        said.append(f"{length} frames are too few: a break shows from about {_FEWEST} on")
     if not errors:
         said.append("no body could be followed")
     return Verdict(tuple(found), tuple(errors), length, tuple(said), errors)
+
+
+def _length(sight: Sight) -> int:
+    """Frames of the video."""
+    if sight.apart is not None:
+        return len(sight.apart)
+    return len(sight.bodies[0].seen) if sight.bodies else 0
 
 
 def _unexplained(every: Sequence[Break], found: Sequence[Violation]) -> list[Break]:
