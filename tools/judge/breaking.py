@@ -14,9 +14,9 @@ from tools.judge.naming import Turn, turn
 HIDDEN, MERGED = 0.02, 0.25
 """Share by which the area differs where something hides a part, or two bodies look like one."""
 _CUT = 3.0  # pixels of area that the border of the picture cuts off at least
-_NUDGED, _LAY = 2.0, 0.1
-"""Pixels by which a thing seems to move that lay still, to so much a frame, when others come to its
-edge."""
+_NUDGED, _LAY = 2.0, 1.0
+"""Pixels by which a thing seems to move that lay still, within so many for some frames, when others
+come to its edge."""
 _DEEPER = 1.12  # ratio of the quartiles of the area of a body that moves in depth
 
 
@@ -98,7 +98,9 @@ def _explained(
     reach = _reach(body, t, forecast)
     gap = body.places[t] - forecast.ahead[t]
     change = gap if how is None else how.change
-    lay = float(np.linalg.norm(forecast.velocity[t])) < _LAY
+    if not body.seen[max(t - 3, 0) : t].all():  # just come to sight: who knows which it is
+        return True
+    lay = np.ptp(body.places[max(t - 5, 0) : t], axis=0).max() < _LAY
     if lay and float(np.linalg.norm(gap)) < _NUDGED and touch.beside(sight, body, t, reach):
         return True
     if touch.doubled(sight, body, t):

@@ -7,7 +7,7 @@ import numpy as np
 from tools.judge.eyes import Body, Sight
 from tools.judge.innovation import FLAG
 from tools.judge.naming import KINDS, Violation
-from tools.judge.touch import bared, beside, doubled
+from tools.judge.touch import bared, beside, doubled, kin
 
 _BEFORE = 3  # frames on either side that are compared
 _LARGE = 40.0  # pixels of a body that can be missed
@@ -39,7 +39,9 @@ def _comes(sight: Sight, body: Body) -> Violation | None:
     if first < _BEFORE or body.seen[first : first + 4].sum() < 4:
         return None
     way = body.places[first] - body.places[first + 1]
-    alone = not doubled(sight, body, first) and bared(sight, body, first, first - 1, way)
+    alone = not (doubled(sight, body, first) or kin(sight, body, first)) and bared(
+        sight, body, first, first - 1, way
+    )
     return _violation("appears", body, first, first, _CLEAR) if alone else None
 
 

@@ -70,13 +70,13 @@ _PRICE = {"jump": 6.0, "velocity": 6.0, "gravity": 7.5}
 @dataclass(frozen=True)
 class _Way:
     """The way of a body before a break, and the places after it. path: (n, 2) coefficients of a
-    polynomial in frames since the last one before. doubt: (n, n) their covariance, pixels². sigma:
-    standard error of a place. jerk: (2,) pixels a frame³ by which a polynomial goes wrong. j: (k,)
-    frames since the last one before."""
+    polynomial in frames since the last one before. doubt: (n, n) their covariance for places of
+    error 1. sigma: (2,) standard errors of a place. jerk: (2,) pixels a frame³ by which a
+    polynomial goes wrong. j: (k,) frames since the last one before."""
 
     path: np.ndarray
     doubt: np.ndarray
-    sigma: float
+    sigma: np.ndarray
     jerk: np.ndarray
     j: np.ndarray
     after: np.ndarray
@@ -85,16 +85,16 @@ class _Way:
         """Cost of going on along the way with a free multiple of ``shape`` (k,) added, as likely
         beforehand as its own size, and that multiple (2,)."""
         base = np.vander(self.j, len(self.path), increasing=True)
-        doubt = base @ self.doubt @ base.T + self.sigma**2 * np.eye(len(self.j))
+        doubt = base @ self.doubt @ base.T + np.eye(len(self.j))
         gaps, cost, sizes = self.after - base @ self.path, 0.0, np.zeros(2)
-        for k, jerk in enumerate(self.jerk):
+        for k, (jerk, sigma) in enumerate(zip(self.jerk, self.sigma, strict=True)):
             wrong = jerk * self.j**3 / 6
-            noise = doubt + np.outer(wrong, wrong)
+            noise = sigma**2 * doubt + np.outer(wrong, wrong)
             towards = np.linalg.solve(noise, shape)
             sizes[k] = towards @ gaps[:, k] / (towards @ shape)
             noise = noise + np.outer(shape, shape) * sizes[k] ** 2
             squared = float(gaps[:, k] @ np.linalg.solve(noise, gaps[:, k]))
-            cost += (squared + float(np.linalg.slogdet(noise / self.sigma**2)[1])) / 2
+            cost += (squared + float(np.linalg.slogdet(noise / sigma**2)[1])) / 2
         return cost, sizes
 
 
@@ -117,14 +117,10 @@ def _way(places: np.ndarray, before: np.ndarray, after: np.ndarray, t: int, grid
     degree = 2 if len(before) >= 4 else 1
     base = np.vander(before - (t - 1.0), degree + 1, increasing=True)
     path = np.linalg.lstsq(base, places[before], rcond=None)[0]
-    sigma = max(grid, _residual(base @ path - places[before], degree))
+    free = len(before) - degree - 1
+    left = ((base @ path - places[before]) ** 2).sum(axis=0)
+    sigma = np.maximum(grid, np.sqrt(left / free) if free > 0 else 0.0)
     third = np.diff(places[before], n=3, axis=0) if len(before) > 3 else np.zeros((1, 2))
     jerk = np.sqrt(np.maximum((third**2).mean(axis=0) - _THIRD * sigma**2, 0.0))
-    doubt = sigma**2 * np.linalg.inv(base.T @ base)
+    doubt = np.linalg.inv(base.T @ base)
     return _Way(path, doubt, sigma, jerk, after - (t - 1.0), places[after])
-
-
-def _residual(gaps: np.ndarray, degree: int) -> float:
-    """Standard deviation of one coordinate about a fit."""
-    free = len(gaps) - degree - 1
-    return float(np.sqrt((gaps**2).sum() / (2 * free))) if free > 0 else 0.0

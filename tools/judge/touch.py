@@ -156,6 +156,21 @@ def doubled(sight: Sight, body: Body, t: int) -> bool:
     return False
 
 
+def kin(sight: Sight, body: Body, t: int) -> bool:
+    """Whether something of its colour is next to the body in frame ``t``: it may be a piece of
+    that."""
+    if sight.labels is None or not body.labels[t]:
+        return False
+    window, own, other = _around(sight, body, t, 2 * _SEAM)
+    near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= 2 * _SEAM
+    labels = set(sight.labels[t][window][other & near].tolist())
+    return any(
+        one.labels[t] in labels and float(np.abs(one.colours[t] - body.colours[t]).max()) < _TONE
+        for one in sight.bodies
+        if one is not body
+    )
+
+
 _SAME, _TONE = 1.5, 20.0  # ratio of radii, and grey levels, up to which two bodies look the same
 
 
