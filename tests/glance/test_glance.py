@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.visphy_scenes import DT, drawn
 from tools.glance import foretell, straight
 from tools.glance.movers import seen_in
 from tools.types import ContractError
@@ -90,6 +91,23 @@ def test_what_something_came_to_lie_on_did_not_move():
     fall = np.minimum(30 + 6.0 * np.arange(10) ** 2, 109)
     frames = disks([np.stack([np.full(10, 60.0), fall], axis=1)], bars=[(30, 120, 90, 128)])
     assert len(seen_in(frames).movers) == 1
+
+
+def test_a_side_view_goes_on_as_rigid_bodies_do():
+    frames = drawn("ramp", 1)
+    seconds = np.arange(len(frames)) * DT
+    told = foretell(frames[:10], seconds[:10], seconds[10:])
+    assert "rolled out" in told.says[0]
+    ours = np.mean([psnr(a, b) for a, b in zip(told.frames, frames[10:], strict=True)])
+    still = np.mean([psnr(frames[9], b) for b in frames[10:]])
+    assert ours > still + 5
+
+
+def test_what_has_come_to_rest_is_repeated_also_from_two_frames():
+    frames = drawn("cup", 0)
+    seconds = np.arange(len(frames)) * DT
+    told = foretell(frames[[0, 9]], seconds[[0, 9]], seconds[10:])
+    assert (told.frames == frames[9]).all()
 
 
 def test_one_frame_is_refused():
