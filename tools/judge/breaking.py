@@ -14,6 +14,7 @@ from tools.judge.naming import Turn, turn
 HIDDEN, MERGED = 0.02, 0.25
 """Share by which the area differs where something hides a part, or two bodies look like one."""
 _CUT = 3.0  # pixels of area that the border of the picture cuts off at least
+_STANDS = 0.02  # pixels a frame
 _NUDGED, _LAY = 2.0, 1.0
 """Pixels by which a thing seems to move that lay still, within so many for some frames, when others
 come to its edge."""
@@ -99,6 +100,9 @@ def _explained(
     gap = body.places[t] - forecast.ahead[t]
     change = gap if how is None else how.change
     if not body.seen[max(t - 3, 0) : t].all():  # just come to sight: who knows which it is
+        return True
+    last = np.linalg.norm(np.diff(body.places[t - 2 : t + 1], axis=0), axis=1)
+    if len(last) == 2 and last.max() < _STANDS:  # it stood before, so nothing broke just now
         return True
     lay = np.ptp(body.places[max(t - 5, 0) : t], axis=0).max() < _LAY
     if lay and float(np.linalg.norm(gap)) < _NUDGED and touch.beside(sight, body, t, reach):

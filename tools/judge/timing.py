@@ -47,7 +47,7 @@ def _evenly(
     ]
     known = [(body, *_measured(body)) for body in bodies]
     length = len(sight.bodies[0].seen) if sight.bodies else 0
-    told = []
+    told = list[tuple[float, float, Body] | None]()
     for t in range(length):
         bent = {
             id(one.body)
@@ -152,9 +152,18 @@ def _tells(sight: Sight, errors: dict[str, np.ndarray], t: int) -> bool:
         x, y = body.places[near[-1]]
         outside = min(x, y, width - x, height - y) < 2 * body.radius
         shrinks = body.areas[near[-1]] < body.areas[near[0]] and not body.seen[t]
-        if outside or shrinks or (body.name in errors and body.seen[t - 3 : t].all()):
+        if outside or shrinks or _clearly(body, errors, t):
             return True
     return False
+
+
+def _clearly(body: Body, errors: dict[str, np.ndarray], t: int) -> bool:
+    """Whether a body was followed up to frame ``t`` and went farther than its errors."""
+    known = errors.get(body.name, np.array([np.nan]))
+    if not np.isfinite(known).any() or not body.seen[t - 3 : t].all():
+        return False
+    step = float(np.linalg.norm(body.places[t - 1] - body.places[t - 2]))
+    return step > FLAG * float(np.nanmedian(known)) / 2
 
 
 _NATURAL = {("freeze", False): 0.6, ("reversal", False): 0.5, ("reversal", True): 0.7}
@@ -171,12 +180,11 @@ def _abrupt(sight: Sight, body: Body, errors: dict[str, np.ndarray], one: Echo) 
     """How many standard errors a body was on its way when pictures came again; 0 where it turned or
     stopped as things do, or by what it met."""
     t = one.frame
-    known = errors.get(body.name, np.array([np.nan]))
-    if not np.isfinite(known).any() or not body.seen[t - 3 : t].all():
+    if not _clearly(body, errors, t):
         return 0.0
-    error = float(np.nanmedian(known))
+    error = float(np.nanmedian(errors[body.name]))
     steps = np.linalg.norm(np.diff(body.places[t - 3 : t], axis=0), axis=1)
-    if not steps[1] > FLAG * error / 2 or not _abruptly(steps, one):
+    if not _abruptly(steps, one):
         return 0.0
     back = body.places[t - 2] - body.places[t - 1]
     if sight.labels is not None and touch.struck(sight, body, t - 1, back, 1.0 + float(steps[1])):
