@@ -121,6 +121,7 @@ class Flat:
     def _picture(self) -> np.ndarray:
         frame = np.full((SIZE, SIZE, 3), 255, np.uint8)
         for shape, colour in self._drawn:
+            assert shape.body is not None, "every shape was given a body"
             if isinstance(shape, pymunk.Circle):
                 x, y = (round(256 * v) for v in shape.body.position)
                 cv2.circle(frame, (x, y), round(256 * shape.radius), colour, -1, cv2.LINE_AA, 8)

@@ -78,7 +78,7 @@ def _broken(kind: str, variant: str, seed: int) -> Iterable[Figures]:
         one = spliced(kind, scene, seed)
         if one is not None:
             frames, true = _worn(one.frames, variant, seed), _worn(one.true, variant, seed)
-            yield _told(judge(frames), kind, one.frame, effect(true, frames, one.frame))
+            yield _told(judge(frames), kind, one.frame, effect(one, true))
 
 
 def _some(scenes: Sequence[str], seed: int) -> list[str]:
@@ -182,8 +182,9 @@ def _share(rows: Sequence[Figures], name: str) -> str:
 
 _NOTE = """Each splice is drawn in eight scenes a seed, which take turns, 40 frames, at a frame
 between 12 and 27 within six of which nothing else happens (scenes without such a frame are left
-out). Strong: some body is at least five standard errors of its forecast from
-where it would have been, two frames after the splice or sooner (gone counts as fifteen). Located:
-the first violation told is at most two frames off; named: it is also of the right kind. The scene
-without a mechanism (jumping-dot) is left out. Real clips: --data FOLDER with footage.json; how
+out; bounces are altered in 60 frames, up to 52). Strong: some body is at least five standard errors
+of its forecast from where it would truly have been, two frames after the splice or sooner (gone
+counts as 400 pixels). Located: the first violation told is at most two frames off; named: it is
+also of the right kind. The scene without a mechanism (jumping-dot) is left out. Real clips: --data
+FOLDER with footage.json; how
 strong a splice is there is not known, all count as strong."""
