@@ -3,8 +3,9 @@
 Light from afar casts every point of a plane of motion onto the ground by an affine map, and a plane
 mirror maps it so, too (Hartley and Zisserman, Multiple View Geometry, 2004, section 2.4). Two bodies
 that fly freely are related alike, whatever their colours, as long as nothing happens to either; so
-only what leaves a parabola together with another is looked at. What only darkens what lies behind it
-is taken for a shadow at once; anything else may be an image.
+the map counts where both leave a parabola. A course that does not may only be a shadow: of what only
+darkens what lies behind it, on a ground along one axis of the picture, where it goes on along that
+axis as its body does, whatever the height adds.
 """
 
 from __future__ import annotations
@@ -46,11 +47,16 @@ class Cast:
 
 def casts(evidence: Evidence) -> list[Cast]:
     """Images that the movers show, likeliest first, each body in one role."""
-    bending = [path for path in evidence.movers if _bends(path)]
-    dark = {path.name: darkens(path, evidence) for path in bending}
-    pairs = ((p, h) for p in bending for h in bending if p is not h and not p.turns)
+    bends = {path.name: _bends(path) for path in evidence.movers}
+    dark = {path.name: darkens(path, evidence) for path in evidence.movers}
+    pairs = (
+        (path, host, bends[path.name] and bends[host.name])
+        for path in evidence.movers
+        for host in evidence.movers
+        if path is not host and not path.turns and (bends[path.name] or dark[path.name])
+    )
     found = sorted(
-        (one for path, host in pairs for one in _cast(path, host, dark[path.name])),
+        (one for path, host, bend in pairs for one in _cast(path, host, dark[path.name], bend)),
         key=lambda one: one.cost,
     )
     kept: list[Cast] = []
@@ -61,7 +67,7 @@ def casts(evidence: Evidence) -> list[Cast]:
     return kept
 
 
-def _cast(path: Path, host: Path, dark: bool) -> Iterator[Cast]:
+def _cast(path: Path, host: Path, dark: bool, bend: bool) -> Iterator[Cast]:
     both = path.seen & host.seen
     count = int(both.sum())
     if count < FEWEST:
@@ -69,7 +75,8 @@ def _cast(path: Path, host: Path, dark: bool) -> Iterator[Cast]:
     place, floor = path.xy[both], math.hypot(path.floor, host.floor)
     design = np.column_stack([host.xy[both], np.ones(count)])
     map_, *_ = np.linalg.lstsq(design, place, rcond=None)
-    if dark or _mirrored(map_[:2]) or _follows(map_[:2]):
+    linear = map_[:2]
+    if (bend and (dark or _mirrored(linear) or _follows(linear))) or (dark and _along(linear)):
         left = (place - design @ map_).T / floor
         if float(np.sqrt(np.mean(left**2))) > LEFT:
             return
@@ -123,3 +130,10 @@ def _follows(linear: np.ndarray) -> bool:
     """Whether one coordinate is that of the other body and the other stays."""
     rows = np.abs(linear.T)
     return any(abs(rows[k, k] - 1.0) < 0.05 and rows.sum() - rows[k, k] < 0.1 for k in (0, 1))
+
+
+def _along(linear: np.ndarray) -> bool:
+    """Whether one coordinate is that of the other body, and may lean with its other one, and the
+    other stays: a place on a level or upright ground under light from afar."""
+    rows = linear.T
+    return any(abs(rows[k, k] - 1.0) < 0.05 and np.abs(rows[1 - k]).max() < 0.02 for k in (0, 1))
