@@ -17,6 +17,8 @@ _LENGTHS = {"crop": 4, "size": 2}
 GROUND = 255
 """Grey level of the plain ground behind what is transparent."""
 _MOST_IGNORED = 64
+_STILL = 10  # levels by which the mean over 5 x 5 pixels changes without anything moving
+_HELD, _MOVING = 4, 6  # still frames at first, and frames after them, that are worth a cut
 _SMALLEST, _LARGEST = 8, 16384  # pixels of a side that is left
 
 
@@ -158,6 +160,21 @@ def _whole_numbers(key: str, value: Any, count: int) -> tuple[int, ...]:
     if len(numbers) != count:
         raise ValueError(f"{key} of {len(numbers)} numbers")
     return numbers
+
+
+def still_lead(frames: np.ndarray) -> int:
+    """How many of the first frames (T, H, W, 3) are the same still picture but for noise: whatever
+    is held has not been let go yet. 0 where something moves within the first ``_HELD`` frames, or
+    in none at all, or where too few frames are left after them.
+
+    Two frames are the same where the mean over 5 x 5 pixels changes nowhere by ``_STILL`` levels.
+    """
+    first = cv2.blur(frames[0], (5, 5)).astype(np.int16)
+    for k in range(1, len(frames)):
+        change = np.abs(cv2.blur(frames[k], (5, 5)).astype(np.int16) - first).max()
+        if change >= _STILL:
+            return k if k >= _HELD and len(frames) - k >= _MOVING else 0
+    return 0
 
 
 def opaque(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from agent.cli import cutting, pointing, text
 from tools import backing, media
 from tools.errors import UsageError
-from tools.preparation import Preparation, of_one_size
+from tools.preparation import Preparation, of_one_size, still_lead
 from tools.types import HeldBack, Task, Video
 
 MOST_FRAMES = 600
@@ -84,13 +84,37 @@ def _videos(arguments: argparse.Namespace) -> tuple[Task, HeldBack]:
     how = preparation(arguments)
     whole = how.of_another()
     clips = [media.read(path, 0, stop, preparation=how) for path in arguments.video]
+    context = arguments.context
+    counted = "start" in cutting.given(arguments) or pointing.given(arguments)
+    if len(clips) == 1 and not counted:  # nobody named a frame
+        skipped = _held(clips[0], seen_of(clips, context))
+        if skipped:
+            later = replace(how, start=how.start + skipped * how.every)
+            context = seen_of(clips, context) - skipped
+            clips = [_let_go(arguments.video[0], later, stop and stop - skipped, skipped)]
     learn = media.shelved(
         media.read(path, 0, MOST_FRAMES, preparation=whole) for path in arguments.learn_from
     )
     clips, learn = _of_one_size(clips, learn)
     text.show(f"{clip.name}: {note}" for clip in (*clips, *learn) for note in clip.notes)
-    clips[0] = pointing.pointed(arguments, clips[0], seen_of(clips, arguments.context))
-    return assemble(clips, tuple(learn), arguments.context, arguments.horizon)
+    clips[0] = pointing.pointed(arguments, clips[0], seen_of(clips, context))
+    return assemble(clips, tuple(learn), context, arguments.horizon)
+
+
+def _held(clip: Video, seen: int) -> int:
+    """How many frames of the start of a clip, of which ``seen`` are seen, tell nothing: all still
+    ones but the last."""
+    return 0 if clip.actions is not None else max(still_lead(clip.frames[:seen]) - 1, 0)
+
+
+def _let_go(path: str, how: Preparation, stop: int | None, skipped: int) -> Video:
+    """A clip from where something moves."""
+    clip = media.read(path, 0, stop, preparation=how)
+    note = (
+        f"nothing moves before frame {skipped}, where the search starts; --start 0 keeps what is "
+        f"before, --start {how.start} says the same"
+    )
+    return replace(clip, notes=(*clip.notes, note))
 
 
 def _of_one_size(clips: list[Video], learn: list[Video]) -> tuple[list[Video], list[Video]]:
@@ -123,7 +147,10 @@ def assemble(
     """Cut ``clips`` after ``context`` frames (default: two thirds of the shortest) and hold back up
     to ``horizon`` further ones (default: the rest, or as many as were seen when there is no rest).
     """
-    shortest, context = min(len(clip) for clip in clips), seen_of(clips, context)
+
+
+def seen_of(clips: Sequence[Video], context: int | None) -> int:
+    """How many frames of each clip are seen: as said, else two thirds of the shortest."""
     if shortest < max(context, 2):
         what = next(clip.name for clip in clips if len(clip) == shortest)
         raise UsageError(
@@ -152,7 +179,7 @@ def assemble(
 
 
 def seen_of(clips: Sequence[Video], context: int | None) -> int:
-    """How many frames of each clip are seen."""
+    """How many frames of each clip are seen: as said, else two thirds of the shortest."""
     return context or max(2, round(min(len(clip) for clip in clips) * 2 / 3))
 
 

@@ -5,8 +5,8 @@ Which node is the best: the one of the highest score, unless others tie with it.
 the highest (what a camera misplaces, noise hides, a fit leaves open or a drawing on whole pixels
 rounds decides nothing). Of those that tie:
 
-1. where there is a leeway only the likeliest of the nodes with a belief stays: what is seen does
-   not tell them apart, so what is known beforehand does;
+1. only the likeliest of the nodes with a belief stays: what is seen does not tell them apart, so
+   what is known beforehand does;
 2. of the rest, those stay that are not clearly larger (by ``SMALLER``) than the smallest;
 3. of these the oldest wins, which its proposer thought likelier.
 """
@@ -107,7 +107,7 @@ class NodeArchive:
         leeway = top.evaluation.leeway
         wide, usual = top.score - max(leeway, self.tolerance), top.score - self.tolerance
         tied = tuple(n for n in nodes if n.score >= (usual if n.candidate.belief is None else wide))
-        left = _likeliest(tied) if leeway else tied
+        left = _likeliest(tied)
         least = min(node.evaluation.complexity for node in left)
         best = next(node for node in left if node.evaluation.complexity <= SMALLER * least)
         return Choice(best, tied, len(left) < len(tied))

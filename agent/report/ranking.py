@@ -60,11 +60,8 @@ def equals(nodes: Iterable[One], configured: float) -> tuple[list[One], list[One
 
 
 def likelier(winner: Judged, others: Iterable[One]) -> list[One]:
-    """Those of ``others``, which tie with the winner, that it is likelier than, where that
-    counts."""
-    others = list(others)
-    tied: list[Judged] = [winner, *others]
-    if winner.belief is None or not max(tied, key=lambda node: node.score).leeway:
+    """Those of ``others``, which tie with the winner, that it is likelier than."""
+    if winner.belief is None:
         return []
     return [o for o in others if o.belief is not None and o.belief < winner.belief]
 

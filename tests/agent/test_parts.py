@@ -279,9 +279,11 @@ def test_what_a_camera_cannot_tell_apart_is_decided_by_belief():
     assert NodeArchive((edit, draft)).ranked() == (draft, edit)
 
 
-def test_drawings_and_programs_without_a_belief_tie_as_ever():
+def test_ties_of_drawings_go_by_belief_and_programs_without_one_tie_as_ever():
     drawn = filmed("0", 0.90, 0.0, 0.0, 300), filmed("1", 0.902, -25.0, 0.0, 200)
-    assert NodeArchive(drawn).best.id == "1" and not NodeArchive(drawn).choice.by_belief
+    assert NodeArchive(drawn).best.id == "0" and NodeArchive(drawn).choice.by_belief
+    ahead = filmed("0", 0.90, 0.0, 0.0, 300), filmed("1", 0.92, -25.0, 0.0, 200)
+    assert NodeArchive(ahead).best.id == "1", "without a leeway a lead counts"
     likely, other = filmed("0", 0.50, 0.0, complexity=300), filmed("1", 0.52, -25.0)
     foreign = filmed("2", 0.518, None, complexity=200)
     assert NodeArchive((likely, other, foreign)).best is foreign, "smaller than the likeliest"

@@ -405,9 +405,10 @@ def whole_chains(clip: Clip) -> list[Chain]:
 
 
 def contents_of(clip: Clip, chain: Chain, limit: int = 6) -> list[Content]:
-    """Contents of a chain's regions in at most ``limit`` frames, those away from the border
-    preferred."""
-    times = sorted(t for t, r in chain.regions.items() if not r.edge) or sorted(chain.regions)
+    """Contents of a chain's regions in at most ``limit`` frames, of those away from the border where
+    there are some: colours that one frame shows do not count."""
+    free = sorted(t for t, r in chain.regions.items() if not r.edge)
+    times = free if len(free) >= min(3, len(chain.regions)) else sorted(chain.regions)
     chosen = [
         times[k]
         for k in np.unique(

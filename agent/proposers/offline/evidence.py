@@ -202,7 +202,9 @@ def gather(video: Video) -> Evidence:
         tracks = replace(tracks, tracks=_with_radii(video.frames, tracks))
         tracks, said = guided(video, tracks)
         tracks = _credible(tracks, video.shape)
-        tracks = replace(tracks, tracks=(*said, *tracks.tracks))
+        level = threshold(tracks.noise)
+        stay = tuple(t for t in tracks.tracks if not _withdraws(t, video.frames, level))
+        tracks = replace(tracks, tracks=(*said, *(stay or tracks.tracks)))
         resting = waiting(tracks)
         tracks = replace(tracks, tracks=(*resting, *tracks.tracks))
     paths = {}
@@ -392,6 +394,34 @@ def _flickers(track: Track, shape: tuple[int, int]) -> bool:
         for x, y in track.poses[ends, :2]
     ]
     return any(inside)
+
+
+GONE = 0.1
+"""Share of the most that was seen of an arm that may be left in the end."""
+
+
+def _withdraws(track: Track, frames: np.ndarray, level: float) -> bool:
+    """Whether a part reaches into the picture across its border whenever it is seen, and is gone in
+    the end: an arm that held something, or set it going, whose other end nobody sees. level: by
+    which colours differ."""
+    if track.appearance.shape == "sprite" or track.seen.sum() < 3:
+        return False
+    areas = []
+    for frame, pose in zip(frames[track.seen], track.poses[track.seen], strict=True):
+        layer = track.appearance.cover(frames.shape[1:3], pose)
+        rows, columns = np.nonzero(layer[2] > 0.5) if layer is not None else np.zeros((2, 0), int)
+        areas.append(len(rows))
+        if layer is not None and len(rows):
+            within = differs(frame, np.asarray(track.appearance.colour), 2 * level) == 0
+            _, labels = cv2.connectedComponents(within.astype(np.uint8), connectivity=4)
+            own = labels[rows + layer[1], columns + layer[0]]
+            if not (own > 0).any():
+                return False
+            edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+            if np.bincount(own[own > 0]).argmax() not in edge:
+                return False
+    left = areas[-1] if track.seen[-1] else 0
+    return left <= GONE * max(areas)
 
 
 def _halo(piece: Track, whole: Track) -> bool:

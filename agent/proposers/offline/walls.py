@@ -27,6 +27,11 @@ FALL = 2.0
 taken for a floor."""
 
 
+VARIES, ROUGH = 4.0, 80.0
+"""Times its mean difference from the median by which a ground's colours may differ from it, and the
+most levels by which it may."""
+
+
 @dataclass(frozen=True)
 class Boundary:
     """normal . (x, y) = offset, free side along the normal (pixels). border: it is the picture's
@@ -74,7 +79,8 @@ def _clear(path: Path, side: Boundary) -> bool:
 
 
 def _ground(path: Path, evidence: Evidence) -> np.ndarray | None:
-    """bool (H, W): the connected part of the plate in the colour that the path runs over."""
+    """bool (H, W): the connected part of the plate in the colour that the path runs over, give or
+    take what the ground of a drawing varies by."""
     plate, level = evidence.tracks.plate, threshold(evidence.tracks.noise)
     h, w = plate.shape[:2]
     places = np.rint(path.xy[path.seen]).astype(int)
@@ -83,10 +89,15 @@ def _ground(path: Path, evidence: Evidence) -> np.ndarray | None:
         return None
     under = plate[places[:, 1], places[:, 0]].astype(np.int16)
     colour = np.median(under, axis=0)
+    varies = 0.0 if evidence.filmed else VARIES * float(np.abs(under - colour).max(1).mean())
+    textured = level < varies <= ROUGH
+    level = varies if textured else level
     over = np.abs(under - colour).max(1) <= level
     if over.mean() < 0.9:
         return None
     alike = (np.abs(plate.astype(np.int16) - colour).max(-1) <= level).astype(np.uint8)
+    if textured:
+        alike = cv2.medianBlur(alike, 5)
     alike |= _waiting(evidence)
     _, labels = cv2.connectedComponents(alike, connectivity=4)
     x, y = places[over][len(places[over]) // 2]
