@@ -24,8 +24,9 @@ _LIKE = 0.6
 """Disagreeing pixels per pixel of outline up to which a piece has a shape."""
 
 
-def declared_seeds(clip: Clip, parts: Sequence[Part]) -> list[Seed]:
-    """One seed per declared part that is found."""
+def declared_seeds(clip: Clip, parts: Sequence[Part], others: bool = False) -> list[Seed]:
+    """One seed per declared part that is found. others: and one, without a part, per further piece
+    of a declared colour."""
     wanted = [part for part in parts if part.colour is None]
     sprites = survey(clip)[0] if wanted else []
     seeds = [Seed(None, chain, part) for part, chain in _match(wanted, sprites)]
@@ -46,7 +47,12 @@ def declared_seeds(clip: Clip, parts: Sequence[Part]) -> list[Seed]:
             p for p in parts if p.colour is not None and np.allclose(p.colour, ink.colour, atol=2)
         ]
         chains = [seed.chain for seed in pieces if seed.colour is ink.colour]
-        seeds += [Seed(ink.colour, chain, part) for part, chain in _match(mine, chains)]
+        pairs = _match(mine, chains)
+        seeds += [Seed(ink.colour, chain, part) for part, chain in pairs]
+        if others:
+            taken = [chain for _, chain in pairs]
+            left = [chain for chain in chains if not any(chain is one for one in taken)]
+            seeds += [Seed(ink.colour, chain) for chain in left]
     return seeds
 
 

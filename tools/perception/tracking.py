@@ -30,6 +30,9 @@ from tools.types import ContractError
 WRONG = 8
 """Pixels of the plate that may be wrong before everything is looked at again."""
 
+LOOKS = 4
+"""Times that a clip is looked at, at most."""
+
 
 @dataclass(frozen=True)
 class Tracks:
@@ -59,7 +62,7 @@ def discover(
 
     Parts are named by shape and order of first sighting: ``disk_1``, ``box_1``, ``sprite_1`` ...
     """
-    return _look_twice(Clip.of(frames, plate, noise), find_seeds)
+    return _look_again(Clip.of(frames, plate, noise), find_seeds)
 
 
 def track(
@@ -81,7 +84,11 @@ def track(
     without = cleared(clip, missing) if missing else clip.plate
     if without is not clip.plate:
         clip = Clip.of(frames, without, clip.noise)
-    return _look_twice(clip, lambda clip: declared_seeds(clip, parts))
+    return _look_again(
+        clip,
+        lambda clip: declared_seeds(clip, parts),
+        lambda clip: declared_seeds(clip, parts, others=True),
+    )
 
 
 def follow(
@@ -111,14 +118,25 @@ def follow(
     )
 
 
-def _look_twice(clip: Clip, seeds_of: Callable[[Clip], list[Seed]]) -> Tracks:
-    """Solve; where the parts found show that the plate was wrong, solve again over the better
-    one."""
+def _look_again(
+    clip: Clip,
+    seeds_of: Callable[[Clip], list[Seed]],
+    more_of: Callable[[Clip], list[Seed]] | None = None,
+) -> Tracks:
+    """Solve; as long as the parts found show that the plate was wrong, solve again over the better
+    one, ``LOOKS`` times at most: where a thing covers itself in every frame, each plate shows a
+    little more of what lies behind it. more_of: seeds, further pieces among them, that tell a
+    plate."""
     layout = _solve(clip, seeds_of(clip))
     found = uncover(layout)
-    if found.wrong > WRONG:
-        better = Clip.of(clip.frames, found.plate, clip.noise)
-        layout = _solve(better, seeds_of(better))
+    for _ in range(LOOKS - 1):
+        if found.wrong <= WRONG:
+            break
+        more = more_of(clip) if more_of is not None else []
+        if len(more) > len(layout.appearances):
+            found = uncover(_solve(clip, more))
+        clip = Clip.of(clip.frames, found.plate, clip.noise)
+        layout = _solve(clip, seeds_of(clip))
         found = uncover(layout)
     return _finished(layout, found.plate)
 
