@@ -125,9 +125,9 @@ def scatter(series: np.ndarray) -> float:
     """Noise of a smooth series (T,), NaN = not seen, in its own unit; 0 when too short to tell.
 
     From differences of third, fifth and seventh order, robustly, so that a few kinks do not count.
-    White noise of unit variance gives those of order k the variance C(2k, k); of a smooth course
-    they hold the less, the higher the order (an oscillation of 12 frames a period: 3, 0.3 and 0.02 %
-    of its amplitude), while a kink spoils the fewer, the lower: the least of the three is the
+    White noise of unit variance gives those of order k the variance C(2k, k). Of a smooth course
+    they hold the less, the higher the order: 3, 0.3 and 0.02 % of the amplitude of an oscillation
+    of 12 frames a period. A kink spoils the fewer, the lower. So the least of the three is the
     noise. A series that moves on whole numbers only carries the error of rounding, uniform over
     one unit: sqrt(1 / 12).
     """

@@ -30,6 +30,9 @@ ROUND = 0.985
 """Likeness of a sprite with itself at the worst angle above which its angle cannot be told."""
 MARK = (5, 0.008, 0.2)
 """Pixels, and shares of its inside, that a mark on a flat part has: at least, at least, at most."""
+BORDERS = 0.2
+"""Share of a region's rim that may border on something else, and its outline is still its own:
+wheels that mesh do so at a sixth of theirs."""
 HOLLOW = 0.6
 """Misfit in pixels above which no flat outline explains a region, so that it is taken as a sprite.
 """
@@ -110,7 +113,7 @@ def first_look(clip: Clip, seed: Seed) -> tuple[Appearance, np.ndarray, int]:
     if (
         kind is None
         and guesses[k].misfit > HOLLOW + 0.01 * guesses[k].appearance.bounding_radius
-        and seed.chain.regions[times[k]].contact < 0.1
+        and seed.chain.regions[times[k]].contact < BORDERS
     ):
         return *cut_sprite(clip, seed.chain, times[k]), times[k]
     return guesses[k].appearance, guesses[k].pose, times[k]
@@ -119,7 +122,7 @@ def first_look(clip: Clip, seed: Seed) -> tuple[Appearance, np.ndarray, int]:
 def _marked_throughout(chain: Chain, times: Sequence[int]) -> bool:
     """Whether a part of one colour has a line or a dot on it in all of its best frames."""
     regions = [chain.regions[t] for t in times]
-    return all(region.contact < 0.1 and _marked(region) for region in regions)
+    return all(region.contact < BORDERS and _marked(region) for region in regions)
 
 
 def _marked(region: Region) -> bool:

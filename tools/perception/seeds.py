@@ -405,8 +405,8 @@ def whole_chains(clip: Clip) -> list[Chain]:
 
 
 def contents_of(clip: Clip, chain: Chain, limit: int = 6) -> list[Content]:
-    """Contents of a chain's regions in at most ``limit`` frames, of those away from the border where
-    there are some: colours that one frame shows do not count."""
+    """Contents of a chain's regions in at most ``limit`` frames, of those away from the border
+    where there are some: colours that one frame shows do not count."""
     free = sorted(t for t, r in chain.regions.items() if not r.edge)
     times = free if len(free) >= min(3, len(chain.regions)) else sorted(chain.regions)
     chosen = [
