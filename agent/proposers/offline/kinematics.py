@@ -317,6 +317,8 @@ def _joints(path: Path, movers: list[Path], evidence: Evidence) -> list[Joint]:
     tracks = _track(path, found, evidence) if path.moves and not tips else []
     if path.moves and not path.turns:
         drawn = any("foot" in joint.numbers for joint in tracks)
+        if drawn and not evidence.filmed and abs(line_of_travel(path)[1][0]) > LEANS:
+            found[0] = _free(path, touching, rests, "free along a line that is drawn")
         found.append(_slide(path, "slide on a line that is drawn" if drawn else "slide"))
         if line_of_travel(path)[2] <= _tolerance(path):
             tracks = [joint for joint in tracks if curved(joint.numbers)]  # the rest are straight
@@ -343,8 +345,12 @@ def _cost(
     return said - 2.0 * JOINTS[place].log_odds
 
 
-def _free(path: Path, touching: Sequence[Path], rests: Sequence[Path]) -> Joint:
-    place = (
+LEANS = 0.1
+"""Part along the level of a line's direction, above which what goes along it does not just fall."""
+
+
+def _free(path: Path, touching: Sequence[Path], rests: Sequence[Path], place: str = "") -> Joint:
+    place = place or (
         "free on the spot"
         if path.turns and not path.moves
         else "free though touching"

@@ -64,6 +64,7 @@ JOINTS = {
     "free": Odds(0.0, "What touches nothing moves on its own."),
     "free though touching": Odds(-8.0, "What keeps touching another mover is joined to it."),
     "free on a fixture": Odds(-5.0, "What stays at a resting part hangs on it."),
+    "free along a line that is drawn": Odds(-6.0, "What goes along a drawn line is carried by it."),
     "free on the spot": Odds(-10.0, "What turns without moving is on a pivot."),
     "hinge": Odds(-4.0, "A pivot is usually drawn."),
     "hinge on a fixture": Odds(0.0, "A resting part where the pivot may be is the pivot."),
