@@ -7,12 +7,14 @@ import cv2
 import numpy as np
 import pytest
 
+from agent.cli import inputs
+from agent.cli.parser import parse
 from tests.agent.candidates import thrown
 from tests.agent.test_cli import called
 from tests.test_media import clip
 from tools import hdr, media
 from tools.media import MediaError
-from tools.preparation import Preparation, of_one_size
+from tools.preparation import Preparation, of_one_size, still_lead
 from tools.types import ContractError
 
 
@@ -240,3 +242,33 @@ def test_wrong_options_are_one_line(wrong, capsys, tmp_path):
     media.write(tmp_path / "clip.npz", thrown(12).frames)
     code, _, said = called(capsys, "--video", tmp_path / "clip.npz", *wrong)
     assert code == 2 and "expected" in said.splitlines()[-1]
+
+
+def held(still, moving, side=48):
+    """A disk that rests for some frames and then falls from frame to frame, (T, H, W, 3)."""
+    frames = np.full((still + moving, side, side, 3), 200, np.uint8)
+    for t, frame in enumerate(frames):
+        y = 10 + max(t - still + 1, 0) * 3
+        frame[y - 4 : y + 4, 20:28] = (30, 60, 160)
+    return frames
+
+
+def test_a_clip_starts_where_something_is_let_go():
+    noisy = held(8, 10).astype(int) + np.random.default_rng(0).integers(-6, 7, (18, 48, 48, 3))
+    assert still_lead(held(8, 10)) == 8 and still_lead(np.clip(noisy, 0, 255).astype(np.uint8)) == 8
+    assert still_lead(held(0, 12)) == 0, "it moves from the start"
+    assert still_lead(held(12, 3)) == 0, "too little would be left"
+    assert still_lead(np.repeat(held(8, 1)[:1], 12, axis=0)) == 0, "nothing moves at all"
+
+
+def test_a_search_starts_there_too_and_counts_its_frames_from_it(tmp_path, capsys):
+    np.savez(tmp_path / "drop.npz", frames=held(8, 12))
+
+    def task(*more):
+        asked = ["run", "--video", str(tmp_path / "drop.npz"), "--context", "15", *more]
+        return inputs.load(parse(asked))[0]
+
+    assert len(task().test[0]) == task().context == 8 and task().horizon == 5
+    assert task().test[0].prepared["start"] == 7
+    assert "--start 0 keeps" in capsys.readouterr().out
+    assert len(task("--start", "0").test[0]) == 15

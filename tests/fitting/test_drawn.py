@@ -10,6 +10,7 @@ from tests.agent.candidates import DYNAMICS, thrown
 from tools import media, toolbox
 from tools.fitting import Measured, fit
 from tools.fitting.caution import cautious
+from tools.perception.assemble import scatter
 from tools.rendering import canvas, draw_disk, finish
 from tools.types import States
 
@@ -80,3 +81,12 @@ def test_edges_that_are_drawn_another_way_are_within_the_error_bars():
         assert param.error >= found.params[0].error
         away.append(abs(param.value - 60.0) / param.error)
     assert max(away) < 2.5 and np.sqrt(np.mean(np.square(away))) < 1.1
+
+
+def test_fast_smooth_motion_is_not_taken_for_noise():
+    """A swing of twelve frames a period, clean and with noise of a twentieth of a pixel."""
+    t = np.arange(24)
+    swing = 50 + 20 * np.sin(2 * np.pi * t / 12)
+    noise = np.random.default_rng(1).normal(0, 0.05, (200, len(t)))
+    assert scatter(swing) < 0.01
+    assert 0.03 < np.median([scatter(swing + one) for one in noise]) < 0.06

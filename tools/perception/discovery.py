@@ -10,14 +10,13 @@ import numpy as np
 
 from tools.perception.appearance import at_pose
 from tools.perception.appearance_fit import mask_guess
-from tools.perception.background import differs, fill
+from tools.perception.background import differs
 from tools.perception.clip import Clip
 from tools.perception.following import cut_sprite, first_poses, typical
 from tools.perception.linking import Chain, link
 from tools.perception.parts import Appearance
 from tools.perception.pose import crop
 from tools.perception.seeds import (
-    PLAIN,
     Content,
     Ink,
     Seed,
@@ -25,7 +24,6 @@ from tools.perception.seeds import (
     contents_of,
     label,
     palette_of,
-    smallest,
     surfaces,
     whole_chains,
 )
@@ -50,47 +48,6 @@ def find_seeds(clip: Clip) -> list[Seed]:
         for seed in found
         if not flickers(seed.chain, [other.chain for other in found if other is not seed], clip)
     ] or found
-
-
-RIMMED = 4
-"""Pieces at one patch of the plate, of its colour, that make it the inside of what turns there."""
-
-
-def unveiled(clip: Clip, seeds: Sequence[Seed]) -> np.ndarray:
-    """The plate (H, W, 3) without the insides of things that turn in place: a patch of one colour
-    inside the picture that ``RIMMED`` pieces of that colour touch while they move, smaller than it
-    all together, is no background (a cogwheel, of which only the teeth differ from frame to
-    frame). The plate itself where there is none."""
-    hole = np.zeros(clip.shape, bool)
-    colours = {tuple(s.colour): s.colour for s in seeds if s.colour is not None}
-    for key, colour in colours.items():
-        chains = [s.chain for s in seeds if s.colour is not None and tuple(s.colour) == key]
-        if len(chains) < RIMMED:
-            continue
-        away = np.linalg.norm(clip.plate.astype(np.float32) - colour.astype(np.float32), axis=-1)
-        for patch in regions(away <= PLAIN + 3 * clip.noise, smallest(clip)):
-            near = [chain for chain in chains if _touches(chain, patch)]
-            small = sum(chain.area for chain in near) < patch.area
-            if not patch.edge and len(near) >= RIMMED and small:
-                x0, y0, x1, y1 = patch.box
-                hole[y0:y1, x0:x1] |= patch.mask
-    if not hole.any():
-        return clip.plate
-    return fill(clip.plate, cv2.dilate(hole.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
-
-
-def _touches(chain: Chain, patch: Region) -> bool:
-    """Whether the regions of a chain mostly lie at a patch."""
-    x0, y0 = patch.box[:2]
-    padded = np.pad(patch.mask.astype(np.uint8), 3)
-    grown = cv2.dilate(padded, np.ones((7, 7), np.uint8)) > 0
-    touching = 0
-    for region in chain.regions.values():
-        rows, columns = np.nonzero(region.mask)
-        rows, columns = rows + region.box[1] - y0 + 3, columns + region.box[0] - x0 + 3
-        inside = (rows >= 0) & (rows < grown.shape[0]) & (columns >= 0) & (columns < grown.shape[1])
-        touching += bool(grown[rows[inside], columns[inside]].any())
-    return touching > 0.8 * len(chain.regions)
 
 
 def flickers(chain: Chain, others: Sequence[Chain], clip: Clip) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 
 from tools.perception.anchoring import anchored
 from tools.perception.clip import Clip
-from tools.perception.discovery import find_seeds, unveiled
+from tools.perception.discovery import find_seeds
 from tools.perception.following import first_look, first_poses
 from tools.perception.layout import Layout, depth, hiding
 from tools.perception.linking import Chain
@@ -127,9 +127,6 @@ def _look_again(
     one, ``LOOKS`` times at most: where a thing covers itself in every frame, each plate shows a
     little more of what lies behind it. more_of: seeds, further pieces among them, that tell a
     plate."""
-    bare = unveiled(clip, (more_of or seeds_of)(clip))
-    if bare is not clip.plate:
-        clip = Clip.of(clip.frames, bare, clip.noise)
     layout = _solve(clip, seeds_of(clip))
     found = uncover(layout)
     for _ in range(LOOKS - 1):

@@ -1,0 +1,78 @@
+"""Things that show a part at a time are found whole, and what only reaches in is none."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from agent.proposers.offline.evidence import gather
+from agent.proposers.offline.walls import boundaries, unmet
+from tools import toolbox
+from tools.perception.parts import Part
+from tools.perception.seeds import Chain, contents_of
+from tools.types import Video
+
+DARK = (40, 40, 40)
+
+
+def wheel(count, side=256):
+    """A rim with a spoke across it that turns about its middle, (T, H, W, 3)."""
+    frames = np.full((count, side, side, 3), 255, np.uint8)
+    for t, frame in enumerate(frames):
+        angle = 0.3 + 0.108 * t
+        along = 62 * np.array([np.cos(angle), np.sin(angle)])
+        cv2.circle(frame, (128, 128), 65, (219, 219, 219), -1)
+        ends = [tuple(int(v) for v in np.rint(16 * (128 + s * along))) for s in (1, -1)]
+        cv2.line(frame, *ends, DARK, 10, cv2.LINE_AA, shift=4)
+        cv2.circle(frame, (128, 128), 65, DARK, 10)
+    return frames
+
+
+def test_a_spoke_that_never_leaves_its_hub_is_one_body():
+    frames = wheel(20)
+    (path,) = gather(Video(frames, 1 / 30)).paths.values()
+    assert np.ptp(path.xy, axis=0).max() < 1.0 and np.ptp(path.angle) > 1.0
+    (track,) = toolbox.track(frames, [Part("spoke", "box", DARK)]).tracks
+    assert np.ptp(track.poses[:, :2], axis=0).max() < 1.0
+
+
+def reaching(count):
+    """A ball that falls over rough ground towards a dark floor, and the arm that let it go and
+    withdraws across the left border, (T, H, W, 3)."""
+    rng = np.random.default_rng(3)
+    rough = cv2.resize(rng.normal(160, 14, (12, 16, 3)), (160, 120), interpolation=cv2.INTER_CUBIC)
+    ground = np.clip(rough, 0, 255).astype(np.uint8)
+    ground[106:] = (47, 48, 54)
+    frames = np.repeat(ground[None], count, axis=0)
+    for t, frame in enumerate(frames):
+        tip = 66 - 6 * t
+        if tip > 0:
+            cv2.rectangle(frame, (0, 22), (tip, 30), (224, 174, 143), -1)
+        y = round(16 * (26 + 0.22 * t * t))
+        cv2.circle(frame, (16 * 76, y), 16 * 7, (38, 68, 188), -1, cv2.LINE_AA, shift=4)
+    return frames
+
+
+def test_an_arm_that_withdraws_is_no_body_and_rough_ground_has_a_floor():
+    evidence = gather(Video(reaching(16), 1 / 30))
+    (ball,) = evidence.movers
+    assert abs(ball.xy[-1, 0] - 76) < 0.5
+    (floor,) = unmet(ball, boundaries(ball, evidence))
+    assert floor.normal == (0, -1) and abs(floor.offset + 105.5) < 1.0
+
+
+def test_a_colour_counts_though_only_one_frame_shows_its_region_clear_of_the_border():
+    assert [len(contents_of(*edged(clear))) for clear in (1, 5)] == [6, 5]
+
+
+def edged(clear):
+    """A clip of eight frames, and a chain that lies at the border in all but some."""
+    from tools.perception.clip import Clip
+    from tools.perception.segmentation import regions
+
+    frames = np.full((8, 40, 60, 3), 200, np.uint8)
+    for t, frame in enumerate(frames):
+        frame[10:20, (5 if t < clear else 0) : 14] = (200, 40, 40)
+    clip = Clip.of(frames, np.full((40, 60, 3), 200, np.uint8), 0.0)
+    found = {t: regions(frame[..., 1] < 100, 5)[0] for t, frame in enumerate(frames)}
+    return clip, Chain(found)
