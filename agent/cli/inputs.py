@@ -147,10 +147,7 @@ def assemble(
     """Cut ``clips`` after ``context`` frames (default: two thirds of the shortest) and hold back up
     to ``horizon`` further ones (default: the rest, or as many as were seen when there is no rest).
     """
-
-
-def seen_of(clips: Sequence[Video], context: int | None) -> int:
-    """How many frames of each clip are seen: as said, else two thirds of the shortest."""
+    shortest, context = min(len(clip) for clip in clips), seen_of(clips, context)
     if shortest < max(context, 2):
         what = next(clip.name for clip in clips if len(clip) == shortest)
         raise UsageError(
