@@ -9,14 +9,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from agent.core.split import shown
 from tools.errors import UsageError
-from tools.guide import Guide, Pointed, Rows
-from tools.types import Video
+
+if TYPE_CHECKING:
+    from tools.guide import Pointed, Rows
+    from tools.types import Video
 
 OPTIONS = ("object", "track")
 """Their names in the arguments."""
@@ -92,6 +91,9 @@ def pointed(
 ) -> Video:
     """The clip with what the options say of it. seen: frames of it that a search sees, None for a
     clip that is only looked at. scale: pixels meant for one of the clip. Raises UsageError."""
+    from agent.core.split import shown
+    from tools.guide import Guide
+
     options = given(arguments)
     if not options:
         return clip
@@ -192,7 +194,7 @@ def _frame(what: str, values: Mapping[str, float], clip: Video) -> int:
         if number != int(number) or not 0 <= number < len(clip):
             raise UsageError(what, f"a frame from 0 to {len(clip) - 1}", f"{number:g}")
         return int(number)
-    away = np.abs(clip.seconds - values["time"])
+    away = abs(clip.seconds - values["time"])
     frame = int(away.argmin())
     if not away[frame] <= 0.5 * clip.dt:
         last = f"a time from 0 to {clip.seconds[-1]:.4g} s, 0 = the first frame used"
