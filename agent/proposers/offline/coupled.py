@@ -189,7 +189,7 @@ def _rim(path: Path, joint: Joint, evidence: Evidence) -> float:
     for other in evidence.paths.values():
         middle = np.nanmedian(other.xy, axis=0)
         if math.dist(middle, pivot) < 0.15 * other.appearance.bounding_radius + 1.0:
-            found.append(other.appearance.bounding_radius)
+            found.append(other.radius)
     return max(found, default=0.0)
 
 
@@ -225,9 +225,13 @@ def _way(axis: Axis, both: np.ndarray) -> float:
 
 
 def _priced(said: float, place: str, *axes: Axis) -> float:
-    """With the price of the coupling, and without that of lines that it explains."""
+    """With the price of the coupling, and without that of lines, and of touching beside a pivot,
+    that it explains."""
     lines = sum(2.0 * JOINTS["slide"].log_odds for axis in axes if axis.slides)
-    return said + lines - 2.0 * JOINTS[place].log_odds
+    past = [axis for axis in axes if axis.joint.place == "hinge past a mover"]
+    excess = 2.0 * (JOINTS["hinge"].log_odds - JOINTS["hinge past a mover"].log_odds)
+    meshing = len(past) * excess if place == "gear" else 0.0
+    return said + lines - meshing - 2.0 * JOINTS[place].log_odds
 
 
 def _ratio(follower: Axis, leader: Axis, both: np.ndarray) -> tuple[float, np.ndarray]:

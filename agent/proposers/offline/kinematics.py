@@ -282,7 +282,8 @@ def _wanders(path: Path, host: Path) -> float | None:
 @dataclass(frozen=True)
 class Joint:
     """One way for a body to move. cost: deviance (belief) of what it says about places, with its
-    price. point: its angle tells nothing and is left out."""
+    price. point: its angle tells nothing and is left out. place: the word in ``JOINTS`` for where a
+    hinge is."""
 
     motion: str
     on: str | None
@@ -290,6 +291,7 @@ class Joint:
     cost: float
     why: str
     point: bool = False
+    place: str = ""
 
 
 def _joints(path: Path, movers: list[Path], evidence: Evidence) -> list[Joint]:
@@ -352,7 +354,7 @@ LEANS = 0.1
 def _free(path: Path, touching: Sequence[Path], rests: Sequence[Path], place: str = "") -> Joint:
     place = place or (
         "free on the spot"
-        if path.turns and not path.moves
+        if path.turns and _on_the_spot(path)
         else "free though touching"
         if touching
         else "free on a fixture"
@@ -366,6 +368,14 @@ def _free(path: Path, touching: Sequence[Path], rests: Sequence[Path], place: st
         -2.0 * JOINTS[place].log_odds,
         f"{path.name} is taken to move on its own",
     )
+
+
+SPOT = 0.1
+"""Share of its radius by which the middle of a body that turns in place may seem to move."""
+
+
+def _on_the_spot(path: Path) -> bool:
+    return not path.moves or float(np.ptp(path.xy[path.seen], axis=0).max()) < SPOT * path.radius
 
 
 def _unbound(path: Path, dt: Steps) -> float:
@@ -599,14 +609,15 @@ def _hinge(
         numbers["stands"] = 1.0
     if other is not None:
         numbers |= _axle(path, other, joint, evidence)
-    place = "a fixed point" if other is None else other.name
+    where = "a fixed point" if other is None else other.name
     return [
         Joint(
             "revolute",
             other.name if other else None,
             numbers,
             cost,
-            f"one point of {path.name} stays on {place} (off by {joint.rms:.2f} px rms)",
+            f"one point of {path.name} stays on {where} (off by {joint.rms:.2f} px rms)",
+            place=place,
         )
     ]
 
