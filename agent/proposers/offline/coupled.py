@@ -189,7 +189,8 @@ def _rim(path: Path, joint: Joint, evidence: Evidence) -> float:
     for other in evidence.paths.values():
         middle = np.nanmedian(other.xy, axis=0)
         if math.dist(middle, pivot) < 0.15 * other.appearance.bounding_radius + 1.0:
-            found.append(other.radius)
+            looks = other.appearance  # half the diagonal of a picture lies beyond its rim
+            found.append(other.radius if looks.shape == "sprite" else looks.bounding_radius)
     return max(found, default=0.0)
 
 
