@@ -70,11 +70,11 @@ from tools import backing
 from tools.errors import Interrupted, ProggenError, UsageError
 from tools.types import STAGES, Candidate, Evaluation, HeldBack, Programs, Task
 
-SCORING = 5
+SCORING = 6
 """How candidates are scored: 1 = one cut of the visible frames, 2 = several origins and a last part
 that nobody is shown, 3 = origins weighed by what moves there, values that few frames leave open
 taken from later ones, 4 = near ties on camera pictures decided by belief, 5 = and ties of drawings
-on whole pixels. A run is resumed under its own only."""
+on whole pixels, 6 = and all others. A run is resumed under its own only."""
 
 WELL = 0.5
 """Score of the best from which others are looked at by a short fit first."""
