@@ -13,7 +13,7 @@ from tools.guide import Pointed, Rows
 from tools.perception.camera.bodies import Stage, refine
 from tools.perception.camera.moving import track_of
 from tools.perception.camera.noise import camera_noise
-from tools.perception.camera.pointed import as_measured, scatter
+from tools.perception.camera.pointed import as_measured, hand_noise
 from tools.perception.parts import Part, Track
 from tools.perception.segmentation import regions
 from tools.perception.tracking import Tracks, track
@@ -60,11 +60,12 @@ def _replaced(own: Track, rows: Rows) -> Track:
     poses[times, : len(rows[0]) - 1] = [row[1:] for row in rows]
     if len(rows[0]) == 3:
         poses[times, 2] = np.where(own.seen[times], own.poses[times, 2], 0.0)
+    noise = hand_noise(poses)
     both = own.seen & np.isfinite(poses[:, 0])
     offset = np.median(poses[both] - own.poses[both], axis=0) if both.any() else np.zeros(3)
     rest = own.seen & ~np.isfinite(poses[:, 0])
     poses[rest] = own.poses[rest] + offset
-    return replace(own, poses=poses, noise=scatter(poses[times]), spread=None)
+    return replace(own, poses=poses, noise=noise, spread=None)
 
 
 def _made(frames: np.ndarray, tracks: Tracks, name: str, rows: Rows) -> Track | None:

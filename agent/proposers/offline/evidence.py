@@ -200,11 +200,11 @@ def gather(video: Video) -> Evidence:
     else:
         tracks = discover(video.frames)
         tracks = replace(tracks, tracks=_with_radii(video.frames, tracks))
-        tracks, said = guided(video, tracks)
+        tracks, pointed = guided(video, tracks)
         tracks = _credible(tracks, video.shape)
         level = threshold(tracks.noise)
         stay = tuple(t for t in tracks.tracks if not _withdraws(t, video.frames, level))
-        tracks = replace(tracks, tracks=(*said, *(stay or tracks.tracks)))
+        tracks = replace(tracks, tracks=(*pointed, *(stay or tracks.tracks)))
         resting = waiting(tracks)
         tracks = replace(tracks, tracks=(*resting, *tracks.tracks))
     paths = {}

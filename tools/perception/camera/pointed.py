@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from tools.guide import Pointed, Rows
+from tools.perception.assemble import scatter
 from tools.perception.camera.bodies import Body, Stage, refine, started
 from tools.perception.camera.change import Blob
 from tools.perception.camera.linking import Trail
@@ -20,6 +21,8 @@ _USUAL_SIZE = 10.0
 """Pixels of half the size of a body of which nothing else tells it."""
 _STEADY = 0.1, 0.1, 0.01
 """Standard deviation of a hand's measurements at best: pixels, pixels, radians."""
+_TELLING = 5
+"""Measured places from which their noise can be told."""
 _FEWEST = 3
 """Frames that make a picture."""
 _WITHIN = 0.5
@@ -125,17 +128,17 @@ def as_measured(stage: Stage, tracks: Mapping[str, Rows]) -> list[Body]:
         body = _blank(poses, (half, half), times)
         body.name, body.turns = name, len(rows[0]) == 4
         body.fixed = np.isfinite(poses[:, 0])
-        body.spread[times] = scatter(poses[times])
+        body.spread[times] = hand_noise(poses)
         found.append(body)
     return found
 
 
-def scatter(poses: np.ndarray) -> np.ndarray:
-    """(3,) standard deviations of poses (n, 3) about a smooth course, from third differences."""
-    if len(poses) < 5:
+def hand_noise(poses: np.ndarray) -> np.ndarray:
+    """(3,) standard deviations (px, px, rad) of poses (T, 3) about a smooth course, NaN = not
+    measured; large where they are too few to tell."""
+    if np.isfinite(poses[:, 0]).sum() < _TELLING:
         return np.array(_STEADY) * 5
-    rough = 1.4826 * np.median(np.abs(np.diff(poses, 3, axis=0)), axis=0) / math.sqrt(20.0)
-    return np.maximum(rough, _STEADY)
+    return np.maximum([scatter(series) for series in poses.T], _STEADY)
 
 
 def without(trails: Sequence[Trail], bodies: Sequence[Body]) -> list[Trail]:
