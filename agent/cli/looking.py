@@ -58,7 +58,8 @@ def main(arguments: argparse.Namespace) -> int:
     about["names"] = list(found.sizes)
     about["objects"] = _objects(found, few, scale, advice, how, first.shape)
     about["ignore"] = _restless(small, found, few, scale)
-    about |= {"sheet": str(out), "command": command(arguments.clip, advice, len(small))}
+    end = how.start + len(small) * how.every
+    about |= {"sheet": str(out), "command": command(arguments.clip, advice, end)}
     if arguments.json:
         print(json.dumps(about, indent=1))
     else:
@@ -149,7 +150,7 @@ def recommended(
         every = max(every, min(int(_STRIDE / seen.speed), (stop - start) // 40))
     asked: dict[str, Any] = {"every": how.every * every}
     asked["start"] = how.start + start * how.every
-    asked["stop"] = None if stop == frames else how.start + stop * how.every
+    asked["stop"] = how.stop if stop == frames else how.start + stop * how.every
     crop, size = _part(seen, shape) if how.crop is None and how.size is None else (None, None)
     asked |= {"crop": how.crop or crop, "size": how.size or size}
     asked |= {"rotate": how.rotate, "dt": how.dt, "fps": how.fps}
@@ -175,8 +176,9 @@ def _part(
     return crop, size
 
 
-def command(path: str, advice: dict[str, Any], frames: int) -> str:
-    """The search that is recommended, as it is typed."""
+def command(path: str, advice: dict[str, Any], end: int) -> str:
+    """The search that is recommended, as it is typed. end: number of the file's frame before which
+    what was looked at ends."""
     words = ["run-agent", "--video", path]
     for name, value in advice.items():
         if name == "size":
@@ -185,7 +187,7 @@ def command(path: str, advice: dict[str, Any], frames: int) -> str:
             value = ",".join(map(str, value))
         words += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
     begin, every = advice.get("start", 0), advice.get("every", 1)
-    count = math.ceil(((advice.get("stop") or frames) - begin) / every)
+    count = math.ceil((min(advice.get("stop") or end, end) - begin) / every)
     return shlex.join([*words, "--context", str(max(3, round(count / 2))), "--budget", "20"])
 
 

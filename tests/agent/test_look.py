@@ -94,6 +94,10 @@ def test_looking_at_a_part_of_a_file_recommends_it_in_the_files_numbers(capsys, 
     given = parser.parse(shlex.split(json.loads(text)["command"])[1:])
     assert code == 0 and given.start == 29 and given.stop == 42 and given.crop == (10, 10, 120, 100)
     assert Preparation.from_json({"crop": list(given.crop)}).crop == given.crop
+    part = ["look", tmp_path / "a.npz", "--start", 32, "--stop", 40, "--json"]
+    code, text, _ = called(capsys, *part, "--out", tmp_path / "s.png")
+    given = parser.parse(shlex.split(json.loads(text)["command"])[1:])
+    assert code == 0 and (given.start, given.stop, given.context) == (32, 40, 4)
 
 
 @pytest.mark.parametrize("wrong", [["nowhere.mp4"], ["clip.npz", "--out", "s.gif"]])
