@@ -110,7 +110,15 @@ def finish(
     while left or waiting:
         while left and len(waiting) < pool.workers():
             case = left.popleft()
-            waiting[_submit(pool, case, folder(case))] = case
+            try:
+                waiting[_submit(pool, case, folder(case))] = case
+            except OSError as error:  # the worker that was to get the clip died just then
+                lost[case.key] += 1
+                if lost[case.key] >= LOST:
+                    yield case, _failed(error)
+                    continue
+                left.appendleft(case)
+                break
         if not waiting:
             time.sleep(_LOOK)
             continue

@@ -9,6 +9,7 @@ import sys
 import tarfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +150,23 @@ def test_a_large_clip_travels_once_for_all_its_cases(tmp_path, monkeypatch, recw
     assert [row["status"] for row in rows(tmp_path / "out")] == ["failed"] * 2
     assert len(made) == 1
     assert not [one for one in recwarn if "large graph" in str(one.message)]
+
+
+def test_a_clip_whose_worker_dies_as_it_arrives_is_sent_again(tmp_path, clips, monkeypatch):
+    todo = cases.cases(cases.clips_of([str(clips / "broken.mp4")]), (0,), (), ())
+    tried = []
+
+    def sent(case):
+        tried.append(case.key)
+        if len(tried) < 3:
+            raise ConnectionResetError("Stream is closed")
+        return pack(case.clip.path)
+
+    monkeypatch.setattr(engine, "_LOOK", 0.01)
+    with ThreadPoolExecutor(1) as workers:
+        pool = engine.Pool(workers, lambda: 1, sent)
+        [(_, done)] = engine.finish(pool, todo, lambda case: tmp_path / case.key)
+    assert len(tried) == 3 and not done.ok and "broken.mp4" in done.line
 
 
 def test_a_fork_tells_how_it_ended():
