@@ -17,13 +17,17 @@ from tools.perception.appearance import (
     thinned,
     with_sizes,
 )
-from tools.perception.background import threshold
+from tools.perception.background import differs, threshold
 from tools.perception.parts import Appearance
 from tools.perception.pose import Fit, View, contrasts, gauss_newton, locate_size, view
 from tools.perception.segmentation import Region, homogeneous, moments
 
 _FINE = 4
 """Enlargement at which outlines are traced."""
+MARKS = 0.25
+"""Share of a cut-out up to which something of another colour inside it is a mark on it."""
+_OFF = (0.6, 0.9)
+"""Pixels by which corners may miss an outline: the next where the one before leaves too many."""
 PLAIN = 0.2
 """Misfit in pixels up to which a disk or box is not worth an outline with more corners (which costs
 a hundred times the time)."""
@@ -252,7 +256,8 @@ def sprite_look(
     solid[region.box[1] - y0 : region.box[3] - y0, region.box[0] - x0 : region.box[2] - x0] = (
         region.mask
     )
-    solid = _filled(cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)))
+    closed = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    solid = _filled(closed, differs(window, ground, threshold(noise)))
     inner = cv2.erode(np.pad(solid, 1), np.ones((3, 3), np.uint8))[1:-1, 1:-1]
     alpha, colour = _matte(window, ground, solid, inner, threshold(noise))
     _, x, y, _, _ = moments(solid.astype(np.float32))
@@ -262,14 +267,20 @@ def sprite_look(
     ), np.array([x0 + centre[0], y0 + centre[1], 0.0])
 
 
-def _filled(solid: np.ndarray) -> np.ndarray:
-    """Close small holes: texture that happens to look like the plate. Large ones (5% of the area)
-    show what lies behind."""
+def _filled(solid: np.ndarray, foreign: np.ndarray) -> np.ndarray:
+    """Close small holes: texture that happens to look like the plate; and larger ones in which
+    something else is seen than the plate: marks. Other large ones (5% of the area) show what lies
+    behind. foreign: bool (H, W), where the picture is not the plate."""
     contours, tree = cv2.findContours(solid, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     area, out = int(solid.sum()), solid.copy()
     for contour, links in zip(contours, tree[0] if tree is not None else (), strict=True):
-        if links[3] >= 0 and cv2.contourArea(contour) < 0.05 * area:
-            cv2.drawContours(out, [contour], -1, 1, cv2.FILLED)
+        if links[3] < 0:
+            continue
+        hole = cv2.drawContours(np.zeros_like(solid), [contour], -1, 1, cv2.FILLED)
+        inside = (hole > 0) & (solid == 0)
+        size = cv2.contourArea(contour)
+        if size < 0.05 * area or (size < MARKS * area and foreign[inside].mean() > 0.5):
+            out |= hole
     return out
 
 
@@ -416,7 +427,10 @@ def _guess_polygon(known, colour) -> tuple[Appearance, np.ndarray] | None:
     contour = max(contours, key=len, default=None)
     if contour is None or len(contour) < 4:
         return None
-    points = (cv2.approxPolyDP(contour, 0.6 * _FINE, True)[:, 0] + 0.5) / _FINE - 0.5
+    for off in _OFF:  # the edge of a thin slanted rod is a staircase
+        points = (cv2.approxPolyDP(contour, off * _FINE, True)[:, 0] + 0.5) / _FINE - 0.5
+        if len(points) <= MOST_CORNERS:
+            break
     if not 3 <= len(points) <= MOST_CORNERS:
         return None
     _, x, y, _, _ = moments(known.astype(np.float32))

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from tools.perception.appearance_fit import (
+    PLAIN,
     SLACK,
     Guess,
     choose_look,
@@ -110,6 +111,9 @@ def first_look(clip: Clip, seed: Seed) -> tuple[Appearance, np.ndarray, int]:
     shapes = [guess.appearance.shape for guess in guesses]
     usual = max(("disk", "box", "polygon"), key=shapes.count)
     k = min((k for k, s in enumerate(shapes) if s == usual), key=lambda k: guesses[k].misfit)
+    plain = min(range(len(guesses)), key=lambda k: guesses[k].misfit)
+    if guesses[k].misfit > HOLLOW and guesses[plain].misfit < PLAIN:
+        k = plain  # an outline too ragged for corners in some frames is not in others
     if (
         kind is None
         and guesses[k].misfit > HOLLOW + 0.01 * guesses[k].appearance.bounding_radius

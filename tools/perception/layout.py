@@ -19,6 +19,10 @@ _HIDDEN = 0.02
 """Coverage by something in front above which a pixel tells nothing about what lies behind."""
 
 
+ROD = 8.0
+"""Length of a box, in widths, from which it is a rod."""
+
+
 @dataclass
 class Layout:
     """The working state of tracking. poses: per part (T, 3), NaN = not seen. parts: declarations,
@@ -116,10 +120,11 @@ class Layout:
         self, k: int, t: int, fit: Fit, start: np.ndarray, error: float, seen: View, margin: float
     ) -> bool:
         appearance = self.appearances[k]
-        if (
-            error > tolerance(appearance, fit.x, seen, self.clip.noise)
-            or max(fit.spread[:2]) > 0.15 * appearance.bounding_radius + 1.0
-        ):
+        open_ = fit.spread[:2] > 0.15 * appearance.bounding_radius + 1.0
+        rod = appearance.shape == "box" and max(appearance.size) > ROD * min(appearance.size)
+        if open_.all() or (open_.any() and not rod):
+            return False  # a rod whose ends are hidden stays where it was along itself
+        if error > tolerance(appearance, fit.x, seen, self.clip.noise):
             return False
         if np.hypot(*(fit.x[:2] - start[:2])) > 2.5 * margin + 0.5 * appearance.bounding_radius:
             return False

@@ -22,19 +22,23 @@ _LARGEST = 0.1
 """Share of the picture above which a piece of the plate is no resting part."""
 _LIKE = 0.6
 """Disagreeing pixels per pixel of outline up to which a piece has a shape."""
+_AS_LARGE = 0.5
+"""Area of a piece, as a share of the largest one's, from which it may be the only part of a colour."""
 
 
 def declared_seeds(clip: Clip, parts: Sequence[Part], others: bool = False) -> list[Seed]:
     """One seed per declared part that is found. others: and one, without a part, per further piece
     of a declared colour."""
     wanted = [part for part in parts if part.colour is None]
-    sprites = survey(clip)[0] if wanted else []
-    seeds = [Seed(None, chain, part) for part, chain in _match(wanted, sprites)]
-    if len(seeds) < len(
-        wanted
-    ):  # these frames alone would not make a picture of it; it was declared as one
-        seeds = [Seed(None, chain, part) for part, chain in _match(wanted, whole_chains(clip))]
-        sprites = [seed.chain for seed in seeds]
+    pairs = _match(wanted, survey(clip)[0]) if wanted else []
+    if len(pairs) < len(wanted) or any(_elsewhere(part, chain) for part, chain in pairs):
+        # these frames alone would not make a picture of it; it was declared as one
+        whole = _match(wanted, whole_chains(clip))
+        strays = [sum(_elsewhere(*pair) for pair in found) for found in (pairs, whole)]
+        if len(whole) > len(pairs) or strays[1] < strays[0]:
+            pairs = whole
+    seeds = [Seed(None, chain, part) for part, chain in pairs]
+    sprites = [seed.chain for seed in seeds]
     inks: list[Ink] = []
     for part in parts:
         if part.colour is not None and not any(
@@ -100,17 +104,34 @@ def _match(parts: Sequence[Part], chains: Sequence[Chain]) -> list[tuple[Part, C
     largest."""
     places = [part.near for part in parts if part.near is not None]
     if len(parts) > 1 and chains and len(places) == len(parts):
-        first = [chain.regions[min(chain.regions)] for chain in chains]
-        away = np.array([[math.dist((r.x, r.y), place) for r in first] for place in places])
+        away = np.array([[_away(chain, place) for chain in chains] for place in places])
         return [(parts[i], chains[j]) for i, j in zip(*linear_sum_assignment(away), strict=True)]
     left, pairs = list(chains), []
     for part in parts:
         if not left:
             break
-        if part.near is not None and len(parts) > 1:
-            first = [chain.regions[min(chain.regions)] for chain in left]
-            k = int(np.argmin([math.hypot(r.x - part.near[0], r.y - part.near[1]) for r in first]))
-        else:
-            k = int(np.argmax([chain.area for chain in left]))
-        pairs.append((part, left.pop(k)))
+        largest = max(left, key=lambda chain: chain.area)
+        if part.near is None:
+            chosen = largest
+        else:  # a single part is none of the specks of its colour
+            least = 0.0 if len(parts) > 1 else _AS_LARGE * largest.area
+            worth = [chain for chain in left if chain.area >= least]
+            chosen = min(worth, key=lambda chain: _away(chain, part.near))
+        pairs.append((part, chosen))
+        left = [chain for chain in left if chain is not chosen]
     return pairs
+
+
+def _elsewhere(part: Part, chain: Chain) -> bool:
+    """Whether a chain that is seen from the beginning on begins where the part does not."""
+    first = min(chain.regions)
+    if part.near is None or first > 0:
+        return False
+    x0, y0, x1, y1 = chain.regions[first].box
+    return _away(chain, part.near) > max(math.hypot(x1 - x0, y1 - y0), 12.0)
+
+
+def _away(chain: Chain, place: tuple[float, float]) -> float:
+    """Pixels from a place to where a chain is first seen."""
+    first = chain.regions[min(chain.regions)]
+    return math.dist((first.x, first.y), place)

@@ -22,9 +22,9 @@ class Part:
     """A visible piece, as a perception program declares it.
 
     shape: "disk", "box" (turned rectangle), "polygon" (any flat outline) or "sprite" (anything with
-    several colours). colour: RGB in [0, 255]; None for a sprite, which is found as "not the
-    background". near: (x, y) pixels where the part is first seen; needed only when several parts
-    share a colour.
+    several colours). colour: RGB in [0, 255]; None for a sprite that is found as "not the
+    background"; one that has a colour is mostly of it. near: (x, y) pixels where the part is first
+    seen; needed only when several parts share a colour.
     """
 
     name: str
@@ -88,6 +88,13 @@ class Appearance:
         if self.shape == "polygon":
             return float(np.hypot(*self.corners.T).max())
         return 0.5 * float(np.hypot(*self.picture.shape[:2]))
+
+    @property
+    def area(self) -> float:
+        """Of a disk or a box, in square pixels; of anything else about as much."""
+        if self.shape == "disk":
+            return float(np.pi * self.size[0] ** 2)
+        return self.size[0] * self.size[1] if self.shape == "box" else self.bounding_radius**2
 
     @property
     def radius(self) -> float:

@@ -12,7 +12,7 @@ from tools.perception.appearance_fit import refine_outline
 from tools.perception.following import period, unwrap
 from tools.perception.layout import Layout
 from tools.perception.parts import Appearance
-from tools.perception.pose import locate_size
+from tools.perception.pose import locate_size, misfit
 from tools.perception.stretching import stretch
 
 
@@ -46,8 +46,11 @@ ODD = 1.5
 wrong place."""
 
 ALIKE = 1.25
-"""Misfit, relative to that of another pose, up to which a pose that continues the course is
-preferred."""
+"""Misfit, relative to that of another pose or shape, up to which the one that continues the course,
+or is simpler, is preferred."""
+
+SQUARE = 1.3
+"""Longer side of a box, relative to the shorter one, up to which it may be a disk."""
 
 
 def reconsider(layout: Layout) -> None:
@@ -146,7 +149,7 @@ def refit_looks(layout: Layout) -> bool:
         times = best_times(layout, k)
         if appearance.shape == "sprite" or not len(times):
             continue
-        if stretch(layout, k, times):
+        if stretch(layout, k, times) or _rounded(layout, k, times):
             appearance, changed = layout.appearances[k], True
         new = (
             _outline(layout, k, times)
@@ -156,6 +159,33 @@ def refit_looks(layout: Layout) -> bool:
         changed |= _differs(appearance, new)
         layout.appearances[k] = new
     return changed
+
+
+def _rounded(layout: Layout, k: int, times: np.ndarray) -> bool:
+    """Whether what one frame took for a square is a disk, which explains several frames about as
+    well without a size and an angle; made one, in place."""
+    box = layout.appearances[k]
+    if layout.parts[k] is not None or box.shape != "box" or max(box.size) > SQUARE * min(box.size):
+        return False
+    disk = replace(box, shape="disk", size=(math.sqrt(math.prod(box.size) / math.pi),))
+    views = [layout.view(k, int(t)) for t in times]
+    poses = [np.append(layout.poses[k][t][:2], 0.0) for t in times]
+    fits = [locate_size(disk, pose, seen) for pose, seen in zip(poses, views, strict=True)]
+    if any(fit.error == np.inf for _, fit in fits):
+        return False
+    disk = replace(
+        disk,
+        size=(float(np.median([trial.size[0] for trial, _ in fits])),),
+        width=float(np.median([trial.width for trial, _ in fits])),
+    )
+    poses = [fit.x for _, fit in fits]
+    worse = [misfit(disk, pose, seen) for pose, seen in zip(poses, views, strict=True)]
+    usual = [misfit(box, layout.poses[k][t], seen) for t, seen in zip(times, views, strict=True)]
+    if np.median(worse) > ALIKE * np.median(usual):
+        return False
+    layout.appearances[k] = disk
+    layout.poses[k][:, 2] *= 0.0
+    return True
 
 
 def _sizes(layout: Layout, k: int, times: np.ndarray) -> Appearance:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from tools.perception.assemble import scatter
+from tools.perception.background import densest, differs, fill
 from tools.perception.parts import Appearance, Track
 from tools.perception.tracking import Tracks
 
@@ -26,18 +27,49 @@ SAMPLED = 5
 
 def resized(frames: np.ndarray, tracks: Tracks, names: Sequence[str]) -> Tracks:
     """The tracks in which the disks of these names have a radius a frame (``Track.radii``, px), and
-    the centres that go with it; NaN where what is seen of the colour is no disk.
+    the centres that go with it; NaN where what is seen of the colour is no disk. The plate is what
+    lies behind them.
 
     frames: (T, H, W, 3) uint8. The area is the sum of how far each pixel is on its way from the
     plate to the disk's colour, so that soft edges count by their share. Where the plate itself has
     that colour (the disk covered it all the time), it is taken to go on as around there."""
-    return replace(
-        tracks,
-        tracks=tuple(
-            _resized(frames, track, tracks.plate) if track.name in names else track
-            for track in tracks.tracks
-        ),
+    found = tuple(
+        _resized(frames, track, tracks.plate) if track.name in names else track
+        for track in tracks.tracks
     )
+    disks = [track for track in found if track.radii is not None]
+    return replace(tracks, tracks=found, plate=_uncovered(frames, tracks.plate, disks))
+
+
+def _uncovered(frames: np.ndarray, plate: np.ndarray, disks: Sequence[Track]) -> np.ndarray:
+    """The plate (H, W, 3) uint8 where disks pass: as most frames show it that they leave free; where
+    none does, and it shows a disk, as around there."""
+    ys, xs = np.mgrid[: plate.shape[0], : plate.shape[1]]
+    times = np.unique(np.linspace(0, len(frames) - 1, min(LOOKED, len(frames))).astype(int))
+    under = np.zeros((len(times), *plate.shape[:2]), bool)
+    for track in disks:
+        assert track.radii is not None
+        for k, t in enumerate(times):
+            if np.isfinite(track.radii[t]):
+                away = np.hypot(xs - track.poses[t, 0], ys - track.poses[t, 1])
+                under[k] |= away < track.radii[t] + RIM
+    swept = under.any(0)
+    if not swept.any():
+        return plate
+    plate, rows, columns = plate.copy(), *np.nonzero(swept)
+    values = frames[times][:, rows, columns].astype(np.int16)
+    found, count = densest(values, ~under[:, rows, columns], 3.0)
+    plate[rows[count > 0], columns[count > 0]] = found[count > 0]
+    never = np.zeros(swept.shape, bool)
+    never[rows[count == 0], columns[count == 0]] = True
+    shows = np.zeros(swept.shape, bool)
+    for track in disks:
+        shows |= never & ~differs(plate, np.asarray(track.appearance.colour), CONTRAST)
+    return fill(plate, shows) if shows.any() else plate
+
+
+LOOKED, RIM = 40, 2.0
+"""Frames that tell what lies behind a disk, and pixels around it that its soft edge may touch."""
 
 
 def swells(frames: np.ndarray, track: Track, plate: np.ndarray) -> Track | None:

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from tools.perception.appearance import covered_window, picture_at
-from tools.perception.background import MAX_VALUES, densest, fill
+from tools.perception.background import MAX_VALUES, densest, differs, fill
 from tools.perception.layout import Layout
+from tools.perception.segmentation import regions
 
 SAMPLES = 40
 """Frames looked at."""
@@ -50,7 +51,7 @@ def uncover(layout: Layout) -> Uncovered:
         np.logical_or.reduce([_shadow(layout, resting, t) for t in times]) if resting else False
     )
     if not swept.any():
-        return Uncovered(clip.plate, 0)
+        return _vacated(layout, clip.plate)
     plate = clip.plate.copy()
     rows, columns = np.nonzero(swept)
     never = np.zeros(swept.shape, bool)
@@ -67,8 +68,35 @@ def uncover(layout: Layout) -> Uncovered:
         plate = fill(
             plate, cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & never
         )
+    return _vacated(layout, plate)
+
+
+def _vacated(layout: Layout, plate: np.ndarray) -> Uncovered:
+    """The plate without flat parts that rested before they were first seen, or after they were seen
+    last, and therefore were taken for it: a piece of their colour and area where they set off."""
+    clip, hole = layout.clip, np.zeros(layout.clip.shape, bool)
+    for k, appearance in enumerate(layout.appearances):
+        seen = layout.seen(k)
+        if appearance.shape not in ("disk", "box") or not len(seen) or not moves(layout, k):
+            continue
+        ends = {int(t) for t, end in ((seen[0], 0), (seen[-1], len(clip) - 1)) if t != end}
+        colour = np.asarray(appearance.colour, np.float64)
+        for x, y, _ in layout.poses[k][sorted(ends)]:
+            reach = max(AWAY * appearance.bounding_radius, 4.0)
+            for piece in regions(differs(plate, colour, 3.0 * clip.level) == 0, 4.0):
+                near = np.hypot(piece.x - x, piece.y - y) < reach and not piece.edge
+                if near and abs(np.log(piece.area / appearance.area)) < AS_LARGE:
+                    x0, y0, x1, y1 = piece.box
+                    hole[y0:y1, x0:x1] |= piece.mask
+    if hole.any():
+        plate = fill(plate, cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
     wrong = np.abs(plate.astype(np.int16) - clip.plate).max(-1) > clip.level
     return Uncovered(plate, int(wrong.sum()))
+
+
+AWAY, AS_LARGE = 0.25, 0.4
+"""Of a part's size, how far from its place a piece of the plate may lie that is the part; logarithm of
+the ratio of their areas."""
 
 
 def moves(layout: Layout, k: int) -> bool:

@@ -46,6 +46,27 @@ def breaks(xy: np.ndarray, sigma: float, dt: Steps = 1.0) -> list[int]:
     return sorted(found)
 
 
+def arrests(xy: np.ndarray, sigma: float, dt: Steps = 1.0) -> list[int]:
+    """Frames nearest to which what moved at an even pace stands at once, or what stood moves at
+    once: a path (T, 2) px that swings bends elsewhere as much as there."""
+    steps = np.hypot(*timing.strides(xy, dt).T)
+    found = set()
+    for pace, last in ((steps, 0), (steps[::-1], len(xy) - 1)):
+        for k in range(EVEN, len(pace) - EVEN):
+            before, after = pace[k - EVEN : k], pace[k + 1 : k + 1 + EVEN]
+            if not (np.isfinite(before).all() and np.isfinite(after).all()):
+                continue
+            even = before.min() > EVENLY * before.max() and before[-1] > max(0.5, 8.0 * sigma)
+            if even and after.max() < STANDS * before[-1] and pace[k] < 1.1 * before[-1]:
+                found.add(abs(last - (k + int(pace[k] > 0.5 * before[-1]))))
+    return sorted(found)
+
+
+EVEN, EVENLY, STANDS = 3, 0.75, 0.1
+"""Frames before and after; the slowest step of the first by the fastest; and the fastest step of the
+others by the last of the first."""
+
+
 def _gain(u: np.ndarray, xy: np.ndarray, sigma: float) -> float:
     """How much better a jump explains a window (n, 2) at times u (n,) than a cubic, in variances of
     the noise; 0 where it is none."""

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from agent.proposers.offline.belief import bandwidth, complexity, misfit, systematic
-from agent.proposers.offline.breaks import breaks
+from agent.proposers.offline.breaks import arrests, breaks
 from agent.proposers.offline.naming import SHAPE_WORDS, colour_word, unique
 from agent.proposers.offline.priors import THRESHOLDS, price
 from agent.proposers.offline.source.perception import Said
@@ -280,7 +280,7 @@ def _credible(tracks: Tracks, shape: tuple[int, int]) -> Tracks:
     switches in the middle of the picture (signs, flashes), without holes that show the ground,
     without halos, and without fragments (pieces of a part's colour that show up where the part
     itself is going while it is half hidden)."""
-    areas = [_area(track.appearance) for track in tracks.tracks]
+    areas = [track.appearance.area for track in tracks.tracks]
     keep = [
         t
         for t, area in zip(tracks.tracks, areas, strict=True)
@@ -432,7 +432,7 @@ def _halo(piece: Track, whole: Track) -> bool:
     both = piece.seen & whole.seen
     if (
         both.sum() < 0.9 * piece.seen.sum()
-        or _area(piece.appearance) > 0.2 * _area(whole.appearance)
+        or piece.appearance.area > 0.2 * whole.appearance.area
         or math.dist(piece.appearance.colour, whole.appearance.colour) > HUE
     ):
         return False
@@ -456,16 +456,6 @@ def _fragment(piece: Track, whole: Track) -> bool:
     return bool(
         np.median(away)
         < whole.appearance.bounding_radius + piece.appearance.bounding_radius + 2 * step
-    )
-
-
-def _area(appearance: Appearance) -> float:
-    if appearance.shape == "disk":
-        return math.pi * appearance.size[0] ** 2
-    return (
-        appearance.size[0] * appearance.size[1]
-        if appearance.shape == "box"
-        else appearance.bounding_radius**2
     )
 
 
@@ -553,6 +543,8 @@ def kinks(xy: np.ndarray, sigma: float, dt: Steps = 1.0) -> list[int]:
         if k - 1 in found and away[k] @ away[k - 1] > 0.5 * deviation[k] * deviation[k - 1]
     }  # between two frames: shows at both
     plain = {*(k + 1 for k in found if k not in midway), *_hidden_jumps(xy, usual, dt)}
+    sudden = [k for k in arrests(xy, sigma, dt) if all(abs(k - p) > 2 for p in plain)]
+    plain |= {*sudden}
     drowned = [k for k in breaks(xy, sigma, dt) if all(abs(k - p) > NEAR for p in plain)]
     return sorted({*plain, *drowned})
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from scipy.optimize import minimize
 
+from agent.proposers.offline.alike import look_alike
 from agent.proposers.offline.evidence import (
     Evidence,
     Explanation,
@@ -88,6 +89,7 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
         structure = structure.with_body(_balanced(body, evidence))
     free = [b for b in structure.bodies if b.motion == "free"]
     contacts, partners = contacts_of([b for b in free if not b.swells], evidence)
+    contacts = (*contacts, *_side_by_side(structure, evidence))
     groups = [*_of_free(free, evidence, alternatives), *_of_others(structure, evidence)]
     choices = _of_one_kind(groups, free, evidence)
     found = [_assemble(structure, choice, contacts, evidence) for choice in choices]
@@ -151,7 +153,9 @@ def _of_others(structure: Mechanism, evidence: Evidence) -> Iterator[list[Option
     leading = [b for b in structure.bodies if b.name not in structure.followers]
     for root in (b for b in leading if b.motion in ("prismatic", "revolute") and b.on is None):
         tree = _tree(root, leading)
-        if len(tree) > 1:
+        if "alike" in root.numbers:
+            options: list[Option] = [((), 0.0, "")]
+        elif len(tree) > 1:
             options = _linkage_options(tree, evidence)
         elif root.motion == "revolute":
             options = _pendulum_options(root, evidence, _swinging(leading, root))
@@ -244,22 +248,6 @@ def _twins(body: Body, others: Sequence[Body], evidence: Evidence) -> bool:
     )
 
 
-def look_alike(a: Path, b: Path, filmed: bool) -> bool:
-    """Whether two bodies are of one kind: as large, as round, of one colour; in footage one may be
-    in brighter light."""
-    if a.compact != b.compact or abs(math.log(a.radius / b.radius)) > TWIN_SIZE:
-        return False
-    one, other = (np.array(p.appearance.colour or (0.0,) * 3) for p in (a, b))
-    light = float(one @ other) / max(float(other @ other), 1.0) if filmed else 1.0
-    alike = float(np.abs(one - light * other).max()) < TWIN_COLOUR
-    return alike and 1 / TWIN_LIGHT < light < TWIN_LIGHT
-
-
-TWIN_SIZE, TWIN_COLOUR, TWIN_LIGHT = 0.15, 25.0, 1.6
-"""Logarithm of the ratio of radii, difference of colours, and ratio of light up to which two bodies
-are of one kind."""
-
-
 def _place(free: Sequence[Body], k: int) -> int:
     """Where the options of free body k stand among all groups: bodies that turn have a second
     group."""
@@ -292,7 +280,7 @@ def _assemble(
 def _share(terms: Sequence[Term], structure: Mechanism, evidence: Evidence) -> list[Term]:
     """One gravity for all free bodies whose constant accelerations agree; separate pushes where
     they do not."""
-    terms = _one_law(terms, structure, evidence)
+    terms = _one_swing(_one_law(terms, structure, evidence), structure, evidence)
     pulls = [
         t for t in terms if t.kind == "gravity" and structure.body(t.bodies[0]).motion == "free"
     ]
@@ -344,6 +332,97 @@ def _one_law(terms: Sequence[Term], structure: Mechanism, evidence: Evidence) ->
         if body.motion == "free" and body.name not in slowed and _barely(evidence.paths[body.name])
     ]
     return [_with_kin(term, quiet, structure, evidence) for term in kept]
+
+
+def _one_swing(terms: Sequence[Term], structure: Mechanism, evidence: Evidence) -> list[Term]:
+    """One term for what swings bobs that look alike on threads as long, if they agree on it, or
+    hang there and tell nothing of it."""
+    bobs = {bob.swings: bob for bob in _bobs(structure, evidence)}
+
+    def of_one_kind(a: Term, b: Bob) -> bool:
+        one = bobs.get(a.bodies[0])
+        return a.kind in SWINGING and one is not None and one.like(b, evidence)
+
+    kept: list[Term] = []
+    for term in terms:
+        bob = bobs.get(term.bodies[0])
+        twin = next((t for t in kept if bob is not None and t.kind == term.kind
+                     and of_one_kind(t, bob) and _agree(t, term)), None)  # fmt: skip
+        if twin is not None:
+            kept[kept.index(twin)] = replace(twin, bodies=(*twin.bodies, *term.bodies))
+        else:
+            kept.append(term)
+    for bob in (bob for bob in bobs.values() if bob.alike):
+        given: set[str] = set()
+        for k, term in enumerate(kept):
+            if term.kind not in given and of_one_kind(term, bob):
+                kept[k] = replace(term, bodies=(*term.bodies, bob.swings))
+                given.add(term.kind)
+    return kept
+
+
+SWINGING = ("gravity", "damping", "friction")
+"""Causes of a swing that bobs of one kind share."""
+ARMS, AGREE = 0.05, 0.15
+"""Logarithms of the ratios of two threads, and of what swings two bobs, up to which they are one."""
+
+
+def _agree(a: Term, b: Term) -> bool:
+    """Whether two causes of a swing are as strong."""
+    rate = "k" if a.kind == "gravity" else "c"
+    return all(rate in t.numbers for t in (a, b)) and (
+        abs(math.log(max(a.numbers[rate], 1e-9) / max(b.numbers[rate], 1e-9))) < AGREE
+    )
+
+
+@dataclass(frozen=True)
+class Bob:
+    """What hangs on a pivot of the picture. name: what is seen of it; swings: the body that has the
+    coordinate, itself or the rod that it is fixed to. place: (2,) px where it hangs at rest. arm:
+    px. alike: it is taken to hang as its like, and tells nothing of its own."""
+
+    name: str
+    swings: str
+    place: tuple[float, float]
+    arm: float
+    alike: bool
+
+    def like(self, other: Bob, evidence: Evidence) -> bool:
+        """Whether two look alike and hang on threads as long."""
+        paths = evidence.paths
+        alike = look_alike(paths[self.name], paths[other.name], evidence.filmed)
+        return alike and abs(math.log(self.arm / other.arm)) < ARMS
+
+
+def _bobs(structure: Mechanism, evidence: Evidence) -> Iterator[Bob]:
+    """Disks that hang on a pivot of the picture each, by a thread or at the end of a rod."""
+    hosts = {b.name: b for b in structure.bodies if b.motion == "revolute" and b.on is None}
+    for body in structure.bodies:
+        host = hosts.get(body.on or "") if body.motion == "weld" else hosts.get(body.name)
+        if host is None or host.name in structure.followers or (host is body and body.turns):
+            continue
+        path = evidence.paths[body.name]
+        pivot = (host.numbers["pivot_x"], host.numbers["pivot_y"])
+        arm = float(np.nanmedian(np.hypot(*(path.xy - pivot).T)))
+        if arm > FAR and _round(path, evidence):
+            at = (pivot[0], pivot[1] + arm)
+            yield Bob(body.name, host.name, at, arm, "alike" in host.numbers)
+
+
+def _side_by_side(structure: Mechanism, evidence: Evidence) -> list[Term]:
+    """Impacts of bobs: those that were seen, and those of bobs that would touch where they hang."""
+    bobs = list(_bobs(structure, evidence))
+    pairs = _collisions([b.name for b in bobs], evidence)
+    for one, other in itertools.combinations(bobs, 2):
+        a, b = evidence.paths[one.name], evidence.paths[other.name]
+        apart = math.dist(one.place, other.place) - a.radius - b.radius
+        if abs(apart) < TOUCHED and (one.name, other.name) not in pairs:
+            pairs[one.name, other.name] = _by_area(a, b)
+    heavy = {"by_size": 0.0, "ratio_sigma": 0.1}  # what hangs on a joint has a mass of its own
+    return [
+        Term("collide", pair, {**n, **({} if "measured" in n else heavy)})
+        for pair, n in pairs.items()
+    ]
 
 
 def _with_kin(term: Term, quiet: Sequence[str], structure: Mechanism, evidence: Evidence) -> Term:
@@ -1114,15 +1193,17 @@ def _by_area(a: Path, b: Path) -> dict[str, float]:
 
 def _crowded(a: Path, b: Path, t: int, evidence: Evidence) -> bool:
     """Whether a third body takes part in an impact: then the two velocities do not tell masses."""
+    around = range(max(t - 1, 0), min(t + 2, len(a.xy)))
+
+    def touches(other: Path) -> bool:
+        shown = [(one, k) for one in (a, b) for k in around if one.seen[k] and other.seen[k]]
+        return any(gap(other, one, k) <= TOUCHED + _pace(one, t) for one, k in shown)
+
     return any(
         other is not a
         and other is not b
         and any(abs(k - t) <= 1 for k in other.kinks)
-        and any(
-            (shown := _both_shown(other, each, t)) is not None
-            and gap(other, each, shown) <= TOUCHED + _pace(each, t)
-            for each in (a, b)
-        )
+        and touches(other)
         for other in evidence.movers
     )
 
@@ -1247,7 +1328,9 @@ def _pendulum_options(body: Body, evidence: Evidence, others: Sequence[Body] = (
     ]
     if evidence.actions is not None and np.ptp(evidence.actions) > 0:
         features.append(("action", evidence.actions[:, None], any_sign))
-    stops = tuple(_stops(name, series[:, 0] - offset, path.kinks))
+    beside = [other.name for other in others]
+    alone = [t for t in path.kinks if _partner(path, t, beside, evidence) is None]
+    stops = tuple(_stops(name, series[:, 0] - offset, alone))
     struck = f"; {name} strikes a wall" if stops else ""
     options = []
     filmed = evidence.filmed

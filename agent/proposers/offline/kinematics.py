@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 from scipy.optimize import minimize
 
+from agent.proposers.offline.alike import look_alike
 from agent.proposers.offline.belief import bandwidth, complexity, misfit
 from agent.proposers.offline.evidence import (
     Evidence,
@@ -28,6 +29,7 @@ from agent.proposers.offline.mechanism import Body, Mechanism
 from agent.proposers.offline.priors import JOINTS, THRESHOLDS
 from agent.proposers.offline.rails import curved, off_rail, rail_numbers
 from agent.proposers.offline.walls import boundaries
+from tools.perception.parts import Appearance
 from tools.types import Steps
 
 
@@ -64,7 +66,9 @@ def joints_of(
     ``combined``."""
     riders = _passengers(evidence, images)
     movers = [p for p in evidence.movers if p.name not in riders]
-    return {p.name: _joints(p, movers, evidence) for p in movers}
+    found = {p.name: _joints(p, movers, evidence) for p in movers}
+    bobs = list(_bobs(found, riders, evidence))
+    return {p.name: _hung_alike(p, found[p.name], bobs, evidence) for p in movers}
 
 
 def combined(
@@ -108,8 +112,8 @@ def _body(path: Path, evidence: Evidence) -> Body:
         and max(abs(a - b) for a, b in zip(p.appearance.colour, appearance.colour, strict=True))
         < 25
     ]
-    sprites = [p for p in evidence.paths.values() if p.appearance.shape == "sprite"]
-    crowded = len(twins) > 1 or (appearance.shape == "sprite" and len(sprites) > 1)
+    crowded = len(twins) > 1 or (appearance.shape == "sprite" and len(evidence.paths) > 1)
+    crowded = crowded or _in_plate(appearance, evidence.tracks.plate)
     first = path.xy[path.seen][0]
     still = {
         f"still_{a}": float(np.median(v[path.seen]))
@@ -123,7 +127,7 @@ def _body(path: Path, evidence: Evidence) -> Body:
     return Body(
         path.name,
         appearance.shape,
-        None if appearance.shape == "sprite" else appearance.colour,
+        appearance.colour if _of_one_colour(appearance) and not evidence.filmed else None,
         (float(first[0]), float(first[1])) if crowded else None,
         "free" if path.moves or path.turns else "rest",
         None,
@@ -131,6 +135,28 @@ def _body(path: Path, evidence: Evidence) -> Body:
         sizes,
         path.radii is not None,
     )
+
+
+def _of_one_colour(appearance: Appearance) -> bool:
+    """Whether a body is flat, or a cut-out of one colour but for marks on it: it is found by
+    that."""
+    if appearance.shape != "sprite" or appearance.sprite is None:
+        return True
+    solid = appearance.sprite[appearance.sprite[..., 3] > 0.5]
+    off = np.abs(255.0 * solid[:, :3] - np.asarray(appearance.colour)).max(-1)
+    return bool((off < 20).mean() > FLAT)
+
+
+FLAT = 0.7
+"""Share of a cut-out that has its colour, from which it is of one colour with marks."""
+
+
+def _in_plate(appearance: Appearance, plate: np.ndarray) -> bool:
+    """Whether what stands still shows as much of a flat shape's colour as half of it."""
+    if appearance.shape not in ("disk", "box") or appearance.colour is None:
+        return False
+    alike = np.abs(plate.astype(np.int16) - np.rint(appearance.colour)).max(-1) < 25
+    return int(alike.sum()) > 0.5 * appearance.area
 
 
 SHORT_ARC = 0.8
@@ -232,7 +258,7 @@ def _riders(evidence: Evidence) -> dict[str, tuple[str, float]]:
                 )
             ):
                 continue
-            if riders.get(host.name, ("",))[0] == path.name:
+            if riders.get(host.name, ("",))[0] == path.name or _threaded(path, host, evidence):
                 continue
             rms = _wanders(path, host)
             if (
@@ -245,6 +271,31 @@ def _riders(evidence: Evidence) -> dict[str, tuple[str, float]]:
             _, host, rms = min(hosts)
             riders[path.name] = (host, rms)
     return riders
+
+
+def _threaded(path: Path, host: Path, evidence: Evidence) -> bool:
+    """Whether a body is one of several alike that hang side by side, and the other its thread, or
+    what it only hangs beside: they meet, and impacts are of bodies with a coordinate of their
+    own."""
+    size = host.appearance.size
+    rod = host.appearance.shape == "box" and max(size) > ROD * min(size) < ROD * path.radius
+    alike = look_alike(path, host, evidence.filmed)
+    if not (rod or alike):
+        return False
+    like = [p for p in evidence.movers if look_alike(p, path, evidence.filmed)]
+    hung = [c for p in like if (c := orbit(p)) is not None and c.rms < _tolerance(p)]
+    beside = any(
+        abs(a.own[0] / b.own[0] - 1.0) < 0.05 and math.dist(a.other, b.other) > 2.0 * path.radius
+        for a, b in itertools.combinations(hung, 2)
+    )
+    own = orbit(path)
+    arm = max((c.own[0] for c in hung), default=0.0)
+    still = float(np.ptp(path.xy[path.seen], axis=0).max()) < HARDLY * arm
+    return beside and (still or (own is not None and own.rms < _tolerance(path)))
+
+
+ROD = 8.0
+"""Length of a box, in widths, from which it is a rod or a thread."""
 
 
 def _carried(path: Path, host: Path) -> bool:
@@ -402,6 +453,49 @@ def _orbit(path: Path, rests: Sequence[Path], evidence: Evidence) -> list[Joint]
             found.append(_about(path, hung, place))
     return found
 
+
+def _hung_alike(
+    path: Path, joints: list[Joint], bobs: Sequence[tuple[Path, Joint]], evidence: Evidence
+) -> list[Joint]:
+    """The joints of a body that hardly moves, and first that of its like that swings beside it, if
+    it is where it would hang on such a thread: its own place tells nothing of how it is held."""
+    place, extent = np.nanmedian(path.xy, axis=0), float(np.ptp(path.xy[path.seen], axis=0).max())
+    for host, joint in bobs:
+        pivot = np.array([joint.numbers["pivot_x"], joint.numbers["pivot_y"]])
+        arm = float(np.nanmedian(np.hypot(*(host.xy - pivot).T)))
+        low = pivot[1] + arm - place[1]
+        if host is path or extent > HARDLY * arm or abs(low) > THRESHOLDS.astray * arm:
+            continue
+        if not look_alike(path, host, evidence.filmed):
+            continue
+        off = np.hypot(*(path.xy[path.seen] - (place[0], place[1] - arm)).T) - arm
+        numbers = {
+            "pivot_x": float(place[0]), "pivot_y": float(place[1] - arm), "centre_x": arm,
+            "centre_y": 0.0, "spread": 0.3, "gyration": path.radius / math.sqrt(2), "alike": 1.0,
+        }  # fmt: skip
+        cost = _cost("hung as its like", [off], path.floor, 1, path)
+        hung = Joint("revolute", None, numbers, cost, f"{path.name} hangs as {host.name} does")
+        return sorted([hung, *joints], key=lambda j: j.cost)[:CHOICES]
+    return joints
+
+
+def _bobs(
+    choices: Mapping[str, list[Joint]], riders: Mapping[str, tuple[str, float]], evidence: Evidence
+) -> Iterator[tuple[Path, Joint]]:
+    """Bodies that may swing about a point of the picture, on a thread or at the end of a rod, with
+    the joint about that point."""
+    carried = [(evidence.paths[name], host) for name, (host, _) in riders.items()]
+    own = [(evidence.paths[name], name) for name in choices if not evidence.paths[name].turns]
+    for path, name in (*own, *carried):
+        joints = choices.get(name, [])
+        likely = min((j.cost for j in joints), default=0.0) + THRESHOLDS.hopeless
+        for joint in joints:
+            if joint.motion == "revolute" and joint.on is None and joint.cost < likely:
+                yield path, joint
+
+
+HARDLY = 0.15
+"""Share of the thread's length by which a bob may move and tell nothing of its pivot."""
 
 OFF_CIRCLE = 0.01
 """Uncertainty of a circle's centre, as a share of its radius, from which gravity has a say in where

@@ -73,6 +73,7 @@ JOINTS = {
     "hinge on a mover": Odds(0.0, "Links that keep touching are joined where they meet."),
     "orbit": Odds(-5.0, "A thread or rod that is not drawn is less common than one that is."),
     "orbit on a fixture": Odds(-1.0, "A bob whose pivot is drawn hangs on a thread."),
+    "hung as its like": Odds(0.0, "What looks alike side by side hangs alike."),
     "rod": Odds(-3.0, "Two bodies at a constant distance are tied, drawn or not."),
     "gear": Odds(-1.0, "Wheels whose rims meet and turn as their radii want are gears."),
     "pulley": Odds(-2.0, "Two that go up and down by the same way hang on one rope."),

@@ -17,6 +17,8 @@ ALIKE = 0.1
 """Relative difference in size up to which a resting shape is of the kind that moves."""
 FITTING = 0.6
 """Disagreeing pixels per pixel of outline up to which a piece of the plate is a disk or a box."""
+LINE = 8.0
+"""Length of a box, in widths, from which it is a line: a thread, a rail, an edge, not what is hit."""
 MOST = 8
 """Most bodies that are taken to wait: more are a pattern."""
 KINDS = ("disk", "box")
@@ -68,7 +70,8 @@ def _shapes(
     for colour, region in _patches(tracks, ground):
         for kind in sorted(kinds):
             guess = None if region.edge else mask_guess(region, nothing, colour, kind)
-            if guess is not None and guess[2] < FITTING:
+            line = guess is not None and kind == "box" and max(guess[0].size) > LINE * min(guess[0].size)
+            if guess is not None and not line and guess[2] < FITTING:
                 turn = 0.0 if kind == "disk" else guess[1][2]
                 yield guess[0], np.array([*guess[1][:2], turn])
 

@@ -137,8 +137,7 @@ class _Translation:
 
     def _shape(self, body: hypothesis.Body) -> Shape:
         kind, n = known("shapes")[body.shape], body.numbers
-        looks: dict[str, Any] = {"near": body.near}
-        looks["colour"] = None if body.shape == "sprite" else body.colour
+        looks: dict[str, Any] = {"near": body.near, "colour": body.colour}
         corners = sorted(int(key[1:]) for key in n if key[0] == "u" and key[1:].isdigit())
         if corners and body.shape in ("polygon", "sprite"):
             looks["corners"] = tuple((n[f"u{k}"], n[f"v{k}"]) for k in corners)
@@ -380,7 +379,9 @@ class _Translation:
         if n.get("by_size", 0.0) and not pulling & set(term.bodies):
             self.by_area |= set(term.bodies)
         else:
-            self.masses.setdefault(second, _fitted(n.get("ratio", 1.0), low=0.02, high=50.0))
+            ratio = n.get("ratio", 1.0)
+            mass = _fitted(ratio, prior=n.get("ratio_sigma"), low=0.02, high=50.0)
+            self.masses.setdefault(second, mass)
         e = all_of[0]
         given = _fitted(e.get("e", 0.95), prior=e.get("e_sigma"), tie="restitution_disks")
         rest = None
