@@ -8,6 +8,7 @@ from tools.perception.background import background, dominant_colour, fill, pixel
 from tools.perception.camera import is_camera, moving_bodies
 from tools.perception.given import as_given, same_clip
 from tools.perception.lattice import on_grid
+from tools.perception.links import linked
 from tools.perception.parts import Appearance, Part, Track
 from tools.perception.segmentation import Region, coverage, foreground, moments, palette, regions
 from tools.perception.swelling import resized
@@ -31,6 +32,7 @@ __all__ = [
     "flat_colour",
     "foreground",
     "is_camera",
+    "linked",
     "mask_states",
     "moments",
     "moving_bodies",

@@ -253,6 +253,20 @@ def densest(
     return _mean(values, allowed & _near(values, best, tolerance)), best_count
 
 
+def bared(frames: np.ndarray, plate: np.ndarray, hidden: np.ndarray, noise: float) -> np.ndarray:
+    """The plate (H, W, 3) uint8 as most frames show it that leave a pixel free, where one does that
+    is hidden in another. frames: (n, H, W, 3) uint8; hidden: (n, H, W) bool."""
+    rows, columns = np.nonzero(hidden.any(0) & ~hidden.all(0))
+    if not len(rows):
+        return plate
+    values = np.stack([frame[rows, columns] for frame in frames]).astype(np.int16)
+    open_ = np.stack([~one[rows, columns] for one in hidden])
+    found, count = densest(values, open_, 3.0 + 3.0 * noise)
+    out = plate.copy()
+    out[rows[count > 0], columns[count > 0]] = found[count > 0]
+    return out
+
+
 def _settle(plate: np.ndarray, second: np.ndarray, doubtful: np.ndarray, noise: float) -> None:
     """Decide doubtful pixels in place, from the sure ones inwards: the other colour wins where it
     continues some decided neighbour and the frequent one does so less.

@@ -23,7 +23,8 @@ _LARGEST = 0.1
 _LIKE = 0.6
 """Disagreeing pixels per pixel of outline up to which a piece has a shape."""
 _AS_LARGE = 0.5
-"""Area of a piece, as a share of the largest one's, from which it may be the only part of a colour."""
+"""Area of a piece, as a share of the largest one's, from which it may be the only part of a
+colour."""
 
 
 def declared_seeds(clip: Clip, parts: Sequence[Part], others: bool = False) -> list[Seed]:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from tools.perception.assemble import scatter
-from tools.perception.background import densest, differs, fill
+from tools.perception.background import bared, differs, fill
 from tools.perception.parts import Appearance, Track
 from tools.perception.tracking import Tracks
 
@@ -42,8 +42,8 @@ def resized(frames: np.ndarray, tracks: Tracks, names: Sequence[str]) -> Tracks:
 
 
 def _uncovered(frames: np.ndarray, plate: np.ndarray, disks: Sequence[Track]) -> np.ndarray:
-    """The plate (H, W, 3) uint8 where disks pass: as most frames show it that they leave free; where
-    none does, and it shows a disk, as around there."""
+    """The plate (H, W, 3) uint8 where disks pass: as most frames show it that they leave free;
+    where none does, and it shows a disk, as around there."""
     ys, xs = np.mgrid[: plate.shape[0], : plate.shape[1]]
     times = np.unique(np.linspace(0, len(frames) - 1, min(LOOKED, len(frames))).astype(int))
     under = np.zeros((len(times), *plate.shape[:2]), bool)
@@ -53,16 +53,8 @@ def _uncovered(frames: np.ndarray, plate: np.ndarray, disks: Sequence[Track]) ->
             if np.isfinite(track.radii[t]):
                 away = np.hypot(xs - track.poses[t, 0], ys - track.poses[t, 1])
                 under[k] |= away < track.radii[t] + RIM
-    swept = under.any(0)
-    if not swept.any():
-        return plate
-    plate, rows, columns = plate.copy(), *np.nonzero(swept)
-    values = frames[times][:, rows, columns].astype(np.int16)
-    found, count = densest(values, ~under[:, rows, columns], 3.0)
-    plate[rows[count > 0], columns[count > 0]] = found[count > 0]
-    never = np.zeros(swept.shape, bool)
-    never[rows[count == 0], columns[count == 0]] = True
-    shows = np.zeros(swept.shape, bool)
+    plate, never = bared(frames[times], plate, under, 0.0), under.all(0)
+    shows = np.zeros(never.shape, bool)
     for track in disks:
         shows |= never & ~differs(plate, np.asarray(track.appearance.colour), CONTRAST)
     return fill(plate, shows) if shows.any() else plate

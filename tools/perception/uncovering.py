@@ -95,8 +95,8 @@ def _vacated(layout: Layout, plate: np.ndarray) -> Uncovered:
 
 
 AWAY, AS_LARGE = 0.25, 0.4
-"""Of a part's size, how far from its place a piece of the plate may lie that is the part; logarithm of
-the ratio of their areas."""
+"""Of a part's size, how far from its place a piece of the plate may lie that is the part; logarithm
+of the ratio of their areas."""
 
 
 def moves(layout: Layout, k: int) -> bool:

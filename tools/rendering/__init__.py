@@ -3,6 +3,7 @@
 from tools.rendering.bodies import draw_body
 from tools.rendering.canvas import blend, canvas, finish, lit
 from tools.rendering.grid import draw_grid_box, draw_grid_disk
+from tools.rendering.links import draw_link
 from tools.rendering.scene import draw_front, pose_of
 from tools.rendering.shapes import (
     box_corners,
@@ -26,6 +27,7 @@ __all__ = [
     "draw_front",
     "draw_grid_box",
     "draw_grid_disk",
+    "draw_link",
     "draw_polygon",
     "draw_sprite",
     "finish",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import cv2
@@ -128,7 +128,8 @@ EARLY = 0.3
 class Evidence:
     """Paths by body name (back to front) and the clip's measures. dt: seconds between frames, one
     number or one a step (see Video.steps). filmed: by a camera, not drawn. said: what a person
-    pointed out, None = nothing."""
+    pointed out, None = nothing. links: body -> (x, y) of the point of the picture that a spring, rope
+    or thread is drawn from, and px from the body's centre at which it ends."""
 
     paths: Mapping[str, Path]
     dt: Steps
@@ -137,6 +138,7 @@ class Evidence:
     actions: np.ndarray | None
     filmed: bool = False
     said: Said | None = None
+    links: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
 
     @cached_property
     def spots(self) -> tuple[tuple[float, float], ...]:

@@ -1296,7 +1296,7 @@ def _tied(
     of unit stiffness would turn this one by. turn: (T,) direction from its pivot."""
     own, found = evidence.paths[body.name].xy, []
     arm = math.hypot(body.numbers["centre_x"], body.numbers["centre_y"])
-    for other in others if arm > FAR else ():
+    for other in (o for o in others if arm > FAR and "alike" not in o.numbers):
         apart = evidence.paths[other.name].xy - own
         far = np.maximum(np.hypot(*apart.T), 1.0)
         pull = apart * (1.0 - np.nanmedian(far) / far)[:, None]

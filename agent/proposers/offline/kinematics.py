@@ -124,6 +124,9 @@ def _body(path: Path, evidence: Evidence) -> Body:
         if appearance.shape == "box"
         else {}
     )
+    if path.name in evidence.links:
+        named = zip(("link_x", "link_y", "link_offset"), evidence.links[path.name], strict=True)
+        sizes = {**sizes, **dict(named)}
     return Body(
         path.name,
         appearance.shape,

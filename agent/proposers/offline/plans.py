@@ -13,6 +13,7 @@ from agent.proposers.offline.coupled import structures
 from agent.proposers.offline.evidence import Evidence, gather
 from agent.proposers.offline.forces import Driven, drive
 from agent.proposers.offline.hints import favour
+from agent.proposers.offline.links import with_links
 from agent.proposers.offline.mechanism import COUPLINGS, Mechanism
 from agent.proposers.offline.priors import THRESHOLDS, price
 from agent.proposers.offline.sample import sample
@@ -78,7 +79,7 @@ def plan(task: Task, hint: str = "") -> Plan:
     """Look at the visible frames and rank what could explain them. hint: what a person says of the
     scene."""
     clips = watched(task)
-    seen = [gather(video) for video in clips]
+    seen = [with_links(gather(video), video) for video in clips]
     evidence = most_eventful(seen)
     if not evidence.paths:
         return Plan(evidence, (Draft(Mechanism(()), "nothing moves in the visible frames"),))

@@ -70,7 +70,11 @@ def _shapes(
     for colour, region in _patches(tracks, ground):
         for kind in sorted(kinds):
             guess = None if region.edge else mask_guess(region, nothing, colour, kind)
-            line = guess is not None and kind == "box" and max(guess[0].size) > LINE * min(guess[0].size)
+            line = (
+                guess is not None
+                and kind == "box"
+                and max(guess[0].size) > LINE * min(guess[0].size)
+            )
             if guess is not None and not line and guess[2] < FITTING:
                 turn = 0.0 if kind == "disk" else guess[1][2]
                 yield guess[0], np.array([*guess[1][:2], turn])

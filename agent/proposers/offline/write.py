@@ -130,6 +130,8 @@ class _Translation:
         by_area = name in self.by_area or touching
         made = Body(name, self._shape(body), self._joint(body, tree), mass, by_area)
         made = replace(made, scalars=("radius",)) if body.swells else made
+        if "link_x" in n and self.given.drawing != "film":
+            made = replace(made, link=(n["link_x"], n["link_y"], n["link_offset"]))
         if body.motion != "free" or "com_x" not in n:
             return made
         com_x, com_y = (_within(n[k], 3 * abs(n[k]) + 10) for k in ("com_x", "com_y"))

@@ -44,7 +44,8 @@ class Body(Owner):
     """One object of the state. mass: relative to the others'; by_area: times the square of its
     measured radius, as for disks of one density. com_x, com_y: centre of mass from the drawn centre
     in its own frame, px. gyration: radius of gyration about it, px. scalars: sizes that vary, as
-    attributes of the state."""
+    attributes of the state. link: (x, y) px of the point of the picture that a spring, rope or thread
+    is drawn from, and px from the body's centre at which it ends; None where none is."""
 
     folder: ClassVar[str] = ""
     name: str
@@ -62,6 +63,7 @@ class Body(Owner):
     )
     gyration: Quantity = quantity("px", "radius of gyration of {on}", positive(5.0, 10.0), 1.0)
     scalars: tuple[str, ...] = ()
+    link: tuple[float, float, float] | None = None
 
     def subject(self) -> str:
         return self.name

@@ -104,6 +104,16 @@ def _declared(mechanism: Mechanism, said: Said | None) -> Iterator[str]:
             yield from ("", f"# {why}", f"{table} = {{")
             yield from (f'    "{body.name}": "{body.joint.on}",' for body in carried)
             yield "}"
+    if links := [body for body in bodies if body.link is not None]:
+        yield from (
+            "",
+            "# Springs, ropes and threads: from where, and how far from the centre they end.",
+        )
+        yield "LINKS = {"
+        for body in links:
+            x, y, offset = (round(value, 1) for value in body.link or ())
+            yield f'    "{body.name}": ({x}, {y}, {offset}),'
+        yield "}"
     if grid := [body.name for body in bodies if body.name in gridded(mechanism)]:
         yield from ("", "# Boxes whose corners are drawn on whole pixels.")
         yield f"ON_GRID = {spread(grid)}"
@@ -130,6 +140,8 @@ def _perceive(mechanism: Mechanism, said: Said | None) -> Iterator[str]:
     rides += ", images=IMAGES" if _carried(mechanism, "IMAGES") else ""
     mattes = ", mattes=drawn.mattes" if grid else ""
     yield f"    scene = tools.scene_of(tracks, VARIES{rides}{mattes})"
+    if any(body.link is not None for body in ordered(mechanism)):
+        yield "    scene = tools.linked(frames, tracks, scene, LINKS)"
     yield "    return states, scene"
 
 

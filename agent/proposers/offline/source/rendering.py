@@ -9,6 +9,10 @@ from agent.proposers.offline.source.perception import ordered
 def rendering(mechanism: Mechanism) -> str:
     """Source of the program."""
     imports, lines = {"canvas", "draw_front", "finish"}, []
+    for body in (body for body in ordered(mechanism) if body.link is not None):
+        imports |= {"draw_link", "pose_of"}
+        pose = f'pose_of("{body.name}", state, scene)'
+        lines.append(f'    draw_link(image, scene, "{body.name}", {pose})')
     for body in ordered(mechanism):
         names: tuple[str, ...] = ("draw_body",)
         condition = ""

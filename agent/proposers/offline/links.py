@@ -1,0 +1,94 @@
+"""What bodies hang by: springs, ropes and threads that are drawn from a point of the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from agent.proposers.offline.evidence import Evidence, Path, line_of_travel, orbit
+from tools.perception.links import link_of
+from tools.types import Video
+
+
+def with_links(evidence: Evidence, video: Video) -> Evidence:
+    """The evidence with the points of the picture to which bodies are seen to be tied."""
+    if evidence.filmed:
+        return evidence
+    found = {}
+    for path in evidence.movers:
+        far = float(np.ptp(path.xy[path.seen], axis=0).max()) > BEYOND
+        if path.moves and far and not path.turns and not path.waits:
+            tied = [*_about(path, evidence, video), *_along(path, evidence, video)]
+            if tied:
+                found[path.name] = min(tied)[1:]
+    return replace(evidence, links=found)
+
+
+Tied = tuple[float, float, float, float]
+"""What a link leaves unexplained, (x, y) of its point, and where it ends at the body."""
+
+
+def _about(path: Path, evidence: Evidence, video: Video) -> Iterator[Tied]:
+    """Links to what a body goes round, and to small things that stand alone."""
+    circle = orbit(path)
+    round_ = [] if circle is None or circle.rms > NEAR else [circle.other]
+    for anchor in (*round_, *evidence.spots):
+        yield from _tied(path, evidence, video, anchor, (0.0, path.radius))
+
+
+def _along(path: Path, evidence: Evidence, video: Video) -> Iterator[Tied]:
+    """Links along the straight line that a body keeps to: the point from which what is seen there
+    is stretched most evenly."""
+    point, axis, off = line_of_travel(path)
+    if off > NEAR:
+        return
+    along = (path.xy[path.seen] - point) @ axis
+    size, shape = path.appearance.size, path.appearance.shape
+    half = float(np.abs(axis) @ size) / 2 if shape == "box" and not path.turns else path.radius
+    for end, side in ((along.min(), -1.0), (along.max(), 1.0)):
+
+        def at(beyond: float, end: float = end, side: float = side) -> tuple[float, float]:
+            x, y = point + (end + side * (half + beyond)) * axis
+            return float(x), float(y)
+
+        def left(beyond: float) -> float:
+            return min(_tied(path, evidence, video, at(beyond), (half,), False), default=(1.0,))[0]
+
+        if left(BEYOND) >= 1.0:
+            continue
+        inside = [
+            b for b in np.arange(BEYOND, max(evidence.shape), STEP) if _shown(at(b), evidence)
+        ]
+        best = min(inside, key=left, default=BEYOND)
+        bounds = (max(best - STEP, 1.0), best + STEP)
+        exact = minimize_scalar(left, bounds=bounds, method="bounded", options={"maxiter": 12})
+        nearest = min((BEYOND, best, float(exact.x)), key=lambda b: (round(left(b), 2), b))
+        yield from _tied(path, evidence, video, at(nearest), (half, 0.0))
+
+
+def _shown(place: tuple[float, float], evidence: Evidence) -> bool:
+    height, width = evidence.shape
+    return 0 <= place[0] < width and 0 <= place[1] < height
+
+
+def _tied(
+    path: Path, evidence: Evidence, video: Video, anchor: Sequence[float], ends: Sequence[float],
+    certain: bool = True,
+) -> list[Tied]:  # fmt: skip
+    """Links to a point, by where they end at the body."""
+    found = ((link_of(video.frames, evidence.tracks, path.name, anchor, end), end) for end in ends)
+    return [
+        (link.left, float(anchor[0]), float(anchor[1]), end)
+        for link, end in found
+        if link is not None and (link.certain or not certain)
+    ]
+
+
+NEAR = 1.0
+"""Pixels by which a path may leave a circle whose middle is where a thread begins, or a line along
+which a rope goes."""
+BEYOND, STEP = 12.0, 8.0
+"""Pixels beyond the end of its way at which a body's link is looked for first, and from there on."""

@@ -1,0 +1,179 @@
+"""Springs, ropes and threads: what is drawn between a body and a point of the picture, and is
+stretched along the line from one to the other as the body moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from tools.perception.background import bared, densest_colour, differs, fill, threshold
+from tools.perception.tracking import Tracks
+from tools.rendering.links import LINK, across_line
+from tools.types import Scene
+
+_LOOKED = 12
+"""Frames that tell what a link looks like."""
+_FEWEST = 4
+_ACROSS = 24
+"""Pixels to either side of the line at which a link is looked for, at most."""
+_SHOWS = 4.0
+"""Pixels of a frame that a link must cover."""
+_THERE, _ALONG = 0.3, 0.8
+"""Coverage from which a link is seen at a place along the line, and share of the line at which."""
+_TOLD = 0.5
+"""Share of the line that must be seen somewhere, free of bodies."""
+LEFT = 0.2
+"""Share of what is seen along the line that a link may leave unexplained."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """strip: (h, w, 4) float32 straight RGBA in [0, 1], from the anchor (left) to the body. anchor:
+    (x, y) px. offset: px from the body's centre at which it ends. left: share of the squared
+    difference from the plate that it leaves. whole: it is seen all along the line. plate: (H, W, 3)
+    uint8, what lies behind."""
+
+    strip: np.ndarray
+    anchor: tuple[float, float]
+    offset: float
+    left: float
+    whole: bool
+    plate: np.ndarray
+
+    @property
+    def certain(self) -> bool:
+        """Whether it is drawn as a spring, a rope or a thread would be."""
+        return self.whole and self.left < LEFT
+
+
+def link_of(
+    frames: np.ndarray,
+    tracks: Tracks,
+    name: str,
+    anchor: Sequence[float],
+    offset: float,
+) -> Link | None:
+    """What best joins the body ``name`` and a point, None where nothing is drawn there.
+
+    frames: (T, H, W, 3) uint8. Along the line everything is stretched, across it keeps its width;
+    pixels that a body covers tell nothing."""
+    track = tracks[name]
+    ends = track.poses[:, :2]
+    away = np.hypot(*(ends - np.asarray(anchor)).T) - offset
+    times = np.flatnonzero(np.isfinite(away) & (away > 8.0))
+    if len(times) < _FEWEST:
+        return None
+    times = times[np.unique(np.linspace(0, len(times) - 1, _LOOKED).astype(int))]
+    length = round(float(np.median(away[times])))
+    half = int(min(_ACROSS, max(8.0, track.appearance.radius + 6.0)))
+    maps = [across_line(anchor, ends[t], offset, length, 2 * half + 1) for t in times]
+    covered = [_covered(tracks, int(t)) for t in times]
+    plate = _without(frames[times], tracks, maps, (2 * half + 1, length), covered)
+    size = (2 * half + 1, length)
+    seen, behind, hidden = (
+        np.stack([_along(picture, onto, size) for onto, picture in zip(maps, kind, strict=True)])
+        for kind in (frames[times], [plate] * len(times), covered)
+    )
+    found = _drawn(seen, _beside(seen, behind, tracks.noise), hidden < 0.02, tracks.noise)
+    if found is None:
+        return None
+    alpha = np.ascontiguousarray(found[0][..., 3])
+    drawn = np.max([cv2.warpAffine(alpha, onto, plate.shape[1::-1]) for onto in maps], axis=0)
+    colour = 255.0 * found[0][0, 0, :3]
+    shows = (drawn > 0.05) & ~differs(plate, colour, 3.0 * threshold(tracks.noise))
+    if shows.any():  # it was there all the time
+        plate = fill(plate, cv2.dilate(shows.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+    return Link(found[0], (float(anchor[0]), float(anchor[1])), offset, *found[1:], plate)
+
+
+def _beside(seen: np.ndarray, behind: np.ndarray, noise: float) -> np.ndarray:
+    """What lies behind the line (n, h, w, 3): as to both sides of it where these are alike, since a
+    rope may be in the plate; else the plate."""
+    sides = np.stack([seen[:, :2].mean(1), seen[:, -2:].mean(1)])
+    alike = np.abs(sides[0] - sides[1]).max(-1) < threshold(noise)
+    if alike.mean() < _ALONG:
+        return behind
+    return np.broadcast_to(sides.mean(0)[:, None], seen.shape)
+
+
+def _covered(tracks: Tracks, t: int) -> np.ndarray:
+    """(H, W) float32: how far each pixel is covered by a body."""
+    covered = np.zeros(tracks.plate.shape[:2], np.float32)
+    for track in tracks.tracks:
+        if np.isfinite(track.poses[t, 0]):
+            layer = track.appearance.cover(covered.shape, track.poses[t])
+            if layer is not None:
+                x0, y0, alpha = layer[:3]
+                window = covered[y0 : y0 + alpha.shape[0], x0 : x0 + alpha.shape[1]]
+                np.maximum(window, alpha, out=window)
+    return covered
+
+
+def _without(
+    frames: np.ndarray, tracks: Tracks, maps: Sequence[np.ndarray], size: tuple[int, int],
+    covered: Sequence[np.ndarray],
+) -> np.ndarray:  # fmt: skip
+    """The plate without what is drawn along the line, where some frame shows it free of that."""
+    shape, whole = tracks.plate.shape[1::-1], np.ones(size, np.float32)
+    hidden = [
+        (cv2.warpAffine(whole, onto, shape) > 0) | (cv2.dilate(over, np.ones((5, 5))) > 0.02)
+        for onto, over in zip(maps, covered, strict=True)
+    ]
+    return bared(frames, tracks.plate, np.stack(hidden), tracks.noise)
+
+
+def _along(picture: np.ndarray, onto: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture sampled along the line: (h, w, ...) float32."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    wide = picture.astype(np.float32)
+    return cv2.warpAffine(wide, onto, size[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _drawn(
+    seen: np.ndarray, behind: np.ndarray, open_: np.ndarray, noise: float
+) -> tuple[np.ndarray, float, bool] | None:
+    """(strip, what it leaves, whether it is whole) of the link that frames (n, h, w, 3), sampled
+    along the line, show over their plates."""
+    level = threshold(noise)
+    odd = differs(seen, behind, level) & open_
+    before = float((((seen - behind) ** 2).sum(-1) * odd).sum())
+    if odd.sum() < _SHOWS * len(seen):
+        return None
+    far = np.abs(seen - behind).max(-1)
+    strong = odd & (far >= np.quantile(far[odd], 0.8))  # soft edges are mixtures
+    colour = densest_colour(seen[strong])
+    way = colour - behind
+    square = np.maximum((way**2).sum(-1), level**2)
+    share = np.clip(((seen - behind) * way).sum(-1) / square, 0.0, 1.0)
+    told = open_ & (square > (3.0 * level) ** 2)  # elsewhere the plate shows it anyway
+    known = told.sum(0)
+    alpha = np.where(known > 0, (share * told).sum(0) / np.maximum(known, 1), np.nan)
+    if np.isnan(alpha).all(1).any() or (known > 0).all(0).mean() < _TOLD:
+        return None
+    alpha = np.where(known > 0, alpha, np.nanmean(alpha, axis=1, keepdims=True))
+    alpha[alpha < 0.05] = 0.0
+    after = float((((seen - behind - alpha[..., None] * way) ** 2).sum(-1) * odd).sum())
+    whole = (alpha.max(0) > _THERE).mean() > _ALONG
+    strip = np.empty((*alpha.shape, 4), np.float32)
+    strip[..., :3], strip[..., 3] = colour / 255.0, alpha
+    return strip, after / max(before, 1.0), bool(whole)
+
+
+def linked(
+    frames: np.ndarray, tracks: Tracks, scene: Scene, links: Mapping[str, Sequence[float]]
+) -> Scene:
+    """The scene with what joins bodies to points of the picture. links: body -> (x, y) of the point
+    and px from the body's centre at which the link ends. Adds the sprite "NAME_link" and the
+    constant "link" of the body; nothing for what is not found."""
+    sprites, constants, plate = dict(scene.sprites), dict(scene.constants), scene.background
+    for name, (x, y, offset) in links.items():
+        if any(track.name == name for track in tracks.tracks):
+            found = link_of(frames, replace(tracks, plate=plate), name, (x, y), offset)
+            if found is not None and found.certain:
+                plate = found.plate
+                sprites[name + LINK] = found.strip
+                constants[name] = {**constants.get(name, {}), "link": [x, y, offset]}
+    return replace(scene, background=plate, sprites=sprites, constants=constants)
