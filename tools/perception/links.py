@@ -101,10 +101,11 @@ def _beside(seen: np.ndarray, behind: np.ndarray, noise: float) -> np.ndarray:
 
 def _covered(tracks: Tracks, t: int) -> np.ndarray:
     """(H, W) float32: how far each pixel is covered by a body."""
-    covered = np.zeros(tracks.plate.shape[:2], np.float32)
+    height, width = tracks.plate.shape[:2]
+    covered = np.zeros((height, width), np.float32)
     for track in tracks.tracks:
         if np.isfinite(track.poses[t, 0]):
-            layer = track.appearance.cover(covered.shape, track.poses[t])
+            layer = track.appearance.cover((height, width), track.poses[t])
             if layer is not None:
                 x0, y0, alpha = layer[:3]
                 window = covered[y0 : y0 + alpha.shape[0], x0 : x0 + alpha.shape[1]]

@@ -112,12 +112,13 @@ def _match(parts: Sequence[Part], chains: Sequence[Chain]) -> list[tuple[Part, C
         if not left:
             break
         largest = max(left, key=lambda chain: chain.area)
-        if part.near is None:
+        near = part.near
+        if near is None:
             chosen = largest
         else:  # a single part is none of the specks of its colour
             least = 0.0 if len(parts) > 1 else _AS_LARGE * largest.area
             worth = [chain for chain in left if chain.area >= least]
-            chosen = min(worth, key=lambda chain: _away(chain, part.near))
+            chosen = worth[int(np.argmin([_away(chain, near) for chain in worth]))]
         pairs.append((part, chosen))
         left = [chain for chain in left if chain is not chosen]
     return pairs
