@@ -8,7 +8,7 @@ import pytest
 
 from agent.proposers.offline.belief import bandwidth, misfit, systematic
 from agent.proposers.offline.evidence import kinks, noise_of
-from agent.proposers.offline.forces import library
+from agent.proposers.offline.flying import library
 from agent.proposers.offline.plans import ranked
 from agent.proposers.offline.priors import CAUSES, JOINTS, THRESHOLDS, log_odds, price
 from tests.offline.test_grammar import evidence, path

@@ -8,7 +8,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from agent.proposers.offline.evidence import Explanation, smooth
-from agent.proposers.offline.forces import _free_terms, centres, library
+from agent.proposers.offline.flying import _free_terms, centres, library
 from agent.proposers.offline.plans import ranked
 from agent.proposers.offline.write import translated, write
 from benchmarks.grammar import judged, without_idle

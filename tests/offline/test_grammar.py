@@ -9,8 +9,9 @@ import pytest
 
 from agent.core.protocols import Move
 from agent.core.screen import screen
+from agent.proposers.offline.contacts import contacts_of
 from agent.proposers.offline.evidence import Evidence, Path, explain, kinks, orbit, pivot, regress
-from agent.proposers.offline.forces import contacts_of, drive
+from agent.proposers.offline.forces import drive
 from agent.proposers.offline.kinematics import structures
 from agent.proposers.offline.mechanism import Body, Mechanism, Term, loads, mechanism_of
 from agent.proposers.offline.proposer import RandomProposer

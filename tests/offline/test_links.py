@@ -83,6 +83,13 @@ def test_a_rope_that_only_gets_longer_is_told_from_the_plate():
     assert abs(link[0] - 60) < 1.0
 
 
+def test_a_rail_is_not_what_holds_a_body():
+    frames = hung(swing(SEEN), coil=False)
+    frames[:, 15:, 59:61][(frames[:, 15:, 59:61] == GROUND).all(-1)] = COIL
+    clip = Video(frames, DT)
+    assert not with_links(gather(clip), clip).links
+
+
 def test_nothing_is_drawn_to_what_flies():
     clip = Video(hung(swing(SEEN), coil=False), DT)
     assert not with_links(gather(clip), clip).links

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from agent.core.protocols import Diagnosis
+from agent.proposers.offline.contacts import BOUNCY, contacts_of
 from agent.proposers.offline.edits import edits, settled
 from agent.proposers.offline.evidence import (
     _patch,
@@ -21,19 +22,13 @@ from agent.proposers.offline.evidence import (
     pivot,
     strays,
 )
-from agent.proposers.offline.forces import (
-    BOUNCY,
-    _leaned_on,
-    _struck,
-    contacts_of,
-    drive,
-    touching,
-)
+from agent.proposers.offline.forces import drive
 from agent.proposers.offline.kinematics import structures
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.plans import Plan, ranked
 from agent.proposers.offline.proposer import _less
 from agent.proposers.offline.rails import coefficients, foot_of, polynomial, rail_numbers, slopes
+from agent.proposers.offline.resting import _leaned_on, _struck, touching
 from agent.proposers.offline.waiting import waiting
 from agent.proposers.offline.walls import boundaries
 from agent.proposers.offline.write import write

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from agent.core.screen import screen
+from agent.proposers.offline.contacts import contacts_of
 from agent.proposers.offline.evidence import centre_of_mass
-from agent.proposers.offline.forces import contacts_of, drive
+from agent.proposers.offline.forces import drive
 from agent.proposers.offline.kinematics import structures
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.rails import rail_options

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from tools.perception.background import bared, densest_colour, differs, fill, threshold
+from tools.perception.parts import Track
 from tools.perception.tracking import Tracks
 from tools.rendering.links import LINK, across_line
 from tools.types import Scene
@@ -23,6 +24,8 @@ _SHOWS = 4.0
 """Pixels of a frame that a link must cover."""
 _THERE, _ALONG = 0.3, 0.8
 """Coverage from which a link is seen at a place along the line, and share of the line at which."""
+_BEYOND = 10
+"""Pixels beyond a body in which a link must not go on."""
 _TOLD = 0.5
 """Share of the line that must be seen somewhere, free of bodies."""
 LEFT = 0.2
@@ -78,7 +81,7 @@ def link_of(
         for kind in (frames[times], [plate] * len(times), covered)
     )
     found = _drawn(seen, _beside(seen, behind, tracks.noise), hidden < 0.02, tracks.noise)
-    if found is None:
+    if found is None or _goes_on(frames[times], track, ends[times], anchor, found[0]):
         return None
     alpha = np.ascontiguousarray(found[0][..., 3])
     drawn = np.max([cv2.warpAffine(alpha, onto, plate.shape[1::-1]) for onto in maps], axis=0)
@@ -87,6 +90,24 @@ def link_of(
     if shows.any():  # it was there all the time
         plate = fill(plate, cv2.dilate(shows.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
     return Link(found[0], (float(anchor[0]), float(anchor[1])), offset, *found[1:], plate)
+
+
+def _goes_on(
+    frames: np.ndarray, track: Track, ends: np.ndarray, anchor: Sequence[float], strip: np.ndarray
+) -> bool:
+    """Whether the same is drawn beyond the body as well: a rail, not what holds it."""
+    reach, height = track.appearance.bounding_radius + 2.0, len(strip)
+    colour, rows = 255.0 * strip[0, 0, :3], strip[::-1, :, 3].max(1) > _THERE
+    shown = []
+    for frame, end in zip(frames, ends, strict=True):
+        away = end - np.asarray(anchor, float)
+        beyond = end + (reach + _BEYOND) * away / max(float(np.hypot(*away)), 1e-6)
+        seen = _along(frame, across_line(beyond, end, reach, _BEYOND, height), (height, _BEYOND))
+        sides = 0.5 * (seen[:2].mean(0) + seen[-2:].mean(0))
+        way = colour - sides
+        share = ((seen - sides) * way).sum(-1) / np.maximum((way**2).sum(-1), 1.0)
+        shown.append(share[rows].max(0).mean() if rows.any() else 0.0)
+    return float(np.median(shown)) > _THERE
 
 
 def _beside(seen: np.ndarray, behind: np.ndarray, noise: float) -> np.ndarray:

@@ -11,11 +11,12 @@ import numpy as np
 from agent.proposers.offline.across import across
 from agent.proposers.offline.coupled import structures
 from agent.proposers.offline.evidence import Evidence, gather
-from agent.proposers.offline.forces import Driven, drive
+from agent.proposers.offline.forces import drive
 from agent.proposers.offline.hints import favour
 from agent.proposers.offline.links import with_links
 from agent.proposers.offline.mechanism import COUPLINGS, Mechanism
 from agent.proposers.offline.priors import THRESHOLDS, price
+from agent.proposers.offline.resting import Driven
 from agent.proposers.offline.sample import sample
 from tools.guide import Guide
 from tools.types import Task, Video

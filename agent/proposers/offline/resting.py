@@ -1,0 +1,264 @@
+"""Bodies that touch, tip and rest: when a rigid-body engine is called for, and what it needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from agent.proposers.offline.contacts import TOUCHED, contacts_of, is_round
+from agent.proposers.offline.evidence import Evidence, Path, kinks, regress, segments
+from agent.proposers.offline.flying import any_sign
+from agent.proposers.offline.kinematics import gap, outline_at
+from agent.proposers.offline.mechanism import Body, Mechanism, Term
+from agent.proposers.offline.walls import boundaries
+
+ENGINE = 28.0
+"""Deviance by which an engine for all contacts is likelier than forces on bodies that are seen to
+touch: what rests and rubs looks like any force."""
+
+
+@dataclass(frozen=True)
+class Driven:
+    """A structure with terms. bic: misfit and complexity of the explanation; why: in words."""
+
+    mechanism: Mechanism
+    bic: float
+    why: str
+
+
+def engine_of(
+    structure: Mechanism, jointed: Sequence[Term], bic: float, evidence: Evidence
+) -> Driven | None:
+    """The rigid-body engine for a structure, where it is called for: bodies that stand on a floor
+    and tip over are not fixed to it. jointed: terms of the bodies on joints."""
+    for body in structure.bodies:
+        if "stands" in body.numbers:
+            structure = structure.with_body(replace(body, motion="free", on=None))
+    free = [b for b in structure.bodies if b.motion == "free"]
+    pinned = _bearing(structure, free, evidence)
+    names = [b.name for b in pinned]
+    contacts, partners = contacts_of([b for b in free if not b.swells], evidence, names)
+    moved = {b.name for b in (*free, *pinned)}
+    left = [term for term in jointed if not moved & set(term.bodies)]
+    sure = [c for c in contacts if c not in partners]
+    resting = [*sure, *_tumbling(partners, evidence)]
+    struck = [floor for b in pinned if (floor := _struck(b, evidence)) is not None]
+    resting += [Term("wall", tuple(b.name for b in free), floor) for floor in struck]
+    return touching(structure.plus(*left), resting, bic, evidence, pinned)
+
+
+def _tumbling(expected: Sequence[Term], evidence: Evidence) -> list[Term]:
+    """Walls that are only expected, for what is no disk: how bouncy corners are, the engine's
+    default says."""
+    return [
+        Term("wall", c.bodies, {k: v for k, v in c.numbers.items() if k != "e"})
+        for c in expected
+        if c.kind == "wall"
+        and not all(is_round(evidence.paths[name], evidence) for name in c.bodies)
+    ]
+
+
+def _glances_off(body: Body, evidence: Evidence) -> bool:
+    """Whether an impact is told by the jump of velocity alone: a disk does whose turning is not
+    seen, or not seen well enough."""
+    return is_round(evidence.paths[body.name], evidence) and (evidence.filmed or not body.turns)
+
+
+def _bearing(structure: Mechanism, free: Sequence[Body], evidence: Evidence) -> list[Body]:
+    """Bodies that turn on pivots of the picture, and on which free ones lie or come to lie (a
+    see-saw, a flap)."""
+    alone = [
+        b
+        for b in structure.bodies
+        if b.motion == "revolute" and b.on is None and b.turns and b.name not in structure.followers
+        if not any(o.on == b.name and o.motion != "weld" for o in structure.bodies)
+    ]
+    return [b for b in alone if any(_touched(evidence.paths, b.name, other.name) for other in free)]
+
+
+def _struck(body: Body, evidence: Evidence) -> dict[str, float] | None:
+    """The floor that a body on a pivot strikes with its end: where that came lowest, if it was
+    stopped there at once; None if it was not."""
+    path = evidence.paths[body.name]
+    reach = path.appearance.bounding_radius
+    ends = np.stack([np.cos(path.angle), np.sin(path.angle)], 1) * reach
+    lowest = np.array([outline_at(path, t)[:, 1].max() if path.seen[t] else -math.inf
+                       for t in range(len(path.xy))])  # fmt: skip
+    deepest = int(lowest.argmax())
+    stops = kinks(ends, max(path.sigma_angle * reach, 0.05), evidence.dt)
+    if not any(abs(t - deepest) <= 1 for t in stops) or _met_by(path, deepest, evidence):
+        return None
+    return {"nx": 0.0, "ny": -1.0, "offset": -float(lowest[deepest])}
+
+
+def _met_by(path: Path, t: int, evidence: Evidence) -> bool:
+    """Whether another mover comes to a body within two frames of frame t."""
+    first, last = max(t - 3, 0), min(t + 2, len(path.xy) - 1)
+    others = (o for o in evidence.movers if o is not path and o.seen[[first, last]].all())
+    return any(gap(path, o, first) > TOUCHED >= gap(path, o, last) for o in others)
+
+
+def _touched(paths: Mapping[str, Path], one: str, other: str) -> bool:
+    """Whether two outlines touch in some frame."""
+    a, b = paths[one], paths[other]
+    return any(gap(a, b, int(t)) <= TOUCHED for t in np.flatnonzero(a.seen & b.seen))
+
+
+def touching(
+    structure: Mechanism,
+    contacts: Sequence[Term],
+    bic: float,
+    evidence: Evidence,
+    pinned: Sequence[Body] = (),
+) -> Driven | None:
+    """All free bodies in one rigid-body engine, where bodies that are not plain disks collide, turn
+    at a bounce or are about to land (walls without a measured "e"), or lie on something that turns
+    on a pivot (``pinned``); else None. structure: with the terms of the bodies on joints.
+
+    Gravity is read off the stretches between jumps in which a body flies.
+    """
+    free = [b for b in structure.bodies if b.motion == "free"]
+    met = {
+        name
+        for c in contacts
+        if c.kind == "collide"
+        or "e" not in c.numbers
+        or any(structure.body(n).turns for n in c.bodies)
+        for name in c.bodies
+    }
+    if not pinned and all(_glances_off(structure.body(name), evidence) for name in met):
+        return None
+    walls = [c for c in contacts if c.kind == "wall"]
+    walls += [
+        Term("wall", (b.name,), w)
+        for b in free
+        for w in _leaned_on(evidence.paths[b.name], evidence)
+        if not any(_known_wall(w, c.numbers) for c in walls)
+    ]
+    bounces = [c.numbers["e"] for c in walls if c.numbers.get("e", -1.0) >= 0]
+    impacts = [c.numbers["e"] for c in contacts if c.kind == "collide" and "measured" in c.numbers]
+    e = float(np.median(bounces)) if bounces else 0.3
+    numbers = {"e_wall": e, "e": float(np.median(impacts)) if impacts else e, "friction": 0.5}
+    names = tuple(b.name for b in (*free, *pinned))
+    pull = _falls(free, evidence)
+    terms = [Term("gravity", names, pull)] if pull else []
+    mechanism = structure.plus(
+        *terms, *_unique_walls(walls, names), Term("contact", names, numbers)
+    )
+    for body in (*free, *pinned):
+        mechanism = mechanism.with_body(_outlined(body, evidence.paths[body.name]))
+    likely = bic - ENGINE if pull or any("measured" in c.numbers for c in contacts) else bic
+    return Driven(mechanism, likely, f"{' and '.join(names)} touch: a rigid-body engine moves them")
+
+
+def _unique_walls(walls: Sequence[Term], names: tuple[str, ...]) -> list[Term]:
+    kept: list[Term] = []
+    for wall in walls:
+        if not any(_known_wall(wall.numbers, k.numbers) for k in kept):
+            kept.append(Term("wall", names, wall.numbers))
+    return kept
+
+
+def _known_wall(a: Mapping[str, float], b: Mapping[str, float]) -> bool:
+    return a["nx"] * b["nx"] + a["ny"] * b["ny"] > 0.95 and abs(a["offset"] - b["offset"]) < 14
+
+
+def _leaned_on(path: Path, evidence: Evidence) -> list[dict[str, float]]:
+    """Drawn boundaries that a body touches in several frames."""
+    found = []
+    for side in boundaries(path, evidence):
+        normal = np.array(side.normal, float)
+        reach = [(outline_at(path, int(t)) @ normal).min() for t in np.flatnonzero(path.seen)]
+        if not side.border and (np.abs(np.array(reach) - side.offset) < 1.0).sum() >= 3:
+            found.append(
+                {
+                    "nx": float(side.normal[0]),
+                    "ny": float(side.normal[1]),
+                    "offset": side.offset,
+                    "drawn": 1.0,
+                }
+            )
+    return found
+
+
+def _outlined(body: Body, path: Path) -> Body:
+    """Corners of a body that is neither disk nor box, for the engine ("u0", "v0", "u1", ...)."""
+    if body.shape == "box" or path.circular:
+        return body
+    if body.shape == "polygon":
+        points = np.asarray(path.appearance.outline)
+    else:
+        alpha = path.appearance.sprite[..., 3] > 0.5
+        ys, xs = np.nonzero(alpha)
+        c, s = math.cos(path.appearance.cut[2]), math.sin(path.appearance.cut[2])
+        points = (
+            np.stack([xs, ys], 1) - (np.array(alpha.shape[::-1]) - 1) / 2 + path.appearance.cut[:2]
+        ) @ np.array([[c, s], [-s, c]])
+    hull = cv2.convexHull(points.astype(np.float32))[:, 0]
+    hull = cv2.approxPolyDP(hull[:, None], 0.5, True)[:, 0]
+    return replace(
+        body,
+        numbers={
+            **body.numbers,
+            **{
+                f"{axis}{k}": float(p[i]) for k, p in enumerate(hull) for i, axis in enumerate("uv")
+            },
+        },
+    )
+
+
+def _falls(bodies: Sequence[Body], evidence: Evidence) -> dict[str, float]:
+    """The constant acceleration of the stretch between jumps that shows one most clearly, of those
+    in which the body touches no other if there are such; {} when none does."""
+    best: tuple[bool, float, dict[str, float]] = (False, 0.0, {})
+    for body in bodies:
+        path = evidence.paths[body.name]
+        one, zero = np.ones(len(path.xy)), np.zeros(len(path.xy))
+        features = [
+            ("gx", np.stack([one, zero], 1), any_sign),
+            ("gy", np.stack([zero, one], 1), any_sign),
+        ]
+        for first, last in _flights(path, evidence):
+            piece = np.full_like(path.xy, np.nan)
+            piece[first:last] = path.xy[first:last]
+            e = regress(piece, path.floor, evidence.dt, features, path.kinks)
+            clear = {k: abs(v) / max(e.errors[k], 1e-9) for k, v in e.values.items()}
+            alone = not _beside(path, first, last, evidence)
+            most = max(clear.values())
+            if e.rms < 4 * path.floor and most > 5.0 and (alone, most) > best[:2]:
+                strongest = max(map(abs, e.values.values()))
+                best = (
+                    alone,
+                    most,
+                    {
+                        k: v
+                        for k, v in e.values.items()
+                        if clear[k] > 5 and abs(v) > 0.05 * strongest
+                    },
+                )
+    return best[2]
+
+
+def _flights(path: Path, evidence: Evidence) -> list[tuple[int, int]]:
+    """Stretches of at least five frames between jumps, and what of them comes before the body
+    touches another."""
+    found = []
+    for first, last in segments(len(path.xy), path.kinks):
+        touched = next((t for t in range(first, last) if _beside(path, t, t + 1, evidence)), last)
+        found += [(first, end) for end in dict.fromkeys((touched, last)) if end - first >= 5]
+    return found
+
+
+def _beside(path: Path, first: int, last: int, evidence: Evidence) -> bool:
+    """Whether a body touches another mover in some of these frames."""
+    return any(
+        gap(other, path, t) <= TOUCHED
+        for other in evidence.movers
+        if other is not path
+        for t in range(first, last)
+        if path.seen[t] and other.seen[t]
+    )
