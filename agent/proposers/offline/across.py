@@ -59,18 +59,20 @@ def plain_plate(clips: Sequence[Evidence]) -> tuple[float, float, float] | None:
         return None
     plate = np.median(np.stack(plates), axis=0)
     colour = np.median(plate, axis=(0, 1))
-    return tuple(float(c) for c in colour) if np.abs(plate - colour).max() <= PLAIN else None
+    red, green, blue = (float(c) for c in colour)
+    return (red, green, blue) if np.abs(plate - colour).max() <= PLAIN else None
 
 
 def _informed(term: Term, clips: Sequence[Evidence]) -> Term:
     """A collision with what the speeds before and after the impacts of all clips say. Speeds are
     measured from straight lines, so that a moment of contact that is a little off, which the fit
     would make up for by restitution, does not count."""
+    a, b = term.bodies
     seen = [
         impact
         for clip in clips
-        if all(name in clip.paths for name in term.bodies)
-        for impact in impacts(*(clip.paths[name] for name in term.bodies), clip.dt)
+        if a in clip.paths and b in clip.paths
+        for impact in impacts(clip.paths[a], clip.paths[b], clip.dt)
     ]
     numbers = dict(term.numbers)
     if seen:

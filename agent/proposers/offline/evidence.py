@@ -565,8 +565,8 @@ def _hidden_jumps(xy: np.ndarray, usual: float, dt: Steps) -> list[int]:
     known = np.isfinite(xy).all(1)
     seen = np.flatnonzero(known)
     found = []
-    for last, first in itertools.pairwise(seen):
-        gap = int(first - last) - 1
+    for last, first in itertools.pairwise(seen.tolist()):
+        gap = first - last - 1
         if not 0 < gap <= LONGEST_GAP:
             continue
         sides = [np.arange(max(0, last - 3), last + 1), np.arange(first, first + 4)]
@@ -794,7 +794,7 @@ def smooth(
     place, step = timing.places(len(series), dt), timing.usual_step(dt)
     near, level, slope = _local(np.asarray(place, float).tobytes(), known.tobytes(), *cuts, window)
     around = np.where(known[:, None], series, 0.0)[near]
-    told = level.any(1)[:, None]
+    told = np.asarray(level.any(1))[:, None]
     values = np.where(told, np.einsum("tk,tkd->td", level, around), series)
     return values, np.einsum("tk,tkd->td", slope, around) / step
 

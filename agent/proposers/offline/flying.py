@@ -175,8 +175,8 @@ def _sentence(name: str, e: Explanation) -> str:
 def _free_terms(
     name: str, e: Explanation, middle: np.ndarray, span: float, where: Mapping[str, np.ndarray]
 ) -> tuple[Term, ...]:
-    values, terms = dict(e.values), []
-    constant = {k: values[k] for k in ("gx", "gy") if k in values}
+    values, terms = dict(e.values), list[Term]()
+    constant: dict[str, float] = {k: values[k] for k in ("gx", "gy") if k in values}
     springs = [k for k in ("spring", "spring_x", "spring_y") if k in values]
     for key in springs:
         k = max(values[key], 1e-6)
@@ -188,21 +188,21 @@ def _free_terms(
         terms.append(Term("spring", (name,), numbers))
     if constant:
         terms.append(Term("gravity", (name,), constant))
-    for key in ("drag", "quadratic_drag", "friction", "lorentz_force"):
-        if key in values:
-            terms.append(Term(key, (name,), {"c": values[key]}))
+    for kind in ("drag", "quadratic_drag", "friction", "lorentz_force"):
+        if kind in values:
+            terms.append(Term(kind, (name,), {"c": values[kind]}))
     pushes = {"a" + k[-1]: values[k] for k in ("action_x", "action_y") if k in values}
     if pushes:
         terms.append(Term("action", (name,), pushes))
-    for key in values:
-        if key.startswith("attraction"):
-            power, _, place = key[len("attraction") :].partition("@")
+    for pull in values:
+        if pull.startswith("attraction"):
+            power, _, place = pull[len("attraction") :].partition("@")
             terms.append(
                 Term(
                     "attraction",
                     (name,),
                     {
-                        "k": values[key],
+                        "k": values[pull],
                         "power": float(power),
                         "x0": float(where[place][0]),
                         "y0": float(where[place][1]),

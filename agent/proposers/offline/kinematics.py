@@ -214,7 +214,7 @@ def outline_at(path: Path, t: int) -> np.ndarray:
             ]
         )
     elif appearance.shape == "polygon":
-        local = np.vstack([appearance.outline, [[0, 0]]])
+        local = np.vstack([appearance.corners, [[0, 0]]])
     else:
         a = np.linspace(0, 2 * math.pi, 16, endpoint=False)
         reach = (
@@ -271,8 +271,8 @@ def _riders(evidence: Evidence) -> dict[str, tuple[str, float]]:
             ):
                 hosts.append((rms + (0.15 if host.turns else 0.0), host.name, rms))
         if hosts and not any(h == path.name for h, _ in riders.values()):
-            _, host, rms = min(hosts)
-            riders[path.name] = (host, rms)
+            _, name, rms = min(hosts)
+            riders[path.name] = (name, rms)
     return riders
 
 

@@ -205,8 +205,8 @@ def _beside(edges: np.ndarray, x: np.ndarray, y: np.ndarray, slope: np.ndarray) 
                 axis=0,
             )
             near.append((float(off.mean()), float(foot)))
-    off, foot = min(near, key=lambda found: found[0], default=(math.inf, 0.0))
-    return foot if off < SWAY / 2 else None
+    best = min(near, key=lambda found: found[0], default=(math.inf, 0.0))
+    return best[1] if best[0] < SWAY / 2 else None
 
 
 def _traced(edges: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

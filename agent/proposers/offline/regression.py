@@ -63,7 +63,7 @@ def curve_option(
 
 def _library(values: dict[str, np.ndarray]) -> list[Feature]:
     """Every product of at most DEGREE factors, along either axis ("ax:u*p")."""
-    features = []
+    features: list[Feature] = []
     for degree in range(DEGREE + 1):
         for factors in itertools.combinations_with_replacement(FACTORS, degree):
             product = (

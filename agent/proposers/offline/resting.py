@@ -192,7 +192,7 @@ def _outlined(body: Body, path: Path) -> Body:
     if body.shape == "polygon":
         points = np.asarray(path.appearance.outline)
     else:
-        alpha = path.appearance.sprite[..., 3] > 0.5
+        alpha = path.appearance.picture[..., 3] > 0.5
         ys, xs = np.nonzero(alpha)
         c, s = math.cos(path.appearance.cut[2]), math.sin(path.appearance.cut[2])
         points = (

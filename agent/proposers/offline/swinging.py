@@ -141,7 +141,7 @@ def _tied(
 ) -> list[Feature]:
     """Springs, slack at the middle distance, between the drawn centres of two pendulums: what one
     of unit stiffness would turn this one by. turn: (T,) direction from its pivot."""
-    own, found = evidence.paths[body.name].xy, []
+    own, found = evidence.paths[body.name].xy, list[Feature]()
     arm = math.hypot(body.numbers["centre_x"], body.numbers["centre_y"])
     for other in (o for o in others if arm > FAR and "alike" not in o.numbers):
         apart = evidence.paths[other.name].xy - own
