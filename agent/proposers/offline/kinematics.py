@@ -281,7 +281,10 @@ def _threaded(path: Path, host: Path, evidence: Evidence) -> bool:
     what it only hangs beside: they meet, and impacts are of bodies with a coordinate of their
     own."""
     size = host.appearance.size
-    rod = host.appearance.shape == "box" and max(size) > ROD * min(size) < ROD * path.radius
+    rod = (
+        host.appearance.shape == "box"
+        and max(size) > THRESHOLDS.rod * min(size) < THRESHOLDS.rod * path.radius
+    )
     alike = look_alike(path, host, evidence.filmed)
     if not (rod or alike):
         return False
@@ -293,12 +296,8 @@ def _threaded(path: Path, host: Path, evidence: Evidence) -> bool:
     )
     own = orbit(path)
     arm = max((c.own[0] for c in hung), default=0.0)
-    still = float(np.ptp(path.xy[path.seen], axis=0).max()) < HARDLY * arm
+    still = float(np.ptp(path.xy[path.seen], axis=0).max()) < THRESHOLDS.hardly * arm
     return beside and (still or (own is not None and own.rms < _tolerance(path)))
-
-
-ROD = 8.0
-"""Length of a box, in widths, from which it is a rod or a thread."""
 
 
 def _carried(path: Path, host: Path) -> bool:
@@ -467,7 +466,7 @@ def _hung_alike(
         pivot = np.array([joint.numbers["pivot_x"], joint.numbers["pivot_y"]])
         arm = float(np.nanmedian(np.hypot(*(host.xy - pivot).T)))
         low = pivot[1] + arm - place[1]
-        if host is path or extent > HARDLY * arm or abs(low) > THRESHOLDS.astray * arm:
+        if host is path or extent > THRESHOLDS.hardly * arm or abs(low) > THRESHOLDS.astray * arm:
             continue
         if not look_alike(path, host, evidence.filmed):
             continue
@@ -496,9 +495,6 @@ def _bobs(
             if joint.motion == "revolute" and joint.on is None and joint.cost < likely:
                 yield path, joint
 
-
-HARDLY = 0.15
-"""Share of the thread's length by which a bob may move and tell nothing of its pivot."""
 
 OFF_CIRCLE = 0.01
 """Uncertainty of a circle's centre, as a share of its radius, from which gravity has a say in where

@@ -116,6 +116,17 @@ class Thresholds:
     """Share of a path's length by which a camera misplaces it: distortion of plain lenses."""
     misplaced: float = 1.0
     """Pixels of that at most, in footage: what moves on and on stays in one picture."""
+    hardly: float = 0.15
+    """Share of a thread's length by which a bob may move and tell nothing of its pivot (the middle
+    balls of Newton's cradle)."""
+    rod: float = 8.0
+    """Length of a box, in widths, from which it is a rod, a thread or a line, not what is hit
+    (dominoes have 7)."""
+    threads: float = 0.05
+    """Logarithm of the ratio of two threads up to which bodies that look alike hang alike."""
+    rates: float = 0.15
+    """Logarithm of the ratio of what swings two such bobs, each read off its own path, up to which
+    it is one cause."""
     drawn_noise: float = 0.05
     """Pixels; places in drawings are measured that well, and need no share of the travel."""
 

@@ -54,15 +54,11 @@ SWINGING = ("gravity", "damping", "friction")
 """Causes of a swing that bobs of one kind share."""
 
 
-ARMS, AGREE = 0.05, 0.15
-"""Logarithms of the ratios of two threads, and of what swings two bobs, up to which they are one."""
-
-
 def _agree(a: Term, b: Term) -> bool:
     """Whether two causes of a swing are as strong."""
     rate = "k" if a.kind == "gravity" else "c"
     return all(rate in t.numbers for t in (a, b)) and (
-        abs(math.log(max(a.numbers[rate], 1e-9) / max(b.numbers[rate], 1e-9))) < AGREE
+        abs(math.log(max(a.numbers[rate], 1e-9) / max(b.numbers[rate], 1e-9))) < THRESHOLDS.rates
     )
 
 
@@ -82,7 +78,7 @@ class Bob:
         """Whether two look alike and hang on threads as long."""
         paths = evidence.paths
         alike = look_alike(paths[self.name], paths[other.name], evidence.filmed)
-        return alike and abs(math.log(self.arm / other.arm)) < ARMS
+        return alike and abs(math.log(self.arm / other.arm)) < THRESHOLDS.threads
 
 
 def _bobs(structure: Mechanism, evidence: Evidence) -> Iterator[Bob]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from agent.proposers.offline.priors import THRESHOLDS
 from tools.perception.appearance_fit import mask_guess
 from tools.perception.background import densest_colour, differs, dominant_colour, threshold
 from tools.perception.parts import Appearance, Track
@@ -17,8 +18,6 @@ ALIKE = 0.1
 """Relative difference in size up to which a resting shape is of the kind that moves."""
 FITTING = 0.6
 """Disagreeing pixels per pixel of outline up to which a piece of the plate is a disk or a box."""
-LINE = 8.0
-"""Length of a box, in widths, from which it is a line: a thread, a rail, an edge, not what is hit."""
 MOST = 8
 """Most bodies that are taken to wait: more are a pattern."""
 KINDS = ("disk", "box")
@@ -73,7 +72,7 @@ def _shapes(
             line = (
                 guess is not None
                 and kind == "box"
-                and max(guess[0].size) > LINE * min(guess[0].size)
+                and max(guess[0].size) > THRESHOLDS.rod * min(guess[0].size)
             )
             if guess is not None and not line and guess[2] < FITTING:
                 turn = 0.0 if kind == "disk" else guess[1][2]
