@@ -38,7 +38,9 @@ def states_of(
     vary), and the part's pose, which only repeats them, counts little.
     """
     corners = corners or {}
-    length = len(tracks.tracks[0].poses) if tracks.tracks else 0
+    lengths = [len(track.poses) for track in tracks.tracks]
+    lengths += [] if tracks.light is None else [len(tracks.light)]
+    length = lengths[0] if lengths else 0  # where no part was found, the light tells
     found = {
         track.name: _through(track, corners[track.name]) if track.name in corners else track
         for track in tracks.tracks

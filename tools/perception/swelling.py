@@ -66,9 +66,9 @@ LOOKED, RIM = 40, 2.0
 
 def swells(frames: np.ndarray, track: Track, plate: np.ndarray) -> Track | None:
     """A disk with a radius a frame, if that changes steadily and by more than noise; else None. A
-    flat shape may turn out to be one: what grows has no outline of its own."""
+    flat shape or a cut-out may turn out to be one: what grows has no outline of its own."""
     look = track.appearance
-    if look.shape not in ("disk", "polygon") or look.round or not track.seen.any():
+    if look.shape not in ("disk", "polygon", "sprite") or not track.seen.any():
         return None
     some = np.linspace(0, len(frames) - 1, min(SAMPLED, len(frames))).astype(int)
     place = track.poses[track.seen][:1].repeat(len(some), 0)
