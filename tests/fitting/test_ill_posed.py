@@ -69,6 +69,14 @@ def test_exploding_start_is_left_behind(rng):
     assert result.values["growth"] == pytest.approx(0.1, abs=1e-4)
 
 
+def test_what_does_nothing_keeps_its_first_value_however_a_fit_ends(data, rng):
+    params = (Param("v", 1.0, 0.0, 100.0), Param("mass", 2.0, 0.1, 10.0))
+    budget = Budget(evaluations=60, seconds=20.0)
+    program = moved(lambda p: p["v"], params)
+    cut = fit(program, data, budget=budget, optimizer="differential_evolution", rng=rng)
+    assert cut.values["mass"] == 2.0 and cut.values["v"] != 1.0
+
+
 def test_a_parameter_that_does_nothing(data, rng):
     result = fit(
         moved(lambda p: p["v"], (Param("v", 1.0, 0.0, 100.0), Param("mass", 2.0, 0.1, 10.0))),

@@ -56,3 +56,10 @@ def test_a_disk_that_grows_has_its_radius_as_a_coordinate():
 def test_a_disk_of_one_size_keeps_it():
     (body,) = planned(film(30 + 90 * T, np.full(26, 12.0))).bodies
     assert not body.swells
+
+
+def test_where_nothing_is_found_every_frame_has_a_state():
+    frames = np.repeat(PLATE[None], 6, 0)
+    tracks = toolbox.track(frames, (toolbox.Part("disk", "disk", (200.0, 30.0, 30.0)),))
+    states = toolbox.states_of(tracks, {"disk": ("x", "y")})
+    assert states.values.shape == (6, 2) and np.isnan(states.values).all()

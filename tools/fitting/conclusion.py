@@ -77,6 +77,7 @@ def conclude(problem: Problem, solution: Solution, meter: Meter) -> FitResult:
     line = linearise(objective, best, central=problem.batched)
     found = identify(objective.problem, best, line, objective.loss)
     found = found if solution.spent else _with_jumps(objective, best, line, found)
+    best = _unmoved(objective, best, found)
     judged = _Judged(objective, solution, best, line, found)
     status, sentence = _verdict(judged)
     columns = {
@@ -99,6 +100,17 @@ def conclude(problem: Problem, solution: Solution, meter: Meter) -> FitResult:
         batched=problem.batched,
         samples=_samples(judged),
     )
+
+
+def _unmoved(objective: Objective, best: Point, found: Identified) -> Point:
+    """The best point with parameters that nothing depends on at their first values again, where
+    that costs nothing: an optimiser that ran out of time may have left them at its last trial."""
+    home = best.repeat(1)
+    for j, (param, note) in enumerate(zip(objective.problem.free, found.notes, strict=True)):
+        if note == NO_EFFECT:
+            home.theta[:, j] = param.value
+    here, there = (float(objective.costs(point)[0]) for point in (best, home))
+    return home if there <= here + 1e-9 * abs(here) else best
 
 
 def states_at(problem: Problem, point: Point) -> tuple[State, ...]:

@@ -162,7 +162,9 @@ def ties(choices: Mapping[str, Sequence[Joint]], evidence: Evidence) -> list[Tie
 
 
 def _axes(path: Path, joints: Sequence[Joint], evidence: Evidence) -> Iterator[Axis]:
-    """Coordinates that a mover may have."""
+    """Coordinates that a mover may have; what hangs as its like hardly moves, and tells of none."""
+    if joints and "alike" in joints[0].numbers:
+        return
     for motion in ("prismatic", "revolute"):
         joint = next((j for j in joints if j.motion == motion and j.on is None), None)
         if joint is None or joint.cost > min(j.cost for j in joints) + THRESHOLDS.hopeless:

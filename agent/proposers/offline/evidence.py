@@ -685,6 +685,21 @@ MOSTLY = 0.85
 
 def _common_point(body: Path, other: Path | None, both: np.ndarray) -> tuple[Pivot, np.ndarray]:
     """The common point over the frames ``both``, and what is left (N, 2) in pixels."""
+    first, left = _least(body, other, both, 1.0)
+    size = body.appearance.size
+    if body.appearance.shape != "box" or max(size) < THRESHOLDS.rod * min(size):
+        return first, left
+    along, across = np.sqrt(np.mean(left**2, axis=0))  # where ends are hidden a rod slips
+    if along < 3.0 * max(float(across), 0.02):
+        return first, left
+    return _least(body, other, both, max(float(across), 0.02) / float(along))
+
+
+def _least(
+    body: Path, other: Path | None, both: np.ndarray, weight: float
+) -> tuple[Pivot, np.ndarray]:
+    """The common point by least squares, and what is left (N, 2) in pixels along the body's longer
+    side, times ``weight``, and across."""
     rotation = _rotations(body.angle[both])
     theirs = (
         np.broadcast_to(np.eye(2), rotation.shape)
@@ -692,8 +707,9 @@ def _common_point(body: Path, other: Path | None, both: np.ndarray) -> tuple[Piv
         else _rotations(other.angle[both])
     )
     offset = -body.xy[both] if other is None else other.xy[both] - body.xy[both]
-    design = np.concatenate([rotation, -theirs], -1).reshape(-1, 4)
-    target = offset.reshape(-1)
+    own = np.swapaxes(rotation, 1, 2) * np.array([weight, 1.0])[:, None]
+    design = (own @ np.concatenate([rotation, -theirs], -1)).reshape(-1, 4)
+    target = (own @ offset[..., None]).reshape(-1)
     pull = 0.02 * math.sqrt(len(both))
     rows, values = [pull * np.array([0.0, 1.0, 0.0, 0.0])], [0.0]
     if other is not None and not other.turns:
