@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 
 from tools.rendering.canvas import blend
+from tools.rendering.shapes import stretched_layer
 from tools.types import Scene
 
 LINK = "_link"
@@ -40,7 +40,6 @@ def draw_link(image: np.ndarray, scene: Scene, name: str, part: Mapping[str, Any
     onto = across_line((x, y), (part["x"], part["y"]), offset, width, height)
     if not np.isfinite(onto).all() or np.abs(onto).max() > 1e5:
         return
-    premultiplied = np.dstack([strip[..., :3] * strip[..., 3:], strip[..., 3]])
-    warped = cv2.warpAffine(premultiplied, onto, image.shape[1::-1], flags=cv2.INTER_LINEAR)
-    alpha = np.clip(warped[..., 3], 0.0, 1.0)
-    blend(image, 0, 0, alpha, 255.0 * warped[..., :3] / np.maximum(alpha, 1e-6)[..., None])
+    layer = stretched_layer(image.shape[:2], strip, onto)
+    if layer is not None:
+        blend(image, *layer)

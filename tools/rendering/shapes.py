@@ -111,10 +111,30 @@ def sprite_layer(
     window = _window(shape, x - half_w, y - half_h, x + half_w, y + half_h)
     if window is None:
         return None
-    x0, y0, x1, y1 = window
+    x0, y0 = window[:2]
     c, s = math.cos(angle), math.sin(angle)
     cx, cy = (w - 1) / 2, (h - 1) / 2
     forward = np.array([[c, -s, x - x0 - c * cx + s * cy], [s, c, y - y0 - s * cx - c * cy]])
+    return _warped(sprite, forward, window)
+
+
+def stretched_layer(
+    shape: tuple[int, int], sprite: np.ndarray, onto: np.ndarray
+) -> tuple[int, int, np.ndarray, np.ndarray] | None:
+    """The same under any map: (2, 3), from pixels of the sprite to the picture."""
+    h, w = sprite.shape[:2]
+    corners = np.array([[-1, -1, 1], [w, -1, 1], [-1, h, 1], [w, h, 1]]) @ onto.T
+    window = _window(shape, *corners.min(0), *corners.max(0))
+    if window is None:
+        return None
+    return _warped(sprite, onto - [[0.0, 0.0, window[0]], [0.0, 0.0, window[1]]], window)
+
+
+def _warped(
+    sprite: np.ndarray, forward: np.ndarray, window: tuple[int, int, int, int]
+) -> tuple[int, int, np.ndarray, np.ndarray]:
+    """A sprite in a window of the picture, by a (2, 3) map into that."""
+    x0, y0, x1, y1 = window
     premultiplied = np.dstack([sprite[..., :3] * sprite[..., 3:], sprite[..., 3]])
     warped = cv2.warpAffine(
         premultiplied,

@@ -545,8 +545,7 @@ def kinks(xy: np.ndarray, sigma: float, dt: Steps = 1.0) -> list[int]:
         if k - 1 in found and away[k] @ away[k - 1] > 0.5 * deviation[k] * deviation[k - 1]
     }  # between two frames: shows at both
     plain = {*(k + 1 for k in found if k not in midway), *_hidden_jumps(xy, usual, dt)}
-    sudden = [k for k in arrests(xy, sigma, dt) if all(abs(k - p) > 2 for p in plain)]
-    plain |= {*sudden}
+    plain |= {k for k in arrests(xy, sigma, dt) if all(abs(k - p) > 2 for p in plain)}
     drowned = [k for k in breaks(xy, sigma, dt) if all(abs(k - p) > NEAR for p in plain)]
     return sorted({*plain, *drowned})
 

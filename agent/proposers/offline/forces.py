@@ -14,10 +14,11 @@ from agent.proposers.offline.evidence import Evidence, Path
 from agent.proposers.offline.flying import balanced, free_options, swelling_options, turning_options
 from agent.proposers.offline.linkages import linkage_options, slide_options
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
+from agent.proposers.offline.options import Driven, Option
 from agent.proposers.offline.pairs import crowd_options, pair_options
 from agent.proposers.offline.priors import THRESHOLDS
-from agent.proposers.offline.rails import Option, rail_options
-from agent.proposers.offline.resting import Driven, engine_of
+from agent.proposers.offline.rails import rail_options
+from agent.proposers.offline.resting import engine_of
 from agent.proposers.offline.swinging import (
     hanging_beside,
     on_a_rope,

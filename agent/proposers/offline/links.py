@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -54,6 +55,7 @@ def _along(path: Path, evidence: Evidence, video: Video) -> Iterator[Tied]:
             x, y = point + (end + side * (half + beyond)) * axis
             return float(x), float(y)
 
+        @cache
         def left(beyond: float) -> float:
             return min(_tied(path, evidence, video, at(beyond), (half,), False), default=(1.0,))[0]
 

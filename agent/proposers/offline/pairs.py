@@ -19,9 +19,8 @@ from agent.proposers.offline.evidence import (
 )
 from agent.proposers.offline.mechanism import Body, Term
 from agent.proposers.offline.naming import causes
+from agent.proposers.offline.options import Option
 from tools.types import Steps
-
-Option = tuple[tuple[Term, ...], float, str]
 
 GAIN = 30.0
 """BIC by which a force between two bodies must beat what each may feel alone."""

@@ -15,8 +15,8 @@ from agent.proposers.offline.forces import drive
 from agent.proposers.offline.hints import favour
 from agent.proposers.offline.links import with_links
 from agent.proposers.offline.mechanism import COUPLINGS, Mechanism
+from agent.proposers.offline.options import Driven
 from agent.proposers.offline.priors import THRESHOLDS, price
-from agent.proposers.offline.resting import Driven
 from agent.proposers.offline.sample import sample
 from tools.guide import Guide
 from tools.types import Task, Video

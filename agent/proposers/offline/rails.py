@@ -13,9 +13,8 @@ from scipy.optimize import least_squares
 from agent.proposers.offline.evidence import Evidence, Feature, Path, explain, smooth
 from agent.proposers.offline.mechanism import Body, Term
 from agent.proposers.offline.naming import causes
+from agent.proposers.offline.options import Option
 from tools.perception.assemble import scatter
-
-Option = tuple[tuple[Term, ...], float, str]
 
 LONGEST = 8
 """Highest degree of a track's polynomial."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -14,20 +14,12 @@ from agent.proposers.offline.evidence import Evidence, Path, kinks, regress, seg
 from agent.proposers.offline.flying import any_sign
 from agent.proposers.offline.kinematics import gap, outline_at
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
+from agent.proposers.offline.options import Driven
 from agent.proposers.offline.walls import boundaries
 
 ENGINE = 28.0
 """Deviance by which an engine for all contacts is likelier than forces on bodies that are seen to
 touch: what rests and rubs looks like any force."""
-
-
-@dataclass(frozen=True)
-class Driven:
-    """A structure with terms. bic: misfit and complexity of the explanation; why: in words."""
-
-    mechanism: Mechanism
-    bic: float
-    why: str
 
 
 def engine_of(

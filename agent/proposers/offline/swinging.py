@@ -15,8 +15,8 @@ from agent.proposers.offline.evidence import Evidence, Feature, Path, bearing, e
 from agent.proposers.offline.flying import any_sign, positive
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.naming import causes
+from agent.proposers.offline.options import Option
 from agent.proposers.offline.priors import THRESHOLDS, price
-from agent.proposers.offline.rails import Option
 
 HEIGHTS = 2.5
 """Gravity, in image heights per s^2, of a picture that shows about four metres: assumed where the
