@@ -1,6 +1,8 @@
 """Springs, ropes and threads that are drawn between a body and a point of the picture are found,
 and drawn at their length."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -8,7 +10,9 @@ from agent.proposers.offline.evidence import gather
 from agent.proposers.offline.links import with_links
 from agent.proposers.offline.mechanism import Body, Mechanism
 from agent.proposers.offline.write import write
+from tests.offline.test_grammar import path
 from tools import toolbox
+from tools.perception.parts import Appearance, Track
 from tools.rendering import canvas, draw_link, finish, pose_of
 from tools.types import Video
 
@@ -81,6 +85,22 @@ def test_a_rope_that_only_gets_longer_is_told_from_the_plate():
     clip = Video(frames, DT)
     (link,) = with_links(gather(clip), clip).links.values()
     assert abs(link[0] - 60) < 1.0
+
+
+def test_a_piece_of_a_rope_that_is_taken_for_a_body_is_none():
+    y = np.linspace(60, 110, SEEN)
+    frames = hung(y, coil=False)
+    for frame, height in zip(frames, y, strict=True):
+        frame[15 : int(height) - 13, 59:61] = COIL
+    clip = Video(frames, DT)
+    seen = gather(clip)
+    poses = np.stack([np.full(SEEN, 60.0), y - 21, np.full(SEEN, np.pi / 2)], 1)
+    looks = Appearance("box", COIL, (16.0, 2.0))
+    piece = Track("piece", looks, poses, np.full(3, 0.05), np.zeros(SEEN))
+    tracks = replace(seen.tracks, tracks=(*seen.tracks.tracks, piece))
+    paths = {**seen.paths, "piece": path("piece", poses[:, :2], appearance=looks)}
+    found = with_links(replace(seen, paths=paths, tracks=tracks), clip)
+    assert list(found.paths) == list(seen.paths) == list(found.links)
 
 
 def test_a_rail_is_not_what_holds_a_body():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from functools import cache
 
@@ -15,18 +15,55 @@ from tools.types import Video
 
 
 def with_links(evidence: Evidence, video: Video) -> Evidence:
-    """The evidence with the points of the picture to which bodies are seen to be tied."""
+    """The evidence with the points of the picture to which bodies are seen to be tied, without what
+    was taken for bodies and is a piece of what ties them."""
     if evidence.filmed:
         return evidence
-    found = {}
+    found, pieces = {}, set[str]()
     for path in evidence.movers:
         far = float(np.ptp(path.xy[path.seen], axis=0).max()) > BEYOND
         if path.moves and far and not path.turns and not path.waits:
-            tied = [*_about(path, evidence, video), *_along(path, evidence, video)]
+            thin = {p.name for p in evidence.movers if _thinner(p, path)}
+            bare = _without(evidence, thin)
+            tied = [*_about(path, bare, video), *_along(path, bare, video)]
             if tied:
                 found[path.name] = min(tied)[1:]
-    return replace(evidence, links=found)
+                x, y, _ = found[path.name]
+                pieces |= {n for n in thin if _between(evidence.paths[n], path, (x, y))}
+    left = {name: link for name, link in found.items() if name not in pieces}
+    return replace(_without(evidence, pieces), links=left)
 
+
+def _thinner(path: Path, body: Path) -> bool:
+    """Whether a box is so thin that it may be a piece of what holds a body; what turns is a rod."""
+    thin = path.appearance.shape == "box" and path.radius < THIN * body.radius
+    return thin and not path.turns
+
+
+def _between(path: Path, body: Path, anchor: tuple[float, float]) -> bool:
+    """Whether a path keeps to the line through a point and a body, on the point's side of it."""
+    both = path.seen & body.seen
+    way = body.xy[both] - anchor
+    far = np.maximum(np.hypot(*way.T), 1.0)
+    along, own = way / far[:, None], path.xy[both] - anchor
+    u = (own * along).sum(1)
+    w = own[:, 1] * along[:, 0] - own[:, 0] * along[:, 1]
+    inside = (np.abs(w) < body.radius) & (u < far)
+    return bool(both.any()) and float(inside.mean()) > MOSTLY
+
+
+def _without(evidence: Evidence, names: Set[str]) -> Evidence:
+    """The evidence without some bodies."""
+    if not names:
+        return evidence
+    paths = {name: path for name, path in evidence.paths.items() if name not in names}
+    tracks = tuple(t for t in evidence.tracks.tracks if t.name not in names)
+    return replace(evidence, paths=paths, tracks=replace(evidence.tracks, tracks=tracks))
+
+
+THIN, MOSTLY = 0.3, 0.9
+"""Of a body's radius, half the width of a piece of what holds it; share of the frames in which that
+must lie between the two."""
 
 Tied = tuple[float, float, float, float]
 """What a link leaves unexplained, (x, y) of its point, and where it ends at the body."""
