@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -34,22 +35,32 @@ LEFT = 0.2
 
 @dataclass(frozen=True)
 class Link:
-    """strip: (h, w, 4) float32 straight RGBA in [0, 1], from the anchor (left) to the body. anchor:
-    (x, y) px. offset: px from the body's centre at which it ends. left: share of the squared
-    difference from the plate that it leaves. whole: it is seen all along the line. plate: (H, W, 3)
-    uint8, what lies behind."""
+    """strip: (h, w, 4) float32 straight RGBA in [0, 1], from the point (left) to the body. left:
+    share of the squared difference from the plate that it leaves. whole: it is seen all along the
+    line. behind: (H, W, 3) uint8, the plate where frames show it free. maps: (2, 3) each, from the
+    strip to some frames. noise: of pixels, grey levels."""
 
     strip: np.ndarray
-    anchor: tuple[float, float]
-    offset: float
     left: float
     whole: bool
-    plate: np.ndarray
+    behind: np.ndarray
+    maps: Sequence[np.ndarray]
+    noise: float
 
     @property
     def certain(self) -> bool:
         """Whether it is drawn as a spring, a rope or a thread would be."""
         return self.whole and self.left < LEFT
+
+    @cached_property
+    def plate(self) -> np.ndarray:
+        """(H, W, 3) uint8: what lies behind, also where the link was in view all the time."""
+        plate, alpha = self.behind, np.ascontiguousarray(self.strip[..., 3])
+        drawn = np.max([cv2.warpAffine(alpha, onto, plate.shape[1::-1]) for onto in self.maps], 0)
+        colour = 255.0 * self.strip[0, 0, :3]
+        shows = (drawn > 0.05) & ~differs(plate, colour, 3.0 * threshold(self.noise))
+        wide = cv2.dilate(shows.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        return fill(plate, wide) if shows.any() else plate
 
 
 def link_of(
@@ -83,13 +94,7 @@ def link_of(
     found = _drawn(seen, _beside(seen, behind, tracks.noise), hidden < 0.02, tracks.noise)
     if found is None or _goes_on(frames[times], track, ends[times], anchor, found[0]):
         return None
-    alpha = np.ascontiguousarray(found[0][..., 3])
-    drawn = np.max([cv2.warpAffine(alpha, onto, plate.shape[1::-1]) for onto in maps], axis=0)
-    colour = 255.0 * found[0][0, 0, :3]
-    shows = (drawn > 0.05) & ~differs(plate, colour, 3.0 * threshold(tracks.noise))
-    if shows.any():  # it was there all the time
-        plate = fill(plate, cv2.dilate(shows.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
-    return Link(found[0], (float(anchor[0]), float(anchor[1])), offset, *found[1:], plate)
+    return Link(*found, plate, maps, tracks.noise)
 
 
 def _goes_on(
