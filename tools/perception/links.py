@@ -55,12 +55,12 @@ class Link:
     @cached_property
     def plate(self) -> np.ndarray:
         """(H, W, 3) uint8: what lies behind, also where the link was in view all the time."""
-        plate, alpha = self.behind, np.ascontiguousarray(self.strip[..., 3])
+        plate, alpha = self.behind, self.strip[..., 3].copy()
+        alpha[:, :1] = 0.0  # half a pixel at the point is not the link's to draw
         drawn = np.max([cv2.warpAffine(alpha, onto, plate.shape[1::-1]) for onto in self.maps], 0)
         colour = 255.0 * self.strip[0, 0, :3]
         shows = (drawn > 0.05) & ~differs(plate, colour, 3.0 * threshold(self.noise))
-        wide = cv2.dilate(shows.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        return fill(plate, wide) if shows.any() else plate
+        return fill(plate, drawn > 0.02) if shows.any() else plate
 
 
 def link_of(
@@ -91,7 +91,8 @@ def link_of(
         np.stack([_along(picture, onto, size) for onto, picture in zip(maps, kind, strict=True)])
         for kind in (frames[times], [plate] * len(times), covered)
     )
-    found = _drawn(seen, _beside(seen, behind, tracks.noise), hidden < 0.02, tracks.noise)
+    open_ = hidden < 0.02
+    found = _drawn(seen, _beside(seen, behind, open_, tracks.noise), open_, tracks.noise)
     if found is None or _goes_on(frames[times], track, ends[times], anchor, found[0]):
         return None
     return Link(*found, plate, maps, tracks.noise)
@@ -115,12 +116,13 @@ def _goes_on(
     return float(np.median(shown)) > _THERE
 
 
-def _beside(seen: np.ndarray, behind: np.ndarray, noise: float) -> np.ndarray:
-    """What lies behind the line (n, h, w, 3): as to both sides of it where these are alike, since a
-    rope may be in the plate; else the plate."""
+def _beside(seen: np.ndarray, behind: np.ndarray, open_: np.ndarray, noise: float) -> np.ndarray:
+    """What lies behind the line (n, h, w, 3): as to both sides of it if these are alike where no
+    body is, since a rope may be in the plate; else the plate."""
     sides = np.stack([seen[:, :2].mean(1), seen[:, -2:].mean(1)])
     alike = np.abs(sides[0] - sides[1]).max(-1) < threshold(noise)
-    if alike.mean() < _ALONG:
+    free = open_.all(1)
+    if not free.any() or alike[free].mean() < _ALONG:
         return behind
     return np.broadcast_to(sides.mean(0)[:, None], seen.shape)
 
