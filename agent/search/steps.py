@@ -37,6 +37,7 @@ from agent.core.protocols import (
     Seeing,
     Waiting,
 )
+from agent.core.readying import notes, readied
 from agent.core.screen import complexity, duplicate, fingerprint
 from agent.core.split import Split, validation
 from agent.evaluation.evaluate import Evaluator
@@ -119,6 +120,7 @@ def run(
     check_new(out)
     policies.named(config.policy)
     kept = Store(Path(out) / "store")
+    task = _ready(task, on_event)
     split = validation(task, config.evaluation.validation)
     saved = {
         "task": records.save_task(kept, task),
@@ -132,10 +134,18 @@ def run(
         "scoring": SCORING,
         "time": time.time(),
     }
-    folder = RunFolder.create(out, first)
+    folder, inputs = RunFolder.create(out, first), Inputs(task, held_back, split)
     with folder.alone():
-        inputs = Inputs(task, held_back, split)
         return _go(folder, inputs, config, proposer, on_event, opened, shared, callbacks)
+
+
+def _ready(task: Task, on_event: OnEvent | None) -> Task:
+    """The task as it is worked on; whoever looks on is told what was done to its clips."""
+    ready = readied(task)
+    if on_event is not None:
+        for line in notes(ready, task):
+            on_event({"event": "noted", "line": line})
+    return ready
 
 
 def resume(

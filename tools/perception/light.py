@@ -7,6 +7,9 @@ import numpy as np
 
 _DARK = 24
 """Pixels below this many grey levels say nothing about a gain."""
+_TOP, _FULL = 254.0, 230.0
+"""Grey levels from which a pixel is as bright as can be, so that it tells only a gain below one,
+and those from which light may make it so."""
 _NOTICEABLE = 1.5
 """Change of a mean grey level below which the light counts as constant."""
 
@@ -26,26 +29,31 @@ def gains(frames: np.ndarray, reference: np.ndarray, noise: float = 0.0) -> np.n
     for t, frame in enumerate(frames):
         seen = frame[::stride, ::stride].reshape(-1, 3).astype(np.float32)
         if (np.abs(seen - base).max(1) > 1 + noise).mean() > 0.5:
-            found[t] = _gain(seen, base, tolerance)
+            found[t] = _gain(seen, base, tolerance, noise)
     level = np.median(base, axis=0)
     noticeable = (np.abs(found - 1) * np.maximum(level, 40.0)).max() > _NOTICEABLE
     return found if noticeable else np.ones((len(frames), 3))
 
 
-def _gain(seen: np.ndarray, base: np.ndarray, tolerance: float) -> np.ndarray:
-    """(3,) gain of one frame."""
-    factor = np.ones(3)
+def _gain(seen: np.ndarray, base: np.ndarray, tolerance: float, noise: float) -> np.ndarray:
+    """(3,) gain of one frame; a channel as bright as can be, which tells none, has the others'."""
+    factor, top = np.full(3, np.nan), _TOP - 2.0 * noise
     for channel in range(3):
         a, b = seen[:, channel], base[:, channel]
-        bright = (b > _DARK) & (b < 250) & (a < 250)
+        white = (b >= _TOP) & (a < _TOP - tolerance)
+        bright = (b > _DARK) & (b < top) & (a < top) | white
         if bright.mean() < 0.2:
             continue
         guess = float(np.median(a[bright] / b[bright]))
         near = bright & (np.abs(a - guess * b) <= tolerance)
         if near.any():
             factor[channel] = float(a[near] @ b[near] / (b[near] @ b[near]))
+    told = np.isfinite(factor)
+    full = ~told & (np.median(base, axis=0) > _FULL)
+    factor[full] = factor[told].mean() if told.any() else 1.0
+    factor[~(told | full)] = 1.0
     before = (np.abs(seen - base).max(1) <= tolerance).mean()
-    after = (np.abs(seen - factor * base).max(1) <= tolerance).mean()
+    after = (np.abs(seen - np.minimum(factor * base, 255.0)).max(1) <= tolerance).mean()
     return (
         factor
         if after > before + 0.05 or (after > 0.5 and np.abs(factor - 1).max() < 0.1)

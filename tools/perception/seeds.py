@@ -26,6 +26,9 @@ FAINT = 0.2
 MIXED = 36.0
 """Colour error up to which a pixel counts as a mixture of a flat colour and the ground."""
 
+_SLOPE, _STEEP = 2, 0.1
+"""Pixels around one of a blurred edge within which an ink's share grows and falls by this much."""
+
 _SHARE, _OFTEN = 0.04, 3
 """An ink occurs in this share of the contents, or where there are many, so often: half of the times
 that one thing among many is looked at."""
@@ -104,11 +107,22 @@ def content(clip: Clip, frame: np.ndarray, region: Region) -> Content:
 def _is_soft_edge(
     clip: Clip, window: np.ndarray, ground: np.ndarray, own: np.ndarray, inks: Sequence[Ink]
 ) -> bool:
-    """Are these pixels a thin band of mixtures of another ink and the ground?"""
-    if cv2.erode(own.astype(np.uint8), np.ones((3, 3), np.uint8)).sum() >= 4:
-        return False
-    picture, behind = window[own].astype(np.float32), ground[own].astype(np.float32)
-    return any(mixture(picture, behind, ink.colour, clip.noise)[1].mean() > 0.8 for ink in inks)
+    """Are these pixels a thin band of mixtures of another ink and the ground, or a broader one
+    that shades off from that ink to the ground (motion blur)?"""
+    thin = cv2.erode(own.astype(np.uint8), np.ones((3, 3), np.uint8)).sum() < 4
+    picture, behind = window.astype(np.float32), ground.astype(np.float32)
+    for ink in inks:
+        share, explained = mixture(picture, behind, ink.colour, clip.noise)
+        if explained[own].mean() > 0.8 and (thin or _shades_off(share, own)):
+            return True
+    return False
+
+
+def _shades_off(share: np.ndarray, own: np.ndarray) -> bool:
+    """Whether next to most pixels of a band lie more and less of a share: a slope, no area."""
+    beside = np.ones((2 * _SLOPE + 1, 2 * _SLOPE + 1), np.uint8)
+    more, less = cv2.dilate(share, beside)[own], cv2.erode(share, beside)[own]
+    return bool(((more - share[own] > _STEEP) & (share[own] - less > _STEEP)).mean() > 0.8)
 
 
 def _rim_mixtures(
@@ -152,6 +166,8 @@ def _thin_inks(
     x0, y0, x1, y1 = pieces[0].box
     part = np.zeros(mask.shape, bool)
     part[y0:y1, x0:x1] = pieces[0].mask
+    if _is_soft_edge(clip, window, ground, part, inks):
+        return []
     contrast = np.linalg.norm(picture - behind, axis=-1)
     strong = part & (contrast >= np.quantile(contrast[part], 0.85))
     colour = np.median(picture[strong], axis=0).astype(np.float64)
