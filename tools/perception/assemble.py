@@ -16,6 +16,9 @@ from tools.rendering.grid import CORNERS
 from tools.rendering.scene import FRONT
 from tools.types import Scene, States
 
+Host = str | tuple[str, float, float]
+"""Name of the part that carries another, and maybe the point that it turns about."""
+
 SIZES = ("radius", "width", "height")
 """Attributes that a part keeps, reported where the dynamics asks how large it is."""
 _FLICKER = 2e-4
@@ -161,7 +164,7 @@ def size_of(track: Track) -> float:
 def scene_of(
     tracks: Tracks,
     varies: Mapping[str, Sequence[str]],
-    rides: Mapping[str, str] | None = None,
+    rides: Mapping[str, Host] | None = None,
     mattes: Mapping[str, np.ndarray] | None = None,
     images: Mapping[str, str] | None = None,
 ) -> Scene:
@@ -172,8 +175,10 @@ def scene_of(
     ``width``) unless it is a sprite; "radius" of a disk, "width" and "height" of a box, "outline"
     of a polygon ((N, 2) pixels from its centre, at angle 0); and the median of each of "x", "y",
     "angle" that is not in ``varies`` (part name -> attributes of the state). rides: part name ->
-    name of the part that carries it; adds "on", "dx", "dy", "turn", which tools.rendering.pose_of
-    places it by; a part whose carrier was found in no frame stays at its median place. mattes: of
+    name of the part that carries it, or (name, x, y) with the point of the picture about which a
+    carrier turns whose angle the state has and no picture shows; adds "on", "dx", "dy", "turn",
+    which tools.rendering.pose_of places it by; a part whose carrier was found in no frame stays at
+    its median place. mattes: of
     parts drawn on the pixel grid, from ``on_grid``; they become sprites. images: shadow or mirror
     image -> name of the part that casts it; adds "on" and "image", the affine map from the place of
     one to that of the other, ((xx, xy, x), (yx, yy, y)).
@@ -216,14 +221,16 @@ def _constants(track: Track, varies: Sequence[str]) -> dict[str, Any]:
 
 
 def _carried(
-    track: Track, tracks: Tracks, rides: Mapping[str, str], images: Mapping[str, str]
+    track: Track, tracks: Tracks, rides: Mapping[str, Host], images: Mapping[str, str]
 ) -> dict[str, Any]:
     """What places a part on another one, or as its image; nothing where that was not found."""
     found = {one.name for one in tracks.tracks}
-    if (host := rides.get(track.name)) in found:
-        return _riding(track, tracks[host], host)
-    if (host := images.get(track.name)) in found:
-        return {"on": host, "image": _image(track, tracks[host])}
+    on = rides.get(track.name, "")
+    host, about = (on, ()) if isinstance(on, str) else (on[0], on[1:])
+    if host in found:
+        return _riding(track, tracks[host], about)
+    if (cast := images.get(track.name, "")) in found:
+        return {"on": cast, "image": _image(track, tracks[cast])}
     return {}
 
 
@@ -239,19 +246,23 @@ def _image(track: Track, host: Track) -> list[list[float]]:
     return np.round(np.column_stack([linear.T, shift]), 6).tolist()
 
 
-def _riding(track: Track, host: Track, name: str) -> dict:
-    """Median place of a part in its host's frame."""
+def _riding(track: Track, host: Track, about: Sequence[float]) -> dict:
+    """Median place of a part in its host's frame. about: (x, y) that the host's angle is read off,
+    () for its own."""
     both = track.seen & host.seen
     if not both.any():
         return {}
     offset = track.poses[both, :2] - host.poses[both, :2]
     angle = host.poses[both, 2]
+    if len(about):
+        away = host.poses[both, :2] - about
+        angle = np.arctan2(away[:, 1], away[:, 0])
     dx = np.cos(angle) * offset[:, 0] + np.sin(angle) * offset[:, 1]
     dy = -np.sin(angle) * offset[:, 0] + np.cos(angle) * offset[:, 1]
-    turn = track.poses[both, 2] - angle if track.appearance.turns else np.zeros(1)
+    turn = np.unwrap(track.poses[both, 2] - angle) if track.appearance.turns else np.zeros(1)
     middle = float(np.median(turn))
     return {
-        "on": name,
+        "on": host.name,
         "dx": float(np.median(dx)),
         "dy": float(np.median(dy)),
         "turn": math.remainder(middle, 2 * math.pi),

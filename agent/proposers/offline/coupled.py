@@ -21,7 +21,7 @@ from agent.proposers.offline.evidence import Evidence, Path
 from agent.proposers.offline.images import Cast, casts
 from agent.proposers.offline.kinematics import Joint, Structure, combined, joints_of
 from agent.proposers.offline.kinematics import structures as uncoupled
-from agent.proposers.offline.mechanism import Term, axis_of
+from agent.proposers.offline.mechanism import Mechanism, Term, axis_of
 from agent.proposers.offline.priors import JOINTS, THRESHOLDS
 
 BENT = 5.0
@@ -30,6 +30,9 @@ with: two that move steadily go together by chance."""
 
 RADII = 0.08
 """Share by which a ratio may miss that of two radii: rims are drawn, and where gears mesh is not."""
+
+ALIKE, TOUCHING = 0.04, 2.0
+"""Share by which a ratio may miss one, and pixels between two pivots, for two to be one body."""
 
 WAY = 8.0
 """Times its noise that a coordinate must go at all."""
@@ -83,6 +86,15 @@ class Tie:
     why: str
 
     @property
+    def rigid(self) -> bool:
+        """Whether both turn by the same angle about the same point: one body, as a bob and its
+        thread."""
+        if self.kind != "belt" or self.follower.slides or self.leader.slides:
+            return False
+        apart = math.dist(self.follower.middle, self.leader.middle)
+        return abs(self.numbers["ratio"] - 1.0) < ALIKE and apart < TOUCHING
+
+    @property
     def term(self) -> Term:
         """As a term of a mechanism."""
         names = (self.follower.path.name, self.leader.path.name)
@@ -98,17 +110,38 @@ def structures(evidence: Evidence) -> list[Structure]:
     plain = [*_mirrored(cast, shadows, choices, evidence), *uncoupled(evidence, shadows)]
     found = ties(choices, evidence)
     found += _rods(found, choices, evidence)
+    one = [tie for tie in found if tie.rigid]
     fixed = {a.path.name: a.joint for tie in found for a in (tie.follower, tie.leader)}
     held = {n: [fixed[n]] if n in fixed else j for n, j in choices.items()}
     bound = combined(held, evidence, shadows) if found else []
-    cost, terms = sum(tie.cost for tie in found), tuple(tie.term for tie in found)
+    cost = sum(tie.cost for tie in found)
+    terms = tuple(tie.term for tie in found if tie not in one)
     why = "; ".join(tie.why for tie in found)
     coupled = [
-        Structure(replace(s.mechanism, terms=terms), s.cost + cost, f"{s.why}; {why}")
+        Structure(replace(_welded(s.mechanism, one), terms=terms), s.cost + cost, f"{s.why}; {why}")
         for s in bound[:MOST]
     ]
     told = "".join(f"; {one.why}" for one in cast if one.kind == "shadow")
     return [replace(s, why=s.why + told) for s in (*coupled, *plain)]
+
+
+def _welded(mechanism: Mechanism, ties: Sequence[Tie]) -> Mechanism:
+    """A mechanism in which each pair that is one body is a weld; the disk of it, which can meet
+    others, is the host."""
+    bodies = {body.name: body for body in mechanism.bodies}
+    for tie in ties:
+        host, rider = tie.leader, tie.follower
+        if rider.path.circular and not host.path.circular:
+            host, rider = rider, host
+        name, (x, y) = rider.path.name, host.middle.tolist()
+        sizes = {k: v for k, v in bodies[name].numbers.items() if k in ("width", "height")}
+        bodies[name] = replace(
+            bodies[name],
+            motion="weld",
+            on=host.path.name,
+            numbers={**sizes, "about_x": x, "about_y": y},
+        )
+    return replace(mechanism, bodies=tuple(bodies.values()))
 
 
 def _mirrored(

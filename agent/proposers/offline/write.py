@@ -152,7 +152,8 @@ class _Translation:
         if body.motion == "rest":
             return Rest(n.get("still_x", 0.0), n.get("still_y", 0.0))
         if body.motion == "weld":
-            return Weld(body.on or "")
+            about = (n["about_x"], n["about_y"]) if "about_x" in n else None
+            return Weld(body.on or "", about=about)
         if body.motion == "image":
             return Image(body.on or "")
         if "roll" in n:

@@ -102,7 +102,7 @@ def _declared(mechanism: Mechanism, said: Said | None) -> Iterator[str]:
     for table, why in TABLES.items():
         if carried := _carried(mechanism, table):
             yield from ("", f"# {why}", f"{table} = {{")
-            yield from (f'    "{body.name}": "{body.joint.on}",' for body in carried)
+            yield from (f'    "{body.name}": {_host(body)},' for body in carried)
             yield "}"
     if links := [body for body in bodies if body.link is not None]:
         yield from (
@@ -156,6 +156,13 @@ def _carried(mechanism: Mechanism, table: str) -> list[Body]:
     """Bodies of one of the two tables."""
     kind = {"RIDES": Weld, "IMAGES": Image}[table]
     return [body for body in ordered(mechanism) if type(body.joint) is kind]
+
+
+def _host(body: Body) -> str:
+    """What a body goes with, and where that turns about a point that shows its angle."""
+    about = body.joint.about if isinstance(body.joint, Weld) else None
+    host = f'"{body.joint.on}"'
+    return host if about is None else f"({host}, {about[0]:.2f}, {about[1]:.2f})"
 
 
 def _part(body: Body) -> str:

@@ -14,7 +14,8 @@ from agent.proposers.offline.grammar.seeing import Pose, Seeing, turned
 class Weld(Joint):
     """on: the host. x, y: its drawn centre in the host's frame, px, and turn: its angle against the
     host's, rad; None: perception measures where it sits, and the body takes no part in the
-    dynamics."""
+    dynamics. about: the point of the picture, px, that the host turns about where its picture shows
+    no angle, so that perception reads that off its place."""
 
     word = "weld"
     says = "is fixed to another body"
@@ -22,6 +23,7 @@ class Weld(Joint):
     x: float | None = None
     y: float | None = None
     turn: float = 0.0
+    about: tuple[float, float] | None = None
 
     def __post_init__(self):
         if (self.x is None) != (self.y is None):
