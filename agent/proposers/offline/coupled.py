@@ -31,8 +31,8 @@ with: two that move steadily go together by chance."""
 RADII = 0.08
 """Share by which a ratio may miss that of two radii: rims are drawn, and where gears mesh is not."""
 
-ALIKE, TOUCHING = 0.04, 2.0
-"""Share by which a ratio may miss one, and pixels between two pivots, for two to be one body."""
+ALIKE, TOUCHING = 0.04, 1.5
+"""Radians by which a thread's angle may stray from its bob's, and pixels off their line."""
 
 WAY = 8.0
 """Times its noise that a coordinate must go at all."""
@@ -86,15 +86,6 @@ class Tie:
     why: str
 
     @property
-    def rigid(self) -> bool:
-        """Whether both turn by the same angle about the same point: one body, as a bob and its
-        thread."""
-        if self.kind != "belt" or self.follower.slides or self.leader.slides:
-            return False
-        apart = math.dist(self.follower.middle, self.leader.middle)
-        return abs(self.numbers["ratio"] - 1.0) < ALIKE and apart < TOUCHING
-
-    @property
     def term(self) -> Term:
         """As a term of a mechanism."""
         names = (self.follower.path.name, self.leader.path.name)
@@ -108,39 +99,76 @@ def structures(evidence: Evidence) -> list[Structure]:
     shadows = {one.name: one.host for one in cast if one.kind == "shadow"}
     choices = {n: j for n, j in joints_of(evidence, shadows).items() if n not in shadows}
     plain = [*_mirrored(cast, shadows, choices, evidence), *uncoupled(evidence, shadows)]
-    found = ties(choices, evidence)
-    found += _rods(found, choices, evidence)
-    one = [tie for tie in found if tie.rigid]
+    hung = threads(choices, evidence)
+    loose = {name: joints for name, joints in choices.items() if name not in hung}
+    found = ties(loose, evidence)
+    found += _rods(found, loose, evidence)
     fixed = {a.path.name: a.joint for tie in found for a in (tie.follower, tie.leader)}
     held = {n: [fixed[n]] if n in fixed else j for n, j in choices.items()}
-    bound = combined(held, evidence, shadows) if found else []
-    cost = sum(tie.cost for tie in found)
-    terms = tuple(tie.term for tie in found if tie not in one)
-    why = "; ".join(tie.why for tie in found)
+    held |= {name: held[name][:1] for name in hung}
+    bound = combined(held, evidence, shadows) if found or hung else []
+    cost, terms = sum(tie.cost for tie in found), tuple(tie.term for tie in found)
+    why = "".join(f"; {said}" for said in [t.why for t in found] + [h.why for h in hung.values()])
     coupled = [
-        Structure(replace(_welded(s.mechanism, one), terms=terms), s.cost + cost, f"{s.why}; {why}")
+        Structure(replace(_welded(s.mechanism, hung), terms=terms), s.cost + cost, s.why + why)
         for s in bound[:MOST]
     ]
     told = "".join(f"; {one.why}" for one in cast if one.kind == "shadow")
     return [replace(s, why=s.why + told) for s in (*coupled, *plain)]
 
 
-def _welded(mechanism: Mechanism, ties: Sequence[Tie]) -> Mechanism:
-    """A mechanism in which each pair that is one body is a weld; the disk of it, which can meet
-    others, is the host."""
+@dataclass(frozen=True)
+class Thread:
+    """What holds a bob. host: the bob's name. middle: (x, y) that it hangs from."""
+
+    host: str
+    middle: tuple[float, float]
+    why: str
+
+
+def threads(choices: Mapping[str, Sequence[Joint]], evidence: Evidence) -> dict[str, Thread]:
+    """Movers that lie along the way from a disk to the point it turns about, and go with it: one
+    body with it."""
+    found: dict[str, Thread] = {}
+    for host, joints in ((evidence.paths[name], joints) for name, joints in choices.items()):
+        joint = next((j for j in joints if j.motion == "revolute" and j.on is None), None)
+        if joint is None or not host.circular:
+            continue
+        middle = (joint.numbers["pivot_x"], joint.numbers["pivot_y"])
+        for name in choices:
+            path = evidence.paths[name]
+            if name not in found and not path.circular and _along(path, host, middle):
+                found[name] = Thread(host.name, middle, f"{name} is what {host.name} hangs on")
+    return found
+
+
+def _along(path: Path, host: Path, middle: tuple[float, float]) -> bool:
+    """Whether a mover stays between a point and a body that turns about it, on their line. Of a
+    thread more and less may be seen, so that its middle may run along it."""
+    both = path.seen & host.seen
+    if both.sum() < 6:
+        return False
+    away, offset = host.xy[both] - middle, path.xy[both] - middle
+    arm = np.hypot(*away.T)
+    along = (offset * away).sum(1) / arm
+    across = (offset[:, 1] * away[:, 0] - offset[:, 0] * away[:, 1]) / arm
+    level = np.arctan2(away[:, 1], away[:, 0])
+    turn = np.unwrap(2.0 * (path.angle[both] - level)) / 2.0 if path.turns else np.zeros(1)
+    return bool(
+        np.sqrt(np.mean(across**2)) < TOUCHING
+        and along.std() < 2.0 * TOUCHING
+        and 0.0 < along.mean() < arm.mean()
+        and turn.std() < ALIKE
+    )
+
+
+def _welded(mechanism: Mechanism, hung: Mapping[str, Thread]) -> Mechanism:
+    """A mechanism in which threads are fixed to their bobs, which can meet each other."""
     bodies = {body.name: body for body in mechanism.bodies}
-    for tie in ties:
-        host, rider = tie.leader, tie.follower
-        if rider.path.circular and not host.path.circular:
-            host, rider = rider, host
-        name, (x, y) = rider.path.name, host.middle.tolist()
+    for name, one in hung.items():
         sizes = {k: v for k, v in bodies[name].numbers.items() if k in ("width", "height")}
-        bodies[name] = replace(
-            bodies[name],
-            motion="weld",
-            on=host.path.name,
-            numbers={**sizes, "about_x": x, "about_y": y},
-        )
+        numbers = {**sizes, "about_x": one.middle[0], "about_y": one.middle[1]}
+        bodies[name] = replace(bodies[name], motion="weld", on=one.host, numbers=numbers)
     return replace(mechanism, bodies=tuple(bodies.values()))
 
 
