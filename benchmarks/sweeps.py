@@ -8,7 +8,8 @@ with SIGKILL at random moments, and compares tables and traces. It goes on where
 called again with the same folder, so that it can be run in pieces. ``hosts`` runs one sweep with
 ``--workers 1``, one on a Dask cluster of two worker processes, and one there in which a worker is
 killed again and again; it prints the elapsed times, and how evenly the processor time was shared,
-which others that use the machine do not change.
+which others that use the machine do not change. Each worker keeps to its own half of the processor
+cores, as a host of its own would, and so does the one that is alone.
 """
 
 from __future__ import annotations
@@ -139,6 +140,11 @@ def _evaluated_twice(run: Path) -> bool:
 # ------------------------------------------------------------------------------------------- hosts
 
 
+CORES = sorted(os.sched_getaffinity(0))
+HALVES = (CORES[: max(1, len(CORES) // 2)], CORES[len(CORES) // 2 :])
+"""Cores of two hosts."""
+
+
 def hosts(arguments: argparse.Namespace) -> int:
     """0 when two workers share the work, tables are alike, and killed workers change nothing."""
     with tempfile.TemporaryDirectory() as place:
@@ -147,8 +153,11 @@ def hosts(arguments: argparse.Namespace) -> int:
         todo = cases.cases(
             cases.clips_of([str(folder / "clips")]), (0,), (), (f"--budget={arguments.budget}",)
         )
+        _keep_to(HALVES[0])
         alone, _ = _swept(todo, folder / "alone", None, None)
+        _keep_to(CORES)
         with _cluster(folder, 2) as cluster:
+            _spread(cluster)
             both, busy = _swept(todo, folder / "both", cluster, None)
         shared = max(busy) / sum(busy)
         print(
@@ -190,6 +199,21 @@ def _cluster(folder: Path, workers: int) -> Iterator[Any]:
         local_directory=str(folder),
     ) as found:
         yield found
+
+
+def _keep_to(cores: Sequence[int]) -> None:
+    """This process, all its threads, and its children to come on some cores only."""
+    for thread in os.listdir("/proc/self/task"):
+        os.sched_setaffinity(int(thread), cores)
+
+
+def _spread(cluster: Any) -> None:
+    """Each of two workers on its own half of the cores."""
+    from distributed import Client
+
+    with Client(cluster.scheduler_address, set_as_default=False) as client:
+        for cores, worker in zip(HALVES, client.scheduler_info()["workers"], strict=True):
+            client.run(_keep_to, cores, workers=[worker])
 
 
 def _swept(

@@ -4,16 +4,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pymunk
+from pymunk import batch
 
 from tools.physics.tree import Motion
 
 _THICK = 200.0
 """Pixels that a wall reaches into what is behind it, so that nothing slips through."""
 _LONG = 1e4
+_MOTION = (
+    batch.BodyFields.POSITION
+    | batch.BodyFields.ANGLE
+    | batch.BodyFields.VELOCITY
+    | batch.BodyFields.ANGULAR_VELOCITY
+)
+_EFFORT = batch.BodyFields.FORCE | batch.BodyFields.TORQUE
+_READ, _WRITTEN = batch.Buffer(), batch.Buffer()
+"""Reused: pymunk never frees what a buffer holds."""
 
 Kicks = Callable[[Mapping[str, Motion], float], Mapping[str, tuple[float, float, float]]]
 """(motions, seconds since the frame began) -> body -> acceleration (x, y, turn) that it would have
@@ -74,11 +85,15 @@ def jostle(
     bodies = {
         solid.name: _placed(space, solid, state[solid.name], own, friction) for solid in solids
     }
+    inertia = [(name, body.mass, body.moment) for name, body in bodies.items()]
     for k in range(substeps):
-        pushed = kicks({name: _motion(body) for name, body in bodies.items()}, k * dt / substeps)
-        for name, (ax, ay, turn) in pushed.items():
-            body = bodies[name]
-            body.force, body.torque = (body.mass * ax, body.mass * ay), body.moment * turn
+        pushed = kicks(_motions(space, bodies), k * dt / substeps)
+        efforts = array("d")
+        for name, mass, moment in inertia:
+            ax, ay, turn = pushed.get(name, (0.0, 0.0, 0.0))
+            efforts.extend((mass * ax, mass * ay, moment * turn))
+        _WRITTEN.set_float_buf(efforts)
+        batch.set_space_bodies(space, _EFFORT, _WRITTEN)
         space.step(dt / substeps)
     return {
         solid.name: {**state[solid.name], **_read(bodies[solid.name], solid)} for solid in solids
@@ -131,8 +146,12 @@ def _shape(body: pymunk.Body, solid: Solid, part: Mapping[str, float]) -> pymunk
     )
 
 
-def _motion(body: pymunk.Body) -> Motion:
-    return Motion(*body.position, body.angle, *body.velocity, body.angular_velocity)
+def _motions(space: pymunk.Space, names: Iterable[str]) -> dict[str, Motion]:
+    """How the bodies move, which are in the space in that order."""
+    _READ.clear()
+    batch.get_space_bodies(space, _MOTION, _READ)
+    values = memoryview(_READ.float_buf()).cast("d").tolist()
+    return {name: Motion(*values[6 * k : 6 * k + 6]) for k, name in enumerate(names)}
 
 
 def _read(body: pymunk.Body, solid: Solid) -> dict[str, float]:
