@@ -68,11 +68,16 @@ def polygon(corners: Sequence[tuple[float, float]], paint: Paint) -> Shape:
     points = np.asarray(corners, float)
 
     def inside(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-        odd = np.zeros(np.broadcast(u, v).shape, bool)
+        shape = np.broadcast(u, v).shape
+        u, v = (np.broadcast_to(side, shape).ravel() for side in (u, v))
+        order = np.argsort(v)  # each edge looks only at what lies beside it
+        u, v, odd = u[order], v[order], np.zeros(len(order), bool)
         for (u0, v0), (u1, v1) in zip(points, np.roll(points, -1, axis=0), strict=True):
+            beside = slice(*np.searchsorted(v, sorted((v0, v1))))
             if v0 != v1:
-                odd ^= ((v0 > v) != (v1 > v)) & (u < u0 + (v - v0) * (u1 - u0) / (v1 - v0))
-        return odd
+                odd[beside] ^= u[beside] < u0 + (v[beside] - v0) * (u1 - u0) / (v1 - v0)
+        odd[order] = odd.copy()
+        return odd.reshape(shape)
 
     return Shape(inside, paint, (*points.min(axis=0).tolist(), *points.max(axis=0).tolist()))
 
