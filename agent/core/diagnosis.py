@@ -187,12 +187,19 @@ def _noises(states: States) -> dict[str, float]:
 
 
 def _missing_findings(evaluation: Evaluation) -> Iterator[Finding]:
-    """Columns that perception fails to measure where it sees the object, or anywhere."""
+    """Columns that perception fails to measure where it sees the object, or anywhere. A size that
+    stays is known also while the object is out of view."""
     for states in evaluation.measured[:1]:
         there = {column: np.isfinite(states.column(column)) for column in states.columns}
         for column, seen in there.items():
             name = column.partition(".")[0]
-            others = [there[c] for c in there if c.partition(".")[0] == name and c != column]
+            others = [
+                there[c]
+                for c in there
+                if c.partition(".")[0] == name
+                and c != column
+                and (c.endswith((".x", ".y")) or np.unique(states.column(c)[there[c]]).size > 1)
+            ]
             along = np.any(others, axis=0) if others else np.zeros(len(states), bool)
             missing = int((~seen & along).sum()) if seen.any() else len(states)
             if 2 * missing > len(states):

@@ -10,8 +10,8 @@ from scipy.stats import spearmanr
 
 from benchmarks.harness.case import Record
 
-LEAST = 3
-"""Cases from which a rank correlation says anything at all."""
+LEAST, LISTED = 3, 60
+"""Cases from which a rank correlation says anything at all, and most that are listed one by one."""
 
 
 def table(records: Mapping[str, Record]) -> str:
@@ -22,13 +22,16 @@ def table(records: Mapping[str, Record]) -> str:
     ]
     if not pairs:
         return ""
-    lines = [
-        "## Does the search's score foretell the held-back one?",
-        "",
+    rows = [
         "| search | its score | held-back score |",
         "|---|---|---|",
         *(f"| {key} | {ours:.4f} | {real:.4f} |" for key, (ours, real) in pairs),
         "",
+    ]
+    lines = [
+        "## Does the search's score foretell the held-back one?",
+        "",
+        *(rows if len(pairs) <= LISTED else ()),
         correlation([scores for _, scores in pairs]),
         "",
     ]

@@ -445,9 +445,10 @@ def test_a_column_that_is_not_measured_is_a_fault_of_perception():
     found = diagnosis.diagnose(replace(evaluated([1, 2, 3, 4]), measured=(States.of(rows),)))
     assert (found.guilty, found.verdict) == ("perception", "bad perception")
     assert found.findings[0].message.startswith("pole.angle is missing in 6 of 8 fitted frames")
-    late = [{"pole": {"x": 3.0 * t if t > 5 else np.nan}} for t in range(8)]
-    found = diagnosis.diagnose(replace(evaluated([1, 2, 3, 4]), measured=(States.of(late),)))
-    assert found.verdict == "bad structure"
+    for size in ({}, {"radius": 4.0}):  # out of view
+        late = [{"pole": {"x": 3.0 * t if t > 5 else np.nan, **size}} for t in range(8)]
+        found = diagnosis.diagnose(replace(evaluated([1, 2, 3, 4]), measured=(States.of(late),)))
+        assert found.verdict == "bad structure"
 
 
 @pytest.mark.parametrize(
