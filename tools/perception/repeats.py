@@ -14,6 +14,8 @@ _AROUND = 3
 _FAST, _MADE_UP = 1.0, 1.5
 """Pixels a frame that something must go, and factor by which its step is longer after a repeated
 frame."""
+_PIXELS = 320 * 240
+"""Pixels of a picture that middles are taken of."""
 _COPY, _SWIFT, _LEAST, _CLEAR = 0.1, 0.5, 6, 16
 """Change of a copy, and of those beside it, as a share of the usual change; frames that must be
 left without copies; grey levels by which what moves differs."""
@@ -65,7 +67,7 @@ def doubled(frames: np.ndarray) -> tuple[np.ndarray, bool]:
     sure = (found & (around > _SWIFT * usual)).sum() > 1
     if not sure or len(kept) < _LEAST or _speed(frames, kept) < _FAST:
         return np.zeros_like(found), True
-    middles = _middles(frames[kept])
+    middles = _middles(frames, kept)
     lost, filled = (_roughness(middles, times) for times in (kept, np.arange(len(kept))))
     return found, lost <= filled
 
@@ -83,15 +85,16 @@ def _speed(frames: np.ndarray, kept: np.ndarray) -> float:
     return float(np.median(speeds)) if speeds else 0.0
 
 
-def _middles(frames: np.ndarray) -> np.ndarray:
-    """(T, 5) mean places, spreads and mixed moment, in pixels, of what differs from the usual
-    picture."""
-    few = frames[:: max(1, len(frames) // 32)]
+def _middles(frames: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """(n, 5) mean places, spreads and mixed moment, in pixels, of what differs from the usual
+    picture, in the frames kept; every so many-th pixel of large ones."""
+    stride = max(1, int((frames[0, ..., 0].size / _PIXELS) ** 0.5))
+    few = np.stack([frames[t][::stride, ::stride] for t in kept[:: max(1, len(kept) // 32)]])
     plate = np.median(few, axis=0).astype(np.int16)
-    rows, columns = np.mgrid[: frames.shape[1], : frames.shape[2]]
+    rows, columns = np.mgrid[: plate.shape[0], : plate.shape[1]] * stride
     out = []
-    for frame in frames:
-        weight = np.abs(frame - plate).max(-1).astype(np.float64)
+    for t in kept:
+        weight = np.abs(frames[t][::stride, ::stride] - plate).max(-1).astype(np.float64)
         weight *= weight > _CLEAR
         total = max(float(weight.sum()), 1e-9)
         x, y = (float((weight * side).sum()) / total for side in (columns, rows))

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 
 from tools import backing
-from tools.perception.background import sample
 from tools.perception.camera import is_camera
 from tools.perception.light import gains
 
@@ -25,14 +24,16 @@ _JUMPY = 0.5
 """White part of a course, as a share of what a line leaves of it, from which it is jitter."""
 _CLEAR = 4.0
 """Standard errors by which a course must rise or fall so that it is no accident of its jitter."""
-_SAMPLES = 31
+_SAMPLES, _LOOKED_AT, _PIXELS = 31, 12, 640 * 480
+"""Frames that the plate is made of, and that are looked at first; pixels of the pictures that
+shifts are measured in."""
 _BLURS = (2.5, 2.5, 1.0)
 _EDGE, _STRAIGHT = 2.0, 0.3
 """Grey levels a pixel from which a place of the plate tells how the picture moved, and slope along
 an edge that it may have, as a share of that across it."""
-_CELLS, _POINTS, _LEAST_CELLS = 16, 8, 6
+_CELLS, _POINTS, _LEAST_CELLS, _MANY = 16, 8, 6, 16_000
 """Cells along each side of the picture, edge points that one must hold, and cells that must agree
-on a shift."""
+on a shift; most points that are looked at."""
 _ALIKE, _MOSTLY = 0.3, 0.7
 """Pixels within which two cells agree on a frame, and share of the frames in which they must."""
 
@@ -60,7 +61,7 @@ def stabilised(frames: np.ndarray) -> tuple[np.ndarray, Jitter]:
     taken out; the same array where a camera took them or nothing jitters."""
     if len(frames) < _LEAST_FRAMES or is_camera(frames):
         return frames, Jitter()
-    plate = np.median(sample(frames, _SAMPLES), axis=0).astype(np.uint8)
+    plate = _plate(frames)
     lit = gains(frames, plate)
     lit = 1.0 + _white(lit)
     flicker = float(np.sqrt(((lit - 1.0) ** 2).mean()))
@@ -68,8 +69,8 @@ def stabilised(frames: np.ndarray) -> tuple[np.ndarray, Jitter]:
         flicker = 0.0
     else:
         frames = _relit(frames, lit, plate)
-        plate = np.median(sample(frames, _SAMPLES), axis=0).astype(np.uint8)
-    shifts = _white(_shifts(frames, plate))
+        plate = _plate(frames)
+    shifts = _white(_shifts(frames, plate)) if _jolted(frames, plate) else np.zeros((1, 2))
     shake = float(np.sqrt((shifts**2).sum(1).mean()))
     if not _SHAKES < shake < _MOST:
         return frames, Jitter(0.0, flicker)
@@ -109,25 +110,46 @@ def _relit(frames: np.ndarray, lit: np.ndarray, plate: np.ndarray) -> np.ndarray
     return out
 
 
-def _grey(frame: np.ndarray, blur: float) -> np.ndarray:
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    return np.asarray(cv2.GaussianBlur(grey, (0, 0), blur))
+def _plate(frames: np.ndarray) -> np.ndarray:
+    some = np.linspace(0, len(frames) - 1, min(_SAMPLES, len(frames))).round().astype(int).tolist()
+    return backing.by_rows(lambda few: np.median(few, axis=0).astype(np.uint8), frames, some)
+
+
+def _jolted(frames: np.ndarray, plate: np.ndarray) -> bool:
+    """Whether some of the frames lie off the plate at all."""
+    some = frames[:: max(1, len(frames) // _LOOKED_AT)]
+    return bool(np.abs(_shifts(some, plate)).max() > _SHAKES)
 
 
 def _shifts(frames: np.ndarray, plate: np.ndarray) -> np.ndarray:
     """(T, 2) pixels right and down by which each frame lies off the plate: along each axis what
-    most cells of edges across it agree on; none where too few do. Coarse to fine."""
+    most cells of edges across it agree on; none where too few do. Coarse to fine, in pictures of
+    _PIXELS at most."""
+    scale = max(1, round((plate[..., 0].size / _PIXELS) ** 0.5))
+    size = (plate.shape[1] // scale, plate.shape[0] // scale)
     shifts = np.zeros((len(frames), 2))
     for blur in _BLURS:
-        level = _grey(plate, blur)
-        greys = [_grey(frame, blur) for frame in frames]
+        level = _grey(plate, size, blur)
+        found = [_edges(level, axis) for axis in (0, 1)]
+        off: list[list[np.ndarray]] = [[], []]
+        for frame, shift in zip(frames, shifts, strict=True):
+            grey = _grey(frame, size, blur)
+            for axis, (points, slope, cells) in enumerate(found):
+                rest = _at(grey, points, shift) - level[*points]
+                off[axis].append(_normal(rest, slope, cells) + shift[axis])
         for axis in (0, 1):
-            points, slope, cells = _edges(level, axis)
-            if len(cells):
-                rest = np.stack([_at(g, points, s) for g, s in zip(greys, shifts, strict=True)])
-                rows = _normal(rest - level[*points], slope, cells)
-                shifts[:, axis] += _agreed(rows + shifts[:, axis]) - shifts[:, axis]
-    return shifts
+            shifts[:, axis] = _agreed(np.stack(off[axis], 1))
+    return shifts * scale
+
+
+def _grey(frame: np.ndarray, size: tuple[int, int], blur: float) -> np.ndarray:
+    small = (
+        frame
+        if size == frame.shape[1::-1]
+        else cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+    )
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(grey, (0, 0), blur))
 
 
 def _edges(level: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -138,27 +160,29 @@ def _edges(level: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray, np.nda
     clear = (along > _EDGE) & (across < _STRAIGHT * along)
     clear[:4], clear[-4:], clear[:, :4], clear[:, -4:] = False, False, False, False
     points = np.argwhere(clear).T
+    points = points[:, :: points.shape[1] // _MANY + 1]
     cells = (points * _CELLS // np.array(level.shape)[:, None]).T @ (_CELLS, 1)
     kept = np.bincount(cells, minlength=_CELLS**2)[cells] >= _POINTS
     return points[:, kept], slopes[axis][*points[:, kept]], cells[kept]
 
 
 def _normal(rest: np.ndarray, slope: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """(cells, T) pixels by which each cell's edges lie off in each frame, to first order, from the
-    differences (T, n) there."""
-    names, which = np.unique(cells, return_inverse=True)
-    power = np.bincount(which, slope**2, len(names))
-    return np.stack([-np.bincount(which, slope * r, len(names)) / power for r in rest], 1)
+    """(cells,) pixels by which each cell's edges lie off, to first order, from the differences (n,)
+    there."""
+    _, which = np.unique(cells, return_inverse=True)
+    return np.asarray(-np.bincount(which, slope * rest) / np.bincount(which, slope**2))
 
 
 def _agreed(rows: np.ndarray) -> np.ndarray:
     """(T,) the course that most cells (n, T) share; zeros where too few do."""
     alike = np.array([(np.abs(rows - row) < _ALIKE).mean(1) > _MOSTLY for row in rows])
-    best = alike[alike.sum(1).argmax()]
+    best = alike[alike.sum(1).argmax()] if len(rows) else np.zeros(0, bool)
     return np.median(rows[best], 0) if best.sum() >= _LEAST_CELLS else np.zeros(rows.shape[1])
 
 
 def _at(grey: np.ndarray, points: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    if not points.size:
+        return np.zeros(0, np.float32)
     x, y = ((points[k] + shift[1 - k]).astype(np.float32) for k in (1, 0))
     there = cv2.remap(grey, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(there.ravel())
