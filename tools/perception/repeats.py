@@ -16,6 +16,9 @@ _FAST, _MADE_UP = 1.0, 1.5
 frame."""
 _PIXELS = 320 * 240
 """Pixels of a picture that middles are taken of."""
+_CLEARLY = 1.2
+"""Factor by which a course must be smoother without time in between, for copies to fill up a
+rate."""
 _COPY, _SWIFT, _LEAST, _CLEAR = 0.1, 0.5, 6, 16
 """Change of a copy, and of those beside it, as a share of the usual change; frames that must be
 left without copies; grey levels by which what moves differs."""
@@ -69,7 +72,7 @@ def doubled(frames: np.ndarray) -> tuple[np.ndarray, bool]:
         return np.zeros_like(found), True
     middles = _middles(frames, kept)
     lost, filled = (_roughness(middles, times) for times in (kept, np.arange(len(kept))))
-    return found, lost <= filled
+    return found, lost < _CLEARLY * filled
 
 
 def _speed(frames: np.ndarray, kept: np.ndarray) -> float:
