@@ -29,8 +29,8 @@ BROKEN = (
 
 @dataclass(frozen=True)
 class Member:
-    """An array of a file. rows: its entries along the first axis (a single number: itself), read as
-    they are asked for."""
+    """An array of a file. rows: its entries along the first axis or axes (a single number: itself),
+    read as they are asked for."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -38,9 +38,9 @@ class Member:
 
 
 @contextmanager
-def opened(path: Path, name: str) -> Iterator[Member]:
-    """The array ``name`` of a file that numpy.savez wrote, of plain numbers. Raises one of BROKEN,
-    also while rows are read."""
+def opened(path: Path, name: str, axes: int = 1) -> Iterator[Member]:
+    """The array ``name`` of a file that numpy.savez wrote, of plain numbers, to be read entry by
+    entry of its first ``axes``. Raises one of BROKEN, also while rows are read."""
     with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
         version = npy.read_magic(file)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
@@ -48,9 +48,10 @@ def opened(path: Path, name: str) -> Iterator[Member]:
         if dtype.hasobject:
             raise ValueError(f"{name}: an array of objects")
         if fortran and len(shape) > 1:
-            yield Member(shape, dtype, iter(_whole(path, name)))
+            whole = _whole(path, name)
+            yield Member(shape, dtype, iter(whole.reshape(-1, *shape[axes:])))
         else:
-            yield Member(shape, dtype, _rows(file, shape, dtype))
+            yield Member(shape, dtype, _rows(file, shape, dtype, axes))
 
 
 def small(path: Path, name: str, most: int = 1 << 20) -> np.ndarray:
@@ -75,15 +76,17 @@ def _whole(path: Path, name: str) -> np.ndarray:
         return whole
 
 
-def _rows(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype) -> Iterator[np.ndarray]:
-    size = math.prod(shape[1:]) * dtype.itemsize
+def _rows(
+    file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype, axes: int
+) -> Iterator[np.ndarray]:
+    size = math.prod(shape[axes:]) * dtype.itemsize
     if size > _LARGEST_ROW:
         raise ValueError(f"rows of {size} bytes")
-    for _ in range(shape[0] if shape else 1):
+    for _ in range(math.prod(shape[:axes])):
         data = file.read(size)
         if len(data) < size:
             raise ValueError(f"{len(data)} bytes where {size} were expected")
-        yield np.frombuffer(data, dtype).reshape(shape[1:])
+        yield np.frombuffer(data, dtype).reshape(shape[axes:])
 
 
 def write(

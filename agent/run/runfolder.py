@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -449,10 +450,11 @@ def read_prediction(path: Path, task: Task) -> tuple[np.ndarray, ...] | None:
     is none, or it is damaged."""
     shape = (len(task.test), task.horizon, *task.shape, 3)
     try:
-        with npz.opened(path, "frames") as frames:
+        with npz.opened(path, "frames", 2) as frames:
             if frames.shape != shape or frames.dtype != np.uint8 or 0 in shape:
                 return None
-            return tuple(backing.copied(video) for video in frames.rows)
+            videos = [backing.stacked(islice(frames.rows, task.horizon)) for _ in task.test]
+            return tuple(video for video in videos if video is not None)
     except npz.BROKEN:
         return None
 

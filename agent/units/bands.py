@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from agent.evaluation.doubts import DRAWN, Doubts
+from tools import backing
 
 _ROOM = 128 << 20
 """Bytes of frames that are drawn."""
@@ -76,21 +78,40 @@ def frame_bands(doubts: Doubts, seen: np.ndarray) -> FrameBands | None:
     if not len(doubts.drawn):
         return None
     ends = ((1 - COVER) / 2, 0.5, (1 + COVER) / 2)
-    by_moment = doubts.drawn.swapaxes(0, 1)
-    told = [np.quantile(frames, ends, axis=0, method="nearest") for frames in by_moment]
-    low, middle, high = np.stack(told, 1).astype(np.int16)
-    plate = np.median(middle, axis=0).astype(np.int16)
-    moves = (np.maximum(high - plate, plate - low) > _CHANGE).any(-1)
+    told = [np.quantile(f, ends, axis=0, method="nearest") for f in doubts.drawn.swapaxes(0, 1)]
+    middle = np.stack([one[1] for one in told])
+    plate = backing.by_rows(_median, middle, range(len(middle))).astype(np.int16)
+    moves = np.stack([_elsewhere(low, high, plate) for low, _, high in told])
     back = np.array(doubts.moments) < len(seen)
-    true = seen[np.array(doubts.moments)[back]].astype(np.int16)
-    beyond = np.maximum(low[back] - true, true - high[back])[moves[back]]
-    more = np.quantile(beyond, COVER, method="higher") if beyond.size else 0
-    wider = np.where(moves, max(int(more), 0), 0)[..., None]
+    beyond = [
+        np.maximum(low.astype(np.int16) - true, true - high.astype(np.int16))[moves[k]]
+        for k, (low, _, high) in enumerate(told)
+        if back[k]
+        for true in [seen[doubts.moments[k]].astype(np.int16)]
+    ]
+    left = np.concatenate(beyond) if beyond else np.zeros(0)
+    more = max(int(np.quantile(left, COVER, method="higher")), 0) if left.size else 0
+    wider = [np.where(where, more, 0)[..., None].astype(np.uint8) for where in moves]
+    ahead = np.flatnonzero(~back)
     return FrameBands(
         len(seen),
         tuple(moment for moment in doubts.moments if moment >= len(seen)),
-        np.clip(low - wider, 0, 255).astype(np.uint8)[~back],
-        middle.astype(np.uint8)[~back],
-        np.clip(high + wider, 0, 255).astype(np.uint8)[~back],
-        moves[~back],
+        np.stack([cv2.subtract(told[k][0], _three(wider[k])) for k in ahead]),
+        middle[ahead],
+        np.stack([cv2.add(told[k][2], _three(wider[k])) for k in ahead]),
+        moves[ahead],
     )
+
+
+def _median(few: np.ndarray) -> np.ndarray:
+    return np.asarray(np.median(few, axis=0))
+
+
+def _elsewhere(low: np.ndarray, high: np.ndarray, plate: np.ndarray) -> np.ndarray:
+    """(H, W) bool: where a band (H, W, 3) leaves what is usually there."""
+    gap = np.maximum(high.astype(np.int16) - plate, plate - low.astype(np.int16))
+    return np.asarray((gap > _CHANGE).any(-1))
+
+
+def _three(grey: np.ndarray) -> np.ndarray:
+    return np.repeat(grey, 3, axis=2)
