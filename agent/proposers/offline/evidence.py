@@ -409,8 +409,9 @@ def _withdraws(track: Track, frames: np.ndarray, level: float) -> bool:
     if track.appearance.shape == "sprite" or track.seen.sum() < 3:
         return False
     areas = []
-    for frame, pose in zip(frames[track.seen], track.poses[track.seen], strict=True):
-        layer = track.appearance.cover(frames.shape[1:3], pose)
+    for t in np.flatnonzero(track.seen):
+        frame = frames[t]
+        layer = track.appearance.cover(frames.shape[1:3], track.poses[t])
         rows, columns = np.nonzero(layer[2] > 0.5) if layer is not None else np.zeros((2, 0), int)
         areas.append(len(rows))
         if layer is not None and len(rows):
