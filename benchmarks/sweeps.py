@@ -25,7 +25,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -168,6 +168,8 @@ def hosts(arguments: argparse.Namespace) -> int:
         with _cluster(folder, 2) as cluster, _killing(cluster, arguments.kills) as killed:
             _, lines = _swept(todo, folder / "killed", cluster, killed)
         one, two, three = (table(folder / name) for name in ("alone", "both", "killed"))
+    for other in (two, three):
+        print("\n".join(_differences(one, other)), end="\n" if one != other else "")
     print(f"table of two workers {'the same' if one == two else 'DIFFERENT'}")
     print(
         f"killed {len(killed)} workers: table {'the same' if one == three else 'DIFFERENT'}, "
@@ -175,6 +177,16 @@ def hosts(arguments: argparse.Namespace) -> int:
     )
     right = one == two == three and len(lines) == len(todo) and len(killed) == arguments.kills
     return int(not right or min(both / alone, shared) > SHARE)
+
+
+def _differences(one: Sequence[Mapping[str, str]], other: Sequence[Mapping[str, str]]) -> list[str]:
+    """Cells in which two tables differ."""
+    return [
+        f"row {k}, {name}: {a[name][:120]} / {b.get(name, 'none')[:120]}"
+        for k, (a, b) in enumerate(zip(one, other, strict=False))
+        for name in a
+        if a[name] != b.get(name)
+    ]
 
 
 def _scenes(folder: Path, names: Sequence[str]) -> None:
