@@ -39,7 +39,7 @@ class EvaluationConfig:
     """
 
     limits: Limits = field(default_factory=lambda: Limits(claim=8 << 20))
-    fit: Budget = field(default_factory=lambda: Budget(evaluations=20_000, seconds=15.0))
+    fit: Budget = field(default_factory=lambda: Budget(evaluations=20_000, seconds=30.0))
     optimizer: str = "auto"
     validation: float = 0.3
     redraw: int = 12

@@ -69,9 +69,6 @@ FILMED_EVALUATIONS, FILMED_STARTS = 1_500, 3
 """Most that one fit to camera pictures may look around: what lens and perspective leave is never
 explained, so that a fit that stops where its data are explained would not."""
 
-MANY_CLIPS = 500
-"""Clips from which a fit may take longer, in proportion."""
-
 NOWHERE: Mapping[str, float] = MappingProxyType({})
 """A fit that starts where the program says."""
 
@@ -124,8 +121,6 @@ class Evaluator:
         self._filmed = is_camera(split.fit[0].frames)
         if self._filmed:
             config = replace(config, fit=_within(config.fit, FILMED_EVALUATIONS, FILMED_STARTS))
-        longer = max(1.0, len(split.fit) / MANY_CLIPS) * config.fit.seconds
-        config = replace(config, fit=replace(config.fit, seconds=longer))
         self._config, self._keep = config, keep
         self._runner = Runner(sandbox, config, ask, remembered)
         guiding = split.guiding.train or split.guiding.test
