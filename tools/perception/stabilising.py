@@ -21,7 +21,8 @@ _SHAKES, _MOST = 0.15, 12.0
 _FLICKERS = 0.004
 """Relative jitter of the light from which frames are relit."""
 _JUMPY = 0.5
-"""White part of a course, as a share of what a line leaves of it, from which it is jitter."""
+"""White part of a course, as a share of what its median or its trend leaves, from which it is
+jitter."""
 _CLEAR = 4.0
 """Standard errors by which a course must rise or fall so that it is no accident of its jitter."""
 _SAMPLES, _LOOKED_AT, _PIXELS = 31, 12, 640 * 480

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,16 @@ _MOTION = (
     | batch.BodyFields.ANGULAR_VELOCITY
 )
 _EFFORT = batch.BodyFields.FORCE | batch.BodyFields.TORQUE
-_READ, _WRITTEN = batch.Buffer(), batch.Buffer()
-"""Reused: pymunk never frees what a buffer holds."""
+
+
+class _Buffers(threading.local):
+    """One pair a thread, reused: pymunk never frees what a buffer holds."""
+
+    def __init__(self) -> None:
+        self.read, self.written = batch.Buffer(), batch.Buffer()
+
+
+_BUFFERS = _Buffers()
 
 Kicks = Callable[[Mapping[str, Motion], float], Mapping[str, tuple[float, float, float]]]
 """(motions, seconds since the frame began) -> body -> acceleration (x, y, turn) that it would have
@@ -92,8 +101,8 @@ def jostle(
         for name, mass, moment in inertia:
             ax, ay, turn = pushed.get(name, (0.0, 0.0, 0.0))
             efforts.extend((mass * ax, mass * ay, moment * turn))
-        _WRITTEN.set_float_buf(efforts)
-        batch.set_space_bodies(space, _EFFORT, _WRITTEN)
+        _BUFFERS.written.set_float_buf(efforts)
+        batch.set_space_bodies(space, _EFFORT, _BUFFERS.written)
         space.step(dt / substeps)
     return {
         solid.name: {**state[solid.name], **_read(bodies[solid.name], solid)} for solid in solids
@@ -148,9 +157,10 @@ def _shape(body: pymunk.Body, solid: Solid, part: Mapping[str, float]) -> pymunk
 
 def _motions(space: pymunk.Space, names: Iterable[str]) -> dict[str, Motion]:
     """How the bodies move, which are in the space in that order."""
-    _READ.clear()
-    batch.get_space_bodies(space, _MOTION, _READ)
-    values = memoryview(_READ.float_buf()).cast("d").tolist()
+    read = _BUFFERS.read
+    read.clear()
+    batch.get_space_bodies(space, _MOTION, read)
+    values = memoryview(read.float_buf()).cast("d").tolist()
     return {name: Motion(*values[6 * k : 6 * k + 6]) for k, name in enumerate(names)}
 
 
