@@ -35,7 +35,7 @@ def altered(scene: Scene, edits: Sequence[Sequence[Any]]) -> Scene:
             raise ContractError(
                 f"scene.constants[{name!r}]", "one of " + ", ".join(part), repr(attribute)
             )
-    return Scene(scene.background, sprites, constants, scene.order)
+    return Scene(scene.background, sprites, constants, scene.order, scene.shutter)
 
 
 def changed(value: Any, operator: str, number: Any) -> Any:

@@ -32,9 +32,11 @@ from sandbox.scene_edits import altered, changed
 from sandbox.stage_tracker import stage
 from tools import backing, fitting, timing, toolbox
 from tools.masks import request
+from tools.rendering.shutter import exposed
 from tools.types import (
     ContractError,
     Scene,
+    Shutter,
     State,
     States,
     Steps,
@@ -146,6 +148,7 @@ def pack(states: States, scene: Scene) -> bytes:
         "states": states.to_json(),
         "constants": {name: dict(values) for name, values in scene.constants.items()},
         "order": list(scene.order),
+        "shutter": scene.shutter and asdict(scene.shutter),
         "arrays": [[name, array.dtype.name, list(array.shape)] for name, array in arrays.items()],
     }
     text = json.dumps(header, allow_nan=False).encode()
@@ -169,8 +172,9 @@ def unpack(data: np.ndarray) -> tuple[States, Scene]:
         arrays[name] = np.frombuffer(data[start : start + size].tobytes(), dtype).reshape(shape)
         start += size
     background = arrays.pop("")
+    shutter = header["shutter"] and Shutter(**header["shutter"])
     return States.from_json(header["states"]), Scene(
-        background, arrays, header["constants"], tuple(header["order"])
+        background, arrays, header["constants"], tuple(header["order"]), shutter
     )
 
 
@@ -217,12 +221,8 @@ def fit(
     fitted = time.perf_counter()
     for index, times in enumerate(payload["redraw"]):
         if times:
-            draw(
-                programs,
-                [clips[index][0].states[t] for t in times],
-                clips[index][1],
-                outputs[f"redrawn{index}"],
-            )
+            one, scene = clips[index]
+            draw(programs, list(one.states), times, scene, outputs[f"redrawn{index}"])
     seconds = {"fit": fitted - began, "redraw": time.perf_counter() - fitted}
     return {
         "fit": result.to_json(),
@@ -286,9 +286,10 @@ def predict(
         if errors is not None:
             spread = fitting.forecast_spread(program, values, errors, start, measured, len(frames))
             states = replace(states, noise=np.maximum(spread, _LEAST_SPREAD))
-    draw(programs, list(states)[-len(frames) :], scene, frames)
+    film = list(states)
+    draw(programs, film, range(len(film))[-len(frames) :], scene, frames)
     if payload["again"]:
-        draw(programs, [states[t] for t in payload["again"]], scene, outputs["replayed"])
+        draw(programs, film, payload["again"], scene, outputs["replayed"])
     return {"states": states.to_json()}
 
 
@@ -327,7 +328,8 @@ def imagine(
         states = fitting.rollout(
             program, payload["edited"], unflatten_state(row), steps, dt, actions
         )
-    draw(programs, list(states)[-len(frames) :], altered(scene, payload["scene"]), frames)
+    film, looks = list(states), altered(scene, payload["scene"])
+    draw(programs, film, range(len(film))[-len(frames) :], looks, frames)
     return {"states": states.to_json()}
 
 
@@ -375,7 +377,7 @@ def doubt(
     for k, room in enumerate(outputs.get("drawn", ())):
         with stage("dynamics"):
             states = fitting.rolled(program, found, k, measured[0], ahead, actions)
-        draw(programs, [states[moment] for moment in payload["moments"]], clips[0][1], room)
+        draw(programs, list(states), payload["moments"], clips[0][1], room)
     return {
         "determined": [asdict(one) for one in told],
         "combinations": [asdict(one) for one in fitting.combinations(found, told)],
@@ -427,27 +429,30 @@ def _outlooks(
 # --------------------------------------------------------------------------------------------------
 
 
-def draw(programs: Any, states: Sequence[State], scene: Scene, out: np.ndarray) -> None:
-    """Render ``states`` into ``out`` (len(states), H, W, 3), checking every frame."""
+def draw(
+    programs: Any, film: Sequence[State], times: Sequence[int], scene: Scene, out: np.ndarray
+) -> None:
+    """Render frames ``times`` of a film into ``out`` (len(times), H, W, 3), checking every
+    picture."""
     render = programs.function("rendering", "render")
     shape = out.shape[1:3]
-    for index, state in enumerate(states):
+
+    def picture(state: State) -> np.ndarray:
+        frame = render(state, scene, shape)
+        if (
+            not isinstance(frame, np.ndarray)
+            or frame.dtype != np.uint8
+            or frame.shape != out.shape[1:]
+        ):
+            got = f"{frame.dtype} {frame.shape}" if isinstance(frame, np.ndarray) else _kind(frame)
+            raise ContractError(
+                "render(state, scene, shape)",
+                f"uint8 array {out.shape[1:]}",
+                got,
+                "clip to [0, 255] and convert with np.uint8",
+            )
+        return frame
+
+    for index, t in enumerate(times):
         with stage("rendering"):
-            frame = render(state, scene, shape)
-            if (
-                not isinstance(frame, np.ndarray)
-                or frame.dtype != np.uint8
-                or frame.shape != out.shape[1:]
-            ):
-                got = (
-                    f"{frame.dtype} {frame.shape}"
-                    if isinstance(frame, np.ndarray)
-                    else _kind(frame)
-                )
-                raise ContractError(
-                    "render(state, scene, shape)",
-                    f"uint8 array {out.shape[1:]}",
-                    got,
-                    "clip to [0, 255] and convert with np.uint8",
-                )
-        out[index] = frame
+            out[index] = exposed(picture, film, t, scene.shutter)

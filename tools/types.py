@@ -451,19 +451,37 @@ def unflatten_state(flat: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @dataclass(frozen=True)
+class Shutter:
+    """Of a camera, in shares of the time between two frames. open: for how long, half of it before
+    the moment of the frame, half after it. readout: by how much later the last row is read than the
+    first (a rolling shutter; negative where they are read upwards)."""
+
+    open: float = 0.0
+    readout: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, low in (("open", 0.0), ("readout", -1.0)):
+            if not low <= _number(getattr(self, name), f"Shutter.{name}") <= 1.0:
+                got = repr(getattr(self, name))
+                raise ContractError(f"Shutter.{name}", f"a number in [{low:g}, 1]", got)
+
+
+@dataclass(frozen=True)
 class Scene:
     """What does not change over time, as perception measured it and rendering needs it.
 
     background: (H, W, 3) uint8 plate. sprites: object name -> (h, w, 4) float32 in [0, 1], straight
     RGBA, its pixel ((h - 1) / 2, (w - 1) / 2) lies at the object's (x, y) at angle 0. constants:
     object name -> attribute -> number or list of numbers (sizes, colours, offsets). order: object
-    names from back to front.
+    names from back to front. shutter: of the camera, None for one so quick that it does not show;
+    frames are drawn from the states of the moments in which it is open (tools.rendering.exposed).
     """
 
     background: np.ndarray
     sprites: Mapping[str, np.ndarray] = field(default_factory=dict)
     constants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     order: tuple[str, ...] = ()
+    shutter: Shutter | None = None
 
     def __post_init__(self) -> None:
         if (
@@ -500,6 +518,8 @@ class Scene:
         object.__setattr__(
             self, "order", tuple(check_name(name, "Scene.order") for name in self.order)
         )
+        if self.shutter is not None and not isinstance(self.shutter, Shutter):
+            raise ContractError("Scene.shutter", "a Shutter or None", _describe(self.shutter))
 
 
 # --------------------------------------------------------------------------------------------------

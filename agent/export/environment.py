@@ -16,6 +16,7 @@ from gymnasium.vector.utils import batch_space
 from agent.export.standalone import WorldModel
 from agent.worldmodel.edits import unit_of
 from sandbox.stages import unpack
+from tools.rendering.shutter import exposed
 from tools.types import Scene, flatten_state, unflatten_state
 
 Row = Mapping[str, Any]
@@ -134,6 +135,7 @@ class World(gymnasium.Env):
         self.observation_space = observation_space(self.columns, named)
         self.action_space = action_space(actions)
         self._packed, self._row = packed, self._rules.first
+        self._before = self._row
         self._scene: Scene | None = None
         self._start, self._age, self._seconds = 0, 0, 0.0
 
@@ -143,7 +145,7 @@ class World(gymnasium.Env):
         """Begin where one of the clips seen began."""
         super().reset(seed=seed)
         self._start, self._row = self._rules.start(self.np_random, (options or {}).get("state", {}))
-        self._age, self._seconds = 0, 0.0
+        self._before, self._age, self._seconds = self._row, 0, 0.0
         return self._observed(), self._info()
 
     def _observed(self) -> Any:
@@ -165,7 +167,7 @@ class World(gymnasium.Env):
         after = self._rules.step(before, float(np.ravel(action)[0]), dt)
         self._age, self._seconds = self._age + 1, self._seconds + dt
         broken = not all(np.isfinite(after[column]) for column in self.columns)
-        self._row = before if broken else after
+        self._before, self._row = before, before if broken else after
         reward = 0.0 if broken else float(self._rules.reward(before, action, after))
         return (
             self._observed(),
@@ -179,8 +181,9 @@ class World(gymnasium.Env):
         """(H, W, 3) uint8 of the present state."""
         if self.render_mode != "rgb_array":
             return None
-        self._scene = self._scene or scene_of(self._packed)
-        return self._rules.model.render(unflatten_state(self._row), self._scene)
+        self._scene = scene = self._scene or scene_of(self._packed)
+        film = [unflatten_state(row) for row in (self._before, self._row)]
+        return exposed(lambda state: self._rules.model.render(state, scene), film, 1, scene.shutter)
 
 
 class VectorWorld(VectorEnv):

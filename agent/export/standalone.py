@@ -22,6 +22,7 @@ from tools.errors import UsageError
 from tools.fitting.data import Measured
 from tools.fitting.model import Model
 from tools.fitting.problem import Point, Problem
+from tools.rendering.shutter import exposed
 from tools.types import Scene, State, States, flatten_state, unflatten_state
 
 _ROUNDING = 1.1e-3
@@ -78,7 +79,7 @@ class WorldModel:
         return {name: {**state.get(name, {}), **after.get(name, {})} for name in {**state, **after}}
 
     def render(self, state: State, scene: Scene) -> np.ndarray:
-        """(H, W, 3) uint8 RGB."""
+        """(H, W, 3) uint8 RGB, as a quick shutter takes it."""
         return self.programs.render(state, scene, scene.background.shape[:2])
 
     def predict(
@@ -108,11 +109,15 @@ class WorldModel:
         later = WorldModel(self.programs, {**self.params, **(params or {})}, self.dt, self.tools)
         if changes:
             later, state, scene = later._edited(changes, states, state, scene)
-        rows = []
+        rows = [state]
         for t in range(len(frames) - 1, len(frames) + horizon - 1):
             state = later.step(state, float(given[t]), timing.step_at(dt, t))
             rows.append(state)
-        return np.stack([later.render(row, scene) for row in rows]), States.of(rows)
+        film = [
+            exposed(lambda row: later.render(row, scene), rows, t, scene.shutter)
+            for t in range(1, len(rows))
+        ]
+        return np.stack(film), States.of(rows[1:])
 
     def _read(
         self, frames: np.ndarray, given: np.ndarray, dt: Any, acting: bool, times: Any

@@ -2,15 +2,17 @@
 signs in the picture, frames at uneven times.
 
 What moves is told from what stands by the median over time; each moving piece is followed to the
-next frame by the nearest piece of its size, which is exact enough for blur and shutter.
+next frame, as a rigid body, to the nearest piece of its size.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 PAN = 0.25
 """Pixels a frame."""
@@ -33,6 +35,8 @@ DROPPED = 0.25
 _NOTICED = 14
 """Grey levels from which a pixel belongs to something that moves."""
 _STEPS = 9
+_ROUND, _FASTEST = 0.85, 0.6
+"""Share of the circle around it that a disk fills, and radians a frame that anything turns by."""
 
 Trouble = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
 """(T, H, W, 3) uint8 frames, and how many of them are seen -> frames of the same shape. What nobody
@@ -100,21 +104,19 @@ def blurred(frames: np.ndarray, seen: int, rng: np.random.Generator) -> np.ndarr
     """The shutter is open for a part of each frame."""
     shares = np.linspace(0.0, EXPOSED, _STEPS)
 
-    def swept(piece: np.ndarray, way: np.ndarray) -> np.ndarray:
-        moves = [_shift(*(share * way)) for share in shares]
-        return np.mean([_warped(piece, move) for move in moves], axis=0)
+    def swept(piece: np.ndarray, way: _Way) -> np.ndarray:
+        x, y = _grid(piece)
+        return np.mean([_taken(piece, *way.back(x, y, share)) for share in shares], axis=0)
 
     return _pieces(frames, swept)
 
 
 def rolled(frames: np.ndarray, seen: int, rng: np.random.Generator) -> np.ndarray:
     """Rows are read one after the other, so that what moves is sheared."""
-    rows, columns = np.mgrid[: frames.shape[1], : frames.shape[2]].astype(np.float32)
-    late = ROLLING * rows / len(rows)
 
-    def sheared(piece: np.ndarray, way: np.ndarray) -> np.ndarray:
-        x, y = (columns - late * np.float32(way[0]), rows - late * np.float32(way[1]))
-        return np.asarray(cv2.remap(piece, x, y, cv2.INTER_LINEAR))
+    def sheared(piece: np.ndarray, way: _Way) -> np.ndarray:
+        x, y = _grid(piece)
+        return _taken(piece, *way.back(x, y, ROLLING * y / len(y)))
 
     return _pieces(frames, sheared)
 
@@ -186,10 +188,6 @@ def _shift(dx: float, dy: float) -> np.ndarray:
     return np.array([[1.0, 0.0, dx], [0.0, 1.0, dy]])
 
 
-def _warped(picture: np.ndarray, move: np.ndarray) -> np.ndarray:
-    return np.asarray(cv2.warpAffine(picture, move, picture.shape[1::-1], flags=cv2.INTER_LINEAR))
-
-
 def _moved(frames: np.ndarray, moves: list[np.ndarray]) -> np.ndarray:
     """Frames each under a map of its own, their borders continued."""
     return np.stack(
@@ -202,46 +200,110 @@ def _moved(frames: np.ndarray, moves: list[np.ndarray]) -> np.ndarray:
     )
 
 
-def _pieces(
-    frames: np.ndarray, changed: Callable[[np.ndarray, np.ndarray], np.ndarray]
-) -> np.ndarray:
+def _pieces(frames: np.ndarray, changed: Callable[[np.ndarray, _Way], np.ndarray]) -> np.ndarray:
     """Frames with every moving piece replaced by what ``changed`` makes of it (its difference from
-    the plate, (H, W, 3) float32) and of its way (2,) to the next frame."""
+    the plate, (H, W, 3) float32) and of its way to the next frame."""
     plate = _plate(frames)
     found = [_found(frame, plate) for frame in frames]
     out = []
-    for t, frame in enumerate(frames):
-        picture, difference = plate.copy(), frame - plate
-        after, before = found[min(t + 1, len(frames) - 1)], found[max(t - 1, 0)]
-        for mask, place, area in found[t]:
-            way = _way(place, area, after, 1.0)
-            way = _way(place, area, before, -1.0) if way is None else way
-            grown = cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-            piece = np.where(grown[..., None], difference, 0.0).astype(np.float32)
-            picture += piece if way is None else changed(piece, way)
+    for t, pieces in enumerate(found):
+        picture = plate.copy()
+        for piece in pieces:
+            way = _way(piece, found[t + 1]) if t + 1 < len(found) else None
+            if way is None and t and (back := _way(piece, found[t - 1])) is not None:
+                way = _Way(back.place, -back.shift, -back.turn)
+            picture += piece.picture if way is None else changed(piece.picture, way)
         out.append(picture)
     return _bytes(np.stack(out))
 
 
-def _found(frame: np.ndarray, plate: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:
-    """Mask, centre (x, y) and area of every moving piece."""
+@dataclass(frozen=True)
+class _Piece:
+    """Something that moves, in one frame: its middle (x, y), its area, and its difference from the
+    plate, (H, W, 3) float32."""
+
+    place: np.ndarray
+    area: float
+    picture: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Way:
+    """Of a rigid piece to the next frame: its middle moves by ``shift``, and it turns about it."""
+
+    place: np.ndarray
+    shift: np.ndarray
+    turn: float
+
+    def back(
+        self, x: np.ndarray, y: np.ndarray, share: np.ndarray | float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Where what lies at (x, y) after a share of the way was before it."""
+        c, s = np.cos(share * self.turn), np.sin(share * self.turn)
+        dx = x - self.place[0] - share * self.shift[0]
+        dy = y - self.place[1] - share * self.shift[1]
+        return self.place[0] + c * dx + s * dy, self.place[1] - s * dx + c * dy
+
+
+def _found(frame: np.ndarray, plate: np.ndarray) -> list[_Piece]:
+    """Every moving piece."""
     count, labels, boxes, centres = cv2.connectedComponentsWithStats(
         _moving(frame, plate).astype(np.uint8), connectivity=8
     )
-    return [(labels == k, centres[k], float(boxes[k, 4])) for k in range(1, count)]
+    pieces = []
+    for k in range(1, count):
+        grown = cv2.dilate((labels == k).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        difference = np.where(grown[..., None], frame - plate, 0.0).astype(np.float32)
+        pieces.append(_Piece(centres[k], float(boxes[k, 4]), difference))
+    return pieces
 
 
-def _way(
-    place: np.ndarray,
-    area: float,
-    others: list[tuple[np.ndarray, np.ndarray, float]],
-    sign: float,
-) -> np.ndarray | None:
+def _way(piece: _Piece, others: list[_Piece]) -> _Way | None:
     """From a piece to the nearest one of its size; None where there is none."""
-    alike = [centre for _, centre, size in others if 0.7 * area < size < 1.4 * area]
+    alike = [one for one in others if 0.7 * piece.area < one.area < 1.4 * piece.area]
     if not alike:
         return None
-    return sign * (min(alike, key=lambda centre: float(np.hypot(*(centre - place)))) - place)
+    next_one = min(alike, key=lambda one: float(np.hypot(*(one.place - piece.place))))
+    shift, turn = next_one.place - piece.place, _turn(piece, next_one)
+    return _Way(piece.place, shift, turn)
+
+
+def _turn(piece: _Piece, other: _Piece) -> float:
+    """Radians by which the outline of a piece turns to the next one's: those of least difference
+    when both lie on each other with their middles."""
+    here, there = (np.abs(one.picture).max(-1) for one in (piece, other))
+    x, y = _grid(here)
+
+    def apart(turn: float) -> float:
+        way = _Way(piece.place, other.place - piece.place, turn)
+        return float(np.square(_taken(here, *way.back(x, y, 1.0)) - there).sum())
+
+    if piece.area > _ROUND * _square(piece):
+        return 0.0
+    turns = np.linspace(-_FASTEST, _FASTEST, 17)
+    near = min(turns, key=apart)
+    step = turns[1] - turns[0]
+    found = minimize_scalar(apart, bounds=(near - step, near + step), method="bounded")
+    return float(found.x)
+
+
+def _square(piece: _Piece) -> float:
+    """Area of the smallest circle around a piece."""
+    ys, xs = np.nonzero(np.abs(piece.picture).max(-1) > _NOTICED)
+    _, radius = cv2.minEnclosingCircle(np.stack([xs, ys], 1).astype(np.float32))
+    return float(np.pi * radius**2)
+
+
+def _grid(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of every pixel."""
+    y, x = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float32)
+    return x, y
+
+
+def _taken(picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The picture at these places."""
+    x, y = x.astype(np.float32), y.astype(np.float32)
+    return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR))
 
 
 def _bytes(pictures: np.ndarray) -> np.ndarray:

@@ -195,7 +195,8 @@ def scene_of(
             constants[track.name]["shadow"] = place
     if tracks.front.any():
         sprites[FRONT] = np.dstack([tracks.plate / 255.0, tracks.front]).astype(np.float32)
-    return Scene(tracks.plate, sprites, constants, tuple(track.name for track in tracks.tracks))
+    order = tuple(track.name for track in tracks.tracks)
+    return Scene(tracks.plate, sprites, constants, order, tracks.shutter)
 
 
 def _constants(track: Track, varies: Sequence[str]) -> dict[str, Any]:

@@ -24,8 +24,9 @@ from tools.perception.parts import Part, Track
 from tools.perception.refining import fill_gaps, reconsider, refine, refit_looks, sharpen, unwind
 from tools.perception.repeats import stalled
 from tools.perception.seeds import Seed
+from tools.perception.shutter import shuttered
 from tools.perception.uncovering import moves, uncover
-from tools.types import ContractError
+from tools.types import ContractError, Shutter
 
 WRONG = 8
 """Pixels of the plate that may be wrong before everything is looked at again."""
@@ -38,13 +39,14 @@ LOOKS = 4
 class Tracks:
     """Everything seen in one video. tracks: back to front. front: bool (H, W), fixed structures of
     the plate that hide parts passing behind them. light: (T, 3) factors by which each frame is
-    brighter than the plate."""
+    brighter than the plate. shutter: of the camera, None for one that does not show."""
 
     plate: np.ndarray
     noise: float
     tracks: tuple[Track, ...]
     front: np.ndarray
     light: np.ndarray | None = None
+    shutter: Shutter | None = None
 
     def __getitem__(self, name: str) -> Track:
         """The track of the part of that name (ContractError where there is none)."""
@@ -183,7 +185,8 @@ def _finished(layout: Layout, plate: np.ndarray) -> Tracks:
             )
     front = layout.front
     hidden = np.zeros(layout.clip.shape, bool) if front is None else front
-    return Tracks(plate, layout.clip.noise, tuple(tracks), hidden, layout.clip.light)
+    found, shutter = shuttered(layout.clip.frames, plate, tracks)
+    return Tracks(plate, layout.clip.noise, found, hidden, layout.clip.light, shutter)
 
 
 def _names(layout: Layout) -> list[str]:
