@@ -8,6 +8,7 @@ import json
 import math
 import shlex
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def main(arguments: argparse.Namespace) -> int:
     about["names"] = list(found.sizes)
     about["objects"] = _objects(found, few, scale, advice, how, first.shape)
     about["ignore"] = _restless(small, found, few, scale)
+    about["shutter"] = _shutter(found, few)
     end = how.start + len(small) * how.every
     about |= {"sheet": str(out), "command": command(arguments.clip, advice, end)}
     if arguments.json:
@@ -81,6 +83,15 @@ def _sighted(
     said |= {int(row[0]) for rows in guide.tracks.values() for row in rows} & set(shown)
     few = sorted({shown[k] for k in picked} | said)
     return sighting.sight(Video(small.frames[few], small.dt, guide=guide.among(few))), few
+
+
+def _shutter(found: sighting.Sighting, few: list[int]) -> dict[str, float]:
+    """The camera's shutter in shares of the time between two frames of the file; {} where none
+    shows."""
+    if found.shutter is None:
+        return {}
+    every = float(np.median(np.diff(few)))
+    return {name: round(every * share, 3) for name, share in asdict(found.shutter).items()}
 
 
 def _objects(
@@ -250,6 +261,11 @@ def _lines(about: dict[str, Any]) -> Iterator[str]:
         else f"flickers by {100 * light['flicker']:.2g} %, drifts by {100 * light['drift']:.2g} %"
     )
     yield f"noise    {about['noise']:.2g} grey levels"
+    if shutter := about["shutter"]:
+        yield (
+            f"shutter  open for {shutter['open']:.2g} of the time between frames, "
+            f"rows read over {shutter['readout']:.2g} of it"
+        )
     yield from _advice(about)
 
 

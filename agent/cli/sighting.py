@@ -21,18 +21,19 @@ from agent.units.scale import Reading, said_of
 from agent.units.tracks import Trajectories
 from tools import media
 from tools.errors import UsageError
-from tools.types import States, Video
+from tools.types import Shutter, States, Video
 
 
 @dataclass(frozen=True)
 class Sighting:
     """clip: T frames. states: T of what moves. sizes: "NAME.radius" and the like -> pixels. filmed:
-    by a camera, not drawn."""
+    by a camera, not drawn. shutter: of the camera, in shares of the time between these frames."""
 
     clip: Video
     states: States
     sizes: Mapping[str, float] = field(default_factory=dict)
     filmed: bool = False
+    shutter: Shutter | None = None
 
     def measure(self, name: str) -> Reading | None:
         """A size, as sure as the two edges between which it lies (see agent.units.scale)."""
@@ -65,7 +66,8 @@ def sight(clip: Video) -> Sighting:
         elif len(size) == 2:
             sizes |= {f"{path.name}.width": size[0], f"{path.name}.height": size[1]}
     table = np.array(list(columns.values())).T.reshape(len(clip), len(columns))
-    return Sighting(clip, States(tuple(columns), table), sizes, found.filmed)
+    states = States(tuple(columns), table)
+    return Sighting(clip, states, sizes, found.filmed, found.tracks.shutter)
 
 
 def tracks(arguments: argparse.Namespace, typed: Given) -> int:

@@ -8,9 +8,11 @@ import pytest
 
 from agent.cli import parser
 from tests.agent.test_cli import called
+from tests.perception.test_shutter import ball, thrown
 from tools import looking, media
 from tools.preparation import Preparation
-from tools.types import Video
+from tools.rendering.shutter import exposed
+from tools.types import Shutter, Video
 
 
 def scene(
@@ -106,3 +108,14 @@ def test_wrong_calls_are_one_line(wrong, capsys, tmp_path, monkeypatch):
     media.write(tmp_path / "clip.npz", scene(8))
     code, _, said = called(capsys, "look", *wrong)
     assert code == 2 and "expected" in said and len(said.splitlines()) == 1
+
+
+def test_the_shutter_of_a_camera_is_said(tmp_path, capsys):
+    for shutter in (None, Shutter(open=0.5)):
+        frames = np.stack([exposed(ball, thrown(), t, shutter) for t in range(16)])
+        np.savez(tmp_path / "clip.npz", frames=frames, dt=1 / 30)
+        clip, sheet = tmp_path / "clip.npz", tmp_path / "sheet.png"
+        _, said, _ = called(capsys, "look", clip, "--out", sheet)
+        told = [line for line in said.splitlines() if line.startswith("shutter")]
+        assert len(told) == (shutter is not None)
+    assert float(told[0].split()[3]) == pytest.approx(0.5, abs=0.1)
