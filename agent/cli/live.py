@@ -72,7 +72,7 @@ class Progress:
         self.budget, self.now, self.done = budget, "looking at the video", 0
         self._waiting: Mapping[str, Any] | None = None
         self._running = 0
-        self._began = time.monotonic()
+        self._began = self._ending = time.monotonic()
 
     def take(self, event: Mapping[str, Any]) -> None:
         """Follow an event."""
@@ -93,6 +93,7 @@ class Progress:
                 self.now = "" if self._waiting and not self._running else self.now
             case "finishing":
                 self.now = "the last step: fitting the best on all that was seen, and predicting"
+                self._ending = time.monotonic()
 
     def words(self) -> str:
         """Stage and estimate."""
@@ -110,10 +111,21 @@ class Progress:
     def _left(self) -> str:
         if not self.done:
             return ", how long is told after the first"
+        each = self._ending - self._began if self._is_last else time.monotonic() - self._began
+        each /= self.done
+        if self._is_last:  # it does once more what an evaluation does
+            return f", usually {_time(each)}"
         if self.done >= self.budget:
             return ""
-        left = (time.monotonic() - self._began) / self.done * (self.budget - self.done)
-        return f", at most about {f'{left / 60:.0f} min' if left >= 90 else f'{left:.0f} s'} more"
+        return f", at most about {_time(each * (self.budget - self.done))} more"
+
+    @property
+    def _is_last(self) -> bool:
+        return self._ending > self._began
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
 def line(event: Mapping[str, Any]) -> str | None:

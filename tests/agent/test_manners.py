@@ -166,6 +166,8 @@ def test_somebody_who_waits_hears_of_it(capsys):
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "begun" and "node 1: running it in the sandbox; 1 of at most 4" in said[1]
     assert "at most about" in said[1]
+    progress.take({"event": "finishing"})
+    assert "the last step" in progress.words() and progress.words().endswith("usually 1 s")
 
 
 # --------------------------------------------------------------------------------------------------
