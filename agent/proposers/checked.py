@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from agent.checking.detection_check import check_detections, checked_before
-from agent.core.protocols import Archive, Move, Proposal, Proposer
+from agent.core.protocols import Archive, Move, Plentiful, Proposal, Proposer
 from tools.types import Task
 
 
@@ -18,6 +18,7 @@ class CheckedProposer:
 
     def __init__(self, inner: Proposer):
         self.inner, self.name = inner, inner.name
+        self.plentiful = isinstance(inner, Plentiful) and inner.plentiful
 
     def __repr__(self) -> str:
         return f"CheckedProposer({self.inner!r})"

@@ -220,7 +220,7 @@ def _falls(bodies: Sequence[Body], evidence: Evidence) -> dict[str, float]:
             e = regress(piece, path.floor, evidence.dt, features, path.kinks)
             clear = {k: abs(v) / max(e.errors[k], 1e-9) for k, v in e.values.items()}
             alone = not _beside(path, first, last, evidence)
-            most = max(clear.values())
+            most = max(clear.values(), default=0.0)
             if e.rms < 4 * path.floor and most > 5.0 and (alone, most) > best[:2]:
                 strongest = max(map(abs, e.values.values()))
                 best = (

@@ -425,7 +425,7 @@ def _reconsider(stage: Stage, k: int) -> None:
     for order, step in ((range(2, length), -1), (range(length - 3, -1, -1), 1)):
         for t in (t for t in order if doubtful[t] and body.seen[t + step]):
             fits = [
-                _best_angle(stage, k, t, body.poses[t, :2], body.poses[t, 2], 0.0),
+                best_angle(stage, k, t, body.poses[t, :2], body.poses[t, 2], 0.0),
                 _aligned(stage, k, t, _ahead(body.poses, t, step), 4),
             ]
             best = min((fit for fit in fits if fit), key=lambda fit: fit.left, default=None)
@@ -434,7 +434,7 @@ def _reconsider(stage: Stage, k: int) -> None:
     body.poses[body.seen, 2] = np.unwrap(body.poses[body.seen, 2])
 
 
-def _best_angle(
+def best_angle(
     stage: Stage, k: int, t: int, place: np.ndarray, guess: float, loyal: float
 ) -> Fit | None:
     """The fit that starts at the best of all angles; loyal: what a radian away from the guess adds
@@ -486,7 +486,7 @@ def _turned(stage: Stage, k: int) -> Body | None:
         before, rate = 0.0, 0.0
         for t in order:
             guess = before + np.clip(rate, -_FASTEST, _FASTEST)
-            fit = _best_angle(stage, k, t, body.poses[t, :2], guess, _LOYAL)
+            fit = best_angle(stage, k, t, body.poses[t, :2], guess, _LOYAL)
             if fit is None:
                 continue
             trial.poses[t], trial.left[t], trial.spread[t] = fit.pose, fit.left, fit.spread

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from tools.guide import Guide, Pointed, Rows
+from tools.perception.camera.articulated import taken_apart
 from tools.perception.camera.bodies import (
     Body,
     Shadow,
@@ -79,7 +80,8 @@ def moving_bodies(
         tracks = _named(tracks, bodies)
     plate = np.clip(np.rint(stage.plate), 0, 255).astype(np.uint8)
     front = np.zeros(plate.shape[:2], bool)
-    return Tracks(plate, stage.noise.typical, tuple(tracks), front)
+    light = np.ones((len(frames), 3))  # what varied is taken out
+    return Tracks(plate, stage.noise.typical, tuple(tracks), front, light)
 
 
 def staged(frames: np.ndarray, guide: Guide = _NO_GUIDE) -> Stage:
@@ -112,6 +114,8 @@ def staged(frames: np.ndarray, guide: Guide = _NO_GUIDE) -> Stage:
             turn(stage, k)
         refine(stage, k, 1)
         doubted(stage, k)
+    for trail in trails:
+        taken_apart(stage, trail)
     return stage
 
 
