@@ -1,0 +1,102 @@
+"""What leaving out an entry of the ledger changes, on real scenes."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from agent.core.readying import readied
+from agent.core.split import validation
+from agent.proposers.offline.plans import concluded, looked_at
+from agent.proposers.offline.priors import CAUSES, ENTRIES, JOINTS, THRESHOLDS, looking_up, without
+from agent.run import store
+from benchmarks.environments import load
+from benchmarks.gallery import JUDGING
+from benchmarks.harness.case import Case, Options, Workplace
+from benchmarks.suites.ablate import Ablate, standing
+from tools.types import ContractError
+
+
+@pytest.fixture(scope="module")
+def damped():
+    """A damped spring: (task, what is seen, the truth)."""
+    task, held_back = load("gallery:damped-spring", seed=0)
+    guiding = validation(readied(task)).guiding
+    return guiding, looked_at(guiding), held_back.truth
+
+
+def test_without_the_law_of_drag_a_damped_spring_is_not_named(damped):
+    task, seen, truth = damped
+    assert standing(concluded(task, seen), truth).rank == 1
+    with without("law drag"):
+        plan = concluded(task, seen)
+    assert all(not draft.mechanism.of("drag") for draft in plan.drafts)
+    assert standing(plan, truth).rank != 1
+    assert standing(concluded(task, seen), truth).rank == 1
+
+
+def test_without_the_odds_of_drag_it_costs_what_a_cause_costs_on_average(damped):
+    task, seen, truth = damped
+    others = [CAUSES[word].log_odds for word in CAUSES if word != "drag"]
+    with without("cause drag"):
+        assert CAUSES["drag"].log_odds == pytest.approx(sum(others) / len(others))
+        after = standing(concluded(task, seen), truth)
+    before = standing(concluded(task, seen), truth)
+    assert before.rank == after.rank == 1
+    dearer = CAUSES["drag"].log_odds - sum(others) / len(others)
+    assert after.margin == pytest.approx(before.margin - dearer)
+
+
+def test_what_is_left_out_is_in_force_again_and_elsewhere():
+    usual = THRESHOLDS.rod
+    with pytest.raises(RuntimeError, match="midway"), without("threshold rod"):
+        assert THRESHOLDS.rod > usual and JOINTS["free"].log_odds == 0.0
+        other = [0.0]
+        thread = threading.Thread(target=lambda: other.append(THRESHOLDS.rod))
+        thread.start()
+        thread.join()
+        assert other[-1] == usual
+        raise RuntimeError("midway")
+    assert THRESHOLDS.rod == usual
+
+
+def test_an_entry_that_is_not_there_is_refused_with_the_nearest():
+    with pytest.raises(ContractError, match="did you mean law drag"), without("law darg"):
+        pass
+
+
+def test_what_was_not_looked_up_changes_nothing(damped):
+    task, seen, _ = damped
+    with looking_up() as entries:
+        plan = concluded(task, seen)
+    assert {"cause drag", "law drag", "joint free", "threshold hopeless"} <= entries < {*ENTRIES}
+    with without(next(entry for entry in ENTRIES if entry not in entries)):
+        assert concluded(task, seen).drafts == plan.drafts
+
+
+def test_the_suite_asks_only_scenes_that_judge():
+    drafts, searches = Ablate().phases(Options())
+    assert {case.key for case in drafts} == {f"drafts/{scene}" for scene in JUDGING}
+    assert [case.needs for case in searches] == [(case.key,) for case in drafts]
+
+
+def test_the_suite_tells_what_pays(tmp_path):
+    suite, place = Ablate(), Workplace(tmp_path, Options(budget=1))
+    drafts = Case("drafts/damped-spring")
+    search = Case("search/damped-spring", needs=(drafts.key,))
+    found = suite.run(drafts, place)
+    assert "law drag" in found.notes["instead"] and "cause drag" not in found.notes["instead"]
+    store.write_json(place.run(drafts.key) / "instead.json", {"law drag": ""})
+    searched = suite.run(search, place)
+    assert searched.rows[0]["law drag: score"] < searched.rows[0]["nothing: score"]
+    report = suite.report({drafts.key: found, search.key: searched}, place.options)
+    assert "| law drag | 1 | 1 | 0 | 1 |" in report
+    pays, *_, unasked = report.strip().splitlines()[-5:]
+    assert "law drag" in pays and "law gear" in unasked
+
+
+def test_a_search_without_its_drafts_says_so(tmp_path):
+    (search, *_) = Ablate().phases(Options())[1]
+    with pytest.raises(ContractError, match="before it"):
+        Ablate().run(search, Workplace(tmp_path, Options()))
