@@ -41,9 +41,12 @@ ALIKE = 0.005
 """Difference of two held-back scores from which one is better."""
 
 
+@dataclass(frozen=True)
 class Ablate:
     """Place and margin of the right draft without each entry, and the score where the first draft
-    changes."""
+    changes. entries: what is left out, one at a time."""
+
+    entries: tuple[str, ...] = ENTRIES
 
     name = "ablate"
     about = (
@@ -65,12 +68,14 @@ class Ablate:
             seed=options.seed,
             options=EnvironmentOptions(variant=options.variant),
         )
-        return (_drafts if case.method == "drafts" else _search)(case, place, task, held_back)
+        if case.method == "search":
+            return _search(case, place, task, held_back)
+        return _drafts(self.entries, case, place, task, held_back)
 
     def report(self, records: Mapping[str, Record], options: Options) -> str:
         drafts = [record for record in records.values() if record.method == "drafts"]
-        changes = {entry: list(_changes(entry, records)) for entry in ENTRIES}
-        seconds = {e: sum(record.timings.get(e, 0.0) for record in drafts) for e in ENTRIES}
+        changes = {entry: list(_changes(entry, records)) for entry in self.entries}
+        seconds = {e: sum(record.timings.get(e, 0.0) for record in drafts) for e in self.entries}
         named = sum(bool(record.rows[0].get(f"{NOTHING}: named")) for record in drafts)
         return "\n".join(
             [
@@ -81,7 +86,7 @@ class Ablate:
                 "",
                 f"| {' | '.join(_HEAD)} |",
                 "|" + "---|" * len(_HEAD),
-                *(_line(e, changes[e], seconds[e]) for e in ENTRIES if changes[e]),
+                *(_line(e, changes[e], seconds[e]) for e in self.entries if changes[e]),
                 "",
                 *_verdicts(changes),
                 "",
@@ -136,7 +141,9 @@ def _words(mechanism: str) -> str | None:
     return told(dynamics, defined(dynamics)["PARAMS"])
 
 
-def _drafts(case: Case, place: Workplace, task: Task, held_back: HeldBack) -> Record:
+def _drafts(
+    entries: Sequence[str], case: Case, place: Workplace, task: Task, held_back: HeldBack
+) -> Record:
     guiding = validation(readied(task), UNHURRIED.validation).guiding
     with looking_up() as looking:
         seen = looked_at(guiding)
@@ -144,7 +151,7 @@ def _drafts(case: Case, place: Workplace, task: Task, held_back: HeldBack) -> Re
         plan = concluded(guiding, seen)
     usual = standing(plan, held_back.truth)
     figures, seconds, instead = usual.figures(NOTHING), {}, {}
-    for entry in (entry for entry in ENTRIES if entry in looking | concluding):
+    for entry in (entry for entry in entries if entry in looking | concluding):
         began = time.perf_counter()
         with without(entry):
             other = concluded(guiding, looked_at(guiding) if entry in looking else seen)
