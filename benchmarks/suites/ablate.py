@@ -37,6 +37,9 @@ NOTHING = "nothing"
 MOST = 30
 """Drafts of a scene that are written and read; searches get no further."""
 
+KINDS = ("cause", "on top", "joint", "threshold", "law")
+"""First words of entries."""
+
 ALIKE = 0.005
 """Difference of two held-back scores from which one is better."""
 
@@ -150,7 +153,7 @@ def _drafts(
     with looking_up() as concluding:
         plan = concluded(guiding, seen)
     usual = standing(plan, held_back.truth)
-    figures, seconds, instead = usual.figures(NOTHING), {}, {}
+    figures, seconds, instead = usual.figures(NOTHING), dict[str, float](), dict[str, str]()
     for entry in (entry for entry in entries if entry in looking | concluding):
         began = time.perf_counter()
         with without(entry):
@@ -177,7 +180,8 @@ def _search(case: Case, place: Workplace, task: Task, held_back: HeldBack) -> Re
     path = place.run(drafts) / "instead.json"
     if not path.is_file():
         raise ContractError(case.key, f"the case {drafts} before it", "--only left it out")
-    instead, figures = store.read_json(path), {}
+    instead = store.read_json(path, dict[str, str])
+    figures: dict[str, float | None] = {}
     for entry in ("", *instead) if instead else ():
         folder = place.run(case.key) / (entry or NOTHING).replace(" ", "-")
         with without(entry):
@@ -292,4 +296,13 @@ def _verdicts(changes: Mapping[str, Sequence[Change]]) -> Iterator[str]:
         ("Pay nowhere, though asked", idle),
         ("Asked nowhere: no belief changes", unasked),
     ):
-        yield f"- {words} ({len(entries)}): {', '.join(entries) or 'none'}."
+        yield f"- {words} ({len(entries)}): {_listed(entries)}."
+
+
+def _listed(entries: Sequence[str]) -> str:
+    """Entries by kind: "cause gx, drag; law wall"."""
+    kinds: dict[str, list[str]] = {}
+    for entry in entries:
+        kind = next(k for k in KINDS if entry.startswith(f"{k} "))
+        kinds.setdefault(kind, []).append(entry.removeprefix(f"{kind} "))
+    return "; ".join(f"{kind} {', '.join(words)}" for kind, words in kinds.items()) or "none"

@@ -182,7 +182,8 @@ class Bound(Generic[N]):
     """A threshold of a class. blind: its value where it bounds, or allows for, nothing."""
 
     def __init__(self, value: N, blind: N):
-        self._value, self._blind = value, blind
+        self._value: N = value
+        self._blind: N = blind
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.entry = f"threshold {name}"
