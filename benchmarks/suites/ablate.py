@@ -40,6 +40,9 @@ MOST = 30
 KINDS = ("cause", "on top", "joint", "threshold", "law")
 """First words of entries."""
 
+DIGITS = 6
+"""Digits after the point from which log-posteriors and scores are the same."""
+
 ALIKE = 0.005
 """Difference of two held-back scores from which one is better."""
 
@@ -172,7 +175,8 @@ def _drafts(
 
 
 def _beliefs(plan: Plan) -> list[tuple[str, float, bool]]:
-    return [(draft.mechanism.dumps(), draft.belief, draft.far) for draft in plan.drafts]
+    """What a plan says of each draft, without the last digits: sums are rounded."""
+    return [(d.mechanism.dumps(), round(d.belief, DIGITS), d.far) for d in plan.drafts]
 
 
 def _search(case: Case, place: Workplace, task: Task, held_back: HeldBack) -> Record:
@@ -246,7 +250,7 @@ def _changes(entry: str, records: Mapping[str, Record]) -> Iterator[Change]:
 def _less(figures: Figures, entry: str, name: str) -> float | None:
     """A figure without the entry, less that with everything in force."""
     after, before = (figures.get(f"{e}: {name}") for e in (entry, NOTHING))
-    return None if after is None or before is None else after - before
+    return None if after is None or before is None else round(after - before, DIGITS)
 
 
 _HEAD = (
