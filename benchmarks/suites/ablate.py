@@ -223,6 +223,11 @@ class Change:
         return self.rank < 0 or (self.score or 0.0) > ALIKE
 
     @property
+    def open(self) -> bool:
+        """Whether only a search could tell: another first draft names the mechanism as well."""
+        return self.other and not self.rank and self.score is None
+
+    @property
     def widens(self) -> bool:
         """Whether the right draft leads by less without it."""
         return (self.margin or 0.0) < 0
@@ -286,20 +291,31 @@ def _mean(changes: Sequence[float | None], name: str) -> str:
     return f"{statistics.mean(known):+.{digits}f}" if known else "–"
 
 
+GRADES = {
+    "pays": "Pay: without them the right draft comes later, or the score falls",
+    "open": "Open: another first draft names the mechanism as well; no search compared them",
+    "widens": "Only widen the margin of the right draft",
+    "idle": "Pay nowhere, though asked",
+    "unasked": "Asked nowhere: no belief changes",
+}
+"""What can be said of an entry, by its best scene; the first three are properties of a change."""
+
+
+def _grade(changes: Sequence[Change]) -> str:
+    """What of GRADES holds for an entry."""
+    if not changes:
+        return "unasked"
+    grades = ("pays", "open", "widens")
+    return next((g for g in grades if any(getattr(c, g) for c in changes)), "idle")
+
+
 def _verdicts(changes: Mapping[str, Sequence[Change]]) -> Iterator[str]:
     """Which entries pay, and which do not."""
-    pays = [e for e, found in changes.items() if any(c.pays for c in found)]
-    harms = [e for e, found in changes.items() if any(c.harms for c in found)]
-    widens = [e for e, found in changes.items() if e not in pays and any(c.widens for c in found)]
-    idle = [e for e, found in changes.items() if found and e not in (*pays, *widens)]
-    unasked = [e for e, found in changes.items() if not found]
-    for words, entries in (
-        ("Pay: without them the right draft comes later, or the score falls", pays),
-        ("Harm: the same the other way round, on some scene", harms),
-        ("Only widen the margin of the right draft", widens),
-        ("Pay nowhere, though asked", idle),
-        ("Asked nowhere: no belief changes", unasked),
-    ):
+    harm = [entry for entry, found in changes.items() if any(c.harms for c in found)]
+    lists = {"Harm: the right draft comes sooner without them, or the score rises": harm}
+    for grade, words in GRADES.items():
+        lists[words] = [entry for entry, found in changes.items() if _grade(found) == grade]
+    for words, entries in lists.items():
         yield f"- {words} ({len(entries)}): {_listed(entries)}."
 
 

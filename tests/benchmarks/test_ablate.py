@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -96,8 +97,10 @@ def test_the_suite_tells_what_pays(tmp_path):
     assert figures["law drag: score"] < figures["nothing: score"]
     report = suite.report(records, place.options)
     assert "| law drag | 1 | 1 | 1 | 1 |" in report
-    pays, *_, unasked = report.strip().splitlines()[-5:]
+    _, pays, *_, unasked = report.strip().splitlines()[-6:]
     assert "law drag" in pays and "law gear" in unasked
+    report = suite.report({drafts.key: records[drafts.key]}, place.options)
+    assert re.search(r"Open: .* \(1\): law drag", report)
 
 
 def test_a_search_without_its_drafts_says_so(tmp_path):
