@@ -224,7 +224,7 @@ class Change:
 
     @property
     def open(self) -> bool:
-        """Whether only a search could tell: another first draft names the mechanism as well."""
+        """Whether only a search could tell: another draft is first, the right one no later."""
         return self.other and not self.rank and self.score is None
 
     @property
@@ -293,7 +293,7 @@ def _mean(changes: Sequence[float | None], name: str) -> str:
 
 GRADES = {
     "pays": "Pay: without them the right draft comes later, or the score falls",
-    "open": "Open: another first draft names the mechanism as well; no search compared them",
+    "open": "Open: another draft is first, the right one no later; no search compared the two",
     "widens": "Only widen the margin of the right draft",
     "idle": "Pay nowhere, though asked",
     "unasked": "Asked nowhere: no belief changes",
