@@ -194,7 +194,7 @@ def fault(mechanism: Mechanism) -> str:
             return f"screen: {failure.message}"
         if mechanism_of(programs.dynamics) != loads(mechanism.dumps()):
             return "the mechanism is not what the program notes"
-        _tried(mechanism, _run(programs.dynamics), _run(programs.rendering))
+        _tried(mechanism, defined(programs.dynamics), defined(programs.rendering))
     except OverflowError:  # numbers over many powers of ten; the fit would see a failed program
         return ""
     except Exception as error:
@@ -202,7 +202,7 @@ def fault(mechanism: Mechanism) -> str:
     return ""
 
 
-def _run(source: str) -> dict:
+def defined(source: str) -> dict:
     """The names that a program of our own defines."""
     space: dict = {}
     exec(compile(source, "<draft>", "exec"), space)

@@ -16,6 +16,7 @@ _SUITES = {
     "gallery": ("benchmarks.suites.gallery", "Gallery"),
     "footage": ("benchmarks.suites.footage", "Footage"),
     "search": ("benchmarks.suites.search", "Search"),
+    "ablate": ("benchmarks.suites.ablate", "Ablate"),
     "judge": ("benchmarks.suites.judge", "Judge"),
     "visphy": ("benchmarks.suites.visphy", "VisPhy"),
     "failure": ("benchmarks.suites.failure", "Failure"),

@@ -18,7 +18,7 @@ from benchmarks.gallery import SCENES, UNEXPLAINED
 from benchmarks.harness.case import Case, Figures, Options, Record, Workplace, row
 from benchmarks.suites.predicting import data_of, found, search_config, search_row, searched, still
 from tools.metrics.frames import psnr
-from tools.types import HeldBack, Task
+from tools.types import FittedParam, HeldBack, Param, Task
 
 SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "gravity": ("gravity", "field_y"),
@@ -107,8 +107,13 @@ def described(run: Path) -> str:
     if best is None:
         return ""
     programs, params = best
+    return told(programs.dynamics, params)
+
+
+def told(dynamics: str, params: Sequence[Param | FittedParam]) -> str:
+    """What a dynamics program says about itself; "" where it does not parse."""
     try:
-        words = ast.get_docstring(ast.parse(programs.dynamics)) or ""
+        words = ast.get_docstring(ast.parse(dynamics)) or ""
     except SyntaxError:
         return ""
     return "\n".join([words, *(f"{param.name}: {param.about}" for param in params)])

@@ -22,7 +22,7 @@ from agent.proposers.offline.images import Cast, casts
 from agent.proposers.offline.kinematics import Joint, Structure, combined, joints_of
 from agent.proposers.offline.kinematics import structures as uncoupled
 from agent.proposers.offline.mechanism import Mechanism, Term, axis_of
-from agent.proposers.offline.priors import JOINTS, THRESHOLDS
+from agent.proposers.offline.priors import JOINTS, THRESHOLDS, proposed
 
 BENT = 5.0
 """Times its noise by which a coordinate must leave steady motion, so that it tells what it goes
@@ -102,7 +102,7 @@ def structures(evidence: Evidence) -> list[Structure]:
     hung = threads(choices, evidence)
     loose = {name: joints for name, joints in choices.items() if name not in hung}
     found = ties(loose, evidence)
-    found += _rods(found, loose, evidence)
+    found += _rods(found, loose, evidence) if proposed("connecting_rod") else []
     fixed = {a.path.name: a.joint for tie in found for a in (tie.follower, tie.leader)}
     held = {n: [fixed[n]] if n in fixed else j for n, j in choices.items()}
     held |= {name: held[name][:1] for name in hung}
@@ -208,6 +208,7 @@ def ties(choices: Mapping[str, Sequence[Joint]], evidence: Evidence) -> list[Tie
             for b in axes
             if a.path is not b.path
             for tie in _between(a, b, evidence)
+            if proposed(tie.kind)
         ),
         key=lambda tie: tie.cost,
     )

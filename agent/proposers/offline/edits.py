@@ -11,6 +11,7 @@ from agent.core.explained import SHORT, is_drawn, within_error
 from agent.core.protocols import Node
 from agent.proposers.offline.mechanism import Mechanism, Term
 from agent.proposers.offline.plans import Plan
+from agent.proposers.offline.priors import proposed
 from tools.columns import is_angle
 from tools.fitting.scaling import wrap
 
@@ -191,7 +192,7 @@ def _resistances(mechanism: Mechanism) -> Iterator[Edit]:
     for body in mechanism.bodies:
         if body.name in mechanism.followers:
             continue
-        kinds = RESISTING.get(body.motion, ())
+        kinds = [k for k in RESISTING.get(body.motion, ()) if proposed(k)]
         there = [k for k in kinds if any(body.name in t.bodies for t in mechanism.of(k))]
         missing = [k for k in kinds if k not in there]
         for kind in there:

@@ -21,7 +21,7 @@ from scipy.optimize import least_squares
 from agent.proposers.offline.belief import bandwidth, complexity, misfit, systematic
 from agent.proposers.offline.breaks import arrests, breaks
 from agent.proposers.offline.naming import SHAPE_WORDS, colour_word, unique
-from agent.proposers.offline.priors import THRESHOLDS, price
+from agent.proposers.offline.priors import THRESHOLDS, price, proposed
 from agent.proposers.offline.source.perception import Said
 from agent.proposers.offline.waiting import waiting
 from tools import timing
@@ -1056,6 +1056,7 @@ def explain(
     term that helps most is added while it helps. A term is admissible when its coefficient has the
     right sign; that it is needed at all, its price decides.
     """
+    library = [f for f in library if f[0] in must or proposed(f[0])]
     regression = Regression(series, sigma, dt, library, cuts, always, filmed=filmed)
     taken = [f for f in library if f[0] in must]
     free = [f for f in library if f[0] not in must]

@@ -16,7 +16,7 @@ from agent.proposers.offline.linkages import linkage_options, slide_options
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.options import Driven, Option
 from agent.proposers.offline.pairs import crowd_options, pair_options
-from agent.proposers.offline.priors import THRESHOLDS
+from agent.proposers.offline.priors import THRESHOLDS, proposed
 from agent.proposers.offline.rails import rail_options
 from agent.proposers.offline.resting import engine_of
 from agent.proposers.offline.swinging import (
@@ -40,6 +40,7 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
     free = [b for b in structure.bodies if b.motion == "free"]
     contacts, partners = contacts_of([b for b in free if not b.swells], evidence)
     contacts = (*contacts, *side_by_side(structure, evidence))
+    contacts = tuple(term for term in contacts if proposed(term.kind))
     groups = [*_of_free(free, evidence, alternatives), *_of_others(structure, evidence)]
     choices = _of_one_kind(groups, free, evidence)
     found = [_assemble(structure, choice, contacts, evidence) for choice in choices]
@@ -51,7 +52,8 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
             chosen = [*best[:k], option, *best[k + 1 :]]
             found.append(_assemble(structure, chosen, contacts, evidence))
     alone = [groups[_place(free, k)][0][1] for k in range(len(free))]
-    for chosen in _shared(free, best, alone, evidence)[:alternatives]:
+    shared = _shared(free, best, alone, evidence) if proposed("pair_force") else []
+    for chosen in shared[:alternatives]:
         together = _assemble(structure, chosen, contacts, evidence)
         found.insert(0 if together.bic < found[0].bic else len(found), together)
     if partners:
@@ -61,7 +63,7 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
     ranked = [found[0], *sorted(found[1:], key=lambda d: d.bic)]
     jointed = [term for terms, _, _ in best[_place(free, len(free)) :] for term in terms]
     engine = engine_of(structure, jointed, found[0].bic, evidence)
-    if engine is None:
+    if engine is None or not proposed("contact"):
         return ranked
     idle = len(free) == 1 and engine.bic >= ranked[0].bic  # it struck nothing that was seen
     return [ranked[0], engine, *ranked[1:]] if idle else [engine, *ranked]

@@ -18,7 +18,7 @@ import numpy as np
 
 from agent.proposers.offline.belief import bandwidth, complexity, misfit
 from agent.proposers.offline.evidence import Evidence, Path
-from agent.proposers.offline.priors import JOINTS
+from agent.proposers.offline.priors import JOINTS, proposed
 
 BENT = 5.0
 """Times its noise by which a course must leave a parabola, so that it tells what it goes with."""
@@ -56,7 +56,12 @@ def casts(evidence: Evidence) -> list[Cast]:
         if path is not host and not path.turns and (bends[path.name] or dark[path.name])
     )
     found = sorted(
-        (one for path, host, bend in pairs for one in _cast(path, host, dark[path.name], bend)),
+        (
+            one
+            for path, host, bend in pairs
+            for one in _cast(path, host, dark[path.name], bend)
+            if proposed(one.kind)
+        ),
         key=lambda one: one.cost,
     )
     kept: list[Cast] = []

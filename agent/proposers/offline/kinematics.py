@@ -26,7 +26,7 @@ from agent.proposers.offline.evidence import (
     smooth,
 )
 from agent.proposers.offline.mechanism import Body, Mechanism
-from agent.proposers.offline.priors import JOINTS, THRESHOLDS
+from agent.proposers.offline.priors import JOINTS, THRESHOLDS, proposed
 from agent.proposers.offline.rails import curved, off_rail, rail_numbers
 from agent.proposers.offline.walls import boundaries
 from tools.perception.parts import Appearance
@@ -369,7 +369,8 @@ def _joints(path: Path, movers: list[Path], evidence: Evidence) -> list[Joint]:
             if other is not path and not other.turns and path.appearance.shape == "disk":
                 link = _rod(path, other)
                 found += [] if link is None else [link]
-    tracks = _track(path, found, evidence) if path.moves and not tips else []
+    guided = path.moves and not tips and proposed("rail")
+    tracks = _track(path, found, evidence) if guided else []
     if path.moves and not path.turns:
         drawn = any("foot" in joint.numbers for joint in tracks)
         if drawn and not evidence.filmed and abs(line_of_travel(path)[1][0]) > LEANS:

@@ -22,7 +22,7 @@ from agent.proposers.offline.evidence import (
 from agent.proposers.offline.flying import any_sign, cautious, positive
 from agent.proposers.offline.mechanism import Body, Term
 from agent.proposers.offline.naming import causes
-from agent.proposers.offline.priors import JUMP
+from agent.proposers.offline.priors import ON_TOP
 from agent.proposers.offline.swinging import HEIGHTS
 from tools.physics.multibody import Link, accelerations
 
@@ -69,7 +69,8 @@ def slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...]
         terms += [Term("friction", (name,), {"c": rub})] if rub else []
         terms += [Term("action", (name,), {"a": values["action"]})] if "action" in values else []
         words = f"{name} slides: {causes(e.names, 'constant velocity')} leaves {e.rms:.2f} px rms"
-        options.append((tuple(terms), e.bic - 2.0 * JUMP.log_odds * len(path.kinks), words))
+        bic = e.bic - 2.0 * ON_TOP["jump"].log_odds * len(path.kinks)
+        options.append((tuple(terms), bic, words))
     return options
 
 

@@ -79,8 +79,16 @@ def skeleton(mechanism: Mechanism) -> tuple:
 def plan(task: Task, hint: str = "") -> Plan:
     """Look at the visible frames and rank what could explain them. hint: what a person says of the
     scene."""
-    clips = watched(task)
-    seen = [with_links(gather(video), video) for video in clips]
+    return concluded(task, looked_at(task), hint)
+
+
+def looked_at(task: Task) -> list[Evidence]:
+    """What the clips say that the evidence is read from."""
+    return [with_links(gather(video), video) for video in watched(task)]
+
+
+def concluded(task: Task, seen: Sequence[Evidence], hint: str = "") -> Plan:
+    """The plan for a task whose clips have been ``looked_at``."""
     evidence = most_eventful(seen)
     if not evidence.paths:
         return Plan(evidence, (Draft(Mechanism(()), "nothing moves in the visible frames"),))
@@ -98,7 +106,7 @@ def plan(task: Task, hint: str = "") -> Plan:
         replace(d, why=f"{d.why} {tied} mechanisms tie on what is seen.") if k < tied > 1 else d
         for k, d in enumerate(drafts)
     ]
-    if said := _spoken(next((c.guide for c in clips if c.guide), Guide()), evidence):
+    if said := _spoken(next((c.guide for c in watched(task) if c.guide), Guide()), evidence):
         drafts = [replace(d, why=f"{d.why} {said}") for d in drafts]
     return Plan(evidence, tuple(_distinct(drafts)))
 

@@ -2,14 +2,63 @@
 the few thresholds that remain.
 
 Log-odds are natural logarithms, 0.0 for what nobody would wonder at. They say how often a person who
-films or draws a simple scene means this. A sum of causes costs the sum of their odds, and ``FURTHER``
-for every cause after the first.
+films or draws a simple scene means this. A sum of causes costs the sum of their odds, and
+``ON_TOP["further"]`` for every cause after the first.
+
+Each entry of this ledger, and each law that is proposed, has a name (``ENTRIES``) and can be left
+out for a while (``without``), to see what it is worth. Odds that are left out are what somebody
+would say who knows the rest of their table: the mean of it, so that they single nothing out; zero
+would make the rarest cause as likely as the commonest. What comes on top of other odds is left out
+at zero, and a threshold says itself where it bounds nothing. A law is never proposed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from tools.command_line import did_you_mean
+from tools.types import ContractError
+
+_left_out: ContextVar[str] = ContextVar("left_out", default="")
+_looked_up: ContextVar[set[str] | None] = ContextVar("looked_up", default=None)
+
+
+@contextmanager
+def without(entry: str) -> Iterator[None]:
+    """Inside the ``with`` block, and in this thread alone, the inference does without one of
+    ``ENTRIES``; "" leaves everything in force."""
+    if entry and entry not in ENTRIES:
+        hint = did_you_mean(entry, ENTRIES)
+        raise ContractError("entry", "one of " + ", ".join(ENTRIES), repr(entry) + hint)
+    token = _left_out.set(entry)
+    try:
+        yield
+    finally:
+        _left_out.reset(token)
+
+
+@contextmanager
+def looking_up() -> Iterator[set[str]]:
+    """Yields the set to which the entries are added that are looked up inside the ``with`` block:
+    to leave out any other one would change nothing."""
+    entries = set[str]()
+    token = _looked_up.set(entries)
+    try:
+        yield entries
+    finally:
+        _looked_up.reset(token)
+
+
+def _in_force(entry: str) -> bool:
+    looked_up = _looked_up.get()
+    if looked_up is not None:
+        looked_up.add(entry)
+    return entry != _left_out.get()
 
 
 @dataclass(frozen=True)
@@ -20,7 +69,38 @@ class Odds:
     why: str
 
 
-CAUSES = {
+class Table(Mapping[str, Odds]):
+    """Odds by word. kind: the first word of the names of its entries. blind: log-odds of an entry
+    that is left out, None for the mean of the others."""
+
+    def __init__(self, kind: str, odds: Mapping[str, Odds], blind: float | None = None):
+        self._kind, self._odds, self._blind = kind, odds, blind
+
+    def __getitem__(self, word: str) -> Odds:
+        odds = self._odds[word]
+        return odds if _in_force(f"{self._kind} {word}") else self._without(odds)
+
+    def __contains__(self, word: object) -> bool:
+        return word in self._odds
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._odds)
+
+    def __len__(self) -> int:
+        return len(self._odds)
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """Names of all entries."""
+        return tuple(f"{self._kind} {word}" for word in self._odds)
+
+    def _without(self, odds: Odds) -> Odds:
+        others = [each.log_odds for each in self._odds.values() if each is not odds]
+        blind = sum(others) / len(others) if self._blind is None else self._blind
+        return replace(odds, log_odds=blind)
+
+
+CAUSES = Table("cause", {
     "gy": Odds(-1.0, "Most things that are filmed have weight, and gravity points down."),
     "gx": Odds(-3.0, "A picture is rarely turned or tilted; a steady pull to the side is unusual."),
     "down": Odds(-1.0, "What hangs on a pivot swings by its weight."),
@@ -43,8 +123,6 @@ CAUSES = {
     "spring_along": Odds(-3.0, "So is one on a rail."),
     "lorentz_force": Odds(-8.0, "A charge in a magnetic field, or a turning frame, is rare."),
     "attraction": Odds(-5.0, "Planets are drawn with the sun that attracts them."),
-    "focus": Odds(-5.0, "On top: a centre that is not drawn is rarer still."),
-    "repulsion": Odds(-5.0, "On top: a fixed thing that repels is rarer than one that attracts."),
     "pair_force": Odds(-6.0, "Two bodies that pull on each other over a distance are rare."),
     "length": Odds(0.0, "A spring between two bodies has a length of its own."),
     "product": Odds(-9.0, "Products of place and speed are no physics: the last resort."),
@@ -52,15 +130,22 @@ CAUSES = {
     "c": Odds(-2.0, "Spinning bodies slow down."),
     "pull": Odds(-2.0, "What keeps to a line is mostly pulled along it by its weight."),
     "push": Odds(-4.0, "A steady effort at a joint needs a motor."),
-}  # fmt: skip
-"""Causes by the stem of their name in a regression (see ``price``)."""
+    "resisted": Odds(-1.0, "Whatever is filmed is slowed by something; a short clip may hide it."),
+})  # fmt: skip
+"""Causes by the stem of their name in a regression (see ``price``); "resisted" stands in place of
+the odds of the first resistance, and of its being a further cause, in footage."""
 
-FURTHER = Odds(-4.0, "A scene shows one thing; every further cause at once is a coincidence.")
+ON_TOP = Table("on top", {
+    "further": Odds(-4.0, "A scene shows one thing; every further cause is a coincidence."),
+    "jump": Odds(-8.0, "What jumps has met something; on a rail nothing is met."),
+    "focus": Odds(-5.0, "A centre that attracts and is not drawn is rarer still."),
+    "repulsion": Odds(-5.0, "A fixed thing that repels is rarer than one that attracts."),
+    "dragged": Odds(-2.5, "In footage solids on solids rub; air and oil slow as speed does."),
+}, blind=0.0)  # fmt: skip
+"""What comes on top of other odds; "jump" for every velocity jump that a mechanism has no cause
+for."""
 
-JUMP = Odds(-8.0, "What jumps has met something; on a rail nothing is met.")
-"""For every velocity jump that a mechanism has no cause for."""
-
-JOINTS = {
+JOINTS = Table("joint", {
     "free": Odds(0.0, "What touches nothing moves on its own."),
     "free though touching": Odds(-8.0, "What keeps touching another mover is joined to it."),
     "free on a fixture": Odds(-5.0, "What stays at a resting part hangs on it."),
@@ -88,55 +173,66 @@ JOINTS = {
     "roll": Odds(-2.0, "What turns just as far as it goes rolls on something."),
     "track": Odds(-5.0, "A curved track is usually drawn."),
     "track that is drawn": Odds(-3.0, "A drawn line that goes with the body carries it."),
-}  # fmt: skip
+})  # fmt: skip
+
+N = TypeVar("N", int, float)
 
 
-@dataclass(frozen=True)
+class Bound(Generic[N]):
+    """A threshold of a class. blind: its value where it bounds, or allows for, nothing."""
+
+    def __init__(self, value: N, blind: N):
+        self._value: N = value
+        self._blind: N = blind
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.entry = f"threshold {name}"
+
+    def __get__(self, instance: Any, owner: type | None = None) -> N:
+        return self._value if _in_force(self.entry) else self._blind
+
+
 class Thresholds:
     """Bounds that are no odds. Each: unit; source; why."""
 
-    reach: float = 14.0
+    reach = Bound(14.0, blind=0.0)
     """Deviance: e^-7, a posterior a thousand times lower; two mechanisms nearer than that tie."""
-    hopeless: float = 90.0
+    hopeless = Bound(90.0, blind=math.inf)
     """Deviance: 90 is e^-45; what is worse than the best by that is not tried while others are
     left."""
-    tilt: float = 0.03
+    tilt = Bound(0.03, blind=0.0)
     """Radians (gravity across that along the rest) up to which a camera is held askew or a pivot is
     misplaced, and a pendulum still hangs straight down."""
-    modes: int = 4
+    modes = Bound(4, blind=0)
     """Least number of slow cosines that may hold a systematic error; a lens bends a path a few
     times at most."""
-    outline: float = 0.15
+    outline = Bound(0.15, blind=0.0)
     """Pixels by which places of different parts, or of one part at different angles, disagree:
     outlines are measured from pixels that they cut."""
-    astray: float = 0.03
+    astray = Bound(0.03, blind=0.0)
     """Share of the extent of a path by which a joint may miss it and still be weighed: lens,
     perspective and the thread's stretch together."""
-    travel_share: float = 0.003
+    travel_share = Bound(0.003, blind=0.0)
     """Share of a path's length by which a camera misplaces it: distortion of plain lenses."""
-    misplaced: float = 1.0
+    misplaced = Bound(1.0, blind=math.inf)
     """Pixels of that at most, in footage: what moves on and on stays in one picture."""
-    hardly: float = 0.15
+    hardly = Bound(0.15, blind=0.0)
     """Share of a thread's length by which a bob may move and tell nothing of its pivot (the middle
     balls of Newton's cradle)."""
-    rod: float = 8.0
+    rod = Bound(8.0, blind=math.inf)
     """Length of a box, in widths, from which it is a rod, a thread or a line, not what is hit
     (dominoes have 7)."""
-    threads: float = 0.05
+    threads = Bound(0.05, blind=0.0)
     """Logarithm of the ratio of two threads up to which bodies that look alike hang alike."""
-    rates: float = 0.15
+    rates = Bound(0.15, blind=0.0)
     """Logarithm of the ratio of what swings two such bobs, each read off its own path, up to which
     it is one cause."""
-    drawn_noise: float = 0.05
+    drawn_noise = Bound(0.05, blind=0.0)
     """Pixels; places in drawings are measured that well, and need no share of the travel."""
 
 
 THRESHOLDS = Thresholds()
 
-
-RESISTED = Odds(-1.0, "Whatever is filmed is slowed down by something; a short clip may hide it.")
-"""In place of the odds of the first resistance, and of its being a further cause, in footage."""
-DRAGGED = Odds(-2.5, "On top: solids on solids rub; air and oil slow in proportion to speed.")
 
 RESISTANCES = ("drag", "quadratic_drag", "friction", "damping", "c")
 
@@ -151,19 +247,49 @@ def price(names: Iterable[str], filmed: bool = False) -> float:
     judged = list(names)
     slowing = [name for name in judged if name.partition("@")[0] in RESISTANCES] if filmed else []
     odds = [log_odds(name) for name in judged if name not in slowing[:1]]
-    expected = RESISTED.log_odds if slowing else 0.0
-    expected += DRAGGED.log_odds if slowing and "drag" in slowing[0] else 0.0
-    return -2.0 * (sum(odds) + expected + FURTHER.log_odds * max(len(odds) - 1, 0))
+    expected = CAUSES["resisted"].log_odds if slowing else 0.0
+    expected += ON_TOP["dragged"].log_odds if slowing and "drag" in slowing[0] else 0.0
+    return -2.0 * (sum(odds) + expected + ON_TOP["further"].log_odds * max(len(odds) - 1, 0))
 
 
 def log_odds(name: str) -> float:
     """Log-odds of one cause by its name in a regression; 0.0 for one that nobody has judged."""
-    kind, _, place = name.partition("@")
+    word = _stem(name)
+    odds = CAUSES[word].log_odds if word else 0.0
+    hidden = word == "attraction" and name.endswith("@focus")
+    return odds + ON_TOP["focus"].log_odds if hidden else odds
+
+
+def _stem(name: str) -> str:
+    """The word of a cause in ``CAUSES``, "" where it has none."""
+    kind = name.partition("@")[0]
     if kind.startswith(("ax:", "ay:")):
-        return CAUSES["product"].log_odds
+        return "product"
     if kind.startswith("attraction"):
-        return CAUSES["attraction"].log_odds + CAUSES["focus"].log_odds * (place == "focus")
-    stem = next(
-        (s for s in (kind, kind.partition("_")[0], kind.partition("-")[0]) if s in CAUSES), ""
-    )
-    return CAUSES[stem].log_odds if stem else 0.0
+        return "attraction"
+    stems = (kind, kind.partition("_")[0], kind.partition("-")[0])
+    return next((stem for stem in stems if stem in CAUSES), "")
+
+
+LAWS = (
+    *(word for word in CAUSES if word not in ("length", "resisted")),
+    "wall", "collide", "stop", "contact", "rail", "gear", "belt", "pulley", "crank",
+    "connecting_rod", "shadow", "image",
+)  # fmt: skip
+"""What the inference proposes: causes that it regresses, and kinds of contacts, couplings and
+images that it reads off."""
+
+
+def proposed(name: str) -> bool:
+    """Whether a law is proposed, by its name in a regression or its kind."""
+    return _in_force(f"law {_stem(name) or name}")
+
+
+ENTRIES = (
+    *CAUSES.entries,
+    *ON_TOP.entries,
+    *JOINTS.entries,
+    *(bound.entry for bound in vars(Thresholds).values() if isinstance(bound, Bound)),
+    *(f"law {word}" for word in LAWS),
+)
+"""Names of all that can be left out: "cause gy", "joint hinge", "threshold reach", "law drag"."""

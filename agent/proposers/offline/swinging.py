@@ -16,7 +16,7 @@ from agent.proposers.offline.flying import any_sign, positive
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.naming import causes
 from agent.proposers.offline.options import Option
-from agent.proposers.offline.priors import THRESHOLDS, price
+from agent.proposers.offline.priors import THRESHOLDS, price, proposed
 
 HEIGHTS = 2.5
 """Gravity, in image heights per s^2, of a picture that shows about four metres: assumed where the
@@ -173,7 +173,7 @@ def pendulum_options(body: Body, evidence: Evidence, others: Sequence[Body] = ()
         features.append(("action", evidence.actions[:, None], any_sign))
     beside = [other.name for other in others]
     alone = [t for t in path.kinks if met_with(path, t, beside, evidence) is None]
-    stops = tuple(_stops(name, series[:, 0] - offset, alone))
+    stops = tuple(_stops(name, series[:, 0] - offset, alone)) if proposed("stop") else ()
     struck = f"; {name} strikes a wall" if stops else ""
     options = []
     filmed = evidence.filmed
