@@ -222,7 +222,7 @@ def _granted_model(said: SearchConfig, grants: Grants) -> ModelOptions:
     return replace(
         model,
         name=name,
-        base_url=grants.base_url or "",
+        base_url=(grants.base_url or "") if _asks(said) else "",
         max_cost=model.max_cost if grants.max_cost is None else grants.max_cost,
         max_tokens=model.max_tokens if grants.max_tokens is None else grants.max_tokens,
         prices=grants.prices,

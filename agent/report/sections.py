@@ -272,7 +272,8 @@ def _bounds(param: FittedParam) -> Html:
 
 def moved(folder: RunFolder, summary: RunSummary, params: Sequence[FittedParam]) -> str:
     """How far the last fit led away from the numbers that the search found, as sentences."""
-    evaluation = None if summary.result is None else folder.load_evaluation(summary.kept.id)
+    ended = summary.result is not None and summary.winner is not None
+    evaluation = folder.load_evaluation(summary.kept.id) if ended else None
     found = {} if evaluation is None else {param.name: param for param in evaluation.params}
     before = {name: param.value for name, param in found.items()}
     steps = {p.name: (before[p.name], p.value) for p in params if p.name in before}

@@ -150,7 +150,7 @@ class RunFolder:
                 raise store.newer(path, RESULT_FORMAT, said.format)
             if said.best is not None and said.best not in self.node_ids():
                 raise ContractError("best", "a node of the run", said.best)
-        return {**_UNSAID, **data}
+        return {**_UNSAID, **data, "cost": asdict(said.cost)}
 
     def alone(self) -> AbstractContextManager[None]:
         """Hold the run, so that no other process goes on with it meanwhile. Raises RunError when
