@@ -10,8 +10,9 @@
 5. New latents for videos that fit worse than others (a contact at the wrong time).
 6. If the loss jumps: differential evolution, then Powell.
 
-Where rollouts cannot be batched, theta is first fitted to a few videos. Gradients by JAX are not
-tried on their own: compiling costs more than a whole fit by finite differences in a batch.
+Where rollouts cannot be batched, theta is first fitted to a few videos, and a search whose second
+half gained next to nothing ends. Gradients by JAX are not tried on their own: compiling costs more
+than a whole fit by finite differences in a batch.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ from tools.fitting.solution import Solution
 
 _FEW = 3  # videos that a program which cannot be batched is fitted to first
 _MOST_UNKNOWNS = 24  # for Powell
+_PATIENT = 1000  # rollouts one by one that a search may take, whatever they gain
+_PAYS = 0.9  # ratio of costs, after all its rollouts and after the first half, at which it goes on
 
 
 def solve(objective: Objective, start: Point, rng: np.random.Generator) -> Solution:
@@ -66,13 +69,14 @@ class _Search:
     def __init__(self, objective: Objective, rng: np.random.Generator):
         self.objective, self.rng = objective, rng
         self.by, self.spent = "least_squares", False
+        self._doubted: Point | None = None
         self.attempts: list[float] = []
 
     def run(self, start: Point) -> None:
         start = self._from_few(start)
         for stage in (self._own_starts, self._more_starts, self._hops, self._videos, self._direct):
             stage(start)
-            if explained(self.objective) or self._robust() or self._limited():
+            if explained(self.objective) or self._robust() or self._limited() or self._idle():
                 return
 
     def _from_few(self, start: Point) -> Point:
@@ -112,7 +116,7 @@ class _Search:
             return
         for point in multistart.promising(self.objective, count, self.rng):
             self._attempt(horizon.descend, point)
-            if explained(self.objective) or multistart.agree(self.attempts):
+            if explained(self.objective) or multistart.agree(self.attempts) or self._idle():
                 return
 
     def _attempt(self, descend: Callable[[Objective, Point], Point], start: Point) -> None:
@@ -122,6 +126,9 @@ class _Search:
         """Whether a robust loss explains the data; it is then kept."""
         if self.objective.loss.name != "linear" or self.objective.best is None:
             return False
+        if self.objective.best is self._doubted:  # it would end as it did before
+            return False
+        self._doubted = self.objective.best
         found = robust(self.objective, self.objective.best)
         self.objective = found or self.objective
         return found is not None
@@ -149,6 +156,14 @@ class _Search:
             plain.problem, best, linearise(plain, best), plain.loss, rough=True
         )
         return noise is not None and noise.limits
+
+    def _idle(self) -> bool:
+        """Whether the search no longer pays where rollouts go one by one: the second half of them
+        has hardly lowered the cost."""
+        done = self.objective.meter.evaluations
+        if self.objective.problem.batched or done < _PATIENT:
+            return False
+        return self.objective.best_cost > _PAYS * self.objective.cost_after(0.5 * done)
 
     def _videos(self, start: Point) -> None:
         if restarts.promises(self.objective):

@@ -85,6 +85,7 @@ JOINTS = {
     "image": Odds(-6.0, "Mirrors are rarely in view, and so is what follows another exactly."),
     "slide": Odds(-5.0, "What keeps to a line may do so without a rail."),
     "slide on a line that is drawn": Odds(-3.0, "A drawn line that goes with the body carries it."),
+    "receding": Odds(-3.0, "What shrinks as it goes away is meant to be far; things that grow are rare."),
     "roll": Odds(-2.0, "What turns just as far as it goes rolls on something."),
     "track": Odds(-5.0, "A curved track is usually drawn."),
     "track that is drawn": Odds(-3.0, "A drawn line that goes with the body carries it."),
