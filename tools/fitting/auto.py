@@ -33,15 +33,13 @@ from tools.fitting import (
 )
 from tools.fitting.differences import linearise
 from tools.fitting.objective import BudgetSpent, Objective
-from tools.fitting.outliers import explained, robust
+from tools.fitting.outliers import explained, idle, robust
 from tools.fitting.problem import Point
 from tools.fitting.smoothness import rough_params
 from tools.fitting.solution import Solution
 
 _FEW = 3  # videos that a program which cannot be batched is fitted to first
 _MOST_UNKNOWNS = 24  # for Powell
-_PATIENT = 1000  # rollouts one by one that a search may take, whatever they gain
-_PAYS = 0.9  # ratio of costs, after all its rollouts and after the first half, at which it goes on
 
 
 def solve(objective: Objective, start: Point, rng: np.random.Generator) -> Solution:
@@ -76,7 +74,12 @@ class _Search:
         start = self._from_few(start)
         for stage in (self._own_starts, self._more_starts, self._hops, self._videos, self._direct):
             stage(start)
-            if explained(self.objective) or self._robust() or self._limited() or self._idle():
+            if (
+                explained(self.objective)
+                or self._robust()
+                or idle(self.objective)
+                or self._limited()
+            ):
                 return
 
     def _from_few(self, start: Point) -> Point:
@@ -112,11 +115,11 @@ class _Search:
         self.by = "multistart"
         multistart.scan(self.objective)
         self.attempts = [self.objective.best_cost]
-        if explained(self.objective):
+        if explained(self.objective) or idle(self.objective):
             return
         for point in multistart.promising(self.objective, count, self.rng):
             self._attempt(horizon.descend, point)
-            if explained(self.objective) or multistart.agree(self.attempts) or self._idle():
+            if explained(self.objective) or multistart.agree(self.attempts) or idle(self.objective):
                 return
 
     def _attempt(self, descend: Callable[[Objective, Point], Point], start: Point) -> None:
@@ -156,14 +159,6 @@ class _Search:
             plain.problem, best, linearise(plain, best), plain.loss, rough=True
         )
         return noise is not None and noise.limits
-
-    def _idle(self) -> bool:
-        """Whether the search no longer pays where rollouts go one by one: the second half of them
-        has hardly lowered the cost."""
-        done = self.objective.meter.evaluations
-        if self.objective.problem.batched or done < _PATIENT:
-            return False
-        return self.objective.best_cost > _PAYS * self.objective.cost_after(0.5 * done)
 
     def _videos(self, start: Point) -> None:
         if restarts.promises(self.objective):
