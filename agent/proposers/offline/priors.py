@@ -137,6 +137,13 @@ THRESHOLDS = Thresholds()
 
 RESISTED = Odds(-1.0, "Whatever is filmed is slowed down by something; a short clip may hide it.")
 """In place of the odds of the first resistance, and of its being a further cause, in footage."""
+DRIVEN = Odds(
+    -1.0, "A force keeps up what damping would stop; without it a swing grows or beats on."
+)
+"""The same where a periodic force drives a body, drawn or filmed."""
+DRIVEN_LOSS = 0.05
+"""Share of the rate of the force by which what is driven slows, give or take as much: such swings
+take a few turns to settle, and less than one of them is mostly seen."""
 DRAGGED = Odds(-2.5, "On top: solids on solids rub; air and oil slow in proportion to speed.")
 
 RESISTANCES = ("drag", "quadratic_drag", "friction", "damping", "c")
@@ -150,10 +157,12 @@ def price(names: Iterable[str], filmed: bool = False) -> float:
     (2.0, 16.0, 9.0)
     """
     judged = list(names)
-    slowing = [name for name in judged if name.partition("@")[0] in RESISTANCES] if filmed else []
+    driven = any(name.startswith("drive") for name in judged)
+    slowing = [name for name in judged if name.partition("@")[0] in RESISTANCES]
+    slowing = slowing if filmed or driven else []
     odds = [log_odds(name) for name in judged if name not in slowing[:1]]
-    expected = RESISTED.log_odds if slowing else 0.0
-    expected += DRAGGED.log_odds if slowing and "drag" in slowing[0] else 0.0
+    expected = (DRIVEN if driven else RESISTED).log_odds if slowing else 0.0
+    expected += DRAGGED.log_odds if filmed and slowing and "drag" in slowing[0] else 0.0
     return -2.0 * (sum(odds) + expected + FURTHER.log_odds * max(len(odds) - 1, 0))
 
 

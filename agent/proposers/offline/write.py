@@ -287,7 +287,8 @@ class _Translation:
     def _drag(self, term: hypothesis.Term, n: dict) -> list[Law]:
         on_track = [b for b in term.bodies if self.given.body(b).motion == "bead"]
         free = [b for b in term.bodies if b not in on_track]
-        laws: list[Law] = [LinearDrag(tuple(free), _fitted(n["c"]))] if free else []
+        slows = _fitted(n["c"], prior=n.get("prior"))
+        laws: list[Law] = [LinearDrag(tuple(free), slows)] if free else []
         return laws + [JointDamping((b,), _fitted(n["c"])) for b in on_track]
 
     def _quadratic_drag(self, term: hypothesis.Term, n: dict) -> list[Law]:
