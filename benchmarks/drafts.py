@@ -25,6 +25,7 @@ from tools.types import Param, Scene, State, States
 SHAPES = ("disk", "box", "polygon", "sprite")
 MOVES = (
     "rest", "free", "free", "prismatic", "revolute", "revolute", "weld", "bead", "image",
+    "receding",
 )  # fmt: skip
 SIZE = (60, 80)
 """Height and width in pixels of the pictures that are drawn."""
@@ -86,6 +87,7 @@ def _body(rng: np.random.Generator, name: str, hosts: Sequence[str]) -> Body:
     motion = str(rng.choice(MOVES))
     on = str(rng.choice(hosts)) if hosts and motion in ("revolute", "weld", "image") else None
     motion = "rest" if motion in ("weld", "image") and on is None else motion
+    shape = "disk" if motion == "receding" else shape
     angle = rng.uniform(0, 6.3)
     numbers = {
         "revolute": lambda: {
@@ -97,6 +99,10 @@ def _body(rng: np.random.Generator, name: str, hosts: Sequence[str]) -> Body:
         "prismatic": lambda: {
             "at_x": rng.uniform(-99, 99), "at_y": rng.uniform(-99, 99),
             "axis_x": float(np.cos(angle)), "axis_y": float(np.sin(angle)),
+        },
+        "receding": lambda: {
+            "vanish_x": rng.uniform(-99, 99), "vanish_y": rng.uniform(-2e4, 2e4),
+            "vanish_spread": _positive(rng, 3.0), "size": _positive(rng, 2.0),
         },
         "bead": lambda: {
             "middle": rng.uniform(0, 80), "half": rng.uniform(10, 80),
@@ -125,7 +131,8 @@ def _colour(rng: np.random.Generator) -> tuple[float, float, float]:
 
 def _terms(rng: np.random.Generator, body: Body) -> list[Term]:
     """Up to three causes that may act on one body."""
-    kinds = {"free": ON_FREE, "revolute": ON_JOINT, "prismatic": ON_JOINT}.get(body.motion, [])
+    jointed = dict.fromkeys(("revolute", "prismatic"), ON_JOINT)
+    kinds = {"free": ON_FREE, "receding": ON_FREE[:-1], **jointed}.get(body.motion, [])
     if body.motion == "bead":
         return [Term("rail", (body.name,), {"g": _positive(rng), "bead": 1.0})]
     chosen = list(rng.permutation(kinds)[: rng.integers(0, 4)]) if kinds else []
@@ -133,7 +140,7 @@ def _terms(rng: np.random.Generator, body: Body) -> list[Term]:
 
 
 def _numbers(rng: np.random.Generator, kind: str, body: Body) -> Mapping[str, float]:
-    jointed = body.motion != "free"
+    jointed = body.motion not in ("free", "receding")
     if kind in ("push", "action") and jointed:
         return {"a": _signed(rng)}
     if kind == "gravity" and jointed:

@@ -299,9 +299,11 @@ def a_state(mechanism: Mechanism, rng: np.random.Generator) -> dict[str, dict[st
                 "angle": 0.4 * k,
                 "at": 120.0,
                 "s": 25.0,
+                "depth": 1.5,
             }
-            part[c] = spot.get(c, 12.0) + float(rng.uniform(-3, 3)) * (0.1 if c == "angle" else 1.0)
-            part[rate_of(c)] = float(rng.uniform(-1, 1)) * (2.0 if c == "angle" else 60.0)
+            small = c in ("angle", "depth")
+            part[c] = spot.get(c, 12.0) + float(rng.uniform(-3, 3)) * (0.1 if small else 1.0)
+            part[rate_of(c)] = float(rng.uniform(-1, 1)) * (2.0 if small else 60.0)
         sizes = {"radius": 8.0, "width": 16.0, "height": 12.0, "angle": 0.0, "spin": 0.0}
         if item.body is not None:
             state[item.object] = (

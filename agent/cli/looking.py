@@ -253,6 +253,12 @@ def _lines(about: dict[str, Any]) -> Iterator[str]:
             "unknown": "cannot be told: too few fixed points",
         }[camera["kind"]]
     )
+    yield from _exposure(about)
+    yield from _advice(about)
+
+
+def _exposure(about: dict[str, Any]) -> Iterator[str]:
+    """Light, noise and shutter."""
     light = about["light"]
     steady = light["flicker"] < 0.003 and light["drift"] < 0.01
     yield "light    " + (
@@ -266,7 +272,6 @@ def _lines(about: dict[str, Any]) -> Iterator[str]:
             f"shutter  open for {shutter['open']:.2g} of the time between frames, "
             f"rows read over {shutter['readout']:.2g} of it"
         )
-    yield from _advice(about)
 
 
 def _advice(about: dict[str, Any]) -> Iterator[str]:

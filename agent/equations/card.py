@@ -20,6 +20,7 @@ from tools.types import FittedParam, States, rounded
 FORMS = ("text", "latex", "sympy")
 _LETTERS = {"angle": r"\theta", "gain": "I", "at": "x"}
 _SHORT = {"gravity": "g", "restitution": "e", "stiffness": "k", "damping": "c", "drag": "c"}
+_UNITS = {"angle": " rad", "depth": ""}
 _SIMPLE = 60
 """Operations up to which an expression is simplified: beyond, it takes too long."""
 
@@ -126,10 +127,10 @@ def _limits(system: System, course: Course) -> Iterator[str]:
     yield f"seen for {seen[-1] - seen[0]:.3g} s ({course.seen} frames); beyond, it is a forecast"
     for column, rate in system.pairs:
         place, speed = (course.states.column(c)[: course.seen] for c in (column, rate))
-        unit = "rad" if column.endswith(".angle") else "px"
+        unit = _UNITS.get(column.rpartition(".")[2], " px")
         yield (
-            f"{column} was between {place.min():.4g} and {place.max():.4g} {unit}, at up to "
-            f"{np.abs(speed).max():.4g} {unit}/s"
+            f"{column} was between {place.min():.4g} and {place.max():.4g}{unit}, at up to "
+            f"{np.abs(speed).max():.4g}{unit}/s"
         )
     for name, share in system.steps:
         if name != "rk4":

@@ -6,13 +6,15 @@ The programs are the offline proposer's own first draft, so they run in this pro
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from agent.proposers.offline.plans import plan
+from agent.proposers.offline.grammar.quantity import GrammarError
+from agent.proposers.offline.plans import Plan, plan
 from agent.proposers.offline.write import write
 from tools import toolbox
 from tools.types import Programs, Scene, States, Task, Video
@@ -41,10 +43,18 @@ def measured(video: Video) -> Measured:
     """Bodies of a clip, their states and their looks."""
     task = Task((), (video,), len(video), 1)
     found = plan(task)
-    programs: Programs = write(found.drafts[0].mechanism, found.evidence.said)
+    programs = _written(found)
     perception, rendering = (_loaded(programs[name]) for name in ("perception", "rendering"))
     states, scene = perception["perceive"](video.frames, toolbox)
     return Measured(states, scene, rendering["render"], _seconds(video))
+
+
+def _written(found: Plan) -> Programs:
+    """The programs of the first draft that the grammar can say."""
+    for draft in found.drafts[:-1]:
+        with contextlib.suppress(GrammarError):
+            return write(draft.mechanism, found.evidence.said)
+    return write(found.drafts[-1].mechanism, found.evidence.said)
 
 
 def _loaded(source: str) -> dict[str, Any]:

@@ -108,3 +108,19 @@ def test_a_pendulum_that_strikes_a_wall_is_turned_back_there():
     assert stop["side"] == -1.0  # angles of the picture grow the other way
     assert stop["angle"] == pytest.approx(math.pi / 2 - 0.2, abs=0.05)
     assert stop["e"] == pytest.approx(0.8, abs=0.15)
+
+
+def test_what_is_driven_is_damped():
+    """A swing that a force keeps up is expected to lose by itself what the force gives it."""
+    from agent.proposers.offline.flying import _damped
+    from agent.proposers.offline.mechanism import Term
+    from agent.proposers.offline.priors import price
+
+    alone = price(["spring_x", "drag"]) - price(["spring_x"])
+    driven = price(["spring_x", "drive_x", "drag"]) - price(["spring_x", "drive_x"])
+    assert driven == 2.0 < alone
+    force = Term("drive", ("block",), {"ax": 90.0, "rate": 10.0, "phase": 0.3})
+    (_, drag), told = _damped("block", (force,))
+    assert drag.kind == "drag" and drag.numbers["prior"] == drag.numbers["c"] > 0 and told
+    rubbing = (force, Term("friction", ("block",), {"c": 5.0}))
+    assert _damped("block", rubbing) == (rubbing, "")

@@ -75,6 +75,7 @@ def on(kind, **numbers):
     return Term(kind, ("ball",), numbers)
 
 
+AWAY = {"vanish_x": 80.0, "vanish_y": 50.0, "vanish_spread": 1.5, "size": 9.0}
 SAID = {
     "constant field": Mechanism(
         BALL, (on("gravity", gx=3.0, gy=400.0), on("quadratic_drag", c=1e-3))
@@ -233,6 +234,14 @@ SAID = {
             Term("crank", ("cart", "wheel"), LOOP),
             Term("connecting_rod", ("pole", "wheel"), {**LOOP, "turn": 0.0}),
             Term("damping", ("wheel",), {"c": 0.2}),
+        ),
+    ),
+    "away from the camera": Mechanism(
+        (Body("disk", "disk", RED, motion="receding", numbers=AWAY),),
+        (
+            Term("gravity", ("disk",), {"gy": 700.0}),
+            Term("drag", ("disk",), {"c": 0.3}),
+            Term("wall", ("disk",), {"nx": 0.0, "ny": -1.0, "offset": -120.0, "e": 0.8}),
         ),
     ),
     "riders and light": Mechanism(

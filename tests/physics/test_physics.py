@@ -22,7 +22,7 @@ from tools.physics import (
     turned,
     value_and_rate,
 )
-from tools.physics.engine import Solid, jostle
+from tools.physics.engine import Ground, Solid, jostle
 from tools.rendering import box_corners
 from tools.types import States
 
@@ -286,3 +286,19 @@ def test_what_falls_on_a_plank_on_a_pin_turns_it():
         )
     assert state["plank"]["angle"] > 0.1
     assert (state["plank"]["x"], state["plank"]["y"]) == (100.0, 100.0)
+
+
+@pytest.mark.parametrize("second", [(0.0, 300.0, 0.0), (90.0, 300.0, 1.5)])
+def test_accelerations_that_stay_may_be_told_once(second):
+    """As gravity where all bodies feel the same, as forces where they do not."""
+    kicks = {"one": (0.0, 300.0, 0.0), "other": second}
+    floor = [Ground((0.0, -1.0), -100.0, 0.3)]
+    solids = [Solid("one", density=1.0), Solid("other", density=1.0)]
+    box = {"width": 14.0, "height": 20.0, "angle": 0.2, "spin": 0.5, "vx": 10.0, "vy": 0.0}
+    told = {"one": {**box, "x": 40.0, "y": 70.0}, "other": {**box, "x": 60.0, "y": 80.0}}
+    asked = told
+    for _ in range(15):
+        told = jostle(told, solids, floor, 0.3, 0.5, kicks, 1 / 40)
+        asked = jostle(asked, solids, floor, 0.3, 0.5, lambda at, elapsed: kicks, 1 / 40)
+    for name, part in told.items():
+        assert part == pytest.approx(asked[name], abs=1e-6)

@@ -10,8 +10,9 @@
 5. New latents for videos that fit worse than others (a contact at the wrong time).
 6. If the loss jumps: differential evolution, then Powell.
 
-Where rollouts cannot be batched, theta is first fitted to a few videos. Gradients by JAX are not
-tried on their own: compiling costs more than a whole fit by finite differences in a batch.
+Where rollouts cannot be batched, theta is first fitted to a few videos, and a search whose second
+half gained next to nothing ends. Gradients by JAX are not tried on their own: compiling costs more
+than a whole fit by finite differences in a batch.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from tools.fitting import (
 )
 from tools.fitting.differences import linearise
 from tools.fitting.objective import BudgetSpent, Objective
-from tools.fitting.outliers import explained, robust
+from tools.fitting.outliers import explained, idle, robust
 from tools.fitting.problem import Point
 from tools.fitting.smoothness import rough_params
 from tools.fitting.solution import Solution
@@ -66,13 +67,19 @@ class _Search:
     def __init__(self, objective: Objective, rng: np.random.Generator):
         self.objective, self.rng = objective, rng
         self.by, self.spent = "least_squares", False
+        self._doubted: Point | None = None
         self.attempts: list[float] = []
 
     def run(self, start: Point) -> None:
         start = self._from_few(start)
         for stage in (self._own_starts, self._more_starts, self._hops, self._videos, self._direct):
             stage(start)
-            if explained(self.objective) or self._robust() or self._limited():
+            if (
+                explained(self.objective)
+                or self._robust()
+                or idle(self.objective)
+                or self._limited()
+            ):
                 return
 
     def _from_few(self, start: Point) -> Point:
@@ -108,11 +115,11 @@ class _Search:
         self.by = "multistart"
         multistart.scan(self.objective)
         self.attempts = [self.objective.best_cost]
-        if explained(self.objective):
+        if explained(self.objective) or idle(self.objective):
             return
         for point in multistart.promising(self.objective, count, self.rng):
             self._attempt(horizon.descend, point)
-            if explained(self.objective) or multistart.agree(self.attempts):
+            if explained(self.objective) or multistart.agree(self.attempts) or idle(self.objective):
                 return
 
     def _attempt(self, descend: Callable[[Objective, Point], Point], start: Point) -> None:
@@ -122,6 +129,9 @@ class _Search:
         """Whether a robust loss explains the data; it is then kept."""
         if self.objective.loss.name != "linear" or self.objective.best is None:
             return False
+        if self.objective.best is self._doubted:  # it would end as it did before
+            return False
+        self._doubted = self.objective.best
         found = robust(self.objective, self.objective.best)
         self.objective = found or self.objective
         return found is not None

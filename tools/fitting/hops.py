@@ -15,7 +15,7 @@ from tools.fitting import horizon, least_squares
 from tools.fitting.differences import linearise
 from tools.fitting.identifiability import information_of
 from tools.fitting.objective import Objective
-from tools.fitting.outliers import explained
+from tools.fitting.outliers import explained, idle
 from tools.fitting.problem import stack
 
 _STEPS = (1.0, 3.0, 10.0, 30.0, 3.0, 10.0)  # standard errors, tried together in one hop
@@ -29,7 +29,7 @@ _LEAST = 1e-2
 def search(objective: Objective, rng: np.random.Generator) -> None:
     """Hop until the data are explained or hops bring no more; raises BudgetSpent."""
     stale = 0
-    while stale < _STALE and not explained(objective):
+    while stale < _STALE and not explained(objective) and not idle(objective):
         before = objective.best_cost
         points = horizon.infer(
             objective, stack([objective.problem.point(theta) for theta in _thetas(objective, rng)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import time
 from collections.abc import Callable, Iterator
 
@@ -60,6 +61,7 @@ class Objective:
         self.problem, self.loss, self.meter = problem, loss, meter
         self.best: Point | None = None
         self.best_cost = np.inf
+        self._gains: list[tuple[float, float]] = []
 
     @property
     def found(self) -> Point:
@@ -130,3 +132,9 @@ class Objective:
         if len(eligible) and eligible.min() < self.best_cost:
             index = int(np.argmin(eligible))
             self.best, self.best_cost = point[index], float(eligible[index])
+            self._gains.append((self.meter.evaluations, self.best_cost))
+
+    def cost_after(self, evaluations: float) -> float:
+        """The least cost that was known after so many evaluations; infinity before the first."""
+        known = bisect.bisect_right(self._gains, (evaluations, np.inf))
+        return self._gains[known - 1][1] if known else np.inf

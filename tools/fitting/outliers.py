@@ -1,5 +1,5 @@
-"""Wrong measurements: found as residuals far outside the bulk, and given less weight by a robust
-loss."""
+"""What a fit leaves: whether that is noise, whether it is worth going on, and wrong measurements,
+found as residuals far outside the bulk and given less weight by a robust loss."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ then)."""
 FAR = 6.0
 """Residual, in units of the bulk's spread, beyond which a measurement is called wrong."""
 
+_PATIENT = 600  # rollouts one by one that are worth a misfit smaller by a factor of e
+_PAYS = 0.9  # ratio of costs, after all its rollouts and after the first half, at which it goes on
 _UNSURE = 20  # measurements that the uncertainty of the noise is worth
 _MOST = 0.15  # share of measurements that may be wrong; more than that is a wrong program
 _RUN = 2  # consecutive frames that may be wrong
@@ -36,10 +38,24 @@ def explained(objective: Objective) -> bool:
     if best is None:
         return False
     if objective.loss.name == "linear":
-        return 2.0 * objective.best_cost <= _limit(problem) * max(
-            problem.size - problem.unknowns, 1
-        )
+        return excess(objective) <= 1.0
     return _explained_but_few(problem, problem.residuals(best))
+
+
+def excess(objective: Objective) -> float:
+    """The least squared residuals found, as a multiple of those up to which the data are
+    explained."""
+    problem = objective.problem
+    return 2.0 * objective.best_cost / (_limit(problem) * max(problem.size - problem.unknowns, 1))
+
+
+def idle(objective: Objective) -> bool:
+    """Whether a search no longer pays where rollouts go one by one: the second half of them has
+    hardly lowered the cost, and they are many for what is left to gain."""
+    done, left = objective.meter.evaluations, np.log(max(excess(objective), 1.0))
+    if objective.problem.batched or done < _PATIENT * left:
+        return False
+    return objective.best_cost > _PAYS * objective.cost_after(0.5 * done)
 
 
 def robust(objective: Objective, point: Point) -> Objective | None:

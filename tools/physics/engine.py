@@ -35,9 +35,11 @@ class _Buffers(threading.local):
 
 _BUFFERS = _Buffers()
 
-Kicks = Callable[[Mapping[str, Motion], float], Mapping[str, tuple[float, float, float]]]
-"""(motions, seconds since the frame began) -> body -> acceleration (x, y, turn) that it would have
-if it touched nothing."""
+Steady = Mapping[str, tuple[float, float, float]]
+"""Body -> acceleration (x, y, turn) that it would have if it touched nothing."""
+
+Kicks = Callable[[Mapping[str, Motion], float], Steady]
+"""(motions, seconds since the frame began) -> the same, where it changes within a frame."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,14 @@ def jostle(
     grounds: Sequence[Ground],
     restitution: float,
     friction: float,
-    kicks: Kicks,
+    kicks: Kicks | Steady,
     dt: float,
     substeps: int = 12,
 ) -> dict[str, dict[str, float]]:
     """The solids ``dt`` seconds later: {name: its attributes in ``state``, with "x", "y" (px),
     "angle" (rad), "vx", "vy", "spin" moved on}. Those on a pin have no "vx" and "vy".
 
+    kicks: what else acts, steady through the frame, or a function of how the bodies move.
     restitution: of two bodies. friction: Coulomb's coefficient of a body against a ground, and its
     square that of two bodies. A pure function of its arguments: the space is built anew, so that
     contacts keep no memory. Plain floats only."""
@@ -94,19 +97,51 @@ def jostle(
     bodies = {
         solid.name: _placed(space, solid, state[solid.name], own, friction) for solid in solids
     }
-    inertia = [(name, body.mass, body.moment) for name, body in bodies.items()]
-    for k in range(substeps):
-        pushed = kicks(_motions(space, bodies), k * dt / substeps)
-        efforts = array("d")
-        for name, mass, moment in inertia:
-            ax, ay, turn = pushed.get(name, (0.0, 0.0, 0.0))
-            efforts.extend((mass * ax, mass * ay, moment * turn))
-        _BUFFERS.written.set_float_buf(efforts)
-        batch.set_space_bodies(space, _EFFORT, _BUFFERS.written)
-        space.step(dt / substeps)
+    _step(space, bodies, kicks, dt / substeps, substeps)
     return {
         solid.name: {**state[solid.name], **_read(bodies[solid.name], solid)} for solid in solids
     }
+
+
+def _step(
+    space: pymunk.Space,
+    bodies: Mapping[str, pymunk.Body],
+    kicks: Kicks | Steady,
+    h: float,
+    count: int,
+) -> None:
+    """Take the space on by so many steps of ``h`` seconds."""
+    inertia = [(name, body.mass, body.moment) for name, body in bodies.items()]
+    alike = None if callable(kicks) else _alike(kicks, bodies)
+    if alike is not None:
+        space.gravity = alike
+    for k in range(count):
+        if callable(kicks):
+            _push(space, inertia, kicks(_motions(space, bodies), k * h))
+        elif alike is None:
+            _push(space, inertia, kicks)
+        space.step(h)
+
+
+_FREE = (0.0, 0.0, 0.0)
+
+
+def _alike(kicks: Steady, names: Iterable[str]) -> tuple[float, float] | None:
+    """The one acceleration of all bodies, as gravity gives it; None where they differ or turn."""
+    found = {tuple(kicks.get(name, _FREE)) for name in names}
+    (ax, ay, turn), *others = found or {_FREE}
+    return None if others or turn != 0.0 else (ax, ay)
+
+
+def _push(space: pymunk.Space, inertia: Sequence[tuple[str, float, float]], kicks: Steady) -> None:
+    """Set the forces of one step: the engine forgets them after it. inertia: name, mass and moment
+    of each body, in the space's order."""
+    efforts = array("d")
+    for name, mass, moment in inertia:
+        ax, ay, turn = kicks.get(name, _FREE)
+        efforts.extend((mass * ax, mass * ay, moment * turn))
+    _BUFFERS.written.set_float_buf(efforts)
+    batch.set_space_bodies(space, _EFFORT, _BUFFERS.written)
 
 
 def _half_plane(space: pymunk.Space, ground: Ground) -> pymunk.Segment:

@@ -514,3 +514,18 @@ def start_scalar(states: States, name: str, attribute: str, dt: float) -> dict[s
     """{attribute: its value, "d_" + attribute: its rate} at frame 0, of a size or a gain."""
     value, rate = value_and_rate(states.column(f"{name}.{attribute}"), dt)
     return {attribute: value, f"d_{attribute}": rate}
+
+
+def start_receding(
+    states: States, name: str, vanish: tuple[float, float], size: float, dt: float
+) -> dict[str, float]:
+    """{"across", "down", "depth" and their rates "d_across", ...} at frame 0 of a body before a
+    pinhole camera, whose radius (px) is ``size`` at distance 1. vanish: point of the picture that
+    it goes away to; across, down: px from there as seen at distance 1."""
+    depth = size / states.column(f"{name}.radius")
+    away = [(states.column(f"{name}.{a}") - v) * depth for a, v in zip("xy", vanish, strict=True)]
+    start: dict[str, float] = {}
+    for coordinate, series in zip(("across", "down", "depth"), (*away, depth), strict=True):
+        value, rate = value_and_rate(series, dt, times=states.times)
+        start |= {coordinate: value, f"d_{coordinate}": rate}
+    return start

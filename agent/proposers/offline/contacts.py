@@ -57,6 +57,12 @@ def contacts_of(
     return (*terms, *expected, *pending), (*expected, *pending)
 
 
+def struck(names: Sequence[str], evidence: Evidence) -> list[Term]:
+    """Walls that velocity jumps alone tell of, wherever anything is drawn."""
+    hit, _ = _bounces(names, {name: () for name in names}, evidence)
+    return _walls(_merge(hit), names, evidence)
+
+
 def _walls(walls: Sequence[dict], names: Sequence[str], evidence: Evidence) -> list[Term]:
     """Walls as terms, each for the bodies on its free side."""
     inside = [(w, _free_of(w, names, evidence)) for w in walls]

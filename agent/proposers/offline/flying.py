@@ -19,7 +19,7 @@ from agent.proposers.offline.evidence import (
 )
 from agent.proposers.offline.mechanism import Body, Term
 from agent.proposers.offline.naming import causes
-from agent.proposers.offline.priors import THRESHOLDS
+from agent.proposers.offline.priors import DRIVEN_LOSS, RESISTANCES, THRESHOLDS
 from agent.proposers.offline.regression import curve_option
 from agent.proposers.offline.shaped import shaped
 from tools import timing
@@ -128,9 +128,7 @@ def free_options(
     where = {name: centre for name, centre in centres(path, evidence, xy).items()}
     special = shaped(path, evidence, xy, v, where)
     features += [each.feature for each in special.values()]
-    explanations = cautious(
-        explain(path.xy, path.floor, evidence.dt, features, path.kinks, filmed=evidence.filmed)
-    )
+    explanations = cautious(_explained(path, evidence, features, special))
     middle = np.nanmean(xy, axis=0)
     span = float(np.nanmax(np.ptp(xy[np.isfinite(xy[:, 0])], axis=0)))
     options = []
@@ -140,9 +138,42 @@ def free_options(
         unsaid = set(e.names) - {*SAID, *special} - {k for k in e.names if k[:10] == "attraction"}
         if unsaid:
             raise ValueError(f"no term says {', '.join(sorted(unsaid))}, which moves {body.name}")
-        options.append((terms, e.bic, _sentence(body.name, e)))
+        terms, told = _damped(body.name, terms)
+        options.append((terms, e.bic, _sentence(body.name, e) + told))
     regressed = curve_option(path, evidence.dt, explanations[0])
     return options if regressed is None else sorted([*options, regressed], key=lambda o: o[1])
+
+
+def _explained(
+    path: Path, evidence: Evidence, features: list[Feature], special: Mapping[str, object]
+) -> list[Explanation]:
+    """Explanations, likeliest first: a periodic force was found beside a spring, and is tried with
+    it, for neither explains anything alone."""
+    beside = [(f"spring_{name[-1]}", name) for name in special if name.startswith("drive_")]
+    known = {name for name, *_ in features}
+    found = {
+        frozenset(e.names): e
+        for must in ((), *(pair for pair in beside if pair[0] in known))
+        for e in explain(
+            path.xy, path.floor, evidence.dt, features, path.kinks, 4, must,
+            filmed=evidence.filmed,
+        )
+        if all(ok(e.values[name]) for name, _, ok in features if name in must)
+    }  # fmt: skip
+    return sorted(found.values(), key=lambda e: e.bic)
+
+
+def _damped(name: str, terms: tuple[Term, ...]) -> tuple[tuple[Term, ...], str]:
+    """What a periodic force drives is damped, by about as much as is usual, since what is seen
+    hardly tells; and what is said of it."""
+    drives = [term for term in terms if term.kind == "drive"]
+    slowing = [term.kind for term in terms if term.kind in RESISTANCES]
+    if not drives or slowing not in ([], ["drag"]):
+        return terms, ""
+    usual = DRIVEN_LOSS * drives[0].numbers["rate"]
+    drag = Term("drag", (name,), {"c": usual, "prior": usual})
+    rest = tuple(term for term in terms if term.kind != "drag")
+    return (*rest, drag), "" if slowing else "; what is driven is damped"
 
 
 def cautious(explanations: list[Explanation], push: str = "gx") -> list[Explanation]:

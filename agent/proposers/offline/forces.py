@@ -18,6 +18,7 @@ from agent.proposers.offline.options import Driven, Option
 from agent.proposers.offline.pairs import crowd_options, pair_options
 from agent.proposers.offline.priors import THRESHOLDS, proposed
 from agent.proposers.offline.rails import rail_options
+from agent.proposers.offline.receding import bounds_of, receding_options
 from agent.proposers.offline.resting import engine_of
 from agent.proposers.offline.swinging import (
     hanging_beside,
@@ -39,9 +40,11 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
         structure = structure.with_body(balanced(body, evidence))
     free = [b for b in structure.bodies if b.motion == "free"]
     contacts, partners = contacts_of([b for b in free if not b.swells], evidence)
-    contacts = (*contacts, *side_by_side(structure, evidence))
+    away = [b for b in structure.bodies if b.motion == "receding"]
+    contacts = (*contacts, *side_by_side(structure, evidence), *bounds_of(away, evidence))
     contacts = tuple(term for term in contacts if proposed(term.kind))
     groups = [*_of_free(free, evidence, alternatives), *_of_others(structure, evidence)]
+    groups += [receding_options(body, evidence, alternatives) for body in away]
     choices = _of_one_kind(groups, free, evidence)
     found = [_assemble(structure, choice, contacts, evidence) for choice in choices]
     likeliest = min(range(len(found)), key=lambda k: found[k].bic)

@@ -33,6 +33,7 @@ MEANT: tuple[tuple[str, _Fits], ...] = (
     (r"\broll", _rolls),
     (r"\bslid|inclin|ramp|\brails?\b", _moves("prismatic")),
     (r"track|valley|loop", _moves("bead")),
+    (r"depth|reced|perspective|\baway\b", _moves("receding")),
     (r"friction|\brub", _acts("friction", "contact")),
     (r"\bdrag|\bair\b|resist", _acts("drag", "quadratic_drag")),
     (r"\bdamp", _acts("damping", "drag")),

@@ -26,6 +26,7 @@ from agent.proposers.offline.evidence import (
     smooth,
 )
 from agent.proposers.offline.mechanism import Body, Mechanism
+from agent.proposers.offline.perspective import view_of
 from agent.proposers.offline.priors import JOINTS, THRESHOLDS, proposed
 from agent.proposers.offline.rails import curved, off_rail, rail_numbers
 from agent.proposers.offline.walls import boundaries
@@ -57,6 +58,8 @@ MOST = 12
 """Structures that are looked at closely, beside the one in which everything is free."""
 
 LOOSE = ("free", "rest", "weld", "image")
+
+CARRY_NOTHING = ("free", "bead", "receding")
 
 
 def joints_of(
@@ -355,6 +358,10 @@ def _joints(path: Path, movers: list[Path], evidence: Evidence) -> list[Joint]:
     rests = [p for p in evidence.paths.values() if not p.moves and not p.turns and near(p, path)]
     found = [_free(path, touching, rests)]
     tips = False
+    if (view := view_of(path, evidence)) is not None and not evidence.filmed:
+        why = f"{path.name} moves in depth, and its place and its radius go by one distance"
+        cost = view.cost - 2.0 * JOINTS["receding"].log_odds
+        found.append(Joint("receding", None, view.numbers, cost, why))
     if path.turns and path.seen.sum() >= 4:
         place = "hinge on a fixture" if rests else "hinge past a mover" if touching else "hinge"
         joint = pivot(path)
@@ -827,6 +834,7 @@ def _combine(movers, choices, chosen, cost, why, found, evidence, base) -> None:
                     on=joint.on,
                     turns=base[name].turns and not joint.point,
                     numbers={**base[name].numbers, **joint.numbers},
+                    swells=base[name].swells and joint.motion != "receding",
                 )
             order = tuple(track.name for track in evidence.tracks.tracks)
             found.append(
@@ -851,7 +859,7 @@ def _sound(chosen: Mapping[str, Joint]) -> bool:
     for name, joint in chosen.items():
         seen, here = {name}, joint.on
         while here is not None:
-            if here in seen or here not in chosen or chosen[here].motion in ("free", "bead"):
+            if here in seen or here not in chosen or chosen[here].motion in CARRY_NOTHING:
                 return False
             seen.add(here)
             here = chosen[here].on

@@ -17,7 +17,7 @@ from typing import Any
 MARK = "# grammar: "
 
 MOTIONS = (
-    "rest", "free", "prismatic", "revolute", "weld", "bead", "image",
+    "rest", "free", "prismatic", "revolute", "weld", "bead", "image", "receding",
 )  # fmt: skip
 """How a body may move: the words of ``grammar.joints``."""
 

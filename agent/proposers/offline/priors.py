@@ -131,9 +131,10 @@ CAUSES = Table("cause", {
     "pull": Odds(-2.0, "What keeps to a line is mostly pulled along it by its weight."),
     "push": Odds(-4.0, "A steady effort at a joint needs a motor."),
     "resisted": Odds(-1.0, "Whatever is filmed is slowed by something; a short clip may hide it."),
+    "driven": Odds(-1.0, "A force keeps up what damping would stop; else a swing grows or beats on."),
 })  # fmt: skip
-"""Causes by the stem of their name in a regression (see ``price``); "resisted" stands in place of
-the odds of the first resistance, and of its being a further cause, in footage."""
+"""Causes by the stem of their name in a regression (see ``price``); "resisted" (in footage) and
+"driven" stand in place of the odds of the first resistance, and of its being a further cause."""
 
 ON_TOP = Table("on top", {
     "further": Odds(-4.0, "A scene shows one thing; every further cause is a coincidence."),
@@ -170,6 +171,7 @@ JOINTS = Table("joint", {
     "image": Odds(-6.0, "Mirrors are rarely in view, and so is what follows another exactly."),
     "slide": Odds(-5.0, "What keeps to a line may do so without a rail."),
     "slide on a line that is drawn": Odds(-3.0, "A drawn line that goes with the body carries it."),
+    "receding": Odds(-3.0, "What shrinks as it goes away is meant to be far; things that grow are rare."),
     "roll": Odds(-2.0, "What turns just as far as it goes rolls on something."),
     "track": Odds(-5.0, "A curved track is usually drawn."),
     "track that is drawn": Odds(-3.0, "A drawn line that goes with the body carries it."),
@@ -234,6 +236,10 @@ class Thresholds:
 THRESHOLDS = Thresholds()
 
 
+DRIVEN_LOSS = 0.05
+"""Share of the rate of the force by which what is driven slows, give or take as much: such swings
+take a few turns to settle, and less than one of them is mostly seen."""
+
 RESISTANCES = ("drag", "quadratic_drag", "friction", "damping", "c")
 
 
@@ -245,10 +251,13 @@ def price(names: Iterable[str], filmed: bool = False) -> float:
     (2.0, 16.0, 9.0)
     """
     judged = list(names)
-    slowing = [name for name in judged if name.partition("@")[0] in RESISTANCES] if filmed else []
+    driven = any(name.startswith("drive") for name in judged)
+    slowing = [name for name in judged if name.partition("@")[0] in RESISTANCES]
+    slowing = slowing if filmed or driven else []
     odds = [log_odds(name) for name in judged if name not in slowing[:1]]
-    expected = CAUSES["resisted"].log_odds if slowing else 0.0
-    expected += ON_TOP["dragged"].log_odds if slowing and "drag" in slowing[0] else 0.0
+    expected = CAUSES["driven" if driven else "resisted"].log_odds if slowing else 0.0
+    if filmed and slowing and "drag" in slowing[0]:
+        expected += ON_TOP["dragged"].log_odds
     return -2.0 * (sum(odds) + expected + ON_TOP["further"].log_odds * max(len(odds) - 1, 0))
 
 

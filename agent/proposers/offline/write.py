@@ -18,6 +18,7 @@ from agent.proposers.offline.grammar.joints.bead import Bead
 from agent.proposers.offline.grammar.joints.free import Free
 from agent.proposers.offline.grammar.joints.image import Image
 from agent.proposers.offline.grammar.joints.prismatic import Prismatic
+from agent.proposers.offline.grammar.joints.receding import Receding
 from agent.proposers.offline.grammar.joints.rest import Rest
 from agent.proposers.offline.grammar.joints.revolute import Revolute
 from agent.proposers.offline.grammar.joints.rolling import Rolling
@@ -65,7 +66,7 @@ FOLLOWING = 0.001
 """Mass of what only follows, relative to its leader's: what it adds to the inertia is counted with
 that."""
 
-JOINTED = ("prismatic", "revolute")
+JOINTED, FLYING = ("prismatic", "revolute"), ("free", "receding")
 
 
 def write(mechanism: hypothesis.Mechanism, pointed: Said | None = None) -> Programs:
@@ -167,6 +168,9 @@ class _Translation:
             return self._revolute(body, len(tree) == 1)
         if body.motion == "bead":
             return self._bead(body)
+        if body.motion == "receding":
+            y = _within(n["vanish_y"], 400.0, n["vanish_spread"])
+            return Receding(vanish_x=round(n["vanish_x"], 3), vanish_y=y, size=round(n["size"], 4))
         return Free(body.turns)
 
     def _revolute(self, body: hypothesis.Body, alone: bool) -> Revolute:
@@ -255,7 +259,7 @@ class _Translation:
         return [Push((b,), _or_none(n, "ax"), _or_none(n, "ay")) for b in term.bodies]
 
     def _action(self, term: hypothesis.Term, n: dict) -> list[Law]:
-        jointed = [b for b in term.bodies if self.given.body(b).motion != "free"]
+        jointed = [b for b in term.bodies if self.given.body(b).motion not in FLYING]
         gain = n.get("a", n.get("ax", 0.0))
         laws: list[Law] = [JointDrive((b,), gain=_fitted(gain / self._moment(b))) for b in jointed]
         free = [b for b in term.bodies if b not in jointed]
@@ -283,7 +287,8 @@ class _Translation:
     def _drag(self, term: hypothesis.Term, n: dict) -> list[Law]:
         on_track = [b for b in term.bodies if self.given.body(b).motion == "bead"]
         free = [b for b in term.bodies if b not in on_track]
-        laws: list[Law] = [LinearDrag(tuple(free), _fitted(n["c"]))] if free else []
+        slows = _fitted(n["c"], prior=n.get("prior"))
+        laws: list[Law] = [LinearDrag(tuple(free), slows)] if free else []
         return laws + [JointDamping((b,), _fitted(n["c"])) for b in on_track]
 
     def _quadratic_drag(self, term: hypothesis.Term, n: dict) -> list[Law]:

@@ -16,10 +16,12 @@ from agent.proposers.offline.grammar.couplings.gear import Gear
 from agent.proposers.offline.grammar.joints.bead import Bead
 from agent.proposers.offline.grammar.joints.free import Free
 from agent.proposers.offline.grammar.joints.prismatic import Prismatic
+from agent.proposers.offline.grammar.joints.receding import Receding
 from agent.proposers.offline.grammar.joints.revolute import Revolute
 from agent.proposers.offline.grammar.law import EngineLaw, JointLaw, PairLaw
 from agent.proposers.offline.grammar.laws.constant_field import ConstantField
 from agent.proposers.offline.grammar.laws.joint_damping import JointDamping
+from agent.proposers.offline.grammar.laws.wall import Wall
 from agent.proposers.offline.grammar.mechanism import Body, Mechanism
 from agent.proposers.offline.grammar.quantity import Number
 from agent.proposers.offline.grammar.registry import known
@@ -55,7 +57,12 @@ def jointed() -> dict[str, Mechanism]:
     crank = Body("crank", RED, Revolute(None, 80.0, 60.0, 20.0))
     slide = CrankSlider("cart", "crank", Number(20.0), Number(70.0), base=80.0)
     spin = JointDamping(("crank",), Number(0.3))
+    ball = Receding(vanish_x=170.0, vanish_y=Number(60.0), size=20.0)
+    floor = Wall(("ball",), offset=Number(-150.0), restitution=Number(0.8))
     return {
+        "away": Mechanism(
+            (Body("ball", RED, ball),), (ConstantField(("ball",), None, Number(900.0)), floor)
+        ),
         "pendulum": Mechanism(
             (Body("rod", RED, rod),), (pull, JointDamping(("rod",), Number(0.2)))
         ),

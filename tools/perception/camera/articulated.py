@@ -19,10 +19,10 @@ from tools.perception.camera.change import Blob
 from tools.perception.camera.linking import Trail
 from tools.perception.camera.sprite import Sprite, window_of
 
-UNEXPLAINED = 0.45
+UNEXPLAINED = 0.25
 """Share of a thing's change from the plate, unexplained by bodies as they are, from which it is
 taken apart."""
-BETTER = 0.6
+BETTER = 0.7
 """Share of that, at most, which parts may leave."""
 EXPLAINED = 0.15
 """Share from which no further part is looked for."""
@@ -34,6 +34,8 @@ PIXELS, TRIES = 500, 150
 """Pixels that motions are looked for with, and guesses for each."""
 ASTRAY, SHARE = 0.7, 0.08
 """Pixels a frame by which a flow may miss a motion, and share of the flow itself."""
+THERE = 0.6
+"""Share of the frames in which a thing must be there: a hand comes and goes."""
 LEAST = 0.14
 """Share of a thing that a part must be."""
 PARTS = 3
@@ -49,8 +51,10 @@ def taken_apart(stage: Stage, trail: Trail) -> None:
     joined links that do."""
     times = trail.times
     shown = times[np.unique(np.linspace(0, len(times) - 1, SHOWN).astype(int))].tolist()
+    if len(times) < THERE * len(stage.frames):
+        return
     left = _unexplained(stage, trail, shown)
-    if left < UNEXPLAINED or len(times) < LOOKED // 2:
+    if left < UNEXPLAINED:
         return
     before = stage.bodies
     others = [body for body in before if not _is_of(body, trail)]

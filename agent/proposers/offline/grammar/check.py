@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from agent.proposers.offline.grammar.joints.free import Free
+from agent.proposers.offline.grammar.joints.receding import Receding
 from agent.proposers.offline.grammar.joints.rest import Rest
 from agent.proposers.offline.grammar.joints.revolute import Revolute
 from agent.proposers.offline.grammar.joints.weld import Weld
@@ -92,6 +93,8 @@ def _of_target(law: Law, item: Item) -> Iterator[str]:
         yield f"{law.word} on {key}: expected a joint of one coordinate, got {joint.word}"
     elif isinstance(law, Stop) and joint.on is not None:
         yield f"{law.word} on {key}: it hangs on {joint.on}, and stops are known at joints of the picture only"
+    elif isinstance(joint, Receding) and (isinstance(law, EngineLaw) or law.least > 1):
+        yield f"{law.word} on {key}: it moves in depth, and how far others are from it there is not known"
     elif isinstance(law, (PairLaw, EventLaw, EngineLaw)) and item.scalar:
         yield f"{law.word} on {key}: expected bodies; a size has no place"
     elif isinstance(law, BodyLaw) and not item.scalar and law.turns and not joint.spins:
@@ -108,11 +111,25 @@ def _of_body(mechanism: Mechanism, body: Body) -> Iterator[str]:
         yield f"{body.name}: expected a free body where mass goes by area; give it a mass"
     if joint.balanced and any(isinstance(c, Number) or c != 0.0 for c in (body.com_x, body.com_y)):
         yield f"{body.name}: its joint ({joint.word}) says where the centre of mass is; leave com_x and com_y out"
+    if isinstance(joint, Receding):
+        yield from _of_receding(mechanism, body)
     carries = any(b.joint.on == body.name and not _drawn(b) for b in mechanism.bodies)
     if carries and isinstance(joint, Free) and joint.turns and body.gyration == 0.0:
         yield f"{body.name} turns freely under what hangs on it: expected a radius of gyration, got 0"
     if getattr(joint, "valley", False) and any(len(group) > 1 for group in _with(mechanism, body)):
         yield f"{body.name} runs in a valley, whose height has no inertia: it stands alone; use a bead"
+
+
+def _of_receding(mechanism: Mechanism, body: Body) -> Iterator[str]:
+    """What moves in depth is a disk, alone, and drawn as one."""
+    if "radius" not in body.shape.sizes:
+        yield f"{body.name} moves in depth: expected a disk, whose size shows, got a {body.shape.word}"
+    if mechanism.drawing == "film":
+        yield f"{body.name} moves in depth: a camera's cut-out keeps its size; let it move freely"
+    if "radius" in body.scalars:
+        yield f"{body.name} moves in depth, which says its radius; leave it out of the scalars"
+    if riders := [b.name for b in mechanism.bodies if b.joint.on == body.name]:
+        yield f"{riders[0]} hangs on {body.name}, which moves in depth; let it move freely"
 
 
 def _with(mechanism: Mechanism, body: Body) -> list[frozenset[str]]:
@@ -130,7 +147,7 @@ def freely(mechanism: Mechanism, group: frozenset[str]) -> bool:
     bodies = [mechanism.by_name[key] for key in group if key in mechanism.by_name]
     moving = [body for body in bodies if not isinstance(body.joint, Rest) and not _drawn(body)]
     return len(bodies) == len(group) and all(
-        isinstance(body.joint, Free) and not _off_middle(body) for body in moving
+        isinstance(body.joint, (Free, Receding)) and not _off_middle(body) for body in moving
     )
 
 

@@ -60,6 +60,15 @@ class Joint(Owner):
         """The drawn centre and the angle. host: the same of what carries it. Elementwise."""
         raise NotImplementedError
 
+    def figure(self, pose: Pose, q: tuple) -> dict[str, Any]:
+        """Values of ``placed``, from the pose and the coordinates."""
+        shown = dict(zip(("x", "y", "angle"), pose, strict=True))
+        return {attribute: shown[attribute] for attribute in self.placed()}
+
+    def girth(self, radius: Any) -> Any:
+        """How far it reaches where walls stop it. radius: of the body in its state, px."""
+        return radius
+
     def heavy(self, n: Any, host: Pose, q: tuple, see: Seeing) -> Pose:
         """The centre of mass and the angle. n: its own quantities and the body's ``com_x``,
         ``com_y``."""

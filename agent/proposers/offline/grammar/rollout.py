@@ -96,8 +96,8 @@ def _written(equations: Equations, q: np.ndarray, v: np.ndarray, state: State) -
         for k, c in enumerate(item.joint.coordinates()):
             part[c] = float(np.real(coordinates[key][k]))
             part[rate_of(c)] = float(np.imag(steps[key][k]) / 1e-30)
-        pose = dict(zip(("x", "y", "angle"), poses.drawn[key], strict=True))
-        part.update({a: float(pose[a]) for a in item.joint.placed()})
+        figure = item.joint.figure(poses.drawn[key], tuple(coordinates[key]))
+        part.update({a: float(value) for a, value in figure.items()})
     return new
 
 
@@ -164,7 +164,7 @@ def _points(
 
 
 def _radius(equations: Equations, key: str) -> float:
-    return equations.state[key]["radius"]
+    return equations.items[key].joint.girth(equations.state[key]["radius"])
 
 
 def _through_joints(

@@ -14,6 +14,7 @@ from agent.proposers.offline.grammar.mechanism import Item
 from agent.proposers.offline.grammar.seeing import Sight
 from agent.proposers.offline.source.algebra import Expr, of, symbol
 from agent.proposers.offline.source.program import Block, Function
+from agent.proposers.offline.source.single import placing
 from agent.proposers.offline.source.writer import Writer, state_of, together
 from agent.proposers.offline.source.writing import Writing
 
@@ -23,7 +24,7 @@ AXES = ("x", "y", "angle")
 @dataclass
 class _Free:
     """A group of free bodies. ends: what tells their locals apart. kicks: accelerations of each
-    along x, y and angle. places, speeds: locals of the coordinates and rates of all."""
+    along x, y and angle. placing: functions that put some where their coordinates say. places, speeds: locals of the coordinates and rates of all."""
 
     writer: Writer
     group: frozenset[str]
@@ -32,6 +33,7 @@ class _Free:
     ends: dict[str, str]
     writing: Writing
     kicks: dict[str, list[Expr]] = field(default_factory=dict)
+    placing: dict[str, str] = field(default_factory=dict)
     places: list[str] = field(default_factory=list)
     speeds: list[str] = field(default_factory=list)
 
@@ -63,7 +65,17 @@ def free(writer: Writer, group: frozenset[str], tag: str) -> None:
         writer.starts(item)
         writer.latents(item)
         writer.sizes(item)
+        _placed_first(each, item)
     _step(each)
+
+
+def _placed_first(each: _Free, item: Item) -> None:
+    """The function that puts a body where its coordinates say, and its call at the first frame."""
+    if item.joint.placed():
+        name = each.placing[item.key] = placing(
+            each.writer, item, f"{each.tag}{each.ends[item.key]}"
+        )
+        each.writer.initial.add(f'state["{item.key}"] = {name}(state["{item.key}"], params)')
 
 
 def _sum_up(each: _Free) -> None:
@@ -148,7 +160,10 @@ def _step(each: _Free) -> None:
             _bounce(each, position, law, inner, steady)
         elif isinstance(law, Collision):
             _collide(each, position, law, inner)
-    block.add(*(f'new["{item.key}"] = b{each.ends[item.key]}' for item in each.items))
+    for item in each.items:
+        b = f"b{each.ends[item.key]}"
+        place = each.placing.get(item.key)
+        block.add(f'new["{item.key}"] = ' + (f"{place}({b}, params)" if place else b))
 
 
 def _constants(each: _Free, block: Block) -> None:
@@ -187,7 +202,7 @@ def _integrated(each: _Free, inner: Block, call: str, timed: bool, h: str) -> No
         end, axes = each.ends[item.key], item.joint.coordinates()
         if item.key in walled:
             parts = [
-                f'(v[{first + k}] - b{end}["{rate_of(a)}"]) / {h}' for k, a in enumerate(("x", "y"))
+                f'(v[{first + k}] - b{end}["{rate_of(a)}"]) / {h}' for k, a in enumerate(axes[:2])
             ]
             inner.add(f"pull{end} = ({', '.join(parts)})")
         entries: dict[str, Any] = {}
@@ -213,12 +228,17 @@ def _bounce(each: _Free, position: int, law: Wall, inner: Block, steady: bool) -
                 f"{a}{end}" if acts else "0.0" for a, acts in zip(("ax", "ay"), parts, strict=True)
             ]
             pull = f", pull=({', '.join(names)})" if any(parts) else ""
-        b = f'b{end}["x"], b{end}["y"], b{end}["vx"], b{end}["vy"]'
+        first, second = item.joint.coordinates()[:2]
+        axes = (first, second, rate_of(first), rate_of(second))
+        b, radius = f"b{end}", item.joint.girth(f'b{end}["radius"]')
+        struck = ", ".join(f'{b}["{axis}"]' for axis in axes)
         friction = f", {of(n.friction)}" if law.friction is not None else ""
-        call = f'bounce_off_line({b}, {normal}, {of(n.offset)}, b{end}["radius"], {of(n.restitution)}{friction}{pull})'
+        place = f"{struck}, {normal}, {of(n.offset)}, {radius}"
+        call = f"bounce_off_line({place}, {of(n.restitution)}{friction}{pull})"
+        after = ("x", "y", "vx", "vy")
         inner.add(
-            f"x, y, vx, vy = {call}",
-            f"b{end} = {state_of('b' + end, x='x', y='y', vx='vx', vy='vy')}",
+            f"{', '.join(after)} = {call}",
+            f"{b} = {state_of(b, **dict(zip(axes, after, strict=True)))}",
         )
 
 

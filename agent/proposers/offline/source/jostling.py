@@ -102,20 +102,16 @@ def _kicks(writer: Writer, group: frozenset[str], items: list[Item], tag: str) -
     block.add(*(f'radius_{key} = state["{key}"]["radius"]' for key in radii), writing.block)
     entries = [f'"{key}": {together(map(str, kick))}' for key, kick in pulled.items() if kick]
     block.add(f"return {{{', '.join(entries)}}}")
-    timed = "time" in writing.used
-    arguments = (
-        "at",
-        "params",
-        "action",
-        *(["time"] if timed else []),
-        *(["state"] if radii else []),
-    )
+    timed, seen = "time" in writing.used, any(f"{local}." in text for local in here.values())
+    asked = {"at": seen, "params": True, "action": True, "time": timed, "state": bool(radii)}
+    arguments = tuple(name for name, needed in asked.items() if needed)
     about = "Accelerations (x, y, turn) of what touches nothing."
     function = writer.program.define(Function(f"kicks{tag}", arguments, about, block))
     given = ", ".join(
         'state["clock"]["time"] + elapsed' if name == "time" else name for name in arguments
     )
-    return f"lambda at, elapsed: {function.name}({given})"
+    call = f"{function.name}({given})"
+    return f"lambda at, elapsed: {call}" if seen or timed else call
 
 
 def _start(writer: Writer, item: Item, tag: str) -> None:

@@ -129,7 +129,8 @@ def _perceive(mechanism: Mechanism, said: Said | None) -> Iterator[str]:
     if said:
         yield "    if tools.same_clip(frames, CLIP):"
         yield "        tracks = tools.as_given(frames, tracks, GIVEN)"
-    if swelling := [body.name for body in ordered(mechanism) if "radius" in body.scalars]:
+    sized = {body.name: (*body.scalars, *body.joint.placed()) for body in ordered(mechanism)}
+    if swelling := [name for name, varies in sized.items() if "radius" in varies]:
         yield f"    tracks = tools.resized(frames, tracks, {spread(swelling)})"
     if grid:
         yield "    drawn = tools.on_grid(frames, tracks, ON_GRID)"

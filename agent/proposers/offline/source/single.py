@@ -153,18 +153,13 @@ def _accelerate(
 
 def placing(writer: Writer, item: Item, tag: str) -> str:
     """Write the function that puts the body where its coordinate says; its name."""
-    (coordinate,) = item.joint.coordinates()
-    names = writer.names()
+    names, coordinates = writer.names(), item.joint.coordinates()
     writing = Writing(writer.program, Block(), names)
-    q = symbol(names.fresh(local(coordinate)))
-    pose = item.joint.pose(writer.of_body(item.key), _GROUND, (q,), writing)
-    entries = {
-        a: str(of(p))
-        for a, p in zip(("x", "y", "angle"), pose, strict=True)
-        if a in item.joint.placed()
-    }
-    block = Block(
-        "", [f'{q} = body["{coordinate}"]', writing.block, f"return {state_of('body', **entries)}"]
-    )
-    about = f"Where the coordinate of {item.key} puts it."
+    q = tuple(symbol(names.fresh(local(coordinate))) for coordinate in coordinates)
+    pose = item.joint.pose(writer.of_body(item.key), _GROUND, q, writing)
+    entries = {a: str(of(value)) for a, value in item.joint.figure(pose, q).items()}
+    read = ", ".join(f'body["{coordinate}"]' for coordinate in coordinates)
+    read = f"{', '.join(map(str, q))} = {read}"
+    block = Block("", [read, writing.block, f"return {state_of('body', **entries)}"])
+    about = f"Where the coordinate{'s' * (len(q) > 1)} of {item.key} put{'s' * (len(q) == 1)} it."
     return writer.program.define(Function(f"place{tag}", ("body", "params"), about, block)).name

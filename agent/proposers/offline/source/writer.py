@@ -179,7 +179,7 @@ class Writer:
 
     def sizes(self, item: Item) -> None:
         """A statement of ``initial`` for the radius, where the dynamics asks how large it is."""
-        if item.body is None or "radius" in item.body.scalars:
+        if item.body is None or "radius" in (*item.body.scalars, *item.joint.placed()):
             return
         laws = self.mechanism.laws
         if item.body.by_area or any(isinstance(w, EventLaw) and item.key in w.on for w in laws):
