@@ -510,26 +510,42 @@ it is."""
 
 
 def _about(path: Path, circle: Pivot, place: str) -> Joint:
-    cost = _cost(place, circle.rest, path.floor, 3, path)
-    if path.turns:  # its own angle is left unexplained
-        angle = path.angle[path.seen & np.isfinite(path.angle)]
-        cost += misfit([angle - np.median(angle)], path.floor_angle, [len(angle) // 3])
-    return Joint(
-        "revolute",
-        None,
-        {
-            "pivot_x": circle.other[0],
-            "pivot_y": circle.other[1],
-            "centre_x": circle.own[0],
-            "centre_y": 0.0,
-            "spread": max(circle.spread, 0.3),
-            "gyration": path.radius / math.sqrt(2),
-        },
-        cost + _one_way(path, circle),
-        f"{path.name} keeps {circle.own[0]:.0f} px from ({circle.other[0]:.0f}, "
-        f"{circle.other[1]:.0f})",
-        point=path.turns,
-    )
+    """A circle as a joint. A body that turns may turn with its thread; else its own angle is left
+    unexplained."""
+    cost = _cost(place, circle.rest, path.floor, 3, path) + _one_way(path, circle)
+    (arm, _), (x, y) = circle.own, circle.other
+    lean, point, words = 0.0, path.turns, ""
+    if path.turns:
+        told = path.seen & np.isfinite(path.angle)
+        angle, away = path.angle[told], path.xy[told] - (x, y)
+        bearing = np.unwrap(np.arctan2(away[:, 1], away[:, 0]))
+        share, _ = np.polyfit(bearing, angle, 1)  # light that stays holds a picture back
+        floor = math.hypot(path.floor_angle, THRESHOLDS.outline / path.appearance.bounding_radius)
+        own, with_thread = (
+            misfit([one - one.mean()], floor, [len(one) // 3])
+            for one in (angle, angle - share * bearing)
+        )
+        if with_thread < own and FOLLOWS < share < 1 / FOLLOWS:
+            words = " and turns with its thread"
+            if abs(share - 1.0) < TRULY:
+                lean, point = float(np.median(bearing - angle)), False
+            own = with_thread
+        cost += own
+    numbers = {
+        "pivot_x": x,
+        "pivot_y": y,
+        "centre_x": arm * math.cos(lean),
+        "centre_y": arm * math.sin(lean),
+        "spread": max(circle.spread, 0.3),
+        "gyration": path.radius / math.sqrt(2),
+    }
+    why = f"{path.name} keeps {arm:.0f} px from ({x:.0f}, {y:.0f}){words}"
+    return Joint("revolute", None, numbers, cost, why, point=point)
+
+
+FOLLOWS, TRULY = 0.6, 0.05
+"""Share of a thread's turn that the picture of a bob must show to turn with it, and by how much less
+or more than the whole its angle is off, and no measure of it."""
 
 
 def _hung(path: Path, circle: Pivot, dt: Steps) -> Pivot:

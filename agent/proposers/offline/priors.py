@@ -141,6 +141,7 @@ ON_TOP = Table("on top", {
     "jump": Odds(-8.0, "What jumps has met something; on a rail nothing is met."),
     "focus": Odds(-5.0, "A centre that attracts and is not drawn is rarer still."),
     "repulsion": Odds(-5.0, "A fixed thing that repels is rarer than one that attracts."),
+    "rubbed in flight": Odds(-4.0, "What falls freely rests on nothing that it could rub on."),
     "dragged": Odds(-2.5, "In footage solids on solids rub; air and oil slow as speed does."),
 }, blind=0.0)  # fmt: skip
 """What comes on top of other odds; "jump" for every velocity jump that a mechanism has no cause
@@ -258,6 +259,8 @@ def price(names: Iterable[str], filmed: bool = False) -> float:
     expected = CAUSES["driven" if driven else "resisted"].log_odds if slowing else 0.0
     if filmed and slowing and "drag" in slowing[0]:
         expected += ON_TOP["dragged"].log_odds
+    if "gy" in judged and "friction" in judged:
+        expected += ON_TOP["rubbed in flight"].log_odds
     return -2.0 * (sum(odds) + expected + ON_TOP["further"].log_odds * max(len(odds) - 1, 0))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from tools.perception.camera.bodies import Body, Stage, best_angle, refine
 from tools.perception.camera.change import Blob
 from tools.perception.camera.linking import Trail
-from tools.perception.camera.sprite import Sprite, window_of
+from tools.perception.camera.sprite import Sprite, forward
 
 UNEXPLAINED = 0.25
 """Share of a thing's change from the plate, unexplained by bodies as they are, from which it is
@@ -46,31 +46,29 @@ LOST = 0.7
 """Share of a part's change that may be left unexplained where it is found."""
 
 
-def taken_apart(stage: Stage, trail: Trail) -> None:
+def taken_apart(stage: Stage, trail: Trail) -> bool:
     """Put in place of the bodies of a trail, where they do not explain it, the body or the few
-    joined links that do."""
+    joined links that do; whether there were such."""
     times = trail.times
     shown = times[np.unique(np.linspace(0, len(times) - 1, SHOWN).astype(int))].tolist()
-    if len(times) < THERE * len(stage.frames):
-        return
     left = _unexplained(stage, trail, shown)
-    if left < UNEXPLAINED:
-        return
-    before = stage.bodies
-    others = [body for body in before if not _is_of(body, trail)]
+    if len(times) < THERE * len(stage.frames) or left < UNEXPLAINED:
+        return False
+    first = best = stage.bodies
+    others = [body for body in first if not _is_of(body, trail)]
     for motions in range(1, PARTS + 1):
         found = _motions(stage, trail, motions)
         if found is None:
             break
-        stage.bodies = [*others, *_links(stage, others, found)]
-        links, now = stage.bodies[len(others) :], _unexplained(stage, trail, shown)
-        if now > BETTER * left or not all(link.seen.mean() > 0.5 for link in links):
-            stage.bodies = before
-        else:
-            before, left = stage.bodies, now
+        links = _links(stage, others, found)
+        now = _unexplained(stage, trail, shown)
+        if now < BETTER * left and all(link.seen.mean() > 0.5 for link in links):
+            best, left = stage.bodies, now
+        stage.bodies = first
         if left < EXPLAINED:
             break
-    stage.bodies = before
+    stage.bodies = best
+    return best is not first
 
 
 def _links(stage: Stage, others: list[Body], found: _Motions) -> list[Body]:
@@ -241,35 +239,45 @@ def _tidied(labels: np.ndarray, count: int, area: int) -> np.ndarray:
 
 
 def _part(stage: Stage, found: _Motions, label: int) -> Body:
-    """A body of what has one label, cut out of one frame."""
-    mask = (found.labels == label).astype(np.uint8)
-    x, y, w, h = cv2.boundingRect(mask)
-    length = int(np.ceil(np.hypot(w, h))) // 2 + 3
-    middle = np.array([x + (w - 1) / 2, y + (h - 1) / 2])
-    corner = np.array([found.window[1].start, found.window[0].start])
-    pose = np.append(np.round(middle) + corner, 0.0)
-    window = window_of(pose, (length, length), stage.plate.shape, pad=0.0)
-    assert window is not None, "it is in view"
-    side = 2 * length + 1
-    matte, colour = np.zeros((side, side), np.float32), np.zeros((side, side, 3), np.float32)
-    ys, xs = np.nonzero(mask)
-    rows, columns = ys - round(middle[1]) + length, xs - round(middle[0]) + length
-    matte[rows, columns] = 1.0
-    colour[rows, columns] = stage.frames[found.frame][ys + corner[1], xs + corner[0]]
-    layers = cv2.GaussianBlur(np.dstack([colour, matte]), (0, 0), 0.6)
+    """A body of what has one label, cut out of one frame with its longer side level."""
+    mask = (found.labels == label).astype(np.float32)
+    pose, half = _along(mask)
+    height, width = (2 * int(np.ceil(side)) + 1 for side in half[::-1])
+    move = forward(pose, (height, width), (0, 0))
+    layers = np.dstack([stage.frames[found.frame][found.window] * mask[..., None], mask])
+    layers = cv2.GaussianBlur(layers.astype(np.float32), (0, 0), 0.6)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     count = len(stage.frames)
     poses, spread = np.full((count, 3), np.nan), np.full((count, 3), np.inf)
-    poses[found.frame] = pose
+    corner = np.array([found.window[1].start, found.window[0].start, 0.0])
+    poses[found.frame] = pose + corner
     return Body(
-        Sprite(layers),
+        Sprite(cv2.warpAffine(layers, move, (width, height), flags=flags)),
         poses,
         np.full(count, np.nan),
         spread,
-        (float(length), float(length)),
+        half,
         np.arange(0),
         float(mask.sum()),
         True,
     )
+
+
+def _along(mask: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+    """Middle and direction (x, y, angle) of the longer side of a mask, and half its sides with a
+    margin."""
+    ys, xs = np.nonzero(mask)
+    places = np.stack([xs, ys], 1).astype(float)
+    middle = places.mean(0)
+    _, axes = np.linalg.eigh(np.cov((places - middle).T))
+    x, y = axes[:, 1]
+    sides = (places - middle) @ np.array([(x, -y), (y, x)])
+    low, high = sides.min(0), sides.max(0)
+    u, v = (low + high) / 2
+    centre = middle + np.array([u * x - v * y, u * y + v * x])
+    half = (high - low) / 2
+    margin = 3 + 0.1 * half
+    return np.append(centre, np.arctan2(y, x)), (half[0] + margin[0], half[1] + margin[1])
 
 
 def _followed(stage: Stage, k: int, first: int) -> None:
