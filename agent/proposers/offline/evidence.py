@@ -106,6 +106,21 @@ class Path:
         radii = np.hypot(*(outline - (outline.max(0) + outline.min(0)) / 2).T)
         return float(radii.std()) <= max(CIRCULAR * radii.mean(), 0.25)
 
+    @cached_property
+    def outline(self) -> np.ndarray | None:
+        """(N, 2) points around the largest piece of a cut-out, seen from its middle at angle 0;
+        None for other shapes."""
+        sprite = self.appearance.sprite
+        if self.appearance.shape != "sprite" or sprite is None:
+            return None
+        solid = (sprite[..., 3] > 0.5).astype(np.uint8)
+        pieces, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        if not pieces:
+            return None
+        around = max(pieces, key=cv2.contourArea)[:, 0].astype(float)
+        height, width = solid.shape
+        return around[:: max(1, len(around) // 48)] - ((width - 1) / 2, (height - 1) / 2)
+
     @property
     def radius(self) -> float:
         """Radius of a disk, or half the smaller side: what touches a wall first."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+import cv2
 import numpy as np
 from scipy.optimize import minimize
 
@@ -218,6 +219,8 @@ def outline_at(path: Path, t: int) -> np.ndarray:
         )
     elif appearance.shape == "polygon":
         local = np.vstack([appearance.corners, [[0, 0]]])
+    elif path.outline is not None:
+        local = np.vstack([path.outline, [[0, 0]]])
     else:
         a = np.linspace(0, 2 * math.pi, 16, endpoint=False)
         reach = (
@@ -236,6 +239,9 @@ def _distance(path: Path, t: int, points: np.ndarray) -> np.ndarray:
         return np.max(
             np.abs(local) - (path.appearance.size[0] / 2, path.appearance.size[1] / 2), axis=1
         )
+    if path.appearance.shape == "sprite" and path.outline is not None:
+        outline = path.outline.astype(np.float32)[:, None]
+        return np.array([-cv2.pointPolygonTest(outline, (x, y), True) for x, y in local.tolist()])
     reach = (
         path.appearance.size[0]
         if path.appearance.shape == "disk"
