@@ -549,7 +549,7 @@ def _about(path: Path, circle: Pivot, place: str) -> Joint:
     return Joint("revolute", None, numbers, cost, why, point=point)
 
 
-FOLLOWS, TRULY = 0.6, 0.05
+FOLLOWS, TRULY = 0.6, 0.25
 """Share of a thread's turn that the picture of a bob must show to turn with it, and by how much less
 or more than the whole its angle is off, and no measure of it."""
 

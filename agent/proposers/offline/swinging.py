@@ -121,10 +121,17 @@ def heading(body: Body) -> float:
 
 
 def _direction(body: Body, path: Path) -> np.ndarray:
-    """(T, 1) direction from the hinge to the body's centre."""
-    if body.turns:
+    """(T, 1) direction from the hinge to the body's centre: by its angle or by its place, whichever
+    tells it better."""
+    if body.turns and path.floor_angle <= _off(body, path):
         return (path.angle + heading(body))[:, None]
     return bearing(path.xy - (body.numbers["pivot_x"], body.numbers["pivot_y"]))[:, None]
+
+
+def _off(body: Body, path: Path) -> float:
+    """Radians by which the place of a body's centre misses its direction from the hinge."""
+    arm = math.hypot(body.numbers["centre_x"], body.numbers["centre_y"])
+    return path.floor / max(arm, 1.0)
 
 
 def hanging_beside(bodies: Sequence[Body], root: Body) -> list[Body]:
@@ -157,7 +164,8 @@ def pendulum_options(body: Body, evidence: Evidence, others: Sequence[Body] = ()
     series = _direction(body, path)
     offset = heading(body) if body.turns else 0.0
     length = math.hypot(body.numbers["centre_x"], body.numbers["centre_y"])
-    sigma = path.floor_angle if body.turns else path.floor / max(length, 1.0)
+    sigma = _off(body, path)
+    sigma = min(sigma, path.floor_angle) if body.turns else sigma
     values, spin = smooth(series, evidence.dt, path.kinks)
     features: list[Feature] = [
         ("down", np.cos(values), positive),
