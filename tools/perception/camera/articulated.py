@@ -105,13 +105,14 @@ def _window(blob: Blob, shape: tuple[int, ...], margin: int = 4) -> tuple[slice,
 
 
 def _is_of(body: Body, trail: Trail) -> bool:
-    """Whether a body lies within the blobs of a trail wherever both are seen."""
+    """Whether a body that nobody pointed at lies within the blobs of a trail, where both are
+    seen."""
     both = [t for t in trail.times.tolist() if body.seen[t]]
     inside = [
         blob.box[0] <= x <= blob.box[2] and blob.box[1] <= y <= blob.box[3]
         for blob, (x, y) in ((trail.blobs[t], body.poses[t, :2]) for t in both)
     ]
-    return not both or float(np.mean(inside)) > 0.5
+    return bool(both) and not body.name and float(np.mean(inside)) > 0.5
 
 
 # --------------------------------------------------------------------------------------------------
