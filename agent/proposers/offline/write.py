@@ -217,15 +217,15 @@ class _Translation:
         rail = next((t for t in self.given.of("rail") if body.name in t.bodies), None)
         first, *higher = coefficients(n, "lean") if body.turns else [0.0]
         return Bead(
-            tuple(coefficients(n, "rail")),
-            n["middle"],
-            n["half"],
-            n.get("foot", 0.0),
+            tuple(round(c, 2) for c in coefficients(n, "rail")),  # no line is measured more finely
+            round(n["middle"], 2),
+            round(n["half"], 2),
+            round(n.get("foot", 0.0), 2),
             body.turns,
             _within(first, 1.0) if body.turns else 0.0,
-            tuple(higher),
-            n.get("gentle", -10.0),
-            n.get("steep", 10.0),
+            tuple(round(c, 4) for c in higher),
+            round(n.get("gentle", -10.0), 3),
+            round(n.get("steep", 10.0), 3),
             rail is not None and "bead" not in rail.numbers,
         )
 
