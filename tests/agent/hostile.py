@@ -24,7 +24,10 @@ def perceived(lie: str):
 def predicted(lie: str):
     """The same about the states that are predicted."""
     when = (
-        "    if __import__('sys')._getframe(2).f_code.co_name == 'predict':\n"
+        "    frame = __import__('sys')._getframe()\n"
+        "    while frame.f_back and frame.f_code.co_name != 'predict':\n"
+        "        frame = frame.f_back\n"
+        "    if frame.f_code.co_name == 'predict':\n"
         "        tools.types.States.to_json = _lie\n"
     )
     begin = "    yy, xx = np.mgrid[: shape[0]"
