@@ -38,30 +38,22 @@ def exposed(
         return picture(states[t])
     step = (last - first) / count
     moments = first + step * (np.arange(count) + 0.5)
-    total: np.ndarray | None = None
-    for moment in moments:
-        drawn = picture(_between(states, t, float(moment)))
-        shares = _shares(moments, moment, step, shutter, len(drawn))
-        part = drawn * shares[:, None, None]
-        total = part if total is None else total + part
-    assert total is not None, "there is a moment"
+    pictures = (picture(_between(states, t, moment)) for moment in moments.tolist())
+    drawn = next(pictures)
+    shares = _shares(moments, step, shutter, len(drawn))[..., None, None]
+    total = drawn * shares[0]
+    for drawn, share in zip(pictures, shares[1:], strict=True):
+        total += drawn * share
     return np.clip(np.rint(total), 0, 255).astype(np.uint8)
 
 
-def _shares(
-    moments: np.ndarray, moment: float, step: float, shutter: Shutter, rows: int
-) -> np.ndarray:
-    """(rows,) float32: what the picture of one moment counts in each row."""
+def _shares(moments: np.ndarray, step: float, shutter: Shutter, rows: int) -> np.ndarray:
+    """(moments, rows) float32: what the picture of each moment counts in each row."""
     read = shutter.readout * np.arange(rows) / rows
-    half = max(shutter.open, step) / 2
-
-    def within(of: np.ndarray | float) -> np.ndarray:
-        late = np.minimum(np.asarray(of) + step / 2, read + half)
-        return np.asarray(
-            np.maximum(late - np.maximum(np.asarray(of) - step / 2, read - half), 0.0)
-        )
-
-    return np.asarray(within(moment) / sum(within(one) for one in moments), np.float32)
+    half, since = max(shutter.open, step) / 2, moments[:, None] - step / 2
+    within = np.minimum(since + step, read + half) - np.maximum(since, read - half)
+    within = np.maximum(within, 0.0)
+    return (within / within.sum(0)).astype(np.float32)
 
 
 def _way(before: State, after: State) -> float:

@@ -50,9 +50,11 @@ def taken_apart(stage: Stage, trail: Trail) -> bool:
     """Put in place of the bodies of a trail, where they do not explain it, the body or the few
     joined links that do; whether there were such."""
     times = trail.times
+    if len(times) < THERE * len(stage.frames):
+        return False
     shown = times[np.unique(np.linspace(0, len(times) - 1, SHOWN).astype(int))].tolist()
     left = _unexplained(stage, trail, shown)
-    if len(times) < THERE * len(stage.frames) or left < UNEXPLAINED:
+    if left < UNEXPLAINED:
         return False
     first = best = stage.bodies
     others = [body for body in first if not _is_of(body, trail)]
