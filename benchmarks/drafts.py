@@ -158,7 +158,7 @@ def _numbers(rng: np.random.Generator, kind: str, body: Body) -> Mapping[str, fl
             "x0": 40.0, "y0": 30.0, "scale": _positive(rng, 3.0), "rate": _positive(rng, 3.0),
             "ax:1": _signed(rng), "ay:u*u*q": _signed(rng, high=14.0),
         },
-        "stop": lambda: {"side": float(rng.choice([-1, 1])), "angle": rng.uniform(-3, 3), "e": 0.5},
+        "stop": lambda: {"side": float(rng.choice([-1, 1])), "place": rng.uniform(-3, 3), "e": 0.5},
         "joint_spring": lambda: {"k": _positive(rng), "rest": _signed(rng, high=4.0)},
         "turning": lambda: {"a": _signed(rng), "c": _positive(rng)},
     }.get(kind, lambda: {"c": _positive(rng)})()  # fmt: skip
@@ -240,7 +240,7 @@ def _measured(mechanism: Mechanism) -> States:
     for k, body in enumerate(mechanism.bodies):
         for attribute, start, rate in (
             ("x", 20.0 + 9 * k, 1.5), ("y", 25.0, 0.5), ("angle", 0.2, 0.05), ("radius", 4.0, 0.0),
-            ("width", 9.0, 0.0), ("height", 5.0, 0.0),
+            ("width", 9.0, 0.0), ("height", 5.0, 0.0), ("half_x", 4.5, 0.0), ("half_y", 2.5, 0.0),
         ):  # fmt: skip
             columns.append(f"{body.name}.{attribute}")
             values.append(start + rate * np.arange(12.0))

@@ -307,9 +307,13 @@ def a_state(mechanism: Mechanism, rng: np.random.Generator) -> dict[str, dict[st
         sizes = {"radius": 8.0, "width": 16.0, "height": 12.0, "angle": 0.0, "spin": 0.0}
         if item.body is not None:
             state[item.object] = (
-                {**sizes, **part} if _touches(mechanism, item.key) else {"radius": 8.0, **part}
+                {**sizes, **part} if _touches(mechanism, item.key) else {**REACH, **part}
             )
     return complete(mechanism, mechanism.guesses, _in_shape(mechanism, state))
+
+
+REACH = {"radius": 8.0, "half_x": 11.0, "half_y": 9.0}
+"""Pixels that bodies reach to others, and along x and y to walls."""
 
 
 def _touches(mechanism: Mechanism, key: str) -> bool:

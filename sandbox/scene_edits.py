@@ -11,7 +11,7 @@ import numpy as np
 
 from tools.types import ContractError, Scene
 
-SIZES = ("width", "height", "radius", "outline")
+SIZES = ("width", "height", "radius", "half_x", "half_y", "outline")
 """Constants of an object that are lengths of its drawing: what ``size`` multiplies."""
 
 

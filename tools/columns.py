@@ -10,6 +10,8 @@ _UNITS = {
     "length": "px",
     "size": "px",
     "radius": "px",
+    "half_x": "px",
+    "half_y": "px",
     "area": "px^2",
     "vx": "px/s",
     "vy": "px/s",

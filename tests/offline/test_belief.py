@@ -106,7 +106,7 @@ def test_a_pendulum_that_strikes_a_wall_is_turned_back_there():
     stop = best.mechanism.of("stop")[0].numbers
     assert best.mechanism.body("thing").motion == "revolute"
     assert stop["side"] == -1.0  # angles of the picture grow the other way
-    assert stop["angle"] == pytest.approx(math.pi / 2 - 0.2, abs=0.05)
+    assert stop["place"] == pytest.approx(math.pi / 2 - 0.2, abs=0.05)
     assert stop["e"] == pytest.approx(0.8, abs=0.15)
 
 

@@ -146,8 +146,8 @@ SAID = {
             Term("damping", ("rod",), {"c": 0.2}),
             Term("action", ("rod",), {"a": 2.0}),
             Term("push", ("rod",), {"a": 1.0}),
-            Term("stop", ("rod",), {"side": 1.0, "angle": 0.2, "e": 0.6}),
-            Term("stop", ("rod",), {"side": -1.0, "angle": -0.2, "e": 0.6}),
+            Term("stop", ("rod",), {"side": 1.0, "place": 0.2, "e": 0.6}),
+            Term("stop", ("rod",), {"side": -1.0, "place": -0.2, "e": 0.6}),
         ),
     ),
     "hidden pendulum": Mechanism(

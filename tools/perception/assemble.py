@@ -19,7 +19,7 @@ from tools.types import Scene, States
 Host = str | tuple[str, float, float]
 """Name of the part that carries another, and maybe the point that it turns about."""
 
-SIZES = ("radius", "width", "height")
+SIZES = ("radius", "width", "height", "half_x", "half_y")
 """Attributes that a part keeps, reported where the dynamics asks how large it is."""
 _FLICKER = 2e-4
 """Least noise of a gain."""
@@ -102,14 +102,19 @@ def _series(track: Track, attribute: str) -> np.ndarray:
     if attribute == "radius" and track.radii is not None:
         return track.radii
     if attribute in SIZES:
-        return np.where(
-            track.seen,
-            track.appearance.radius
-            if attribute == "radius"
-            else track.appearance.size[SIZES.index(attribute) - 1],
-            np.nan,
-        )
+        return np.where(track.seen, _size(track, attribute), np.nan)
     return track.poses[:, ("x", "y", "angle").index(attribute)]
+
+
+def _size(track: Track, attribute: str) -> float:
+    """One of SIZES in pixels."""
+    appearance = track.appearance
+    if attribute == "radius":
+        return appearance.radius
+    if attribute in ("half_x", "half_y"):
+        angle = float(np.nanmedian(track.poses[:, 2]))
+        return appearance.half_extents(angle)["xy".index(attribute[-1])]
+    return appearance.size[SIZES.index(attribute) - 1]
 
 
 def _noise(track: Track | None, attribute: str) -> float:

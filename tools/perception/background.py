@@ -508,10 +508,10 @@ def _could_move(region: np.ndarray, moving: np.ndarray) -> bool:
 def fill(plate: np.ndarray, hole: np.ndarray, ground: np.ndarray | None = None) -> np.ndarray:
     """Fill ``hole`` (bool (H, W)) from the known pixels on both sides along rows and columns.
 
-    A line that enters the hole on one side and leaves it on the other is continued; elsewhere the
-    nearer sides decide, blended from one to the other. Exact for flat plates, gradients and
-    straight horizontal or vertical structures. ground: colour (3,) of most of the picture, against
-    which structures stand out; measured when not given.
+    A line that enters the hole on one side and leaves it on the other is continued, and so is a
+    slanted edge between two colours; elsewhere the nearer sides decide, blended from one to the
+    other. Exact for flat plates, gradients and straight structures. ground: colour (3,) of most of
+    the picture, against which structures stand out; measured when not given.
     """
     known = ~hole
     if not known.any() or not hole.any():
@@ -528,11 +528,51 @@ def fill(plate: np.ndarray, hole: np.ndarray, ground: np.ndarray | None = None) 
         np.where(structure != column_structure, structure, row_gap <= column_gap),
         np.where(row_agree | column_agree, row_agree, row_gap <= column_gap),
     )
+    value = np.where(use_row[..., None], row_value, column_value)
+    open_ = hole & ~row_agree & ~column_agree
+    count, pieces = cv2.connectedComponents(hole.astype(np.uint8))
+    for k in (k for k in range(1, count) if open_[pieces == k].any()):
+        _two_sided(value, plate, pieces == k)
     filled = plate.copy()
-    filled[hole] = np.rint(np.where(use_row[..., None], row_value, column_value)[hole]).astype(
-        np.uint8
-    )
+    filled[hole] = np.rint(value[hole]).astype(np.uint8)
     return filled
+
+
+_AROUND, _ALIKE = 2, 20.0
+"""Pixels outside a hole at which its border is looked at, and grey levels within which two colours
+are one there."""
+
+
+def _two_sided(value: np.ndarray, plate: np.ndarray, hole: np.ndarray) -> None:
+    """Fill a hole (bool (H, W)) in ``value`` (H, W, 3) in place, where two colours meet at its
+    border in just two places: the edge between them goes straight from one to the other."""
+    size = 2 * _AROUND + 1
+    grown = cv2.dilate(hole.astype(np.uint8), np.ones((size, size), np.uint8))
+    outlines, _ = cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    x, y = max(outlines, key=len)[:, 0].T
+    seen = plate[y, x].astype(np.float32)
+    first = np.median(seen, axis=0)
+    second = seen[np.abs(seen - first).max(1).argmax()]
+    away = np.stack([np.abs(seen - colour).max(1) for colour in (first, second)])
+    other = away[1] < away[0]
+    meets = np.flatnonzero(other != np.roll(other, 1))
+    plain = (away.min(0) <= _ALIKE).mean() > 0.9 and np.abs(first - second).max() > _ALIKE
+    if not plain or len(meets) != 2:
+        return
+    (ax, ay), (bx, by) = ((x[[k - 1, k]].mean(), y[[k - 1, k]].mean()) for k in meets)
+    length = float(np.hypot(bx - ax, by - ay))
+    if length < 1.0:
+        return
+
+    def beyond(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / length
+
+    side = beyond(x[other], y[other])
+    if not (sign := np.sign(np.median(side))) or (sign * side > -1.0).mean() < 0.95:
+        return
+    rows, columns = np.nonzero(hole)
+    share = np.clip(sign * beyond(columns, rows) + 0.5, 0.0, 1.0)[:, None]
+    value[rows, columns] = (1 - share) * first + share * np.median(seen[other], axis=0)
 
 
 def _bridge(plate: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -19,8 +19,8 @@ from tools.types import Scene
 _LOOKED = 12
 """Frames that tell what a link looks like."""
 _FEWEST = 4
-_ACROSS = 24
-"""Pixels to either side of the line at which a link is looked for, at most."""
+_ACROSS, _NARROW = 24, 8
+"""Pixels to either side of the line at which a link is looked for, at most and at least."""
 _SHOWS = 4.0
 """Pixels of a frame that a link must cover."""
 _THERE, _ALONG = 0.3, 0.8
@@ -82,18 +82,42 @@ def link_of(
         return None
     times = times[np.unique(np.linspace(0, len(times) - 1, _LOOKED).astype(int))]
     length = round(float(np.median(away[times])))
-    half = int(min(_ACROSS, max(8.0, track.appearance.radius + 6.0)))
-    maps = [across_line(anchor, ends[t], offset, length, 2 * half + 1) for t in times]
+    wide = int(min(_ACROSS, max(_NARROW, track.appearance.radius + 6.0)))
     covered = [_covered(tracks, int(t)) for t in times]
-    plate = _without(frames[times], tracks, maps, (2 * half + 1, length), covered)
+    found: list[Link] = []
+    for half in dict.fromkeys((wide, _NARROW)):
+        link = _within(
+            half, length, frames[times], tracks, track, ends[times], anchor, offset, covered
+        )
+        found += [link] if link is not None else []
+        if link is not None and link.certain:
+            break
+    return min(found, key=lambda link: link.left, default=None)
+
+
+def _within(
+    half: int,
+    length: int,
+    frames: np.ndarray,
+    tracks: Tracks,
+    track: Track,
+    ends: np.ndarray,
+    anchor: Sequence[float],
+    offset: float,
+    covered: Sequence[np.ndarray],
+) -> Link | None:
+    """The link within so many pixels to either side of the line: something else may lie along
+    it."""
     size = (2 * half + 1, length)
+    maps = [across_line(anchor, end, offset, length, size[0]) for end in ends]
+    plate = _without(frames, tracks, maps, size, covered)
     seen, behind, hidden = (
         np.stack([_along(picture, onto, size) for onto, picture in zip(maps, kind, strict=True)])
-        for kind in (frames[times], [plate] * len(times), covered)
+        for kind in (frames, [plate] * len(frames), covered)
     )
     open_ = hidden < 0.02
     found = _drawn(seen, _beside(seen, behind, open_, tracks.noise), open_, tracks.noise)
-    if found is None or _goes_on(frames[times], track, ends[times], anchor, found[0]):
+    if found is None or _goes_on(frames, track, ends, anchor, found[0]):
         return None
     return Link(*found, plate, maps, tracks.noise)
 
@@ -184,7 +208,9 @@ def _drawn(
         return None
     alpha = np.where(known > 0, alpha, np.nanmean(alpha, axis=1, keepdims=True))
     alpha[alpha < 0.05] = 0.0
-    after = float((((seen - behind - alpha[..., None] * way) ** 2).sum(-1) * odd).sum())
+    drawn = behind + alpha[..., None] * way
+    wrong = odd | (differs(seen, drawn, level) & open_)  # also what is drawn and is not there
+    after = float((((seen - drawn) ** 2).sum(-1) * wrong).sum())
     whole = (alpha.max(0) > _THERE).mean() > _ALONG
     strip = np.empty((*alpha.shape, 4), np.float32)
     strip[..., :3], strip[..., 3] = colour / 255.0, alpha

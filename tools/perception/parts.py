@@ -7,6 +7,7 @@ pose, for analysis by synthesis and for rendering.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -95,6 +96,14 @@ class Appearance:
         if self.shape == "disk":
             return float(np.pi * self.size[0] ** 2)
         return self.size[0] * self.size[1] if self.shape == "box" else self.bounding_radius**2
+
+    def half_extents(self, angle: float) -> tuple[float, float]:
+        """Half of what a box covers along x and along y, in pixels, at an angle in radians; the
+        radius twice of anything else."""
+        if self.shape != "box":
+            return self.radius, self.radius
+        (width, height), cos, sin = self.size, abs(math.cos(angle)), abs(math.sin(angle))
+        return 0.5 * (width * cos + height * sin), 0.5 * (width * sin + height * cos)
 
     @property
     def radius(self) -> float:

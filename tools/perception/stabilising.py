@@ -71,9 +71,12 @@ def stabilised(frames: np.ndarray) -> tuple[np.ndarray, Jitter]:
     else:
         frames = _relit(frames, lit, plate)
         plate = _plate(frames)
-    shifts = _white(_shifts(frames, plate)) if _jolted(frames, plate) else np.zeros((1, 2))
+    if not _jolted(frames, plate):
+        return frames, Jitter(0.0, flicker)
+    raw = _shifts(frames, plate)
+    shifts = _white(raw)
     shake = float(np.sqrt((shifts**2).sum(1).mean()))
-    if not _SHAKES < shake < _MOST:
+    if not _SHAKES < shake < _MOST or _mostly_still(raw):
         return frames, Jitter(0.0, flicker)
     return _moved(frames, shifts - shifts[-1]), Jitter(shake, flicker)
 
@@ -95,6 +98,13 @@ def _white(series: np.ndarray) -> np.ndarray:
     spread = float((left**2).mean())
     white = float((np.diff(left, 3, axis=0) ** 2).mean() / 20.0)
     return left if spread and white > _JUMPY**2 * spread else np.zeros_like(series)
+
+
+def _mostly_still(shifts: np.ndarray) -> bool:
+    """Whether most frames lie alike: what seems to move the others is a body that stood, and
+    left."""
+    off = np.hypot(*(shifts - np.median(shifts, axis=0)).T)
+    return float(np.median(off)) < _SHAKES / 2
 
 
 def _relit(frames: np.ndarray, lit: np.ndarray, plate: np.ndarray) -> np.ndarray:

@@ -177,7 +177,7 @@ def _turned_back(path: Path, t: int, dt: Steps, side: Boundary) -> dict[str, flo
     normal = np.array(side.normal, float)
     before, after = (float(v @ normal) for v in pair)
     near = [k for k in (t - 1, t, t + 1) if 0 <= k < len(path.xy) and np.isfinite(path.xy[k, 0])]
-    gap = min(float(path.xy[k] @ normal) for k in near) - side.offset - path.radius
+    gap = min(float(path.xy[k] @ normal) for k in near) - side.offset - path.girth(side.normal)
     if (
         before >= 0
         or after <= 0.3 * before
@@ -205,11 +205,12 @@ TOUCHED = 3.0
 
 def _velocities(path: Path, t: int, dt: Steps) -> tuple[np.ndarray, np.ndarray] | None:
     """Velocity before and after a jump at frame t, extrapolated to it from up to four frames on
-    each side."""
+    each side; the frame of another jump counts where there are no two others."""
     sides = []
     cuts = sorted(k for k in path.kinks if k != t)
     first = max([k + 1 for k in cuts if k < t], default=0)
     last = min([k - 1 for k in cuts if k > t], default=len(path.xy) - 1)
+    first, last = min(first, max(t - 2, 0)), max(last, min(t + 2, len(path.xy) - 1))
     for index in (np.arange(max(first, t - 4), t), np.arange(t + 1, min(last, t + 4) + 1)):
         index = index[np.isfinite(path.xy[index, 0])] if len(index) else index
         if len(index) < 2:
@@ -251,7 +252,7 @@ def _wall(path: Path, t: int, dt: Steps) -> dict | None:
     wall = {
         "nx": float(normal[0]),
         "ny": float(normal[1]),
-        "offset": depth - path.radius,
+        "offset": depth - path.girth(normal),
         "e": float(np.clip(-leaving / closing, 0.05, 1.0)),
     }
     tangent = np.array([-normal[1], normal[0]])
@@ -301,7 +302,8 @@ def _free_of(
     inside = []
     for name in names:
         path = evidence.paths[name]
-        reach = path.xy[path.seen] @ (wall["nx"], wall["ny"]) - path.radius - wall["offset"]
+        normal = wall["nx"], wall["ny"]
+        reach = path.xy[path.seen] @ normal - path.girth(normal) - wall["offset"]
         if len(reach) and reach.min() > -6.0:
             inside.append(name)
     return tuple(inside)

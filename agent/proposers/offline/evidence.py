@@ -20,6 +20,7 @@ from scipy.optimize import least_squares
 
 from agent.proposers.offline.belief import bandwidth, complexity, misfit, systematic
 from agent.proposers.offline.breaks import arrests, breaks
+from agent.proposers.offline.grammar.laws.wall import across
 from agent.proposers.offline.naming import SHAPE_WORDS, colour_word, unique
 from agent.proposers.offline.priors import THRESHOLDS, price, proposed
 from agent.proposers.offline.source.perception import Said
@@ -125,6 +126,14 @@ class Path:
     def radius(self) -> float:
         """Radius of a disk, or half the smaller side: what touches a wall first."""
         return self.appearance.radius
+
+    def girth(self, normal: Sequence[float]) -> float:
+        """Pixels that a body reaches to a wall of this normal: half its extent along x or y of a
+        box that does not turn, before a wall across that; else its radius."""
+        axis = across(normal)
+        if axis is None or self.turns:
+            return self.radius
+        return self.appearance.half_extents(float(np.nanmedian(self.angle)))[axis]
 
 
 CIRCULAR = 0.02
@@ -547,12 +556,13 @@ def kinks(xy: np.ndarray, sigma: float, dt: Steps = 1.0) -> list[int]:
     step = np.hypot(*np.nan_to_num(timing.strides(xy, dt)).T)
     for k in np.flatnonzero(known):
         speed = max(step[k], step[k + 1])
-        local = deviation[max(0, k - 3) : k + 4]
+        first = int(np.clip(k - 3, 0, max(len(deviation) - 7, 0)))
+        local = deviation[first : first + 7]
         alike = np.abs(away[max(0, k - 1) : k + 2] @ away[k]) / max(deviation[k], 1e-9)
         if (
             deviation[k] > max(6 * usual, 0.12 * speed, 0.5)
             and deviation[k] >= np.nanmax(alike) - 1e-9
-            and deviation[k] > 3 * np.nanmedian(local)
+            and deviation[k] > 3 * np.nanquantile(local, 1 / 3)  # another may be near
         ):
             found.append(int(k))
     midway = {
@@ -1077,34 +1087,52 @@ def explain(
     free = [f for f in library if f[0] not in must]
 
     def trial(features: Sequence[Feature]) -> Explanation | None:
-        kinds = [alike for name, *_ in features if (alike := _alike(name))]
-        if len(set(kinds)) < len(kinds):
-            return None
-        found = regression.fit([name for name, *_ in features])
-        return found if all(ok(found.values[name]) for name, _, ok in features) else None
+        return _admissible(regression, features)
 
     first = regression.fit([name for name, *_ in taken])
     found = [first]
     if math.isinf(first.bic):
         return found
-    size, tried = 0, 0
-    while size < limit and tried + math.comb(len(free), size + 1) <= EXHAUSTIVE:
-        size += 1
-        tried += math.comb(len(free), size)
-        found += [
-            e
-            for e in (trial([*taken, *more]) for more in itertools.combinations(free, size))
-            if e is not None
-        ]
+    size = _exhausted(len(free), limit)
+    trials = (
+        trial([*taken, *more])
+        for few in range(1, size + 1)
+        for more in itertools.combinations(free, few)
+    )
+    found += [e for e in trials if e is not None]
     best = min(found, key=lambda e: e.bic)
     if size < limit:
         found += _greedy(
             trial, [f for f in library if f[0] in best.names], free, limit + len(taken), best
         )
-    unique_terms = {frozenset(e.names): e for e in reversed(found)}
+    return _that_pay(found)
+
+
+def _admissible(regression: Regression, features: Sequence[Feature]) -> Explanation | None:
+    """The fit of these terms; None where two are alike or a coefficient has the wrong sign."""
+    kinds = [alike for name, *_ in features if (alike := _alike(name))]
+    if len(set(kinds)) < len(kinds):
+        return None
+    found = regression.fit([name for name, *_ in features])
+    return found if all(ok(found.values[name]) for name, _, ok in features) else None
+
+
+def _exhausted(free: int, limit: int) -> int:
+    """Up to how many of the free terms all choices are tried, within EXHAUSTIVE of them."""
+    size, tried = 0, 0
+    while size < limit and tried + math.comb(free, size + 1) <= EXHAUSTIVE:
+        size += 1
+        tried += math.comb(free, size)
+    return size
+
+
+def _that_pay(found: Sequence[Explanation]) -> list[Explanation]:
+    """Each choice of terms once, likeliest first, without those in which a cause does not pay for
+    itself."""
+    by_names = {frozenset(e.names): e for e in reversed(found)}
     needed = [
         e
-        for names, e in unique_terms.items()
-        if not any(less < names and unique_terms[less].bic <= e.bic for less in unique_terms)
-    ]  # no cause that does not pay for itself
+        for names, e in by_names.items()
+        if not any(less < names and by_names[less].bic <= e.bic for less in by_names)
+    ]
     return sorted(needed, key=lambda e: e.bic)

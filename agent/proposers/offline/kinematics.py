@@ -700,6 +700,13 @@ STANDS = 4.0
 """Pixels from the floor up to which a corner stands on it."""
 
 
+def _gyration(appearance: Appearance) -> float:
+    """Radius of gyration in pixels: exact for a box, a guess for any other shape."""
+    if appearance.shape == "box":
+        return math.sqrt((appearance.size[0] ** 2 + appearance.size[1] ** 2) / 12)
+    return 0.6 * appearance.bounding_radius
+
+
 def _hinge(
     path: Path, other: Path | None, joint: Pivot | None, place: str, evidence: Evidence
 ) -> list[Joint]:
@@ -715,18 +722,13 @@ def _hinge(
         *(p.floor_angle * p.appearance.bounding_radius for p in bodies if p.turns),
     )
     cost = _cost(place, joint.rest, floor, 4, path) + AWAY * _astray(path, other, joint)
-    gyration = (
-        math.sqrt((path.appearance.size[0] ** 2 + path.appearance.size[1] ** 2) / 12)
-        if path.appearance.shape == "box"
-        else 0.6 * path.appearance.bounding_radius
-    )
     numbers = {
         "pivot_x": float(joint.other[0]),
         "pivot_y": float(joint.other[1]),
         "centre_x": -float(joint.own[0]),
         "centre_y": -float(joint.own[1]),
         "spread": float(min(max(joint.spread, 0.3), 20.0)),
-        "gyration": gyration,
+        "gyration": _gyration(path.appearance),
     }
     if place == "hinge where it stands":
         numbers["stands"] = 1.0

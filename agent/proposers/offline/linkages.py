@@ -22,8 +22,9 @@ from agent.proposers.offline.evidence import (
 from agent.proposers.offline.flying import any_sign, cautious, positive
 from agent.proposers.offline.mechanism import Body, Term
 from agent.proposers.offline.naming import causes
-from agent.proposers.offline.priors import ON_TOP
-from agent.proposers.offline.swinging import HEIGHTS
+from agent.proposers.offline.options import Option
+from agent.proposers.offline.priors import ON_TOP, proposed
+from agent.proposers.offline.swinging import HEIGHTS, stops_of
 from tools.physics.multibody import Link, accelerations
 
 LEVEL = 0.1
@@ -55,6 +56,9 @@ def slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...]
     if evidence.actions is not None and np.ptp(evidence.actions) > 0:
         features.append(("action", evidence.actions[:, None], any_sign))
     options = []
+    stops = tuple(stops_of(name, along, path.kinks)) if proposed("stop") else ()
+    struck = f"; {name} strikes a stop" if stops else ""
+    met = len(stops) or len(path.kinks)
     found = explain(series, sigma, evidence.dt, features, path.kinks, 3, filmed=evidence.filmed)
     level = abs(body.numbers["axis_y"]) < LEVEL
     for e in (cautious(found, "pull") if level else found)[:4]:
@@ -69,8 +73,8 @@ def slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...]
         terms += [Term("friction", (name,), {"c": rub})] if rub else []
         terms += [Term("action", (name,), {"a": values["action"]})] if "action" in values else []
         words = f"{name} slides: {causes(e.names, 'constant velocity')} leaves {e.rms:.2f} px rms"
-        bic = e.bic - 2.0 * ON_TOP["jump"].log_odds * len(path.kinks)
-        options.append((tuple(terms), bic, words))
+        bic = e.bic - 2.0 * ON_TOP["jump"].log_odds * met
+        options.append(((*terms, *stops), bic, words + struck))
     return options
 
 
@@ -87,15 +91,13 @@ def linkage_options(
     cuts = sorted({k for p in paths for k in p.kinks})
     values, rates = smooth(q, evidence.dt, cuts)
     sigma = np.array(sigmas)
-    best: list[tuple[tuple[Term, ...], float, str]] = []
+    best: list[Option] = []
     tree, masses = _weighed(tree, q, values, rates, sigma, cuts, evidence)
     for mass in masses:
         features, always = _linkage_features(tree, values, rates, mass, evidence)
         scaled = [(name, f / sigma, ok) for name, f, ok in features]
-        for e in [
-            e
-            for must, allowed in _driven_at(tree, scaled)
-            for e in explain(
+        for must, allowed in _driven_at(tree, scaled):
+            found = explain(
                 q / sigma,
                 1.0,
                 evidence.dt,
@@ -104,29 +106,25 @@ def linkage_options(
                 limit=3,
                 must=must,
                 always=always / sigma,
-            )[:3]
-        ]:
-            terms = _linkage_terms(tree, e, mass, evidence)
-            step = MASSES.index(mass) if mass in MASSES and len(tree) > 1 else 0
-            guessed = (
-                20.0 * (len(e.names) - 1) if any("com_scale" in b.numbers for b in tree) else 0.0
-            )  # little residues of guessed masses
-            best.append(
-                (
-                    terms,
-                    e.bic + guessed + LIGHT * step,
-                    f"{' and '.join(b.name for b in tree)}: {causes(e.names)}, at mass ratio "
-                    f"{mass:.2g}",
-                )
             )
-    best.sort(key=lambda option: option[1])
-    unique, seen = [], set()
-    for option in best:
+            best += [_option(tree, e, mass, evidence) for e in found[:3]]
+    unique: dict[object, Option] = {}
+    for option in sorted(best, key=lambda option: option[1]):
         key = tuple((t.kind, t.bodies, tuple(t.numbers), t.numbers.get("mass")) for t in option[0])
-        if key not in seen:
-            seen.add(key)
-            unique.append(option)
-    return unique[:6]
+        unique.setdefault(key, option)
+    return list(unique.values())[:6]
+
+
+def _option(tree: Sequence[Body], e: Explanation, mass: float, evidence: Evidence) -> Option:
+    """An explanation at a mass ratio as terms with their price: of ratios, the likelier ones are
+    tried first; where masses were guessed, little residues of the guess look like causes."""
+    step = MASSES.index(mass) if mass in MASSES and len(tree) > 1 else 0
+    guessed = 20.0 * (len(e.names) - 1) if any("com_scale" in b.numbers for b in tree) else 0.0
+    return (
+        _linkage_terms(tree, e, mass, evidence),
+        e.bic + guessed + LIGHT * step,
+        f"{' and '.join(b.name for b in tree)}: {causes(e.names)}, at mass ratio {mass:.2g}",
+    )
 
 
 def _driven_at(
@@ -171,37 +169,12 @@ def _weighed(
     if not odd or len(tree) < 2:
         return tree, MASSES if len(tree) > 1 else (1.0,)
 
-    def spread(x: np.ndarray) -> tuple[list[Body], float]:
-        bodies = list(tree)
-        for n, k in enumerate(odd):
-            numbers = tree[k].numbers
-            bodies[k] = replace(
-                tree[k],
-                numbers={
-                    **numbers,
-                    "com_scale": float(np.clip(1 + x[1 + 2 * n], 0.3, 2.4)),
-                    "gyration": numbers["gyration"] * float(np.clip(1 + x[2 + 2 * n], 0.0, 2.5)),
-                },
-            )
-        return bodies, float(np.clip(math.exp(x[0]), 0.02, 10.0))
-
     def cost(x: np.ndarray) -> float:
-        bodies, mass = spread(x)
+        bodies, mass = _spread_by(x, tree, odd)
         features, always = _linkage_features(bodies, values, rates, mass, evidence)
-        e = regress(
-            q / sigma,
-            1.0,
-            evidence.dt,
-            [(name, f / sigma, ok) for name, f, ok in features if name == "gy"],
-            cuts,
-            always / sigma,
-        )
-        return (
-            e.bic
-            + 10.0 * float((np.maximum(np.abs(x[1:]) - 1.0, 0.0) ** 2).sum())
-            + 2.0 * float((x[1:] ** 2).sum())
-            + float((x[0] + 1.0) ** 2)
-        )
+        gravity = [(name, f / sigma, ok) for name, f, ok in features if name == "gy"]
+        e = regress(q / sigma, 1.0, evidence.dt, gravity, cuts, always / sigma)
+        return e.bic + _strange(x)
 
     start = np.concatenate([[-1.0], np.zeros(2 * len(odd))])
     found = minimize(
@@ -210,8 +183,33 @@ def _weighed(
         method="Nelder-Mead",
         options={"maxfev": 60 * len(start), "initial_simplex": _simplex(start)},
     )
-    bodies, mass = spread(found.x)
+    bodies, mass = _spread_by(found.x, tree, odd)
     return bodies, (mass,)
+
+
+def _strange(x: np.ndarray) -> float:
+    """Deviance by which numbers of ``_spread_by`` are unlikely before anything is seen: masses are
+    spread nearly as drawn, and the outer body is the lighter one."""
+    far = np.maximum(np.abs(x[1:]) - 1.0, 0.0)
+    return 10.0 * float((far**2).sum()) + 2.0 * float((x[1:] ** 2).sum()) + float((x[0] + 1) ** 2)
+
+
+def _spread_by(x: np.ndarray, tree: Sequence[Body], odd: Sequence[int]) -> tuple[list[Body], float]:
+    """The tree with the masses of its ``odd`` bodies spread as x says, and the mass ratio: x[0] is
+    its logarithm, then come, for each odd body, what is added to one as the factor of its centre of
+    mass and of its radius of gyration."""
+    bodies = list(tree)
+    for n, k in enumerate(odd):
+        numbers = tree[k].numbers
+        bodies[k] = replace(
+            tree[k],
+            numbers={
+                **numbers,
+                "com_scale": float(np.clip(1 + x[1 + 2 * n], 0.3, 2.4)),
+                "gyration": numbers["gyration"] * float(np.clip(1 + x[2 + 2 * n], 0.0, 2.5)),
+            },
+        )
+    return bodies, float(np.clip(math.exp(x[0]), 0.02, 10.0))
 
 
 def _simplex(start: np.ndarray) -> np.ndarray:

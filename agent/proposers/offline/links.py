@@ -21,7 +21,7 @@ def with_links(evidence: Evidence, video: Video) -> Evidence:
         return evidence
     found, pieces = {}, set[str]()
     for path in evidence.movers:
-        far = float(np.ptp(path.xy[path.seen], axis=0).max()) > BEYOND
+        far = float(np.ptp(path.xy[path.seen], axis=0).max()) > GOES
         if path.moves and far and not path.turns and not path.waits:
             thin = {p.name for p in evidence.movers if _thinner(p, path)}
             bare = _without(evidence, thin)
@@ -79,7 +79,8 @@ def _about(path: Path, evidence: Evidence, video: Video) -> Iterator[Tied]:
 
 def _along(path: Path, evidence: Evidence, video: Video) -> Iterator[Tied]:
     """Links along the straight line that a body keeps to: the point from which what is seen there
-    is stretched most evenly."""
+    is stretched most evenly, and the farthest of those: a rope that is alike all along shows none,
+    and the body may go on."""
     point, axis, off = line_of_travel(path)
     if off > NEAR:
         return
@@ -96,16 +97,16 @@ def _along(path: Path, evidence: Evidence, video: Video) -> Iterator[Tied]:
         def left(beyond: float) -> float:
             return min(_tied(path, evidence, video, at(beyond), (half,), False), default=(1.0,))[0]
 
-        if left(BEYOND) >= 1.0:
-            continue
         inside = [
             b for b in np.arange(BEYOND, max(evidence.shape), STEP) if _shown(at(b), evidence)
         ]
-        best = min(inside, key=left, default=BEYOND)
+        if all(left(b) >= 1.0 for b in inside[:FIRST]):
+            continue
+        best = min(inside, key=left)
         bounds = (max(best - STEP, 1.0), best + STEP)
         exact = minimize_scalar(left, bounds=bounds, method="bounded", options={"maxiter": 12})
-        nearest = min((BEYOND, best, float(exact.x)), key=lambda b: (round(left(b), 2), b))
-        yield from _tied(path, evidence, video, at(nearest), (half, 0.0))
+        farthest = min((*inside, float(exact.x)), key=lambda b: (round(left(b), 2), -b))
+        yield from _tied(path, evidence, video, at(farthest), (half, 0.0))
 
 
 def _shown(place: tuple[float, float], evidence: Evidence) -> bool:
@@ -129,5 +130,8 @@ def _tied(
 NEAR = 1.0
 """Pixels by which a path may leave a circle whose middle is where a thread begins, or a line along
 which a rope goes."""
-BEYOND, STEP = 12.0, 8.0
-"""Pixels beyond the end of its way at which a body's link is looked for first, and from there on."""
+GOES = 12.0
+"""Pixels that a body must go to show that something is stretched."""
+BEYOND, STEP, FIRST = 6.0, 8.0, 3
+"""Pixels beyond the end of its way at which a body's link is looked for first, and from there on;
+how many places must show none that there is none."""

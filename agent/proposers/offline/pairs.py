@@ -129,11 +129,31 @@ def _between(a: Path, b: Path, dt: Steps) -> list[Option]:
     if ratio is None:
         return []
 
+    library = _pair_features(apart, distance, v, ratio)
+    options: list[Option] = []
+    for start in (("spring", "length"), ("pair_force-1",), ("pair_force-2",)):
+        for e in explain(series, sigma, dt, library, cuts, limit=2, must=start):
+            terms = _terms(a.name, b.name, e, ratio)
+            why = f"{a.name} and {b.name} pull on each other ({causes(e.names)})"
+            if terms is not None:
+                options.append((terms, e.bic, f"{why}: leaves {e.rms:.2f} px rms"))
+    return sorted(options, key=lambda option: option[1])[:4]
+
+
+def _pair_features(
+    apart: np.ndarray, distance: np.ndarray, v: np.ndarray, ratio: float
+) -> list[Feature]:
+    """What may move two bodies that pull on each other, as accelerations (T, 4) of both.
+
+    apart: (T, 2) from the second to the first; distance: (T, 1), both in pixels; v: (T, 4)
+    velocities; ratio: mass of the first by that of the second.
+    """
+
     def shared(pull: np.ndarray) -> np.ndarray:
         return np.concatenate([-pull, ratio * pull], 1)
 
-    one, zero = np.ones(len(xy)), np.zeros(len(xy))
-    library: list[Feature] = [
+    one, zero = np.ones(len(v)), np.zeros(len(v))
+    return [
         ("spring", shared(apart), lambda value: value > 0),
         ("length", shared(-apart / distance), lambda value: value > 0),
         *(
@@ -144,23 +164,6 @@ def _between(a: Path, b: Path, dt: Steps) -> list[Option]:
         ("gy", np.stack([zero, one, zero, one], 1), lambda value: True),
         ("drag", -v, lambda value: value > 0),
     ]
-    options = []
-    for e in [
-        found
-        for start in (("spring", "length"), ("pair_force-1",), ("pair_force-2",))
-        for found in explain(series, sigma, dt, library, cuts, limit=2, must=start)
-    ]:
-        terms = _terms(a.name, b.name, e, ratio)
-        if terms is not None:
-            options.append(
-                (
-                    terms,
-                    e.bic,
-                    f"{a.name} and {b.name} pull on each other ({causes(e.names)}): leaves "
-                    f"{e.rms:.2f} px rms",
-                )
-            )
-    return sorted(options, key=lambda option: option[1])[:4]
 
 
 def _ratio(

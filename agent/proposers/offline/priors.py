@@ -138,14 +138,14 @@ CAUSES = Table("cause", {
 
 ON_TOP = Table("on top", {
     "further": Odds(-4.0, "A scene shows one thing; every further cause is a coincidence."),
-    "jump": Odds(-8.0, "What jumps has met something; on a rail nothing is met."),
+    "jump": Odds(-8.0, "What jumps has met something; on a rail nothing is met but its ends."),
     "focus": Odds(-5.0, "A centre that attracts and is not drawn is rarer still."),
     "repulsion": Odds(-5.0, "A fixed thing that repels is rarer than one that attracts."),
     "rubbed in flight": Odds(-4.0, "What falls freely rests on nothing that it could rub on."),
     "dragged": Odds(-2.5, "In footage solids on solids rub; air and oil slow as speed does."),
 }, blind=0.0)  # fmt: skip
-"""What comes on top of other odds; "jump" for every velocity jump that a mechanism has no cause
-for."""
+"""What comes on top of other odds; "jump" for every stop of a rail, and
+for velocity jumps on one that no stop explains."""
 
 JOINTS = Table("joint", {
     "free": Odds(0.0, "What touches nothing moves on its own."),

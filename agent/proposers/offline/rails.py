@@ -83,18 +83,16 @@ def rail_numbers(path: Path, plate: np.ndarray | None = None) -> dict[str, float
     drawn = None if plate is None else _drawn(plate, path, numbers)
     if not (aligned or _comes_back(x) or (drawn is not None and curved(drawn))):
         return None
-    numbers = drawn or numbers
-    if path.turns:
-        slope = slopes(numbers, foot_of(numbers, x))[0]
-        numbers |= {"gentle": float(slope.min()), "steep": float(slope.max())}
-        numbers |= _polynomial(
-            "lean",
-            slope,
-            path.angle[path.seen] - np.arctan(slope),
-            max(path.sigma_angle, ROUGH / path.appearance.bounding_radius),
-            0,
-        )
-    return numbers
+    return _leaning(drawn or numbers, path) if path.turns else drawn or numbers
+
+
+def _leaning(numbers: dict[str, float], path: Path) -> dict[str, float]:
+    """A track with the angle that a body has against it, by the slope."""
+    slope = slopes(numbers, foot_of(numbers, path.xy[path.seen, 0]))[0]
+    lean = path.angle[path.seen] - np.arctan(slope)
+    rough = max(path.sigma_angle, ROUGH / path.appearance.bounding_radius)
+    seen = {"gentle": float(slope.min()), "steep": float(slope.max())}
+    return numbers | seen | _polynomial("lean", slope, lean, rough, 0)
 
 
 def off_rail(numbers: Mapping[str, float], path: Path) -> tuple[np.ndarray, ...]:
@@ -142,14 +140,15 @@ def _drawn(plate: np.ndarray, path: Path, numbers: Mapping[str, float]) -> dict[
         return None
     low, high = line[:, 0].min(), line[:, 0].max()
     track = {"middle": float((low + high) / 2), "half": float((high - low) / 2)}
-    track |= _polynomial(
-        "rail",
-        (line[:, 0] - track["middle"]) / track["half"],
-        line[:, 1],
-        max(scatter(line[:, 1]), 0.25),
-        2,
-        LONGEST + 2,
-    )
+    u, rough = (line[:, 0] - track["middle"]) / track["half"], max(scatter(line[:, 1]), 0.25)
+    track |= _polynomial("rail", u, line[:, 1], rough, 2, LONGEST + 2)
+    return _stood_on(track, foot, path)
+
+
+def _stood_on(track: Mapping[str, float], foot: float, path: Path) -> dict[str, float] | None:
+    """A drawn track with the "foot" that brings a body from it to its path, and with the height
+    that the drawn line is off by; None where no foot does."""
+    x, y = path.xy[path.seen].T
 
     def gaps(stand: np.ndarray) -> np.ndarray:
         held = {**track, "foot": float(stand[0])}
@@ -299,6 +298,16 @@ def slopes(numbers: Mapping[str, float], x: np.ndarray) -> tuple[np.ndarray, np.
     return polynomial(numbers, "rail", u, 1) / half, polynomial(numbers, "rail", u, 2) / half**2
 
 
+def _rail_terms(name: str, kind: str, values: Mapping[str, float]) -> tuple[Term, ...]:
+    """The pull along a track, with drag and what actions do where they were found."""
+    terms = [Term("rail", (name,), {"g": values["pull"], kind: 1.0})]
+    if "drag" in values:
+        terms.append(Term("drag", (name,), {"c": values["drag"]}))
+    if "action" in values:
+        terms.append(Term("action", (name,), {"ax": values["action"]}))
+    return tuple(terms)
+
+
 def rail_options(body: Body, evidence: Evidence) -> list[Option]:
     """Gravity along the track, exactly as a bead on a wire feels it, or in proportion to the slope;
     with or without drag."""
@@ -328,22 +337,8 @@ def rail_options(body: Body, evidence: Evidence) -> list[Option]:
             must=("pull",),
             always=always[:, None],
         )[:2]:
-            terms = [Term("rail", (body.name,), {"g": e.values["pull"], kind: 1.0})]
-            terms += (
-                [Term("drag", (body.name,), {"c": e.values["drag"]})] if "drag" in e.values else []
-            )
-            terms += (
-                [Term("action", (body.name,), {"ax": e.values["action"]})]
-                if "action" in e.values
-                else []
-            )
-            options.append(
-                (
-                    tuple(terms),
-                    e.bic,
-                    f"{body.name} runs on a track ({causes(e.names)}): leaves {e.rms:.2f} px rms",
-                )
-            )
+            why = f"{body.name} runs on a track ({causes(e.names)}): leaves {e.rms:.2f} px rms"
+            options.append((_rail_terms(body.name, kind, e.values), e.bic, why))
     return sorted(
         options,
         key=lambda option: (

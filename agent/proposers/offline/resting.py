@@ -15,7 +15,7 @@ from agent.proposers.offline.flying import any_sign
 from agent.proposers.offline.kinematics import gap, outline_at
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.options import Driven
-from agent.proposers.offline.walls import boundaries
+from agent.proposers.offline.walls import boundaries, slides
 
 ENGINE = 28.0
 """Deviance by which an engine for all contacts is likelier than forces on bodies that are seen to
@@ -44,13 +44,16 @@ def engine_of(
 
 
 def _tumbling(expected: Sequence[Term], evidence: Evidence) -> list[Term]:
-    """Walls that are only expected, for what is no disk: how bouncy corners are, the engine's
-    default says."""
+    """Walls that are only expected, for what is no disk and does not come sliding: how bouncy
+    corners are, the engine's default says."""
+
+    def tumbles(path: Path) -> bool:
+        return not is_round(path, evidence) and not slides(path, evidence)
+
     return [
         Term("wall", c.bodies, {k: v for k, v in c.numbers.items() if k != "e"})
         for c in expected
-        if c.kind == "wall"
-        and not all(is_round(evidence.paths[name], evidence) for name in c.bodies)
+        if c.kind == "wall" and any(tumbles(evidence.paths[name]) for name in c.bodies)
     ]
 
 
@@ -100,6 +103,18 @@ def _touched(paths: Mapping[str, Path], one: str, other: str) -> bool:
     return any(gap(a, b, int(t)) <= TOUCHED for t in np.flatnonzero(a.seen & b.seen))
 
 
+def _met(structure: Mechanism, contacts: Sequence[Term]) -> set[str]:
+    """The bodies that collide, turn at a bounce, or are about to land."""
+    return {
+        name
+        for c in contacts
+        if c.kind == "collide"
+        or "e" not in c.numbers
+        or any(structure.body(n).turns for n in c.bodies)
+        for name in c.bodies
+    }
+
+
 def touching(
     structure: Mechanism,
     contacts: Sequence[Term],
@@ -114,14 +129,7 @@ def touching(
     Gravity is read off the stretches between jumps in which a body flies.
     """
     free = [b for b in structure.bodies if b.motion == "free"]
-    met = {
-        name
-        for c in contacts
-        if c.kind == "collide"
-        or "e" not in c.numbers
-        or any(structure.body(n).turns for n in c.bodies)
-        for name in c.bodies
-    }
+    met = _met(structure, contacts)
     if not pinned and all(_glances_off(structure.body(name), evidence) for name in met):
         return None
     walls = [c for c in contacts if c.kind == "wall"]

@@ -181,7 +181,7 @@ def pendulum_options(body: Body, evidence: Evidence, others: Sequence[Body] = ()
         features.append(("action", evidence.actions[:, None], any_sign))
     beside = [other.name for other in others]
     alone = [t for t in path.kinks if met_with(path, t, beside, evidence) is None]
-    stops = tuple(_stops(name, series[:, 0] - offset, alone)) if proposed("stop") else ()
+    stops = tuple(stops_of(name, series[:, 0] - offset, alone)) if proposed("stop") else ()
     struck = f"; {name} strikes a wall" if stops else ""
     options = []
     filmed = evidence.filmed
@@ -241,22 +241,22 @@ def _ties(name: str, values: Mapping[str, float], evidence: Evidence) -> list[Te
     return found
 
 
-def _stops(name: str, angle: np.ndarray, jumps: Sequence[int]) -> list[Term]:
-    """Where a swing is turned back at once: the angle farthest out around each jump, one stop a
-    side."""
+def stops_of(name: str, course: np.ndarray, jumps: Sequence[int]) -> list[Term]:
+    """Where a body on a joint is turned back at once: its coordinate (T,) farthest out around each
+    jump, one stop a side."""
     hits: dict[float, list[tuple[float, float]]] = {}
     for t in jumps:
-        before, after = angle[max(t - 3, 0) : t], angle[t + 1 : t + 4]
+        before, after = course[max(t - 3, 0) : t], course[t + 1 : t + 4]
         if min(np.isfinite(before).sum(), np.isfinite(after).sum()) < 2:
             continue
         came, left = (float(np.nanmean(np.diff(part))) for part in (before, after))
         if came * left >= 0:
             continue
         side = math.copysign(1.0, came)
-        farthest = side * float(np.nanmax(side * angle[max(t - 1, 0) : t + 2]))
+        farthest = side * float(np.nanmax(side * course[max(t - 1, 0) : t + 2]))
         hits.setdefault(side, []).append((farthest, min(abs(left / came), 1.0)))
     return [
-        Term("stop", (name,), {"side": side, "angle": float(at), "e": float(e)})
+        Term("stop", (name,), {"side": side, "place": float(at), "e": float(e)})
         for side, found in hits.items()
         for at, e in [np.median(found, axis=0)]
     ]

@@ -54,14 +54,18 @@ def boundaries(path: Path, evidence: Evidence) -> list[Boundary]:
 
 def unmet(path: Path, sides: Sequence[Boundary]) -> list[Boundary]:
     """Drawn boundaries that will turn a body back, though none has been touched yet: the one to
-    which a steady pull draws it, as a floor under a ball that was thrown, or all of them where the
-    body is fenced in on every side."""
+    which a steady pull draws it, as a floor under a ball that was thrown, what stands in the way of
+    a body that keeps to another one, as to a floor, or all of them where the body is fenced in on
+    every side."""
     drawn = [side for side in sides if not side.border and _clear(path, side)]
     if len(drawn) == len(DIRECTIONS):
         return drawn
     times = np.flatnonzero(path.seen).astype(float)
     if len(times) < 6:
         return []
+    way = path.xy[path.seen][-1] - path.xy[path.seen][0]
+    if any(_kept_to(path, side) for side in drawn):
+        return [side for side in drawn if -(way @ side.normal) > path.radius]
     bend = np.polyfit(times, path.xy[path.seen], 2)[0] * (np.ptp(times) / 2) ** 2
     return [
         side
@@ -73,9 +77,24 @@ def unmet(path: Path, sides: Sequence[Boundary]) -> list[Boundary]:
 
 def _clear(path: Path, side: Boundary) -> bool:
     """Whether a body has always been on the free side."""
-    return bool(
-        (path.xy[path.seen] @ np.array(side.normal, float) - side.offset - path.radius).min() > -1.0
-    )
+    away = path.xy[path.seen] @ np.array(side.normal, float) - side.offset
+    return bool((away - path.girth(side.normal)).min() > -1.0)
+
+
+def slides(path: Path, evidence: Evidence) -> bool:
+    """Whether a body that does not turn keeps to a drawn boundary, as to a floor."""
+    drawn = (side for side in boundaries(path, evidence) if not side.border)
+    return not path.turns and any(_kept_to(path, side) for side in drawn)
+
+
+def _kept_to(path: Path, side: Boundary) -> bool:
+    """Whether a body touches a boundary all the time."""
+    away = path.xy[path.seen] @ np.array(side.normal, float) - side.offset
+    return bool(np.abs(away - path.girth(side.normal)).max() < TOUCHING)
+
+
+TOUCHING = 2.0
+"""Pixels between a body and a boundary up to which one lies on the other."""
 
 
 def _ground(path: Path, evidence: Evidence) -> np.ndarray | None:
@@ -125,7 +144,8 @@ def _boundary(
     lines = free if along == 0 else free.T  # one row per line across the boundary
     lines = lines if normal[along] < 0 else lines[:, ::-1]
     xy = path.xy[path.seen]
-    low, high = xy[:, 1 - along].min() - path.radius, xy[:, 1 - along].max() + path.radius
+    beside = path.girth(normal[::-1])
+    low, high = xy[:, 1 - along].min() - beside, xy[:, 1 - along].max() + beside
     rows = np.arange(max(0, int(np.ceil(low))), min(len(lines) - 1, int(np.floor(high))) + 1)
     if len(rows) < 3:
         return None

@@ -248,8 +248,9 @@ class _Translation:
 
     def _gravity(self, term: hypothesis.Term, n: dict) -> list[Law]:
         if "k" in n:
-            around = _fitted(n["rest"], prior=0.3)
-            return [GravityTorque(term.bodies, _fitted(n["k"]), around)]
+            level = CAMERA_TILT if self.given.drawing == "film" else DRAWN_TILT
+            rest = _fitted(n["rest"], prior=level if "straight" in n else 0.3)
+            return [GravityTorque(term.bodies, _fitted(n["k"]), rest)]
         y = None if "gy" not in n else _fitted(n["gy"], prior=n.get("prior"))
         return [ConstantField(term.bodies, _or_none(n, "gx"), y)]
 
@@ -276,9 +277,21 @@ class _Translation:
 
     def _joint_spring(self, term: hypothesis.Term, n: dict) -> list[Law]:
         return [
-            JointSpring((b,), _fitted(n["k"] / self._moment(b)), _fitted(n["rest"]))
+            JointSpring(
+                (b,), _fitted(n["k"] / self._moment(b)), _fitted(self._coordinate(b, n["rest"]))
+            )
             for b in term.bodies
         ]
+
+    def _coordinate(self, name: str, value: float) -> float:
+        """A coordinate of a body on a joint as its program counts it: on a line, the inference
+        counts from the point of the line that it is given by."""
+        body = self.given.body(name)
+        if body.motion != "prismatic" or "roll" in body.numbers:
+            return value
+        at, axis = _line(body.numbers)
+        zero = Prismatic(body.on, at, axis).origin
+        return value + (at[0] - zero[0]) * axis[0] + (at[1] - zero[1]) * axis[1]
 
     def _rail(self, term: hypothesis.Term, n: dict) -> list[Law]:
         field = _fitted(n["g"], low=0.0, high=10 * abs(n["g"]) + 10)
@@ -369,7 +382,10 @@ class _Translation:
 
     def _stop(self, term: hypothesis.Term, n: dict) -> list[Law]:
         given = _fitted(n["e"], prior=0.3)
-        return [Stop((b,), n["side"], _within(n["angle"], 1.0, 0.1), given) for b in term.bodies]
+        (body,) = term.bodies
+        spread = (60.0, 8.0) if self.given.body(body).motion == "prismatic" else (1.0, 0.1)
+        place = _within(self._coordinate(body, n["place"]), *spread)
+        return [Stop(term.bodies, n["side"], place, given)]
 
     def _touching(self) -> tuple[str, ...]:
         """Bodies that the engine moves: it knows no others."""
@@ -434,6 +450,11 @@ def _coupling(term: hypothesis.Term) -> Coupling:
         return CrankRod(follower, leader, throw, rod, n["heading"], 0.0, n["side"], n["turn"])
     base = _within(n["base"], 60.0, 5.0)
     return CrankSlider(follower, leader, throw, rod, n["heading"], base, 0.0, n["side"])
+
+
+CAMERA_TILT, DRAWN_TILT = 0.03, 0.005
+"""Radians by which what hangs straight down may seem to hang askew: a camera on a stand is level to
+two degrees; in a drawing down is down, give or take what its outline tells."""
 
 
 def _line(n: Mapping[str, float]) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -13,6 +13,7 @@ from agent.proposers.offline.grammar.joints.revolute import Revolute
 from agent.proposers.offline.grammar.joints.weld import Weld
 from agent.proposers.offline.grammar.law import BodyLaw, EngineLaw, EventLaw, JointLaw, Law, PairLaw
 from agent.proposers.offline.grammar.laws.stop import Stop
+from agent.proposers.offline.grammar.laws.wall import Wall
 from agent.proposers.offline.grammar.mechanism import Body, Item, Mechanism
 from agent.proposers.offline.grammar.quantity import Number
 
@@ -47,6 +48,14 @@ def linked(mechanism: Mechanism) -> list[frozenset[str]]:
 
 def _strikes(law: Law) -> bool:
     return isinstance(law, EventLaw) and law.least > 1
+
+
+def reaching(mechanism: Mechanism, body: Body) -> tuple[str, ...]:
+    """Attributes that say how large a body is to its mass and to what it strikes."""
+    struck = [law for law in mechanism.laws if isinstance(law, EventLaw) and body.name in law.on]
+    sizes = ["radius"] if body.by_area else []
+    sizes += [body.girth(w.normal) if isinstance(w, Wall) else "radius" for w in struck]
+    return tuple(dict.fromkeys(sizes))
 
 
 def _carrier(mechanism: Mechanism, key: str) -> str:

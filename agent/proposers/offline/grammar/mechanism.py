@@ -14,6 +14,7 @@ from agent.proposers.offline.grammar.joint import Coupling, Joint
 from agent.proposers.offline.grammar.joints.free import Free
 from agent.proposers.offline.grammar.joints.scalar import Scalar
 from agent.proposers.offline.grammar.law import Law
+from agent.proposers.offline.grammar.laws.wall import across
 from agent.proposers.offline.grammar.owner import Owner
 from agent.proposers.offline.grammar.quantity import (
     Declared,
@@ -67,6 +68,14 @@ class Body(Owner):
 
     def subject(self) -> str:
         return self.name
+
+    def girth(self, normal: tuple[float, float]) -> str:
+        """The attribute of the state that says how far it reaches to a wall: half its extent along
+        x or y of a box that does not turn, before a wall across that; else the radius."""
+        axis = across(normal)
+        if axis is None or self.joint.spins or "width" not in self.shape.sizes:
+            return "radius"
+        return ("half_x", "half_y")[axis]
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ def _points(
     if isinstance(law, Wall):
         for key in (key for key in at if key in law.on and key in group):
             s = slice(at[key], at[key] + 2)
-            offset = n.offset + _radius(equations, key)
+            offset = n.offset + _radius(equations, key, law.normal)
             q[s], v[s] = bounce(q[s], v[s], pull[s], law.normal, offset, n.restitution, n.friction)
     elif isinstance(law, Collision):
         for one, other in combinations(law.on, 2):
@@ -163,8 +163,11 @@ def _points(
     return q, v
 
 
-def _radius(equations: Equations, key: str) -> float:
-    return equations.items[key].joint.girth(equations.state[key]["radius"])
+def _radius(equations: Equations, key: str, normal: tuple[float, float] | None = None) -> float:
+    """How far a body reaches: to a wall of this normal, or to another body."""
+    item = equations.items[key]
+    girth = "radius" if normal is None or item.body is None else item.body.girth(normal)
+    return item.joint.girth(equations.state[key][girth])
 
 
 def _through_joints(
@@ -181,7 +184,7 @@ def _through_joints(
         for key in (key for key in law.on if key in group):
             place, jacobian = _middle(equations, key, q)
             normal = np.array(law.normal)
-            depth = n.offset + _radius(equations, key) - normal @ place
+            depth = n.offset + _radius(equations, key, law.normal) - normal @ place
             closing = -normal @ jacobian @ v
             if depth > 0.0 and closing > 0.0:
                 jump = (1.0 + n.restitution) * closing

@@ -230,7 +230,8 @@ def _bounce(each: _Free, position: int, law: Wall, inner: Block, steady: bool) -
             pull = f", pull=({', '.join(names)})" if any(parts) else ""
         first, second = item.joint.coordinates()[:2]
         axes = (first, second, rate_of(first), rate_of(second))
-        b, radius = f"b{end}", item.joint.girth(f'b{end}["radius"]')
+        b, girth = f"b{end}", "radius" if item.body is None else item.body.girth(law.normal)
+        radius = item.joint.girth(f'{b}["{girth}"]')
         struck = ", ".join(f'{b}["{axis}"]' for axis in axes)
         friction = f", {of(n.friction)}" if law.friction is not None else ""
         place = f"{struck}, {normal}, {of(n.offset)}, {radius}"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.proposers.offline.grammar.check import touching
+from agent.proposers.offline.grammar.check import reaching, touching
 from agent.proposers.offline.grammar.joints.image import Image
 from agent.proposers.offline.grammar.joints.weld import Weld
-from agent.proposers.offline.grammar.law import EventLaw
 from agent.proposers.offline.grammar.mechanism import LIGHTS, Body, Mechanism
 from agent.proposers.offline.source.dynamics import gridded
 from agent.proposers.offline.source.program import spread
@@ -28,9 +27,7 @@ def measured(mechanism: Mechanism, body: Body) -> tuple[str, ...]:
             found.append("angle")
         found += body.shape.sizes if not body.shape.solid() else ()
         return tuple(found)
-    struck = any(isinstance(law, EventLaw) and body.name in law.on for law in mechanism.laws)
-    if (struck or body.by_area) and "radius" not in found:
-        found.append("radius")
+    found += [size for size in reaching(mechanism, body) if size not in found]
     return tuple(found)
 
 

@@ -348,7 +348,8 @@ def _events(each: _Tree) -> list[str]:
             writer.program.uses(TREE, "bounced")
             normal = f"({of(law.normal[0])}, {of(law.normal[1])})"
             for key in (key for key in law.on if key in each.group):
-                offset = f'{of(n.offset)} + state["{key}"]["radius"]'
+                girth = writer.mechanism.by_name[key].girth(law.normal)
+                offset = f'{of(n.offset)} + state["{key}"]["{girth}"]'
                 call = f'bounced(system, q, v, "{key}", {normal}, {offset}, {of(n.restitution)})'
                 lines.append(f"q, v = {call}")
         elif isinstance(law, Collision) and set(law.on) <= each.group:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from agent.proposers.offline.grammar.check import reaching
 from agent.proposers.offline.grammar.joint import rate_of
 from agent.proposers.offline.grammar.joints.rest import Rest
 from agent.proposers.offline.grammar.joints.weld import Weld
-from agent.proposers.offline.grammar.law import EventLaw, Law
+from agent.proposers.offline.grammar.law import Law
 from agent.proposers.offline.grammar.loads import Loads, loads_on
 from agent.proposers.offline.grammar.mechanism import Item, Mechanism
 from agent.proposers.offline.grammar.quantity import GrammarError
@@ -178,14 +179,14 @@ class Writer:
         self.initial.add(line)
 
     def sizes(self, item: Item) -> None:
-        """A statement of ``initial`` for the radius, where the dynamics asks how large it is."""
-        if item.body is None or "radius" in (*item.body.scalars, *item.joint.placed()):
+        """Statements of ``initial`` for the sizes that the dynamics asks for."""
+        if item.body is None:
             return
-        laws = self.mechanism.laws
-        if item.body.by_area or any(isinstance(w, EventLaw) and item.key in w.on for w in laws):
+        known = (*item.body.scalars, *item.joint.placed())
+        for size in (s for s in reaching(self.mechanism, item.body) if s not in known):
             self.program.uses("tools.physics", "typical")
-            column = f'typical(states.column("{item.key}.radius"))'
-            self.initial.add(f'state["{item.key}"]["radius"] = {column}')
+            column = f'typical(states.column("{item.key}.{size}"))'
+            self.initial.add(f'state["{item.key}"]["{size}"] = {column}')
 
     def latents(self, item: Item) -> None:
         """The item's coordinates and rates are inferred for each video."""

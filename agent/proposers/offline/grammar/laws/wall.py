@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.proposers.offline.grammar.law import EventLaw
@@ -54,3 +55,13 @@ class Wall(EventLaw):
 
     def words(self) -> dict[str, str]:
         return {**super().words(), "wall": self.label().replace("_", " ")}
+
+
+UPRIGHT = 0.9999
+"""Component of a normal from which a wall counts as upright, or level."""
+
+
+def across(normal: Sequence[float]) -> int | None:
+    """Which axis a wall stands across: 0 (x) for an upright one, 1 (y) for a level one, None for
+    one that slopes."""
+    return next((axis for axis in (0, 1) if abs(normal[axis]) > UPRIGHT), None)
