@@ -196,10 +196,16 @@ def _appearance(sprite: Sprite, turns: bool) -> Appearance:
     rgb = (float(colour[0]), float(colour[1]), float(colour[2]))
     radius = None if turns else _radius(matte)
     if radius is not None:
-        return Appearance("disk", rgb, (radius,), sprite=straight)
+        return Appearance("disk", rgb, (radius,), width=_rim(matte, radius), sprite=straight)
     rows, columns = np.nonzero(matte > 0.5)
     size = (float(np.ptp(columns)) + 1.0, float(np.ptp(rows)) + 1.0) if len(rows) else (1.0, 1.0)
     return Appearance("sprite", rgb, size, sprite=straight, round=not turns)
+
+
+def _rim(matte: np.ndarray, radius: float) -> float:
+    """Pixels over which the edge of a disk goes from nothing to all: blur, motion, the lens."""
+    partly = float(((matte > 0.1) & (matte < 0.9)).sum())
+    return max(partly / (0.8 * 2.0 * math.pi * radius), 1.0)
 
 
 def _radius(matte: np.ndarray) -> float | None:

@@ -18,6 +18,11 @@ _DOUBTFUL = 0.3
 """Share of the change from which a picture does not explain what it is taken of."""
 _NEAR_BORDER = 1.5
 """Distance from the border, in halves of a thing's size, at which part of it may be out of view."""
+_LEAVES = 2.0
+"""The same distance, at which what is not seen next has left: it comes nearer in between."""
+_MOSTLY_OUT = 0.5
+"""Share of a clip for which what comes and goes must be out of view, in part at least, to be no
+body: its course is not seen (the bag of marbles below a filmed mass on a spring)."""
 _SEEN = 3
 """Frames in which what a person points at must be seen."""
 _TOLD = 3.0
@@ -42,6 +47,7 @@ def sort_out(stage: Stage) -> None:
     bodies = [
         b for b in bodies if b.name or not any(_lets_go(b, o, stage) for o in bodies if o is not b)
     ]
+    bodies = [b for b in bodies if b.name or not _visits(b, stage)] or bodies
     contrast = [strength(stage, body) for body in bodies]
     change = [c * b.area * float(b.seen.sum()) for b, c in zip(bodies, contrast, strict=True)]
     moving = [_span(b) > 2 * max(b.half) for b in bodies]
@@ -136,6 +142,19 @@ def _is_body(body: Body) -> bool:
 def _reaches_in(body: Body, stage: Stage) -> bool:
     """Whether all of a body is hardly ever in view: an arm, a person, what stands beside it."""
     return bool((_margins(body, stage) < _NEAR_BORDER).mean() > 0.7)
+
+
+def _visits(body: Body, stage: Stage) -> bool:
+    """Whether a thing leaves the picture and comes back, and is wholly in view for less than half
+    of the clip: what hangs on a body, and dips into the picture with it."""
+    seen = np.flatnonzero(body.seen)
+    gaps = np.flatnonzero(~body.seen)
+    margins = _margins(body, stage)
+    out = seen[margins < _NEAR_BORDER]
+    nearest = np.abs(gaps[:, None] - seen).argmin(1)
+    left = gaps[margins[nearest] < _LEAVES]
+    returns = ((left > seen[0]) & (left < seen[-1])).any()
+    return bool(returns and len(out) + len(left) > _MOSTLY_OUT * len(body.poses))
 
 
 def _margins(body: Body, stage: Stage) -> np.ndarray:
