@@ -130,8 +130,8 @@ class Model:
     (height, width). radius: of the body, 0.0 where it is not round. slow: standard error of a
     velocity at the ends of what was seen, px/s. blur: standard error of an edge of the picture, px;
     rim: of the body's. lens: of a scale elsewhere in the picture, as a share. first: frame that
-    shows the body first. span: seconds from there to the last one. noise: px, root mean square of
-    what the fit leaves of a place; count: places that err independently."""
+    shows the body first. span: seconds from there to the last one. noise: px, root mean
+    square of what the fit leaves of a place."""
 
     params: tuple[FittedParam, ...]
     states: States
@@ -145,7 +145,6 @@ class Model:
     first: int = 0
     span: float = 0.0
     noise: float = 0.0
-    count: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -288,12 +287,15 @@ def _angle(clip: Clip, model: Model) -> Found | None:
 
 
 def _period(clip: Clip, model: Model) -> Found | None:
-    """Of the place that varies most: through the times at which it crosses its middle, up and down
-    by turns, which a wrong middle shifts towards each other."""
+    """Of the place that varies most while it is seen: through the times at which it crosses its
+    middle, up and down by turns, which a wrong middle shifts towards each other. Places of one
+    half swing err alike, so that only the crossings count."""
     places = [c for c in model.states.columns if c.endswith((".x", ".y", ".angle"))]
     if not places:
         return None
-    series = max((model.states.column(c) for c in places), key=lambda s: float(np.nanstd(s)))
+    last = model.first + round(model.span / model.dt) + 1 if model.span else len(model.states)
+    shown = [model.states.column(c)[model.first : last] for c in places]
+    series = max(shown, key=lambda s: float(np.nanstd(s)))
     away = series - np.nanmedian(series)
     crossings = [
         k + away[k] / (away[k] - away[k + 1])
@@ -307,8 +309,8 @@ def _period(clip: Clip, model: Model) -> Found | None:
     solution, *_ = np.linalg.lstsq(design, np.array(crossings), rcond=None)
     rest = float(np.std(design @ solution - crossings)) / math.sqrt(len(turns))
     period, swing = model.dt * float(solution[0]), math.sqrt(2.0) * float(np.nanstd(series))
-    told = period**2 * math.sqrt(6.0) / math.pi * model.noise / max(swing, 1e-9)
-    told /= math.sqrt(model.count) * model.span if model.span else math.inf
+    late = model.noise * period / (2.0 * math.pi * max(swing, 1e-9))  # of a crossing, seconds
+    told = 2.0 * late * math.sqrt(12.0 / (len(turns) * (len(turns) ** 2 - 1.0)))
     return Found(period, math.hypot(model.dt * rest, told))
 
 

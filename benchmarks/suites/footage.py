@@ -173,7 +173,6 @@ def _model(seen: Scaled) -> Model:
         how.first,
         how.seconds,
         how.noise,
-        how.count,
     )
 
 
