@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from tools import toolbox
 from tools.perception.camera.bodies import Body, Stage, released
 from tools.perception.camera.marks import angles_by_marks, inscribed
 from tools.perception.camera.noise import Noise
-from tools.perception.camera.shadows import _visits
+from tools.perception.camera.shadows import _visits, welded
 from tools.perception.camera.sprite import Near, Sprite, align
 from tools.perception.repeats import repeated
 
@@ -150,3 +152,22 @@ def test_what_dips_into_the_picture_now_and_then_is_no_body():
     late[:18] = np.nan
     inside = stage_of(late[:, ::-1], lambda picture, t: None)
     assert not _visits(inside.bodies[0], inside)
+
+
+def test_a_piece_that_keeps_its_distance_is_no_body_of_its_own():
+    """The edge that a block leaves behind where the plate was taken with it; what drifts away from
+    it is a body."""
+    t = np.arange(24.0)
+    xy = np.column_stack([40 + 2.0 * t, 60 + 0.0 * t])
+    for drift, count in ((0.0, 1), (0.3, 2)):
+        stage = stage_of(xy, lambda picture, t: None)
+        poses = stage.bodies[0].poses + np.column_stack([14 + drift * t, 0 * t, 0 * t])
+        stage.bodies.append(replace(stage.bodies[0], poses=poses, sprite=faint(stage.bodies[0])))
+        welded(stage)
+        assert len(stage.bodies) == count and np.allclose(stage.bodies[0].poses[:, :2], xy)
+
+
+def faint(body: Body) -> Sprite:
+    """Its picture, much nearer to the ground of ``stage_of``."""
+    matte = body.sprite.matte[..., None]
+    return Sprite(np.dstack([0.2 * body.sprite.layers[..., :3] + 0.8 * 150.0 * matte, matte]))

@@ -33,6 +33,8 @@ from agent.proposers.offline.shaped import shaped
 from tools import timing
 
 _AIR = "quadratic_drag"
+_SWIFT = 0.6
+"""Share of the fastest fall up to which what is filmed indoors goes (a drop of three metres)."""
 
 
 def any_sign(value: float) -> bool:
@@ -181,6 +183,9 @@ def _slows(path: Path, evidence: Evidence, features: Sequence[Feature], e: Expla
     """Whether something falls for no reason but its weight, and is seen to gain less and less."""
     if e.values.get("gy", 0.0) <= 0.0 or {*e.names} - {"gx", "gy"} or not proposed(_AIR):
         return False
+    speeds = np.hypot(*smooth(path.xy, evidence.dt, path.kinks)[1].T)
+    if np.nanmax(speeds) * GRAVITY / e.values["gy"] > _SWIFT * FASTEST_FALL:
+        return False  # it would have to be faster than anybody throws: no fall
     must = (*e.names, _AIR)
     found = explain(path.xy, path.floor, evidence.dt, features, path.kinks, 0, must, filmed=True)
     return found[0].values.get(_AIR, 0.0) > 0.0

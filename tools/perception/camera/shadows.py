@@ -23,6 +23,10 @@ _LEAVES = 2.0
 _MOSTLY_OUT = 0.5
 """Share of a clip for which what comes and goes must be out of view, in part at least, to be no
 body: its course is not seen (the bag of marbles below a filmed mass on a spring)."""
+_WAY, _ASTRAY, _STRAYS = 8.0, 0.7, 0.03
+"""Pixels that pieces of one thing must have gone together, and, standard deviation of their
+distance, by which they may stray from it: so many pixels, or that share of their way (a block that
+slides by its own length: 0.8 on 80)."""
 _SEEN = 3
 """Frames in which what a person points at must be seen."""
 _TOLD = 3.0
@@ -90,6 +94,38 @@ def joined(stage: Stage) -> None:
         else:
             kept.append(body)
     stage.bodies = kept
+
+
+def welded(stage: Stage) -> None:
+    """Without what keeps its distance to a stronger body while both travel: an edge of a thing that
+    moves by less than its own size, and so is in the plate, or a piece of it."""
+    kept: list[Body] = []
+    for body in sorted(stage.bodies, key=lambda b: (not b.name, -_weight(stage, b))):
+        if body.name or not any(_moves_with(body, other) for other in kept):
+            kept.append(body)
+    stage.bodies = [b for b in stage.bodies if any(b is one for one in kept)]
+
+
+def _weight(stage: Stage, body: Body) -> float:
+    """How much a body changes its frames."""
+    return strength(stage, body) * float(body.sprite.matte.sum()) * float(body.seen.sum())
+
+
+def _moves_with(piece: Body, body: Body) -> bool:
+    """Whether two touch, or lie before and behind each other, and neither leaves its place beside
+    the other on their way."""
+    both = piece.seen & body.seen
+    if body.fixed is not None or both.sum() < 0.8 * piece.seen.sum():
+        return False
+    offset = piece.poses[both, :2] - body.poses[both, :2]
+    reach = np.array(piece.half) + np.array(body.half)
+    course = np.ptp(body.poses[both, :2], axis=0)
+    way = float(np.hypot(*course))
+    reach = reach * (1.0 + course / max(way, 1e-9))  # what is between them may be in the plate
+    near = bool((np.abs(np.median(offset, axis=0)) < reach).all())
+    return (
+        near and way > _WAY and float(np.hypot(*offset.std(axis=0))) < max(_ASTRAY, _STRAYS * way)
+    )
 
 
 def _alike(stage: Stage, a: Body, b: Body) -> bool:
