@@ -13,7 +13,7 @@ from tools import toolbox
 from tools.perception.camera.bodies import Body, Stage, released
 from tools.perception.camera.marks import angles_by_marks, inscribed
 from tools.perception.camera.noise import Noise
-from tools.perception.camera.shadows import _visits, welded
+from tools.perception.camera.shadows import _visits, joined, welded
 from tools.perception.camera.sprite import Near, Sprite, align
 from tools.perception.repeats import repeated
 
@@ -171,3 +171,33 @@ def faint(body: Body) -> Sprite:
     """Its picture, much nearer to the ground of ``stage_of``."""
     matte = body.sprite.matte[..., None]
     return Sprite(np.dstack([0.2 * body.sprite.layers[..., :3] + 0.8 * 150.0 * matte, matte]))
+
+
+def test_an_edge_that_a_body_leaves_for_a_while_is_no_body():
+    t = np.arange(24.0)
+    xy = np.column_stack([40 + 2.0 * t, 60 + 0.0 * t])
+    stage = stage_of(xy, lambda picture, t: None)
+    stage.bodies[0].area = 500.0
+    for last, count in ((10, 1), (24, 2)):
+        poses = stage.bodies[0].poses + np.column_stack([-3 - 0.2 * t, 0 * t, 0 * t])
+        poses[last:] = np.nan
+        piece = replace(stage.bodies[0], poses=poses, area=60.0, sprite=faint(stage.bodies[0]))
+        two = replace(stage, bodies=[stage.bodies[0], piece])
+        welded(two)
+        assert len(two.bodies) == count
+
+
+@pytest.mark.parametrize("jump, count", [(0.0, 1), (60.0, 2)])
+def test_one_thing_that_two_pictures_show_by_turns_is_one_body(jump, count):
+    """Handed over three times, each time where the other is; something that looks alike elsewhere
+    is another body."""
+    t = np.arange(30.0)
+    xy = np.column_stack([60 + 0.0 * t, 60 + 30 * np.sin(0.2 * t)])
+    stage = stage_of(xy, lambda picture, t: None)
+    second = (t >= 8) & (t < 14) | (t >= 24)
+    first, other = stage.bodies[0], np.add(stage.bodies[0].poses, (jump, 0.0, 0.0))
+    halves = [first.poses.copy(), other]
+    halves[0][second], halves[1][~second] = np.nan, np.nan
+    stage.bodies = [replace(first, poses=poses) for poses in halves]
+    joined(stage)
+    assert len(stage.bodies) == count

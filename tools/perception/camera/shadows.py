@@ -27,6 +27,10 @@ _WAY, _ASTRAY, _STRAYS = 8.0, 0.7, 0.03
 """Pixels that pieces of one thing must have gone together, and, standard deviation of their
 distance, by which they may stray from it: so many pixels, or that share of their way (a block that
 slides by its own length: 0.8 on 80)."""
+_BRIEF, _EDGE = 0.7, 1.25
+"""Share of the frames of a body for which what lies on it is seen at most to be an edge of it, and
+distance of its middle, in halves of the body's size (a disk that begins to roll leaves a crescent
+at 1.15 where it stood)."""
 _SEEN = 3
 """Frames in which what a person points at must be seen."""
 _TOLD = 3.0
@@ -101,9 +105,22 @@ def welded(stage: Stage) -> None:
     moves by less than its own size, and so is in the plate, or a piece of it."""
     kept: list[Body] = []
     for body in sorted(stage.bodies, key=lambda b: (not b.name, -_weight(stage, b))):
-        if body.name or not any(_moves_with(body, other) for other in kept):
+        if body.name or not any(_moves_with(body, o) or _edges(body, o) for o in kept):
             kept.append(body)
     stage.bodies = [b for b in stage.bodies if any(b is one for one in kept)]
+
+
+def _edges(piece: Body, body: Body) -> bool:
+    """Whether a small thing is seen for a part of the time that a body is, and always at its edge
+    or on it: what that leaves behind where the plate was taken with it."""
+    both = piece.seen & body.seen
+    passing = both.sum() < _BRIEF * body.seen.sum() and both.sum() > 0.7 * piece.seen.sum()
+    if body.fixed is not None or not passing or piece.area > 0.5 * body.area:
+        return False
+    rows, columns = np.nonzero(body.sprite.matte > 0.5)
+    half = 0.5 * np.array([np.ptp(columns) + 1, np.ptp(rows) + 1])
+    away = np.abs(piece.poses[both, :2] - body.poses[both, :2])
+    return bool((away < _EDGE * half).all(1).mean() > 0.9)
 
 
 def _weight(stage: Stage, body: Body) -> float:
@@ -152,11 +169,17 @@ def _by_turns(a: Body, b: Body) -> bool:
     owners = np.where(a.seen, 0, np.where(b.seen, 1, -1))
     times = np.flatnonzero(owners >= 0)
     changes = np.flatnonzero(np.diff(owners[times]) != 0)
-    if len(changes) != 1:
-        return len(changes) >= 4
-    before, after = times[changes[0]], times[changes[0] + 1]
-    poses = [body.poses[t, :2] for t in (before, after) for body in (a, b) if body.seen[t]]
+    if len(changes) >= 4:
+        return True
     step = max(float(np.nanmax(np.hypot(*np.diff(body.poses[:, :2], axis=0).T))) for body in (a, b))
+    return len(changes) > 0 and all(
+        _goes_on(a, b, times[k], times[k + 1], step) for k in changes.tolist()
+    )
+
+
+def _goes_on(a: Body, b: Body, before: int, after: int, step: float) -> bool:
+    """Whether whichever is seen first after a change is near where the other was last seen."""
+    poses = [body.poses[t, :2] for t in (before, after) for body in (a, b) if body.seen[t]]
     return float(np.hypot(*(poses[-1] - poses[0]))) < (after - before) * step + max(a.half)
 
 
