@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.config import SearchConfig
 from agent.run import store
 from agent.run.runfolder import RunFolder
 from tools.errors import StorageError
@@ -58,7 +57,7 @@ def of_run(path: Path) -> dict[str, float]:
     if best is None:
         return {}
     with store.reading(folder.trace):
-        tolerance = SearchConfig.from_json(folder.first()["config"]).tolerance
+        tolerance = float(folder.settings()["tolerance"])
     return disagreement(best, list(judged.values()), tolerance)
 
 
