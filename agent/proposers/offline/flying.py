@@ -193,9 +193,9 @@ def _slows(path: Path, evidence: Evidence, features: Sequence[Feature], e: Expla
 
 def _air(name: str, e: Explanation) -> Term:
     """The drag of the air on what falls with an acceleration of pixels that is that of gravity: its
-    fastest fall tells how much, give or take twice as much."""
+    fastest fall tells how much, give or take all of it."""
     usual = (GRAVITY / FASTEST_FALL) ** 2 / e.values["gy"]
-    return Term(_AIR, (name,), {"c": usual, "prior": 2.0 * usual})
+    return Term(_AIR, (name,), {"c": usual, "prior": usual})
 
 
 def _through_air(body: Body, e: Explanation) -> str:
