@@ -18,6 +18,8 @@ from tools.types import ContractError, FittedParam, HeldBack, States, Task, Vide
 
 LIST = "footage.json"
 _LONGEST = 1 << 20  # bytes of the list
+_RESTING = 3.0
+"""Standard errors of its speed up to which a body is let go where it is first seen."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,14 @@ class Clip:
     def source(self) -> str:
         """Whose clip it is: its file's name up to the first underscore."""
         return Path(self.file).stem.partition("_")[0]
+
+    def doubt(self, name: str) -> float:
+        """Standard error of a quantity as the list has it: a rough reading was rounded to its last
+        digit, what authors or physics state is exact."""
+        if name in self.known or name not in self.measured:
+            return 0.0
+        digits = str(self.measured[name]).partition(".")[2]
+        return 10.0 ** -len(digits) / math.sqrt(12.0)
 
     @property
     def patterns(self) -> dict[str, list[str]]:
@@ -118,8 +128,10 @@ def _check_pattern(name: str, pattern: str) -> None:
 class Model:
     """A fitted model of a clip. params: θ. states: of all frames. dt: seconds between them. shape:
     (height, width). radius: of the body, 0.0 where it is not round. slow: standard error of a
-    velocity at the ends of what was seen, px/s. blur: standard error of an edge, px. lens: of a
-    scale elsewhere in the picture, as a share."""
+    velocity at the ends of what was seen, px/s. blur: standard error of an edge of the picture, px;
+    rim: of the body's. lens: of a scale elsewhere in the picture, as a share. first: frame that
+    shows the body first. span: seconds from there to the last one. noise: px, root mean
+    square of what the fit leaves of a place."""
 
     params: tuple[FittedParam, ...]
     states: States
@@ -128,7 +140,11 @@ class Model:
     radius: float = 0.0
     slow: float = 0.0
     blur: float = 0.0
+    rim: float = 0.0
     lens: float = 0.0
+    first: int = 0
+    span: float = 0.0
+    noise: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -175,7 +191,8 @@ def _metres(clip: Clip, model: Model, about: str) -> Found | None:
 
 def _wide(model: Model) -> Found | None:
     """The body's diameter in pixels."""
-    return Found(2 * model.radius, math.sqrt(2.0) * model.blur) if model.radius else None
+    edges = math.sqrt(2.0) * max(model.rim, model.blur)
+    return Found(2 * model.radius, edges) if model.radius else None
 
 
 def _pull(model: Model) -> Found | None:
@@ -191,35 +208,63 @@ def _pull(model: Model) -> Found | None:
 def _speed(clip: Clip, model: Model) -> Found | None:
     """Of the launch, px/s."""
     start = _launch(clip, model)
-    return None if start is None else Found(math.hypot(*start), model.slow)
+    return None if start is None else Found(math.hypot(*start.velocity), start.off(0))
 
 
-def _launch(clip: Clip, model: Model) -> tuple[float, float] | None:
-    """Velocity in px/s, across and up as gravity points, of the body that moves, at its launch."""
+@dataclass(frozen=True)
+class Launch:
+    """velocity: (2,) px/s, across and up as gravity points, of the body that moves, at its launch.
+    error: standard error of either. since: (2,) px/s that it is off by, if the launch was not when
+    it is taken to have been."""
+
+    velocity: np.ndarray
+    error: float
+    since: np.ndarray
+
+    def off(self, which: int) -> float:
+        """Standard error of the speed (0), or of the velocity across itself (1)."""
+        along = self.velocity / max(float(np.linalg.norm(self.velocity)), 1e-9)
+        axis = along if which == 0 else np.array([-along[1], along[0]])
+        return math.hypot(self.error, float(self.since @ axis))
+
+
+def _launch(clip: Clip, model: Model) -> Launch | None:
     field = {p.name: p.value for p in model.params}
     pull = np.array([field.get("field_x", 0.0), field.get("gravity", field.get("field_y", 0.0))])
     names = [c.partition(".")[0] for c in model.states.columns if c.endswith(".vx")]
     for name in names:
         table = np.stack([model.states.column(f"{name}.{one}") for one in ("x", "y", "vx", "vy")])
         known = np.flatnonzero(np.isfinite(table).all(0))
+        known = known[known >= model.first]
         if len(known):
             place, speed = table[:, known[0]].reshape(2, 2)
-            if clip.launch is not None:
-                speed = speed + pull * _since(place, speed, pull, clip.launch)
+            ago, unsure = _ago(clip, model, place, speed, pull)
             down = pull / np.linalg.norm(pull) if pull.any() else np.array([0.0, 1.0])
-            return float(speed[0] * down[1] - speed[1] * down[0]), -float(speed @ down)
+            turned = np.array([[down[1], -down[0]], -down])  # across, up
+            away = ago / model.span if model.span else 0.0
+            error = model.slow * math.sqrt((12.0 + 720.0 * (0.5 + away) ** 2) / 192.0)
+            return Launch(turned @ (speed - pull * ago), error, turned @ pull * unsure)
     return None
 
 
-def _since(
-    place: np.ndarray, speed: np.ndarray, pull: np.ndarray, launch: tuple[float, float]
-) -> float:
-    """Seconds (negative: before) at which a flight that is at ``place`` with ``speed`` is nearest
-    to its launch."""
-    longest = 4.0 * float(np.linalg.norm(place - launch)) / max(float(np.linalg.norm(speed)), 1e-9)
-    seconds = np.linspace(-longest, longest, 4001)[:, None]
-    path = place + speed * seconds + pull * seconds**2 / 2.0
-    return float(seconds[np.linalg.norm(path - launch, axis=1).argmin(), 0])
+def _ago(
+    clip: Clip, model: Model, place: np.ndarray, speed: np.ndarray, pull: np.ndarray
+) -> tuple[float, float]:
+    """Seconds from the launch to when the body, then at ``place`` with ``speed``, is first seen,
+    and their standard error. Where nobody says where it was let go, a body that comes flying was
+    so anywhere between the picture's border and there."""
+    pace = float(np.linalg.norm(speed))
+    if pace <= _RESTING * model.slow:
+        return 0.0, 0.0
+    reach = np.linspace(0.0, 4.0 * math.hypot(*model.shape) / pace, 4001)
+    path = place - speed * reach[:, None] + pull * reach[:, None] ** 2 / 2.0
+    if clip.launch is not None:
+        ago = float(reach[np.linalg.norm(path - clip.launch, axis=1).argmin()])
+        return ago, math.sqrt(2.0) * model.blur / pace
+    height, width = model.shape
+    gone = ((path < 0) | (path > (width - 1, height - 1))).any(1)
+    longest = float(reach[max(int(gone.argmax()) - 1, 0)]) if gone.any() else 0.0
+    return longest / 2.0, longest / math.sqrt(12.0)
 
 
 def _in_metres(
@@ -236,16 +281,21 @@ def _angle(clip: Clip, model: Model) -> Found | None:
     start = _launch(clip, model)
     if start is None:
         return None
-    error = math.degrees(math.hypot(model.slow / math.hypot(*start), model.lens))
-    return Found(math.degrees(math.atan2(start[1], abs(start[0]))), error)
+    across, up = start.velocity
+    error = math.degrees(math.hypot(start.off(1) / max(math.hypot(across, up), 1e-9), model.lens))
+    return Found(math.degrees(math.atan2(up, abs(across))), error)
 
 
 def _period(clip: Clip, model: Model) -> Found | None:
-    """Twice the mean time between crossings of the middle, of the place that varies most."""
+    """Of the place that varies most while it is seen: through the times at which it crosses its
+    middle, up and down by turns, which a wrong middle shifts towards each other. Places of one
+    half swing err alike, so that only the crossings count."""
     places = [c for c in model.states.columns if c.endswith((".x", ".y", ".angle"))]
     if not places:
         return None
-    series = max((model.states.column(c) for c in places), key=lambda s: float(np.nanstd(s)))
+    last = model.first + round(model.span / model.dt) + 1 if model.span else len(model.states)
+    shown = [model.states.column(c)[model.first : last] for c in places]
+    series = max(shown, key=lambda s: float(np.nanstd(s)))
     away = series - np.nanmedian(series)
     crossings = [
         k + away[k] / (away[k] - away[k + 1])
@@ -254,9 +304,14 @@ def _period(clip: Clip, model: Model) -> Found | None:
     ]
     if len(crossings) < 3:
         return None
-    steps = np.diff(crossings)
-    error = float(np.std(steps)) / math.sqrt(len(steps))
-    return Found(2 * model.dt * float(np.mean(steps)), 2 * model.dt * error)
+    turns = np.arange(len(crossings))
+    design = np.column_stack([turns / 2.0, np.ones(len(turns)), (-1.0) ** turns])
+    solution, *_ = np.linalg.lstsq(design, np.array(crossings), rcond=None)
+    rest = float(np.std(design @ solution - crossings)) / math.sqrt(len(turns))
+    period, swing = model.dt * float(solution[0]), math.sqrt(2.0) * float(np.nanstd(series))
+    late = model.noise * period / (2.0 * math.pi * max(swing, 1e-9))  # of a crossing, seconds
+    told = 2.0 * late * math.sqrt(12.0 / (len(turns) * (len(turns) ** 2 - 1.0)))
+    return Found(period, math.hypot(model.dt * rest, told))
 
 
 _TOLD: Mapping[str, Callable[[Clip, Model], Found | None]] = {

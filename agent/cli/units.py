@@ -13,7 +13,7 @@ from agent.evaluation.doubts import Doubts
 from agent.run import store
 from agent.run.runfolder import RunFolder
 from agent.units import given as units
-from agent.units import plots
+from agent.units import plots, rivals
 from agent.units import tracks as tables
 from agent.units.bands import frame_bands
 from agent.units.given import Given
@@ -38,7 +38,8 @@ def scaled(model: WorldModel, run: str, typed: Given) -> Scaled:
     if model.seen is None:
         raise UsageError(str(run), "a finished run", "programs without one")
     folder = RunFolder(run)
-    found = Scaled(model, model.seen, typed.over(units.load(folder.path)), model.horizon)
+    known = typed.over(units.load(folder.path))
+    found = Scaled(model, model.seen, known, model.horizon, rivals.of_run(folder.path))
     if typed:
         units.save(folder.path, found.given, found.scale)
     return found

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -30,13 +31,25 @@ LENS = 0.01
 lens and perspective, which one clip does not tell (a convention)."""
 _FILMED_EDGE, _DRAWN_EDGE = 0.5, 0.05
 """Pixels: how well the edge of a body is known, filmed and drawn."""
+_NO_RIVALS: Mapping[str, float] = MappingProxyType({})
+_FEWEST = 4
+"""Sightings below which nothing is said of their noise."""
 
 
 class Scaled:
     """A model, the clip it is about, and what a person said of lengths in it."""
 
-    def __init__(self, model: WorldModel, clip: Video, given: Given, horizon: int = 0):
-        self.model, self.clip, self.given = model, clip, given
+    def __init__(
+        self,
+        model: WorldModel,
+        clip: Video,
+        given: Given,
+        horizon: int = 0,
+        rivals: Mapping[str, float] = _NO_RIVALS,
+    ):
+        """rivals: parameter -> by how much programs that tie disagree about it
+        (agent.units.rivals)."""
+        self.model, self.clip, self.given, self.rivals = model, clip, given, rivals
         self.perceived: Perceived = model.perceive(clip)
         ahead = model.future_actions
         actions = None if ahead is None else ahead.tolist()
@@ -54,7 +67,7 @@ class Scaled:
 
     @property
     def fitted(self) -> tuple[FittedParam, ...]:
-        """θ in pixels; errors of accelerations with what a camera may add."""
+        """θ in pixels; errors with what a camera, and causes that tie, may add."""
         return tuple(
             one
             if one.error is None or one.name not in self.askew
@@ -64,6 +77,17 @@ class Scaled:
 
     @cached_property
     def askew(self) -> dict[str, float]:
+        """Parameter -> by how much it may be off for what nobody knows of a filmed scene: which of
+        several causes that tie is there, and, of accelerations, lens and perspective."""
+        bent = self._bent
+        names = {name for name, off in self.rivals.items() if off > 0.0} if self.filmed else set()
+        return {
+            name: math.hypot(bent.get(name, 0.0), self.rivals.get(name, 0.0))
+            for name in bent.keys() | names
+        }
+
+    @property
+    def _bent(self) -> dict[str, float]:
         """Parameter -> px/s^2 by which lens and perspective may bend an even motion: where a scale
         changes by LENS over half the picture, x (1 + LENS x / half), its second derivative has
         2 LENS v^2 / half more than it should. Accelerations in camera pictures only."""
@@ -140,8 +164,15 @@ class Scaled:
 
     @property
     def edge(self) -> float:
-        """Pixels: standard error of where the edge of a body lies."""
+        """Pixels: standard error of where an edge of the picture lies."""
         return edge_error(self.filmed)
+
+    def edge_of(self, body: str) -> float:
+        """The same of the edge of a body, which lies anywhere within its soft rim where it was
+        filmed: motion blurs it."""
+        rim = self.perceived.looks.get(body, {}).get("softness", 0.0)
+        known = isinstance(rim, (int, float)) and self.filmed
+        return max(self.edge, float(rim) / math.sqrt(12.0) if known else 0.0)
 
     def _size(self, body: str, attribute: str) -> Reading | None:
         """Sizes are as sure as the two edges between which they lie."""
@@ -149,7 +180,7 @@ class Scaled:
         value = look.get(attribute)
         if attribute == "diameter" and isinstance(look.get("radius"), (int, float)):
             value = 2.0 * look["radius"]
-        edges = math.sqrt(2.0) * self.edge
+        edges = math.sqrt(2.0) * self.edge_of(body)
         edges *= 0.5 if attribute == "radius" else 1.0
         if isinstance(value, (int, float)) and attribute != "size":
             return Reading(float(value), edges)
@@ -191,15 +222,47 @@ class Scaled:
         return dict(zip(system.columns, before.tolist(), strict=True))
 
     def speed_error(self, body: str) -> float:
-        """Standard error, px/s, of a velocity at the end of the frames seen: that of the slope, at
-        its end, of a parabola through as many places with the noise that the fit leaves."""
-        count, noise = len(self.clip), 0.0
+        """Standard error, px/s, of a velocity at the ends of what was seen of a body: that of the
+        slope, at its end, of a parabola through so many places with the noise that the fit
+        leaves."""
+        sightings = self.sightings(body)
+        if sightings.count < _FEWEST:
+            return 0.0
+        return sightings.noise * math.sqrt(192.0 / sightings.count) / sightings.seconds
+
+    def sightings(self, body: str) -> Sightings:
+        """How well the places of a body were seen."""
+        times, measured = self.model.seconds(self.clip, 0), self.perceived.states
+        found = Sightings()
         for column in (f"{body}.x", f"{body}.y"):
-            if column in self.perceived.states.columns and column in self.states.columns:
-                gaps = self.perceived.states.column(column) - self.states.column(column)[:count]
-                gaps = gaps[np.isfinite(gaps)]
-                noise = max(noise, float(gaps.std()) if len(gaps) else 0.0)
-        return noise * math.sqrt(192.0 / count) / (count * self.clip.dt)
+            if column in measured.columns and column in self.states.columns:
+                gaps = measured.column(column) - self.states.column(column)[: len(times)]
+                there = np.isfinite(gaps)
+                noise = float(gaps[there].std()) if there.any() else 0.0
+                if there.sum() >= _FEWEST and noise >= found.noise:
+                    first, last = np.flatnonzero(there)[[0, -1]]
+                    span = float(times[last] - times[first])
+                    found = Sightings(noise, _apart(gaps[there]), span, int(first))
+        return found
+
+
+@dataclass(frozen=True)
+class Sightings:
+    """noise: root mean square, in pixels, of what the fit leaves of a coordinate. count: places
+    that err independently of each other. seconds: from the first to the last. first: its frame."""
+
+    noise: float = 0.0
+    count: float = 0.0
+    seconds: float = 0.0
+    first: int = 0
+
+
+def _apart(gaps: np.ndarray) -> float:
+    """How many errors of a series are independent: neighbours that err alike count as fewer."""
+    centred = gaps - gaps.mean()
+    power = float(centred @ centred)
+    alike = max(float(centred[1:] @ centred[:-1]) / power, 0.0) if power else 0.0
+    return max(len(gaps) * (1.0 - alike) / (1.0 + alike), 1.0)
 
 
 def elsewhere(scale: Scale | None, filmed: bool) -> Scale | None:

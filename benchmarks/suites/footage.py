@@ -3,6 +3,7 @@ and against the floor, known quantities, processor time."""
 
 from __future__ import annotations
 
+import math
 import resource
 import statistics
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 
 from agent.units.given import Given
 from agent.units.model import LENS, Scaled
+from agent.units.rivals import of_run
 from agent.worldmodel.world import WorldModel
 from benchmarks.baselines.extrapolated import Measured, extrapolated, measured
 from benchmarks.footage import Clip, Model, clips_in, quantities
@@ -136,7 +138,7 @@ def _known(clip: Clip, run: Path, task: Task) -> tuple[dict[str, float | None], 
         return {}, ""
     try:
         with WorldModel.load(run) as world:
-            seen = Scaled(world, task.test[0], Given(), task.horizon)
+            seen = Scaled(world, task.test[0], Given(), task.horizon, of_run(run))
             model = _model(seen)
     except RunError as error:
         return {}, str(error)
@@ -146,7 +148,8 @@ def _known(clip: Clip, run: Path, task: Task) -> tuple[dict[str, float | None], 
         figures[f"known.{name}"], figures[f"error.{name}"] = told.value, told.error
         figures[f"off.{name}"] = abs(told.value - true) / abs(true) if true else None
         if told.error:
-            figures[f"sigmas.{name}"] = abs(told.value - true) / told.error
+            both = math.hypot(told.error, clip.doubt(name))
+            figures[f"sigmas.{name}"] = abs(told.value - true) / both
     return figures, ""
 
 
@@ -156,16 +159,20 @@ def _model(seen: Scaled) -> Model:
     moves = {c: float(np.nanstd(seen.states.column(c))) for c in places}
     body = max(moves, key=lambda c: moves[c]).rpartition(".")[0] if moves else ""
     radius = seen.perceived.looks.get(body, {}).get("radius", 0.0)
-    video = seen.clip
+    video, how = seen.clip, seen.sightings(body)
     return Model(
         seen.fitted,
         seen.states,
         video.dt,
         video.shape,
         float(radius) if isinstance(radius, (int, float)) else 0.0,
-        seen.speed_error(body) if body else 0.0,
+        seen.speed_error(body),
         seen.edge,
+        seen.edge_of(body),
         LENS if seen.filmed else 0.0,
+        how.first,
+        how.seconds,
+        how.noise,
     )
 
 

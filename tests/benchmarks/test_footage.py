@@ -148,6 +148,42 @@ def test_a_scale_never_comes_from_what_it_is_asked_about():
     assert both["ball_diameter_m"].value == pytest.approx(0.4) and both["ball_diameter_m"].error > 0
 
 
+def flying(ago: float, noise: float = 0.0) -> Model:
+    """A ball that was thrown from (60, 80) with 80 px/s across and 60 up, seen from ``ago`` on."""
+    t = ago + np.arange(40) * DT
+    xy = np.stack([60 + 80 * t, 80 - 60 * t + 100 * t * t, np.full(40, 80.0), 200 * t - 60], 1)
+    states = States(("ball.x", "ball.y", "ball.vx", "ball.vy"), xy)
+    params = (FittedParam("gravity", 200.0, -9e3, 9e3, "px/s^2", 0.0),)
+    return Model(params, states, DT, (240, 320), slow=noise, span=40 * DT)
+
+
+def test_where_a_flight_began_is_told_or_as_unsure_as_the_way_before_it():
+    known = {"gravity_m_s2": 10.0, "launch_speed_m_s": 5.0, "launch_angle_deg": 36.87}
+    told = Clip("a.mp4", 20, known=known, launch=(60.0, 80.0))
+    for ago in (0.0, 0.15):
+        found = quantities(told, flying(ago, noise=1.0))
+        assert found["launch_speed_m_s"].value == pytest.approx(5.0, abs=0.02)
+        assert found["launch_angle_deg"].value == pytest.approx(36.87, abs=0.2)
+    near = quantities(told, flying(0.0, noise=1.0))["launch_speed_m_s"]
+    assert found["launch_speed_m_s"].error > 1.2 * near.error  # carried on over what was not seen
+    untold = quantities(Clip("a.mp4", 20, known=known), flying(0.15))["launch_angle_deg"]
+    assert untold.value > 20.6 + 5  # where it is first seen
+    assert abs(untold.value - 36.87) < 2 * untold.error < 40
+    slow = quantities(Clip("a.mp4", 20, known=known), flying(0.15, noise=50.0))
+    assert slow["launch_angle_deg"].value == pytest.approx(20.6, abs=0.1)  # let go there
+
+
+def test_a_period_minds_no_wrong_middle_and_a_rough_reading_is_rough():
+    t = np.arange(90) * DT
+    swing = 30 * np.exp(-0.4 * t) * np.cos(2 * np.pi * t / 0.5) + 200 + 8 * (t > 1.0)
+    model = Model((), States(("bob.y",), swing[:, None]), DT, (9, 9), noise=1.0, span=1.78)
+    clip = Clip("a.mp4", 20, measured={"period_s": 0.51})
+    found = quantities(clip, model)["period_s"]
+    assert found.value == pytest.approx(0.5, abs=0.01) and 5e-4 < found.error < 0.01
+    assert clip.doubt("period_s") == pytest.approx(0.01 / np.sqrt(12))
+    assert Clip("a.mp4", 20, known={"period_s": 0.51}).doubt("period_s") == 0.0
+
+
 def test_a_whole_row_of_a_short_search(tmp_path, film):
     write(tmp_path / "lab_throw.mp4", film.frames, DT)
     options = Options(

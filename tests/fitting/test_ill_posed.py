@@ -2,6 +2,7 @@
 change."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -41,6 +42,15 @@ def test_non_finite_in_half_of_the_box(data, rng):
     assert result.status == "converged" and result.explained
     assert result.values["v"] == pytest.approx(49.0, abs=1.0)
     assert "explode or divide by zero: narrow the bounds" in result.message
+
+
+def test_frames_in_which_nothing_was_seen_say_so(rng):
+    nobody = SimpleNamespace(
+        PARAMS=(), initial=lambda states, params, dt: {}, step=lambda s, p, a, dt: {}
+    )
+    result = fit(nobody, [Measured(States((), np.zeros((20, 0))), 0.1)], rng=rng)
+    assert result.status == "nothing to compare"
+    assert "no body was seen to move" in result.message
 
 
 @pytest.mark.parametrize(

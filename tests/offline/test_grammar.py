@@ -1,6 +1,7 @@
 """The grammar: evidence from tracks, mechanisms as text, and sources that work."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import cv2
@@ -11,6 +12,7 @@ from agent.core.protocols import Move
 from agent.core.screen import screen
 from agent.proposers.offline.contacts import contacts_of
 from agent.proposers.offline.evidence import Evidence, Path, explain, kinks, orbit, pivot, regress
+from agent.proposers.offline.flying import free_options
 from agent.proposers.offline.forces import drive
 from agent.proposers.offline.kinematics import structures
 from agent.proposers.offline.mechanism import Body, Mechanism, Term, loads, mechanism_of
@@ -62,6 +64,40 @@ def flight(n=40, g=500.0, drag=0.0, rng=None):
             ax, ay = -drag * vx, g - drag * vy
             x, y, vx, vy = x + h * vx, y + h * vy, vx + h * ax, vy + h * ay
     return np.array(rows) + rng.normal(0, 0.02, (n, 2))
+
+
+def falling(g=2400.0, fastest=2200.0, n=18):
+    """Pixels of a table-tennis ball that is let go, 240 px a metre, slowed as its speed squared."""
+    t = 0.05 + np.arange(n) * DT
+    return np.stack([np.full(n, 60.0), fastest**2 / g * np.log(np.cosh(g * t / fastest))], 1)
+
+
+def test_what_is_filmed_falling_falls_through_air():
+    """About as much as a light thing is slowed, give or take all of it; a drawing has no air, nor
+    has what is seen to fall ever faster than by its weight, or is far too swift for a fall."""
+    xy = falling() + np.random.default_rng(0).normal(0, 0.2, (18, 2))
+    ball = Body("ball", "disk", None)
+
+    def airs(xy, filmed=True):
+        seen = replace(evidence(path("ball", xy, sigma=0.2)), filmed=filmed)
+        options = sorted(free_options(ball, seen, 4), key=lambda option: option[1])
+        return [
+            term.numbers
+            for terms, *_ in options[:1]
+            for term in terms
+            if term.kind == "quadratic_drag"
+        ]
+
+    (air,) = airs(xy)
+    pull = np.polyfit(np.arange(18) * DT, xy[:, 1], 2)[0] * 2
+    assert air["c"] == pytest.approx((9.81 / 13.0) ** 2 / pull, rel=0.02)
+    assert air["prior"] == pytest.approx(air["c"])
+    assert not airs(xy, filmed=False)
+    grows = np.stack([xy[:, 0], 60 + 1200 * (np.arange(18) * DT) ** 2.2], 1)
+    assert not airs(grows)
+    swift = np.stack([60 + 0 * xy[:, 0], 10 + 800 * np.arange(18) * DT], 1)
+    swift[:, 1] += 30 * (np.arange(18) * DT) ** 2
+    assert not airs(swift)
 
 
 @pytest.mark.parametrize(("at", "sigma"), [(26, 0.02), (21, 0.1)])

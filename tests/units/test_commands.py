@@ -1,6 +1,7 @@
 """One known thing, said at any command, and all of them speak SI beside pixels."""
 
 import json
+import math
 import shutil
 
 import numpy as np
@@ -69,6 +70,10 @@ def test_a_speed_before_the_first_frame_gives_the_scale(run):
     )
     bent = 2 * 0.01 * fastest / (max(model.seen.shape) / 2)
     assert filmed.error == pytest.approx(np.hypot(drawn.error, bent)) and bent > 0
+    vars(found).pop("askew")
+    found.rivals = {"gravity": 7.0}  # and where other causes that tie want another one
+    (torn,) = (p for p in found.fitted if p.name == "gravity")
+    assert torn.error == pytest.approx(math.hypot(filmed.error, 7.0))
     for wrong in ("ball.speed@99", "ball.speed@-99", "ball.speed@2.5"):
         with pytest.raises(UsageError, match="expected a whole frame"):
             found.measure(wrong)

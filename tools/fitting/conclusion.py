@@ -210,6 +210,12 @@ def _verdict(judged: _Judged) -> tuple[str, str]:
     return result.CONVERGED, f"the fit converged and {judged.fits}"
 
 
+_NOTHING_SEEN = (
+    "no body was seen to move in the frames fitted, so there is nothing to fit: show a part of the "
+    "clip in which it moves (--start, --context), or say where it is (--object)."
+)
+
+
 def _failed(problem: Problem, meter: Meter) -> FitResult:
     """No point with finite rollouts, or nothing to compare."""
     values = problem.values(problem.declared)
@@ -219,6 +225,8 @@ def _failed(problem: Problem, meter: Meter) -> FitResult:
     )
     if problem.groups and not problem.size:
         status, message = result.NOTHING_TO_COMPARE, _columns_apart(problem)
+    elif not any(np.isfinite(one.states.values).any() for one in problem.data):
+        status, message = result.NOTHING_TO_COMPARE, _NOTHING_SEEN
     else:
         status = result.NON_FINITE
         message = (

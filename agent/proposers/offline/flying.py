@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,10 +19,22 @@ from agent.proposers.offline.evidence import (
 )
 from agent.proposers.offline.mechanism import Body, Term
 from agent.proposers.offline.naming import causes
-from agent.proposers.offline.priors import DRIVEN_LOSS, RESISTANCES, THRESHOLDS
+from agent.proposers.offline.priors import (
+    DRIVEN_LOSS,
+    FASTEST_FALL,
+    GRAVITY,
+    ON_TOP,
+    RESISTANCES,
+    THRESHOLDS,
+    proposed,
+)
 from agent.proposers.offline.regression import curve_option
 from agent.proposers.offline.shaped import shaped
 from tools import timing
+
+_AIR = "quadratic_drag"
+_SWIFT = 0.6
+"""Share of the fastest fall up to which what is filmed indoors goes (a drop of three metres)."""
 
 
 def any_sign(value: float) -> bool:
@@ -140,8 +152,12 @@ def free_options(
             raise ValueError(f"no term says {', '.join(sorted(unsaid))}, which moves {body.name}")
         terms, told = _damped(body.name, terms)
         options.append((terms, e.bic, _sentence(body.name, e) + told))
+        if evidence.filmed and _slows(path, evidence, features, e):
+            likelier = 2.0 * ON_TOP["in air"].log_odds
+            options.append(((*terms, _air(body.name, e)), e.bic - likelier, _through_air(body, e)))
     regressed = curve_option(path, evidence.dt, explanations[0])
-    return options if regressed is None else sorted([*options, regressed], key=lambda o: o[1])
+    options += [] if regressed is None else [regressed]
+    return sorted(options, key=lambda option: option[1])
 
 
 def _explained(
@@ -161,6 +177,29 @@ def _explained(
         if all(ok(e.values[name]) for name, _, ok in features if name in must)
     }  # fmt: skip
     return sorted(found.values(), key=lambda e: e.bic)
+
+
+def _slows(path: Path, evidence: Evidence, features: Sequence[Feature], e: Explanation) -> bool:
+    """Whether something falls for no reason but its weight, and is seen to gain less and less."""
+    if e.values.get("gy", 0.0) <= 0.0 or {*e.names} - {"gx", "gy"} or not proposed(_AIR):
+        return False
+    speeds = np.hypot(*smooth(path.xy, evidence.dt, path.kinks)[1].T)
+    if np.nanmax(speeds) * GRAVITY / e.values["gy"] > _SWIFT * FASTEST_FALL:
+        return False  # it would have to be faster than anybody throws: no fall
+    must = (*e.names, _AIR)
+    found = explain(path.xy, path.floor, evidence.dt, features, path.kinks, 0, must, filmed=True)
+    return found[0].values.get(_AIR, 0.0) > 0.0
+
+
+def _air(name: str, e: Explanation) -> Term:
+    """The drag of the air on what falls with an acceleration of pixels that is that of gravity: its
+    fastest fall tells how much, give or take all of it."""
+    usual = (GRAVITY / FASTEST_FALL) ** 2 / e.values["gy"]
+    return Term(_AIR, (name,), {"c": usual, "prior": usual})
+
+
+def _through_air(body: Body, e: Explanation) -> str:
+    return _sentence(body.name, e) + "; the air slows it, by how much is hardly told"
 
 
 def _damped(name: str, terms: tuple[Term, ...]) -> tuple[tuple[Term, ...], str]:

@@ -142,6 +142,7 @@ ON_TOP = Table("on top", {
     "focus": Odds(-5.0, "A centre that attracts and is not drawn is rarer still."),
     "repulsion": Odds(-5.0, "A fixed thing that repels is rarer than one that attracts."),
     "rubbed in flight": Odds(-4.0, "What falls freely rests on nothing that it could rub on."),
+    "in air": Odds(0.5, "What is filmed falling falls through air, which slows light things much."),
     "dragged": Odds(-2.5, "In footage solids on solids rub; air and oil slow as speed does."),
 }, blind=0.0)  # fmt: skip
 """What comes on top of other odds; "jump" for every stop of a rail, and
@@ -240,6 +241,11 @@ THRESHOLDS = Thresholds()
 DRIVEN_LOSS = 0.05
 """Share of the rate of the force by which what is driven slows, give or take as much: such swings
 take a few turns to settle, and less than one of them is mostly seen."""
+
+GRAVITY, FASTEST_FALL = 9.81, 13.0
+"""m/s^2 of what falls, which gives the pixel its length; m/s at which air lets it fall no faster,
+by which its drag is guessed, give or take all of it. A table-tennis ball has 9, a tennis ball 20, a
+steel ball of two centimetres 40. Twice as wide, g of a real drop was 10.4 instead of 9.5 m/s^2."""
 
 RESISTANCES = ("drag", "quadratic_drag", "friction", "damping", "c")
 

@@ -305,7 +305,7 @@ class _Translation:
         return laws + [JointDamping((b,), _fitted(n["c"])) for b in on_track]
 
     def _quadratic_drag(self, term: hypothesis.Term, n: dict) -> list[Law]:
-        return [QuadraticDrag(term.bodies, _fitted(n["c"]))]
+        return [QuadraticDrag(term.bodies, _fitted(n["c"], prior=n.get("prior")))]
 
     def _friction(self, term: hypothesis.Term, n: dict) -> list[Law]:
         turning = [b for b in term.bodies if self.given.body(b).motion == "revolute"]

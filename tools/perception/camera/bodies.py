@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from tools.perception.camera.change import Blob
+from tools.perception.camera.ground import clear_difference
 from tools.perception.camera.linking import Trail
 from tools.perception.camera.marks import angles_by_marks, erratic, inscribed
 from tools.perception.camera.noise import Noise
@@ -26,6 +27,14 @@ _COVERS = 0.04
 _DOUBTED = 3.0
 _HOLDS = 1.8
 """Area of a blob, as a multiple of a body's own, from which it is a body and what holds it."""
+_BESET = 0.35
+"""Share of the ring around a body that must have changed, for no reason that is known, for it to be
+in somebody's hand (a filmed ball that is let go: .4 to .8 while fingers are about it, below .25
+later; a mass below its spring: .3 at most)."""
+_RING = 6
+"""Pixels from a body's outline to the end of that ring, which begins 2 pixels off it."""
+_FAINT = 0.05
+"""Matte from which a pixel belongs to a body's outline there."""
 _RECALLED = 0.1
 """What may be left unexplained, above the usual, where a body is recognised far from where it
 should be."""
@@ -318,12 +327,13 @@ def doubted(stage: Stage, k: int) -> None:
 
 
 def released(stage: Stage, k: int) -> None:
-    """Forget body k while something that reaches in from outside the picture holds it, at the start
-    or the end of the clip."""
+    """Forget body k while something holds it or lies about it, at the start or the end of the
+    clip: what reaches in from outside the picture, or moves all around it."""
     body = stage.bodies[k]
     held = np.array(
         [
-            body.seen[t] and _is_held(body, stage.blobs[t], body.poses[t])
+            body.seen[t]
+            and (_is_held(body, stage.blobs[t], body.poses[t]) or _beset(stage, k, t) > _BESET)
             for t in range(len(body.poses))
         ]
     )
@@ -332,6 +342,7 @@ def released(stage: Stage, k: int) -> None:
         return
     body.poses[: free[0]] = np.nan
     body.poses[free[-1] + 1 :] = np.nan
+    body.clean = body.clean[body.seen[body.clean]]
 
 
 def _is_held(body: Body, blobs: Sequence[Blob], pose: np.ndarray) -> bool:
@@ -344,6 +355,23 @@ def _is_held(body: Body, blobs: Sequence[Blob], pose: np.ndarray) -> bool:
         and blob.box[1] <= y < blob.box[3]
         for blob in blobs
     )
+
+
+def _beset(stage: Stage, k: int, t: int) -> float:
+    """Share of the ring around body k in frame t that has changed, and that no body explains."""
+    body = stage.bodies[k]
+    window = window_of(body.poses[t], (body.sprite.reach + _RING,) * 2, stage.plate.shape)
+    if window is None:
+        return 0.0
+    inside = placed(body.sprite, body.poses[t], window)[..., 3] > _FAINT
+    near, far = (
+        cv2.dilate(inside.astype(np.uint8), np.ones((size, size), np.uint8)) > 0
+        for size in (5, 2 * _RING + 1)
+    )
+    away = np.abs(stage.frames[t][window] - stage.behind(-1, t, window))
+    changed = (away > clear_difference(stage.plate[window], stage.noise)).any(-1)
+    ring = far & ~near
+    return float(changed[ring].mean()) if ring.any() else 0.0
 
 
 def strength(stage: Stage, body: Body) -> float:

@@ -30,7 +30,7 @@ from tools.perception.camera.ground import plate_of, uncovered
 from tools.perception.camera.linking import Trail, linked, rejoined
 from tools.perception.camera.noise import camera_noise
 from tools.perception.camera.pointed import as_measured, of_trails, pictured, without
-from tools.perception.camera.shadows import joined, sort_out
+from tools.perception.camera.shadows import joined, sort_out, welded
 from tools.perception.camera.sprite import Sprite
 from tools.perception.camera.steady import steadied, view_of
 from tools.perception.parts import Appearance, Cast, Track
@@ -108,6 +108,7 @@ def staged(frames: np.ndarray, guide: Guide = _NO_GUIDE) -> Stage:
         recall(stage, k)
     stage.bodies = [b for b in stage.bodies if b.name or not _flickers(b)] or stage.bodies[:1]
     sort_out(stage)
+    welded(stage)
     for k in (k for k, body in enumerate(stage.bodies) if body.fixed is None):
         released(stage, k)
     stage.plate = uncovered(frames, stage.plate, stage.covers, noise)
@@ -117,6 +118,7 @@ def staged(frames: np.ndarray, guide: Guide = _NO_GUIDE) -> Stage:
         refine(stage, k, 1)
         doubted(stage, k)
     if any([taken_apart(stage, trail) for trail in trails]):
+        welded(stage)
         for _ in range(REPAIRS):
             stage.plate = uncovered(frames, stage.plate, stage.covers, noise)
             for k in range(len(stage.bodies)):
@@ -196,10 +198,16 @@ def _appearance(sprite: Sprite, turns: bool) -> Appearance:
     rgb = (float(colour[0]), float(colour[1]), float(colour[2]))
     radius = None if turns else _radius(matte)
     if radius is not None:
-        return Appearance("disk", rgb, (radius,), sprite=straight)
+        return Appearance("disk", rgb, (radius,), width=_rim(matte, radius), sprite=straight)
     rows, columns = np.nonzero(matte > 0.5)
     size = (float(np.ptp(columns)) + 1.0, float(np.ptp(rows)) + 1.0) if len(rows) else (1.0, 1.0)
     return Appearance("sprite", rgb, size, sprite=straight, round=not turns)
+
+
+def _rim(matte: np.ndarray, radius: float) -> float:
+    """Pixels over which the edge of a disk goes from nothing to all: blur, motion, the lens."""
+    partly = float(((matte > 0.1) & (matte < 0.9)).sum())
+    return max(partly / (0.8 * 2.0 * math.pi * radius), 1.0)
 
 
 def _radius(matte: np.ndarray) -> float | None:

@@ -18,6 +18,19 @@ _DOUBTFUL = 0.3
 """Share of the change from which a picture does not explain what it is taken of."""
 _NEAR_BORDER = 1.5
 """Distance from the border, in halves of a thing's size, at which part of it may be out of view."""
+_LEAVES = 2.0
+"""The same distance, at which what is not seen next has left: it comes nearer in between."""
+_MOSTLY_OUT = 0.5
+"""Share of a clip for which what comes and goes must be out of view, in part at least, to be no
+body: its course is not seen (the bag of marbles below a filmed mass on a spring)."""
+_WAY, _ASTRAY, _STRAYS = 8.0, 0.7, 0.03
+"""Pixels that pieces of one thing must have gone together, and, standard deviation of their
+distance, by which they may stray from it: so many pixels, or that share of their way (a block that
+slides by its own length: 0.8 on 80)."""
+_BRIEF, _EDGE = 0.7, 1.25
+"""Share of the frames of a body for which what lies on it is seen at most to be an edge of it, and
+distance of its middle, in halves of the body's size (a disk that begins to roll leaves a crescent
+at 1.15 where it stood)."""
 _SEEN = 3
 """Frames in which what a person points at must be seen."""
 _TOLD = 3.0
@@ -42,6 +55,7 @@ def sort_out(stage: Stage) -> None:
     bodies = [
         b for b in bodies if b.name or not any(_lets_go(b, o, stage) for o in bodies if o is not b)
     ]
+    bodies = [b for b in bodies if b.name or not _visits(b, stage)] or bodies
     contrast = [strength(stage, body) for body in bodies]
     change = [c * b.area * float(b.seen.sum()) for b, c in zip(bodies, contrast, strict=True)]
     moving = [_span(b) > 2 * max(b.half) for b in bodies]
@@ -86,6 +100,51 @@ def joined(stage: Stage) -> None:
     stage.bodies = kept
 
 
+def welded(stage: Stage) -> None:
+    """Without what keeps its distance to a stronger body while both travel: an edge of a thing that
+    moves by less than its own size, and so is in the plate, or a piece of it."""
+    kept: list[Body] = []
+    for body in sorted(stage.bodies, key=lambda b: (not b.name, -_weight(stage, b))):
+        if body.name or not any(_moves_with(body, o) or _edges(body, o) for o in kept):
+            kept.append(body)
+    stage.bodies = [b for b in stage.bodies if any(b is one for one in kept)]
+
+
+def _edges(piece: Body, body: Body) -> bool:
+    """Whether a small thing is seen for a part of the time that a body is, and always at its edge
+    or on it: what that leaves behind where the plate was taken with it."""
+    both = piece.seen & body.seen
+    passing = both.sum() < _BRIEF * body.seen.sum() and both.sum() > 0.7 * piece.seen.sum()
+    if body.fixed is not None or not passing or piece.area > 0.5 * body.area:
+        return False
+    rows, columns = np.nonzero(body.sprite.matte > 0.5)
+    half = 0.5 * np.array([np.ptp(columns) + 1, np.ptp(rows) + 1])
+    away = np.abs(piece.poses[both, :2] - body.poses[both, :2])
+    return bool((away < _EDGE * half).all(1).mean() > 0.9)
+
+
+def _weight(stage: Stage, body: Body) -> float:
+    """How much a body changes its frames."""
+    return strength(stage, body) * float(body.sprite.matte.sum()) * float(body.seen.sum())
+
+
+def _moves_with(piece: Body, body: Body) -> bool:
+    """Whether two touch, or lie before and behind each other, and neither leaves its place beside
+    the other on their way."""
+    both = piece.seen & body.seen
+    if body.fixed is not None or both.sum() < 0.8 * piece.seen.sum():
+        return False
+    offset = piece.poses[both, :2] - body.poses[both, :2]
+    reach = np.array(piece.half) + np.array(body.half)
+    course = np.ptp(body.poses[both, :2], axis=0)
+    way = float(np.hypot(*course))
+    reach = reach * (1.0 + course / max(way, 1e-9))  # what is between them may be in the plate
+    near = bool((np.abs(np.median(offset, axis=0)) < reach).all())
+    return (
+        near and way > _WAY and float(np.hypot(*offset.std(axis=0))) < max(_ASTRAY, _STRAYS * way)
+    )
+
+
 def _alike(stage: Stage, a: Body, b: Body) -> bool:
     areas = [float((body.sprite.matte > 0.5).sum()) for body in (a, b)]
     colours = [
@@ -110,11 +169,17 @@ def _by_turns(a: Body, b: Body) -> bool:
     owners = np.where(a.seen, 0, np.where(b.seen, 1, -1))
     times = np.flatnonzero(owners >= 0)
     changes = np.flatnonzero(np.diff(owners[times]) != 0)
-    if len(changes) != 1:
-        return len(changes) >= 4
-    before, after = times[changes[0]], times[changes[0] + 1]
-    poses = [body.poses[t, :2] for t in (before, after) for body in (a, b) if body.seen[t]]
+    if len(changes) >= 4:
+        return True
     step = max(float(np.nanmax(np.hypot(*np.diff(body.poses[:, :2], axis=0).T))) for body in (a, b))
+    return len(changes) > 0 and all(
+        _goes_on(a, b, times[k], times[k + 1], step) for k in changes.tolist()
+    )
+
+
+def _goes_on(a: Body, b: Body, before: int, after: int, step: float) -> bool:
+    """Whether whichever is seen first after a change is near where the other was last seen."""
+    poses = [body.poses[t, :2] for t in (before, after) for body in (a, b) if body.seen[t]]
     return float(np.hypot(*(poses[-1] - poses[0]))) < (after - before) * step + max(a.half)
 
 
@@ -136,6 +201,19 @@ def _is_body(body: Body) -> bool:
 def _reaches_in(body: Body, stage: Stage) -> bool:
     """Whether all of a body is hardly ever in view: an arm, a person, what stands beside it."""
     return bool((_margins(body, stage) < _NEAR_BORDER).mean() > 0.7)
+
+
+def _visits(body: Body, stage: Stage) -> bool:
+    """Whether a thing leaves the picture and comes back, and is wholly in view for less than half
+    of the clip: what hangs on a body, and dips into the picture with it."""
+    seen = np.flatnonzero(body.seen)
+    gaps = np.flatnonzero(~body.seen)
+    margins = _margins(body, stage)
+    out = seen[margins < _NEAR_BORDER]
+    nearest = np.abs(gaps[:, None] - seen).argmin(1)
+    left = gaps[margins[nearest] < _LEAVES]
+    returns = ((left > seen[0]) & (left < seen[-1])).any()
+    return bool(returns and len(out) + len(left) > _MOSTLY_OUT * len(body.poses))
 
 
 def _margins(body: Body, stage: Stage) -> np.ndarray:
