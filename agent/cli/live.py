@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from agent.core.screen import fate
+from agent.evaluation.pace import STEPS
 from agent.plain import clean, is_plain, short
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Progress:
     def __init__(self, budget: int):
         self.budget, self.now, self.done = budget, "looking at the video", 0
         self._waiting: Mapping[str, Any] | None = None
-        self._running = 0
+        self._running, self._by = 0, None
         self._began = self._ending = time.monotonic()
 
     def take(self, event: Mapping[str, Any]) -> None:
@@ -88,6 +89,10 @@ class Progress:
             case "evaluating":
                 self.now = f"node {node}: running it in the sandbox"
                 self._running += 1
+            case "step":
+                number, most = event["number"], event["most"]
+                self.now = f"node {node}: {STEPS[number]} (step {number + 1} of {len(STEPS)})"
+                self._by = None if most is None else time.monotonic() + most
             case "evaluated":
                 self.done, self._running = self.done + 1, max(0, self._running - 1)
                 self.now = "" if self._waiting and not self._running else self.now
@@ -109,8 +114,10 @@ class Progress:
         return f"waiting for {self._waiting['model']}: {calls} call{plural}, {seconds:.0f} s"
 
     def _left(self) -> str:
-        if not self.done:
-            return ", how long is told after the first"
+        if not self.done and self._by is None:
+            return ", how long is told once a candidate is measured"
+        if not self.done:  # limits are of processor time, which may take longer
+            return f", this one at most about {_time(max(self._by - time.monotonic(), 1.0))} more"
         each = self._ending - self._began if self._is_last else time.monotonic() - self._began
         each /= self.done
         if self._is_last:  # it does once more what an evaluation does

@@ -34,6 +34,7 @@ Consequences, each a test:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +52,6 @@ LEAST = 4.0
 keep."""
 
 _STILLS = 32  # frames that mean and median are taken over, evenly spread
-_AT_ONCE = 1 << 24  # values that are compared at a time
 _MAD = 1.4826  # standard deviation of a Gaussian over its median absolute deviation
 _LAPLACIAN = ((1, -2, 1), (-2, 4, -2), (1, -2, 1))
 
@@ -185,17 +185,16 @@ def tolerance(sigma: float) -> float:
 def frame_errors(frames: np.ndarray, truth: np.ndarray, sigma: float) -> np.ndarray:
     """(T,) sums over pixels and channels of max(0, |frame - truth| - tolerance); one frame is
     compared with every truth."""
-    errors, free = np.empty(len(truth)), np.float32(tolerance(sigma))
-    rows = max(1, _AT_ONCE // (truth.shape[2] * 3))
-    for t, true in enumerate(truth):
-        frame, bands = frames[min(t, len(frames) - 1)], range(0, len(true), rows)
-        errors[t] = sum(_beyond(frame[b : b + rows], true[b : b + rows], free) for b in bands)
-    return errors
+    free, last = tolerance(sigma), len(frames) - 1
+    gaps = (cv2.absdiff(frames[min(t, last)], true) for t, true in enumerate(truth))
+    return np.array([_beyond(gap, free) for gap in gaps])
 
 
-def _beyond(frame: np.ndarray, true: np.ndarray, free: np.float32) -> float:
-    gap = np.maximum(cv2.absdiff(frame, true) - free, 0.0)
-    return float(gap.sum(dtype=np.float64))
+def _beyond(gap: np.ndarray, free: float) -> float:
+    """Sum of max(0, value - free) over (H, W, 3) uint8: whole levels are taken off first."""
+    whole = math.floor(free)
+    over = cv2.subtract(gap.reshape(len(gap), -1), float(whole))
+    return cv2.norm(over, cv2.NORM_L1) - (free - whole) * cv2.countNonZero(over)
 
 
 def _relative(errors: np.ndarray, persistence: np.ndarray) -> tuple[float, ...]:

@@ -270,13 +270,16 @@ def label(clip: Clip, frame: np.ndarray, front: np.ndarray, inks: Sequence[Ink])
     very far but next to pixels that plainly have it: edges of other things often look like some ink
     from afar.
     """
-    labels = np.zeros(front.shape, np.uint8)
-    rows, columns = np.nonzero(front)
-    if not len(rows) or not inks:
-        return labels
+    found = np.zeros(front.shape, np.uint8)
+    left, top, width, height = cv2.boundingRect(front.astype(np.uint8))
+    if not width or not inks:
+        return found
+    window = slice(top, top + height), slice(left, left + width)
+    labels, plate, frame = found[window], clip.plate[window], frame[window]
+    rows, columns = np.nonzero(front[window])
     pixels, ground = (
         frame[rows, columns].astype(np.float32),
-        clip.plate[rows, columns].astype(np.float32),
+        plate[rows, columns].astype(np.float32),
     )
     distance = np.stack(
         [np.linalg.norm(pixels - ink.colour.astype(np.float32), axis=1) for ink in inks]
@@ -293,7 +296,7 @@ def label(clip: Clip, frame: np.ndarray, front: np.ndarray, inks: Sequence[Ink])
     for k, ink in enumerate(inks):
         if ink.thin:
             _label_thin(clip, labels, inks, k, (rows, columns, pixels, ground))
-    return labels
+    return found
 
 
 def _label_edges(
