@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from tools.perception.appearance import alpha_at, at_pose, covered, picture_at
-from tools.perception.background import dominant_colour
+from tools.perception.background import differs, dominant_colour
 from tools.perception.clip import Clip
 from tools.perception.parts import Appearance, Part
 from tools.perception.pose import Fit, View, locate, misfit, sharpen
@@ -212,7 +212,7 @@ def hiding(layout: Layout) -> np.ndarray:
     clip = layout.clip
     ground, share = dominant_colour(clip.plate[None])
     front = np.zeros(clip.shape, bool)
-    structure = np.abs(clip.plate.astype(np.int16) - ground).max(-1) > clip.level
+    structure = differs(clip.plate, ground, clip.level)
     if share < 0.4 or not structure.any():
         return front
     count, labels = cv2.connectedComponents(structure.astype(np.uint8))

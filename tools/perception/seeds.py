@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tools.perception.background import densest_colour
+from tools.perception.background import densest_colour, within
 from tools.perception.clip import Clip
 from tools.perception.linking import Chain, link
 from tools.perception.parts import Part
@@ -253,11 +253,7 @@ def colour_regions(
                     )
                     > 0
                 )
-                own |= (
-                    bridged
-                    & alike
-                    & (np.linalg.norm(frame.astype(np.float32) - inks[k].colour, axis=-1) <= REACH)
-                )
+                own |= bridged & alike & within(frame, inks[k].colour, REACH)
             pieces = regions(own, smallest(clip), front & ~own)
             found[k].append([r for r in pieces if inks[k].thin or thick(r)])
     return found
@@ -354,10 +350,8 @@ def _label_thin(
 
 def _plate_alike(clip: Clip, ink: Ink) -> np.ndarray | None:
     """Pixels of the plate that have this ink's colour, or None."""
-    alike = (
-        np.linalg.norm(clip.plate.astype(np.float32) - ink.colour.astype(np.float32), axis=-1)
-        <= 0.6 * REACH
-    )
+    colour = ink.colour.astype(np.float32)
+    alike = within(clip.plate, colour, 0.6 * REACH)
     return alike if alike.any() else None
 
 
