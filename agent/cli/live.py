@@ -72,7 +72,8 @@ class Progress:
     def __init__(self, budget: int):
         self.budget, self.now, self.done = budget, "looking at the video", 0
         self._waiting: Mapping[str, Any] | None = None
-        self._running, self._by = 0, None
+        self._running = 0
+        self._by: float | None = None
         self._began = self._ending = time.monotonic()
 
     def take(self, event: Mapping[str, Any]) -> None:
@@ -114,10 +115,11 @@ class Progress:
         return f"waiting for {self._waiting['model']}: {calls} call{plural}, {seconds:.0f} s"
 
     def _left(self) -> str:
-        if not self.done and self._by is None:
-            return ", how long is told once a candidate is measured"
-        if not self.done:  # limits are of processor time, which may take longer
-            return f", this one at most about {_time(max(self._by - time.monotonic(), 1.0))} more"
+        if not self.done:
+            if self._by is None:
+                return ", how long is told once a candidate is measured"
+            left = max(self._by - time.monotonic(), 1.0)  # of processor time, as fits are limited
+            return f", this one at most about {_time(left)} more"
         each = self._ending - self._began if self._is_last else time.monotonic() - self._began
         each /= self.done
         if self._is_last:  # it does once more what an evaluation does

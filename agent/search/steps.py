@@ -113,8 +113,7 @@ def run(
     """Search programs for ``task`` and write everything to the new folder ``out``.
 
     held_back is compared with the final prediction and goes nowhere else. on_event: called with
-    every event of the trace as it is written, and with {"event": "evaluating", "node": id} and the
-    steps of an evaluation (agent.evaluation.pace). opened:
+    every event of the trace as it is written, and with "evaluating" and "step" of a node. opened:
     opens the place where programs run (here, or agent.cluster.box on other machines). shared: what
     other runs have computed, and where this one leaves what it computes. callbacks: called with
     nodes. Raises UsageError (bad input), StorageError (disk), SandboxError, Interrupted (Ctrl-C).

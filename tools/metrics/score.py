@@ -193,9 +193,9 @@ def frame_errors(frames: np.ndarray, truth: np.ndarray, sigma: float) -> np.ndar
 
 def _beyond(gap: np.ndarray, free: float) -> float:
     """Sum of max(0, value - free) over (H, W, 3) uint8: whole levels are taken off first."""
-    whole = math.floor(free)
-    over = cv2.subtract(gap.reshape(len(gap), -1), float(whole))
-    return cv2.norm(over, cv2.NORM_L1) - (free - whole) * cv2.countNonZero(over)
+    whole = np.uint8(min(math.floor(free), 255))
+    over = np.maximum(gap, whole) - whole
+    return cv2.norm(over, cv2.NORM_L1) - (free - int(whole)) * np.count_nonzero(over)
 
 
 def _relative(errors: np.ndarray, persistence: np.ndarray) -> tuple[float, ...]:

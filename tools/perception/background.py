@@ -278,11 +278,12 @@ def bared(
     rows, columns = np.nonzero(hidden.any(0) & ~hidden.all(0))
     if not len(rows):
         return plate
-    values = np.stack([frame[rows, columns] for frame in frames]).astype(np.int16)
-    open_ = np.stack([~one[rows, columns] for one in hidden])
-    found, count = densest(values, open_, 3.0 + 3.0 * noise)
-    out = plate.copy()
-    out[rows[count > 0], columns[count > 0]] = found[count > 0]
+    out, chunk = plate.copy(), max(1, backing.WINDOW // (24 * len(hidden)))
+    for start in range(0, len(rows), chunk):
+        r, c = rows[start : start + chunk], columns[start : start + chunk]
+        values = np.stack([frame[r, c] for frame in frames]).astype(np.int16)
+        found, count = densest(values, np.stack([~one[r, c] for one in hidden]), 3.0 + 3.0 * noise)
+        out[r[count > 0], c[count > 0]] = found[count > 0]
     return out
 
 

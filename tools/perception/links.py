@@ -81,25 +81,30 @@ def link_of(
     if len(times) < _FEWEST:
         return None
     times = times[np.unique(np.linspace(0, len(times) - 1, _LOOKED).astype(int))]
+    looked = [frames[t] for t in times]
     length = round(float(np.median(away[times])))
     half = int(min(_ACROSS, max(8.0, track.appearance.radius + 6.0)))
     maps = [across_line(anchor, ends[t], offset, length, 2 * half + 1) for t in times]
     covered = [_covered(tracks, int(t)) for t in times]
-    plate = _without(frames[times], tracks, maps, (2 * half + 1, length), covered)
+    plate = _without(looked, tracks, maps, (2 * half + 1, length), covered)
     size = (2 * half + 1, length)
     seen, behind, hidden = (
         np.stack([_along(picture, onto, size) for onto, picture in zip(maps, kind, strict=True)])
-        for kind in (frames[times], [plate] * len(times), covered)
+        for kind in (looked, [plate] * len(times), covered)
     )
     open_ = hidden < 0.02
     found = _drawn(seen, _beside(seen, behind, open_, tracks.noise), open_, tracks.noise)
-    if found is None or _goes_on(frames[times], track, ends[times], anchor, found[0]):
+    if found is None or _goes_on(looked, track, ends[times], anchor, found[0]):
         return None
     return Link(*found, plate, maps, tracks.noise)
 
 
 def _goes_on(
-    frames: np.ndarray, track: Track, ends: np.ndarray, anchor: Sequence[float], strip: np.ndarray
+    frames: Sequence[np.ndarray],
+    track: Track,
+    ends: np.ndarray,
+    anchor: Sequence[float],
+    strip: np.ndarray,
 ) -> bool:
     """Whether the same is drawn beyond the body as well: a rail, not what holds it."""
     reach, height = track.appearance.bounding_radius + 2.0, len(strip)
@@ -142,7 +147,7 @@ def _covered(tracks: Tracks, t: int) -> np.ndarray:
 
 
 def _without(
-    frames: np.ndarray, tracks: Tracks, maps: Sequence[np.ndarray], size: tuple[int, int],
+    frames: Sequence[np.ndarray], tracks: Tracks, maps: Sequence[np.ndarray], size: tuple[int, int],
     covered: Sequence[np.ndarray],
 ) -> np.ndarray:  # fmt: skip
     """The plate without what is drawn along the line, where some frame shows it free of that."""

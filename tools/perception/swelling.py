@@ -35,7 +35,7 @@ def resized(frames: np.ndarray, tracks: Tracks, names: Sequence[str]) -> Tracks:
     plate to the disk's colour, so that soft edges count by their share. Where the plate itself has
     that colour (the disk covered it all the time), it is taken to go on as around there."""
     found = tuple(
-        _resized(frames, track, tracks.plate) if track.name in names else track
+        _resized(list(frames), track, tracks.plate) if track.name in names else track
         for track in tracks.tracks
     )
     disks = [track for track in found if track.radii is not None]
@@ -76,7 +76,7 @@ def swells(frames: np.ndarray, track: Track, plate: np.ndarray) -> Track | None:
     few = _resized([frames[t] for t in some], replace(track, poses=place), plate).radii
     if few is None or np.isfinite(few).sum() < 3 or np.ptp(few[np.isfinite(few)]) < 1.0:
         return None
-    found = _resized(frames, track, plate)
+    found = _resized(list(frames), track, plate)
     radii = found.radii
     if radii is None or np.isfinite(radii).mean() < 0.8:
         return None

@@ -95,7 +95,7 @@ def _ground(path: Path, evidence: Evidence) -> np.ndarray | None:
     over = np.abs(under - colour).max(1) <= level
     if over.mean() < 0.9:
         return None
-    alike = (~differs(plate, colour, level)).astype(np.uint8)
+    alike: np.ndarray = (~differs(plate, colour, level)).astype(np.uint8)
     if textured:
         alike = cv2.medianBlur(alike, 5)
     alike |= _waiting(evidence)
