@@ -199,6 +199,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for frames in options.frames:
             clip = film(Path(place) / f"{frames}.mp4", width, height, frames, options.movers)
             call = ["--video", str(clip), "--context", str(options.context or frames // 2)]
+            call += ["--horizon", str(frames - (options.context or frames // 2))]
             call += ["--budget", str(options.budget), "--out", f"{place}/run-{frames}", "--quiet"]
             found.append(measured(call, frames))
             print("\n".join(table(found[-1:])), flush=True)

@@ -21,7 +21,8 @@ from tests.test_media import clip
 from tools import backing, media
 from tools.metrics import frames as metrics
 from tools.metrics.frames import ssim
-from tools.perception.background import background
+from tools.perception.background import background, bared, differs, within
+from tools.rendering import finish
 from tools.types import Video
 
 
@@ -145,7 +146,7 @@ def test_plates_and_likeness_are_the_same_piece_by_piece(monkeypatch):
     seen = candidates.thrown(12).frames
     plate, alike = background(seen), ssim(seen[:3], seen[3:6])
     monkeypatch.setattr(backing, "LARGE", 1)
-    monkeypatch.setattr(metrics, "_SSIM_AT_ONCE", 600)
+    monkeypatch.setattr(metrics, "_AT_ONCE", 1800)
     np.testing.assert_array_equal(plate, background(seen))
     assert ssim(seen[:3], seen[3:6]) == pytest.approx(alike, rel=1e-12) and alike < 1.0
 
@@ -223,3 +224,23 @@ def test_pictures_that_no_memory_holds_are_refused_before_they_are_decoded(tmp_p
     (tmp_path / "bomb.gif").write_bytes(head + block + b"\x3b")
     with pytest.raises(media.MediaError, match="128 million pixels, got 12000 x 12000"):
         media.read(tmp_path / "bomb.gif")
+
+
+def test_what_is_computed_in_pieces_is_the_same(monkeypatch):
+    rng = np.random.default_rng(0)
+    frames, hidden = (
+        rng.integers(0, 9, (7, 30, 20, 3)).astype(np.uint8),
+        rng.random((7, 30, 20)) < 0.5,
+    )
+    colour = np.array([3.5, 4.0, 5.25])
+
+    def found():
+        plates = bared(list(frames), frames[0], hidden, 0.0), within(frames[0], colour, 4.0)
+        return *plates, differs(frames[0], colour, 3.0), finish(frames[0] * np.float32(1.3))
+
+    whole = found()
+    monkeypatch.setattr(backing, "BAND", 200)
+    monkeypatch.setattr(backing, "WINDOW", 24 * 7 * 11)
+    for one, other in zip(whole, found(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert whole[2].any() and not whole[2].all() and (whole[0] != frames[0]).any()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tools.metrics.score import Target, pixel_noise, score
+from tools.metrics.score import Target, frame_errors, pixel_noise, score, tolerance
 
 
 def film(frames=16, size=48, step=2.0, radius=3.0, noise=0.0, back=(30, 60, 90)):
@@ -137,3 +137,12 @@ def test_compression_does_not_drown_the_object(tmp_path):
     still = np.repeat(coded[:1], 16, axis=0)
     still[::2, ::3] ^= 1  # flicker by one grey level is no motion
     assert "nothing moves" in judged(still[10:], still).reasons[0]
+
+
+def test_errors_are_those_of_the_formula():
+    rng = np.random.default_rng(0)
+    drawn, true = rng.integers(0, 256, (2, 3, 11, 13, 3)).astype(np.uint8)
+    for sigma in (0.0, 1.7, 90.0):
+        beyond = np.abs(drawn - true.astype(float)) - tolerance(sigma)
+        expected = np.maximum(beyond, 0.0).sum(axis=(1, 2, 3))
+        assert frame_errors(drawn, true, sigma) == pytest.approx(expected, rel=1e-12)

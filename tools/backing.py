@@ -23,6 +23,8 @@ HEAVY = 256 << 20
 """Bytes from which copies are avoided even where that takes longer or shows fewer frames."""
 WINDOW = 32 << 20
 """Bytes that are handled at a time."""
+BAND = 4 << 20
+"""Bytes of a picture that are computed with at a time."""
 MOST = 64 << 30
 """Bytes of the largest array that is kept in a file."""
 
@@ -79,6 +81,16 @@ def by_rows(
     return np.concatenate(
         [figure(frames[picked, top : top + rows]) for top in range(0, frames.shape[1], rows)]
     )
+
+
+def in_bands(figure: Callable[..., np.ndarray], *pictures: np.ndarray) -> np.ndarray:
+    """``figure(*pictures)`` of pictures (H, ...), a few rows at a time, put together (H, ...). For
+    figures of each pixel by itself whose intermediate tables are larger than a picture."""
+    rows = max(1, BAND // max(1, pictures[0][:1].nbytes))
+    if rows >= len(pictures[0]):
+        return figure(*pictures)
+    tops = range(0, len(pictures[0]), rows)
+    return np.concatenate([figure(*(p[top : top + rows] for p in pictures)) for top in tops])
 
 
 def same(first: np.ndarray, second: np.ndarray) -> bool:

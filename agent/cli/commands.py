@@ -69,11 +69,11 @@ def run(arguments: argparse.Namespace) -> int:
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{inputs.name_of(arguments)}-{arguments.seed}"
     out = Path(arguments.out or Path("runs") / name)
     runfolder.check_new(out)
-    task, held_back = inputs.load(arguments)
     shared = storing.shared(arguments)
     access = proposers.access(os.environ, shared)
-    proposer = proposers.make(config, store.Store(out / "store"), access)
     with live.watching(config.budget, arguments.quiet) as watch:
+        task, held_back = inputs.load(arguments)
+        proposer = proposers.make(config, store.Store(out / "store"), access)
         result = search.run(
             task,
             held_back,

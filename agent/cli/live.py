@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from agent.core.screen import fate
+from agent.evaluation.pace import STEPS
 from agent.plain import clean, is_plain, short
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Progress:
         self.budget, self.now, self.done = budget, "looking at the video", 0
         self._waiting: Mapping[str, Any] | None = None
         self._running = 0
+        self._by: float | None = None
         self._began = self._ending = time.monotonic()
 
     def take(self, event: Mapping[str, Any]) -> None:
@@ -88,6 +90,10 @@ class Progress:
             case "evaluating":
                 self.now = f"node {node}: running it in the sandbox"
                 self._running += 1
+            case "step":
+                number, most = event["number"], event["most"]
+                self.now = f"node {node}: {STEPS[number]} (step {number + 1} of {len(STEPS)})"
+                self._by = None if most is None else time.monotonic() + most
             case "evaluated":
                 self.done, self._running = self.done + 1, max(0, self._running - 1)
                 self.now = "" if self._waiting and not self._running else self.now
@@ -110,7 +116,10 @@ class Progress:
 
     def _left(self) -> str:
         if not self.done:
-            return ", how long is told after the first"
+            if self._by is None:
+                return ", how long is told once a candidate is measured"
+            left = max(self._by - time.monotonic(), 1.0)  # of processor time, as fits are limited
+            return f", this one at most about {_time(left)} more"
         each = self._ending - self._began if self._is_last else time.monotonic() - self._began
         each /= self.done
         if self._is_last:  # it does once more what an evaluation does

@@ -26,6 +26,7 @@ import numpy as np
 from tools import backing, timing
 from tools.errors import UsageError
 from tools.metrics.score import Target, pixel_noise
+from tools.perception.background import differs
 from tools.types import Steps, Task, Video
 
 WIDER = (1.0, 1.7, 2.3)
@@ -142,10 +143,8 @@ def moves(frames: np.ndarray) -> bool:
     """Whether anything moves in (T, H, W, 3) uint8 frames, by more than noise and compression
     would."""
     least = max(_LEAST_MOVE, 6.0 * pixel_noise([frames]))
-    first = frames[0].astype(np.int16)
     return any(
-        int((np.abs(frame - first).max(axis=2) > least).sum()) >= _LEAST_PIXELS
-        for frame in frames[1:]
+        np.count_nonzero(differs(frame, frames[0], least)) >= _LEAST_PIXELS for frame in frames[1:]
     )
 
 

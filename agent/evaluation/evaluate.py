@@ -44,8 +44,9 @@ from agent.evaluation.foretelling import (
 )
 from agent.evaluation.jobs import TOLD_CLIPS, CandidateFailed, Fitted, Perceived, Predicted
 from agent.evaluation.leeway import FEW, UNSEEN, leeway, misplaced, rounded, unseen
+from agent.evaluation.pace import Pace, Tell, unheard
 from agent.evaluation.remembered import Remembered
-from agent.evaluation.runner import SKETCH, Runner
+from agent.evaluation.runner import REFIT, SKETCH, Runner
 from agent.run.store import Keep
 from sandbox.contract import Box
 from tools import backing
@@ -161,9 +162,9 @@ class Evaluator:
         except CandidateFailed as failed:
             return failed.failure
 
-    def evaluate(self, programs: Programs, seed: int) -> Evaluation:
-        """Fit, predict, score. A candidate that fails gives a failed Evaluation; SandboxError
-        passes through."""
+    def evaluate(self, programs: Programs, seed: int, tell: Tell = unheard) -> Evaluation:
+        """Fit, predict, score; ``tell`` hears of each step. A candidate that fails gives a failed
+        Evaluation; SandboxError passes through."""
         began = time.perf_counter()
         failure = screen(programs)
         if failure is not None:
@@ -174,7 +175,7 @@ class Evaluator:
                 timings={"total": time.perf_counter() - began},
             )
         try:
-            return self._judge(programs, seed, began)
+            return self._judge(programs, seed, began, self._pace(tell))
         except CandidateFailed as failed:
             timings = {"total": time.perf_counter() - began}
             return Evaluation(
@@ -205,11 +206,19 @@ class Evaluator:
         )
         return perceived[: len(self.split.fit)], perceived[len(self.split.fit) :]
 
-    def _judge(self, programs: Programs, seed: int, began: float) -> Evaluation:
+    def _pace(self, tell: Tell) -> Pace:
+        refits = REFIT["seconds"] * (len(self.split.origins) - 1)
+        return Pace(tell, self._config.fit.seconds, refits, sum(map(len, self._whole)))
+
+    def _judge(self, programs: Programs, seed: int, began: float, pace: Pace) -> Evaluation:
+        pace.measuring()
         clips, seen = self._perceived(programs)
         perceived = (*clips, *seen)
+        pace.fitting(clips)
         fitted = self._fit(programs, self.split.fit, clips, seed)
+        pace.forecasting(clips)
         foretold = self._foretold(programs, seed, clips, seen, fitted)
+        pace.measuring_again(clips)
         predicted, scored = foretold[0].predicted, foretold[0].scored
         with ThreadPoolExecutor(1) as side:  # not before: this child sees the frames that judge
             remeasured = side.submit(self._remeasured, programs.perception)

@@ -93,6 +93,8 @@ def _shifted(frames: np.ndarray, plate: np.ndarray, dx: float, dy: float) -> np.
     move = np.array([[1.0, 0.0, dx], [0.0, 1.0, dy]], np.float32)
     moved = np.empty_like(frames)
     for t, frame in enumerate(frames):
-        over = cv2.warpAffine(frame.astype(np.float32) - plate, move, frame.shape[1::-1])
-        moved[t] = np.clip(np.rint(plate + over), 0, 255).astype(np.uint8)
+        for c in range(3):
+            over = frame[..., c].astype(np.float32) - plate[..., c]
+            over = cv2.warpAffine(over, move, frame.shape[1::-1]) + plate[..., c]
+            moved[t, ..., c] = np.clip(np.rint(over), 0, 255)
     return moved

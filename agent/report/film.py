@@ -4,7 +4,7 @@ bytes."""
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from agent.core.split import final
 from agent.report.summary import RunSummary
 from agent.run import runfolder
 from agent.run.runfolder import RunFolder
+from tools import backing
 from tools.errors import StorageError
 
 BYTES = 3_000_000
@@ -140,63 +141,72 @@ def reel(clip: Clip, budget: int) -> dict[str, Any]:
     return about | (packed or {})
 
 
-def _tiles(clip: Clip, most: int) -> tuple[list[np.ndarray], list[list[int | None]]]:
-    """Pictures, each once, and what every frame shown is made of."""
-    tiles: list[np.ndarray] = []
-
-    def keep(picture: np.ndarray) -> int:
-        tiles.append(picture)
-        return len(tiles) - 1
-
+def _tiles(clip: Clip, most: int) -> tuple[np.ndarray, list[list[int | None]]]:
+    """Pictures (n, H, W, 3), each once, and what every frame shown is made of."""
     predicted = clip.seen[:0] if clip.predicted is None else clip.predicted
     length = len(predicted)
     stride = -(-(length or len(clip.seen)) // most)
-    frames: list[list[int | None]] = []
-    for number in list(range(len(clip.seen) - 1, -1, -stride))[: most // 4 if length else most][
-        ::-1
-    ]:
-        tile = keep(_narrowed(clip.seen[number], _WIDEST))
-        frames.append([number, tile, tile if length else None, None])
-    for t in range(0, length, stride):
-        drawn = _narrowed(predicted[t], _WIDEST)
-        truth = clip.truth if t < clip.known else None
-        true = None if truth is None else _narrowed(truth[t], _WIDEST)
-        seen = (
-            [None, keep(drawn), None]
-            if true is None
-            else [keep(true), keep(drawn), keep(pictures.difference(true, drawn))]
+    before = range(len(clip.seen) - 1, -1, -stride)[: most // 4 if length else most][::-1]
+    ahead = range(0, length, stride)
+    frames: list[list[int | None]] = [
+        [number, tile, tile if length else None, None] for tile, number in enumerate(before)
+    ]
+    tile = len(before)
+    for t in ahead:
+        known = t < clip.known
+        frames.append(
+            [clip.first + t, *((tile, tile + 1, tile + 2) if known else (None, tile, None))]
         )
-        frames.append([clip.first + t, *seen])
+        tile += 3 if known else 1
+
+    def pictures_of() -> Iterator[np.ndarray]:
+        for number in before:
+            yield _narrowed(clip.seen[number], _WIDEST)
+        for t in ahead:
+            drawn = _narrowed(predicted[t], _WIDEST)
+            if clip.truth is not None and t < clip.known:
+                true = _narrowed(clip.truth[t], _WIDEST)
+                yield true
+                yield drawn
+                yield pictures.difference(true, drawn)
+            else:
+                yield drawn
+
+    tiles = backing.stacked(pictures_of())
+    assert tiles is not None, "there is a frame"
     return tiles, frames
 
 
-def _packed(tiles: Sequence[np.ndarray], budget: int) -> dict[str, Any] | None:
+def _packed(tiles: np.ndarray, budget: int) -> dict[str, Any] | None:
     """Sheets at the best of _QUALITIES that fits, or None."""
     for width, quality in _QUALITIES:
-        small = [_narrowed(tile, width) for tile in tiles]
-        if len(small) * small[0][..., 0].size > _PIXELS or _guess(small, quality) > budget:
+        height, width = _narrowed(tiles[0], width).shape[:2]
+        if len(tiles) * height * width > _PIXELS or _guess(tiles, width, quality) > budget:
             continue
-        height, width = small[0].shape[:2]
         columns, rows = max(1, _SHEET // width), max(1, _SHEET // height)
+        count = columns * rows
         sheets = [
-            webp(_sheet(small[first : first + columns * rows], columns), quality)
-            for first in range(0, len(small), columns * rows)
+            webp(
+                _sheet([_narrowed(tile, width) for tile in tiles[first : first + count]], columns),
+                quality,
+            )
+            for first in range(0, len(tiles), count)
         ]
         if sum(map(len, sheets)) <= budget:
             return {
                 "width": width,
                 "height": height,
                 "columns": columns,
-                "per_sheet": columns * rows,
+                "per_sheet": count,
                 "sheets": list(map(uri, sheets)),
             }
     return None
 
 
-def _guess(tiles: Sequence[np.ndarray], quality: int) -> float:
-    """About how many bytes the tiles take, from a few of them. Tiles of one lossless sheet share
-    what they have in common."""
-    few = [tiles[index] for index in pictures.spread(len(tiles), 6)]
+def _guess(tiles: np.ndarray, width: int, quality: int) -> float:
+    """About how many bytes the tiles take at a width, from a few of them. Tiles of one lossless
+    sheet share what they have in common."""
+    few = [_narrowed(tiles[index], width) for index in pictures.spread(len(tiles), 6)]
     return (
         len(tiles)
         * sum(len(webp(tile, quality)) for tile in few)

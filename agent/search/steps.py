@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ from agent.core.split import Split, validation
 from agent.evaluation.evaluate import Evaluator
 from agent.evaluation.foretelling import HOPELESS, confirmed
 from agent.evaluation.jobs import TOLD_CLIPS
+from agent.evaluation.pace import Step
 from agent.evaluation.remembered import Remembered
 from agent.plain import clean, private
 from agent.run import records, store, story, trace
@@ -112,7 +113,7 @@ def run(
     """Search programs for ``task`` and write everything to the new folder ``out``.
 
     held_back is compared with the final prediction and goes nowhere else. on_event: called with
-    every event of the trace as it is written, and with {"event": "evaluating", "node": id}. opened:
+    every event of the trace as it is written, and with "evaluating" and "step" of a node. opened:
     opens the place where programs run (here, or agent.cluster.box on other machines). shared: what
     other runs have computed, and where this one leaves what it computes. callbacks: called with
     nodes. Raises UsageError (bad input), StorageError (disk), SandboxError, Interrupted (Ctrl-C).
@@ -698,14 +699,18 @@ class Search:
         if failure is not None:
             return Evaluation("failed", failure=failure, complexity=complexity(candidate.programs))
         seed = node_seed(self.config.seed, candidate.id)
+
+        def tell(step: Step) -> None:
+            self.announce({"event": "step", "node": candidate.id, **asdict(step)})
+
         if self._shared is None:
-            return self._evaluator.evaluate(candidate.programs, seed)
+            return self._evaluator.evaluate(candidate.programs, seed, tell)
         key = shared_key(
             self._decides | {"programs": dict(candidate.programs.items()), "seed": seed}
         )
         found = self._shared.evaluation(key, self.folder.store)
         if found is None:
-            found = self._evaluator.evaluate(candidate.programs, seed)
+            found = self._evaluator.evaluate(candidate.programs, seed, tell)
             self._shared.keep(key, found, self.folder.store)
         return found
 

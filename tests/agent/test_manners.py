@@ -18,11 +18,14 @@ import pytest
 
 from agent.cli import live
 from agent.config import EvaluationConfig, SearchConfig
+from agent.core.split import validation
+from agent.evaluation.evaluate import Evaluator
+from agent.evaluation.runner import REFIT
 from agent.models.options import ModelOptions
 from agent.plain import clean, wrapped
 from agent.run import trace
 from tests.agent import test_search
-from tests.agent.candidates import STORY, Scripted
+from tests.agent.candidates import GOOD, STORY, Scripted, task
 from tools.types import Programs
 from tools.vision.config import VisionConfig
 
@@ -168,6 +171,24 @@ def test_somebody_who_waits_hears_of_it(capsys):
     assert "at most about" in said[1]
     progress.take({"event": "finishing"})
     assert "the last step" in progress.words() and progress.words().endswith("usually 1 s")
+
+
+def test_how_far_the_first_evaluation_is_can_be_told(box):
+    """By the time that measuring took, and the limits of what is left."""
+    told, (seen, _) = [], task()
+    split, config = validation(seen), EvaluationConfig()
+    judge = Evaluator(seen, split, box, config)
+    assert judge.evaluate(GOOD, 0, told.append).status == "ok"
+    assert [step.number for step in told] == [0, 1, 2, 3] and told[0].most is None
+    fitting, forecasting, again = (step.most for step in told[1:])
+    assert fitting == pytest.approx(forecasting + config.fit.seconds)
+    refits = REFIT["seconds"] * (len(split.origins) - 1)
+    assert refits and forecasting == pytest.approx(again + refits) and 0 < again < 5
+    progress = live.Progress(4)
+    assert "looking at the video" in progress.words() and "once a candidate" in progress.words()
+    progress.take({"event": "step", "node": "0", "number": 1, "most": 63.2})
+    assert progress.words().startswith("node 0: fitting (step 2 of 4); 0 of at most 4")
+    assert progress.words().endswith("this one at most about 63 s more")
 
 
 # --------------------------------------------------------------------------------------------------

@@ -34,7 +34,8 @@ Consequences, each a test:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +52,7 @@ LEAST = 4.0
 keep."""
 
 _STILLS = 32  # frames that mean and median are taken over, evenly spread
-_AT_ONCE = 1 << 24  # values that are compared at a time
+_AT_ONCE = 1 << 20  # values that are counted at a time
 _MAD = 1.4826  # standard deviation of a Gaussian over its median absolute deviation
 _LAPLACIAN = ((1, -2, 1), (-2, 4, -2), (1, -2, 1))
 
@@ -185,17 +186,16 @@ def tolerance(sigma: float) -> float:
 def frame_errors(frames: np.ndarray, truth: np.ndarray, sigma: float) -> np.ndarray:
     """(T,) sums over pixels and channels of max(0, |frame - truth| - tolerance); one frame is
     compared with every truth."""
-    errors, free = np.empty(len(truth)), np.float32(tolerance(sigma))
-    rows = max(1, _AT_ONCE // (truth.shape[2] * 3))
-    for t, true in enumerate(truth):
-        frame, bands = frames[min(t, len(frames) - 1)], range(0, len(true), rows)
-        errors[t] = sum(_beyond(frame[b : b + rows], true[b : b + rows], free) for b in bands)
-    return errors
+    free, last = tolerance(sigma), len(frames) - 1
+    gaps = (cv2.absdiff(frames[min(t, last)], true) for t, true in enumerate(truth))
+    return np.array([_beyond(gap, free) for gap in gaps])
 
 
-def _beyond(frame: np.ndarray, true: np.ndarray, free: np.float32) -> float:
-    gap = np.maximum(cv2.absdiff(frame, true) - free, 0.0)
-    return float(gap.sum(dtype=np.float64))
+def _beyond(gap: np.ndarray, free: float) -> float:
+    """Sum of max(0, value - free) over (H, W, 3) uint8: whole levels are taken off first."""
+    whole = np.uint8(min(math.floor(free), 255))
+    over = np.maximum(gap, whole) - whole
+    return cv2.norm(over, cv2.NORM_L1) - (free - int(whole)) * np.count_nonzero(over)
 
 
 def _relative(errors: np.ndarray, persistence: np.ndarray) -> tuple[float, ...]:
@@ -228,21 +228,37 @@ def _sample(frames: np.ndarray, count: int = 8) -> list[int]:
 
 def _temporal_noise(frames: np.ndarray) -> float:
     pairs = [t for t in _sample(frames) if t + 1 < len(frames)]
-    spreads = [np.median(np.abs(frames[t + 1].astype(np.int16) - frames[t])) for t in pairs]
+    spreads = [_median([cv2.absdiff(frames[t + 1], frames[t])]) for t in pairs]
     return float(_MAD * np.median(spreads) / np.sqrt(2.0)) if spreads else 0.0
 
 
 def _spatial_noise(frames: np.ndarray) -> float:
     gain = float(np.sqrt(np.square(_LAPLACIAN).sum()))
     spreads = [
-        np.median(np.abs(_laplacian(frames[t].astype(np.int16))))
-        for t in _sample(frames)
-        if min(frames.shape[1:3]) > 2
+        _median(_laplacian(frames[t])) for t in _sample(frames) if min(frames.shape[1:3]) > 2
     ]
     return float(_MAD * np.median(spreads) / gain) if spreads else 0.0
 
 
-def _laplacian(image: np.ndarray) -> np.ndarray:
-    """Second difference along both axes: blind to constants and slopes."""
-    rows = image[:-2] - 2 * image[1:-1] + image[2:]
-    return rows[:, :-2] - 2 * rows[:, 1:-1] + rows[:, 2:]
+def _laplacian(image: np.ndarray) -> Iterator[np.ndarray]:
+    """Magnitude of the second difference along both axes, a few rows at a time: blind to constants
+    and slopes."""
+    few = max(1, _AT_ONCE // image[0].size)
+    for top in range(0, len(image) - 2, few):
+        band = image[top : top + few + 2].astype(np.int16)
+        rows = band[:-2] - 2 * band[1:-1] + band[2:]
+        yield np.abs(rows[:, :-2] - 2 * rows[:, 1:-1] + rows[:, 2:])
+
+
+def _median(pieces: Iterable[np.ndarray]) -> float:
+    """Median of all values of arrays of whole numbers from 0 on, which are only counted."""
+    counts = np.zeros(1, np.int64)
+    for piece in pieces:
+        flat = piece.reshape(-1)
+        for start in range(0, len(flat), _AT_ONCE):
+            more = np.bincount(flat[start : start + _AT_ONCE], minlength=len(counts))
+            more[: len(counts)] += counts
+            counts = more
+    below = np.cumsum(counts)
+    middle = (below[-1] - 1) // 2, below[-1] // 2
+    return float(np.searchsorted(below, middle, side="right").mean())

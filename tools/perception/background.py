@@ -9,6 +9,9 @@ both are filled from their surroundings.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
+
 import cv2
 import numpy as np
 
@@ -91,9 +94,23 @@ def threshold(noise: float) -> float:
 def differs(a: np.ndarray, b: np.ndarray, level: float) -> np.ndarray:
     """(..., 3) pictures -> bool (...): some channel differs by more than ``level`` grey levels."""
     if a.dtype == b.dtype == np.uint8 and a.shape == b.shape and a.ndim == 3:
-        channels = cv2.split(cv2.absdiff(a, b))
-        return cv2.max(cv2.max(channels[0], channels[1]), channels[2]) > level
+        alike = cv2.inRange(cv2.absdiff(a, b), (0, 0, 0), (math.floor(level),) * 3)
+        return np.asarray(alike == 0)
+    if a.shape == b.shape and a.ndim == 3:
+        return backing.in_bands(lambda a, b: np.abs(a.astype(np.int16) - b).max(-1) > level, a, b)
+    if a.ndim == 3 and b.ndim == 1:  # one colour
+        return backing.in_bands(lambda a: np.abs(a.astype(np.int16) - b).max(-1) > level, a)
     return np.abs(a.astype(np.int16) - b).max(-1) > level
+
+
+def within(picture: np.ndarray, colour: np.ndarray, reach: float) -> np.ndarray:
+    """(H, W, 3) picture -> bool (H, W): the colour (3,) is at most ``reach`` away, as the crow
+    flies."""
+
+    def near(band: np.ndarray) -> np.ndarray:
+        return np.linalg.norm(band.astype(np.float32) - colour, axis=-1) <= reach
+
+    return backing.in_bands(near, picture)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -253,17 +270,20 @@ def densest(
     return _mean(values, allowed & _near(values, best, tolerance)), best_count
 
 
-def bared(frames: np.ndarray, plate: np.ndarray, hidden: np.ndarray, noise: float) -> np.ndarray:
+def bared(
+    frames: Sequence[np.ndarray], plate: np.ndarray, hidden: np.ndarray, noise: float
+) -> np.ndarray:
     """The plate (H, W, 3) uint8 as most frames show it that leave a pixel free, where one does that
     is hidden in another. frames: (n, H, W, 3) uint8; hidden: (n, H, W) bool."""
     rows, columns = np.nonzero(hidden.any(0) & ~hidden.all(0))
     if not len(rows):
         return plate
-    values = np.stack([frame[rows, columns] for frame in frames]).astype(np.int16)
-    open_ = np.stack([~one[rows, columns] for one in hidden])
-    found, count = densest(values, open_, 3.0 + 3.0 * noise)
-    out = plate.copy()
-    out[rows[count > 0], columns[count > 0]] = found[count > 0]
+    out, chunk = plate.copy(), max(1, backing.WINDOW // (24 * len(hidden)))
+    for start in range(0, len(rows), chunk):
+        r, c = rows[start : start + chunk], columns[start : start + chunk]
+        values = np.stack([frame[r, c] for frame in frames]).astype(np.int16)
+        found, count = densest(values, np.stack([~one[r, c] for one in hidden]), 3.0 + 3.0 * noise)
+        out[r[count > 0], c[count > 0]] = found[count > 0]
     return out
 
 
@@ -427,7 +447,7 @@ def _cores(
     level = threshold(noise)
     if share < 0.3 or not moving.any() or moving.mean() > 0.9:
         return mask
-    away = np.abs(plate.astype(np.int16) - colour).max(-1)
+    away = backing.in_bands(lambda band: np.abs(band.astype(np.int16) - colour).max(-1), plate)
     rough = (
         float(np.quantile(away[away <= level], 0.95)) if (away <= level).any() else 0.0
     )  # of the ground itself, in compressed clips
@@ -450,18 +470,18 @@ def _crumbs(swept: np.ndarray, rest: np.ndarray) -> np.ndarray:
     return ~outside[labels]
 
 
-def regions_by_colour(plate: np.ndarray, mask: np.ndarray, level: float) -> list[np.ndarray]:
-    """Connected regions of ``mask`` that are of one colour each: list of bool (H, W), at least 9
-    pixels each."""
-    smooth = cv2.medianBlur(plate, 3)
-    codes = (smooth // 32).astype(np.int32) @ np.array([64, 8, 1])
-    found = []
+def regions_by_colour(plate: np.ndarray, mask: np.ndarray, level: float) -> Iterator[np.ndarray]:
+    """Connected regions of ``mask`` that are of one colour each: bool (H, W), at least 9 pixels
+    each."""
+    places = np.array([64, 8, 1], np.int32)
+    codes = backing.in_bands(
+        lambda b: (b // 32).astype(np.int32) @ places, cv2.medianBlur(plate, 3)
+    )
     for code in np.unique(codes[mask]):
         count, labels, stats, _ = cv2.connectedComponentsWithStats(
             (mask & (codes == code)).astype(np.uint8), connectivity=8
         )
-        found += [labels == k for k in range(1, count) if stats[k, cv2.CC_STAT_AREA] >= 9]
-    return found
+        yield from (labels == k for k in range(1, count) if stats[k, cv2.CC_STAT_AREA] >= 9)
 
 
 def _is_core(frames, plate, region, moving, colour, level) -> bool:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from tools.perception.appearance import alpha_at, at_pose, covered, picture_at
-from tools.perception.background import dominant_colour
+from tools.perception.background import differs, dominant_colour
 from tools.perception.clip import Clip
 from tools.perception.parts import Appearance, Part
 from tools.perception.pose import Fit, View, locate, misfit, sharpen
@@ -87,15 +87,10 @@ class Layout:
         return View(frame, ground, free, self.clip.luma)
 
     def _near(self, k: int, t: int, pose: np.ndarray) -> set[int]:
+        away = np.array([poses[t, :2] for poses in self.poses]) - pose[:2]  # NaN: nowhere near
         reach = self.appearances[k].bounding_radius + 10
-        return {
-            j
-            for j in range(len(self.appearances))
-            if j != k
-            and np.isfinite(self.poses[j][t, 0])
-            and np.hypot(*(self.poses[j][t, :2] - pose[:2]))
-            < reach + self.appearances[j].bounding_radius
-        }
+        reaches = reach + np.array([one.bounding_radius for one in self.appearances])
+        return set(np.flatnonzero(np.hypot(away[:, 0], away[:, 1]) < reaches).tolist()) - {k}
 
     def place(self, k: int, t: int, start: np.ndarray, margin: float) -> bool:
         """Fit part k in frame t from ``start``; the pose becomes NaN (False) when the picture does
@@ -128,7 +123,7 @@ class Layout:
             return False
         if np.hypot(*(fit.x[:2] - start[:2])) > 2.5 * margin + 0.5 * appearance.bounding_radius:
             return False
-        return not any(self._same(k, j, t, fit.x) for j in range(len(self.appearances)) if j != k)
+        return not any(self._same(k, j, t, fit.x) for j in self._near(k, t, fit.x))
 
     def _same(self, k: int, j: int, t: int, pose: np.ndarray) -> bool:
         """Would part k lie on top of part j, which looks alike?"""
@@ -217,7 +212,7 @@ def hiding(layout: Layout) -> np.ndarray:
     clip = layout.clip
     ground, share = dominant_colour(clip.plate[None])
     front = np.zeros(clip.shape, bool)
-    structure = np.abs(clip.plate.astype(np.int16) - ground).max(-1) > clip.level
+    structure = differs(clip.plate, ground, clip.level)
     if share < 0.4 or not structure.any():
         return front
     count, labels = cv2.connectedComponents(structure.astype(np.uint8))

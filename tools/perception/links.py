@@ -81,14 +81,13 @@ def link_of(
     if len(times) < _FEWEST:
         return None
     times = times[np.unique(np.linspace(0, len(times) - 1, _LOOKED).astype(int))]
+    looked = [frames[t] for t in times]
     length = round(float(np.median(away[times])))
     wide = int(min(_ACROSS, max(_NARROW, track.appearance.radius + 6.0)))
     covered = [_covered(tracks, int(t)) for t in times]
     found: list[Link] = []
     for half in dict.fromkeys((wide, _NARROW)):
-        link = _within(
-            half, length, frames[times], tracks, track, ends[times], anchor, offset, covered
-        )
+        link = _within(half, length, looked, tracks, track, ends[times], anchor, offset, covered)
         found += [link] if link is not None else []
         if link is not None and link.certain:
             break
@@ -98,7 +97,7 @@ def link_of(
 def _within(
     half: int,
     length: int,
-    frames: np.ndarray,
+    frames: Sequence[np.ndarray],
     tracks: Tracks,
     track: Track,
     ends: np.ndarray,
@@ -123,7 +122,11 @@ def _within(
 
 
 def _goes_on(
-    frames: np.ndarray, track: Track, ends: np.ndarray, anchor: Sequence[float], strip: np.ndarray
+    frames: Sequence[np.ndarray],
+    track: Track,
+    ends: np.ndarray,
+    anchor: Sequence[float],
+    strip: np.ndarray,
 ) -> bool:
     """Whether the same is drawn beyond the body as well: a rail, not what holds it."""
     reach, height = track.appearance.bounding_radius + 2.0, len(strip)
@@ -166,7 +169,7 @@ def _covered(tracks: Tracks, t: int) -> np.ndarray:
 
 
 def _without(
-    frames: np.ndarray, tracks: Tracks, maps: Sequence[np.ndarray], size: tuple[int, int],
+    frames: Sequence[np.ndarray], tracks: Tracks, maps: Sequence[np.ndarray], size: tuple[int, int],
     covered: Sequence[np.ndarray],
 ) -> np.ndarray:  # fmt: skip
     """The plate without what is drawn along the line, where some frame shows it free of that."""

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from tools.perception.appearance_fit import mask_guess
-from tools.perception.background import fill
+from tools.perception.background import fill, within
 from tools.perception.clip import Clip
 from tools.perception.discovery import flat_seeds, survey
 from tools.perception.linking import Chain
@@ -67,12 +67,8 @@ def cleared(clip: Clip, parts: Sequence[Part]) -> np.ndarray:
     is filled from around. The plate itself when there is none."""
     hole = np.zeros(clip.shape, bool)
     for part in parts:
-        alike = (
-            np.linalg.norm(
-                clip.plate.astype(np.float32) - np.asarray(part.colour, np.float32), axis=-1
-            )
-            <= PLAIN + 3 * clip.noise
-        )
+        colour = np.asarray(part.colour, np.float32)
+        alike = within(clip.plate, colour, PLAIN + 3 * clip.noise)
         pieces = [
             r
             for r in regions(alike & ~hole, smallest(clip))

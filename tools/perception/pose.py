@@ -52,7 +52,8 @@ Model = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 def _cost(residual: np.ndarray) -> float:
     size = np.abs(residual)
-    return float(np.sum(np.where(size <= HUBER, size * size, HUBER * (2 * size - HUBER))))
+    inner = np.minimum(size, HUBER)
+    return float(np.add.reduce(inner * (2 * size - inner)))
 
 
 def gauss_newton(model: Model, x: np.ndarray, largest: np.ndarray, iterations: int = 15) -> Fit:
@@ -67,7 +68,8 @@ def gauss_newton(model: Model, x: np.ndarray, largest: np.ndarray, iterations: i
         normal, gradient = _product(weighted, slopes), _product(weighted, residual[:, None])[:, 0]
         moved = False
         for _ in range(5):
-            move = np.clip(-_solve(normal, gradient, damping), -largest, largest)
+            move = _solve(normal, gradient, damping)
+            move = np.minimum(np.maximum(-move, -largest), largest)
             trial, trial_slopes = model(x + move)
             trial_cost = _cost(trial)
             if trial_cost < cost:
@@ -90,9 +92,10 @@ def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _solve(normal: np.ndarray, gradient: np.ndarray, damping: float) -> np.ndarray:
     """Damped normal equations; directions about which nothing is known stay where they are."""
-    scale = np.diag(normal)
+    damped, scale = normal.copy(), normal.diagonal()
     floor = 1e-9 * max(float(scale.max()), 1e-12)
-    return np.linalg.solve(normal + np.diag(damping * scale + floor), gradient)
+    damped.flat[:: len(scale) + 1] += damping * scale + floor
+    return np.linalg.solve(damped, gradient)
 
 
 def _quality(residual: np.ndarray, slopes: np.ndarray) -> tuple[float, np.ndarray]:

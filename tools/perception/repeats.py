@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+import cv2
 import numpy as np
 
 _SAME = 0.25
@@ -29,9 +30,12 @@ _MOST = 2
 def repeated(frames: np.ndarray) -> np.ndarray:
     """(T,) bool: frames (T, H, W, 3) uint8 that repeat the one before, while frames around them
     change."""
-    change = np.array([np.inf, *(_change(a, b) for a, b in pairwise(frames))])
-    found = np.zeros(len(frames), bool)
-    for t in range(1, len(frames)):
+    return _repeated(_changes(frames))
+
+
+def _repeated(change: np.ndarray) -> np.ndarray:
+    found = np.zeros(len(change), bool)
+    for t in range(1, len(change)):
         near = change[max(1, t - _AROUND) : t + _AROUND + 1]
         moving = near[near > change[t] / _SAME]
         found[t] = len(near) > 2 and len(moving) >= max(2, len(near) - _MOST)
@@ -59,8 +63,8 @@ def doubled(frames: np.ndarray) -> tuple[np.ndarray, bool]:
     two are while things move fast, a pixel a frame or more. And whether time went on meanwhile
     (each stands for a frame that was lost) or the others follow each other evenly (copies that fill
     up a rate): whichever lets the middle of what moves go more smoothly."""
-    change = np.array([np.inf, *(_change(a, b) for a, b in pairwise(frames))])
-    found = repeated(frames)
+    change = _changes(frames)
+    found = _repeated(change)
     if not found.any():
         return found, True
     usual = float(np.median(change[~found][1:]))
@@ -117,5 +121,8 @@ def _roughness(series: np.ndarray, times: np.ndarray) -> float:
     return float(np.median(np.array(left), axis=0).mean())
 
 
-def _change(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.abs(a[::2, ::2].astype(np.int16) - b[::2, ::2]).mean())
+def _changes(frames: np.ndarray) -> np.ndarray:
+    """(T,) mean change of every other pixel since the frame before, in grey levels; none is known
+    of the first."""
+    few = (frame[::2, ::2].copy() for frame in frames)
+    return np.array([np.inf, *(cv2.norm(a, b, cv2.NORM_L1) / a.size for a, b in pairwise(few))])

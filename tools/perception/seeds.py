@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tools.perception.background import densest_colour
+from tools.perception.background import densest_colour, within
 from tools.perception.clip import Clip
 from tools.perception.linking import Chain, link
 from tools.perception.parts import Part
@@ -253,11 +253,7 @@ def colour_regions(
                     )
                     > 0
                 )
-                own |= (
-                    bridged
-                    & alike
-                    & (np.linalg.norm(frame.astype(np.float32) - inks[k].colour, axis=-1) <= REACH)
-                )
+                own |= bridged & alike & within(frame, inks[k].colour, REACH)
             pieces = regions(own, smallest(clip), front & ~own)
             found[k].append([r for r in pieces if inks[k].thin or thick(r)])
     return found
@@ -270,13 +266,16 @@ def label(clip: Clip, frame: np.ndarray, front: np.ndarray, inks: Sequence[Ink])
     very far but next to pixels that plainly have it: edges of other things often look like some ink
     from afar.
     """
-    labels = np.zeros(front.shape, np.uint8)
-    rows, columns = np.nonzero(front)
-    if not len(rows) or not inks:
-        return labels
+    found = np.zeros(front.shape, np.uint8)
+    left, top, width, height = cv2.boundingRect(front.astype(np.uint8))
+    if not width or not inks:
+        return found
+    window = slice(top, top + height), slice(left, left + width)
+    labels, plate, frame = found[window], clip.plate[window], frame[window]
+    rows, columns = np.nonzero(front[window])
     pixels, ground = (
         frame[rows, columns].astype(np.float32),
-        clip.plate[rows, columns].astype(np.float32),
+        plate[rows, columns].astype(np.float32),
     )
     distance = np.stack(
         [np.linalg.norm(pixels - ink.colour.astype(np.float32), axis=1) for ink in inks]
@@ -293,7 +292,7 @@ def label(clip: Clip, frame: np.ndarray, front: np.ndarray, inks: Sequence[Ink])
     for k, ink in enumerate(inks):
         if ink.thin:
             _label_thin(clip, labels, inks, k, (rows, columns, pixels, ground))
-    return labels
+    return found
 
 
 def _label_edges(
@@ -351,10 +350,8 @@ def _label_thin(
 
 def _plate_alike(clip: Clip, ink: Ink) -> np.ndarray | None:
     """Pixels of the plate that have this ink's colour, or None."""
-    alike = (
-        np.linalg.norm(clip.plate.astype(np.float32) - ink.colour.astype(np.float32), axis=-1)
-        <= 0.6 * REACH
-    )
+    colour = ink.colour.astype(np.float32)
+    alike = within(clip.plate, colour, 0.6 * REACH)
     return alike if alike.any() else None
 
 

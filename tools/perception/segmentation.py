@@ -92,12 +92,11 @@ def regions(
 ) -> list[Region]:
     """8-connected regions of a bool (H, W) mask, largest first. others: bool (H, W), to measure
     ``Region.contact`` with."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not len(rows):
+    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    if not width:
         return []
-    left, top = int(columns[0]), int(rows[0])
     count, labels, stats, centres = cv2.connectedComponentsWithStats(
-        mask[top : rows[-1] + 1, left : columns[-1] + 1].astype(np.uint8), connectivity=8
+        mask[top : top + height, left : left + width].astype(np.uint8), connectivity=8
     )
     h, w = mask.shape
     found = []

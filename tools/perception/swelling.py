@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
+from tools import backing
 from tools.perception.assemble import scatter
 from tools.perception.background import bared, differs, fill
 from tools.perception.parts import Appearance, Track
@@ -34,7 +35,7 @@ def resized(frames: np.ndarray, tracks: Tracks, names: Sequence[str]) -> Tracks:
     plate to the disk's colour, so that soft edges count by their share. Where the plate itself has
     that colour (the disk covered it all the time), it is taken to go on as around there."""
     found = tuple(
-        _resized(frames, track, tracks.plate) if track.name in names else track
+        _resized(list(frames), track, tracks.plate) if track.name in names else track
         for track in tracks.tracks
     )
     disks = [track for track in found if track.radii is not None]
@@ -53,7 +54,7 @@ def _uncovered(frames: np.ndarray, plate: np.ndarray, disks: Sequence[Track]) ->
             if np.isfinite(track.radii[t]):
                 away = np.hypot(xs - track.poses[t, 0], ys - track.poses[t, 1])
                 under[k] |= away < track.radii[t] + RIM
-    plate, never = bared(frames[times], plate, under, 0.0), under.all(0)
+    plate, never = bared([frames[t] for t in times], plate, under, 0.0), under.all(0)
     shows = np.zeros(never.shape, bool)
     for track in disks:
         shows |= never & ~differs(plate, np.asarray(track.appearance.colour), CONTRAST)
@@ -72,10 +73,10 @@ def swells(frames: np.ndarray, track: Track, plate: np.ndarray) -> Track | None:
         return None
     some = np.linspace(0, len(frames) - 1, min(SAMPLED, len(frames))).astype(int)
     place = track.poses[track.seen][:1].repeat(len(some), 0)
-    few = _resized(frames[some], replace(track, poses=place), plate).radii
+    few = _resized([frames[t] for t in some], replace(track, poses=place), plate).radii
     if few is None or np.isfinite(few).sum() < 3 or np.ptp(few[np.isfinite(few)]) < 1.0:
         return None
-    found = _resized(frames, track, plate)
+    found = _resized(list(frames), track, plate)
     radii = found.radii
     if radii is None or np.isfinite(radii).mean() < 0.8:
         return None
@@ -87,18 +88,13 @@ def swells(frames: np.ndarray, track: Track, plate: np.ndarray) -> Track | None:
     return found if look.shape == "disk" else replace(found, appearance=usual)
 
 
-def _resized(frames: np.ndarray, track: Track, plate: np.ndarray) -> Track:
-    colour = np.asarray(track.appearance.colour, np.float32)
-    behind = _bare(plate, colour)
-    way = colour - behind
-    square = np.maximum((way**2).sum(-1), 1.0)
-    told = square > CONTRAST**2
+def _resized(frames: Sequence[np.ndarray], track: Track, plate: np.ndarray) -> Track:
+    behind = _Behind.of(plate, np.asarray(track.appearance.colour, np.float32))
     poses, radii = track.poses.copy(), np.full(len(frames), np.nan)
     last = track.poses[np.flatnonzero(track.seen)[0], :2] if track.seen.any() else None
     for t, frame in enumerate(frames):
-        share = ((frame - behind) * way).sum(-1) / square
-        covered = np.where(told, np.clip(share, 0.0, 1.0), 0.0)
-        disk = None if last is None else _disk(covered, last)
+        reach = 2.0 * track.appearance.bounding_radius + AROUND
+        disk = None if last is None else _disk(frame, behind, last, reach)
         if disk is None:
             poses[t] = np.nan
             continue
@@ -108,35 +104,105 @@ def _resized(frames: np.ndarray, track: Track, plate: np.ndarray) -> Track:
     return replace(track, poses=poses, noise=noise, radii=radii, spread=None)
 
 
-def _bare(plate: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """The plate where a disk of this colour was not taken out of it: as around the gap."""
-    behind = plate.astype(np.float32)
-    gap = ((behind - colour) ** 2).sum(-1) < CONTRAST**2
-    if not gap.any():
-        return behind
-    near, far = (cv2.dilate(gap.astype(np.uint8), np.ones((k, k), np.uint8)) > 0 for k in (7, 15))
-    ring = far & ~near
-    if ring.any():
-        behind[near] = np.median(behind[ring], axis=0)
-    return behind
+@dataclass(frozen=True)
+class _Behind:
+    """What lies behind a disk of one colour (3,): a plate (H, W, 3) uint8, but ``around`` (3,)
+    where a disk was not taken out of it: bool (H, W), None = nowhere."""
+
+    plate: np.ndarray
+    colour: np.ndarray
+    gap: np.ndarray | None
+    around: np.ndarray
+
+    @classmethod
+    def of(cls, plate: np.ndarray, colour: np.ndarray) -> _Behind:
+        def near(band: np.ndarray) -> np.ndarray:
+            return np.asarray(((band - colour) ** 2).sum(-1) < CONTRAST**2)
+
+        gap = backing.in_bands(near, plate).astype(np.uint8)
+        if not gap.any():
+            return cls(plate, colour, None, colour)
+        close, far = (cv2.dilate(gap, np.ones((k, k), np.uint8)) > 0 for k in (7, 15))
+        ring = far & ~close
+        if not ring.any():
+            return cls(plate, colour, None, colour)
+        return cls(plate, colour, close, np.median(plate[ring].astype(np.float32), axis=0))
+
+    def covered(self, frame: np.ndarray, window: tuple[slice, slice]) -> np.ndarray:
+        """How far each pixel of a frame's window is on its way from here to the colour, in [0, 1];
+        0 where the two cannot be told apart."""
+        behind = self.plate[window].astype(np.float32)
+        if self.gap is not None:
+            behind[self.gap[window]] = self.around
+        way = self.colour - behind
+        square = np.maximum((way**2).sum(-1), 1.0)
+        share = ((frame[window] - behind) * way).sum(-1) / square
+        return np.where(square > CONTRAST**2, np.clip(share, 0.0, 1.0), 0.0)
 
 
-def _disk(covered: np.ndarray, near: np.ndarray) -> tuple[float, float, float] | None:
-    """(x, y, radius) of the covered piece at a place, if it is a whole disk."""
-    count, labels = cv2.connectedComponents((covered > 0.5).astype(np.uint8))
-    height, width = covered.shape
-    if count < 2:
+AROUND = 16.0
+"""Pixels around twice a disk's radius in which it is looked for first."""
+_RIM = 3
+"""Pixels that a piece must keep from the border of what is looked at, its soft edge included."""
+
+
+def _disk(
+    frame: np.ndarray, behind: _Behind, near: np.ndarray, reach: float
+) -> tuple[float, float, float] | None:
+    """(x, y, radius) of the covered piece nearest to a place, if it is a whole disk. It is looked
+    for in windows that grow until one holds all of it."""
+    height, width = frame.shape[:2]
+    while True:
+        left, right = (int(np.clip(near[0] + r, 0, width)) for r in (-reach, reach + 1))
+        top, bottom = (int(np.clip(near[1] + r, 0, height)) for r in (-reach, reach + 1))
+        window, whole = (slice(top, bottom), slice(left, right)), reach > 2 * (height + width)
+        if whole:
+            window = slice(0, height), slice(0, width)
+            left, top = 0, 0
+        covered = behind.covered(frame, window)
+        piece = _nearest(covered, near - (left, top), np.inf if whole else reach)
+        if piece is not None and (whole or _held(piece, window, frame.shape[:2])):
+            return _measured(covered, piece, left, top)
+        if whole:
+            return None
+        reach *= 2.0
+
+
+def _nearest(covered: np.ndarray, near: np.ndarray, reach: float) -> np.ndarray | None:
+    """bool (h, w): the piece that comes nearest to a place, no further than ``reach`` from it."""
+    if not covered.size:
         return None
+    _, labels = cv2.connectedComponents((covered > 0.5).astype(np.uint8))
     rows, columns = np.nonzero(labels)
-    nearest = int(np.argmin((columns - near[0]) ** 2 + (rows - near[1]) ** 2))
-    piece = labels == labels[rows[nearest], columns[nearest]]
+    square = (columns - near[0]) ** 2 + (rows - near[1]) ** 2
+    if not len(rows) or square.min() > reach**2:
+        return None
+    first = int(np.argmin(square))
+    return np.asarray(labels == labels[rows[first], columns[first]])
+
+
+def _held(piece: np.ndarray, window: tuple[slice, slice], shape: tuple[int, int]) -> bool:
+    """Whether a piece keeps away from those sides of its window that are not the picture's."""
+    for side, (part, length) in enumerate(zip(window, shape, strict=True)):
+        lines = np.flatnonzero(piece.any(1 - side))
+        if (part.start > 0 and lines[0] < _RIM) or (
+            part.stop < length and lines[-1] >= piece.shape[side] - _RIM
+        ):
+            return False
+    return True
+
+
+def _measured(
+    covered: np.ndarray, piece: np.ndarray, left: int, top: int
+) -> tuple[float, float, float] | None:
+    """(x, y, radius) of a piece of a window at (left, top), None where it is no whole disk."""
     edge = piece[0].any() or piece[-1].any() or piece[:, 0].any() or piece[:, -1].any()
     wide = cv2.dilate(piece.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
     weight = np.where(wide, covered, 0.0)
-    area = float(weight.sum())
+    area = float(weight.sum(dtype=np.float64))
     if edge or area < 12.0:
         return None
-    ys, xs = np.mgrid[:height, :width]
+    ys, xs = np.ogrid[top : top + piece.shape[0], left : left + piece.shape[1]]
     x, y = float((weight * xs).sum() / area), float((weight * ys).sum() / area)
     second = [
         float((weight * d).sum()) / area

@@ -64,7 +64,8 @@ def discover(
 
     Parts are named by shape and order of first sighting: ``disk_1``, ``box_1``, ``sprite_1`` ...
     """
-    return _look_again(Clip.of(frames, plate, noise), find_seeds)
+    clip = Clip.of(frames, plate, noise)
+    return _look_again(clip, find_seeds(clip), find_seeds)
 
 
 def track(
@@ -81,13 +82,16 @@ def track(
     largest).
     """
     clip = Clip.of(frames, plate, noise)
-    found = [seed.part for seed in declared_seeds(clip, parts)]
+    seeds = declared_seeds(clip, parts)
+    found = [seed.part for seed in seeds]
     missing = [part for part in parts if part.colour is not None and part not in found]
     without = cleared(clip, missing) if missing else clip.plate
     if without is not clip.plate:
         clip = Clip.of(frames, without, clip.noise)
+        seeds = declared_seeds(clip, parts)
     return _look_again(
         clip,
+        seeds,
         lambda clip: declared_seeds(clip, parts),
         lambda clip: declared_seeds(clip, parts, others=True),
     )
@@ -122,14 +126,15 @@ def follow(
 
 def _look_again(
     clip: Clip,
+    seeds: Sequence[Seed],
     seeds_of: Callable[[Clip], list[Seed]],
     more_of: Callable[[Clip], list[Seed]] | None = None,
 ) -> Tracks:
     """Solve; as long as the parts found show that the plate was wrong, solve again over the better
     one, ``LOOKS`` times at most: where a thing covers itself in every frame, each plate shows a
-    little more of what lies behind it. more_of: seeds, further pieces among them, that tell a
-    plate."""
-    layout = _solve(clip, seeds_of(clip))
+    little more of what lies behind it. seeds: of the clip as it is; seeds_of: over a better plate;
+    more_of: further pieces among them, that tell a plate."""
+    layout = _solve(clip, seeds)
     found = uncover(layout)
     for _ in range(LOOKS - 1):
         if found.wrong <= WRONG:

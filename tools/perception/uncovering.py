@@ -90,8 +90,7 @@ def _vacated(layout: Layout, plate: np.ndarray) -> Uncovered:
                     hole[y0:y1, x0:x1] |= piece.mask
     if hole.any():
         plate = fill(plate, cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
-    wrong = np.abs(plate.astype(np.int16) - clip.plate).max(-1) > clip.level
-    return Uncovered(plate, int(wrong.sum()))
+    return Uncovered(plate, int(differs(plate, clip.plate, clip.level).sum()))
 
 
 AWAY, AS_LARGE = 0.25, 0.4

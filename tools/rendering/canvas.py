@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tools import backing
+
 
 def canvas(background: np.ndarray) -> np.ndarray:
     """Start a frame: (H, W, 3) uint8 plate -> float32 copy that the drawing functions change in
@@ -32,4 +34,4 @@ def lit(image: np.ndarray, gains: Sequence[float]) -> None:
 
 def finish(image: np.ndarray) -> np.ndarray:
     """float32 canvas -> (H, W, 3) uint8, rounded to nearest."""
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    return backing.in_bands(lambda band: np.clip(np.rint(band), 0, 255).astype(np.uint8), image)

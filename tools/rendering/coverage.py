@@ -27,14 +27,15 @@ def half_plane(
     distance: signed, positive outside. nx, ny: unit normal of the edge. The share is the integral
     of the trapezoid that is the convolution of two boxes of |nx| and |ny|.
     """
-    wide = np.maximum(np.abs(nx), np.abs(ny)) * width
-    narrow = np.minimum(np.abs(nx), np.abs(ny)) * width
+    across, along = np.abs(nx), np.abs(ny)
+    wide, narrow = np.maximum(across, along) * width, np.minimum(across, along) * width
     outer, inner = (wide + narrow) / 2, (wide - narrow) / 2
     size = np.abs(distance)
-    corner = np.clip(outer - size, 0, None) / np.maximum(narrow, 1e-9)
+    over = np.maximum(outer - size, 0.0)
+    corner = over / np.maximum(narrow, 1e-9)
     flat = size <= inner
-    lost = np.where(flat, 0.5 - size / wide, 0.5 * corner * np.clip(outer - size, 0, None) / wide)
-    slope = -np.where(flat, 1.0, np.clip(corner, 0, 1)) / wide
+    lost = np.where(flat, 0.5 - size / wide, 0.5 * corner * over / wide)
+    slope = -np.where(flat, 1.0, np.minimum(corner, 1.0)) / wide
     return np.where(distance > 0, lost, 1 - lost), slope
 
 
@@ -50,7 +51,10 @@ def disk(
     width = max(width, THINNEST)
     sagitta = width * width / (24 * max(radius, 0.5 * width))
     share, slope = half_plane(length - radius + sagitta, nx, ny, width)
-    return share, np.stack([-slope * nx, -slope * ny, -slope], 1)
+    slopes = np.empty((len(slope), 3))
+    inward = -slope
+    slopes[:, 0], slopes[:, 1], slopes[:, 2] = inward * nx, inward * ny, inward
+    return share, slopes
 
 
 def box(

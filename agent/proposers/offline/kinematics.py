@@ -31,6 +31,7 @@ from agent.proposers.offline.perspective import view_of
 from agent.proposers.offline.priors import JOINTS, THRESHOLDS, proposed
 from agent.proposers.offline.rails import curved, off_rail, rail_numbers
 from agent.proposers.offline.walls import boundaries
+from tools.perception.background import differs
 from tools.perception.parts import Appearance
 from tools.types import Steps
 
@@ -162,8 +163,8 @@ def _in_plate(appearance: Appearance, plate: np.ndarray) -> bool:
     """Whether what stands still shows as much of a flat shape's colour as half of it."""
     if appearance.shape not in ("disk", "box") or appearance.colour is None:
         return False
-    alike = np.abs(plate.astype(np.int16) - np.rint(appearance.colour)).max(-1) < 25
-    return int(alike.sum()) > 0.5 * appearance.area
+    other = differs(plate, np.rint(appearance.colour), 24)
+    return int(other.size - other.sum()) > 0.5 * appearance.area
 
 
 SHORT_ARC = 0.8

@@ -7,6 +7,7 @@ import itertools
 import math
 from collections.abc import Mapping
 
+import cv2
 import numpy as np
 from scipy.optimize import least_squares
 
@@ -129,7 +130,7 @@ def _drawn(plate: np.ndarray, path: Path, numbers: Mapping[str, float]) -> dict[
     """The track as it is drawn on the plate, with the "foot" by which the body stands on it; None
     where no line goes with the body."""
     x, y = path.xy[path.seen].T
-    edges = np.abs(np.diff(plate.astype(np.float64), axis=0)).max(2)
+    edges = cv2.absdiff(plate[1:], plate[:-1]).max(2)
     slope = slopes(numbers, x)[0]
     foot = _beside(edges, x, y, slope)
     if foot is None:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from agent.proposers.offline.evidence import Evidence, Path
-from tools.perception.background import threshold
+from tools.perception.background import differs, threshold
 
 DIRECTIONS = ((0, -1), (0, 1), (1, 0), (-1, 0))
 """Normals of walls that are looked for, pointing to the free side: floor, ceiling, left wall, right
@@ -114,7 +114,7 @@ def _ground(path: Path, evidence: Evidence) -> np.ndarray | None:
     over = np.abs(under - colour).max(1) <= level
     if over.mean() < 0.9:
         return None
-    alike = (np.abs(plate.astype(np.int16) - colour).max(-1) <= level).astype(np.uint8)
+    alike: np.ndarray = (~differs(plate, colour, level)).astype(np.uint8)
     if textured:
         alike = cv2.medianBlur(alike, 5)
     alike |= _waiting(evidence)
