@@ -10,8 +10,8 @@ import pytest
 
 from agent.cli import main
 from benchmarks.gallery import SCENES
-from benchmarks.splices import NAMED, in_order, spliced
-from benchmarks.suites.judge import effect
+from benchmarks.splices import NAMED, Reel, in_order, spliced
+from benchmarks.suites.judge import Truth, effect
 from tools import media
 from tools.judge import departures, judge
 
@@ -31,8 +31,8 @@ CASES = {
 
 @pytest.mark.parametrize("kind", NAMED)
 def test_a_splice_is_located_and_named(kind):
-    one = spliced(kind, CASES[kind], 2)
-    assert effect(one, one.true) > 5
+    one = spliced(kind, Reel.shot(CASES[kind], 2))
+    assert effect(one, Truth.of(one.true)) > 5
     first = judge(one.frames).violations[0]
     assert abs(first.frame - one.frame) <= 2
     assert first.kind == NAMED[kind] and first.strength > 5
@@ -84,7 +84,7 @@ def test_a_world_model_that_foretells_otherwise():
 
 def test_the_command_judges_a_video_and_ranks_a_folder(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    one = spliced("teleport", "thrown-ball", 1)
+    one = spliced("teleport", Reel.shot("thrown-ball", 1))
     (tmp_path / "clips").mkdir()
     media.write(tmp_path / "clips" / "broken.mp4", one.frames, 1 / 30)
     media.write(tmp_path / "clips" / "whole.mp4", one.true, 1 / 30)
