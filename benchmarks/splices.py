@@ -68,9 +68,14 @@ _SEVERAL = ("two-balls", "billiards", "spring-pair", "late-entry", "orbit")
 """Scenes with bodies that look different."""
 
 
+OF_LONGER = ("speed", "wall", "energy")
+"""Splices that need films of twice FRAMES."""
+
+
 @dataclass(frozen=True)
 class Reel:
-    """A scene as it truly goes on. film: twice FRAMES long. impacts: of disks on walls."""
+    """A scene as it truly goes on. film: FRAMES long, for a kind OF_LONGER twice that. impacts: of
+    disks on walls."""
 
     scene: str
     seed: int
@@ -161,8 +166,8 @@ def _at_wall(kind: str, reel: Reel, rng: np.random.Generator) -> Spliced | None:
 
 def _quiet(film: Film, rng: np.random.Generator, step: int) -> int | None:
     """A frame within six of which nothing else happens: no velocity of the bodies jumps by half of
-    what the fastest has. None where there is none."""
-    values = film.states.values[::step]
+    what the fastest has, with every ``step``-th frame shown. None where there is none."""
+    values = film.states.values[: step * FRAMES : step]
     values = values / np.maximum(np.nanmax(np.abs(np.diff(values, axis=0)), axis=0), 1e-9)
     jumps = np.nan_to_num(np.abs(np.diff(values, n=3, axis=0))).max(axis=1)
     frames = [k for k in range(_FIRST, _LAST) if jumps[k - 8 : k + 6].max() < _QUIET]

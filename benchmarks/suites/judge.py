@@ -18,6 +18,7 @@ from benchmarks.splices import (
     FRAMES,
     NAMED,
     OF_FOOTAGE,
+    OF_LONGER,
     Reel,
     Spliced,
     in_order,
@@ -91,9 +92,9 @@ def _worn(frames: np.ndarray, variant: str, seed: int) -> np.ndarray:
 
 def _scene(scene: str, seed: int, variants: Sequence[str]) -> Iterator[_Told]:
     """One scene, drawn once: as it is, and with every splice whose turn it is, in each variant."""
-    reel = Reel.shot(scene, seed)
-    film, told = reel.film.frames[:FRAMES], reel.film.actions
     kinds = [kind for kind in NAMED if scene in _some(scenes_for(kind), seed)]
+    reel = Reel.shot(scene, seed, (1 + (not set(OF_LONGER).isdisjoint(kinds))) * FRAMES)
+    film, told = reel.film.frames[:FRAMES], reel.film.actions
     broken = [one for one in (spliced(kind, reel) for kind in kinds) if one is not None]
     for variant in variants:
         found = judge(_worn(film, variant, seed), None if told is None else told[:FRAMES])
