@@ -112,10 +112,10 @@ _SIXTH = float(np.sqrt(924.0))  # standard error of a sixth difference of places
 
 
 def _spread(missed: np.ndarray) -> float:
-    """Standard deviation of one coordinate from distances, by the median and by the 85th per cent
+    """Standard deviation of one coordinate from distances, by the median and by the 75th per cent
     (Rayleigh), so that a few broken forecasts do not count."""
-    middle, high = np.quantile(missed, [0.5, 0.85])
-    return _SPREAD * max(float(middle) / 1.177, min(float(high) / 1.948, 4 * float(middle)))
+    middle, high = np.quantile(missed, [0.5, 0.75])
+    return _SPREAD * max(float(middle) / 1.177, min(float(high) / 1.665, 4 * float(middle)))
 
 
 def _wider(missed: np.ndarray, error: np.ndarray) -> np.ndarray:

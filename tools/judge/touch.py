@@ -184,7 +184,7 @@ def kin(sight: Sight, body: Body, t: int) -> bool:
 
 
 _HASTE = 2.0  # steps like the last one by which two bodies may come nearer until the next frame
-_SAME, _TONE = 2.0, 20.0  # ratio of radii, and grey levels, up to which two bodies look the same
+_SAME, _TONE = 2.5, 20.0  # ratio of radii, and grey levels, up to which two bodies look the same
 
 
 def bared(sight: Sight, body: Body, t: int, then: int, way: np.ndarray) -> bool:
