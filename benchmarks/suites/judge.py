@@ -48,7 +48,7 @@ class Judge:
     def phases(self, options: Options) -> Sequence[Sequence[Case]]:
         seeds = range(options.seed, options.seed + (options.count or SEEDS))
         drawn = [Case(f"drawn/{seed}/{scene}") for seed in seeds for scene in _drawn()]
-        return [[*drawn, *(Case(f"real/{clip}") for clip in _footage(options.data))]]
+        return [[*(Case(f"real/{clip}") for clip in _footage(options.data)), *drawn]]
 
     def run(self, case: Case, place: Workplace) -> Record:
         method, *which = case.key.split("/")
