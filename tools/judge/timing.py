@@ -55,7 +55,9 @@ def _evenly(
             if one.frame in range(t - _SPAN, t - _TOGETHER)  # no smooth way up to now
             or (one.how and one.how.kind == "jump" and one.frame in range(t + 1, t + _BODY))
         }
-        if any(one.struck and one.frame in range(t - _TOGETHER, t + _BODY) for one in breaks):
+        if sight.labels is not None and any(
+            one.struck and one.frame in range(t - _TOGETHER, t + _BODY) for one in breaks
+        ):
             told.append(None)
             continue
         told.append(_uneven(sight, [row for row in known if id(row[0]) not in bent], t))
@@ -112,6 +114,8 @@ def _uneven(
     if gains[best] < _SURE**2 / 2:
         return None
     rate = clock.RATES[best]
+    if sight.labels is None and rate < 1:  # what it meets may slow it, and no outline shows that
+        return None
     bodies = [b for b, places, _ in moving if np.isfinite(places[t - 5 : t + 2]).all()]
     for body, one in zip(bodies, told, strict=True):
         change, reach = (rate - 1) * one.step, 1.0 + max(rate, 1.0) * float(np.hypot(*one.step))
