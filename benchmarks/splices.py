@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmarks.gallery import SCENES, UNEXPLAINED
-from benchmarks.gallery.film import Body, Film, altered
+from benchmarks.gallery.film import Body, Film
 from benchmarks.gallery.simulate import Impact, watched
 
 NAMED = {
@@ -68,68 +68,80 @@ _SEVERAL = ("two-balls", "billiards", "spring-pair", "late-entry", "orbit")
 """Scenes with bodies that look different."""
 
 
-def spliced(kind: str, scene: str, seed: int) -> Spliced | None:
-    """One clip, the same for the same arguments; None where this scene has nothing to break."""
-    rng = np.random.default_rng([seed, list(NAMED).index(kind)])
-    if kind in ("wall", "energy"):
-        return _at_wall(kind, scene, seed, rng)
-    slow = kind == "speed" and bool(rng.integers(2))
-    frame = _quiet(scene, seed, rng, 2 if slow else 1)
-    if frame is None:
-        return None
-    if kind in ("freeze", "reversal", "speed"):
-        return _in_time(kind, scene, seed, frame, slow, rng)
-    edit = _Edit(kind, frame, rng)
-    shown = _shot(scene, seed, edit)
-    return _edited(kind, scene, seed, frame, shown, _shot(scene, seed)) if edit.done else None
-
-
-def _edited(
-    kind: str, scene: str, seed: int, frame: int, shown: _Shot, true: _Shot
-) -> Spliced | None:
-    gaps = np.linalg.norm(shown.paths - true.paths, axis=2)
-    gaps[shown.paths.min(axis=2) < _GONE] = np.inf
-    films = shown.film.frames, true.film.frames
-    place = true.paths[gaps[:, frame : frame + 3].max(axis=1).argmax(), frame - 1]
-    return Spliced(kind, scene, seed, frame, *films, None, gaps.max(axis=0), place)
+OF_LONGER = ("speed", "wall", "energy")
+"""Splices that need films of twice FRAMES."""
 
 
 @dataclass(frozen=True)
-class _Shot:
-    """A film and where its bodies are: paths (bodies, T, 2)."""
+class Reel:
+    """A scene as it truly goes on. film: FRAMES long, for a kind OF_LONGER twice that. impacts: of
+    disks on walls."""
 
+    scene: str
+    seed: int
     film: Film
-    paths: np.ndarray
+    impacts: tuple[Impact, ...]
+
+    @classmethod
+    def shot(cls, scene: str, seed: int, frames: int = 2 * FRAMES) -> Reel:
+        """The same for the same arguments; the first frames of a longer one are those of a shorter
+        one."""
+        seen = list[Impact]()
+
+        def note(impact: Impact) -> float:
+            seen.append(impact)
+            return 1.0
+
+        with watched(note):
+            film = SCENES[scene](np.random.default_rng(seed), frames)
+        return cls(scene, seed, film, tuple(seen))
 
 
-def _shot(scene: str, seed: int, edit: _Edit | None = None, frames: int = FRAMES) -> _Shot:
-    paths = list[np.ndarray]()
+def spliced(kind: str, reel: Reel) -> Spliced | None:
+    """One clip, the same for the same arguments; None where this scene has nothing to break."""
+    rng = np.random.default_rng([reel.seed, list(NAMED).index(kind)])
+    if kind in ("wall", "energy"):
+        return _at_wall(kind, reel, rng)
+    slow = kind == "speed" and bool(rng.integers(2))
+    frame = _quiet(reel.film, rng, 2 if slow else 1)
+    if frame is None:
+        return None
+    if kind in ("freeze", "reversal", "speed"):
+        return _in_time(kind, reel, frame, slow, rng)
+    edit, size = _Edit(kind, frame, rng), reel.film.frames.shape[1:3]
+    bodies = edit(reel.film.bodies, (size[0], size[1]))
+    if not edit.done or reel.film.stage is None:
+        return None
+    after = reel.film.stage.drawn(bodies, range(frame, FRAMES))
+    frames = np.concatenate([reel.film.frames[:frame], after])
+    return _edited(kind, reel, frame, frames, bodies)
 
-    def note(bodies: Sequence[Body], size: tuple[int, int]) -> Sequence[Body]:
-        shown = bodies if edit is None else edit(bodies, size)
-        paths.extend(np.stack(_path(body, frames), axis=1) for body in shown)
-        return shown
 
-    with altered(note):
-        film = _film(scene, seed, frames)
-    return _Shot(film, np.stack(paths))
+def _edited(
+    kind: str, reel: Reel, frame: int, frames: np.ndarray, bodies: Sequence[Body]
+) -> Spliced:
+    length = len(frames)
+    shown, true = (
+        np.stack([np.stack(_path(body, length), axis=1) for body in some])
+        for some in (bodies, reel.film.bodies)
+    )
+    gaps = np.linalg.norm(shown - true, axis=2)
+    gaps[shown.min(axis=2) < _GONE] = np.inf
+    place = true[gaps[:, frame : frame + 3].max(axis=1).argmax(), frame - 1]
+    went_on = reel.film.frames[:length]
+    return Spliced(
+        kind, reel.scene, reel.seed, frame, frames, went_on, None, gaps.max(axis=0), place
+    )
 
 
 _GONE = -1e3  # a place so far off tells that the body is not drawn
 
 
-def _at_wall(kind: str, scene: str, seed: int, rng: np.random.Generator) -> Spliced | None:
+def _at_wall(kind: str, reel: Reel, rng: np.random.Generator) -> Spliced | None:
     """One impact of a disk on a wall of which another bounced off before: it passes, or leaves
     faster than it came. None where the film has no such impact."""
-    seen = list[Impact]()
-
-    def note(impact: Impact) -> float:
-        seen.append(impact)
-        return 1.0
-
-    with watched(note):
-        true = _shot(scene, seed, frames=_LONGER)
-    times = np.array([impact.second / true.film.dt for impact in seen])
+    seen = reel.impacts
+    times = np.array([impact.second / reel.film.dt for impact in seen])
     at = np.floor(times).astype(int) + 1
     own = [np.abs(times - times[k])[[o.disk == i.disk for o in seen]] for k, i in enumerate(seen)]
     usable = [
@@ -148,22 +160,18 @@ def _at_wall(kind: str, scene: str, seed: int, rng: np.random.Generator) -> Spli
         return None if kind == "wall" else left
 
     with watched(cheat):
-        shown = _shot(scene, seed, frames=_LONGER)
-    return _edited(kind, scene, seed, int(at[chosen]), shown, true)
+        shown = SCENES[reel.scene](np.random.default_rng(reel.seed), _LONGER)
+    return _edited(kind, reel, int(at[chosen]), shown.frames, shown.bodies)
 
 
-def _quiet(scene: str, seed: int, rng: np.random.Generator, step: int) -> int | None:
+def _quiet(film: Film, rng: np.random.Generator, step: int) -> int | None:
     """A frame within six of which nothing else happens: no velocity of the bodies jumps by half of
-    what the fastest has. None where there is none."""
-    values = _film(scene, seed, 2 * FRAMES).states.values[::step]
+    what the fastest has, with every ``step``-th frame shown. None where there is none."""
+    values = film.states.values[: step * FRAMES : step]
     values = values / np.maximum(np.nanmax(np.abs(np.diff(values, axis=0)), axis=0), 1e-9)
     jumps = np.nan_to_num(np.abs(np.diff(values, n=3, axis=0))).max(axis=1)
     frames = [k for k in range(_FIRST, _LAST) if jumps[k - 8 : k + 6].max() < _QUIET]
     return int(rng.choice(frames)) if frames else None
-
-
-def _film(scene: str, seed: int, frames: int = FRAMES) -> Film:
-    return SCENES[scene](np.random.default_rng(seed), frames)
 
 
 OF_FOOTAGE = ("freeze", "reversal", "speed")
@@ -186,19 +194,16 @@ def in_order(kind: str, frame: int, length: int, rng: np.random.Generator) -> np
     return order[order < length]
 
 
-def _in_time(
-    kind: str, scene: str, seed: int, frame: int, slow: bool, rng: np.random.Generator
-) -> Spliced:
+def _in_time(kind: str, reel: Reel, frame: int, slow: bool, rng: np.random.Generator) -> Spliced:
     """Frames of a film put into another order; half of the changes of speed slow it down."""
-    film = _film(scene, seed, 2 * FRAMES).frames
-    still = np.zeros(FRAMES)
+    film, still = reel.film.frames, np.zeros(FRAMES)
     if slow:
         order = np.array([*2 * np.arange(frame), *(2 * frame - 1 + np.arange(FRAMES - frame))])
-        return Spliced(
-            kind, scene, seed, frame, film[order], film[::2], order / 2, still, still[:2]
-        )
-    order = in_order(kind, frame, len(film), rng)[:FRAMES]
-    return Spliced(kind, scene, seed, frame, film[order], film[:FRAMES], order, still, still[:2])
+        true, passed = film[::2], order / 2
+    else:
+        order = in_order(kind, frame, len(film), rng)[:FRAMES]
+        true, passed = film[:FRAMES], order
+    return Spliced(kind, reel.scene, reel.seed, frame, film[order], true, passed, still, still[:2])
 
 
 class _Edit:
@@ -284,6 +289,6 @@ _PATHS: dict[str, Callable[..., np.ndarray | None]] = {
 
 
 def _path(body: Body, frames: int = FRAMES) -> tuple[np.ndarray, np.ndarray]:
-    """(frames,) x and y."""
-    x, y = (np.broadcast_to(np.asarray(v, float), frames).copy() for v in (body.x, body.y))
+    """(frames,) x and y of its first frames."""
+    x, y = (np.resize(np.asarray(v, float), frames) for v in (body.x, body.y))
     return x, y

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -67,25 +66,11 @@ def _value(track: np.ndarray | float, t: int) -> float:
     return float(values) if values.ndim == 0 else float(values[t])
 
 
-Edit = Callable[[Sequence[Body], tuple[int, int]], Sequence[Body]]
-"""Bodies and (H, W) -> the bodies that are drawn in their place."""
-_EDIT: ContextVar[Edit | None] = ContextVar("edit", default=None)
-
-
-@contextmanager
-def altered(edit: Edit) -> Iterator[None]:
-    """While open, every scene is filmed with its bodies changed by ``edit``."""
-    token = _EDIT.set(edit)
-    try:
-        yield
-    finally:
-        _EDIT.reset(token)
-
-
 @dataclass(frozen=True)
 class Film:
     """A finished scene. frames: (T, H, W, 3) uint8. dt: seconds. states: row t = frame t.
-    parameters: the true numbers in pixels, radians and seconds. actions: (T,) or None."""
+    parameters: the true numbers in pixels, radians and seconds. actions: (T,) or None. bodies: from
+    back to front, and the stage they were drawn on; none where another renderer drew it."""
 
     frames: np.ndarray
     dt: float
@@ -93,6 +78,8 @@ class Film:
     parameters: Mapping[str, float]
     states: States
     actions: np.ndarray | None = None
+    bodies: tuple[Body, ...] = ()
+    stage: Stage | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +101,7 @@ class Stage:
         """(frames,) seconds."""
         return np.arange(self.frames) * self.dt
 
-    @property
+    @cached_property
     def behind(self) -> Backdrop:
         """The background with everything that never moves."""
         return backdrop(self.paint or flat(self.ground), self.size, self.scenery)
@@ -123,21 +110,21 @@ class Stage:
         self, bodies: Sequence[Body], mechanism: Mechanism, parameters: Mapping[str, float]
     ) -> Film:
         """Draw ``bodies`` (from back to front) in every frame."""
-        edit = _EDIT.get()
-        bodies = bodies if edit is None else edit(bodies, self.size)
-        behind = self.behind
-        frames = np.stack(
-            [draw(behind, [body.at(t) for body in bodies]) for t in range(self.frames)]
-        )
-        if self.gain is not None:
-            frames = np.clip(np.rint(frames * self.gain[:, None, None, None]), 0, 255).astype(
-                np.uint8
-            )
         columns = {
             key: value for body in bodies for key, value in body.columns(self.frames).items()
         }
         states = States(tuple(columns), np.stack(list(columns.values()), axis=1))
-        return Film(frames, self.dt, mechanism, dict(parameters), states)
+        frames = self.drawn(bodies, range(self.frames))
+        given = dict(parameters)
+        return Film(frames, self.dt, mechanism, given, states, None, tuple(bodies), self)
+
+    def drawn(self, bodies: Sequence[Body], times: range) -> np.ndarray:
+        """(len(times), H, W, 3) uint8 frames of ``bodies``, from back to front."""
+        frames = np.stack([draw(self.behind, [body.at(t) for body in bodies]) for t in times])
+        if self.gain is None:
+            return frames
+        lit = frames * self.gain[times.start : times.stop, None, None, None]
+        return np.clip(np.rint(lit), 0, 255).astype(np.uint8)
 
 
 def palette(rng: np.random.Generator, count: int, dark: bool = False) -> list[Colour]:

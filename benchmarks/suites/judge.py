@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,21 @@ import numpy as np
 from benchmarks.environments.variants import VARIANTS, dressed
 from benchmarks.gallery import SCENES, UNEXPLAINED
 from benchmarks.harness.case import Case, Figures, Options, Record, Workplace, row
-from benchmarks.splices import FRAMES, NAMED, OF_FOOTAGE, Spliced, in_order, scenes_for, spliced
+from benchmarks.harness.figures import content
+from benchmarks.splices import (
+    FRAMES,
+    NAMED,
+    OF_FOOTAGE,
+    OF_LONGER,
+    Reel,
+    Spliced,
+    in_order,
+    scenes_for,
+    spliced,
+)
 from tools import media
 from tools.judge import Verdict, judge
-from tools.judge.eyes import look
+from tools.judge.eyes import Sight, look
 from tools.judge.innovation import FLAG
 from tools.judge.verdict import verdict
 from tools.preparation import Preparation
@@ -35,28 +47,39 @@ class Judge:
 
     def phases(self, options: Options) -> Sequence[Sequence[Case]]:
         seeds = range(options.seed, options.seed + (options.count or SEEDS))
-        kinds = ("untouched", *NAMED)
-        variants = [options.variant] if options.variant else list(VARIANTS)
-        cases = [Case(f"{kind}/{v}/{seed}") for kind in kinds for v in variants for seed in seeds]
-        clips = _footage(options.data)
-        real = [
-            Case(f"{kind}/real/{clip}") for kind in ("untouched", *OF_FOOTAGE) for clip in clips
-        ]
-        return [[*cases, *real]]
+        drawn = [Case(f"drawn/{seed}/{scene}") for seed in seeds for scene in _drawn()]
+        return [[*(Case(f"real/{clip}") for clip in _footage(options.data)), *drawn]]
 
     def run(self, case: Case, place: Workplace) -> Record:
-        kind, variant, which = case.key.split("/")
-        if variant == "real":
-            rows = [_real(kind, which, place.options)]
-        elif kind == "untouched":
-            rows = [_untouched(scene, variant, int(which)) for scene in _drawn()]
+        method, *which = case.key.split("/")
+        if method == "real":
+            told = list(_real(which[0], place.options))
         else:
-            rows = list(_broken(kind, variant, int(which)))
-        return Record(case.key, tuple(rows))
+            chosen = place.options.variant
+            variants = [chosen] if chosen else list(VARIANTS)
+            told = list(_scene(which[1], int(which[0]), variants))
+        rows = tuple(one.figures for one in told)
+        notes = {"clips": [one.clip for one in told], "says": [one.says for one in told]}
+        return Record(case.key, rows, notes)
 
     def report(self, records: Mapping[str, Record], options: Options) -> str:
-        variants = list(dict.fromkeys(key.split("/")[1] for key in records))
-        return "\n".join([*(_table(records, variant) for variant in variants), _NOTE])
+        clips = list[tuple[str, str, Figures]]()
+        for key in sorted(records):
+            record = records[key]
+            for clip, figures in zip(record.notes.get("clips", ()), record.rows, strict=False):
+                clips.append((*clip.split("/"), figures))
+        variants = [v for v in (*VARIANTS, "real") if any(clip[0] == v for clip in clips)]
+        tables = [_table(variant, [c for c in clips if c[0] == variant]) for variant in variants]
+        return "\n".join([*tables, _NOTE])
+
+
+@dataclass(frozen=True)
+class _Told:
+    """clip: variant/kind. says: the first violation that was told, "" for none."""
+
+    clip: str
+    figures: Figures
+    says: str
 
 
 def _drawn() -> list[str]:
@@ -67,18 +90,22 @@ def _worn(frames: np.ndarray, variant: str, seed: int) -> np.ndarray:
     return np.asarray(dressed(Video(frames, 1 / 30), variant, np.random.default_rng(seed)).frames)
 
 
-def _untouched(scene: str, variant: str, seed: int) -> Figures:
-    film = SCENES[scene](np.random.default_rng(seed), FRAMES)
-    found = judge(_worn(film.frames, variant, seed), film.actions)
-    return row({"alarm": not found.holds, "followed": bool(found.bodies)})
-
-
-def _broken(kind: str, variant: str, seed: int) -> Iterable[Figures]:
-    for scene in _some(scenes_for(kind), seed):
-        one = spliced(kind, scene, seed)
-        if one is not None:
-            frames, true = _worn(one.frames, variant, seed), _worn(one.true, variant, seed)
-            yield _told(judge(frames), kind, one.frame, effect(one, true))
+def _scene(scene: str, seed: int, variants: Sequence[str]) -> Iterator[_Told]:
+    """One scene, drawn once: as it is, and with every splice whose turn it is, in each variant."""
+    kinds = [kind for kind in NAMED if scene in _some(scenes_for(kind), seed)]
+    reel = Reel.shot(scene, seed, (1 + (not set(OF_LONGER).isdisjoint(kinds))) * FRAMES)
+    film, told = reel.film.frames[:FRAMES], reel.film.actions
+    broken = [one for one in (spliced(kind, reel) for kind in kinds) if one is not None]
+    for variant in variants:
+        found = judge(_worn(film, variant, seed), None if told is None else told[:FRAMES])
+        yield _left(variant, found)
+        known = dict[str, Truth]()
+        for one in broken:
+            name = content(one.true)
+            if name not in known:
+                known[name] = Truth.of(_worn(one.true, variant, seed))
+            found = judge(_worn(one.frames, variant, seed))
+            yield _broke(f"{variant}/{one.kind}", found, one.frame, effect(one, known[name]))
 
 
 def _some(scenes: Sequence[str], seed: int) -> list[str]:
@@ -87,30 +114,56 @@ def _some(scenes: Sequence[str], seed: int) -> list[str]:
     return [scenes[(first + k) % len(scenes)] for k in range(min(_EACH, len(scenes)))]
 
 
-def _told(found: Verdict, kind: str, frame: int, size: float) -> Figures:
+def _left(variant: str, found: Verdict) -> _Told:
+    """What is said of a clip that was left as it is."""
+    figures = row({"alarm": not found.holds, "followed": bool(found.bodies)})
+    return _Told(f"{variant}/untouched", figures, _first(found))
+
+
+def _broke(clip: str, found: Verdict, frame: int, size: float) -> _Told:
     """What the first violation says of a splice of that size in standard errors."""
     first = found.violations[0] if found.violations else None
     located = first is not None and abs(first.frame - frame) <= _NEAR
-    named = first is not None and located and first.kind == NAMED[kind]
-    return row({"effect": size, "found": first is not None, "located": located, "named": named})
+    named = first is not None and located and first.kind == NAMED[clip.partition("/")[2]]
+    told = {"effect": size, "found": first is not None, "located": located, "named": named}
+    return _Told(clip, row({"frame": frame, **told}), _first(found))
 
 
-def effect(one: Spliced, true: np.ndarray) -> float:
+def _first(found: Verdict) -> str:
+    return f"{found.violations[0].kind}@{found.violations[0].frame}" if found.violations else ""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """How a film would have gone on, as the judge sees it. errors: body -> standard error of a
+    forecast of its place, pixels."""
+
+    sight: Sight
+    errors: Mapping[str, float]
+
+    @classmethod
+    def of(cls, frames: np.ndarray) -> Truth:
+        """frames: (T, H, W, 3) as they are shown to the judge."""
+        sight = look(frames)
+        errors = verdict(sight, frozenset()).errors
+        known = {k: float(np.nanmedian(e)) for k, e in errors.items() if np.isfinite(e).any()}
+        return cls(sight, known)
+
+
+def effect(one: Spliced, true: Truth) -> float:
     """Largest true displacement of a body within two frames of a splice, in standard errors that
-    the judge's forecasts have in the film as it would have gone on, ``true`` as it is shown to the
-    judge. 0 where the judge can foretell no body there, also where nobody moves."""
-    sight = look(true)
-    errors = verdict(sight, frozenset()).errors
+    the judge's forecasts have in the film as it would have gone on. 0 where the judge can foretell
+    no body there, also where nobody moves."""
+    known = true.errors
     late = min(one.frame + _NEAR + 1, len(one.frames))
-    known = {k: float(np.nanmedian(e)) for k, e in errors.items() if np.isfinite(e).any()}
     if one.order is None:
-        near = [b for b in sight.bodies if b.name in known and b.seen[one.frame - 1]]
+        near = [b for b in true.sight.bodies if b.name in known and b.seen[one.frame - 1]]
         if not near:
             return 0.0
         own = min(near, key=lambda b: np.hypot(*(b.places[one.frame - 1] - one.place)))
         return min(float(one.gaps[one.frame : late].max()), _DIAGONAL) / known[own.name]
     most = 0.0
-    for body in sight.bodies:
+    for body in true.sight.bodies:
         if body.name in known and body.seen.sum() > 1:
             seen, shown = np.nonzero(body.seen)[0], one.order[one.frame : late]
             moved = [np.interp(shown, seen, body.places[seen, k]) for k in (0, 1)]
@@ -125,22 +178,22 @@ def _footage(folder: str | None) -> dict[str, dict[str, Any]]:
     return dict(json.loads(page.read_text(encoding="utf-8"))["clips"]) if folder else {}
 
 
-def _real(kind: str, name: str, options: Options) -> Figures:
+def _real(name: str, options: Options) -> Iterator[_Told]:
+    """A filmed clip as it is, and with its frames in another order."""
     about = _footage(options.data)[name]
     how = Preparation(start=about["first"], stop=about["last"], every=about["step"])
     frames = np.asarray(
         media.read(Path(options.data or "") / about["file"], preparation=how).frames
     )
-    if kind == "untouched":
-        found = judge(frames)
-        return row({"alarm": not found.holds, "followed": bool(found.bodies)})
-    rng = np.random.default_rng([options.seed, len(frames)])
-    frame = int(rng.integers(len(frames) // 3, len(frames) // 2))
-    order = in_order(kind, frame, len(frames), rng)
-    return _told(judge(frames[order]), kind, frame, np.inf)
+    yield _left("real", judge(frames))
+    for kind in OF_FOOTAGE:
+        rng = np.random.default_rng([options.seed, len(frames)])
+        frame = int(rng.integers(len(frames) // 3, len(frames) // 2))
+        order = in_order(kind, frame, len(frames), rng)
+        yield _broke(f"real/{kind}", judge(frames[order]), frame, np.inf)
 
 
-def _table(records: Mapping[str, Record], variant: str) -> str:
+def _table(variant: str, clips: Sequence[tuple[str, str, Figures]]) -> str:
     lines = [
         f"## {variant}",
         "",
@@ -148,20 +201,17 @@ def _table(records: Mapping[str, Record], variant: str) -> str:
     ]
     lines.append("|---" * 8 + "|")
     for kind in NAMED:
-        rows = _rows(records, kind, variant)
+        rows = [figures for _, one, figures in clips if one == kind]
         if rows:
             lines.append(_line(kind, rows))
-    untouched = _rows(records, "untouched", variant)
+    broken = [figures for _, kind, figures in clips if kind != "untouched"]
+    lines.append(_line("all", broken))
+    untouched = [figures for _, kind, figures in clips if kind == "untouched"]
     alarms = sum(figures["alarm"] == 1.0 for figures in untouched)
     blind = sum(figures["followed"] == 0.0 for figures in untouched)
     share = f"{100 * alarms / len(untouched):.1f} %" if untouched else "–"
     said = f"Untouched: {len(untouched)} clips, {alarms} false alarms ({share})"
     return "\n".join([*lines, "", f"{said}; in {blind} of them no body could be followed.", ""])
-
-
-def _rows(records: Mapping[str, Record], kind: str, variant: str) -> list[Figures]:
-    keys = [key for key in sorted(records) if key.startswith(f"{kind}/{variant}/")]
-    return [figures for key in keys for figures in records[key].rows]
 
 
 def _line(kind: str, rows: Sequence[Figures]) -> str:

@@ -9,11 +9,16 @@ import numpy as np
 import pytest
 
 from agent.cli import main
+from benchmarks.environments.variants import compressed, dressed
 from benchmarks.gallery import SCENES
-from benchmarks.splices import NAMED, in_order, spliced
-from benchmarks.suites.judge import effect
+from benchmarks.harness.case import Case, Options, Workplace
+from benchmarks.splices import NAMED, Reel, in_order, spliced
+from benchmarks.suites.judge import Judge, Truth, effect
 from tools import media
 from tools.judge import departures, judge
+from tools.judge.codec import coded
+from tools.judge.innovation import jitter
+from tools.types import Video
 
 CASES = {
     "freeze": "two-balls",
@@ -31,8 +36,8 @@ CASES = {
 
 @pytest.mark.parametrize("kind", NAMED)
 def test_a_splice_is_located_and_named(kind):
-    one = spliced(kind, CASES[kind], 2)
-    assert effect(one, one.true) > 5
+    one = spliced(kind, Reel.shot(CASES[kind], 2))
+    assert effect(one, Truth.of(one.true)) > 5
     first = judge(one.frames).violations[0]
     assert abs(first.frame - one.frame) <= 2
     assert first.kind == NAMED[kind] and first.strength > 5
@@ -42,6 +47,66 @@ def test_a_splice_is_located_and_named(kind):
 def test_what_is_left_as_it_is_holds(scene):
     verdict = judge(SCENES[scene](np.random.default_rng(3), 40).frames)
     assert verdict.holds and verdict.bodies
+
+
+def test_a_longer_film_begins_like_a_shorter_one():
+    short, long = (Reel.shot("ball-in-box", 3, n).film.frames for n in (40, 80))
+    assert (long[:40] == short).all()
+
+
+def test_only_what_was_spliced_is_drawn_anew():
+    reel = Reel.shot("two-balls", 2, 40)
+    one = spliced("teleport", reel)
+    assert (one.frames[: one.frame] == reel.film.frames[: one.frame]).all()
+    assert (one.frames[one.frame] != reel.film.frames[one.frame]).any()
+
+
+@pytest.mark.parametrize("kind", ["freeze", "removed", "bounce"])
+def test_a_splice_is_named_in_a_compressed_film(kind):
+    one = spliced(kind, Reel.shot("sideways-fall", 2))
+    first = judge(compressed(one.frames, 1 / 30)).violations[0]
+    assert abs(first.frame - one.frame) <= 2 and first.kind == NAMED[kind]
+
+
+@pytest.mark.parametrize("scene", ["bouncing-ball", "sliding-box"])
+def test_a_codec_is_told_by_its_pairs_of_colours(scene):
+    frames = Reel.shot(scene, 3, 40).film.frames
+    noisy = dressed(Video(frames, 1 / 30), "noise", np.random.default_rng(0)).frames
+    assert coded(compressed(frames, 1 / 30))
+    assert not coded(frames) and not coded(noisy)
+
+
+def test_bodies_alike_that_meet_in_noise_are_no_change_of_size():
+    frames = Reel.shot("crossing-balls", 10, 40).film.frames
+    noisy = dressed(Video(frames, 1 / 30), "noise", np.random.default_rng(10)).frames
+    assert judge(noisy).holds
+
+
+def test_what_comes_nearer_may_not_jump():
+    reel = Reel.shot("growing-disk", 10, 40)
+    one = spliced("teleport", reel)
+    assert judge(reel.film.frames).holds
+    assert [(v.kind, v.frame) for v in judge(one.frames).violations] == [("jump", one.frame)]
+
+
+def test_jitter_is_what_does_not_move_smoothly():
+    t = np.arange(40.0)
+    swing = 60 * np.stack([np.cos(0.3 * t), np.sin(0.3 * t)], axis=1)
+    noise = np.random.default_rng(0).normal(0, 0.2, swing.shape)
+    assert jitter(swing) < 0.01
+    assert jitter(swing + noise) == pytest.approx(0.2, rel=0.4)
+
+
+def test_a_case_of_the_bench_is_one_scene_with_all_its_splices(tmp_path):
+    options = Options(count=1, variant="clean")
+    suite = Judge()
+    cases = [case.key for case in suite.phases(options)[0]]
+    assert "drawn/0/thrown-ball" in cases and len(cases) == len(set(cases))
+    record = suite.run(Case("drawn/0/thrown-ball"), Workplace(tmp_path, options))
+    assert record.notes["clips"][0] == "clean/untouched"
+    assert {f"clean/{kind}" for kind in ("freeze", "gravity")} <= set(record.notes["clips"])
+    table = suite.report({record.key: record}, options)
+    assert "| gravity | 1 |" in table and "Untouched: 1 clips, 0 false alarms" in table
 
 
 def looks(count=30, at=15, radius=9, colour=(30, 120, 60), later=(12, (200, 120, 60))):
@@ -84,7 +149,7 @@ def test_a_world_model_that_foretells_otherwise():
 
 def test_the_command_judges_a_video_and_ranks_a_folder(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    one = spliced("teleport", "thrown-ball", 1)
+    one = spliced("teleport", Reel.shot("thrown-ball", 1))
     (tmp_path / "clips").mkdir()
     media.write(tmp_path / "clips" / "broken.mp4", one.frames, 1 / 30)
     media.write(tmp_path / "clips" / "whole.mp4", one.true, 1 / 30)

@@ -11,13 +11,17 @@ from tools.judge.eyes import Body, Sight
 from tools.judge.innovation import FLAG, Foretold, foretold
 from tools.judge.naming import Turn, turn
 
-HIDDEN, MERGED = 0.02, 0.25
-"""Share by which the area differs where something hides a part, or two bodies look like one."""
+HIDDEN, MERGED, RAGGED = 0.02, 0.15, 4.0
+"""Share by which the area differs where something hides a part, or two bodies look like one, and
+pixels by which it may differ besides."""
 _CUT = 3.0  # pixels of area that the border of the picture cuts off at least
 _STANDS = 0.02  # pixels a frame
 _NUDGED, _LAY = 2.0, 1.0
 """Pixels by which a thing seems to move that lay still, within so many for some frames, when others
 come to its edge."""
+_AROUND = 3  # frames on either side that tell the size of a body that moves in depth
+_RIM = 1.5  # radii by which what is added to a body's outline, or taken off it, lies off its middle
+_EVEN = 0.2  # of the change of its logarithm, what the size of such a body changes a frame at most
 _DEEPER = 1.12  # ratio of the quartiles of the area of a body that moves in depth
 
 
@@ -54,7 +58,8 @@ def breaks(sight: Sight, body: Body, told: frozenset[int]) -> tuple[list[Break],
         recent = first > 0 and t - first <= forecast.count + 1
         since = range(first if recent else t - 1, t + 1)
         outside = bool(told.intersection(since))
-        pushed = outside or _explained(sight, body, since, how, forecast)
+        hidden = not np.isfinite(places[t - 1, 0])
+        pushed = outside or _explained(sight, body, since, how, forecast, hidden)
         struck = outside or (pushed and (recent or _struck(sight, body, t, how, forecast)))
         found.append(
             Break(
@@ -69,16 +74,28 @@ def clear(sight: Sight, body: Body) -> np.ndarray:
     places = body.places.copy()
     if sight.labels is None:
         return places
-    usual = np.nanmedian(body.areas)
+    sizes, least = usual(body), 0.0 if grows(body) else _CUT
     for t in np.nonzero(body.seen)[0]:
-        other = abs(body.areas[t] / usual - 1)
+        other = abs(body.areas[t] / sizes[t] - 1)
         if (
-            other > MERGED
-            or (other > _CUT / usual and touch.at_border(sight, body, int(t)))
-            or (other > HIDDEN + 4 / usual and touch.beside(sight, body, int(t)))
+            other > MERGED + RAGGED / sizes[t]
+            or (other >= least / sizes[t] and touch.at_border(sight, body, int(t)))
+            or (other > HIDDEN + RAGGED / sizes[t] and touch.beside(sight, body, int(t)))
         ):
             places[t] = np.nan
     return places
+
+
+def usual(body: Body) -> np.ndarray:
+    """(T,) pixels of its area when nothing hides a part; of one that moves in depth, the usual one
+    of the frames around each."""
+    if not grows(body):
+        return np.full(len(body.areas), np.nanmedian(body.areas))
+    around = np.pad(body.areas, _AROUND, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(around, 2 * _AROUND + 1)
+    sizes = np.full(len(body.areas), np.nan)
+    sizes[body.seen] = np.nanmedian(windows[body.seen], axis=1)
+    return sizes
 
 
 def deep(body: Body) -> bool:
@@ -87,27 +104,29 @@ def deep(body: Body) -> bool:
     return bool(large > _DEEPER * small)
 
 
+def grows(body: Body) -> bool:
+    """Whether it moves in depth for sure: its size changes evenly, as it does not where others
+    join it now and then."""
+    small, large = np.nanquantile(body.areas, [0.25, 0.75])
+    steps = np.abs(np.diff(np.log(body.areas)))
+    known = steps[np.isfinite(steps)]
+    evenly = len(known) and float(np.quantile(known, 0.9)) < _EVEN * float(np.log(large / small))
+    return bool(evenly) and deep(body)
+
+
 def _explained(
-    sight: Sight, body: Body, since: range, how: Turn | None, forecast: Foretold
+    sight: Sight, body: Body, since: range, how: Turn | None, forecast: Foretold, hidden: bool
 ) -> bool:
     """Whether what the body met in the frames that the broken forecast comes from, of which the
     last one broke it, accounts for its change of velocity; a jump needs more. What comes nearer or
-    goes away meets a floor that no outline shows."""
-    if sight.labels is None or deep(body):
+    goes away meets a floor that no outline shows. hidden: something hid a part of it just before,
+    so that its way is not known well."""
+    if sight.labels is None or (deep(body) and not grows(body)):
         return True
     t = since[-1]
-    reach = _reach(body, t, forecast)
-    gap = body.places[t] - forecast.ahead[t]
+    reach, gap = _reach(body, t, forecast), body.places[t] - forecast.ahead[t]
     change = gap if how is None else how.change
-    if not body.seen[max(t - 3, 0) : t].all():  # just come to sight: who knows which it is
-        return True
-    last = np.linalg.norm(np.diff(body.places[t - 2 : t + 1], axis=0), axis=1)
-    if len(last) == 2 and last.max() < _STANDS:  # it stood before, so nothing broke just now
-        return True
-    lay = np.ptp(body.places[max(t - 5, 0) : t], axis=0).max() < _LAY
-    if lay and float(np.linalg.norm(gap)) < _NUDGED and touch.beside(sight, body, t, reach):
-        return True
-    if touch.doubled(sight, body, t):
+    if _unsure(sight, body, t, float(np.linalg.norm(gap)), reach):
         return True
     if how is not None and how.kind == "jump":
         ahead = body.places[min(t + 1, len(body.seen) - 1)] - body.places[t]
@@ -115,9 +134,28 @@ def _explained(
         reach = 1.0 + max(float(np.linalg.norm(forecast.velocity[t])), goes_on)
         if float(np.linalg.norm(gap)) > 2 * reach:
             return False
+    if hidden or deep(body):
+        return True
     if len(since) > 2:  # the way before is too short to tell what changed
         return any(touch.beside(sight, body, k, reach) for k in since if body.seen[k])
     return touch.explains(sight, body, since, change, reach)
+
+
+def _unsure(sight: Sight, body: Body, t: int, gap: float, reach: float) -> bool:
+    """Whether a gap of so many pixels at frame ``t`` may be none: the body had just come to sight,
+    stood, seemed to move as another came to its edge, changed its outline, or was taken for
+    another."""
+    if not body.seen[max(t - 3, 0) : t].all():  # who knows which it is
+        return True
+    last = np.linalg.norm(np.diff(body.places[t - 2 : t + 1], axis=0), axis=1)
+    if len(last) == 2 and last.max() < _STANDS:  # nothing broke just now
+        return True
+    lay = np.ptp(body.places[max(t - 5, 0) : t], axis=0).max() < _LAY
+    if lay and gap < _NUDGED and touch.beside(sight, body, t, reach):
+        return True
+    if gap < _RIM * body.radius * abs(body.areas[t] / body.areas[t - 1] - 1):
+        return True
+    return touch.doubled(sight, body, t)
 
 
 def _reach(body: Body, t: int, forecast: Foretold) -> float:

@@ -44,7 +44,7 @@ def beats(bodies: Sequence[tuple[np.ndarray, float]], t: int) -> list[Beat]:
     pieces = [
         _Piece(places, error, t)
         for places, error in bodies
-        if _BEFORE <= t <= len(places) - 2 and np.isfinite(places[t - _BEFORE : t + 2]).all()
+        if _BEFORE <= t <= len(places) - _AFTER and np.isfinite(places[t - _BEFORE : t + 2]).all()
     ]
     return [piece.beat() for piece in pieces] if any(piece.broke for piece in pieces) else []
 

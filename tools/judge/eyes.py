@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from tools.glance.patches import Patch, patches, unlikeness
+from tools.judge.codec import coded, readable
 from tools.judge.echo import unlike
 from tools.perception.background import pixel_noise
 
@@ -67,6 +68,8 @@ class Sight:
 
 def look(frames: np.ndarray) -> Sight:
     """Follow every patch of a drawing: frames (T, H, W, 3) uint8."""
+    if coded(frames):
+        frames = np.stack([readable(frame) for frame in frames])
     noisy = pixel_noise(frames[:: max(1, len(frames) // 8)]) > _NOISY
     labels = np.zeros(frames.shape[:3], np.int32)
     grounds, tracks = [], _Tracks(len(frames), float(np.hypot(*frames.shape[1:3])))

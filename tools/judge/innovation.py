@@ -100,11 +100,22 @@ def grid(places: np.ndarray, radius: float) -> float:
     return float(_GRID / np.sqrt(max(radius, 1.0) / 10))
 
 
+def jitter(places: np.ndarray) -> float:
+    """Usual error of a coordinate, pixels, from sixth differences: what moves smoothly has hardly
+    any. 0 where too few places follow each other."""
+    sixth = np.abs(np.diff(places, n=6, axis=0))
+    known = sixth[np.isfinite(sixth)]
+    return float(np.median(known)) / (0.6745 * _SIXTH) if len(known) else 0.0
+
+
+_SIXTH = float(np.sqrt(924.0))  # standard error of a sixth difference of places of error 1
+
+
 def _spread(missed: np.ndarray) -> float:
-    """Standard deviation of one coordinate from distances, by the median and by the 85th per cent
+    """Standard deviation of one coordinate from distances, by the median and by the 75th per cent
     (Rayleigh), so that a few broken forecasts do not count."""
-    middle, high = np.quantile(missed, [0.5, 0.85])
-    return _SPREAD * max(float(middle) / 1.177, min(float(high) / 1.948, 4 * float(middle)))
+    middle, high = np.quantile(missed, [0.5, 0.75])
+    return _SPREAD * max(float(middle) / 1.177, min(float(high) / 1.665, 4 * float(middle)))
 
 
 def _wider(missed: np.ndarray, error: np.ndarray) -> np.ndarray:

@@ -62,6 +62,8 @@ def _differs(sight: Sight, body: Body) -> Violation | None:
     best = None
     for kind, values, floor in (("size", size, _AREA), ("colour", body.colours, _COLOUR)):
         steps = np.linalg.norm(np.diff(values, axis=0), axis=1)
+        if not np.isfinite(steps).any():
+            continue
         error = max(floor, 1.5 * float(np.nanmedian(steps)))
         for t in range(_BEFORE, len(values) - _BEFORE + 1):
             near = values[t - _BEFORE : t + _BEFORE]
@@ -74,5 +76,7 @@ def _differs(sight: Sight, body: Body) -> Violation | None:
             if strength > FLAG and (best is None or strength > best[0]):
                 best = (strength, kind, t)
     if best is None or any(beside(sight, body, k, 2.0) for k in (best[2] - 1, best[2])):
+        return None
+    if doubled(sight, body, best[2]):
         return None
     return _violation(best[1], body, best[2], best[2], best[0])

@@ -29,7 +29,7 @@ OF_TIME = ("freeze", "reversal", "speed")
 """Kinds that hold for everything that moves."""
 
 _AFTER = 5  # frames after a break that tell its kind
-_THIRD = 20.0  # variance of a third difference of places of variance 1
+_OF_NOISE = {3: 20.0, 4: 70.0}  # variance of an n-th difference of places of variance 1
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,14 @@ _PRICE = {"jump": 6.0, "velocity": 6.0, "gravity": 7.5}
 class _Way:
     """The way of a body before a break, and the places after it. path: (n, 2) coefficients of a
     polynomial in frames since the last one before. doubt: (n, n) their covariance for places of
-    error 1. sigma: (2,) standard errors of a place. jerk: (2,) pixels a frame³ by which a
-    polynomial goes wrong. j: (k,) frames since the last one before."""
+    error 1. sigma: (2,) standard errors of a place. jerk, snap: (2,) pixels a frame³ and a frame⁴
+    by which a polynomial goes wrong. j: (k,) frames since the last one before."""
 
     path: np.ndarray
     doubt: np.ndarray
     sigma: np.ndarray
     jerk: np.ndarray
+    snap: np.ndarray
     j: np.ndarray
     after: np.ndarray
 
@@ -87,9 +88,9 @@ class _Way:
         base = np.vander(self.j, len(self.path), increasing=True)
         doubt = base @ self.doubt @ base.T + np.eye(len(self.j))
         gaps, cost, sizes = self.after - base @ self.path, 0.0, np.zeros(2)
-        for k, (jerk, sigma) in enumerate(zip(self.jerk, self.sigma, strict=True)):
-            wrong = jerk * self.j**3 / 6
-            noise = sigma**2 * doubt + np.outer(wrong, wrong)
+        for k, sigma in enumerate(self.sigma):
+            wrong = [self.jerk[k] * self.j**3 / 6, self.snap[k] * self.j**4 / 24]
+            noise = sigma**2 * doubt + sum(np.outer(part, part) for part in wrong)
             towards = np.linalg.solve(noise, shape)
             sizes[k] = towards @ gaps[:, k] / (towards @ shape)
             noise = noise + np.outer(shape, shape) * sizes[k] ** 2
@@ -120,7 +121,15 @@ def _way(places: np.ndarray, before: np.ndarray, after: np.ndarray, t: int, grid
     free = len(before) - degree - 1
     left = ((base @ path - places[before]) ** 2).sum(axis=0)
     sigma = np.maximum(grid, np.sqrt(left / free) if free > 0 else 0.0)
-    third = np.diff(places[before], n=3, axis=0) if len(before) > 3 else np.zeros((1, 2))
-    jerk = np.sqrt(np.maximum((third**2).mean(axis=0) - _THIRD * sigma**2, 0.0))
+    jerk, snap = (_beyond(places[before], n, sigma) for n in (3, 4))
     doubt = np.linalg.inv(base.T @ base)
-    return _Way(path, doubt, sigma, jerk, after - (t - 1.0), places[after])
+    return _Way(path, doubt, sigma, jerk, snap, after - (t - 1.0), places[after])
+
+
+def _beyond(places: np.ndarray, n: int, sigma: np.ndarray) -> np.ndarray:
+    """(2,) usual n-th difference of places (k, 2), less what errors ``sigma`` make."""
+    if len(places) <= n:
+        return np.zeros(2)
+    squared = (np.diff(places, n=n, axis=0) ** 2).mean(axis=0)
+    left: np.ndarray = np.sqrt(np.maximum(squared - _OF_NOISE[n] * sigma**2, 0.0))
+    return left

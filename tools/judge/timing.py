@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from tools.judge import clock, touch
-from tools.judge.breaking import HIDDEN, MERGED, Break, deep
+from tools.judge.breaking import HIDDEN, MERGED, RAGGED, Break, deep, grows, usual
 from tools.judge.echo import Echo, echoes
 from tools.judge.eyes import Body, Sight
-from tools.judge.innovation import FLAG, grid
+from tools.judge.innovation import FLAG, grid, jitter
 from tools.judge.naming import KINDS, Violation
 
 _TOGETHER = 1  # frames by which breaks of two bodies may differ and be one
@@ -43,7 +43,7 @@ def _evenly(
     bodies = [
         body
         for body in sight.bodies
-        if body.name in errors and body.seen.sum() > 2 * _BODY and not deep(body)
+        if body.name in errors and body.seen.sum() > 2 * _BODY and (grows(body) or not deep(body))
     ]
     known = [(body, *_measured(body)) for body in bodies]
     length = len(sight.bodies[0].seen) if sight.bodies else 0
@@ -55,7 +55,9 @@ def _evenly(
             if one.frame in range(t - _SPAN, t - _TOGETHER)  # no smooth way up to now
             or (one.how and one.how.kind == "jump" and one.frame in range(t + 1, t + _BODY))
         }
-        if any(one.struck and one.frame in range(t - _TOGETHER, t + _BODY) for one in breaks):
+        if sight.labels is not None and any(
+            one.struck and one.frame in range(t - _TOGETHER, t + _BODY) for one in breaks
+        ):
             told.append(None)
             continue
         told.append(_uneven(sight, [row for row in known if id(row[0]) not in bent], t))
@@ -76,17 +78,19 @@ _BODY = 4  # frames of a body that can tell anything
 def _measured(body: Body) -> tuple[np.ndarray, np.ndarray]:
     """(T, 2) places, and (T,) their errors around each frame: larger where something comes to hide
     a part of the body."""
-    usual = float(np.nanmedian(body.areas))
-    places = np.where((np.abs(body.areas / usual - 1) < MERGED)[:, None], body.places, np.nan)
+    sizes = usual(body)
+    whole = np.abs(body.areas / sizes - 1) < MERGED + RAGGED / sizes
+    places = np.where(whole[:, None], body.places, np.nan)
     hidden = np.zeros(len(places))
     for t in np.nonzero(body.seen)[0]:
         near = body.areas[max(t - _SPAN, 0) : t + _BODY]
         known = np.nonzero(np.isfinite(near))[0]
         if len(known) > _BODY:
             smooth = np.polyval(np.polyfit(known, near[known], 2), known)
-            bent = float(np.abs(near[known] - smooth).max()) / usual
-            hidden[t] = max(0.0, bent - HIDDEN - 4 / usual)
-    return places, np.hypot(grid(places, body.radius), hidden * body.radius)
+            bent = float(np.abs(near[known] - smooth).max()) / sizes[t]
+            hidden[t] = max(0.0, bent - HIDDEN - RAGGED / sizes[t])
+    least = max(grid(places, body.radius), jitter(places))
+    return places, np.hypot(least, hidden * body.radius)
 
 
 def _uneven(
@@ -110,6 +114,8 @@ def _uneven(
     if gains[best] < _SURE**2 / 2:
         return None
     rate = clock.RATES[best]
+    if sight.labels is None and rate < 1:  # what it meets may slow it, and no outline shows that
+        return None
     bodies = [b for b, places, _ in moving if np.isfinite(places[t - 5 : t + 2]).all()]
     for body, one in zip(bodies, told, strict=True):
         change, reach = (rate - 1) * one.step, 1.0 + max(rate, 1.0) * float(np.hypot(*one.step))

@@ -150,10 +150,22 @@ def doubled(sight: Sight, body: Body, t: int) -> bool:
         tones = [np.nanmedian(one.colours, axis=0) for one in (body, other)]
         if float(np.abs(tones[0] - tones[1]).max()) > _TONE:
             continue
-        gaps = np.linalg.norm((body.places - other.places)[max(t - 1, 0) : t + 1], axis=1)
-        if np.nanmin(gaps, initial=np.inf) < body.radius + other.radius + 2 * _SEAM:
+        gaps = np.linalg.norm((body.places - other.places)[max(t - 2, 0) : t + 1], axis=1)
+        nearing = max(0.0, float(np.nan_to_num(gaps[0] - gaps[1]))) if t > 1 else 0.0
+        near = float(np.nanmin(gaps[-2:], initial=np.inf)) - _HASTE * nearing
+        if near < _reaches(sight, body, t) + _reaches(sight, other, t) + 2 * _SEAM:
             return True
     return False
+
+
+def _reaches(sight: Sight, body: Body, t: int) -> float:
+    """Pixels from its middle to its farthest side, in frame ``t`` or the one before."""
+    far = body.radius
+    for k in (t - 1, t):
+        if sight.labels is not None and k >= 0 and body.labels[k]:
+            box = cv2.boundingRect((sight.labels[k] == body.labels[k]).view(np.uint8))
+            far = max(far, max(box[2:]) / 2)
+    return far
 
 
 def kin(sight: Sight, body: Body, t: int) -> bool:
@@ -171,7 +183,8 @@ def kin(sight: Sight, body: Body, t: int) -> bool:
     )
 
 
-_SAME, _TONE = 1.5, 20.0  # ratio of radii, and grey levels, up to which two bodies look the same
+_HASTE = 2.0  # steps like the last one by which two bodies may come nearer until the next frame
+_SAME, _TONE = 2.5, 20.0  # ratio of radii, and grey levels, up to which two bodies look the same
 
 
 def bared(sight: Sight, body: Body, t: int, then: int, way: np.ndarray) -> bool:

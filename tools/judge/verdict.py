@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from tools.judge import looks, pull, walls
-from tools.judge.breaking import Break, breaks
+from tools.judge.breaking import Break, breaks, clear
 from tools.judge.echo import unlike
 from tools.judge.eyes import Body, Sight, look
 from tools.judge.innovation import Foretold
@@ -22,6 +22,7 @@ _WILD = 0.25
 """Share of a body's frames with breaks from which on nothing about it can be foretold."""
 _SOON = 2  # frames around what was told within which signs may be drawn or gone
 _CROWD = 25  # bodies above which they are pieces of a texture
+_MANY = 5  # bodies that come and go from which on they are pieces of a texture
 _FEWEST = 8  # frames from which on a break can be told
 _PULLED = 4  # frames before a pull is seen to change at which it may have broken a forecast
 _TOGETHER = 1  # frames by which breaks of two bodies may differ and be one
@@ -87,6 +88,9 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
     if len(sight.bodies) > _CROWD:
         said.append(f"{len(sight.bodies)} patches, as of a texture, cannot be told apart")
         return Verdict((), (), _length(sight), tuple(said))
+    if pieces := _pieces(sight):
+        said.append(f"{len(pieces)} patches come and go, as of a texture; not judged")
+        sight = replace(sight, bodies=[b for b in sight.bodies if b.name not in pieces])
     for body in sight.bodies:
         broken, forecast = breaks(sight, body, told)
         if len(broken) > max(3.0, _WILD * body.seen.sum()):
@@ -116,6 +120,13 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
     if not errors:
         said.append("no body could be followed")
     return Verdict(tuple(found), tuple(errors), length, tuple(said), errors)
+
+
+def _pieces(sight: Sight) -> frozenset[str]:
+    """Bodies that are seen for less than half of the film, where most are and many."""
+    brief = frozenset(body.name for body in sight.bodies if body.seen.mean() < 0.5)
+    many = len(brief) >= _MANY and 2 * len(brief) > len(sight.bodies)
+    return brief if many else frozenset()
 
 
 def _length(sight: Sight) -> int:
@@ -164,7 +175,7 @@ def _bounces(
     sight: Sight, body: Body, broken: Sequence[Break], forecast: Foretold
 ) -> tuple[list[Wall], list[Violation]]:
     """What stands and turned the body back, and bounces off it that gave energy."""
-    met, found = list[Wall](), list[Violation]()
+    met, found, places = list[Wall](), list[Violation](), clear(sight, body)
     grid = float(np.nanmin(forecast.error)) / 2 if np.isfinite(forecast.error).any() else 0.2
     edges = [0, *(one.frame for one in broken), len(body.seen)]
     for k, one in enumerate(broken, 1):
@@ -175,9 +186,7 @@ def _bounces(
         if wall is None:
             continue
         met.append(wall)
-        more = walls.energy(
-            body, t, *walls.gained(body.places, t, edges[k - 1], edges[k + 1], grid)
-        )
+        more = walls.energy(body, t, *walls.gained(places, t, edges[k - 1], edges[k + 1], grid))
         found += [] if more is None else [more]
     return met, found
 

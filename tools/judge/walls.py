@@ -47,7 +47,7 @@ def _stands(sight: Sight, mask: np.ndarray) -> bool:
     """Whether one patch of about that size is there at the beginning, amid and at the end."""
     assert sight.labels is not None, "walls are of drawings only"
     size = int(mask.sum())
-    for labels in sight.labels[:: max(1, (len(sight.labels) - 1) // 4)]:
+    for labels in sight.labels[np.linspace(0, len(sight.labels) - 1, 5).astype(int)]:
         count = np.bincount(labels[mask])
         count[:1] = 0
         label = int(count.argmax())
