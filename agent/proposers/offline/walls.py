@@ -64,7 +64,7 @@ def unmet(path: Path, sides: Sequence[Boundary]) -> list[Boundary]:
     if len(times) < 6:
         return []
     way = path.xy[path.seen][-1] - path.xy[path.seen][0]
-    if any(_kept_to(path, side) for side in drawn):
+    if any(_kept_to(path, side) for side in sides):
         return [side for side in drawn if -(way @ side.normal) > path.radius]
     bend = np.polyfit(times, path.xy[path.seen], 2)[0] * (np.ptp(times) / 2) ** 2
     return [
@@ -83,12 +83,13 @@ def _clear(path: Path, side: Boundary) -> bool:
 
 def slides(path: Path, evidence: Evidence) -> bool:
     """Whether a body that does not turn keeps to a drawn boundary, as to a floor."""
-    drawn = (side for side in boundaries(path, evidence) if not side.border)
-    return not path.turns and any(_kept_to(path, side) for side in drawn)
+    return not path.turns and any(_kept_to(path, side) for side in boundaries(path, evidence))
 
 
 def _kept_to(path: Path, side: Boundary) -> bool:
-    """Whether a body touches a boundary all the time."""
+    """Whether a body touches a drawn boundary all the time."""
+    if side.border:
+        return False
     away = path.xy[path.seen] @ np.array(side.normal, float) - side.offset
     return bool(np.abs(away - path.girth(side.normal)).max() < TOUCHING)
 
