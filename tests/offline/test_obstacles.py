@@ -59,7 +59,7 @@ def test_a_box_reaches_a_wall_by_the_side_it_shows():
     assert '"half_x"' in programs.perception and '["half_x"]' in programs.dynamics
     space = defined(programs.dynamics)
     name = mechanism.bodies[0].name
-    state = {name: {"x": 225.0, "y": 98.0, "vx": 135.0, "vy": 0.0, "half_x": 22.0}}
+    state = {name: {"x": 225.0, "y": 98.0, "vx": 135.0, "vy": 0.0, "half_x": 22.0, "half_y": 11.0}}
     params = {param.name: param.value for param in space["PARAMS"]}
     after = space["step"](state, params, None, DT)[name]
     assert after["vx"] < 0 and after["x"] < 228.5

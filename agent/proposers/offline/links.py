@@ -23,13 +23,18 @@ def with_links(evidence: Evidence, video: Video) -> Evidence:
     for path in evidence.movers:
         far = float(np.ptp(path.xy[path.seen], axis=0).max()) > GOES
         if path.moves and far and not path.turns and not path.waits:
-            thin = {p.name for p in evidence.movers if _thinner(p, path)}
+            thin = {p.name for p in evidence.movers if _thinner(p, path) or _in_line(p, path)}
             bare = _without(evidence, thin)
             tied = [*_about(path, bare, video), *_along(path, bare, video)]
             if tied:
                 found[path.name] = min(tied)[1:]
                 x, y, _ = found[path.name]
-                pieces |= {n for n in thin if _between(evidence.paths[n], path, (x, y))}
+                pieces |= {
+                    p.name
+                    for p in evidence.movers
+                    if p is not path and (p.name in thin or _short(p, path, (x, y)))
+                    if _between(p, path, (x, y))
+                }
     left = {name: link for name, link in found.items() if name not in pieces}
     return replace(_without(evidence, pieces), links=left)
 
@@ -38,6 +43,26 @@ def _thinner(path: Path, body: Path) -> bool:
     """Whether a box is so thin that it may be a piece of what holds a body; what turns is a rod."""
     thin = path.appearance.shape == "box" and path.radius < THIN * body.radius
     return thin and not path.turns
+
+
+def _short(path: Path, body: Path, anchor: tuple[float, float]) -> bool:
+    """Whether something is much shorter than what holds a body: a coil of a spring, and no rod."""
+    far = float(np.nanmedian(np.hypot(*(body.xy - anchor).T)))
+    return 2.0 * path.appearance.bounding_radius < SHORT * far
+
+
+def _in_line(path: Path, body: Path) -> bool:
+    """Whether something stays on the line that a body keeps to, on one side of it, and moves less:
+    a coil of the spring that it hangs on does."""
+    point, axis, off = line_of_travel(body)
+    both = path.seen & body.seen
+    if path is body or path.turns or off > NEAR or both.sum() < len(both) / 2:
+        return False
+    way = path.xy[both] - body.xy[both]
+    beside = np.abs((path.xy[both] - point) @ (-axis[1], axis[0]))
+    ahead = np.sign(way @ axis)
+    slower = np.ptp(path.xy[both] @ axis) < np.ptp(body.xy[both] @ axis)
+    return bool(slower and (beside < body.radius).all() and abs(ahead.sum()) == len(ahead))
 
 
 def _between(path: Path, body: Path, anchor: tuple[float, float]) -> bool:
@@ -61,6 +86,8 @@ def _without(evidence: Evidence, names: Set[str]) -> Evidence:
     return replace(evidence, paths=paths, tracks=replace(evidence.tracks, tracks=tracks))
 
 
+SHORT = 0.25
+"""Length of a piece as a share of what holds a body."""
 THIN, MOSTLY = 0.3, 0.9
 """Of a body's radius, half the width of a piece of what holds it; share of the frames in which that
 must lie between the two."""
