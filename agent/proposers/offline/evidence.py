@@ -1094,12 +1094,9 @@ def explain(
     if math.isinf(first.bic):
         return found
     size = _exhausted(len(free), limit)
-    trials = (
-        trial([*taken, *more])
-        for few in range(1, size + 1)
-        for more in itertools.combinations(free, few)
-    )
-    found += [e for e in trials if e is not None]
+    for few in range(1, size + 1):
+        trials = (trial([*taken, *more]) for more in itertools.combinations(free, few))
+        found += [e for e in trials if e is not None]
     best = min(found, key=lambda e: e.bic)
     if size < limit:
         found += _greedy(
