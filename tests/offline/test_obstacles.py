@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from agent.proposers.offline.edits import variations
 from agent.proposers.offline.evidence import kinks
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.plans import plan
@@ -99,6 +100,18 @@ def test_a_bounce_off_a_wall_and_one_off_the_floor_right_after_are_two():
     y[30] -= 6.6  # the floor, in the last frame
     found = kinks(np.stack([x, y], 1), 0.03)
     assert len(found) == 2 and found[0] in (26, 27) and found[1] in (29, 30)
+
+
+def test_masses_that_do_not_go_by_areas_and_rims_are_thought_of():
+    disks = tuple(Body(name, "disk", (9, 9, 90 + k)) for k, name in enumerate(("a", "b")))
+    met = {"e": 0.9, "ratio": 0.5, "measured": 1.0, "by_size": 1.0}
+    given = Mechanism(disks, (Term("collide", ("a", "b"), met),))
+    assert "mass" not in write(given).dynamics and "margin" not in write(given).dynamics
+    freed = [edit for edit in variations(given) if "areas" in edit.why]
+    (edit,) = freed
+    params = {param.name for param in defined(write(edit.mechanism).dynamics)["PARAMS"]}
+    assert {"b_mass", "margin", "restitution_disks"} <= params
+    assert not [edit for edit in variations(edit.mechanism) if "areas" in edit.why]
 
 
 def test_a_rail_beneath_a_body_is_no_rope_to_it():

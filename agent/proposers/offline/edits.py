@@ -89,6 +89,7 @@ def variations(mechanism: Mechanism) -> list[Edit]:
         *([_redrawn(mechanism)] if mechanism.drawing != "film" else []),
         *_integrators(mechanism),
         *_spreads(mechanism),
+        *_impacts(mechanism),
         *_resistances(mechanism),
     ]
 
@@ -101,6 +102,7 @@ def _dynamics(node: Node, mechanism: Mechanism, plan: Plan) -> Iterator[Edit]:
         yield from _integrators(mechanism)
     else:
         yield from _spreads(mechanism)
+    yield from _impacts(mechanism)
     for draft in plan.kin(mechanism):
         if draft.far and node.score >= SHORT:
             continue
@@ -184,6 +186,22 @@ def _spreads(mechanism: Mechanism) -> Iterator[Edit]:
                 f"The mass of {' and '.join(b.name for b in rods)} may not be spread as evenly as "
                 "it is drawn.",
             )
+
+
+def _impacts(mechanism: Mechanism) -> Iterator[Edit]:
+    """Disks that were seen to strike each other, and whose masses may not go by their areas, nor
+    their outlines be just what meets: a rim is drawn on both sides of where a body ends."""
+    struck = [t for t in mechanism.of("collide") if {"measured", "by_size"} <= t.numbers.keys()]
+    if struck and all(t.numbers["by_size"] for t in struck):
+        own = {"by_size": 0.0, "margin": 0.0}
+        free = {id(t): replace(t, numbers={**t.numbers, **own}) for t in struck}
+        names = sorted({name for t in struck for name in t.bodies})
+        yield Edit(
+            replace(mechanism, terms=tuple(free.get(id(t), t) for t in mechanism.terms)),
+            ("dynamics",),
+            f"The masses of {' and '.join(names)} may not go by their areas, and what meets may "
+            "not be their outlines.",
+        )
 
 
 def _resistances(mechanism: Mechanism) -> Iterator[Edit]:

@@ -413,7 +413,7 @@ class _Translation:
             speed = n["rest_speed"]
             rest = _fitted(speed, prior=0.2 * speed, low=0.0, high=4 * speed, tie="rest_speed")
         margin = None
-        if self.given.drawing == "film":
+        if self.given.drawing == "film" or "margin" in n:
             margin = _fitted(n.get("margin", 0.0), prior=2.0, low=-10.0, high=10.0, tie="margin")
         return [Collision((first, second), given, rest, margin)]
 
