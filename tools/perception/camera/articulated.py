@@ -16,7 +16,9 @@ import numpy as np
 
 from tools.perception.camera.bodies import Body, Stage, best_angle, refine
 from tools.perception.camera.change import Blob
+from tools.perception.camera.ground import uncovered
 from tools.perception.camera.linking import Trail
+from tools.perception.camera.shadows import welded
 from tools.perception.camera.sprite import Sprite, forward
 
 UNEXPLAINED = 0.25
@@ -44,9 +46,23 @@ LOYAL = 0.5
 """What a radian away from the expected angle adds to a misfit, as a share."""
 LOST = 0.7
 """Share of a part's change that may be left unexplained where it is found."""
+REPAIRS = 6
+"""Times that plate and pictures are mended in turns, once a body has been found late."""
 
 
-def taken_apart(stage: Stage, trail: Trail) -> bool:
+def taken_apart(stage: Stage, trails: Sequence[Trail]) -> None:
+    """Put in place of the bodies that do not explain their trails those that do; plate and pictures
+    then change by turns."""
+    if not any([_replaced(stage, trail) for trail in trails]):
+        return
+    welded(stage)
+    for _ in range(REPAIRS):
+        stage.plate = uncovered(stage.frames, stage.plate, stage.covers, stage.noise)
+        for k in range(len(stage.bodies)):
+            refine(stage, k, 1)
+
+
+def _replaced(stage: Stage, trail: Trail) -> bool:
     """Put in place of the bodies of a trail, where they do not explain it, the body or the few
     joined links that do; whether there were such."""
     times = trail.times

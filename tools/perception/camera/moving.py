@@ -49,8 +49,6 @@ _DISTORTS, _MOST_MISPLACED = 0.003, 0.5
 _FLICKERS, _GLIMPSED = 0.3, 0.5
 """Scatter of a thing's places, as a share of their spread, from which it goes nowhere, and share of
 the frames below which it is seen here and there: light that plays on something, no body."""
-REPAIRS = 6
-"""Times that plate and pictures are mended in turns, once a body has been found late."""
 _NO_GUIDE = Guide()
 _ROUND = 0.06
 """Relative variation of the radius of an outline up to which it is a disk's."""
@@ -117,12 +115,7 @@ def staged(frames: np.ndarray, guide: Guide = _NO_GUIDE) -> Stage:
             turn(stage, k)
         refine(stage, k, 1)
         doubted(stage, k)
-    if any([taken_apart(stage, trail) for trail in trails]):
-        welded(stage)
-        for _ in range(REPAIRS):
-            stage.plate = uncovered(frames, stage.plate, stage.covers, noise)
-            for k in range(len(stage.bodies)):
-                refine(stage, k, 1)
+    taken_apart(stage, trails)
     return stage
 
 
