@@ -373,8 +373,13 @@ def test_a_search_killed_at_any_event_ends_the_same_and_repeats_nothing(box, ref
 
 def test_evaluations_on_disk_are_used_not_repeated(box, reference, tmp_path):
     out = tmp_path / "run"
+
+    def once_evaluated(event):
+        if (event["event"], event.get("node")) == ("evaluated", "1"):
+            raise Killed
+
     with pytest.raises(Killed):
-        searched(box, out, on_event=kill_at(14, []))
+        searched(box, out, on_event=once_evaluated)
     path = out / "nodes" / "1" / "evaluation.json"
     marked = json.loads(path.read_text()) | {"score": 0.123}
     path.write_text(json.dumps(marked))
