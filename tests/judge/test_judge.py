@@ -89,6 +89,13 @@ def test_what_comes_nearer_may_not_jump():
     assert [(v.kind, v.frame) for v in judge(one.frames).violations] == [("jump", one.frame)]
 
 
+def test_what_comes_into_the_picture_may_not_bounce_off_nothing():
+    entering = spliced("bounce", Reel.shot("sideways-fall", 21, 40))
+    found = judge(entering.frames)
+    assert found.violations[0].kind == "velocity"
+    assert abs(found.violations[0].frame - entering.frame) <= 1
+
+
 def test_jitter_is_what_does_not_move_smoothly():
     t = np.arange(40.0)
     swing = 60 * np.stack([np.cos(0.3 * t), np.sin(0.3 * t)], axis=1)

@@ -100,15 +100,24 @@ def usual(body: Body) -> np.ndarray:
 
 def deep(body: Body) -> bool:
     """Whether it moves in depth: its size changes over the film."""
-    small, large = np.nanquantile(body.areas, [0.25, 0.75])
+    return _varies(body.whole)
+
+
+def partly(body: Body) -> bool:
+    """Whether it moves in depth, or is seen in part for long, so that its places are not steady."""
+    return _varies(body.areas)
+
+
+def _varies(areas: np.ndarray) -> bool:
+    small, large = np.nanquantile(areas, [0.25, 0.75])
     return bool(large > _DEEPER * small)
 
 
 def grows(body: Body) -> bool:
     """Whether it moves in depth for sure: its size changes evenly, as it does not where others
     join it now and then."""
-    small, large = np.nanquantile(body.areas, [0.25, 0.75])
-    steps = np.abs(np.diff(np.log(body.areas)))
+    small, large = np.nanquantile(body.whole, [0.25, 0.75])
+    steps = np.abs(np.diff(np.log(body.whole)))
     known = steps[np.isfinite(steps)]
     evenly = len(known) and float(np.quantile(known, 0.9)) < _EVEN * float(np.log(large / small))
     return bool(evenly) and deep(body)

@@ -21,6 +21,7 @@ _WAY = 3.0  # what a way across the whole picture weighs beside unlikeness
 _CRUMB, _THIN = 20, 2.0  # pixels: of the inside, and from its middle to its edge
 _SOFT = 4  # pixels around a patch that show the ground
 _GROUND = 6.0  # grey levels up to which a patch is a piece of the ground that lines cut off
+_RIM = 2  # pixels to the border from which a part may lie beyond it
 _BRIEF = 4  # frames below which a track tells nothing
 
 
@@ -28,24 +29,32 @@ _BRIEF = 4  # frames below which a track tells nothing
 class Body:
     """One body through a video. places: (T, 2) pixels, NaN where it is not seen. areas: (T,)
     pixels. colours: (T, 3). labels: (T,) its number in the label picture of each frame, 0 = not
-    seen."""
+    seen. cut: (T,) bool, the picture's border may hide a part of it."""
 
     name: str
     places: np.ndarray
     areas: np.ndarray
     colours: np.ndarray
     labels: np.ndarray
+    cut: np.ndarray
 
     @classmethod
     def unseen(cls, length: int) -> Body:
         """Nothing seen of it yet."""
-        nan = np.full((length, 6), np.nan)
-        return cls("", nan[:, :2], nan[:, 2], nan[:, 3:], np.zeros(length, int))
+        nan, none = np.full((length, 6), np.nan), np.zeros(length, int)
+        return cls("", nan[:, :2], nan[:, 2], nan[:, 3:], none, none.astype(bool))
 
     @property
     def seen(self) -> np.ndarray:
         """(T,) bool."""
         return np.isfinite(self.places[:, 0])
+
+    @property
+    def whole(self) -> np.ndarray:
+        """(T,) pixels of its area where all of it is in the picture, else NaN; all areas where it
+        never is for long."""
+        inside = np.where(self.cut, np.nan, self.areas)
+        return inside if np.isfinite(inside).sum() >= _BRIEF else self.areas
 
     @property
     def radius(self) -> float:
@@ -164,6 +173,10 @@ class _Tracks:
         body = self._bodies[k]
         body.places[t], body.areas[t], body.colours[t] = patch.centre, patch.area, patch.colour
         body.labels[t] = label
+        size = patch.mask.shape
+        body.cut[t] = any(
+            w.start <= _RIM or w.stop >= n - _RIM for w, n in zip(patch.window, size, strict=True)
+        )
         self._last[k] = (t, patch)
 
     def finished(self) -> list[Body]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tools.judge import clock, touch
-from tools.judge.breaking import HIDDEN, MERGED, RAGGED, Break, deep, grows, usual
+from tools.judge.breaking import HIDDEN, MERGED, RAGGED, Break, grows, partly, usual
 from tools.judge.echo import Echo, echoes
 from tools.judge.eyes import Body, Sight
 from tools.judge.innovation import FLAG, grid, jitter
@@ -43,7 +43,7 @@ def _evenly(
     bodies = [
         body
         for body in sight.bodies
-        if body.name in errors and body.seen.sum() > 2 * _BODY and (grows(body) or not deep(body))
+        if body.name in errors and body.seen.sum() > 2 * _BODY and (grows(body) or not partly(body))
     ]
     known = [(body, *_measured(body)) for body in bodies]
     length = len(sight.bodies[0].seen) if sight.bodies else 0

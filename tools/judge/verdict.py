@@ -168,7 +168,8 @@ def _from_track(track: Any) -> Body:
     count, area = len(places), np.pi * track.appearance.bounding_radius**2
     seen = np.isfinite(places[:, 0])
     areas = np.where(seen, area, np.nan)
-    return Body(track.name, places, areas, np.full((count, 3), np.nan), seen.astype(int))
+    colours, cut = np.full((count, 3), np.nan), np.zeros(count, bool)
+    return Body(track.name, places, areas, colours, seen.astype(int), cut)
 
 
 def _bounces(
