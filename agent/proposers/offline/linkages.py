@@ -58,7 +58,8 @@ def slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...]
     options = []
     stops = tuple(stops_of(name, along, path.kinks)) if proposed("stop") else ()
     struck = f"; {name} strikes a stop" if stops else ""
-    met = len(stops) or len(path.kinks)
+    unmet = [t for t in path.kinks if not (stops and stops_of(name, along, [t]))]
+    jumps = len(stops) + len(unmet)
     found = explain(series, sigma, evidence.dt, features, path.kinks, 3, filmed=evidence.filmed)
     level = abs(body.numbers["axis_y"]) < LEVEL
     for e in (cautious(found, "pull") if level else found)[:4]:
@@ -73,7 +74,7 @@ def slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...]
         terms += [Term("friction", (name,), {"c": rub})] if rub else []
         terms += [Term("action", (name,), {"a": values["action"]})] if "action" in values else []
         words = f"{name} slides: {causes(e.names, 'constant velocity')} leaves {e.rms:.2f} px rms"
-        bic = e.bic - 2.0 * ON_TOP["jump"].log_odds * met
+        bic = e.bic - 2.0 * ON_TOP["jump"].log_odds * jumps
         options.append(((*terms, *stops), bic, words + struck))
     return options
 

@@ -23,46 +23,30 @@ def with_links(evidence: Evidence, video: Video) -> Evidence:
     for path in evidence.movers:
         far = float(np.ptp(path.xy[path.seen], axis=0).max()) > GOES
         if path.moves and far and not path.turns and not path.waits:
-            thin = {p.name for p in evidence.movers if _thinner(p, path) or _in_line(p, path)}
-            bare = _without(evidence, thin)
+            thin = [p for p in evidence.movers if _thinner(p, path)]
+            bare = _without(evidence, {p.name for p in thin if not p.turns})
             tied = [*_about(path, bare, video), *_along(path, bare, video)]
             if tied:
                 found[path.name] = min(tied)[1:]
-                x, y, _ = found[path.name]
+                anchor = found[path.name][:2]
                 pieces |= {
                     p.name
-                    for p in evidence.movers
-                    if p is not path and (p.name in thin or _short(p, path, (x, y)))
-                    if _between(p, path, (x, y))
+                    for p in thin
+                    if (not p.turns or _short(p, path, anchor)) and _between(p, path, anchor)
                 }
     left = {name: link for name, link in found.items() if name not in pieces}
     return replace(_without(evidence, pieces), links=left)
 
 
 def _thinner(path: Path, body: Path) -> bool:
-    """Whether a box is so thin that it may be a piece of what holds a body; what turns is a rod."""
-    thin = path.appearance.shape == "box" and path.radius < THIN * body.radius
-    return thin and not path.turns
+    """Whether a box is so thin that it may be a piece of what holds a body."""
+    return path.appearance.shape == "box" and path.radius < THIN * body.radius
 
 
 def _short(path: Path, body: Path, anchor: tuple[float, float]) -> bool:
     """Whether something is much shorter than what holds a body: a coil of a spring, and no rod."""
     far = float(np.nanmedian(np.hypot(*(body.xy - anchor).T)))
     return 2.0 * path.appearance.bounding_radius < SHORT * far
-
-
-def _in_line(path: Path, body: Path) -> bool:
-    """Whether something stays on the line that a body keeps to, on one side of it, and moves less:
-    a coil of the spring that it hangs on does."""
-    point, axis, off = line_of_travel(body)
-    both = path.seen & body.seen
-    if path is body or path.turns or off > NEAR or both.sum() < len(both) / 2:
-        return False
-    way = path.xy[both] - body.xy[both]
-    beside = np.abs((path.xy[both] - point) @ (-axis[1], axis[0]))
-    ahead = np.sign(way @ axis)
-    slower = np.ptp(path.xy[both] @ axis) < np.ptp(body.xy[both] @ axis)
-    return bool(slower and (beside < body.radius).all() and abs(ahead.sum()) == len(ahead))
 
 
 def _between(path: Path, body: Path, anchor: tuple[float, float]) -> bool:
@@ -87,7 +71,7 @@ def _without(evidence: Evidence, names: Set[str]) -> Evidence:
 
 
 SHORT = 0.25
-"""Length of a piece as a share of what holds a body."""
+"""Length of a piece that turns as a share of what holds a body: a longer one is a rod."""
 THIN, MOSTLY = 0.3, 0.9
 """Of a body's radius, half the width of a piece of what holds it; share of the frames in which that
 must lie between the two."""
