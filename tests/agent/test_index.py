@@ -74,7 +74,7 @@ def test_in_a_browser_it_sorts_and_runs_nothing_foreign(runs, tmp_path):
     )
     with browser.started(tmp_path / "profile") as shown:
         shown.open(page, 1280)
-        assert len(shown.run("[...document.images].filter((one) => one.naturalWidth > 0)")) == 4
+        shown.wait("[...document.images].filter((one) => one.naturalWidth > 0).length == 4")
         shown.run(click.format("score"))
         assert shown.run(names)[:2] == ["first", "deeper"]
         shown.run(click.format("score"))
