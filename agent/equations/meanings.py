@@ -64,13 +64,14 @@ class Recorder:
 def tools_of(recorder: Recorder) -> dict[str, Callable[..., Any]]:
     """Name in ``tools.physics`` or ``tools.physics.tree`` -> its meaning. Two are told apart by the
     links that they are given (``Link`` of a linkage or of a tree)."""
-    engines = dict.fromkeys(("tumble", "jostle", "Solid", "Ground"), _refused)
+    engines = dict.fromkeys(("tumble", "jostle", "Solid", "Ground", "Obstacle"), _refused)
     joints = dict.fromkeys(("collided", "bounced"), _through_joints)
     return {
         "rk4": _integrator(recorder, "rk4"),
         "symplectic_euler": _integrator(recorder, "symplectic_euler"),
         "explicit_euler": _integrator(recorder, "explicit_euler"),
         "bounce_off_line": lambda *a, **k: _line(recorder, *a, **k),
+        "bounce_off_outline": _outline,
         "bounce_off_stop": lambda *a, **k: _stop(recorder, *a, **k),
         "collide_disks": lambda *a, **k: _disks(recorder, *a, **k),
         "accelerations": lambda *a, **k: _linkage(recorder, *a, **k),
@@ -98,6 +99,10 @@ def _refused(*_: Any, **__: Any) -> Any:
         "bodies that rest on and rub against each other in an engine of rigid bodies",
         "their contacts begin and end by rules that no equation of a page holds",
     )
+
+
+def _outline(*_: Any, **__: Any) -> Any:
+    raise Untold("equations", "walls that are straight lines", "an outline of many corners")
 
 
 def _through_joints(*_: Any, **__: Any) -> Any:

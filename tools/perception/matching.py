@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from tools.perception.appearance_fit import mask_guess
-from tools.perception.background import fill, within
+from tools.perception.background import differs, dominant_colour, fill, threshold, within
 from tools.perception.clip import Clip
 from tools.perception.discovery import flat_seeds, survey
 from tools.perception.linking import Chain
@@ -22,6 +22,8 @@ _LARGEST = 0.1
 """Share of the picture above which a piece of the plate is no resting part."""
 _LIKE = 0.6
 """Disagreeing pixels per pixel of outline up to which a piece has a shape."""
+_PLAINLY = 0.4
+"""Share of the plate in one colour from which that is its ground."""
 _AS_LARGE = 0.5
 """Area of a piece, as a share of the largest one's, from which it may be the only part of a
 colour."""
@@ -63,10 +65,13 @@ def declared_seeds(clip: Clip, parts: Sequence[Part], others: bool = False) -> l
 
 def cleared(clip: Clip, parts: Sequence[Part]) -> np.ndarray:
     """The plate (H, W, 3) without the given parts, which rest all through the clip and are
-    therefore taken for background: where one piece of the plate has a part's colour and shape, it
-    is filled from around. The plate itself when there is none."""
+    therefore taken for background: where one piece of the plate has a part's colour and shape, or
+    stands out of a plain ground where a cut-out is first seen, it is filled from around. The plate
+    itself when there is none."""
     hole = np.zeros(clip.shape, bool)
-    for part in parts:
+    for part in (part for part in parts if part.colour is None and part.near is not None):
+        hole |= _standing_out(clip, part.near)
+    for part in (part for part in parts if part.colour is not None):
         colour = np.asarray(part.colour, np.float32)
         alike = within(clip.plate, colour, PLAIN + 3 * clip.noise)
         pieces = [
@@ -88,6 +93,24 @@ def cleared(clip: Clip, parts: Sequence[Part]) -> np.ndarray:
         if hole.any()
         else clip.plate
     )
+
+
+def _standing_out(clip: Clip, place: tuple[float, float]) -> np.ndarray:
+    """bool (H, W): the piece of the plate in other colours than a plain ground's that holds a
+    place; nothing where the ground is not plain or the piece is large."""
+    ground, share = dominant_colour(clip.plate[None])
+    height, width = clip.shape
+    x, y = (round(value) for value in place)
+    nothing = np.zeros(clip.shape, bool)
+    if share < _PLAINLY or not (0 <= x < width and 0 <= y < height):
+        return nothing
+    other = differs(clip.plate, ground, threshold(clip.noise))
+    around = cv2.morphologyEx(other.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    _, labels = cv2.connectedComponents(around, connectivity=8)
+    piece = labels == labels[y, x]
+    small = labels[y, x] != 0 and piece.sum() < _LARGEST * piece.size
+    edge = piece[[0, -1]].any() or piece[:, [0, -1]].any()
+    return piece if small and not edge else nothing
 
 
 def _has_shape(region: Region, shape: str) -> bool:

@@ -84,7 +84,7 @@ def track(
     clip = Clip.of(frames, plate, noise)
     seeds = declared_seeds(clip, parts)
     found = [seed.part for seed in seeds]
-    missing = [part for part in parts if part.colour is not None and part not in found]
+    missing = [part for part in parts if part not in found]
     without = cleared(clip, missing) if missing else clip.plate
     if without is not clip.plate:
         clip = Clip.of(frames, without, clip.noise)

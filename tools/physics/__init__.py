@@ -1,7 +1,12 @@
 """Building blocks for dynamics programs: the array namespace, integrators, contacts, multi-body
 trees."""
 
-from tools.physics.contacts import bounce_off_line, bounce_off_stop, collide_disks
+from tools.physics.contacts import (
+    bounce_off_line,
+    bounce_off_outline,
+    bounce_off_stop,
+    collide_disks,
+)
 from tools.physics.engine import Ground, Solid, jostle
 from tools.physics.integrators import explicit_euler, rk4, symplectic_euler
 from tools.physics.multibody import Link, accelerations, corners_of, frames_of, turned
@@ -14,6 +19,7 @@ __all__ = [
     "Solid",
     "accelerations",
     "bounce_off_line",
+    "bounce_off_outline",
     "bounce_off_stop",
     "collide_disks",
     "corners_of",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,60 @@ def bounce_off_line(
         vx + impulse * nx + brake * ny,
         vy + impulse * ny - brake * nx,
     )
+
+
+def bounce_off_outline(
+    x: Any,
+    y: Any,
+    vx: Any,
+    vy: Any,
+    corners: Sequence[tuple[float, float]],
+    radius: Any,
+    restitution: Any,
+    friction: Any = 0.0,
+    margin: Any = 0.0,
+    pull: tuple[Any, Any] = (0.0, 0.0),
+) -> tuple[Any, Any, Any, Any]:
+    """A disk against something that stands: ``corners`` (px) go around it once; it need not be
+    convex. margin: px that disks keep from it, negative where they are drawn into it; the radius of
+    what is itself a disk, with one corner.
+
+    As ``bounce_off_line`` against the line through the nearest point of the outline, as that was
+    when the disk touched it; so what slides over an end leaves it. Returns (x, y, vx, vy)."""
+    reach = radius + margin
+    nx, ny, offset = _facing(x, y, corners)
+    depth = offset + reach - (nx * x + ny * y)
+    if nowhere(depth > 0):
+        return x, y, vx, vy
+    closing = xp.maximum(-(nx * vx + ny * vy), 1e-9)
+    since = xp.where((depth > 0) & (depth < closing), depth / closing, 0.0)
+    nx, ny, offset = _facing(x - since * vx, y - since * vy, corners)
+    normal = (nx, ny)
+    return bounce_off_line(x, y, vx, vy, normal, offset, reach, restitution, friction, pull=pull)
+
+
+def _facing(x: Any, y: Any, corners: Sequence[tuple[float, float]]) -> tuple[Any, Any, Any]:
+    """(nx, ny, offset) of the line through the point of an outline nearest to (x, y), across the
+    way there; its normal points out of the outline."""
+    nearest, px, py, inside = None, 0.0, 0.0, False
+    for (ax, ay), (bx, by) in zip(corners, (*corners[1:], corners[0]), strict=True):
+        ux, uy = bx - ax, by - ay
+        share = ((x - ax) * ux + (y - ay) * uy) / (ux * ux + uy * uy or 1.0)
+        share = xp.minimum(xp.maximum(share, 0.0), 1.0)
+        qx, qy = ax + share * ux, ay + share * uy
+        away = (x - qx) * (x - qx) + (y - qy) * (y - qy)
+        crossed = (ay > y) != (by > y)
+        left = x < ax + (y - ay) * ux / (uy if uy != 0.0 else 1.0)
+        inside = inside ^ (crossed & left)
+        if nearest is None:
+            nearest, px, py = away, qx, qy
+        else:
+            nearer = away < nearest
+            nearest = xp.where(nearer, away, nearest)
+            px, py = xp.where(nearer, qx, px), xp.where(nearer, qy, py)
+    length = xp.where(inside, -1.0, 1.0) * xp.sqrt(nearest + 1e-18)
+    nx, ny = (x - px) / length, (y - py) / length
+    return nx, ny, nx * px + ny * py
 
 
 def collide_disks(

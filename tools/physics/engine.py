@@ -69,10 +69,24 @@ class Ground:
     friction: float = 1.0
 
 
+@dataclass(frozen=True)
+class Obstacle:
+    """Something that stands. corners: its outline (pixels), which goes around it once and need not
+    be convex; radius: pixels that it reaches beyond that, so that a disk has one corner. margin:
+    pixels that bodies keep from it; negative where they are drawn into it. restitution, friction:
+    as those of a Ground."""
+
+    corners: tuple[tuple[float, float], ...]
+    restitution: float
+    radius: float = 0.0
+    margin: float = 0.0
+    friction: float = 1.0
+
+
 def jostle(
     state: Mapping[str, Mapping[str, float]],
     solids: Sequence[Solid],
-    grounds: Sequence[Ground],
+    grounds: Sequence[Ground | Obstacle],
     restitution: float,
     friction: float,
     kicks: Kicks | Steady,
@@ -91,9 +105,9 @@ def jostle(
         max(restitution, 1e-6)
     )  # pymunk multiplies the coefficients of the two shapes that touch
     for ground in grounds:
-        shape = _half_plane(space, ground)
-        shape.elasticity, shape.friction = ground.restitution / own, ground.friction
-        space.add(shape)
+        for shape in _standing(space, ground):
+            shape.elasticity, shape.friction = ground.restitution / own, ground.friction
+            space.add(shape)
     bodies = {
         solid.name: _placed(space, solid, state[solid.name], own, friction) for solid in solids
     }
@@ -144,11 +158,48 @@ def _push(space: pymunk.Space, inertia: Sequence[tuple[str, float, float]], kick
     batch.set_space_bodies(space, _EFFORT, _BUFFERS.written)
 
 
+def _standing(space: pymunk.Space, ground: Ground | Obstacle) -> Sequence[pymunk.Shape]:
+    if isinstance(ground, Ground):
+        return [_half_plane(space, ground)]
+    if len(ground.corners) == 1:
+        reach = max(ground.radius + ground.margin, 0.0)
+        return [pymunk.Circle(space.static_body, reach, ground.corners[0])]
+    return _sides(space, _grown(ground.corners, ground.margin), ground.radius)
+
+
 def _half_plane(space: pymunk.Space, ground: Ground) -> pymunk.Segment:
     (nx, ny), depth = ground.normal, ground.offset - _THICK
     middle = (nx * depth, ny * depth)
     one, other = ((middle[0] + k * _LONG * ny, middle[1] - k * _LONG * nx) for k in (-1.0, 1.0))
     return pymunk.Segment(space.static_body, one, other, _THICK)
+
+
+def _grown(corners: Sequence[tuple[float, float]], margin: float) -> Sequence[tuple[float, float]]:
+    """An outline whose sides are moved outwards by ``margin``."""
+    around = list(zip(corners, (*corners[1:], corners[0]), strict=True))
+    area = sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in around)
+    out = math.copysign(margin, area)
+    sides = [(x1 - x0, y1 - y0, math.hypot(x1 - x0, y1 - y0)) for (x0, y0), (x1, y1) in around]
+    normals = [(dy / length, -dx / length) for dx, dy, length in sides]
+    grown = []
+    for k, (x, y) in enumerate(corners):
+        (ax, ay), (bx, by) = normals[k - 1], normals[k]
+        reach = out / max(1.0 + ax * bx + ay * by, 0.1)
+        grown.append((x + reach * (ax + bx), y + reach * (ay + by)))
+    return grown
+
+
+def _sides(
+    space: pymunk.Space, corners: Sequence[tuple[float, float]], radius: float
+) -> list[pymunk.Segment]:
+    """The sides of an outline; each knows the next ones, so that nothing catches on a seam."""
+    count = len(corners)
+    sides = []
+    for k, (one, other) in enumerate(zip(corners, (*corners[1:], corners[0]), strict=True)):
+        side = pymunk.Segment(space.static_body, one, other, radius)
+        side.set_neighbors(corners[k - 1], corners[(k + 2) % count])
+        sides.append(side)
+    return sides
 
 
 def _placed(

@@ -89,23 +89,33 @@ class Path:
 
     @cached_property
     def circular(self) -> bool:
-        """Whether its outline is a circle: a disk, or a cut-out of one (with a mark on it)."""
-        sprite = self.appearance.sprite
-        if self.appearance.shape != "sprite" or sprite is None:
+        """Whether its outline is a circle: a disk, or a cut-out of one (with a mark on it, or a
+        notch where a mark has the ground's colour)."""
+        hull = self._hull
+        if hull is None:
             return self.appearance.shape == "disk"
-        size = 4 * np.array(sprite.shape[1::-1])
-        fine = cv2.resize(np.ascontiguousarray(sprite[..., 3]), size.tolist())
-        outlines, _ = cv2.findContours(
-            np.pad((fine > 0.5).astype(np.uint8), 1), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-        )
-        if not outlines:
-            return False
-        hull = cv2.convexHull(max(outlines, key=cv2.contourArea))[:, 0] / 4.0
         steps = np.diff(hull, axis=0, append=hull[:1])
         along = np.linspace(0.0, 1.0, 9)[:-1, None, None]
         outline = (hull + along * steps).reshape(-1, 2)
         radii = np.hypot(*(outline - (outline.max(0) + outline.min(0)) / 2).T)
         return float(radii.std()) <= max(CIRCULAR * radii.mean(), 0.25)
+
+    @property
+    def _hull(self) -> np.ndarray | None:
+        """(N, 2) corners around a polygon or the largest piece of a cut-out, pixels; None of other
+        shapes."""
+        sprite = self.appearance.sprite
+        if self.appearance.shape == "polygon":
+            return cv2.convexHull(self.appearance.corners.astype(np.float32))[:, 0]
+        if self.appearance.shape != "sprite" or sprite is None:
+            return None
+        size = 4 * np.array(sprite.shape[1::-1])
+        fine = cv2.resize(np.ascontiguousarray(sprite[..., 3]), size.tolist())
+        solid = np.pad((fine > 0.5).astype(np.uint8), 1)
+        outlines, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        if not outlines:
+            return None
+        return cv2.convexHull(max(outlines, key=cv2.contourArea))[:, 0] / 4.0
 
     @cached_property
     def outline(self) -> np.ndarray | None:

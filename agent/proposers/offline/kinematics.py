@@ -146,13 +146,15 @@ def _body(path: Path, evidence: Evidence) -> Body:
 
 
 def _of_one_colour(appearance: Appearance) -> bool:
-    """Whether a body is flat, or a cut-out of one colour but for marks on it: it is found by
-    that."""
+    """Whether a body is flat, or a cut-out of one colour but for marks on it that leave it in one
+    piece: it is found by that."""
     if appearance.shape != "sprite" or appearance.sprite is None:
         return True
-    solid = appearance.sprite[appearance.sprite[..., 3] > 0.5]
-    off = np.abs(255.0 * solid[:, :3] - np.asarray(appearance.colour)).max(-1)
-    return bool((off < 20).mean() > FLAT)
+    solid = appearance.sprite[..., 3] > 0.5
+    off = np.abs(255.0 * appearance.sprite[..., :3] - np.asarray(appearance.colour)).max(-1)
+    own = (solid & (off < 20)).astype(np.uint8)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(own, connectivity=8)
+    return bool(stats[1:, cv2.CC_STAT_AREA].max(initial=0) > FLAT * solid.sum())
 
 
 FLAT = 0.7

@@ -24,7 +24,7 @@ MOTIONS = (
 TERMS = (
     "gravity", "drag", "quadratic_drag", "friction", "lorentz_force", "spring", "attraction",
     "pair_force", "rail", "push", "action", "damping", "joint_spring", "wall", "collide",
-    "contact", "stop", "curve", "turning", "frame", "drive", "swelling", "gear", "belt", "pulley",
+    "contact", "obstacle", "stop", "curve", "turning", "frame", "drive", "swelling", "gear", "belt", "pulley",
     "crank", "connecting_rod",
 )  # fmt: skip
 """Kinds of causes and couplings; ``write`` says which law or coupling each is."""
@@ -123,12 +123,10 @@ class Mechanism:
 
 
 def _key(term: Term) -> tuple:
-    """Walls with different normals and stops on different sides are different terms."""
-    return (
-        tuple(sorted((k, round(v)) for k, v in term.numbers.items() if k in ("nx", "ny", "side")))
-        if term.kind in ("wall", "stop")
-        else ()
-    )
+    """Walls with different normals, stops on different sides and obstacles at different places are
+    different terms."""
+    told = {"wall": ("nx", "ny"), "stop": ("side",), "obstacle": ("x0", "y0")}.get(term.kind, ())
+    return tuple(sorted((k, round(v)) for k, v in term.numbers.items() if k in told))
 
 
 def loads(text: str) -> Mechanism:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from agent.proposers.offline.chains import chain_options
 from agent.proposers.offline.evidence import (
     Evidence,
     Explanation,
@@ -24,6 +25,9 @@ from tools.types import Steps
 
 GAIN = 30.0
 """BIC by which a force between two bodies must beat what each may feel alone."""
+
+CHAINED = 10.0
+"""The same for springs along a line, each of which is clear by itself."""
 
 LAWS = {"pair_force-1": -1.0, "pair_force-2": -2.0}
 """Forces that vary as a power of the distance, and that power."""
@@ -42,8 +46,10 @@ def pair_options(
             bic * (1.0 - both / path.seen.sum()) for bic, path in ((alone[i], a), (alone[j], b))
         )  # of frames that show one of them only
         steady = sum(_steadily(path, a.seen & b.seen, evidence.dt) for path in (a, b))
-        for terms, bic, why in _between(a, b, evidence.dt):
-            if bic + GAIN < steady and bic + rest + GAIN < alone[i] + alone[j]:
+        tied = chain_options(a, b, evidence.dt) if a.moves and b.moves and both >= 8 else []
+        between = [(GAIN, option) for option in _between(a, b, evidence.dt)]
+        for gain, (terms, bic, why) in (*between, *((CHAINED, option) for option in tied)):
+            if bic + gain < steady and bic + rest + gain < alone[i] + alone[j]:
                 found.append((i, j, (terms, bic + rest, why)))
     return sorted(found, key=lambda item: item[2][1] - alone[item[0]] - alone[item[1]])
 

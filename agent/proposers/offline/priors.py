@@ -291,7 +291,7 @@ def _stem(name: str) -> str:
 
 LAWS = (
     *(word for word in CAUSES if word not in ("length", "resisted")),
-    "wall", "collide", "stop", "contact", "rail", "gear", "belt", "pulley", "crank",
+    "wall", "collide", "stop", "contact", "obstacle", "rail", "gear", "belt", "pulley", "crank",
     "connecting_rod", "shadow", "image",
 )  # fmt: skip
 """What the inference proposes: causes that it regresses, and kinds of contacts, couplings and

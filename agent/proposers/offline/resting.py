@@ -10,12 +10,24 @@ import cv2
 import numpy as np
 
 from agent.proposers.offline.contacts import TOUCHED, contacts_of, is_round
-from agent.proposers.offline.evidence import Evidence, Path, kinks, regress, segments
+from agent.proposers.offline.evidence import (
+    Evidence,
+    Explanation,
+    Feature,
+    Path,
+    kinks,
+    regress,
+    segments,
+    smooth,
+)
 from agent.proposers.offline.flying import any_sign
 from agent.proposers.offline.kinematics import gap, outline_at
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
+from agent.proposers.offline.obstacles import Thing, lain, obstacles_of, replaced, standing
 from agent.proposers.offline.options import Driven
+from agent.proposers.offline.priors import proposed
 from agent.proposers.offline.walls import boundaries, slides
+from tools import timing
 
 ENGINE = 28.0
 """Deviance by which an engine for all contacts is likelier than forces on bodies that are seen to
@@ -130,29 +142,63 @@ def touching(
     """
     free = [b for b in structure.bodies if b.motion == "free"]
     met = _met(structure, contacts)
-    if not pinned and all(_glances_off(structure.body(name), evidence) for name in met):
-        return None
     walls = [c for c in contacts if c.kind == "wall"]
+    things = obstacles_of(free, walls, evidence) if free and proposed("obstacle") else []
+    plain = not pinned and all(_glances_off(structure.body(name), evidence) for name in met)
+    if plain and not things:
+        return None
+    if plain and all(_glances_off(body, evidence) for body in free):
+        return _glancing(structure, contacts, things, bic, evidence)
     walls += [
         Term("wall", (b.name,), w)
         for b in free
         for w in _leaned_on(evidence.paths[b.name], evidence)
         if not any(_known_wall(w, c.numbers) for c in walls)
     ]
-    bounces = [c.numbers["e"] for c in walls if c.numbers.get("e", -1.0) >= 0]
+    bounces = _bounces(walls)
     impacts = [c.numbers["e"] for c in contacts if c.kind == "collide" and "measured" in c.numbers]
     e = float(np.median(bounces)) if bounces else 0.3
     numbers = {"e_wall": e, "e": float(np.median(impacts)) if impacts else e, "friction": 0.5}
     names = tuple(b.name for b in (*free, *pinned))
-    pull = _falls(free, evidence)
-    terms = [Term("gravity", names, pull)] if pull else []
+    pull = _falls(free, things, evidence, rolls=True)
     mechanism = structure.plus(
-        *terms, *_unique_walls(walls, names), Term("contact", names, numbers)
+        *_pulls(names, pull),
+        *_unique_walls(replaced(walls, things, evidence), names),
+        *standing(names, things, bounces, evidence),
+        Term("contact", names, numbers),
     )
     for body in (*free, *pinned):
         mechanism = mechanism.with_body(_outlined(body, evidence.paths[body.name]))
-    likely = bic - ENGINE if pull or any("measured" in c.numbers for c in contacts) else bic
+    sure = pull or things or any("measured" in c.numbers for c in contacts)
+    likely = bic - ENGINE if sure else bic
     return Driven(mechanism, likely, f"{' and '.join(names)} touch: a rigid-body engine moves them")
+
+
+def _bounces(walls: Sequence[Term]) -> list[float]:
+    """Shares of the normal speed that walls were seen to give back."""
+    return [c.numbers["e"] for c in walls if c.numbers.get("e", -1.0) >= 0]
+
+
+def _glancing(
+    structure: Mechanism,
+    contacts: Sequence[Term],
+    things: Sequence[Thing],
+    bic: float,
+    evidence: Evidence,
+) -> Driven:
+    """Disks that do not show how they turn, and what stands in their way."""
+    free = [b for b in structure.bodies if b.motion == "free"]
+    names = tuple(b.name for b in free)
+    walls = [c for c in contacts if c.kind == "wall"]
+    others = [c for c in contacts if c.kind != "wall"]
+    pull = _falls(free, things, evidence)
+    mechanism = structure.plus(
+        *_pulls(names, pull),
+        *replaced(walls, things, evidence),
+        *standing(names, things, _bounces(walls), evidence),
+        *others,
+    )
+    return Driven(mechanism, bic - ENGINE, f"{' and '.join(names)} cannot pass what stands")
 
 
 def _unique_walls(walls: Sequence[Term], names: tuple[str, ...]) -> list[Term]:
@@ -185,11 +231,22 @@ def _leaned_on(path: Path, evidence: Evidence) -> list[dict[str, float]]:
     return found
 
 
+ROUND = 32
+"""Corners of what rolls as a disk does and is drawn as a polygon."""
+
+
 def _outlined(body: Body, path: Path) -> Body:
-    """Corners of a body that is neither disk nor box, for the engine ("u0", "v0", "u1", ...)."""
-    if body.shape == "box" or path.circular:
+    """A body of even density, with corners if it is neither disk nor box, for the engine ("u0",
+    "v0", "u1", ...)."""
+    even = {k: v for k, v in body.numbers.items() if k not in ("com_x", "com_y")}
+    body = replace(body, numbers=even)
+    if body.shape in ("box", "disk") or (path.circular and body.shape == "sprite"):
         return body
-    if body.shape == "polygon":
+    if path.circular:
+        reach = np.hypot(*path.appearance.corners.T).max()
+        turns = np.arange(ROUND) * (2.0 * math.pi / ROUND)
+        points = reach * np.stack([np.cos(turns), np.sin(turns)], 1)
+    elif body.shape == "polygon":
         points = np.asarray(path.appearance.outline)
     else:
         alpha = path.appearance.picture[..., 3] > 0.5
@@ -211,43 +268,85 @@ def _outlined(body: Body, path: Path) -> Body:
     )
 
 
-def _falls(bodies: Sequence[Body], evidence: Evidence) -> dict[str, float]:
+def _steadily(piece: np.ndarray, path: Path, evidence: Evidence) -> Explanation:
+    """What moves a body along a piece of its way, of a steady field ("gx", "gy": px/s^2) and drag
+    ("drag": 1/s); a field alone unless drag is clearly the better cause."""
+    one, zero = np.ones(len(piece)), np.zeros(len(piece))
+    fields: list[Feature] = [
+        ("gx", np.stack([one, zero], 1), any_sign),
+        ("gy", np.stack([zero, one], 1), any_sign),
+    ]
+    drag: Feature = ("drag", -smooth(piece, evidence.dt)[1], lambda value: value > 0)
+    plain = regress(piece, path.floor, evidence.dt, fields, path.kinks)
+    slowed = regress(piece, path.floor, evidence.dt, [drag], path.kinks)
+    likelier = slowed.bic < plain.bic and slowed.values["drag"] > 0
+    return slowed if likelier else plain
+
+
+def _pulls(names: tuple[str, ...], pull: Mapping[str, float]) -> list[Term]:
+    """The terms of what ``_falls`` found."""
+    field = {k: v for k, v in pull.items() if k != "drag"}
+    terms = [Term("gravity", names, field)] if field else []
+    return [*terms, Term("drag", names, {"c": pull["drag"]})] if "drag" in pull else terms
+
+
+def _falls(
+    bodies: Sequence[Body], things: Sequence[Thing], evidence: Evidence, rolls: bool = False
+) -> dict[str, float]:
     """The constant acceleration of the stretch between jumps that shows one most clearly, of those
-    in which the body touches no other if there are such; {} when none does."""
+    in which the body touches no other if there are such; where none does, what pulls a body along
+    the slope that it lies on; {} without one. rolls: what is round does."""
+    lies = {b.name: lain(b.name, things, evidence) for b in bodies}
     best: tuple[bool, float, dict[str, float]] = (False, 0.0, {})
     for body in bodies:
         path = evidence.paths[body.name]
-        one, zero = np.ones(len(path.xy)), np.zeros(len(path.xy))
-        features = [
-            ("gx", np.stack([one, zero], 1), any_sign),
-            ("gy", np.stack([zero, one], 1), any_sign),
-        ]
-        for first, last in _flights(path, evidence):
+        for first, last in _flights(path, lies[body.name], evidence):
             piece = np.full_like(path.xy, np.nan)
             piece[first:last] = path.xy[first:last]
-            e = regress(piece, path.floor, evidence.dt, features, path.kinks)
+            e = _steadily(piece, path, evidence)
             clear = {k: abs(v) / max(e.errors[k], 1e-9) for k, v in e.values.items()}
             alone = not _beside(path, first, last, evidence)
             most = max(clear.values(), default=0.0)
             if e.rms < 4 * path.floor and most > 5.0 and (alone, most) > best[:2]:
-                strongest = max(map(abs, e.values.values()))
-                best = (
-                    alone,
-                    most,
-                    {
-                        k: v
-                        for k, v in e.values.items()
-                        if clear[k] > 5 and abs(v) > 0.05 * strongest
-                    },
-                )
-    return best[2]
+                strongest = max((abs(v) for k, v in e.values.items() if k[0] == "g"), default=0.0)
+                told = {k: v for k, v in e.values.items() if clear[k] > 5}
+                weak = {k for k, v in told.items() if k[0] == "g" and abs(v) <= 0.05 * strongest}
+                best = (alone, most, {k: v for k, v in told.items() if k not in weak})
+    return best[2] or _down_a_slope(bodies, lies, evidence, rolls)
 
 
-def _flights(path: Path, evidence: Evidence) -> list[tuple[int, int]]:
+STEEP = 0.1
+"""Sine of a slope from which what slides down it tells how strong the pull is."""
+
+
+def _down_a_slope(
+    bodies: Sequence[Body], lies: Mapping[str, np.ndarray], evidence: Evidence, rolls: bool
+) -> dict[str, float]:
+    """The pull straight down that would take a body down the slope on which it lies longest, as
+    {"gy": px/s^2}; {} where none slides. A solid disk that rolls falls two thirds as fast as one
+    that slides."""
+    best: tuple[int, dict[str, float]] = (4, {})
+    for body in bodies:
+        path = evidence.paths[body.name]
+        for first, last in segments(len(path.xy), path.kinks):
+            on = [t for t in range(first, last) if lies[body.name][t] and path.seen[t]]
+            if len(on) <= best[0]:
+                continue
+            u = timing.elapsed(evidence.dt, np.array(on), on[0])
+            bend, speed, _ = np.polyfit(u, path.xy[on], 2)
+            along = (speed + bend * u[-1]) / max(float(np.hypot(*(speed + bend * u[-1]))), 1e-9)
+            pull = 2.0 * float(bend @ along) * (1.5 if rolls and path.circular else 1.0)
+            if abs(along[1]) > STEEP and pull * along[1] > 0:
+                best = (len(on), {"gy": pull / float(along[1])})
+    return best[1]
+
+
+def _flights(path: Path, lies: np.ndarray, evidence: Evidence) -> list[tuple[int, int]]:
     """Stretches of at least five frames between jumps, and what of them comes before the body
-    touches another."""
+    touches another, in which it lies on nothing."""
     found = []
-    for first, last in segments(len(path.xy), path.kinks):
+    grounded = [*path.kinks, *np.flatnonzero(lies).tolist()]
+    for first, last in segments(len(path.xy), grounded):
         touched = next((t for t in range(first, last) if _beside(path, t, t + 1, evidence)), last)
         found += [(first, end) for end in dict.fromkeys((touched, last)) if end - first >= 5]
     return found

@@ -1,9 +1,9 @@
-"""Bodies that have not moved yet: shapes at rest on the plate that look like those that move, and
-may be hit."""
+"""Bodies that have not moved yet: shapes at rest on the plate that are as large as those that move,
+or of the same colour, and may be hit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -20,25 +20,27 @@ FITTING = 0.6
 """Disagreeing pixels per pixel of outline up to which a piece of the plate is a disk or a box."""
 MOST = 8
 """Most bodies that are taken to wait: more are a pattern."""
+SAME = 8.0
+"""Grey levels up to which two colours are one ink."""
 KINDS = ("disk", "box")
 INKS = 12
 """Most colours of the plate in which shapes are sought."""
 
 
 def waiting(tracks: Tracks) -> list[Track]:
-    """Tracks of resting disks or boxes as large as two or more moving ones; [] where the plate has
-    no plain ground."""
+    """Tracks of resting disks or boxes as large as two or more moving ones, or of the colour of one
+    that moves; [] where the plate has no plain ground."""
     ground, share = dominant_colour(tracks.plate[None])
     if share < 0.4 or not tracks.tracks:
         return []
     models = [model for kind in KINDS if (model := _model(kind, tracks)) is not None]
-    if not models:
-        return []
+    inks = [t.appearance.colour for t in tracks.tracks if t.appearance.colour is not None]
     taken = [track.poses[track.seen][0, :2] for track in tracks.tracks if track.seen.any()]
     found = []
-    for appearance, pose in _shapes(tracks, ground, {model.shape for model in models}):
+    for appearance, pose in _shapes(tracks, ground):
         apart = all(np.hypot(*(pose[:2] - place)) > 2.0 for place in taken)
-        if apart and any(_alike(appearance, model) for model in models):
+        kind = any(_alike(appearance, model) for model in models)
+        if apart and (kind or any(_of_ink(appearance, ink) for ink in inks)):
             poses = np.tile(pose, (len(tracks.tracks[0].poses), 1))
             still = np.zeros(len(poses))
             found.append(Track("waiting", appearance, poses, np.full(3, 0.1), still))
@@ -61,13 +63,17 @@ def _alike(a: Appearance, b: Appearance) -> bool:
     return all(abs(one - other) < max(ALIKE * other, 1.5) for one, other in sizes)
 
 
-def _shapes(
-    tracks: Tracks, ground: np.ndarray, kinds: set[str]
-) -> Iterator[tuple[Appearance, np.ndarray]]:
+def _of_ink(appearance: Appearance, ink: Sequence[float]) -> bool:
+    """Whether a shape has a colour."""
+    assert appearance.colour is not None, "shapes of the plate have one"
+    return max(abs(a - b) for a, b in zip(appearance.colour, ink, strict=True)) < SAME
+
+
+def _shapes(tracks: Tracks, ground: np.ndarray) -> Iterator[tuple[Appearance, np.ndarray]]:
     """(look, pose) of every disk or box that the plate shows in one colour."""
     nothing = np.zeros(tracks.plate.shape[:2], bool)
     for colour, region in _patches(tracks, ground):
-        for kind in sorted(kinds):
+        for kind in KINDS:
             guess = None if region.edge else mask_guess(region, nothing, colour, kind)
             line = (
                 guess is not None

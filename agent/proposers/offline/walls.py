@@ -45,7 +45,7 @@ class Boundary:
 def boundaries(path: Path, evidence: Evidence) -> list[Boundary]:
     """Straight, level or upright boundaries of the ground under a path, at most one a direction; []
     where the ground is no plain colour, and for a body at rest, which is itself part of the plate."""
-    free = None if path.waits else _ground(path, evidence)
+    free = None if path.waits else ground_under(path, evidence)
     if free is None:
         return []
     found = [_boundary(free, path, normal, evidence.tracks.plate) for normal in DIRECTIONS]
@@ -98,7 +98,7 @@ TOUCHING = 2.0
 """Pixels between a body and a boundary up to which one lies on the other."""
 
 
-def _ground(path: Path, evidence: Evidence) -> np.ndarray | None:
+def ground_under(path: Path, evidence: Evidence) -> np.ndarray | None:
     """bool (H, W): the connected part of the plate in the colour that the path runs over, give or
     take what the ground of a drawing varies by."""
     plate, level = evidence.tracks.plate, threshold(evidence.tracks.noise)

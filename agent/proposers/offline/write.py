@@ -37,6 +37,7 @@ from agent.proposers.offline.grammar.laws.joint_friction import JointFriction
 from agent.proposers.offline.grammar.laws.joint_spring import JointSpring
 from agent.proposers.offline.grammar.laws.linear_drag import LinearDrag
 from agent.proposers.offline.grammar.laws.lorentz_force import LorentzForce
+from agent.proposers.offline.grammar.laws.obstacle import Obstacle
 from agent.proposers.offline.grammar.laws.pair_force import PairForce
 from agent.proposers.offline.grammar.laws.pair_spring import PairSpring
 from agent.proposers.offline.grammar.laws.periodic_force import PeriodicForce
@@ -107,7 +108,9 @@ class _Translation:
             tuple(self.laws),
             tuple(_coupling(t) for t in self.given.terms if t.kind in hypothesis.COUPLINGS),
             integrator=self.given.integrator,
-            substeps=SUBSTEPS if kinds & {"wall", "collide"} and "contact" not in kinds else 1,
+            substeps=SUBSTEPS
+            if kinds & {"wall", "collide", "obstacle"} and "contact" not in kinds
+            else 1,
             drawing=self.given.drawing,
             order=self.given.order,
             light=self.given.light,
@@ -363,9 +366,6 @@ class _Translation:
     def _wall(self, term: hypothesis.Term, n: dict) -> list[Law]:
         normal = math.hypot(n["nx"], n["ny"])
         contact = self.given.of("contact")
-        first = next((t.numbers for t in self.given.of("wall")), n)
-        bounce = contact[0].numbers["e_wall"] if contact else first.get("e", 0.9)
-        high = 1.0 if contact else 1.2
         rubbing = [t.numbers["friction"] for t in self.given.of("wall") if "friction" in t.numbers]
         friction = None
         if "friction" in n and not contact:
@@ -375,10 +375,25 @@ class _Translation:
                 self._touching() if contact else term.bodies,
                 (n["nx"] / normal, n["ny"] / normal),
                 _within(n["offset"], 60.0, 1.0 if "drawn" in n else 8.0),
-                _fitted(bounce, tie="restitution", low=0.0, high=high),
+                self._restitution(),
                 friction,
             )
         ]
+
+    def _obstacle(self, term: hypothesis.Term, n: dict) -> list[Law]:
+        corners = sorted(int(key[1:]) for key in n if key[0] == "x")
+        outline = tuple((n[f"x{k}"], n[f"y{k}"]) for k in corners)
+        margin = _fitted(n["margin"], prior=1.0, tie="margin_obstacle")
+        on = self._touching() if self.given.of("contact") else term.bodies
+        return [Obstacle(on, outline, n["radius"], self._restitution(), margin)]
+
+    def _restitution(self) -> Number:
+        """Of all that stands: walls and obstacles have one."""
+        contact = self.given.of("contact")
+        first = [*self.given.of("wall"), *self.given.of("obstacle")][0].numbers
+        bounce = contact[0].numbers["e_wall"] if contact else first.get("e", 0.9)
+        high, prior = 1.0 if contact else 1.2, first.get("e_spread")
+        return _fitted(bounce, prior=prior, tie="restitution", low=0.0, high=high)
 
     def _stop(self, term: hypothesis.Term, n: dict) -> list[Law]:
         given = _fitted(n["e"], prior=0.3)

@@ -12,6 +12,7 @@ from agent.proposers.offline.grammar.joints.rest import Rest
 from agent.proposers.offline.grammar.joints.revolute import Revolute
 from agent.proposers.offline.grammar.joints.weld import Weld
 from agent.proposers.offline.grammar.law import BodyLaw, EngineLaw, EventLaw, JointLaw, Law, PairLaw
+from agent.proposers.offline.grammar.laws.obstacle import Obstacle
 from agent.proposers.offline.grammar.laws.stop import Stop
 from agent.proposers.offline.grammar.laws.wall import Wall
 from agent.proposers.offline.grammar.mechanism import Body, Item, Mechanism
@@ -181,6 +182,7 @@ def _plain(mechanism: Mechanism, name: str) -> str | None:
 
 def _of_events(mechanism: Mechanism) -> Iterator[str]:
     groups = linked(mechanism)
+    engine = touching(mechanism)
     for law in mechanism.laws:
         for key in law.on if isinstance(law, (EventLaw, EngineLaw)) else ():
             body, group = mechanism.by_name[key], next(g for g in groups if key in g)
@@ -188,13 +190,20 @@ def _of_events(mechanism: Mechanism) -> Iterator[str]:
                 yield f"{law.word} on {key}: its size varies, and impacts know fixed sizes only"
             if isinstance(law, EventLaw) and not freely(mechanism, group):
                 yield from _of_jointed(law, body)
-    engine = touching(mechanism)
+            if isinstance(law, Obstacle) and key not in engine:
+                yield from _of_standing(body, freely(mechanism, group))
     for name in sorted(engine):
         if reason := _plain(mechanism, name):
             yield f"contact on {name}: {reason}, and the engine moves free bodies and such on pivots of the picture only"
     for group in groups:
         if group & engine and not freely(mechanism, group - engine):
             yield f"{min(group & engine)} touches others, and a force joins it to what is on a joint"
+
+
+def _of_standing(body: Body, free: bool) -> Iterator[str]:
+    """Outside the engine what stands is met by disks that move freely."""
+    if not free or "radius" not in body.shape.sizes or not isinstance(body.joint, Free):
+        yield f"obstacle on {body.name}: expected a free disk; let a contact act on it too"
 
 
 def _of_jointed(law: EventLaw, body: Body) -> Iterator[str]:
@@ -215,8 +224,8 @@ def _of_engine(mechanism: Mechanism, engine: frozenset[str]) -> Iterator[str]:
             yield f"{law.word} on {', '.join(sorted(inside))}: the engine knows no efforts at joints"
         if inside and isinstance(law, EventLaw) and law.least > 1:
             yield f"{law.word} on {', '.join(sorted(inside))}: the engine moves them already"
-        elif inside and law.word == "wall" and not engine <= set(law.on):
-            yield "wall: in the engine a wall stops every body; let it act on all that touch"
+        elif inside and law.word in ("wall", "obstacle") and not engine <= set(law.on):
+            yield f"{law.word}: in the engine it stops every body; let it act on all that touch"
         elif inside and law.word == "wall" and getattr(law, "friction", None) is not None:
             yield "wall: in the engine friction is that of the contact; leave the wall's out"
         elif (

@@ -7,6 +7,7 @@ accelerated alike."""
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -31,6 +32,35 @@ def bounce(
     brake = -min(max(slide, -friction * jump), friction * jump)
     normal_way = max(since * jump, depth)
     return place + normal_way * n + since * brake * tangent, speed + jump * n + brake * tangent
+
+
+def bounce_off(
+    place: np.ndarray, speed: np.ndarray, pull: np.ndarray,
+    corners: Sequence[tuple[float, float]], reach: float, restitution: float,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Place and velocity of a disk, which reaches so far (px), after it met what stands: it bounces
+    off the line across the way to the nearest point of the outline, as that was at the touch."""
+    n, offset = _nearest(place, corners)
+    depth, closing = offset + reach - float(n @ place), -float(n @ speed)
+    if 0.0 < depth < closing:
+        n, offset = _nearest(place - depth / closing * speed, corners)
+    return bounce(place, speed, pull, (n[0], n[1]), offset + reach, restitution, 0.0)
+
+
+def _nearest(place: np.ndarray, corners: Sequence[tuple[float, float]]) -> tuple[np.ndarray, float]:
+    """Normal and offset of the line through the nearest point of an outline, outwards."""
+    a = np.array(corners)
+    b = np.roll(a, -1, axis=0)
+    square = np.maximum(((b - a) ** 2).sum(1), 1e-12)
+    share = np.clip(((place - a) * (b - a)).sum(1) / square, 0.0, 1.0)
+    points = a + share[:, None] * (b - a)
+    point = points[np.argmin(((points - place) ** 2).sum(1))]
+    crossed = (a[:, 1] > place[1]) != (b[:, 1] > place[1])
+    slant = (b - a)[crossed]
+    left = place[0] < a[crossed, 0] + (place[1] - a[crossed, 1]) * slant[:, 0] / slant[:, 1]
+    out = -1.0 if left.sum() % 2 else 1.0
+    normal = out * (place - point) / max(float(np.hypot(*(place - point))), 1e-9)
+    return normal, float(normal @ point)
 
 
 def _since(depth: float, speed: float, pull: float) -> float:

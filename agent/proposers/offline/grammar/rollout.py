@@ -11,11 +11,12 @@ import numpy as np
 
 from agent.proposers.offline.grammar.check import freely, linked, objection
 from agent.proposers.offline.grammar.equations import Equations
-from agent.proposers.offline.grammar.impacts import bounce, collide
+from agent.proposers.offline.grammar.impacts import bounce, bounce_off, collide
 from agent.proposers.offline.grammar.joint import rate_of
 from agent.proposers.offline.grammar.law import Law
 from agent.proposers.offline.grammar.laws.collision import Collision
 from agent.proposers.offline.grammar.laws.contact import Contact
+from agent.proposers.offline.grammar.laws.obstacle import Obstacle
 from agent.proposers.offline.grammar.laws.stop import Stop
 from agent.proposers.offline.grammar.laws.wall import Wall
 from agent.proposers.offline.grammar.mechanism import Mechanism
@@ -153,6 +154,11 @@ def _points(
             s = slice(at[key], at[key] + 2)
             offset = n.offset + _radius(equations, key, law.normal)
             q[s], v[s] = bounce(q[s], v[s], pull[s], law.normal, offset, n.restitution, n.friction)
+    elif isinstance(law, Obstacle):
+        for key in (key for key in at if key in law.on and key in group):
+            s = slice(at[key], at[key] + 2)
+            reach = _radius(equations, key) + law.radius + n.margin
+            q[s], v[s] = bounce_off(q[s], v[s], pull[s], law.corners, reach, n.restitution)
     elif isinstance(law, Collision):
         for one, other in combinations(law.on, 2):
             a, b = slice(at[one], at[one] + 2), slice(at[other], at[other] + 2)

@@ -10,10 +10,12 @@ from typing import Any
 
 from agent.proposers.offline.grammar.joints.revolute import Revolute
 from agent.proposers.offline.grammar.laws.contact import Contact
+from agent.proposers.offline.grammar.laws.obstacle import Obstacle
 from agent.proposers.offline.grammar.laws.wall import Wall
 from agent.proposers.offline.grammar.loads import loads_on
 from agent.proposers.offline.grammar.mechanism import Body, Mechanism
 from agent.proposers.offline.grammar.seeing import Numeric, Sight
+from tools.physics import engine as physics
 from tools.physics.engine import Ground, Solid, jostle
 from tools.physics.tree import Motion
 from tools.types import State
@@ -35,9 +37,9 @@ def tumbled(
     }
     contact = next(numbers[id(law)] for law in mechanism.laws if isinstance(law, Contact))
     grounds = [
-        Ground(law.normal, numbers[id(law)].offset, numbers[id(law)].restitution)
+        _standing(law, numbers[id(law)])
         for law in mechanism.laws
-        if isinstance(law, Wall) and set(law.on) & names
+        if isinstance(law, (Wall, Obstacle)) and set(law.on) & names
     ]
     solids = [
         _solid(b, numbers[id(b)].mass, numbers[id(b.joint)])
@@ -54,6 +56,12 @@ def tumbled(
         return {name: tuple(float(part) for part in kick) for name, kick in found.items()}
 
     return jostle(state, solids, grounds, contact.restitution, contact.friction, kicks, dt)
+
+
+def _standing(law: Wall | Obstacle, n: SimpleNamespace) -> Ground | physics.Obstacle:
+    if isinstance(law, Wall):
+        return Ground(law.normal, n.offset, n.restitution)
+    return physics.Obstacle(law.corners, n.restitution, law.radius, n.margin)
 
 
 def _solid(body: Body, mass: float, n: SimpleNamespace) -> Solid:

@@ -9,6 +9,7 @@ from typing import Any
 from agent.proposers.offline.grammar.joint import rate_of
 from agent.proposers.offline.grammar.law import EventLaw
 from agent.proposers.offline.grammar.laws.collision import Collision
+from agent.proposers.offline.grammar.laws.obstacle import Obstacle
 from agent.proposers.offline.grammar.laws.wall import Wall
 from agent.proposers.offline.grammar.mechanism import Item
 from agent.proposers.offline.grammar.seeing import Sight
@@ -156,7 +157,7 @@ def _step(each: _Free) -> None:
     if not steady:
         _integrated(each, inner, call, timed, h)
     for position, law in each.events:
-        if isinstance(law, Wall):
+        if isinstance(law, (Wall, Obstacle)):
             _bounce(each, position, law, inner, steady)
         elif isinstance(law, Collision):
             _collide(each, position, law, inner)
@@ -196,7 +197,7 @@ def _integrated(each: _Free, inner: Block, call: str, timed: bool, h: str) -> No
     v = [f'b{each.ends[i.key]}["{rate_of(a)}"]' for i, a in pairs] + ["1.0"] * timed
     inner.add(f"q = {together(q)}", f"v = {together(v)}")
     inner.add(f"q, v = {integrator}(q, v, lambda q, v: {call}, {h})")
-    walled = {key for _, law in each.events if isinstance(law, Wall) for key in law.on}
+    walled = {key for _, law in each.events if isinstance(law, (Wall, Obstacle)) for key in law.on}
     first = 0
     for item in each.items:
         end, axes = each.ends[item.key], item.joint.coordinates()
@@ -214,11 +215,8 @@ def _integrated(each: _Free, inner: Block, call: str, timed: bool, h: str) -> No
         inner.add("time = time + h" if h == "h" else "time = time + dt")
 
 
-def _bounce(each: _Free, position: int, law: Wall, inner: Block, steady: bool) -> None:
-    """Statements for a wall."""
-    n = each.writer.of_laws()[position]
-    each.writer.program.uses("tools.physics", "bounce_off_line")
-    normal = f"({of(law.normal[0])}, {of(law.normal[1])})"
+def _bounce(each: _Free, position: int, law: Wall | Obstacle, inner: Block, steady: bool) -> None:
+    """Statements for a wall, or for what stands."""
     for item in (item for item in each.items if item.key in law.on):
         end, pull = each.ends[item.key], ""
         if not steady:
@@ -230,17 +228,38 @@ def _bounce(each: _Free, position: int, law: Wall, inner: Block, steady: bool) -
             pull = f", pull=({', '.join(names)})" if any(parts) else ""
         first, second = item.joint.coordinates()[:2]
         axes = (first, second, rate_of(first), rate_of(second))
-        b, girth = f"b{end}", "radius" if item.body is None else item.body.girth(law.normal)
-        radius = item.joint.girth(f'{b}["{girth}"]')
+        b = f"b{end}"
         struck = ", ".join(f'{b}["{axis}"]' for axis in axes)
-        friction = f", {of(n.friction)}" if law.friction is not None else ""
-        place = f"{struck}, {normal}, {of(n.offset)}, {radius}"
-        call = f"bounce_off_line({place}, {of(n.restitution)}{friction}{pull})"
+        call = _off_a_line if isinstance(law, Wall) else _off_an_outline
         after = ("x", "y", "vx", "vy")
         inner.add(
-            f"{', '.join(after)} = {call}",
+            f"{', '.join(after)} = {call(each, position, item, struck)}{pull})",
             f"{b} = {state_of(b, **dict(zip(axes, after, strict=True)))}",
         )
+
+
+def _off_a_line(each: _Free, position: int, item: Item, struck: str) -> str:
+    """The call of a bounce off a wall, but for its end."""
+    law, n = each.writer.mechanism.laws[position], each.writer.of_laws()[position]
+    assert isinstance(law, Wall)
+    each.writer.program.uses("tools.physics", "bounce_off_line")
+    normal = f"({of(law.normal[0])}, {of(law.normal[1])})"
+    girth = "radius" if item.body is None else item.body.girth(law.normal)
+    radius = item.joint.girth(f'b{each.ends[item.key]}["{girth}"]')
+    friction = f", {of(n.friction)}" if law.friction is not None else ""
+    return f"bounce_off_line({struck}, {normal}, {of(n.offset)}, {radius}, {of(n.restitution)}{friction}"
+
+
+def _off_an_outline(each: _Free, position: int, item: Item, struck: str) -> str:
+    """The call of a bounce off what stands, but for its end."""
+    law, n = each.writer.mechanism.laws[position], each.writer.of_laws()[position]
+    assert isinstance(law, Obstacle)
+    each.writer.program.uses("tools.physics", "bounce_off_outline")
+    corners = together(together(str(of(c)) for c in corner) for corner in law.corners)
+    name = each.writer.program.constant(corners, "OUTLINE")
+    margin = of(law.radius) + (0.0 if law.margin is None else of(n.margin))
+    radius = f'b{each.ends[item.key]}["radius"]'
+    return f"bounce_off_outline({struck}, {name}, {radius}, {of(n.restitution)}, margin={margin}"
 
 
 def _collide(each: _Free, position: int, law: Collision, inner: Block) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from agent.proposers.offline.grammar.joint import rate_of
 from agent.proposers.offline.grammar.joints.revolute import Revolute
 from agent.proposers.offline.grammar.laws.contact import Contact
+from agent.proposers.offline.grammar.laws.obstacle import Obstacle
 from agent.proposers.offline.grammar.laws.wall import Wall
 from agent.proposers.offline.grammar.mechanism import Item
 from agent.proposers.offline.grammar.seeing import Sight
@@ -76,10 +77,14 @@ def _grounds(writer: Writer, group: frozenset[str], tag: str) -> None:
         if isinstance(law, Wall) and set(law.on) & group:
             normal = f"({of(law.normal[0])}, {of(law.normal[1])})"
             lines.append(f"    Ground({normal}, {of(laws[k].offset)}, {of(laws[k].restitution)}),")
+        elif isinstance(law, Obstacle) and set(law.on) & group:
+            writer.program.uses(ENGINE, "Obstacle")
+            corners = together(together(str(of(c)) for c in corner) for corner in law.corners)
+            radius = f", radius={of(law.radius)}" if law.radius else ""
+            margin = f", margin={of(laws[k].margin)}" if law.margin else ""
+            lines.append(f"    Obstacle({corners}, {of(laws[k].restitution)}{radius}{margin}),")
     block = Block("", ["\n".join(["return (", *lines, ")"]) if lines else "return ()"])
-    writer.program.define(
-        Function(f"grounds{tag}", ("params",), "Walls and floors that nothing passes.", block)
-    )
+    writer.program.define(Function(f"grounds{tag}", ("params",), "What nothing passes.", block))
 
 
 def _kicks(writer: Writer, group: frozenset[str], items: list[Item], tag: str) -> str:

@@ -94,6 +94,7 @@ class Program:
     notes: tuple[str, ...] = ()
     names: Names = field(default_factory=Names)
     curves: dict[Curve, str] = field(default_factory=dict)
+    constants: dict[str, str] = field(default_factory=dict)
     idle: tuple[str, ...] = ()
 
     def uses(self, module: str, *names: str) -> None:
@@ -108,6 +109,12 @@ class Program:
         self.names.take(function.name)
         self.functions.append(function)
         return function
+
+    def constant(self, value: str, wish: str) -> str:
+        """Name of a constant, which joins the program once."""
+        if value not in self.constants:
+            self.constants[value] = self.names.fresh(wish)
+        return self.constants[value]
 
     def curve(self, curve: Curve, wish: str) -> str:
         """Name of the function of a curve, which joins the program once."""
@@ -125,6 +132,7 @@ class Program:
             ["PARAMS = (", *map(declaration, self.params), ")"] if self.params else ["PARAMS = ()"]
         ]
         parts[0] += [f"LATENTS = {spread(self.latents)}", f"DIFFERENTIABLE = {self.differentiable}"]
+        parts[0] += [f"{name} = {value}" for value, name in self.constants.items()]
         imports = [
             f"from {m} import {', '.join(sorted(names))}"
             for m, names in sorted(self.imports.items())
