@@ -1,5 +1,5 @@
-"""Springs, ropes and threads: what is drawn between a body and a point of the picture, and is
-stretched along the line from one to the other as the body moves."""
+"""Springs, ropes and threads: what is drawn between a body and a point of the picture, or another
+body, and is stretched along the line from one to the other as they move."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from tools.perception.background import bared, densest_colour, differs, fill, threshold
 from tools.perception.parts import Track
 from tools.perception.tracking import Tracks
-from tools.rendering.links import LINK, across_line
+from tools.rendering.links import across_line, begun, link_key
 from tools.types import Scene
 
 _LOOKED = 12
@@ -67,16 +67,18 @@ def link_of(
     frames: np.ndarray,
     tracks: Tracks,
     name: str,
-    anchor: Sequence[float],
+    anchor: Sequence[float] | tuple[str, float],
     offset: float,
 ) -> Link | None:
-    """What best joins the body ``name`` and a point, None where nothing is drawn there.
+    """What best joins the body ``name`` and a point (x, y), or another body (its name, and px from
+    its centre at which the link begins); None where nothing is drawn there.
 
     frames: (T, H, W, 3) uint8. Along the line everything is stretched, across it keeps its width;
     pixels that a body covers tell nothing."""
     track = tracks[name]
     ends = track.poses[:, :2]
-    away = np.hypot(*(ends - np.asarray(anchor)).T) - offset
+    anchors = _anchors(tracks, ends, anchor)
+    away = np.hypot(*(ends - anchors).T) - offset
     times = np.flatnonzero(np.isfinite(away) & (away > 8.0))
     if len(times) < _FEWEST:
         return None
@@ -87,11 +89,22 @@ def link_of(
     covered = [_covered(tracks, int(t)) for t in times]
     found: list[Link] = []
     for half in dict.fromkeys((wide, _NARROW)):
-        link = _within(half, length, looked, tracks, track, ends[times], anchor, offset, covered)
+        link = _within(
+            half, length, looked, tracks, track, ends[times], anchors[times], offset, covered
+        )
         found += [link] if link is not None else []
         if link is not None and link.certain:
             break
     return min(found, key=lambda link: link.left, default=None)
+
+
+def _anchors(
+    tracks: Tracks, ends: np.ndarray, anchor: Sequence[float] | tuple[str, float]
+) -> np.ndarray:
+    """(T, 2): where a link begins in each frame."""
+    if not isinstance(anchor[0], str):
+        return np.broadcast_to(np.asarray(anchor, float), ends.shape)
+    return begun(tracks[anchor[0]].poses[:, :2], ends, float(anchor[1]))
 
 
 def _within(
@@ -101,14 +114,17 @@ def _within(
     tracks: Tracks,
     track: Track,
     ends: np.ndarray,
-    anchor: Sequence[float],
+    anchors: np.ndarray,
     offset: float,
     covered: Sequence[np.ndarray],
 ) -> Link | None:
     """The link within so many pixels to either side of the line: something else may lie along
     it."""
     size = (2 * half + 1, length)
-    maps = [across_line(anchor, end, offset, length, size[0]) for end in ends]
+    maps = [
+        across_line(anchor, end, offset, length, size[0])
+        for anchor, end in zip(anchors, ends, strict=True)
+    ]
     plate = _without(frames, tracks, maps, size, covered)
     seen, behind, hidden = (
         np.stack([_along(picture, onto, size) for onto, picture in zip(maps, kind, strict=True)])
@@ -116,29 +132,36 @@ def _within(
     )
     open_ = hidden < 0.02
     found = _drawn(seen, _beside(seen, behind, open_, tracks.noise), open_, tracks.noise)
-    if found is None or _goes_on(frames, track, ends, anchor, found[0]):
+    if found is None or _goes_on(frames, tracks, track, ends, anchors, found[0]):
         return None
     return Link(*found, plate, maps, tracks.noise)
 
 
 def _goes_on(
     frames: Sequence[np.ndarray],
+    tracks: Tracks,
     track: Track,
     ends: np.ndarray,
-    anchor: Sequence[float],
+    anchors: np.ndarray,
     strip: np.ndarray,
 ) -> bool:
-    """Whether the same is drawn beyond the body as well: a rail, not what holds it."""
+    """Whether the same is drawn beyond the body as well, and does not move: a rail, not what holds
+    it, as another spring on the other side may."""
     reach, height = track.appearance.bounding_radius + 2.0, len(strip)
     colour, rows = 255.0 * strip[0, 0, :3], strip[::-1, :, 3].max(1) > _THERE
     shown = []
-    for frame, end in zip(frames, ends, strict=True):
-        away = end - np.asarray(anchor, float)
+    level = threshold(tracks.noise)
+    for frame, anchor, end in zip(frames, anchors, ends, strict=True):
+        away = end - anchor
         beyond = end + (reach + _BEYOND) * away / max(float(np.hypot(*away)), 1e-6)
-        seen = _along(frame, across_line(beyond, end, reach, _BEYOND, height), (height, _BEYOND))
+        onto = across_line(beyond, end, reach, _BEYOND, height)
+        seen, plate = (
+            _along(picture, onto, (height, _BEYOND)) for picture in (frame, tracks.plate)
+        )
         sides = 0.5 * (seen[:2].mean(0) + seen[-2:].mean(0))
         way = colour - sides
         share = ((seen - sides) * way).sum(-1) / np.maximum((way**2).sum(-1), 1.0)
+        share[differs(seen, plate, level)] = 0.0
         shown.append(share[rows].max(0).mean() if rows.any() else 0.0)
     return float(np.median(shown)) > _THERE
 
@@ -220,18 +243,38 @@ def _drawn(
     return strip, after / max(before, 1.0), bool(whole)
 
 
+Ends = tuple[float, float, float] | tuple[str, float, float]
+"""Where a link begins and ends: (x, y) of a point, or another body and px from its centre; and px
+from the centre of its own body."""
+
+
 def linked(
-    frames: np.ndarray, tracks: Tracks, scene: Scene, links: Mapping[str, Sequence[float]]
+    frames: np.ndarray,
+    tracks: Tracks,
+    scene: Scene,
+    links: Mapping[str, Ends | Sequence[Ends]],
 ) -> Scene:
-    """The scene with what joins bodies to points of the picture. links: body -> (x, y) of the point
-    and px from the body's centre at which the link ends. Adds the sprite "NAME_link" and the
-    constant "link" of the body; nothing for what is not found."""
+    """The scene with what joins bodies to points of the picture, or to other bodies. links: body ->
+    (x, y) of the point and px from the body's centre at which the link ends, or (name of the other
+    body, px from its centre, px from the body's own); several of a body as a tuple. Adds the sprite
+    "NAME_link" and the constant "link" of the body ("NAME_link_2" and "link_2" for its second);
+    nothing for what is not found."""
     sprites, constants, plate = dict(scene.sprites), dict(scene.constants), scene.background
-    for name, (x, y, offset) in links.items():
-        if any(track.name == name for track in tracks.tracks):
-            found = link_of(frames, replace(tracks, plate=plate), name, (x, y), offset)
+    known = {track.name for track in tracks.tracks}
+    for name, given in links.items():
+        for number, ends in enumerate(_listed(given), 1):
+            if not {name, *(one for one in ends if isinstance(one, str))} <= known:
+                continue
+            (first, second, offset), key = ends, link_key(number)
+            found = link_of(frames, replace(tracks, plate=plate), name, (first, second), offset)
             if found is not None and found.certain:
                 plate = found.plate
-                sprites[name + LINK] = found.strip
-                constants[name] = {**constants.get(name, {}), "link": [x, y, offset]}
+                sprites[f"{name}_{key}"] = found.strip
+                told = [one for one in ends if not isinstance(one, str)]
+                constants[name] = {**constants.get(name, {}), key: told}
     return replace(scene, background=plate, sprites=sprites, constants=constants)
+
+
+def _listed(given: Ends | Sequence[Ends]) -> Sequence[Ends]:
+    single = not isinstance(given[0], (tuple, list))
+    return (given,) if single else given  # type: ignore[return-value]

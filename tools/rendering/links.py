@@ -1,4 +1,4 @@
-"""Drawing what is stretched between a body and a point of the picture."""
+"""Drawing what is stretched between a body and a point of the picture, or another body."""
 
 from __future__ import annotations
 
@@ -11,12 +11,26 @@ from tools.rendering.canvas import blend
 from tools.rendering.shapes import stretched_layer
 from tools.types import Scene
 
-LINK = "_link"
-"""What the sprite of a link is called, after its body."""
+
+def link_key(number: int) -> str:
+    """The constant of a body that says where its so many-th link (from 1 on) begins and ends, and,
+    after the body's name and "_", that link's sprite."""
+    return "link" if number == 1 else f"link_{number}"
+
+
+def begun(other: Sequence[float], end: Sequence[float], start: float) -> np.ndarray:
+    """(..., 2) places ``start`` px from ``other`` (..., 2) on the way to ``end`` (..., 2)."""
+    way = np.asarray(end, float) - np.asarray(other, float)
+    far = np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-6)
+    return np.asarray(other, float) + start * way / far
 
 
 def across_line(
-    anchor: Sequence[float], end: Sequence[float], offset: float, length: int, width: int
+    anchor: Sequence[float] | np.ndarray,
+    end: Sequence[float] | np.ndarray,
+    offset: float,
+    length: int,
+    width: int,
 ) -> np.ndarray:
     """(2, 3) map from the pixels of a strip (``length`` along, ``width`` across) to the picture:
     from ``anchor`` to ``offset`` px before ``end``."""
@@ -29,17 +43,37 @@ def across_line(
     return np.column_stack([step * along, side, corner])
 
 
-def draw_link(image: np.ndarray, scene: Scene, name: str, part: Mapping[str, Any] | None) -> None:
+def draw_link(
+    image: np.ndarray,
+    scene: Scene,
+    name: str,
+    part: Mapping[str, Any] | None,
+    other: Mapping[str, Any] | None = None,
+    number: int = 1,
+) -> None:
     """Draw the spring, rope or thread that holds a body on a canvas (H, W, 3) in place, where the
-    scene has one. part: the body's pose and constants, from ``pose_of``."""
-    strip = scene.sprites.get(name + LINK)
-    if strip is None or part is None or not all(np.isfinite(part.get(k, np.nan)) for k in "xy"):
+    scene has one. part: the body's pose and constants, from ``pose_of``; other: those of the body
+    that it goes to, None for a point of the picture. number: which of the body's links."""
+    strip, key = scene.sprites.get(f"{name}_{link_key(number)}"), link_key(number)
+    if strip is None or part is None or key not in part or not _placed(part):
         return
-    x, y, offset = part["link"]
+    end = part["x"], part["y"]
+    if len(part[key]) == 2:
+        if other is None or not _placed(other):
+            return
+        start, offset = part[key]
+        anchor = begun((other["x"], other["y"]), end, start)
+    else:
+        x, y, offset = part[key]
+        anchor = np.array([x, y])
     height, width = strip.shape[:2]
-    onto = across_line((x, y), (part["x"], part["y"]), offset, width, height)
+    onto = across_line(anchor, end, offset, width, height)
     if not np.isfinite(onto).all() or np.abs(onto).max() > 1e5:
         return
     layer = stretched_layer(image.shape[:2], strip, onto)
     if layer is not None:
         blend(image, *layer)
+
+
+def _placed(part: Mapping[str, Any]) -> bool:
+    return all(np.isfinite(part.get(k, np.nan)) for k in "xy")

@@ -30,6 +30,7 @@ from tools.guide import Guide
 from tools.perception.background import differs, dominant_colour, threshold
 from tools.perception.camera import is_camera, moving_bodies
 from tools.perception.given import clip_number, guided
+from tools.perception.links import Ends
 from tools.perception.parts import Appearance, Track
 from tools.perception.segmentation import regions
 from tools.perception.swelling import swells
@@ -162,8 +163,7 @@ EARLY = 0.3
 class Evidence:
     """Paths by body name (back to front) and the clip's measures. dt: seconds between frames, one
     number or one a step (see Video.steps). filmed: by a camera, not drawn. said: what a person
-    pointed out, None = nothing. links: body -> (x, y) of the point of the picture that a spring, rope
-    or thread is drawn from, and px from the body's centre at which it ends."""
+    pointed out, None = nothing. links: body -> springs, ropes and threads that are drawn from it."""
 
     paths: Mapping[str, Path]
     dt: Steps
@@ -172,7 +172,7 @@ class Evidence:
     actions: np.ndarray | None
     filmed: bool = False
     said: Said | None = None
-    links: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    links: Mapping[str, tuple[Ends, ...]] = field(default_factory=dict)
 
     @cached_property
     def spots(self) -> tuple[tuple[float, float], ...]:

@@ -129,9 +129,6 @@ def _body(path: Path, evidence: Evidence) -> Body:
         if appearance.shape == "box"
         else {}
     )
-    if path.name in evidence.links:
-        named = zip(("link_x", "link_y", "link_offset"), evidence.links[path.name], strict=True)
-        sizes = {**sizes, **dict(named)}
     return Body(
         path.name,
         appearance.shape,
@@ -142,6 +139,7 @@ def _body(path: Path, evidence: Evidence) -> Body:
         path.turns,
         sizes,
         path.radii is not None,
+        evidence.links.get(path.name, ()),
     )
 
 

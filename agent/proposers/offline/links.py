@@ -1,7 +1,9 @@
-"""What bodies hang by: springs, ropes and threads that are drawn from a point of the picture."""
+"""What bodies hang by: springs, ropes and threads that are drawn from a point of the picture, or
+from another body."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from functools import cache
@@ -10,32 +12,117 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from agent.proposers.offline.evidence import Evidence, Path, line_of_travel, orbit
-from tools.perception.links import link_of
+from tools.perception.background import differs, threshold
+from tools.perception.links import Ends, link_of
 from tools.types import Video
 
 
 def with_links(evidence: Evidence, video: Video) -> Evidence:
-    """The evidence with the points of the picture to which bodies are seen to be tied, without what
-    was taken for bodies and is a piece of what ties them."""
+    """The evidence with the springs, ropes and threads that are seen to tie bodies to points of the
+    picture and to each other, without what was taken for bodies and is a piece of what ties them."""
     if evidence.filmed:
         return evidence
-    found, pieces = {}, set[str]()
+    found: dict[str, list[Ends]] = {}
+    pieces = set[str]()
     for path in evidence.movers:
         far = float(np.ptp(path.xy[path.seen], axis=0).max()) > GOES
         if path.moves and far and not path.turns and not path.waits:
-            thin = [p for p in evidence.movers if _thinner(p, path)]
-            bare = _without(evidence, {p.name for p in thin if not p.turns})
-            tied = [*_about(path, bare, video), *_along(path, bare, video)]
-            if tied:
-                found[path.name] = min(tied)[1:]
-                anchor = found[path.name][:2]
-                pieces |= {
-                    p.name
-                    for p in thin
-                    if (not p.turns or _short(p, path, anchor)) and _between(p, path, anchor)
-                }
-    left = {name: link for name, link in found.items() if name not in pieces}
+            thin = [p for p in evidence.movers if _thinner(p, path) or _in_line(p, path)]
+            bare = _without(evidence, {p.name for p in thin if not _rod(p)})
+            for _, x, y, end in _sides(
+                path, [*_about(path, bare, video), *_along(path, bare, video)]
+            ):
+                found.setdefault(path.name, []).append((x, y, end))
+                pieces |= {p.name for p in thin if _piece(p, path, (x, y))}
+    for name, ends, own in _joining(evidence, video):
+        found.setdefault(name, []).append(ends)
+        pieces |= own
+    left = {name: tuple(links) for name, links in found.items() if name not in pieces}
     return replace(_without(evidence, pieces), links=left)
+
+
+def _sides(path: Path, tied: Sequence[Tied]) -> list[Tied]:
+    """The best of these links, and the best of those to the other side of the body."""
+    if not tied:
+        return []
+    middle, best = np.nanmean(path.xy, axis=0), min(tied)
+    way = np.array(best[1:3]) - middle
+    opposite = [one for one in tied if (np.array(one[1:3]) - middle) @ way < 0]
+    return [best, min(opposite)] if opposite else [best]
+
+
+def _rod(path: Path) -> bool:
+    """Whether something straight turns: it may be a rod."""
+    return path.turns and path.appearance.shape == "box"
+
+
+def _piece(path: Path, body: Path, anchor: tuple[float, float]) -> bool:
+    """Whether a path is a piece of what holds a body."""
+    return (not _rod(path) or _short(path, body, anchor)) and _between(path, body, anchor)
+
+
+def _in_line(path: Path, body: Path) -> bool:
+    """Whether something that is neither disk nor box keeps to the line along which a body goes, as
+    a spring does."""
+    if path is body or path.appearance.shape in ("disk", "box") or path.waits:
+        return False
+    point, axis, off = line_of_travel(body)
+    across = (path.xy[path.seen] - point) @ np.array([-axis[1], axis[0]])
+    return off < NEAR and float((np.abs(across) < body.radius).mean()) > MOSTLY
+
+
+def _joining(evidence: Evidence, video: Video) -> Iterator[tuple[str, Ends, set[str]]]:
+    """What is drawn stretched between two bodies: (body, where it begins and ends, names of what
+    was taken for bodies and is a piece of it)."""
+    movers = [p for p in evidence.movers if p.moves and not p.waits]
+    for a, b in itertools.combinations(movers, 2):
+        both = a.seen & b.seen
+        apart = np.hypot(*(a.xy[both] - b.xy[both]).T)
+        if both.sum() < 8 or np.ptp(apart) < STRETCHED or apart.min() < a.radius + b.radius + GAP:
+            continue
+        own = {p.name for p in movers if p not in (a, b) and _amid(p, a, b)}
+        bare = _without(evidence, own)
+        found = [
+            (link.left, start)
+            for start in (a.radius, 0.0)
+            if _drawn_between(a, b, bare, video)
+            if (link := link_of(video.frames, bare.tracks, b.name, (a.name, start), b.radius))
+            if link.certain
+        ]
+        if found:
+            yield b.name, (a.name, min(found)[1], b.radius), own
+
+
+def _amid(path: Path, a: Path, b: Path) -> bool:
+    """Whether something that is no disk keeps to the line between two bodies."""
+    both = path.seen & a.seen & b.seen
+    if path.appearance.shape == "disk" or not both.any():
+        return False
+    way = b.xy[both] - a.xy[both]
+    far = np.maximum(np.hypot(*way.T), 1.0)
+    own = path.xy[both] - a.xy[both]
+    along = (own * way).sum(1) / far**2
+    across = np.abs(own[:, 0] * way[:, 1] - own[:, 1] * way[:, 0]) / far
+    amid = (across < min(a.radius, b.radius)) & (along > 0) & (along < 1)
+    return float(amid.mean()) > MOSTLY
+
+
+def _drawn_between(a: Path, b: Path, evidence: Evidence, video: Video) -> bool:
+    """Whether something other than the plate is seen all along the line between two bodies."""
+    times = np.flatnonzero(a.seen & b.seen)
+    times = times[np.unique(np.linspace(0, len(times) - 1, LOOKED).astype(int))]
+    level, plate = threshold(evidence.tracks.noise), evidence.tracks.plate
+    shown = []
+    for t in times:
+        way = b.xy[t] - a.xy[t]
+        far = float(np.hypot(*way))
+        along, side = way / far, np.array([-way[1], way[0]]) / far
+        u = np.linspace(a.radius + 3.0, far - b.radius - 3.0, 12)
+        places = a.xy[t] + u[:, None, None] * along + np.arange(-WIDE, WIDE + 1)[:, None] * side
+        x, y = np.rint(places).astype(int).transpose(2, 0, 1)
+        x, y = np.clip(x, 0, plate.shape[1] - 1), np.clip(y, 0, plate.shape[0] - 1)
+        shown.append(differs(video.frames[t][y, x], plate[y, x], level).any(1).mean())
+    return float(np.median(shown)) > MOSTLY
 
 
 def _thinner(path: Path, body: Path) -> bool:
@@ -70,6 +157,12 @@ def _without(evidence: Evidence, names: Set[str]) -> Evidence:
     return replace(evidence, paths=paths, tracks=replace(evidence.tracks, tracks=tracks))
 
 
+STRETCHED, GAP = 4.0, 10.0
+"""Pixels by which the distance of two bodies must vary, and that must lie between them, for what is
+drawn there to be stretched."""
+LOOKED, WIDE = 6, 7
+"""Frames that tell whether something is drawn between two bodies, and pixels to either side of the
+line at which it is looked for."""
 SHORT = 0.25
 """Length of a piece that turns as a share of what holds a body: a longer one is a rod."""
 THIN, MOSTLY = 0.3, 0.9

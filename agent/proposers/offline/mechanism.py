@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from tools.perception.links import Ends
+
 MARK = "# grammar: "
 
 MOTIONS = (
@@ -38,7 +40,8 @@ class Body:
     """One object of the state. shape, colour, near: how perception finds it
     (tools.perception.Part). motion: one of MOTIONS; on: the body it hangs on or rides on (None: the
     picture). turns: its angle varies; swells: its radius does. numbers: geometry in pixels and
-    radians that was measured (pivot, axis, offsets, half sizes)."""
+    radians that was measured (pivot, axis, offsets, half sizes). links: where springs, ropes and
+    threads begin and end that are drawn from it (tools.perception.links.Ends)."""
 
     name: str
     shape: str
@@ -49,6 +52,7 @@ class Body:
     turns: bool = False
     numbers: Mapping[str, float] = field(default_factory=dict)
     swells: bool = False
+    links: tuple[Ends, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,8 @@ def loads(text: str) -> Mechanism:
 
     def body(d: dict[str, Any]) -> Body:
         pair = {k: tuple(d[k]) if d[k] is not None else None for k in ("colour", "near")}
-        return Body(**{**d, **pair})
+        links = tuple(tuple(ends) for ends in d.get("links", ()))
+        return Body(**{**d, **pair, "links": links})
 
     return Mechanism(
         tuple(body(d) for d in data["bodies"]),

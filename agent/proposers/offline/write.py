@@ -49,7 +49,7 @@ from agent.proposers.offline.grammar.laws.stop import Stop
 from agent.proposers.offline.grammar.laws.turning import Turning
 from agent.proposers.offline.grammar.laws.turning_frame import TurningFrame
 from agent.proposers.offline.grammar.laws.wall import Wall
-from agent.proposers.offline.grammar.mechanism import Body, Mechanism
+from agent.proposers.offline.grammar.mechanism import Body, Link, Mechanism
 from agent.proposers.offline.grammar.quantity import GrammarError, Number, Quantity
 from agent.proposers.offline.grammar.registry import known
 from agent.proposers.offline.grammar.shape import Shape
@@ -134,8 +134,8 @@ class _Translation:
         by_area = name in self.by_area or touching
         made = Body(name, self._shape(body), self._joint(body, tree), mass, by_area)
         made = replace(made, scalars=("radius",)) if body.swells else made
-        if "link_x" in n and self.given.drawing != "film":
-            made = replace(made, link=(n["link_x"], n["link_y"], n["link_offset"]))
+        if self.given.drawing != "film":
+            made = replace(made, links=tuple(_link(*ends) for ends in body.links))
         if body.motion != "free" or "com_x" not in n:
             return made
         com_x, com_y = (_within(n[k], 3 * abs(n[k]) + 10) for k in ("com_x", "com_y"))
@@ -470,6 +470,12 @@ def _coupling(term: hypothesis.Term) -> Coupling:
 CAMERA_TILT, DRAWN_TILT = 0.03, 0.005
 """Radians by which what hangs straight down may seem to hang askew: a camera on a stand is level to
 two degrees; in a drawing down is down, give or take what its outline tells."""
+
+
+def _link(first: float | str, second: float, end: float) -> Link:
+    if isinstance(first, str):
+        return Link(end, to=first, start=second)
+    return Link(end, first, second)
 
 
 def _line(n: Mapping[str, float]) -> tuple[tuple[float, float], tuple[float, float]]:

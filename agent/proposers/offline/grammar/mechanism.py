@@ -41,12 +41,24 @@ MOST = 64
 
 
 @dataclass(frozen=True)
+class Link:
+    """What is drawn stretched between a body and a point of the picture, or another body ``to``. x,
+    y: the point, px; start: px from the other body's centre at which it begins, end: from its own
+    at which it ends."""
+
+    end: float
+    x: float = 0.0
+    y: float = 0.0
+    to: str = ""
+    start: float = 0.0
+
+
+@dataclass(frozen=True)
 class Body(Owner):
     """One object of the state. mass: relative to the others'; by_area: times the square of its
     measured radius, as for disks of one density. com_x, com_y: centre of mass from the drawn centre
     in its own frame, px. gyration: radius of gyration about it, px. scalars: sizes that vary, as
-    attributes of the state. link: (x, y) px of the point of the picture that a spring, rope or thread
-    is drawn from, and px from the body's centre at which it ends; None where none is."""
+    attributes of the state. links: springs, ropes and threads that are drawn from it."""
 
     folder: ClassVar[str] = ""
     name: str
@@ -64,7 +76,7 @@ class Body(Owner):
     )
     gyration: Quantity = quantity("px", "radius of gyration of {on}", positive(5.0, 10.0), 1.0)
     scalars: tuple[str, ...] = ()
-    link: tuple[float, float, float] | None = None
+    links: tuple[Link, ...] = ()
 
     def subject(self) -> str:
         return self.name

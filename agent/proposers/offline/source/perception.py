@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agent.proposers.offline.grammar.check import reaching, touching
 from agent.proposers.offline.grammar.joints.image import Image
 from agent.proposers.offline.grammar.joints.weld import Weld
-from agent.proposers.offline.grammar.mechanism import LIGHTS, Body, Mechanism
+from agent.proposers.offline.grammar.mechanism import LIGHTS, Body, Link, Mechanism
 from agent.proposers.offline.source.dynamics import gridded
 from agent.proposers.offline.source.program import spread
 from tools.guide import Guide
@@ -101,20 +101,27 @@ def _declared(mechanism: Mechanism, said: Said | None) -> Iterator[str]:
             yield from ("", f"# {why}", f"{table} = {{")
             yield from (f'    "{body.name}": {_host(body)},' for body in carried)
             yield "}"
-    if links := [body for body in bodies if body.link is not None]:
+    if links := [body for body in bodies if body.links]:
         yield from (
             "",
             "# Springs, ropes and threads: from where, and how far from the centre they end.",
         )
         yield "LINKS = {"
         for body in links:
-            x, y, offset = (round(value, 1) for value in body.link or ())
-            yield f'    "{body.name}": ({x}, {y}, {offset}),'
+            ends = ", ".join(map(_ends, body.links))
+            yield f'    "{body.name}": ' + (f"({ends})," if len(body.links) > 1 else f"{ends},")
         yield "}"
     if grid := [body.name for body in bodies if body.name in gridded(mechanism)]:
         yield from ("", "# Boxes whose corners are drawn on whole pixels.")
         yield f"ON_GRID = {spread(grid)}"
     yield from said.tables(False) if said else ()
+
+
+def _ends(link: Link) -> str:
+    """Where a link begins and ends, as a tuple."""
+    if link.to:
+        return f'("{link.to}", {round(link.start, 1)}, {round(link.end, 1)})'
+    return f"({round(link.x, 1)}, {round(link.y, 1)}, {round(link.end, 1)})"
 
 
 def _perceive(mechanism: Mechanism, said: Said | None) -> Iterator[str]:
@@ -138,7 +145,7 @@ def _perceive(mechanism: Mechanism, said: Said | None) -> Iterator[str]:
     rides += ", images=IMAGES" if _carried(mechanism, "IMAGES") else ""
     mattes = ", mattes=drawn.mattes" if grid else ""
     yield f"    scene = tools.scene_of(tracks, VARIES{rides}{mattes})"
-    if any(body.link is not None for body in ordered(mechanism)):
+    if any(body.links for body in ordered(mechanism)):
         yield "    scene = tools.linked(frames, tracks, scene, LINKS)"
     yield "    return states, scene"
 

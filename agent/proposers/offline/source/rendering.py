@@ -9,10 +9,13 @@ from agent.proposers.offline.source.perception import ordered
 def rendering(mechanism: Mechanism) -> str:
     """Source of the program."""
     imports, lines = {"canvas", "draw_front", "finish"}, []
-    for body in (body for body in ordered(mechanism) if body.link is not None):
-        imports |= {"draw_link", "pose_of"}
-        pose = f'pose_of("{body.name}", state, scene)'
-        lines.append(f'    draw_link(image, scene, "{body.name}", {pose})')
+    for body in ordered(mechanism):
+        for number, link in enumerate(body.links, 1):
+            imports |= {"draw_link", "pose_of"}
+            pose = f'pose_of("{body.name}", state, scene)'
+            more = f', pose_of("{link.to}", state, scene)' if link.to else ""
+            more += f", number={number}" if number > 1 else ""
+            lines.append(f'    draw_link(image, scene, "{body.name}", {pose}{more})')
     for body in ordered(mechanism):
         names: tuple[str, ...] = ("draw_body",)
         condition = ""
