@@ -86,8 +86,9 @@ def _met(first: str, second: str, t: int, evidence: Evidence) -> dict[str, float
     """What the impact of two bodies around frame t says."""
     a, b = evidence.paths[first], evidence.paths[second]
     impact = by_area(a, b) if _crowded(a, b, t, evidence) else _impact(a, b, t, evidence.dt)
-    if evidence.filmed:
+    if evidence.filmed or not (a.circular and b.circular):
         impact |= {"by_size": 0.0, "margin": _margin(a, b, t)}
+    if evidence.filmed:
         impact |= {"ratio": 1.0} if look_alike(a, b, filmed=True) else {}
     return impact
 

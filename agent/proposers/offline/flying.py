@@ -164,8 +164,10 @@ def _explained(
     path: Path, evidence: Evidence, features: list[Feature], special: Mapping[str, object]
 ) -> list[Explanation]:
     """Explanations, likeliest first: a periodic force was found beside a spring, and is tried with
-    it, for neither explains anything alone."""
-    beside = [(f"spring_{name[-1]}", name) for name in special if name.startswith("drive_")]
+    it, for neither explains anything alone; nor does a spring whose anchor is nowhere near, which
+    two steady fields say."""
+    beside: list[tuple[str, ...]] = [("spring", "gx", "gy")]
+    beside += [(f"spring_{name[-1]}", name) for name in special if name.startswith("drive_")]
     known = {name for name, *_ in features}
     found = {
         frozenset(e.names): e

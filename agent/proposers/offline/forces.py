@@ -26,6 +26,7 @@ from agent.proposers.offline.swinging import (
     one_swing,
     pendulum_options,
     side_by_side,
+    struck_across,
 )
 
 EXPECTED = 4.0
@@ -41,7 +42,8 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
     free = [b for b in structure.bodies if b.motion == "free"]
     contacts, partners = contacts_of([b for b in free if not b.swells], evidence)
     away = [b for b in structure.bodies if b.motion == "receding"]
-    contacts = (*contacts, *side_by_side(structure, evidence), *bounds_of(away, evidence))
+    across = (*side_by_side(structure, evidence), *struck_across(structure, evidence))
+    contacts = (*contacts, *across, *bounds_of(away, evidence))
     contacts = tuple(term for term in contacts if proposed(term.kind))
     groups = [*_of_free(free, evidence, alternatives), *_of_others(structure, evidence)]
     groups += [receding_options(body, evidence, alternatives) for body in away]

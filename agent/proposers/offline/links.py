@@ -28,7 +28,9 @@ def with_links(evidence: Evidence, video: Video) -> Evidence:
         far = float(np.ptp(path.xy[path.seen], axis=0).max()) > GOES
         if path.moves and far and not path.turns and not path.waits:
             thin = [p for p in evidence.movers if _thinner(p, path) or _in_line(p, path)]
-            bare = _without(evidence, {p.name for p in thin if not _rod(p)})
+            loose = [a for a in evidence.spots if np.ptp(_away(path, a)) > STRETCHED]
+            rods = [p for p in thin if any(_piece(p, path, a) for a in loose)]
+            bare = _without(evidence, {p.name for p in thin if not _rod(p) or p in rods})
             for _, x, y, end in _sides(
                 path, [*_about(path, bare, video), *_along(path, bare, video)]
             ):
@@ -58,7 +60,15 @@ def _rod(path: Path) -> bool:
 
 def _piece(path: Path, body: Path, anchor: tuple[float, float]) -> bool:
     """Whether a path is a piece of what holds a body."""
-    return (not _rod(path) or _short(path, body, anchor)) and _between(path, body, anchor)
+    stretched = float(np.ptp(_away(body, anchor))) > STRETCHED
+    held = stretched or not _rod(path) or _short(path, body, anchor)
+    return held and _between(path, body, anchor)
+
+
+def _away(path: Path, anchor: Sequence[float]) -> np.ndarray:
+    """(N,) pixels from a point to a body, wherever it is seen."""
+    away: np.ndarray = np.hypot(*(path.xy[path.seen] - anchor).T)
+    return away
 
 
 def _in_line(path: Path, body: Path) -> bool:

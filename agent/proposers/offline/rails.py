@@ -266,7 +266,9 @@ def _polynomial(
     coefficient}. More degrees have to pay for themselves (Bayesian information criterion)."""
     best = (math.inf, np.zeros(1))
     for degree in range(least, max(least, min(most, len(u) // 3)) + 1):
-        coefficients = np.polynomial.polynomial.polyfit(u, values, degree)
+        coefficients, (_, rank, *_) = np.polynomial.polynomial.polyfit(u, values, degree, full=True)
+        if rank <= degree and degree > least:
+            break  # the places are too few or too close to tell more
         bic = float(
             ((np.polynomial.polynomial.polyval(u, coefficients) - values) ** 2).sum()
         ) / sigma**2 + degree * math.log(len(u))

@@ -18,6 +18,9 @@ from tools import timing
 SAME = 0.25
 """Share by which the centrifugal coefficient may miss the square of half the Coriolis one."""
 
+SHORT = 0.05
+"""Length of a spring, as a share of the usual distance, below which it has none."""
+
 RATES = 48
 """Rates of a periodic force that are tried, from one turn in the clip to one in six frames."""
 
@@ -65,8 +68,8 @@ def _fields(xy: np.ndarray) -> list[Feature]:
 def _tethers(
     path: Path, evidence: Evidence, xy: np.ndarray, centres: Mapping[str, np.ndarray]
 ) -> dict[str, Shaped]:
-    """Springs with a length of their own to things that are drawn: linear in the stiffness and in
-    its product with the length."""
+    """Springs to things that are drawn, of no length or of one of their own: linear in the stiffness
+    and in its product with the length."""
     found = {}
     for name, centre in centres.items():
         away = xy - centre
@@ -76,9 +79,14 @@ def _tethers(
         parts: list[Feature] = [("back", -away, _any), ("out", away / far, _any)]
         e = regress(path.xy, path.floor, evidence.dt, [*parts, *_fields(xy)], path.kinks)
         k, push = e.values.get("back", 0.0), e.values.get("out", 0.0)
-        if k <= 0 or not 0.05 < push / k / float(np.nanmedian(far)) < 3.0:
+        if k <= 0 or push / k / float(np.nanmedian(far)) > 3.0:
             continue
         length = push / k
+        if length < SHORT * float(np.nanmedian(far)):
+            spring = (f"spring@{name}", -away, _positive)
+            place = {"x0": float(centre[0]), "y0": float(centre[1]), "span": 50.0}
+            found[spring[0]] = Shaped(spring, "spring", {"k": 1.0, **place}, "k")
+            continue
         feature = (f"tether@{name}", -away + length * away / far, _positive)
         numbers = {
             "power": 1.0, "x0": float(centre[0]), "y0": float(centre[1]), "length": length,

@@ -112,6 +112,24 @@ def side_by_side(structure: Mechanism, evidence: Evidence) -> list[Term]:
     ]
 
 
+def struck_across(structure: Mechanism, evidence: Evidence) -> list[Term]:
+    """Impacts that were seen of bodies on joints with such as move freely, or on joints of another
+    kind."""
+    able = [b for b in structure.bodies if b.motion in HIT and b.on is None and not b.swells]
+    if all(b.motion == "free" for b in able):
+        return []
+    kinds = {b.name: b.motion for b in able}
+    return [
+        Term("collide", pair, n | {"by_size": 0.0})
+        for pair, n in collisions(list(kinds), evidence).items()
+        if kinds[pair[0]] != kinds[pair[1]]
+    ]
+
+
+HIT = ("free", "prismatic", "revolute")
+"""Motions of bodies that others may strike."""
+
+
 def heading(body: Body) -> float:
     """Direction from the hinge to the centre of a turning body in its own frame: along the axis of
     its shape where that is within error."""
