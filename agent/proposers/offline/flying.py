@@ -26,10 +26,12 @@ from agent.proposers.offline.priors import (
     ON_TOP,
     RESISTANCES,
     THRESHOLDS,
+    on_a_floor,
     proposed,
 )
 from agent.proposers.offline.regression import curve_option
 from agent.proposers.offline.shaped import shaped
+from agent.proposers.offline.walls import slides
 from tools import timing
 
 _AIR = "quadratic_drag"
@@ -144,6 +146,7 @@ def free_options(
     middle = np.nanmean(xy, axis=0)
     span = float(np.nanmax(np.ptp(xy[np.isfinite(xy[:, 0])], axis=0)))
     options = []
+    on_floor = slides(path, evidence)
     for e in explanations[: limit + 1]:
         terms = _free_terms(body.name, e, middle, span, where)
         terms += tuple(special[k].term(body.name, e.values[k]) for k in e.names if k in special)
@@ -151,7 +154,8 @@ def free_options(
         if unsaid:
             raise ValueError(f"no term says {', '.join(sorted(unsaid))}, which moves {body.name}")
         terms, told = _damped(body.name, terms)
-        options.append((terms, e.bic, _sentence(body.name, e) + told))
+        floored = on_a_floor(e.names, evidence.filmed) if on_floor else 0.0
+        options.append((terms, e.bic + floored, _sentence(body.name, e) + told))
         if evidence.filmed and _slows(path, evidence, features, e):
             likelier = 2.0 * ON_TOP["in air"].log_odds
             options.append(((*terms, _air(body.name, e)), e.bic - likelier, _through_air(body, e)))

@@ -23,8 +23,9 @@ from agent.proposers.offline.flying import any_sign, cautious, positive
 from agent.proposers.offline.mechanism import Body, Term
 from agent.proposers.offline.naming import causes
 from agent.proposers.offline.options import Option
-from agent.proposers.offline.priors import ON_TOP, proposed
+from agent.proposers.offline.priors import ON_TOP, on_a_floor, proposed
 from agent.proposers.offline.swinging import HEIGHTS, stops_of
+from agent.proposers.offline.walls import slides
 from tools.physics.multibody import Link, accelerations
 
 LEVEL = 0.1
@@ -62,6 +63,7 @@ def slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...]
     jumps = len(stops) + len(unmet)
     found = explain(series, sigma, evidence.dt, features, path.kinks, 3, filmed=evidence.filmed)
     level = abs(body.numbers["axis_y"]) < LEVEL
+    on_floor = slides(path, evidence)
     for e in (cautious(found, "pull") if level else found)[:4]:
         values, terms = dict(e.values), []
         if "spring_along" in values:
@@ -75,6 +77,7 @@ def slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...]
         terms += [Term("action", (name,), {"a": values["action"]})] if "action" in values else []
         words = f"{name} slides: {causes(e.names, 'constant velocity')} leaves {e.rms:.2f} px rms"
         bic = e.bic - 2.0 * ON_TOP["jump"].log_odds * jumps
+        bic += on_a_floor(e.names, evidence.filmed) if on_floor else 0.0
         options.append(((*terms, *stops), bic, words + struck))
     return options
 

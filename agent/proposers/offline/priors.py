@@ -143,6 +143,7 @@ ON_TOP = Table("on top", {
     "repulsion": Odds(-5.0, "A fixed thing that repels is rarer than one that attracts."),
     "rubbed in flight": Odds(-4.0, "What falls freely rests on nothing that it could rub on."),
     "in air": Odds(0.5, "What is filmed falling falls through air, which slows light things much."),
+    "dragged on a floor": Odds(-2.5, "What lies on a drawn floor rubs on it, as solids do."),
     "dragged": Odds(-2.5, "In footage solids on solids rub; air and oil slow as speed does."),
 }, blind=0.0)  # fmt: skip
 """What comes on top of other odds; "jump" for every stop of a rail, and
@@ -268,6 +269,13 @@ def price(names: Iterable[str], filmed: bool = False) -> float:
     if "gy" in judged and "friction" in judged:
         expected += ON_TOP["rubbed in flight"].log_odds
     return -2.0 * (sum(odds) + expected + ON_TOP["further"].log_odds * max(len(odds) - 1, 0))
+
+
+def on_a_floor(names: Iterable[str], filmed: bool) -> float:
+    """What a combination of causes costs besides, in deviance, for a body that lies on a drawn
+    floor."""
+    dragged = bool({"drag", "quadratic_drag"} & set(names)) and not filmed
+    return -2.0 * ON_TOP["dragged on a floor"].log_odds if dragged else 0.0
 
 
 def log_odds(name: str) -> float:
