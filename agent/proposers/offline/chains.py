@@ -87,6 +87,7 @@ def _terms(
         "k": v["spring@ab"],
         "length": float(abs(rest[1] - rest[0])),
         "ratio": v["spring@ba"] / v["spring@ab"],
+        "on_a_line": 1.0,
     }
     terms = [Term("pair_force", (a.name, b.name), force)]
     for name, key, at in ((a.name, "spring@a", rest[0]), (b.name, "spring@b", rest[1])):

@@ -347,7 +347,9 @@ class _Translation:
         ratio = n.get("ratio", 1.0)
         self.masses.setdefault(second, _fitted(1.0 / ratio, low=0.02, high=50.0))
         if "length" in n:
-            return [PairSpring(term.bodies, _scaled(n["k"]), _fitted(n["length"]))]
+            length: Quantity = round(n["length"], 2)  # on one line the anchors say it as well
+            length = length if "on_a_line" in n else _fitted(n["length"])
+            return [PairSpring(term.bodies, _scaled(n["k"]), length)]
         return [PairForce(term.bodies, _scaled(n["k"]), float(n["power"]))]
 
     def _turning(self, term: hypothesis.Term, n: dict) -> list[Law]:

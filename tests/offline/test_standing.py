@@ -1,0 +1,158 @@
+"""What stands in a drawing is met by its outline, what lies still is found by its look, and springs
+join bodies to each other."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from agent.proposers.offline.evidence import gather
+from agent.proposers.offline.links import with_links
+from agent.proposers.offline.plans import plan
+from agent.proposers.offline.write import write
+from tools import toolbox
+from tools.physics import bounce_off_line, bounce_off_outline
+from tools.physics.engine import Obstacle, Solid, jostle
+from tools.types import Task, Video
+
+DT, GROUND = 1 / 30, (238, 236, 230)
+TABLE = ((0.0, 100.0), (120.0, 100.0), (120.0, 112.0), (0.0, 112.0))
+
+
+def disk(frame, x, y, radius, colour):
+    at = (round(x * 16), round(y * 16))
+    cv2.circle(frame, at, round(radius * 16), colour, -1, cv2.LINE_AA, 4)
+
+
+def line(frame, a, b, colour, width=2):
+    a, b = (tuple(round(v * 16) for v in place) for place in (a, b))
+    cv2.line(frame, a, b, colour, width, cv2.LINE_AA, 4)
+
+
+def drawn(count, size, draw):
+    frames = np.full((count, size[1], size[0], 3), GROUND, np.uint8)
+    for t, frame in enumerate(frames):
+        draw(frame, t)
+    return frames
+
+
+def drafts(frames):
+    return plan(Task((), (Video(frames, DT),), len(frames), 8)).drafts
+
+
+def test_a_side_of_an_outline_is_a_line_and_a_corner_a_point():
+    moving = (60.0, 95.0, 30.0, 200.0)
+    line_ = bounce_off_line(*moving, (0.0, -1.0), -100.0, 8.0, 0.6, pull=(0.0, 300.0))
+    side = bounce_off_outline(*moving, TABLE, 8.0, 0.6, pull=(0.0, 300.0))
+    assert side == pytest.approx(line_)
+    x, y, vx, vy = bounce_off_outline(0.0, -9.0, 0.0, 100.0, ((0.0, 0.0),), 4.0, 1.0, margin=6.0)
+    assert (x, vx, vy) == pytest.approx((0.0, 0.0, -100.0)) and y == pytest.approx(-11.0)
+    assert bounce_off_outline(135.0, 99.0, 30.0, 50.0, TABLE, 8.0, 0.6) == (135.0, 99.0, 30.0, 50.0)
+    many = bounce_off_outline(*(np.array([v, v]) for v in moving), TABLE, 8.0, 0.6)
+    assert np.allclose(many, np.array(bounce_off_outline(*moving, TABLE, 8.0, 0.6))[:, None])
+
+
+def test_in_the_engine_a_box_slides_off_a_table():
+    state = {"box": {"x": 100.0, "y": 92.0, "angle": 0.0, "vx": 90.0, "vy": 0.0, "spin": 0.0}}
+    state["box"] |= {"width": 16.0, "height": 16.0}
+    for _ in range(30):
+        state = jostle(
+            state, [Solid("box")], [Obstacle(TABLE, 0.0)], 0.0, 0.05, {"box": (0.0, 400.0, 0.0)}, DT
+        )
+        if state["box"]["x"] < 110:
+            assert state["box"]["y"] == pytest.approx(92.0, abs=0.5)
+    assert state["box"]["y"] > 120 and state["box"]["spin"] > 0.5
+
+
+def test_a_ball_leaves_a_table_at_its_end():
+    def frame_of(frame, t):
+        cv2.rectangle(frame, (0, 100), (120, 112), (120, 110, 90), -1)
+        since = max(0.0, (30 + 6 * t - 121) / 180)
+        disk(frame, 30 + 6 * t, 91 + 210 * since**2, 8, (200, 60, 40))
+
+    first, *_ = drafts(drawn(26, (260, 200), frame_of))
+    (table,) = first.mechanism.of("obstacle")
+    (field,) = first.mechanism.of("gravity")
+    assert field.numbers["gy"] == pytest.approx(420, rel=0.05)
+    assert max(v for k, v in table.numbers.items() if k[0] == "x") == pytest.approx(120.5, abs=1.0)
+    assert "bounce_off_outline" in write(first.mechanism).dynamics
+
+
+def test_a_straight_floor_is_no_obstacle():
+    def frame_of(frame, t):
+        cv2.rectangle(frame, (0, 150), (260, 200), (120, 110, 90), -1)
+        disk(frame, 20 + 5 * t, 40 + 0.16 * t**2, 8, (200, 60, 40))
+
+    first, *_ = drafts(drawn(24, (260, 200), frame_of))
+    assert first.mechanism.of("wall") and not first.mechanism.of("obstacle")
+
+
+def puck(frame, x, y, angle):
+    disk(frame, x, y, 18, (60, 60, 60))
+    way = 15 * np.array([np.cos(angle), np.sin(angle)])
+    line(frame, (x - way[0], y - way[1]), (x + way[0], y + way[1]), (230, 170, 40), 4)
+
+
+def test_a_marked_puck_at_rest_is_found_where_it_is_said_to_lie():
+    frames = drawn(
+        12, (240, 160), lambda f, t: (puck(f, 40 + 6 * t, 90, 0.3), puck(f, 180, 70, 1.2))
+    )
+    parts = (
+        toolbox.Part("a", "sprite", near=(40, 90)),
+        toolbox.Part("b", "sprite", near=(180, 70)),
+    )
+    tracks = toolbox.track(frames, parts)
+    assert np.allclose(tracks["a"].poses[:, 0], 40 + 6 * np.arange(12), atol=0.2)
+    assert np.allclose(tracks["b"].poses[:, :2], (180, 70), atol=0.2)
+    assert tracks["b"].appearance.sprite[..., 3].sum() > 0.9 * np.pi * 18**2
+
+
+def test_a_cut_out_that_a_mark_divides_is_not_sought_by_its_colour():
+    frames = drawn(20, (240, 160), lambda f, t: puck(f, 40 + 7 * t, 80, 0.1 * t))
+    first, *_ = drafts(frames)
+    (body,) = first.mechanism.bodies
+    assert body.shape == "sprite" and body.colour is None
+
+
+def chain(count):
+    """Places of two masses between walls, on springs of 40, 20 and 40 /s^2."""
+    slow, fast = np.sqrt(40.0), np.sqrt(80.0)
+    t = DT * np.arange(count)
+    common, apart = 25 * np.cos(slow * t), 12 * np.cos(fast * t)
+    return 90 + common + apart, 190 + common - apart
+
+
+def test_springs_in_a_row_are_told_from_forces_of_their_own():
+    a, b = chain(34)
+    frames = drawn(
+        34, (280, 80),
+        lambda f, t: (disk(f, a[t], 40, 12, (200, 90, 30)), disk(f, b[t], 40, 12, (30, 90, 200))),
+    )  # fmt: skip
+    first, *_ = drafts(frames)
+    (between,) = first.mechanism.of("pair_force")
+    assert between.numbers["k"] == pytest.approx(20, rel=0.05)
+    assert [t.numbers["k"] for t in first.mechanism.of("spring")] == pytest.approx(
+        [40, 40], rel=0.05
+    )
+
+
+def test_a_spring_between_two_bodies_is_drawn_between_them():
+    t = DT * np.arange(26)
+    far = 30 + 8 * np.cos(9 * t)
+    middle, turn = 80 + 60 * t, 1.2 * t
+    way = np.stack([np.cos(turn), np.sin(turn)], 1) * far[:, None]
+    at = np.stack([middle, np.full_like(t, 80)], 1)
+
+    def frame_of(frame, k):
+        line(frame, at[k] - way[k], at[k] + way[k], (110, 140, 110), 3)
+        disk(frame, *(at[k] - way[k]), 10, (200, 60, 40))
+        disk(frame, *(at[k] + way[k]), 10, (40, 60, 200))
+
+    clip = Video(drawn(26, (260, 160), frame_of), DT)
+    found = with_links(gather(clip), clip)
+    ((body, ((other, *_),)),) = found.links.items()
+    assert {body, other} == set(found.paths), "its pieces are no bodies"
+    programs = write(plan(Task((), (clip,), 26, 8)).drafts[0].mechanism)
+    assert f'"{body}": ("{other}", ' in programs.perception
+    assert f'pose_of("{other}", state, scene))' in programs.rendering
