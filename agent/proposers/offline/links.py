@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from agent.proposers.offline.evidence import Evidence, Path, line_of_travel, orbit
+from agent.proposers.offline.priors import THRESHOLDS
 from tools.perception.background import differs, threshold
 from tools.perception.links import Ends, link_of
 from tools.types import Video
@@ -85,7 +86,7 @@ def _joining(evidence: Evidence, video: Video) -> Iterator[tuple[str, Ends, set[
     """What is drawn stretched between two bodies: (body, where it begins and ends, names of what
     was taken for bodies and is a piece of it)."""
     movers = [p for p in evidence.movers if p.moves and not p.waits]
-    for a, b in itertools.combinations(movers, 2):
+    for a, b in itertools.combinations([p for p in movers if _stout(p)], 2):
         both = a.seen & b.seen
         apart = np.hypot(*(a.xy[both] - b.xy[both]).T)
         if both.sum() < 8 or np.ptp(apart) < STRETCHED or apart.min() < a.radius + b.radius + GAP:
@@ -101,6 +102,13 @@ def _joining(evidence: Evidence, video: Video) -> Iterator[tuple[str, Ends, set[
         ]
         if found:
             yield b.name, (a.name, min(found)[1], b.radius), own
+
+
+def _stout(path: Path) -> bool:
+    """Whether it is as wide as it is long, more or less: springs are not tied to springs."""
+    size = path.appearance.size
+    box = path.appearance.shape == "box" and max(size) < THRESHOLDS.rod * min(size)
+    return box or path.compact
 
 
 def _amid(path: Path, a: Path, b: Path) -> bool:

@@ -31,8 +31,12 @@ OFTEN = 3
 FINE = 4
 """Steps per pixel in which an outline is drawn."""
 
-STRAIGHT = 0.75
-"""Pixels by which a straight side may miss an outline."""
+STRAIGHT = 1.5
+"""Pixels by which a straight side may miss an outline: what is drawn without soft edges goes in
+steps."""
+
+SIDE = 6.0
+"""Pixels from which a side is long enough to be laid through its outline by least squares."""
 
 BEYOND = 200
 """Pixels by which what reaches the picture's border goes on behind it."""
@@ -213,8 +217,43 @@ def _outline(share: np.ndarray) -> tuple[np.ndarray, float]:
     radii = np.hypot(*(line - middle).T)
     if radii.std() <= max(CIRCULAR * radii.mean(), 0.25):
         return middle[None], round(float(radii.mean()), 2)
-    corners = cv2.approxPolyDP(line.astype(np.float32)[:, None], STRAIGHT, True)[:, 0]
-    return corners.astype(float), 0.0
+    return _cornered(line), 0.0
+
+
+def _cornered(line: np.ndarray) -> np.ndarray:
+    """(N, 2) corners of a closed line (T, 2) of many places: where the sides meet that lie best
+    between them."""
+    rough = cv2.approxPolyDP(line.astype(np.float32)[:, None], STRAIGHT, True)[:, 0]
+    at = sorted({int(np.argmin(((line - corner) ** 2).sum(1))) for corner in rough})
+    sides = [_side(line, one, other) for one, other in zip(at, (*at[1:], at[0]), strict=True)]
+    corners = []
+    for k, place in enumerate(line[at]):
+        (a, u), (b, v) = sides[k - 1], sides[k]
+        cross = u[0] * v[1] - u[1] * v[0]
+        met = place
+        if abs(cross) > BENT:
+            gap = b - a
+            met = a + (gap[0] * v[1] - gap[1] * v[0]) / cross * u
+        corners.append(met if np.hypot(*(met - place)) < 2 * STRAIGHT else place)
+    return np.array(corners)
+
+
+BENT = 0.15
+"""Sine of the angle between two sides from which they tell where they meet."""
+
+
+def _side(line: np.ndarray, one: int, other: int) -> tuple[np.ndarray, np.ndarray]:
+    """(a point, unit direction) of the side from one place of a closed line to another: through
+    what lies between them, where that is long enough."""
+    course = np.roll(line, -one, axis=0)[: (other - one) % len(line) + 1]
+    chord = course[-1] - course[0]
+    length = max(float(np.hypot(*chord)), 1e-9)
+    inner = course[len(course) // 8 : -(len(course) // 8) or None]
+    if length < SIDE or len(inner) < 3:
+        return course[0], chord / length
+    middle = inner.mean(0)
+    _, _, v = np.linalg.svd(inner - middle, full_matrices=False)
+    return middle, v[0]
 
 
 def _covered(evidence: Evidence, free: np.ndarray, thing: np.ndarray) -> np.ndarray:
