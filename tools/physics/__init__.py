@@ -11,7 +11,14 @@ from tools.physics.engine import Ground, Solid, jostle
 from tools.physics.integrators import explicit_euler, rk4, symplectic_euler
 from tools.physics.multibody import Link, accelerations, corners_of, frames_of, turned
 from tools.physics.namespace import xp
-from tools.physics.start import start_along, start_of, start_of_angle, typical, value_and_rate
+from tools.physics.start import (
+    start_along,
+    start_at_rest,
+    start_of,
+    start_of_angle,
+    typical,
+    value_and_rate,
+)
 
 __all__ = [
     "Ground",
@@ -28,6 +35,7 @@ __all__ = [
     "jostle",
     "rk4",
     "start_along",
+    "start_at_rest",
     "start_of",
     "start_of_angle",
     "symplectic_euler",

@@ -59,6 +59,24 @@ def start_of(states: States, name: str, coordinates: Sequence[str], dt: float) -
     return start
 
 
+STILL = 1.0
+"""Pixels within which the first sightings of what stands still lie."""
+
+
+def start_at_rest(
+    states: States, name: str, coordinates: Sequence[str], dt: float
+) -> dict[str, float]:
+    """As ``start_of``, for an object that stands still at first: the median of each coordinate's
+    first six sightings, and no rate. In a clip in which "x" or "y" changes by more than a pixel
+    meanwhile, as ``start_of``."""
+    first = {c: states.column(f"{name}.{c}") for c in coordinates}
+    first = {c: series[np.isfinite(series)][:6] for c, series in first.items()}
+    if any(len(v) == 0 or (c != "angle" and np.ptp(v) > STILL) for c, v in first.items()):
+        return start_of(states, name, coordinates, dt)
+    rates = dict.fromkeys((RATE_NAMES[c] for c in coordinates), 0.0)
+    return {c: float(np.median(values)) for c, values in first.items()} | rates
+
+
 def start_along(
     states: States, name: str, origin: tuple[float, float], axis: tuple[float, float], dt: float
 ) -> dict[str, float]:

@@ -40,7 +40,8 @@ def across(mechanism: Mechanism, clips: Sequence[Evidence]) -> Mechanism:
     in another; what all of them share is kept."""
     colours = [b.colour for b in mechanism.bodies]
     bodies = tuple(
-        replace(b, near=None) if colours.count(b.colour) == 1 else b for b in mechanism.bodies
+        replace(b, near=b.near if colours.count(b.colour) > 1 else None, rests=False)
+        for b in mechanism.bodies
     )
     terms = tuple(
         _informed(term, clips) if term.kind == "collide" else term for term in mechanism.terms

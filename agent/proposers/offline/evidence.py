@@ -73,6 +73,18 @@ class Path:
     def seen(self) -> np.ndarray:
         return np.isfinite(self.xy[:, 0])
 
+    @property
+    def rests_at_first(self) -> bool:
+        """Whether it stands still in the first frames, and is seen in them, until it is struck."""
+        first = slice(0, STILL)
+        places = self.xy[first]
+        struck = self.kinks and self.kinks[0] >= STILL
+        if len(self.xy) <= STILL or not self.seen[first].all() or not (struck or self.waits):
+            return False
+        turns = float(np.ptp(self.angle[first])) * self.appearance.bounding_radius
+        moves = float(np.ptp(places, axis=0).max())
+        return moves < STANDS * self.floor and (not self.turns or turns < STANDS * self.floor)
+
     @cached_property
     def compact(self) -> bool:
         """Whether it may be taken for a disk: it is one, or its outline is ragged around one."""
@@ -147,6 +159,9 @@ class Path:
         return self.appearance.half_extents(float(np.nanmedian(self.angle)))[axis]
 
 
+STILL, STANDS = 8, 4.0
+"""Frames in which something that moves later stands still at first, and noise widths within which
+its places lie."""
 CIRCULAR = 0.02
 """Standard deviation of an outline's distance from its middle, as a share of that distance, up to
 which it is a circle (a hexagon has 0.043)."""

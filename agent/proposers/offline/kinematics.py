@@ -140,6 +140,7 @@ def _body(path: Path, evidence: Evidence) -> Body:
         sizes,
         path.radii is not None,
         evidence.links.get(path.name, ()),
+        path.rests_at_first and not evidence.filmed,
     )
 
 

@@ -40,7 +40,7 @@ class Body:
     """One object of the state. shape, colour, near: how perception finds it
     (tools.perception.Part). motion: one of MOTIONS; on: the body it hangs on or rides on (None: the
     picture). turns: its angle varies; swells: its radius does. numbers: geometry in pixels and
-    radians that was measured (pivot, axis, offsets, half sizes). links: where springs, ropes and
+    radians that was measured (pivot, axis, offsets, half sizes). rests: it stands still at first. links: where springs, ropes and
     threads begin and end that are drawn from it (tools.perception.links.Ends)."""
 
     name: str
@@ -53,6 +53,7 @@ class Body:
     numbers: Mapping[str, float] = field(default_factory=dict)
     swells: bool = False
     links: tuple[Ends, ...] = ()
+    rests: bool = False
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,7 @@ class _Translation:
         touching = any(t.kind == "contact" and name in t.bodies for t in self.given.terms)
         by_area = name in self.by_area or touching
         made = Body(name, self._shape(body), self._joint(body, tree), mass, by_area)
+        made = replace(made, rests=body.rests)
         made = replace(made, scalars=("radius",)) if body.swells else made
         if self.given.drawing != "film":
             made = replace(made, links=tuple(_link(*ends) for ends in body.links))

@@ -124,7 +124,7 @@ def test_what_cannot_be_said_is_refused_aloud():
         "a bounce through joints is smooth": Mechanism((rod,), (Wall(("rod",), friction=0.3),)),
         "expected a joint of one coordinate": Mechanism(AB, (JointSpring(("a",)),)),
         "nothing that moves depends on it": Mechanism((Body("a", RED, mass=Number(2.0)),)),
-        "a wall stops every body": Mechanism(AB, (Contact(("a", "b")), Wall(("a",)))),
+        "it stops every body": Mechanism(AB, (Contact(("a", "b")), Wall(("a",)))),
     }
     for reason, mechanism in cases.items():
         with pytest.raises(Refused, match=reason):

@@ -13,6 +13,7 @@ from typing import Any
 from agent.proposers.offline.grammar.check import reaching
 from agent.proposers.offline.grammar.joint import rate_of
 from agent.proposers.offline.grammar.joints.rest import Rest
+from agent.proposers.offline.grammar.joints.free import Free
 from agent.proposers.offline.grammar.joints.weld import Weld
 from agent.proposers.offline.grammar.law import Law
 from agent.proposers.offline.grammar.loads import Loads, loads_on
@@ -164,6 +165,10 @@ class Writer:
         """Statements of ``initial`` for the coordinates and rates of an item."""
         n = self.of_body(item.key) if not item.scalar else SimpleNamespace()
         function, call = item.joint.start(item.object, n, self.program.curve)
+        if _stands_still(item):
+            function = "start_at_rest"
+            axes = spread(item.joint.coordinates())
+            call = f'{function}(states, "{item.object}", {axes}, dt)'
         module = "tools.physics" if function in PUBLIC else "tools.physics.tree"
         self.program.uses(module, function)
         known = any(
@@ -189,11 +194,19 @@ class Writer:
             self.initial.add(f'state["{item.key}"]["{size}"] = {column}')
 
     def latents(self, item: Item) -> None:
-        """The item's coordinates and rates are inferred for each video."""
+        """The item's coordinates and rates are inferred for each video, unless it stands still at
+        first."""
+        if _stands_still(item):
+            return
         pairs = [(c, rate_of(c)) for c in item.joint.coordinates()]
         self.program.latents += [
             f"{item.object}.{name}" for pair in zip(*pairs, strict=True) for name in pair
         ]
+
+
+def _stands_still(item: Item) -> bool:
+    """Whether what moves freely stands still at first."""
+    return item.body is not None and item.body.rests and isinstance(item.joint, Free)
 
 
 def _like_a_function(name: str) -> bool:
@@ -208,7 +221,7 @@ def _like_a_function(name: str) -> bool:
     )
 
 
-PUBLIC = frozenset(("start_of", "start_along", "start_of_angle"))
+PUBLIC = frozenset(("start_of", "start_along", "start_at_rest", "start_of_angle"))
 
 
 def _only_drawn(item: Item) -> bool:
