@@ -93,6 +93,8 @@ def centres(path: Path, evidence: Evidence, xy: np.ndarray) -> dict[str, np.ndar
         for p in evidence.paths.values()
         if not p.moves and p.name != path.name
     }
+    tied = [ends for ends in evidence.links.get(path.name, ()) if not isinstance(ends[0], str)]
+    found |= {f"link_{k + 1}": np.array(ends[:2]) for k, ends in enumerate(tied)}
     found |= {f"spot_{k + 1}": np.array(spot) for k, spot in enumerate(evidence.spots)}
     _, v = smooth(xy, evidence.dt, path.kinks, 9)
     _, a = smooth(v, evidence.dt, path.kinks, 7)

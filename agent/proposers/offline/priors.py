@@ -107,6 +107,7 @@ CAUSES = Table("cause", {
     "up": Odds(-7.0, "Gravity upwards means a picture upside down."),
     "across": Odds(-10.0, "What hangs on a pivot hangs straight down unless the picture is tilted."),
     "torque": Odds(-10.0, "Hardly anything turns a pendulum steadily."),
+    "rope": Odds(-5.0, "What hangs on an elastic rope that is slack for a while, as a jumper does."),
     "tether": Odds(-4.0, "A mass that hangs on a spring from a thing that is drawn, and swings."),
     "frame": Odds(-5.0, "A camera on a turntable is rare."),
     "drive": Odds(-8.0, "A force that comes and goes; its rate and phase are free, too."),

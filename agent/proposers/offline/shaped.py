@@ -5,7 +5,7 @@ turning frame, forces that are periodic in time. Each becomes one feature, with 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +48,8 @@ def shaped(
     path: Path, evidence: Evidence, xy: np.ndarray, v: np.ndarray, centres: Mapping[str, np.ndarray]
 ) -> dict[str, Shaped]:
     """Such causes of a free body, by the name of their feature. xy, v: its smoothed path."""
-    found = _tethers(path, evidence, xy, centres) | _frame(path, evidence, xy, v)
+    found = _tethers(path, evidence, xy, centres) | _ropes(path, evidence, xy, centres)
+    found |= _frame(path, evidence, xy, v)
     return found | _drives(path, evidence, xy, v)
 
 
@@ -93,6 +94,41 @@ def _tethers(
         }  # fmt: skip
         found[feature[0]] = Shaped(feature, "attraction", numbers, "k")
     return found
+
+
+def _ropes(
+    path: Path, evidence: Evidence, xy: np.ndarray, centres: Mapping[str, np.ndarray]
+) -> dict[str, Shaped]:
+    """Elastic ropes to things that are drawn, slack as long as a body is nearer than their
+    length, which it is for a while."""
+    found = {}
+    for name, centre in centres.items():
+        away = xy - centre
+        far = np.maximum(np.hypot(*away.T), 1.0)[:, None]
+        if name == "focus" or np.nanmax(far) < STRETCHES * np.nanmin(far):
+            continue
+
+        def pulled(length: float, away: np.ndarray = away, far: np.ndarray = far) -> np.ndarray:
+            return -away * np.clip(1.0 - length / far, 0.0, 1.0)
+
+        def left(length: float, pulled: Callable[[float], np.ndarray] = pulled) -> float:
+            parts: list[Feature] = [("rope", pulled(length), _positive), *_fields(xy)]
+            return regress(path.xy, path.floor, evidence.dt, parts, path.kinks).rms
+
+        lengths = np.nanquantile(far, np.linspace(0.1, 0.9, LENGTHS))
+        best = int(np.argmin([left(length) for length in lengths]))
+        bounds = lengths[max(best - 1, 0)], lengths[min(best + 1, LENGTHS - 1)]
+        length = float(minimize_scalar(left, bounds=bounds, method="bounded").x)
+        feature = (f"rope@{name}", pulled(length), _positive)
+        place = {"x0": float(centre[0]), "y0": float(centre[1])}
+        numbers = {"power": 1.0, **place, "length": length, "slack": 1.0}
+        found[feature[0]] = Shaped(feature, "attraction", numbers, "k")
+    return found
+
+
+STRETCHES, LENGTHS = 1.3, 12
+"""Ratio of its greatest and least distance from a place from which a body may hang on a rope there;
+lengths that are tried."""
 
 
 def _frame(path: Path, evidence: Evidence, xy: np.ndarray, v: np.ndarray) -> dict[str, Shaped]:

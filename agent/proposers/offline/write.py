@@ -328,7 +328,10 @@ class _Translation:
     def _attraction(self, term: hypothesis.Term, n: dict) -> list[Law]:
         centre = (_within(n["x0"], 400.0), _within(n["y0"], 400.0))
         k, length = _scaled(n["k"]), _or_none(n, "length")
-        return [CentralForce((b,), k, float(n["power"]), *centre, length) for b in term.bodies]
+        slack = "slack" in n
+        return [
+            CentralForce((b,), k, float(n["power"]), *centre, length, slack) for b in term.bodies
+        ]
 
     def _frame(self, term: hypothesis.Term, n: dict) -> list[Law]:
         centre = (_within(n["x0"], 400.0), _within(n["y0"], 400.0))

@@ -12,8 +12,8 @@ from typing import Any
 
 from agent.proposers.offline.grammar.check import reaching
 from agent.proposers.offline.grammar.joint import rate_of
-from agent.proposers.offline.grammar.joints.rest import Rest
 from agent.proposers.offline.grammar.joints.free import Free
+from agent.proposers.offline.grammar.joints.rest import Rest
 from agent.proposers.offline.grammar.joints.weld import Weld
 from agent.proposers.offline.grammar.law import Law
 from agent.proposers.offline.grammar.loads import Loads, loads_on

@@ -15,7 +15,7 @@ from agent.proposers.offline.grammar.seeing import Seeing, Sight
 class CentralForce(BodyLaw):
     """strength: attraction, px^(1 - power)/s^2; negative repels. power: of the distance, -2 for a
     planet. x, y: the centre. length: distance at which it does nothing, for an elastic thread or a
-    spring (then power is 1)."""
+    spring (then power is 1). slack: nearer than that it does nothing either, as an elastic rope."""
 
     word = "central force"
     says = "a centre attracts {on}"
@@ -29,13 +29,14 @@ class CentralForce(BodyLaw):
         "px", "distance from the centre at which {on} feels nothing", around(400.0), None
     )
 
+    slack: bool = False
+
     def sentence(self) -> str:
         name = self.words()["on"]
-        return (
-            self.says.format(on=name)
-            if self.length is None
-            else f"a spring joins {name} to a fixed place"
-        )
+        if self.length is None:
+            return self.says.format(on=name)
+        what = "an elastic rope" if self.slack else "a spring"
+        return f"{what} joins {name} to a fixed place"
 
     def acceleration(self, n: Any, body: Sight, see: Seeing) -> Kick:
         dx, dy = see.let("dx", body.x - n.x), see.let("dy", body.y - n.y)
@@ -43,5 +44,7 @@ class CentralForce(BodyLaw):
         if self.length is None:
             pull = see.let("pull", n.strength * square ** ((self.power - 1.0) / 2.0))
         else:
-            pull = see.let("pull", n.strength * see.whole(1.0 - n.length / see.sqrt(square)))
+            stretched = 1.0 - n.length / see.sqrt(square)
+            stretched = see.clip(stretched, 0.0, 1.0) if self.slack else see.whole(stretched)
+            pull = see.let("pull", n.strength * stretched)
         return -pull * dx, -pull * dy, 0.0
