@@ -71,7 +71,7 @@ def test_programs_draw_what_a_body_hangs_by():
         BLOCK,
         None,
         "free",
-        numbers={"link_x": 60.0, "link_y": 15.0, "link_offset": 13.0},
+        links=((60.0, 15.0, 13.0),),
     )
     programs = write(Mechanism((body,)))
     assert '"block": (60.0, 15.0, 13.0),' in programs.perception
@@ -83,7 +83,7 @@ def test_a_rope_that_only_gets_longer_is_told_from_the_plate():
     for frame, y in zip(frames, np.linspace(45, 90, SEEN), strict=True):
         frame[15 : int(y) - 13, 59:61] = COIL
     clip = Video(frames, DT)
-    (link,) = with_links(gather(clip), clip).links.values()
+    ((link,),) = with_links(gather(clip), clip).links.values()
     assert abs(link[0] - 60) < 1.0
 
 

@@ -236,6 +236,27 @@ SAID = {
             Term("damping", ("wheel",), {"c": 0.2}),
         ),
     ),
+    "what stands": Mechanism(
+        (Body("disk", "disk", RED),),
+        (
+            Term("gravity", ("disk",), {"gy": 300.0}),
+            Term(
+                "obstacle",
+                ("disk",),
+                {
+                    "radius": 2.0,
+                    "x0": 40.0,
+                    "y0": 90.0,
+                    "x1": 140.0,
+                    "y1": 95.0,
+                    "x2": 90.0,
+                    "y2": 120.0,
+                    "e": 0.6,
+                    "margin": 0.0,
+                },
+            ),
+        ),
+    ),
     "away from the camera": Mechanism(
         (Body("disk", "disk", RED, motion="receding", numbers=AWAY),),
         (

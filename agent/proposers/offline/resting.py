@@ -149,12 +149,7 @@ def touching(
         return None
     if plain and all(_glances_off(body, evidence) for body in free):
         return _glancing(structure, contacts, things, bic, evidence)
-    walls += [
-        Term("wall", (b.name,), w)
-        for b in free
-        for w in _leaned_on(evidence.paths[b.name], evidence)
-        if not any(_known_wall(w, c.numbers) for c in walls)
-    ]
+    walls += _known_by_leaning(free, walls, evidence)
     bounces = _bounces(walls)
     impacts = [c.numbers["e"] for c in contacts if c.kind == "collide" and "measured" in c.numbers]
     e = float(np.median(bounces)) if bounces else 0.3
@@ -172,6 +167,18 @@ def touching(
     sure = pull or things or any("measured" in c.numbers for c in contacts)
     likely = bic - ENGINE if sure else bic
     return Driven(mechanism, likely, f"{' and '.join(names)} touch: a rigid-body engine moves them")
+
+
+def _known_by_leaning(
+    free: Sequence[Body], walls: Sequence[Term], evidence: Evidence
+) -> list[Term]:
+    """Further walls: drawn boundaries that bodies lean on."""
+    return [
+        Term("wall", (b.name,), w)
+        for b in free
+        for w in _leaned_on(evidence.paths[b.name], evidence)
+        if not any(_known_wall(w, c.numbers) for c in walls)
+    ]
 
 
 def _bounces(walls: Sequence[Term]) -> list[float]:

@@ -40,7 +40,8 @@ def waiting(tracks: Tracks) -> list[Track]:
     for appearance, pose in _shapes(tracks, ground):
         apart = all(np.hypot(*(pose[:2] - place)) > 2.0 for place in taken)
         kind = any(_alike(appearance, model) for model in models)
-        if apart and (kind or any(_of_ink(appearance, ink) for ink in inks)):
+        ink = any(_of_ink(appearance, ink) for ink in inks) and _bare(appearance, pose, tracks)
+        if apart and (kind or ink):
             poses = np.tile(pose, (len(tracks.tracks[0].poses), 1))
             still = np.zeros(len(poses))
             found.append(Track("waiting", appearance, poses, np.full(3, 0.1), still))
@@ -67,6 +68,16 @@ def _of_ink(appearance: Appearance, ink: Sequence[float]) -> bool:
     """Whether a shape has a colour."""
     assert appearance.colour is not None, "shapes of the plate have one"
     return max(abs(a - b) for a, b in zip(appearance.colour, ink, strict=True)) < SAME
+
+
+def _bare(appearance: Appearance, pose: np.ndarray, tracks: Tracks) -> bool:
+    """Whether no moving part lies over a shape where it is first seen: the plate may hold a trace of
+    that."""
+    for track in (track for track in tracks.tracks if track.seen.any()):
+        reach = appearance.radius + track.appearance.radius
+        if np.hypot(*(track.poses[track.seen][0, :2] - pose[:2])) < reach:
+            return False
+    return True
 
 
 def _shapes(tracks: Tracks, ground: np.ndarray) -> Iterator[tuple[Appearance, np.ndarray]]:

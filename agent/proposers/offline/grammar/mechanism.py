@@ -58,7 +58,7 @@ class Body(Owner):
     """One object of the state. mass: relative to the others'; by_area: times the square of its
     measured radius, as for disks of one density. com_x, com_y: centre of mass from the drawn centre
     in its own frame, px. gyration: radius of gyration about it, px. scalars: sizes that vary, as
-    attributes of the state. rests: it stands still at first, so that its start needs no fit. links:
+    attributes of the state. rests: it stands still at first. links:
     springs, ropes and threads that are drawn from it."""
 
     folder: ClassVar[str] = ""

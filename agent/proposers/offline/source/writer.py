@@ -194,9 +194,10 @@ class Writer:
             self.initial.add(f'state["{item.key}"]["{size}"] = {column}')
 
     def latents(self, item: Item) -> None:
-        """The item's coordinates and rates are inferred for each video, unless it stands still at
-        first."""
+        """The item's coordinates and rates are inferred for each video; of what stands still at
+        first, the coordinates."""
         if _stands_still(item):
+            self.program.latents += [f"{item.object}.{c}" for c in item.joint.coordinates()]
             return
         pairs = [(c, rate_of(c)) for c in item.joint.coordinates()]
         self.program.latents += [
