@@ -156,3 +156,78 @@ def test_a_spring_between_two_bodies_is_drawn_between_them():
     programs = write(plan(Task((), (clip,), 26, 8)).drafts[0].mechanism)
     assert f'"{body}": ("{other}", ' in programs.perception
     assert f'pose_of("{other}", state, scene))' in programs.rendering
+
+
+def falling_on_a_rope(count):
+    """Depth below the anchor of what falls 70 px freely and is then pulled by 50 /s^2."""
+    depth, speed, found = 12.0, 0.0, []
+    for _ in range(count):
+        found.append(depth)
+        for _ in range(50):
+            speed += (400.0 - 50.0 * max(depth - 70.0, 0.0)) * DT / 50
+            depth += speed * DT / 50
+    return np.array(found)
+
+
+def test_a_rope_is_slack_until_it_is_stretched():
+    depth = falling_on_a_rope(34)
+
+    def frame_of(frame, t):
+        cv2.rectangle(frame, (30, 4), (110, 12), (90, 80, 70), -1)
+        line(frame, (70, 12), (70, 12 + depth[t]), (40, 40, 40))
+        disk(frame, 70, 12 + depth[t], 9, (200, 60, 40))
+
+    first, *_ = drafts(drawn(34, (140, 190), frame_of))
+    (rope,) = first.mechanism.of("attraction")
+    assert rope.numbers["slack"] and rope.numbers["k"] == pytest.approx(50, rel=0.1)
+    assert rope.numbers["y0"] + rope.numbers["length"] == pytest.approx(82, abs=2.0)
+    assert "clip(" in write(first.mechanism).dynamics
+
+
+def test_a_spring_to_a_drawn_place_needs_no_other_cause():
+    t = DT * np.arange(30)
+    x, y = 90 + 50 * np.cos(5 * t), 80 + 30 * np.sin(5 * t)
+
+    def frame_of(frame, k):
+        line(frame, (90, 80), (x[k], y[k]), (150, 140, 140))
+        disk(frame, 90, 80, 4, (40, 40, 40))
+        disk(frame, x[k], y[k], 9, (200, 60, 40))
+
+    clip = Video(drawn(30, (190, 160), frame_of), DT)
+    first = plan(Task((), (clip,), 30, 8)).drafts[0].mechanism
+    (spring,) = first.terms
+    assert spring.kind == "spring" and spring.numbers["k"] == pytest.approx(25, rel=0.02)
+    ((_, ((*anchor, _),)),) = with_links(gather(clip), clip).links.items()
+    assert anchor == pytest.approx([90, 80], abs=0.5)
+
+
+def test_a_bob_strikes_a_block_that_stands():
+    length, dt = 70.0, DT / 60
+    angle, spin, x, v = -0.8, 0.0, 121.0, 0.0
+    course = []
+    for _ in range(30):
+        course.append((angle, x))
+        for _ in range(60):
+            spin -= 500.0 / length * np.sin(angle) * dt
+            angle, x = angle + spin * dt, x + v * dt
+            if v == 0.0 and 100 + length * np.sin(angle) + 9 >= x - 12 and spin > 0:
+                v, spin = 1.8 * spin * length / 2, 0.1 * spin
+
+    def frame_of(frame, k):
+        angle, x = course[k]
+        bob = 100 + length * np.sin(angle), 30 + length * np.cos(angle)
+        cv2.rectangle(frame, (20, 112), (240, 118), (120, 120, 120), -1)
+        corners = [(x - 12, 90), (x + 12, 90), (x + 12, 112), (x - 12, 112)]
+        cv2.fillPoly(
+            frame, [np.rint(np.array(corners) * 16).astype(np.int32)], (60, 150, 200),
+            cv2.LINE_AA, 4,
+        )  # fmt: skip
+        line(frame, (100, 30), bob, (60, 60, 60))
+        disk(frame, *bob, 9, (190, 50, 40))
+
+    first, *_ = drafts(drawn(30, (250, 130), frame_of))
+    (impact,) = first.mechanism.of("collide")
+    motions = {first.mechanism.body(name).motion for name in impact.bodies}
+    assert motions == {"revolute", "free"} and impact.numbers["e"] > 0.5
+    block = next(b for b in first.mechanism.bodies if b.motion == "free")
+    assert block.rests, "its start needs no speed"

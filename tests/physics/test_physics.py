@@ -16,6 +16,7 @@ from tools.physics import (
     frames_of,
     rk4,
     start_along,
+    start_at_rest,
     start_of,
     start_of_angle,
     symplectic_euler,
@@ -302,3 +303,10 @@ def test_accelerations_that_stay_may_be_told_once(second):
         asked = jostle(asked, solids, floor, 0.3, 0.5, lambda at, elapsed: kicks, 1 / 40)
     for name, part in told.items():
         assert part == pytest.approx(asked[name], abs=1e-6)
+
+
+def test_what_stands_still_at_first_starts_without_a_rate():
+    still = States(("a.x", "a.y"), np.array([[5.0, 8.0]] * 5 + [[5.2, 8.0], [9.0, 8.0]]))
+    assert start_at_rest(still, "a", ("x", "y"), 0.1) == {"x": 5.0, "vx": 0.0, "y": 8.0, "vy": 0.0}
+    moving = States(("a.x", "a.y"), np.array([[5.0 + k, 8.0] for k in range(7)]))
+    assert start_at_rest(moving, "a", ("x", "y"), 0.1)["vx"] == pytest.approx(10.0)

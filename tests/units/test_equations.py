@@ -86,7 +86,7 @@ def test_printed_equations_follow_the_program(name):
 @pytest.mark.parametrize("name", sorted(ENGINE))
 def test_what_rests_and_rubs_is_refused_with_the_reason(name):
     source = (GOLDEN / f"{name}.txt").read_text()
-    with pytest.raises(Untold, match="rest on and rub|many corners"):
+    with pytest.raises(Untold, match=r"rest on and rub|many corners"):
         card(source, *course(source))
 
 

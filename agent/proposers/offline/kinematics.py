@@ -288,15 +288,17 @@ def _riders(evidence: Evidence) -> dict[str, tuple[str, float]]:
 
 
 def _threaded(path: Path, host: Path, evidence: Evidence) -> bool:
-    """Whether a body is one of several alike that hang side by side, and the other its thread, or
-    what it only hangs beside: they meet, and impacts are of bodies with a coordinate of their
-    own."""
+    """Whether a body strikes another and hangs on a thread, or is one of several alike that hang
+    side by side, and the other its thread, or what it only hangs beside: they meet, and impacts are
+    of bodies with a coordinate of their own."""
     size = host.appearance.size
     rod = (
         host.appearance.shape == "box"
         and max(size) > THRESHOLDS.rod * min(size) < THRESHOLDS.rod * path.radius
     )
     alike = look_alike(path, host, evidence.filmed)
+    if rod and not evidence.filmed and _strikes(path, host, evidence):
+        return True
     if not (rod or alike):
         return False
     like = [p for p in evidence.movers if look_alike(p, path, evidence.filmed)]
@@ -309,6 +311,24 @@ def _threaded(path: Path, host: Path, evidence: Evidence) -> bool:
     arm = max((c.own[0] for c in hung), default=0.0)
     still = float(np.ptp(path.xy[path.seen], axis=0).max()) < THRESHOLDS.hardly * arm
     return beside and (still or (own is not None and own.rms < _tolerance(path)))
+
+
+def _strikes(path: Path, host: Path, evidence: Evidence) -> bool:
+    """Whether a body jumps beside another than its host that jumps at the same time."""
+
+    def meets(other: Path, t: int) -> bool:
+        both = [k for k in (t - 1, t, t + 1) if 0 <= k < len(path.xy)]
+        both = [k for k in both if path.seen[k] and other.seen[k]]
+        jumps = any(abs(k - t) <= 1 for k in other.kinks)
+        return jumps and min((gap(path, other, k) for k in both), default=math.inf) < STRIKING
+
+    others = [o for o in evidence.movers if o is not path and o is not host]
+    return any(meets(other, t) for t in path.kinks for other in others)
+
+
+STRIKING = 4.0
+"""Pixels between two outlines, in the frame of a jump or beside it, up to which one struck the
+other."""
 
 
 def _carried(path: Path, host: Path) -> bool:
