@@ -244,9 +244,9 @@ ROUND = 32
 
 def _outlined(body: Body, path: Path) -> Body:
     """A body of even density, with corners if it is neither disk nor box, for the engine ("u0",
-    "v0", "u1", ...)."""
+    "v0", "u1", ...). Where it stands it may have to settle, as it is measured a little off."""
     even = {k: v for k, v in body.numbers.items() if k not in ("com_x", "com_y")}
-    body = replace(body, numbers=even)
+    body = replace(body, numbers=even, rests=False)
     if body.shape in ("box", "disk") or (path.circular and body.shape == "sprite"):
         return body
     if path.circular:
