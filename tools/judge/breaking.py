@@ -137,7 +137,7 @@ def _explained(
     change = gap if how is None else how.change
     if _unsure(sight, body, t, float(np.linalg.norm(gap)), reach):
         return True
-    if how is not None and how.kind == "jump":
+    if (how is None and not hidden) or (how is not None and how.kind == "jump"):
         ahead = body.places[min(t + 1, len(body.seen) - 1)] - body.places[t]
         goes_on = float(np.nan_to_num(np.linalg.norm(ahead)))
         reach = 1.0 + max(float(np.linalg.norm(forecast.velocity[t])), goes_on)
@@ -160,11 +160,17 @@ def _unsure(sight: Sight, body: Body, t: int, gap: float, reach: float) -> bool:
     if len(last) == 2 and last.max() < _STANDS:  # nothing broke just now
         return True
     lay = np.ptp(body.places[max(t - 5, 0) : t], axis=0).max() < _LAY
-    if lay and gap < _NUDGED and touch.beside(sight, body, t, reach):
+    if lay and gap < _NUDGED and (_back(body, t, gap) or touch.beside(sight, body, t, reach)):
         return True
     if gap < _RIM * body.radius * abs(body.areas[t] / body.areas[t - 1] - 1):
         return True
     return touch.doubled(sight, body, t)
+
+
+def _back(body: Body, t: int, gap: float) -> bool:
+    """Whether a body that lay still seems to be off its place by a gap for one frame only."""
+    away = np.linalg.norm(body.places[t + 1 : t + 2] - body.places[t - 1], axis=1)
+    return bool((away < gap / 2).any())
 
 
 def _reach(body: Body, t: int, forecast: Foretold) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from math import comb
 
 import numpy as np
 
@@ -50,7 +51,7 @@ def _weights(times: tuple[int, ...], degree: int, derivative: int) -> np.ndarray
 
 def foretold(places: np.ndarray, radius: float, restarts: frozenset[int]) -> Foretold:
     """places: (T, 2), NaN where not seen. restarts: frames from which on nothing before counts."""
-    tried, least = [], grid(places, radius)
+    tried, least = [], max(grid(places, radius), jitter(places))
     for degree, count in _PREDICTORS:
         ahead, velocity, factor = _ahead(places, degree, count, restarts)
         missed = np.linalg.norm(places - ahead, axis=1)
@@ -101,14 +102,24 @@ def grid(places: np.ndarray, radius: float) -> float:
 
 
 def jitter(places: np.ndarray) -> float:
-    """Usual error of a coordinate, pixels, from sixth differences: what moves smoothly has hardly
-    any. 0 where too few places follow each other."""
-    sixth = np.abs(np.diff(places, n=6, axis=0))
-    known = sixth[np.isfinite(sixth)]
-    return float(np.median(known)) / (0.6745 * _SIXTH) if len(known) else 0.0
+    """Usual error of a coordinate while the body moves, pixels: the least that third to sixth
+    differences leave, of which smooth motion makes hardly any. 0 where too few places follow each
+    other. What stands is left out: a codec copies it without any error."""
+    return min((_left(places, n) for n in _DIFFERENCES), default=0.0)
 
 
-_SIXTH = float(np.sqrt(924.0))  # standard error of a sixth difference of places of error 1
+def _left(places: np.ndarray, n: int) -> float:
+    """Usual ``n``-th difference of places that move, of that which an error of 1 makes."""
+    if len(places) <= n:
+        return 0.0
+    windows = np.lib.stride_tricks.sliding_window_view(places, n + 1, axis=0)
+    moves = np.ptp(windows, axis=2).max(axis=1) > _MOVES
+    known = np.abs(np.diff(places, n=n, axis=0))[moves]
+    return float(np.median(known)) / (0.6745 * np.sqrt(comb(2 * n, n))) if len(known) else 0.0
+
+
+_DIFFERENCES = (3, 4, 5, 6)
+_MOVES = 1.0  # pixels within as many frames from which on a body does not stand
 
 
 def _spread(missed: np.ndarray) -> float:

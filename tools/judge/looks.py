@@ -36,7 +36,7 @@ def _violation(kind: str, body: Body, t: int, at: int, strength: float) -> Viola
 
 def _comes(sight: Sight, body: Body) -> Violation | None:
     first = int(np.argmax(body.seen))
-    if first < _BEFORE or body.seen[first : first + 4].sum() < 4:
+    if first < _BEFORE or not _followed(body, first):
         return None
     way = body.places[first] - body.places[first + 1]
     alone = not (doubled(sight, body, first) or kin(sight, body, first)) and bared(
@@ -49,11 +49,18 @@ def _goes(sight: Sight, body: Body) -> Violation | None:
     seen = np.nonzero(body.seen)[0]
     ends = [t for t in seen if t + 3 < len(body.seen) and not body.seen[t + 1 : t + 4].any()]
     for t in ends:
-        if t < 3 or not body.seen[t - 3 : t].all() or doubled(sight, body, int(t)):
+        if t < 3 or not _followed(body, int(t) - 3) or doubled(sight, body, int(t)):
             continue
         if bared(sight, body, int(t), int(t) + 1, body.places[t] - body.places[t - 1]):
             return _violation("vanishes", body, int(t) + 1, int(t), _CLEAR)
     return None
+
+
+def _followed(body: Body, first: int) -> bool:
+    """Whether a body is the same thing in four frames from ``first`` on: it lies where its velocity
+    takes it, within its size, as chance patches of a picture do not."""
+    bent = np.diff(body.places[first : first + 4], n=2, axis=0)
+    return len(bent) == 2 and bool((np.linalg.norm(bent, axis=1) < 2 * body.radius).all())
 
 
 def _differs(sight: Sight, body: Body) -> Violation | None:

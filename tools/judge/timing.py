@@ -17,11 +17,15 @@ _TOGETHER = 1  # frames by which breaks of two bodies may differ and be one
 
 
 def of_time(
-    sight: Sight, breaks: Sequence[Break], errors: dict[str, np.ndarray]
+    sight: Sight,
+    breaks: Sequence[Break],
+    errors: dict[str, np.ndarray],
+    told: frozenset[int] = frozenset(),
 ) -> list[Violation]:
     """The first moment at which time alone accounts for how everything that moves went on, and
-    nothing that was met does: pictures that come again, or a change that all bodies share."""
-    found = [*_again(sight, errors), *_evenly(sight, breaks, errors)]
+    nothing that was met does: pictures that come again, or a change that all bodies share.
+    told: frames at which something outside acts."""
+    found = [*_again(sight, errors), *_evenly(sight, breaks, errors, told)]
     if not found:
         return []
     first = min(one.frame for one in found)
@@ -36,7 +40,10 @@ _PRICE = 3.0  # nats of a rate
 
 
 def _evenly(
-    sight: Sight, breaks: Sequence[Break], errors: dict[str, np.ndarray]
+    sight: Sight,
+    breaks: Sequence[Break],
+    errors: dict[str, np.ndarray],
+    told: frozenset[int],
 ) -> list[Violation]:
     """The first moment from which on all moving bodies go along their ways at another speed of
     time."""
@@ -47,7 +54,7 @@ def _evenly(
     ]
     known = [(body, *_measured(body)) for body in bodies]
     length = len(sight.bodies[0].seen) if sight.bodies else 0
-    told = list[tuple[float, float, Body] | None]()
+    tried = list[tuple[float, float, Body] | None]()
     for t in range(length):
         bent = {
             id(one.body)
@@ -55,14 +62,15 @@ def _evenly(
             if one.frame in range(t - _SPAN, t - _TOGETHER)  # no smooth way up to now
             or (one.how and one.how.kind == "jump" and one.frame in range(t + 1, t + _BODY))
         }
-        if sight.labels is not None and any(
+        struck = sight.labels is not None and any(
             one.struck and one.frame in range(t - _TOGETHER, t + _BODY) for one in breaks
-        ):
-            told.append(None)
+        )
+        if struck or told.intersection(range(t - _SPAN, t + _BODY)):
+            tried.append(None)
             continue
-        told.append(_uneven(sight, [row for row in known if id(row[0]) not in bent], t))
-    gains = np.array([0.0 if one is None else one[0] for one in told])
-    for t, one in enumerate(told):
+        tried.append(_uneven(sight, [row for row in known if id(row[0]) not in bent], t))
+    gains = np.array([0.0 if one is None else one[0] for one in tried])
+    for t, one in enumerate(tried):
         if one is not None and one[0] == gains[max(t - _SPAN, 0) : t + _SPAN + 1].max():
             gain, rate, body = one
             x, y = (float(v) for v in body.places[t - 1])

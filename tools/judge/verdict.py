@@ -109,7 +109,7 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
     length = _length(sight)
     through = _passed(sight, met, errors)
     first = min((one.frame for one in through), default=length)
-    found = [one for one in of_time(sight, every, errors) if one.frame < first]
+    found = [one for one in of_time(sight, every, errors, told) if one.frame < first]
     found += [one for one in looks.changed(sight) if all(abs(one.frame - t) > _SOON for t in told)]
     pulls = [one for one in pulls if not _near(one, through)]
     found += [*pulls, *gains, *through]
