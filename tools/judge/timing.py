@@ -146,7 +146,7 @@ def _again(sight: Sight, errors: dict[str, np.ndarray]) -> list[Violation]:
             body, strength = max(told, key=lambda pair: pair[1])
             place = (float(body.places[t - 1, 0]), float(body.places[t - 1, 1]))
         elif _tells(sight, errors, t) or not _abruptly(
-            np.sqrt(np.diag(sight.apart, 1)[t - 3 : t - 1]), one
+            np.diag(sight.apart, 1)[t - 3 : t - 1], one
         ):
             continue
         else:
