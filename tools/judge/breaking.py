@@ -137,10 +137,11 @@ def _explained(
     change = gap if how is None else how.change
     if _unsure(sight, body, t, float(np.linalg.norm(gap)), reach):
         return True
-    if (how is None and not hidden) or (how is not None and how.kind == "jump"):
-        ahead = body.places[min(t + 1, len(body.seen) - 1)] - body.places[t]
-        goes_on = float(np.nan_to_num(np.linalg.norm(ahead)))
-        reach = 1.0 + max(float(np.linalg.norm(forecast.velocity[t])), goes_on)
+    onward = float(np.linalg.norm(np.diff(body.places[t : t + 2], axis=0)))
+    jumps = how is not None and how.kind == "jump"
+    if jumps or (how is None and not hidden and len(body.seen) > t + 1 and body.seen[t + 1]):
+        came = float(np.linalg.norm(forecast.velocity[t]))
+        reach = 1.0 + max(came, float(np.nan_to_num(onward)))
         if float(np.linalg.norm(gap)) > 2 * reach:
             return False
     if hidden or deep(body):

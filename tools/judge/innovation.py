@@ -104,22 +104,27 @@ def grid(places: np.ndarray, radius: float) -> float:
 def jitter(places: np.ndarray) -> float:
     """Usual error of a coordinate while the body moves, pixels: the least that third to sixth
     differences leave, of which smooth motion makes hardly any. 0 where too few places follow each
-    other. What stands is left out: a codec copies it without any error."""
-    return min((_left(places, n) for n in _DIFFERENCES), default=0.0)
+    other. A coordinate that stands is left out: a codec copies it without any error."""
+    left = (_left(places, n) for n in _DIFFERENCES)
+    return min((error for error in left if error is not None), default=0.0)
 
 
-def _left(places: np.ndarray, n: int) -> float:
-    """Usual ``n``-th difference of places that move, of that which an error of 1 makes."""
+def _left(places: np.ndarray, n: int) -> float | None:
+    """Usual ``n``-th difference of places that move, of that which an error of 1 makes; None where
+    too few move."""
     if len(places) <= n:
-        return 0.0
+        return None
     windows = np.lib.stride_tricks.sliding_window_view(places, n + 1, axis=0)
-    moves = np.ptp(windows, axis=2).max(axis=1) > _MOVES
+    moves = np.ptp(windows, axis=2) > _MOVES
     known = np.abs(np.diff(places, n=n, axis=0))[moves]
-    return float(np.median(known)) / (0.6745 * np.sqrt(comb(2 * n, n))) if len(known) else 0.0
+    if len(known) < _ENOUGH:
+        return None
+    return float(np.median(known)) / (0.6745 * np.sqrt(comb(2 * n, n)))
 
 
 _DIFFERENCES = (3, 4, 5, 6)
-_MOVES = 1.0  # pixels within as many frames from which on a body does not stand
+_ENOUGH = 8  # differences that tell an error
+_MOVES = 1.0  # pixels within as many frames from which on a coordinate does not stand
 
 
 def _spread(missed: np.ndarray) -> float:

@@ -33,7 +33,7 @@ def of_time(
 
 
 _APART = 2  # frames around a moment that may seem to be it
-_SURE = 1.2 * FLAG  # standard errors of a speed of time, which is tried at every frame
+_SURE = 1.0 * FLAG
 _MOVES = 0.5  # pixels a frame from which on a body tells the time
 _AGREED = 3.0  # mean squared misfit up to which a speed of time holds for a body
 _PRICE = 3.0  # nats of a rate
@@ -56,19 +56,11 @@ def _evenly(
     length = len(sight.bodies[0].seen) if sight.bodies else 0
     tried = list[tuple[float, float, Body] | None]()
     for t in range(length):
-        bent = {
-            id(one.body)
-            for one in breaks
-            if one.frame in range(t - _SPAN, t - _TOGETHER)  # no smooth way up to now
-            or (one.how and one.how.kind == "jump" and one.frame in range(t + 1, t + _BODY))
-        }
-        struck = sight.labels is not None and any(
-            one.struck and one.frame in range(t - _TOGETHER, t + _BODY) for one in breaks
-        )
-        if struck or told.intersection(range(t - _SPAN, t + _BODY)):
+        if told.intersection(range(t - _SPAN, t + _BODY)):
             tried.append(None)
             continue
-        tried.append(_uneven(sight, [row for row in known if id(row[0]) not in bent], t))
+        bent = _bent(sight, breaks, t)
+        tried.append(_uneven(sight, [row for row in known if row[0].name not in bent], t))
     gains = np.array([0.0 if one is None else one[0] for one in tried])
     for t, one in enumerate(tried):
         if one is not None and one[0] == gains[max(t - _SPAN, 0) : t + _SPAN + 1].max():
@@ -77,6 +69,23 @@ def _evenly(
             says = f"{KINDS['speed']} from frame {t} on, {rate:.1f} times as fast as before"
             return [Violation("speed", "", t, (x, y), float(np.sqrt(2 * gain)), says)]
     return []
+
+
+def _bent(sight: Sight, breaks: Sequence[Break], t: int) -> frozenset[str]:
+    """Names of the bodies that have no smooth way around the moment before frame ``t``: they broke
+    before or jump soon, they or what is beside them are struck, or the blow of others goes on
+    through what they touch."""
+    names, near = set[str](), range(t - _TOGETHER, t + _BODY)
+    blows = [one for one in breaks if one.struck and one.frame in near]
+    for one in breaks:
+        before = one.frame in range(t - _SPAN, t - _TOGETHER)
+        jumps = one.how is not None and one.how.kind == "jump" and one.frame in near[2:]
+        passed_on = bool(blows) and one.explained and one.frame in near
+        if before or jumps or (passed_on and sight.labels is not None):
+            names.add(one.body.name)
+    for one in blows:
+        names |= touch.partners(sight, one.body, one.frame, one.reach)
+    return frozenset(names)
 
 
 _SPAN = 5  # frames around a change that it makes unlike a smooth curve

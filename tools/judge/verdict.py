@@ -111,7 +111,8 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
     first = min((one.frame for one in through), default=length)
     found = [one for one in of_time(sight, every, errors, told) if one.frame < first]
     found += [one for one in looks.changed(sight) if all(abs(one.frame - t) > _SOON for t in told)]
-    pulls = [one for one in pulls if not _near(one, through)]
+    late = min((one.frame for one in found if one.kind in OF_TIME), default=length)
+    pulls = [one for one in pulls if one.frame < late - _PULLED and not _near(one, through)]
     found += [*pulls, *gains, *through]
     found += [one for one in map(_named, _unexplained(every, found)) if not _near(one, through)]
     found.sort(key=lambda one: (one.frame, -one.strength))
