@@ -8,7 +8,7 @@ import numpy as np
 
 from tools.judge import touch
 from tools.judge.eyes import Body, Sight
-from tools.judge.innovation import FLAG, Foretold, foretold
+from tools.judge.innovation import FLAG, Foretold, foretold, place_error
 from tools.judge.naming import Turn, turn
 
 HIDDEN, MERGED, RAGGED = 0.02, 0.15, 4.0
@@ -44,6 +44,7 @@ def breaks(sight: Sight, body: Body, told: frozenset[int]) -> tuple[list[Break],
     """Every break of a body's forecasts; after each, forecasts begin anew."""
     places = clear(sight, body)
     restarts, found = set(told), list[Break]()
+    error = place_error(places, body.radius)
     while True:
         forecast = foretold(places, body.radius, frozenset(restarts))
         late = max((one.frame for one in found), default=-1)
@@ -53,8 +54,7 @@ def breaks(sight: Sight, body: Body, told: frozenset[int]) -> tuple[list[Break],
             return found, forecast
         t = ahead[0]
         first = max((r for r in restarts if r <= t - 1), default=0)
-        grid = float(np.nanmin(forecast.error)) / 2
-        how = turn(places, t, first, grid)
+        how = turn(places, t, first, error)
         recent = first > 0 and t - first <= forecast.count + 1
         since = range(first if recent else t - 1, t + 1)
         outside = bool(told.intersection(since))
@@ -175,9 +175,10 @@ def _back(body: Body, t: int, gap: float) -> bool:
 
 
 def _reach(body: Body, t: int, forecast: Foretold) -> float:
-    """Pixels within which a body may have met something between two frames."""
-    step = float(np.linalg.norm(body.places[t] - body.places[t - 1])) if body.seen[t - 1] else 0.0
-    return 1.0 + max(float(np.linalg.norm(forecast.velocity[t])), step)
+    """Pixels within which a body may have met something between two frames: its way there, or from
+    there on, as bodies part about as fast as they meet."""
+    steps = np.linalg.norm(np.diff(body.places[t - 1 : t + 2], axis=0), axis=1)
+    return 1.0 + max(float(np.linalg.norm(forecast.velocity[t])), *np.nan_to_num(steps).tolist())
 
 
 def _struck(sight: Sight, body: Body, t: int, how: Turn | None, forecast: Foretold) -> bool:

@@ -51,7 +51,7 @@ def _weights(times: tuple[int, ...], degree: int, derivative: int) -> np.ndarray
 
 def foretold(places: np.ndarray, radius: float, restarts: frozenset[int]) -> Foretold:
     """places: (T, 2), NaN where not seen. restarts: frames from which on nothing before counts."""
-    tried, least = [], max(grid(places, radius), jitter(places))
+    tried, least = [], place_error(places, radius)
     for degree, count in _PREDICTORS:
         ahead, velocity, factor = _ahead(places, degree, count, restarts)
         missed = np.linalg.norm(places - ahead, axis=1)
@@ -90,6 +90,11 @@ def _ahead(
         velocity[t] = _weights(tuple(known - t + 1), degree, 1) @ places[known]
         factor[t] = np.sqrt(1 + float(row @ row))
     return ahead, velocity, factor
+
+
+def place_error(places: np.ndarray, radius: float) -> float:
+    """Standard error of a coordinate of a place (T, 2), pixels."""
+    return max(grid(places, radius), jitter(places))
 
 
 def grid(places: np.ndarray, radius: float) -> float:

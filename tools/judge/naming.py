@@ -101,7 +101,7 @@ class _Way:
 
 def turn(places: np.ndarray, t: int, first: int, grid: float) -> Turn | None:
     """How a body went on at frame ``t``: places (T, 2), of which those from ``first`` on belong to
-    its way before. grid: standard error of one place, pixels. None where too little is seen."""
+    its way before. grid: standard error of a coordinate of one place, pixels. None where too little is seen."""
     seen = np.isfinite(places[:, 0])
     before = np.nonzero(seen[first:t])[0][-6:] + first
     after = np.nonzero(seen[t : t + _AFTER])[0] + t
@@ -121,12 +121,12 @@ def _way(places: np.ndarray, before: np.ndarray, after: np.ndarray, t: int, grid
     free = len(before) - degree - 1
     left = ((base @ path - places[before]) ** 2).sum(axis=0)
     sigma = np.maximum(grid, np.sqrt(left / free) if free > 0 else 0.0)
-    jerk, snap = (_beyond(places[before], n, sigma) for n in (3, 4))
+    jerk, snap = (_beyond(places[before], n, grid) for n in (3, 4))
     doubt = np.linalg.inv(base.T @ base)
     return _Way(path, doubt, sigma, jerk, snap, after - (t - 1.0), places[after])
 
 
-def _beyond(places: np.ndarray, n: int, sigma: np.ndarray) -> np.ndarray:
+def _beyond(places: np.ndarray, n: int, sigma: float) -> np.ndarray:
     """(2,) usual n-th difference of places (k, 2), less what errors ``sigma`` make."""
     if len(places) <= n:
         return np.zeros(2)

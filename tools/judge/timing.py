@@ -10,7 +10,7 @@ from tools.judge import clock, touch
 from tools.judge.breaking import HIDDEN, MERGED, RAGGED, Break, grows, partly, usual
 from tools.judge.echo import Echo, echoes
 from tools.judge.eyes import Body, Sight
-from tools.judge.innovation import FLAG, grid, jitter
+from tools.judge.innovation import FLAG, place_error
 from tools.judge.naming import KINDS, Violation
 
 _TOGETHER = 1  # frames by which breaks of two bodies may differ and be one
@@ -106,8 +106,7 @@ def _measured(body: Body) -> tuple[np.ndarray, np.ndarray]:
             smooth = np.polyval(np.polyfit(known, near[known], 2), known)
             bent = float(np.abs(near[known] - smooth).max()) / sizes[t]
             hidden[t] = max(0.0, bent - HIDDEN - RAGGED / sizes[t])
-    least = max(grid(places, body.radius), jitter(places))
-    return places, np.hypot(least, hidden * body.radius)
+    return places, np.hypot(place_error(places, body.radius), hidden * body.radius)
 
 
 def _uneven(
@@ -118,7 +117,9 @@ def _uneven(
     moving = [
         (body, places, float(error[t - 1]))
         for body, places, error in known
-        if t > 2 and np.linalg.norm(places[t - 1] - places[t - 2]) > _MOVES
+        if t >= _SPAN
+        and np.linalg.norm(places[t - 1] - places[t - 2]) > _MOVES
+        and np.linalg.norm(places[t - 3] - places[t - 5]) > _MOVES  # no start from rest
     ]
     told = clock.beats([(places, error) for _, places, error in moving], t)
     if not told:

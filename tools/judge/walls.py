@@ -30,17 +30,14 @@ class Wall:
 
 def wall_met(sight: Sight, body: Body, t: int, change: np.ndarray, reach: float) -> Wall | None:
     """The one thing that stands and may have given ``body`` its change of velocity in the frames
-    around ``t``; None where there are several, or one that moves. What neither stands nor moves is
-    a crumb of an edge."""
+    around ``t``; None where there are several in both, or one that moves."""
     if sight.labels is None:
         return None
-    for k in (t - 1, t):
-        near = givers(sight, body, k, change, reach)
-        if any(_moves(sight, label, k) for label in near):
-            return None
-        standing = [m for m in (sight.labels[k] == one for one in near) if _stands(sight, m)]
-        if standing:
-            return Wall(t, standing[0]) if len(standing) == 1 else None
+    near = [(k, givers(sight, body, k, change, reach)) for k in (t - 1, t)]
+    for k, found in near:
+        if len(found) == 1:
+            mask = sight.labels[k] == found.pop()
+            return Wall(t, mask) if _stands(sight, mask) else None
     return None
 
 
