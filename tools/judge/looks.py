@@ -69,11 +69,11 @@ def _goes(sight: Sight, body: Body) -> Violation | None:
 
 
 def _followed(body: Body, first: int) -> bool:
-    """Whether a body is the same thing in four frames from ``first`` on: of one size, it lies where
-    its velocity takes it, as chance patches of a picture do not."""
+    """Whether a body is the same thing in four frames from ``first`` on: it does not dwindle and
+    lies where its velocity takes it, as chance patches of a picture do not."""
     areas, gaps = body.areas[first : first + 4], _bends(body, first, first + 4)
-    steady = bool(np.nanmax(areas) < _RATIO * np.nanmin(areas))
-    return steady and len(gaps) == 2 and bool((gaps < 2 * body.radius).all())
+    stays = bool(areas.max() < _RATIO * areas[-1])
+    return stays and len(gaps) == 2 and bool((gaps < 2 * body.radius).all())
 
 
 def _bends(body: Body, first: int, end: int) -> np.ndarray:

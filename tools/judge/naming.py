@@ -101,7 +101,8 @@ class _Way:
 
 def turn(places: np.ndarray, t: int, first: int, grid: float) -> Turn | None:
     """How a body went on at frame ``t``: places (T, 2), of which those from ``first`` on belong to
-    its way before. grid: standard error of a coordinate of one place, pixels. None where too little is seen."""
+    its way before. grid: standard error of a coordinate of a place, pixels. None where too little
+    is seen."""
     seen = np.isfinite(places[:, 0])
     before = np.nonzero(seen[first:t])[0][-6:] + first
     after = np.nonzero(seen[t : t + _AFTER])[0] + t

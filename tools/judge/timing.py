@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from tools.judge import clock, touch
-from tools.judge.breaking import HIDDEN, MERGED, RAGGED, Break, grows, partly, usual
+from tools.judge.breaking import HIDDEN, MERGED, RAGGED, Break, deep, grows, partly, usual
 from tools.judge.echo import Echo, echoes
 from tools.judge.eyes import Body, Sight
-from tools.judge.innovation import FLAG, place_error
+from tools.judge.innovation import FLAG, foretold, place_error
 from tools.judge.naming import KINDS, Violation
 
 _TOGETHER = 1  # frames by which breaks of two bodies may differ and be one
@@ -33,7 +33,6 @@ def of_time(
 
 
 _APART = 2  # frames around a moment that may seem to be it
-_SURE = 1.0 * FLAG
 _MOVES = 0.5  # pixels a frame from which on a body tells the time
 _AGREED = 3.0  # mean squared misfit up to which a speed of time holds for a body
 _PRICE = 3.0  # nats of a rate
@@ -73,15 +72,16 @@ def _evenly(
 
 def _bent(sight: Sight, breaks: Sequence[Break], t: int) -> frozenset[str]:
     """Names of the bodies that have no smooth way around the moment before frame ``t``: they broke
-    before or jump soon, they or what is beside them are struck, or the blow of others goes on
-    through what they touch."""
+    before or jump soon, they or what is beside them are struck, the blow of others goes on
+    through what they touch, or they met a floor that no outline shows."""
     names, near = set[str](), range(t - _TOGETHER, t + _BODY)
     blows = [one for one in breaks if one.struck and one.frame in near]
     for one in breaks:
         before = one.frame in range(t - _SPAN, t - _TOGETHER)
-        jumps = one.how is not None and one.how.kind == "jump" and one.frame in near[2:]
-        passed_on = bool(blows) and one.explained and one.frame in near
-        if before or jumps or (passed_on and sight.labels is not None):
+        gone = not one.explained if one.how is None else one.how.kind == "jump"
+        jumps = gone and one.frame in near[2:]
+        met = one.explained and one.frame in near and sight.labels is not None
+        if before or jumps or (met and (blows or deep(one.body))):
             names.add(one.body.name)
     for one in blows:
         names |= touch.partners(sight, one.body, one.frame, one.reach)
@@ -96,7 +96,8 @@ def _measured(body: Body) -> tuple[np.ndarray, np.ndarray]:
     """(T, 2) places, and (T,) their errors around each frame: larger where something comes to hide
     a part of the body."""
     sizes = usual(body)
-    whole = np.abs(body.areas / sizes - 1) < MERGED + RAGGED / sizes
+    inside = np.isfinite(body.whole)
+    whole = inside & (np.abs(body.areas / sizes - 1) < MERGED + RAGGED / sizes)
     places = np.where(whole[:, None], body.places, np.nan)
     hidden = np.zeros(len(places))
     for t in np.nonzero(body.seen)[0]:
@@ -119,7 +120,7 @@ def _uneven(
         for body, places, error in known
         if t >= _SPAN
         and np.linalg.norm(places[t - 1] - places[t - 2]) > _MOVES
-        and np.linalg.norm(places[t - 3] - places[t - 5]) > _MOVES  # no start from rest
+        and np.ptp(places[t - 5 : t - 1], axis=0).max() > _MOVES  # no start from rest
     ]
     told = clock.beats([(places, error) for _, places, error in moving], t)
     if not told:
@@ -129,7 +130,7 @@ def _uneven(
     misfit = np.max([one.misfits for one in told], axis=0)
     gains[(misfit > _AGREED) | (own > gains)] = 0.0
     best = int(gains.argmax())
-    if gains[best] < _SURE**2 / 2:
+    if gains[best] < FLAG**2 / 2 + np.log(len(sight.bodies[0].seen)):  # tried at every frame
         return None
     rate = clock.RATES[best]
     if sight.labels is None and rate < 1:  # what it meets may slow it, and no outline shows that
@@ -155,9 +156,7 @@ def _again(sight: Sight, errors: dict[str, np.ndarray]) -> list[Violation]:
         if told:
             body, strength = max(told, key=lambda pair: pair[1])
             place = (float(body.places[t - 1, 0]), float(body.places[t - 1, 1]))
-        elif _tells(sight, errors, t) or not _abruptly(
-            np.diag(sight.apart, 1)[t - 3 : t - 1], one
-        ):
+        elif _tells(sight, errors, t) or not _abruptly(np.diag(sight.apart, 1)[t - 3 : t - 1], one):
             continue
         else:
             place, strength = (sight.shape[1] / 2, sight.shape[0] / 2), 3 * FLAG
@@ -190,6 +189,16 @@ def _clearly(body: Body, errors: dict[str, np.ndarray], t: int) -> bool:
     return step > FLAG * float(np.nanmedian(known)) / 2
 
 
+def _goes_on(body: Body, one: Echo) -> bool:
+    """Whether a body goes on after a freeze as if the pictures that stood were not there: nothing
+    that comes to rest does."""
+    after = one.frame + one.held
+    places = np.delete(body.places, np.arange(one.frame, after), axis=0)
+    seam = foretold(places, body.radius, frozenset()).strength[one.frame : one.frame + 2]
+    moved = np.linalg.norm(np.diff(body.places[after - 1 : after + 2], axis=0), axis=1)
+    return len(seam) == 2 and bool((seam < FLAG).all() and moved.max() > _MOVES)
+
+
 _NATURAL = {("freeze", False): 0.6, ("reversal", False): 0.5, ("reversal", True): 0.7}
 """Share of the step before that the last step has, at most, where things come to rest or turn back
 on their own: 1/3 or 1/2 under a constant acceleration."""
@@ -208,7 +217,10 @@ def _abrupt(sight: Sight, body: Body, errors: dict[str, np.ndarray], one: Echo) 
         return 0.0
     error = float(np.nanmedian(errors[body.name]))
     steps = np.linalg.norm(np.diff(body.places[t - 3 : t], axis=0), axis=1)
-    if not _abruptly(steps, one):
+    if one.held and _goes_on(body, one):
+        return float(steps[1]) / error
+    rests = one.held and t + one.held == len(body.seen) and touch.beside(sight, body, t - 1)
+    if rests or not _abruptly(steps, one):
         return 0.0
     back = body.places[t - 2] - body.places[t - 1]
     if sight.labels is not None and touch.struck(sight, body, t - 1, back, 1.0 + float(steps[1])):

@@ -208,8 +208,6 @@ def bared(sight: Sight, body: Body, t: int, then: int, way: np.ndarray) -> bool:
     assert sight.labels is not None, "bodies of drawings only"
     around = sight.labels[t][window][ring]
     ground = np.bincount(around[around > 0], minlength=1).argmax()
-    if (around == ground).sum() < _SURROUNDS * (around > 0).sum():
-        return False
     later = sight.labels[then][window][ring & (sight.labels[t][window] == ground)]
     if not ground or not len(later):
         return False
@@ -223,8 +221,6 @@ def bared(sight: Sight, body: Body, t: int, then: int, way: np.ndarray) -> bool:
     return bool(bare.sum() > _BARE * len(rows))
 
 
-_SURROUNDS = 0.5
-"""Share of what lies around a body that the ground has at least: more than what it leans on."""
 _BARE = 0.8
 """Share of a body's place at which the ground is seen that tells that nothing is there."""
 

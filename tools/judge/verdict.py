@@ -25,7 +25,6 @@ _CROWD = 25  # bodies above which they are pieces of a texture
 _MANY = 5  # bodies that come and go from which on they are pieces of a texture
 _FEWEST = 8  # frames from which on a break can be told
 _PULLED = 4  # frames before a pull is seen to change at which it may have broken a forecast
-_TOGETHER = 1  # frames by which breaks of two bodies may differ and be one
 
 
 @dataclass(frozen=True)
@@ -149,7 +148,7 @@ def _unexplained(every: Sequence[Break], found: Sequence[Violation]) -> list[Bre
             and other.frame <= one.frame + _PULLED
             for other in found
         )
-        later = stopped is not None and stopped - _TOGETHER <= one.frame
+        later = stopped is not None and stopped - _SOON <= one.frame
         if not (one.explained or (one.body.name, one.frame) in taken or pulled or later):
             left.append(one)
     return left
