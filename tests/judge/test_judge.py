@@ -137,7 +137,7 @@ def test_time_is_not_judged_where_something_outside_acts():
 
 
 def test_jitter_is_that_of_what_moves():
-    t, noise = np.arange(60.0), np.random.default_rng(0).normal(0, 0.3, 60)
+    t, noise = np.arange(60.0), np.random.default_rng(1).normal(0, 0.3, 60)
     moving = np.stack([3 * t + 0.05 * t**2 + noise, np.full(60, 80.0)], axis=1)
     film = np.concatenate([np.repeat(moving[:1], 90, axis=0), moving])
     assert jitter(film) == pytest.approx(0.3, rel=0.4)
