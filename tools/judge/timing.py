@@ -73,7 +73,7 @@ def _evenly(
 def _bent(sight: Sight, breaks: Sequence[Break], t: int) -> frozenset[str]:
     """Names of the bodies that have no smooth way around the moment before frame ``t``: they broke
     before or jump soon, they or what is beside them are struck, the blow of others goes on
-    through what they touch, or they met a floor that no outline shows."""
+    through what they touch, or they turned back, as off a floor that no outline shows."""
     names, near = set[str](), range(t - _TOGETHER, t + _BODY)
     blows = [one for one in breaks if one.struck and one.frame in near]
     for one in breaks:
@@ -81,11 +81,17 @@ def _bent(sight: Sight, breaks: Sequence[Break], t: int) -> frozenset[str]:
         gone = not one.explained if one.how is None else one.how.kind == "jump"
         jumps = gone and one.frame in near[2:]
         met = one.explained and one.frame in near and sight.labels is not None
-        if before or jumps or (met and (blows or deep(one.body))):
+        if before or jumps or (met and (blows or _turned(one))):
             names.add(one.body.name)
     for one in blows:
         names |= touch.partners(sight, one.body, one.frame, one.reach)
     return frozenset(names)
+
+
+def _turned(one: Break) -> bool:
+    """Whether what moves in depth turned back: time at another speed goes on along the way."""
+    steps = np.diff(one.body.places[one.frame - 2 : one.frame + 2], axis=0)
+    return deep(one.body) and len(steps) == 3 and float(steps[0] @ steps[2]) < 0
 
 
 _SPAN = 5  # frames around a change that it makes unlike a smooth curve
