@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tools.judge.innovation import FLAG
+
 KINDS: Mapping[str, str] = {
     "jump": "jumps in place",
     "velocity": "changes velocity without contact",
@@ -108,11 +110,19 @@ def turn(places: np.ndarray, t: int, first: int, grid: float) -> Turn | None:
     after = np.nonzero(seen[t : t + _AFTER])[0] + t
     if len(before) < 3 or len(after) < 3:
         return None
+    after = after[: _unbroken(places[after], grid)]
     way = _way(places, before, after, t, grid)
     shapes = {"jump": np.ones(len(after)), "velocity": way.j, "gravity": way.j**2}
     shaped = {kind: way.on(shape) for kind, shape in shapes.items()}
     costs = {kind: cost + _PRICE[kind] for kind, (cost, _) in shaped.items()}
     return Turn(costs, shaped["velocity"][1])
+
+
+def _unbroken(places: np.ndarray, grid: float) -> int:
+    """How many of the places (k, 2) after a break come before the next one."""
+    bends = np.linalg.norm(np.diff(places, n=3, axis=0), axis=1)
+    broken = np.nonzero(bends > FLAG * np.sqrt(_OF_NOISE[3]) * grid)[0]
+    return int(broken[0]) + 3 if len(broken) else len(places)
 
 
 def _way(places: np.ndarray, before: np.ndarray, after: np.ndarray, t: int, grid: float) -> _Way:
