@@ -96,6 +96,53 @@ def test_what_comes_into_the_picture_may_not_bounce_off_nothing():
     assert abs(found.violations[0].frame - entering.frame) <= 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "scene", "seed", "variant"),
+    [
+        ("freeze", "pendulum", 12, "clean"),  # at its turning point
+        ("removed", "crank-slider", 30, "clean"),  # the thin rod
+        ("teleport", "crank-slider", 30, "clean"),  # away from what drives it
+        ("speed", "dominoes", 31, "clean"),  # while the next one is struck
+        ("wall", "bouncing-ball", 30, "mp4"),
+    ],
+)
+def test_a_splice_is_told_beside_what_could_hide_it(kind, scene, seed, variant):
+    one = spliced(kind, Reel.shot(scene, seed))
+    frames = dressed(Video(one.frames, 1 / 30), variant, np.random.default_rng(seed)).frames
+    first = judge(frames).violations[0]
+    assert abs(first.frame - one.frame) <= 2 and first.kind == NAMED[kind]
+
+
+@pytest.mark.parametrize(
+    ("scene", "seed", "variant"),
+    [
+        ("break-shot", 42, "clean"),  # a ball that friction stops
+        ("billiards", 51, "mp4"),  # a ball that was still, and drawn without error, is struck
+        ("see-saw", 40, "clean"),  # a blow that goes on through a plank
+        ("gym-pendulum", 31, "clean"),  # a swing that turns back
+        ("falling-stack", 31, "mp4"),  # boxes of like colours that become one patch
+    ],
+)
+def test_what_only_looks_like_a_break_holds(scene, seed, variant):
+    frames = SCENES[scene](np.random.default_rng(seed), 40).frames
+    worn = dressed(Video(frames, 1 / 30), variant, np.random.default_rng(seed)).frames
+    assert judge(worn).holds
+
+
+def test_time_is_not_judged_where_something_outside_acts():
+    one = spliced("speed", Reel.shot(CASES["speed"], 2))
+    pushes = (np.arange(len(one.frames)) >= one.frame).astype(float)
+    assert not judge(one.frames).holds
+    assert judge(one.frames, pushes).holds
+
+
+def test_jitter_is_that_of_what_moves():
+    t, noise = np.arange(60.0), np.random.default_rng(1).normal(0, 0.3, 60)
+    moving = np.stack([3 * t + 0.05 * t**2 + noise, np.full(60, 80.0)], axis=1)
+    film = np.concatenate([np.repeat(moving[:1], 90, axis=0), moving])
+    assert jitter(film) == pytest.approx(0.3, rel=0.4)
+
+
 def test_jitter_is_what_does_not_move_smoothly():
     t = np.arange(40.0)
     swing = 60 * np.stack([np.cos(0.3 * t), np.sin(0.3 * t)], axis=1)

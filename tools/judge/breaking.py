@@ -8,7 +8,7 @@ import numpy as np
 
 from tools.judge import touch
 from tools.judge.eyes import Body, Sight
-from tools.judge.innovation import FLAG, Foretold, foretold
+from tools.judge.innovation import FLAG, Foretold, foretold, place_error
 from tools.judge.naming import Turn, turn
 
 HIDDEN, MERGED, RAGGED = 0.02, 0.15, 4.0
@@ -44,6 +44,7 @@ def breaks(sight: Sight, body: Body, told: frozenset[int]) -> tuple[list[Break],
     """Every break of a body's forecasts; after each, forecasts begin anew."""
     places = clear(sight, body)
     restarts, found = set(told), list[Break]()
+    error = place_error(places, body.radius)
     while True:
         forecast = foretold(places, body.radius, frozenset(restarts))
         late = max((one.frame for one in found), default=-1)
@@ -53,8 +54,7 @@ def breaks(sight: Sight, body: Body, told: frozenset[int]) -> tuple[list[Break],
             return found, forecast
         t = ahead[0]
         first = max((r for r in restarts if r <= t - 1), default=0)
-        grid = float(np.nanmin(forecast.error)) / 2
-        how = turn(places, t, first, grid)
+        how = turn(places, t, first, error)
         recent = first > 0 and t - first <= forecast.count + 1
         since = range(first if recent else t - 1, t + 1)
         outside = bool(told.intersection(since))
@@ -137,10 +137,11 @@ def _explained(
     change = gap if how is None else how.change
     if _unsure(sight, body, t, float(np.linalg.norm(gap)), reach):
         return True
-    if how is not None and how.kind == "jump":
-        ahead = body.places[min(t + 1, len(body.seen) - 1)] - body.places[t]
-        goes_on = float(np.nan_to_num(np.linalg.norm(ahead)))
-        reach = 1.0 + max(float(np.linalg.norm(forecast.velocity[t])), goes_on)
+    onward = float(np.linalg.norm(np.diff(body.places[t : t + 2], axis=0)))
+    jumps = how is not None and how.kind == "jump"
+    if jumps or (how is None and not hidden and len(body.seen) > t + 1 and body.seen[t + 1]):
+        came = float(np.linalg.norm(forecast.velocity[t]))
+        reach = 1.0 + max(came, float(np.nan_to_num(onward)))
         if float(np.linalg.norm(gap)) > 2 * reach:
             return False
     if hidden or deep(body):
@@ -160,17 +161,24 @@ def _unsure(sight: Sight, body: Body, t: int, gap: float, reach: float) -> bool:
     if len(last) == 2 and last.max() < _STANDS:  # nothing broke just now
         return True
     lay = np.ptp(body.places[max(t - 5, 0) : t], axis=0).max() < _LAY
-    if lay and gap < _NUDGED and touch.beside(sight, body, t, reach):
+    if lay and gap < _NUDGED and (_back(body, t, gap) or touch.beside(sight, body, t, reach)):
         return True
     if gap < _RIM * body.radius * abs(body.areas[t] / body.areas[t - 1] - 1):
         return True
     return touch.doubled(sight, body, t)
 
 
+def _back(body: Body, t: int, gap: float) -> bool:
+    """Whether a body that lay still seems to be off its place by a gap for one frame only."""
+    away = np.linalg.norm(body.places[t + 1 : t + 2] - body.places[t - 1], axis=1)
+    return bool((away < gap / 2).any())
+
+
 def _reach(body: Body, t: int, forecast: Foretold) -> float:
-    """Pixels within which a body may have met something between two frames."""
-    step = float(np.linalg.norm(body.places[t] - body.places[t - 1])) if body.seen[t - 1] else 0.0
-    return 1.0 + max(float(np.linalg.norm(forecast.velocity[t])), step)
+    """Pixels within which a body may have met something between two frames: its way there, or from
+    there on, as bodies part about as fast as they meet."""
+    steps = np.linalg.norm(np.diff(body.places[t - 1 : t + 2], axis=0), axis=1)
+    return 1.0 + max(float(np.linalg.norm(forecast.velocity[t])), *np.nan_to_num(steps).tolist())
 
 
 def _struck(sight: Sight, body: Body, t: int, how: Turn | None, forecast: Foretold) -> bool:

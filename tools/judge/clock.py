@@ -82,11 +82,14 @@ class _Piece:
         return self._cost(j)[0], own
 
     def _told(self, rate: float) -> tuple[float, float, float]:
-        """Gain, own gain and misfit of one speed of time."""
+        """Gain, own gain and misfit of one speed of time; none of what changed while too few
+        earlier pieces tell how well it fits."""
         n = self._length(rate)
         on, own = self._even[n]
         j = np.arange(1.0 - _BEFORE, n + 1)
         cost, misfit = self._cost(tuple(np.where(j > 0, rate * j, j)), known=True)
+        if on > own and not np.isfinite(misfit):
+            return 0.0, 0.0, 0.0
         return on - cost, on - own, misfit
 
     def _cost(

@@ -17,11 +17,12 @@ _LEAST = 2e4  # unlikeness of two pictures between which something moved: a few 
 @dataclass(frozen=True)
 class Echo:
     """kind: "freeze" or "reversal". frame: the first picture that shows what was shown. half: it
-    turns between two pictures, not on one."""
+    turns between two pictures, not on one. held: pictures for which a freeze lasts."""
 
     kind: str
     frame: int
     half: bool = False
+    held: int = 0
 
 
 def unlike(frames: np.ndarray) -> np.ndarray:
@@ -56,8 +57,9 @@ def echoes(apart: np.ndarray) -> list[Echo]:
         if min(steps) < _LEAST:
             continue
         k = np.arange(_AGAIN)
-        if (apart[t + k, t - 1] < _SAME * min(steps)).all():
-            found.append(Echo("freeze", t))
+        still = apart[t:, t - 1] < _SAME * min(steps)
+        if still[k].all():
+            found.append(Echo("freeze", t, held=len(still) if still.all() else int(still.argmin())))
         elif (back := _turned(apart, t)) is not None:
             found.append(back)
     return found

@@ -65,7 +65,8 @@ class Body:
 @dataclass(frozen=True)
 class Sight:
     """bodies: followed over time. labels: (T, H, W) int32, which patch each pixel belongs to in its
-    frame, 0 on edges; None where bodies were not found as patches. grounds: per frame the labels of
+    frame, 0 on edges; None where bodies were not found as patches. lines: what is too thin to tell
+    its place, but for whether it is there. grounds: per frame the labels of
     patches too large to be bodies. apart: (T, T) how unlike whole pictures are (see echo)."""
 
     bodies: list[Body]
@@ -73,6 +74,7 @@ class Sight:
     labels: np.ndarray | None = field(default=None, repr=False)
     grounds: tuple[frozenset[int], ...] = ()
     apart: np.ndarray | None = field(default=None, repr=False)
+    lines: list[Body] = field(default_factory=list)
 
 
 def look(frames: np.ndarray) -> Sight:
@@ -81,16 +83,22 @@ def look(frames: np.ndarray) -> Sight:
         frames = np.stack([readable(frame) for frame in frames])
     noisy = pixel_noise(frames[:: max(1, len(frames) // 8)]) > _NOISY
     labels = np.zeros(frames.shape[:3], np.int32)
-    grounds, tracks = [], _Tracks(len(frames), float(np.hypot(*frames.shape[1:3])))
+    grounds, diagonal = [], float(np.hypot(*frames.shape[1:3]))
+    tracks, lines = (_Tracks(len(frames), diagonal) for _ in range(2))
     for t, frame in enumerate(frames):
         found = patches(cv2.medianBlur(frame, 5) if noisy else frame, _EDGE, patterned=True)
         for k, patch in enumerate(found, 1):
             labels[t][patch.mask] = k
         grounds.append(frozenset(k for k, patch in enumerate(found, 1) if patch.ground))
         under = [patch.colour for patch in found if patch.ground]
-        bodies = [(k, patch) for k, patch in enumerate(found, 1) if _is_body(patch, under)][:_MOST]
+        things = [(k, patch) for k, patch in enumerate(found, 1) if _is_thing(patch, under)]
+        thick = {k for k, patch in things if _thick(patch)}
+        bodies = [(k, patch) for k, patch in things if k in thick][:_MOST]
         tracks.take(t, [(k, centred(patch, frame)) for k, patch in bodies])
-    return Sight(tracks.finished(), frames.shape[1:3], labels, tuple(grounds), unlike(frames))
+        lines.take(t, [(k, patch) for k, patch in things if k not in thick][:_MOST])
+    size = (frames.shape[1], frames.shape[2])
+    whole, thin = tracks.finished("body"), lines.finished("line")
+    return Sight(whole, size, labels, tuple(grounds), unlike(frames), thin)
 
 
 def centred(patch: Patch, frame: np.ndarray) -> Patch:
@@ -111,13 +119,15 @@ def centred(patch: Patch, frame: np.ndarray) -> Patch:
     return replace(patch, centre=centre + np.array([window[1].start, window[0].start]))
 
 
-def _is_body(patch: Patch, under: list[np.ndarray]) -> bool:
-    """Neither ground (``under``: colours of the large ones) nor a line or a crumb, whose place
-    depends on how it falls on the pixels."""
+def _is_thing(patch: Patch, under: list[np.ndarray]) -> bool:
+    """Neither ground (``under``: colours of the large ones) nor a crumb."""
     if patch.ground or patch.area < _CRUMB:
         return False
-    if any(float(np.abs(patch.colour - ground).max()) < _GROUND for ground in under):
-        return False
+    return all(float(np.abs(patch.colour - ground).max()) >= _GROUND for ground in under)
+
+
+def _thick(patch: Patch) -> bool:
+    """No line, whose place depends on how it falls on the pixels."""
     inside = np.pad(patch.mask[patch.window].astype(np.uint8), 1)
     return float(cv2.distanceTransform(inside, cv2.DIST_L2, 3).max()) >= _THIN
 
@@ -179,9 +189,9 @@ class _Tracks:
         )
         self._last[k] = (t, patch)
 
-    def finished(self) -> list[Body]:
-        """Those seen long enough, named in order of first sight."""
+    def finished(self, name: str) -> list[Body]:
+        """Those seen long enough, named and numbered in order of first sight."""
         kept = [body for body in self._bodies if body.seen.sum() >= _BRIEF]
         for number, body in enumerate(kept, 1):
-            body.name = f"body_{number}"
+            body.name = f"{name}_{number}"
         return kept

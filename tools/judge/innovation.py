@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from math import comb
 
 import numpy as np
 
@@ -50,7 +51,7 @@ def _weights(times: tuple[int, ...], degree: int, derivative: int) -> np.ndarray
 
 def foretold(places: np.ndarray, radius: float, restarts: frozenset[int]) -> Foretold:
     """places: (T, 2), NaN where not seen. restarts: frames from which on nothing before counts."""
-    tried, least = [], grid(places, radius)
+    tried, least = [], place_error(places, radius)
     for degree, count in _PREDICTORS:
         ahead, velocity, factor = _ahead(places, degree, count, restarts)
         missed = np.linalg.norm(places - ahead, axis=1)
@@ -91,6 +92,11 @@ def _ahead(
     return ahead, velocity, factor
 
 
+def place_error(places: np.ndarray, radius: float) -> float:
+    """Standard error of a coordinate of a place (T, 2), pixels."""
+    return max(grid(places, radius), jitter(places))
+
+
 def grid(places: np.ndarray, radius: float) -> float:
     """Least standard error of a place, pixels: large where a drawing moves in whole pixels."""
     steps = np.diff(places, axis=0)
@@ -101,14 +107,29 @@ def grid(places: np.ndarray, radius: float) -> float:
 
 
 def jitter(places: np.ndarray) -> float:
-    """Usual error of a coordinate, pixels, from sixth differences: what moves smoothly has hardly
-    any. 0 where too few places follow each other."""
-    sixth = np.abs(np.diff(places, n=6, axis=0))
-    known = sixth[np.isfinite(sixth)]
-    return float(np.median(known)) / (0.6745 * _SIXTH) if len(known) else 0.0
+    """Usual error of a coordinate while the body moves, pixels: the least that third to sixth
+    differences leave, of which smooth motion makes hardly any. 0 where too few places follow each
+    other. A coordinate that stands is left out: a codec copies it without any error."""
+    left = (_left(places, n) for n in _DIFFERENCES)
+    return min((error for error in left if error is not None), default=0.0)
 
 
-_SIXTH = float(np.sqrt(924.0))  # standard error of a sixth difference of places of error 1
+def _left(places: np.ndarray, n: int) -> float | None:
+    """Usual ``n``-th difference of places that move, of that which an error of 1 makes; None where
+    too few move."""
+    if len(places) <= n:
+        return None
+    windows = np.lib.stride_tricks.sliding_window_view(places, n + 1, axis=0)
+    moves = np.ptp(windows, axis=2) > _MOVES
+    known = np.abs(np.diff(places, n=n, axis=0))[moves]
+    if len(known) < _ENOUGH:
+        return None
+    return float(np.median(known)) / (0.6745 * np.sqrt(comb(2 * n, n)))
+
+
+_DIFFERENCES = (3, 4, 5, 6)
+_ENOUGH = 8  # differences that tell an error
+_MOVES = 1.0  # pixels within as many frames from which on a coordinate does not stand
 
 
 def _spread(missed: np.ndarray) -> float:

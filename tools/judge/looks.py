@@ -12,6 +12,8 @@ from tools.judge.touch import bared, beside, doubled, kin
 _BEFORE = 3  # frames on either side that are compared
 _LARGE = 40.0  # pixels of a body that can be missed
 _AREA, _COLOUR = 0.03, 3.0  # least standard errors: share of the area, grey levels
+_LASTING = 8  # frames for which a line is seen that can be missed
+_RATIO = 1.5  # of the areas of one thing that does not change, at most
 _CLEAR = 15.0
 """Standard errors that a body stands out by, there or not there."""
 
@@ -25,7 +27,17 @@ def changed(sight: Sight) -> list[Violation]:
         one = _comes(sight, body) or _goes(sight, body) or _differs(sight, body)
         if one is not None:
             found.append(one)
-    return found
+    lasting = [line for line in sight.lines if _lasting(line)]
+    return found + [one for one in (_goes(sight, line) for line in lasting) if one is not None]
+
+
+def _lasting(line: Body) -> bool:
+    """Whether a line is there from its first to its last frame, large and of one size, so that it
+    does not go by how it falls on the pixels."""
+    seen = np.nonzero(line.seen)[0]
+    small, large = np.nanmin(line.areas), np.nanmax(line.areas)
+    unbroken = len(seen) == seen[-1] - seen[0] + 1 >= _LASTING
+    return bool(unbroken and small >= _LARGE and large < _RATIO * small)
 
 
 def _violation(kind: str, body: Body, t: int, at: int, strength: float) -> Violation:
@@ -36,7 +48,7 @@ def _violation(kind: str, body: Body, t: int, at: int, strength: float) -> Viola
 
 def _comes(sight: Sight, body: Body) -> Violation | None:
     first = int(np.argmax(body.seen))
-    if first < _BEFORE or body.seen[first : first + 4].sum() < 4:
+    if first < _BEFORE or not _followed(body, first):
         return None
     way = body.places[first] - body.places[first + 1]
     alone = not (doubled(sight, body, first) or kin(sight, body, first)) and bared(
@@ -49,11 +61,34 @@ def _goes(sight: Sight, body: Body) -> Violation | None:
     seen = np.nonzero(body.seen)[0]
     ends = [t for t in seen if t + 3 < len(body.seen) and not body.seen[t + 1 : t + 4].any()]
     for t in ends:
-        if t < 3 or not body.seen[t - 3 : t].all() or doubled(sight, body, int(t)):
+        if t < 3 or not _followed(body, int(t) - 3) or _joined(sight, body, int(t)):
             continue
         if bared(sight, body, int(t), int(t) + 1, body.places[t] - body.places[t - 1]):
             return _violation("vanishes", body, int(t) + 1, int(t), _CLEAR)
     return None
+
+
+def _followed(body: Body, first: int) -> bool:
+    """Whether a body is the same thing in four frames from ``first`` on: it does not dwindle and
+    lies where its velocity takes it, as chance patches of a picture do not."""
+    areas, gaps = body.areas[first : first + 4], _bends(body, first, first + 4)
+    stays = bool(areas.max() < _RATIO * areas[-1])
+    return stays and len(gaps) == 2 and bool((gaps < 2 * body.radius).all())
+
+
+def _bends(body: Body, first: int, end: int) -> np.ndarray:
+    """(end - first - 2,) pixels by which a body is off where its last velocity takes it."""
+    bends: np.ndarray = np.linalg.norm(np.diff(body.places[first:end], n=2, axis=0), axis=1)
+    return bends
+
+
+def _joined(sight: Sight, body: Body, t: int) -> bool:
+    """Whether a body that is last seen in frame ``t`` has become a part of another one."""
+    return any(
+        float(np.nan_to_num(other.areas[t + 1] - other.areas[t])) > body.areas[t] / 2
+        for other in (*sight.bodies, *sight.lines)
+        if other is not body
+    )
 
 
 def _differs(sight: Sight, body: Body) -> Violation | None:
@@ -73,7 +108,8 @@ def _differs(sight: Sight, body: Body) -> Violation | None:
             step = float(np.linalg.norm(np.median(after, axis=0) - np.median(before, axis=0)))
             inside = max(float(np.ptp(part, axis=0).max()) for part in (before, after))
             strength = step / max(error, inside)
-            if strength > FLAG and (best is None or strength > best[0]):
+            middle = float(_bends(body, t - 2, t + 2).max())
+            if strength > FLAG and middle < body.radius and (best is None or strength > best[0]):
                 best = (strength, kind, t)
     if best is None or any(beside(sight, body, k, 2.0) for k in (best[2] - 1, best[2])):
         return None

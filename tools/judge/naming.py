@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tools.judge.innovation import FLAG
+
 KINDS: Mapping[str, str] = {
     "jump": "jumps in place",
     "velocity": "changes velocity without contact",
@@ -101,17 +103,26 @@ class _Way:
 
 def turn(places: np.ndarray, t: int, first: int, grid: float) -> Turn | None:
     """How a body went on at frame ``t``: places (T, 2), of which those from ``first`` on belong to
-    its way before. grid: standard error of one place, pixels. None where too little is seen."""
+    its way before. grid: standard error of a coordinate of a place, pixels. None where too little
+    is seen."""
     seen = np.isfinite(places[:, 0])
     before = np.nonzero(seen[first:t])[0][-6:] + first
     after = np.nonzero(seen[t : t + _AFTER])[0] + t
     if len(before) < 3 or len(after) < 3:
         return None
+    after = after[: _unbroken(places[after], grid)]
     way = _way(places, before, after, t, grid)
     shapes = {"jump": np.ones(len(after)), "velocity": way.j, "gravity": way.j**2}
     shaped = {kind: way.on(shape) for kind, shape in shapes.items()}
     costs = {kind: cost + _PRICE[kind] for kind, (cost, _) in shaped.items()}
     return Turn(costs, shaped["velocity"][1])
+
+
+def _unbroken(places: np.ndarray, grid: float) -> int:
+    """How many of the places (k, 2) after a break come before the next one."""
+    bends = np.linalg.norm(np.diff(places, n=3, axis=0), axis=1)
+    broken = np.nonzero(bends > FLAG * np.sqrt(_OF_NOISE[3]) * grid)[0]
+    return int(broken[0]) + 3 if len(broken) else len(places)
 
 
 def _way(places: np.ndarray, before: np.ndarray, after: np.ndarray, t: int, grid: float) -> _Way:
@@ -121,12 +132,12 @@ def _way(places: np.ndarray, before: np.ndarray, after: np.ndarray, t: int, grid
     free = len(before) - degree - 1
     left = ((base @ path - places[before]) ** 2).sum(axis=0)
     sigma = np.maximum(grid, np.sqrt(left / free) if free > 0 else 0.0)
-    jerk, snap = (_beyond(places[before], n, sigma) for n in (3, 4))
+    jerk, snap = (_beyond(places[before], n, grid) for n in (3, 4))
     doubt = np.linalg.inv(base.T @ base)
     return _Way(path, doubt, sigma, jerk, snap, after - (t - 1.0), places[after])
 
 
-def _beyond(places: np.ndarray, n: int, sigma: np.ndarray) -> np.ndarray:
+def _beyond(places: np.ndarray, n: int, sigma: float) -> np.ndarray:
     """(2,) usual n-th difference of places (k, 2), less what errors ``sigma`` make."""
     if len(places) <= n:
         return np.zeros(2)

@@ -30,13 +30,22 @@ def changed(sight: Sight, body: Body, starts: list[int], grid: float) -> Violati
     ends = [*starts[1:], len(known)]
     best: Violation | None = None
     for first, end in zip(starts, ends, strict=True):
-        frames = np.nonzero(known[first:end])[0] + first
+        frames = _moving(places, np.nonzero(known[first:end])[0] + first, grid)
         if len(frames) < _LEAST or np.diff(frames).max() > _GAP:
             continue
         found = _in_flight(sight, body, places, frames, grid)
         if found is not None and (best is None or found.strength > best.strength):
             best = found
     return best
+
+
+def _moving(places: np.ndarray, frames: np.ndarray, grid: float) -> np.ndarray:
+    """Those of the frames (n,) before the body has come to rest: what stays where it stopped is
+    not pulled differently, but braked until it stood."""
+    if not len(frames):
+        return frames
+    away = np.linalg.norm(places[frames] - np.median(places[frames[-_SIDE:]], axis=0), axis=1)
+    return frames[: int(np.max(np.nonzero(away > FLAG * grid)[0], initial=-1)) + 1]
 
 
 def _in_flight(

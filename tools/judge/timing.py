@@ -7,21 +7,25 @@ from collections.abc import Sequence
 import numpy as np
 
 from tools.judge import clock, touch
-from tools.judge.breaking import HIDDEN, MERGED, RAGGED, Break, grows, partly, usual
+from tools.judge.breaking import HIDDEN, MERGED, RAGGED, Break, deep, grows, partly, usual
 from tools.judge.echo import Echo, echoes
 from tools.judge.eyes import Body, Sight
-from tools.judge.innovation import FLAG, grid, jitter
+from tools.judge.innovation import FLAG, foretold, place_error
 from tools.judge.naming import KINDS, Violation
 
 _TOGETHER = 1  # frames by which breaks of two bodies may differ and be one
 
 
 def of_time(
-    sight: Sight, breaks: Sequence[Break], errors: dict[str, np.ndarray]
+    sight: Sight,
+    breaks: Sequence[Break],
+    errors: dict[str, np.ndarray],
+    told: frozenset[int] = frozenset(),
 ) -> list[Violation]:
     """The first moment at which time alone accounts for how everything that moves went on, and
-    nothing that was met does: pictures that come again, or a change that all bodies share."""
-    found = [*_again(sight, errors), *_evenly(sight, breaks, errors)]
+    nothing that was met does: pictures that come again, or a change that all bodies share.
+    told: frames at which something outside acts."""
+    found = [*_again(sight, errors), *_evenly(sight, breaks, errors, told)]
     if not found:
         return []
     first = min(one.frame for one in found)
@@ -29,14 +33,16 @@ def of_time(
 
 
 _APART = 2  # frames around a moment that may seem to be it
-_SURE = 1.2 * FLAG  # standard errors of a speed of time, which is tried at every frame
 _MOVES = 0.5  # pixels a frame from which on a body tells the time
 _AGREED = 3.0  # mean squared misfit up to which a speed of time holds for a body
 _PRICE = 3.0  # nats of a rate
 
 
 def _evenly(
-    sight: Sight, breaks: Sequence[Break], errors: dict[str, np.ndarray]
+    sight: Sight,
+    breaks: Sequence[Break],
+    errors: dict[str, np.ndarray],
+    told: frozenset[int],
 ) -> list[Violation]:
     """The first moment from which on all moving bodies go along their ways at another speed of
     time."""
@@ -47,28 +53,45 @@ def _evenly(
     ]
     known = [(body, *_measured(body)) for body in bodies]
     length = len(sight.bodies[0].seen) if sight.bodies else 0
-    told = list[tuple[float, float, Body] | None]()
+    tried = list[tuple[float, float, Body] | None]()
     for t in range(length):
-        bent = {
-            id(one.body)
-            for one in breaks
-            if one.frame in range(t - _SPAN, t - _TOGETHER)  # no smooth way up to now
-            or (one.how and one.how.kind == "jump" and one.frame in range(t + 1, t + _BODY))
-        }
-        if sight.labels is not None and any(
-            one.struck and one.frame in range(t - _TOGETHER, t + _BODY) for one in breaks
-        ):
-            told.append(None)
+        if told.intersection(range(t - _SPAN, t + _BODY)):
+            tried.append(None)
             continue
-        told.append(_uneven(sight, [row for row in known if id(row[0]) not in bent], t))
-    gains = np.array([0.0 if one is None else one[0] for one in told])
-    for t, one in enumerate(told):
+        bent = _bent(sight, breaks, t)
+        tried.append(_uneven(sight, [row for row in known if row[0].name not in bent], t))
+    gains = np.array([0.0 if one is None else one[0] for one in tried])
+    for t, one in enumerate(tried):
         if one is not None and one[0] == gains[max(t - _SPAN, 0) : t + _SPAN + 1].max():
             gain, rate, body = one
             x, y = (float(v) for v in body.places[t - 1])
             says = f"{KINDS['speed']} from frame {t} on, {rate:.1f} times as fast as before"
             return [Violation("speed", "", t, (x, y), float(np.sqrt(2 * gain)), says)]
     return []
+
+
+def _bent(sight: Sight, breaks: Sequence[Break], t: int) -> frozenset[str]:
+    """Names of the bodies that have no smooth way around the moment before frame ``t``: they broke
+    before or jump soon, they or what is beside them are struck, the blow of others goes on
+    through what they touch, or they turned back, as off a floor that no outline shows."""
+    names, near = set[str](), range(t - _TOGETHER, t + _BODY)
+    blows = [one for one in breaks if one.struck and one.frame in near]
+    for one in breaks:
+        before = one.frame in range(t - _SPAN, t - _TOGETHER)
+        gone = not one.explained if one.how is None else one.how.kind == "jump"
+        jumps = gone and one.frame in near[2:]
+        met = one.explained and one.frame in near and sight.labels is not None
+        if before or jumps or (met and (blows or _turned(one))):
+            names.add(one.body.name)
+    for one in blows:
+        names |= touch.partners(sight, one.body, one.frame, one.reach)
+    return frozenset(names)
+
+
+def _turned(one: Break) -> bool:
+    """Whether what moves in depth turned back: time at another speed goes on along the way."""
+    steps = np.diff(one.body.places[one.frame - 2 : one.frame + 2], axis=0)
+    return deep(one.body) and len(steps) == 3 and float(steps[0] @ steps[2]) < 0
 
 
 _SPAN = 5  # frames around a change that it makes unlike a smooth curve
@@ -79,7 +102,8 @@ def _measured(body: Body) -> tuple[np.ndarray, np.ndarray]:
     """(T, 2) places, and (T,) their errors around each frame: larger where something comes to hide
     a part of the body."""
     sizes = usual(body)
-    whole = np.abs(body.areas / sizes - 1) < MERGED + RAGGED / sizes
+    inside = np.isfinite(body.whole)
+    whole = inside & (np.abs(body.areas / sizes - 1) < MERGED + RAGGED / sizes)
     places = np.where(whole[:, None], body.places, np.nan)
     hidden = np.zeros(len(places))
     for t in np.nonzero(body.seen)[0]:
@@ -89,8 +113,7 @@ def _measured(body: Body) -> tuple[np.ndarray, np.ndarray]:
             smooth = np.polyval(np.polyfit(known, near[known], 2), known)
             bent = float(np.abs(near[known] - smooth).max()) / sizes[t]
             hidden[t] = max(0.0, bent - HIDDEN - RAGGED / sizes[t])
-    least = max(grid(places, body.radius), jitter(places))
-    return places, np.hypot(least, hidden * body.radius)
+    return places, np.hypot(place_error(places, body.radius), hidden * body.radius)
 
 
 def _uneven(
@@ -101,7 +124,9 @@ def _uneven(
     moving = [
         (body, places, float(error[t - 1]))
         for body, places, error in known
-        if t > 2 and np.linalg.norm(places[t - 1] - places[t - 2]) > _MOVES
+        if t >= _SPAN
+        and np.linalg.norm(places[t - 1] - places[t - 2]) > _MOVES
+        and np.ptp(places[t - 5 : t - 1], axis=0).max() > _MOVES  # no start from rest
     ]
     told = clock.beats([(places, error) for _, places, error in moving], t)
     if not told:
@@ -111,7 +136,7 @@ def _uneven(
     misfit = np.max([one.misfits for one in told], axis=0)
     gains[(misfit > _AGREED) | (own > gains)] = 0.0
     best = int(gains.argmax())
-    if gains[best] < _SURE**2 / 2:
+    if gains[best] < FLAG**2 / 2 + np.log(len(sight.bodies[0].seen)):  # tried at every frame
         return None
     rate = clock.RATES[best]
     if sight.labels is None and rate < 1:  # what it meets may slow it, and no outline shows that
@@ -137,9 +162,7 @@ def _again(sight: Sight, errors: dict[str, np.ndarray]) -> list[Violation]:
         if told:
             body, strength = max(told, key=lambda pair: pair[1])
             place = (float(body.places[t - 1, 0]), float(body.places[t - 1, 1]))
-        elif _tells(sight, errors, t) or not _abruptly(
-            np.sqrt(np.diag(sight.apart, 1)[t - 3 : t - 1]), one
-        ):
+        elif _tells(sight, errors, t) or not _abruptly(np.diag(sight.apart, 1)[t - 3 : t - 1], one):
             continue
         else:
             place, strength = (sight.shape[1] / 2, sight.shape[0] / 2), 3 * FLAG
@@ -172,6 +195,16 @@ def _clearly(body: Body, errors: dict[str, np.ndarray], t: int) -> bool:
     return step > FLAG * float(np.nanmedian(known)) / 2
 
 
+def _goes_on(body: Body, one: Echo) -> bool:
+    """Whether a body goes on after a freeze as if the pictures that stood were not there: nothing
+    that comes to rest does."""
+    after = one.frame + one.held
+    places = np.delete(body.places, np.arange(one.frame, after), axis=0)
+    seam = foretold(places, body.radius, frozenset()).strength[one.frame : one.frame + 2]
+    moved = np.linalg.norm(np.diff(body.places[after - 1 : after + 2], axis=0), axis=1)
+    return len(seam) == 2 and bool((seam < FLAG).all() and moved.max() > _MOVES)
+
+
 _NATURAL = {("freeze", False): 0.6, ("reversal", False): 0.5, ("reversal", True): 0.7}
 """Share of the step before that the last step has, at most, where things come to rest or turn back
 on their own: 1/3 or 1/2 under a constant acceleration."""
@@ -190,7 +223,10 @@ def _abrupt(sight: Sight, body: Body, errors: dict[str, np.ndarray], one: Echo) 
         return 0.0
     error = float(np.nanmedian(errors[body.name]))
     steps = np.linalg.norm(np.diff(body.places[t - 3 : t], axis=0), axis=1)
-    if not _abruptly(steps, one):
+    if one.held and _goes_on(body, one):
+        return float(steps[1]) / error
+    rests = one.held and t + one.held == len(body.seen) and touch.beside(sight, body, t - 1)
+    if rests or not _abruptly(steps, one):
         return 0.0
     back = body.places[t - 2] - body.places[t - 1]
     if sight.labels is not None and touch.struck(sight, body, t - 1, back, 1.0 + float(steps[1])):

@@ -94,6 +94,19 @@ def _touching(sight: Sight, body: Body, t: int) -> dict[int, tuple[float, np.nda
     return found
 
 
+def partners(sight: Sight, body: Body, t: int, reach: float) -> frozenset[str]:
+    """Names of the bodies within reach of the body in frame ``t`` or the one before."""
+    names = set[str]()
+    for k in (t - 1, t):
+        if sight.labels is None or k < 0 or not body.labels[k]:
+            continue
+        window, own, other = _around(sight, body, k, reach + _SEAM)
+        near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= reach + _SEAM
+        labels = set(sight.labels[k][window][other & near].tolist())
+        names |= {one.name for one in sight.bodies if one is not body and one.labels[k] in labels}
+    return frozenset(names)
+
+
 def givers(sight: Sight, body: Body, t: int, change: np.ndarray, reach: float) -> set[int]:
     """Labels in frame ``t`` of the patches that lie where a push in that direction can come
     from."""

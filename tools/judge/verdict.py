@@ -25,7 +25,6 @@ _CROWD = 25  # bodies above which they are pieces of a texture
 _MANY = 5  # bodies that come and go from which on they are pieces of a texture
 _FEWEST = 8  # frames from which on a break can be told
 _PULLED = 4  # frames before a pull is seen to change at which it may have broken a forecast
-_TOGETHER = 1  # frames by which breaks of two bodies may differ and be one
 
 
 @dataclass(frozen=True)
@@ -109,9 +108,10 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
     length = _length(sight)
     through = _passed(sight, met, errors)
     first = min((one.frame for one in through), default=length)
-    found = [one for one in of_time(sight, every, errors) if one.frame < first]
+    found = [one for one in of_time(sight, every, errors, told) if one.frame < first]
     found += [one for one in looks.changed(sight) if all(abs(one.frame - t) > _SOON for t in told)]
-    pulls = [one for one in pulls if not _near(one, through)]
+    late = min((one.frame for one in found if one.kind in OF_TIME), default=length)
+    pulls = [one for one in pulls if one.frame < late - _PULLED and not _near(one, through)]
     found += [*pulls, *gains, *through]
     found += [one for one in map(_named, _unexplained(every, found)) if not _near(one, through)]
     found.sort(key=lambda one: (one.frame, -one.strength))
@@ -148,7 +148,7 @@ def _unexplained(every: Sequence[Break], found: Sequence[Violation]) -> list[Bre
             and other.frame <= one.frame + _PULLED
             for other in found
         )
-        later = stopped is not None and stopped - _TOGETHER <= one.frame
+        later = stopped is not None and stopped - _SOON <= one.frame
         if not (one.explained or (one.body.name, one.frame) in taken or pulled or later):
             left.append(one)
     return left

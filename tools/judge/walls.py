@@ -30,14 +30,12 @@ class Wall:
 
 def wall_met(sight: Sight, body: Body, t: int, change: np.ndarray, reach: float) -> Wall | None:
     """The one thing that stands and may have given ``body`` its change of velocity in the frames
-    around ``t``; None where there are several, or one that moves."""
+    around ``t``; None where there are several in both, or one that moves."""
     if sight.labels is None:
         return None
-    for k in (t - 1, t):
-        found = givers(sight, body, k, change, reach)
-        if len(found) > 1:
-            return None
-        if found:
+    near = [(k, givers(sight, body, k, change, reach)) for k in (t - 1, t)]
+    for k, found in near:
+        if len(found) == 1:
             mask = sight.labels[k] == found.pop()
             return Wall(t, mask) if _stands(sight, mask) else None
     return None
