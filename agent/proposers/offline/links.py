@@ -93,10 +93,11 @@ def _joining(evidence: Evidence, video: Video) -> Iterator[tuple[str, Ends, set[
             continue
         own = {p.name for p in movers if p not in (a, b) and _amid(p, a, b)}
         bare = _without(evidence, own)
+        if not _drawn_between(a, b, bare, video):
+            continue
         found = [
             (link.left, start)
             for start in (a.radius, 0.0)
-            if _drawn_between(a, b, bare, video)
             if (link := link_of(video.frames, bare.tracks, b.name, (a.name, start), b.radius))
             if link.certain
         ]
