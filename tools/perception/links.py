@@ -67,7 +67,7 @@ def link_of(
     frames: np.ndarray,
     tracks: Tracks,
     name: str,
-    anchor: Sequence[float] | tuple[str, float],
+    anchor: Sequence[float | str],
     offset: float,
 ) -> Link | None:
     """What best joins the body ``name`` and a point (x, y), or another body (its name, and px from
@@ -98,9 +98,7 @@ def link_of(
     return min(found, key=lambda link: link.left, default=None)
 
 
-def _anchors(
-    tracks: Tracks, ends: np.ndarray, anchor: Sequence[float] | tuple[str, float]
-) -> np.ndarray:
+def _anchors(tracks: Tracks, ends: np.ndarray, anchor: Sequence[float | str]) -> np.ndarray:
     """(T, 2): where a link begins in each frame."""
     if not isinstance(anchor[0], str):
         return np.broadcast_to(np.asarray(anchor, float), ends.shape)

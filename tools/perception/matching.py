@@ -69,8 +69,9 @@ def cleared(clip: Clip, parts: Sequence[Part]) -> np.ndarray:
     stands out of a plain ground where a cut-out is first seen, it is filled from around. The plate
     itself when there is none."""
     hole = np.zeros(clip.shape, bool)
-    for part in (part for part in parts if part.colour is None and part.near is not None):
-        hole |= _standing_out(clip, part.near)
+    for place in (part.near for part in parts if part.colour is None):
+        if place is not None:
+            hole |= _standing_out(clip, place)
     for part in (part for part in parts if part.colour is not None):
         colour = np.asarray(part.colour, np.float32)
         alike = within(clip.plate, colour, PLAIN + 3 * clip.noise)

@@ -114,7 +114,8 @@ def bounce_off_outline(
 def _facing(x: Any, y: Any, corners: Sequence[tuple[float, float]]) -> tuple[Any, Any, Any]:
     """(nx, ny, offset) of the line through the point of an outline nearest to (x, y), across the
     way there; its normal points out of the outline."""
-    nearest, px, py, inside = None, 0.0, 0.0, False
+    nearest: Any = None
+    px, py, inside = 0.0, 0.0, False
     for (ax, ay), (bx, by) in zip(corners, (*corners[1:], corners[0]), strict=True):
         ux, uy = bx - ax, by - ay
         share = ((x - ax) * ux + (y - ay) * uy) / (ux * ux + uy * uy or 1.0)

@@ -18,7 +18,9 @@ def link_key(number: int) -> str:
     return "link" if number == 1 else f"link_{number}"
 
 
-def begun(other: Sequence[float], end: Sequence[float], start: float) -> np.ndarray:
+def begun(
+    other: Sequence[float] | np.ndarray, end: Sequence[float] | np.ndarray, start: float
+) -> np.ndarray:
     """(..., 2) places ``start`` px from ``other`` (..., 2) on the way to ``end`` (..., 2)."""
     way = np.asarray(end, float) - np.asarray(other, float)
     far = np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-6)
