@@ -255,27 +255,34 @@ def densest(
     """Mean of the allowed samples around the candidate that has most of them nearby, (n, 3), and
     their number, (n,).
 
-    Candidates are spread evenly over the allowed samples of each pixel.
+    Candidates are spread evenly over the allowed samples of each pixel; one that has all of them
+    nearby is best.
     """
-    total, rank = allowed.sum(0), np.cumsum(allowed, 0)
+    total = allowed.sum(0)
     best_count = np.zeros(values.shape[1], int)
     best = np.zeros(values.shape[1:], np.int16)
-    for k in range(min(candidates, int(total.max(initial=0)))):
-        wanted = 1 + (k * np.maximum(total - 1, 0)) // max(1, min(candidates, int(total.max())) - 1)
-        index = np.argmax(rank >= wanted, axis=0)
-        candidate = values[index, np.arange(values.shape[1])]
-        count = (allowed & _near(values, candidate, tolerance)).sum(0)
-        better = count > best_count
-        best[better], best_count[better] = candidate[better], count[better]
+    tried = min(candidates, int(total.max(initial=0)))
+    for k in range(tried):
+        left = np.flatnonzero(best_count < total)
+        some, free = values[:, left], allowed[:, left]
+        wanted = 1 + (k * np.maximum(total[left] - 1, 0)) // max(1, tried - 1)
+        index = np.argmax(np.cumsum(free, 0) >= wanted, axis=0)
+        candidate = some[index, np.arange(len(left))]
+        count = (free & _near(some, candidate, tolerance)).sum(0)
+        better = count > best_count[left]
+        best[left[better]], best_count[left[better]] = candidate[better], count[better]
     return _mean(values, allowed & _near(values, best, tolerance)), best_count
 
 
 def bared(
-    frames: Sequence[np.ndarray], plate: np.ndarray, hidden: np.ndarray, noise: float
-) -> np.ndarray:
+    frames: Sequence[np.ndarray], plate: np.ndarray, hidden: np.ndarray, noise: float,
+    asked: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
     """The plate (H, W, 3) uint8 as most frames show it that leave a pixel free, where one does that
-    is hidden in another. frames: (n, H, W, 3) uint8; hidden: (n, H, W) bool."""
-    rows, columns = np.nonzero(hidden.any(0) & ~hidden.all(0))
+    is hidden in another. frames: (n, H, W, 3) uint8; hidden: (n, H, W) bool. asked: (H, W) bool,
+    the pixels that matter, None for all."""
+    told = hidden.any(0) & ~hidden.all(0)
+    rows, columns = np.nonzero(told if asked is None else told & asked)
     if not len(rows):
         return plate
     out, chunk = plate.copy(), max(1, backing.WINDOW // (24 * len(hidden)))

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
 from agent.proposers.offline.evidence import Evidence, Path, line_of_travel, orbit
-from tools.perception.links import link_of
+from tools.perception.links import Covers, link_of
 from tools.types import Video
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """What tells where a body's link begins: a clip, what it says, and what its bodies cover."""
+
+    evidence: Evidence
+    video: Video
+    covers: Covers
 
 
 def with_links(evidence: Evidence, video: Video) -> Evidence:
@@ -19,13 +28,15 @@ def with_links(evidence: Evidence, video: Video) -> Evidence:
     was taken for bodies and is a piece of what ties them."""
     if evidence.filmed:
         return evidence
-    found, pieces = {}, set[str]()
+    found, pieces, covers = {}, set[str](), Covers(evidence.tracks)
     for path in evidence.movers:
         far = float(np.ptp(path.xy[path.seen], axis=0).max()) > GOES
         if path.moves and far and not path.turns and not path.waits:
             thin = [p for p in evidence.movers if _thinner(p, path)]
             bare = _without(evidence, {p.name for p in thin if not p.turns})
-            tied = [*_about(path, bare, video), *_along(path, bare, video)]
+            same = bare is evidence
+            sight = _Sight(bare, video, covers if same else Covers(bare.tracks))
+            tied = [*_about(path, sight), *_along(path, sight)]
             if tied:
                 found[path.name] = min(tied)[1:]
                 anchor = found[path.name][:2]
@@ -80,15 +91,15 @@ Tied = tuple[float, float, float, float]
 """What a link leaves unexplained, (x, y) of its point, and where it ends at the body."""
 
 
-def _about(path: Path, evidence: Evidence, video: Video) -> Iterator[Tied]:
+def _about(path: Path, sight: _Sight) -> Iterator[Tied]:
     """Links to what a body goes round, and to small things that stand alone."""
     circle = orbit(path)
     round_ = [] if circle is None or circle.rms > NEAR else [circle.other]
-    for anchor in (*round_, *evidence.spots):
-        yield from _tied(path, evidence, video, anchor, (0.0, path.radius))
+    for anchor in (*round_, *sight.evidence.spots):
+        yield from _tied(path, sight, anchor, (0.0, path.radius))
 
 
-def _along(path: Path, evidence: Evidence, video: Video) -> Iterator[Tied]:
+def _along(path: Path, sight: _Sight) -> Iterator[Tied]:
     """Links along the straight line that a body keeps to: the point from which what is seen there
     is stretched most evenly, and the farthest of those: a rope that is alike all along shows none,
     and the body may go on."""
@@ -106,18 +117,17 @@ def _along(path: Path, evidence: Evidence, video: Video) -> Iterator[Tied]:
 
         @cache
         def left(beyond: float) -> float:
-            return min(_tied(path, evidence, video, at(beyond), (half,), False), default=(1.0,))[0]
+            return min(_tied(path, sight, at(beyond), (half,), False), default=(1.0,))[0]
 
-        inside = [
-            b for b in np.arange(BEYOND, max(evidence.shape), STEP) if _shown(at(b), evidence)
-        ]
+        places = np.arange(BEYOND, max(sight.evidence.shape), STEP)
+        inside = [b for b in places if _shown(at(b), sight.evidence)]
         if all(left(b) >= 1.0 for b in inside[:FIRST]):
             continue
         best = min(inside, key=left)
         bounds = (max(best - STEP, 1.0), best + STEP)
         exact = minimize_scalar(left, bounds=bounds, method="bounded", options={"maxiter": 12})
         farthest = min((*inside, float(exact.x)), key=lambda b: (round(left(b), 2), -b))
-        yield from _tied(path, evidence, video, at(farthest), (half, 0.0))
+        yield from _tied(path, sight, at(farthest), (half, 0.0))
 
 
 def _shown(place: tuple[float, float], evidence: Evidence) -> bool:
@@ -126,11 +136,11 @@ def _shown(place: tuple[float, float], evidence: Evidence) -> bool:
 
 
 def _tied(
-    path: Path, evidence: Evidence, video: Video, anchor: Sequence[float], ends: Sequence[float],
-    certain: bool = True,
-) -> list[Tied]:  # fmt: skip
+    path: Path, sight: _Sight, anchor: Sequence[float], ends: Sequence[float], certain: bool = True
+) -> list[Tied]:
     """Links to a point, by where they end at the body."""
-    found = ((link_of(video.frames, evidence.tracks, path.name, anchor, end), end) for end in ends)
+    about = sight.video.frames, sight.evidence.tracks, path.name, anchor
+    found = ((link_of(*about, end, sight.covers), end) for end in ends)
     return [
         (link.left, float(anchor[0]), float(anchor[1]), end)
         for link, end in found
