@@ -70,12 +70,13 @@ class Covers:
 @dataclass(frozen=True)
 class Link:
     """strip: (h, w, 4) float32 straight RGBA in [0, 1], from the point (left) to the body. left:
-    share of the squared difference from the plate that it leaves. whole: it is seen all along the
-    line. behind: makes the plate (H, W, 3) uint8 where frames show it free. maps: (2, 3) each, from
-    the strip to some frames. noise: of pixels, grey levels."""
+    share of the squared difference from the plate that it leaves. traced: something is seen all
+    along the line; whole: and clearly. behind: makes the plate (H, W, 3) uint8 where frames show
+    it free. maps: (2, 3) each, from the strip to some frames. noise: of pixels, grey levels."""
 
     strip: np.ndarray
     left: float
+    traced: bool
     whole: bool
     behind: Callable[[], np.ndarray]
     maps: Sequence[np.ndarray]
@@ -267,20 +268,20 @@ def _along(picture: np.ndarray, onto: np.ndarray, size: tuple[int, int]) -> np.n
 
 def _drawn(
     seen: np.ndarray, behind: np.ndarray, open_: np.ndarray, noise: float
-) -> tuple[np.ndarray, float, bool] | None:
-    """(strip, what it leaves, whether it is whole) of the link that frames (n, h, w, 3), sampled
-    along the line, show over their plates."""
-    level = threshold(noise)
-    odd = differs(seen, behind, level) & open_
-    before = float((((seen - behind) ** 2).sum(-1) * odd).sum())
+) -> tuple[np.ndarray, float, bool, bool] | None:
+    """(strip, what it leaves, whether it is traced, and whole) of the link that frames (n, h, w,
+    3), sampled along the line, show over their plates."""
+    level, away = threshold(noise), seen - behind
+    far = _largest(away)
+    odd = (far > level) & open_
     if odd.sum() < _SHOWS * len(seen):
         return None
-    far = np.abs(seen - behind).max(-1)
+    before = float((_total(away**2) * odd).sum())
     strong = odd & (far >= np.quantile(far[odd], 0.8))  # soft edges are mixtures
     colour = densest_colour(seen[strong])
     way = colour - behind
-    square = np.maximum((way**2).sum(-1), level**2)
-    share = np.clip(((seen - behind) * way).sum(-1) / square, 0.0, 1.0)
+    square = np.maximum(_total(way**2), level**2)
+    share = np.clip(_total(away * way) / square, 0.0, 1.0)
     told = open_ & (square > (3.0 * level) ** 2)  # elsewhere the plate shows it anyway
     known = told.sum(0)
     alpha = np.where(known > 0, (share * told).sum(0) / np.maximum(known, 1), np.nan)
@@ -288,13 +289,24 @@ def _drawn(
         return None
     alpha = np.where(known > 0, alpha, np.nanmean(alpha, axis=1, keepdims=True))
     alpha[alpha < 0.05] = 0.0
-    drawn = behind + alpha[..., None] * way
-    wrong = odd | (differs(seen, drawn, level) & open_)  # also what is drawn and is not there
-    after = float((((seen - drawn) ** 2).sum(-1) * wrong).sum())
-    whole = (alpha.max(0) > _THERE).mean() > _ALONG
+    rest = seen - (behind + alpha[..., None] * way)
+    wrong = odd | ((_largest(rest) > level) & open_)  # also what is drawn and is not there
+    after = float((_total(rest**2) * wrong).sum())
+    traced, whole = ((alpha.max(0) > least).mean() > _ALONG for least in (0.0, _THERE))
     strip = np.empty((*alpha.shape, 4), np.float32)
     strip[..., :3], strip[..., 3] = colour / 255.0, alpha
-    return strip, after / max(before, 1.0), bool(whole)
+    return strip, after / max(before, 1.0), bool(traced), bool(whole)
+
+
+def _largest(away: np.ndarray) -> np.ndarray:
+    """(..., 3) -> (...): the channels' largest distance."""
+    size = np.abs(away)
+    return np.maximum(np.maximum(size[..., 0], size[..., 1]), size[..., 2])
+
+
+def _total(values: np.ndarray) -> np.ndarray:
+    """(..., 3) -> (...): the channels' sum."""
+    return values[..., 0] + values[..., 1] + values[..., 2]
 
 
 def linked(

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from agent.proposers.offline.evidence import Evidence, Path, line_of_travel, orbit
-from tools.perception.links import Covers, link_of
+from tools.perception.links import Covers, Link, link_of
 from tools.types import Video
 
 
@@ -21,6 +21,11 @@ class _Sight:
     evidence: Evidence
     video: Video
     covers: Covers
+
+    def link(self, path: Path, anchor: Sequence[float], end: float) -> Link | None:
+        """What joins a body and a point, up to ``end`` px from the body's place."""
+        about = self.video.frames, self.evidence.tracks, path.name
+        return link_of(*about, anchor, end, self.covers)
 
 
 def with_links(evidence: Evidence, video: Video) -> Evidence:
@@ -116,12 +121,16 @@ def _along(path: Path, sight: _Sight) -> Iterator[Tied]:
             return float(x), float(y)
 
         @cache
+        def link(beyond: float) -> Link | None:
+            return sight.link(path, at(beyond), half)
+
         def left(beyond: float) -> float:
-            return min(_tied(path, sight, at(beyond), (half,), False), default=(1.0,))[0]
+            found = link(beyond)
+            return 1.0 if found is None else found.left
 
         places = np.arange(BEYOND, max(sight.evidence.shape), STEP)
         inside = [b for b in places if _shown(at(b), sight.evidence)]
-        if all(left(b) >= 1.0 for b in inside[:FIRST]):
+        if not any(_begins(link(b)) for b in inside[:FIRST]):
             continue
         best = min(inside, key=left)
         bounds = (max(best - STEP, 1.0), best + STEP)
@@ -130,21 +139,23 @@ def _along(path: Path, sight: _Sight) -> Iterator[Tied]:
         yield from _tied(path, sight, at(farthest), (half, 0.0))
 
 
+def _begins(link: Link | None) -> bool:
+    """Whether something is drawn from the body on that a link would explain."""
+    return link is not None and link.traced and link.left < 1.0
+
+
 def _shown(place: tuple[float, float], evidence: Evidence) -> bool:
     height, width = evidence.shape
     return 0 <= place[0] < width and 0 <= place[1] < height
 
 
-def _tied(
-    path: Path, sight: _Sight, anchor: Sequence[float], ends: Sequence[float], certain: bool = True
-) -> list[Tied]:
+def _tied(path: Path, sight: _Sight, anchor: Sequence[float], ends: Sequence[float]) -> list[Tied]:
     """Links to a point, by where they end at the body."""
-    about = sight.video.frames, sight.evidence.tracks, path.name, anchor
-    found = ((link_of(*about, end, sight.covers), end) for end in ends)
+    found = ((sight.link(path, anchor, end), end) for end in ends)
     return [
         (link.left, float(anchor[0]), float(anchor[1]), end)
         for link, end in found
-        if link is not None and (link.certain or not certain)
+        if link is not None and link.certain
     ]
 
 
