@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from agent.proposers.offline.evidence import Evidence, Path, line_of_travel, orbit
+from agent.proposers.offline.evidence import Evidence, Path, line_of_travel
 from tools.perception.links import Covers, Link, link_of
 from tools.types import Video
 
@@ -98,7 +98,7 @@ Tied = tuple[float, float, float, float]
 
 def _about(path: Path, sight: _Sight) -> Iterator[Tied]:
     """Links to what a body goes round, and to small things that stand alone."""
-    circle = orbit(path)
+    circle = path.orbit
     round_ = [] if circle is None or circle.rms > NEAR else [circle.other]
     for anchor in (*round_, *sight.evidence.spots):
         yield from _tied(path, sight, anchor, (0.0, path.radius))
