@@ -108,7 +108,9 @@ def within(picture: np.ndarray, colour: np.ndarray, reach: float) -> np.ndarray:
     flies."""
 
     def near(band: np.ndarray) -> np.ndarray:
-        return np.linalg.norm(band.astype(np.float32) - colour, axis=-1) <= reach
+        away = band.astype(np.float32) - colour
+        square = away[..., 0] ** 2 + away[..., 1] ** 2 + away[..., 2] ** 2
+        return np.asarray(np.sqrt(square) <= reach)
 
     return backing.in_bands(near, picture)
 
