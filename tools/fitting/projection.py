@@ -60,8 +60,9 @@ def slopes(objective: Objective, points: Point, residuals: Residuals) -> tuple[n
         np.zeros((*values.shape, group.latent_scale.shape[1]))
         for values, group in zip(residuals.values, objective.problem.groups, strict=True)
     ]
-    for j in range(count):
-        shifted, _ = objective.evaluate(_shifted(objective, points, j))
+    for j, shifted in enumerate(
+        objective.each([_shifted(objective, points, j) for j in range(count)])
+    ):
         for g, group in enumerate(objective.problem.groups):
             if j < group.latent_scale.shape[1]:
                 gap = (shifted.values[g] - residuals.values[g]) / (
