@@ -37,7 +37,8 @@ def slopes_together(
     objective: Objective, points: Point, residuals: Residuals, step: float
 ) -> tuple[np.ndarray, ...] | None:
     """Per group (K, V, N, q): forward differences of residuals by latents, a ``step`` of their
-    scales; None where they have to be found one by one."""
+    scales; None where they have to be found one by one. They count as the evaluations that they
+    stand for, so that a budget leads as far."""
     problem = objective.problem
     sets = _sets(problem)
     if sets is None:
@@ -60,6 +61,8 @@ def slopes_together(
         if (missed > _AGREES * np.abs(foretold).max(-1, initial=0.0, keepdims=True)
                 + _ROUNDED * (1.0 + np.abs(here))).any():  # fmt: skip
             return None
+    spared = max(group.latent_scale.shape[1] for group in problem.groups) - len(trials)
+    objective.meter.count(problem.share * len(points) * spared, 0.0)
     return out
 
 

@@ -94,6 +94,8 @@ def threshold(noise: float) -> float:
 def differs(a: np.ndarray, b: np.ndarray, level: float) -> np.ndarray:
     """(..., 3) pictures -> bool (...): some channel differs by more than ``level`` grey levels."""
     if a.dtype == b.dtype == np.uint8 and a.shape == b.shape and a.ndim == 3:
+        if a.nbytes > backing.LARGE:
+            return backing.in_bands(lambda a, b: differs(a, b, level), a, b)
         alike = cv2.inRange(cv2.absdiff(a, b), (0, 0, 0), (math.floor(level),) * 3)
         return np.asarray(alike == 0)
     if a.shape == b.shape and a.ndim == 3:
@@ -135,21 +137,26 @@ def background(frames: np.ndarray, noise: float | None = None) -> np.ndarray:
     few = evened(sample(frames, max(9, min(MAX_SAMPLES, 2 * MAX_VALUES // frames[0].size))), noise)
     if len(few) < 2:
         return few[0].copy()
-    low, high = few[0].copy(), few[0].copy()
-    for frame in few[1:]:
-        np.minimum(low, frame, out=low)
-        np.maximum(high, frame, out=high)
     plate = _steady(few, noise)
-    changing = differs(high, low, 3.0 + 6.5 * noise)
+    changing = _varies(few, 3.0 + 6.5 * noise)
     if not changing.any():
         return plate
     ground = dominant_colour(few)
     window = _around_of(changing, 20)
     cut = few[:, *window]
     cut = cut if cut.nbytes > backing.LARGE else np.ascontiguousarray(cut)
-    moving = differs(high[window], low[window], 2 * threshold(noise))
+    moving = _varies(cut, 2 * threshold(noise))
     plate[window] = _uncovered(cut, plate[window], changing[window], moving, noise, ground)
     return plate
+
+
+def _varies(few: np.ndarray, level: float) -> np.ndarray:
+    """bool (H, W): the largest value of some channel is more than ``level`` above the least."""
+
+    def figure(band: np.ndarray) -> np.ndarray:
+        return differs(band.max(0), band.min(0), level)
+
+    return backing.by_rows(figure, few, range(len(few)))
 
 
 def _around_of(mask: np.ndarray, pad: int) -> tuple[slice, slice]:
@@ -542,14 +549,22 @@ def fill(plate: np.ndarray, hole: np.ndarray, ground: np.ndarray | None = None) 
     other. Exact for flat plates, gradients and straight structures. ground: colour (3,) of most of
     the picture, against which structures stand out; measured when not given.
     """
-    known = ~hole
-    if not known.any() or not hole.any():
+    if hole.all() or not hole.any():
         return plate
-    row_value, row_gap, row_agree = _bridge(plate, known)
-    column_value, column_gap, column_agree = (
-        np.swapaxes(a, 0, 1) for a in _bridge(np.swapaxes(plate, 0, 1), known.T)
-    )
     ground = dominant_colour(plate[None])[0] if ground is None else ground
+    window, filled = _around_of(hole, 4), plate.copy()
+    filled[window] = _filled(plate[window], hole[window], ground, hole.shape)
+    return filled
+
+
+def _filled(
+    plate: np.ndarray, hole: np.ndarray, ground: np.ndarray, whole: tuple[int, ...]
+) -> np.ndarray:
+    """The same in a window about the hole of a picture whose size is ``whole``."""
+    row_value, row_gap, row_agree = _bridge(plate, ~hole, whole[1])
+    column_value, column_gap, column_agree = (
+        np.swapaxes(a, 0, 1) for a in _bridge(np.swapaxes(plate, 0, 1), ~hole.T, whole[0])
+    )
     structure = np.abs(row_value - ground).max(-1) > 20
     column_structure = np.abs(column_value - ground).max(-1) > 20
     use_row = np.where(
@@ -604,9 +619,11 @@ def _two_sided(value: np.ndarray, plate: np.ndarray, hole: np.ndarray) -> None:
     value[rows, columns] = (1 - share) * first + share * np.median(seen[other], axis=0)
 
 
-def _bridge(plate: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _bridge(
+    plate: np.ndarray, known: np.ndarray, whole: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Along each row: the blend of the known neighbours (of the nearer one where they disagree),
-    the gap between them, and whether they agree."""
+    the gap between them, and whether they agree. whole: length of a row of the whole picture."""
     h, w = known.shape
     index = np.arange(w)
     left = np.maximum.accumulate(np.where(known, index, -1), axis=1)
@@ -620,5 +637,5 @@ def _bridge(plate: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarra
     share = np.where(
         agree, (index - left) / np.maximum(right - left, 1), np.where(nearer_left, 0.0, 1.0)
     )[..., None].astype(np.float32)
-    gap = np.where(has_left & has_right, right - left, 4 * w)
+    gap = np.where(has_left & has_right, right - left, 4 * whole)
     return (1 - share) * left_value + share * right_value, gap, agree
