@@ -94,10 +94,12 @@ def threshold(noise: float) -> float:
 def differs(a: np.ndarray, b: np.ndarray, level: float) -> np.ndarray:
     """(..., 3) pictures -> bool (...): some channel differs by more than ``level`` grey levels."""
     if a.dtype == b.dtype == np.uint8 and a.shape == b.shape and a.ndim == 3:
-        if a.nbytes > backing.LARGE:
-            return backing.in_bands(lambda a, b: differs(a, b, level), a, b)
-        alike = cv2.inRange(cv2.absdiff(a, b), (0, 0, 0), (math.floor(level),) * 3)
-        return np.asarray(alike == 0)
+
+        def apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+            alike = cv2.inRange(cv2.absdiff(a, b), (0, 0, 0), (math.floor(level),) * 3)
+            return np.asarray(alike == 0)
+
+        return apart(a, b) if a.nbytes <= backing.LARGE else backing.in_bands(apart, a, b)
     if a.shape == b.shape and a.ndim == 3:
         return backing.in_bands(lambda a, b: np.abs(a.astype(np.int16) - b).max(-1) > level, a, b)
     if a.ndim == 3 and b.ndim == 1:  # one colour
