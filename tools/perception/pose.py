@@ -28,9 +28,6 @@ PIXELS = 1500
 """Pixels used by one fit at most: more hardly sharpen a pose and cost time."""
 GOOD = 3.0
 """Mean colour error (grey levels) at which a pose needs no second attempt."""
-SURE = 0.08
-"""The same, and the error along the outline, as a share of the contrast: a part that is off by a
-third of a pixel leaves more, and codecs smear colours by less."""
 LUMA = np.sqrt(3.0) * np.array([0.299, 0.587, 0.114])
 """Channel weights of brightness, scaled so that between greys it counts like the distance of
 colours."""
@@ -43,13 +40,11 @@ HUBER = 30.0
 @dataclass(frozen=True)
 class Fit:
     """x: the parameters found; error: root mean square residual in grey levels; slopes: (N, P)
-    derivatives of the residuals by the parameters that were fitted, the first of x or more.
-    contrast: grey levels by which the part stands out where it was fitted, 0 = not told."""
+    derivatives of the residuals by the parameters that were fitted, the first of x or more."""
 
     x: np.ndarray
     error: float
     slopes: np.ndarray = field(repr=False)
-    contrast: float = 0.0
 
     @cached_property
     def spread(self) -> np.ndarray:
@@ -225,7 +220,7 @@ def located(
     if found is None:
         return None
     left = misfit(appearance, found.x, seen)
-    if margin <= 1.5 or left <= GOOD or max(left, found.error) <= SURE * found.contrast:
+    if margin <= 1.5 or left <= GOOD:
         return found, left
     if appearance.shape == "sprite":
         wide = _settle(appearance, pose, seen, margin, None, turn)
@@ -260,22 +255,19 @@ def _settle(
         return None
     free = 3 if turn and appearance.turns else 2
     if appearance.shape == "sprite":
-        model, contrast = _sprite_model(appearance, pose, free, (px, py), target, ground), 0.0
+        model = _sprite_model(appearance, pose, free, (px, py), target, ground)
     else:
-        strength, shown = seen.contrasts(appearance.colour, target, ground)
-        contrast = float(np.median(strength))
         model = _flat_model(
             appearance,
             pose,
             free,
             (px, py),
-            strength,
-            shown,
+            *seen.contrasts(appearance.colour, target, ground),
             None if width is None else max(width, appearance.width),
         )
     steps = np.array([2.0, 2.0, 2.0 / max(appearance.bounding_radius, 2.0)])[:free]
     fit = gauss_newton(model, np.array(pose[:free], np.float64), steps)
-    return replace(fit, x=np.append(fit.x, pose[free:]), contrast=contrast)
+    return replace(fit, x=np.append(fit.x, pose[free:]))
 
 
 def contrasts(colour, target: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
