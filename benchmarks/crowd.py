@@ -46,7 +46,8 @@ def film(kind: str, movers: int, frames: int, size: int, seed: int = 0) -> np.nd
     def picture(t: int) -> np.ndarray:
         image = canvas(np.full((size, size, 3), GROUND, np.uint8))
         for k, place in enumerate(RADIUS + room - np.abs((start + speed * t) % (2 * room) - room)):
-            x, y, colour = *place.tolist(), tuple(map(int, colours[k]))
+            x, y = place.tolist()
+            colour = tuple(colours[k].tolist())
             if kind == "mixed" and k % 2:
                 draw_polygon(image, box_corners(x, y, turn[k] * t, *BOX), colour)
             else:
