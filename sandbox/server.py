@@ -23,6 +23,7 @@ from sandbox import child, heap, limits, supervisor, wire
 from sandbox.lockdown import THREADS, ChildLock, Posture, ServerLock
 from sandbox.routines import ROUTINES, UNAVAILABLE
 from sandbox.warm import warm_up
+from tools import backing
 
 
 class Forker(supervisor.Supervisor):
@@ -42,6 +43,7 @@ class Forker(supervisor.Supervisor):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the server's process."""
     options = supervisor.options(arguments)
+    backing.hand_back()
     control = socket.socket(fileno=options.control)
     try:
         forker, report = _prepare(control, options)

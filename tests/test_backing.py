@@ -142,6 +142,20 @@ def test_figures_over_time_are_the_same_by_rows(monkeypatch):
     assert backing.same(frames, frames.copy()) and not backing.same(frames, frames[::-1])
 
 
+@pytest.mark.parametrize("noise", [0, 3])
+def test_averages_over_time_are_the_same_where_little_changes(noise):
+    rng = np.random.default_rng(0)
+    frames = np.full((6, 34, 48, 3), 90, np.uint8) + rng.integers(0, noise + 1, (6, 34, 48, 3))
+    frames[2:4, 5:9, 7:20] = 200
+    for average in (np.mean, np.median):
+
+        def figure(few, average=average):
+            return np.rint(average(few, axis=0)).astype(np.uint8)
+
+        found = backing.over_time(figure, frames.astype(np.uint8), [0, 2, 3, 5])
+        np.testing.assert_array_equal(found, figure(frames[[0, 2, 3, 5]].astype(np.uint8)))
+
+
 def test_plates_and_likeness_are_the_same_piece_by_piece(monkeypatch):
     seen = candidates.thrown(12).frames
     plate, alike = background(seen), ssim(seen[:3], seen[3:6])
@@ -236,10 +250,12 @@ def test_what_is_computed_in_pieces_is_the_same(monkeypatch):
 
     def found():
         plates = bared(list(frames), frames[0], hidden, 0.0), within(frames[0], colour, 4.0)
-        return *plates, differs(frames[0], colour, 3.0), finish(frames[0] * np.float32(1.3))
+        pairs = differs(frames[0], colour, 3.0), differs(frames[0], frames[1], 3.0)
+        return *plates, *pairs, finish(frames[0] * np.float32(1.3))
 
     whole = found()
     monkeypatch.setattr(backing, "BAND", 200)
+    monkeypatch.setattr(backing, "LARGE", 200)
     monkeypatch.setattr(backing, "WINDOW", 24 * 7 * 11)
     for one, other in zip(whole, found(), strict=True):
         np.testing.assert_array_equal(one, other)

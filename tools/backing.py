@@ -25,6 +25,10 @@ WINDOW = 32 << 20
 """Bytes that are handled at a time."""
 BAND = 4 << 20
 """Bytes of a picture that are computed with at a time."""
+MAPPED = 12 << 20
+"""Bytes from which a piece of memory is the system's again when it is let go of: pages that are
+new take time, and those of a 1080p picture come and go all the time."""
+_MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
 MOST = 64 << 30
 """Bytes of the largest array that is kept in a file."""
 
@@ -83,6 +87,23 @@ def by_rows(
     )
 
 
+def over_time(
+    average: Callable[[np.ndarray], np.ndarray], frames: np.ndarray, picked: Sequence[int]
+) -> np.ndarray:
+    """The same for a mean or a median, (n, ...) uint8 -> (...) uint8, which of equal values is
+    these: only what changes is computed."""
+
+    def figure(band: np.ndarray) -> np.ndarray:
+        changes = (band[1:] != band[0]).any(0)
+        if 2 * np.count_nonzero(changes) > changes.size:
+            return average(band)
+        found = band[0].copy()
+        found[changes] = average(band[:, changes])
+        return found
+
+    return by_rows(figure, frames, picked)
+
+
 def in_bands(figure: Callable[..., np.ndarray], *pictures: np.ndarray) -> np.ndarray:
     """``figure(*pictures)`` of pictures (H, ...), a few rows at a time, put together (H, ...). For
     figures of each pixel by itself whose intermediate tables are larger than a picture."""
@@ -116,6 +137,15 @@ def empty_like(frames: np.ndarray) -> np.ndarray:
         os.close(writer)
         os.close(reader)
     return np.frombuffer(mapping, np.uint8).reshape(frames.shape)
+
+
+def hand_back() -> None:
+    """Have the allocator (glibc's) give arrays of MAPPED bytes or more back to the system as soon
+    as they are gone, in this process and its forks: left to itself it comes to keep pieces of up to
+    32 MB, of which a picture's masks may be one."""
+    told = getattr(ctypes.CDLL(None), "mallopt", None)
+    if told is not None:
+        told(_MMAP_THRESHOLD, MAPPED)
 
 
 def trim() -> None:

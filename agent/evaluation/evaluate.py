@@ -63,6 +63,10 @@ _REDRAWN_CLIPS = 8  # clips that the rendering and perception losses look at
 _SHOWN = 6  # frames of a filmstrip
 _WORST = 1e6  # largest loss that is written down
 
+CROWD, CROWD_EVALUATIONS = 40, 8_000
+"""Columns that move from which bodies are a crowd, whose fit descends from one start: what it does
+not explain there are bodies misplaced behind others, and no parameters elsewhere explain them."""
+
 HOLDS = 0.9
 """Skill in the last part from which no later frames are asked about idle parameters."""
 
@@ -296,7 +300,9 @@ class Evaluator:
         start: Mapping[str, float] = NOWHERE,
     ) -> Fitted:
         redraw = _redraw([len(clip) for clip in clips], self._config.redraw)
-        return self._runner.fit(programs, clips, perceived, seed, redraw, start)
+        crowd = max(moving(one.states) for one in perceived) >= CROWD
+        budget = _within(self._config.fit, CROWD_EVALUATIONS, 1) if crowd else None
+        return self._runner.fit(programs, clips, perceived, seed, redraw, start, budget)
 
     # ----------------------------------------------------------------------------------------------
 

@@ -35,8 +35,8 @@ def plate(frames: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8 temporal median of at most 32 of the frames: the scene without what moves
     across it."""
     picked = np.unique(np.linspace(0, len(frames) - 1, min(32, len(frames))).round().astype(int))
-    return backing.by_rows(
-        lambda band: np.median(band, axis=0).astype(np.uint8), frames, picked.tolist()
+    return backing.over_time(
+        lambda few: np.median(few, axis=0).astype(np.uint8), frames, picked.tolist()
     )
 
 

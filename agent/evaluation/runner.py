@@ -21,6 +21,7 @@ from agent.evaluation.jobs import CandidateFailed, Change, Fitted, Perceived, Pr
 from agent.evaluation.remembered import Remembered
 from sandbox.contract import Box, Shared
 from tools import backing
+from tools.fitting import Budget
 from tools.masks.request import MaskSet, parse_detections
 from tools.types import ContractError, Failure, Programs, Video
 
@@ -204,10 +205,12 @@ class Runner:
         seed: int,
         redraw: Sequence[Sequence[int]],
         start: Mapping[str, float] = MappingProxyType({}),
+        budget: Budget | None = None,
     ) -> Fitted:
         """θ from what perception made of ``clips``; ``redraw``: per clip, frames to draw from their
-        measured states; start: values to begin from."""
-        job = jobs.fit_job(programs, clips, perceived, seed, self._config, redraw, start)
+        measured states; start: values to begin from; budget: None for that of the settings."""
+        config = replace(self._config, fit=budget or self._config.fit)
+        job = jobs.fit_job(programs, clips, perceived, seed, config, redraw, start)
         return jobs.read_fitted(self._sandbox.run(job), clips)
 
     def refit(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent.proposers.offline.belief import bandwidth, misfit, systematic
+from agent.proposers.offline.belief import bandwidth, least, misfit, systematic
 from agent.proposers.offline.evidence import kinks, noise_of
 from agent.proposers.offline.flying import library
 from agent.proposers.offline.plans import ranked
@@ -124,3 +124,16 @@ def test_what_is_driven_is_damped():
     assert drag.kind == "drag" and drag.numbers["prior"] == drag.numbers["c"] > 0 and told
     rubbing = (force, Term("friction", ("block",), {"c": 5.0}))
     assert _damped("block", rubbing) == (rubbing, "")
+
+
+def test_nothing_leaves_less_than_the_least_that_its_squares_allow():
+    rng = np.random.default_rng(0)
+    for size in (0.01, 0.3, 8.0):
+        for bend in (0.0, 4.0):
+            residuals = [
+                rng.normal(0, size, n) + bend * size * np.cos(np.arange(n) / n) for n in (12, 7)
+            ]
+            rss = sum(float(one @ one) for one in residuals)
+            told = misfit(residuals, 0.1, [4, 2])
+            bound = least(rss, [12, 7], [4, 2], 0.1)
+            assert 0.0 < bound <= told

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tools.fitting.apart import learn, slopes_together
 from tools.fitting.objective import Objective
 from tools.fitting.problem import Point, Problem, Residuals
 
@@ -128,15 +129,32 @@ def _slopes(
         np.empty((count, *here.shape[1:])) for count, here in zip(counts, at.values, strict=True)
     ]
     bad = np.zeros(len(steps), int)
-    for part, there, _ in objective.passes(_perturbed(objective.problem, point, steps)):
+    together = _together(objective, point, at, steps[p:])
+    tried = steps if together is None else steps[:p]
+    for part, there, _ in objective.passes(_perturbed(objective.problem, point, tried)):
         bad[part] = there.bad_total
         taken = np.where(bad[part] > 0, np.inf, steps[part])
         for out, here, values in zip(slopes, at.values, there.values, strict=True):
             few = max(min(part.stop, len(out)) - part.start, 0)
             out[part] = (values[:few] - here) / taken[:few, None, None]
+    if together is not None:
+        for out, found in zip(slopes, together, strict=True):
+            out[p:] = np.moveaxis(found[0], -1, 0)
+        return slopes, bad
     for out, group in zip(slopes, groups, strict=True):
         out[p:] /= group.latent_scale.T[:, :, None]
+    learn(objective.problem, tuple(np.moveaxis(out[p:], 0, -1)[None] for out in slopes))
     return slopes, bad
+
+
+def _together(
+    objective: Objective, point: Point, at: Residuals, steps: np.ndarray
+) -> tuple[np.ndarray, ...] | None:
+    """Slopes by latents that are moved together (see tools.fitting.apart), where the steps are one;
+    None where each needs a rollout of its own, or there is no other parameter."""
+    if not len(steps) or np.ptp(steps) > 0 or not objective.problem.free:
+        return None
+    return slopes_together(objective, point, at, float(steps[0]))
 
 
 def _steps(problem: Problem, point: Point, step: float) -> np.ndarray:
@@ -160,6 +178,6 @@ def _perturbed(problem: Problem, point: Point, steps: np.ndarray) -> Point:
     many = point.repeat(len(steps))
     many.theta[np.arange(p), np.arange(p)] += steps[:p]
     for group, latents in zip(problem.groups, many.latents, strict=True):
-        for j in range(group.latent_scale.shape[1]):
+        for j in range(min(group.latent_scale.shape[1], len(steps) - p)):
             latents[p + j, :, j] += steps[p + j] * group.latent_scale[:, j]
     return many

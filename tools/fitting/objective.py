@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import bisect
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from tools.fitting.blocks import blocks
 from tools.fitting.data import Budget
-from tools.fitting.problem import Point, Problem, Residuals
+from tools.fitting.problem import Point, Problem, Residuals, stack
 from tools.fitting.robust import Loss
 
 PENALTY = 1e12
@@ -74,6 +74,21 @@ class Objective:
         self.meter.check()
         return self._evaluated(point)
 
+    def each(self, points: Sequence[Point]) -> Iterator[Residuals]:
+        """As :meth:`evaluate` of one after the other, of as many points each, but rolled out
+        together as far as memory allows: a step of many bodies costs much the same for many
+        points."""
+        count = len(points[0]) if points else 0
+        for part in blocks(len(points), count * self.problem.rolled):
+            self.meter.check()
+            together = self.problem.residuals(stack(points[part])) if points[part] else None
+            for k, point in enumerate(points[part]):
+                self.meter.check()
+                assert together is not None
+                residuals = together[k * count : (k + 1) * count]
+                self._noted(point, residuals)
+                yield residuals
+
     def passes(self, point: Point) -> Iterator[tuple[slice, Residuals, np.ndarray]]:
         """As :meth:`evaluate`, a block of the points at a time: which, residuals, costs. For what
         needs no two blocks together."""
@@ -83,9 +98,13 @@ class Objective:
 
     def _evaluated(self, point: Point) -> tuple[Residuals, np.ndarray]:
         residuals = self.problem.residuals(point)
+        return residuals, self._noted(point, residuals)
+
+    def _noted(self, point: Point, residuals: Residuals) -> np.ndarray:
+        """Costs (K,) of points, remembered."""
         costs = sum((part.sum(1) for part in self.video_costs(residuals)), self._prior_costs(point))
         self._remember(point, residuals, costs)
-        return residuals, costs
+        return costs
 
     def costs(self, point: Point) -> np.ndarray:
         """(K,) costs."""

@@ -82,7 +82,8 @@ class Problem:
     batched: whether points and videos are rolled out in one vectorised call (``probe`` finds out).
     settles: whether a step of zero seconds leaves the latents alone; it then recomputes, in the
     first frame too, the columns that follow from them (the place of a link from its angle), and
-    these are compared there.
+    these are compared there. touched: per group (C, q), which compared columns each latent was seen
+    to change; shared with what is cut from the problem.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Problem:
             [0.0 if param.prior is None else 1.0 / param.prior for param in self.free]
         )
         self.batched, self._sharpens = False, True
+        self.touched: dict[int, np.ndarray] = {}
         self.groups = make_groups(model, self.data, self.values(self.declared))
         self._starts = Starts(model, self.groups, self.values, self.declared)
         self._starts.look(self.low, self.high)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tools.fitting.apart import learn, slopes_together
 from tools.fitting.blocks import blocks
 from tools.fitting.objective import Objective
 from tools.fitting.problem import Point, Residuals, stack
@@ -55,19 +56,23 @@ def pick_by_video(objective: Objective, points: Point) -> Point:
 
 def slopes(objective: Objective, points: Point, residuals: Residuals) -> tuple[np.ndarray, ...]:
     """Per group (K, V, N, q): forward differences of residuals with respect to latents."""
+    together = slopes_together(objective, points, residuals, _STEP)
+    if together is not None:
+        return together
     count = max(group.latent_scale.shape[1] for group in objective.problem.groups)
     out = [
         np.zeros((*values.shape, group.latent_scale.shape[1]))
         for values, group in zip(residuals.values, objective.problem.groups, strict=True)
     ]
-    for j in range(count):
-        shifted, _ = objective.evaluate(_shifted(objective, points, j))
+    trials = [_shifted(objective, points, j) for j in range(count)]
+    for j, shifted in enumerate(objective.each(trials)):
         for g, group in enumerate(objective.problem.groups):
             if j < group.latent_scale.shape[1]:
                 gap = (shifted.values[g] - residuals.values[g]) / (
                     _STEP * group.latent_scale[:, j]
                 )[:, None]
                 out[g][..., j] = np.where(shifted.bad[g][..., None] > 0, 0.0, gap)
+    learn(objective.problem, tuple(out))
     return tuple(out)
 
 

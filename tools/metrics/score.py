@@ -53,6 +53,8 @@ keep."""
 
 _STILLS = 32  # frames that mean and median are taken over, evenly spread
 _AT_ONCE = 1 << 20  # values that are counted at a time
+_COUNTED = 8 << 20  # values of a picture that tell its noise: larger ones are looked at in bands
+_BAND = 32  # rows of a band
 _MAD = 1.4826  # standard deviation of a Gaussian over its median absolute deviation
 _LAPLACIAN = ((1, -2, 1), (-2, 4, -2), (1, -2, 1))
 
@@ -166,9 +168,9 @@ def _stills(seen: np.ndarray) -> dict[str, np.ndarray]:
     picked = _sample(seen, _STILLS)
     return {
         "the last seen frame": seen[-1],
-        "the mean seen frame": backing.by_rows(lambda band: _rounded(np.mean, band), seen, picked),
-        "the empty background": backing.by_rows(
-            lambda band: _rounded(np.median, band), seen, picked
+        "the mean seen frame": backing.over_time(lambda few: _rounded(np.mean, few), seen, picked),
+        "the empty background": backing.over_time(
+            lambda few: _rounded(np.median, few), seen, picked
         ),
         "black": np.zeros_like(seen[-1]),
     }
@@ -228,16 +230,30 @@ def _sample(frames: np.ndarray, count: int = 8) -> list[int]:
 
 def _temporal_noise(frames: np.ndarray) -> float:
     pairs = [t for t in _sample(frames) if t + 1 < len(frames)]
-    spreads = [_median([cv2.absdiff(frames[t + 1], frames[t])]) for t in pairs]
+    spreads = [
+        _median(cv2.absdiff(frames[t + 1][rows], frames[t][rows]) for rows in _bands(frames[t]))
+        for t in pairs
+    ]
     return float(_MAD * np.median(spreads) / np.sqrt(2.0)) if spreads else 0.0
 
 
 def _spatial_noise(frames: np.ndarray) -> float:
     gain = float(np.sqrt(np.square(_LAPLACIAN).sum()))
     spreads = [
-        _median(_laplacian(frames[t])) for t in _sample(frames) if min(frames.shape[1:3]) > 2
+        _median(piece for rows in _bands(frames[t]) for piece in _laplacian(frames[t][rows]))
+        for t in _sample(frames)
+        if min(frames.shape[1:3]) > 2
     ]
     return float(_MAD * np.median(spreads) / gain) if spreads else 0.0
+
+
+def _bands(image: np.ndarray) -> list[slice]:
+    """Rows of a picture (H, W, 3) that tell its noise: all, or bands spread evenly over it."""
+    count = max(1, _COUNTED // (_BAND * image[0].size))
+    if image.size <= _COUNTED or count * _BAND >= len(image):
+        return [slice(0, len(image))]
+    tops = np.linspace(0, len(image) - _BAND, count).round().astype(int).tolist()
+    return [slice(top, top + _BAND) for top in tops]
 
 
 def _laplacian(image: np.ndarray) -> Iterator[np.ndarray]:
@@ -256,9 +272,18 @@ def _median(pieces: Iterable[np.ndarray]) -> float:
     for piece in pieces:
         flat = piece.reshape(-1)
         for start in range(0, len(flat), _AT_ONCE):
-            more = np.bincount(flat[start : start + _AT_ONCE], minlength=len(counts))
+            few = flat[start : start + _AT_ONCE]
+            more = _counted(few) if few.dtype == np.uint8 else np.bincount(few)
+            more = np.pad(more, (0, max(0, len(counts) - len(more))))
             more[: len(counts)] += counts
             counts = more
     below = np.cumsum(counts)
     middle = (below[-1] - 1) // 2, below[-1] // 2
     return float(np.searchsorted(below, middle, side="right").mean())
+
+
+def _counted(levels: np.ndarray) -> np.ndarray:
+    """How often each of 256 levels occurs among at most 2**24 uint8 values, which float32 counts
+    exactly."""
+    found = cv2.calcHist([np.ascontiguousarray(levels)], [0], None, [256], [0, 256])
+    return np.asarray(found).ravel().astype(np.int64)

@@ -31,6 +31,8 @@ _OFF = (0.6, 0.9)
 PLAIN = 0.2
 """Misfit in pixels up to which a disk or box is not worth an outline with more corners (which costs
 a hundred times the time)."""
+ROUND = 6.0
+"""Radius in pixels from which what a disk explains is no box: one would be off by half a pixel."""
 COMPLETE = 0.2
 """Disagreeing pixels per pixel of outline below which a region is taken for the whole of a disk or
 box."""
@@ -103,7 +105,9 @@ def choose_look(region: Region, colour, seen: View, noise: float, kind: str | No
         first = mask_guess(region, blocked, colour, shape) if kind in (None, shape) else None
         if first is not None:
             guesses.append(_measured(*first[:2], region, seen, noise))
-            if min(guess.misfit for guess in guesses) <= (PLAIN if shape == "box" else SLACK):
+            round_ = shape == "disk" and first[0].size[0] > ROUND and not blocked.any()
+            plain = PLAIN if shape == "box" or round_ else SLACK
+            if min(guess.misfit for guess in guesses) <= plain:
                 break
     if not guesses:
         return choose_look(region, colour, seen, noise, "box")
@@ -144,7 +148,7 @@ def _measured(
         trial, fit = (
             locate_size(appearance, pose, seen)
             if seen.free(px, py).mean() > 0.3
-            else (appearance, Fit(pose, np.inf, pose))
+            else (appearance, Fit(pose, np.inf, np.zeros((0, 3))))
         )
         if (
             fit.error < np.inf

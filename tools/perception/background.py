@@ -94,8 +94,12 @@ def threshold(noise: float) -> float:
 def differs(a: np.ndarray, b: np.ndarray, level: float) -> np.ndarray:
     """(..., 3) pictures -> bool (...): some channel differs by more than ``level`` grey levels."""
     if a.dtype == b.dtype == np.uint8 and a.shape == b.shape and a.ndim == 3:
-        alike = cv2.inRange(cv2.absdiff(a, b), (0, 0, 0), (math.floor(level),) * 3)
-        return np.asarray(alike == 0)
+
+        def apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+            alike = cv2.inRange(cv2.absdiff(a, b), (0, 0, 0), (math.floor(level),) * 3)
+            return np.asarray(alike == 0)
+
+        return apart(a, b) if a.nbytes <= backing.LARGE else backing.in_bands(apart, a, b)
     if a.shape == b.shape and a.ndim == 3:
         return backing.in_bands(lambda a, b: np.abs(a.astype(np.int16) - b).max(-1) > level, a, b)
     if a.ndim == 3 and b.ndim == 1:  # one colour
@@ -108,7 +112,9 @@ def within(picture: np.ndarray, colour: np.ndarray, reach: float) -> np.ndarray:
     flies."""
 
     def near(band: np.ndarray) -> np.ndarray:
-        return np.linalg.norm(band.astype(np.float32) - colour, axis=-1) <= reach
+        away = band.astype(np.float32) - colour
+        square = away[..., 0] ** 2 + away[..., 1] ** 2 + away[..., 2] ** 2
+        return np.asarray(np.sqrt(square) <= reach)
 
     return backing.in_bands(near, picture)
 
@@ -133,21 +139,26 @@ def background(frames: np.ndarray, noise: float | None = None) -> np.ndarray:
     few = evened(sample(frames, max(9, min(MAX_SAMPLES, 2 * MAX_VALUES // frames[0].size))), noise)
     if len(few) < 2:
         return few[0].copy()
-    low, high = few[0].copy(), few[0].copy()
-    for frame in few[1:]:
-        np.minimum(low, frame, out=low)
-        np.maximum(high, frame, out=high)
     plate = _steady(few, noise)
-    changing = differs(high, low, 3.0 + 6.5 * noise)
+    changing = _varies(few, 3.0 + 6.5 * noise)
     if not changing.any():
         return plate
     ground = dominant_colour(few)
     window = _around_of(changing, 20)
     cut = few[:, *window]
     cut = cut if cut.nbytes > backing.LARGE else np.ascontiguousarray(cut)
-    moving = differs(high[window], low[window], 2 * threshold(noise))
+    moving = _varies(cut, 2 * threshold(noise))
     plate[window] = _uncovered(cut, plate[window], changing[window], moving, noise, ground)
     return plate
+
+
+def _varies(few: np.ndarray, level: float) -> np.ndarray:
+    """bool (H, W): the largest value of some channel is more than ``level`` above the least."""
+
+    def figure(band: np.ndarray) -> np.ndarray:
+        return differs(band.max(0), band.min(0), level)
+
+    return backing.by_rows(figure, few, range(len(few)))
 
 
 def _around_of(mask: np.ndarray, pad: int) -> tuple[slice, slice]:
@@ -255,27 +266,34 @@ def densest(
     """Mean of the allowed samples around the candidate that has most of them nearby, (n, 3), and
     their number, (n,).
 
-    Candidates are spread evenly over the allowed samples of each pixel.
+    Candidates are spread evenly over the allowed samples of each pixel; one that has all of them
+    nearby is best.
     """
-    total, rank = allowed.sum(0), np.cumsum(allowed, 0)
+    total = allowed.sum(0)
     best_count = np.zeros(values.shape[1], int)
     best = np.zeros(values.shape[1:], np.int16)
-    for k in range(min(candidates, int(total.max(initial=0)))):
-        wanted = 1 + (k * np.maximum(total - 1, 0)) // max(1, min(candidates, int(total.max())) - 1)
-        index = np.argmax(rank >= wanted, axis=0)
-        candidate = values[index, np.arange(values.shape[1])]
-        count = (allowed & _near(values, candidate, tolerance)).sum(0)
-        better = count > best_count
-        best[better], best_count[better] = candidate[better], count[better]
+    tried = min(candidates, int(total.max(initial=0)))
+    for k in range(tried):
+        left = np.flatnonzero(best_count < total)
+        some, free = values[:, left], allowed[:, left]
+        wanted = 1 + (k * np.maximum(total[left] - 1, 0)) // max(1, tried - 1)
+        index = np.argmax(np.cumsum(free, 0) >= wanted, axis=0)
+        candidate = some[index, np.arange(len(left))]
+        count = (free & _near(some, candidate, tolerance)).sum(0)
+        better = count > best_count[left]
+        best[left[better]], best_count[left[better]] = candidate[better], count[better]
     return _mean(values, allowed & _near(values, best, tolerance)), best_count
 
 
 def bared(
-    frames: Sequence[np.ndarray], plate: np.ndarray, hidden: np.ndarray, noise: float
-) -> np.ndarray:
+    frames: Sequence[np.ndarray], plate: np.ndarray, hidden: np.ndarray, noise: float,
+    asked: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
     """The plate (H, W, 3) uint8 as most frames show it that leave a pixel free, where one does that
-    is hidden in another. frames: (n, H, W, 3) uint8; hidden: (n, H, W) bool."""
-    rows, columns = np.nonzero(hidden.any(0) & ~hidden.all(0))
+    is hidden in another. frames: (n, H, W, 3) uint8; hidden: (n, H, W) bool. asked: (H, W) bool,
+    the pixels that matter, None for all."""
+    told = hidden.any(0) & ~hidden.all(0)
+    rows, columns = np.nonzero(told if asked is None else told & asked)
     if not len(rows):
         return plate
     out, chunk = plate.copy(), max(1, backing.WINDOW // (24 * len(hidden)))
@@ -533,14 +551,22 @@ def fill(plate: np.ndarray, hole: np.ndarray, ground: np.ndarray | None = None) 
     other. Exact for flat plates, gradients and straight structures. ground: colour (3,) of most of
     the picture, against which structures stand out; measured when not given.
     """
-    known = ~hole
-    if not known.any() or not hole.any():
+    if hole.all() or not hole.any():
         return plate
-    row_value, row_gap, row_agree = _bridge(plate, known)
-    column_value, column_gap, column_agree = (
-        np.swapaxes(a, 0, 1) for a in _bridge(np.swapaxes(plate, 0, 1), known.T)
-    )
     ground = dominant_colour(plate[None])[0] if ground is None else ground
+    window, filled = _around_of(hole, 4), plate.copy()
+    filled[window] = _filled(plate[window], hole[window], ground, hole.shape)
+    return filled
+
+
+def _filled(
+    plate: np.ndarray, hole: np.ndarray, ground: np.ndarray, whole: tuple[int, ...]
+) -> np.ndarray:
+    """The same in a window about the hole of a picture whose size is ``whole``."""
+    row_value, row_gap, row_agree = _bridge(plate, ~hole, whole[1])
+    column_value, column_gap, column_agree = (
+        np.swapaxes(a, 0, 1) for a in _bridge(np.swapaxes(plate, 0, 1), ~hole.T, whole[0])
+    )
     structure = np.abs(row_value - ground).max(-1) > 20
     column_structure = np.abs(column_value - ground).max(-1) > 20
     use_row = np.where(
@@ -595,9 +621,11 @@ def _two_sided(value: np.ndarray, plate: np.ndarray, hole: np.ndarray) -> None:
     value[rows, columns] = (1 - share) * first + share * np.median(seen[other], axis=0)
 
 
-def _bridge(plate: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _bridge(
+    plate: np.ndarray, known: np.ndarray, whole: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Along each row: the blend of the known neighbours (of the nearer one where they disagree),
-    the gap between them, and whether they agree."""
+    the gap between them, and whether they agree. whole: length of a row of the whole picture."""
     h, w = known.shape
     index = np.arange(w)
     left = np.maximum.accumulate(np.where(known, index, -1), axis=1)
@@ -611,5 +639,5 @@ def _bridge(plate: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarra
     share = np.where(
         agree, (index - left) / np.maximum(right - left, 1), np.where(nearer_left, 0.0, 1.0)
     )[..., None].astype(np.float32)
-    gap = np.where(has_left & has_right, right - left, 4 * w)
+    gap = np.where(has_left & has_right, right - left, 4 * whole)
     return (1 - share) * left_value + share * right_value, gap, agree

@@ -22,7 +22,7 @@ from tools.perception.background import differs
 from tools.perception.clip import Clip
 from tools.perception.linking import Chain
 from tools.perception.parts import Appearance
-from tools.perception.pose import View, locate, misfit
+from tools.perception.pose import View, located, misfit
 from tools.perception.registration import likeness, polar, turn
 from tools.perception.seeds import Seed, mixture
 from tools.perception.segmentation import Region, moments
@@ -280,12 +280,10 @@ def _register(
                 ]
             )
         seen = whole(clip, t) if appearance.shape == "sprite" else alone(clip, t, appearance.colour)
-        fit = locate(appearance, guess, seen, margin=3.0)
+        found = located(appearance, guess, seen, margin=3.0)
         poses[t] = guess
-        if fit is not None and (
-            misfit(appearance, fit.x, seen) <= misfit(appearance, guess, seen) + 1e-9
-        ):
-            poses[t] = fit.x
+        if found is not None and found[1] <= misfit(appearance, guess, seen) + 1e-9:
+            poses[t] = found[0].x
         if known:
             rates = (poses[t] - poses[before]) / max(1, abs(t - before))
         before, known = t, True

@@ -3,7 +3,7 @@ around it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -13,7 +13,7 @@ from tools.perception.appearance import alpha_at, at_pose, covered, picture_at
 from tools.perception.background import differs, dominant_colour
 from tools.perception.clip import Clip
 from tools.perception.parts import Appearance, Part
-from tools.perception.pose import Fit, View, locate, misfit, sharpen
+from tools.perception.pose import Fit, View, located, sharpen
 
 _HIDDEN = 0.02
 """Coverage by something in front above which a pixel tells nothing about what lies behind."""
@@ -96,8 +96,7 @@ class Layout:
         """Fit part k in frame t from ``start``; the pose becomes NaN (False) when the picture does
         not show it there."""
         seen = self.view(k, t, start)
-        fit = locate(self.appearances[k], start, seen, margin)
-        error = np.inf if fit is None else misfit(self.appearances[k], fit.x, seen)
+        fit, error = located(self.appearances[k], start, seen, margin) or (None, np.inf)
         if fit is None or not self._accepted(k, t, fit, start, error, seen, margin):
             self.poses[k][t], self.errors[k][t], self.spreads[k][t] = np.nan, np.inf, np.inf
             return False
@@ -166,9 +165,8 @@ def depth(layout: Layout) -> list[int]:
     n = len(layout.appearances)
     votes = np.zeros((n, n))
     for t in layout.clip.spread_times(40):
-        for i in range(n):
-            for j in range(i + 1, n):
-                votes[i, j] += _front_vote(layout, i, j, t)
+        for i, j in _overlapping(layout, t):
+            votes[i, j] += _front_vote(layout, i, j, t)
     votes -= votes.T
     order: list[int] = []
     for k in sorted(range(n), key=lambda k: -layout.appearances[k].bounding_radius):
@@ -179,15 +177,18 @@ def depth(layout: Layout) -> list[int]:
     return order
 
 
+def _overlapping(layout: Layout, t: int) -> Iterator[tuple[int, int]]:
+    """Pairs of parts, in order, whose looks may overlap in frame t."""
+    places = np.array([poses[t, :2] for poses in layout.poses]).reshape(-1, 2)
+    reach = np.array([appearance.bounding_radius for appearance in layout.appearances])
+    away = places[:, None] - places  # NaN where one is not seen: no overlap
+    near = np.hypot(away[..., 0], away[..., 1]) <= reach[:, None] + reach
+    rows, columns = np.nonzero(np.triu(near, 1))
+    return zip(rows.tolist(), columns.tolist(), strict=True)
+
+
 def _front_vote(layout: Layout, i: int, j: int, t: int) -> float:
     """Pixels of the overlap that look like part i minus those that look like part j."""
-    a, b = layout.poses[i][t], layout.poses[j][t]
-    if (
-        not (np.isfinite(a[0]) and np.isfinite(b[0]))
-        or np.hypot(*(a[:2] - b[:2]))
-        > layout.appearances[i].bounding_radius + layout.appearances[j].bounding_radius
-    ):
-        return 0.0
     small, _ = (
         (i, j)
         if layout.appearances[i].bounding_radius <= layout.appearances[j].bounding_radius

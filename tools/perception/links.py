@@ -3,9 +3,9 @@ body, and is stretched along the line from one to the other as they move."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 
 import cv2
 import numpy as np
@@ -31,19 +31,54 @@ _TOLD = 0.5
 """Share of the line that must be seen somewhere, free of bodies."""
 LEFT = 0.2
 """Share of what is seen along the line that a link may leave unexplained."""
+_KEPT = 24
+"""Frames of which it is remembered what bodies cover."""
+
+Window = tuple[slice, slice]
+"""Rows and columns of a picture."""
+
+
+class Covers:
+    """How far bodies cover the pixels of a clip: drawn once a frame, asked in windows."""
+
+    def __init__(self, tracks: Tracks) -> None:
+        self._tracks = tracks
+        self._layers = lru_cache(_KEPT)(self._drawn)
+
+    def within(self, t: int, window: Window) -> np.ndarray:
+        """(h, w) float32 of a frame's window."""
+        top, left = window[0].start, window[1].start
+        height, width = window[0].stop - top, window[1].stop - left
+        covered = np.zeros((height, width), np.float32)
+        for x, y, alpha in self._layers(t):
+            low, high = max(y - top, 0), min(y - top + alpha.shape[0], height)
+            start, stop = max(x - left, 0), min(x - left + alpha.shape[1], width)
+            if low < high and start < stop:
+                seen = covered[low:high, start:stop]
+                own = alpha[low + top - y : high + top - y, start + left - x : stop + left - x]
+                np.maximum(seen, own, out=seen)
+        return covered
+
+    def _drawn(self, t: int) -> list[tuple[int, int, np.ndarray]]:
+        """Of each body in a frame its window's corner (x, y) and coverage."""
+        shape = self._tracks.plate.shape
+        poses = [(track.appearance, track.poses[t]) for track in self._tracks.tracks]
+        layers = [a.cover((shape[0], shape[1]), p) for a, p in poses if np.isfinite(p[0])]
+        return [layer[:3] for layer in layers if layer is not None]
 
 
 @dataclass(frozen=True)
 class Link:
     """strip: (h, w, 4) float32 straight RGBA in [0, 1], from the point (left) to the body. left:
-    share of the squared difference from the plate that it leaves. whole: it is seen all along the
-    line. behind: (H, W, 3) uint8, the plate where frames show it free. maps: (2, 3) each, from the
-    strip to some frames. noise: of pixels, grey levels."""
+    share of the squared difference from the plate that it leaves. traced: something is seen all
+    along the line; whole: and clearly. behind: makes the plate (H, W, 3) uint8 where frames show
+    it free. maps: (2, 3) each, from the strip to some frames. noise: of pixels, grey levels."""
 
     strip: np.ndarray
     left: float
+    traced: bool
     whole: bool
-    behind: np.ndarray
+    behind: Callable[[], np.ndarray]
     maps: Sequence[np.ndarray]
     noise: float
 
@@ -55,12 +90,37 @@ class Link:
     @cached_property
     def plate(self) -> np.ndarray:
         """(H, W, 3) uint8: what lies behind, also where the link was in view all the time."""
-        plate, alpha = self.behind, self.strip[..., 3].copy()
+        plate, alpha = self.behind(), self.strip[..., 3].copy()
         alpha[:, :1] = 0.0  # half a pixel at the point is not the link's to draw
-        drawn = np.max([cv2.warpAffine(alpha, onto, plate.shape[1::-1]) for onto in self.maps], 0)
+        drawn = np.zeros(plate.shape[:2], np.float32)
+        for onto in self.maps:
+            np.maximum(drawn, cv2.warpAffine(alpha, onto, plate.shape[1::-1]), out=drawn)
         colour = 255.0 * self.strip[0, 0, :3]
         shows = (drawn > 0.05) & ~differs(plate, colour, 3.0 * threshold(self.noise))
         return fill(plate, drawn > 0.02) if shows.any() else plate
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """Where a link is looked for. frames: the whole pictures; times: their numbers. ends: (n, 2)
+    places of the body. anchors, offset: (n, 2) where the link begins, and px from the body's place
+    at which it ends. length: of its strip, px."""
+
+    frames: Sequence[np.ndarray]
+    times: Sequence[int]
+    tracks: Tracks
+    covers: Covers
+    track: Track
+    ends: np.ndarray
+    anchors: np.ndarray
+    offset: float
+    length: int
+
+    def maps(self, half: int) -> list[np.ndarray]:
+        """(2, 3) each, from a strip of so many pixels to either side of the line to a frame."""
+        along = (self.offset, self.length, 2 * half + 1)
+        places = zip(self.anchors, self.ends, strict=True)
+        return [across_line(anchor, end, *along) for anchor, end in places]
 
 
 def link_of(
@@ -69,12 +129,14 @@ def link_of(
     name: str,
     anchor: Sequence[float | str],
     offset: float,
+    covers: Covers | None = None,
 ) -> Link | None:
     """What best joins the body ``name`` and a point (x, y), or another body (its name, and px from
     its centre at which the link begins); None where nothing is drawn there.
 
-    frames: (T, H, W, 3) uint8. Along the line everything is stretched, across it keeps its width;
-    pixels that a body covers tell nothing."""
+    frames: (T, H, W, 3) uint8. covers: of the tracks, where many points are asked about. Along the
+    line everything is stretched, across it keeps its width; pixels that a body covers tell
+    nothing."""
     track = tracks[name]
     ends = track.poses[:, :2]
     anchors = _anchors(tracks, ends, anchor)
@@ -83,15 +145,14 @@ def link_of(
     if len(times) < _FEWEST:
         return None
     times = times[np.unique(np.linspace(0, len(times) - 1, _LOOKED).astype(int))]
-    looked = [frames[t] for t in times]
-    length = round(float(np.median(away[times])))
+    looked = _Looked(
+        *([frames[t] for t in times], times.tolist(), tracks, covers or Covers(tracks), track),
+        *(ends[times], anchors[times], offset, round(float(np.median(away[times])))),
+    )
     wide = int(min(_ACROSS, max(_NARROW, track.appearance.radius + 6.0)))
-    covered = [_covered(tracks, int(t)) for t in times]
     found: list[Link] = []
     for half in dict.fromkeys((wide, _NARROW)):
-        link = _within(
-            half, length, looked, tracks, track, ends[times], anchors[times], offset, covered
-        )
+        link = _within(half, looked)
         found += [link] if link is not None else []
         if link is not None and link.certain:
             break
@@ -105,51 +166,38 @@ def _anchors(tracks: Tracks, ends: np.ndarray, anchor: Sequence[float | str]) ->
     return begun(tracks[anchor[0]].poses[:, :2], ends, float(anchor[1]))
 
 
-def _within(
-    half: int,
-    length: int,
-    frames: Sequence[np.ndarray],
-    tracks: Tracks,
-    track: Track,
-    ends: np.ndarray,
-    anchors: np.ndarray,
-    offset: float,
-    covered: Sequence[np.ndarray],
-) -> Link | None:
+def _within(half: int, looked: _Looked) -> Link | None:
     """The link within so many pixels to either side of the line: something else may lie along
     it."""
-    size = (2 * half + 1, length)
-    maps = [
-        across_line(anchor, end, offset, length, size[0])
-        for anchor, end in zip(anchors, ends, strict=True)
-    ]
-    plate = _without(frames, tracks, maps, size, covered)
+    tracks, size = looked.tracks, (2 * half + 1, looked.length)
+    maps = looked.maps(half)
+    window = _around(maps, size, tracks.plate.shape)
+    covered = [looked.covers.within(t, window) for t in looked.times]
+    plate = _without(looked, maps, size, window, covered)
+    local = [_moved(onto, window) for onto in maps]
     seen, behind, hidden = (
-        np.stack([_along(picture, onto, size) for onto, picture in zip(maps, kind, strict=True)])
-        for kind in (frames, [plate] * len(frames), covered)
+        np.stack([_along(picture, onto, size) for onto, picture in zip(to, kind, strict=True)])
+        for to, kind in (
+            (maps, looked.frames),
+            (local, [plate] * len(maps)),
+            (local, covered),
+        )
     )
     open_ = hidden < 0.02
     found = _drawn(seen, _beside(seen, behind, open_, tracks.noise), open_, tracks.noise)
-    if found is None or _goes_on(frames, tracks, track, ends, anchors, found[0]):
+    if found is None or _goes_on(looked, found[0]):
         return None
-    return Link(*found, plate, maps, tracks.noise)
+    return Link(*found, partial(_bare, looked, maps, size), maps, tracks.noise)
 
 
-def _goes_on(
-    frames: Sequence[np.ndarray],
-    tracks: Tracks,
-    track: Track,
-    ends: np.ndarray,
-    anchors: np.ndarray,
-    strip: np.ndarray,
-) -> bool:
+def _goes_on(looked: _Looked, strip: np.ndarray) -> bool:
     """Whether the same is drawn beyond the body as well, and does not move: a rail, not what holds
     it, as another spring on the other side may."""
-    reach, height = track.appearance.bounding_radius + 2.0, len(strip)
+    reach, height = looked.track.appearance.bounding_radius + 2.0, len(strip)
     colour, rows = 255.0 * strip[0, 0, :3], strip[::-1, :, 3].max(1) > _THERE
-    shown = []
+    shown, tracks = [], looked.tracks
     level = threshold(tracks.noise)
-    for frame, anchor, end in zip(frames, anchors, ends, strict=True):
+    for frame, anchor, end in zip(looked.frames, looked.anchors, looked.ends, strict=True):
         away = end - anchor
         beyond = end + (reach + _BEYOND) * away / max(float(np.hypot(*away)), 1e-6)
         onto = across_line(beyond, end, reach, _BEYOND, height)
@@ -175,56 +223,82 @@ def _beside(seen: np.ndarray, behind: np.ndarray, open_: np.ndarray, noise: floa
     return np.broadcast_to(sides.mean(0)[:, None], seen.shape)
 
 
-def _covered(tracks: Tracks, t: int) -> np.ndarray:
-    """(H, W) float32: how far each pixel is covered by a body."""
-    height, width = tracks.plate.shape[:2]
-    covered = np.zeros((height, width), np.float32)
-    for track in tracks.tracks:
-        if np.isfinite(track.poses[t, 0]):
-            layer = track.appearance.cover((height, width), track.poses[t])
-            if layer is not None:
-                x0, y0, alpha = layer[:3]
-                window = covered[y0 : y0 + alpha.shape[0], x0 : x0 + alpha.shape[1]]
-                np.maximum(window, alpha, out=window)
-    return covered
-
-
 def _without(
-    frames: Sequence[np.ndarray], tracks: Tracks, maps: Sequence[np.ndarray], size: tuple[int, int],
-    covered: Sequence[np.ndarray],
+    looked: _Looked, maps: Sequence[np.ndarray], size: tuple[int, int], window: Window,
+    covered: Sequence[np.ndarray], all_over: bool = False,
 ) -> np.ndarray:  # fmt: skip
-    """The plate without what is drawn along the line, where some frame shows it free of that."""
-    shape, whole = tracks.plate.shape[1::-1], np.ones(size, np.float32)
-    hidden = [
-        (cv2.warpAffine(whole, onto, shape) > 0) | (cv2.dilate(over, np.ones((5, 5))) > 0.02)
-        for onto, over in zip(maps, covered, strict=True)
-    ]
-    return bared(frames, tracks.plate, np.stack(hidden), tracks.noise)
+    """A window of the plate without what is drawn along the line, where some frame shows it free
+    of that; elsewhere than along the line only where ``all_over`` says so."""
+    whole = np.ones(size, np.float32)
+    hidden = np.empty((len(maps), *covered[0].shape), bool)
+    line = np.zeros(covered[0].shape, bool)
+    for own, onto, over in zip(hidden, maps, covered, strict=True):
+        drawn = cv2.warpAffine(whole, _moved(onto, window), own.shape[::-1]) > 0
+        line |= drawn
+        np.logical_or(drawn, cv2.dilate(over, np.ones((5, 5))) > 0.02, out=own)
+    frames, plate = [frame[window] for frame in looked.frames], looked.tracks.plate[window]
+    asked = None if all_over else _sampled(line)
+    return bared(frames, plate, hidden, looked.tracks.noise, asked)
+
+
+def _bare(looked: _Looked, maps: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
+    """The whole plate without what is drawn along the line."""
+    height, width = looked.tracks.plate.shape[:2]
+    everything = slice(0, height), slice(0, width)
+    covered = [looked.covers.within(t, everything) for t in looked.times]
+    return _without(looked, maps, size, everything, covered, True)
+
+
+def _sampled(line: np.ndarray) -> np.ndarray:
+    """The pixels that are read along a line: its own, their neighbours, and the window's rim, which
+    stands for what lies outside the picture."""
+    read = cv2.dilate(line.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    read[[0, -1]] = read[:, [0, -1]] = True
+    return read
+
+
+def _around(
+    maps: Sequence[np.ndarray], size: tuple[int, int], shape: tuple[int, ...], pad: int = 4
+) -> Window:
+    """The part of a picture that strips of ``size`` (h, w) lie in, with pixels to spare."""
+    ends = np.array([(x, y, 1.0) for x in (0, size[1]) for y in (0, size[0])]).T
+    places = np.concatenate([onto @ ends for onto in maps], 1)
+    low = np.floor(places.min(1)).astype(int) - pad
+    high = np.ceil(places.max(1)).astype(int) + pad
+    x0, y0 = np.minimum(np.maximum(low, 0), (shape[1] - 1, shape[0] - 1)).tolist()
+    x1, y1 = np.maximum(np.minimum(high, (shape[1], shape[0])), (x0 + 1, y0 + 1)).tolist()
+    return slice(y0, y1), slice(x0, x1)
+
+
+def _moved(onto: np.ndarray, window: Window) -> np.ndarray:
+    """A map to the picture as one to a window of it."""
+    return onto - [[0.0, 0.0, window[1].start], [0.0, 0.0, window[0].start]]
 
 
 def _along(picture: np.ndarray, onto: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A picture sampled along the line: (h, w, ...) float32."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    wide = picture.astype(np.float32)
+    window = _around([onto], size, picture.shape)
+    wide, onto = picture[window].astype(np.float32), _moved(onto, window)
     return cv2.warpAffine(wide, onto, size[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _drawn(
     seen: np.ndarray, behind: np.ndarray, open_: np.ndarray, noise: float
-) -> tuple[np.ndarray, float, bool] | None:
-    """(strip, what it leaves, whether it is whole) of the link that frames (n, h, w, 3), sampled
-    along the line, show over their plates."""
-    level = threshold(noise)
-    odd = differs(seen, behind, level) & open_
-    before = float((((seen - behind) ** 2).sum(-1) * odd).sum())
+) -> tuple[np.ndarray, float, bool, bool] | None:
+    """(strip, what it leaves, whether it is traced, and whole) of the link that frames (n, h, w,
+    3), sampled along the line, show over their plates."""
+    level, away = threshold(noise), seen - behind
+    far = _largest(away)
+    odd = (far > level) & open_
     if odd.sum() < _SHOWS * len(seen):
         return None
-    far = np.abs(seen - behind).max(-1)
+    before = float((_total(away**2) * odd).sum())
     strong = odd & (far >= np.quantile(far[odd], 0.8))  # soft edges are mixtures
     colour = densest_colour(seen[strong])
     way = colour - behind
-    square = np.maximum((way**2).sum(-1), level**2)
-    share = np.clip(((seen - behind) * way).sum(-1) / square, 0.0, 1.0)
+    square = np.maximum(_total(way**2), level**2)
+    share = np.clip(_total(away * way) / square, 0.0, 1.0)
     told = open_ & (square > (3.0 * level) ** 2)  # elsewhere the plate shows it anyway
     known = told.sum(0)
     alpha = np.where(known > 0, (share * told).sum(0) / np.maximum(known, 1), np.nan)
@@ -232,13 +306,24 @@ def _drawn(
         return None
     alpha = np.where(known > 0, alpha, np.nanmean(alpha, axis=1, keepdims=True))
     alpha[alpha < 0.05] = 0.0
-    drawn = behind + alpha[..., None] * way
-    wrong = odd | (differs(seen, drawn, level) & open_)  # also what is drawn and is not there
-    after = float((((seen - drawn) ** 2).sum(-1) * wrong).sum())
-    whole = (alpha.max(0) > _THERE).mean() > _ALONG
+    rest = seen - (behind + alpha[..., None] * way)
+    wrong = odd | ((_largest(rest) > level) & open_)  # also what is drawn and is not there
+    after = float((_total(rest**2) * wrong).sum())
+    traced, whole = ((alpha.max(0) > least).mean() > _ALONG for least in (0.0, _THERE))
     strip = np.empty((*alpha.shape, 4), np.float32)
     strip[..., :3], strip[..., 3] = colour / 255.0, alpha
-    return strip, after / max(before, 1.0), bool(whole)
+    return strip, after / max(before, 1.0), bool(traced), bool(whole)
+
+
+def _largest(away: np.ndarray) -> np.ndarray:
+    """(..., 3) -> (...): the channels' largest distance."""
+    size = np.abs(away)
+    return np.maximum(np.maximum(size[..., 0], size[..., 1]), size[..., 2])
+
+
+def _total(values: np.ndarray) -> np.ndarray:
+    """(..., 3) -> (...): the channels' sum."""
+    return values[..., 0] + values[..., 1] + values[..., 2]
 
 
 Ends = tuple[float, float, float] | tuple[str, float, float]

@@ -4,7 +4,8 @@ exact derivatives)."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -38,12 +39,27 @@ HUBER = 30.0
 
 @dataclass(frozen=True)
 class Fit:
-    """x: the parameters found; error: root mean square residual in grey levels; spread: standard
-    deviations of x (inf where the picture says nothing)."""
+    """x: the parameters found; error: root mean square residual in grey levels; slopes: (N, P)
+    derivatives of the residuals by the parameters that were fitted, the first of x or more."""
 
     x: np.ndarray
     error: float
-    spread: np.ndarray
+    slopes: np.ndarray = field(repr=False)
+
+    @cached_property
+    def spread(self) -> np.ndarray:
+        """Standard deviations of x and what was fitted beside it, inf where the picture says
+        nothing; at least the rounding of grey levels."""
+        normal = _product(self.slopes, self.slopes)
+        scale = np.sqrt(np.maximum(np.diag(normal), 0))
+        known = np.flatnonzero(scale > 1e-6)
+        spread = np.full(max(len(scale), len(self.x)), np.inf)
+        if len(known):
+            unit = normal[np.ix_(known, known)] / np.outer(scale[known], scale[known])
+            inverse = np.linalg.pinv(unit, rcond=1e-9, hermitian=True)
+            own = np.sqrt(np.maximum(np.diag(inverse), 0))
+            spread[known] = own / scale[known] * max(self.error, 0.3)
+        return spread
 
 
 Model = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -82,7 +98,8 @@ def gauss_newton(model: Model, x: np.ndarray, largest: np.ndarray, iterations: i
         x, residual, slopes, cost, damping = x + move, trial, trial_slopes, trial_cost, damping / 8
         if arrived:
             break
-    return Fit(x, *_quality(residual, slopes))
+    error = float(np.sqrt(np.mean(residual**2))) if len(residual) else np.inf
+    return Fit(x, error, slopes)
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -96,23 +113,6 @@ def _solve(normal: np.ndarray, gradient: np.ndarray, damping: float) -> np.ndarr
     floor = 1e-9 * max(float(scale.max()), 1e-12)
     damped.flat[:: len(scale) + 1] += damping * scale + floor
     return np.linalg.solve(damped, gradient)
-
-
-def _quality(residual: np.ndarray, slopes: np.ndarray) -> tuple[float, np.ndarray]:
-    """Root mean square residual and standard deviations of the parameters (at least the rounding of
-    grey levels)."""
-    if not len(residual):
-        return np.inf, np.full(slopes.shape[1], np.inf)
-    error = float(np.sqrt(np.mean(residual**2)))
-    normal = _product(slopes, slopes)
-    scale = np.sqrt(np.maximum(np.diag(normal), 0))
-    known = scale > 1e-6
-    spread = np.full(len(scale), np.inf)
-    if known.any():
-        unit = normal[np.ix_(known, known)] / np.outer(scale[known], scale[known])
-        inverse = np.linalg.pinv(unit, rcond=1e-9, hermitian=True)
-        spread[known] = np.sqrt(np.maximum(np.diag(inverse), 0)) / scale[known] * max(error, 0.3)
-    return error, spread
 
 
 def crop(shape: tuple[int, int], x: float, y: float, reach: float) -> tuple[slice, slice] | None:
@@ -205,20 +205,30 @@ def fit_pose(
 def locate(
     appearance: Appearance, pose: np.ndarray, seen: View, margin: float = 4.0, turn: bool = True
 ) -> Fit | None:
-    """Refine a pose in a view. First from the start itself; only where that leaves the picture
-    unexplained, and ``margin`` (pixels) allows for more, again with softened edges, which pull from
-    further away, and the better result is kept."""
+    """Refine a pose in a view (see ``located``)."""
+    found = located(appearance, pose, seen, margin, turn)
+    return None if found is None else found[0]
+
+
+def located(
+    appearance: Appearance, pose: np.ndarray, seen: View, margin: float = 4.0, turn: bool = True
+) -> tuple[Fit, float] | None:
+    """Refine a pose in a view: the fit and its misfit. First from the start itself; only where that
+    leaves the picture unexplained, and ``margin`` (pixels) allows for more, again with softened
+    edges, which pull from further away, and the better result is kept."""
     found = _settle(appearance, pose, seen, min(margin, 1.5), None, turn)
-    if found is None or margin <= 1.5 or misfit(appearance, found.x, seen) <= GOOD:
-        return found
+    if found is None:
+        return None
+    left = misfit(appearance, found.x, seen)
+    if margin <= 1.5 or left <= GOOD:
+        return found, left
     if appearance.shape == "sprite":
         wide = _settle(appearance, pose, seen, margin, None, turn)
     else:
         wide = _settle(appearance, pose, seen, margin, margin, turn)
         wide = wide and _settle(appearance, wide.x, seen, 1.5, None, turn)
-    if wide is None or misfit(appearance, wide.x, seen) >= misfit(appearance, found.x, seen):
-        return found
-    return wide
+    better = left if wide is None else misfit(appearance, wide.x, seen)
+    return (found, left) if wide is None or better >= left else (wide, better)
 
 
 def sharpen(appearance: Appearance, pose: np.ndarray, seen: View) -> Fit | None:
@@ -257,9 +267,7 @@ def _settle(
         )
     steps = np.array([2.0, 2.0, 2.0 / max(appearance.bounding_radius, 2.0)])[:free]
     fit = gauss_newton(model, np.array(pose[:free], np.float64), steps)
-    if free == 2:
-        return Fit(np.append(fit.x, pose[2]), fit.error, np.append(fit.spread, np.inf))
-    return fit
+    return replace(fit, x=np.append(fit.x, pose[free:]))
 
 
 def contrasts(colour, target: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -342,7 +350,7 @@ def locate_size(
     )
     fit = gauss_newton(model, start, largest, iterations=30)
     found, at = unpack(fit.x)
-    return found, Fit(at, fit.error, fit.spread)
+    return found, replace(fit, x=at)
 
 
 def own_error(

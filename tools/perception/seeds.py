@@ -247,16 +247,22 @@ def colour_regions(
         for k, alike in enumerate(on_plate):
             own = labels == k + 1
             if alike is not None:
-                bridged = (
-                    cv2.morphologyEx(
-                        own.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8)
-                    )
-                    > 0
-                )
-                own |= bridged & alike & within(frame, inks[k].colour, REACH)
+                _bridge(own, alike, frame, inks[k].colour)
             pieces = regions(own, smallest(clip), front & ~own)
             found[k].append([r for r in pieces if inks[k].thin or thick(r)])
     return found
+
+
+def _bridge(own: np.ndarray, alike: np.ndarray, frame: np.ndarray, colour: np.ndarray) -> None:
+    """Add to the pixels of an ink, in place, those between them where the plate looks ``alike``."""
+    left, top, width, height = cv2.boundingRect(own.astype(np.uint8))
+    window = slice(max(0, top - 8), top + height + 8), slice(max(0, left - 8), left + width + 8)
+    own, alike = own[window], alike[window]
+    if not width or not alike.any():
+        return
+    closed = cv2.morphologyEx(own.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((7, 7), np.uint8))
+    rows, columns = np.nonzero((closed > 0) & alike & ~own)
+    own[rows, columns] = within(frame[window][rows, columns][:, None], colour, REACH)[:, 0]
 
 
 def label(clip: Clip, frame: np.ndarray, front: np.ndarray, inks: Sequence[Ink]) -> np.ndarray:
@@ -315,11 +321,11 @@ def _label_strokes(
     away from everything else: compression pales a thin line, but does not cut it off."""
     for ink in np.unique(wanted):
         mine = wanted == ink
+        mine[mine] = labels[rows[mine], columns[mine]] == 0
+        if mine.sum() < SMALLEST:
+            continue
         weak = np.zeros(labels.shape, bool)
         weak[rows[mine], columns[mine]] = True
-        weak &= labels == 0
-        if weak.sum() < SMALLEST:
-            continue
         others = ((labels > 0) & (labels != ink)).astype(np.uint8)
         weak &= cv2.dilate(others, np.ones((5, 5), np.uint8)) == 0
         _, pieces = cv2.connectedComponents((weak | (labels == ink)).astype(np.uint8))

@@ -123,7 +123,7 @@ def _relit(frames: np.ndarray, lit: np.ndarray, plate: np.ndarray) -> np.ndarray
 
 def _plate(frames: np.ndarray) -> np.ndarray:
     some = np.linspace(0, len(frames) - 1, min(_SAMPLES, len(frames))).round().astype(int).tolist()
-    return backing.by_rows(lambda few: np.median(few, axis=0).astype(np.uint8), frames, some)
+    return backing.over_time(lambda few: np.median(few, axis=0).astype(np.uint8), frames, some)
 
 
 def _jolted(frames: np.ndarray, plate: np.ndarray) -> bool:

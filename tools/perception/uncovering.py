@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from tools import backing
 from tools.perception.appearance import covered_window, picture_at
-from tools.perception.background import MAX_VALUES, densest, differs, fill
+from tools.perception.background import densest, differs, fill
 from tools.perception.layout import Layout
 from tools.perception.segmentation import regions
 
@@ -44,22 +45,23 @@ def uncover(layout: Layout) -> Uncovered:
         ],
     )
     times = clip.spread_times(SAMPLES)
-    shadows = [_shadow(layout, movers, t) for t in times]
-    swept = np.logical_or.reduce(shadows) if movers else np.zeros(clip.shape, bool)
+    shadows = [np.packbits(_shadow(layout, movers, t)) for t in times]
     resting = [k for k in range(len(layout.appearances)) if k not in movers]
-    swept |= (
-        np.logical_or.reduce([_shadow(layout, resting, t) for t in times]) if resting else False
-    )
+    swept = np.zeros(clip.shape, bool)
+    for t, shadow in zip(times, shadows, strict=True):
+        swept |= np.unpackbits(shadow, count=swept.size).reshape(swept.shape) > 0
+        swept |= _shadow(layout, resting, t) if resting else False
     if not swept.any():
         return _vacated(layout, clip.plate)
     plate = clip.plate.copy()
     rows, columns = np.nonzero(swept)
     never = np.zeros(swept.shape, bool)
-    chunk = max(1, MAX_VALUES // (24 * len(times)))
+    chunk = max(1, backing.WINDOW // (24 * len(times)))
     for start in range(0, len(rows), chunk):
         r, c = rows[start : start + chunk], columns[start : start + chunk]
         values = np.stack([clip.frame(t)[r, c] for t in times]).astype(np.int16)
-        open_ = np.stack([~shadow[r, c] for shadow in shadows])
+        places = r * swept.shape[1] + c
+        open_ = np.stack([~_bits(shadow, places) for shadow in shadows])
         found, count = densest(values, open_, 3.0 + 3.0 * clip.noise)
         plate[r[count > 0], c[count > 0]] = found[count > 0]
         never[r[count == 0], c[count == 0]] = True
@@ -69,6 +71,11 @@ def uncover(layout: Layout) -> Uncovered:
             plate, cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & never
         )
     return _vacated(layout, plate)
+
+
+def _bits(packed: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """(n,) bool: what a mask, packed to bits, holds at places of its pixels in reading order."""
+    return (packed[places >> 3] >> (7 - (places & 7)).astype(np.uint8) & 1).astype(bool)
 
 
 def _vacated(layout: Layout, plate: np.ndarray) -> Uncovered:

@@ -193,5 +193,5 @@ def nowhere(mask: Any) -> bool:
     """Whether a condition on floats or NumPy arrays holds nowhere, as contacts mostly do: the rest
     of their arithmetic can be spared. False for traced arrays, which do not know."""
     if isinstance(mask, np.ndarray):
-        return not mask.any()
+        return np.count_nonzero(mask) == 0
     return isinstance(mask, (bool, np.bool_)) and not mask

@@ -37,6 +37,15 @@ def misfit(residuals: Sequence[np.ndarray], floor: float, modes: Sequence[int]) 
     return _unknown(slow, few, floor) + _unknown(rough, count - few, floor)
 
 
+def least(rss: float, lengths: Sequence[int], modes: Sequence[int], floor: float) -> float:
+    """The least that ``misfit`` can be of residuals of so many numbers a run, whose squares sum up
+    to ``rss`` at least: with all of it in the slow part, or in the rest."""
+    few = sum(min(most, length) for most, length in zip(modes, lengths, strict=True))
+    parts = [n for n in (few, sum(lengths) - few) if n]
+    sure = (1.0 - 1e-6) * rss  # fits are rounded
+    return min((_unknown(sure, n, floor) for n in parts), default=0.0)
+
+
 def _unknown(rss: float, n: int, floor: float) -> float:
     return n * math.log1p(rss / (n * floor * floor)) if n else 0.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -55,6 +56,14 @@ def contacts_of(
         if (a, b) not in pairs and _may_meet(evidence.paths[a], evidence.paths[b])
     ]
     return (*terms, *expected, *pending), (*expected, *pending)
+
+
+def without(contacts: Sequence[Term], some: Sequence[Term]) -> tuple[Term, ...]:
+    """The contacts but for some of them; of many bodies there are many."""
+    left_out: dict[tuple, list[Term]] = {}
+    for term in some:
+        left_out.setdefault((term.kind, term.bodies), []).append(term)
+    return tuple(c for c in contacts if c not in left_out.get((c.kind, c.bodies), ()))
 
 
 def struck(names: Sequence[str], evidence: Evidence) -> list[Term]:
@@ -151,7 +160,8 @@ def _on_table(paths: Sequence[Path], evidence: Evidence) -> bool:
         inside = (low > margin).all() and (high < (width - 1 - margin, height - 1 - margin)).all()
         if path.appearance.shape != "disk" or not inside or path.seen.mean() < 0.9:
             return False
-        bends.append(_steady_bend(path, evidence.dt))
+        bend = partial(_steady_bend, path, evidence.dt)
+        bends.append(evidence.once(("bend", path.name), bend))
     common, usual = np.mean(bends, axis=0), float(np.mean(np.hypot(*np.transpose(bends))))
     return bool(np.hypot(*common) <= 0.5 * usual) or usual < 1.0
 

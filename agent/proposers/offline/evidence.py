@@ -13,16 +13,17 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 from scipy.optimize import least_squares
 
-from agent.proposers.offline.belief import bandwidth, complexity, misfit, systematic
+from agent.proposers.offline.belief import bandwidth, complexity, least, misfit, systematic
 from agent.proposers.offline.breaks import arrests, breaks
 from agent.proposers.offline.grammar.laws.wall import across
 from agent.proposers.offline.naming import SHAPE_WORDS, colour_word, unique
-from agent.proposers.offline.priors import THRESHOLDS, price, proposed
+from agent.proposers.offline.priors import THRESHOLDS, price, proposed, standing
 from agent.proposers.offline.source.perception import Said
 from agent.proposers.offline.waiting import waiting
 from tools import timing
@@ -36,6 +37,8 @@ from tools.perception.segmentation import regions
 from tools.perception.swelling import swells
 from tools.perception.tracking import Tracks, discover
 from tools.types import Steps, Video
+
+Worked = TypeVar("Worked")
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,11 @@ class Path:
         height, width = solid.shape
         return around[:: max(1, len(around) // 48)] - ((width - 1) / 2, (height - 1) / 2)
 
+    @cached_property
+    def orbit(self) -> Pivot | None:
+        """A point of the picture at constant distance from the body's centre (see ``orbit``)."""
+        return orbit(self)
+
     @property
     def radius(self) -> float:
         """Radius of a disk, or half the smaller side: what touches a wall first."""
@@ -178,7 +186,8 @@ EARLY = 0.3
 class Evidence:
     """Paths by body name (back to front) and the clip's measures. dt: seconds between frames, one
     number or one a step (see Video.steps). filmed: by a camera, not drawn. said: what a person
-    pointed out, None = nothing. links: body -> springs, ropes and threads that are drawn from it."""
+    pointed out, None = nothing. links: body -> springs, ropes and threads that are drawn from it.
+    worked_out: what inferences that are asked for again and again keep here, by name and arguments."""
 
     paths: Mapping[str, Path]
     dt: Steps
@@ -188,6 +197,16 @@ class Evidence:
     filmed: bool = False
     said: Said | None = None
     links: Mapping[str, tuple[Ends, ...]] = field(default_factory=dict)
+    worked_out: dict[tuple, Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def once(self, key: tuple, work: Callable[[], Worked]) -> Worked:
+        """What ``work`` finds, worked out once for this evidence under the priors that stand."""
+        told = (*key, *standing())
+        if told not in self.worked_out:
+            self.worked_out[told] = work()
+        return self.worked_out[told]
 
     @cached_property
     def spots(self) -> tuple[tuple[float, float], ...]:
@@ -982,6 +1001,15 @@ class Regression:
         if columns:
             self.columns, self.target = np.concatenate(columns), np.concatenate(targets)
             self.scale = np.maximum(np.abs(self.columns).max(0, initial=0.0), 1e-12)
+
+    def least_misfit(self) -> float:
+        """A deviance that no choice among the features leaves less than: of what all of them
+        together leave, wherever it is put."""
+        if not self.pieces:
+            return math.inf
+        design = self.columns / self.scale
+        rest = design @ np.linalg.lstsq(design, self.target, rcond=1e-10)[0] - self.target
+        return least(float(rest @ rest), self.pieces, self.bands, self.sigma)
 
     def fit(self, names: Sequence[str]) -> Explanation:
         """The least-squares coefficients of the features of these names."""

@@ -19,6 +19,7 @@ from agent.proposers.offline.evidence import (
 )
 from agent.proposers.offline.mechanism import Body, Term
 from agent.proposers.offline.naming import causes
+from agent.proposers.offline.options import Option
 from agent.proposers.offline.priors import (
     DRIVEN_LOSS,
     FASTEST_FALL,
@@ -135,9 +136,14 @@ def _flight(body: Body, evidence: Evidence) -> Path:
     return replace(path, xy=path.xy + np.stack([c * x - s * y, s * x + c * y], 1))
 
 
-def free_options(
-    body: Body, evidence: Evidence, limit: int
-) -> list[tuple[tuple[Term, ...], float, str]]:
+def free_options(body: Body, evidence: Evidence, limit: int) -> list[Option]:
+    """What may move a free body: terms, their deviance and why, likeliest first; ``limit`` and one
+    more at most, beside what follows from them."""
+    key = ("free", repr(body), limit)
+    return list(evidence.once(key, lambda: _free_options(body, evidence, limit)))
+
+
+def _free_options(body: Body, evidence: Evidence, limit: int) -> list[Option]:
     path = _flight(body, evidence)
     xy, v = smooth(path.xy, evidence.dt, path.kinks)
     features = library(path, evidence, xy, v)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from agent.proposers.offline.alike import look_alike
-from agent.proposers.offline.contacts import contacts_of
+from agent.proposers.offline.contacts import contacts_of, without
 from agent.proposers.offline.evidence import Evidence, Path
 from agent.proposers.offline.flying import balanced, free_options, swelling_options, turning_options
 from agent.proposers.offline.linkages import linkage_options, slide_options
@@ -62,8 +62,7 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
         together = _assemble(structure, chosen, contacts, evidence)
         found.insert(0 if together.bic < found[0].bic else len(found), together)
     if partners:
-        without = tuple(c for c in contacts if c not in partners)
-        untouched = _assemble(structure, best, without, evidence)
+        untouched = _assemble(structure, best, without(contacts, partners), evidence)
         found.append(replace(untouched, bic=untouched.bic + EXPECTED))
     ranked = [found[0], *sorted(found[1:], key=lambda d: d.bic)]
     jointed = [term for terms, _, _ in best[_place(free, len(free)) :] for term in terms]

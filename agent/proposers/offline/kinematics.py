@@ -21,7 +21,6 @@ from agent.proposers.offline.evidence import (
     Pivot,
     bearing,
     line_of_travel,
-    orbit,
     pivot,
     regress,
     smooth,
@@ -69,6 +68,11 @@ def joints_of(
 ) -> dict[str, list[Joint]]:
     """Possible joints of every mover that does not ride on another, likeliest first. images: see
     ``combined``."""
+    key = ("joints", *sorted(images.items()))
+    return dict(evidence.once(key, lambda: _joints_of(evidence, images)))
+
+
+def _joints_of(evidence: Evidence, images: Mapping[str, str]) -> dict[str, list[Joint]]:
     riders = _passengers(evidence, images)
     movers = [p for p in evidence.movers if p.name not in riders]
     found = {p.name: _joints(p, movers, evidence) for p in movers}
@@ -192,7 +196,12 @@ def near(a: Path, b: Path, slack: float = 3.0) -> bool:
     both = a.seen & b.seen
     if not both.any():
         return False
-    gaps = [gap(a, b, t) for t in np.flatnonzero(both)[:: max(1, int(both.sum()) // 12)]]
+    times = np.flatnonzero(both)[:: max(1, int(both.sum()) // 12)]
+    reach = a.appearance.bounding_radius + b.appearance.bounding_radius + slack
+    apart = np.hypot(*(a.xy[times] - b.xy[times]).T) > 2.0 * reach
+    if apart.sum() >= len(times) - int(0.9 * (len(times) - 1)):
+        return False  # whatever their outlines, in too many frames
+    gaps = [gap(a, b, t) for t in times]
     return float(np.quantile(gaps, 0.9)) <= slack
 
 
@@ -258,6 +267,10 @@ def _distance(path: Path, t: int, points: np.ndarray) -> np.ndarray:
 def _riders(evidence: Evidence) -> dict[str, tuple[str, float]]:
     """Movers that keep their place on another mover that they touch: name -> (host, rms in
     pixels)."""
+    return evidence.once(("riders",), lambda: _riders_of(evidence))
+
+
+def _riders_of(evidence: Evidence) -> dict[str, tuple[str, float]]:
     movers = evidence.movers
     riders: dict[str, tuple[str, float]] = {}
     for path in sorted(movers, key=lambda p: p.appearance.bounding_radius):
@@ -302,12 +315,12 @@ def _threaded(path: Path, host: Path, evidence: Evidence) -> bool:
     if not (rod or alike):
         return False
     like = [p for p in evidence.movers if look_alike(p, path, evidence.filmed)]
-    hung = [c for p in like if (c := orbit(p)) is not None and c.rms < _tolerance(p)]
+    hung = [c for p in like if (c := p.orbit) is not None and c.rms < _tolerance(p)]
     beside = any(
         abs(a.own[0] / b.own[0] - 1.0) < 0.05 and math.dist(a.other, b.other) > 2.0 * path.radius
         for a, b in itertools.combinations(hung, 2)
     )
-    own = orbit(path)
+    own = path.orbit
     arm = max((c.own[0] for c in hung), default=0.0)
     still = float(np.ptp(path.xy[path.seen], axis=0).max()) < THRESHOLDS.hardly * arm
     return beside and (still or (own is not None and own.rms < _tolerance(path)))
@@ -480,7 +493,7 @@ def _unbound(path: Path, dt: Steps) -> float:
 
 def _orbit(path: Path, rests: Sequence[Path], evidence: Evidence) -> list[Joint]:
     """A circle about a point of the picture, and about the point below which it would hang."""
-    circle = orbit(path)
+    circle = path.orbit
     if circle is None or circle.rms > _thinkable(path):
         return []
     place = "orbit on a fixture" if rests else "orbit"

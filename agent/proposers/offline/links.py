@@ -5,17 +5,31 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from agent.proposers.offline.evidence import Evidence, Path, line_of_travel, orbit
+from agent.proposers.offline.evidence import Evidence, Path, line_of_travel
 from agent.proposers.offline.priors import THRESHOLDS
 from tools.perception.background import differs, threshold
-from tools.perception.links import Ends, link_of
+from tools.perception.links import Covers, Ends, Link, link_of
 from tools.types import Video
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """What tells where a body's link begins: a clip, what it says, and what its bodies cover."""
+
+    evidence: Evidence
+    video: Video
+    covers: Covers
+
+    def link(self, path: Path, anchor: Sequence[float], end: float) -> Link | None:
+        """What joins a body and a point, up to ``end`` px from the body's place."""
+        about = self.video.frames, self.evidence.tracks, path.name
+        return link_of(*about, anchor, end, self.covers)
 
 
 def with_links(evidence: Evidence, video: Video) -> Evidence:
@@ -24,7 +38,7 @@ def with_links(evidence: Evidence, video: Video) -> Evidence:
     if evidence.filmed:
         return evidence
     found: dict[str, list[Ends]] = {}
-    pieces = set[str]()
+    pieces, covers = set[str](), Covers(evidence.tracks)
     for path in evidence.movers:
         far = float(np.ptp(path.xy[path.seen], axis=0).max()) > GOES
         if path.moves and far and not path.turns and not path.waits:
@@ -32,9 +46,8 @@ def with_links(evidence: Evidence, video: Video) -> Evidence:
             loose = [a for a in evidence.spots if np.ptp(_away(path, a)) > STRETCHED]
             rods = [p for p in thin if any(_piece(p, path, a) for a in loose)]
             bare = _without(evidence, {p.name for p in thin if not _rod(p) or p in rods})
-            for _, x, y, end in _sides(
-                path, [*_about(path, bare, video), *_along(path, bare, video)]
-            ):
+            sight = _Sight(bare, video, covers if bare is evidence else Covers(bare.tracks))
+            for _, x, y, end in _sides(path, [*_about(path, sight), *_along(path, sight)]):
                 found.setdefault(path.name, []).append((x, y, end))
                 pieces |= {p.name for p in thin if _piece(p, path, (x, y))}
     for name, ends, own in _joining(evidence, video):
@@ -192,15 +205,15 @@ Tied = tuple[float, float, float, float]
 """What a link leaves unexplained, (x, y) of its point, and where it ends at the body."""
 
 
-def _about(path: Path, evidence: Evidence, video: Video) -> Iterator[Tied]:
+def _about(path: Path, sight: _Sight) -> Iterator[Tied]:
     """Links to what a body goes round, and to small things that stand alone."""
-    circle = orbit(path)
+    circle = path.orbit
     round_ = [] if circle is None or circle.rms > NEAR else [circle.other]
-    for anchor in (*round_, *evidence.spots):
-        yield from _tied(path, evidence, video, anchor, (0.0, path.radius))
+    for anchor in (*round_, *sight.evidence.spots):
+        yield from _tied(path, sight, anchor, (0.0, path.radius))
 
 
-def _along(path: Path, evidence: Evidence, video: Video) -> Iterator[Tied]:
+def _along(path: Path, sight: _Sight) -> Iterator[Tied]:
     """Links along the straight line that a body keeps to: the point from which what is seen there
     is stretched most evenly, and the farthest of those: a rope that is alike all along shows none,
     and the body may go on."""
@@ -217,19 +230,27 @@ def _along(path: Path, evidence: Evidence, video: Video) -> Iterator[Tied]:
             return float(x), float(y)
 
         @cache
-        def left(beyond: float) -> float:
-            return min(_tied(path, evidence, video, at(beyond), (half,), False), default=(1.0,))[0]
+        def link(beyond: float) -> Link | None:
+            return sight.link(path, at(beyond), half)
 
-        inside = [
-            b for b in np.arange(BEYOND, max(evidence.shape), STEP) if _shown(at(b), evidence)
-        ]
-        if all(left(b) >= 1.0 for b in inside[:FIRST]):
+        def left(beyond: float) -> float:
+            found = link(beyond)
+            return 1.0 if found is None else found.left
+
+        places = np.arange(BEYOND, max(sight.evidence.shape), STEP)
+        inside = [b for b in places if _shown(at(b), sight.evidence)]
+        if not any(_begins(link(b)) for b in inside[:FIRST]):
             continue
         best = min(inside, key=left)
         bounds = (max(best - STEP, 1.0), best + STEP)
         exact = minimize_scalar(left, bounds=bounds, method="bounded", options={"maxiter": 12})
         farthest = min((*inside, float(exact.x)), key=lambda b: (round(left(b), 2), -b))
-        yield from _tied(path, evidence, video, at(farthest), (half, 0.0))
+        yield from _tied(path, sight, at(farthest), (half, 0.0))
+
+
+def _begins(link: Link | None) -> bool:
+    """Whether something is drawn from the body on that a link would explain."""
+    return link is not None and link.traced and link.left < 1.0
 
 
 def _shown(place: tuple[float, float], evidence: Evidence) -> bool:
@@ -237,16 +258,13 @@ def _shown(place: tuple[float, float], evidence: Evidence) -> bool:
     return 0 <= place[0] < width and 0 <= place[1] < height
 
 
-def _tied(
-    path: Path, evidence: Evidence, video: Video, anchor: Sequence[float], ends: Sequence[float],
-    certain: bool = True,
-) -> list[Tied]:  # fmt: skip
+def _tied(path: Path, sight: _Sight, anchor: Sequence[float], ends: Sequence[float]) -> list[Tied]:
     """Links to a point, by where they end at the body."""
-    found = ((link_of(video.frames, evidence.tracks, path.name, anchor, end), end) for end in ends)
+    found = ((sight.link(path, anchor, end), end) for end in ends)
     return [
         (link.left, float(anchor[0]), float(anchor[1]), end)
         for link, end in found
-        if link is not None and (link.certain or not certain)
+        if link is not None and link.certain
     ]
 
 

@@ -4,23 +4,30 @@ fall off with distance."""
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from agent.proposers.offline.belief import complexity
 from agent.proposers.offline.chains import chain_options
 from agent.proposers.offline.evidence import (
     Evidence,
     Explanation,
     Feature,
     Path,
+    Regression,
     explain,
     regress,
+    segments,
     smooth,
 )
 from agent.proposers.offline.mechanism import Body, Term
 from agent.proposers.offline.naming import causes
 from agent.proposers.offline.options import Option
+from agent.proposers.offline.priors import price
 from tools.types import Steps
 
 GAIN = 30.0
@@ -40,18 +47,22 @@ def pair_options(
     of each body's best explanation without the others."""
     found = []
     for i, j in itertools.combinations(range(len(bodies)), 2):
-        a, b = (evidence.paths[bodies[k].name] for k in (i, j))
-        both = float((a.seen & b.seen).sum())
+        pair = _pair(bodies[i].name, bodies[j].name, evidence)
+        both = float(pair.both.sum())
         rest = sum(
-            bic * (1.0 - both / path.seen.sum()) for bic, path in ((alone[i], a), (alone[j], b))
+            bic * (1.0 - both / path.seen.sum())
+            for bic, path in ((alone[i], pair.a), (alone[j], pair.b))
         )  # of frames that show one of them only
-        steady = sum(_steadily(path, a.seen & b.seen, evidence.dt) for path in (a, b))
-        tied = chain_options(a, b, evidence.dt) if a.moves and b.moves and both >= 8 else []
-        between = [(GAIN, option) for option in _between(a, b, evidence.dt)]
-        for gain, (terms, bic, why) in (*between, *((CHAINED, option) for option in tied)):
-            if bic + gain < steady and bic + rest + gain < alone[i] + alone[j]:
-                found.append((i, j, (terms, bic + rest, why)))
+        most = alone[i] + alone[j] - rest
+        for terms, bic, why in (*pair.options(most - GAIN), *pair.chained(most - CHAINED)):
+            found.append((i, j, (terms, bic + rest, why)))
     return sorted(found, key=lambda item: item[2][1] - alone[item[0]] - alone[item[1]])
+
+
+def _pair(first: str, second: str, evidence: Evidence) -> _Pair:
+    """Two bodies, with what has been worked out about them."""
+    paths = evidence.paths[first], evidence.paths[second]
+    return evidence.once(("pair", first, second), lambda: _Pair(*paths, evidence.dt))
 
 
 def crowd_options(
@@ -115,35 +126,116 @@ def _steadily(path: Path, frames: np.ndarray, dt: Steps) -> float:
     ].bic
 
 
-def _between(a: Path, b: Path, dt: Steps) -> list[Option]:
-    """Explanations of two paths together that contain a force between them."""
-    both = a.seen & b.seen
-    if both.sum() < 8 or not (a.moves and b.moves):
-        return []
-    cuts = sorted({*a.kinks, *b.kinks})
-    series = np.concatenate([np.where(both[:, None], p.xy, np.nan) for p in (a, b)], 1)
-    xy, v = smooth(series, dt, cuts)
-    apart = xy[:, :2] - xy[:, 2:]
-    distance = np.maximum(np.hypot(*apart.T), 1.0)[:, None]
-    if (
-        np.ptp(distance[both]) < 5 * (a.sigma + b.sigma)
-        and np.ptp(np.arctan2(*apart[both].T)) < 0.2
-    ):
-        return []
-    sigma = float(np.hypot(a.floor, b.floor) / 2**0.5)
-    ratio = _ratio(series, sigma, dt, apart, distance, cuts)
-    if ratio is None:
-        return []
+STARTS = (("spring", "length"), ("pair_force-1",), ("pair_force-2",))
+"""What a force between two bodies may be, in a regression."""
 
-    library = _pair_features(apart, distance, v, ratio)
-    options: list[Option] = []
-    for start in (("spring", "length"), ("pair_force-1",), ("pair_force-2",)):
-        for e in explain(series, sigma, dt, library, cuts, limit=2, must=start):
-            terms = _terms(a.name, b.name, e, ratio)
-            why = f"{a.name} and {b.name} pull on each other ({causes(e.names)})"
-            if terms is not None:
-                options.append((terms, e.bic, f"{why}: leaves {e.rms:.2f} px rms"))
-    return sorted(options, key=lambda option: option[1])[:4]
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two bodies that may pull on each other."""
+
+    a: Path
+    b: Path
+    dt: Steps
+
+    @cached_property
+    def both(self) -> np.ndarray:
+        """(T,) bool: frames that show both."""
+        return self.a.seen & self.b.seen
+
+    @cached_property
+    def cuts(self) -> list[int]:
+        """Frames in which the velocity of either jumps."""
+        return sorted({*self.a.kinks, *self.b.kinks})
+
+    @cached_property
+    def series(self) -> np.ndarray:
+        """(T, 4) places of both."""
+        seen = self.both[:, None]
+        return np.concatenate([np.where(seen, p.xy, np.nan) for p in (self.a, self.b)], 1)
+
+    @property
+    def sigma(self) -> float:
+        """Pixels that the places are off by."""
+        return float(np.hypot(self.a.floor, self.b.floor) / 2**0.5)
+
+    def options(self, most: float) -> list[Option]:
+        """Explanations of a deviance below ``most`` that contain a force between the two, and beat
+        by GAIN what acts everywhere alike."""
+        if self._least >= most or self._least + GAIN >= self._steady or self._bound >= most:
+            return []
+        return [option for option in self._options if option[1] < most]
+
+    def chained(self, most: float) -> list[Option]:
+        """The same of springs along one line, which need to beat that by CHAINED only."""
+        if self._least >= most:
+            return []
+        return [o for o in self._chains if o[1] < most and o[1] + CHAINED < self._steady]
+
+    @cached_property
+    def _chains(self) -> list[Option]:
+        return chain_options(self.a, self.b, self.dt)
+
+    @cached_property
+    def _least(self) -> float:
+        """Deviance of a force between them that leaves nothing unexplained."""
+        if self.both.sum() < 8 or not (self.a.moves and self.b.moves):
+            return math.inf
+        known = [int(self.both[start:stop].sum()) for start, stop in self._runs]
+        return self._priced(len(known), sum(known))
+
+    @cached_property
+    def _runs(self) -> list[tuple[int, int]]:
+        """Runs of frames between jumps that show both more than once."""
+        runs = segments(len(self.both), self.cuts)
+        return [(a, b) for a, b in runs if self.both[a:b].sum() >= 2]
+
+    def _priced(self, runs: int, frames: int) -> float:
+        """What the simplest of the forces costs."""
+        least = min(price(start) for start in STARTS)
+        return complexity(1 + 8 * runs, frames) + least
+
+    @cached_property
+    def _steady(self) -> float:
+        """Deviance of both by what acts everywhere alike."""
+        return sum(_steadily(path, self.both, self.dt) for path in (self.a, self.b))
+
+    @cached_property
+    def _library(self) -> tuple[list[Feature], float] | None:
+        """What may move the two, and the ratio of their masses; None where nothing may."""
+        xy, v = smooth(self.series, self.dt, self.cuts)
+        apart = xy[:, :2] - xy[:, 2:]
+        distance = np.maximum(np.hypot(*apart.T), 1.0)[:, None]
+        near = np.ptp(distance[self.both]) < 5 * (self.a.sigma + self.b.sigma)
+        if near and np.ptp(np.arctan2(*apart[self.both].T)) < 0.2:
+            return None
+        ratio = _ratio(self.series, self.sigma, self.dt, apart, distance, self.cuts)
+        return None if ratio is None else (_pair_features(apart, distance, v, ratio), ratio)
+
+    @cached_property
+    def _bound(self) -> float:
+        """A deviance that no choice among the library is below: all of it together leaves least."""
+        if self._library is None:
+            return math.inf
+        whole = Regression(self.series, self.sigma, self.dt, self._library[0], self.cuts)
+        left = whole.least_misfit()
+        known = sum(int(self.both[start:stop].sum()) for start, stop in self._runs)
+        return left + self._priced(len(self._runs), known)
+
+    @cached_property
+    def _options(self) -> list[Option]:
+        if self._library is None:
+            return []
+        library, ratio = self._library
+        options: list[Option] = []
+        for start in STARTS:
+            for e in explain(self.series, self.sigma, self.dt, library, self.cuts, 2, start):
+                terms = _terms(self.a.name, self.b.name, e, ratio)
+                why = f"{self.a.name} and {self.b.name} pull on each other ({causes(e.names)})"
+                if terms is not None:
+                    options.append((terms, e.bic, f"{why}: leaves {e.rms:.2f} px rms"))
+        few = sorted(options, key=lambda option: option[1])[:4]
+        return [option for option in few if option[1] + GAIN < self._steady]
 
 
 def _pair_features(

@@ -54,6 +54,12 @@ def looking_up() -> Iterator[set[str]]:
         _looked_up.reset(token)
 
 
+def standing() -> tuple[str, int]:
+    """What inferences depend on beside their arguments: what is left out, and who looks on. What
+    was worked out under one is not to be used under another."""
+    return _left_out.get(), id(_looked_up.get())
+
+
 def _in_force(entry: str) -> bool:
     looked_up = _looked_up.get()
     if looked_up is not None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from agent.proposers.offline.contacts import TOUCHED, contacts_of, is_round
+from agent.proposers.offline.contacts import TOUCHED, contacts_of, is_round, without
 from agent.proposers.offline.evidence import (
     Evidence,
     Explanation,
@@ -48,8 +48,7 @@ def engine_of(
     contacts, partners = contacts_of([b for b in free if not b.swells], evidence, names)
     moved = {b.name for b in (*free, *pinned)}
     left = [term for term in jointed if not moved & set(term.bodies)]
-    sure = [c for c in contacts if c not in partners]
-    resting = [*sure, *_tumbling(partners, evidence)]
+    resting = [*without(contacts, partners), *_tumbling(partners, evidence)]
     struck = [floor for b in pinned if (floor := _struck(b, evidence)) is not None]
     resting += [Term("wall", tuple(b.name for b in free), floor) for floor in struck]
     return touching(structure.plus(*left), resting, bic, evidence, pinned)

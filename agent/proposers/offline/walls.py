@@ -45,6 +45,12 @@ class Boundary:
 def boundaries(path: Path, evidence: Evidence) -> list[Boundary]:
     """Straight, level or upright boundaries of the ground under a path, at most one a direction; []
     where the ground is no plain colour, and for a body at rest, which is itself part of the plate."""
+    if evidence.paths.get(path.name) is not path:
+        return _boundaries(path, evidence)
+    return evidence.once(("boundaries", path.name), lambda: _boundaries(path, evidence))
+
+
+def _boundaries(path: Path, evidence: Evidence) -> list[Boundary]:
     free = None if path.waits else ground_under(path, evidence)
     if free is None:
         return []

@@ -25,17 +25,21 @@ def is_camera(frames: np.ndarray) -> bool:
     """Whether frames (T, H, W, 3) uint8 look like camera pictures: shaded softly instead of filled
     with a few tones, and never quite the same."""
     stride = max(1, int((frames[0, ..., 0].size / _PIXELS) ** 0.5))
-    few = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in sample(frames, _SAMPLES)]
-    raw = np.stack([frame[::stride, ::stride] for frame in few])
+    few = sample(frames, _SAMPLES)
+    raw = np.stack([_grey(np.ascontiguousarray(frame[::stride, ::stride])) for frame in few])
     change = np.ptp(raw, axis=0)
     still = change[change < _MOVED]
     if len(raw) > 1 and still.size and (still == 0).mean() > _FROZEN:
         return False
     smooth = np.stack(
-        [cv2.blur(frame.astype(np.float32), (7, 7))[::stride, ::stride] for frame in few]
+        [cv2.blur(_grey(frame).astype(np.float32), (7, 7))[::stride, ::stride] for frame in few]
     )
     tones = np.rint(np.median(smooth, axis=0)).astype(int)
     return _commonest(np.bincount(tones.ravel(), minlength=258) / tones.size) < _FLAT
+
+
+def _grey(frame: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
 
 
 def _commonest(shares: np.ndarray) -> float:
