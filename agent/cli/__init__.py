@@ -15,14 +15,12 @@ from importlib import import_module
 
 from agent.cli.parser import parse
 from agent.plain import asciified, clean
-from tools import backing
 from tools.errors import ProggenError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; never raises for what a user may do wrong."""
     _speak_what_the_terminal_can()
-    backing.hand_back()
     try:
         arguments = parse(sys.argv[1:] if argv is None else list(argv))
         module, function = arguments.handler.split(":")

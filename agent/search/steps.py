@@ -314,6 +314,7 @@ def _go(
     shared: SharedStore | None,
     callbacks: Callbacks,
 ) -> RunResult:
+    backing.hand_back()
     with opened(config) as sandbox:
         from agent.search import (
             graph,
