@@ -32,6 +32,10 @@ or the colours of ten things."""
 FREE_PROGRAM = 640.0
 """Bits of all constants of one such program."""
 
+FREE_PART, MANY = 32.0, 160
+"""Bits that such a program, or one literal of it, may hold more for each column that moves beyond
+the most that count above (colours and first places of a crowd), and columns at most."""
+
 FREE_PARAM = 100.0
 """Bits of the numbers of one Param: value, bounds and prior of 7 digits each."""
 
@@ -55,8 +59,11 @@ def charge(
     the measured states that move. given: numbers that a person measured, which perception may
     hold for nothing."""
     columns = min(max(moving, FREE_COLUMNS[0]), FREE_COLUMNS[1])
+    crowd = FREE_PART * max(0, min(moving, MANY) - FREE_COLUMNS[1])
     beyond = {
-        stage: _beyond(stage, source, columns, given if stage == "perception" else frozenset())
+        stage: _beyond(
+            stage, source, columns, crowd, given if stage == "perception" else frozenset()
+        )
         for stage, source in programs.items()
     }
     worst = max(beyond, key=lambda stage: beyond[stage])
@@ -70,8 +77,9 @@ def charge(
     )
 
 
-def _beyond(stage: str, source: str, columns: int, given: frozenset[float]) -> float:
-    """Bits beyond what is free in one program; 0 when it does not parse."""
+def _beyond(stage: str, source: str, columns: int, crowd: float, given: frozenset[float]) -> float:
+    """Bits beyond what is free in one program; 0 when it does not parse. crowd: bits that many
+    things need besides."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -87,8 +95,9 @@ def _beyond(stage: str, source: str, columns: int, given: frozenset[float]) -> f
     if stage == "dynamics":
         text = sum(_bits(node, aside) for node in ast.walk(tree) if _is_text(node))
         return dear + text + max(0.0, total - text - FREE_DYNAMICS * columns)
-    listed = sum(max(0.0, _bits(node, aside) - FREE_LITERAL) for node in _literals(tree))
-    return dear + max(listed, total - FREE_PROGRAM, 0.0)
+    literals = [_bits(node, aside) for node in _literals(tree)]
+    listed = sum(max(0.0, bits - FREE_LITERAL - crowd) for bits in literals)
+    return dear + max(listed, total - FREE_PROGRAM - crowd, 0.0)
 
 
 def _is_param(node: ast.AST) -> bool:

@@ -217,3 +217,19 @@ def test_numbers_that_a_person_measured_cost_nothing_in_perception():
     assert constants.charge(programs, 2, guide.numbers) == (0.0, "")
     moved = Programs("", guide.source(), "")
     assert constants.charge(moved, 2, guide.numbers)[0] > 0.5, "dynamics hold no table"
+
+
+def test_a_crowd_may_say_where_each_of_its_parts_is_first_seen():
+    rng = np.random.default_rng(0)
+    colours = [(229, 62, 51), (43, 141, 214), (241, 196, 15), (39, 174, 96)]
+    places = rng.integers(10, 500, (40, 2)).tolist()
+    rows = [
+        f'    Part("disk_{k}", "disk", {colours[k % 4]}, near=({x}, {y})),'
+        for k, (x, y) in enumerate(places)
+    ]
+    parts = "\n".join(["PARTS = (", *rows, ")"])
+    programs = Programs(parts, "", "")
+    assert constants.charge(programs, 80) == (0.0, "")
+    assert constants.charge(programs, 4)[0] > 0.5, "a few things have no use for so many"
+    table = f"TABLE = {rng.integers(10, 500, (40, 10, 2)).tolist()}"
+    assert constants.charge(Programs(parts + "\n" + table, "", ""), 80)[0] == 1.0
