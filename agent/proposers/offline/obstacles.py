@@ -72,8 +72,42 @@ def obstacles_of(bodies: Sequence[Body], walls: Sequence[Term], evidence: Eviden
         if share.max() > 0.5:
             touches = {p.name: _lies_on(p, met[p.name][k]) for p in paths}
             found.append(Thing(*_outline(share), touches))
-    needed = [t for t in found if _stands_in_the_way(t, walls, evidence)]
+    found = [t for t in found if not any(_leaves(evidence.paths[n], t) for n in t.touches)]
+    ends = all(p.appearance.shape == "disk" for p in paths)
+    needed = [t for t in found if _stands_in_the_way(t, walls, evidence, ends)]
     return found if needed and abs(_margin(found, evidence)) < DEEP else []
+
+
+def _leaves(path: Path, thing: Thing) -> bool:
+    """Whether a body that would lie on a thing goes to and fro across its outline without a jump: the
+    plate may hold a trace of what moves with it."""
+    lies = thing.touches[path.name] & path.seen
+    for t in path.kinks:
+        lies[max(t - 1, 0) : t + 2] = False
+    speed = np.gradient(path.xy, axis=0)
+    pace = np.hypot(*speed.T)
+    counted = np.flatnonzero(lies & (pace > 1.0))
+    if len(counted) < OFTEN:
+        return False
+    across = []
+    for t in counted:
+        way = path.xy[t] - _nearest(thing.outline, path.xy[t])
+        across.append(abs(float(speed[t] @ way)) / max(float(np.hypot(*way)) * pace[t], 1e-9))
+    return float(np.median(across)) > ACROSS
+
+
+ACROSS = 0.5
+"""Share of a body's speed that goes across what it lies on, from which it does not lie there."""
+
+
+def _nearest(outline: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """(2,) the point of a closed outline that is nearest to a place."""
+    way = np.roll(outline, -1, axis=0) - outline
+    square = np.maximum((way**2).sum(1), 1e-9)
+    share = np.clip(((place - outline) * way).sum(1) / square, 0.0, 1.0)
+    points = outline + share[:, None] * way
+    nearest: np.ndarray = points[np.argmin(((points - place) ** 2).sum(1))]
+    return nearest
 
 
 def _things(free: np.ndarray) -> tuple[np.ndarray, int]:
@@ -116,17 +150,34 @@ def _lies_on(path: Path, overlap: np.ndarray) -> np.ndarray:
     return lies
 
 
-def _stands_in_the_way(thing: Thing, walls: Sequence[Term], evidence: Evidence) -> bool:
-    """Whether bodies lie on it, or bounce off it, in frames for which no wall accounts."""
+def _stands_in_the_way(thing: Thing, walls: Sequence[Term], evidence: Evidence, ends: bool) -> bool:
+    """Whether bodies lie on it, or bounce off it, in frames for which no wall accounts. ends: or
+    where one goes towards its end."""
     for name, touches in thing.touches.items():
         path = evidence.paths[name]
         own = [w.numbers for w in walls if name in w.bodies and "drawn" in w.numbers]
         own += [_numbers(side) for side in boundaries(path, evidence)]
         own = [w for w in own if np.nanmin(_gap(path, w)) > -DEEP]
+        if ends and touches.any():
+            own = [w for w in own if not _ends_ahead(path, w, thing, evidence)]
         left = touches & ~np.any([_at_wall(path, w) for w in own], axis=0) if own else touches
         if left.sum() >= OFTEN or any(left[t] for t in path.kinks):
             return True
     return False
+
+
+def _ends_ahead(path: Path, wall: Mapping[str, float], thing: Thing, evidence: Evidence) -> bool:
+    """Whether a side of a thing that an upright or level wall stands for ends where a body goes
+    to, before the picture does."""
+    axis = 0 if abs(wall["ny"]) > abs(wall["nx"]) else 1
+    last = path.xy[path.seen][-2:, axis]
+    places, size = thing.outline[:, axis], evidence.shape[1 - axis]
+    on = np.abs(thing.outline @ (wall["nx"], wall["ny"]) - wall["offset"]) < 2 * TOUCHING
+    if thing.radius or len(last) < 2 or on.sum() < 2:
+        return False
+    if last[1] > last[0]:
+        return bool(places[on].max() < size - 1 - path.radius)
+    return bool(places[on].min() > path.radius)
 
 
 def _numbers(side: Boundary) -> dict[str, float]:
@@ -187,7 +238,7 @@ def lain(name: str, things: Sequence[Thing], evidence: Evidence) -> np.ndarray:
 
 def _corners(thing: Thing) -> dict[str, float]:
     places = {
-        f"{axis}{k}": round(float(place[i]), 2)
+        f"{axis}{k}": round(float(place[i]), 1)
         for k, place in enumerate(thing.outline)
         for i, axis in enumerate("xy")
     }
@@ -225,6 +276,8 @@ def _cornered(line: np.ndarray) -> np.ndarray:
     between them."""
     rough = cv2.approxPolyDP(line.astype(np.float32)[:, None], STRAIGHT, True)[:, 0]
     at = sorted({int(np.argmin(((line - corner) ** 2).sum(1))) for corner in rough})
+    apart = [np.hypot(*(line[k] - line[at[j - 1]])) >= CHAMFER for j, k in enumerate(at)]
+    at = [k for k, far in zip(at, apart, strict=True) if far] if sum(apart) > 2 else at
     sides = [_side(line, one, other) for one, other in zip(at, (*at[1:], at[0]), strict=True)]
     corners = []
     for k, place in enumerate(line[at]):
@@ -234,9 +287,12 @@ def _cornered(line: np.ndarray) -> np.ndarray:
         if abs(cross) > BENT:
             gap = b - a
             met = a + (gap[0] * v[1] - gap[1] * v[0]) / cross * u
-        corners.append(met if np.hypot(*(met - place)) < 2 * STRAIGHT else place)
+        corners.append(met if np.hypot(*(met - place)) < CHAMFER else place)
     return np.array(corners)
 
+
+CHAMFER = 4.0
+"""Pixels between two corners up to which they are one that was drawn softly."""
 
 BENT = 0.15
 """Sine of the angle between two sides from which they tell where they meet."""

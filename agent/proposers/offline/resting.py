@@ -16,6 +16,7 @@ from agent.proposers.offline.evidence import (
     Feature,
     Path,
     kinks,
+    line_of_travel,
     regress,
     segments,
     smooth,
@@ -32,6 +33,11 @@ from tools import timing
 ENGINE = 28.0
 """Deviance by which an engine for all contacts is likelier than forces on bodies that are seen to
 touch: what rests and rubs looks like any force."""
+
+
+STANDS = 40.0
+"""Deviance by which what is drawn and touched is likelier to hold disks up, or to turn them back,
+than forces that would do the same, or a rail that goes on where it ends."""
 
 
 def engine_of(
@@ -114,16 +120,31 @@ def _touched(paths: Mapping[str, Path], one: str, other: str) -> bool:
     return any(gap(a, b, int(t)) <= TOUCHED for t in np.flatnonzero(a.seen & b.seen))
 
 
-def _met(structure: Mechanism, contacts: Sequence[Term]) -> set[str]:
-    """The bodies that collide, turn at a bounce, or are about to land."""
+def _met(structure: Mechanism, contacts: Sequence[Term], evidence: Evidence) -> set[str]:
+    """The bodies that collide, but for such as meet head on, turn at a bounce, or are about to
+    land."""
     return {
         name
         for c in contacts
-        if c.kind == "collide"
+        if (c.kind == "collide" and not _head_on(c, evidence))
         or "e" not in c.numbers
         or any(structure.body(n).turns for n in c.bodies)
         for name in c.bodies
     }
+
+
+def _head_on(impact: Term, evidence: Evidence) -> bool:
+    """Whether two bodies that do not turn meet on the one line that both keep to."""
+    a, b = (evidence.paths[name] for name in impact.bodies)
+    if a.turns or b.turns or not (a.moves and b.moves):
+        return False
+    point, axis, off = line_of_travel(a)
+    across = (b.xy[b.seen] - point) @ np.array([-axis[1], axis[0]])
+    return off < ON_LINE and float(np.abs(across).max()) < ON_LINE
+
+
+ON_LINE = 1.0
+"""Pixels by which places may lie beside the line on which two bodies meet."""
 
 
 def touching(
@@ -140,7 +161,7 @@ def touching(
     Gravity is read off the stretches between jumps in which a body flies.
     """
     free = [b for b in structure.bodies if b.motion == "free"]
-    met = _met(structure, contacts)
+    met = _met(structure, contacts, evidence)
     walls = [c for c in contacts if c.kind == "wall"]
     things = obstacles_of(free, walls, evidence) if free and proposed("obstacle") else []
     plain = not pinned and all(_glances_off(structure.body(name), evidence) for name in met)
@@ -204,7 +225,7 @@ def _glancing(
         *standing(names, things, _bounces(walls), evidence),
         *others,
     )
-    return Driven(mechanism, bic - ENGINE, f"{' and '.join(names)} cannot pass what stands")
+    return Driven(mechanism, bic - STANDS, f"{' and '.join(names)} cannot pass what stands")
 
 
 def _unique_walls(walls: Sequence[Term], names: tuple[str, ...]) -> list[Term]:

@@ -67,6 +67,10 @@ FOLLOWING = 0.001
 """Mass of what only follows, relative to its leader's: what it adds to the inertia is counted with
 that."""
 
+TOLD = 0.3
+"""Share by which a mass ratio or a restitution may be off that the velocities around an impact tell:
+a forecast that begins at the impact has nothing else to go by."""
+
 JOINTED, FLYING = ("prismatic", "revolute"), ("free", "receding")
 
 
@@ -425,17 +429,21 @@ class _Translation:
             self.by_area |= set(term.bodies)
         else:
             ratio = n.get("ratio", 1.0)
-            mass = _fitted(ratio, prior=n.get("ratio_sigma"), low=0.02, high=50.0)
+            roughly = n.get("ratio_sigma", TOLD * ratio if "measured" in n else None)
+            mass = _fitted(ratio, prior=roughly, low=0.02, high=50.0)
             self.masses.setdefault(second, mass)
         e = all_of[0]
-        given = _fitted(e.get("e", 0.95), prior=e.get("e_sigma"), tie="restitution_disks")
+        roughly = e.get("e_sigma", TOLD if "measured" in e else None)
+        given = _fitted(e.get("e", 0.95), prior=roughly, tie="restitution_disks")
         rest = None
         if "rest_speed" in n:
             speed = n["rest_speed"]
             rest = _fitted(speed, prior=0.2 * speed, low=0.0, high=4 * speed, tie="rest_speed")
         margin = None
-        if self.given.drawing == "film" or "margin" in n:
+        if self.given.drawing == "film" or n.get("margin") == 0.0:
             margin = _fitted(n.get("margin", 0.0), prior=2.0, low=-10.0, high=10.0, tie="margin")
+        elif "margin" in n:
+            margin = _within(n["margin"], 10.0, prior=2.0)
         return [Collision((first, second), given, rest, margin)]
 
     def _contact(self, term: hypothesis.Term, n: dict) -> list[Law]:
