@@ -90,9 +90,9 @@ def _leaves(path: Path, thing: Thing) -> bool:
     if len(counted) < OFTEN:
         return False
     across = []
-    for t in counted:
-        way = path.xy[t] - _nearest(thing.outline, path.xy[t])
-        across.append(abs(float(speed[t] @ way)) / max(float(np.hypot(*way)) * pace[t], 1e-9))
+    for k in counted.tolist():
+        way = path.xy[k] - _nearest(thing.outline, path.xy[k])
+        across.append(abs(float(speed[k] @ way)) / max(float(np.hypot(*way)) * pace[k], 1e-9))
     return float(np.median(across)) > ACROSS
 
 
