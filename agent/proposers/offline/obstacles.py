@@ -54,8 +54,8 @@ class Thing:
 
 
 def obstacles_of(bodies: Sequence[Body], walls: Sequence[Term], evidence: Evidence) -> list[Thing]:
-    """What stands in these bodies' way and is no wall: if one of them touched such a thing, all of
-    its colour; [] where camera or ground do not show it."""
+    """What stands in these bodies' way and is no wall: if one of them touched such a thing, all that
+    stands there; [] where camera or ground do not show it."""
     paths = [evidence.paths[b.name] for b in bodies]
     grounds = [ground_under(p, evidence) for p in paths if not p.waits]
     free = next((g for g in grounds if g is not None), None)
