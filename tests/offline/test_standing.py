@@ -231,3 +231,30 @@ def test_a_bob_strikes_a_block_that_stands():
     assert motions == {"revolute", "free"} and impact.numbers["e"] > 0.5
     block = next(b for b in first.mechanism.bodies if b.motion == "free")
     assert block.rests, "its start needs no speed"
+
+
+def test_a_shelf_ends_where_it_is_drawn_to_before_anything_reaches_its_end():
+    def frame_of(frame, t):
+        cv2.rectangle(frame, (20, 100), (150, 110), (120, 110, 90), -1)
+        disk(frame, 40 + 3 * t, min(30 + 0.45 * t**2, 91), 8, (200, 60, 40))
+
+    first, *_ = drafts(drawn(24, (260, 180), frame_of))
+    (shelf,) = first.mechanism.of("obstacle")
+    assert max(v for k, v in shelf.numbers.items() if k[0] == "x") == pytest.approx(150.5, abs=1.0)
+    assert not first.mechanism.of("wall")
+
+
+def test_gliders_that_meet_head_on_need_no_engine():
+    def frame_of(frame, t):
+        near, far = (40 + 6 * min(t, 16) - 1.2 * max(t - 16, 0), 180 + 4.8 * max(t - 16, 0))
+        for x, half, colour in ((near, 20, (200, 60, 40)), (far, 24, (40, 60, 200))):
+            corners = [(x - half, 60), (x + half, 60), (x + half, 78), (x - half, 78)]
+            cv2.fillPoly(
+                frame, [np.rint(np.array(corners) * 16).astype(np.int32)], colour, cv2.LINE_AA, 4
+            )
+
+    first, *_ = drafts(drawn(28, (300, 120), frame_of))
+    (impact,) = first.mechanism.of("collide")
+    assert not first.mechanism.of("contact")
+    assert impact.numbers["e"] == pytest.approx(1.0, abs=0.1)
+    assert "collide_disks" in write(first.mechanism).dynamics
