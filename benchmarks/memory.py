@@ -195,6 +195,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     width, height = (int(part) for part in options.size.split("x"))
     found = []
+    if options.folder is not None:
+        Path(options.folder).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.folder) as place:
         for frames in options.frames:
             clip = film(Path(place) / f"{frames}.mp4", width, height, frames, options.movers)
