@@ -65,6 +65,17 @@ def test_in_the_engine_a_box_slides_off_a_table():
     assert state["box"]["y"] > 120 and state["box"]["spin"] > 0.5
 
 
+@pytest.mark.parametrize("corners", [TABLE, TABLE[::-1]])
+@pytest.mark.parametrize("margin", [-1.5, 0.0, 1.5])
+def test_in_the_engine_a_margin_lifts_and_sinks_what_lies(corners, margin):
+    box = {"x": 60.0, "y": 90.0 - margin, "angle": 0.0, "vx": 0.0, "vy": 0.0, "spin": 0.0}
+    state = {"box": box | {"width": 16.0, "height": 16.0}}
+    table = Obstacle(corners, 0.0, margin=margin)
+    for _ in range(40):
+        state = jostle(state, [Solid("box")], [table], 0.0, 0.5, {"box": (0.0, 400.0, 0.0)}, DT)
+    assert state["box"]["y"] == pytest.approx(92.0 - margin, abs=0.3)
+
+
 def test_a_ball_leaves_a_table_at_its_end():
     def frame_of(frame, t):
         cv2.rectangle(frame, (0, 100), (120, 112), (120, 110, 90), -1)

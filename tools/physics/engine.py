@@ -178,9 +178,9 @@ def _grown(corners: Sequence[tuple[float, float]], margin: float) -> Sequence[tu
     """An outline whose sides are moved outwards by ``margin``."""
     around = list(zip(corners, (*corners[1:], corners[0]), strict=True))
     area = sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in around)
-    out = math.copysign(margin, area)
-    sides = [(x1 - x0, y1 - y0, math.hypot(x1 - x0, y1 - y0)) for (x0, y0), (x1, y1) in around]
-    normals = [(dy / length, -dx / length) for dx, dy, length in sides]
+    out = margin if area >= 0.0 else -margin
+    sides = [(x1 - x0, y1 - y0, math.dist((x0, y0), (x1, y1))) for (x0, y0), (x1, y1) in around]
+    normals = [(dy / (length or 1.0), -dx / (length or 1.0)) for dx, dy, length in sides]
     grown = []
     for k, (x, y) in enumerate(corners):
         (ax, ay), (bx, by) = normals[k - 1], normals[k]

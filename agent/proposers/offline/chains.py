@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from agent.proposers.offline.evidence import (
     Path,
     line_of_travel,
     regress,
+    smooth,
 )
 from agent.proposers.offline.mechanism import Term
 from agent.proposers.offline.options import Option
@@ -40,7 +42,7 @@ def chain_options(a: Path, b: Path, dt: Steps) -> list[Option]:
     options = []
     for tied in (("a", "b"), ("a",), ("b",)):
         for damped in (False, True):
-            e = regress(u, sigma, dt, _features(u, dt, tied, damped), cuts)
+            e = regress(u, sigma, dt, _features(u, dt, tied, damped, cuts), cuts)
             terms = _terms(a, b, e, point, axis)
             if terms is not None:
                 why = f"springs tie {a.name} and {b.name} to each other and to the picture"
@@ -48,7 +50,9 @@ def chain_options(a: Path, b: Path, dt: Steps) -> list[Option]:
     return sorted(options, key=lambda option: option[1])
 
 
-def _features(u: np.ndarray, dt: Steps, tied: tuple[str, ...], damped: bool) -> list[Feature]:
+def _features(
+    u: np.ndarray, dt: Steps, tied: tuple[str, ...], damped: bool, cuts: Sequence[int]
+) -> list[Feature]:
     """Accelerations (T, 2) along the line: of what is tied to the picture, of the spring between,
     and steady ones, which tell where springs are at rest."""
     first, second, none = u[:, 0], u[:, 1], np.zeros(len(u))
@@ -64,9 +68,7 @@ def _features(u: np.ndarray, dt: Steps, tied: tuple[str, ...], damped: bool) -> 
     if "b" in tied:
         found.append(("spring@b", np.stack([none, -second], 1), bool))
     if damped:
-        filled = np.where(np.isfinite(u), u, 0.0)
-        rates = np.gradient(filled, axis=0) if np.ndim(dt) else np.gradient(filled, dt, axis=0)
-        found.append(("drag", -rates, bool))
+        found.append(("drag", -smooth(u, dt, cuts)[1], bool))
     return found
 
 
