@@ -97,7 +97,8 @@ class Link:
             np.maximum(drawn, cv2.warpAffine(alpha, onto, plate.shape[1::-1]), out=drawn)
         colour = 255.0 * self.strip[0, 0, :3]
         shows = (drawn > 0.05) & ~differs(plate, colour, 3.0 * threshold(self.noise))
-        return fill(plate, drawn > 0.02) if shows.any() else plate
+        beside = cv2.dilate(shows.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+        return fill(plate, beside & (drawn > 0.02))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ backwards, as far as the picture confirms it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from tools.perception.discovery import find_seeds
 from tools.perception.following import first_look, first_poses
 from tools.perception.layout import Layout, depth, hiding
 from tools.perception.linking import Chain
+from tools.perception.likes import resting_likes, with_pieces, without_pieces
 from tools.perception.matching import cleared, declared_seeds
 from tools.perception.parts import Part, Track
 from tools.perception.refining import fill_gaps, reconsider, refine, refit_looks, sharpen, unwind
@@ -83,18 +84,28 @@ def track(
     """
     clip = Clip.of(frames, plate, noise)
     seeds = declared_seeds(clip, parts)
+    resting = resting_likes(clip, seeds, parts)
+    if resting:
+        moving = [part for part in parts if not any(part is seed.part for seed in resting)]
+        seeds = declared_seeds(clip, moving)
+    else:
+        moving = list(parts)
     found = [seed.part for seed in seeds]
-    missing = [part for part in parts if part not in found]
+    missing = [part for part in moving if part not in found]
     without = cleared(clip, missing) if missing else clip.plate
     if without is not clip.plate:
         clip = Clip.of(frames, without, clip.noise)
-        seeds = declared_seeds(clip, parts)
-    return _look_again(
-        clip,
-        seeds,
-        lambda clip: declared_seeds(clip, parts),
-        lambda clip: declared_seeds(clip, parts, others=True),
-    )
+        seeds = declared_seeds(clip, moving)
+    if resting:
+        shown = clip.plate
+        clip = Clip.of(frames, without_pieces(shown, resting), clip.noise)
+
+    def sought(clip: Clip, others: bool = False) -> list[Seed]:
+        """Those that move, over a plate that shows what rests; and what rests."""
+        plate = with_pieces(clip.plate, shown, resting) if resting else clip.plate
+        return [*declared_seeds(replace(clip, plate=plate), moving, others), *resting]
+
+    return _look_again(clip, [*seeds, *resting], sought, lambda clip: sought(clip, others=True))
 
 
 def follow(

@@ -266,7 +266,6 @@ def gather(video: Video) -> Evidence:
     filmed, guide = is_camera(video.frames), video.guide
     if filmed:
         tracks = moving_bodies(video.frames, None, guide.objects, guide.tracks)
-        resting: list[Track] = []
     else:
         tracks = discover(video.frames)
         tracks = replace(tracks, tracks=_with_radii(video.frames, tracks))
@@ -275,8 +274,8 @@ def gather(video: Video) -> Evidence:
         level = threshold(tracks.noise)
         stay = tuple(t for t in tracks.tracks if not _withdraws(t, video.frames, level))
         tracks = replace(tracks, tracks=(*pointed, *(stay or tracks.tracks)))
-        resting = waiting(tracks)
-        tracks = replace(tracks, tracks=(*resting, *tracks.tracks))
+    resting = waiting(tracks)
+    tracks = replace(tracks, tracks=(*resting, *tracks.tracks))
     paths = {}
     for name, track in zip(_names(tracks, guide), tracks.tracks, strict=True):
         paths[name] = replace(

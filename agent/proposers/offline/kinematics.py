@@ -279,6 +279,7 @@ def _riders_of(evidence: Evidence) -> dict[str, tuple[str, float]]:
             if (
                 host is path
                 or host.name in riders
+                or (path.waits and host.waits)  # rest tells of no bond
                 or (
                     host.appearance.bounding_radius < path.appearance.bounding_radius
                     and host.appearance.shape == "disk"

@@ -1,5 +1,5 @@
 """Bodies that have not moved yet: shapes at rest on the plate that are as large as those that move,
-or of the same colour, and may be hit."""
+or of the same colour, or look like a cut-out that moves, and may be hit."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from agent.proposers.offline.priors import THRESHOLDS
+from tools.perception.anchoring import anchored
 from tools.perception.appearance_fit import mask_guess
 from tools.perception.background import densest_colour, differs, dominant_colour, threshold
+from tools.perception.likes import centred, likes
 from tools.perception.parts import Appearance, Track
 from tools.perception.segmentation import Region, regions
 from tools.perception.tracking import Tracks
@@ -20,6 +22,8 @@ FITTING = 0.6
 """Disagreeing pixels per pixel of outline up to which a piece of the plate is a disk or a box."""
 MOST = 8
 """Most bodies that are taken to wait: more are a pattern."""
+TRACE = 0.3
+"""Radii from a thing's place within which the plate may show that thing as it lay there."""
 SAME = 8.0
 """Grey levels up to which two colours are one ink."""
 KINDS = ("disk", "box")
@@ -28,6 +32,49 @@ INKS = 12
 
 
 def waiting(tracks: Tracks) -> list[Track]:
+    """Tracks of what rests and may be hit: disks or boxes as large as two or more moving ones, or of
+    the colour of one that moves, and what looks like a cut-out that moves."""
+    found = _like_cut_outs(tracks)
+    found += [track for track in _of_kind(tracks) if _apart(track.poses[0], found)]
+    return found if len(found) <= MOST else []
+
+
+def _like_cut_outs(tracks: Tracks) -> list[Track]:
+    """Tracks of what rests and looks like a cut-out that moves, and does not lie where that was."""
+    found: list[Track] = []
+    for track in (t for t in tracks.tracks if t.appearance.sprite is not None):
+        look = centred(track.appearance)
+        for pose in likes(tracks.plate, tracks.noise, look):
+            if _apart(pose, found) and _untouched(look, pose, tracks):
+                found.append(_resting(look, pose, tracks))
+    return found
+
+
+def _apart(pose: np.ndarray, others: Sequence[Track]) -> bool:
+    """Whether a pose lies on none of some resting bodies."""
+    places = [(other.poses[0, :2], other.appearance.radius) for other in others]
+    return all(np.hypot(*(pose[:2] - place)) > radius for place, radius in places)
+
+
+def _untouched(appearance: Appearance, pose: np.ndarray, tracks: Tracks) -> bool:
+    """Whether nothing that moves ever lay where something rests: the plate may hold a trace of
+    it."""
+    for track in tracks.tracks:
+        away = np.hypot(*(track.poses[:, :2] - pose[:2]).T)
+        if track.seen.any() and np.nanmin(away) < max(TRACE * appearance.radius, 2.0):
+            return False
+    return True
+
+
+def _resting(appearance: Appearance, pose: np.ndarray, tracks: Tracks) -> Track:
+    """A track that stays at a pose all the time, a cut-out's in its own frame."""
+    poses = np.tile(pose, (len(tracks.tracks[0].poses), 1))
+    if appearance.sprite is not None:
+        appearance, poses = anchored(appearance, poses)
+    return Track("waiting", appearance, poses, np.full(3, 0.1), np.zeros(len(poses)))
+
+
+def _of_kind(tracks: Tracks) -> list[Track]:
     """Tracks of resting disks or boxes as large as two or more moving ones, or of the colour of one
     that moves; [] where the plate has no plain ground."""
     ground, share = dominant_colour(tracks.plate[None])
@@ -42,10 +89,8 @@ def waiting(tracks: Tracks) -> list[Track]:
         kind = any(_alike(appearance, model) for model in models)
         ink = any(_of_ink(appearance, ink) for ink in inks) and _bare(appearance, pose, tracks)
         if apart and (kind or ink):
-            poses = np.tile(pose, (len(tracks.tracks[0].poses), 1))
-            still = np.zeros(len(poses))
-            found.append(Track("waiting", appearance, poses, np.full(3, 0.1), still))
-    return found if len(found) <= MOST else []
+            found.append(_resting(appearance, pose, tracks))
+    return found
 
 
 def _model(kind: str, tracks: Tracks) -> Appearance | None:

@@ -55,13 +55,16 @@ class Changes:
     often: np.ndarray
 
 
-def changes(frames: np.ndarray, plate: np.ndarray, noise: Noise) -> Changes:
-    """Blobs of every frame (T, H, W, 3) uint8 against the plate (H, W, 3) float32."""
+def changes(
+    frames: np.ndarray, plate: np.ndarray, noise: Noise, bared: np.ndarray | None = None
+) -> Changes:
+    """Blobs of every frame (T, H, W, 3) uint8 against the plate (H, W, 3) float32. bared: bool (H,
+    W), where a body that rests in most frames was taken out of the plate."""
     scale = max(1, round((plate[..., 0].size / _COARSE) ** 0.5))
     size = (plate.shape[1] // scale, plate.shape[0] // scale)
     base = cv2.resize(plate, size, interpolation=cv2.INTER_AREA)
     few = np.stack([_difference(frame, base) for frame in sample(frames, _SAMPLES)])
-    unit = _units(few, base, noise)
+    unit = _units(few, base, noise, bared)
     peak = float(np.median(np.abs(few / unit).max((1, 2, 3))))
     weak = max(_WEAK, _SHARE * peak)
     often = np.zeros(base.shape[:2], np.float32)
@@ -80,10 +83,10 @@ def _difference(frame: np.ndarray, base: np.ndarray) -> np.ndarray:
     return cv2.blur(small - base, (3, 3))
 
 
-def _units(few: np.ndarray, base: np.ndarray, noise: Noise) -> np.ndarray:
+def _units(few: np.ndarray, base: np.ndarray, noise: Noise, bared: np.ndarray | None) -> np.ndarray:
     """(h, w, 3) standard deviation of the difference of a pixel from the plate: noise, trembling
     edges, and what goes on at that pixel in most frames (leaves, glare), as far as a resting body
-    could not be behind it."""
+    could not be behind it, and none is known to be."""
     gx, gy = (
         cv2.Sobel(base, cv2.CV_32F, 1, 0, scale=0.125),
         cv2.Sobel(base, cv2.CV_32F, 0, 1, scale=0.125),
@@ -94,6 +97,8 @@ def _units(few: np.ndarray, base: np.ndarray, noise: Noise) -> np.ndarray:
         np.partition(np.abs(few), int(0.45 * (len(few) - 1)), axis=0)[int(0.45 * (len(few) - 1))]
         / 0.6
     )
+    if bared is not None:
+        usual[cv2.resize(bared.astype(np.uint8), base.shape[1::-1]) > 0] = 0.0
     return np.maximum(sigma, np.minimum(usual, _RESTLESS * sigma))
 
 

@@ -14,6 +14,9 @@ _FORGET = 6
 """Frames after which a thing that is not seen is given up."""
 _SIZE, _TINT, _SHADE = 1.7, 30.0, 0.5
 """Ratio of areas, difference of colours, and of what is shadow, up to which blobs look alike."""
+_JUST_NOW, _MERGED = 2, 1.5
+"""Frames since things were seen that may have run together, and how much larger than the largest of
+them the blob is in which they have."""
 _MOSTLY = 0.75
 """Share of the frames that must show a thing once for its look to tell it."""
 
@@ -56,6 +59,7 @@ def linked(found: Changes) -> list[Trail]:
     trails: list[Trail] = []
     for t, blobs in enumerate(found.blobs):
         live = [trail for trail in trails if t - max(trail.blobs) <= _FORGET]
+        blobs = [blob for blob in blobs if not _of_several(blob, live, t)]
         taken = set()
         if live and blobs:
             cost = np.array([[_cost(trail, blob, t) for blob in blobs] for trail in live])
@@ -65,6 +69,16 @@ def linked(found: Changes) -> list[Trail]:
                     taken.add(column)
         trails += [Trail({t: blob}) for k, blob in enumerate(blobs) if k not in taken]
     return sorted(_with_distinct(trails, found), key=lambda trail: -trail.energy)
+
+
+def _of_several(blob: Blob, live: list[Trail], t: int) -> bool:
+    """Whether several things that were seen just now are in one blob, larger than each: it tells
+    the place of none."""
+    x0, y0, x1, y1 = blob.box
+    ahead = [(trail, trail.ahead(t)) for trail in live if t - max(trail.blobs) <= _JUST_NOW]
+    inside = [trail for trail, (x, y) in ahead if x0 <= x < x1 and y0 <= y < y1]
+    areas = [trail.blobs[max(trail.blobs)].area for trail in inside]
+    return len(areas) > 1 and blob.area > _MERGED * max(areas)
 
 
 def _with_distinct(trails: list[Trail], found: Changes) -> list[Trail]:
@@ -151,6 +165,13 @@ def _alike(whole: Trail, piece: Trail) -> bool:
     areas = [float(np.median(trail.series("area"))) for trail in (whole, piece)]
     colours = [np.median(trail.series("colour"), axis=0) for trail in (whole, piece)]
     return max(areas) < 2.5 * min(areas) and float(np.abs(colours[0] - colours[1]).max()) < 40
+
+
+def like(one: Trail, other: Trail) -> bool:
+    """Whether two things look alike: as large, of one colour."""
+    areas = [float(np.median(trail.series("area"))) for trail in (one, other)]
+    tints = [np.median(trail.series("colour"), axis=0) for trail in (one, other)]
+    return max(areas) < _SIZE * min(areas) and float(np.abs(tints[0] - tints[1]).max()) < _TINT
 
 
 def _interleaved(whole: Trail, piece: Trail) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from tools.guide import Guide, Pointed, Rows
+from tools.perception.background import fill
 from tools.perception.camera.articulated import taken_apart
 from tools.perception.camera.bodies import (
     Body,
@@ -27,12 +28,14 @@ from tools.perception.camera.bodies import (
 )
 from tools.perception.camera.change import changes
 from tools.perception.camera.ground import plate_of, uncovered
-from tools.perception.camera.linking import Trail, linked, rejoined
-from tools.perception.camera.noise import camera_noise
+from tools.perception.camera.linking import Trail, like, linked, rejoined
+from tools.perception.camera.noise import Noise, camera_noise
 from tools.perception.camera.pointed import as_measured, of_trails, pictured, without
+from tools.perception.camera.rested import rested
 from tools.perception.camera.shadows import joined, sort_out, welded
 from tools.perception.camera.sprite import Sprite
 from tools.perception.camera.steady import steadied, view_of
+from tools.perception.likes import at_rest
 from tools.perception.parts import Appearance, Cast, Track
 from tools.perception.repeats import repeated
 from tools.perception.tracking import Tracks
@@ -41,7 +44,8 @@ _MOST = 6
 """Most things that are looked at closely."""
 _WEAK = 0.03
 """Change that a thing must cause, as a share of the most active one's."""
-_LEAST_FRAMES = 6
+_LEAST_FRAMES, _STRUCK_FRAMES = 6, 4
+"""Frames that must show a thing; and one that looks like another and is still seen at the end."""
 _MOVES = 3.0
 """Pixels that a thing must move."""
 _DISTORTS, _MOST_MISPLACED = 0.003, 0.5
@@ -76,34 +80,26 @@ def moving_bodies(
     for body in stage.bodies:
         body.poses[again if body.fixed is None else again & ~body.fixed] = np.nan
     tracks = [track_of(body.name or f"body_{k + 1}", body) for k, body in enumerate(stage.bodies)]
+    plate = np.clip(np.rint(stage.plate), 0, 255).astype(np.uint8)
     if bodies is not None:
         tracks = _named(tracks, bodies)
-    plate = np.clip(np.rint(stage.plate), 0, 255).astype(np.uint8)
+        tracks, plate = _with_resting(tracks, plate, stage.noise.typical, bodies)
     front = np.zeros(plate.shape[:2], bool)
     light = np.ones((len(frames), 3))  # what varied is taken out
     return Tracks(plate, stage.noise.typical, tuple(tracks), front, light)
 
 
 def staged(frames: np.ndarray, guide: Guide = _NO_GUIDE) -> Stage:
-    """Plate and bodies of a clip, those that a person points at first, then the most active."""
+    """Plate and bodies of a clip, those that a person points at first, then the most active. A plate
+    that shows what was struck later is made bare of it, and everything begun again."""
     frames = steadied(frames, view_of(frames))
     noise = camera_noise(frames)
-    plate = plate_of(frames, noise)
-    found = changes(frames, plate, noise)
-    stage = Stage(frames, plate, noise, found.blobs)
-    trails = linked(found)
-    measured = as_measured(stage, guide.tracks)
-    pointed, trails = of_trails(stage, without(trails, measured), guide.objects)
-    trails = _worthwhile(rejoined(trails))
-    stage.bodies = [*measured, *pointed, *(started(trail, len(frames)) for trail in trails)]
-    for k in range(len(stage.bodies)):
-        refine(stage, k)
-    for k in range(len(stage.bodies)):
-        follow(stage, k)
-        pictured(stage, k)
-    joined(stage)
-    for k in range(len(stage.bodies)):
-        recall(stage, k)
+    stage, trails = _followed(frames, plate_of(frames, noise), noise, guide)
+    hole = rested(stage)
+    if hole.any():
+        shown = np.clip(np.rint(stage.plate), 0, 255).astype(np.uint8)
+        plate = fill(shown, hole).astype(np.float32)
+        stage, trails = _followed(frames, plate, noise, guide, hole)
     stage.bodies = [b for b in stage.bodies if b.name or not _flickers(b)] or stage.bodies[:1]
     sort_out(stage)
     welded(stage)
@@ -119,20 +115,50 @@ def staged(frames: np.ndarray, guide: Guide = _NO_GUIDE) -> Stage:
     return stage
 
 
-def _worthwhile(trails: list[Trail]) -> list[Trail]:
-    """Trails of what may be a body: it moves, is seen for a while, and not only at the border."""
-    kept = []
-    for trail in trails:
-        strong = trail.energy > _WEAK * trails[0].energy
-        inside = trail.series("edge").mean() < 0.5
-        if (
-            strong
-            and inside
-            and len(trail.blobs) >= _LEAST_FRAMES
-            and np.ptp(trail.places, axis=0).max() > _MOVES
-        ):
-            kept.append(trail)
-    return kept[:_MOST]
+def _followed(
+    frames: np.ndarray,
+    plate: np.ndarray,
+    noise: Noise,
+    guide: Guide,
+    bared: np.ndarray | None = None,
+) -> tuple[Stage, list[Trail]]:
+    """Bodies over a plate, each with a picture and places; and the trails that they began as."""
+    found = changes(frames, plate, noise, bared)
+    stage = Stage(frames, plate, noise, found.blobs)
+    trails = linked(found)
+    measured = as_measured(stage, guide.tracks)
+    pointed, trails = of_trails(stage, without(trails, measured), guide.objects)
+    trails = _worthwhile(rejoined(trails), len(frames) - 1)
+    stage.bodies = [*measured, *pointed, *(started(trail, len(frames)) for trail in trails)]
+    for k in range(len(stage.bodies)):
+        refine(stage, k)
+    for k in range(len(stage.bodies)):
+        follow(stage, k)
+        pictured(stage, k)
+    joined(stage)
+    for k in range(len(stage.bodies)):
+        recall(stage, k)
+    return stage, trails
+
+
+def _worthwhile(trails: list[Trail], last: int) -> list[Trail]:
+    """Trails of what may be a body: it moves, is seen for a while, and not only at the border; or,
+    like one that is, has been struck shortly before the last frame."""
+    moving = [
+        trail
+        for trail in trails
+        if trail.energy > _WEAK * trails[0].energy
+        and trail.series("edge").mean() < 0.5
+        and np.ptp(trail.places, axis=0).max() > _MOVES
+    ]
+    kept = [trail for trail in moving if len(trail.blobs) >= _LEAST_FRAMES]
+    late = [
+        trail
+        for trail in moving
+        if _STRUCK_FRAMES <= len(trail.blobs) < _LEAST_FRAMES and trail.times[-1] >= last - 1
+    ]
+    late = [trail for trail in late if any(like(trail, other) for other in kept)]
+    return [*kept, *late][:_MOST]
 
 
 def _flickers(body: Body) -> bool:
@@ -214,6 +240,29 @@ def _radius(matte: np.ndarray) -> float | None:
     radius = math.sqrt(float(matte.sum()) / math.pi)
     rough = float(np.std(away)) / max(float(away.mean()), 1e-6)
     return radius if rough < _ROUND + 0.35 / max(radius, 1.0) else None
+
+
+def _with_resting(
+    tracks: list[Track],
+    plate: np.ndarray,
+    noise: float,
+    bodies: Mapping[str, tuple[float, float] | None],
+) -> tuple[list[Track], np.ndarray]:
+    """The tracks and those of bodies that never move and look like one that does, where they are
+    said to be; and the plate without these."""
+    known = [track.appearance for track in tracks if track.appearance.sprite is not None]
+    hole = np.zeros(plate.shape[:2], bool)
+    for name, place in bodies.items():
+        if place is None or any(track.name == name for track in tracks):
+            continue
+        found = at_rest(plate, noise, known, place)
+        if found is not None:
+            own, pose, covered = found
+            poses = np.tile(pose, (len(tracks[0].poses), 1))
+            still = np.full(3, 0.02)
+            tracks = [*tracks, Track(name, own, poses, still, np.zeros(len(poses)))]
+            hole |= covered
+    return tracks, fill(plate, hole)
 
 
 def _named(tracks: list[Track], bodies: Mapping[str, tuple[float, float] | None]) -> list[Track]:
