@@ -113,3 +113,24 @@ def test_a_rail_is_not_what_holds_a_body():
 def test_nothing_is_drawn_to_what_flies():
     clip = Video(hung(swing(SEEN), coil=False), DT)
     assert not with_links(gather(clip), clip).links
+
+
+def test_a_thread_is_not_smeared_from_a_dot_of_its_colour_that_it_hangs_from():
+    frames, places = [], []
+    for t in range(SEEN):
+        angle = 0.75 - 0.0016 * t**2
+        x, y = 20 + 90 * np.sin(angle), 15 + 90 * np.cos(angle)
+        frame = np.full((150, 120, 3), GROUND, np.uint8)
+        line = [(16 * 20, 16 * 15), (round(16 * x), round(16 * y))]
+        cv2.line(frame, *line, COIL, 1, cv2.LINE_AA, 4)
+        cv2.circle(frame, line[0], 16 * 4, COIL, -1, cv2.LINE_AA, 4)
+        cv2.circle(frame, line[1], 16 * 9, BLOCK, -1, cv2.LINE_AA, 4)
+        frames.append(frame)
+        places.append((x, y))
+    shown = np.stack(frames)
+    tracks = toolbox.track(shown, (toolbox.Part("bob", "disk", BLOCK),))
+    assert np.abs(tracks["bob"].poses[:, :2] - places).max() < 0.5
+    plain = toolbox.scene_of(tracks, {"bob": ("x", "y")})
+    scene = toolbox.linked(shown, tracks, plain, {"bob": (20.0, 15.0, 9.0)})
+    left = np.abs(scene.background[24:].astype(int) - GROUND).max(-1)
+    assert (left > 20).sum() == 0

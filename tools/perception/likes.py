@@ -86,7 +86,7 @@ def likes(plate: np.ndarray, noise: float, appearance: Appearance) -> list[np.nd
 
 
 def like_at(
-    plate: np.ndarray, noise: float, appearance: Appearance, place: Sequence[float]
+    plate: np.ndarray, noise: float, appearance: Appearance, place: Sequence[float] | np.ndarray
 ) -> np.ndarray | None:
     """Pose of the likeness of a cut-out nearest to a place (pixels), within half of its size; None
     where the plate shows none."""
@@ -96,7 +96,7 @@ def like_at(
     window = plate[top : y + reach + 1, left : x + reach + 1]
     if min(window.shape[:2]) < 4:
         return None
-    poses = [p + (left, top, 0.0) for p in likes(window, noise, appearance)]
+    poses = [pose + np.array((left, top, 0.0)) for pose in likes(window, noise, appearance)]
     near = [p for p in poses if math.dist(p[:2], place) < max(appearance.radius, 2.0)]
     return min(near, key=lambda p: math.dist(p[:2], place)) if near else None
 
@@ -115,8 +115,8 @@ def resting_likes(clip: Clip, seeds: Sequence[Seed], parts: Sequence[Part]) -> l
     for part in wanted:
         place = part.near or (0.0, 0.0)
         poses = ((look, like_at(clip.plate, clip.noise, look, place)) for look in known)
-        look, pose = next(((a, p) for a, p in poses if p is not None), (None, None))
-        region = None if look is None else region_at(clip.shape, look, pose)
+        shown = (region_at(clip.shape, look, pose) for look, pose in poses if pose is not None)
+        region = next(shown, None)
         if region is not None and (times := _shown(clip, region)):
             found.append(Seed(None, Chain(dict.fromkeys(times, region)), part))
     return found
@@ -278,7 +278,7 @@ def _cut(appearance: Appearance, turn: float, scale: float) -> _Cut | None:
     size = 2 * math.ceil(appearance.bounding_radius) + 5
     middle_pose = np.array([size // 2, size // 2, turn])
     left, top, alpha, colour = _drawn((size, size), appearance, middle_pose)
-    painted = np.zeros((size, size, 4), np.float32)
+    painted: np.ndarray = np.zeros((size, size, 4), np.float32)
     height, width = alpha.shape
     painted[top : top + height, left : left + width, :3] = np.asarray(colour) * alpha[..., None]
     painted[top : top + height, left : left + width, 3] = alpha

@@ -18,8 +18,8 @@ from tools.perception.clip import Clip
 from tools.perception.discovery import find_seeds
 from tools.perception.following import first_look, first_poses
 from tools.perception.layout import Layout, depth, hiding
-from tools.perception.linking import Chain
 from tools.perception.likes import resting_likes, with_pieces, without_pieces
+from tools.perception.linking import Chain
 from tools.perception.matching import cleared, declared_seeds
 from tools.perception.parts import Part, Track
 from tools.perception.refining import fill_gaps, reconsider, refine, refit_looks, sharpen, unwind

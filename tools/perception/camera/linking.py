@@ -57,9 +57,9 @@ class Trail:
 def linked(found: Changes) -> list[Trail]:
     """Trails through the blobs of all frames, strongest first."""
     trails: list[Trail] = []
-    for t, blobs in enumerate(found.blobs):
+    for t, seen in enumerate(found.blobs):
         live = [trail for trail in trails if t - max(trail.blobs) <= _FORGET]
-        blobs = [blob for blob in blobs if not _of_several(blob, live, t)]
+        blobs = [blob for blob in seen if not _of_several(blob, live, t)]
         taken = set()
         if live and blobs:
             cost = np.array([[_cost(trail, blob, t) for blob in blobs] for trail in live])

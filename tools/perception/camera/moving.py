@@ -90,8 +90,8 @@ def moving_bodies(
 
 
 def staged(frames: np.ndarray, guide: Guide = _NO_GUIDE) -> Stage:
-    """Plate and bodies of a clip, those that a person points at first, then the most active. A plate
-    that shows what was struck later is made bare of it, and everything begun again."""
+    """Plate and bodies of a clip, those that a person points at first, then the most active. A
+    plate that shows what was struck later is made bare of it, and everything begun again."""
     frames = steadied(frames, view_of(frames))
     noise = camera_noise(frames)
     stage, trails = _followed(frames, plate_of(frames, noise), noise, guide)
