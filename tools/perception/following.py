@@ -99,6 +99,8 @@ def whole(clip: Clip, t: int) -> View:
 
 def first_look(clip: Clip, seed: Seed) -> tuple[Appearance, np.ndarray, int]:
     """(look, pose, the frame it was measured in)."""
+    if seed.look is not None:
+        return *seed.look, min(seed.chain.regions)
     kind = None if seed.part is None else seed.part.shape
     times = references(seed.chain)
     if seed.colour is None or kind == "sprite":

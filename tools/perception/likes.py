@@ -110,15 +110,14 @@ def resting_likes(clip: Clip, seeds: Sequence[Seed], parts: Sequence[Part]) -> l
     wanted = [part for part in wanted if not any(part is seed.part for seed in there)]
     if not there or not wanted:
         return []
-    known = [centred(first_look(clip, seed)[0]) for seed in there]
+    known = [first_look(clip, seed)[0] for seed in there]
     found = []
     for part in wanted:
-        place = part.near or (0.0, 0.0)
-        poses = ((look, like_at(clip.plate, clip.noise, look, place)) for look in known)
-        shown = (region_at(clip.shape, look, pose) for look, pose in poses if pose is not None)
-        region = next(shown, None)
-        if region is not None and (times := _shown(clip, region)):
-            found.append(Seed(None, Chain(dict.fromkeys(times, region)), part))
+        resting = at_rest(clip.plate, clip.noise, known, part.near or (0.0, 0.0))
+        region = resting and region_at(clip.shape, *resting[:2])
+        if resting and region and (times := _shown(clip, region)):
+            chain = Chain(dict.fromkeys(times, region))
+            found.append(Seed(None, chain, part, resting[:2]))
     return found
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from tools.perception.background import densest_colour, within
 from tools.perception.clip import Clip
 from tools.perception.linking import Chain, link
-from tools.perception.parts import Part
+from tools.perception.parts import Appearance, Part
 from tools.perception.segmentation import Region, foreground, homogeneous, regions
 
 SMALLEST = 5.0
@@ -443,8 +443,10 @@ def contents_of(clip: Clip, chain: Chain, limit: int = 6) -> list[Content]:
 @dataclass(frozen=True)
 class Seed:
     """Something to follow. colour: (3,), or None for a sprite. chain: its regions. part: its
-    declaration, if it has one."""
+    declaration, if it has one. look: its appearance, and the pose at which its first frame shows
+    it, where these are known."""
 
     colour: np.ndarray | None
     chain: Chain
     part: Part | None = None
+    look: tuple[Appearance, np.ndarray] | None = None

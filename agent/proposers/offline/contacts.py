@@ -51,7 +51,7 @@ def contacts_of(
     expected = _walls(_merge([_like(side, likely) for side in met]), names, evidence)
     round_ = [b.name for b in bodies if is_round(evidence.paths[b.name], evidence)]
     pending = [
-        Term("collide", (a, b), {"e": 0.95, "by_size": 1.0})
+        Term("collide", (a, b), {"e": 0.95, "by_size": 1.0, **snug(evidence)})
         for a, b in itertools.combinations(round_, 2)
         if (a, b) not in pairs and _may_meet(evidence.paths[a], evidence.paths[b])
     ]
@@ -408,6 +408,18 @@ def _margin(a: Path, b: Path, t: int) -> float:
     frame t."""
     near = (b.xy - a.xy)[max(t - 2, 0) : t + 3]
     return float(np.nanmin(np.hypot(*near.T))) - a.radius - b.radius
+
+
+def snug(evidence: Evidence) -> dict[str, float]:
+    """By how much outlines overlap where bodies touch, pixels (negative), as those show that lie at
+    rest side by side: what is drawn reaches a little farther than what touches. {} where none do."""
+    resting = [p for p in evidence.movers if p.waits and is_round(p, evidence)]
+    gaps = [
+        math.dist(a.xy[0], b.xy[0]) - a.radius - b.radius
+        for a, b in itertools.combinations(resting, 2)
+    ]
+    least = min(gaps, default=0.0)
+    return {"snug": round(least, 2)} if -TOUCHED < least < 0.0 else {}
 
 
 def _may_meet(a: Path, b: Path) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from agent.proposers.offline.alike import look_alike
-from agent.proposers.offline.contacts import TOUCHED, by_area, collisions, is_round, met_with
+from agent.proposers.offline.contacts import TOUCHED, by_area, collisions, is_round, met_with, snug
 from agent.proposers.offline.evidence import Evidence, Feature, Path, bearing, explain, smooth
 from agent.proposers.offline.flying import any_sign, positive
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
@@ -104,7 +104,7 @@ def side_by_side(structure: Mechanism, evidence: Evidence) -> list[Term]:
         a, b = evidence.paths[one.name], evidence.paths[other.name]
         apart = math.dist(one.place, other.place) - a.radius - b.radius
         if abs(apart) < TOUCHED and (one.name, other.name) not in pairs:
-            pairs[one.name, other.name] = by_area(a, b)
+            pairs[one.name, other.name] = by_area(a, b) | snug(evidence)
     heavy = {"by_size": 0.0, "ratio_sigma": 0.1}  # what hangs on a joint has a mass of its own
     return [
         Term("collide", pair, {**n, **({} if "measured" in n else heavy)})

@@ -192,15 +192,33 @@ class _Translation:
             near = min(max(spread, 0.5), 6.0)
             arm = _fitted(length, prior=near, low=0.3 * length, high=3.0 * length)
         weights = {} if alone else self._weights(body, length)
+        x, y = _within(n["pivot_x"], reach, prior), _within(n["pivot_y"], reach, prior)
+        if (lead := self._hung_alike(body)) is not None:
+            own, wide = lead.numbers, min(max(lead.numbers.get("spread", 2.0), 0.5), 6.0)
+            length, high = math.hypot(own["centre_x"], own["centre_y"]), own["pivot_y"]
+            y = _fitted(high, wide, high - reach, high + reach, tie="pivots_y")
+            arm = _fitted(length, wide, 0.3 * length, 3.0 * length, tie="thread_length")
+            x = round(n["pivot_x"], 3) if body is not lead else x  # it hangs straight down
         return Revolute(
             body.on,
-            _within(n["pivot_x"], reach, prior),
-            _within(n["pivot_y"], reach, prior),
+            x,
+            y,
             arm,
             bearing=math.atan2(across, n["centre_x"]) if aside else ahead,
             seen=body.turns,
             **weights,
         )
+
+    def _hung_alike(self, body: hypothesis.Body) -> hypothesis.Body | None:
+        """The body that swings as some hang that look like it, if a body is it or one of them: their
+        threads are as long, and begin as high."""
+        hung = [b for b in self.given.bodies if b.motion == "revolute" and b.on is None]
+        like = [b for b in hung if "alike" in b.numbers]
+        bobs = [b for b in hung if "alike" not in b.numbers and not b.turns]
+        if not like or not bobs:
+            return None
+        lead = min(bobs, key=lambda b: abs(b.numbers["pivot_y"] - like[0].numbers["pivot_y"]))
+        return lead if body is lead or body in like else None
 
     def _weights(self, body: hypothesis.Body, length: float) -> dict[str, Quantity]:
         """How the mass of a link of several is spread."""
@@ -431,7 +449,8 @@ class _Translation:
             ratio = n.get("ratio", 1.0)
             roughly = n.get("ratio_sigma", TOLD * ratio if "measured" in n else None)
             mass = _fitted(ratio, prior=roughly, low=0.02, high=50.0)
-            self.masses.setdefault(second, mass)
+            alike = "alike" in self.given.body(second).numbers  # one of several of a kind
+            self.masses.setdefault(second, 1.0 if alike and "measured" not in n else mass)
         e = all_of[0]
         roughly = e.get("e_sigma", TOLD if "measured" in e else None)
         given = _fitted(e.get("e", 0.95), prior=roughly, tie="restitution_disks")
@@ -444,6 +463,8 @@ class _Translation:
             margin = _fitted(n.get("margin", 0.0), prior=2.0, low=-10.0, high=10.0, tie="margin")
         elif "margin" in n:
             margin = _within(n["margin"], 10.0, prior=2.0)
+        elif "snug" in n:
+            margin = _fitted(n["snug"], prior=0.2, low=-10.0, high=10.0, tie="margin_at_rest")
         return [Collision((first, second), given, rest, margin)]
 
     def _contact(self, term: hypothesis.Term, n: dict) -> list[Law]:
