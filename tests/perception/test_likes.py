@@ -74,7 +74,7 @@ def test_a_filmed_ball_that_stops_another_keeps_its_name(rng):
     hit, count, speed = 14, 20, 5.0
     first = np.array([(20 + speed * min(t, hit), 60.0) for t in range(count)])
     start = first[hit] + (16.0, 0.0)
-    second = np.array([start + (speed * max(t - hit, 0), 0.0) for t in range(count)])
+    second = start + np.outer(np.maximum(np.arange(count) - hit, 0), (speed, 0.0))
 
     def paint(picture: np.ndarray, t: int) -> None:
         ball(picture, *second[t])

@@ -192,7 +192,8 @@ class _Translation:
             near = min(max(spread, 0.5), 6.0)
             arm = _fitted(length, prior=near, low=0.3 * length, high=3.0 * length)
         weights = {} if alone else self._weights(body, length)
-        x, y = _within(n["pivot_x"], reach, prior), _within(n["pivot_y"], reach, prior)
+        x: Quantity = _within(n["pivot_x"], reach, prior)
+        y: Quantity = _within(n["pivot_y"], reach, prior)
         if (lead := self._hung_alike(body)) is not None:
             own, wide = lead.numbers, min(max(lead.numbers.get("spread", 2.0), 0.5), 6.0)
             length, high = math.hypot(own["centre_x"], own["centre_y"]), own["pivot_y"]
