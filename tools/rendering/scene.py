@@ -18,14 +18,18 @@ LOOKS = frozenset(("colour", "radius", "width", "outline"))
 """Attributes that say what a part looks like."""
 
 
-def pose_of(name: str, state: State, scene: Scene) -> dict[str, Any]:
+def pose_of(name: str, state: State, scene: Scene, turns: bool = True) -> dict[str, Any]:
     """Everything known about a part now: its constants, overlaid by the state, placed on what it
-    rides on.
+    rides on. turns: False for a part that keeps the angle that perception measured, whatever its
+    joint turns by.
 
     Always holds "x", "y" and "angle" (radians; NaN = not visible). A part that perception found in
     no frame has no look, so it is not visible, wherever the state may have it.
     """
-    part = {"angle": 0.0, **scene.constants.get(name, {}), **state.get(name, {})}
+    constants = scene.constants.get(name, {})
+    part = {"angle": 0.0, **constants, **state.get(name, {})}
+    if not turns:
+        part["angle"] = constants.get("angle", 0.0)
     host = part.get("on")
     if host and "image" in part:
         base = pose_of(host, state, scene)

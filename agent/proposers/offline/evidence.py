@@ -187,6 +187,7 @@ class Evidence:
     """Paths by body name (back to front) and the clip's measures. dt: seconds between frames, one
     number or one a step (see Video.steps). filmed: by a camera, not drawn. said: what a person
     pointed out, None = nothing. links: body -> springs, ropes and threads that are drawn from it.
+    on_grid: corners are drawn on whole pixels.
     worked_out: what inferences that are asked for again and again keep here, by name and arguments."""
 
     paths: Mapping[str, Path]
@@ -197,6 +198,7 @@ class Evidence:
     filmed: bool = False
     said: Said | None = None
     links: Mapping[str, tuple[Ends, ...]] = field(default_factory=dict)
+    on_grid: bool = False
     worked_out: dict[tuple, Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )

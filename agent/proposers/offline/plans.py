@@ -19,6 +19,7 @@ from agent.proposers.offline.options import Driven
 from agent.proposers.offline.priors import THRESHOLDS, price
 from agent.proposers.offline.sample import sample
 from tools.guide import Guide
+from tools.perception.lattice import explains as grid_explains
 from tools.types import Task, Video
 
 DIM = 0.01
@@ -84,7 +85,12 @@ def plan(task: Task, hint: str = "") -> Plan:
 
 def looked_at(task: Task) -> list[Evidence]:
     """What the clips say that the evidence is read from."""
-    return [with_links(gather(video), video) for video in watched(task)]
+    return [_seen(video) for video in watched(task)]
+
+
+def _seen(video: Video) -> Evidence:
+    evidence = with_links(gather(video), video)
+    return replace(evidence, on_grid=on_grid(evidence, video.frames))
 
 
 def concluded(task: Task, seen: Sequence[Evidence], hint: str = "") -> Plan:
@@ -100,7 +106,7 @@ def concluded(task: Task, seen: Sequence[Evidence], hint: str = "") -> Plan:
     drafts = [replace(d, mechanism=replace(d.mechanism, light=light)) for d in drafts]
     if evidence.filmed:
         drafts = [_filmed(d, evidence) for d in drafts]
-    elif on_grid(evidence):
+    elif evidence.on_grid:
         drafts = [_drawn_on_grid(d) for d in drafts]
     drafts = [
         replace(d, why=f"{d.why} {tied} mechanisms tie on what is seen.") if k < tied > 1 else d
@@ -144,9 +150,15 @@ def ranked(evidence: Evidence, hint: str = "") -> list[tuple[float, Draft]]:
     ]
 
 
-def on_grid(evidence: Evidence) -> bool:
-    """Whether a box that does not turn moves in whole pixels only: the sign of a drawing that
-    rounds to the pixel grid."""
+def on_grid(evidence: Evidence, frames: np.ndarray) -> bool:
+    """Whether a box that does not turn moves in whole pixels only, the sign of a drawing that
+    rounds to the pixel grid, and those that turn look as if their corners lay on it. frames: (T,
+    H, W, 3) uint8."""
+    turning = [p.name for p in evidence.movers if p.appearance.shape == "box" and p.turns]
+    return _by_whole_pixels(evidence) and grid_explains(frames, evidence.tracks, turning)
+
+
+def _by_whole_pixels(evidence: Evidence) -> bool:
     for path in evidence.movers:
         if path.appearance.shape == "box" and not path.turns:
             for series in path.xy[path.seen].T:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from agent.proposers.offline.grammar.mechanism import LIGHTS, Mechanism
+from agent.proposers.offline.grammar.joints.revolute import Revolute
+from agent.proposers.offline.grammar.mechanism import LIGHTS, Body, Mechanism
 from agent.proposers.offline.source.perception import ordered
+
+
+def _turns(body: Body) -> bool:
+    """Whether a body is drawn at the angle of its joint: it shows one, or nobody could tell."""
+    return not body.shape.turns or not isinstance(body.joint, Revolute) or body.joint.seen
 
 
 def rendering(mechanism: Mechanism) -> str:
@@ -25,8 +31,9 @@ def rendering(mechanism: Mechanism) -> str:
             names, statement = body.shape.draw(body.name, mechanism.drawing == "whole pixels")
             condition = f'"{body.shape.look}" in p and '
         imports |= {"pose_of", "visible", *names}
+        turns = "" if _turns(body) or mechanism.drawing == "film" else ", turns=False"
         lines += [
-            f'    p = pose_of("{body.name}", state, scene)',
+            f'    p = pose_of("{body.name}", state, scene{turns})',
             f'    if {condition}visible(p, "x", "y"):',
             f"        {statement}",
         ]
