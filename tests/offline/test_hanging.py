@@ -23,7 +23,8 @@ def swing_boat(count: int = 24) -> np.ndarray:
         for pivot in (130.0, 190.0):
             ends = [(round(16 * u), round(16 * v)) for u, v in ((pivot, 40), (pivot + x, 40 + y))]
             cv2.line(frame, *ends, ROD, 3, cv2.LINE_AA, 4)
-        corners = np.array([[-45, 0], [45, 0], [45, 20], [-45, 20]]) + (160 + x, 40 + y)
+        middle = np.array([160 + x, 40 + y])
+        corners = middle + np.array([[-45, 0], [45, 0], [45, 20], [-45, 20]])
         cv2.fillPoly(frame, [np.rint(16 * corners).astype(np.int32)], GONDOLA, cv2.LINE_AA, 4)
         frames.append(frame)
         for _ in range(20):
