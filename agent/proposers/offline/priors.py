@@ -151,6 +151,7 @@ ON_TOP = Table("on top", {
     "rubbed in flight": Odds(-4.0, "What falls freely rests on nothing that it could rub on."),
     "in air": Odds(0.5, "What is filmed falling falls through air, which slows light things much."),
     "dragged on a floor": Odds(-2.5, "What lies on a drawn floor rubs on it, as solids do."),
+    "passed through": Odds(-16.0, "What touches what an engine moves is moved by it as well."),
     "dragged": Odds(-2.5, "In footage solids on solids rub; air and oil slow as speed does."),
 }, blind=0.0)  # fmt: skip
 """What comes on top of other odds; "jump" for every stop of a rail, and
@@ -283,6 +284,11 @@ def on_a_floor(names: Iterable[str], filmed: bool) -> float:
     floor."""
     dragged = bool({"drag", "quadratic_drag"} & set(names)) and not filmed
     return -2.0 * ON_TOP["dragged on a floor"].log_odds if dragged else 0.0
+
+
+def passed_through(count: int) -> float:
+    """What it costs, in deviance, to leave so many bodies out of an engine that touch others."""
+    return -2.0 * count * ON_TOP["passed through"].log_odds
 
 
 def log_odds(name: str) -> float:

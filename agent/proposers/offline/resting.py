@@ -26,7 +26,7 @@ from agent.proposers.offline.kinematics import gap, outline_at
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.obstacles import Thing, lain, obstacles_of, replaced, standing
 from agent.proposers.offline.options import Driven
-from agent.proposers.offline.priors import proposed
+from agent.proposers.offline.priors import passed_through, proposed
 from agent.proposers.offline.walls import boundaries, slides
 from tools import timing
 
@@ -57,7 +57,21 @@ def engine_of(
     resting = [*without(contacts, partners), *_tumbling(partners, evidence)]
     struck = [floor for b in pinned if (floor := _struck(b, evidence)) is not None]
     resting += [Term("wall", tuple(b.name for b in free), floor) for floor in struck]
+    bic += passed_through(len(_on_rails(structure, evidence)))
     return touching(structure.plus(*left), resting, bic, evidence, pinned)
+
+
+def _on_rails(structure: Mechanism, evidence: Evidence) -> list[str]:
+    """Bodies on rails of their own that touch others in some frame: an engine knows nothing of
+    them."""
+    rails = [b.name for b in structure.bodies if b.motion == "prismatic" and b.on is None]
+    paths = {path.name: path for path in evidence.movers}
+    return [
+        name
+        for name in rails
+        if name not in structure.followers
+        and any(_touched(paths, name, other) for other in paths if other != name)
+    ]
 
 
 def _tumbling(expected: Sequence[Term], evidence: Evidence) -> list[Term]:
