@@ -46,7 +46,15 @@ def beats(bodies: Sequence[tuple[np.ndarray, float]], t: int) -> list[Beat]:
         for places, error in bodies
         if _BEFORE <= t <= len(places) - _AFTER and np.isfinite(places[t - _BEFORE : t + 2]).all()
     ]
-    return [piece.beat() for piece in pieces] if any(piece.broke for piece in pieces) else []
+    return [piece.beat() for piece in pieces] if any(piece.bent > 0 for piece in pieces) else []
+
+
+def bent(places: np.ndarray, error: float, t: int) -> float:
+    """Nats by which a change of its own between frames ``t - 1`` and ``t`` is likelier than a smooth
+    way; NaN where too little is seen. places: (T, 2), error: of one."""
+    if not _BEFORE <= t <= len(places) - _AFTER or np.isnan(places[t - _BEFORE : t + _AFTER]).any():
+        return np.nan
+    return _Piece(places, error, t).bent
 
 
 class _Piece:
@@ -62,9 +70,9 @@ class _Piece:
         self._even = {n: self._evenly(n) for n in lengths}
 
     @property
-    def broke(self) -> bool:
-        """Whether some change of its own says more than that it went on."""
-        return any(on - own > 0 for on, own in self._even.values())
+    def bent(self) -> float:
+        """Nats by which some change of its own says more than that it went on."""
+        return max(on - own for on, own in self._even.values())
 
     def beat(self) -> Beat:
         """What each speed of time gains."""

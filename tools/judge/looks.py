@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from tools.judge.eyes import Body, Sight
@@ -83,12 +84,20 @@ def _bends(body: Body, first: int, end: int) -> np.ndarray:
 
 
 def _joined(sight: Sight, body: Body, t: int) -> bool:
-    """Whether a body that is last seen in frame ``t`` has become a part of another one."""
+    """Whether a body that is last seen in frame ``t`` has become a part of another one, which
+    reaches where it was."""
+    assert sight.labels is not None, "bodies of drawings only"
+    own = (sight.labels[t] == body.labels[t]).astype(np.uint8)
+    there = set(np.unique(sight.labels[t + 1][cv2.dilate(own, _BESIDE) > 0]).tolist())
     return any(
         float(np.nan_to_num(other.areas[t + 1] - other.areas[t])) > body.areas[t] / 2
+        and other.labels[t + 1] in there
         for other in (*sight.bodies, *sight.lines)
         if other is not body
     )
+
+
+_BESIDE = np.ones((9, 9), np.uint8)  # pixels around a body and its soft edge
 
 
 def _differs(sight: Sight, body: Body) -> Violation | None:

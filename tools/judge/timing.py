@@ -226,9 +226,21 @@ def _abrupt(sight: Sight, body: Body, errors: dict[str, np.ndarray], one: Echo) 
     if one.held and _goes_on(body, one):
         return float(steps[1]) / error
     rests = one.held and t + one.held == len(body.seen) and touch.beside(sight, body, t - 1)
-    if rests or not _abruptly(steps, one):
+    if rests or not (_abruptly(steps, one) or (not one.held and _kinked(body, t))):
         return 0.0
+    strength = float(steps[1]) * (2.0 if one.kind == "reversal" else 1.0) / error
     back = body.places[t - 2] - body.places[t - 1]
     if sight.labels is not None and touch.struck(sight, body, t - 1, back, 1.0 + float(steps[1])):
-        return 0.0
-    return float(steps[1]) * (2.0 if one.kind == "reversal" else 1.0) / error
+        return strength if not one.held and strength > _BY_CHANCE else 0.0
+    return strength
+
+
+def _kinked(body: Body, t: int) -> bool:
+    """Whether its way is not smooth at frame ``t``, as that of what turns back on its own is."""
+    places, error = _measured(body)
+    return clock.bent(places, float(error[t - 1]), t) > FLAG**2 / 2
+
+
+_BY_CHANCE = 10 * FLAG
+"""Standard errors of a way there and back from which on a bounce does not by chance happen so near
+to a picture, or amid two, that what comes after it looks like what came before."""
