@@ -19,7 +19,8 @@ RATES = (0.3, 0.33, 0.37, 0.41, 0.45, 0.5, 0.55, 0.6, 1.7, 1.8, 1.9, 2.0, 2.1, 2
 """Speeds of time that are tried; nearer to 1, motion that changes fast by itself looks the same."""
 _BEFORE, _AFTER, _REACH = 5, 4, 6.5
 """Frames on either side of a moment, and how far after it the way may lie, in frames of before."""
-_DEGREE = 4
+_DEGREES = (2, 3, 4)
+_ENOUGH = 1.5  # mean squared misfit of earlier pieces up to which a degree is enough
 _PRICE = 3.0  # nats of a free number
 _SMOOTH = 0.1  # of a step, what an earlier piece may leave at most
 _EARLIER, _PIECES = 10, 2  # pieces before, at most and at least, that tell how well it fits
@@ -66,8 +67,17 @@ class _Piece:
         self._after = len(seen) if seen.all() else int(np.argmin(seen))
         step = float(np.linalg.norm(places[t - 1] - places[t - 2]))
         self._most = (_SMOOTH * step / error) ** 2
+        self._degree = self._enough()
         lengths = {self._length(rate) for rate in RATES}
         self._even = {n: self._evenly(n) for n in lengths}
+
+    def _enough(self) -> int:
+        """The least degree of the polynomial that accounts for earlier pieces."""
+        s = tuple(np.arange(1.0 - _BEFORE, int(_REACH) + 1))
+        for degree in _DEGREES[:-1]:
+            if self._usual(s, degree) < _ENOUGH * 2 * (len(s) - degree - 1):
+                return degree
+        return _DEGREES[-1]
 
     @property
     def bent(self) -> float:
@@ -107,24 +117,25 @@ class _Piece:
         shapes of a change added, and their mean squared misfit, both in what earlier pieces left;
         what no hypothesis changes is left out. known: infinite where too few pieces tell."""
         first = self._t - _BEFORE
-        free = 2 * max(len(s) - _DEGREE - 1 - (shape > 0), 1)
-        left = _rest(s, shape) @ self._places[first : first + len(s)] / self._error
-        usual = self._usual(s) / free
+        degree = self._degree
+        free = 2 * max(len(s) - degree - 1 - (shape > 0), 1)
+        left = _rest(s, shape, degree) @ self._places[first : first + len(s)] / self._error
+        usual = self._usual(s, degree) / free
         if known and not np.isfinite(usual):
             return np.inf, np.inf
         wide = max(1.0, min(usual, self._most))
         squared = float((left**2).sum())
         return squared / (2 * wide) + free / 2 * float(np.log(wide)), squared / (free * wide)
 
-    def _usual(self, s: tuple[float, ...]) -> float:
+    def _usual(self, s: tuple[float, ...], degree: int) -> float:
         """Squared misfit that is usually left of pieces that end before the moment, taken at the
         steps ``s`` of even time, to the nearest frame."""
         steps = np.unique(np.rint(s).astype(int))
         ends = np.arange(self._t - 1, max(self._t - 1 - _EARLIER, steps[-1] - steps[0] - 1), -1)
-        if len(ends) < _PIECES or len(steps) <= _DEGREE + 1:
+        if len(ends) < _PIECES or len(steps) <= degree + 1:
             return np.inf
         pieces = self._places[ends[:, None] - steps[-1] + steps]
-        left = ((_rest(tuple(steps.astype(float)), 0) @ pieces / self._error) ** 2).sum(axis=(1, 2))
+        left = ((_rest(tuple(steps.astype(float)), 0, degree) @ pieces / self._error) ** 2).sum(axis=(1, 2))
         known = left[np.isfinite(left)]
         return float(np.median(known)) * len(s) / len(steps) if len(known) else np.inf
 
@@ -133,7 +144,7 @@ _SHAPES = 5
 
 
 @cache
-def _rest(s: tuple[float, ...], shape: int) -> np.ndarray:
+def _rest(s: tuple[float, ...], shape: int, degree: int) -> np.ndarray:
     """(n, n) what is left of values at ``s`` about a polynomial and a change after 0: of place, of
     velocity there or half a frame aside, of the pull; 0: none."""
     t = np.array(s)
@@ -144,7 +155,7 @@ def _rest(s: tuple[float, ...], shape: int) -> np.ndarray:
         np.maximum(t - 0.5, 0.0),
         np.maximum(t, 0.0) ** 2,
     )
-    base = np.vander(t / _BEFORE, _DEGREE + 1, increasing=True)
+    base = np.vander(t / _BEFORE, degree + 1, increasing=True)
     if shape:
         base = np.column_stack([base, shapes[shape - 1]])
     rest: np.ndarray = np.eye(len(t)) - base @ np.linalg.pinv(base)
