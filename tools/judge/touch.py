@@ -59,14 +59,14 @@ def explains(
     return False
 
 
-def companions(sight: Sight, body: Body, t: int) -> frozenset[int]:
-    """Labels in frame ``t`` of patches that have been at the body for some frames and moved along
-    with it: its other half, the rod that it hangs on."""
-    now = _touching(sight, body, t)
+def companions(sight: Sight, body: Body, t: int, reach: float) -> frozenset[int]:
+    """Labels in frame ``t`` of patches that have been within ``reach`` pixels of the body for some
+    frames and moved along with it: its other half, the rod that it hangs on."""
+    now = _touching(sight, body, t, reach)
     for k in (t - 2, t - _EARLIER):
         if k < 0 or not body.seen[k]:
             return frozenset()
-        then = _touching(sight, body, k).values()
+        then = _touching(sight, body, k, reach).values()
         now = {
             label: (area, place)
             for label, (area, place) in now.items()
@@ -81,12 +81,14 @@ def companions(sight: Sight, body: Body, t: int) -> frozenset[int]:
 _LIKE, _ALONG = 0.5, 1.0  # difference of areas, and pixels that it moved, of a companion
 
 
-def _touching(sight: Sight, body: Body, t: int) -> dict[int, tuple[float, np.ndarray]]:
-    """Label -> area and middle of the patches that touch the body in frame ``t``."""
+def _touching(
+    sight: Sight, body: Body, t: int, reach: float
+) -> dict[int, tuple[float, np.ndarray]]:
+    """Label -> area and middle of the patches within reach of the body in frame ``t``."""
     if sight.labels is None or not body.labels[t]:
         return {}
-    window, own, other = _around(sight, body, t, _SEAM + 1)
-    near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= _SEAM + 1
+    window, own, other = _around(sight, body, t, reach + _SEAM)
+    near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= reach + _SEAM
     found = {}
     for label in set(sight.labels[t][window][other & near].tolist()):
         places = np.argwhere(sight.labels[t] == label)
@@ -127,7 +129,7 @@ def struck(sight: Sight, body: Body, t: int, change: np.ndarray, reach: float) -
     the time stops or turns nothing."""
     before = max(t - _EARLIER, 0)
     besides = (
-        {k: companions(sight, body, k) for k in (t - 1, t)} if sight.labels is not None else {}
+        {k: companions(sight, body, k, reach) for k in (t - 1, t)} if sight.labels is not None else {}
     )
     if not explains(sight, body, range(t - 1, t + 1), change, reach, besides):
         return False
