@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -35,8 +37,14 @@ def directions(
         rows, columns = rows[close], columns[close]
         towards = (where[nearest[rows, columns]] - np.stack([rows, columns], axis=1))[:, ::-1]
         lengths = np.maximum(np.linalg.norm(towards, axis=1, keepdims=True), 1e-9)
-        found = np.concatenate([found, towards / lengths])
+        ways = towards / lengths
+        ahead = np.rint(np.stack([rows, columns], axis=1) + _OUT * ways[:, ::-1]).astype(int)
+        inward = own[tuple(np.clip(ahead, 0, np.array(own.shape) - 1).T)]
+        found = np.concatenate([found, ways[~inward]])
     return found
+
+
+_OUT = 2.0  # pixels from an outline at which it shows whether a way leads out of the body
 
 
 def explains(
@@ -62,37 +70,51 @@ def explains(
 def companions(sight: Sight, body: Body, t: int, reach: float) -> frozenset[int]:
     """Labels in frame ``t`` of patches that have been within ``reach`` pixels of the body for some
     frames and moved along with it: its other half, the rod that it hangs on."""
-    now = _touching(sight, body, t, reach)
-    for k in (t - 2, t - _EARLIER):
+    now, moved = _touching(sight, body, t, reach), set[int]()
+    for k in (t - 2, t - _EARLIER, t - _LONG):
         if k < 0 or not body.seen[k]:
-            return frozenset()
-        then = _touching(sight, body, k, reach).values()
-        now = {
-            label: (area, place)
-            for label, (area, place) in now.items()
-            if any(
-                abs(area / other - 1) < _LIKE and float(np.hypot(*(place - where))) > _ALONG
-                for other, where in then
-            )
-        }
-    return frozenset(now)
+            break
+        then = _touching(sight, body, k, reach + _SEAM).values()
+        same = {label: [o for o in then if one.like(o)] for label, one in now.items()}
+        now = {label: one for label, one in now.items() if same[label] or k == t - _LONG}
+        moved |= {label for label, one in now.items() if any(map(one.away, same[label]))}
+    return frozenset(moved & set(now)) if t >= _EARLIER and body.seen[t - _EARLIER] else frozenset()
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """A patch beside a body. area: pixels. middle: (2,) row and column. thin: a line, which breaks
+    into pieces as it turns."""
+
+    area: float
+    middle: np.ndarray
+    thin: bool
+
+    def like(self, other: _Beside) -> bool:
+        """Whether it may be the same thing in another frame, or a piece of it."""
+        return abs(self.area / other.area - 1) < _LIKE or (self.thin and other.thin)
+
+    def away(self, other: _Beside) -> bool:
+        """Whether it has moved from there."""
+        return float(np.hypot(*(self.middle - other.middle))) > _ALONG
 
 
 _LIKE, _ALONG = 0.5, 1.0  # difference of areas, and pixels that it moved, of a companion
+_THIN = 2.0  # pixels from its middle to its edge
 
 
-def _touching(
-    sight: Sight, body: Body, t: int, reach: float
-) -> dict[int, tuple[float, np.ndarray]]:
-    """Label -> area and middle of the patches within reach of the body in frame ``t``."""
+def _touching(sight: Sight, body: Body, t: int, reach: float) -> dict[int, _Beside]:
+    """Label -> patch, of those within reach of the body in frame ``t``."""
     if sight.labels is None or not body.labels[t]:
         return {}
     window, own, other = _around(sight, body, t, reach + _SEAM)
     near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= reach + _SEAM
     found = {}
     for label in set(sight.labels[t][window][other & near].tolist()):
-        places = np.argwhere(sight.labels[t] == label)
-        found[label] = (float(len(places)), places.mean(axis=0))
+        mask = (sight.labels[t] == label).astype(np.uint8)
+        places = np.argwhere(mask)
+        deep = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3).max()
+        found[label] = _Beside(float(len(places)), places.mean(axis=0), float(deep) < _THIN)
     return found
 
 
@@ -137,6 +159,7 @@ def struck(sight: Sight, body: Body, t: int, change: np.ndarray, reach: float) -
 
 
 _EARLIER = 4  # frames before a blow in which there was no contact yet
+_LONG = 8  # frames in which what moves along is seen to move, also where a swing turns
 _PUSH = 0.55
 """Least cosine between a push and the way out of what gives it: friction bends it."""
 
