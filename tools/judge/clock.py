@@ -21,7 +21,7 @@ _BEFORE, _AFTER, _REACH = 5, 4, 6.5
 """Frames on either side of a moment, and how far after it the way may lie, in frames of before."""
 _DEGREES = (2, 3, 4)
 _ENOUGH = 1.5  # mean squared misfit of earlier pieces up to which a degree is enough
-_PRICE = 3.0  # nats of a free number
+PRICE = 3.0  # nats of a free number
 _SMOOTH = 0.1  # of a step, what an earlier piece may leave at most
 _EARLIER, _PIECES = 10, 2  # pieces before, at most and at least, that tell how well it fits
 
@@ -96,7 +96,7 @@ class _Piece:
     def _evenly(self, n: int) -> tuple[float, float]:
         """Cost of going on, and of the best change of its own with its price."""
         j = tuple(np.arange(1.0 - _BEFORE, n + 1))
-        own = min(self._cost(j, shape)[0] for shape in range(1, 1 + _SHAPES)) + 2 * _PRICE
+        own = min(self._cost(j, shape)[0] for shape in range(1, 1 + _SHAPES)) + 2 * PRICE
         return self._cost(j)[0], own
 
     def _told(self, rate: float) -> tuple[float, float, float]:

@@ -8,7 +8,7 @@ import numpy as np
 from tools.judge.eyes import Body, Sight
 from tools.judge.innovation import FLAG
 from tools.judge.naming import KINDS, Violation
-from tools.judge.touch import bared, beside, doubled, kin
+from tools.judge.touch import bared, beside, doubled, kin, returns
 
 _BEFORE = 3  # frames on either side that are compared
 _LARGE = 40.0  # pixels of a body that can be missed
@@ -65,7 +65,8 @@ def _goes(sight: Sight, body: Body) -> Violation | None:
         if t < 3 or not _followed(body, int(t) - 3) or _joined(sight, body, int(t)):
             continue
         if bared(sight, body, int(t), int(t) + 1, body.places[t] - body.places[t - 1]):
-            return _violation("vanishes", body, int(t) + 1, int(t), _CLEAR)
+            kind = "jump" if returns(sight, body, int(t) + 1) else "vanishes"
+            return _violation(kind, body, int(t) + 1, int(t), _CLEAR)
     return None
 
 

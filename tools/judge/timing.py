@@ -35,7 +35,6 @@ def of_time(
 _APART = 2  # frames around a moment that may seem to be it
 _MOVES = 0.5  # pixels a frame from which on a body tells the time
 _AGREED = 3.0  # mean squared misfit up to which a speed of time holds for a body
-_PRICE = 3.0  # nats of a rate
 
 
 def _evenly(
@@ -131,7 +130,7 @@ def _uneven(
     told = clock.beats([(places, error) for _, places, error in moving], t)
     if not told:
         return None
-    gains = np.sum([one.gains for one in told], axis=0) - _PRICE
+    gains = np.sum([one.gains for one in told], axis=0) - clock.PRICE
     own = np.sum([one.own for one in told], axis=0)
     misfit = np.max([one.misfits for one in told], axis=0)
     gains[(misfit > _AGREED) | (own > gains)] = 0.0
@@ -141,11 +140,15 @@ def _uneven(
     rate = clock.RATES[best]
     if sight.labels is None and rate < 1:  # what it meets may slow it, and no outline shows that
         return None
-    bodies = [b for b, places, _ in moving if np.isfinite(places[t - 5 : t + 2]).all()]
+    told_of = [(b, e) for b, places, e in moving if np.isfinite(places[t - 5 : t + 2]).all()]
+    bodies = [body for body, _ in told_of]
+    alone = sum(2 * np.log(np.hypot(*b.step) / e) for b, (_, e) in zip(told, told_of, strict=True))
+    by_chance = gains[best] - own[best] + alone - 2 * clock.PRICE * len(told) < FLAG**2 / 2
     for body, one in zip(bodies, told, strict=True):
         change, reach = (rate - 1) * one.step, 1.0 + max(rate, 1.0) * float(np.hypot(*one.step))
-        if touch.doubled(sight, body, t) or (
-            sight.labels is not None and touch.struck(sight, body, t, change, reach)
+        if by_chance and (
+            touch.doubled(sight, body, t)
+            or (sight.labels is not None and touch.struck(sight, body, t, change, reach))
         ):
             return None
     return float(gains[best]), rate, bodies[int(np.argmax([one.gains[best] for one in told]))]

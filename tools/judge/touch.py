@@ -9,7 +9,7 @@ import numpy as np
 
 from tools.judge.eyes import Body, Sight
 
-_SEAM = 4.0
+SEAM = 4.0
 """Pixels between the insides of two patches that touch: each loses its soft edge."""
 
 
@@ -21,7 +21,7 @@ def directions(
     the picture."""
     if sight.labels is None or not body.labels[t]:
         return np.zeros((0, 2))
-    window, own, other = _around(sight, body, t, reach + _SEAM)
+    window, own, other = _around(sight, body, t, reach + SEAM)
     if without:
         other &= ~np.isin(sight.labels[t][window], list(without))
     outline = own & ~cv2.erode(own.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
@@ -33,7 +33,7 @@ def directions(
         )
         where = np.zeros((int(nearest.max()) + 1, 2))
         where[nearest[other]] = np.argwhere(other)
-        close = distance[rows, columns] <= reach + _SEAM
+        close = distance[rows, columns] <= reach + SEAM
         rows, columns = rows[close], columns[close]
         towards = (where[nearest[rows, columns]] - np.stack([rows, columns], axis=1))[:, ::-1]
         lengths = np.maximum(np.linalg.norm(towards, axis=1, keepdims=True), 1e-9)
@@ -74,7 +74,7 @@ def companions(sight: Sight, body: Body, t: int, reach: float) -> frozenset[int]
     for k in (t - 2, t - _EARLIER, t - _LONG):
         if k < 0 or not body.seen[k]:
             break
-        then = _touching(sight, body, k, reach + _SEAM).values()
+        then = _touching(sight, body, k, reach + SEAM).values()
         same = {label: [o for o in then if one.like(o)] for label, one in now.items()}
         now = {label: one for label, one in now.items() if same[label] or k == t - _LONG}
         moved |= {label for label, one in now.items() if any(map(one.away, same[label]))}
@@ -107,8 +107,8 @@ def _touching(sight: Sight, body: Body, t: int, reach: float) -> dict[int, _Besi
     """Label -> patch, of those within reach of the body in frame ``t``."""
     if sight.labels is None or not body.labels[t]:
         return {}
-    window, own, other = _around(sight, body, t, reach + _SEAM)
-    near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= reach + _SEAM
+    window, own, other = _around(sight, body, t, reach + SEAM)
+    near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= reach + SEAM
     found = {}
     for label in set(sight.labels[t][window][other & near].tolist()):
         mask = (sight.labels[t] == label).astype(np.uint8)
@@ -124,8 +124,8 @@ def partners(sight: Sight, body: Body, t: int, reach: float) -> frozenset[str]:
     for k in (t - 1, t):
         if sight.labels is None or k < 0 or not body.labels[k]:
             continue
-        window, own, other = _around(sight, body, k, reach + _SEAM)
-        near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= reach + _SEAM
+        window, own, other = _around(sight, body, k, reach + SEAM)
+        near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= reach + SEAM
         labels = set(sight.labels[k][window][other & near].tolist())
         names |= {one.name for one in sight.bodies if one is not body and one.labels[k] in labels}
     return frozenset(names)
@@ -136,10 +136,10 @@ def givers(sight: Sight, body: Body, t: int, change: np.ndarray, reach: float) -
     from."""
     if sight.labels is None or not body.labels[t]:
         return set()
-    window, own, other = _around(sight, body, t, reach + _SEAM)
+    window, own, other = _around(sight, body, t, reach + SEAM)
     rows, columns = np.nonzero(own)
     middle = np.array([rows.mean(), columns.mean()])
-    near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= reach + _SEAM
+    near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= reach + SEAM
     ways = (np.argwhere(other & near) - middle)[:, ::-1]
     lengths = np.maximum(np.linalg.norm(ways, axis=1), 1e-9)
     pushing = -(ways @ change) > _PUSH * lengths * float(np.linalg.norm(change))
@@ -179,21 +179,34 @@ def doubled(sight: Sight, body: Body, t: int) -> bool:
     """Whether another body that looks the same was next to it in frame ``t`` or the one before: the
     two make one patch then, and which is which cannot be told."""
     for other in sight.bodies:
-        if (
-            other is body
-            or other.radius > _SAME * body.radius
-            or body.radius > _SAME * other.radius
-        ):
-            continue
-        tones = [np.nanmedian(one.colours, axis=0) for one in (body, other)]
-        if float(np.abs(tones[0] - tones[1]).max()) > _TONE:
+        if not alike(body, other):
             continue
         gaps = np.linalg.norm((body.places - other.places)[max(t - 2, 0) : t + 1], axis=1)
         nearing = max(0.0, float(np.nan_to_num(gaps[0] - gaps[1]))) if t > 1 else 0.0
         near = float(np.nanmin(gaps[-2:], initial=np.inf)) - _HASTE * nearing
-        if near < _reaches(sight, body, t) + _reaches(sight, other, t) + 2 * _SEAM:
+        if near < _reaches(sight, body, t) + _reaches(sight, other, t) + 2 * SEAM:
             return True
     return False
+
+
+def alike(body: Body, other: Body) -> bool:
+    """Whether two bodies look the same."""
+    if other is body or other.radius > _SAME * body.radius or body.radius > _SAME * other.radius:
+        return False
+    tones = [np.nanmedian(one.colours, axis=0) for one in (body, other)]
+    return float(np.abs(tones[0] - tones[1]).max()) <= _TONE
+
+
+def returns(sight: Sight, body: Body, t: int) -> bool:
+    """Whether the body, or what has its colour and is then first seen, is seen from frame ``t``
+    on."""
+    tone = np.nanmedian(body.colours, axis=0)
+    return bool(body.seen[t:].any()) or any(
+        other.seen[t:].any()
+        and not other.seen[:t].any()
+        and float(np.abs(np.nanmedian(other.colours, axis=0) - tone).max()) <= _TONE
+        for other in sight.bodies
+    )
 
 
 def _reaches(sight: Sight, body: Body, t: int) -> float:
@@ -211,8 +224,8 @@ def kin(sight: Sight, body: Body, t: int) -> bool:
     that."""
     if sight.labels is None or not body.labels[t]:
         return False
-    window, own, other = _around(sight, body, t, 2 * _SEAM)
-    near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= 2 * _SEAM
+    window, own, other = _around(sight, body, t, 2 * SEAM)
+    near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= 2 * SEAM
     labels = set(sight.labels[t][window][other & near].tolist())
     return any(
         one.labels[t] in labels and float(np.abs(one.colours[t] - body.colours[t]).max()) < _TONE
@@ -226,24 +239,29 @@ _SAME, _TONE = 2.5, 20.0  # ratio of radii, and grey levels, up to which two bod
 
 
 def bared(sight: Sight, body: Body, t: int, then: int, way: np.ndarray) -> bool:
-    """Whether the ground around ``body`` in frame ``t`` is what frame ``then`` shows where the body
-    would be, ``way`` (2,) pixels further: nothing hides it there."""
-    window, own, _ = _around(sight, body, t, _SEAM)
+    """Whether nothing hides ``body`` where it would be in frame ``then``, ``way`` (2,) pixels from
+    where it is in frame ``t``, and it is not there."""
+    return bare(sight, body, t, then, way) > _BARE
+
+
+def bare(sight: Sight, body: Body, t: int, then: int, way: np.ndarray) -> float:
+    """Share of the pixels where the body would be at which frame ``then`` shows the ground that is
+    around the body in frame ``t``."""
+    window, own, _ = _around(sight, body, t, SEAM)
     ring = cv2.dilate(own.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool) & ~own
     assert sight.labels is not None, "bodies of drawings only"
     around = sight.labels[t][window][ring]
     ground = np.bincount(around[around > 0], minlength=1).argmax()
     later = sight.labels[then][window][ring & (sight.labels[t][window] == ground)]
     if not ground or not len(later):
-        return False
+        return 0.0
     rows, columns = np.nonzero(own)
     rows = rows + window[0].start + round(float(way[1]))
     columns = columns + window[1].start + round(float(way[0]))
     height, width = sight.shape
     inside = (rows >= 0) & (columns >= 0) & (rows < height) & (columns < width)
     shown = sight.labels[then][rows[inside], columns[inside]]
-    bare = shown == np.bincount(later, minlength=1).argmax()
-    return bool(bare.sum() > _BARE * len(rows))
+    return float((shown == np.bincount(later, minlength=1).argmax()).sum()) / len(rows)
 
 
 _BARE = 0.8
