@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tools.judge import clock, touch
-from tools.judge.breaking import clear
+from tools.judge.breaking import HIDDEN, RAGGED, clear
 from tools.judge.eyes import Body, Sight
 from tools.judge.innovation import FLAG, place_error
 from tools.judge.naming import KINDS, Violation
@@ -51,6 +51,14 @@ class _Gap:
         usual = float(np.nanmedian(self.body.areas[: self.last + 1]))
         return t > self.last and not abs(self.body.areas[t] / usual - 1) < _PART
 
+    @property
+    def returned(self) -> bool:
+        """Whether it is seen again where it was foretold."""
+        if self.next >= len(self.places):
+            return False
+        there = self.places[self.last] + self.way(self.next)
+        return float(np.linalg.norm(self.places[self.next] - there)) < self.body.radius / 2
+
     def sure(self, t: int) -> bool:
         """Whether its place in frame ``t`` is foretold well."""
         powers = float(t - self.last) ** np.arange(len(self.path))
@@ -61,7 +69,8 @@ def gaps(sight: Sight, body: Body) -> list[_Gap]:
     """All of them with a known way before."""
     places = clear(sight, body)
     known = np.isfinite(places[:, 0])
-    error, found = place_error(places, body.radius), list[_Gap]()
+    part = HIDDEN + RAGGED / float(np.nanmedian(body.areas))  # that may be hidden at its ends
+    error, found = float(np.hypot(place_error(places, body.radius), part * body.radius / 2)), []
     for last in np.nonzero(known[:-1] & ~known[1:])[0]:
         first = max(last - _WAY + 1, 0)
         first += int(np.max(np.nonzero(~known[first:last])[0], initial=-1)) + 1
@@ -93,6 +102,8 @@ def missing(sight: Sight) -> list[Violation]:
     found = []
     for body in sight.bodies:
         for gap in gaps(sight, body):
+            if gap.returned:
+                continue
             t = next((t for t in range(gap.last + 1, gap.next) if _absent(sight, gap, t)), None)
             if t is not None:
                 kind = "jump" if touch.returns(sight, body, t) else "vanishes"
@@ -110,7 +121,10 @@ def _absent(sight: Sight, gap: _Gap, t: int) -> bool:
     unseen = len(body.seen) > t + 2 and not body.seen[t : t + 3].any()
     if not unseen or not gap.sure(t) or _renamed(sight, gap, t):
         return False
-    if not gap.covered(t - 1) or _bare(sight, gap, t - 1) > _BARE / 2:
+    k = t - 1
+    if not gap.covered(k) or _bare(sight, gap, k) > _BARE / 2:
+        return False
+    if not body.seen[k] and touch.covered(sight, body, gap.last, k, gap.way(k)) < _PART:
         return False
     if _bare(sight, gap, t) < _BARE:
         return False

@@ -28,8 +28,11 @@ def changed(sight: Sight) -> list[Violation]:
         one = _comes(sight, body) or _goes(sight, body) or _differs(sight, body)
         if one is not None:
             found.append(one)
-    lasting = [line for line in sight.lines if _lasting(line)]
-    return found + [one for one in (_goes(sight, line) for line in lasting) if one is not None]
+    for line in sight.lines:
+        one = _leaps(sight, line) or (_goes(sight, line) if _lasting(line) else None)
+        if one is not None:
+            found.append(one)
+    return found
 
 
 def _lasting(line: Body) -> bool:
@@ -39,6 +42,30 @@ def _lasting(line: Body) -> bool:
     small, large = np.nanmin(line.areas), np.nanmax(line.areas)
     unbroken = len(seen) == seen[-1] - seen[0] + 1 >= _LASTING
     return bool(unbroken and small >= _LARGE and large < _RATIO * small)
+
+
+def _leaps(sight: Sight, line: Body) -> Violation | None:
+    """The first frame in which a line is far off its way, farther than a piece that it lost or
+    gained could move its middle, and stays there."""
+    if sight.labels is None or line.seen.sum() < _LASTING or np.nanmedian(line.areas) < _LARGE:
+        return None
+    for t in range(_BEFORE, len(line.seen) - 2):
+        if not line.seen[t - _BEFORE : t + 3].all():
+            continue
+        steps = np.diff(line.places[t - _BEFORE : t + 3], axis=0)
+        gap = float(np.linalg.norm(steps[2] - steps[1]))
+        others = [steps[1] - steps[0], steps[4] - steps[3], steps[0], steps[1], steps[3], steps[4]]
+        usual = max(float(np.linalg.norm(step)) for step in others)
+        rows, columns = np.nonzero(sight.labels[t] == line.labels[t])
+        long = float(np.hypot(np.ptp(rows), np.ptp(columns)))
+        small, large = np.sort(line.areas[t - 1 : t + 1])
+        piece = long / 2 * (1 - small / large)
+        if gap > 2 * usual + piece + _LEAP and large < _RATIO * small:
+            return _violation("jump", line, t, t, gap / _LEAP * FLAG)
+    return None
+
+
+_LEAP = 3.0  # pixels that a line may seem to jump by how it falls on the pixels
 
 
 def _violation(kind: str, body: Body, t: int, at: int, strength: float) -> Violation:
@@ -91,7 +118,7 @@ def _joined(sight: Sight, body: Body, t: int) -> bool:
     own = (sight.labels[t] == body.labels[t]).astype(np.uint8)
     there = set(np.unique(sight.labels[t + 1][cv2.dilate(own, _BESIDE) > 0]).tolist())
     return any(
-        float(np.nan_to_num(other.areas[t + 1] - other.areas[t])) > body.areas[t] / 2
+        float(np.diff(np.nan_to_num(other.areas[t : t + 2]))[0]) > body.areas[t] / 2
         and other.labels[t + 1] in there
         for other in (*sight.bodies, *sight.lines)
         if other is not body

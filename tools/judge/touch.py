@@ -247,21 +247,36 @@ def bared(sight: Sight, body: Body, t: int, then: int, way: np.ndarray) -> bool:
 def bare(sight: Sight, body: Body, t: int, then: int, way: np.ndarray) -> float:
     """Share of the pixels where the body would be at which frame ``then`` shows the ground that is
     around the body in frame ``t``."""
+    shown, ground = _shown(sight, body, t, then, way)
+    return float((shown == ground).mean()) if ground and len(shown) else 0.0
+
+
+def covered(sight: Sight, body: Body, t: int, then: int, way: np.ndarray) -> float:
+    """Share of them at which frame ``then`` shows something else."""
+    shown, ground = _shown(sight, body, t, then, way)
+    other = (shown != 0) & (shown != ground) & (shown != body.labels[then])
+    return float(other.mean()) if len(shown) else 0.0
+
+
+def _shown(
+    sight: Sight, body: Body, t: int, then: int, way: np.ndarray
+) -> tuple[np.ndarray, int]:
+    """(N,) labels in frame ``then`` where the body would be, -1 out of the picture, and that of the
+    ground around it; 0 where no ground is seen."""
+    assert sight.labels is not None, "bodies of drawings only"
     window, own, _ = _around(sight, body, t, SEAM)
     ring = cv2.dilate(own.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool) & ~own
-    assert sight.labels is not None, "bodies of drawings only"
     around = sight.labels[t][window][ring]
     ground = np.bincount(around[around > 0], minlength=1).argmax()
     later = sight.labels[then][window][ring & (sight.labels[t][window] == ground)]
-    if not ground or not len(later):
-        return 0.0
     rows, columns = np.nonzero(own)
     rows = rows + window[0].start + round(float(way[1]))
     columns = columns + window[1].start + round(float(way[0]))
     height, width = sight.shape
     inside = (rows >= 0) & (columns >= 0) & (rows < height) & (columns < width)
-    shown = sight.labels[then][rows[inside], columns[inside]]
-    return float((shown == np.bincount(later, minlength=1).argmax()).sum()) / len(rows)
+    shown = np.full(len(rows), -1)
+    shown[inside] = sight.labels[then][rows[inside], columns[inside]]
+    return shown, int(np.bincount(later, minlength=1).argmax()) if ground and len(later) else 0
 
 
 _BARE = 0.8
