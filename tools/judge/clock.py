@@ -135,7 +135,9 @@ class _Piece:
         if len(ends) < _PIECES or len(steps) <= degree + 1:
             return np.inf
         pieces = self._places[ends[:, None] - steps[-1] + steps]
-        left = ((_rest(tuple(steps.astype(float)), 0, degree) @ pieces / self._error) ** 2).sum(axis=(1, 2))
+        left = ((_rest(tuple(steps.astype(float)), 0, degree) @ pieces / self._error) ** 2).sum(
+            axis=(1, 2)
+        )
         known = left[np.isfinite(left)]
         return float(np.median(known)) * len(s) / len(steps) if len(known) else np.inf
 

@@ -128,9 +128,14 @@ def _absent(sight: Sight, gap: _Gap, t: int) -> bool:
         return False
     if _bare(sight, gap, t) < _BARE:
         return False
-    twins = [other for other in sight.bodies if touch.alike(body, other)]
-    met = [o for o in twins if _nearest(gap, o, t) < 2 * touch.SEAM + body.radius + o.radius]
-    return all(_across(gap, other, t) for other in met)
+    return all(_across(gap, other, t) for other in _met(sight, gap, t))
+
+
+def _met(sight: Sight, gap: _Gap, t: int) -> list[Body]:
+    """Bodies that look the same and came near it on its way up to frame ``t``."""
+    twins = [other for other in sight.bodies if touch.alike(gap.body, other)]
+    far = 2 * touch.SEAM + gap.body.radius
+    return [other for other in twins if _nearest(gap, other, t) < far + other.radius]
 
 
 def _bare(sight: Sight, gap: _Gap, t: int) -> float:
@@ -155,9 +160,13 @@ def _across(gap: _Gap, other: Body, t: int) -> bool:
 
 
 def _renamed(sight: Sight, gap: _Gap, t: int) -> bool:
-    """Whether something first seen in the gap may be the body."""
+    """Whether something first seen in the gap may be the body, or a line on its way."""
     firsts = (int(np.argmax(other.seen)) for other in sight.bodies if other is not gap.body)
-    return any(gap.last < first <= t + 1 for first in firsts)
+    if any(gap.last < first <= t + 1 for first in firsts):
+        return True
+    there, far = gap.places[gap.last] + gap.way(t), 2 * gap.body.radius
+    lines = np.array([line.places[t] for line in sight.lines]).reshape(-1, 2)
+    return bool((np.linalg.norm(lines - there, axis=1) < far).any())
 
 
 def hurried(sight: Sight, told: frozenset[int]) -> list[Violation]:
@@ -170,7 +179,8 @@ def hurried(sight: Sight, told: frozenset[int]) -> list[Violation]:
     found = []
     for gap in every:
         same = [o for o in every if o.last < gap.next and gap.last < o.next]
-        one = _rate(same)
+        others = {other.name for o in same for other in _met(sight, o, o.next - 1)}
+        one = None if others - {o.body.name for o in same} else _rate(same)
         if one is None or told.intersection(range(gap.last - _LEAST, gap.next + _AFTER)):
             continue
         gain, t, rate = one
@@ -181,7 +191,9 @@ def hurried(sight: Sight, told: frozenset[int]) -> list[Violation]:
 
 
 def _long(gap: _Gap) -> bool:
-    """Whether it is hidden, and enough is seen after it."""
+    """Whether it is hidden, not for long where its way is bent, and enough is seen after it."""
+    if len(gap.path) > 2 and gap.next - gap.last > _WAY:
+        return False
     if not any(map(gap.covered, range(gap.last + 1, gap.next))):
         return False
     after = gap.places[gap.next : gap.next + _AFTER, 0]
@@ -200,7 +212,7 @@ def _rate(same: Sequence[_Gap]) -> tuple[float, int, float] | None:
     cost, t, rate = min(tried)
     on = sum(_cost(gap, gap.next, 1.0) for gap in same)
     own = sum(min(_own(gap, k) for k in range(gap.last, gap.next)) for gap in same)
-    free = 4 * _AFTER * len(same)
+    free = 2 * _AFTER * len(same)
     gain = on - cost - 2 * _PRICE
     if gain < FLAG**2 / 2 + np.log(free) or cost + 2 * _PRICE > own or cost > free:
         return None

@@ -10,7 +10,7 @@ from tools.judge import clock, touch
 from tools.judge.breaking import HIDDEN, MERGED, RAGGED, Break, deep, grows, partly, usual
 from tools.judge.echo import Echo, echoes
 from tools.judge.eyes import Body, Sight
-from tools.judge.innovation import FLAG, foretold, place_error
+from tools.judge.innovation import FLAG, foretold, jitter, place_error
 from tools.judge.naming import KINDS, Violation
 
 _TOGETHER = 1  # frames by which breaks of two bodies may differ and be one
@@ -33,6 +33,7 @@ def of_time(
 
 
 _APART = 2  # frames around a moment that may seem to be it
+_STARTS = 3.0  # standard errors by which it must move before, not to start from rest just now
 _MOVES = 0.5  # pixels a frame from which on a body tells the time
 _AGREED = 3.0  # mean squared misfit up to which a speed of time holds for a body
 
@@ -112,7 +113,18 @@ def _measured(body: Body) -> tuple[np.ndarray, np.ndarray]:
             smooth = np.polyval(np.polyfit(known, near[known], 2), known)
             bent = float(np.abs(near[known] - smooth).max()) / sizes[t]
             hidden[t] = max(0.0, bent - HIDDEN - RAGGED / sizes[t])
-    return places, np.hypot(place_error(places, body.radius), hidden * body.radius)
+    least = place_error(places, body.radius)
+    error = np.array([max(least, _rough(places, t)) for t in range(len(places))])
+    return places, np.hypot(error, hidden * body.radius)
+
+
+def _rough(places: np.ndarray, t: int) -> float:
+    """Usual error of a place in the frames before frame ``t + 1`` and in those after it, the larger
+    one: not each part of a film is as clear."""
+    return max(jitter(places[max(t + 1 - _SIDE, 0) : t + 1]), jitter(places[t + 1 : t + 1 + _SIDE]))
+
+
+_SIDE = 16  # frames that tell an error
 
 
 def _uneven(
@@ -125,7 +137,7 @@ def _uneven(
         for body, places, error in known
         if t >= _SPAN
         and np.linalg.norm(places[t - 1] - places[t - 2]) > _MOVES
-        and np.ptp(places[t - 5 : t - 1], axis=0).max() > _MOVES  # no start from rest
+        and np.ptp(places[t - 5 : t - 2], axis=0).max() > _STARTS * float(error[t - 1])
     ]
     told = clock.beats([(places, error) for _, places, error in moving], t)
     if not told:

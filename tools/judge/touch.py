@@ -151,7 +151,9 @@ def struck(sight: Sight, body: Body, t: int, change: np.ndarray, reach: float) -
     the time stops or turns nothing."""
     before = max(t - _EARLIER, 0)
     besides = (
-        {k: companions(sight, body, k, reach) for k in (t - 1, t)} if sight.labels is not None else {}
+        {k: companions(sight, body, k, reach) for k in (t - 1, t)}
+        if sight.labels is not None
+        else {}
     )
     if not explains(sight, body, range(t - 1, t + 1), change, reach, besides):
         return False
@@ -258,9 +260,7 @@ def covered(sight: Sight, body: Body, t: int, then: int, way: np.ndarray) -> flo
     return float(other.mean()) if len(shown) else 0.0
 
 
-def _shown(
-    sight: Sight, body: Body, t: int, then: int, way: np.ndarray
-) -> tuple[np.ndarray, int]:
+def _shown(sight: Sight, body: Body, t: int, then: int, way: np.ndarray) -> tuple[np.ndarray, int]:
     """(N,) labels in frame ``then`` where the body would be, -1 out of the picture, and that of the
     ground around it; 0 where no ground is seen."""
     assert sight.labels is not None, "bodies of drawings only"
