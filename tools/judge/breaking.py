@@ -70,8 +70,8 @@ def breaks(sight: Sight, body: Body, told: frozenset[int]) -> tuple[list[Break],
 
 
 def _begun(forecast: Foretold, t: int) -> int:
-    """The frame in which a break that shows in frame ``t`` may have begun: the forecasts before were
-    off too, or hardly."""
+    """The frame in which a break that shows in frame ``t`` may have begun: from there on forecasts
+    were off too."""
     least = max(t - forecast.count, 2)
     while t > least and np.nan_to_num(forecast.strength[t - 1]) > FLAG / 2:
         t -= 1

@@ -51,8 +51,8 @@ def beats(bodies: Sequence[tuple[np.ndarray, float]], t: int) -> list[Beat]:
 
 
 def bent(places: np.ndarray, error: float, t: int) -> float:
-    """Nats by which a change of its own between frames ``t - 1`` and ``t`` is likelier than a smooth
-    way; NaN where too little is seen. places: (T, 2), error: of one."""
+    """Nats by which a change of its own just before frame ``t`` is likelier than a smooth way; NaN
+    where too little is seen. places: (T, 2), error: of one."""
     if not _BEFORE <= t <= len(places) - _AFTER or np.isnan(places[t - _BEFORE : t + _AFTER]).any():
         return np.nan
     return _Piece(places, error, t).bent

@@ -68,11 +68,11 @@ class _Gap:
 def gaps(sight: Sight, body: Body) -> list[_Gap]:
     """All of them with a known way before."""
     places = clear(sight, body)
-    known = np.isfinite(places[:, 0])
+    known, found = np.isfinite(places[:, 0]), list[_Gap]()
     part = HIDDEN + RAGGED / float(np.nanmedian(body.areas))  # that may be hidden at its ends
-    error, found = float(np.hypot(place_error(places, body.radius), part * body.radius / 2)), []
-    for last in np.nonzero(known[:-1] & ~known[1:])[0]:
-        first = max(last - _WAY + 1, 0)
+    error = float(np.hypot(place_error(places, body.radius), part * body.radius / 2))
+    for last in np.nonzero(known[:-1] & ~known[1:])[0].tolist():
+        first = max(last + 1 - _WAY, 0)
         first += int(np.max(np.nonzero(~known[first:last])[0], initial=-1)) + 1
         if last - first + 1 < _LEAST:
             continue
@@ -147,7 +147,7 @@ def _nearest(gap: _Gap, other: Body, t: int) -> float:
     """Pixels between the body and another one when they were last seen apart, less what they came
     nearer since: least distance of the foretold place from the other one since ``last``."""
     frames = np.arange(gap.last, t + 1)
-    there = np.array([gap.places[gap.last] + gap.way(k) for k in frames])
+    there = np.array([gap.places[gap.last] + gap.way(int(k)) for k in frames])
     return float(np.nanmin(np.linalg.norm(there - other.places[frames], axis=1), initial=np.inf))
 
 

@@ -118,8 +118,7 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
     found.sort(key=lambda one: (one.frame, -one.strength))
     if length < _FEWEST:
         said.append(f"{length} frames are too few: a break shows from about {_FEWEST} on")
-    if not errors:
-        said.append("no body could be followed")
+    said += [] if errors else ["no body could be followed"]
     return Verdict(tuple(found), tuple(errors), length, tuple(said), errors)
 
 
