@@ -146,7 +146,7 @@ def _explained(
     change = gap if how is None else how.change
     if _unsure(sight, body, t, float(np.linalg.norm(gap)), reach):
         return True
-    if how is not None and how.surely_jumps and not hidden:
+    if how is not None and how.surely_jumps and not hidden and np.linalg.norm(gap) > _NUDGED:
         return False
     onward = float(np.linalg.norm(np.diff(body.places[t : t + 2], axis=0)))
     jumps = how is not None and how.kind == "jump"

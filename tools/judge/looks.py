@@ -14,6 +14,7 @@ _BEFORE = 3  # frames on either side that are compared
 _LARGE = 40.0  # pixels of a body that can be missed
 _AREA, _COLOUR = 0.03, 3.0  # least standard errors: share of the area, grey levels
 _LASTING = 8  # frames for which a line is seen that can be missed
+_STEADY = 1.2  # of the areas of a line that loses and gains no piece
 _RATIO = 1.5  # of the areas of one thing that does not change, at most
 _CLEAR = 15.0
 """Standard errors that a body stands out by, there or not there."""
@@ -50,7 +51,8 @@ def _leaps(sight: Sight, line: Body) -> Violation | None:
     if sight.labels is None or line.seen.sum() < _LASTING or np.nanmedian(line.areas) < _LARGE:
         return None
     for t in range(_BEFORE, len(line.seen) - 2):
-        if not line.seen[t - _BEFORE : t + 3].all():
+        sides = line.areas[t - _BEFORE : t], line.areas[t : t + 3]
+        if not all(side.max() < _STEADY * side.min() for side in sides):
             continue
         steps = np.diff(line.places[t - _BEFORE : t + 3], axis=0)
         gap = float(np.linalg.norm(steps[2] - steps[1]))
@@ -60,9 +62,23 @@ def _leaps(sight: Sight, line: Body) -> Violation | None:
         long = float(np.hypot(np.ptp(rows), np.ptp(columns)))
         small, large = np.sort(line.areas[t - 1 : t + 1])
         piece = long / 2 * (1 - small / large)
-        if gap > 2 * usual + piece + _LEAP and large < _RATIO * small:
+        far = gap > 2 * usual + piece + _LEAP and large < _RATIO * small
+        if far and not _swapped(sight, line, t):
             return _violation("jump", line, t, t, gap / _LEAP * FLAG)
     return None
+
+
+def _swapped(sight: Sight, line: Body, t: int) -> bool:
+    """Whether another line was just before frame ``t`` where this one is then, or is then where
+    this one was: which is which cannot be told."""
+    here, there = line.places[t], line.places[t - 1]
+    near = float(np.linalg.norm(here - there)) / 2
+    return any(
+        bool(np.linalg.norm(other.places[t - 1] - here) < near)
+        or bool(np.linalg.norm(other.places[t] - there) < near)
+        for other in sight.lines
+        if other is not line
+    )
 
 
 _LEAP = 3.0  # pixels that a line may seem to jump by how it falls on the pixels
