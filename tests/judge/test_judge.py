@@ -104,6 +104,17 @@ def test_what_comes_into_the_picture_may_not_bounce_off_nothing():
         ("teleport", "crank-slider", 30, "clean"),  # away from what drives it
         ("speed", "dominoes", 31, "clean"),  # while the next one is struck
         ("wall", "bouncing-ball", 30, "mp4"),
+        ("reversal", "crossing-balls", 13, "clean"),  # while two meet
+        ("removed", "spring", 61, "clean"),  # what its spring lay on grows
+        ("teleport", "spring", 12, "clean"),  # by less than a step
+        ("teleport", "cart-pole", 13, "clean"),  # under its pole
+        ("teleport", "crank-slider", 62, "clean"),  # a thin rod
+        ("speed", "rotating-bar", 13, "clean"),  # whose pixels change as it turns
+        ("speed", "pendulum", 60, "clean"),  # beside its rod
+        ("speed", "cart-pole", 13, "noise"),  # slowly
+        ("teleport", "occlusion", 61, "clean"),  # out of hiding
+        ("removed", "occlusion", 61, "noise"),  # while it is hidden in part
+        ("speed", "occlusion", 13, "mp4"),  # behind something
     ],
 )
 def test_a_splice_is_told_beside_what_could_hide_it(kind, scene, seed, variant):
@@ -120,6 +131,10 @@ def test_a_splice_is_told_beside_what_could_hide_it(kind, scene, seed, variant):
         ("billiards", 51, "mp4"),  # a ball that was still, and drawn without error, is struck
         ("see-saw", 40, "clean"),  # a blow that goes on through a plank
         ("gym-pendulum", 31, "clean"),  # a swing that turns back
+        ("three-links", 71, "clean"),  # a rod that is thin in some frames
+        ("coupled-pendulums", 70, "clean"),  # that swing behind each other
+        ("cart-pole", 71, "mp4"),  # a cart that is less and less clear
+        ("break-shot", 71, "mp4"),  # balls that just started from rest
         ("falling-stack", 31, "mp4"),  # boxes of like colours that become one patch
     ],
 )

@@ -2,9 +2,9 @@
 
 ``codec`` what compression leaves; ``eyes`` bodies of a drawing over all frames; ``touch`` what a
 body meets; ``innovation`` places against what the frames before foretold; ``naming`` what kind of
-break it is; ``looks`` bodies that appear, vanish, change size or colour; ``pull`` accelerations
-that change; ``verdict`` all of it for one video; ``against`` a video against what a world model
-foretold.
+break it is; ``looks`` bodies that appear, vanish, change size or colour; ``hidden`` what is
+hidden for a while; ``pull`` accelerations that change; ``verdict`` all of it for one video;
+``against`` a video against what a world model foretold.
 """
 
 from tools.judge.against import departures

@@ -56,7 +56,7 @@ def breaks(sight: Sight, body: Body, told: frozenset[int]) -> tuple[list[Break],
         first = max((r for r in restarts if r <= t - 1), default=0)
         how = turn(places, t, first, error)
         recent = first > 0 and t - first <= forecast.count + 1
-        since = range(first if recent else t - 1, t + 1)
+        since = range(first if recent else _begun(forecast, t) - 1, t + 1)
         outside = bool(told.intersection(since))
         hidden = not np.isfinite(places[t - 1, 0])
         pushed = outside or _explained(sight, body, since, how, forecast, hidden)
@@ -67,6 +67,15 @@ def breaks(sight: Sight, body: Body, told: frozenset[int]) -> tuple[list[Break],
             )
         )
         restarts.add(t)
+
+
+def _begun(forecast: Foretold, t: int) -> int:
+    """The frame in which a break that shows in frame ``t`` may have begun: from there on forecasts
+    were off too."""
+    least = max(t - forecast.count, 2)
+    while t > least and np.nan_to_num(forecast.strength[t - 1]) > FLAG / 2:
+        t -= 1
+    return t
 
 
 def clear(sight: Sight, body: Body) -> np.ndarray:
@@ -137,6 +146,8 @@ def _explained(
     change = gap if how is None else how.change
     if _unsure(sight, body, t, float(np.linalg.norm(gap)), reach):
         return True
+    if how is not None and how.surely_jumps and not hidden and np.linalg.norm(gap) > _NUDGED:
+        return False
     onward = float(np.linalg.norm(np.diff(body.places[t : t + 2], axis=0)))
     jumps = how is not None and how.kind == "jump"
     if jumps or (how is None and not hidden and len(body.seen) > t + 1 and body.seen[t + 1]):

@@ -19,8 +19,9 @@ RATES = (0.3, 0.33, 0.37, 0.41, 0.45, 0.5, 0.55, 0.6, 1.7, 1.8, 1.9, 2.0, 2.1, 2
 """Speeds of time that are tried; nearer to 1, motion that changes fast by itself looks the same."""
 _BEFORE, _AFTER, _REACH = 5, 4, 6.5
 """Frames on either side of a moment, and how far after it the way may lie, in frames of before."""
-_DEGREE = 4
-_PRICE = 3.0  # nats of a free number
+_DEGREES = (2, 3, 4)
+_ENOUGH = 1.5  # mean squared misfit of earlier pieces up to which a degree is enough
+PRICE = 3.0  # nats of a free number
 _SMOOTH = 0.1  # of a step, what an earlier piece may leave at most
 _EARLIER, _PIECES = 10, 2  # pieces before, at most and at least, that tell how well it fits
 
@@ -46,7 +47,15 @@ def beats(bodies: Sequence[tuple[np.ndarray, float]], t: int) -> list[Beat]:
         for places, error in bodies
         if _BEFORE <= t <= len(places) - _AFTER and np.isfinite(places[t - _BEFORE : t + 2]).all()
     ]
-    return [piece.beat() for piece in pieces] if any(piece.broke for piece in pieces) else []
+    return [piece.beat() for piece in pieces] if any(piece.bent > 0 for piece in pieces) else []
+
+
+def bent(places: np.ndarray, error: float, t: int) -> float:
+    """Nats by which a change of its own just before frame ``t`` is likelier than a smooth way; NaN
+    where too little is seen. places: (T, 2), error: of one."""
+    if not _BEFORE <= t <= len(places) - _AFTER or np.isnan(places[t - _BEFORE : t + _AFTER]).any():
+        return np.nan
+    return _Piece(places, error, t).bent
 
 
 class _Piece:
@@ -58,13 +67,22 @@ class _Piece:
         self._after = len(seen) if seen.all() else int(np.argmin(seen))
         step = float(np.linalg.norm(places[t - 1] - places[t - 2]))
         self._most = (_SMOOTH * step / error) ** 2
+        self._degree = self._enough()
         lengths = {self._length(rate) for rate in RATES}
         self._even = {n: self._evenly(n) for n in lengths}
 
+    def _enough(self) -> int:
+        """The least degree of the polynomial that accounts for earlier pieces."""
+        s = tuple(np.arange(1.0 - _BEFORE, int(_REACH) + 1))
+        for degree in _DEGREES[:-1]:
+            if self._usual(s, degree) < _ENOUGH * 2 * (len(s) - degree - 1):
+                return degree
+        return _DEGREES[-1]
+
     @property
-    def broke(self) -> bool:
-        """Whether some change of its own says more than that it went on."""
-        return any(on - own > 0 for on, own in self._even.values())
+    def bent(self) -> float:
+        """Nats by which some change of its own says more than that it went on."""
+        return max(on - own for on, own in self._even.values())
 
     def beat(self) -> Beat:
         """What each speed of time gains."""
@@ -78,7 +96,7 @@ class _Piece:
     def _evenly(self, n: int) -> tuple[float, float]:
         """Cost of going on, and of the best change of its own with its price."""
         j = tuple(np.arange(1.0 - _BEFORE, n + 1))
-        own = min(self._cost(j, shape)[0] for shape in range(1, 1 + _SHAPES)) + 2 * _PRICE
+        own = min(self._cost(j, shape)[0] for shape in range(1, 1 + _SHAPES)) + 2 * PRICE
         return self._cost(j)[0], own
 
     def _told(self, rate: float) -> tuple[float, float, float]:
@@ -99,24 +117,27 @@ class _Piece:
         shapes of a change added, and their mean squared misfit, both in what earlier pieces left;
         what no hypothesis changes is left out. known: infinite where too few pieces tell."""
         first = self._t - _BEFORE
-        free = 2 * max(len(s) - _DEGREE - 1 - (shape > 0), 1)
-        left = _rest(s, shape) @ self._places[first : first + len(s)] / self._error
-        usual = self._usual(s) / free
+        degree = self._degree
+        free = 2 * max(len(s) - degree - 1 - (shape > 0), 1)
+        left = _rest(s, shape, degree) @ self._places[first : first + len(s)] / self._error
+        usual = self._usual(s, degree) / free
         if known and not np.isfinite(usual):
             return np.inf, np.inf
         wide = max(1.0, min(usual, self._most))
         squared = float((left**2).sum())
         return squared / (2 * wide) + free / 2 * float(np.log(wide)), squared / (free * wide)
 
-    def _usual(self, s: tuple[float, ...]) -> float:
+    def _usual(self, s: tuple[float, ...], degree: int) -> float:
         """Squared misfit that is usually left of pieces that end before the moment, taken at the
         steps ``s`` of even time, to the nearest frame."""
         steps = np.unique(np.rint(s).astype(int))
         ends = np.arange(self._t - 1, max(self._t - 1 - _EARLIER, steps[-1] - steps[0] - 1), -1)
-        if len(ends) < _PIECES or len(steps) <= _DEGREE + 1:
+        if len(ends) < _PIECES or len(steps) <= degree + 1:
             return np.inf
         pieces = self._places[ends[:, None] - steps[-1] + steps]
-        left = ((_rest(tuple(steps.astype(float)), 0) @ pieces / self._error) ** 2).sum(axis=(1, 2))
+        left = ((_rest(tuple(steps.astype(float)), 0, degree) @ pieces / self._error) ** 2).sum(
+            axis=(1, 2)
+        )
         known = left[np.isfinite(left)]
         return float(np.median(known)) * len(s) / len(steps) if len(known) else np.inf
 
@@ -125,7 +146,7 @@ _SHAPES = 5
 
 
 @cache
-def _rest(s: tuple[float, ...], shape: int) -> np.ndarray:
+def _rest(s: tuple[float, ...], shape: int, degree: int) -> np.ndarray:
     """(n, n) what is left of values at ``s`` about a polynomial and a change after 0: of place, of
     velocity there or half a frame aside, of the pull; 0: none."""
     t = np.array(s)
@@ -136,7 +157,7 @@ def _rest(s: tuple[float, ...], shape: int) -> np.ndarray:
         np.maximum(t - 0.5, 0.0),
         np.maximum(t, 0.0) ** 2,
     )
-    base = np.vander(t / _BEFORE, _DEGREE + 1, increasing=True)
+    base = np.vander(t / _BEFORE, degree + 1, increasing=True)
     if shape:
         base = np.column_stack([base, shapes[shape - 1]])
     rest: np.ndarray = np.eye(len(t)) - base @ np.linalg.pinv(base)

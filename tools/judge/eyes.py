@@ -102,8 +102,8 @@ def look(frames: np.ndarray) -> Sight:
 
 
 def centred(patch: Patch, frame: np.ndarray) -> Patch:
-    """The patch with its centre weighted by how much of each pixel it covers: edges that fall
-    between pixels count."""
+    """The patch with its centre weighted by how much of each pixel it covers, and the area that it
+    covers: edges that fall between pixels count, so that neither changes when it turns."""
     window = tuple(slice(max(v.start - _SOFT, 0), v.stop + _SOFT) for v in patch.window)
     inside, part = patch.mask[window].astype(np.uint8), frame[window].astype(np.float32)
     wide = cv2.dilate(inside, np.ones((5, 5), np.uint8))
@@ -116,7 +116,8 @@ def centred(patch: Patch, frame: np.ndarray) -> Patch:
     cover = np.where(inside > 0, 1.0, share * (wide > 0))
     y, x = np.indices(cover.shape)
     centre = np.array([(x * cover).sum(), (y * cover).sum()]) / cover.sum()
-    return replace(patch, centre=centre + np.array([window[1].start, window[0].start]))
+    at = centre + np.array([window[1].start, window[0].start])
+    return replace(patch, centre=at, area=float(cover.sum()))
 
 
 def _is_thing(patch: Patch, under: list[np.ndarray]) -> bool:

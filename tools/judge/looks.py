@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from tools.judge.eyes import Body, Sight
 from tools.judge.innovation import FLAG
 from tools.judge.naming import KINDS, Violation
-from tools.judge.touch import bared, beside, doubled, kin
+from tools.judge.touch import bared, beside, doubled, kin, returns
 
 _BEFORE = 3  # frames on either side that are compared
 _LARGE = 40.0  # pixels of a body that can be missed
 _AREA, _COLOUR = 0.03, 3.0  # least standard errors: share of the area, grey levels
 _LASTING = 8  # frames for which a line is seen that can be missed
+_STEADY = 1.2  # of the areas of a line that loses and gains no piece
 _RATIO = 1.5  # of the areas of one thing that does not change, at most
 _CLEAR = 15.0
 """Standard errors that a body stands out by, there or not there."""
@@ -27,8 +29,11 @@ def changed(sight: Sight) -> list[Violation]:
         one = _comes(sight, body) or _goes(sight, body) or _differs(sight, body)
         if one is not None:
             found.append(one)
-    lasting = [line for line in sight.lines if _lasting(line)]
-    return found + [one for one in (_goes(sight, line) for line in lasting) if one is not None]
+    for line in sight.lines:
+        one = _leaps(sight, line) or (_goes(sight, line) if _lasting(line) else None)
+        if one is not None:
+            found.append(one)
+    return found
 
 
 def _lasting(line: Body) -> bool:
@@ -38,6 +43,45 @@ def _lasting(line: Body) -> bool:
     small, large = np.nanmin(line.areas), np.nanmax(line.areas)
     unbroken = len(seen) == seen[-1] - seen[0] + 1 >= _LASTING
     return bool(unbroken and small >= _LARGE and large < _RATIO * small)
+
+
+def _leaps(sight: Sight, line: Body) -> Violation | None:
+    """The first frame in which a line is far off its way, farther than a piece that it lost or
+    gained could move its middle, and stays there."""
+    if sight.labels is None or line.seen.sum() < _LASTING or np.nanmedian(line.areas) < _LARGE:
+        return None
+    for t in range(_BEFORE, len(line.seen) - 2):
+        sides = line.areas[t - _BEFORE : t], line.areas[t : t + 3]
+        if not all(side.max() < _STEADY * side.min() for side in sides):
+            continue
+        steps = np.diff(line.places[t - _BEFORE : t + 3], axis=0)
+        gap = float(np.linalg.norm(steps[2] - steps[1]))
+        others = [steps[1] - steps[0], steps[4] - steps[3], steps[0], steps[1], steps[3], steps[4]]
+        usual = max(float(np.linalg.norm(step)) for step in others)
+        rows, columns = np.nonzero(sight.labels[t] == line.labels[t])
+        long = float(np.hypot(np.ptp(rows), np.ptp(columns)))
+        small, large = np.sort(line.areas[t - 1 : t + 1])
+        piece = long / 2 * (1 - small / large)
+        far = gap > 2 * usual + piece + _LEAP and large < _RATIO * small
+        if far and not _swapped(sight, line, t):
+            return _violation("jump", line, t, t, gap / _LEAP * FLAG)
+    return None
+
+
+def _swapped(sight: Sight, line: Body, t: int) -> bool:
+    """Whether another line was just before frame ``t`` where this one is then, or is then where
+    this one was: which is which cannot be told."""
+    here, there = line.places[t], line.places[t - 1]
+    near = float(np.linalg.norm(here - there)) / 2
+    return any(
+        bool(np.linalg.norm(other.places[t - 1] - here) < near)
+        or bool(np.linalg.norm(other.places[t] - there) < near)
+        for other in sight.lines
+        if other is not line
+    )
+
+
+_LEAP = 3.0  # pixels that a line may seem to jump by how it falls on the pixels
 
 
 def _violation(kind: str, body: Body, t: int, at: int, strength: float) -> Violation:
@@ -64,7 +108,8 @@ def _goes(sight: Sight, body: Body) -> Violation | None:
         if t < 3 or not _followed(body, int(t) - 3) or _joined(sight, body, int(t)):
             continue
         if bared(sight, body, int(t), int(t) + 1, body.places[t] - body.places[t - 1]):
-            return _violation("vanishes", body, int(t) + 1, int(t), _CLEAR)
+            kind = "jump" if returns(sight, body, int(t) + 1) else "vanishes"
+            return _violation(kind, body, int(t) + 1, int(t), _CLEAR)
     return None
 
 
@@ -83,12 +128,20 @@ def _bends(body: Body, first: int, end: int) -> np.ndarray:
 
 
 def _joined(sight: Sight, body: Body, t: int) -> bool:
-    """Whether a body that is last seen in frame ``t`` has become a part of another one."""
+    """Whether a body that is last seen in frame ``t`` has become a part of another one, which
+    reaches where it was."""
+    assert sight.labels is not None, "bodies of drawings only"
+    own = (sight.labels[t] == body.labels[t]).astype(np.uint8)
+    there = set(np.unique(sight.labels[t + 1][cv2.dilate(own, _BESIDE) > 0]).tolist())
     return any(
-        float(np.nan_to_num(other.areas[t + 1] - other.areas[t])) > body.areas[t] / 2
+        float(np.diff(np.nan_to_num(other.areas[t : t + 2]))[0]) > body.areas[t] / 2
+        and other.labels[t + 1] in there
         for other in (*sight.bodies, *sight.lines)
         if other is not body
     )
+
+
+_BESIDE = np.ones((9, 9), np.uint8)  # pixels around a body and its soft edge
 
 
 def _differs(sight: Sight, body: Body) -> Violation | None:

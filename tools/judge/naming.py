@@ -64,7 +64,13 @@ class Turn:
         """The likeliest change."""
         return min(self.costs, key=lambda kind: self.costs[kind])
 
+    @property
+    def surely_jumps(self) -> bool:
+        """Whether no change of velocity accounts for it."""
+        return self.kind == "jump" and self.costs["velocity"] > self.costs["jump"] + FLAG**2 / 2
 
+
+_AMID = (0.25, 0.5, 0.75)  # of the time between two frames, when a velocity may have changed
 _PRICE = {"jump": 6.0, "velocity": 6.0, "gravity": 7.5}
 """What a hypothesis with more free numbers must fit better."""
 
@@ -114,6 +120,8 @@ def turn(places: np.ndarray, t: int, first: int, grid: float) -> Turn | None:
     way = _way(places, before, after, t, grid)
     shapes = {"jump": np.ones(len(after)), "velocity": way.j, "gravity": way.j**2}
     shaped = {kind: way.on(shape) for kind, shape in shapes.items()}
+    amid = [way.on(way.j - part) for part in _AMID]
+    shaped["velocity"] = min([shaped["velocity"], *amid], key=lambda pair: pair[0])
     costs = {kind: cost + _PRICE[kind] for kind, (cost, _) in shaped.items()}
     return Turn(costs, shaped["velocity"][1])
 

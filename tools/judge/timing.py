@@ -10,7 +10,7 @@ from tools.judge import clock, touch
 from tools.judge.breaking import HIDDEN, MERGED, RAGGED, Break, deep, grows, partly, usual
 from tools.judge.echo import Echo, echoes
 from tools.judge.eyes import Body, Sight
-from tools.judge.innovation import FLAG, foretold, place_error
+from tools.judge.innovation import FLAG, foretold, jitter, place_error
 from tools.judge.naming import KINDS, Violation
 
 _TOGETHER = 1  # frames by which breaks of two bodies may differ and be one
@@ -33,9 +33,9 @@ def of_time(
 
 
 _APART = 2  # frames around a moment that may seem to be it
+_STARTS = 3.0  # standard errors by which it must move before, not to start from rest just now
 _MOVES = 0.5  # pixels a frame from which on a body tells the time
 _AGREED = 3.0  # mean squared misfit up to which a speed of time holds for a body
-_PRICE = 3.0  # nats of a rate
 
 
 def _evenly(
@@ -113,7 +113,18 @@ def _measured(body: Body) -> tuple[np.ndarray, np.ndarray]:
             smooth = np.polyval(np.polyfit(known, near[known], 2), known)
             bent = float(np.abs(near[known] - smooth).max()) / sizes[t]
             hidden[t] = max(0.0, bent - HIDDEN - RAGGED / sizes[t])
-    return places, np.hypot(place_error(places, body.radius), hidden * body.radius)
+    least = place_error(places, body.radius)
+    error = np.array([max(least, _rough(places, t)) for t in range(len(places))])
+    return places, np.hypot(error, hidden * body.radius)
+
+
+def _rough(places: np.ndarray, t: int) -> float:
+    """Usual error of a place in the frames before frame ``t + 1`` and in those after it, the larger
+    one: not each part of a film is as clear."""
+    return max(jitter(places[max(t + 1 - _SIDE, 0) : t + 1]), jitter(places[t + 1 : t + 1 + _SIDE]))
+
+
+_SIDE = 16  # frames that tell an error
 
 
 def _uneven(
@@ -126,12 +137,12 @@ def _uneven(
         for body, places, error in known
         if t >= _SPAN
         and np.linalg.norm(places[t - 1] - places[t - 2]) > _MOVES
-        and np.ptp(places[t - 5 : t - 1], axis=0).max() > _MOVES  # no start from rest
+        and np.ptp(places[t - 5 : t - 2], axis=0).max() > _STARTS * float(error[t - 1])
     ]
     told = clock.beats([(places, error) for _, places, error in moving], t)
     if not told:
         return None
-    gains = np.sum([one.gains for one in told], axis=0) - _PRICE
+    gains = np.sum([one.gains for one in told], axis=0) - clock.PRICE
     own = np.sum([one.own for one in told], axis=0)
     misfit = np.max([one.misfits for one in told], axis=0)
     gains[(misfit > _AGREED) | (own > gains)] = 0.0
@@ -141,11 +152,15 @@ def _uneven(
     rate = clock.RATES[best]
     if sight.labels is None and rate < 1:  # what it meets may slow it, and no outline shows that
         return None
-    bodies = [b for b, places, _ in moving if np.isfinite(places[t - 5 : t + 2]).all()]
+    told_of = [(b, e) for b, places, e in moving if np.isfinite(places[t - 5 : t + 2]).all()]
+    bodies = [body for body, _ in told_of]
+    alone = sum(2 * np.log(np.hypot(*b.step) / e) for b, (_, e) in zip(told, told_of, strict=True))
+    by_chance = gains[best] - own[best] + alone - 2 * clock.PRICE * len(told) < FLAG**2 / 2
     for body, one in zip(bodies, told, strict=True):
         change, reach = (rate - 1) * one.step, 1.0 + max(rate, 1.0) * float(np.hypot(*one.step))
-        if touch.doubled(sight, body, t) or (
-            sight.labels is not None and touch.struck(sight, body, t, change, reach)
+        if by_chance and (
+            touch.doubled(sight, body, t)
+            or (sight.labels is not None and touch.struck(sight, body, t, change, reach))
         ):
             return None
     return float(gains[best]), rate, bodies[int(np.argmax([one.gains[best] for one in told]))]
@@ -226,9 +241,21 @@ def _abrupt(sight: Sight, body: Body, errors: dict[str, np.ndarray], one: Echo) 
     if one.held and _goes_on(body, one):
         return float(steps[1]) / error
     rests = one.held and t + one.held == len(body.seen) and touch.beside(sight, body, t - 1)
-    if rests or not _abruptly(steps, one):
+    if rests or not (_abruptly(steps, one) or (not one.held and _kinked(body, t))):
         return 0.0
+    strength = float(steps[1]) * (2.0 if one.kind == "reversal" else 1.0) / error
     back = body.places[t - 2] - body.places[t - 1]
     if sight.labels is not None and touch.struck(sight, body, t - 1, back, 1.0 + float(steps[1])):
-        return 0.0
-    return float(steps[1]) * (2.0 if one.kind == "reversal" else 1.0) / error
+        return strength if not one.held and strength > _BY_CHANCE else 0.0
+    return strength
+
+
+def _kinked(body: Body, t: int) -> bool:
+    """Whether its way is not smooth at frame ``t``, as that of what turns back on its own is."""
+    places, error = _measured(body)
+    return clock.bent(places, float(error[t - 1]), t) > FLAG**2 / 2
+
+
+_BY_CHANCE = 10 * FLAG
+"""Standard errors of a way there and back from which on a bounce does not by chance happen so near
+to a picture, or amid two, that what comes after it looks like what came before."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 from tools.judge.eyes import Body, Sight
 
-_SEAM = 4.0
+SEAM = 4.0
 """Pixels between the insides of two patches that touch: each loses its soft edge."""
 
 
@@ -19,7 +21,7 @@ def directions(
     the picture."""
     if sight.labels is None or not body.labels[t]:
         return np.zeros((0, 2))
-    window, own, other = _around(sight, body, t, reach + _SEAM)
+    window, own, other = _around(sight, body, t, reach + SEAM)
     if without:
         other &= ~np.isin(sight.labels[t][window], list(without))
     outline = own & ~cv2.erode(own.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
@@ -31,12 +33,18 @@ def directions(
         )
         where = np.zeros((int(nearest.max()) + 1, 2))
         where[nearest[other]] = np.argwhere(other)
-        close = distance[rows, columns] <= reach + _SEAM
+        close = distance[rows, columns] <= reach + SEAM
         rows, columns = rows[close], columns[close]
         towards = (where[nearest[rows, columns]] - np.stack([rows, columns], axis=1))[:, ::-1]
         lengths = np.maximum(np.linalg.norm(towards, axis=1, keepdims=True), 1e-9)
-        found = np.concatenate([found, towards / lengths])
+        ways = towards / lengths
+        ahead = np.rint(np.stack([rows, columns], axis=1) + _OUT * ways[:, ::-1]).astype(int)
+        inward = own[tuple(np.clip(ahead, 0, np.array(own.shape) - 1).T)]
+        found = np.concatenate([found, ways[~inward]])
     return found
+
+
+_OUT = 2.0  # pixels from an outline at which it shows whether a way leads out of the body
 
 
 def explains(
@@ -59,38 +67,54 @@ def explains(
     return False
 
 
-def companions(sight: Sight, body: Body, t: int) -> frozenset[int]:
-    """Labels in frame ``t`` of patches that have been at the body for some frames and moved along
-    with it: its other half, the rod that it hangs on."""
-    now = _touching(sight, body, t)
-    for k in (t - 2, t - _EARLIER):
+def companions(sight: Sight, body: Body, t: int, reach: float) -> frozenset[int]:
+    """Labels in frame ``t`` of patches that have been within ``reach`` pixels of the body for some
+    frames and moved along with it: its other half, the rod that it hangs on."""
+    now, moved = _touching(sight, body, t, reach), set[int]()
+    for k in (t - 2, t - _EARLIER, t - _LONG):
         if k < 0 or not body.seen[k]:
-            return frozenset()
-        then = _touching(sight, body, k).values()
-        now = {
-            label: (area, place)
-            for label, (area, place) in now.items()
-            if any(
-                abs(area / other - 1) < _LIKE and float(np.hypot(*(place - where))) > _ALONG
-                for other, where in then
-            )
-        }
-    return frozenset(now)
+            break
+        then = _touching(sight, body, k, reach + SEAM).values()
+        same = {label: [o for o in then if one.like(o)] for label, one in now.items()}
+        now = {label: one for label, one in now.items() if same[label] or k == t - _LONG}
+        moved |= {label for label, one in now.items() if any(map(one.away, same[label]))}
+    return frozenset(moved & set(now)) if t >= _EARLIER and body.seen[t - _EARLIER] else frozenset()
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """A patch beside a body. area: pixels. middle: (2,) row and column. thin: a line, which breaks
+    into pieces as it turns."""
+
+    area: float
+    middle: np.ndarray
+    thin: bool
+
+    def like(self, other: _Beside) -> bool:
+        """Whether it may be the same thing in another frame, or a piece of it."""
+        return abs(self.area / other.area - 1) < _LIKE or (self.thin and other.thin)
+
+    def away(self, other: _Beside) -> bool:
+        """Whether it has moved from there."""
+        return float(np.hypot(*(self.middle - other.middle))) > _ALONG
 
 
 _LIKE, _ALONG = 0.5, 1.0  # difference of areas, and pixels that it moved, of a companion
+_THIN = 2.0  # pixels from its middle to its edge
 
 
-def _touching(sight: Sight, body: Body, t: int) -> dict[int, tuple[float, np.ndarray]]:
-    """Label -> area and middle of the patches that touch the body in frame ``t``."""
+def _touching(sight: Sight, body: Body, t: int, reach: float) -> dict[int, _Beside]:
+    """Label -> patch, of those within reach of the body in frame ``t``."""
     if sight.labels is None or not body.labels[t]:
         return {}
-    window, own, other = _around(sight, body, t, _SEAM + 1)
-    near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= _SEAM + 1
+    window, own, other = _around(sight, body, t, reach + SEAM)
+    near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= reach + SEAM
     found = {}
     for label in set(sight.labels[t][window][other & near].tolist()):
-        places = np.argwhere(sight.labels[t] == label)
-        found[label] = (float(len(places)), places.mean(axis=0))
+        mask = (sight.labels[t] == label).astype(np.uint8)
+        places = np.argwhere(mask)
+        deep = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3).max()
+        found[label] = _Beside(float(len(places)), places.mean(axis=0), float(deep) < _THIN)
     return found
 
 
@@ -100,8 +124,8 @@ def partners(sight: Sight, body: Body, t: int, reach: float) -> frozenset[str]:
     for k in (t - 1, t):
         if sight.labels is None or k < 0 or not body.labels[k]:
             continue
-        window, own, other = _around(sight, body, k, reach + _SEAM)
-        near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= reach + _SEAM
+        window, own, other = _around(sight, body, k, reach + SEAM)
+        near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= reach + SEAM
         labels = set(sight.labels[k][window][other & near].tolist())
         names |= {one.name for one in sight.bodies if one is not body and one.labels[k] in labels}
     return frozenset(names)
@@ -112,10 +136,10 @@ def givers(sight: Sight, body: Body, t: int, change: np.ndarray, reach: float) -
     from."""
     if sight.labels is None or not body.labels[t]:
         return set()
-    window, own, other = _around(sight, body, t, reach + _SEAM)
+    window, own, other = _around(sight, body, t, reach + SEAM)
     rows, columns = np.nonzero(own)
     middle = np.array([rows.mean(), columns.mean()])
-    near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= reach + _SEAM
+    near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= reach + SEAM
     ways = (np.argwhere(other & near) - middle)[:, ::-1]
     lengths = np.maximum(np.linalg.norm(ways, axis=1), 1e-9)
     pushing = -(ways @ change) > _PUSH * lengths * float(np.linalg.norm(change))
@@ -127,7 +151,9 @@ def struck(sight: Sight, body: Body, t: int, change: np.ndarray, reach: float) -
     the time stops or turns nothing."""
     before = max(t - _EARLIER, 0)
     besides = (
-        {k: companions(sight, body, k) for k in (t - 1, t)} if sight.labels is not None else {}
+        {k: companions(sight, body, k, reach) for k in (t - 1, t)}
+        if sight.labels is not None
+        else {}
     )
     if not explains(sight, body, range(t - 1, t + 1), change, reach, besides):
         return False
@@ -135,6 +161,7 @@ def struck(sight: Sight, body: Body, t: int, change: np.ndarray, reach: float) -
 
 
 _EARLIER = 4  # frames before a blow in which there was no contact yet
+_LONG = 8  # frames in which what moves along is seen to move, also where a swing turns
 _PUSH = 0.55
 """Least cosine between a push and the way out of what gives it: friction bends it."""
 
@@ -154,21 +181,34 @@ def doubled(sight: Sight, body: Body, t: int) -> bool:
     """Whether another body that looks the same was next to it in frame ``t`` or the one before: the
     two make one patch then, and which is which cannot be told."""
     for other in sight.bodies:
-        if (
-            other is body
-            or other.radius > _SAME * body.radius
-            or body.radius > _SAME * other.radius
-        ):
-            continue
-        tones = [np.nanmedian(one.colours, axis=0) for one in (body, other)]
-        if float(np.abs(tones[0] - tones[1]).max()) > _TONE:
+        if not alike(body, other):
             continue
         gaps = np.linalg.norm((body.places - other.places)[max(t - 2, 0) : t + 1], axis=1)
         nearing = max(0.0, float(np.nan_to_num(gaps[0] - gaps[1]))) if t > 1 else 0.0
         near = float(np.nanmin(gaps[-2:], initial=np.inf)) - _HASTE * nearing
-        if near < _reaches(sight, body, t) + _reaches(sight, other, t) + 2 * _SEAM:
+        if near < _reaches(sight, body, t) + _reaches(sight, other, t) + 2 * SEAM:
             return True
     return False
+
+
+def alike(body: Body, other: Body) -> bool:
+    """Whether two bodies look the same."""
+    if other is body or other.radius > _SAME * body.radius or body.radius > _SAME * other.radius:
+        return False
+    tones = [np.nanmedian(one.colours, axis=0) for one in (body, other)]
+    return float(np.abs(tones[0] - tones[1]).max()) <= _TONE
+
+
+def returns(sight: Sight, body: Body, t: int) -> bool:
+    """Whether the body, or what has its colour and is then first seen, is seen from frame ``t``
+    on."""
+    tone = np.nanmedian(body.colours, axis=0)
+    return bool(body.seen[t:].any()) or any(
+        other.seen[t:].any()
+        and not other.seen[:t].any()
+        and float(np.abs(np.nanmedian(other.colours, axis=0) - tone).max()) <= _TONE
+        for other in sight.bodies
+    )
 
 
 def _reaches(sight: Sight, body: Body, t: int) -> float:
@@ -186,8 +226,8 @@ def kin(sight: Sight, body: Body, t: int) -> bool:
     that."""
     if sight.labels is None or not body.labels[t]:
         return False
-    window, own, other = _around(sight, body, t, 2 * _SEAM)
-    near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= 2 * _SEAM
+    window, own, other = _around(sight, body, t, 2 * SEAM)
+    near = cv2.distanceTransform((~own).astype(np.uint8), cv2.DIST_L2, 5) <= 2 * SEAM
     labels = set(sight.labels[t][window][other & near].tolist())
     return any(
         one.labels[t] in labels and float(np.abs(one.colours[t] - body.colours[t]).max()) < _TONE
@@ -201,24 +241,42 @@ _SAME, _TONE = 2.5, 20.0  # ratio of radii, and grey levels, up to which two bod
 
 
 def bared(sight: Sight, body: Body, t: int, then: int, way: np.ndarray) -> bool:
-    """Whether the ground around ``body`` in frame ``t`` is what frame ``then`` shows where the body
-    would be, ``way`` (2,) pixels further: nothing hides it there."""
-    window, own, _ = _around(sight, body, t, _SEAM)
-    ring = cv2.dilate(own.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool) & ~own
+    """Whether nothing hides ``body`` where it would be in frame ``then``, ``way`` (2,) pixels from
+    where it is in frame ``t``, and it is not there."""
+    return bare(sight, body, t, then, way) > _BARE
+
+
+def bare(sight: Sight, body: Body, t: int, then: int, way: np.ndarray) -> float:
+    """Share of the pixels where the body would be at which frame ``then`` shows the ground that is
+    around the body in frame ``t``."""
+    shown, ground = _shown(sight, body, t, then, way)
+    return float((shown == ground).mean()) if ground and len(shown) else 0.0
+
+
+def covered(sight: Sight, body: Body, t: int, then: int, way: np.ndarray) -> float:
+    """Share of them at which frame ``then`` shows something else."""
+    shown, ground = _shown(sight, body, t, then, way)
+    other = (shown != 0) & (shown != ground) & (shown != body.labels[then])
+    return float(other.mean()) if len(shown) else 0.0
+
+
+def _shown(sight: Sight, body: Body, t: int, then: int, way: np.ndarray) -> tuple[np.ndarray, int]:
+    """(N,) labels in frame ``then`` where the body would be, -1 out of the picture, and that of the
+    ground around it; 0 where no ground is seen."""
     assert sight.labels is not None, "bodies of drawings only"
+    window, own, _ = _around(sight, body, t, SEAM)
+    ring = cv2.dilate(own.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool) & ~own
     around = sight.labels[t][window][ring]
     ground = np.bincount(around[around > 0], minlength=1).argmax()
     later = sight.labels[then][window][ring & (sight.labels[t][window] == ground)]
-    if not ground or not len(later):
-        return False
     rows, columns = np.nonzero(own)
     rows = rows + window[0].start + round(float(way[1]))
     columns = columns + window[1].start + round(float(way[0]))
     height, width = sight.shape
     inside = (rows >= 0) & (columns >= 0) & (rows < height) & (columns < width)
-    shown = sight.labels[then][rows[inside], columns[inside]]
-    bare = shown == np.bincount(later, minlength=1).argmax()
-    return bool(bare.sum() > _BARE * len(rows))
+    shown = np.full(len(rows), -1)
+    shown[inside] = sight.labels[then][rows[inside], columns[inside]]
+    return shown, int(np.bincount(later, minlength=1).argmax()) if ground and len(later) else 0
 
 
 _BARE = 0.8

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tools.judge import looks, pull, walls
+from tools.judge import hidden, looks, pull, walls
 from tools.judge.breaking import Break, breaks, clear
 from tools.judge.echo import unlike
 from tools.judge.eyes import Body, Sight, look
@@ -109,6 +109,7 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
     through = _passed(sight, met, errors)
     first = min((one.frame for one in through), default=length)
     found = [one for one in of_time(sight, every, errors, told) if one.frame < first]
+    found += [*hidden.hurried(sight, told), *hidden.missing(sight)]
     found += [one for one in looks.changed(sight) if all(abs(one.frame - t) > _SOON for t in told)]
     late = min((one.frame for one in found if one.kind in OF_TIME), default=length)
     pulls = [one for one in pulls if one.frame < late - _PULLED and not _near(one, through)]
@@ -117,8 +118,7 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
     found.sort(key=lambda one: (one.frame, -one.strength))
     if length < _FEWEST:
         said.append(f"{length} frames are too few: a break shows from about {_FEWEST} on")
-    if not errors:
-        said.append("no body could be followed")
+    said += [] if errors else ["no body could be followed"]
     return Verdict(tuple(found), tuple(errors), length, tuple(said), errors)
 
 
