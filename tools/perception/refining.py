@@ -49,6 +49,9 @@ ALIKE = 1.25
 """Misfit, relative to that of another pose or shape, up to which the one that continues the course,
 or is simpler, is preferred."""
 
+OFF_COURSE = 0.35
+"""Radians from where its course would have it from which a picture's angle is asked again."""
+
 SQUARE = 1.3
 """Longer side of a box, relative to the shorter one, up to which it may be a disk."""
 
@@ -85,8 +88,8 @@ def _retry(layout: Layout, k: int, t: int, start: np.ndarray, factor: float = 1.
 def unwind(layout: Layout) -> None:
     """Tell angles again, in place, once gaps are filled: across a gap the last rate of turning says
     little about which end is which. A box may be turned by its period; an outline or a picture is
-    fitted again from where its course would have it, where it is more than a quarter turn away from
-    there, and stays so if it fits about as well."""
+    fitted again from where its course would have it, where it is far from there (spokes look the
+    same after a part of a turn), and stays so if it fits about as well."""
     for k, appearance in enumerate(layout.appearances):
         seen = layout.seen(k)
         if appearance.shape == "box" and len(seen):
@@ -102,7 +105,7 @@ def unwind(layout: Layout) -> None:
                     if (
                         start is not None
                         and abs(math.remainder(start[2] - layout.poses[k][t, 2], math.tau))
-                        > math.pi / 2
+                        > OFF_COURSE
                     ):
                         _retry(layout, k, t, start, ALIKE)
 
