@@ -76,3 +76,22 @@ def edged(clear):
     clip = Clip.of(frames, np.full((40, 60, 3), 200, np.uint8), 0.0)
     found = {t: regions(frame[..., 1] < 100, 5)[0] for t, frame in enumerate(frames)}
     return clip, Chain(found)
+
+
+def test_a_spoked_wheel_that_turns_ever_faster_is_followed_by_its_course():
+    """After a sixth of a turn it looks the same."""
+    angles = 0.01 * np.arange(24) + 0.002 * np.arange(24) ** 2
+    frames = np.full((len(angles), 90, 200, 3), 238, np.uint8)
+    for frame, angle in zip(frames, angles, strict=True):
+        centre = np.array([30 + 22 * angle, 45.0])
+        middle = tuple(np.rint(16 * centre).astype(int).tolist())
+        cv2.circle(frame, middle, 16 * 21, (160, 60, 30), 4, cv2.LINE_AA, 4)
+        for spoke in angle + np.pi / 3 * np.arange(3):
+            end = 19 * np.array([np.cos(spoke), np.sin(spoke)])
+            ends = [
+                tuple(np.rint(16 * p).astype(int).tolist()) for p in (centre - end, centre + end)
+            ]
+            cv2.line(frame, *ends, (160, 60, 30), 2, cv2.LINE_AA, 4)
+    (wheel,) = toolbox.discover(frames).tracks
+    turned = wheel.poses[:, 2] - wheel.poses[0, 2]
+    assert np.abs(turned - angles).max() < 0.05

@@ -23,12 +23,15 @@ from tools.perception.clip import Clip
 from tools.perception.linking import Chain
 from tools.perception.parts import Appearance
 from tools.perception.pose import View, located, misfit
-from tools.perception.registration import likeness, polar, turn
+from tools.perception.registration import likeness, polar, turn, uneven
 from tools.perception.seeds import Seed, mixture
 from tools.perception.segmentation import Region, moments
 
 ROUND = 0.985
 """Likeness of a sprite with itself at the worst angle above which its angle cannot be told."""
+FOLD, MOST_FOLD = 0.7, 12
+"""Likeness of what changes with the angle, after a part of a turn, from which a cut-out looks the
+same after that part; and most such parts."""
 MARK = (5, 0.008, 0.2)
 """Pixels, and shares of its inside, that a mark on a flat part has: at least, at least, at most."""
 BORDERS = 0.2
@@ -159,14 +162,31 @@ def cut_sprite(clip: Clip, chain: Chain, t: int) -> tuple[Appearance, np.ndarray
 
 def mark_round(appearance: Appearance) -> Appearance:
     """The look with ``round`` set when its picture hardly changes with the angle."""
+    own = _around(appearance)
+    return replace(appearance, round=bool(likeness(own, own).min() > ROUND))
+
+
+def fold(appearance: Appearance) -> int:
+    """How often in a turn a cut-out looks about the same: 6 for a wheel with six spokes, 1 for what
+    shows its angle."""
+    own = uneven(_around(appearance))
+    alike = likeness(own, own)
+    for count in range(MOST_FOLD, 1, -1):
+        parts = np.round(np.arange(1, count) * len(alike) / count).astype(int)
+        if alike[parts].min() > FOLD:
+            return count
+    return 1
+
+
+def _around(appearance: Appearance) -> np.ndarray:
+    """Polar picture of a cut-out about the middle of its area, a little blurred."""
     solid = cv2.GaussianBlur(appearance.picture[..., 3], (0, 0), 1.0)
     colours = (
         cv2.GaussianBlur(appearance.picture[..., :3] * appearance.picture[..., 3:], (0, 0), 1.0)
         / np.maximum(solid, 1e-3)[..., None]
     )
     _, x, y, _, _ = moments(solid)
-    own = polar(255 * colours, solid, appearance.colour, (x, y), 0.5 * max(solid.shape))
-    return replace(appearance, round=bool(likeness(own, own).min() > ROUND))
+    return polar(255 * colours, solid, appearance.colour, (x, y), 0.5 * max(solid.shape))
 
 
 # --------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from tools.perception.appearance_fit import refine_outline
-from tools.perception.following import period, unwrap
+from tools.perception.following import fold, period, unwrap
 from tools.perception.layout import Layout
 from tools.perception.parts import Appearance
 from tools.perception.pose import locate_size, misfit
@@ -49,8 +49,9 @@ ALIKE = 1.25
 """Misfit, relative to that of another pose or shape, up to which the one that continues the course,
 or is simpler, is preferred."""
 
-OFF_COURSE = 0.35
-"""Radians from where its course would have it from which a picture's angle is asked again."""
+FOLDED = 2.0
+"""The same of a picture that looks about the same after a part of a turn: thin spokes fall on other
+pixels."""
 
 SQUARE = 1.3
 """Longer side of a box, relative to the shorter one, up to which it may be a disk."""
@@ -88,8 +89,9 @@ def _retry(layout: Layout, k: int, t: int, start: np.ndarray, factor: float = 1.
 def unwind(layout: Layout) -> None:
     """Tell angles again, in place, once gaps are filled: across a gap the last rate of turning says
     little about which end is which. A box may be turned by its period; an outline or a picture is
-    fitted again from where its course would have it, where it is far from there (spokes look the
-    same after a part of a turn), and stays so if it fits about as well."""
+    fitted again from where its course would have it, where it is more than a quarter turn away from
+    there, or about a part of a turn after which it looks the same, and stays so if it fits about as
+    well."""
     for k, appearance in enumerate(layout.appearances):
         seen = layout.seen(k)
         if appearance.shape == "box" and len(seen):
@@ -99,15 +101,27 @@ def unwind(layout: Layout) -> None:
             )
         elif appearance.turns and len(seen) > 2:
             best = int(seen[np.argmin(layout.errors[k][seen])])
+            if appearance.shape == "sprite" and (count := fold(appearance)) > 1:
+                _refold(layout, k, best, math.tau / count)
             for step, times in ((1, seen[seen > best]), (-1, seen[seen < best][::-1])):
                 for t in map(int, times):
                     start = _expected(layout, k, t, step)
                     if (
                         start is not None
                         and abs(math.remainder(start[2] - layout.poses[k][t, 2], math.tau))
-                        > OFF_COURSE
+                        > math.pi / 2
                     ):
                         _retry(layout, k, t, start, ALIKE)
+
+
+def _refold(layout: Layout, k: int, best: int, part: float) -> None:
+    """Turn a picture by parts of a turn to where it goes on steadily from frame ``best``."""
+    angles = layout.poses[k][:, 2].copy()
+    for t, angle in enumerate(unwrap(angles, part, float(angles[best]), best)):
+        if np.isfinite(angle) and abs(angle - angles[t]) > part / 2:
+            start = layout.poses[k][t].copy()
+            start[2] = angle
+            _retry(layout, k, t, start, FOLDED)
 
 
 def _continue(layout: Layout, t: int, step: int) -> None:

@@ -60,9 +60,9 @@ def turn(
     The angle continues ``expected`` (no jump by full turns). Where every angle fits, it is
     ``expected``. What is the same all round says nothing about the angle and is left out.
     """
-    found = likeness(_uneven(reference), _uneven(other))
+    found = likeness(uneven(reference), uneven(other))
     best = float(found.max())
-    if _energy(_uneven(reference)) < EVEN * _energy(reference) or best < UNLIKE:
+    if _energy(uneven(reference)) < EVEN * _energy(reference) or best < UNLIKE:
         return expected, best
     peaks = np.flatnonzero(
         (found >= np.roll(found, 1))
@@ -75,7 +75,7 @@ def turn(
     return expected + float(away[k]), float(found[peaks[k]])
 
 
-def _uneven(picture: np.ndarray) -> np.ndarray:
+def uneven(picture: np.ndarray) -> np.ndarray:
     """A polar picture without what is the same at every angle."""
     return picture - picture.mean(axis=0, keepdims=True)
 
