@@ -17,8 +17,11 @@ from tools.perception.parts import Appearance, Part
 from tools.perception.seeds import Seed
 from tools.perception.segmentation import Region
 
-_COARSE = 24.0
-"""Pixels across at which a cut-out is first looked for."""
+_COARSE, _FEWEST = 24.0, 10.0
+"""Pixels across at which a cut-out is first looked for, and at least."""
+_SMALL, _LARGEST = 640 * 480, 2_000_000
+"""Pixels of a picture in which that is done, and above which it is not: a small thing in a large
+picture."""
 _TURNS = 24
 """Turns at which one that shows an angle is looked for."""
 _UNLIKE = 0.3
@@ -55,10 +58,13 @@ def likes(plate: np.ndarray, noise: float, appearance: Appearance) -> list[np.nd
     """Poses (x, y in pixels, angle in radians) at which a plate (H, W, 3) shows a cut-out's
     likeness with an outline of its own, most alike first; none overlaps another by half. noise:
     grey levels."""
-    picture = plate.astype(np.float32)
     size = 2 * appearance.bounding_radius
-    scale = min(1.0, _COARSE / size)
-    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    pixels = plate[..., 0].size
+    scale = min(1.0, _COARSE / size, max(_FEWEST / size, math.sqrt(_SMALL / pixels)))
+    if pixels * scale**2 > _LARGEST:
+        return []
+    small = cv2.resize(plate, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    small = small.astype(np.float32)
     turns = [0.0] if appearance.round else list(np.arange(_TURNS) * 2 * math.pi / _TURNS)
     best = np.full(small.shape[:2], np.inf, np.float32)
     which = np.zeros(small.shape[:2], int)
@@ -75,8 +81,8 @@ def likes(plate: np.ndarray, noise: float, appearance: Appearance) -> list[np.nd
     found: list[tuple[float, np.ndarray]] = []
     for y, x in _valleys(best, max(2, round(appearance.radius * scale))):
         start = np.array([(x + 0.5) / scale - 0.5, (y + 0.5) / scale - 0.5, turns[which[y, x]]])
-        close = _closer(picture, appearance, start, 2.0 / scale, len(turns) > 1)
-        if close is not None and is_like(picture, noise, appearance, close[1]):
+        close = _closer(plate, appearance, start, 2.0 / scale, len(turns) > 1)
+        if close is not None and is_like(plate, noise, appearance, close[1]):
             found.append(close)
     kept: list[np.ndarray] = []
     for _, pose in sorted(found, key=lambda one: one[0]):
@@ -315,7 +321,7 @@ def _closer(
         margin = math.ceil(reach)
         low = np.maximum(corner - margin, 0)
         high = corner + cut.solid.shape[::-1] + margin
-        window = np.ascontiguousarray(picture[low[1] : high[1], low[0] : high[0]])
+        window = picture[low[1] : high[1], low[0] : high[0]].astype(np.float32)
         if any(np.less(window.shape[:2], cut.solid.shape)):
             continue
         misfit = cut.misfit(window)
@@ -338,4 +344,5 @@ def _placed(
     height, width = cut.solid.shape
     if x < 3 or y < 3 or x + width + 3 > picture.shape[1] or y + height + 3 > picture.shape[0]:
         return None
-    return picture[y - 3 : y + height + 3, x - 3 : x + width + 3], cut
+    window = picture[y - 3 : y + height + 3, x - 3 : x + width + 3]
+    return window.astype(np.float32), cut

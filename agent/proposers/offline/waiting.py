@@ -27,6 +27,8 @@ TRACE = 0.3
 SAME = 8.0
 """Grey levels up to which two colours are one ink."""
 KINDS = ("disk", "box")
+LOOKS = 6
+"""Most cut-outs whose likes are looked for, the largest first."""
 INKS = 12
 """Most colours of the plate in which shapes are sought."""
 
@@ -42,7 +44,8 @@ def waiting(tracks: Tracks) -> list[Track]:
 def _like_cut_outs(tracks: Tracks) -> list[Track]:
     """Tracks of what rests and looks like a cut-out that moves, and does not lie where that was."""
     found: list[Track] = []
-    for track in (t for t in tracks.tracks if t.appearance.sprite is not None):
+    cut_outs = [t for t in tracks.tracks if t.appearance.sprite is not None]
+    for track in sorted(cut_outs, key=lambda t: -t.appearance.area)[:LOOKS]:
         look = centred(track.appearance)
         for pose in likes(tracks.plate, tracks.noise, look):
             if _apart(pose, found) and _untouched(look, pose, tracks):
