@@ -150,18 +150,25 @@ def _body(path: Path, evidence: Evidence) -> Body:
 
 def _of_one_colour(appearance: Appearance) -> bool:
     """Whether a body is flat, or a cut-out of one colour but for marks on it that leave it in one
-    piece: it is found by that."""
+    piece and do not reach out of it (as wheels do of a car): it is found by that."""
     if appearance.shape != "sprite" or appearance.sprite is None:
         return True
     solid = appearance.sprite[..., 3] > 0.5
     off = np.abs(255.0 * appearance.sprite[..., :3] - np.asarray(appearance.colour)).max(-1)
     own = (solid & (off < 20)).astype(np.uint8)
+    pieces, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     _, _, stats, _ = cv2.connectedComponentsWithStats(own, connectivity=8)
-    return bool(stats[1:, cv2.CC_STAT_AREA].max(initial=0) > FLAT * solid.sum())
+    if stats[1:, cv2.CC_STAT_AREA].max(initial=0) <= FLAT * solid.sum():
+        return False
+    hull = cv2.convexHull(max(pieces, key=cv2.contourArea))
+    within = cv2.drawContours(np.zeros_like(own), [hull], -1, 1, cv2.FILLED)
+    within = cv2.dilate(within, np.ones((3, 3), np.uint8))
+    return int((solid & (within == 0)).sum()) <= REACHING * solid.sum()
 
 
-FLAT = 0.7
-"""Share of a cut-out that has its colour, from which it is of one colour with marks."""
+FLAT, REACHING = 0.7, 0.05
+"""Share of a cut-out that has its colour, from which it is of one colour with marks, and up to which
+these may lie beside it."""
 
 
 def _in_plate(appearance: Appearance, plate: np.ndarray) -> bool:
