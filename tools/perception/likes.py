@@ -68,19 +68,22 @@ def likes(plate: np.ndarray, noise: float, appearance: Appearance) -> list[np.nd
     turns = [0.0] if appearance.round else list(np.arange(_TURNS) * 2 * math.pi / _TURNS)
     best = np.full(small.shape[:2], np.inf, np.float32)
     which = np.zeros(small.shape[:2], int)
+    aside = np.zeros((len(turns), 2))
     for k, turn in enumerate(turns):
         cut = _cut(appearance, turn, scale)
         if cut is None or any(np.less(small.shape[:2], cut.solid.shape)):
             continue
         misfit = cut.misfit(small)
-        y, x = round(cut.middle[1]), round(cut.middle[0])
+        y, x = (side // 2 for side in cut.solid.shape)
+        aside[k] = np.array(cut.middle) - (x, y)
         window = (slice(y, y + misfit.shape[0]), slice(x, x + misfit.shape[1]))
         better = misfit < best[window]
         best[window] = np.where(better, misfit, best[window])
         which[window] = np.where(better, k, which[window])
     found: list[tuple[float, np.ndarray]] = []
     for y, x in _valleys(best, max(2, round(appearance.radius * scale))):
-        start = np.array([(x + 0.5) / scale - 0.5, (y + 0.5) / scale - 0.5, turns[which[y, x]]])
+        place = (np.array([x, y]) + aside[which[y, x]] + 0.5) / scale - 0.5
+        start = np.array([*place, turns[which[y, x]]])
         close = _closer(plate, appearance, start, 2.0 / scale, len(turns) > 1)
         if close is not None and is_like(plate, noise, appearance, close[1]):
             found.append(close)
