@@ -313,6 +313,17 @@ def test_a_box_at_rest_that_looks_like_those_that_move_waits_whatever_its_colour
     assert abs(found.poses[0, 2]) == pytest.approx(math.pi / 2, abs=0.02)
 
 
+def test_a_dot_in_its_colour_on_which_a_bar_hangs_waits_for_nothing():
+    plate = np.full((100, 200, 3), 230, np.uint8)
+    for x in (60, 150):
+        cv2.circle(plate, (x, 20), 6, (200, 30, 40), -1, cv2.LINE_AA)
+    look = Appearance("box", (200.0, 30.0, 40.0), (50.0, 3.0))
+    hung = np.tile((60.0, 46.0, math.pi / 2), (12, 1))
+    (bar,) = (Track("bar", look, hung, np.full(3, 0.1), np.zeros(12)),)
+    found = waiting(Tracks(plate, 0.0, (bar,), np.zeros((100, 200), bool)))
+    assert [t.poses[0, :2].round().tolist() for t in found] == [[150.0, 20.0]]
+
+
 def test_what_lies_on_something_that_turns_on_a_pivot_is_moved_with_it_by_the_engine():
     t = np.arange(45) * DT
     turn = 0.6 * np.maximum(t - 0.6, 0.0)

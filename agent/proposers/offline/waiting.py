@@ -24,6 +24,8 @@ MOST = 8
 """Most bodies that are taken to wait: more are a pattern."""
 TRACE = 0.3
 """Radii from a thing's place within which the plate may show that thing as it lay there."""
+BESIDE = 2.0
+"""Pixels between two things up to which they touch."""
 SAME = 8.0
 """Grey levels up to which two colours are one ink."""
 KINDS = ("disk", "box")
@@ -119,11 +121,19 @@ def _of_ink(appearance: Appearance, ink: Sequence[float]) -> bool:
 
 
 def _bare(appearance: Appearance, pose: np.ndarray, tracks: Tracks) -> bool:
-    """Whether no moving part lies over a shape where it is first seen: the plate may hold a trace of
-    that."""
+    """Whether no moving part lies over a shape, or beside it, where it is first seen: the plate may
+    hold a trace of that, or the shape is where that hangs."""
+    reach = appearance.radius + BESIDE
+    size = tracks.plate.shape[:2]
     for track in (track for track in tracks.tracks if track.seen.any()):
-        reach = appearance.radius + track.appearance.radius
-        if np.hypot(*(track.poses[track.seen][0, :2] - pose[:2])) < reach:
+        first = track.poses[track.seen][0]
+        near = reach + track.appearance.bounding_radius
+        drawn = track.appearance.cover((size[0], size[1]), first)
+        if np.hypot(*(first[:2] - pose[:2])) > near or drawn is None:
+            continue
+        rows, columns = np.nonzero(drawn[2] > 0.5)
+        away = np.hypot(columns + drawn[0] - pose[0], rows + drawn[1] - pose[1])
+        if away.min(initial=np.inf) < reach:
             return False
     return True
 
