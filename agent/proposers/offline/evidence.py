@@ -25,7 +25,7 @@ from agent.proposers.offline.grammar.laws.wall import across
 from agent.proposers.offline.naming import SHAPE_WORDS, colour_word, unique
 from agent.proposers.offline.priors import THRESHOLDS, price, proposed, standing
 from agent.proposers.offline.source.perception import Said
-from agent.proposers.offline.waiting import waiting
+from agent.proposers.offline.waiting import like_cut_outs, waiting
 from tools import timing
 from tools.guide import Guide
 from tools.perception.background import differs, dominant_colour, threshold
@@ -276,7 +276,7 @@ def gather(video: Video) -> Evidence:
         level = threshold(tracks.noise)
         stay = tuple(t for t in tracks.tracks if not _withdraws(t, video.frames, level))
         tracks = replace(tracks, tracks=(*pointed, *(stay or tracks.tracks)))
-    resting = waiting(tracks)
+    resting = like_cut_outs(tracks) if filmed else waiting(tracks)
     tracks = replace(tracks, tracks=(*resting, *tracks.tracks))
     paths = {}
     for name, track in zip(_names(tracks, guide), tracks.tracks, strict=True):

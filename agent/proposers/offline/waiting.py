@@ -38,12 +38,12 @@ INKS = 12
 def waiting(tracks: Tracks) -> list[Track]:
     """Tracks of what rests and may be hit: disks or boxes as large as two or more moving ones, or of
     the colour of one that moves, and what looks like a cut-out that moves."""
-    found = _like_cut_outs(tracks)
+    found = like_cut_outs(tracks)
     found += [track for track in _of_kind(tracks) if _apart(track.poses[0], found)]
     return found if len(found) <= MOST else []
 
 
-def _like_cut_outs(tracks: Tracks) -> list[Track]:
+def like_cut_outs(tracks: Tracks) -> list[Track]:
     """Tracks of what rests and looks like a cut-out that moves, and does not lie where that was."""
     found: list[Track] = []
     cut_outs = [t for t in tracks.tracks if t.appearance.sprite is not None]
@@ -52,7 +52,7 @@ def _like_cut_outs(tracks: Tracks) -> list[Track]:
         for pose in likes(tracks.plate, tracks.noise, look):
             if _apart(pose, found) and _untouched(look, pose, tracks):
                 found.append(_resting(look, pose, tracks))
-    return found
+    return found if len(found) <= MOST else []
 
 
 def _apart(pose: np.ndarray, others: Sequence[Track]) -> bool:
