@@ -21,7 +21,6 @@ _BARE = 0.3  # share of its outline at which the ground is seen that tells that 
 _OVERLAP = 0.9  # of the areas of two that are one patch, where one is before the other for sure
 _PART = 0.15  # share of its area that counts as hidden
 _STEEP = 3.0  # standard errors from which on a way is bent
-_PRICE = 3.0  # nats of a free number
 _STEPS = 1.0  # pixels a frame from which on a body tells the time
 _CLEAR = 15.0  # standard errors that a body stands out by, there or not there
 
@@ -213,8 +212,8 @@ def _rate(same: Sequence[_Gap]) -> tuple[float, int, float] | None:
     on = sum(_cost(gap, gap.next, 1.0) for gap in same)
     own = sum(min(_own(gap, k) for k in range(gap.last, gap.next)) for gap in same)
     free = 2 * _AFTER * len(same)
-    gain = on - cost - 2 * _PRICE
-    if gain < FLAG**2 / 2 + np.log(free) or cost + 2 * _PRICE > own or cost > free:
+    gain = on - cost - 2 * clock.PRICE
+    if gain < FLAG**2 / 2 + np.log(free) or cost + 2 * clock.PRICE > own or cost > free:
         return None
     return gain, t, rate
 
@@ -232,7 +231,7 @@ def _own(gap: _Gap, k: int) -> float:
     frames = np.arange(gap.next, gap.next + _AFTER)
     jump, turn = np.ones(_AFTER), frames - float(k)
     own = min(_half(gap, frames, frames - float(gap.last), shape) for shape in (jump, turn))
-    return own + 3 * _PRICE
+    return own + 3 * clock.PRICE
 
 
 def _half(gap: _Gap, frames: np.ndarray, s: np.ndarray, shape: np.ndarray | None) -> float:

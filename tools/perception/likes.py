@@ -9,12 +9,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from tools.perception.background import differs, fill, threshold
-from tools.perception.clip import Clip
-from tools.perception.following import first_look
-from tools.perception.linking import Chain
-from tools.perception.parts import Appearance, Part
-from tools.perception.seeds import Seed
+from tools.perception.background import threshold
+from tools.perception.parts import Appearance
 from tools.perception.segmentation import Region
 
 _COARSE, _FEWEST = 24.0, 10.0
@@ -110,39 +106,6 @@ def like_at(
     return min(near, key=lambda p: math.dist(p[:2], place)) if near else None
 
 
-def resting_likes(clip: Clip, seeds: Sequence[Seed], parts: Sequence[Part]) -> list[Seed]:
-    """Seeds of declared cut-outs that rest all the time and are therefore on the plate: parts whose
-    ``near`` shows a likeness of a cut-out that moves, and that no seed is of which begins there;
-    each with the frames that show it."""
-    there = [seed for seed in seeds if _is_cut_out(seed.part) and not _begins_away(seed)]
-    wanted = [part for part in parts if _is_cut_out(part) and part.near is not None]
-    wanted = [part for part in wanted if not any(part is seed.part for seed in there)]
-    if not there or not wanted:
-        return []
-    known = [first_look(clip, seed)[0] for seed in there]
-    found = []
-    for part in wanted:
-        resting = at_rest(clip.plate, clip.noise, known, part.near or (0.0, 0.0))
-        region = resting and region_at(clip.shape, *resting[:2])
-        if resting and region and (times := _shown(clip, region)):
-            chain = Chain(dict.fromkeys(times, region))
-            found.append(Seed(None, chain, part, resting[:2]))
-    return found
-
-
-def _is_cut_out(part: Part | None) -> bool:
-    return part is not None and part.shape == "sprite"
-
-
-def _begins_away(seed: Seed) -> bool:
-    """Whether what a seed follows is first seen elsewhere than its part."""
-    near = seed.part.near if seed.part is not None else None
-    first = seed.chain.regions[min(seed.chain.regions)]
-    x0, y0, x1, y1 = first.box
-    away = 0.0 if near is None else math.dist((first.x, first.y), near)
-    return away > max(math.hypot(x1 - x0, y1 - y0), 12.0)
-
-
 def centred(appearance: Appearance) -> Appearance:
     """A cut-out without thin ends, cut so that its middle is that of its area; as it is where
     nothing is left of it."""
@@ -166,39 +129,6 @@ def centred(appearance: Appearance) -> Appearance:
     cut = padded[window].copy()
     cut[..., 3] *= mask[window]
     return replace(appearance, sprite=cut, cut=(0.0, 0.0, 0.0))
-
-
-def without_pieces(plate: np.ndarray, seeds: Sequence[Seed]) -> np.ndarray:
-    """A plate (H, W, 3) with what lies behind resting cut-outs, filled in from around them."""
-    hole = _pieces(plate.shape[:2], seeds).astype(np.uint8)
-    return fill(plate, cv2.dilate(hole, np.ones((5, 5), np.uint8)) > 0)
-
-
-def with_pieces(plate: np.ndarray, shown: np.ndarray, seeds: Sequence[Seed]) -> np.ndarray:
-    """A plate with resting cut-outs as another one shows them."""
-    hole = cv2.dilate(_pieces(plate.shape[:2], seeds).astype(np.uint8), np.ones((5, 5), np.uint8))
-    return np.where(hole[..., None] > 0, shown, plate)
-
-
-def _pieces(shape: tuple[int, int], seeds: Sequence[Seed]) -> np.ndarray:
-    """bool (H, W): what resting cut-outs cover."""
-    covered = np.zeros(shape, bool)
-    for seed in seeds:
-        region = seed.chain.regions[min(seed.chain.regions)]
-        x0, y0, x1, y1 = region.box
-        covered[y0:y1, x0:x1] |= region.mask
-    return covered
-
-
-def _shown(clip: Clip, region: Region) -> list[int]:
-    """Frames that show a region as the plate does, but for a fifth of it."""
-    x0, y0, x1, y1 = region.box
-    plate = clip.plate[y0:y1, x0:x1]
-    return [
-        t
-        for t in range(len(clip))
-        if differs(clip.frame(t)[y0:y1, x0:x1], plate, clip.level)[region.mask].mean() < 0.2
-    ]
 
 
 def at_rest(

@@ -146,10 +146,14 @@ def _match(parts: Sequence[Part], chains: Sequence[Chain]) -> list[tuple[Part, C
 
 def _elsewhere(part: Part, chain: Chain) -> bool:
     """Whether a chain that is seen from the beginning on begins where the part does not."""
-    first = min(chain.regions)
-    if part.near is None or first > 0:
+    return min(chain.regions) == 0 and begins_away(part, chain)
+
+
+def begins_away(part: Part, chain: Chain) -> bool:
+    """Whether a chain is first seen elsewhere than its part is said to be."""
+    if part.near is None:
         return False
-    x0, y0, x1, y1 = chain.regions[first].box
+    x0, y0, x1, y1 = chain.regions[min(chain.regions)].box
     return _away(chain, part.near) > max(math.hypot(x1 - x0, y1 - y0), 12.0)
 
 

@@ -76,7 +76,7 @@ def turn(
 
 
 def uneven(picture: np.ndarray) -> np.ndarray:
-    """A polar picture without what is the same at every angle."""
+    """A polar picture (ANGLES, R, 4) without what is the same at every angle."""
     return picture - picture.mean(axis=0, keepdims=True)
 
 

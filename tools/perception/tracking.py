@@ -18,12 +18,12 @@ from tools.perception.clip import Clip
 from tools.perception.discovery import find_seeds
 from tools.perception.following import first_look, first_poses
 from tools.perception.layout import Layout, depth, hiding
-from tools.perception.likes import resting_likes, with_pieces, without_pieces
 from tools.perception.linking import Chain
 from tools.perception.matching import cleared, declared_seeds
 from tools.perception.parts import Part, Track
 from tools.perception.refining import fill_gaps, reconsider, refine, refit_looks, sharpen, unwind
 from tools.perception.repeats import stalled
+from tools.perception.resting import resting_likes, with_pieces, without_pieces
 from tools.perception.seeds import Seed
 from tools.perception.shutter import shuttered
 from tools.perception.uncovering import moves, uncover
@@ -85,11 +85,9 @@ def track(
     clip = Clip.of(frames, plate, noise)
     seeds = declared_seeds(clip, parts)
     resting = resting_likes(clip, seeds, parts)
+    moving = [part for part in parts if not any(part is seed.part for seed in resting)]
     if resting:
-        moving = [part for part in parts if not any(part is seed.part for seed in resting)]
         seeds = declared_seeds(clip, moving)
-    else:
-        moving = list(parts)
     found = [seed.part for seed in seeds]
     missing = [part for part in moving if part not in found]
     without = cleared(clip, missing) if missing else clip.plate

@@ -50,8 +50,9 @@ def contacts_of(
     likely = float(np.median([w["e"] for w in walls] or bouncy))
     expected = _walls(_merge([_like(side, likely) for side in met]), names, evidence)
     round_ = [b.name for b in bodies if is_round(evidence.paths[b.name], evidence)]
+    untold = {"e": 0.95, "by_size": 1.0, **snug(evidence)}
     pending = [
-        Term("collide", (a, b), {"e": 0.95, "by_size": 1.0, **snug(evidence)})
+        Term("collide", (a, b), dict(untold))
         for a, b in itertools.combinations(round_, 2)
         if (a, b) not in pairs and _may_meet(evidence.paths[a], evidence.paths[b])
     ]

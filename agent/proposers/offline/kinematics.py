@@ -156,11 +156,12 @@ def _of_one_colour(appearance: Appearance) -> bool:
     solid = appearance.sprite[..., 3] > 0.5
     off = np.abs(255.0 * appearance.sprite[..., :3] - np.asarray(appearance.colour)).max(-1)
     own = (solid & (off < 20)).astype(np.uint8)
-    pieces, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(own, connectivity=8)
-    if stats[1:, cv2.CC_STAT_AREA].max(initial=0) <= FLAT * solid.sum():
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(own, connectivity=8)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    if areas.max(initial=0) <= FLAT * solid.sum():
         return False
-    hull = cv2.convexHull(max(pieces, key=cv2.contourArea))
+    piece = np.argwhere(labels == 1 + areas.argmax())[:, ::-1].astype(np.int32)
+    hull = cv2.convexHull(piece)
     within = cv2.drawContours(np.zeros_like(own), [hull], -1, 1, cv2.FILLED)
     within = cv2.dilate(within, np.ones((3, 3), np.uint8))
     return int((solid & (within == 0)).sum()) <= REACHING * solid.sum()

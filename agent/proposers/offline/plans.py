@@ -159,6 +159,7 @@ def on_grid(evidence: Evidence, frames: np.ndarray) -> bool:
 
 
 def _by_whole_pixels(evidence: Evidence) -> bool:
+    """Whether a box that does not turn moves by whole pixels only."""
     for path in evidence.movers:
         if path.appearance.shape == "box" and not path.turns:
             for series in path.xy[path.seen].T:

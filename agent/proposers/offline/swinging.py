@@ -99,12 +99,12 @@ def _bobs(structure: Mechanism, evidence: Evidence) -> Iterator[Bob]:
 def side_by_side(structure: Mechanism, evidence: Evidence) -> list[Term]:
     """Impacts of bobs: those that were seen, and those of bobs that would touch where they hang."""
     bobs = list(_bobs(structure, evidence))
-    pairs = collisions([b.name for b in bobs], evidence)
+    pairs, close = collisions([b.name for b in bobs], evidence), snug(evidence)
     for one, other in itertools.combinations(bobs, 2):
         a, b = evidence.paths[one.name], evidence.paths[other.name]
         apart = math.dist(one.place, other.place) - a.radius - b.radius
         if abs(apart) < TOUCHED and (one.name, other.name) not in pairs:
-            pairs[one.name, other.name] = by_area(a, b) | snug(evidence)
+            pairs[one.name, other.name] = by_area(a, b) | close
     heavy = {"by_size": 0.0, "ratio_sigma": 0.1}  # what hangs on a joint has a mass of its own
     return [
         Term("collide", pair, {**n, **({} if "measured" in n else heavy)})
