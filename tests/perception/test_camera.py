@@ -52,6 +52,10 @@ def test_camera_pictures_are_told_from_drawings(rng):
     for t in range(24):
         textured[t, 20:110, 4 * t : 4 * t + 60] = (90, 60, 20)
     assert not toolbox.is_camera(textured), "a large body over a drawn texture"
+    height, width = 200, 320
+    light = 110 + 8 * np.linspace(-1, 1, width) + 4 * np.linspace(-1, 1, height)[:, None]
+    table = light[None, :, :, None] + rng.normal(0, 1.5, (12, height, width, 3))
+    assert toolbox.is_camera(table.round().astype(np.uint8)), "an evenly lit table"
 
 
 def test_a_shaded_ball_is_one_body_with_sub_pixel_places(rng):

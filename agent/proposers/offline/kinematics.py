@@ -572,10 +572,10 @@ def _about(path: Path, circle: Pivot, place: str) -> Joint:
         share, _ = np.polyfit(bearing, angle, 1)  # light that stays holds a picture back
         floor = math.hypot(path.floor_angle, THRESHOLDS.outline / path.appearance.bounding_radius)
         own, with_thread = (
-            misfit([one - one.mean()], floor, [len(one) // 3])
-            for one in (angle, angle - share * bearing)
+            misfit([one - one.mean()], floor, [len(one) // 3]) + complexity(k, len(one))
+            for k, one in enumerate((angle, angle - share * bearing))
         )
-        if with_thread < own and FOLLOWS < share < 1 / FOLLOWS:
+        if with_thread < own and FOLLOWS[0] < share < FOLLOWS[1]:
             words = " and turns with its thread"
             if abs(share - 1.0) < TRULY:
                 lean, point = float(np.median(bearing - angle)), False
@@ -593,9 +593,10 @@ def _about(path: Path, circle: Pivot, place: str) -> Joint:
     return Joint("revolute", None, numbers, cost, why, point=point)
 
 
-FOLLOWS, TRULY = 0.6, 0.25
-"""Share of a thread's turn that the picture of a bob must show to turn with it, and by how much less
-or more than the whole its angle is off, and no measure of it."""
+FOLLOWS, TRULY = (0.15, 1.6), 0.25
+"""Shares of a thread's turn that the picture of a bob shows which turns with it (shading stays where
+the light is, so that a small mark on a large ball shows little), and by how much less or more than
+the whole its angle is off, and no measure of it."""
 
 
 def _hung(path: Path, circle: Pivot, dt: Steps) -> Pivot:
