@@ -35,7 +35,7 @@ def is_camera(frames: np.ndarray) -> bool:
     still = change[change < _MOVED]
     if len(raw) > 1 and still.size and (still == 0).mean() > _FROZEN:
         return False
-    floats = [_grey(frame).astype(np.float32) for frame in few]
+    floats = (_grey(frame).astype(np.float32) for frame in few)
     smooth = [cv2.blur(grey, (7, 7))[::stride, ::stride] for grey in floats]
     return _shaded(np.median(smooth, axis=0), max(1, round(_APART / stride))) > _SHADED
 
