@@ -27,6 +27,7 @@ from tools.perception.camera.bodies import (
     turn,
 )
 from tools.perception.camera.change import changes
+from tools.perception.camera.ghosts import exorcised
 from tools.perception.camera.ground import plate_of, uncovered
 from tools.perception.camera.linking import Trail, like, linked, rejoined
 from tools.perception.camera.noise import Noise, camera_noise
@@ -94,12 +95,14 @@ def staged(frames: np.ndarray, guide: Guide = _NO_GUIDE) -> Stage:
     plate that shows what was struck later is made bare of it, and everything begun again."""
     frames = steadied(frames, view_of(frames))
     noise = camera_noise(frames)
-    stage, trails = _followed(frames, plate_of(frames, noise), noise, guide)
+    plate = plate_of(frames, noise)
+    plate, bared = exorcised(plate, frames[0], frames[-1], noise)
+    stage, trails = _followed(frames, plate, noise, guide, bared)
     hole = rested(stage)
     if hole.any():
         shown = np.clip(np.rint(stage.plate), 0, 255).astype(np.uint8)
         plate = fill(shown, hole).astype(np.float32)
-        stage, trails = _followed(frames, plate, noise, guide, hole)
+        stage, trails = _followed(frames, plate, noise, guide, bared | hole)
     stage.bodies = [b for b in stage.bodies if b.name or not _flickers(b)] or stage.bodies[:1]
     sort_out(stage)
     welded(stage)

@@ -1,0 +1,168 @@
+"""What moves off slowly hides the same ground for so long that a plate shows it where it began: a
+ghost.
+
+The first and the last frame tell. Where they differ, one shows a body and the other the ground that
+it left, or came to. The body has an outline there, its ground has none: from the rim of what
+differs, where one of the two frames has the stronger edge, the places inside are shared out along
+the edges of both (the watershed of Meyer, 1991, as OpenCV has it). What both frames hide is
+continued from around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from tools.perception.background import fill
+from tools.perception.camera.ground import clear_difference
+from tools.perception.camera.noise import Noise
+
+_COARSE = 640 * 480
+"""Pixels of the picture in which ghosts are looked for, at most."""
+_MOST = 0.25
+"""Share of the picture that may differ between the two frames: light or a camera changes all."""
+_TWICE = 2.0
+"""Ratio of edges from which one of the two is a body's."""
+_SEEN = 0.25
+"""Grey levels a pixel that such an edge has at least, as a share of a clear difference."""
+_RIM, _OPEN = 5, 5
+"""Pixels across: of the rim that is looked at, and of the least of a ghost that is wiped out."""
+_WEAKER = 0.8
+"""Factor by which the outline of a patch must be weaker without the ghost."""
+_ALIKE = 2.5
+"""Ratio of the areas of what is left of a body in the two frames, at most."""
+_FIRST, _LAST = 1, 2
+"""Labels: of what the first frame shows a body at, and the last."""
+
+
+def exorcised(
+    plate: np.ndarray, first: np.ndarray, last: np.ndarray, noise: Noise
+) -> tuple[np.ndarray, np.ndarray]:
+    """The plate (H, W, 3) float32 without ghosts, and bool (H, W), where they were. first, last:
+    frames (H, W, 3) uint8."""
+    scale = max(1, round((plate[..., 0].size / _COARSE) ** 0.5))
+    small = [_shrunk(picture, scale) for picture in (plate, first, last)]
+    limit = clear_difference(small[0], noise)
+    labels, differs = _shared_out(small[1], small[2], limit)
+    gone = np.zeros(plate.shape[:2], bool)
+    if not 0 < differs.mean() < _MOST:
+        return plate, gone
+    for hidden, patch in _ghosts(*small, labels, limit):
+        mask = cv2.resize(patch.astype(np.uint8), plate.shape[1::-1]) > 0
+        if hidden:
+            shown = np.clip(np.rint(plate), 0, 255).astype(np.uint8)
+            plate = np.where(mask[..., None], fill(shown, mask), plate).astype(np.float32)
+        else:
+            whose = cv2.resize(
+                labels.astype(np.uint8), plate.shape[1::-1], interpolation=cv2.INTER_NEAREST
+            )
+            plate = plate.copy()
+            for label, other in ((_FIRST, last), (_LAST, first)):
+                plate[mask & (whose == label)] = other[mask & (whose == label)]
+        gone |= mask
+    return plate, gone
+
+
+def _ghosts(
+    plate: np.ndarray, first: np.ndarray, last: np.ndarray, labels: np.ndarray, limit: np.ndarray
+) -> Iterator[tuple[bool, np.ndarray]]:
+    """Patches (h, w) bool of a plate that one of two frames shows without a ghost, and after these
+    (True) those that must be filled from around."""
+    swapped = np.where((labels == _FIRST)[..., None], last, plate)
+    swapped = np.where((labels == _LAST)[..., None], first, swapped)
+    ghosts = (np.abs(swapped - plate) > limit).any(-1).astype(np.uint8)
+    gone = np.zeros(ghosts.shape, bool)
+    for piece in _pieces(cv2.morphologyEx(ghosts, cv2.MORPH_OPEN, _square(_OPEN))):
+        wide = _widened(piece)
+        if _outlined_less(np.where(wide[..., None], swapped, plate), plate, wide):
+            gone |= wide
+            yield False, wide
+    plate = np.where(gone[..., None], swapped, plate)
+    for hidden in _hidden(labels, gone):
+        shown = np.clip(np.rint(plate), 0, 255).astype(np.uint8)
+        without = np.where(hidden[..., None], fill(shown, hidden), plate)
+        if _outlined_less(without, plate, hidden):
+            plate = without
+            yield True, hidden
+
+
+def _shared_out(
+    first: np.ndarray, last: np.ndarray, limit: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W) labels, 0 where neither frame is known to show a body, and (H, W) bool, where the two
+    differ."""
+    change = np.abs(cv2.GaussianBlur(first - last, (0, 0), 1.0))
+    differs = (change > limit).any(-1).astype(np.uint8)
+    differs = cv2.morphologyEx(differs, cv2.MORPH_OPEN, _square(3))
+    rim = cv2.morphologyEx(differs, cv2.MORPH_GRADIENT, _square(_RIM)) > 0
+    before, after = _edges(first), _edges(last)
+    least = _SEEN * limit.max(-1)
+    ours = [
+        cv2.dilate((rim & (a > _TWICE * b) & (a > least)).astype(np.uint8), _square(_RIM)) > 0
+        for a, b in ((before, after), (after, before))
+    ]
+    outside = 3
+    markers = np.zeros(differs.shape, np.int32)
+    inside = cv2.erode(differs, _square(3)) > 0
+    markers[ours[0] & ~ours[1] & inside] = _FIRST
+    markers[ours[1] & ~ours[0] & inside] = _LAST
+    markers[cv2.dilate(differs, _square(_RIM)) == 0] = outside
+    relief = np.clip(4 * np.maximum(before, after), 0, 255).astype(np.uint8)
+    cv2.watershed(np.dstack([relief] * 3), markers)
+    known = (differs > 0) & np.isin(markers, (_FIRST, _LAST))
+    return np.where(known, markers, 0), differs > 0
+
+
+def _hidden(labels: np.ndarray, gone: np.ndarray) -> Iterator[np.ndarray]:
+    """bool (H, W) each: ground that a body may hide in both frames, where one of them leaves a
+    ghost: what is known of neither between what they show of it apart."""
+    first, last = ([p for p in _pieces((labels == k).astype(np.uint8))] for k in (_FIRST, _LAST))
+    for piece, others in [*((p, last) for p in first), *((p, first) for p in last)]:
+        like = [o for o in others if 1 / _ALIKE < o.sum() / piece.sum() < _ALIKE]
+        if not like or not (piece & gone).any():
+            continue
+        middle = np.argwhere(piece).mean(0)
+        mate = min(like, key=lambda o: float(np.hypot(*(np.argwhere(o).mean(0) - middle))))
+        outline = cv2.convexHull(np.argwhere(piece | mate)[:, ::-1].astype(np.int32))
+        hull = cv2.fillConvexPoly(np.zeros(labels.shape, np.uint8), outline, 1) > 0
+        known = cv2.erode((labels > 0).astype(np.uint8), _square(2 * _RIM + 1)) > 0
+        yield _widened(hull & ~known) if (hull & ~known).any() else piece & ~piece
+
+
+def _pieces(mask: np.ndarray) -> Iterator[np.ndarray]:
+    """bool (H, W) of each connected piece of a mask (H, W) uint8 that is no speck."""
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask)
+    for k in range(1, count):
+        if stats[k, cv2.CC_STAT_AREA] >= _OPEN**2:
+            yield pieces == k
+
+
+def _widened(mask: np.ndarray) -> np.ndarray:
+    return cv2.dilate(mask.astype(np.uint8), _square(_RIM)) > 0
+
+
+def _outlined_less(without: np.ndarray, plate: np.ndarray, mask: np.ndarray) -> bool:
+    """Whether a patch has a clearly weaker outline in one picture than in the other."""
+    rim = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, _square(_RIM + 2)) > 0
+    if not rim.any():
+        return False
+    return bool(_edges(without)[rim].mean() < _WEAKER * _edges(plate)[rim].mean())
+
+
+def _edges(picture: np.ndarray) -> np.ndarray:
+    """(H, W) grey levels a pixel, of the colour that changes most."""
+    smooth = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 1.0)
+    gx, gy = (cv2.Sobel(smooth, cv2.CV_32F, *d, ksize=3, scale=1 / 8) for d in ((1, 0), (0, 1)))
+    return np.hypot(gx, gy).max(-1)
+
+
+def _shrunk(picture: np.ndarray, scale: int) -> np.ndarray:
+    """(H / scale, W / scale, 3) float32."""
+    size = (picture.shape[1] // scale, picture.shape[0] // scale)
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def _square(size: int) -> np.ndarray:
+    return np.ones((size, size), np.uint8)
