@@ -123,6 +123,15 @@ def test_a_hand_that_lets_go_is_left_out(rng):
     assert off(track, xy).max() < 0.6
 
 
+def test_what_moves_off_slowly_is_no_part_of_the_plate(rng):
+    t = np.arange(28)
+    xy = np.stack([40 + 0.05 * t**2, np.full(28, 60.0)], 1)
+    film = shot(rng, wall(rng), xy, lambda picture, t: ball(picture, *xy[t], radius=20.0))
+    assert np.ptp(xy[:, 0]) < 40, "it never leaves the place that it began at"
+    (track,) = toolbox.moving_bodies(film.frames).tracks
+    assert track.seen.all() and off(track, xy).max() < 0.5
+
+
 def test_clutter_that_moves_a_little_is_no_body(rng):
     film = thrown_film(
         rng, lambda picture, t: ball(picture, 130 + 1.5 * np.sin(t), 100, 5, (80, 120, 70))
