@@ -166,6 +166,8 @@ def _tied(
     arm = math.hypot(body.numbers["centre_x"], body.numbers["centre_y"])
     for other in (o for o in others if arm > FAR and "alike" not in o.numbers):
         apart = evidence.paths[other.name].xy - own
+        if not np.isfinite(apart).all(axis=1).any():
+            continue  # never seen together
         far = np.maximum(np.hypot(*apart.T), 1.0)
         pull = apart * (1.0 - np.nanmedian(far) / far)[:, None]
         turned = (pull[:, 1] * np.cos(turn) - pull[:, 0] * np.sin(turn)) / arm
