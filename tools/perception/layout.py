@@ -17,6 +17,8 @@ from tools.perception.pose import Fit, View, located, sharpen
 
 _HIDDEN = 0.02
 """Coverage by something in front above which a pixel tells nothing about what lies behind."""
+_FAINT = 3.0
+"""Grey levels by which a part must differ from what lies behind it, noise aside, to be seen."""
 
 
 ROD = 8.0
@@ -143,7 +145,7 @@ class Layout:
 
 def tolerance(appearance: Appearance, pose: np.ndarray, seen: View, noise: float) -> float:
     """Largest mean colour error at which a part counts as seen: a third of its contrast with what
-    lies behind."""
+    lies behind; 0.0 where it looks just like that, so that nothing tells where it is."""
     px, py = covered(appearance, pose, seen.shape, 300)
     if not len(px):
         return 0.0
@@ -153,7 +155,7 @@ def tolerance(appearance: Appearance, pose: np.ndarray, seen: View, noise: float
         (np.abs(picture_at(appearance, pose, px, py, ground) - ground).mean(1) * alpha).sum()
         / max(alpha.sum(), 1e-6)
     )
-    return max(0.35 * contrast, 12.0) + noise
+    return max(0.35 * contrast, 12.0) + noise if contrast > _FAINT + noise else 0.0
 
 
 # --------------------------------------------------------------------------------------------------
