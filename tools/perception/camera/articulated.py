@@ -174,6 +174,7 @@ def _apart(stage: Stage, blob: Blob, t: int, count: int) -> tuple[_Motions, floa
     drawn = _tidied(drawn, len(motions), int(mask.sum()))
     if drawn.max() < count:
         return None
+    drawn = _spread(here, drawn, mask)
     if count == 1:
         return _Motions(t, window, drawn), float((drawn > 0).sum())
     inside = drawn[ys, xs]
@@ -252,6 +253,16 @@ def _tidied(labels: np.ndarray, count: int, area: int) -> np.ndarray:
             number += 1
             out[which == largest] = number
     return out
+
+
+def _spread(frame: np.ndarray, labels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Labels of a thing's other pixels too, spread up to the edges in its picture: where it has one
+    colour its flow tells little."""
+    outside = int(labels.max()) + 1
+    markers = labels.astype(np.int32)
+    markers[cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0] = outside
+    cv2.watershed(np.ascontiguousarray(frame), markers)
+    return np.where(mask & (markers > 0) & (markers < outside), markers, labels)
 
 
 # --------------------------------------------------------------------------------------------------
