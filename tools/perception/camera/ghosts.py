@@ -33,6 +33,8 @@ _WEAKER = 0.8
 """Factor by which the outline of a patch must be weaker without the ghost."""
 _ALIKE = 2.5
 """Ratio of the areas of what is left of a body in the two frames, at most."""
+_HAUNTED = 0.25
+"""Share of that which the plate must show a ghost at."""
 _FIRST, _LAST = 1, 2
 """Labels: of what the first frame shows a body at, and the last."""
 
@@ -73,18 +75,25 @@ def _ghosts(
     swapped = np.where((labels == _FIRST)[..., None], last, plate)
     swapped = np.where((labels == _LAST)[..., None], first, swapped)
     ghosts = (np.abs(swapped - plate) > limit).any(-1).astype(np.uint8)
-    gone = np.zeros(ghosts.shape, bool)
-    for piece in _pieces(cv2.morphologyEx(ghosts, cv2.MORPH_OPEN, _square(_OPEN))):
+    ghosts = cv2.morphologyEx(ghosts, cv2.MORPH_OPEN, _square(_OPEN))
+    for piece in _pieces(ghosts):
         wide = _widened(piece)
-        if _outlined_less(np.where(wide[..., None], swapped, plate), plate, wide):
-            gone |= wide
-            yield False, wide
-    plate = np.where(gone[..., None], swapped, plate)
-    for hidden in _hidden(labels, gone):
-        shown = np.clip(np.rint(plate), 0, 255).astype(np.uint8)
-        without = np.where(hidden[..., None], fill(shown, hidden), plate)
-        if _outlined_less(without, plate, hidden):
+        without = np.where(wide[..., None], swapped, plate)
+        if _outlined_less(without, plate, wide):
             plate = without
+            yield False, wide
+    for apart, hidden in list(_hidden(labels, ghosts > 0)):
+        without = np.where(apart[..., None], swapped, plate)
+        shown = np.clip(np.rint(without), 0, 255).astype(np.uint8)
+        filled = np.where(hidden[..., None], fill(shown, hidden), without)
+        wrong = (np.abs(filled - without) > limit).any(-1).astype(np.uint8)
+        hidden = hidden & _widened(cv2.morphologyEx(wrong, cv2.MORPH_OPEN, _square(3)))
+        without = np.where(hidden[..., None], filled, without)
+        changed = (np.abs(without - plate) > limit).any(-1).astype(np.uint8)
+        changed = cv2.morphologyEx(changed, cv2.MORPH_OPEN, _square(_OPEN))
+        if changed.any() and _outlined_less(without, plate, _widened(changed)):
+            plate = without
+            yield False, apart
             yield True, hidden
 
 
@@ -115,20 +124,21 @@ def _shared_out(
     return np.where(known, markers, 0), differs > 0
 
 
-def _hidden(labels: np.ndarray, gone: np.ndarray) -> Iterator[np.ndarray]:
-    """bool (H, W) each: ground that a body may hide in both frames, where one of them leaves a
-    ghost: what is known of neither between what they show of it apart."""
+def _hidden(labels: np.ndarray, ghosts: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Where two frames show a body that leaves a ghost apart, and the ground between that it may
+    hide in both, of which nothing is known: bool (h, w) each."""
     first, last = ([p for p in _pieces((labels == k).astype(np.uint8))] for k in (_FIRST, _LAST))
     for piece, others in [*((p, last) for p in first), *((p, first) for p in last)]:
         like = [o for o in others if 1 / _ALIKE < o.sum() / piece.sum() < _ALIKE]
-        if not like or not (piece & gone).any():
+        if not like or (piece & ghosts).sum() < _HAUNTED * piece.sum():
             continue
         middle = np.argwhere(piece).mean(0)
         mate = min(like, key=lambda o: float(np.hypot(*(np.argwhere(o).mean(0) - middle))))
         outline = cv2.convexHull(np.argwhere(piece | mate)[:, ::-1].astype(np.int32))
         hull = cv2.fillConvexPoly(np.zeros(labels.shape, np.uint8), outline, 1) > 0
         known = cv2.erode((labels > 0).astype(np.uint8), _square(2 * _RIM + 1)) > 0
-        yield _widened(hull & ~known) if (hull & ~known).any() else piece & ~piece
+        if (hull & ~known).any():
+            yield _widened(piece | mate), _widened(hull & ~known)
 
 
 def _pieces(mask: np.ndarray) -> Iterator[np.ndarray]:
