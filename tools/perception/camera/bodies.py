@@ -193,6 +193,9 @@ def refine(stage: Stage, k: int, rounds: int = _ROUNDS) -> None:
     """Picture and poses of body k in turns."""
     body = stage.bodies[k]
     for round_ in range(rounds):
+        body.clean = body.clean[body.seen[body.clean]]
+        if not len(body.clean):
+            return
         count = int(np.clip(_PIXELS / (4 * body.half[0] * body.half[1]), 8, _FRAMES))
         chosen = body.clean[
             np.unique(
@@ -212,8 +215,7 @@ def refine(stage: Stage, k: int, rounds: int = _ROUNDS) -> None:
         for t in np.flatnonzero(body.seen).tolist():
             _take(body, t, _aligned(stage, k, t, body.poses[t], 3 if round_ < rounds - 1 else 5))
         body.poses[body.seen, 2] = np.unwrap(body.poses[body.seen, 2])
-        body.clean = np.array([t for t in body.clean if body.seen[t]], int)
-        if len(body.clean) < 2:
+        if body.seen[body.clean].sum() < 2:
             return
 
 
