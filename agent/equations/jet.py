@@ -104,6 +104,54 @@ class Jet:
 
 
 @dataclass(frozen=True, eq=False)
+class Row:
+    """Numbers of alike bodies, one each: what is done to a row is done to every entry."""
+
+    entries: tuple[Any, ...]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, k: int) -> Any:
+        return self.entries[k]
+
+    def __neg__(self) -> Row:
+        return Row(tuple(-jet(entry) for entry in self.entries))
+
+
+def each(function: Callable[..., Any], *given: Any) -> Any:
+    """What a function makes of these, entry by entry where there are rows among them (also within
+    tuples); a tuple of rows where it gives tuples.
+
+    >>> each(lambda a, b: a + b, Row((1, 2)), 10).entries
+    (11, 12)
+    """
+    rows = [part for one in given for part in (one if isinstance(one, tuple) else (one,))]
+    lengths = {len(part) for part in rows if isinstance(part, Row)}
+    if not lengths:
+        return function(*given)
+    if len(lengths) > 1:
+        raise Untold("equations", "arrays of one length", "several")
+    found = [function(*(_entry(one, k) for one in given)) for k in range(lengths.pop())]
+    if not isinstance(found[0], tuple):
+        return Row(tuple(found))
+    return tuple(_joined(parts) for parts in zip(*found, strict=True))
+
+
+def _entry(one: Any, k: int) -> Any:
+    if isinstance(one, tuple):
+        return tuple(_entry(part, k) for part in one)
+    return one[k] if isinstance(one, Row) else one
+
+
+def _joined(parts: tuple[Any, ...]) -> Any:
+    """Entries as a row; tuples of them as a tuple of rows."""
+    if isinstance(parts[0], tuple):
+        return tuple(_joined(inner) for inner in zip(*parts, strict=True))
+    return Row(parts)
+
+
+@dataclass(frozen=True, eq=False)
 class Condition:
     """Something that depends on the state: true here, false there."""
 
@@ -166,6 +214,8 @@ def jet(number: Any) -> Jet:
 
 def checked(number: Any) -> Any:
     """The same; raises Untold where it has grown beyond what can be read."""
+    for entry in number.entries if isinstance(number, Row) else ():
+        checked(entry)
     if isinstance(number, Jet) and sympy.count_ops([number.value, number.rate]) > LARGEST:
         raise Untold(
             "equations",
@@ -219,6 +269,7 @@ class Namespace:
     zeros_like = staticmethod(lambda x: 0.0)
     ones_like = staticmethod(lambda x: 1.0)
     where = staticmethod(where)
+    stack = staticmethod(lambda rows: Row(tuple(rows)))
 
     @staticmethod
     def minimum(a: Any, b: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import sympy
 
-from agent.equations.jet import XP, Jet, Untold, jet, where
+from agent.equations.jet import XP, Jet, Untold, each, jet, where
 from tools.physics import multibody, tree
 
 EXACT = "rk4"
@@ -70,7 +70,7 @@ def tools_of(recorder: Recorder) -> dict[str, Callable[..., Any]]:
         "rk4": _integrator(recorder, "rk4"),
         "symplectic_euler": _integrator(recorder, "symplectic_euler"),
         "explicit_euler": _integrator(recorder, "explicit_euler"),
-        "bounce_off_line": lambda *a, **k: _line(recorder, *a, **k),
+        "bounce_off_line": lambda *a, **k: _lines(recorder, *a, **k),
         "bounce_off_outline": _outline,
         "bounce_off_stop": lambda *a, **k: _stop(recorder, *a, **k),
         "collide_disks": lambda *a, **k: _disks(recorder, *a, **k),
@@ -115,6 +115,9 @@ def _integrator(recorder: Recorder, name: str) -> Callable[..., Any]:
         if not share.is_number:
             raise Untold("equations: expected steps that are a fixed share of the frame")
         recorder.integrators.add((name, float(share)))
+        return each(lambda q, v: advanced(q, v, acceleration, dt), tuple(q), tuple(v))
+
+    def advanced(q: Any, v: Any, acceleration: Any, dt: Any) -> Any:
         start = (tuple(jet(x).still for x in q), tuple(jet(x).still for x in v))
         found = tuple(acceleration(*start))
         if not len(found) == len(start[0]) == len(start[1]):
@@ -130,6 +133,16 @@ def _integrator(recorder: Recorder, name: str) -> Callable[..., Any]:
 def _linkage(recorder: Recorder, links: Sequence[Any], *rest: Any, **more: Any) -> tuple[Jet, ...]:
     system: Any = tree if isinstance(links[0], tree.Link) else multibody
     return recorder.solved(*system.balance(links, *rest, **more))
+
+
+def _lines(recorder: Recorder, *given: Any, **named: Any) -> Any:
+    """A bounce, or one of every body of a crowd."""
+
+    def bounce(*values: Any) -> Any:
+        named_so = dict(zip(named, values[len(given) :], strict=True))
+        return _line(recorder, *values[: len(given)], **named_so)
+
+    return each(bounce, *given, *named.values())
 
 
 def _line(

@@ -11,7 +11,18 @@ from typing import Any
 
 import sympy
 
-from agent.equations.jet import XP, Condition, Jet, Untold, checked, jet, settled, where
+from agent.equations.jet import (
+    XP,
+    Condition,
+    Jet,
+    Row,
+    Untold,
+    checked,
+    each,
+    jet,
+    settled,
+    where,
+)
 from agent.equations.meanings import LINKS, Recorder, tools_of
 from tools.physics import namespace
 from tools.types import Param
@@ -285,6 +296,8 @@ class Reading:
         return a if self._decided(test) else b
 
     def _operate(self, operation: ast.operator, left: Any, right: Any) -> Any:
+        if isinstance(left, Row) or isinstance(right, Row):
+            return each(lambda a, b: self._operate(operation, a, b), left, right)
         function = _OPERATORS.get(type(operation))
         sides = (left, right)
         if function is None or not all(

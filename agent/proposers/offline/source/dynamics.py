@@ -8,6 +8,7 @@ from agent.proposers.offline.grammar.laws.stop import Stop
 from agent.proposers.offline.grammar.mechanism import Mechanism
 from agent.proposers.offline.grammar.shapes.box import Box
 from agent.proposers.offline.source.algebra import literal, of
+from agent.proposers.offline.source.crowds import crowds
 from agent.proposers.offline.source.free import free
 from agent.proposers.offline.source.jostling import jostling
 from agent.proposers.offline.source.program import Block, Function, Names, Program
@@ -63,10 +64,14 @@ def _groups(writer: Writer) -> None:
         for group in linked(writer.mechanism)
         if any(i.joint.coordinates() for i in writer.moving(group))
     ]
-    for group in groups:
+    for group, *likes in crowds(writer, groups):
         first = writer.moving(group)[0].key.replace(".", "_")
+        tag = f"_{first}" if len(groups) > 1 else ""
         printer = _printer(writer, group)
-        printer(writer, group, f"_{first}" if len(groups) > 1 else "")
+        if likes:
+            free(writer, group, tag, likes)
+        else:
+            printer(writer, group, tag)
 
 
 def _printer(writer: Writer, group: frozenset[str]):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
+from agent.proposers.offline.grammar.check import reaching
 from agent.proposers.offline.grammar.joint import rate_of
 from agent.proposers.offline.grammar.law import EventLaw
 from agent.proposers.offline.grammar.laws.collision import Collision
@@ -14,7 +16,8 @@ from agent.proposers.offline.grammar.laws.wall import Wall
 from agent.proposers.offline.grammar.mechanism import Item
 from agent.proposers.offline.grammar.seeing import Sight
 from agent.proposers.offline.source.algebra import Expr, of, symbol
-from agent.proposers.offline.source.program import Block, Function
+from agent.proposers.offline.source.crowds import gathered, scattered
+from agent.proposers.offline.source.program import Block, Function, spread
 from agent.proposers.offline.source.single import placing
 from agent.proposers.offline.source.writer import Writer, state_of, together
 from agent.proposers.offline.source.writing import Writing
@@ -25,7 +28,8 @@ AXES = ("x", "y", "angle")
 @dataclass
 class _Free:
     """A group of free bodies. ends: what tells their locals apart. kicks: accelerations of each
-    along x, y and angle. placing: functions that put some where their coordinates say. places, speeds: locals of the coordinates and rates of all."""
+    along x, y and angle. placing: functions that put some where their coordinates say. places, speeds: locals of the coordinates and rates of all.
+    crowd: the constant that names all bodies that the one item stands for; "": itself alone."""
 
     writer: Writer
     group: frozenset[str]
@@ -37,6 +41,7 @@ class _Free:
     placing: dict[str, str] = field(default_factory=dict)
     places: list[str] = field(default_factory=list)
     speeds: list[str] = field(default_factory=list)
+    crowd: str = ""
 
     @property
     def events(self) -> list[tuple[int, EventLaw]]:
@@ -56,13 +61,19 @@ class _Free:
         return self.writer.mechanism.integrator == "rk4" and not changing
 
 
-def free(writer: Writer, group: frozenset[str], tag: str) -> None:
-    """Write a group of free bodies."""
+def free(
+    writer: Writer, group: frozenset[str], tag: str, likes: Sequence[frozenset[str]] = ()
+) -> None:
+    """Write a group of free bodies. likes: groups of one body each that move by the statements of
+    this one (``crowds``)."""
     items = writer.moving(group)
     ends = {item.key: f"_{item.key}" if len(items) > 1 else "" for item in items}
     each = _Free(writer, group, tag, items, ends, Writing(writer.program, Block(), writer.names()))
     _sum_up(each)
-    for item in items:
+    all_items = [*items, *(item for like in likes for item in writer.moving(like))]
+    if likes:
+        each.crowd = writer.program.constant(spread(item.key for item in all_items), "CROWD")
+    for item in all_items:
         writer.starts(item)
         writer.latents(item)
         writer.sizes(item)
@@ -137,8 +148,7 @@ def _accelerate(each: _Free) -> str:
 def _step(each: _Free) -> None:
     writer, m = each.writer, each.writer.mechanism
     block, h = writer.step, "dt"
-    for item in each.items:
-        block.add(f'b{each.ends[item.key]} = state["{item.key}"]')
+    block.add(*_before(each))
     steady = each.steady
     call = "" if steady else _accelerate(each)
     timed = not steady and "time" in each.writing.used
@@ -161,10 +171,34 @@ def _step(each: _Free) -> None:
             _bounce(each, position, law, inner, steady)
         elif isinstance(law, Collision):
             _collide(each, position, law, inner)
+    block.add(*_after(each))
+
+
+def _before(each: _Free) -> list[str]:
+    """Statements that take the bodies out of the state."""
+    if each.crowd:
+        (item,) = each.items
+        assert item.body is not None, "a crowd is of bodies"
+        sizes = reaching(each.writer.mechanism, item.body)
+        return [gathered(each.crowd, [*_columns(item), *sizes])]
+    return [f'b{each.ends[item.key]} = state["{item.key}"]' for item in each.items]
+
+
+def _after(each: _Free) -> list[str | Block]:
+    """Statements that put them into the new state."""
+    if each.crowd:
+        return [scattered(each.crowd, _columns(each.items[0]))]
+    found: list[str | Block] = []
     for item in each.items:
-        b = f"b{each.ends[item.key]}"
-        place = each.placing.get(item.key)
-        block.add(f'new["{item.key}"] = ' + (f"{place}({b}, params)" if place else b))
+        b, place = f"b{each.ends[item.key]}", each.placing.get(item.key)
+        found.append(f'new["{item.key}"] = ' + (f"{place}({b}, params)" if place else b))
+    return found
+
+
+def _columns(item: Item) -> list[str]:
+    """Coordinates and rates of an item."""
+    axes = item.joint.coordinates()
+    return [*axes, *map(rate_of, axes)]
 
 
 def _constants(each: _Free, block: Block) -> None:

@@ -60,6 +60,8 @@ ARGUMENTS = frozenset(
         "body",
         "u",
         "inside",
+        "k",
+        "name",
         "_",
     ]
 )
