@@ -65,12 +65,12 @@ def _on_rails(structure: Mechanism, evidence: Evidence) -> list[str]:
     """Bodies on rails of their own that touch others in some frame: an engine knows nothing of
     them."""
     rails = [b.name for b in structure.bodies if b.motion == "prismatic" and b.on is None]
-    paths = {path.name: path for path in evidence.movers}
+    others = [path.name for path in evidence.movers]
     return [
         name
         for name in rails
         if name not in structure.followers
-        and any(_touched(paths, name, other) for other in paths if other != name)
+        and any(_touched(evidence, name, other) for other in others if other != name)
     ]
 
 
@@ -103,7 +103,7 @@ def _bearing(structure: Mechanism, free: Sequence[Body], evidence: Evidence) -> 
         if b.motion == "revolute" and b.on is None and b.turns and b.name not in structure.followers
         if not any(o.on == b.name and o.motion != "weld" for o in structure.bodies)
     ]
-    return [b for b in alone if any(_touched(evidence.paths, b.name, other.name) for other in free)]
+    return [b for b in alone if any(_touched(evidence, b.name, other.name) for other in free)]
 
 
 def _struck(body: Body, evidence: Evidence) -> dict[str, float] | None:
@@ -128,10 +128,17 @@ def _met_by(path: Path, t: int, evidence: Evidence) -> bool:
     return any(gap(path, o, first) > TOUCHED >= gap(path, o, last) for o in others)
 
 
-def _touched(paths: Mapping[str, Path], one: str, other: str) -> bool:
+def _touched(evidence: Evidence, one: str, other: str) -> bool:
     """Whether two outlines touch in some frame."""
-    a, b = paths[one], paths[other]
-    return any(gap(a, b, int(t)) <= TOUCHED for t in np.flatnonzero(a.seen & b.seen))
+
+    def touch() -> bool:
+        a, b = evidence.paths[one], evidence.paths[other]
+        times = np.flatnonzero(a.seen & b.seen)
+        reach = a.appearance.bounding_radius + b.appearance.bounding_radius + TOUCHED
+        apart = np.hypot(*(a.xy[times] - b.xy[times]).T) > 2.0 * reach  # whatever their outlines
+        return any(gap(a, b, int(t)) <= TOUCHED for t in times[~apart])
+
+    return evidence.once(("touched", one, other), touch)
 
 
 def _met(structure: Mechanism, contacts: Sequence[Term], evidence: Evidence) -> set[str]:

@@ -121,13 +121,20 @@ def ground_under(path: Path, evidence: Evidence) -> np.ndarray | None:
     over = np.abs(under - colour).max(1) <= level
     if over.mean() < 0.9:
         return None
-    alike: np.ndarray = (~differs(plate, colour, level)).astype(np.uint8)
+    key = ("ground", *colour.tolist(), level, textured)
+    labels = evidence.once(key, lambda: _grounds(evidence, colour, level, textured))
+    x, y = places[over][len(places[over]) // 2]
+    return labels == labels[y, x]
+
+
+def _grounds(evidence: Evidence, colour: np.ndarray, level: float, textured: bool) -> np.ndarray:
+    """int (H, W): connected parts of the plate in a colour, bodies at rest counted in."""
+    alike: np.ndarray = (~differs(evidence.tracks.plate, colour, level)).astype(np.uint8)
     if textured:
         alike = cv2.medianBlur(alike, 5)
     alike |= _waiting(evidence)
-    _, labels = cv2.connectedComponents(alike, connectivity=4)
-    x, y = places[over][len(places[over]) // 2]
-    return labels == labels[y, x]
+    labels: np.ndarray = cv2.connectedComponents(alike, connectivity=4)[1]
+    return labels
 
 
 def _waiting(evidence: Evidence) -> np.ndarray:
