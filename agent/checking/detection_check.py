@@ -11,7 +11,7 @@ shifts the belief that a detection is right, and neither decides alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import cv2
@@ -328,7 +328,8 @@ def measure(
     masks = [differs(frame, plate, threshold(noise)) for frame in frames]
     poses = {name: pose[picked] for name, pose in _poses(states).items()}
     regions = {name: _follow(pose, frames, plate, masks) for name, pose in poses.items()}
-    return tuple(_evidence(name, regions, masks, _twin(name, poses)) for name in poses)
+    looks = {name: _template(one) for name, one in regions.items() if len(one.times) > 1}
+    return tuple(_evidence(name, regions, looks, masks, _twin(name, poses)) for name in poses)
 
 
 def _poses(states: States) -> dict[str, np.ndarray]:
@@ -397,12 +398,17 @@ def _follow(
 
 
 def _evidence(
-    name: str, regions: dict[str, _Followed], masks: Sequence[np.ndarray], twin: str
+    name: str,
+    regions: Mapping[str, _Followed],
+    looks: Mapping[str, np.ndarray],
+    masks: Sequence[np.ndarray],
+    twin: str,
 ) -> DetectionEvidence:
+    """looks: the template of each region that is seen twice."""
     own = regions[name]
     if len(own.times) < 2:
         return DetectionEvidence(name, own.share, present=None if own.share else 0.0, twin=twin)
-    errors = _errors(own, _template(own))
+    errors = _errors(own, looks[name])
     red, green, blue = np.median([_core(patch) for patch in own.patches], axis=0)
     return DetectionEvidence(
         name,
@@ -416,7 +422,7 @@ def _evidence(
         else None,
         reconstruction=None if errors is None else float(errors.mean()),
         steady=None if errors is None else float((errors < _ODD).mean()),
-        mistaken=_mistaken(name, regions, errors),
+        mistaken=_mistaken(name, own, looks, errors),
         following=1.0 - own.moved / own.still if own.travels and own.still > 0 else None,
     )
 
@@ -522,15 +528,17 @@ def _errors(own: _Followed, template: np.ndarray) -> np.ndarray | None:
     return difference[:, body].mean(axis=1) / scale
 
 
-def _mistaken(name: str, regions: dict[str, _Followed], errors: np.ndarray | None) -> float | None:
+def _mistaken(
+    name: str, own: _Followed, looks: Mapping[str, np.ndarray], errors: np.ndarray | None
+) -> float | None:
     """Share of frames in which the region looks clearly more like another object's than like its
     own."""
     if errors is None:
         return None
     confused = np.zeros(len(errors), bool)
-    for other, region in regions.items():
-        if other != name and len(region.times) > 1:
-            theirs = _errors(regions[name], _template(region))
+    for other, look in looks.items() if (errors > _ODD).any() else ():
+        if other != name:
+            theirs = _errors(own, look)
             confused |= (errors > _ODD) & (theirs < 0.5 * errors) if theirs is not None else False
     return float(confused.mean())
 

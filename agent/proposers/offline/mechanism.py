@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from tools.perception.links import Ends
@@ -100,7 +101,15 @@ class Mechanism:
 
     def of(self, kind: str) -> tuple[Term, ...]:
         """All terms of a kind."""
-        return tuple(term for term in self.terms if term.kind == kind)
+        return self._kinds.get(kind, ())
+
+    @cached_property
+    def _kinds(self) -> dict[str, tuple[Term, ...]]:
+        """Terms by kind, each in their order."""
+        found: dict[str, tuple[Term, ...]] = {}
+        for kind in dict.fromkeys(term.kind for term in self.terms):
+            found[kind] = tuple(term for term in self.terms if term.kind == kind)
+        return found
 
     def plus(self, *terms: Term) -> Mechanism:
         """With these terms added; a term of the same kind on the same bodies is replaced."""

@@ -442,7 +442,6 @@ class _Translation:
         if self.given.of("contact"):
             return []  # the engine lets everything collide
         first, second = term.bodies
-        all_of = [t.numbers for t in self.given.of("collide")]
         pulling = {b for t in self.given.of("pair_force") for b in t.bodies}  # masses are theirs
         if n.get("by_size", 0.0) and not pulling & set(term.bodies):
             self.by_area |= set(term.bodies)
@@ -452,7 +451,7 @@ class _Translation:
             mass = _fitted(ratio, prior=roughly, low=0.02, high=50.0)
             alike = "alike" in self.given.body(second).numbers  # one of several of a kind
             self.masses.setdefault(second, 1.0 if alike and "measured" not in n else mass)
-        e = all_of[0]
+        e = self.given.of("collide")[0].numbers
         roughly = e.get("e_sigma", TOLD if "measured" in e else None)
         given = _fitted(e.get("e", 0.95), prior=roughly, tie="restitution_disks")
         rest = None
