@@ -4,6 +4,7 @@ bytes."""
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,9 +38,13 @@ _FRAMES = (
 _PIXELS = 32e6  # decoded pixels of one video's sheets: what a phone bears
 _SHEET = 2048  # pixels: longest side of a sheet
 _WIDEST = 560  # pixels
+_LARGE, _FINE, _GRAINY = 8e6, 95, 1.5
+"""Pixels of tiles from which it is asked whether lossless pays; the quality that shows no loss; and
+times its bytes that lossless takes of pictures whose grain (a codec's, a sensor's) is kept."""
 _QUALITIES = (
     (560, LOSSLESS),
     (400, LOSSLESS),
+    (560, _FINE),
     (560, 85),
     (400, 80),
     (320, 72),
@@ -179,7 +184,10 @@ def _tiles(clip: Clip, most: int) -> tuple[np.ndarray, list[list[int | None]]]:
 
 def _packed(tiles: np.ndarray, budget: int) -> dict[str, Any] | None:
     """Sheets at the best of _QUALITIES that fits, or None."""
+    exact = len(tiles) * math.prod(tiles.shape[1:3]) <= _LARGE or not _grainy(tiles)
     for width, quality in _QUALITIES:
+        if (quality == LOSSLESS and not exact) or (quality == _FINE and exact):
+            continue
         height, width = _narrowed(tiles[0], width).shape[:2]
         if len(tiles) * height * width > _PIXELS or _guess(tiles, width, quality) > budget:
             continue
@@ -201,6 +209,13 @@ def _packed(tiles: np.ndarray, budget: int) -> dict[str, Any] | None:
                 "sheets": list(map(uri, sheets)),
             }
     return None
+
+
+def _grainy(tiles: np.ndarray) -> bool:
+    """Whether most of what lossless tiles take is grain."""
+    few = [_narrowed(tiles[k], _WIDEST) for k in pictures.spread(len(tiles), 6)]
+    exact, fine = (sum(len(webp(one, quality)) for one in few) for quality in (LOSSLESS, _FINE))
+    return exact > _GRAINY * fine
 
 
 def _guess(tiles: np.ndarray, width: int, quality: int) -> float:

@@ -477,3 +477,15 @@ def _plays(shown):
     shown.run("document.querySelector('.play').click(); 0")
     shown.wait(f"{scrub}.value !== {scrub}.max")
     shown.run("document.querySelector('.play').click(); 0")
+
+
+def test_the_player_keeps_grain_only_where_that_is_cheap(monkeypatch):
+    rng = np.random.default_rng(0)
+    plain = np.tile(np.linspace(0, 255, 96).astype(np.uint8), (6, 80, 1))[..., None].repeat(3, -1)
+    grain = np.clip(plain + rng.normal(0, 2, plain.shape), 0, 255).astype(np.uint8)
+    monkeypatch.setattr(film, "_LARGE", 0)
+    for frames, exact in ((plain, True), (grain, False)):
+        found = film.reel(film.Clip("clip", 6, 0.1, frames, None, None), 10**7)
+        sheet = next(decoded(found))[:80, :96].astype(int)
+        apart = np.abs(sheet - frames[0])
+        assert found["width"] == 96 and (apart.max() == 0) == exact and apart.mean() < 3.0

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tools.fitting import Measured, forecast_spread
-from tools.types import States
+from tools.fitting.simulate import rollout, rollouts
+from tools.types import States, unflatten_state
 
 DT, COUNT, AHEAD = 0.1, 8, 6
 
@@ -45,3 +46,24 @@ def test_an_error_of_a_parameter_grows_over_the_forecast():
     far = forecast_spread(line(()), {"push": 0.0}, {"push": 1e-4}, start, seen(0.4), AHEAD)
     assert far[0] == pytest.approx(1e-4 * DT * (COUNT + AHEAD - 1), rel=1e-2)
     assert not forecast_spread(line(()), {"push": 0.0}, {}, start, seen(0.4), AHEAD).any()
+
+
+@pytest.mark.parametrize("kind", ["elementwise", "branches", "differs"])
+def test_rollouts_together_are_those_one_by_one(kind):
+    def step(state, params, action, dt):
+        x, v = state["ball"]["x"], state["ball"]["v"]
+        turns = x > 8.0
+        if kind == "branches" and turns:
+            v = -v
+        if kind == "differs" and np.any(turns):
+            v = -v
+        kick = np.where(turns, -params["push"] * v, 0.0) if kind == "elementwise" else 0.0
+        return {"ball": {"x": x + v * dt + params["push"] * dt, "v": v + kick}}
+
+    program = SimpleNamespace(initial=line(()).initial, step=step)
+    starts = [{"ball.x": 5.0, "ball.v": speed} for speed in (20.0, 0.0, 1.0, 9.0)]
+    variants = [({"push": 0.1 * k}, row) for k, row in enumerate(starts)]
+    found = rollouts(program, variants, 9, DT)
+    for rows, (values, row) in zip(found, variants, strict=True):
+        alone = rollout(program, values, unflatten_state(row), 9, DT)
+        np.testing.assert_allclose(rows, alone.values, rtol=1e-12)

@@ -10,8 +10,8 @@ import numpy as np
 from tools.columns import is_angle
 from tools.fitting.data import Measured
 from tools.fitting.scaling import wrap
-from tools.fitting.simulate import rollout
-from tools.types import State, States, flatten_state, unflatten_state
+from tools.fitting.simulate import rollout, rollouts
+from tools.types import State, States, flatten_state
 
 _STEP = 0.05  # of an error, by which parameters are changed
 _SHIFT = 1e-3  # of (1 + its size), by which a start value is
@@ -39,25 +39,25 @@ def forecast_spread(
     latents = [name for name in getattr(program, "LATENTS", ()) if name in row]
     steps = len(measured.states) + ahead - 1
 
-    def rolled(theta: Mapping[str, float], state: Mapping[str, float]) -> States:
-        nested = unflatten_state(dict(state))
-        return rollout(program, theta, nested, steps, measured.dt, measured.actions)
-
-    base = rolled(values, row)
-    slopes, known = [], []
+    base = rollout(program, values, start, steps, measured.dt, measured.actions)
+    variants = [(dict(values), row)]
+    shifts, known = [], []
     for name, error in errors.items():
         if error > 0.0:
-            moved = rolled({**values, name: values[name] + _STEP * error}, row)
-            slopes.append((moved.values - base.values) / _STEP)
+            variants.append(({**values, name: values[name] + _STEP * error}, row))
+            shifts.append(_STEP)
             known.append(1.0)
     for name in latents:
-        shift = _SHIFT * (1.0 + abs(row[name]))
-        moved = rolled(values, {**row, name: row[name] + shift})
-        slopes.append((moved.values - base.values) / shift)
+        shifts.append(_SHIFT * (1.0 + abs(row[name])))
+        variants.append((dict(values), {**row, name: row[name] + shifts[-1]}))
         known.append(_NOTHING)
-    if not slopes:
+    if not shifts:
         return np.zeros(len(base.columns))
-    jacobian = np.nan_to_num(np.stack(slopes, -1), posinf=0.0, neginf=0.0)  # frames, columns, u
+    rolled = rollouts(program, variants, steps, measured.dt, measured.actions)
+    slopes = (rolled[1:] - rolled[0]) / np.array(shifts)[:, None, None]
+    jacobian = np.nan_to_num(
+        np.moveaxis(slopes, 0, -1), posinf=0.0, neginf=0.0
+    )  # frames, columns, u
     information = np.diag(known) + _information(jacobian, base, measured.states)
     covariance = np.linalg.pinv(information, hermitian=True)
     last = jacobian[-1]
