@@ -269,7 +269,7 @@ class Namespace:
     zeros_like = staticmethod(lambda x: 0.0)
     ones_like = staticmethod(lambda x: 1.0)
     where = staticmethod(where)
-    stack = staticmethod(lambda rows: Row(tuple(rows)))
+    array = stack = staticmethod(lambda rows: Row(tuple(rows)))
 
     @staticmethod
     def minimum(a: Any, b: Any) -> Any:

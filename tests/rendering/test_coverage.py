@@ -143,3 +143,17 @@ def test_box_is_the_polygon_of_its_corners(size, angle):
         assert np.abs(slopes[:, k] - (high - low) / (2 * step)).max() < 0.02 * max(
             1.0, np.abs(slopes[:, k]).max()
         )
+
+
+@pytest.mark.parametrize("radius", [0.0, 0.4, 3.0, 11.7])
+@pytest.mark.parametrize("width", [0.0, 0.3, 1.1, 4.0])
+def test_a_disk_is_worked_out_at_its_rim_alone(radius, width):
+    x, y = 20.0, 17.3
+    share, slopes = coverage.disk(PX, PY, x, y, radius, width)
+    wide = max(width, coverage.THINNEST)
+    length = np.hypot(PX - x, PY - y)
+    nx, ny = (PX - x) / np.maximum(length, 1e-9), (PY - y) / np.maximum(length, 1e-9)
+    away = length - radius + wide * wide / (24 * max(radius, 0.5 * wide))
+    everywhere, slope = coverage.half_plane(away, nx, ny, wide)
+    np.testing.assert_array_equal(share, everywhere)
+    np.testing.assert_array_equal(slopes, np.stack([-slope * nx, -slope * ny, -slope], 1))

@@ -16,6 +16,8 @@ import numpy as np
 
 THINNEST = 0.02
 """Smallest sampling width; below it an edge is a step."""
+_REACH = 0.7072
+"""Of the sampling width, half the diagonal of its box and a little."""
 
 
 def half_plane(
@@ -46,14 +48,16 @@ def disk(
     radius."""
     dx, dy = px - x, py - y
     length = np.hypot(dx, dy)
+    width = max(width, THINNEST)
+    distance = length - radius + width * width / (24 * max(radius, 0.5 * width))
+    share, slopes = (distance < 0.0).astype(np.float64), np.zeros((len(length), 3))
+    rim = np.flatnonzero(np.abs(distance) <= _REACH * width)  # elsewhere it is all or nothing
+    dx, dy, length = dx[rim], dy[rim], length[rim]
     safe = np.maximum(length, 1e-9)
     nx, ny = np.where(length > 1e-9, dx / safe, 1.0), dy / safe
-    width = max(width, THINNEST)
-    sagitta = width * width / (24 * max(radius, 0.5 * width))
-    share, slope = half_plane(length - radius + sagitta, nx, ny, width)
-    slopes = np.empty((len(slope), 3))
+    share[rim], slope = half_plane(distance[rim], nx, ny, width)
     inward = -slope
-    slopes[:, 0], slopes[:, 1], slopes[:, 2] = inward * nx, inward * ny, inward
+    slopes[rim, 0], slopes[rim, 1], slopes[rim, 2] = inward * nx, inward * ny, inward
     return share, slopes
 
 

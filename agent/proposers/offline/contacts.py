@@ -323,6 +323,13 @@ def _free_of(
 
 def met_with(path: Path, t: int, names: Sequence[str], evidence: Evidence) -> str | None:
     """Another free body that is close at this frame and changes its velocity too."""
+    if evidence.paths.get(path.name) is not path:
+        return _met_with(path, t, names, evidence)
+    key = ("met with", path.name, t, *names)
+    return evidence.once(key, lambda: _met_with(path, t, names, evidence))
+
+
+def _met_with(path: Path, t: int, names: Sequence[str], evidence: Evidence) -> str | None:
     best = None
     for name in names:
         other = evidence.paths[name]

@@ -51,7 +51,7 @@ def _kind(writer: Writer, group: frozenset[str]) -> tuple[Any, ...] | None:
 
 def gathered(name: str, columns: Sequence[str]) -> str:
     """The statement that puts the bodies of a constant ``name`` into one, ``b``, of arrays."""
-    return f"b = {{a: xp.stack([state[name][a] for name in {name}]) for a in {spread(columns)}}}"
+    return f"b = {{a: xp.array([state[name][a] for name in {name}]) for a in {spread(columns)}}}"
 
 
 def scattered(name: str, columns: Sequence[str]) -> Block:
