@@ -13,6 +13,7 @@ from tools.perception.appearance_fit import mask_guess
 from tools.perception.background import differs
 from tools.perception.clip import Clip
 from tools.perception.following import cut_sprite, first_poses, typical
+from tools.perception.lettering import Box, lettering, lies_in
 from tools.perception.linking import Chain, link
 from tools.perception.parts import Appearance
 from tools.perception.pose import crop
@@ -40,9 +41,13 @@ _ODD = 0.8
 
 
 def find_seeds(clip: Clip) -> list[Seed]:
-    """Everything that moves, knowing nothing."""
+    """Everything that moves, knowing nothing; lettering that changes is left out."""
     sprites, inks = survey(clip)
     found = [Seed(None, chain) for chain in sprites] + flat_seeds(clip, inks, sprites)
+    if places := lettering(found, clip):  # nor are its colours looked for in what moves
+        sprites, inks = survey(clip, places)
+        found = [Seed(None, chain) for chain in sprites] + flat_seeds(clip, inks, sprites)
+        found = [seed for seed in found if not lies_in(seed.chain, places)] or found
     return [
         seed
         for seed in found
@@ -98,10 +103,13 @@ def _open_ground(region: Region, clip: Clip, margin: float) -> bool:
     )
 
 
-def survey(clip: Clip) -> tuple[list[Chain], list[Ink]]:
-    """Textured things, and the flat colours of everything else."""
+def survey(clip: Clip, besides: Sequence[Box] = ()) -> tuple[list[Chain], list[Ink]]:
+    """Textured things, and the flat colours of everything else, but for what lies in some
+    places."""
     sprites, contents = [], []
     for chain in whole_chains(clip):
+        if lies_in(chain, besides):
+            continue
         inside = contents_of(clip, chain)
         textured = np.median([c.flat for c in inside]) < 0.75
         patched = np.median([c.fragments for c in inside]) >= 2
