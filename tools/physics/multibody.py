@@ -140,22 +140,29 @@ def _columns(links, index, poses, link, x, y) -> dict[int, tuple[Any, Any, float
 
 def solve(matrix: list[list[Any]], right: list[Any]) -> tuple:
     """Solve a small symmetric system elementwise over batches: Gaussian elimination without
-    pivoting (M is positive definite, so the pivots are positive)."""
+    pivoting (M is positive definite, so the pivots are positive). Entries that are the plain
+    number 0, as between bodies that do not hang together, are passed over."""
     n = len(right)
     a, b = [list(row) for row in matrix], list(right)
     for k in range(n):
-        for i in range(k + 1, n):
+        after = [j for j in range(k, n) if not nothing(a[k][j])]
+        for i in (i for i in range(k + 1, n) if not nothing(a[i][k])):
             factor = a[i][k] / a[k][k]
-            for j in range(k, n):
+            for j in after:
                 a[i][j] = a[i][j] - factor * a[k][j]
             b[i] = b[i] - factor * b[k]
     x: list[Any] = [0.0] * n
     for k in reversed(range(n)):
         total = b[k]
-        for j in range(k + 1, n):
+        for j in (j for j in range(k + 1, n) if not nothing(a[k][j])):
             total = total - a[k][j] * x[j]
         x[k] = total / a[k][k]
     return tuple(x)
+
+
+def nothing(part: Any) -> bool:
+    """Whether an entry is the plain number 0, which spares arithmetic."""
+    return isinstance(part, float) and part == 0.0
 
 
 def corners_of(x: Any, y: Any, angle: Any, width: Any, height: Any) -> dict[str, Any]:

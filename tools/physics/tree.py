@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tools.physics.contacts import nowhere
-from tools.physics.multibody import solve
+from tools.physics.multibody import nothing, solve
 from tools.physics.namespace import xp
 from tools.physics.start import value_and_rate
 from tools.types import States
@@ -57,7 +57,11 @@ class Link:
     @property
     def coordinates(self) -> int:
         """How many its joint has."""
-        return {"free": 3, "point": 2, "weld": 0}.get(self.joint, 1)
+        return _COORDINATES.get(self.joint, 1)
+
+
+_COORDINATES = {"free": 3, "point": 2, "weld": 0}
+"""Of a joint; of every other one."""
 
 
 class Motion(NamedTuple):
@@ -92,32 +96,46 @@ class _Frame(NamedTuple):
     def moved(self, offset: tuple) -> _Frame:
         """The same of the point that lies ``offset`` px away in the link's own frame."""
         rx, ry = self.turned(offset)
-        if _nothing(rx) and _nothing(ry):
+        if nothing(rx) and nothing(ry):
             return self
         (x, y, angle), (vx, vy, spin), (bx, by, bend) = self.place, self.speed, self.bias
+        place = (_sum(x, rx), _sum(y, ry), angle)
         if self.turn is None:
-            return self._replace(place=(x + rx, y + ry, angle))
-        bias = (bx - bend * ry - spin * spin * rx, by + bend * rx - spin * spin * ry, bend)
-        columns = {
-            k: column if _nothing(w := column[2]) else (column[0] - w * ry, column[1] + w * rx, w)
-            for k, column in self.columns.items()
-        }
-        speed = (vx - spin * ry, vy + spin * rx, spin)
-        return _Frame((x + rx, y + ry, angle), speed, bias, columns, self.turn)
+            return self._replace(place=place)
+        if not nothing(bend):
+            bx, by = _less(bx, bend * ry), _sum(by, bend * rx)
+        square = spin * spin
+        bx, by = _less(bx, square * rx), _less(by, square * ry)
+        columns = {k: _swung(column, rx, ry) for k, column in self.columns.items()}
+        speed = (_less(vx, spin * ry), _sum(vy, spin * rx), spin)
+        return _Frame(place, speed, (bx, by, bend), columns, self.turn)
 
     def turned(self, vector: tuple) -> tuple:
         """A vector of the link's own frame in the picture."""
         if self.turn is None:
             return vector[0], vector[1]
         (c, s), (x, y) = self.turn, vector[:2]
-        if _nothing(y):
+        if nothing(y):
             return c * x, s * x
         return c * x - s * y, s * x + c * y
 
 
-def _nothing(part: Any) -> bool:
-    """Whether an entry is the plain number 0, which spares arithmetic."""
-    return isinstance(part, float) and part == 0.0
+def _sum(part: Any, more: Any) -> Any:
+    return more if nothing(part) else part + more
+
+
+def _less(part: Any, less: Any) -> Any:
+    return -less if nothing(part) else part - less
+
+
+def _swung(column: tuple, rx: Any, ry: Any) -> tuple:
+    """A column (x, y, angle) at a point (rx, ry) px away."""
+    ux, uy, w = column
+    if nothing(w):
+        return column
+    if not (isinstance(w, float) and w == 1.0):
+        rx, ry = w * rx, w * ry
+    return _less(ux, ry), _sum(uy, rx), w
 
 
 _GROUND = _Frame((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), {})
@@ -138,7 +156,8 @@ def balance(
 ) -> tuple[list[list[Any]], list[Any]]:
     """M and h of M q'' = h, for the arguments of ``accelerations``."""
     full, rates, slopes, bends = spread(links, q, v)
-    frames, first = _frames(links, full, rates), _positions(links)
+    first = _positions(links)
+    frames = _frames(links, full, rates, first)
     heavy = {link.name: frames[link.name].moved(_off(link)) for link in links}
     kicks: Mapping[str, tuple] = {}
     efforts: Mapping[str, Any] = {}
@@ -157,16 +176,16 @@ def balance(
 def _add(link: Link, heavy: _Frame, kick: tuple, mass: list, force: list) -> None:
     """Add what a link contributes: J' M J and J' (F - M bias)."""
     px, py = link.mass * (kick[0] - heavy.bias[0]), link.mass * (kick[1] - heavy.bias[1])
-    heavy_turn = not _nothing(link.inertia)
+    heavy_turn = not nothing(link.inertia)
     torque = link.inertia * (kick[2] - heavy.bias[2]) if heavy_turn else 0.0
     for i, (ux, uy, wi) in heavy.columns.items():
-        turns = heavy_turn and not _nothing(wi)
+        turns = heavy_turn and not nothing(wi)
         force[i] = force[i] + ux * px + uy * py + (wi * torque if turns else 0.0)
         for j, (tx, ty, wj) in heavy.columns.items():
             if j < i:
                 continue
             entry = link.mass * (ux * tx + uy * ty)
-            if turns and not _nothing(wj):
+            if turns and not nothing(wj):
                 entry = entry + link.inertia * wi * wj
             mass[i][j] = mass[i][j] + entry
             if j > i:
@@ -190,7 +209,8 @@ def collided(
     path is taken for straight) and go on with the new rates. Newton's law of restitution; impacts
     that close at no more than ``rest_speed`` (px/s) give nothing back."""
     full, rates, slopes, _ = spread(links, q, v)
-    frames = _frames(links, full, rates)
+    first = _positions(links)
+    frames = _frames(_carrying(links, (one, other)), full, rates, first)
     a, b = frames[one], frames[other]
     dx, dy = b.place[0] - a.place[0], b.place[1] - a.place[1]
     overlap = reach * reach - dx * dx - dy * dy
@@ -203,6 +223,7 @@ def collided(
     since = xp.where(hit, (along + root) / square, 0.0)
     nx, ny = (dx - since * wx) / reach, (dy - since * wy) / reach
     row = _row(b.columns, nx, ny, len(full), 1.0, _row(a.columns, nx, ny, len(full), -1.0))
+    frames = _frames(links, full, rates, first)
     closing = -(wx * nx + wy * ny)
     given = xp.where(closing <= rest_speed, 0.0, restitution)
     return _impulse(links, frames, slopes, row, q, v, hit, since, (1.0 + given) * closing)
@@ -220,7 +241,8 @@ def bounced(
     """(q, v) after a disk of the tree met the half-plane ``normal . (x, y) < offset`` (its radius
     counted in) in a step, as ``collided`` has it; a wall is smooth."""
     full, rates, slopes, _ = spread(links, q, v)
-    frames = _frames(links, full, rates)
+    first = _positions(links)
+    frames = _frames(_carrying(links, (name,)), full, rates, first)
     (x, y, _), (vx, vy, _) = frames[name].place, frames[name].speed
     depth, closing = offset - normal[0] * x - normal[1] * y, -(normal[0] * vx + normal[1] * vy)
     hit = (depth > 0) & (closing > 0)
@@ -228,6 +250,7 @@ def bounced(
         return q, v
     since = xp.where(hit, depth / xp.where(hit, closing, 1.0), 0.0)
     row = _row(frames[name].columns, *normal, len(full), 1.0)
+    frames = _frames(links, full, rates, first)
     return _impulse(links, frames, slopes, row, q, v, hit, since, (1.0 + restitution) * closing)
 
 
@@ -251,7 +274,7 @@ def stopped(
     since = xp.where(hit, beyond / xp.where(hit, closing, 1.0), 0.0)
     row = [0.0] * len(full)
     row[[k for k in range(len(full)) if k not in slopes][position]] = -side
-    frames = _frames(links, full, rates)
+    frames = _frames(links, full, rates, _positions(links))
     return _impulse(links, frames, slopes, row, q, v, hit, since, (1.0 + restitution) * closing)
 
 
@@ -296,7 +319,8 @@ def placed(
     """Of every link, (x, y, angle) of its drawn centre and coordinate and rate of its joint (None
     where it has none or several)."""
     full, rates, _, _ = spread(links, q, v)
-    frames, first = _frames(links, full, rates), _positions(links)
+    first = _positions(links)
+    frames = _frames(links, full, rates, first)
     single = {link.name: link.coordinates == 1 for link in links}
     return {
         name: (
@@ -342,9 +366,19 @@ def _positions(links: Sequence[Link]) -> dict[str, int]:
     return found
 
 
-def _frames(links: Sequence[Link], full: Sequence[Any], rates: Sequence[Any]) -> dict[str, _Frame]:
+def _carrying(links: Sequence[Link], names: Sequence[str]) -> list[Link]:
+    """These links and all that carry them, in order."""
+    wanted = set(names)
+    for link in reversed(links):
+        if link.name in wanted and link.on:
+            wanted.add(link.on)
+    return [link for link in links if link.name in wanted]
+
+
+def _frames(
+    links: Sequence[Link], full: Sequence[Any], rates: Sequence[Any], first: Mapping[str, int]
+) -> dict[str, _Frame]:
     frames: dict[str, _Frame] = {}
-    first = _positions(links)
     for link in links:
         carrier = frames[link.on] if link.on else _GROUND
         frames[link.name] = _on(link, carrier, first[link.name], full, rates)
@@ -395,7 +429,7 @@ def _along(
     joint = carrier.moved(at)
     (px, py, angle), (vx, vy, spin), (bx, by, twist) = joint.place, joint.speed, joint.bias
     columns, place = dict(joint.columns), (px, py, angle + turn)
-    parallel = _nothing(turn) and _nothing(slope[2]) and _nothing(bend[2])
+    parallel = nothing(turn) and nothing(slope[2]) and nothing(bend[2])
     trig = carrier.turn if parallel else _trig(angle + turn)
     if link.joint == "weld":
         return _Frame(place, joint.speed, joint.bias, columns, trig)
@@ -414,7 +448,8 @@ def _along(
 
 def _off(link: Link) -> tuple:
     """From the drawn centre to the centre of mass, in its own frame."""
-    return link.com[0] - link.centre[0], link.com[1] - link.centre[1]
+    (x, y), (cx, cy) = link.com, link.centre
+    return 0.0 if x is cx else x - cx, 0.0 if y is cy else y - cy
 
 
 def _motion(
