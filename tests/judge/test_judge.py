@@ -115,6 +115,14 @@ def test_what_comes_into_the_picture_may_not_bounce_off_nothing():
         ("teleport", "occlusion", 61, "clean"),  # out of hiding
         ("removed", "occlusion", 61, "noise"),  # while it is hidden in part
         ("speed", "occlusion", 13, "mp4"),  # behind something
+        ("speed", "bouncing-ball", 32, "clean"),  # soon after a bounce
+        ("reversal", "zigzag-spring", 32, "clean"),  # where it turns back on its own
+        ("freeze", "damped-spring", 34, "noise"),  # where it hardly moves
+        ("speed", "crossing-balls", 34, "clean"),  # as soon as two alike are two again
+        ("removed", "crossing-balls", 34, "noise"),  # just then
+        ("teleport", "crossing-balls", 34, "mp4"),  # while they are one patch
+        ("speed", "see-saw", 36, "clean"),  # while its other end comes down
+        ("teleport", "dominoes", 36, "noise"),  # onto another one
     ],
 )
 def test_a_splice_is_told_beside_what_could_hide_it(kind, scene, seed, variant):
@@ -135,6 +143,12 @@ def test_a_splice_is_told_beside_what_could_hide_it(kind, scene, seed, variant):
         ("coupled-pendulums", 70, "clean"),  # that swing behind each other
         ("cart-pole", 71, "mp4"),  # a cart that is less and less clear
         ("break-shot", 71, "mp4"),  # balls that just started from rest
+        ("billiards", 33, "mp4"),  # a faint cushion, a part of the cloth in some frames
+        ("newtons-cradle", 32, "mp4"),  # balls alike that become one patch, with a start in it
+        ("newtons-cradle", 33, "mp4"),  # a patch that is another ball in each frame
+        ("dominoes", 36, "noise"),  # a domino that its neighbour takes a few pixels from
+        ("see-saw", 36, "noise"),  # a blow that goes on through a plank to what lies on it
+        ("atwood", 33, "mp4"),  # a piece of rope that flickers
         ("falling-stack", 31, "mp4"),  # boxes of like colours that become one patch
     ],
 )

@@ -15,6 +15,7 @@ HIDDEN, MERGED, RAGGED = 0.02, 0.15, 4.0
 """Share by which the area differs where something hides a part, or two bodies look like one, and
 pixels by which it may differ besides."""
 _CUT = 3.0  # pixels of area that the border of the picture cuts off at least
+_CAME = 5  # frames for which it must have been seen, at most
 _STANDS = 0.02  # pixels a frame
 _NUDGED, _LAY = 2.0, 1.0
 """Pixels by which a thing seems to move that lay still, within so many for some frames, when others
@@ -84,15 +85,30 @@ def clear(sight: Sight, body: Body) -> np.ndarray:
     if sight.labels is None:
         return places
     sizes, least = usual(body), 0.0 if grows(body) else _CUT
+    both = joined(sight, body)
     for t in np.nonzero(body.seen)[0]:
         other = abs(body.areas[t] / sizes[t] - 1)
         if (
-            other > MERGED + RAGGED / sizes[t]
+            both[t]
+            or other > MERGED + RAGGED / sizes[t]
             or (other >= least / sizes[t] and touch.at_border(sight, body, int(t)))
             or (other > HIDDEN + RAGGED / sizes[t] and touch.beside(sight, body, int(t)))
         ):
             places[t] = np.nan
     return places
+
+
+def joined(sight: Sight, body: Body) -> np.ndarray:
+    """(T,) bool, the patch is the body and another one of its look, which was seen before and is
+    not: its size differs."""
+    sizes = usual(body)
+    other = np.abs(body.areas / sizes - 1) > HIDDEN + RAGGED / sizes
+    lost = np.zeros(len(other), bool)
+    for one in sight.bodies:
+        if other.any() and touch.alike(body, one):
+            lost |= np.maximum.accumulate(one.seen) & ~one.seen
+    both: np.ndarray = other & lost
+    return both
 
 
 def usual(body: Body) -> np.ndarray:
@@ -144,6 +160,9 @@ def _explained(
     t = since[-1]
     reach, gap = _reach(body, t, forecast), body.places[t] - forecast.ahead[t]
     change = gap if how is None else how.change
+    came = min(forecast.count + 2, _CAME)
+    if not body.seen[max(t - came, 0) : t].all():  # who knows which it is, and how it began
+        return True
     if _unsure(sight, body, t, float(np.linalg.norm(gap)), reach):
         return True
     if how is not None and how.surely_jumps and not hidden and np.linalg.norm(gap) > _NUDGED:
@@ -163,11 +182,8 @@ def _explained(
 
 
 def _unsure(sight: Sight, body: Body, t: int, gap: float, reach: float) -> bool:
-    """Whether a gap of so many pixels at frame ``t`` may be none: the body had just come to sight,
-    stood, seemed to move as another came to its edge, changed its outline, or was taken for
-    another."""
-    if not body.seen[max(t - 3, 0) : t].all():  # who knows which it is
-        return True
+    """Whether a gap of so many pixels at frame ``t`` may be none: the body stood, seemed to move as
+    another came to its edge, changed its outline, or was taken for another."""
     last = np.linalg.norm(np.diff(body.places[t - 2 : t + 1], axis=0), axis=1)
     if len(last) == 2 and last.max() < _STANDS:  # nothing broke just now
         return True

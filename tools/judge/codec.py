@@ -10,6 +10,7 @@ _STEP = 6  # levels of colour between neighbours that make an edge
 _PAIRED = 0.4  # share of the edges between pairs that lossless drawings have within pairs at least
 _EDGES = 50  # edges that tell
 _SHOWN = 8  # frames that are looked at
+_STANDS = 8  # grey levels up to which a pixel and those beside it are as they usually are
 _STIRS = 24  # grey levels from which on a pixel moves: what stands may fall on whole pairs
 
 
@@ -35,3 +36,15 @@ def readable(frame: np.ndarray) -> np.ndarray:
     tones = cv2.cvtColor(frame, cv2.COLOR_RGB2YCrCb)
     tones[..., 1:] = tones[..., 1:] // 2 + 64
     return np.asarray(cv2.medianBlur(tones, 3))
+
+
+def steadied(frames: np.ndarray) -> np.ndarray:
+    """(T, H, W, 3) uint8 with what stands as it usually is: a faint edge would be closed in one
+    frame and open in the next, and what it parts one patch or two."""
+    plate = np.median(frames, axis=0).astype(np.uint8)
+    shown = frames.copy()
+    for frame in shown:
+        off = cv2.dilate(cv2.absdiff(frame, plate).max(axis=2), np.ones((3, 3), np.uint8))
+        still = off < _STANDS
+        frame[still] = plate[still]
+    return shown

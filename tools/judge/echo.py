@@ -54,10 +54,10 @@ def echoes(apart: np.ndarray) -> list[Echo]:
     found = []
     for t in range(_AGAIN, len(apart) - _AGAIN + 1):
         steps = [float(apart[t - k, t - k - 1]) for k in (1, 2, 3)]
-        if min(steps) < _LEAST:
+        if min(steps[0], sorted(steps)[1]) < _LEAST:  # one may be short where a swing turns
             continue
         k = np.arange(_AGAIN)
-        still = apart[t:, t - 1] < _SAME * min(steps)
+        still = apart[t:, t - 1] < _SAME * steps[0]
         if still[k].all():
             found.append(Echo("freeze", t, held=len(still) if still.all() else int(still.argmin())))
         elif (back := _turned(apart, t)) is not None:

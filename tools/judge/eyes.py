@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from tools.glance.patches import Patch, patches, unlikeness
-from tools.judge.codec import coded, readable
+from tools.judge.codec import coded, readable, steadied
 from tools.judge.echo import unlike
 from tools.perception.background import pixel_noise
 
@@ -22,6 +22,7 @@ _CRUMB, _THIN = 20, 2.0  # pixels: of the inside, and from its middle to its edg
 _SOFT = 4  # pixels around a patch that show the ground
 _GROUND = 6.0  # grey levels up to which a patch is a piece of the ground that lines cut off
 _RIM = 2  # pixels to the border from which a part may lie beyond it
+_TIMES = 3  # times that a piece may come again
 _BRIEF = 4  # frames below which a track tells nothing
 
 
@@ -48,6 +49,14 @@ class Body:
     def seen(self) -> np.ndarray:
         """(T,) bool."""
         return np.isfinite(self.places[:, 0])
+
+    @property
+    def flickers(self) -> bool:
+        """Whether it comes and goes again and again, mostly for a few frames: a piece of something,
+        now apart and now not."""
+        turns = np.flatnonzero(np.diff(np.pad(self.seen.astype(int), 1)))
+        runs = turns[1::2] - turns[::2]
+        return len(runs) > _TIMES and bool(np.median(runs) < _BRIEF)
 
     @property
     def whole(self) -> np.ndarray:
@@ -79,14 +88,17 @@ class Sight:
 
 def look(frames: np.ndarray) -> Sight:
     """Follow every patch of a drawing: frames (T, H, W, 3) uint8."""
+    shown = frames
     if coded(frames):
         frames = np.stack([readable(frame) for frame in frames])
+        shown = steadied(frames)
     noisy = pixel_noise(frames[:: max(1, len(frames) // 8)]) > _NOISY
     labels = np.zeros(frames.shape[:3], np.int32)
     grounds, diagonal = [], float(np.hypot(*frames.shape[1:3]))
     tracks, lines = (_Tracks(len(frames), diagonal) for _ in range(2))
     for t, frame in enumerate(frames):
-        found = patches(cv2.medianBlur(frame, 5) if noisy else frame, _EDGE, patterned=True)
+        part = shown[t]
+        found = patches(cv2.medianBlur(part, 5) if noisy else part, _EDGE, patterned=True)
         for k, patch in enumerate(found, 1):
             labels[t][patch.mask] = k
         grounds.append(frozenset(k for k, patch in enumerate(found, 1) if patch.ground))

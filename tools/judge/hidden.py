@@ -20,22 +20,26 @@ _SURE = 0.15  # radii that the place of what is hidden may be uncertain by
 _BARE = 0.3  # share of its outline at which the ground is seen that tells that it is not there
 _OVERLAP = 0.9  # of the areas of two that are one patch, where one is before the other for sure
 _PART = 0.15  # share of its area that counts as hidden
+_FALLS, _EVEN = 0.1, 0.01
+"""Share of its area that a patch loses over its way before and is no body, and by which the area
+may grow from frame to frame meanwhile."""
 _STEEP = 3.0  # standard errors from which on a way is bent
 _STEPS = 1.0  # pixels a frame from which on a body tells the time
 _CLEAR = 15.0  # standard errors that a body stands out by, there or not there
 
 
 @dataclass(frozen=True)
-class _Gap:
+class Gap:
     """Frames in which a body is not seen whole: those after ``last`` and before ``next``. places:
-    (T, 2), NaN there. error: of one. path: (n, 2) polynomial in frames since ``last``, and doubt
-    (n, n) its covariance."""
+    (T, 2), NaN there. error: of one. frames: (k,) that tell the way before. path: (n, 2) polynomial
+    in frames since ``last``, and doubt (n, n) its covariance."""
 
     body: Body
     last: int
     next: int
     places: np.ndarray
     error: float
+    frames: np.ndarray
     path: np.ndarray
     doubt: np.ndarray
 
@@ -64,29 +68,38 @@ class _Gap:
         return bool(self.error * np.sqrt(powers @ self.doubt @ powers) < _SURE * self.body.radius)
 
 
-def gaps(sight: Sight, body: Body) -> list[_Gap]:
+def gaps(sight: Sight, body: Body) -> list[Gap]:
     """All of them with a known way before."""
     places = clear(sight, body)
-    known, found = np.isfinite(places[:, 0]), list[_Gap]()
+    known, found = np.isfinite(places[:, 0]), list[Gap]()
     part = HIDDEN + RAGGED / float(np.nanmedian(body.areas))  # that may be hidden at its ends
     error = float(np.hypot(place_error(places, body.radius), part * body.radius / 2))
     for last in np.nonzero(known[:-1] & ~known[1:])[0].tolist():
         first = max(last + 1 - _WAY, 0)
         first += int(np.max(np.nonzero(~known[first:last])[0], initial=-1)) + 1
-        if last - first + 1 < _LEAST:
+        frames = np.arange(first, last + 1)
+        if len(frames) < _WAY and found and found[-1].next == first and found[-1].returned:
+            frames = np.concatenate([found[-1].frames, frames])[-_WAY:]
+        if len(frames) < _LEAST or _dwindles(body.areas[frames]):
             continue
         later = np.nonzero(known[last + 1 :])[0]
         end = int(last + 1 + later[0]) if len(later) else len(known)
-        path, doubt = _path(places[first : last + 1], error)
-        found.append(_Gap(body, int(last), end, places, error, path, doubt))
+        path, doubt = _path(places[frames], frames - last, error)
+        found.append(Gap(body, int(last), end, places, error, frames, path, doubt))
     return found
 
 
-def _path(places: np.ndarray, error: float) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients (n, 2) of a straight line, or of a parabola where places (k, 2) bend, in frames
-    since the last one, and their covariance for places of error 1."""
+def _dwindles(areas: np.ndarray) -> bool:
+    """Whether areas (k,) fall evenly, as of what is cut off by a line that moves and has no place
+    of its own to be seen again at."""
+    return bool(areas[-1] < (1 - _FALLS) * areas[0] and (np.diff(areas) < _EVEN * areas[0]).all())
+
+
+def _path(places: np.ndarray, times: np.ndarray, error: float) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients (n, 2) of a straight line, or of a parabola where places (k, 2) bend, in times
+    (k,) since the last one, frames, and their covariance for places of error 1."""
     for degree in (1, 2):
-        base = np.vander(np.arange(1.0 - len(places), 1), degree + 1, increasing=True)
+        base = np.vander(times.astype(float), degree + 1, increasing=True)
         path = np.linalg.lstsq(base, places, rcond=None)[0]
         if np.abs(base @ path - places).max() < _STEEP * error:
             break
@@ -100,10 +113,11 @@ def missing(sight: Sight) -> list[Violation]:
         return []
     found = []
     for body in sight.bodies:
-        for gap in gaps(sight, body):
+        for gap in [] if body.flickers else gaps(sight, body):
             if gap.returned:
                 continue
-            t = next((t for t in range(gap.last + 1, gap.next) if _absent(sight, gap, t)), None)
+            frames = range(gap.last + 1, min(gap.next + 1, len(body.seen)))
+            t = next((t for t in frames if _absent(sight, gap, t)), None)
             if t is not None:
                 kind = "jump" if touch.returns(sight, body, t) else "vanishes"
                 x, y = (float(v) for v in body.places[gap.last] + gap.way(t))
@@ -113,36 +127,51 @@ def missing(sight: Sight) -> list[Violation]:
     return found
 
 
-def _absent(sight: Sight, gap: _Gap, t: int) -> bool:
+def _absent(sight: Sight, gap: Gap, t: int) -> bool:
     """Whether the body is not in frame ``t`` where it was sure to be seen, though it was on its way
     just before, hidden in part or whole."""
     body = gap.body
+    if not gap.sure(t) or _renamed(sight, gap, t) or _bare(sight, gap, t) < _BARE:
+        return False
+    met = _met(sight, gap, t)
+    crossed = bool(met) and all(_across(gap, other, t) for other in met)
     unseen = len(body.seen) > t + 2 and not body.seen[t : t + 3].any()
-    if not unseen or not gap.sure(t) or _renamed(sight, gap, t):
+    if not unseen and not (crossed and _nobody(sight, gap, t)):
         return False
     k = t - 1
-    if not gap.covered(k) or _bare(sight, gap, k) > _BARE / 2:
+    if k == gap.last and len(gap.frames) > gap.last - gap.frames[0]:
+        return False  # what was seen whole all the time is told by its look
+    if k > gap.last and (not gap.covered(k) or _bare(sight, gap, k) > _BARE / 2):
         return False
     if not body.seen[k] and touch.covered(sight, body, gap.last, k, gap.way(k)) < _PART:
         return False
-    if _bare(sight, gap, t) < _BARE:
+    return crossed or not met or (k == gap.last and unseen)
+
+
+def _nobody(sight: Sight, gap: Gap, t: int) -> bool:
+    """Whether neither the body nor one that looks the same is on its way in three frames from
+    ``t`` on: after they were one patch, which is which cannot be told."""
+    if len(gap.body.seen) <= t + 2:
         return False
-    return all(_across(gap, other, t) for other in _met(sight, gap, t))
+    ways = np.array([gap.places[gap.last] + gap.way(k) for k in range(t, t + 3)])
+    same = [gap.body, *(one for one in sight.bodies if touch.alike(gap.body, one))]
+    away = np.array([np.linalg.norm(one.places[t : t + 3] - ways, axis=1) for one in same])
+    return not (away < gap.body.radius / 2).any()
 
 
-def _met(sight: Sight, gap: _Gap, t: int) -> list[Body]:
+def _met(sight: Sight, gap: Gap, t: int) -> list[Body]:
     """Bodies that look the same and came near it on its way up to frame ``t``."""
     twins = [other for other in sight.bodies if touch.alike(gap.body, other)]
     far = 2 * touch.SEAM + gap.body.radius
     return [other for other in twins if _nearest(gap, other, t) < far + other.radius]
 
 
-def _bare(sight: Sight, gap: _Gap, t: int) -> float:
+def _bare(sight: Sight, gap: Gap, t: int) -> float:
     """Share of its outline, on its way, at which frame ``t`` shows the ground."""
     return touch.bare(sight, gap.body, gap.last, t, gap.way(t))
 
 
-def _nearest(gap: _Gap, other: Body, t: int) -> float:
+def _nearest(gap: Gap, other: Body, t: int) -> float:
     """Pixels between the body and another one when they were last seen apart, less what they came
     nearer since: least distance of the foretold place from the other one since ``last``."""
     frames = np.arange(gap.last, t + 1)
@@ -150,15 +179,19 @@ def _nearest(gap: _Gap, other: Body, t: int) -> float:
     return float(np.nanmin(np.linalg.norm(there - other.places[frames], axis=1), initial=np.inf))
 
 
-def _across(gap: _Gap, other: Body, t: int) -> bool:
+def _across(gap: Gap, other: Body, t: int) -> bool:
     """Whether the body was before or behind the other one, which looks the same, for sure before
-    frame ``t``: both together covered less than they do apart."""
+    frame ``t``: both together covered less than they do apart. Never where the other one may be
+    several."""
+    if not touch.equal(gap.body, other):
+        return False
     both = float(np.nanmedian(gap.body.areas) + np.nanmedian(other.areas))
-    seen = other.areas[gap.last + 1 : t]
+    mine, its = (one.areas[gap.last + 1 : t] for one in (gap.body, other))
+    seen = np.where(np.isnan(mine), its, np.where(np.isnan(its), mine, np.nan))
     return bool(np.isfinite(seen).any()) and bool(np.nanmin(seen) < _OVERLAP * both)
 
 
-def _renamed(sight: Sight, gap: _Gap, t: int) -> bool:
+def _renamed(sight: Sight, gap: Gap, t: int) -> bool:
     """Whether something first seen in the gap may be the body, or a line on its way."""
     firsts = (int(np.argmax(other.seen)) for other in sight.bodies if other is not gap.body)
     if any(gap.last < first <= t + 1 for first in firsts):
@@ -189,7 +222,7 @@ def hurried(sight: Sight, told: frozenset[int]) -> list[Violation]:
     return sorted(found, key=lambda one: one.frame)[:1]
 
 
-def _long(gap: _Gap) -> bool:
+def _long(gap: Gap) -> bool:
     """Whether it is hidden, not for long where its way is bent, and enough is seen after it."""
     if len(gap.path) > 2 and gap.next - gap.last > _WAY:
         return False
@@ -199,7 +232,7 @@ def _long(gap: _Gap) -> bool:
     return len(after) == _AFTER and bool(np.isfinite(after).all())
 
 
-def _rate(same: Sequence[_Gap]) -> tuple[float, int, float] | None:
+def _rate(same: Sequence[Gap]) -> tuple[float, int, float] | None:
     """Nats that one speed of time for all gaps gains over none, the first frame at it, and it; None
     where it gains too little, or bodies changed on their own."""
     firsts = range(max(g.last for g in same) + 1, min(g.next for g in same) + 1)
@@ -218,14 +251,14 @@ def _rate(same: Sequence[_Gap]) -> tuple[float, int, float] | None:
     return gain, t, rate
 
 
-def _cost(gap: _Gap, t: int, rate: float) -> float:
+def _cost(gap: Gap, t: int, rate: float) -> float:
     """Half the squared misfit of the places after, in standard errors, where time goes at another
     speed from frame ``t`` on."""
     frames = np.arange(gap.next, gap.next + _AFTER)
     return _half(gap, frames, t - 1 + rate * (frames - t + 1.0) - gap.last, None)
 
 
-def _own(gap: _Gap, k: int) -> float:
+def _own(gap: Gap, k: int) -> float:
     """The same where the place, or the velocity after frame ``k``, changed by itself, with its
     price."""
     frames = np.arange(gap.next, gap.next + _AFTER)
@@ -234,7 +267,7 @@ def _own(gap: _Gap, k: int) -> float:
     return own + 3 * clock.PRICE
 
 
-def _half(gap: _Gap, frames: np.ndarray, s: np.ndarray, shape: np.ndarray | None) -> float:
+def _half(gap: Gap, frames: np.ndarray, s: np.ndarray, shape: np.ndarray | None) -> float:
     """Half the squared misfit of places at times ``s`` since the last one before the gap, about the
     way before with any multiple of ``shape``."""
     base = np.vander(s, len(gap.path), increasing=True)

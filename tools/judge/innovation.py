@@ -66,7 +66,7 @@ def foretold(places: np.ndarray, radius: float, restarts: frozenset[int]) -> For
         nan = np.full(len(places), np.nan)
         return Foretold(np.full((len(places), 2), np.nan), nan, nan, np.zeros((len(places), 2)), 1)
     _, count, ahead, velocity, error, missed = min(tried, key=lambda row: row[:2])
-    error = _wider(missed, error)
+    error = _wider(missed, error, restarts)
     return Foretold(ahead, missed / error, error, velocity, count)
 
 
@@ -139,13 +139,16 @@ def _spread(missed: np.ndarray) -> float:
     return _SPREAD * max(float(middle) / 1.177, min(float(high) / 1.665, 4 * float(middle)))
 
 
-def _wider(missed: np.ndarray, error: np.ndarray) -> np.ndarray:
+def _wider(missed: np.ndarray, error: np.ndarray, restarts: frozenset[int]) -> np.ndarray:
     """Standard errors that grow with the misses of the last three frames that were no breaks, and
-    are larger while there are fewer: a motion may begin more violently than it goes on."""
+    are larger while there are fewer since forecasts began anew: a motion may begin more violently
+    than it goes on."""
     wide, last = error.copy(), list[float]()
     for t in range(len(missed)):
+        if t in restarts:
+            last.clear()
         if len(last) < _FEW:
-            wide[t] = _AT_FIRST * error[t]
+            wide[t] = max(_AT_FIRST * error[t], _WIDER * max(last, default=0.0))
         else:
             wide[t] = max(error[t], _WIDER * max(last[-_FEW:]))
         if np.isfinite(missed[t]) and missed[t] < FLAG * wide[t]:

@@ -8,13 +8,13 @@ import numpy as np
 from tools.judge.eyes import Body, Sight
 from tools.judge.innovation import FLAG
 from tools.judge.naming import KINDS, Violation
-from tools.judge.touch import bared, beside, doubled, kin, returns
+from tools.judge.touch import alike, bared, beside, doubled, kin, returns
 
 _BEFORE = 3  # frames on either side that are compared
 _LARGE = 40.0  # pixels of a body that can be missed
 _AREA, _COLOUR = 0.03, 3.0  # least standard errors: share of the area, grey levels
 _LASTING = 8  # frames for which a line is seen that can be missed
-_STEADY = 1.2  # of the areas of a line that loses and gains no piece
+_STEADY = 1.2  # of the areas of what loses and gains no piece
 _RATIO = 1.5  # of the areas of one thing that does not change, at most
 _CLEAR = 15.0
 """Standard errors that a body stands out by, there or not there."""
@@ -26,7 +26,8 @@ def changed(sight: Sight) -> list[Violation]:
     for body in sight.bodies:
         if sight.labels is None or np.nanmedian(body.areas) < _LARGE:
             continue
-        one = _comes(sight, body) or _goes(sight, body) or _differs(sight, body)
+        one = _comes(sight, body) or _goes(sight, body)
+        one = one or _leaps(sight, body, _STEADY) or _differs(sight, body)
         if one is not None:
             found.append(one)
     for line in sight.lines:
@@ -45,9 +46,10 @@ def _lasting(line: Body) -> bool:
     return bool(unbroken and small >= _LARGE and large < _RATIO * small)
 
 
-def _leaps(sight: Sight, line: Body) -> Violation | None:
-    """The first frame in which a line is far off its way, farther than a piece that it lost or
-    gained could move its middle, and stays there."""
+def _leaps(sight: Sight, line: Body, ratio: float = _RATIO) -> Violation | None:
+    """The first frame in which a line, or a body of which a part is hidden, is far off its way,
+    farther than a piece that it lost or gained could move its middle, and stays there. ratio: of
+    its areas just before and then, at most."""
     if sight.labels is None or line.seen.sum() < _LASTING or np.nanmedian(line.areas) < _LARGE:
         return None
     for t in range(_BEFORE, len(line.seen) - 2):
@@ -62,21 +64,21 @@ def _leaps(sight: Sight, line: Body) -> Violation | None:
         long = float(np.hypot(np.ptp(rows), np.ptp(columns)))
         small, large = np.sort(line.areas[t - 1 : t + 1])
         piece = long / 2 * (1 - small / large)
-        far = gap > 2 * usual + piece + _LEAP and large < _RATIO * small
-        if far and not _swapped(sight, line, t):
+        far = gap > 2 * usual + piece + _LEAP and large < ratio * small
+        if far and not (_swapped(sight, line, t) or doubled(sight, line, t)):
             return _violation("jump", line, t, t, gap / _LEAP * FLAG)
     return None
 
 
 def _swapped(sight: Sight, line: Body, t: int) -> bool:
-    """Whether another line was just before frame ``t`` where this one is then, or is then where
+    """Whether another one was just before frame ``t`` where this one is then, or is then where
     this one was: which is which cannot be told."""
     here, there = line.places[t], line.places[t - 1]
     near = float(np.linalg.norm(here - there)) / 2
     return any(
         bool(np.linalg.norm(other.places[t - 1] - here) < near)
         or bool(np.linalg.norm(other.places[t] - there) < near)
-        for other in sight.lines
+        for other in (*sight.lines, *(one for one in sight.bodies if alike(line, one)))
         if other is not line
     )
 
@@ -102,6 +104,8 @@ def _comes(sight: Sight, body: Body) -> Violation | None:
 
 
 def _goes(sight: Sight, body: Body) -> Violation | None:
+    if body.flickers:
+        return None
     seen = np.nonzero(body.seen)[0]
     ends = [t for t in seen if t + 3 < len(body.seen) and not body.seen[t + 1 : t + 4].any()]
     for t in ends:

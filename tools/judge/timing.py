@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tools.judge import clock, touch
-from tools.judge.breaking import HIDDEN, MERGED, RAGGED, Break, deep, grows, partly, usual
+from tools.judge.breaking import HIDDEN, MERGED, RAGGED, Break, deep, grows, joined, partly, usual
 from tools.judge.echo import Echo, echoes
 from tools.judge.eyes import Body, Sight
 from tools.judge.innovation import FLAG, foretold, jitter, place_error
@@ -34,6 +34,12 @@ def of_time(
 
 _APART = 2  # frames around a moment that may seem to be it
 _STARTS = 3.0  # standard errors by which it must move before, not to start from rest just now
+
+_Known = tuple[Body, np.ndarray, np.ndarray, tuple[int, ...]]
+"""A body, its places and their errors as `_measured` has them, and the frames of its `_hits`."""
+_Moving = tuple[Body, np.ndarray, float, Sequence[int]]
+"""The same at one moment: one error, and the frames before it."""
+_RESTS = 0.1  # pixels within some frames up to which a body stands
 _MOVES = 0.5  # pixels a frame from which on a body tells the time
 _AGREED = 3.0  # mean squared misfit up to which a speed of time holds for a body
 
@@ -49,9 +55,10 @@ def _evenly(
     bodies = [
         body
         for body in sight.bodies
-        if body.name in errors and body.seen.sum() > 2 * _BODY and (grows(body) or not partly(body))
+        if _foreseen(body, errors) and body.seen.sum() > 2 * _BODY
+        if grows(body) or not partly(body)
     ]
-    known = [(body, *_measured(body)) for body in bodies]
+    known = [(body, *_measured(sight, body), _hits(breaks, body)) for body in bodies]
     length = len(sight.bodies[0].seen) if sight.bodies else 0
     tried = list[tuple[float, float, Body] | None]()
     for t in range(length):
@@ -70,6 +77,20 @@ def _evenly(
     return []
 
 
+def _foreseen(body: Body, errors: dict[str, np.ndarray]) -> bool:
+    """Whether a body is where it is foretold to within its radius: what now and then is another
+    one, or one patch with it, is not, and tells no time."""
+    if body.name not in errors:
+        return False
+    known = errors[body.name][np.isfinite(errors[body.name])]
+    return not len(known) or bool(np.median(known) < body.radius)
+
+
+def _hits(breaks: Sequence[Break], body: Body) -> tuple[int, ...]:
+    """Frames at which what it met, as far as that shows, turned a body."""
+    return tuple(one.frame for one in breaks if one.body is body and one.explained)
+
+
 def _bent(sight: Sight, breaks: Sequence[Break], t: int) -> frozenset[str]:
     """Names of the bodies that have no smooth way around the moment before frame ``t``: they broke
     before or jump soon, they or what is beside them are struck, the blow of others goes on
@@ -84,8 +105,21 @@ def _bent(sight: Sight, breaks: Sequence[Break], t: int) -> frozenset[str]:
         if before or jumps or (met and (blows or _turned(one))):
             names.add(one.body.name)
     for one in blows:
-        names |= touch.partners(sight, one.body, one.frame, one.reach)
+        names |= _through(sight, one)
     return frozenset(names)
+
+
+def _through(sight: Sight, blow: Break) -> set[str]:
+    """Names of the bodies through which a blow goes on: those beside the body, and beside what it
+    turns or moves on the spot, as a plank; what falls on has its own blow."""
+    first = touch.partners(sight, blow.body, blow.frame, blow.reach)
+    reached, near = set(first), range(blow.frame - _BODY, blow.frame + _BODY)
+    for body in sight.bodies:
+        places = body.places[near[0] : near[-1] + 1]
+        known = places[np.isfinite(places[:, 0])]
+        if body.name in first and len(known) and _RESTS < np.ptp(known, axis=0).max() < _MOVES:
+            reached |= touch.partners(sight, body, blow.frame, blow.reach)
+    return reached - {blow.body.name}
 
 
 def _turned(one: Break) -> bool:
@@ -94,25 +128,32 @@ def _turned(one: Break) -> bool:
     return deep(one.body) and len(steps) == 3 and float(steps[0] @ steps[2]) < 0
 
 
+_GRAIN, _GRAINS = 0.005, 1.5
+"""Share of its area, and pixels besides, by which what touches something seems to change its size
+though nothing hides it."""
 _SPAN = 5  # frames around a change that it makes unlike a smooth curve
 _BODY = 4  # frames of a body that can tell anything
 
 
-def _measured(body: Body) -> tuple[np.ndarray, np.ndarray]:
+def _measured(sight: Sight, body: Body) -> tuple[np.ndarray, np.ndarray]:
     """(T, 2) places, and (T,) their errors around each frame: larger where something comes to hide
     a part of the body."""
     sizes = usual(body)
-    inside = np.isfinite(body.whole)
+    both = joined(sight, body)
+    inside, areas = np.isfinite(body.whole) & ~both, np.where(both, np.nan, body.areas)
     whole = inside & (np.abs(body.areas / sizes - 1) < MERGED + RAGGED / sizes)
     places = np.where(whole[:, None], body.places, np.nan)
     hidden = np.zeros(len(places))
     for t in np.nonzero(body.seen)[0]:
-        near = body.areas[max(t - _SPAN, 0) : t + _BODY]
+        near = areas[max(t - _SPAN, 0) : t + _BODY]
         known = np.nonzero(np.isfinite(near))[0]
         if len(known) > _BODY:
             smooth = np.polyval(np.polyfit(known, near[known], 2), known)
             bent = float(np.abs(near[known] - smooth).max()) / sizes[t]
             hidden[t] = max(0.0, bent - HIDDEN - RAGGED / sizes[t])
+            grain = bent - _GRAIN - _GRAINS / sizes[t]
+            if grain > hidden[t] and sight.labels is not None and touch.beside(sight, body, int(t)):
+                hidden[t] = grain
     least = place_error(places, body.radius)
     error = np.array([max(least, _rough(places, t)) for t in range(len(places))])
     return places, np.hypot(error, hidden * body.radius)
@@ -127,19 +168,33 @@ def _rough(places: np.ndarray, t: int) -> float:
 _SIDE = 16  # frames that tell an error
 
 
-def _uneven(
-    sight: Sight, known: Sequence[tuple[Body, np.ndarray, np.ndarray]], t: int
-) -> tuple[float, float, Body] | None:
+def _uneven(sight: Sight, known: Sequence[_Known], t: int) -> tuple[float, float, Body] | None:
     """How much likelier another speed of time is from frame ``t`` on than none and than that bodies
     changed on their own, which speed, and the body that tells it best."""
     moving = [
-        (body, places, float(error[t - 1]))
-        for body, places, error in known
-        if t >= _SPAN
+        (body, places, float(error[t - 1]), [hit for hit in hits if hit < t])
+        for body, places, error, hits in known
+        if clock.shown(places, t)
         and np.linalg.norm(places[t - 1] - places[t - 2]) > _MOVES
-        and np.ptp(places[t - 5 : t - 2], axis=0).max() > _STARTS * float(error[t - 1])
+        and clock.moved(places, t) > _STARTS * float(error[t - 1])
     ]
-    told = clock.beats([(places, error) for _, places, error in moving], t)
+    free = [row for row in moving if not _met(sight, row[0], t)]
+    found = _shared(sight, moving, t)
+    return _shared(sight, free, t) if found is None and len(free) < len(moving) else found
+
+
+def _met(sight: Sight, body: Body, t: int) -> bool:
+    """Whether something was within a step of a body around frame ``t``, that may have struck it
+    just when time changed."""
+    if sight.labels is None:
+        return False
+    reach = 1.0 + float(np.linalg.norm(body.places[t] - body.places[t - 1]))
+    return any(touch.beside(sight, body, k, reach) for k in range(t - 1, t + 2) if body.labels[k])
+
+
+def _shared(sight: Sight, moving: Sequence[_Moving], t: int) -> tuple[float, float, Body] | None:
+    """The same of these bodies."""
+    told = clock.beats([row[1:] for row in moving], t)
     if not told:
         return None
     gains = np.sum([one.gains for one in told], axis=0) - clock.PRICE
@@ -152,9 +207,8 @@ def _uneven(
     rate = clock.RATES[best]
     if sight.labels is None and rate < 1:  # what it meets may slow it, and no outline shows that
         return None
-    told_of = [(b, e) for b, places, e in moving if np.isfinite(places[t - 5 : t + 2]).all()]
-    bodies = [body for body, _ in told_of]
-    alone = sum(2 * np.log(np.hypot(*b.step) / e) for b, (_, e) in zip(told, told_of, strict=True))
+    bodies = [row[0] for row in moving]
+    alone = sum(2 * np.log(np.hypot(*b.step) / row[2]) for b, row in zip(told, moving, strict=True))
     by_chance = gains[best] - own[best] + alone - 2 * clock.PRICE * len(told) < FLAG**2 / 2
     for body, one in zip(bodies, told, strict=True):
         change, reach = (rate - 1) * one.step, 1.0 + max(rate, 1.0) * float(np.hypot(*one.step))
@@ -201,13 +255,14 @@ def _tells(sight: Sight, errors: dict[str, np.ndarray], t: int) -> bool:
     return False
 
 
-def _clearly(body: Body, errors: dict[str, np.ndarray], t: int) -> bool:
-    """Whether a body was followed up to frame ``t`` and went farther than its errors."""
+def _clearly(body: Body, errors: dict[str, np.ndarray], t: int, least: float = FLAG / 2) -> bool:
+    """Whether a body was followed up to frame ``t`` and went farther than ``least`` of its
+    errors."""
     known = errors.get(body.name, np.array([np.nan]))
     if not np.isfinite(known).any() or not body.seen[t - 3 : t].all():
         return False
     step = float(np.linalg.norm(body.places[t - 1] - body.places[t - 2]))
-    return step > FLAG * float(np.nanmedian(known)) / 2
+    return step > least * float(np.nanmedian(known))
 
 
 def _goes_on(body: Body, one: Echo) -> bool:
@@ -234,26 +289,30 @@ def _abrupt(sight: Sight, body: Body, errors: dict[str, np.ndarray], one: Echo) 
     """How many standard errors a body was on its way when pictures came again; 0 where it turned or
     stopped as things do, or by what it met."""
     t = one.frame
-    if not _clearly(body, errors, t):
+    kink = 0.0 if one.held or not _clearly(body, errors, t, 0.0) else _kink(sight, body, t)
+    if not (kink or _clearly(body, errors, t)):
         return 0.0
     error = float(np.nanmedian(errors[body.name]))
     steps = np.linalg.norm(np.diff(body.places[t - 3 : t], axis=0), axis=1)
     if one.held and _goes_on(body, one):
         return float(steps[1]) / error
     rests = one.held and t + one.held == len(body.seen) and touch.beside(sight, body, t - 1)
-    if rests or not (_abruptly(steps, one) or (not one.held and _kinked(body, t))):
+    if rests or not (kink or _abruptly(steps, one)):
         return 0.0
     strength = float(steps[1]) * (2.0 if one.kind == "reversal" else 1.0) / error
+    strength = max(strength, kink)
     back = body.places[t - 2] - body.places[t - 1]
     if sight.labels is not None and touch.struck(sight, body, t - 1, back, 1.0 + float(steps[1])):
         return strength if not one.held and strength > _BY_CHANCE else 0.0
     return strength
 
 
-def _kinked(body: Body, t: int) -> bool:
-    """Whether its way is not smooth at frame ``t``, as that of what turns back on its own is."""
-    places, error = _measured(body)
-    return clock.bent(places, float(error[t - 1]), t) > FLAG**2 / 2
+def _kink(sight: Sight, body: Body, t: int) -> float:
+    """By how many standard errors its way is not smooth at frame ``t``, as that of what turns back
+    on its own is; 0 where it may be."""
+    places, error = _measured(sight, body)
+    nats = float(np.nan_to_num(clock.bent(places, float(error[t - 1]), t)))
+    return float(np.sqrt(2 * nats)) if nats > FLAG**2 / 2 else 0.0
 
 
 _BY_CHANCE = 10 * FLAG

@@ -199,6 +199,12 @@ def alike(body: Body, other: Body) -> bool:
     return float(np.abs(tones[0] - tones[1]).max()) <= _TONE
 
 
+def equal(body: Body, other: Body) -> bool:
+    """Whether they are also of one size: one is not several of the other."""
+    small, large = sorted(float(np.nanmedian(one.areas)) for one in (body, other))
+    return large < _EQUAL * small and alike(body, other)
+
+
 def returns(sight: Sight, body: Body, t: int) -> bool:
     """Whether the body, or what has its colour and is then first seen, is seen from frame ``t``
     on."""
@@ -237,6 +243,7 @@ def kin(sight: Sight, body: Body, t: int) -> bool:
 
 
 _HASTE = 2.0  # steps like the last one by which two bodies may come nearer until the next frame
+_EQUAL = 1.5  # ratio of areas up to which two bodies may be of one size
 _SAME, _TONE = 2.5, 20.0  # ratio of radii, and grey levels, up to which two bodies look the same
 
 

@@ -15,6 +15,7 @@ from tools.judge.eyes import Body, Sight, look
 from tools.judge.innovation import Foretold
 from tools.judge.naming import KINDS, OF_TIME, Violation
 from tools.judge.timing import of_time
+from tools.judge.twins import untangled
 from tools.judge.walls import Wall
 from tools.perception.camera import is_camera, moving_bodies
 
@@ -90,7 +91,7 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
     if pieces := _pieces(sight):
         said.append(f"{len(pieces)} patches come and go, as of a texture; not judged")
         sight = replace(sight, bodies=[b for b in sight.bodies if b.name not in pieces])
-    for body in sight.bodies:
+    for body in (sight := untangled(sight)).bodies:
         broken, forecast = breaks(sight, body, told)
         if len(broken) > max(3.0, _WILD * body.seen.sum()):
             said.append(f"{body.name} moves in a way that cannot be foretold; not judged")
