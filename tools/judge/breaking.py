@@ -160,8 +160,8 @@ def _explained(
     t = since[-1]
     reach, gap = _reach(body, t, forecast), body.places[t] - forecast.ahead[t]
     change = gap if how is None else how.change
-    came = min(forecast.count + 2, _CAME)
-    if not body.seen[max(t - came, 0) : t].all():  # who knows which it is, and how it began
+    since_when = max(t - min(forecast.count + 2, _CAME), 0)
+    if not body.seen[since_when:t].all():  # who knows which it is, and how it began
         return True
     if _unsure(sight, body, t, float(np.linalg.norm(gap)), reach):
         return True

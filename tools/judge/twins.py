@@ -64,7 +64,9 @@ def _exchanged(one: Body, other: Body, t: int) -> tuple[Body, Body]:
     """Each with what the other is from frame ``t`` on."""
 
     def joined(a: Body, b: Body) -> Body:
-        parts = {n: np.concatenate([getattr(a, n)[:t], getattr(b, n)[t:]]) for n in _ALL}
-        return replace(a, **parts)
+        places, areas, colours, labels, cut = (
+            np.concatenate([getattr(a, part)[:t], getattr(b, part)[t:]]) for part in _ALL
+        )
+        return Body(a.name, places, areas, colours, labels, cut)
 
     return joined(one, other), joined(other, one)
