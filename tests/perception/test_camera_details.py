@@ -62,6 +62,20 @@ def test_marks_on_a_disk_tell_how_far_it_rolls(rng):
     assert not track.appearance.round and np.abs(off - np.median(off)).max() < 0.1
 
 
+def test_marks_on_a_disk_tell_its_angle_though_the_light_on_it_stays(rng):
+    true = 1.4 * (np.arange(24) / 23) ** 2
+    ys, xs = np.mgrid[: SHAPE[0], : SHAPE[1]]
+
+    def lit_from_the_left(t):
+        right = (xs - 30 - 4.0 * t) / 14
+        inside = np.hypot(right, (ys - 60) / 14) < 1.05
+        return (1 - inside * 0.3 * (1 + right))[..., None]
+
+    frames, _ = marked(rng, true, lit_from_the_left)
+    (track,) = toolbox.moving_bodies(frames).tracks
+    assert np.ptp(track.poses[track.seen, 2]) == pytest.approx(1.4, abs=0.1)
+
+
 def test_a_disk_whose_marks_stay_up_does_not_turn(rng):
     frames, centres = marked(rng, np.full(24, 0.5), lambda t: 1 - 0.01 * t)
     assert angles_by_marks(frames, centres, 14.0, 2.0) is None

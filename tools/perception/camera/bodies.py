@@ -51,6 +51,9 @@ _TOLD = 0.6
 """Factor by which an angle must lower what is left unexplained."""
 _SWEPT = 1.5
 """Pixels that the outline must go round before a body is said to turn."""
+_HELD_BACK = 0.1
+"""Scatter of the angle of the whole picture about that which marks tell, as a share of the turn,
+where light that stays has a part in it."""
 _EXPLAINED = 0.5
 """Share of the difference from the plate that may be left where a body is taken to be."""
 
@@ -83,7 +86,8 @@ class Body:
     """sprite: blank before it is built. poses: (T, 3), NaN = not seen. left: (T,) unexplained share
     of each frame. spread: (T, 3). half: half width and height of the picture in pixels. clean:
     frames that show it whole and alone. area: of its blob there. name: what a person calls it who
-    pointed at it, or "". fixed: (T,) bool, places that a person measured, or None."""
+    pointed at it, or "". fixed: (T,) bool, places that a person measured, or None. angles: (T,) in
+    radians, told by marks where light that stays would hold its picture back, or None."""
 
     sprite: Sprite
     poses: np.ndarray
@@ -96,6 +100,7 @@ class Body:
     shadow: Shadow | None = None
     name: str = ""
     fixed: np.ndarray | None = None
+    angles: np.ndarray | None = None
 
     @property
     def seen(self) -> np.ndarray:
@@ -259,6 +264,8 @@ def _take(body: Body, t: int, fit: Fit | None) -> None:
         body.poses[t] = np.nan
         return
     body.poses[t], body.left[t], body.spread[t] = fit.pose, fit.left, fit.spread
+    if body.angles is not None and np.isfinite(body.angles[t]):
+        body.poses[t, 2] = body.angles[t]
 
 
 def follow(stage: Stage, k: int) -> None:
@@ -441,8 +448,12 @@ def _marked(stage: Stage, k: int) -> bool:
     poses = np.full_like(body.poses, np.nan)
     poses[times] = np.column_stack([centres, angles])
     half = (circle[1] + 3 + 0.1 * circle[1],) * 2
-    stage.bodies[k] = replace(body, poses=poses, half=half, turns=True)
+    stage.bodies[k] = replace(body, poses=poses.copy(), half=half, turns=True)
     refine(stage, k, 2)
+    off = (stage.bodies[k].poses - poses)[stage.bodies[k].seen, 2]
+    if float(np.std(off)) > _HELD_BACK * float(np.std(angles)):
+        stage.bodies[k] = replace(stage.bodies[k], angles=poses[:, 2])
+        refine(stage, k, 1)
     return True
 
 
