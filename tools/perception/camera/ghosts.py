@@ -45,26 +45,27 @@ def exorcised(
     """The plate (H, W, 3) float32 without ghosts, and bool (H, W), where they were. first, last:
     frames (H, W, 3) uint8."""
     scale = max(1, round((plate[..., 0].size / _COARSE) ** 0.5))
-    small = [_shrunk(picture, scale) for picture in (plate, first, last)]
-    limit = clear_difference(small[0], noise)
-    labels, differs = _shared_out(small[1], small[2], limit)
+    ground, before, after = (_shrunk(picture, scale) for picture in (plate, first, last))
+    limit = clear_difference(ground, noise)
+    labels, differs = _shared_out(before, after, limit)
     gone = np.zeros(plate.shape[:2], bool)
     if not 0 < differs.mean() < _MOST:
         return plate, gone
-    for hidden, patch in _ghosts(*small, labels, limit):
-        mask = cv2.resize(patch.astype(np.uint8), plate.shape[1::-1]) > 0
-        if hidden:
-            shown = np.clip(np.rint(plate), 0, 255).astype(np.uint8)
-            plate = np.where(mask[..., None], fill(shown, mask), plate).astype(np.float32)
-        else:
-            whose = cv2.resize(
-                labels.astype(np.uint8), plate.shape[1::-1], interpolation=cv2.INTER_NEAREST
-            )
-            plate = plate.copy()
+    size, nearest = plate.shape[1::-1], cv2.INTER_NEAREST
+    whose = cv2.resize(labels.astype(np.uint8), size, interpolation=nearest)
+    for hidden, patch in _ghosts(ground, before, after, labels, limit):
+        mask = cv2.resize(patch.astype(np.uint8), size, interpolation=nearest) > 0
+        plate = _filled(plate, mask) if hidden else plate.copy()
+        if not hidden:
             for label, other in ((_FIRST, last), (_LAST, first)):
                 plate[mask & (whose == label)] = other[mask & (whose == label)]
         gone |= mask
     return plate, gone
+
+
+def _filled(plate: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    shown = np.clip(np.rint(plate), 0, 255).astype(np.uint8)
+    return np.where(hidden[..., None], fill(shown, hidden), plate).astype(np.float32)
 
 
 def _ghosts(
@@ -84,8 +85,7 @@ def _ghosts(
             yield False, wide
     for apart, hidden in list(_hidden(labels, ghosts > 0)):
         without = np.where(apart[..., None], swapped, plate)
-        shown = np.clip(np.rint(without), 0, 255).astype(np.uint8)
-        filled = np.where(hidden[..., None], fill(shown, hidden), without)
+        filled = _filled(without, hidden)
         wrong = (np.abs(filled - without) > limit).any(-1).astype(np.uint8)
         hidden = hidden & _widened(cv2.morphologyEx(wrong, cv2.MORPH_OPEN, _square(3)))
         without = np.where(hidden[..., None], filled, without)
