@@ -107,15 +107,16 @@ def _bearing(structure: Mechanism, free: Sequence[Body], evidence: Evidence) -> 
 
 
 def _struck(body: Body, evidence: Evidence) -> dict[str, float] | None:
-    """The floor that a body on a pivot strikes with its end: where that came lowest, if it was
-    stopped there at once; None if it was not."""
+    """The floor that a body on a pivot strikes with its end: where that first came lowest, if it
+    was stopped there at once, to rest or to rise; None if it was not."""
     path = evidence.paths[body.name]
     reach = path.appearance.bounding_radius
     ends = np.stack([np.cos(path.angle), np.sin(path.angle)], 1) * reach
     lowest = np.array([outline_at(path, t)[:, 1].max() if path.seen[t] else -math.inf
                        for t in range(len(path.xy))])  # fmt: skip
-    deepest = int(lowest.argmax())
-    stops = kinks(ends, max(path.sigma_angle * reach, 0.05), evidence.dt)
+    noise = max(path.sigma_angle * reach, 0.05)
+    deepest = int(np.argmax(lowest >= lowest.max() - 3.0 * noise))
+    stops = kinks(ends, noise, evidence.dt)
     if not any(abs(t - deepest) <= 1 for t in stops) or _met_by(path, deepest, evidence):
         return None
     return {"nx": 0.0, "ny": -1.0, "offset": -float(lowest[deepest])}
