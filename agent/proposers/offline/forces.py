@@ -65,8 +65,7 @@ def drive(structure: Mechanism, evidence: Evidence, alternatives: int = 4) -> li
         untouched = _assemble(structure, best, without(contacts, partners), evidence)
         found.append(replace(untouched, bic=untouched.bic + EXPECTED))
     ranked = [found[0], *sorted(found[1:], key=lambda d: d.bic)]
-    jointed = [term for terms, _, _ in best[_place(free, len(free)) :] for term in terms]
-    engine = engine_of(structure, jointed, found[0].bic, evidence)
+    engine = engine_of(structure, _by_body(free, best), found[0].bic, evidence)
     if engine is None or not proposed("contact"):
         return ranked
     idle = len(free) == 1 and engine.bic >= ranked[0].bic  # it struck nothing that was seen
@@ -169,6 +168,14 @@ def _twins(body: Body, others: Sequence[Body], evidence: Evidence) -> bool:
         other is not body and look_alike(own, evidence.paths[other.name], evidence.filmed)
         for other in others
     )
+
+
+def _by_body(free: Sequence[Body], best: Sequence[Option]) -> list[tuple[str, Option]]:
+    """The options that move each free body, and those of bodies on joints, by the name of the first
+    that they act on ("" for none)."""
+    names = [body.name for body in free for _ in range(1 + body.turns)]
+    jointed = [terms[0].bodies[0] if terms else "" for terms, _, _ in best[len(names) :]]
+    return list(zip([*names, *jointed], best, strict=True))
 
 
 def _place(free: Sequence[Body], k: int) -> int:

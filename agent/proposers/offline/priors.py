@@ -237,6 +237,9 @@ class Thresholds:
     (dominoes have 7)."""
     threads = Bound(0.05, blind=0.0)
     """Logarithm of the ratio of two threads up to which bodies that look alike hang alike."""
+    board = Bound(30.0, blind=math.inf)
+    """Deviance of a swing that one cause explains: a board on a pivot that others lie on is taken to
+    leave no more in an engine, whatever a cause of its own would leave (a see-saw, seed 1)."""
     rates = Bound(0.15, blind=0.0)
     """Logarithm of the ratio of what swings two such bobs, each read off its own path, up to which
     it is one cause."""

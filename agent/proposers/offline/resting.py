@@ -25,8 +25,8 @@ from agent.proposers.offline.flying import any_sign
 from agent.proposers.offline.kinematics import gap, outline_at
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.obstacles import Thing, lain, obstacles_of, replaced, standing
-from agent.proposers.offline.options import Driven
-from agent.proposers.offline.priors import passed_through, proposed
+from agent.proposers.offline.options import Driven, Option
+from agent.proposers.offline.priors import THRESHOLDS, passed_through, proposed
 from agent.proposers.offline.walls import boundaries, slides
 from tools import timing
 
@@ -41,10 +41,15 @@ than forces that would do the same, or a rail that goes on where it ends."""
 
 
 def engine_of(
-    structure: Mechanism, jointed: Sequence[Term], bic: float, evidence: Evidence
+    structure: Mechanism,
+    parts: Sequence[tuple[str, Option]],
+    bic: float,
+    evidence: Evidence,
 ) -> Driven | None:
     """The rigid-body engine for a structure, where it is called for: bodies that stand on a floor
-    and tip over are not fixed to it. jointed: terms of the bodies on joints."""
+    and tip over are not fixed to it. parts: what moves each body, or several on joints, by the
+    name of the first. bic: deviance of all that; of a board, and of what lies on it, no more counts
+    than one cause would leave: they move each other."""
     for body in structure.bodies:
         if "stands" in body.numbers:
             structure = structure.with_body(replace(body, motion="free", on=None))
@@ -53,24 +58,38 @@ def engine_of(
     names = [b.name for b in pinned]
     contacts, partners = contacts_of([b for b in free if not b.swells], evidence, names)
     moved = {b.name for b in (*free, *pinned)}
-    left = [term for term in jointed if not moved & set(term.bodies)]
+    left = [t for _, (terms, _, _) in parts for t in terms if not moved & set(t.bodies)]
     resting = [*without(contacts, partners), *_tumbling(partners, evidence)]
     struck = [floor for b in pinned if (floor := _struck(b, evidence)) is not None]
     resting += [Term("wall", tuple(b.name for b in free), floor) for floor in struck]
-    bic += passed_through(len(_on_rails(structure, evidence)))
+    boards = {*names, *(b.name for b in free if any(_lies_on(b.name, n, evidence) for n in names))}
+    bic -= sum(max(cost - THRESHOLDS.board, 0.0) for name, (_, cost, _) in parts if name in boards)
+    bic += passed_through(len(_left_out(structure, pinned, evidence)))
     return touching(structure.plus(*left), resting, bic, evidence, pinned)
 
 
-def _on_rails(structure: Mechanism, evidence: Evidence) -> list[str]:
-    """Bodies on rails of their own that touch others in some frame: an engine knows nothing of
-    them."""
-    rails = [b.name for b in structure.bodies if b.motion == "prismatic" and b.on is None]
-    others = [path.name for path in evidence.movers]
+def _lies_on(name: str, board: str, evidence: Evidence) -> bool:
+    """Whether a body touches a board in most frames in which both are seen."""
+    a, b = evidence.paths[name], evidence.paths[board]
+    times = np.flatnonzero(a.seen & b.seen)
+    return bool(len(times)) and float(np.median([gap(a, b, int(t)) for t in times])) <= TOUCHED
+
+
+def _left_out(structure: Mechanism, pinned: Sequence[Body], evidence: Evidence) -> list[str]:
+    """Bodies on rails of their own, or on pivots beside a board's, that touch others in some frame:
+    an engine knows nothing of them."""
+    known = {*(b.name for b in pinned), *structure.followers}
+    held = [
+        b.name
+        for b in structure.bodies
+        if b.on is None and b.name not in known
+        if b.motion == "prismatic" or (b.motion == "revolute" and pinned)
+    ]
+    movers = [path.name for path in evidence.movers]
     return [
         name
-        for name in rails
-        if name not in structure.followers
-        and any(_touched(evidence, name, other) for other in others if other != name)
+        for name in held
+        if any(_touched(evidence, name, other) for other in movers if other != name)
     ]
 
 
