@@ -62,17 +62,27 @@ def engine_of(
     resting = [*without(contacts, partners), *_tumbling(partners, evidence)]
     struck = [floor for b in pinned if (floor := _struck(b, evidence)) is not None]
     resting += [Term("wall", tuple(b.name for b in free), floor) for floor in struck]
-    boards = {*names, *(b.name for b in free if any(_lies_on(b.name, n, evidence) for n in names))}
+    laden = [(b.name, n) for b in free for n in names if _lies_on(b.name, n, evidence)]
+    boards = {name for pair in laden for name in pair}
     bic -= sum(max(cost - THRESHOLDS.board, 0.0) for name, (_, cost, _) in parts if name in boards)
     bic += passed_through(len(_left_out(structure, pinned, evidence)))
     return touching(structure.plus(*left), resting, bic, evidence, pinned)
 
 
+LEVEL = 0.5
+"""Cosine of a board's tilt from which something can lie on it."""
+
+
 def _lies_on(name: str, board: str, evidence: Evidence) -> bool:
-    """Whether a body touches a board in most frames in which both are seen."""
+    """Whether a body touches a board in most frames in which both are seen, from above."""
     a, b = evidence.paths[name], evidence.paths[board]
     times = np.flatnonzero(a.seen & b.seen)
-    return bool(len(times)) and float(np.median([gap(a, b, int(t)) for t in times])) <= TOUCHED
+    c, s = np.cos(b.angle[times]), np.sin(b.angle[times])
+    x, y = (a.xy - b.xy)[times].T
+    above = np.sign(c) * (c * y - s * x) < 0.0
+    if not len(times) or np.median(np.abs(c)) < LEVEL or above.mean() < 0.5:
+        return False
+    return float(np.median([gap(a, b, int(t)) for t in times])) <= TOUCHED
 
 
 def _left_out(structure: Mechanism, pinned: Sequence[Body], evidence: Evidence) -> list[str]:

@@ -35,6 +35,8 @@ _ALIKE = 2.5
 """Ratio of the areas of what is left of a body in the two frames, at most."""
 _HAUNTED = 0.25
 """Share of that which the plate must show a ghost at."""
+_MORE = 2.0
+"""Area that a body may hide in both frames, as a multiple of that which is seen of it apart."""
 _FIRST, _LAST = 1, 2
 """Labels: of what the first frame shows a body at, and the last."""
 
@@ -75,7 +77,9 @@ def _ghosts(
     (True) those that must be filled from around."""
     swapped = np.where((labels == _FIRST)[..., None], last, plate)
     swapped = np.where((labels == _LAST)[..., None], first, swapped)
-    ghosts = (np.abs(swapped - plate) > limit).any(-1).astype(np.uint8)
+    shown = np.where((labels == _FIRST)[..., None], first, last)
+    away, near = (np.abs(one - plate) for one in (swapped, shown))
+    ghosts = ((away > limit).any(-1) & (near.max(-1) < away.max(-1))).astype(np.uint8)
     ghosts = cv2.morphologyEx(ghosts, cv2.MORPH_OPEN, _square(_OPEN))
     for piece in _pieces(ghosts):
         wide = _widened(piece)
@@ -127,7 +131,11 @@ def _shared_out(
 def _hidden(labels: np.ndarray, ghosts: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Where two frames show a body that leaves a ghost apart, and the ground between that it may
     hide in both, of which nothing is known: bool (h, w) each."""
-    first, last = ([p for p in _pieces((labels == k).astype(np.uint8))] for k in (_FIRST, _LAST))
+    thick = [
+        cv2.morphologyEx((labels == k).astype(np.uint8), cv2.MORPH_OPEN, _square(_OPEN))
+        for k in (_FIRST, _LAST)
+    ]
+    first, last = (list(_pieces(mask)) for mask in thick)
     for piece, others in [*((p, last) for p in first), *((p, first) for p in last)]:
         like = [o for o in others if 1 / _ALIKE < o.sum() / piece.sum() < _ALIKE]
         if not like or (piece & ghosts).sum() < _HAUNTED * piece.sum():
@@ -137,7 +145,7 @@ def _hidden(labels: np.ndarray, ghosts: np.ndarray) -> Iterator[tuple[np.ndarray
         outline = cv2.convexHull(np.argwhere(piece | mate)[:, ::-1].astype(np.int32))
         hull = cv2.fillConvexPoly(np.zeros(labels.shape, np.uint8), outline, 1) > 0
         known = cv2.erode((labels > 0).astype(np.uint8), _square(2 * _RIM + 1)) > 0
-        if (hull & ~known).any():
+        if 0 < (hull & ~known).sum() < _MORE * (piece | mate).sum():
             yield _widened(piece | mate), _widened(hull & ~known)
 
 
