@@ -35,7 +35,7 @@ _ALIKE = 2.5
 """Ratio of the areas of what is left of a body in the two frames, at most."""
 _HAUNTED = 0.25
 """Share of that which the plate must show a ghost at."""
-_MORE = 2.0
+_MORE = 1.0
 """Area that a body may hide in both frames, as a multiple of that which is seen of it apart."""
 _FIRST, _LAST = 1, 2
 """Labels: of what the first frame shows a body at, and the last."""
@@ -91,7 +91,8 @@ def _ghosts(
         without = np.where(apart[..., None], swapped, plate)
         filled = _filled(without, hidden)
         wrong = (np.abs(filled - without) > limit).any(-1).astype(np.uint8)
-        hidden = hidden & _widened(cv2.morphologyEx(wrong, cv2.MORPH_OPEN, _square(3)))
+        wrong = cv2.morphologyEx(wrong, cv2.MORPH_OPEN, _square(3))
+        hidden = hidden & _widened(wrong)
         without = np.where(hidden[..., None], filled, without)
         changed = (np.abs(without - plate) > limit).any(-1).astype(np.uint8)
         changed = cv2.morphologyEx(changed, cv2.MORPH_OPEN, _square(_OPEN))
