@@ -35,7 +35,10 @@ _ALIKE = 2.5
 """Ratio of the areas of what is left of a body in the two frames, at most."""
 _HAUNTED = 0.25
 """Share of that which the plate must show a ghost at."""
-_MORE = 1.0
+_PART = 0.05
+"""Share of all that differs between the two frames which a ghost is at least: hands and edges that
+tremble differ here and there."""
+_MORE = 1.5
 """Area that a body may hide in both frames, as a multiple of that which is seen of it apart."""
 _FIRST, _LAST = 1, 2
 """Labels: of what the first frame shows a body at, and the last."""
@@ -81,7 +84,8 @@ def _ghosts(
     away, near = (np.abs(one - plate) for one in (swapped, shown))
     ghosts = ((away > limit).any(-1) & (near.max(-1) < away.max(-1))).astype(np.uint8)
     ghosts = cv2.morphologyEx(ghosts, cv2.MORPH_OPEN, _square(_OPEN))
-    for piece in _pieces(ghosts):
+    least = _PART * float((labels > 0).sum())
+    for piece in (one for one in _pieces(ghosts) if one.sum() > least):
         wide = _widened(piece)
         without = np.where(wide[..., None], swapped, plate)
         if _outlined_less(without, plate, wide):
