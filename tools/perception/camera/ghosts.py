@@ -85,7 +85,7 @@ def _ghosts(
     ghosts = ((away > limit).any(-1) & (near.max(-1) < away.max(-1))).astype(np.uint8)
     ghosts = cv2.morphologyEx(ghosts, cv2.MORPH_OPEN, _square(_OPEN))
     least = _PART * float((labels > 0).sum())
-    for piece in (one for one in _pieces(ghosts) if one.sum() > least):
+    for piece in (piece for piece in _pieces(ghosts) if piece.sum() > least):
         wide = _widened(piece)
         without = np.where(wide[..., None], swapped, plate)
         if _outlined_less(without, plate, wide):
@@ -143,7 +143,8 @@ def _hidden(labels: np.ndarray, ghosts: np.ndarray) -> Iterator[tuple[np.ndarray
     first, last = (list(_pieces(mask)) for mask in thick)
     for piece, others in [*((p, last) for p in first), *((p, first) for p in last)]:
         like = [o for o in others if 1 / _ALIKE < o.sum() / piece.sum() < _ALIKE]
-        if not like or (piece & ghosts).sum() < _HAUNTED * piece.sum():
+        least = max(_HAUNTED * piece.sum(), _PART * (labels > 0).sum())
+        if not like or (piece & ghosts).sum() < least:
             continue
         middle = np.argwhere(piece).mean(0)
         mate = min(like, key=lambda o: float(np.hypot(*(np.argwhere(o).mean(0) - middle))))
