@@ -35,7 +35,7 @@ _ALIKE = 2.5
 """Ratio of the areas of what is left of a body in the two frames, at most."""
 _HAUNTED = 0.25
 """Share of that which the plate must show a ghost at."""
-_PART = 0.05
+_PART = 0.08
 """Share of all that differs between the two frames which a ghost is at least: hands and edges that
 tremble differ here and there."""
 _MORE = 1.5
