@@ -327,7 +327,8 @@ def wheel(tmp_path_factory):
     made = f"from setuptools import build_meta; print(build_meta.build_sdist({str(place)!r}))"
     _ran([sys.executable, "-c", made], copy)
     with tarfile.open(next(place.glob("*.tar.gz"))) as archive:
-        archive.extractall(place / "source", filter="data")
+        safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # from 3.11.4 on
+        archive.extractall(place / "source", **safely)
     pip = f"{sys.executable} -m pip wheel -q --disable-pip-version-check --no-deps"
     source = next((place / "source").iterdir())
     _ran([*pip.split(), "--no-build-isolation", "--wheel-dir", str(place), str(source)], place)
