@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from tools.perception.background import fill
-from tools.perception.camera.ground import clear_difference
+from tools.perception.camera.ground import clear_difference, edges, outlined_less, square
 from tools.perception.camera.noise import Noise
 
 _COARSE = 640 * 480
@@ -29,8 +29,9 @@ _SEEN = 0.25
 """Grey levels a pixel that such an edge has at least, as a share of a clear difference."""
 _RIM, _OPEN = 5, 5
 """Pixels across: of the rim that is looked at, and of the least of a ghost that is wiped out."""
-_WEAKER = 0.8
-"""Factor by which the outline of a patch must be weaker without the ghost."""
+_BLUR = 1.0
+"""Pixels by which pictures are smoothed before their edges are compared: frames are noisier than
+plates."""
 _ALIKE = 2.5
 """Ratio of the areas of what is left of a body in the two frames, at most."""
 _HAUNTED = 0.25
@@ -83,24 +84,24 @@ def _ghosts(
     shown = np.where((labels == _FIRST)[..., None], first, last)
     away, near = (np.abs(one - plate) for one in (swapped, shown))
     ghosts = ((away > limit).any(-1) & (near.max(-1) < away.max(-1))).astype(np.uint8)
-    ghosts = cv2.morphologyEx(ghosts, cv2.MORPH_OPEN, _square(_OPEN))
+    ghosts = cv2.morphologyEx(ghosts, cv2.MORPH_OPEN, square(_OPEN))
     least = _PART * float((labels > 0).sum())
     for piece in (piece for piece in _pieces(ghosts) if piece.sum() > least):
         wide = _widened(piece)
         without = np.where(wide[..., None], swapped, plate)
-        if _outlined_less(without, plate, wide):
+        if outlined_less(without, plate, wide, _BLUR):
             plate = without
             yield False, wide
     for apart, hidden in list(_hidden(labels, ghosts > 0)):
         without = np.where(apart[..., None], swapped, plate)
         filled = _filled(without, hidden)
         wrong = (np.abs(filled - without) > limit).any(-1).astype(np.uint8)
-        wrong = cv2.morphologyEx(wrong, cv2.MORPH_OPEN, _square(3))
+        wrong = cv2.morphologyEx(wrong, cv2.MORPH_OPEN, square(3))
         hidden = hidden & _widened(wrong)
         without = np.where(hidden[..., None], filled, without)
         changed = (np.abs(without - plate) > limit).any(-1).astype(np.uint8)
-        changed = cv2.morphologyEx(changed, cv2.MORPH_OPEN, _square(_OPEN))
-        if changed.any() and _outlined_less(without, plate, _widened(changed)):
+        changed = cv2.morphologyEx(changed, cv2.MORPH_OPEN, square(_OPEN))
+        if changed.any() and outlined_less(without, plate, _widened(changed), _BLUR):
             plate = without
             yield False, apart
             yield True, hidden
@@ -113,20 +114,20 @@ def _shared_out(
     differ."""
     change = np.abs(cv2.GaussianBlur(first - last, (0, 0), 1.0))
     differs = (change > limit).any(-1).astype(np.uint8)
-    differs = cv2.morphologyEx(differs, cv2.MORPH_OPEN, _square(3))
-    rim = cv2.morphologyEx(differs, cv2.MORPH_GRADIENT, _square(_RIM)) > 0
-    before, after = _edges(first), _edges(last)
+    differs = cv2.morphologyEx(differs, cv2.MORPH_OPEN, square(3))
+    rim = cv2.morphologyEx(differs, cv2.MORPH_GRADIENT, square(_RIM)) > 0
+    before, after = edges(first, _BLUR), edges(last, _BLUR)
     least = _SEEN * limit.max(-1)
     ours = [
-        cv2.dilate((rim & (a > _TWICE * b) & (a > least)).astype(np.uint8), _square(_RIM)) > 0
+        cv2.dilate((rim & (a > _TWICE * b) & (a > least)).astype(np.uint8), square(_RIM)) > 0
         for a, b in ((before, after), (after, before))
     ]
     outside = 3
     markers = np.zeros(differs.shape, np.int32)
-    inside = cv2.erode(differs, _square(3)) > 0
+    inside = cv2.erode(differs, square(3)) > 0
     markers[ours[0] & ~ours[1] & inside] = _FIRST
     markers[ours[1] & ~ours[0] & inside] = _LAST
-    markers[cv2.dilate(differs, _square(_RIM)) == 0] = outside
+    markers[cv2.dilate(differs, square(_RIM)) == 0] = outside
     relief = np.clip(4 * np.maximum(before, after), 0, 255).astype(np.uint8)
     cv2.watershed(np.dstack([relief] * 3), markers)
     known = (differs > 0) & np.isin(markers, (_FIRST, _LAST))
@@ -137,10 +138,11 @@ def _hidden(labels: np.ndarray, ghosts: np.ndarray) -> Iterator[tuple[np.ndarray
     """Where two frames show a body that leaves a ghost apart, and the ground between that it may
     hide in both, of which nothing is known: bool (h, w) each."""
     thick = [
-        cv2.morphologyEx((labels == k).astype(np.uint8), cv2.MORPH_OPEN, _square(_OPEN))
+        cv2.morphologyEx((labels == k).astype(np.uint8), cv2.MORPH_OPEN, square(_OPEN))
         for k in (_FIRST, _LAST)
     ]
     first, last = (list(_pieces(mask)) for mask in thick)
+    known = cv2.erode((labels > 0).astype(np.uint8), square(2 * _RIM + 1)) > 0
     for piece, others in [*((p, last) for p in first), *((p, first) for p in last)]:
         like = [o for o in others if 1 / _ALIKE < o.sum() / piece.sum() < _ALIKE]
         least = max(_HAUNTED * piece.sum(), _PART * (labels > 0).sum())
@@ -150,7 +152,6 @@ def _hidden(labels: np.ndarray, ghosts: np.ndarray) -> Iterator[tuple[np.ndarray
         mate = min(like, key=lambda o: float(np.hypot(*(np.argwhere(o).mean(0) - middle))))
         outline = cv2.convexHull(np.argwhere(piece | mate)[:, ::-1].astype(np.int32))
         hull = cv2.fillConvexPoly(np.zeros(labels.shape, np.uint8), outline, 1) > 0
-        known = cv2.erode((labels > 0).astype(np.uint8), _square(2 * _RIM + 1)) > 0
         if 0 < (hull & ~known).sum() < _MORE * (piece | mate).sum():
             yield _widened(piece | mate), _widened(hull & ~known)
 
@@ -164,29 +165,10 @@ def _pieces(mask: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _widened(mask: np.ndarray) -> np.ndarray:
-    return cv2.dilate(mask.astype(np.uint8), _square(_RIM)) > 0
-
-
-def _outlined_less(without: np.ndarray, plate: np.ndarray, mask: np.ndarray) -> bool:
-    """Whether a patch has a clearly weaker outline in one picture than in the other."""
-    rim = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, _square(_RIM + 2)) > 0
-    if not rim.any():
-        return False
-    return bool(_edges(without)[rim].mean() < _WEAKER * _edges(plate)[rim].mean())
-
-
-def _edges(picture: np.ndarray) -> np.ndarray:
-    """(H, W) grey levels a pixel, of the colour that changes most."""
-    smooth = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 1.0)
-    gx, gy = (cv2.Sobel(smooth, cv2.CV_32F, *d, ksize=3, scale=1 / 8) for d in ((1, 0), (0, 1)))
-    return np.hypot(gx, gy).max(-1)
+    return cv2.dilate(mask.astype(np.uint8), square(_RIM)) > 0
 
 
 def _shrunk(picture: np.ndarray, scale: int) -> np.ndarray:
     """(H / scale, W / scale, 3) float32."""
     size = (picture.shape[1] // scale, picture.shape[0] // scale)
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-
-
-def _square(size: int) -> np.ndarray:
-    return np.ones((size, size), np.uint8)

@@ -103,7 +103,7 @@ def _unghosted(
     """
     for least, sign in itertools.product(_STAYED, (1, -1)):
         held = (sign * stayed > least).astype(np.uint8)
-        patch = cv2.morphologyEx(held, cv2.MORPH_OPEN, _kernel(3))
+        patch = cv2.morphologyEx(held, cv2.MORPH_OPEN, square(3))
         count, labels, stats, _ = cv2.connectedComponentsWithStats(patch, connectivity=4)
         for k in range(1, count):
             x, y, w, h, area = stats[k]
@@ -114,11 +114,10 @@ def _unghosted(
             other = _while_away(few[(slice(None), *window)], plate[window], core, limit[window])
             if other is None:
                 continue
-            mask = cv2.morphologyEx(core.astype(np.uint8), cv2.MORPH_CLOSE, _kernel(9))
-            mask = cv2.dilate(mask, _kernel(5))
+            mask = cv2.morphologyEx(core.astype(np.uint8), cv2.MORPH_CLOSE, square(9))
+            mask = cv2.dilate(mask, square(5))
             swapped = np.where(mask[..., None] > 0, other, plate[window])
-            band = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, _kernel(7)) > 0
-            if _outline(swapped, band) < _WEAKER * _outline(plate[window], band):
+            if outlined_less(swapped, plate[window], mask):
                 plate[window] = swapped
                 stayed[window][mask > 0] = 0.0
     return plate
@@ -132,17 +131,28 @@ def _while_away(
     return median(views[away]) if away.any() else None
 
 
-def _kernel(size: int) -> np.ndarray:
+def square(size: int) -> np.ndarray:
+    """(size, size) uint8, the kernel of a morphological operation."""
     return np.ones((size, size), np.uint8)
 
 
-def _outline(picture: np.ndarray, band: np.ndarray) -> float:
-    """Mean gradient (grey levels a pixel) in a band."""
-    gx, gy = (
-        cv2.Sobel(picture, cv2.CV_32F, 1, 0, ksize=3),
-        cv2.Sobel(picture, cv2.CV_32F, 0, 1, ksize=3),
-    )
-    return float(np.sqrt(gx * gx + gy * gy).max(-1)[band].mean()) if band.any() else 0.0
+def outlined_less(other: np.ndarray, plate: np.ndarray, mask: np.ndarray, blur: float = 0) -> bool:
+    """Whether a patch, bool or uint8 (H, W), has a clearly weaker outline in one picture than in
+    another, (H, W, 3) float32 each, both smoothed by ``blur`` pixels."""
+    band = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, square(7)) > 0
+    if not band.any():
+        return False
+    weaker, stronger = (edges(picture, blur)[band].mean() for picture in (other, plate))
+    return bool(weaker < _WEAKER * stronger)
+
+
+def edges(picture: np.ndarray, blur: float = 0) -> np.ndarray:
+    """(H, W) gradient in grey levels a pixel of a picture (H, W, 3) float32, smoothed by ``blur``
+    pixels, in the colour that changes most."""
+    if blur:
+        picture = cv2.GaussianBlur(picture, (0, 0), blur)
+    gx, gy = (cv2.Sobel(picture, cv2.CV_32F, *d, ksize=3, scale=1 / 8) for d in ((1, 0), (0, 1)))
+    return np.sqrt(gx * gx + gy * gy).max(-1)
 
 
 def uncovered(
@@ -192,6 +202,6 @@ def _as_it_was_last(
             away[band] &= (np.abs(frames[t][band] - plate[band]) > limit[band]).any(-1)
         often += away
     other = away & (often > _LASTS * len(late))
-    other = cv2.morphologyEx(other.astype(np.uint8), cv2.MORPH_OPEN, _kernel(2)) > 0
+    other = cv2.morphologyEx(other.astype(np.uint8), cv2.MORPH_OPEN, square(2)) > 0
     plate[other] = frames[-1][other]
     return plate
