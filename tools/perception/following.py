@@ -43,13 +43,10 @@ HOLLOW = 0.6
 
 
 def typical(chain: Chain) -> float:
-    """Median area of the regions that are whole: away from the border if there are such."""
-    return float(
-        np.median(
-            [r.area for r in chain.regions.values() if not r.edge]
-            or [r.area for r in chain.regions.values()]
-        )
-    )
+    """Median area of the regions away from the border; of a chain that the border always cuts, the
+    area of the one that shows most."""
+    whole = [r.area for r in chain.regions.values() if not r.edge]
+    return float(np.median(whole) if whole else max(r.area for r in chain.regions.values()))
 
 
 def references(chain: Chain, limit: int = 3) -> list[int]:

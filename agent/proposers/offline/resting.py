@@ -172,12 +172,12 @@ def _touched(evidence: Evidence, one: str, other: str) -> bool:
 
 
 def _met(structure: Mechanism, contacts: Sequence[Term], evidence: Evidence) -> set[str]:
-    """The bodies that collide, but for such as meet head on, turn at a bounce, or are about to
-    land."""
+    """The bodies that collide, but for such as meet head on and part again, turn at a bounce, or
+    are about to land."""
     return {
         name
         for c in contacts
-        if (c.kind == "collide" and not _head_on(c, evidence))
+        if (c.kind == "collide" and (not _head_on(c, evidence) or _laid(c, evidence)))
         or "e" not in c.numbers
         or any(structure.body(n).turns for n in c.bodies)
         for name in c.bodies
@@ -196,6 +196,21 @@ def _head_on(impact: Term, evidence: Evidence) -> bool:
 
 ON_LINE = 1.0
 """Pixels by which places may lie beside the line on which two bodies meet."""
+
+LAID = (2, 0.3)
+"""Steps in which two bodies that touch stay where they are, from which one lies on the other; and
+pixels that they may move in each."""
+
+
+def _laid(impact: Term, evidence: Evidence) -> bool:
+    """Whether two bodies come to rest against each other."""
+    a, b = (evidence.paths[name] for name in impact.bodies)
+    both = a.seen & b.seen
+    still = both[1:] & both[:-1]
+    for path in (a, b):
+        still[still] = np.hypot(*np.diff(path.xy, axis=0)[still].T) < LAID[1]
+    touching = [gap(a, b, int(t)) <= TOUCHED for t in np.flatnonzero(still)]
+    return sum(touching) >= LAID[0]
 
 
 def touching(

@@ -421,7 +421,7 @@ class _Translation:
         contact = self.given.of("contact")
         first = [*self.given.of("wall"), *self.given.of("obstacle")][0].numbers
         bounce = contact[0].numbers["e_wall"] if contact else first.get("e", 0.9)
-        high, prior = 1.0 if contact else 1.2, first.get("e_spread")
+        high, prior = 1.0 if contact else 1.2, first.get("e_spread", 0.3)
         return _fitted(bounce, prior=prior, tie="restitution", low=0.0, high=high)
 
     def _stop(self, term: hypothesis.Term, n: dict) -> list[Law]:
