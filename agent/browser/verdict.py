@@ -75,7 +75,7 @@ def verdict(index: Index, node: str) -> Explanation:
 
 
 def _explains(index: Index) -> bool:
-    return not explained.verdict(index.finished or {"explained": True})
+    return not explained.fails(index.finished or {"explained": True})
 
 
 def _beside(row: Row, best: Row, tied: bool) -> str:
@@ -110,8 +110,8 @@ def _tolerance(index: Index) -> float:
 
 
 def _won(index: Index, row: Row) -> Iterator[str]:
-    if index.finished and not _explains(index):
-        yield explained.verdict(index.finished)
+    if index.finished and (said := explained.verdict(index.finished)):
+        yield said
     ties, others = _ties(index)
     equals = [other for other in ties if other is not row]
     if equals:

@@ -482,9 +482,9 @@ def predict(arguments: argparse.Namespace) -> int:
 def _say_unexplained(run: str) -> None:
     """A word on stderr where the programs of a run explain nothing."""
     if (Path(run) / "trace.jsonl").is_file():
-        said = explained.verdict(RunFolder(run).result() or {"explained": True})
-        if said:
-            print(f"run-agent: {said}", file=sys.stderr)
+        result = RunFolder(run).result() or {"explained": True}
+        if explained.fails(result):
+            print(f"run-agent: {explained.verdict(result)}", file=sys.stderr)
 
 
 # --------------------------------------------------------------------------------------------------

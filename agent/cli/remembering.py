@@ -24,7 +24,7 @@ def main(arguments: argparse.Namespace) -> int:
             "none",
             f"`run-agent resume {folder.path}` finishes it",
         )
-    if explained.verdict(result):
+    if explained.fails(result):
         raise UsageError(
             str(folder.path),
             "programs that explain their clip",

@@ -273,7 +273,7 @@ def summary(result: RunResult) -> Iterator[str]:
         f"{result.status}: score {result.score:.4f} after {result.evaluations} evaluations, "
         f"{result.seconds:.1f} s ({result.reason})"
     )
-    told = {"best": result.best, "score": result.score, "explained": result.explained}
+    told = {key: getattr(result, key) for key in ("best", "score", "explained", "motion")}
     if said := explained.verdict(told):
         yield said
     if result.cost.get("calls"):

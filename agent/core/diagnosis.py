@@ -174,7 +174,7 @@ def _all_gaps(evaluation: Evaluation) -> Iterator[tuple[str, np.ndarray, float]]
     scatter = evaluation.fit.get("columns", {})
     for predicted, remeasured in zip(evaluation.predicted, evaluation.remeasured, strict=False):
         spread, noise = _noises(predicted), _noises(remeasured)
-        for column, gap in _gaps(predicted, remeasured):
+        for column, gap in gaps(predicted, remeasured):
             unit = _RADIAN if is_angle(column) else 1.0
             off = max(scatter.get(column) or 0.0, noise.get(column, 0.0))
             rounding = min(2.0 * unit * off, _MOST_ROUNDING)
@@ -224,7 +224,7 @@ def _forgotten_findings(evaluation: Evaluation) -> Iterator[Finding]:
         return  # the same programs ran on all of them
 
 
-def _gaps(predicted: States, remeasured: States) -> Iterator[tuple[str, np.ndarray]]:
+def gaps(predicted: States, remeasured: States) -> Iterator[tuple[str, np.ndarray]]:
     """(column, predicted minus remeasured at frames where both are known), in pixels or hundredths
     of a radian."""
     for column in predicted.columns:

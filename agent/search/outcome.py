@@ -15,7 +15,7 @@ import numpy as np
 from agent import pictures, report, versions
 from agent.config import SearchConfig
 from agent.core.archive import NodeArchive
-from agent.core.explained import accounted_for, explained, verdict, within_error
+from agent.core.explained import accounted_for, fails, standing, verdict, within_error
 from agent.core.protocols import Cost, Node
 from agent.core.split import final
 from agent.evaluation.evaluate import Evaluator, Forecast
@@ -88,7 +88,8 @@ class Conclusion:
 @dataclass(frozen=True)
 class RunResult:
     """What a run came to, as in result.json. path: the run folder. cost: calls, input_tokens,
-    output_tokens, money (None = unknown). explained: see agent.core.explained."""
+    output_tokens, money (None = unknown). explained, motion:
+    see agent.core.explained.standing."""
 
     path: Path
     status: str
@@ -101,6 +102,7 @@ class RunResult:
     baselines: Mapping[str, Any]
     cost: Mapping[str, Any] = field(default_factory=dict)
     explained: bool = True
+    motion: float | None = None
 
     @classmethod
     def from_json(cls, path: Path, data: Mapping[str, Any]) -> RunResult:
@@ -116,8 +118,8 @@ class RunResult:
             "baselines",
             "cost",
         )
-        told = data.get("explained", explained(None if data["best"] is None else data["score"]))
-        return cls(path, **{key: data[key] for key in keys}, explained=told)
+        told = {"explained": not fails(data), "motion": data.get("motion")}
+        return cls(path, **{key: data[key] for key in keys}, **told)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -380,7 +382,7 @@ def publish(
     story = {
         key: result[key]
         for key in (
-            *("status", "reason", "score", "best", "explained"),
+            *("status", "reason", "score", "best", "explained", "motion"),
             *("evaluations", "metrics", "seconds"),
         )
     }
@@ -413,9 +415,7 @@ def _result(conclusion: Conclusion, spent: Spent) -> dict[str, Any]:
         "format": RESULT_FORMAT,
         "status": conclusion.status,
         "reason": conclusion.reason,
-        "score": 0.0 if best is None else best.score,
-        "best": None if best is None else best.id,
-        "explained": explained(None if best is None else best.score),
+        **standing(best),
         "origins": [] if best is None else [dict(one) for one in best.evaluation.origins],
         "last": {} if best is None else dict(best.evaluation.last),
         "evaluations": len(conclusion.archive),
@@ -447,14 +447,14 @@ def _readme(node: Node, fitted: Fitted) -> str:
         if rows
         else ["The programs have no parameters."]
     )
-    unexplained = verdict({"best": node.id, "score": node.score})
+    said = verdict(standing(node))
     lines = [
         "# The best programs found",
         "",
         f"Node {node.id}, score {node.score:.4f} (1 = exact, 0 = no better than a still frame), "
         f"written by {node.candidate.origin or 'hand'}.",
         "",
-        *([f"**{unexplained}**", ""] if unexplained else []),
+        *([f"**{said}**", ""] if said else []),
         node.candidate.rationale,
         "",
         "- `perception.py` measures states and scene in frames,",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from agent.browser.index import Index
@@ -18,7 +19,7 @@ from agent.run.runfolder import RunFolder
 from agent.search.outcome import ended
 from tests.agent import test_search
 from tests.agent.candidates import GOOD, Scripted, changed
-from tools.types import Candidate, Evaluation, Losses
+from tools.types import Candidate, Evaluation, Losses, States
 
 FROZEN = changed(
     dynamics="""
@@ -66,8 +67,27 @@ def test_everything_that_tells_of_the_run_says_so(run_folder, capsys):
 
 def test_an_explained_clip_is_not_called_unexplained():
     assert not explained.verdict({"best": "0", "score": 0.9})
-    assert not explained.verdict({"best": "0", "score": 0.05, "explained": True})
+    assert explained.fails({"best": "0", "score": 0.05})
     assert "no program ran to its end" in explained.verdict({"best": None, "score": 0.0})
+
+
+def test_a_motion_foretold_in_a_restless_picture_is_explained():
+    """A ball falls; a hand and the light change most of the picture."""
+    way = 3.0 * np.arange(8.0) ** 2
+    seen = States(("ball.y", "ball.radius"), np.stack([way, np.full(8, 9.0)], 1))
+
+    def foretelling(share):
+        states = States(("ball.y",), (share * way)[:, None])
+        told = Evaluation("ok", score=0.04, predicted=(states,), remeasured=(seen,))
+        return explained.standing(replace(node(), evaluation=told))
+
+    good, poor = foretelling(0.95), foretelling(0.5)
+    assert good["explained"] and good["motion"] == pytest.approx(0.95)
+    said = explained.verdict(good)
+    assert said.startswith("The motion is explained, the picture is not: ") and "95%" in said
+    assert not explained.fails(good) and explained.fails(poor)
+    still = States(("ball.y",), 0.1 * way[:, None] / way[-1])
+    assert explained.foretold(Evaluation("ok", predicted=(still,), remeasured=(still,))) is None
 
 
 def node(score=0.95, verdict=WITHIN_ERROR, drawn=0.001, last=1.0):

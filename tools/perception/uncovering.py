@@ -67,9 +67,8 @@ def uncover(layout: Layout) -> Uncovered:
         never[r[count == 0], c[count == 0]] = True
     hole = never & _shows_part(layout, movers, never, times)
     if hole.any():
-        plate = fill(
-            plate, cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & never
-        )
+        around = np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)
+        plate = fill(plate, (cv2.dilate(hole.astype(np.uint8), around) > 0) & never)
     return _vacated(layout, plate)
 
 
@@ -138,12 +137,12 @@ def _shadow(layout: Layout, parts: list[int], t: int) -> np.ndarray:
 def _shows_part(
     layout: Layout, parts: list[int], never: np.ndarray, times: list[int]
 ) -> np.ndarray:
-    """bool (H, W): never uncovered pixels whose plate looks like the part that lies on them, as the
-    frames do too."""
+    """bool (H, W): never uncovered pixels whose plate looks like the part that lies on them in some
+    frame, as that frame does too."""
     clip = layout.clip
     rows, columns = np.nonzero(never)
     px, py = columns.astype(float), rows.astype(float)
-    alike = np.zeros(len(rows))
+    alike = np.zeros(len(rows), bool)
     looked = times[:: max(1, len(times) // 6)]
     for t in looked if len(rows) else ():
         picture = clip.plate[rows, columns].astype(np.float64)
@@ -151,9 +150,9 @@ def _shows_part(
         for k in [k for k in layout.order if k in parts and np.isfinite(layout.poses[k][t, 0])]:
             plain = picture_at(layout.appearances[k], layout.poses[k][t], px, py, plain)
         frame = clip.frame(t)[rows, columns].astype(np.float64)
-        alike += (np.abs(plain - frame).max(1) <= clip.level) & (
+        alike |= (np.abs(plain - frame).max(1) <= clip.level) & (
             np.abs(picture - frame).max(1) <= clip.level
         )
     mask = np.zeros(never.shape, bool)
-    mask[rows, columns] = alike >= 0.5 * len(looked)
+    mask[rows, columns] = alike
     return mask

@@ -1071,8 +1071,11 @@ def centre_of_mass(path: Path, dt: Steps) -> tuple[float, float] | None:
         ("oy", -np.stack([-s, c], 1), bool),
     ]
     plain, offset = (
-        regress(xy, path.sigma, dt, fields, path.kinks),
-        regress(xy, path.sigma, dt, fields, path.kinks, places=turned),
+        min(
+            (regress(xy, path.sigma, dt, f, path.kinks, places=p) for f in ([], fields)),
+            key=lambda e: e.bic,
+        )
+        for p in ((), turned)
     )
     away = np.array([offset.values["ox"], offset.values["oy"]])
     clear = float(np.hypot(*away)) > 5 * max(offset.errors["ox"], offset.errors["oy"])
