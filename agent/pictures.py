@@ -42,7 +42,9 @@ def filmstrip(rows: Sequence[tuple[str, np.ndarray]], captions: Sequence[str]) -
     head = np.full((_LABEL, bands[0].shape[1], 3), _PAPER, np.uint8)
     width = rows[0][1].shape[2] + 2
     for index, caption in enumerate(captions):
-        _write(head, caption, margin + index * width + 2, _LABEL - 5)
+        fits = cv2.getTextSize(caption, _FONT, _SIZE, 1)[0][0] < width
+        shown = caption if fits else caption.split()[-1]  # of "frame 12" the number
+        _write(head, shown, margin + index * width + 2, _LABEL - 5)
     return np.concatenate([head, *bands])
 
 

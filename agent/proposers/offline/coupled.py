@@ -19,7 +19,7 @@ from scipy.optimize import least_squares
 from agent.proposers.offline.belief import bandwidth, complexity, misfit
 from agent.proposers.offline.evidence import Evidence, Path
 from agent.proposers.offline.images import Cast, casts
-from agent.proposers.offline.kinematics import Joint, Structure, combined, joints_of
+from agent.proposers.offline.kinematics import Joint, Structure, carried, combined, joints_of
 from agent.proposers.offline.kinematics import structures as uncoupled
 from agent.proposers.offline.mechanism import Mechanism, Term, axis_of
 from agent.proposers.offline.priors import JOINTS, THRESHOLDS, proposed
@@ -95,7 +95,7 @@ class Tie:
 def structures(evidence: Evidence) -> list[Structure]:
     """What ``kinematics`` finds, and the same movers with the coordinates that follow others bound
     to them, most plausible first. Shadows are no bodies in any of them."""
-    cast = casts(evidence)
+    cast = casts(evidence, carried(evidence))
     shadows = {one.name: one.host for one in cast if one.kind == "shadow"}
     choices = {n: j for n, j in joints_of(evidence, shadows).items() if n not in shadows}
     plain = [*_mirrored(cast, shadows, choices, evidence), *uncoupled(evidence, shadows)]

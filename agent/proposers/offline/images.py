@@ -11,7 +11,7 @@ axis as its body does, whatever the height adds.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,15 +45,17 @@ class Cast:
     why: str
 
 
-def casts(evidence: Evidence) -> list[Cast]:
-    """Images that the movers show, likeliest first, each body in one role."""
+def casts(evidence: Evidence, carried: Collection[str] = ()) -> list[Cast]:
+    """Images that the movers show, likeliest first, each body in one role. carried: bodies that
+    others carry, whose carrier casts what they seem to."""
     bends = {path.name: _bends(path) for path in evidence.movers}
     dark = {path.name: darkens(path, evidence) for path in evidence.movers}
     pairs = (
         (path, host, bends[path.name] and bends[host.name])
         for path in evidence.movers
         for host in evidence.movers
-        if path is not host and not path.turns and (bends[path.name] or dark[path.name])
+        if path is not host and host.name not in carried
+        if not path.turns and (bends[path.name] or dark[path.name])
     )
     found = sorted(
         (

@@ -107,7 +107,7 @@ def combined(
 
 def _passengers(evidence: Evidence, images: Mapping[str, str]) -> dict[str, tuple[str, float]]:
     """What rides on a body: nothing is carried by its shadow."""
-    return {n: on for n, on in _riders(evidence).items() if on[0] not in images}
+    return {n: on for n, on in carried(evidence).items() if on[0] not in images}
 
 
 def _body(path: Path, evidence: Evidence) -> Body:
@@ -272,7 +272,7 @@ def _distance(path: Path, t: int, points: np.ndarray) -> np.ndarray:
 # --------------------------------------------------------------------------------------------------
 
 
-def _riders(evidence: Evidence) -> dict[str, tuple[str, float]]:
+def carried(evidence: Evidence) -> dict[str, tuple[str, float]]:
     """Movers that keep their place on another mover that they touch: name -> (host, rms in
     pixels)."""
     return evidence.once(("riders",), lambda: _riders_of(evidence))
