@@ -1,6 +1,7 @@
 """A part's own frame, so that it does not depend on which frame of the clip the part was cut from.
 
-The origin is the centre of its area. An elongated part lies along its own x axis (turned by less
+The origin is the centre of its area, or of its outline where that is a circle (a mark in the
+ground's colour is a hole in the area). An elongated part lies along its own x axis (turned by less
 than half a turn in the first frame that shows it); any other part has angle 0 there. Disks have
 such a frame already, boxes but for half a turn.
 """
@@ -10,9 +11,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from tools.perception.parts import Appearance
+
+CIRCULAR = 0.02
+"""Standard deviation of an outline's distance from its middle, as a share of that distance, up to
+which it is a circle (a hexagon has 0.043)."""
 
 ELONGATED = 1.5
 """Ratio of the standard deviations along and across a part from which its long axis is well
@@ -35,6 +41,8 @@ def anchored(appearance: Appearance, poses: np.ndarray) -> tuple[Appearance, np.
             math.pi * math.floor((float(poses[seen[0], 2]) - LOWEST) / math.pi),
         )
     centre, spread = _area_moments(appearance)
+    around = circle_of(appearance)
+    centre = centre if around is None else around[0]
     turn = _own_turn(spread, float(poses[seen[0], 2])) if appearance.turns else 0.0
     moved = poses.copy()
     c, s = np.cos(poses[:, 2]), np.sin(poses[:, 2])
@@ -44,6 +52,41 @@ def anchored(appearance: Appearance, poses: np.ndarray) -> tuple[Appearance, np.
     if appearance.shape == "sprite":
         return replace(appearance, cut=(-float(centre[0]), -float(centre[1]), -turn)), moved
     return replace(appearance, outline=_turned(appearance.outline - centre, -turn)), moved
+
+
+def circle_of(appearance: Appearance) -> tuple[np.ndarray, float] | None:
+    """The circle that a part's outline is, in the look's frame: centre (2,) and radius in pixels;
+    None if it is none. A notch, where a mark has the ground's colour, is bridged."""
+    if appearance.shape == "disk":
+        return np.zeros(2), float(appearance.radius)
+    hull = _hull(appearance)
+    if hull is None:
+        return None
+    steps = np.diff(hull, axis=0, append=hull[:1])
+    along = np.linspace(0.0, 1.0, 9)[:-1, None, None]
+    outline = (hull + along * steps).reshape(-1, 2)
+    centre = (outline.max(0) + outline.min(0)) / 2
+    radii = np.hypot(*(outline - centre).T)
+    if radii.std() > max(CIRCULAR * radii.mean(), 0.25):
+        return None
+    return centre, float(radii.mean())
+
+
+def _hull(appearance: Appearance) -> np.ndarray | None:
+    """(N, 2) corners around a polygon or the largest piece of a cut-out, in the look's frame; None
+    of other shapes."""
+    if appearance.shape == "polygon":
+        return cv2.convexHull(appearance.corners.astype(np.float32))[:, 0]
+    if appearance.shape != "sprite" or appearance.sprite is None:
+        return None
+    alpha = np.ascontiguousarray(appearance.picture[..., 3])
+    size = 4 * np.array(alpha.shape[::-1])
+    fine = cv2.resize(alpha, size.tolist())
+    solid = np.pad((fine > 0.5).astype(np.uint8), 1)
+    outlines, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not outlines:
+        return None
+    return (cv2.convexHull(max(outlines, key=cv2.contourArea))[:, 0] - (size + 1) / 2) / 4.0
 
 
 def _own_turn(spread: np.ndarray, first: float) -> float:

@@ -28,6 +28,7 @@ from agent.proposers.offline.source.perception import Said
 from agent.proposers.offline.waiting import like_cut_outs, waiting
 from tools import timing
 from tools.guide import Guide
+from tools.perception.anchoring import circle_of
 from tools.perception.background import differs, dominant_colour, threshold
 from tools.perception.camera import is_camera, moving_bodies
 from tools.perception.given import clip_number, guided
@@ -107,31 +108,7 @@ class Path:
     def circular(self) -> bool:
         """Whether its outline is a circle: a disk, or a cut-out of one (with a mark on it, or a
         notch where a mark has the ground's colour)."""
-        hull = self._hull
-        if hull is None:
-            return self.appearance.shape == "disk"
-        steps = np.diff(hull, axis=0, append=hull[:1])
-        along = np.linspace(0.0, 1.0, 9)[:-1, None, None]
-        outline = (hull + along * steps).reshape(-1, 2)
-        radii = np.hypot(*(outline - (outline.max(0) + outline.min(0)) / 2).T)
-        return float(radii.std()) <= max(CIRCULAR * radii.mean(), 0.25)
-
-    @property
-    def _hull(self) -> np.ndarray | None:
-        """(N, 2) corners around a polygon or the largest piece of a cut-out, pixels; None of other
-        shapes."""
-        sprite = self.appearance.sprite
-        if self.appearance.shape == "polygon":
-            return cv2.convexHull(self.appearance.corners.astype(np.float32))[:, 0]
-        if self.appearance.shape != "sprite" or sprite is None:
-            return None
-        size = 4 * np.array(sprite.shape[1::-1])
-        fine = cv2.resize(np.ascontiguousarray(sprite[..., 3]), size.tolist())
-        solid = np.pad((fine > 0.5).astype(np.uint8), 1)
-        outlines, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        if not outlines:
-            return None
-        return cv2.convexHull(max(outlines, key=cv2.contourArea))[:, 0] / 4.0
+        return circle_of(self.appearance) is not None
 
     @cached_property
     def outline(self) -> np.ndarray | None:
@@ -170,9 +147,6 @@ class Path:
 STILL, STANDS = 8, 4.0
 """Frames in which something that moves later stands still at first, and noise widths within which
 its places lie."""
-CIRCULAR = 0.02
-"""Standard deviation of an outline's distance from its middle, as a share of that distance, up to
-which it is a circle (a hexagon has 0.043)."""
 COMPACT = 0.84
 """Radius of the largest circle inside an outline, as a share of that of the circle of its area, from
 which it is compact."""

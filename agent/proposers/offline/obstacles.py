@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from agent.proposers.offline.evidence import CIRCULAR, Evidence, Path
+from agent.proposers.offline.evidence import Evidence, Path
 from agent.proposers.offline.kinematics import outline_at
 from agent.proposers.offline.mechanism import Body, Term
 from agent.proposers.offline.walls import TOUCHING, Boundary, boundaries, ground_under
+from tools.perception.anchoring import CIRCULAR
 from tools.perception.background import threshold
 
 MOST = 12
