@@ -269,3 +269,23 @@ def test_gliders_that_meet_head_on_need_no_engine():
     assert not first.mechanism.of("contact")
     assert impact.numbers["e"] == pytest.approx(1.0, abs=0.1)
     assert "collide_disks" in write(first.mechanism).dynamics
+
+
+def test_a_box_laid_on_a_box_calls_for_the_engine_and_impacts_tell_densities():
+    """One box lies; another falls on it without a turn, and stays: no collision of points on a
+    line."""
+
+    def frame_of(frame, t):
+        cv2.rectangle(frame, (0, 100), (160, 120), (120, 120, 60), -1)
+        lower = min(60 + 0.35 * t * t, 88.0)
+        upper = min(20 + 0.35 * t * t, 68.0)
+        for y, height, colour in ((lower, 24, (40, 120, 190)), (upper, 16, (190, 60, 50))):
+            corners = np.array([[62, y - height / 2], [98, y + height / 2]])
+            a, b = (tuple(round(v * 16) for v in corner) for corner in corners)
+            points = np.array([a, (b[0], a[1]), b, (a[0], b[1])])
+            cv2.fillPoly(frame, [points], colour, cv2.LINE_AA, 4)
+
+    best = drafts(drawn(20, (160, 120), frame_of))[0].mechanism
+    assert [t.kind for t in best.terms].count("contact") == 1
+    text = write(best)["dynamics"]
+    assert "density of" in text and "restitution" in text

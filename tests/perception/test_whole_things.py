@@ -95,3 +95,48 @@ def test_a_spoked_wheel_that_turns_ever_faster_is_followed_by_its_course():
     (wheel,) = toolbox.discover(frames).tracks
     turned = wheel.poses[:, 2] - wheel.poses[0, 2]
     assert np.abs(turned - angles).max() < 0.05
+
+
+def carried(count, speed=2.9):
+    """A patterned box that comes in across the left border and is never seen whole."""
+    frames = np.full((count, 80, 160, 3), (230, 226, 214), np.uint8)
+    rough = np.random.default_rng(5).normal(110, 45, (6, 9))
+    pattern = np.clip(cv2.resize(rough, (50, 36), interpolation=cv2.INTER_CUBIC), 0, 200)
+    columns = np.arange(160)
+    for t, frame in enumerate(frames):
+        shown = 4.0 + speed * t
+        box = np.stack([np.interp(columns, np.arange(50) + shown - 50, row) for row in pattern])
+        alpha = np.clip(shown - columns, 0.0, 1.0)[None, :, None]
+        frame[22:58] = np.rint(alpha * box[..., None] + (1 - alpha) * frame[22:58])
+    return frames
+
+
+def test_what_comes_in_across_the_border_is_placed_by_what_it_shows():
+    (path,) = gather(Video(carried(14), 1 / 25)).paths.values()
+    steps = np.diff(path.xy[path.seen][:, 0])
+    assert len(steps) >= 8 and abs(float(np.mean(steps[-8:])) - 2.9) < 0.15
+
+
+def test_ground_under_what_turns_on_the_spot_shows_none_of_its_colours():
+    """A ball of two colours sets off so slowly that most of its place is never seen."""
+    frames = np.full((20, 120, 160, 3), (232, 238, 246), np.uint8)
+    for t, frame in enumerate(frames):
+        x, turn = 40 + 0.04 * t * t, np.degrees(0.003 * t * t)
+        at = (round(16 * x), 16 * 60)
+        for colour, first in (((30, 110, 70), 0), ((90, 20, 170), 180)):
+            cv2.ellipse(frame, at, (288, 288), turn, first, first + 180, colour, -1, cv2.LINE_AA, 4)
+    plate = gather(Video(frames, 1 / 30)).tracks.plate.astype(int)
+    odd = np.abs(plate - (232, 238, 246)).max(-1) > 40
+    assert odd.sum() < 12
+
+
+def test_a_disk_with_a_mark_of_the_grounds_colour_turns_about_its_middle():
+    frames = np.full((24, 120, 200, 3), 250, np.uint8)
+    places = [(40 + 4 * t, 60) for t in range(24)]
+    for t, (frame, (x, y)) in enumerate(zip(frames, places, strict=True)):
+        cv2.circle(frame, (16 * x, 16 * y), 16 * 13, (200, 50, 120), -1, cv2.LINE_AA, 4)
+        end = (16 * (x + 12 * np.cos(0.3 * t)), 16 * (y + 12 * np.sin(0.3 * t)))
+        ends = [(16 * x, 16 * y), tuple(round(v) for v in end)]
+        cv2.line(frame, *ends, (255, 255, 255), 3, cv2.LINE_AA, 4)
+    (path,) = gather(Video(frames, 1 / 30)).paths.values()
+    assert path.circular and np.abs(path.xy - np.array(places)).max() < 0.2

@@ -248,11 +248,21 @@ def touching(
         *standing(names, things, bounces, evidence),
         Term("contact", names, numbers),
     )
+    weighed = _weighed(contacts)
     for body in (*free, *pinned):
-        mechanism = mechanism.with_body(_outlined(body, evidence.paths[body.name]))
+        made = _outlined(body, evidence.paths[body.name])
+        if body.name in weighed:
+            made = replace(made, numbers={**made.numbers, "density": 1.0})
+        mechanism = mechanism.with_body(made)
     sure = pull or things or any("measured" in c.numbers for c in contacts)
     likely = bic - ENGINE if sure else bic
     return Driven(mechanism, likely, f"{' and '.join(names)} touch: a rigid-body engine moves them")
+
+
+def _weighed(contacts: Sequence[Term]) -> set[str]:
+    """Bodies whose density, beside that of what they were seen to strike, impacts tell."""
+    pairs = [c.bodies for c in contacts if c.kind == "collide" and "measured" in c.numbers]
+    return {second for _, second in pairs} - {first for first, _ in pairs[:1]}
 
 
 def _known_by_leaning(

@@ -136,6 +136,8 @@ class _Translation:
                 mass = _fitted(self._heavy(body)["mass"], low=0.001, high=20.0)
         touching = any(t.kind == "contact" and name in t.bodies for t in self.given.terms)
         by_area = name in self.by_area or touching
+        if "density" in n:
+            mass = _fitted(n["density"], prior=1.0, low=0.02, high=50.0)
         made = Body(name, self._shape(body), self._joint(body, tree), mass, by_area)
         made = replace(made, rests=body.rests)
         made = replace(made, scalars=("radius",)) if body.swells else made

@@ -66,7 +66,7 @@ class Body(Owner):
     shape: Shape
     joint: Joint = field(default_factory=Free)
     mass: Quantity = quantity(
-        "1", "mass of {on} relative to the others", between(0.001, 1000.0), 1.0
+        "1", "{weight} of {on} relative to the others", between(0.001, 1000.0), 1.0
     )
     by_area: bool = False
     com_x: Quantity = quantity(
@@ -82,6 +82,9 @@ class Body(Owner):
 
     def subject(self) -> str:
         return self.name
+
+    def words(self) -> dict[str, str]:
+        return {**super().words(), "weight": "density" if self.by_area else "mass"}
 
     def girth(self, normal: tuple[float, float]) -> str:
         """The attribute of the state that says how far it reaches to a wall: half its extent along
