@@ -118,8 +118,8 @@ class RunResult:
             "baselines",
             "cost",
         )
-        told = {"explained": not fails(data), "motion": data.get("motion")}
-        return cls(path, **{key: data[key] for key in keys}, **told)
+        told = {key: data[key] for key in keys}
+        return cls(path, **told, explained=not fails(data), motion=data.get("motion"))
 
 
 # --------------------------------------------------------------------------------------------------
