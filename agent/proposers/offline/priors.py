@@ -240,6 +240,9 @@ class Thresholds:
     board = Bound(30.0, blind=math.inf)
     """Deviance of a swing that one cause explains: a board on a pivot that others lie on is taken to
     leave no more in an engine, whatever a cause of its own would leave (a see-saw, seed 1)."""
+    laid = Bound(2.0, blind=math.inf)
+    """Steps in which two bodies that touch stay where they are, from which one lies on the other
+    and an engine moves both (a falling stack, seed 3)."""
     rates = Bound(0.15, blind=0.0)
     """Logarithm of the ratio of what swings two such bobs, each read off its own path, up to which
     it is one cause."""

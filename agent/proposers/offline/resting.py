@@ -197,9 +197,8 @@ def _head_on(impact: Term, evidence: Evidence) -> bool:
 ON_LINE = 1.0
 """Pixels by which places may lie beside the line on which two bodies meet."""
 
-LAID = (2, 0.3)
-"""Steps in which two bodies that touch stay where they are, from which one lies on the other; and
-pixels that they may move in each."""
+AT_REST = 0.3
+"""Pixels that what lies may move in a step."""
 
 
 def _laid(impact: Term, evidence: Evidence) -> bool:
@@ -208,9 +207,9 @@ def _laid(impact: Term, evidence: Evidence) -> bool:
     both = a.seen & b.seen
     still = both[1:] & both[:-1]
     for path in (a, b):
-        still[still] = np.hypot(*np.diff(path.xy, axis=0)[still].T) < LAID[1]
+        still[still] = np.hypot(*np.diff(path.xy, axis=0)[still].T) < AT_REST
     touching = [gap(a, b, int(t)) <= TOUCHED for t in np.flatnonzero(still)]
-    return sum(touching) >= LAID[0]
+    return sum(touching) >= THRESHOLDS.laid
 
 
 def touching(
