@@ -174,18 +174,13 @@ def _within(half: int, looked: _Looked) -> Link | None:
     maps = looked.maps(half)
     window = _around(maps, size, tracks.plate.shape)
     covered = [looked.covers.within(t, window) for t in looked.times]
-    plate = _without(looked, maps, size, window, covered)
     local = [_moved(onto, window) for onto in maps]
-    seen, behind, hidden = (
-        np.stack([_along(picture, onto, size) for onto, picture in zip(to, kind, strict=True)])
-        for to, kind in (
-            (maps, looked.frames),
-            (local, [plate] * len(maps)),
-            (local, covered),
-        )
-    )
-    open_ = hidden < 0.02
-    found = _drawn(seen, _beside(seen, behind, open_, tracks.noise), open_, tracks.noise)
+    seen, open_ = _strips(looked.frames, maps, size), _strips(covered, local, size) < 0.02
+    behind = _beside(seen, open_, tracks.noise)
+    if behind is None:
+        plate = _without(looked, maps, size, window, covered)
+        behind = _strips([plate] * len(maps), local, size)
+    found = _drawn(seen, behind, open_, tracks.noise)
     if found is None or _goes_on(looked, found[0]):
         return None
     return Link(*found, partial(_bare, looked, maps, size), maps, tracks.noise)
@@ -213,14 +208,21 @@ def _goes_on(looked: _Looked, strip: np.ndarray) -> bool:
     return float(np.median(shown)) > _THERE
 
 
-def _beside(seen: np.ndarray, behind: np.ndarray, open_: np.ndarray, noise: float) -> np.ndarray:
-    """What lies behind the line (n, h, w, 3): as to both sides of it if these are alike where no
-    body is, since a rope may be in the plate; else the plate."""
+def _strips(
+    pictures: Sequence[np.ndarray], maps: Sequence[np.ndarray], size: tuple[int, int]
+) -> np.ndarray:
+    """(n, h, w, ...): each picture sampled along its line."""
+    return np.stack([_along(p, onto, size) for p, onto in zip(pictures, maps, strict=True)])
+
+
+def _beside(seen: np.ndarray, open_: np.ndarray, noise: float) -> np.ndarray | None:
+    """What lies behind the line (n, h, w, 3), as to both sides of it if these are alike where no
+    body is, since a rope may be in the plate; else None, and the plate tells."""
     sides = np.stack([seen[:, :2].mean(1), seen[:, -2:].mean(1)])
     alike = np.abs(sides[0] - sides[1]).max(-1) < threshold(noise)
     free = open_.all(1)
     if not free.any() or alike[free].mean() < _ALONG:
-        return behind
+        return None
     return np.broadcast_to(sides.mean(0)[:, None], seen.shape)
 
 
