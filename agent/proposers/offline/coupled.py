@@ -102,7 +102,7 @@ def structures(evidence: Evidence) -> list[Structure]:
     hung = threads(choices, evidence)
     loose = {name: joints for name, joints in choices.items() if name not in hung}
     found = ties(loose, evidence)
-    found += _rods(found, loose, evidence) if proposed("connecting_rod") else []
+    found = _with_rods(found, loose, evidence) if proposed("connecting_rod") else found
     fixed = {a.path.name: a.joint for tie in found for a in (tie.follower, tie.leader)}
     held = {n: [fixed[n]] if n in fixed else j for n, j in choices.items()}
     held |= {name: held[name][:1] for name in hung}
@@ -379,28 +379,73 @@ def _slid(lead: np.ndarray, x: np.ndarray, side: float) -> np.ndarray:
     )
 
 
-def _rods(
+def _on_pin(joints: Sequence[Joint], crank: Tie) -> Joint | None:
+    """The joint by which a rod hangs on a crank's pin: as found there, or as follows from that by
+    which it hangs on the slider, where the crank hides its other end."""
+    lead, own = crank.leader.path.name, crank.follower.path.name
+    found = {j.on: j for j in reversed(joints) if j.motion == "revolute"}
+    if lead in found or own not in found:
+        return found.get(lead)
+    n, joint = crank.numbers, found[own]
+    centre = np.array([joint.numbers["centre_x"], joint.numbers["centre_y"]])
+    centre -= n["rod"] * centre / max(float(np.hypot(*centre)), 1e-9)
+    places = {
+        "pivot_x": n["throw"] * math.cos(n["heading"]),
+        "pivot_y": -n["throw"] * math.sin(n["heading"]),
+        "centre_x": float(centre[0]),
+        "centre_y": float(centre[1]),
+    }
+    return replace(joint, on=lead, numbers={**joint.numbers, **places})
+
+
+def _with_rods(
     found: Sequence[Tie], choices: Mapping[str, Sequence[Joint]], evidence: Evidence
 ) -> list[Tie]:
-    """Connecting rods that are drawn: what hangs on the crank's pin and points to the slider."""
-    rods = []
+    """The same couplings with connecting rods that are drawn: what hangs on a crank's pin and
+    points to the slider. How it leans tells its length, which the slider's way alone hardly does.
+    """
     taken = {a.path.name for tie in found for a in (tie.follower, tie.leader)}
-    for crank in (tie for tie in found if tie.kind == "crank"):
-        lead, n = crank.leader, crank.numbers
-        swing = n["side"] * np.arcsin(
-            np.clip(-n["throw"] * np.sin(lead.series - n["heading"]) / n["rod"], -1.0, 1.0)
-        )
-        for name, joints in choices.items():
-            path = evidence.paths[name]
-            joint = next((j for j in joints if j.on == lead.path.name), None)
-            if joint is None or name in taken or not path.turns:
-                continue
-            apart = path.angle - swing
-            left = (apart - np.nanmedian(apart))[np.isfinite(apart)] / path.floor_angle
-            if len(left) < 8 or float(np.sqrt(np.mean(left**2))) > 2 * BURSTING:
-                continue
-            axis = Axis(path, joint, path.angle, path.floor_angle)
-            numbers = {**n, "turn": float(np.nanmedian(apart))}
-            cost = misfit([left], 1.0, [4]) - 2.0 * JOINTS["crank"].log_odds
-            rods.append(Tie("connecting_rod", axis, lead, numbers, cost, f"{name} is its rod"))
-    return rods
+    told: list[Tie] = []
+    for crank in found:
+        rods = [
+            rod
+            for name, joints in choices.items()
+            if crank.kind == "crank" and name not in taken
+            if (joint := _on_pin(joints, crank)) is not None
+            if (rod := _rod(crank, evidence.paths[name], joint)) is not None
+        ]
+        if rods:
+            known = {k: rods[0].numbers[k] for k in crank.numbers}
+            crank = replace(crank, numbers=known)
+        told += [crank, *rods]
+    return told
+
+
+def _rod(crank: Tie, path: Path, joint: Joint) -> Tie | None:
+    """The rod between crank and slider that a body is, if it leans as that would."""
+    n, side = crank.numbers, crank.numbers["side"]
+    angles, aside = path.angle, np.sin(crank.leader.series - n["heading"])
+    seen = np.flatnonzero(np.isfinite(angles) & np.isfinite(aside))
+    if not path.turns or len(seen) < 8:
+        return None
+
+    def left(x: np.ndarray) -> np.ndarray:
+        swing = -side * np.arcsin(np.clip(x[0] * aside[seen], -1.0, 1.0))
+        return np.asarray((angles[seen] - swing - x[1]) / path.floor_angle)
+
+    share = n["throw"] / n["rod"]
+    turn = float(np.median(angles[seen] + side * np.arcsin(np.clip(share * aside[seen], -1, 1))))
+    fit = least_squares(left, [share, turn], x_scale="jac")
+    rod = n["throw"] / max(float(fit.x[0]), 1e-9)
+    if abs(math.log(rod / n["rod"])) > LEANS or np.mean(fit.fun**2) > (2 * BURSTING) ** 2:
+        return None
+    base = n["base"] - side * (rod - n["rod"])
+    numbers = {**n, "rod": rod, "base": base, "turn": float(fit.x[1])}
+    cost = misfit([fit.fun], 1.0, [4]) - 2.0 * JOINTS["crank"].log_odds
+    axis = Axis(path, joint, path.angle, path.floor_angle)
+    return Tie("connecting_rod", axis, crank.leader, numbers, cost, f"{path.name} is its rod")
+
+
+LEANS = 0.2
+"""Logarithm of the ratio up to which a rod's length as it leans may differ from that by which the
+slider goes."""
