@@ -247,21 +247,25 @@ def touching(
         *standing(names, things, bounces, evidence),
         Term("contact", names, numbers),
     )
-    weighed = _weighed(contacts)
-    for body in (*free, *pinned):
-        made = _outlined(body, evidence.paths[body.name])
-        if body.name in weighed:
-            made = replace(made, numbers={**made.numbers, "density": 1.0})
-        mechanism = mechanism.with_body(made)
+    mechanism = _solid(mechanism, (*free, *pinned), contacts, evidence)
     sure = pull or things or any("measured" in c.numbers for c in contacts)
     likely = bic - ENGINE if sure else bic
     return Driven(mechanism, likely, f"{' and '.join(names)} touch: a rigid-body engine moves them")
 
 
-def _weighed(contacts: Sequence[Term]) -> set[str]:
-    """Bodies whose density, beside that of what they were seen to strike, impacts tell."""
+def _solid(
+    mechanism: Mechanism, bodies: Sequence[Body], contacts: Sequence[Term], evidence: Evidence
+) -> Mechanism:
+    """A mechanism with these bodies as the engine has them. Impacts tell the density of each beside
+    that of what it was seen to strike."""
     pairs = [c.bodies for c in contacts if c.kind == "collide" and "measured" in c.numbers]
-    return {second for _, second in pairs} - {first for first, _ in pairs[:1]}
+    weighed = {second for _, second in pairs} - {first for first, _ in pairs[:1]}
+    for body in bodies:
+        made = _outlined(body, evidence.paths[body.name])
+        if body.name in weighed:
+            made = replace(made, numbers={**made.numbers, "density": 1.0})
+        mechanism = mechanism.with_body(made)
+    return mechanism
 
 
 def _known_by_leaning(

@@ -132,7 +132,10 @@ lengths that are tried."""
 
 
 def _frame(path: Path, evidence: Evidence, xy: np.ndarray, v: np.ndarray) -> dict[str, Shaped]:
-    """A camera that turns: Coriolis and centrifugal force by one rate."""
+    """A camera that turns: Coriolis and centrifugal force by one rate. What keeps its distance from
+    a point goes round that."""
+    if path.orbit is not None and path.orbit.rms < 2.0 * path.floor:
+        return {}
     middle = np.nanmean(xy, axis=0)
     across = np.stack([v[:, 1], -v[:, 0]], 1)
     parts: list[Feature] = [("out", xy - middle, _any), ("across", across, _any)]
