@@ -62,8 +62,7 @@ def _leaps(sight: Sight, line: Body, ratio: float = _RATIO) -> Violation | None:
         gap = float(np.linalg.norm(steps[2] - steps[1]))
         others = [steps[1] - steps[0], steps[4] - steps[3], steps[0], steps[1], steps[3], steps[4]]
         usual = max(float(np.linalg.norm(step)) for step in others)
-        rows, columns = np.nonzero(sight.labels[t] == line.labels[t])
-        long = float(np.hypot(np.ptp(rows), np.ptp(columns)))
+        long = max(_length(sight, line, k) for k in (t - 1, t))
         small, large = np.sort(line.areas[t - 1 : t + 1])
         piece = long / 2 * (1 - small / large)
         far = gap > 2 * usual + piece + _LEAP and large < ratio * small
@@ -72,6 +71,13 @@ def _leaps(sight: Sight, line: Body, ratio: float = _RATIO) -> Violation | None:
         if far and not (_swapped(sight, line, t) or doubled(known, line, t)):
             return _violation("jump", line, t, t, gap / _LEAP * FLAG)
     return None
+
+
+def _length(sight: Sight, line: Body, t: int) -> float:
+    """Pixels across the window that holds it in frame ``t``."""
+    assert sight.labels is not None, "lines are of drawings only"
+    rows, columns = np.nonzero(sight.labels[t] == line.labels[t])
+    return float(np.hypot(np.ptp(rows), np.ptp(columns)))
 
 
 def _swapped(sight: Sight, line: Body, t: int) -> bool:

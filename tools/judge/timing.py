@@ -242,6 +242,8 @@ def _again(sight: Sight, errors: dict[str, np.ndarray]) -> list[Violation]:
         return []
     for one in echoes(sight.apart):
         t = one.frame
+        if (gone := _gone(sight, one)) is not None:
+            return [gone]
         told = [(body, way) for body in sight.bodies if (way := _abrupt(sight, body, errors, one))]
         if told:
             body, strength = max(told, key=lambda pair: pair[1])
@@ -252,6 +254,29 @@ def _again(sight: Sight, errors: dict[str, np.ndarray]) -> list[Violation]:
             place, strength = (sight.shape[1] / 2, sight.shape[0] / 2), 3 * FLAG
         return [Violation(one.kind, "", t, place, strength, f"{KINDS[one.kind]} at frame {t}")]
     return []
+
+
+def _gone(sight: Sight, one: Echo) -> Violation | None:
+    """That a body vanished just before pictures stand still to the end of the film, as they do
+    where it was all that moved; None where others move just then, or none that moved is gone."""
+    if sight.apart is None or one.kind != "freeze" or one.frame + one.held < len(sight.apart):
+        return None
+    t = one.frame - 1
+    steps = [float(np.hypot(*(body.places[t] - body.places[t - 1]))) for body in sight.bodies]
+    if any(step > _MOVES for step in steps):
+        return None
+    for body in sight.bodies:
+        last = np.nonzero(body.seen[:t])[0][-_BODY:]
+        if len(last) < _BODY or body.seen[t:].any() or last[-1] < t - _AWAY:
+            continue
+        if np.ptp(body.places[last], axis=0).max() > _MOVES:
+            x, y = (float(v) for v in body.places[last[-1]])
+            says = f"{body.name} {KINDS['vanishes']} at frame {t}, near ({x:.0f}, {y:.0f})"
+            return Violation("vanishes", body.name, t, (x, y), 3 * FLAG, says)
+    return None
+
+
+_AWAY = 12  # frames for which what vanished may have been behind something before
 
 
 def _tells(sight: Sight, errors: dict[str, np.ndarray], t: int) -> bool:
