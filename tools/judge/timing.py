@@ -90,7 +90,9 @@ def _foreseen(body: Body, error: np.ndarray) -> bool:
 def _foreseen_to(sight: Sight, body: Body, t: int) -> bool:
     """The same up to frame ``t`` of what has a colour of its own: time that runs fast from then on
     takes it far from any forecast."""
-    if t < _SPAN + _BODY or any(touch.toned(body, one) for one in sight.bodies if one is not body):
+    if sight.labels is None or t < _SPAN + _BODY:  # a camera picture tells no colours
+        return False
+    if any(touch.toned(body, one) for one in sight.bodies if one is not body):
         return False
     return _foreseen(body, foretold(body.places[:t], body.radius, frozenset()).error)
 
