@@ -123,6 +123,13 @@ def test_what_comes_into_the_picture_may_not_bounce_off_nothing():
         ("teleport", "crossing-balls", 34, "mp4"),  # while they are one patch
         ("speed", "see-saw", 36, "clean"),  # while its other end comes down
         ("teleport", "dominoes", 36, "noise"),  # onto another one
+        ("speed", "pendulum", 82, "clean"),  # most of the film is faster than it began
+        ("reversal", "pendulum", 82, "mp4"),  # just after a swing turned
+        ("teleport", "cart-pole", 82, "clean"),  # half under its pole
+        ("teleport", "crossing-balls", 83, "noise"),  # next to one alike
+        ("removed", "crank-slider", 83, "clean"),  # a rod across the rail
+        ("reversal", "coupled-pendulums", 84, "clean"),  # a rod of the colour of its bob
+        ("reversal", "forced-oscillator", 85, "clean"),  # a short piece of a swing before
     ],
 )
 def test_a_splice_is_told_beside_what_could_hide_it(kind, scene, seed, variant):
@@ -145,6 +152,7 @@ def test_a_splice_is_told_beside_what_could_hide_it(kind, scene, seed, variant):
         ("break-shot", 71, "mp4"),  # balls that just started from rest
         ("billiards", 33, "mp4"),  # a faint cushion, a part of the cloth in some frames
         ("newtons-cradle", 32, "mp4"),  # balls alike that become one patch, with a start in it
+        ("newtons-cradle", 80, "noise"),  # one of which two are one patch always
         ("newtons-cradle", 33, "mp4"),  # a patch that is another ball in each frame
         ("dominoes", 36, "noise"),  # a domino that its neighbour takes a few pixels from
         ("see-saw", 36, "noise"),  # a blow that goes on through a plank to what lies on it

@@ -21,6 +21,8 @@ _NUDGED, _LAY = 2.0, 1.0
 """Pixels by which a thing seems to move that lay still, within so many for some frames, when others
 come to its edge."""
 _AROUND = 3  # frames on either side that tell the size of a body that moves in depth
+_MOSTLY = 0.8  # share of the frames in which a body is seen that may not be a part of another
+_APART = 4  # frames before in which bodies alike must have been seen apart
 _RIM = 1.5  # radii by which what is added to a body's outline, or taken off it, lies off its middle
 _EVEN = 0.2  # of the change of its logarithm, what the size of such a body changes a frame at most
 _DEEPER = 1.12  # ratio of the quartiles of the area of a body that moves in depth
@@ -192,7 +194,29 @@ def _unsure(sight: Sight, body: Body, t: int, gap: float, reach: float) -> bool:
         return True
     if gap < _RIM * body.radius * abs(body.areas[t] / body.areas[t - 1] - 1):
         return True
-    return touch.doubled(sight, body, t)
+    return touch.doubled(sight, body, t) and not _nobodys(sight, body, t)
+
+
+def _nobodys(sight: Sight, body: Body, t: int) -> bool:
+    """Whether a body is in frame ``t`` where neither itself nor one that looks the same was on its
+    way to, since all of them were last seen whole: it is none of them."""
+    same = [one for one in sight.bodies if one is body or touch.toned(body, one)]
+    several = any(one is not body and not touch.equal(body, one) for one in same)
+    if several or any(one.seen.mean() < _MOSTLY for one in same):  # one may be a part of another
+        return False
+    whole = np.ones(len(body.seen), bool)
+    for one in same:
+        usual_area = float(np.nanmedian(one.areas))
+        whole &= np.abs(one.areas / usual_area - 1) < MERGED + RAGGED / usual_area  # and seen
+    before = np.nonzero(whole[max(t - _APART, 1) : t] & whole[max(t - _APART, 1) - 1 : t - 1])[0]
+    if not whole[t : t + 2].all() or not len(before):
+        return False
+    last = max(t - _APART, 1) + int(before[-1])
+    steps = [one.places[last] - one.places[last - 1] for one in same]
+    turned = (t - last - 1) * 2 * max(float(np.linalg.norm(step)) for step in steps)
+    ways = [one.places[last] + (t - last) * s for one, s in zip(same, steps, strict=True)]
+    far = body.radius + turned  # they may have met while they were one patch
+    return all(float(np.linalg.norm(body.places[t] - way)) > far for way in ways)
 
 
 def _back(body: Body, t: int, gap: float) -> bool:

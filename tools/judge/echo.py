@@ -71,6 +71,8 @@ def _turned(apart: np.ndarray, t: int) -> Echo | None:
         back = t - 2 + half - k
         if back.min() < 0:
             continue
-        if (apart[t + k, back] < _SAME * apart[t + k, t - 1]).all() and apart[t + k, t - 1].all():
+        away = apart[t + k, t - 1]
+        least = np.where(k == k[0], away, away.mean())  # later ones may be near it again
+        if (apart[t + k, back] < _SAME * least).all() and away.all():
             return Echo("reversal", t, half)
     return None

@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from tools.glance.patches import Patch, patches, unlikeness
 from tools.judge.codec import coded, readable, steadied
 from tools.judge.echo import unlike
+from tools.judge.trunk import parted
 from tools.perception.background import pixel_noise
 
 _MOST = 40  # patches of a frame that are followed
@@ -98,7 +99,8 @@ def look(frames: np.ndarray) -> Sight:
     tracks, lines = (_Tracks(len(frames), diagonal) for _ in range(2))
     for t, frame in enumerate(frames):
         part = shown[t]
-        found = patches(cv2.medianBlur(part, 5) if noisy else part, _EDGE, patterned=True)
+        seen = patches(cv2.medianBlur(part, 5) if noisy else part, _EDGE, patterned=True)
+        found = [one for patch in seen for one in parted(patch)]
         for k, patch in enumerate(found, 1):
             labels[t][patch.mask] = k
         grounds.append(frozenset(k for k, patch in enumerate(found, 1) if patch.ground))

@@ -141,8 +141,11 @@ def _absent(sight: Sight, gap: Gap, t: int) -> bool:
     k = t - 1
     if k == gap.last and len(gap.frames) > gap.last - gap.frames[0]:
         return False  # what was seen whole all the time is told by its look
-    if k > gap.last and (not gap.covered(k) or _bare(sight, gap, k) > _BARE / 2):
-        return False
+    if k > gap.last:
+        under = np.array([_bare(sight, gap, j) <= _BARE / 2 for j in range(gap.last, t)])
+        k = gap.last + int(np.max(np.nonzero(under)[0], initial=-1))  # slowly out of hiding
+        if k <= gap.last or not gap.covered(k):
+            return False
     if not body.seen[k] and touch.covered(sight, body, gap.last, k, gap.way(k)) < _PART:
         return False
     return crossed or not met or (k == gap.last and unseen)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -27,23 +29,23 @@ def changed(sight: Sight) -> list[Violation]:
         if sight.labels is None or np.nanmedian(body.areas) < _LARGE:
             continue
         one = _comes(sight, body) or _goes(sight, body)
-        one = one or _leaps(sight, body, _STEADY) or _differs(sight, body)
+        one = one or _leaps(sight, body) or _differs(sight, body)
         if one is not None:
             found.append(one)
     for line in sight.lines:
-        one = _leaps(sight, line) or (_goes(sight, line) if _lasting(line) else None)
+        one = _leaps(sight, line) or _goes(sight, line, thin=True)
         if one is not None:
             found.append(one)
     return found
 
 
-def _lasting(line: Body) -> bool:
-    """Whether a line is there from its first to its last frame, large and of one size, so that it
-    does not go by how it falls on the pixels."""
-    seen = np.nonzero(line.seen)[0]
-    small, large = np.nanmin(line.areas), np.nanmax(line.areas)
-    unbroken = len(seen) == seen[-1] - seen[0] + 1 >= _LASTING
-    return bool(unbroken and small >= _LARGE and large < _RATIO * small)
+def _lasting(line: Body, t: int) -> bool:
+    """Whether a line was there for long up to frame ``t``, large and of one size, so that it does
+    not go by how it falls on the pixels."""
+    gone = np.nonzero(~line.seen[: t + 1])[0]
+    areas = line.areas[max(int(np.max(gone, initial=-1)) + 1, t + 1 - _LASTING) : t + 1]
+    steady = bool(areas.min() >= _LARGE and areas.max() < _RATIO * areas.min())
+    return len(areas) == _LASTING and steady
 
 
 def _leaps(sight: Sight, line: Body, ratio: float = _RATIO) -> Violation | None:
@@ -60,14 +62,22 @@ def _leaps(sight: Sight, line: Body, ratio: float = _RATIO) -> Violation | None:
         gap = float(np.linalg.norm(steps[2] - steps[1]))
         others = [steps[1] - steps[0], steps[4] - steps[3], steps[0], steps[1], steps[3], steps[4]]
         usual = max(float(np.linalg.norm(step)) for step in others)
-        rows, columns = np.nonzero(sight.labels[t] == line.labels[t])
-        long = float(np.hypot(np.ptp(rows), np.ptp(columns)))
+        long = max(_length(sight, line, k) for k in (t - 1, t))
         small, large = np.sort(line.areas[t - 1 : t + 1])
         piece = long / 2 * (1 - small / large)
         far = gap > 2 * usual + piece + _LEAP and large < ratio * small
-        if far and not (_swapped(sight, line, t) or doubled(sight, line, t)):
+        others = [one for one in sight.bodies if one.seen[:t].any()]  # no piece that came off now
+        known = replace(sight, bodies=others)
+        if far and not (_swapped(sight, line, t) or doubled(known, line, t)):
             return _violation("jump", line, t, t, gap / _LEAP * FLAG)
     return None
+
+
+def _length(sight: Sight, line: Body, t: int) -> float:
+    """Pixels across the window that holds it in frame ``t``."""
+    assert sight.labels is not None, "lines are of drawings only"
+    rows, columns = np.nonzero(sight.labels[t] == line.labels[t])
+    return float(np.hypot(np.ptp(rows), np.ptp(columns)))
 
 
 def _swapped(sight: Sight, line: Body, t: int) -> bool:
@@ -103,13 +113,15 @@ def _comes(sight: Sight, body: Body) -> Violation | None:
     return _violation("appears", body, first, first, _CLEAR) if alone else None
 
 
-def _goes(sight: Sight, body: Body) -> Violation | None:
+def _goes(sight: Sight, body: Body, thin: bool = False) -> Violation | None:
     if body.flickers:
         return None
     seen = np.nonzero(body.seen)[0]
     ends = [t for t in seen if t + 3 < len(body.seen) and not body.seen[t + 1 : t + 4].any()]
     for t in ends:
         if t < 3 or not _followed(body, int(t) - 3) or _joined(sight, body, int(t)):
+            continue
+        if thin and not _lasting(body, int(t)):
             continue
         if bared(sight, body, int(t), int(t) + 1, body.places[t] - body.places[t - 1]):
             kind = "jump" if returns(sight, body, int(t) + 1) else "vanishes"

@@ -13,7 +13,7 @@ from tools.judge.touch import beside
 
 _SIDE = 4  # frames on either side at least
 _GAP = 2  # frames between two places, at most
-_LEAST = 12  # frames of a flight that can tell
+_LEAST = 16  # frames of a flight that can tell: two parabolas fit any shorter piece of a swing
 _SURER = 1.4  # of the usual standard errors: every frame was tried as the moment
 _BETTER = 0.3  # squared misfit left, of that of a smooth change with one number more
 _GRAINS = 2.5  # standard errors of a place that two constant accelerations may leave

@@ -10,7 +10,7 @@ from tools.judge import clock, touch
 from tools.judge.breaking import HIDDEN, MERGED, RAGGED, Break, deep, grows, joined, partly, usual
 from tools.judge.echo import Echo, echoes
 from tools.judge.eyes import Body, Sight
-from tools.judge.innovation import FLAG, foretold, jitter, place_error
+from tools.judge.innovation import FLAG, foretold, grid, jitter, place_error
 from tools.judge.naming import KINDS, Violation
 
 _TOGETHER = 1  # frames by which breaks of two bodies may differ and be one
@@ -55,9 +55,10 @@ def _evenly(
     bodies = [
         body
         for body in sight.bodies
-        if _foreseen(body, errors) and body.seen.sum() > 2 * _BODY
+        if body.name in errors and body.seen.sum() > 2 * _BODY
         if grows(body) or not partly(body)
     ]
+    always = {body.name for body in bodies if _foreseen(body, errors[body.name])}
     known = [(body, *_measured(sight, body), _hits(breaks, body)) for body in bodies]
     length = len(sight.bodies[0].seen) if sight.bodies else 0
     tried = list[tuple[float, float, Body] | None]()
@@ -66,7 +67,9 @@ def _evenly(
             tried.append(None)
             continue
         bent = _bent(sight, breaks, t)
-        tried.append(_uneven(sight, [row for row in known if row[0].name not in bent], t))
+        smooth = [row for row in known if row[0].name not in bent]
+        smooth = [r for r in smooth if r[0].name in always or _foreseen_to(sight, r[0], t)]
+        tried.append(_uneven(sight, smooth, t))
     gains = np.array([0.0 if one is None else one[0] for one in tried])
     for t, one in enumerate(tried):
         if one is not None and one[0] == gains[max(t - _SPAN, 0) : t + _SPAN + 1].max():
@@ -77,13 +80,21 @@ def _evenly(
     return []
 
 
-def _foreseen(body: Body, errors: dict[str, np.ndarray]) -> bool:
+def _foreseen(body: Body, error: np.ndarray) -> bool:
     """Whether a body is where it is foretold to within its radius: what now and then is another
     one, or one patch with it, is not, and tells no time."""
-    if body.name not in errors:
-        return False
-    known = errors[body.name][np.isfinite(errors[body.name])]
+    known = error[np.isfinite(error)]
     return not len(known) or bool(np.median(known) < body.radius)
+
+
+def _foreseen_to(sight: Sight, body: Body, t: int) -> bool:
+    """The same up to frame ``t`` of what has a colour of its own: time that runs fast from then on
+    takes it far from any forecast."""
+    if sight.labels is None or t < _SPAN + _BODY:  # a camera picture tells no colours
+        return False
+    if any(touch.toned(body, one) for one in sight.bodies if one is not body):
+        return False
+    return _foreseen(body, foretold(body.places[:t], body.radius, frozenset()).error)
 
 
 def _hits(breaks: Sequence[Break], body: Body) -> tuple[int, ...]:
@@ -154,18 +165,24 @@ def _measured(sight: Sight, body: Body) -> tuple[np.ndarray, np.ndarray]:
             grain = bent - _GRAIN - _GRAINS / sizes[t]
             if grain > hidden[t] and sight.labels is not None and touch.beside(sight, body, int(t)):
                 hidden[t] = grain
-    least = place_error(places, body.radius)
-    error = np.array([max(least, _rough(places, t)) for t in range(len(places))])
+    least, usually = grid(places, body.radius), place_error(places, body.radius)
+    error = np.array([_rough(places, t, least, usually) for t in range(len(places))])
     return places, np.hypot(error, hidden * body.radius)
 
 
-def _rough(places: np.ndarray, t: int) -> float:
-    """Usual error of a place in the frames before frame ``t + 1`` and in those after it, the larger
-    one: not each part of a film is as clear."""
-    return max(jitter(places[max(t + 1 - _SIDE, 0) : t + 1]), jitter(places[t + 1 : t + 1 + _SIDE]))
+def _rough(places: np.ndarray, t: int, least: float, usually: float) -> float:
+    """Usual error of a place in the frames before frame ``t + 1`` and in those after it or the
+    whole film, the larger one, as not each part of a film is as clear; but motion that is fast from
+    then on is not smooth from frame to frame, so that what comes later counts up to a limit."""
+    before = max(least, jitter(places[max(t + 1 - _SIDE, 0) : t + 1]))
+    if t < _SIDE // 2:
+        return max(before, usually)
+    later = max(usually, jitter(places[t + 1 : t + 1 + _SIDE]))
+    return max(before, min(later, max(_LATER * before, _BLUR)))
 
 
 _SIDE = 16  # frames that tell an error
+_LATER, _BLUR = 1.5, 0.05  # of the error before, and pixels, up to which a later one counts
 
 
 def _uneven(sight: Sight, known: Sequence[_Known], t: int) -> tuple[float, float, Body] | None:
@@ -227,6 +244,8 @@ def _again(sight: Sight, errors: dict[str, np.ndarray]) -> list[Violation]:
         return []
     for one in echoes(sight.apart):
         t = one.frame
+        if (gone := _gone(sight, one)) is not None:
+            return [gone]
         told = [(body, way) for body in sight.bodies if (way := _abrupt(sight, body, errors, one))]
         if told:
             body, strength = max(told, key=lambda pair: pair[1])
@@ -237,6 +256,29 @@ def _again(sight: Sight, errors: dict[str, np.ndarray]) -> list[Violation]:
             place, strength = (sight.shape[1] / 2, sight.shape[0] / 2), 3 * FLAG
         return [Violation(one.kind, "", t, place, strength, f"{KINDS[one.kind]} at frame {t}")]
     return []
+
+
+def _gone(sight: Sight, one: Echo) -> Violation | None:
+    """That a body vanished just before pictures stand still to the end of the film, as they do
+    where it was all that moved; None where others move just then, or none that moved is gone."""
+    if sight.apart is None or one.kind != "freeze" or one.frame + one.held < len(sight.apart):
+        return None
+    t = one.frame - 1
+    steps = [float(np.hypot(*(body.places[t] - body.places[t - 1]))) for body in sight.bodies]
+    if any(step > _MOVES for step in steps):
+        return None
+    for body in sight.bodies:
+        last = np.nonzero(body.seen[:t])[0][-_BODY:]
+        if len(last) < _BODY or body.seen[t:].any() or last[-1] < t - _AWAY:
+            continue
+        if np.ptp(body.places[last], axis=0).max() > _MOVES:
+            x, y = (float(v) for v in body.places[last[-1]])
+            says = f"{body.name} {KINDS['vanishes']} at frame {t}, near ({x:.0f}, {y:.0f})"
+            return Violation("vanishes", body.name, t, (x, y), 3 * FLAG, says)
+    return None
+
+
+_AWAY = 12  # frames for which what vanished may have been behind something before
 
 
 def _tells(sight: Sight, errors: dict[str, np.ndarray], t: int) -> bool:

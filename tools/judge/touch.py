@@ -195,6 +195,11 @@ def alike(body: Body, other: Body) -> bool:
     """Whether two bodies look the same."""
     if other is body or other.radius > _SAME * body.radius or body.radius > _SAME * other.radius:
         return False
+    return toned(body, other)
+
+
+def toned(body: Body, other: Body) -> bool:
+    """Whether two bodies have the same colour."""
     tones = [np.nanmedian(one.colours, axis=0) for one in (body, other)]
     return float(np.abs(tones[0] - tones[1]).max()) <= _TONE
 
@@ -249,8 +254,28 @@ _SAME, _TONE = 2.5, 20.0  # ratio of radii, and grey levels, up to which two bod
 
 def bared(sight: Sight, body: Body, t: int, then: int, way: np.ndarray) -> bool:
     """Whether nothing hides ``body`` where it would be in frame ``then``, ``way`` (2,) pixels from
-    where it is in frame ``t``, and it is not there."""
-    return bare(sight, body, t, then, way) > _BARE
+    where it is in frame ``t``, and it is not there: the ground is seen, or what it lay before."""
+    shown, ground = _shown(sight, body, t, then, way)
+    if not ground or not len(shown):
+        return False
+    clear = np.isin(shown, [ground, *_uncovered(sight, body, shown, t, then)])
+    inside = shown != 0
+    if clear.mean() > _BARE:
+        return True
+    return bool(2 * inside.sum() > len(shown) and clear[inside].mean() > _BARE)
+
+
+def _uncovered(sight: Sight, body: Body, shown: np.ndarray, t: int, then: int) -> list[int]:
+    """Labels in frame ``then`` of what shows where the body would be and is larger than in frame
+    ``t``, by what shows there."""
+    return [
+        int(other.labels[then])
+        for other in (*sight.bodies, *sight.lines)
+        if other is not body
+        and (part := int((shown == other.labels[then]).sum())) > 0
+        and other.labels[then] > 0
+        and other.areas[then] - other.areas[t] > part / 2
+    ]
 
 
 def bare(sight: Sight, body: Body, t: int, then: int, way: np.ndarray) -> float:

@@ -83,7 +83,8 @@ def judge(frames: np.ndarray, actions: Sequence[float] | np.ndarray | None = Non
 
 def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Verdict:
     """The same for bodies that were followed. told: frames at which something outside acts."""
-    every, pulls, errors = list[Break](), list[Violation](), dict[str, np.ndarray]()
+    every, errors = list[Break](), dict[str, np.ndarray]()
+    free = list[tuple[Body, frozenset[int], float]]()
     said, met, gains = list(notes), list[Wall](), list[Violation]()
     if len(sight.bodies) > _CROWD:
         said.append(f"{len(sight.bodies)} patches, as of a texture, cannot be told apart")
@@ -99,9 +100,7 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
         errors[body.name] = forecast.error
         every += broken
         grid = float(np.nanmin(forecast.error)) / 2 if np.isfinite(forecast.error).any() else 0.2
-        starts = sorted({0, *told, *(one.frame for one in broken)})
-        pulled = pull.changed(sight, body, starts, grid)
-        pulls += [] if pulled is None else [pulled]
+        free.append((body, frozenset({0, *told, *(one.frame for one in broken)}), grid))
         if sight.labels is not None:
             held, more = _bounces(sight, body, broken, forecast)
             met += held
@@ -113,14 +112,23 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
     found += [*hidden.hurried(sight, told), *hidden.missing(sight)]
     found += [one for one in looks.changed(sight) if all(abs(one.frame - t) > _SOON for t in told)]
     late = min((one.frame for one in found if one.kind in OF_TIME), default=length)
-    pulls = [one for one in pulls if one.frame < late - _PULLED and not _near(one, through)]
-    found += [*pulls, *gains, *through]
+    found += [one for one in _pulls(sight, free, late) if not _near(one, through)]
+    found += [*gains, *through]
     found += [one for one in map(_named, _unexplained(every, found)) if not _near(one, through)]
     found.sort(key=lambda one: (one.frame, -one.strength))
     if length < _FEWEST:
         said.append(f"{length} frames are too few: a break shows from about {_FEWEST} on")
     said += [] if errors else ["no body could be followed"]
     return Verdict(tuple(found), tuple(errors), length, tuple(said), errors)
+
+
+def _pulls(
+    sight: Sight, free: Sequence[tuple[Body, frozenset[int], float]], late: int
+) -> list[Violation]:
+    """Pulls that change well before time does, at frame ``late``. free: of each body, the frames at
+    which its flights begin, and the error of a place, pixels."""
+    found = [pull.changed(sight, body, sorted({*t, late}), error) for body, t, error in free]
+    return [one for one in found if one is not None and one.frame < late - _PULLED]
 
 
 def _pieces(sight: Sight) -> frozenset[str]:
