@@ -43,6 +43,9 @@ AFFORD = 2
 AGREE = 3.0
 """Standard errors within which a fit to fewer frames does not speak against a later value."""
 
+TOGETHER = 2.0
+"""The same of all parameters at once, root mean square: errors of what trades off are too small."""
+
 HELD = 0.5
 """Share of the motion in the picture that measured states hold from which a score counts in full.
 What honest programs measure explains 0.75 and more of it."""
@@ -96,17 +99,19 @@ def known_later(early: Fitted, later: Fitted, measured: int) -> dict[str, float]
 
 def agreeing(early: Fitted, later: Mapping[str, float]) -> dict[str, float]:
     """Those of ``later`` values that an earlier fit leaves open: of parameters that are idle or not
-    identified there, or that lie within their errors."""
+    identified there, or that lie within their errors; all, where they do so taken together, as
+    values of one fit belong together."""
     unknown = idle(early.params)
+    off = {
+        one.name: abs(one.value - later[one.name]) / max(one.error or 0.0, 1e-300)
+        for one in early.params
+        if one.name in later and one.name not in unknown and (one.error is not None or not one.note)
+    }
+    together = np.sqrt(np.mean(np.square(list(off.values())))) <= TOGETHER if off else True
     return {
         one.name: later[one.name]
         for one in early.params
-        if one.name in later
-        and (
-            one.name in unknown
-            or (one.error is None and one.note)
-            or abs(one.value - later[one.name]) <= AGREE * (one.error or 0.0)
-        )
+        if one.name in later and (together or off.get(one.name, 0.0) <= AGREE)
     }
 
 
