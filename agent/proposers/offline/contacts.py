@@ -32,7 +32,14 @@ def contacts_of(
     the picture) turned a body back, the others are taken to do so too; a drawn floor under a body
     that falls needs no such example.
     """
-    names = [b.name for b in bodies]
+    names = tuple(b.name for b in bodies)
+    key = ("contacts", names, tuple(beside))
+    return evidence.once(key, lambda: _contacts_of(names, evidence, beside))
+
+
+def _contacts_of(
+    names: Sequence[str], evidence: Evidence, beside: Sequence[str]
+) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
     sides = {name: boundaries(evidence.paths[name], evidence) for name in names}
     pairs = collisions(names, evidence)
     hit, kinds = _bounces(names, sides, evidence, beside)
@@ -49,7 +56,7 @@ def contacts_of(
     bouncy = [n["e"] for n in pairs.values() if "measured" in n] or [BOUNCY]
     likely = float(np.median([w["e"] for w in walls] or bouncy))
     expected = _walls(_merge([_like(side, likely) for side in met]), names, evidence)
-    round_ = [b.name for b in bodies if is_round(evidence.paths[b.name], evidence)]
+    round_ = [name for name in names if is_round(evidence.paths[name], evidence)]
     untold = {"e": 0.95, "by_size": 1.0, **snug(evidence)}
     pending = [
         Term("collide", (a, b), dict(untold))
