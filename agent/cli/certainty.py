@@ -7,10 +7,11 @@ import json
 from dataclasses import asdict
 
 from agent.cli import live, text
-from agent.cli.units import given, scaled
+from agent.cli.units import scaled
 from agent.run.runfolder import RunFolder
 from agent.units import sharing
 from agent.units.certainty import Certainty
+from agent.units.given import Given
 from agent.worldmodel.world import WorldModel
 from tools.errors import UsageError
 
@@ -22,7 +23,7 @@ def certainty(arguments: argparse.Namespace) -> int:
     """Ask, and say it."""
     waiting = live.heard(lambda: "weighing what the frames leave possible")
     with WorldModel.load(arguments.run, node=arguments.node) as model, waiting:
-        found = scaled(model, arguments.run, given(arguments))
+        found = scaled(model, arguments.run, Given.typed(arguments))
         if not model.fitted:
             raise UsageError(
                 str(arguments.run),

@@ -17,7 +17,6 @@ from typing import Any
 
 from agent import proposers
 from agent.cli import cutting, inputs, live, storing, text, vision
-from agent.cli import units as physics
 from agent.cluster.box import RemoteBox
 from agent.cluster.engine import connected
 from agent.config import EvaluationConfig, Grants, SearchConfig
@@ -40,6 +39,7 @@ from agent.units import convert
 from agent.units import given as units
 from agent.units.edits import in_pixels
 from agent.units.given import Given
+from agent.units.scale import Scale
 from agent.worldmodel import whatif
 from agent.worldmodel.world import WorldModel
 from sandbox import Sandbox
@@ -63,7 +63,7 @@ _LIBRARIES = {
 def run(arguments: argparse.Namespace) -> int:
     """Search."""
     _check_belongs(arguments)
-    typed = physics.given(arguments)
+    typed = Given.typed(arguments)
     config = _search_config(arguments)
     inputs.check(arguments)
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{inputs.name_of(arguments)}-{arguments.seed}"
@@ -89,13 +89,19 @@ def run(arguments: argparse.Namespace) -> int:
     return finish(result)
 
 
+def _kept(run: str, typed: Given) -> Scale | None:
+    """The scale of a run, with what is typed (see agent.cli.units); equations are brought in only
+    where there is one."""
+    return import_module("agent.cli.units").kept(run, typed)
+
+
 def _scale(result: RunResult, typed: Given) -> None:
     """Keep what was said of lengths with the run; a word on stderr where it fits nothing found."""
     units.save(result.path, typed, None)
     if result.best is None:
         return
     try:
-        physics.kept(str(result.path), typed)
+        _kept(str(result.path), typed)
     except UsageError as error:
         print(f"run-agent: {error}", file=sys.stderr)
         return
@@ -455,7 +461,7 @@ def predict(arguments: argparse.Namespace) -> int:
     _say_unexplained(arguments.run)
     waiting = live.heard(lambda: "running the programs in the sandbox")
     grants = Grants(vision=vision.folders(os.environ))
-    scale = physics.kept(arguments.run, physics.given(arguments))
+    scale = _kept(arguments.run, Given.typed(arguments))
     with WorldModel.load(arguments.run, node=arguments.node, grants=grants) as model, waiting:
         variants = tuple(in_pixels(group, model.fitted, scale) for group in variants)
         clip = None if arguments.video is None else _other_clip(model, arguments)

@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 
 from agent.cli import text
-from agent.cli.units import given, scaled
+from agent.cli.units import scaled
 from agent.run import store
+from agent.units.given import Given
 from agent.worldmodel.world import WorldModel
 
 
@@ -16,7 +17,7 @@ def equations(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         store.check_file(Path(arguments.out), ())
     with WorldModel.load(arguments.run, node=arguments.node) as model:
-        shown = scaled(model, arguments.run, given(arguments)).card().show(arguments.to)
+        shown = scaled(model, arguments.run, Given.typed(arguments)).card().show(arguments.to)
     if arguments.out is not None:
         store.write_text(Path(arguments.out), shown + "\n")
     text.show(shown.splitlines())

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from agent import report
-from agent.cli.units import given, scaled
+from agent.cli.units import scaled
 from agent.report import index
 from agent.run import store
 from agent.run.runfolder import RunFolder
@@ -21,7 +21,7 @@ from tools.errors import ProggenError, RunError, UsageError
 def write(arguments: argparse.Namespace) -> int:
     """Write the report of a run, finished or not, and say where it is."""
     folder = RunFolder(arguments.run)
-    physics = _physics(folder, given(arguments))
+    physics = _physics(folder, Given.typed(arguments))
     out = Path(arguments.out) if arguments.out else folder.path / "report.html"
     store.check_file(out)
     store.write_text(out, report.page(folder, physics))

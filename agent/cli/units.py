@@ -27,11 +27,6 @@ from tools.fitting import report as fit_report
 from tools.types import States
 
 
-def given(arguments: argparse.Namespace) -> Given:
-    """What was typed. Raises UsageError."""
-    return Given(tuple(arguments.scale), tuple(arguments.know), arguments.origin, arguments.up)
-
-
 def scaled(model: WorldModel, run: str, typed: Given) -> Scaled:
     """The model of a run about its own clip, in the units that were typed or are kept with it. What
     was typed is kept. Raises UsageError."""
@@ -56,7 +51,7 @@ def kept(run: str, typed: Given) -> Scale | None:
 
 def tracks(arguments: argparse.Namespace) -> int:
     """Write the table, or say what would be in it."""
-    typed = given(arguments)
+    typed = Given.typed(arguments)
     if Path(arguments.run).is_file():
         return sighting.tracks(arguments, typed)
     if options := pointing.given(arguments):

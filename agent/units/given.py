@@ -4,6 +4,7 @@ with the scale that these words came to for the run's model: pages that run noth
 
 from __future__ import annotations
 
+import argparse
 import math
 import re
 from dataclasses import asdict, dataclass
@@ -34,6 +35,11 @@ class Given:
             raise UsageError("--scale, --know", f"at most {MOST} of them together", "more")
         self.known()
         self.axes()
+
+    @classmethod
+    def typed(cls, arguments: argparse.Namespace) -> Given:
+        """What a command line says. Raises UsageError."""
+        return cls(tuple(arguments.scale), tuple(arguments.know), arguments.origin, arguments.up)
 
     def __bool__(self) -> bool:
         return self != Given()
