@@ -50,6 +50,7 @@ HELD = 0.5
 """Share of the motion in the picture that measured states hold from which a score counts in full.
 What honest programs measure explains 0.75 and more of it."""
 
+_FAR = 1e6  # standard errors, beyond which it does not matter how many
 _DIGITS = 3  # significant digits of a value that comes from later frames
 _FLOOR = 1.5  # times the error where it was fitted: what the last part may cost at no loss
 _IDLE = "no effect"  # how notes on parameters begin that nothing fitted depends on
@@ -103,7 +104,7 @@ def agreeing(early: Fitted, later: Mapping[str, float]) -> dict[str, float]:
     values of one fit belong together."""
     unknown = idle(early.params)
     off = {
-        one.name: abs(one.value - later[one.name]) / max(one.error or 0.0, 1e-300)
+        one.name: min(abs(one.value - later[one.name]) / max(one.error or 0.0, 1e-300), _FAR)
         for one in early.params
         if one.name in later and one.name not in unknown and (one.error is not None or not one.note)
     }
