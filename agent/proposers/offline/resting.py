@@ -9,6 +9,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from agent.proposers.offline.alike import as_large
 from agent.proposers.offline.contacts import TOUCHED, contacts_of, is_round, without
 from agent.proposers.offline.evidence import (
     Evidence,
@@ -257,8 +258,9 @@ def _solid(
     mechanism: Mechanism, bodies: Sequence[Body], contacts: Sequence[Term], evidence: Evidence
 ) -> Mechanism:
     """A mechanism with these bodies as the engine has them. Impacts tell the density of each beside
-    that of what it was seen to strike."""
-    pairs = [c.bodies for c in contacts if c.kind == "collide" and "measured" in c.numbers]
+    that of what it was seen to strike, unless both are as large and as round (dominoes)."""
+    struck = [c.bodies for c in contacts if c.kind == "collide" and "measured" in c.numbers]
+    pairs = [(a, b) for a, b in struck if not as_large(evidence.paths[a], evidence.paths[b])]
     weighed = {second for _, second in pairs} - {first for first, _ in pairs[:1]}
     for body in bodies:
         made = _outlined(body, evidence.paths[body.name])
