@@ -113,8 +113,11 @@ def centres(path: Path, evidence: Evidence, xy: np.ndarray) -> dict[str, np.ndar
 
 
 def balanced(body: Body, evidence: Evidence) -> Body:
-    """The body with the place of its centre of mass, where that is not its drawn centre."""
-    away = centre_of_mass(evidence.paths[body.name], evidence.dt)
+    """The body with the place of its centre of mass, where that is not its drawn centre: what is
+    round has it there."""
+    path = evidence.paths[body.name]
+    round_ = path.compact if evidence.filmed else path.circular
+    away = None if round_ else centre_of_mass(path, evidence.dt)
     return (
         body
         if away is None
