@@ -95,7 +95,7 @@ class Tie:
 def structures(evidence: Evidence) -> list[Structure]:
     """What ``kinematics`` finds, and the same movers with the coordinates that follow others bound
     to them, most plausible first. Shadows are no bodies in any of them."""
-    cast = casts(evidence, carried(evidence))
+    cast = casts(evidence, {name: host for name, (host, _) in carried(evidence).items()})
     shadows = {one.name: one.host for one in cast if one.kind == "shadow"}
     choices = {n: j for n, j in joints_of(evidence, shadows).items() if n not in shadows}
     plain = [*_mirrored(cast, shadows, choices, evidence), *uncoupled(evidence, shadows)]

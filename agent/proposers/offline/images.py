@@ -11,8 +11,9 @@ axis as its body does, whatever the height adds.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -45,16 +46,16 @@ class Cast:
     why: str
 
 
-def casts(evidence: Evidence, carried: Collection[str] = ()) -> list[Cast]:
-    """Images that the movers show, likeliest first, each body in one role. carried: bodies that
-    others carry, whose carrier casts what they seem to."""
+def casts(evidence: Evidence, carriers: Mapping[str, str] = MappingProxyType({})) -> list[Cast]:
+    """Images that the movers show, likeliest first, each body in one role. carriers: of bodies that
+    ride, what carries them, which casts what they seem to, unless it is that itself."""
     bends = {path.name: _bends(path) for path in evidence.movers}
     dark = {path.name: darkens(path, evidence) for path in evidence.movers}
     pairs = (
         (path, host, bends[path.name] and bends[host.name])
         for path in evidence.movers
         for host in evidence.movers
-        if path is not host and host.name not in carried
+        if path is not host and carriers.get(host.name, path.name) == path.name
         if not path.turns and (bends[path.name] or dark[path.name])
     )
     found = sorted(
