@@ -90,8 +90,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _kept(run: str, typed: Given) -> Scale | None:
-    """The scale of a run, with what is typed (see agent.cli.units); equations are brought in only
-    where there is one."""
+    """The scale of a run, with what is typed (see agent.cli.units, which brings in the equations,
+    and is therefore loaded here)."""
     return import_module("agent.cli.units").kept(run, typed)
 
 

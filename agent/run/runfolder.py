@@ -282,6 +282,8 @@ class _Result:
     score: float
     best: story.Node | None
     metrics: story.Metrics
+    explained: bool = True
+    motion: float | None = None
     evaluations: int = 0
     seconds: float = 0.0
     baselines: Mapping[str, story.Metrics] = field(default_factory=dict)

@@ -259,6 +259,8 @@ class _Finished:
     score: float
     best: Node | None
     evaluations: int
+    explained: bool = True
+    motion: float | None = None
     metrics: Metrics = field(default_factory=dict)
     seconds: Seconds = 0.0
 

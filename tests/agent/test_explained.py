@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -69,6 +70,15 @@ def test_an_explained_clip_is_not_called_unexplained():
     assert not explained.verdict({"best": "0", "score": 0.9})
     assert explained.fails({"best": "0", "score": 0.05})
     assert "no program ran to its end" in explained.verdict({"best": None, "score": 0.0})
+
+
+def test_a_result_that_claims_its_motion_in_words_is_refused(run_folder, tmp_path, capsys):
+    copy = shutil.copytree(run_folder, tmp_path / "run")
+    told = json.loads((copy / "result.json").read_text())
+    (copy / "result.json").write_text(json.dumps(told | {"explained": True, "motion": "far"}))
+    assert main(["predict", str(copy)]) != 0
+    said = capsys.readouterr().err
+    assert "motion" in said and "Traceback" not in said
 
 
 def test_a_motion_foretold_in_a_restless_picture_is_explained():
