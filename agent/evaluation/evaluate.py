@@ -33,8 +33,8 @@ from agent.evaluation.foretelling import (
     LAST_WEIGHT,
     Shown,
     agreeing,
-    idle,
     known_later,
+    left_open,
     moving,
     pooled,
     replayed,
@@ -66,6 +66,9 @@ _WORST = 1e6  # largest loss that is written down
 CROWD, CROWD_EVALUATIONS = 40, 8_000
 """Columns that move from which bodies are a crowd, whose fit descends from one start: what it does
 not explain there are bodies misplaced behind others, and no parameters elsewhere explain them."""
+
+ENOUGH = 0.99
+"""Score of a forecast from which it does not matter what its fit left open."""
 
 HOLDS = 0.9
 """Skill in the last part from which no later frames are asked about idle parameters."""
@@ -316,8 +319,10 @@ class Evaluator:
     ) -> list[_Foretold]:
         """Forecasts from all origins, the latest first; from that alone where it is hopeless, but
         not on camera pictures, where what drawing costs may hide a good forecast."""
-        late = self._known_later(programs, seed, fitted) if idle(fitted.params) else {}
-        latest = self._from(0, programs, seen, fitted, late)
+        latest, late = self._from(0, programs, seen, fitted, {}), {}
+        if latest.scored.value < ENOUGH and left_open(fitted.params):
+            late = self._known_later(programs, seed, fitted)
+            latest = self._from(0, programs, seen, fitted, late) if late else latest
         if latest.scored.value < HOPELESS and not self._filmed:
             return [latest]
         found = [latest]
@@ -348,8 +353,7 @@ class Evaluator:
         return _Foretold(fitted, predicted, scored)
 
     def _known_later(self, programs: Programs, seed: int, fitted: Fitted) -> dict[str, float]:
-        """What all guiding frames tell of the parameters that the latest origin says nothing
-        about."""
+        """What all guiding frames tell of the parameters that the latest origin leaves open."""
         videos = self.split.guiding.train or self.split.guiding.test
         try:
             clips = self._runner.perceive(programs.perception, videos)
@@ -400,7 +404,7 @@ class Evaluator:
             return shown(predicted, targets, frames, self._usual(last.trials[0].horizon))
 
         found, scored = read(fitted.values)
-        if found is not None and found.score < HOLDS and idle(fitted.params):
+        if found is not None and found.score < HOLDS and left_open(fitted.params):
             whole = final(self._task).fit
             clips = self._runner.perceive(programs.perception, whole)
             further = self._runner.refit(programs, whole, clips, seed, fitted.values)

@@ -3,11 +3,12 @@
 The score that guides the search is the mean over the origins, each by how much moves in a frame
 there: an event late in the clip weighs on one of them only, and where next to nothing moves, what
 the drawing costs would pass for a bad forecast. A parameter that does nothing in the frames fitted
-(a restitution before the impact) cannot be known there; that it stays at its first value says
-nothing about the structure. So it takes its value from a fit that goes further, rounded, and no
-more of them than the frames judged can pay for; whether the structure then foretells the rest is
-the question. At an earlier origin the same holds of a value that its few frames leave open: it is
-that of the latest origin, where the earlier frames do not speak against it.
+(a restitution before the impact), or next to nothing (one frame after it), cannot be known there;
+that it stays near its first value says nothing about the structure. So it takes its value from a
+fit that goes further, rounded, and no more of them than the frames judged can pay for; whether the
+structure then foretells the rest is the question. At an earlier origin the same holds of a value
+that its few frames leave open: it is that of the latest origin, where the earlier frames do not
+speak against it.
 
 A forecast that is not made of states is none: optical flow that is carried on in the renderer, or
 frames that are played again, move while no state does. So a score counts as far as the states that
@@ -79,6 +80,12 @@ def idle(params: Sequence[FittedParam]) -> frozenset[str]:
     )
 
 
+def left_open(params: Sequence[FittedParam]) -> frozenset[str]:
+    """Names of the parameters about which the frames fitted say nothing, or less than was assumed
+    before: those that are idle, or held by their priors."""
+    return idle(params) | {param.name for param in params if param.assumed}
+
+
 def uncertain(params: Sequence[FittedParam]) -> dict[str, float]:
     """How uncertain each parameter is: its standard error, or that of its box where the frames
     fitted say nothing."""
@@ -90,9 +97,11 @@ def uncertain(params: Sequence[FittedParam]) -> dict[str, float]:
 
 
 def known_later(early: Fitted, later: Fitted, measured: int) -> dict[str, float]:
-    """Values of the parameters that are idle in one fit and not in a later one, rounded; none if
-    there are more than the ``measured`` numbers of the frames between pay for."""
-    names = idle(early.params) - idle(later.params)
+    """Values of the parameters that one fit leaves open and a later one does not, rounded, where
+    the earlier one does not speak against them; none if there are more than the ``measured``
+    numbers of the frames between pay for."""
+    told = left_open(early.params) - left_open(later.params)
+    names = told & agreeing(early, later.values).keys()
     if len(names) * AFFORD > measured:
         return {}
     return {name: float(f"{later.values[name]:.{_DIGITS}g}") for name in sorted(names)}
