@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from tools.perception.appearance import alpha_at, at_pose, covered, picture_at
+from tools.perception.appearance import SOFTEST, alpha_at, at_pose, covered, picture_at
 from tools.perception.background import differs, dominant_colour
+from tools.perception.batched import located_each, sharpened
 from tools.perception.clip import Clip
 from tools.perception.parts import Appearance, Part
-from tools.perception.pose import Fit, View, located, sharpen
+from tools.perception.pose import Fit, View, located
 
 _HIDDEN = 0.02
 """Coverage by something in front above which a pixel tells nothing about what lies behind."""
+_BATCH = 32
+"""Frames in which a disk is fitted at once."""
 _FAINT = 3.0
 """Grey levels by which a part must differ from what lies behind it, noise aside, to be seen."""
 
@@ -98,19 +101,54 @@ class Layout:
         """Fit part k in frame t from ``start``; the pose becomes NaN (False) when the picture does
         not show it there."""
         seen = self.view(k, t, start)
-        fit, error = located(self.appearances[k], start, seen, margin) or (None, np.inf)
+        found = located(self.appearances[k], start, seen, margin)
+        return self._taken(k, t, start, seen, margin, found)
+
+    def place_all(self, k: int, margin: float) -> None:
+        """Fit part k again in every frame in which it has a pose, from there (see ``place``)."""
+        if self.appearances[k].shape != "disk":
+            for t in self.seen(k):
+                self.place(k, t, self.poses[k][t].copy(), margin)
+            return
+        for times in self._batches(k):
+            starts, views = self.poses[k][times], [self.view(k, t) for t in times]
+            fits = located_each(self.appearances[k], starts, views, margin)
+            for t, start, seen, found in zip(times, starts, views, fits, strict=True):
+                self._taken(k, t, start, seen, margin, found)
+
+    def _batches(self, k: int) -> list[np.ndarray]:
+        """The frames in which part k has a pose, a few at a time."""
+        times = self.seen(k)
+        return [times[i : i + _BATCH] for i in range(0, len(times), _BATCH)]
+
+    def _taken(
+        self,
+        k: int,
+        t: int,
+        start: np.ndarray,
+        seen: View,
+        margin: float,
+        found: tuple[Fit, float] | None,
+    ) -> bool:
+        """Keep what was found where it is acceptable."""
+        fit, error = found or (None, np.inf)
         if fit is None or not self._accepted(k, t, fit, start, error, seen, margin):
             self.poses[k][t], self.errors[k][t], self.spreads[k][t] = np.nan, np.inf, np.inf
             return False
         self.poses[k][t], self.errors[k][t], self.spreads[k][t] = fit.x, error, fit.spread
         return True
 
-    def sharpen(self, k: int, t: int) -> None:
-        """Fit a disk's pose again with its edge as hard as it was measured; a pose that strays is
+    def sharpen(self, k: int) -> None:
+        """Fit a disk's poses again with its edge as hard as it was measured; one that strays is
         left as it was."""
-        fit = sharpen(self.appearances[k], self.poses[k][t], self.view(k, t))
-        if fit is not None and np.hypot(*(fit.x[:2] - self.poses[k][t, :2])) < 0.5:
-            self.poses[k][t], self.spreads[k][t] = fit.x, fit.spread
+        if self.appearances[k].width >= SOFTEST:
+            return
+        for times in self._batches(k):
+            views = [self.view(k, t) for t in times]
+            fits = sharpened(self.appearances[k], self.poses[k][times], views)
+            for t, fit in zip(times, fits, strict=True):
+                if fit is not None and np.hypot(*(fit.x[:2] - self.poses[k][t, :2])) < 0.5:
+                    self.poses[k][t], self.spreads[k][t] = fit.x, fit.spread
 
     def _accepted(
         self, k: int, t: int, fit: Fit, start: np.ndarray, error: float, seen: View, margin: float

@@ -3,6 +3,7 @@ exact derivatives)."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,8 +11,6 @@ from functools import cached_property
 import numpy as np
 
 from tools.perception.appearance import (
-    HARDEST,
-    SOFTEST,
     alpha_at,
     at_pose,
     cover_at,
@@ -33,8 +32,20 @@ LUMA = np.sqrt(3.0) * np.array([0.299, 0.587, 0.114])
 colours."""
 DIM = 100.0
 """Contrast in brightness (so scaled) from which edges may be read from it alone."""
+SAME = 0.5
+"""Pixels within which two fits found the same pose: one fit to the picture leads to it from
+both."""
 HUBER = 30.0
 """Residuals above this many grey levels count linearly."""
+NARROW = 1.5
+"""Pixels around a start within which a pose is looked for first."""
+FEWEST = 6
+"""Pixels that tell a pose, at least."""
+ITERATIONS, RETRIES = 15, 5
+"""Steps of a descent, and attempts at each, at most."""
+ARRIVED, LEAST_GAIN = 1e-3, 1e-6
+"""Shares of the longest step below which a step has arrived, and of the cost below which a gain is
+none."""
 
 
 @dataclass(frozen=True)
@@ -56,23 +67,36 @@ class Fit:
         spread = np.full(max(len(scale), len(self.x)), np.inf)
         if len(known):
             unit = normal[np.ix_(known, known)] / np.outer(scale[known], scale[known])
-            inverse = np.linalg.pinv(unit, rcond=1e-9, hermitian=True)
-            own = np.sqrt(np.maximum(np.diag(inverse), 0))
+            own = np.sqrt(np.maximum(_inverse_diagonal(unit), 0))
             spread[known] = own / scale[known] * max(self.error, 0.3)
         return spread
+
+
+def _inverse_diagonal(unit: np.ndarray) -> np.ndarray:
+    """Diagonal of the pseudo-inverse of a symmetric matrix whose diagonal is 1."""
+    if len(unit) == 2 and (left := 1.0 - unit[0, 1] * unit[1, 0]) > 1e-8:
+        return np.full(2, 1.0 / left)
+    return np.diag(np.linalg.pinv(unit, rcond=1e-9, hermitian=True))
 
 
 Model = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """x (P,) -> residual (N,) in grey levels and its derivatives (N, P); N fixed."""
 
 
-def _cost(residual: np.ndarray) -> float:
+def huber(residual: np.ndarray) -> np.ndarray:
+    """Twice the Huber cost of each residual."""
     size = np.abs(residual)
     inner = np.minimum(size, HUBER)
-    return float(np.add.reduce(inner * (2 * size - inner)))
+    return inner * (2 * size - inner)
 
 
-def gauss_newton(model: Model, x: np.ndarray, largest: np.ndarray, iterations: int = 15) -> Fit:
+def _cost(residual: np.ndarray) -> float:
+    return float(np.add.reduce(huber(residual)))
+
+
+def gauss_newton(
+    model: Model, x: np.ndarray, largest: np.ndarray, iterations: int = ITERATIONS
+) -> Fit:
     """Minimise the Huber cost of the residuals by Levenberg-Marquardt.
 
     largest: (P,) longest step taken at once; a thousandth of it counts as arrived.
@@ -83,7 +107,7 @@ def gauss_newton(model: Model, x: np.ndarray, largest: np.ndarray, iterations: i
         weighted = slopes * np.minimum(1.0, HUBER / np.maximum(np.abs(residual), 1e-9))[:, None]
         normal, gradient = _product(weighted, slopes), _product(weighted, residual[:, None])[:, 0]
         moved = False
-        for _ in range(5):
+        for _ in range(RETRIES):
             move = _solve(normal, gradient, damping)
             move = np.minimum(np.maximum(-move, -largest), largest)
             trial, trial_slopes = model(x + move)
@@ -94,7 +118,8 @@ def gauss_newton(model: Model, x: np.ndarray, largest: np.ndarray, iterations: i
             damping = max(damping * 8, 1e-4)
         if not moved:
             break
-        arrived = np.all(np.abs(move) < 1e-3 * largest) or cost - trial_cost < 1e-6 * cost
+        small = np.all(np.abs(move) < ARRIVED * largest)
+        arrived = small or cost - trial_cost < LEAST_GAIN * cost
         x, residual, slopes, cost, damping = x + move, trial, trial_slopes, trial_cost, damping / 8
         if arrived:
             break
@@ -215,29 +240,29 @@ def located(
 ) -> tuple[Fit, float] | None:
     """Refine a pose in a view: the fit and its misfit. First from the start itself; only where that
     leaves the picture unexplained, and ``margin`` (pixels) allows for more, again with softened
-    edges, which pull from further away, and the better result is kept."""
-    found = _settle(appearance, pose, seen, min(margin, 1.5), None, turn)
+    edges, which pull from further away, and the better result is kept; soft edges that end where
+    the first fit did have nothing to add."""
+    found = _settle(appearance, pose, seen, min(margin, NARROW), None, turn)
     if found is None:
         return None
     left = misfit(appearance, found.x, seen)
-    if margin <= 1.5 or left <= GOOD:
+    if margin <= NARROW or left <= GOOD:
         return found, left
     if appearance.shape == "sprite":
         wide = _settle(appearance, pose, seen, margin, None, turn)
     else:
         wide = _settle(appearance, pose, seen, margin, margin, turn)
-        wide = wide and _settle(appearance, wide.x, seen, 1.5, None, turn)
+        if wide is not None and _apart(appearance, wide.x, found.x) < SAME:
+            return found, left
+        wide = wide and _settle(appearance, wide.x, seen, NARROW, None, turn)
     better = left if wide is None else misfit(appearance, wide.x, seen)
     return (found, left) if wide is None or better >= left else (wide, better)
 
 
-def sharpen(appearance: Appearance, pose: np.ndarray, seen: View) -> Fit | None:
-    """Refine the pose of a disk whose edge is harder than the fits of poses take it to be, from a
-    start that is nearly right: all round a disk some pixels lie on the edge, so a hard edge says
-    more than a soft one. None for other looks."""
-    if appearance.shape != "disk" or appearance.width >= SOFTEST:
-        return None
-    return _settle(appearance, pose, seen, 1.0, max(appearance.width, HARDEST), False)
+def _apart(appearance: Appearance, pose: np.ndarray, other: np.ndarray) -> float:
+    """Pixels by which no point of a part lies further away in one pose than in another."""
+    away = pose - other
+    return math.hypot(*away[:2]) + abs(away[2]) * appearance.bounding_radius
 
 
 def _settle(
@@ -251,7 +276,7 @@ def _settle(
     px, py, target, ground = seen.pick(
         *informative_pixels(appearance, pose, seen.shape, margin + (width or 0.0) / 2, PIXELS)
     )
-    if len(px) < 6:
+    if len(px) < FEWEST:
         return None
     free = 3 if turn and appearance.turns else 2
     if appearance.shape == "sprite":

@@ -18,18 +18,15 @@ from tools.perception.stretching import stretch
 
 def refine(layout: Layout, margin: float) -> None:
     """Fit every pose that there is, each part with all others drawn around it, in place."""
-    for t in range(len(layout.clip)):
-        for k in layout.order:
-            if np.isfinite(layout.poses[k][t, 0]):
-                layout.place(k, t, layout.poses[k][t].copy(), margin)
+    for k in layout.order:
+        layout.place_all(k, margin)
 
 
 def sharpen(layout: Layout) -> None:
     """Last pass: disks with hard edges, each frame for itself, in place."""
     for k, appearance in enumerate(layout.appearances):
         if appearance.shape == "disk":
-            for t in layout.seen(k):
-                layout.sharpen(k, int(t))
+            layout.sharpen(k)
 
 
 def fill_gaps(layout: Layout) -> None:
