@@ -318,11 +318,14 @@ class Evaluator:
         fitted: Fitted,
     ) -> list[_Foretold]:
         """Forecasts from all origins, the latest first; from that alone where it is hopeless, but
-        not on camera pictures, where what drawing costs may hide a good forecast."""
+        not on camera pictures, where what drawing costs may hide a good forecast. What only later
+        frames tell is left out where it does not go with the rest of the fit."""
         latest, late = self._from(0, programs, seen, fitted, {}), {}
         if latest.scored.value < ENOUGH and left_open(fitted.params):
-            late = self._known_later(programs, seed, fitted)
-            latest = self._from(0, programs, seen, fitted, late) if late else latest
+            told = self._known_later(programs, seed, fitted)
+            helped = self._from(0, programs, seen, fitted, told) if told else latest
+            if helped.scored.value > latest.scored.value:
+                latest, late = helped, told
         if latest.scored.value < HOPELESS and not self._filmed:
             return [latest]
         found = [latest]
@@ -409,7 +412,9 @@ class Evaluator:
             clips = self._runner.perceive(programs.perception, whole)
             further = self._runner.refit(programs, whole, clips, seed, fitted.values)
             later = known_later(fitted, further, _numbers(last.trials, clips))
-            found, scored = read(fitted.values | later) if later else (found, scored)
+            again, rescored = read(fitted.values | later) if later else (found, scored)
+            if again is not None and again.score > found.score:
+                found, scored = again, rescored
         if found is None:
             return {}
         return asdict(found) | {"reason": "; ".join(scored.reasons)}
