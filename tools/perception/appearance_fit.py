@@ -19,7 +19,16 @@ from tools.perception.appearance import (
 )
 from tools.perception.background import differs, threshold
 from tools.perception.parts import Appearance
-from tools.perception.pose import Fit, View, contrasts, gauss_newton, locate_size, view
+from tools.perception.pose import (
+    DIM,
+    LUMA,
+    Fit,
+    View,
+    contrasts,
+    gauss_newton,
+    locate_size,
+    view,
+)
 from tools.perception.segmentation import Region, homogeneous, moments
 
 _FINE = 4
@@ -174,7 +183,12 @@ def outline_misfit(
     px, py, target, ground = seen.pick(px, py)
     contrast = np.linalg.norm(np.asarray(appearance.colour) - ground, axis=1)
     error = picture_at(appearance, pose, px, py, ground, appearance.width) - target
-    squares = np.maximum((error**2).sum(1) - 3 * noise**2, 0) / np.maximum(contrast, 20.0) ** 2
+    squared = (error**2).sum(1)
+    if seen.luma:
+        bright = np.abs((np.asarray(appearance.colour) - ground) @ LUMA)
+        squared = np.where(bright > DIM, (error @ LUMA) ** 2, squared)
+        contrast = np.where(bright > DIM, bright, contrast)
+    squares = np.maximum(squared - 3 * noise**2, 0) / np.maximum(contrast, 20.0) ** 2
     outline = (
         2 * np.pi * appearance.size[0]
         if appearance.shape == "disk"

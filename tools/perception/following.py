@@ -85,7 +85,7 @@ def alone(clip: Clip, t: int, colour) -> View:
             clip.noise,
         )[1]
 
-    return View(frame, ground, free)
+    return View(frame, ground, free, clip.luma)
 
 
 def whole(clip: Clip, t: int) -> View:
