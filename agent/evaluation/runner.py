@@ -7,7 +7,7 @@ import hashlib
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,8 @@ SKETCH: Mapping[str, Any] = MappingProxyType({"starts": 1, "evaluations": 1_000,
 
 _AT_ONCE = 64
 """Small clips that are shown to a perception program, or kept ready for children, at a time."""
+_REFITS = 8
+"""Refits that are remembered."""
 _READY = 8
 """Clips that are kept ready however large they are."""
 
@@ -112,6 +114,7 @@ class Runner:
         self._detections = Detections(config.vision, ask)
         self._contents: dict[int, tuple[Video, str]] = {}
         self._ready: OrderedDict[str, Shared] = OrderedDict()
+        self._refits: OrderedDict[Hashable, Fitted] = OrderedDict()
         self._lock = threading.Lock()
 
     def perceive(self, source: str, videos: Sequence[Video]) -> tuple[Perceived, ...]:
@@ -223,11 +226,22 @@ class Runner:
         limits: Mapping[str, Any] = REFIT,
     ) -> Fitted:
         """θ from ``clips``, which are a little shorter or longer than those of a fit that ended at
-        ``start``; perception may have seen more of them. limits: fields of the fit's budget."""
+        ``start``; perception may have seen more of them. limits: fields of the fit's budget. Known
+        for the last few calls: what later frames tell is asked again where they are confirmed."""
+        lengths = tuple(len(one.states) for one in perceived)
+        key = (programs, *map(self.content, clips), lengths, seed, *start.items(), *limits.items())
+        with self._lock:
+            if key in self._refits:
+                return self._refits[key]
         config = replace(self._config, fit=replace(self._config.fit, **limits))
         redraw: list[list[int]] = [[] for _ in clips]
         job = jobs.fit_job(programs, clips, perceived, seed, config, redraw, start)
-        return jobs.read_fitted(self._sandbox.run(job), clips)
+        found = jobs.read_fitted(self._sandbox.run(job), clips)
+        with self._lock:
+            self._refits[key] = found
+            while len(self._refits) > _REFITS:
+                self._refits.popitem(last=False)
+        return found
 
     def predict(
         self,

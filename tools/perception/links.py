@@ -3,6 +3,7 @@ body, and is stretched along the line from one to the other as they move."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
@@ -30,7 +31,7 @@ _BEYOND = 10
 _TOLD = 0.5
 """Share of the line that must be seen somewhere, free of bodies."""
 LEFT = 0.2
-"""Share of what is seen along the line that a link may leave unexplained."""
+"""Share of what is seen along the line that a link of one length may leave unexplained."""
 _KEPT = 24
 """Frames of which it is remembered what bodies cover."""
 
@@ -72,7 +73,8 @@ class Link:
     """strip: (h, w, 4) float32 straight RGBA in [0, 1], from the point (left) to the body. left:
     share of the squared difference from the plate that it leaves. traced: something is seen all
     along the line; whole: and clearly. behind: makes the plate (H, W, 3) uint8 where frames show
-    it free. maps: (2, 3) each, from the strip to some frames. noise: of pixels, grey levels."""
+    it free. maps: (2, 3) each, from the strip to some frames. noise: of pixels, grey levels.
+    stretch: the longest it is for its shortest."""
 
     strip: np.ndarray
     left: float
@@ -81,11 +83,13 @@ class Link:
     behind: Callable[[], np.ndarray]
     maps: Sequence[np.ndarray]
     noise: float
+    stretch: float
 
     @property
     def certain(self) -> bool:
-        """Whether it is drawn as a spring, a rope or a thread would be."""
-        return self.whole and self.left < LEFT
+        """Whether it is drawn as a spring, a rope or a thread would be. The lines of a spring keep
+        their width, so that one strip explains the less of it, the more it is stretched."""
+        return self.whole and self.left < LEFT * math.sqrt(self.stretch)
 
     @cached_property
     def plate(self) -> np.ndarray:
@@ -116,6 +120,12 @@ class _Looked:
     anchors: np.ndarray
     offset: float
     length: int
+
+    @property
+    def stretch(self) -> float:
+        """The longest it is for its shortest."""
+        away = np.hypot(*(self.ends - self.anchors).T) - self.offset
+        return float(away.max() / away.min())
 
     def maps(self, half: int) -> list[np.ndarray]:
         """(2, 3) each, from a strip of so many pixels to either side of the line to a frame."""
@@ -183,7 +193,8 @@ def _within(half: int, looked: _Looked) -> Link | None:
     found = _drawn(seen, behind, open_, tracks.noise)
     if found is None or _goes_on(looked, found[0]):
         return None
-    return Link(*found, partial(_bare, looked, maps, size), maps, tracks.noise)
+    bare = partial(_bare, looked, maps, size)
+    return Link(*found, bare, maps, tracks.noise, looked.stretch)
 
 
 def _goes_on(looked: _Looked, strip: np.ndarray) -> bool:

@@ -71,6 +71,9 @@ TOLD = 0.3
 """Share by which a mass ratio or a restitution may be off that the velocities around an impact tell:
 a forecast that begins at the impact has nothing else to go by."""
 
+MASSES = (1e-4, 1e4)
+"""Least and most of a body's mass for another's: what is driven hardly feels what strikes it."""
+
 JOINTED, FLYING = ("prismatic", "revolute"), ("free", "receding")
 
 
@@ -374,7 +377,7 @@ class _Translation:
             return [PairForce(term.bodies, _scaled(n["k"]), float(n["power"]), by_mass=True)]
         _, second = term.bodies
         ratio = n.get("ratio", 1.0)
-        self.masses.setdefault(second, _fitted(1.0 / ratio, low=0.02, high=50.0))
+        self.masses.setdefault(second, _fitted(1.0 / ratio, None, *MASSES))
         if "length" in n:
             length: Quantity = round(n["length"], 2)  # on one line the anchors say it as well
             length = length if "on_a_line" in n else _fitted(n["length"])
@@ -450,7 +453,7 @@ class _Translation:
         else:
             ratio = n.get("ratio", 1.0)
             roughly = n.get("ratio_sigma", TOLD * ratio if "measured" in n else None)
-            mass = _fitted(ratio, prior=roughly, low=0.02, high=50.0)
+            mass = _fitted(ratio, roughly, *MASSES)
             alike = "alike" in self.given.body(second).numbers  # one of several of a kind
             self.masses.setdefault(second, 1.0 if alike and "measured" not in n else mass)
         e = self.given.of("collide")[0].numbers
