@@ -32,7 +32,7 @@ ROUND = 0.985
 FOLD, MOST_FOLD = 0.7, 12
 """Likeness of what changes with the angle, after a part of a turn, from which a cut-out looks the
 same after that part; and most such parts."""
-MARK = (5, 0.008, 0.2)
+MARK = (5, 0.008, 0.5)
 """Pixels, and shares of its inside, that a mark on a flat part has: at least, at least, at most."""
 BORDERS = 0.2
 """Share of a region's rim that may border on something else, and its outline is still its own:
