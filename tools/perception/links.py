@@ -73,14 +73,15 @@ class Link:
     """strip: (h, w, 4) float32 straight RGBA in [0, 1], from the point (left) to the body. left:
     share of the squared difference from the plate that it leaves. traced: something is seen all
     along the line; whole: and clearly. behind: makes the plate (H, W, 3) uint8 where frames show
-    it free. maps: (2, 3) each, from the strip to some frames. noise: of pixels, grey levels.
-    stretch: the longest it is for its shortest."""
+    it free, and RGBA (H, W, 4) uint8 of what stands there for good. maps: (2, 3) each, from the
+    strip to some frames. noise: of pixels, grey levels. stretch: the longest it is for its
+    shortest."""
 
     strip: np.ndarray
     left: float
     traced: bool
     whole: bool
-    behind: Callable[[], np.ndarray]
+    behind: Callable[[], tuple[np.ndarray, np.ndarray]]
     maps: Sequence[np.ndarray]
     noise: float
     stretch: float
@@ -94,7 +95,7 @@ class Link:
     @cached_property
     def plate(self) -> np.ndarray:
         """(H, W, 3) uint8: what lies behind, also where the link was in view all the time."""
-        plate, alpha = self.behind(), self.strip[..., 3].copy()
+        (plate, stays), alpha = self.behind(), self.strip[..., 3].copy()
         alpha[:, :1] = 0.0  # half a pixel at the point is not the link's to draw
         drawn = np.zeros(plate.shape[:2], np.float32)
         for onto in self.maps:
@@ -102,7 +103,8 @@ class Link:
         colour = 255.0 * self.strip[0, 0, :3]
         shows = (drawn > 0.05) & ~differs(plate, colour, 3.0 * threshold(self.noise))
         beside = cv2.dilate(shows.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-        return fill(plate, beside & (drawn > 0.02))
+        plate = fill(plate, beside & (drawn > 0.02))
+        return np.where((stays[..., 3] > 0)[..., None], stays[..., :3], plate)
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ def _within(half: int, looked: _Looked) -> Link | None:
     found = _drawn(seen, behind, open_, tracks.noise)
     if found is None or _goes_on(looked, found[0]):
         return None
-    bare = partial(_bare, looked, maps, size)
+    bare = partial(_bare, looked, maps, size, 255.0 * found[0][0, 0, :3])
     return Link(*found, bare, maps, tracks.noise, looked.stretch)
 
 
@@ -255,12 +257,20 @@ def _without(
     return bared(frames, plate, hidden, looked.tracks.noise, asked)
 
 
-def _bare(looked: _Looked, maps: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
-    """The whole plate without what is drawn along the line."""
+def _bare(
+    looked: _Looked, maps: Sequence[np.ndarray], size: tuple[int, int], colour: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The whole plate without what is drawn along the line, and RGBA of what never changes and is
+    not of the link's ``colour``: a nail that it hangs on."""
     height, width = looked.tracks.plate.shape[:2]
     everything = slice(0, height), slice(0, width)
     covered = [looked.covers.within(t, everything) for t in looked.times]
-    return _without(looked, maps, size, everything, covered, True)
+    plate = _without(looked, maps, size, everything, covered, True)
+    first, level = looked.frames[0], threshold(looked.tracks.noise)
+    steady = ~np.logical_or.reduce([differs(frame, first, level) for frame in looked.frames[1:]])
+    other = (steady & differs(first, colour, level)).astype(np.uint8)
+    stays = steady & (cv2.dilate(other, np.ones((3, 3), np.uint8)) > 0)
+    return plate, np.dstack([first, 255 * stays.astype(np.uint8)])
 
 
 def _sampled(line: np.ndarray) -> np.ndarray:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import minimize
 
+from agent.proposers.offline.contacts import BOUNCY
 from agent.proposers.offline.evidence import (
     Evidence,
     Explanation,
@@ -25,9 +26,11 @@ from agent.proposers.offline.naming import causes
 from agent.proposers.offline.options import Option
 from agent.proposers.offline.priors import ON_TOP, on_a_floor, proposed
 from agent.proposers.offline.swinging import HEIGHTS, stops_of
-from agent.proposers.offline.walls import slides
+from agent.proposers.offline.walls import boundaries, slides, unmet
 from tools.physics.multibody import Link, accelerations
 
+ACROSS = 0.98
+"""Cosine of the angle between a slider's line and a boundary's normal from which it lies across."""
 LEVEL = 0.1
 """Sine of the slope up to which a line counts as level: nothing slides down along it."""
 
@@ -59,8 +62,9 @@ def slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...]
     options = []
     stops = tuple(stops_of(name, along, path.kinks)) if proposed("stop") else ()
     struck = f"; {name} strikes a stop" if stops else ""
-    unmet = [t for t in path.kinks if not (stops and stops_of(name, along, [t]))]
-    jumps = len(stops) + len(unmet)
+    untold = [t for t in path.kinks if not (stops and stops_of(name, along, [t]))]
+    jumps = len(stops) + len(untold)
+    stops += tuple(_stops_ahead(body, path, evidence, stops)) if proposed("stop") else ()
     found = explain(series, sigma, evidence.dt, features, path.kinks, 3, filmed=evidence.filmed)
     level = abs(body.numbers["axis_y"]) < LEVEL
     on_floor = slides(path, evidence)
@@ -80,6 +84,20 @@ def slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...]
         bic += on_a_floor(e.names, evidence.filmed) if on_floor else 0.0
         options.append(((*terms, *stops), bic, words + struck))
     return options
+
+
+def _stops_ahead(body: Body, path: Path, evidence: Evidence, met: Sequence[Term]) -> Iterator[Term]:
+    """Drawn boundaries across the line of a slider on a floor that will turn it back."""
+    axis = np.array([body.numbers["axis_x"], body.numbers["axis_y"]])
+    along, _ = _coordinate(body, path, evidence)
+    for side in unmet(path, boundaries(path, evidence)):
+        normal = np.array(side.normal, float)
+        way, towards = float(axis @ normal), -math.copysign(1.0, axis @ normal)
+        if abs(way) < ACROSS or any(t.numbers["side"] == towards for t in met):
+            continue
+        room = path.xy @ normal - side.offset - path.girth(side.normal)
+        place = float(np.nanmedian(along - room / way))
+        yield Term("stop", (body.name,), {"side": towards, "place": place, "e": BOUNCY})
 
 
 def linkage_options(
