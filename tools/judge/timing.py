@@ -221,12 +221,15 @@ def _shared(sight: Sight, moving: Sequence[_Moving], t: int) -> tuple[float, flo
     best = int(gains.argmax())
     if gains[best] < FLAG**2 / 2 + np.log(len(sight.bodies[0].seen)):  # tried at every frame
         return None
-    rate = clock.RATES[best]
-    if sight.labels is None and rate < 1:  # what it meets may slow it, and no outline shows that
-        return None
-    bodies = [row[0] for row in moving]
+    rate, bodies = clock.RATES[best], [row[0] for row in moving]
     alone = sum(2 * np.log(np.hypot(*b.step) / row[2]) for b, row in zip(told, moving, strict=True))
     by_chance = gains[best] - own[best] + alone - 2 * clock.PRICE * len(told) < FLAG**2 / 2
+    if (
+        sight.labels is None
+        and rate < 1
+        and (by_chance or any(_beside(sight, b, t) for b in bodies))
+    ):
+        return None  # it met what no outline shows, which turned it, or what it pushes along
     for body, one in zip(bodies, told, strict=True):
         change, reach = (rate - 1) * one.step, 1.0 + max(rate, 1.0) * float(np.hypot(*one.step))
         if by_chance and (
@@ -235,6 +238,17 @@ def _shared(sight: Sight, moving: Sequence[_Moving], t: int) -> tuple[float, flo
         ):
             return None
     return float(gains[best]), rate, bodies[int(np.argmax([one.gains[best] for one in told]))]
+
+
+def _beside(sight: Sight, body: Body, t: int) -> bool:
+    """Whether another body was within a radius and a step of touching one around frame ``t``: what
+    slows a body at once and does not turn it moves on itself."""
+    reach = body.radius + float(np.linalg.norm(body.places[t - 1] - body.places[t - 2]))
+    for other in sight.bodies:
+        apart = np.linalg.norm(other.places[t - 2 : t + 2] - body.places[t - 2 : t + 2], axis=1)
+        if other is not body and not (apart > body.radius + other.radius + reach).all():
+            return True
+    return False
 
 
 def _again(sight: Sight, errors: dict[str, np.ndarray]) -> list[Violation]:
