@@ -18,6 +18,8 @@ from tools.rendering import place
 
 _LONGER = (2.0, 4.0, 6.0, 9.0, 12.0)
 _GAIN = 0.97
+_ALIKE = 40.0
+"""Grey levels up to which a pixel has the colour of a part."""
 
 
 def stretch(layout: Layout, k: int, times: np.ndarray) -> bool:
@@ -79,6 +81,8 @@ def _error(layout: Layout, k: int, times: np.ndarray, axis: int, side: int, d: f
         seen = layout.view(k, int(t), pose)
         px, py = _around(appearance, pose, axis, side, seen.shape)
         px, py, target, ground = seen.pick(px, py)
+        kept = ~_of_others(layout, k, target)
+        px, py, target, ground = px[kept], py[kept], target[kept], ground[kept]
         if len(px):
             drawn = at_pose(
                 _longer(appearance, axis, d),
@@ -89,6 +93,17 @@ def _error(layout: Layout, k: int, times: np.ndarray, axis: int, side: int, d: f
             ).over(ground)
             total += float(((drawn - target) ** 2).sum())
     return total
+
+
+def _of_others(layout: Layout, k: int, target: np.ndarray) -> np.ndarray:
+    """(N,) bool: pixels in the colour of a disk in front of part k rather than in its own, which
+    belong to the disk though it was made smaller."""
+    own = np.abs(target - layout.appearances[k].colour).max(1)
+    other = np.zeros(len(target), bool)
+    for j in layout.order[layout.order.index(k) + 1 :]:
+        if layout.appearances[j].shape == "disk":
+            other |= np.abs(target - layout.appearances[j].colour).max(1) < np.minimum(own, _ALIKE)
+    return other
 
 
 def _around(
