@@ -14,7 +14,8 @@ import numpy as np
 from tools.perception.background import bared, densest_colour, differs, fill, threshold
 from tools.perception.parts import Track
 from tools.perception.tracking import Tracks
-from tools.rendering.links import across_line, begun, link_key
+from tools.perception.wires import Wire, wire_of
+from tools.rendering.links import across_line, begun, link_key, wire_key
 from tools.types import Scene
 
 _LOOKED = 12
@@ -75,7 +76,7 @@ class Link:
     along the line; whole: and clearly. behind: makes the plate (H, W, 3) uint8 where frames show
     it free, and RGBA (H, W, 4) uint8 of what stands there for good. maps: (2, 3) each, from the
     strip to some frames. noise: of pixels, grey levels. stretch: the longest it is for its
-    shortest."""
+    shortest. bent: tells the line that it is where it is a bent one, as a spring."""
 
     strip: np.ndarray
     left: float
@@ -85,6 +86,7 @@ class Link:
     maps: Sequence[np.ndarray]
     noise: float
     stretch: float
+    bent: Callable[[], Wire | None]
 
     @property
     def certain(self) -> bool:
@@ -196,7 +198,24 @@ def _within(half: int, looked: _Looked) -> Link | None:
     if found is None or _goes_on(looked, found[0]):
         return None
     bare = partial(_bare, looked, maps, size, 255.0 * found[0][0, 0, :3])
-    return Link(*found, bare, maps, tracks.noise, looked.stretch)
+    steps = np.array([float(np.hypot(*onto[:, 0])) for onto in maps])
+    bent = partial(_bent, found[0], seen, behind, open_, tracks.noise, steps)
+    return Link(*found, bare, maps, tracks.noise, looked.stretch, bent)
+
+
+def _bent(
+    strip: np.ndarray,
+    seen: np.ndarray,
+    behind: np.ndarray,
+    open_: np.ndarray,
+    noise: float,
+    steps: np.ndarray,
+) -> Wire | None:
+    """The bent line that strips (n, h, w, 3) show over what lies behind them."""
+    way = 255.0 * strip[0, 0, :3] - behind
+    square, level = _total(way**2), threshold(noise)
+    share = np.clip(_total((seen - behind) * way) / np.maximum(square, level**2), 0.0, 1.0)
+    return wire_of(strip[..., 3], share, open_ & (square > (3.0 * level) ** 2), steps)
 
 
 def _goes_on(looked: _Looked, strip: np.ndarray) -> bool:
@@ -377,8 +396,10 @@ def linked(
             if found is not None and found.certain:
                 plate = found.plate
                 sprites[f"{name}_{key}"] = found.strip
-                told = [one for one in ends if not isinstance(one, str)]
-                constants[name] = {**constants.get(name, {}), key: told}
+                told = {key: [one for one in ends if not isinstance(one, str)]}
+                if (wire := found.bent()) is not None:
+                    told[wire_key(number)] = wire.numbers
+                constants[name] = {**constants.get(name, {}), **told}
     return replace(scene, background=plate, sprites=sprites, constants=constants)
 
 

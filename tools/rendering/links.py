@@ -9,6 +9,7 @@ import numpy as np
 
 from tools.rendering.canvas import blend
 from tools.rendering.shapes import stretched_layer
+from tools.rendering.wires import line_cover
 from tools.types import Scene
 
 
@@ -16,6 +17,12 @@ def link_key(number: int) -> str:
     """The constant of a body that says where its so many-th link (from 1 on) begins and ends, and,
     after the body's name and "_", that link's sprite."""
     return "link" if number == 1 else f"link_{number}"
+
+
+def wire_key(number: int) -> str:
+    """The constant of a body that holds the bent line of its so many-th link, where it is one:
+    width, then corners as shares of the way and pixels across it."""
+    return f"{link_key(number)}_wire"
 
 
 def begun(
@@ -72,9 +79,33 @@ def draw_link(
     onto = across_line(anchor, end, offset, width, height)
     if not np.isfinite(onto).all() or np.abs(onto).max() > 1e5:
         return
+    if wire_key(number) in part:
+        _draw_wire(image, part[wire_key(number)], 255.0 * strip[0, 0, :3], onto, strip.shape)
+        return
     layer = stretched_layer(image.shape[:2], strip, onto)
     if layer is not None:
         blend(image, *layer)
+
+
+def _draw_wire(
+    image: np.ndarray,
+    numbers: Sequence[float],
+    colour: np.ndarray,
+    onto: np.ndarray,
+    size: tuple[int, ...],
+) -> None:
+    """Draw a bent line in place. onto: (2, 3) map from a strip of ``size`` (h, w) to the image."""
+    width, points = numbers[0], np.reshape(numbers[1:], (-1, 2))
+    strip = points * (size[1], 1.0) + (-0.5, (size[0] - 1) / 2)
+    places = strip @ onto[:, :2].T + onto[:, 2]
+    pad = width / 2 + 1.0
+    x0, y0 = np.maximum(np.floor(places.min(0) - pad), 0).astype(int).tolist()
+    x1, y1 = np.minimum(np.ceil(places.max(0) + pad) + 1, image.shape[1::-1]).astype(int).tolist()
+    if x0 < x1 and y0 < y1:
+        cover = line_cover(
+            np.arange(x0, x1, dtype=float), np.arange(y0, y1, dtype=float), places, width
+        )
+        blend(image, x0, y0, cover.astype(np.float32), colour)
 
 
 def _placed(part: Mapping[str, Any]) -> bool:
