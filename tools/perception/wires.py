@@ -95,7 +95,8 @@ def _corners(places: np.ndarray) -> np.ndarray:
         if last - first < 2:
             continue
         way = places[last] - places[first]
-        off = np.abs(np.cross(way, places[first + 1 : last] - places[first])) / np.hypot(*way)
+        away = places[first + 1 : last] - places[first]
+        off = np.abs(way[0] * away[:, 1] - way[1] * away[:, 0]) / max(float(np.hypot(*way)), 1e-9)
         if off.max() > _STRAYS:
             corner = first + 1 + int(off.argmax())
             kept.add(corner)
