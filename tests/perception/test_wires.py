@@ -67,7 +67,7 @@ def test_a_spring_is_a_line_of_one_width_and_a_thread_is_not_bent(bends: int, be
         line = slice(52, 69), slice(22, int(pose[0]) - 18)
         off = finish(image)[line].astype(float) - frames[t][line]
         worst = max(worst, float(np.sqrt((off**2).mean())))
-    assert worst < 14.0
+    assert worst < (20.0 if bent else 14.0)  # a picture of the spring, stretched: 57
 
 
 def test_a_nail_stays_where_a_thread_that_turns_hangs_on_it() -> None:
