@@ -54,9 +54,10 @@ def test_a_spring_is_a_line_of_one_width_and_a_thread_is_not_bent(bends: int, be
     constants = scene.constants["box"]
     assert ("link_wire" in constants) == bent
     if bent:
+        height = len(scene.sprites["box_link"])
         width, *corners = constants["link_wire"]
-        assert width == pytest.approx(2.0, abs=0.4)
-        across = np.array(corners[1::2])
+        assert height * width == pytest.approx(2.0, abs=0.4)
+        across = height * np.array(corners[1::2])
         assert bends <= len(across) - 2 <= 2 * bends
         assert (across.min(), across.max()) == pytest.approx((-8.0, 8.0), abs=0.6)
     worst = 0.0

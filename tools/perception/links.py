@@ -398,7 +398,7 @@ def linked(
                 sprites[f"{name}_{key}"] = found.strip
                 told = {key: [one for one in ends if not isinstance(one, str)]}
                 if (wire := found.bent()) is not None:
-                    told[wire_key(number)] = wire.numbers
+                    told[wire_key(number)] = wire.numbers(len(found.strip))
                 constants[name] = {**constants.get(name, {}), **told}
     return replace(scene, background=plate, sprites=sprites, constants=constants)
 

@@ -36,10 +36,11 @@ class Wire:
     width: float
     points: np.ndarray
 
-    @property
-    def numbers(self) -> list[float]:
-        """The same as one list: width, then the points."""
-        return [round(float(v), 4) for v in (self.width, *self.points.ravel())]
+    def numbers(self, height: int) -> list[float]:
+        """The same as one list, width and then the points, with what lies across the way in heights
+        of the strip that shows the link, which grows where the link is drawn larger."""
+        across = self.points / (1.0, height)
+        return [round(float(v), 5) for v in (self.width / height, *across.ravel())]
 
 
 def wire_of(

@@ -21,7 +21,7 @@ def link_key(number: int) -> str:
 
 def wire_key(number: int) -> str:
     """The constant of a body that holds the bent line of its so many-th link, where it is one:
-    width, then corners as shares of the way and pixels across it."""
+    width, then corners, as shares of the way and of the height of the link's sprite across it."""
     return f"{link_key(number)}_wire"
 
 
@@ -95,8 +95,8 @@ def _draw_wire(
     size: tuple[int, ...],
 ) -> None:
     """Draw a bent line in place. onto: (2, 3) map from a strip of ``size`` (h, w) to the image."""
-    width, points = numbers[0], np.reshape(numbers[1:], (-1, 2))
-    strip = points * (size[1], 1.0) + (-0.5, (size[0] - 1) / 2)
+    width, points = numbers[0] * size[0], np.reshape(numbers[1:], (-1, 2))
+    strip = points * (size[1], size[0]) + (-0.5, (size[0] - 1) / 2)
     places = strip @ onto[:, :2].T + onto[:, 2]
     pad = width / 2 + 1.0
     x0, y0 = np.maximum(np.floor(places.min(0) - pad), 0).astype(int).tolist()
