@@ -189,14 +189,14 @@ def sort(edits: Sequence[Edit], named: Named) -> Sorted:
 
 def check(edits: Sequence[Edit], params: Sequence[FittedParam], programs: Programs) -> None:
     """Raises UsageError for what is wrong with edits before anything has run: a name without a dot
-    is a parameter or a constant, one with a dot begins with something that the programs speak
-    of."""
+    is a parameter or a constant, one with a dot begins with something that the programs speak of,
+    or with what belongs to it (``ball_link``)."""
     known = _by_name(Named(tuple(params), {}, {}, programs))
     words = {word for _, source in programs.items() for word in _WORD.findall(source)}
     for edit in edits:
-        if edit.name not in known and edit.name.partition(".")[0] not in (
-            words if "." in edit.name else ()
-        ):
+        thing, dot, _ = edit.name.partition(".")
+        spoken = thing in words or any(thing.startswith(f"{word}_") for word in words)
+        if edit.name not in known and not (dot and spoken):
             raise _unknown(edit, known)
 
 

@@ -630,6 +630,9 @@ def test_edits_go_to_what_has_the_name_and_unknown_names_list_the_known():
         r"CENTRE\.ball, RADIUS",
     ):
         edits.sort([edits.parse("mass=1")], NAMED)
+    edits.check([edits.parse("ball_link.size=2")], NAMED.params, NAMED.programs)  # a scene may tell
+    with pytest.raises(UsageError, match="wall.size"):
+        edits.check([edits.parse("wall.size=2")], NAMED.params, NAMED.programs)
 
 
 @pytest.mark.parametrize(

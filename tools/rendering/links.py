@@ -80,7 +80,7 @@ def draw_link(
     if not np.isfinite(onto).all() or np.abs(onto).max() > 1e5:
         return
     if wire_key(number) in part:
-        _draw_wire(image, part[wire_key(number)], 255.0 * strip[0, 0, :3], onto, strip.shape)
+        _draw_wire(image, part[wire_key(number)], strip, onto)
         return
     layer = stretched_layer(image.shape[:2], strip, onto)
     if layer is not None:
@@ -88,13 +88,12 @@ def draw_link(
 
 
 def _draw_wire(
-    image: np.ndarray,
-    numbers: Sequence[float],
-    colour: np.ndarray,
-    onto: np.ndarray,
-    size: tuple[int, ...],
+    image: np.ndarray, numbers: Sequence[float], strip: np.ndarray, onto: np.ndarray
 ) -> None:
-    """Draw a bent line in place. onto: (2, 3) map from a strip of ``size`` (h, w) to the image."""
+    """Draw a bent line in place, in the colour of its strip (h, w, 4). onto: (2, 3) map from the
+    strip to the image."""
+    alpha, size = strip[..., 3:], strip.shape
+    colour = 255.0 * (strip[..., :3] * alpha).sum((0, 1)) / max(float(alpha.sum()), 1e-6)
     width, points = numbers[0] * size[0], np.reshape(numbers[1:], (-1, 2))
     strip = points * (size[1], size[0]) + (-0.5, (size[0] - 1) / 2)
     places = strip @ onto[:, :2].T + onto[:, 2]
