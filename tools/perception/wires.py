@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import least_squares
+from scipy.sparse import csr_array
 
 from tools.rendering.wires import line_cover
 
@@ -24,7 +25,7 @@ _FRAMES = 6
 """Frames that a line is fitted to."""
 _BETTER = 0.7
 """Of the squared error that the stretched picture leaves, what a line may leave at most."""
-_ROUNDS = 30  # evaluations of a fit
+_ROUNDS = 8  # steps of a fit
 _MARGIN = 3.0  # pixels beyond a line that its fit looks at
 
 
@@ -106,7 +107,7 @@ def _corners(places: np.ndarray) -> np.ndarray:
 
 
 def _fitted(wire: Wire, share: np.ndarray, told: np.ndarray, steps: np.ndarray) -> Wire:
-    """Corners and width by least squares; where it begins and ends along the way stays."""
+    """Width and corners by least squares; where it begins and ends along the way stays."""
     height = share.shape[1]
     reach = np.abs(wire.points[:, 1]).max() + wire.width + _MARGIN
     rows = np.abs(np.arange(height) - (height - 1) / 2) <= reach
@@ -121,12 +122,28 @@ def _fitted(wire: Wire, share: np.ndarray, told: np.ndarray, steps: np.ndarray) 
         drawn = np.stack([_cover(unpacked(x), size, step) for step in steps])
         return ((drawn - own) * known).ravel()
 
+    spare = len(wire.points)
     start = np.concatenate([[wire.width], wire.points[1:-1, 0], wire.points[:, 1]])
-    scale = np.concatenate([[1.0], np.full(len(wire.points) - 2, 0.01), np.ones(len(wire.points))])
-    found = least_squares(left, start, x_scale=scale, diff_step=1e-3, max_nfev=_ROUNDS)
+    scale = np.concatenate([[1.0], np.full(spare - 2, 0.01), np.ones(spare)])
+    near = _near(wire, size[1], _MARGIN / float(steps.min()))
+    told = np.vstack([np.ones((1, size[1]), bool), near[1:-1], near])
+    apart = csr_array(
+        np.broadcast_to(told.T[None, None], (*own.shape, len(start))).reshape(-1, len(start))
+    )
+    found = least_squares(
+        left, start, x_scale=scale, diff_step=1e-3, max_nfev=_ROUNDS, jac_sparsity=apart
+    )
     fitted = unpacked(found.x)
     ordered = bool((np.diff(fitted.points[:, 0]) > 0).all()) and fitted.width > 0
     return fitted if ordered else wire
+
+
+def _near(wire: Wire, length: int, margin: float) -> np.ndarray:
+    """(K, length) bool: the columns that each corner has a part in."""
+    columns = np.arange(length) + 0.5
+    ends = wire.points[:, 0] * length
+    first, last = np.r_[ends[:1], ends[:-1]] - margin, np.r_[ends[1:], ends[-1:]] + margin
+    return (columns >= first[:, None]) & (columns <= last[:, None])
 
 
 def _cover(wire: Wire, size: tuple[int, int], step: float) -> np.ndarray:
