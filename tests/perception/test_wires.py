@@ -78,3 +78,12 @@ def test_a_nail_stays_where_a_thread_that_turns_hangs_on_it() -> None:
         frames.append(drawn(np.array([(20, 60), end]), end, True))
     _, scene = seen(np.stack(frames))
     assert np.abs(scene.background[58:63, 18:23].astype(int) - NAIL).max() < 30
+
+
+def test_what_moves_slowly_on_a_thread_is_no_nail() -> None:
+    frames = []
+    for x in 150 + 12 * np.sin(0.3 * np.arange(24)):
+        frames.append(drawn(np.array([(20, 60), (x - 14, 60)]), (x, 60), False))
+    _, scene = seen(np.stack(frames))
+    assert "link" in scene.constants["box"]
+    assert np.abs(scene.background[50:71, 130:171].astype(int) - GROUND).max() < 30

@@ -289,6 +289,7 @@ def _bare(
     steady = ~np.logical_or.reduce([differs(frame, first, level) for frame in looked.frames[1:]])
     other = (steady & differs(first, colour, level)).astype(np.uint8)
     stays = steady & (cv2.dilate(other, np.ones((3, 3), np.uint8)) > 0)
+    stays &= np.maximum.reduce(covered) < 0.02  # what moves slowly is no nail
     return plate, np.dstack([first, 255 * stays.astype(np.uint8)])
 
 
