@@ -122,16 +122,14 @@ def _fitted(wire: Wire, share: np.ndarray, told: np.ndarray, steps: np.ndarray) 
         drawn = np.stack([_cover(unpacked(x), size, step) for step in steps])
         return ((drawn - own) * known).ravel()
 
-    spare = len(wire.points)
+    count = len(wire.points)
     start = np.concatenate([[wire.width], wire.points[1:-1, 0], wire.points[:, 1]])
-    scale = np.concatenate([[1.0], np.full(spare - 2, 0.01), np.ones(spare)])
+    scale = np.concatenate([[1.0], np.full(count - 2, 0.01), np.ones(count)])
     near = _near(wire, size[1], _MARGIN / float(steps.min()))
-    told = np.vstack([np.ones((1, size[1]), bool), near[1:-1], near])
-    apart = csr_array(
-        np.broadcast_to(told.T[None, None], (*own.shape, len(start))).reshape(-1, len(start))
-    )
+    acts = np.vstack([np.ones((1, size[1]), bool), near[1:-1], near]).T  # columns x unknowns
+    sparsity = csr_array(np.broadcast_to(acts, (*own.shape, len(start))).reshape(-1, len(start)))
     found = least_squares(
-        left, start, x_scale=scale, diff_step=1e-3, max_nfev=_ROUNDS, jac_sparsity=apart
+        left, start, x_scale=scale, diff_step=1e-3, max_nfev=_ROUNDS, jac_sparsity=sparsity
     )
     fitted = unpacked(found.x)
     ordered = bool((np.diff(fitted.points[:, 0]) > 0).all()) and fitted.width > 0
