@@ -631,7 +631,7 @@ def test_edits_go_to_what_has_the_name_and_unknown_names_list_the_known():
     ):
         edits.sort([edits.parse("mass=1")], NAMED)
     edits.check([edits.parse("ball_link.size=2")], NAMED.params, NAMED.programs)  # a scene may tell
-    with pytest.raises(UsageError, match="wall.size"):
+    with pytest.raises(UsageError, match=r"wall\.size"):
         edits.check([edits.parse("wall.size=2")], NAMED.params, NAMED.programs)
 
 
