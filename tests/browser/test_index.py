@@ -4,6 +4,7 @@ one."""
 from __future__ import annotations
 
 import json
+import time
 import tracemalloc
 
 import pytest
