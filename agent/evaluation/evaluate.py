@@ -412,9 +412,9 @@ class Evaluator:
             clips = self._runner.perceive(programs.perception, whole)
             further = self._runner.refit(programs, whole, clips, seed, fitted.values)
             later = known_later(fitted, further, _numbers(last.trials, clips))
-            again, rescored = read(fitted.values | later) if later else (found, scored)
-            if again is not None and again.score > found.score:
-                found, scored = again, rescored
+            helped, rescored = read(fitted.values | later) if later else (None, scored)
+            if helped is not None and helped.score > found.score:
+                found, scored = helped, rescored
         if found is None:
             return {}
         return asdict(found) | {"reason": "; ".join(scored.reasons)}

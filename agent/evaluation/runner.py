@@ -228,8 +228,8 @@ class Runner:
         """θ from ``clips``, which are a little shorter or longer than those of a fit that ended at
         ``start``; perception may have seen more of them. limits: fields of the fit's budget. Known
         for the last few calls: what later frames tell is asked again where they are confirmed."""
-        lengths = tuple(len(one.states) for one in perceived)
-        key = (programs, *map(self.content, clips), lengths, seed, *start.items(), *limits.items())
+        told = [_digest(one.states.values.tobytes()) for one in perceived]
+        key = (programs, *map(len, clips), *told, seed, *start.items(), *limits.items())
         with self._lock:
             if key in self._refits:
                 return self._refits[key]

@@ -212,10 +212,19 @@ def _bent(
     steps: np.ndarray,
 ) -> Wire | None:
     """The bent line that strips (n, h, w, 3) show over what lies behind them."""
-    way = 255.0 * strip[0, 0, :3] - behind
-    square, level = _total(way**2), threshold(noise)
-    share = np.clip(_total((seen - behind) * way) / np.maximum(square, level**2), 0.0, 1.0)
-    return wire_of(strip[..., 3], share, open_ & (square > (3.0 * level) ** 2), steps)
+    share, told = _covered(seen, behind, open_, 255.0 * strip[0, 0, :3], threshold(noise))
+    return wire_of(strip[..., 3], share, told, steps)
+
+
+def _covered(
+    seen: np.ndarray, behind: np.ndarray, open_: np.ndarray, colour: np.ndarray, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n, h, w) how far a colour covers what lies behind it, in [0, 1], and bool where that is
+    told: elsewhere the plate shows it anyway."""
+    way = colour - behind
+    square = np.maximum(_total(way**2), level**2)
+    share = np.clip(_total((seen - behind) * way) / square, 0.0, 1.0)
+    return share, open_ & (square > (3.0 * level) ** 2)
 
 
 def _goes_on(looked: _Looked, strip: np.ndarray) -> bool:
@@ -340,17 +349,14 @@ def _drawn(
     before = float((_total(away**2) * odd).sum())
     strong = odd & (far >= np.quantile(far[odd], 0.8))  # soft edges are mixtures
     colour = densest_colour(seen[strong])
-    way = colour - behind
-    square = np.maximum(_total(way**2), level**2)
-    share = np.clip(_total(away * way) / square, 0.0, 1.0)
-    told = open_ & (square > (3.0 * level) ** 2)  # elsewhere the plate shows it anyway
+    share, told = _covered(seen, behind, open_, colour, level)
     known = told.sum(0)
     alpha = np.where(known > 0, (share * told).sum(0) / np.maximum(known, 1), np.nan)
     if np.isnan(alpha).all(1).any() or (known > 0).all(0).mean() < _TOLD:
         return None
     alpha = np.where(known > 0, alpha, np.nanmean(alpha, axis=1, keepdims=True))
     alpha[alpha < 0.05] = 0.0
-    rest = seen - (behind + alpha[..., None] * way)
+    rest = seen - (behind + alpha[..., None] * (colour - behind))
     wrong = odd | ((_largest(rest) > level) & open_)  # also what is drawn and is not there
     after = float((_total(rest**2) * wrong).sum())
     traced, whole = ((alpha.max(0) > least).mean() > _ALONG for least in (0.0, _THERE))
