@@ -125,6 +125,16 @@ def test_a_spring_under_a_periodic_force_is_both():
     assert spring.numbers["k"] == pytest.approx(50.0, rel=0.05)
 
 
+def test_an_engine_that_stops_is_told_with_the_moment():
+    until = np.minimum(T, 0.61)
+    y = 220 - 160 * until * (T - until / 2) + 60 * T * T / 2
+    mechanism = found(path("box", noisy(np.stack([80 + 40 * T, y], 1))))
+    (spell,), (weight,) = mechanism.of("spell"), mechanism.of("gravity")
+    assert spell.numbers["ends"] == pytest.approx(0.61, abs=0.01)
+    assert spell.numbers["ay"] == pytest.approx(-160, rel=0.05)
+    assert weight.numbers["gy"] == pytest.approx(60, rel=0.1)
+
+
 def test_three_bodies_that_attract_each_other():
     mass = np.array([1.0, 0.7, 0.3])
 

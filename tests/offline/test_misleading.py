@@ -23,7 +23,7 @@ from agent.proposers.offline.evidence import (
     strays,
 )
 from agent.proposers.offline.forces import drive
-from agent.proposers.offline.kinematics import structures
+from agent.proposers.offline.kinematics import Joint, _combinations, structures
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.plans import Plan, ranked
 from agent.proposers.offline.proposer import _less
@@ -771,3 +771,24 @@ def test_places_read_wrongly_while_one_body_hides_the_other_are_no_force():
         (Body("first", "disk", None), Body("second", "disk", None)), order=("first", "second")
     )
     assert not drive(structure, seen)[0].mechanism.of("pair_force")
+
+
+def test_specks_that_may_each_hang_on_every_other_are_told_apart_soon():
+    """Of all choices of joints hardly one is without a cycle: what begins with one goes no
+    further, and that nothing hangs on anything is listed in any case."""
+    specks = [path(f"speck_{k}", np.zeros((12, 2))) for k in range(17)]
+    names = [speck.name for speck in specks]
+    free = Joint("free", None, {}, 50.0, "")
+    hung = {
+        name: [*(Joint("revolute", on, {}, 1.0, "") for on in names if on != name), free]
+        for name in names
+    }
+    found = list(_combinations(specks, hung, dict.fromkeys(names, 0.0)))
+    assert any(all(joint.motion == "free" for joint in chosen.values()) for chosen in found)
+    pivot_ = Joint("revolute", None, {}, 20.0, "")
+    few = {name: [hung[name][0], pivot_, free] for name in names[:3]}
+    costs = [
+        sum(joint.cost for joint in chosen.values())
+        for chosen in _combinations(specks[:3], few, dict.fromkeys(names, 0.0))
+    ]
+    assert costs == sorted(costs) and len(costs) > 3

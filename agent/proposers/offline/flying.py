@@ -31,7 +31,7 @@ from agent.proposers.offline.priors import (
     proposed,
 )
 from agent.proposers.offline.regression import curve_option
-from agent.proposers.offline.shaped import shaped
+from agent.proposers.offline.shaped import shaped, spells, together
 from agent.proposers.offline.walls import slides
 from tools import timing
 
@@ -154,6 +154,10 @@ def _free_options(body: Body, evidence: Evidence, limit: int) -> list[Option]:
     special = shaped(path, evidence, xy, v, where)
     features += [each.feature for each in special.values()]
     explanations = cautious(_explained(path, evidence, features, special))
+    timed = spells(path, path.xy, path.floor, evidence, features, explanations[0])
+    if timed:
+        special, features = special | timed, [*features, *(each.feature for each in timed.values())]
+        explanations = cautious(_explained(path, evidence, features, special))
     middle = np.nanmean(xy, axis=0)
     span = float(np.nanmax(np.ptp(xy[np.isfinite(xy[:, 0])], axis=0)))
     options = []
@@ -164,7 +168,7 @@ def _free_options(body: Body, evidence: Evidence, limit: int) -> list[Option]:
         unsaid = set(e.names) - {*SAID, *special} - {k for k in e.names if k[:10] == "attraction"}
         if unsaid:
             raise ValueError(f"no term says {', '.join(sorted(unsaid))}, which moves {body.name}")
-        terms, told = _damped(body.name, terms)
+        terms, told = _damped(body.name, together(terms))
         floored = on_a_floor(e.names, evidence.filmed) if on_floor else 0.0
         options.append((terms, e.bic + floored, _sentence(body.name, e) + told))
         if evidence.filmed and _slows(path, evidence, features, e):

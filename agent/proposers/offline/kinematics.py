@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -95,14 +96,34 @@ def combined(
         base[name] = replace(base[name], motion="image", on=host)
     movers = [p for p in evidence.movers if p.name not in {*riders, *images}]
     unbound = {p.name: _unbound(p, evidence.dt) for p in movers}
-    found: list[Structure] = []
-    _combine(movers, choices, {}, 0.0, [], found, evidence, base)
+    order = tuple(track.name for track in evidence.tracks.tracks)
+    return [
+        Structure(
+            Mechanism(tuple(_joined(base, chosen).values()), order=order),
+            sum(joint.cost for joint in chosen.values()),
+            "; ".join(joint.why for joint in chosen.values()),
+        )
+        for chosen in _combinations(movers, choices, unbound)
+    ]
 
-    def promise(structure: Structure) -> float:
-        loose = [b.name for b in structure.mechanism.bodies if b.motion == "free"]
-        return structure.cost + sum(unbound.get(name, 0.0) for name in loose)
 
-    return sorted(found, key=promise)
+LISTED = 200
+"""Structures that are told apart at most."""
+
+
+def _joined(base: Mapping[str, Body], chosen: Mapping[str, Joint]) -> dict[str, Body]:
+    """Bodies with the joints that were chosen for them."""
+    bodies = dict(base)
+    for name, joint in chosen.items():
+        bodies[name] = replace(
+            base[name],
+            motion=joint.motion,
+            on=joint.on,
+            turns=base[name].turns and not joint.point,
+            numbers={**base[name].numbers, **joint.numbers},
+            swells=base[name].swells and joint.motion != "receding",
+        )
+    return bodies
 
 
 def _passengers(evidence: Evidence, images: Mapping[str, str]) -> dict[str, tuple[str, float]]:
@@ -888,48 +909,58 @@ def _rod(path: Path, other: Path) -> Joint | None:
     )
 
 
-def _combine(movers, choices, chosen, cost, why, found, evidence, base) -> None:
-    """All consistent combinations (no cycles; sliders only where something hangs on them),
-    bounded."""
-    if len(found) > 200:
-        return
-    if len(chosen) == len(movers):
-        if _sound(chosen):
-            bodies = dict(base)
-            for name, joint in chosen.items():
-                bodies[name] = replace(
-                    base[name],
-                    motion=joint.motion,
-                    on=joint.on,
-                    turns=base[name].turns and not joint.point,
-                    numbers={**base[name].numbers, **joint.numbers},
-                    swells=base[name].swells and joint.motion != "receding",
-                )
-            order = tuple(track.name for track in evidence.tracks.tracks)
-            found.append(
-                Structure(Mechanism(tuple(bodies.values()), order=order), cost, "; ".join(why))
-            )
-        return
-    path = movers[len(chosen)]
-    for joint in choices[path.name]:
-        _combine(
-            movers,
-            choices,
-            {**chosen, path.name: joint},
-            cost + joint.cost,
-            [*why, joint.why],
-            found,
-            evidence,
-            base,
-        )
+def _combinations(
+    movers: Sequence[Path], choices: Mapping[str, list[Joint]], unbound: Mapping[str, float]
+) -> Iterator[dict[str, Joint]]:
+    """Consistent choices of one joint for each mover (no cycles; sliders only where something hangs
+    on them), most plausible first, and the plainest of those in which nothing carries another. Of
+    those that begin alike the likeliest is looked at first, and what begins inconsistently goes no
+    further. unbound: what it costs that a mover is free, beside its joint."""
+    names = [path.name for path in movers]
+
+    def cost(name: str, joint: Joint) -> float:
+        return joint.cost + (unbound[name] if joint.motion == "free" else 0.0)
+
+    costs = [[cost(name, joint) for joint in choices[name]] for name in names]
+    rest = [sum(min(of) for of in costs[k:]) for k in range(len(names) + 1)]
+    heap: list[tuple[float, tuple[int, ...]]] = [(rest[0], ())]
+    listed, loose = 0, False
+    for _ in range(TRIED):
+        if not heap or listed == LISTED:
+            break
+        _, taken = heapq.heappop(heap)
+        chosen = {name: choices[name][k] for name, k in zip(names, taken, strict=False)}
+        if not _sound(chosen, names):
+            continue
+        if len(taken) == len(names):
+            loose |= all(joint.motion in LOOSE for joint in chosen.values())
+            listed += 1
+            yield chosen
+            continue
+        so_far = sum(costs[i][k] for i, k in enumerate(taken))
+        for k, more in enumerate(costs[len(taken)]):
+            heapq.heappush(heap, (so_far + more + rest[len(taken) + 1], (*taken, k)))
+    if not loose:
+        plain = {n: [j for j in choices[n] if j.motion in LOOSE and j.on is None] for n in names}
+        if all(plain.values()):
+            yield {name: min(plain[name], key=lambda joint: joint.cost) for name in names}
 
 
-def _sound(chosen: Mapping[str, Joint]) -> bool:
+TRIED = 4000
+"""Beginnings of combinations that are looked at: seventeen specks of a noisy picture, each of which
+may hang on each other one, have more than could be walked through (Atwood's machine with noise)."""
+
+
+def _sound(chosen: Mapping[str, Joint], movers: Collection[str]) -> bool:
+    """Whether no choice so far hangs on itself, or on what carries nothing; what hangs on a mover
+    without a joint yet may come right."""
     for name, joint in chosen.items():
         seen, here = {name}, joint.on
-        while here is not None:
-            if here in seen or here not in chosen or chosen[here].motion in CARRY_NOTHING:
+        while here is not None and here in chosen:
+            if here in seen or chosen[here].motion in CARRY_NOTHING:
                 return False
             seen.add(here)
             here = chosen[here].on
+        if here is not None and here not in movers:
+            return False
     return True

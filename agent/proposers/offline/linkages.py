@@ -25,6 +25,7 @@ from agent.proposers.offline.mechanism import Body, Term
 from agent.proposers.offline.naming import causes
 from agent.proposers.offline.options import Option
 from agent.proposers.offline.priors import ON_TOP, on_a_floor, proposed
+from agent.proposers.offline.shaped import explained
 from agent.proposers.offline.swinging import HEIGHTS, stops_of
 from agent.proposers.offline.walls import boundaries, slides, unmet
 from tools.physics.multibody import Link, accelerations
@@ -42,6 +43,13 @@ the others alone."""
 
 LIGHT = 8.0
 """Price in BIC of each step up in ``MASSES``."""
+
+
+SAID = {
+    "pull": ("push", "a"), "drag": ("damping", "c"), "friction": ("friction", "c"),
+    "action": ("action", "a"),
+}  # fmt: skip
+"""Features of what slides on a line, and the kind and the number of the term that says each."""
 
 
 def slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...], float, str]]:
@@ -65,7 +73,7 @@ def slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...]
     untold = [t for t in path.kinks if not (stops and stops_of(name, along, [t]))]
     jumps = len(stops) + len(untold)
     stops += tuple(_stops_ahead(body, path, evidence, stops)) if proposed("stop") else ()
-    found = explain(series, sigma, evidence.dt, features, path.kinks, 3, filmed=evidence.filmed)
+    found, timed = explained(path, series, sigma, evidence, features)
     level = abs(body.numbers["axis_y"]) < LEVEL
     on_floor = slides(path, evidence)
     for e in (cautious(found, "pull") if level else found)[:4]:
@@ -74,11 +82,8 @@ def slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...]
             k = values["spring_along"]
             rest = middle + values.pop("pull", 0.0) / k
             terms.append(Term("joint_spring", (name,), {"k": k, "rest": rest}))
-        terms += [Term("push", (name,), {"a": values["pull"]})] if "pull" in values else []
-        terms += [Term("damping", (name,), {"c": values["drag"]})] if "drag" in values else []
-        rub = values.get("friction")
-        terms += [Term("friction", (name,), {"c": rub})] if rub else []
-        terms += [Term("action", (name,), {"a": values["action"]})] if "action" in values else []
+        terms += [Term(SAID[k][0], (name,), {SAID[k][1]: values[k]}) for k in SAID if k in values]
+        terms += [timed[key].term(name, values[key]) for key in e.names if key in timed]
         words = f"{name} slides: {causes(e.names, 'constant velocity')} leaves {e.rms:.2f} px rms"
         bic = e.bic - 2.0 * ON_TOP["jump"].log_odds * jumps
         bic += on_a_floor(e.names, evidence.filmed) if on_floor else 0.0

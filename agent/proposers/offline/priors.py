@@ -117,6 +117,8 @@ CAUSES = Table("cause", {
     "tether": Odds(-4.0, "A mass that hangs on a spring from a thing that is drawn, and swings."),
     "frame": Odds(-5.0, "A camera on a turntable is rare."),
     "drive": Odds(-8.0, "A force that comes and goes; its rate and phase are free, too."),
+    "ends": Odds(-5.0, "An engine that stops, a push that is over: when it ends is free, too."),
+    "begins": Odds(-7.0, "What is let alone first and then driven is rarer than the other way."),
     "tied": Odds(-3.0, "Pendulums side by side are shown where a spring joins them."),
     "coil": Odds(-6.0, "A coil spring at a pivot is rarer than weight."),
     "damping": Odds(-2.0, "Every real swing dies down; many drawn ones do."),

@@ -1,18 +1,20 @@
 """Causes whose shape depends on a number that is found first: springs of a length of their own, a
-turning frame, forces that are periodic in time. Each becomes one feature, with that number put in.
+turning frame, forces that are periodic in time, that end or begin. Each becomes one feature, with
+that number put in.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from agent.proposers.offline.evidence import Evidence, Explanation, Feature, Path, regress
+from agent.proposers.offline.evidence import Evidence, Explanation, Feature, Path, explain, regress
 from agent.proposers.offline.mechanism import Term
+from agent.proposers.offline.priors import price
 from tools import timing
 
 SAME = 0.25
@@ -172,6 +174,105 @@ def _drives(path: Path, evidence: Evidence, xy: np.ndarray, v: np.ndarray) -> di
             feature = (f"drive_{axis}", wave, _positive)
             found[feature[0]] = Shaped(feature, "drive", numbers, f"a{axis}")
     return found
+
+
+def spells(
+    path: Path,
+    series: np.ndarray,
+    floor: float,
+    evidence: Evidence,
+    library: Sequence[Feature],
+    steady: Explanation,
+) -> dict[str, Shaped]:
+    """Efforts that end while the clip runs, or begin, where what acts all the time leaves more than
+    noise of the coordinates (T, d). library: what acts all the time; steady: the best choice of it.
+    Along x and y of a body that flies; along the one coordinate of what is on a joint."""
+    moment = _turning_point(path, series, floor, evidence, library, steady)
+    if moment is None:
+        return {}
+    edge = round(timing.usual_step(evidence.dt), 4)
+    share = _acting(evidence, len(series), moment)
+    ways = ("x", "y") if series.shape[1] == 2 else ("",)
+    found: dict[str, Shaped] = {}
+    for word, acts in (("ends", share), ("begins", 1.0 - share)):
+        for k, way in enumerate(ways):
+            name = f"{word}_{way}" if way else word
+            unit = np.zeros(series.shape)
+            unit[:, k] = acts
+            numbers = {f"a{way}": 1.0, word: moment, "edge": edge}
+            found[name] = Shaped((name, unit, _any), "spell", numbers, f"a{way}")
+    return found
+
+
+def explained(
+    path: Path, series: np.ndarray, floor: float, evidence: Evidence, library: Sequence[Feature]
+) -> tuple[list[Explanation], dict[str, Shaped]]:
+    """Choices of up to three causes of a joint's coordinate (T, 1), likeliest first, and the efforts
+    among them that end or begin, by name."""
+    at = (evidence.dt, library, path.kinks, 3)
+    found = explain(series, floor, *at, filmed=evidence.filmed)
+    timed = spells(path, series, floor, evidence, library, found[0])
+    if timed:
+        at = (evidence.dt, [*library, *(each.feature for each in timed.values())], path.kinks, 3)
+        found = explain(series, floor, *at, filmed=evidence.filmed)
+    return found, timed
+
+
+def together(terms: Sequence[Term]) -> tuple[Term, ...]:
+    """The terms, with what acts on one body for the same while as one."""
+    spell = [term for term in terms if term.kind == "spell"]
+    found = [term for term in terms if term.kind != "spell"]
+    for word in ("ends", "begins"):
+        alike = [term for term in spell if word in term.numbers]
+        numbers = {key: value for term in alike for key, value in term.numbers.items()}
+        found += [Term("spell", alike[0].bodies, numbers)] if alike else []
+    return tuple(found)
+
+
+def _acting(evidence: Evidence, count: int, ends: float) -> np.ndarray:
+    """(count,) shares of each frame in which a force acts that ends after so many seconds."""
+    times = timing.elapsed(evidence.dt, np.arange(count))
+    return np.clip((ends - times) / timing.usual_step(evidence.dt) + 0.5, 0.0, 1.0)
+
+
+def _turning_point(
+    path: Path,
+    series: np.ndarray,
+    floor: float,
+    evidence: Evidence,
+    library: Sequence[Feature],
+    steady: Explanation,
+) -> float | None:
+    """Seconds after which an effort is gone, or has come, beside the plainest causes, or else beside
+    the best choice of steady ones; None where that gains too little."""
+    seen, told = np.flatnonzero(path.seen), steady.rms < 2 * floor
+    if len(seen) < 4 * BRIEF or path.kinks or math.isinf(steady.bic):
+        return None
+    if told and price(steady.names, evidence.filmed) <= price(("gy", "ends"), evidence.filmed):
+        return None  # nothing is left to explain, and by causes that are as likely
+    grid, units = timing.elapsed(evidence.dt, seen[BRIEF:-BRIEF]), np.eye(series.shape[1])
+    for beside in (STEADY,) if told else (STEADY, (*steady.names, *STEADY)):
+        base = [f for f in library if f[0] in beside]
+
+        def switched(moment: float, base: Sequence[Feature] = base) -> Explanation:
+            share = _acting(evidence, len(series), moment)
+            more = [(f"for_{k}", np.outer(share, unit), _any) for k, unit in enumerate(units)]
+            return regress(series, floor, evidence.dt, [*base, *more])
+
+        best = int(np.argmin([switched(moment).rms for moment in grid]))
+        bounds = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+        found = minimize_scalar(lambda at: switched(at).rms, bounds=bounds, method="bounded")
+        plain = regress(series, floor, evidence.dt, base)
+        if switched(found.x).bic < plain.bic - WORTH:
+            return float(found.x)
+    return None
+
+
+STEADY = ("gx", "gy", "pull", "torque", "down", "across", "drag", "friction", "damping")
+"""The plainest causes, which act all the time: no moment is told without them."""
+
+BRIEF = 4
+"""Frames that a force must act, and be gone, to be told from a blow."""
 
 
 def _rhythm(

@@ -11,12 +11,13 @@ import numpy as np
 
 from agent.proposers.offline.alike import look_alike
 from agent.proposers.offline.contacts import TOUCHED, by_area, collisions, is_round, met_with, snug
-from agent.proposers.offline.evidence import Evidence, Feature, Path, bearing, explain, smooth
+from agent.proposers.offline.evidence import Evidence, Feature, Path, bearing, smooth
 from agent.proposers.offline.flying import any_sign, positive
 from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.naming import causes
 from agent.proposers.offline.options import Option
 from agent.proposers.offline.priors import THRESHOLDS, price, proposed
+from agent.proposers.offline.shaped import explained
 
 HEIGHTS = 2.5
 """Gravity, in image heights per s^2, of a picture that shows about four metres: assumed where the
@@ -205,10 +206,12 @@ def pendulum_options(body: Body, evidence: Evidence, others: Sequence[Body] = ()
     struck = f"; {name} strikes a wall" if stops else ""
     options = []
     filmed = evidence.filmed
-    for e in explain(series, sigma, evidence.dt, features, path.kinks, 3, filmed=filmed)[:5]:
+    found, timed = explained(path, series, sigma, evidence, features)
+    for e in found[:5]:
         named = tuple(key for key in e.names if key != "across" or not _straight(e.values))
         middle = float(np.nanmean(values)) - offset
         terms = (*_weight(name, e.values, offset), *_at_pivot(name, e.values, middle))
+        terms += tuple(timed[key].term(name, e.values[key]) for key in e.names if key in timed)
         terms += (*_ties(name, e.values, evidence), *stops)
         words = f"{name} swings: {causes(named, 'nothing')} leaves {e.rms * length:.2f} px rms"
         bic = e.bic - price(e.names, filmed) + price(named, filmed)

@@ -46,6 +46,8 @@ from agent.proposers.offline.grammar.laws.push import Push
 from agent.proposers.offline.grammar.laws.quadratic_drag import QuadraticDrag
 from agent.proposers.offline.grammar.laws.spring import Spring
 from agent.proposers.offline.grammar.laws.stop import Stop
+from agent.proposers.offline.grammar.laws.timed_drive import TimedDrive
+from agent.proposers.offline.grammar.laws.timed_force import TimedForce
 from agent.proposers.offline.grammar.laws.turning import Turning
 from agent.proposers.offline.grammar.laws.turning_frame import TurningFrame
 from agent.proposers.offline.grammar.laws.wall import Wall
@@ -369,6 +371,15 @@ class _Translation:
         size = (_or_none(n, "ax"), _or_none(n, "ay"))
         rate = _fitted(n["rate"], low=0.5 * n["rate"], high=2.0 * n["rate"])
         return [PeriodicForce((b,), *size, rate, _fitted(n["phase"])) for b in term.bodies]
+
+    def _spell(self, term: hypothesis.Term, n: dict) -> list[Law]:
+        later = "begins" in n
+        at, edge = _within(n["begins" if later else "ends"], 1.0), n["edge"]
+        if "a" in n:
+            efforts = {b: _fitted(n["a"] / self._moment(b)) for b in term.bodies}
+            return [TimedDrive((b,), effort, at, later, edge) for b, effort in efforts.items()]
+        size = (_or_none(n, "ax"), _or_none(n, "ay"))
+        return [TimedForce((b,), *size, at, later, edge) for b in term.bodies]
 
     def _pair_force(self, term: hypothesis.Term, n: dict) -> list[Law]:
         if "length" not in n and len(term.bodies) > 2:
