@@ -13,6 +13,11 @@ Kick = tuple[Any, Any, Any]
 """Acceleration along x and y (px/s^2) and of turning (rad/s^2)."""
 
 
+LONGEST = 60
+"""Characters of the names of a law's bodies that stand in those of its parameters: the contract
+bounds names at a hundred."""
+
+
 @dataclass(frozen=True)
 class Law(Owner):
     """on: whom it acts on: names of bodies, or "body.attribute" for a size or a gain that
@@ -27,8 +32,11 @@ class Law(Owner):
             raise GrammarError(self.word, f"at least {self.least} different bodies", str(self.on))
 
     def subject(self) -> str:
-        """The names of those it acts on."""
-        return "_".join(name.replace(".", "_") for name in self.on)
+        """The names of those it acts on; of many the first, and how many more."""
+        names = [name.replace(".", "_") for name in self.on]
+        if len("_".join(names)) <= LONGEST:
+            return "_".join(names)
+        return f"{names[0][:LONGEST]}_and_{len(names) - 1}_more"
 
     def words(self) -> dict[str, str]:
         """ "{on}": a, b and c."""
