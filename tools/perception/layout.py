@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from tools.perception.appearance import SOFTEST, alpha_at, at_pose, covered, picture_at
+from tools.perception.appearance import SOFTEST, alpha_at, at_pose, covered, picture_at, shown_at
 from tools.perception.background import differs, dominant_colour
 from tools.perception.batched import located_each, sharpened
 from tools.perception.clip import Clip
@@ -33,6 +33,7 @@ class Layout:
     """The working state of tracking. poses: per part (T, 3), NaN = not seen. parts: declarations,
     None where there is none. order: part numbers from back to front. front: bool (H, W), fixed
     structures that hide parts. spreads: per part (T, 3) standard deviations. errors: per part (T,).
+    settled: parts whose looks and poses are final, so that no pass works on them.
     """
 
     clip: Clip
@@ -43,12 +44,18 @@ class Layout:
     front: np.ndarray | None = None
     spreads: list[np.ndarray] = field(default_factory=list)
     errors: list[np.ndarray] = field(default_factory=list)
+    settled: frozenset[int] = frozenset()
 
     def __post_init__(self):
         self.parts = self.parts or [None] * len(self.appearances)
         self.order = self.order or list(range(len(self.appearances)))
         self.spreads = self.spreads or [np.full(p.shape, np.inf) for p in self.poses]
         self.errors = self.errors or [np.full(len(p), np.inf) for p in self.poses]
+
+    @property
+    def unsettled(self) -> list[int]:
+        """Part numbers that passes work on, in order."""
+        return [k for k in range(len(self.appearances)) if k not in self.settled]
 
     def seen(self, k: int) -> np.ndarray:
         """Frames in which part k has a pose."""
@@ -188,11 +195,8 @@ def tolerance(appearance: Appearance, pose: np.ndarray, seen: View, noise: float
     if not len(px):
         return 0.0
     ground = seen.ground(px, py)
-    alpha = alpha_at(appearance, pose, px, py)
-    contrast = float(
-        (np.abs(picture_at(appearance, pose, px, py, ground) - ground).mean(1) * alpha).sum()
-        / max(alpha.sum(), 1e-6)
-    )
+    alpha, picture = shown_at(appearance, pose, px, py, ground)
+    contrast = float((np.abs(picture - ground).mean(1) * alpha).sum() / max(alpha.sum(), 1e-6))
     return max(0.35 * contrast, 12.0) + noise if contrast > _FAINT + noise else 0.0
 
 

@@ -11,14 +11,13 @@ from functools import cached_property
 import numpy as np
 
 from tools.perception.appearance import (
-    alpha_at,
     at_pose,
     cover_at,
     cover_at_size,
     covered,
     free_sizes,
     informative_pixels,
-    picture_at,
+    shown_at,
     with_sizes,
 )
 from tools.perception.parts import Appearance
@@ -395,8 +394,7 @@ def misfit(appearance: Appearance, pose: np.ndarray, seen: View, limit: int = 60
     px, py, target, ground = seen.pick(*covered(appearance, pose, seen.shape, limit))
     if not len(px):
         return np.inf
-    weight = alpha_at(appearance, pose, px, py)
-    if weight.sum() < 2.0:
+    weight, picture = shown_at(appearance, pose, px, py, ground)
+    if (total := weight.sum()) < 2.0:
         return np.inf
-    error = np.abs(picture_at(appearance, pose, px, py, ground) - target).mean(-1)
-    return float((error * weight).sum() / weight.sum())
+    return float((np.abs(picture - target).mean(-1) * weight).sum() / total)
