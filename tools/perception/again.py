@@ -47,6 +47,11 @@ class Earlier:
                 away.remove(same[0])
         return found
 
+    def hides_elsewhere(self, front: np.ndarray) -> bool:
+        """Whether other pixels of the plate hid parts before: bool (H, W), those that do now."""
+        before = self.layout.front
+        return before is None or not np.array_equal(front, before)
+
     def _reaches(self, k: int, rows: np.ndarray, columns: np.ndarray) -> bool:
         """Whether part k, or a region of it, comes near one of some pixels in any frame."""
         places = self.layout.poses[k][self.layout.seen(k), :2]
@@ -72,11 +77,11 @@ def _same_seed(a: Seed, b: Seed) -> bool:
     """Whether two seeds lead to the same first look and first poses over plates that are alike."""
     if a is b:
         return True
-    colours = (a.colour is None, b.colour is None)
-    alike = a.part is b.part and colours[0] == colours[1] and a.look is None and b.look is None
-    if not alike or (a.colour is not None and not np.array_equal(a.colour, b.colour)):
+    if a.part is not b.part or a.look is not None or b.look is not None:
         return False
-    return _same_chain(a.chain, b.chain)
+    if a.colour is None or b.colour is None:
+        return a.colour is b.colour and _same_chain(a.chain, b.chain)
+    return np.array_equal(a.colour, b.colour) and _same_chain(a.chain, b.chain)
 
 
 def _same_chain(a: Chain, b: Chain) -> bool:

@@ -164,9 +164,8 @@ def solved(clip: Clip, seeds: Sequence[Seed], earlier: Earlier | None = None) ->
     is far from where it differs stays, unless what lies beside it has changed."""
     layout = _begun(clip, seeds, earlier)
     layout.order = depth(layout)
-    layout.front = hiding(layout)
-    kept = layout.settled
-    if earlier is not None and not np.array_equal(layout.front, earlier.layout.front):
+    layout.front, kept = hiding(layout), layout.settled
+    if earlier is not None and earlier.hides_elsewhere(layout.front):
         layout.settled = frozenset()
     refine(layout, margin=4.0)
     fill_gaps(layout)
