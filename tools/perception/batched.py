@@ -112,53 +112,110 @@ class _Compared:
     radius: float
     edge: float
 
-    def at(self, x: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Residuals (M,) of some pixels in grey levels, and their derivatives (M, 2), with the disk
-        at x (B, 2) in each frame. rows: (N,) bool."""
-        centre, strength = x[self.owner[rows]], self.strength[rows]
-        alpha, slopes = coverage.disk(
-            self.px[rows], self.py[rows], centre[:, 0], centre[:, 1], self.radius, self.edge
-        )
-        return strength * alpha - self.seen[rows], strength[:, None] * slopes[:, :2]
+    def of(self, going: np.ndarray) -> _Compared:
+        """The pixels of some of the frames, (B,) bool, which are counted anew."""
+        if going.all():
+            return self
+        rows = going[self.owner]
+        few = (one[rows] for one in (self.px, self.py, self.strength, self.seen))
+        owner = (np.cumsum(going) - 1)[self.owner[rows]]
+        return _Compared(*few, owner, self.radius, self.edge)
+
+    def at(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Residuals (N,) in grey levels, and their derivatives (N, 2), with the disk at x (B, 2) in
+        each frame."""
+        cx, cy = x[self.owner, 0], x[self.owner, 1]
+        alpha, slopes = coverage.disk(self.px, self.py, cx, cy, self.radius, self.edge)
+        return self.strength * alpha - self.seen, self.strength[:, None] * slopes[:, :2]
 
 
 def _descended(compared: _Compared, x: np.ndarray) -> list[Fit]:
     """``pose.gauss_newton`` for each frame, from x (B, 2)."""
-    owner, x = compared.owner, x.astype(np.float64)
-    firsts = np.flatnonzero(np.diff(owner, prepend=-1))
-    residual, slopes = compared.at(x, np.ones(len(owner), bool))
-    cost = np.add.reduceat(huber(residual), firsts)
-    damping, taken, failed = np.full(len(x), 1e-3), np.zeros(len(x), int), np.zeros(len(x), int)
-    going = np.ones(len(x), bool)
-    while going.any():
-        rows, now = going[owner], np.flatnonzero(going)
-        first = np.flatnonzero(np.diff(owner[rows], prepend=-1))
-        r, s = residual[rows], slopes[rows]
+    count, left, now = len(x), _Frames.at(compared, x.astype(np.float64)), np.arange(len(x))
+    fits: list[Fit | None] = [None] * count
+    while len(now):
+        going = left.stepped()
+        if going.all():
+            continue
+        ended = np.flatnonzero(~going)
+        for k, fit in zip(now[ended], left.fits(ended), strict=True):
+            fits[k] = fit
+        left, now = left.of(going), now[going]
+    return [fit for fit in fits if fit is not None]
+
+
+@dataclass
+class _Frames:
+    """Descents in some frames, each where it stands. x: (B, 2); residual (N,), slopes (N, 2): of
+    the pixels there, whose first ones in each frame are ``firsts``; cost (B,), damping (B,); taken,
+    failed: (B,) steps, and attempts at the next one."""
+
+    compared: _Compared
+    firsts: np.ndarray
+    x: np.ndarray
+    residual: np.ndarray
+    slopes: np.ndarray
+    cost: np.ndarray
+    damping: np.ndarray
+    taken: np.ndarray
+    failed: np.ndarray
+
+    @classmethod
+    def at(cls, compared: _Compared, x: np.ndarray) -> _Frames:
+        """At the beginning."""
+        firsts = np.flatnonzero(np.diff(compared.owner, prepend=-1))
+        residual, slopes = compared.at(x)
+        cost = np.add.reduceat(huber(residual), firsts)
+        none = np.zeros(len(x), int)
+        start = np.full(len(x), 1e-3)
+        return cls(compared, firsts, x, residual, slopes, cost, start, none, none.copy())
+
+    def of(self, going: np.ndarray) -> _Frames:
+        """Some of the frames, (B,) bool."""
+        rows, compared = going[self.compared.owner], self.compared.of(going)
+        firsts = np.flatnonzero(np.diff(compared.owner, prepend=-1))
+        told = (self.x, self.cost, self.damping, self.taken, self.failed)
+        x, cost, damping, taken, failed = (one[going] for one in told)
+        residual, slopes = self.residual[rows], self.slopes[rows]
+        return _Frames(compared, firsts, x, residual, slopes, cost, damping, taken, failed)
+
+    def stepped(self) -> np.ndarray:
+        """Try a step in each frame, in place: (B,) bool, which go on."""
+        r, s = self.residual, self.slopes
         weighted = s * np.minimum(1.0, HUBER / np.maximum(np.abs(r), 1e-9))[:, None]
-        normal = np.add.reduceat(weighted[:, :, None] * s[:, None, :], first)
-        gradient = np.add.reduceat(weighted * r[:, None], first)
-        move = np.clip(-_solved(normal, gradient, damping[now]), -_STEP, _STEP)
-        trial = x.copy()
-        trial[now] += move
-        r, s = compared.at(trial, rows)
-        gain = cost[now] - np.add.reduceat(huber(r), first)
-        small = (np.abs(move) < ARRIVED * _STEP).all(1) | (gain < LEAST_GAIN * cost[now])
-        better = gain > 0.0
-        won, lost = now[better], now[~better]
-        told = np.isin(owner[rows], won)
-        residual[np.flatnonzero(rows)[told]], slopes[np.flatnonzero(rows)[told]] = r[told], s[told]
-        x[won], cost[won] = trial[won], cost[won] - gain[better]
-        damping[won] /= 8
-        damping[lost] = np.maximum(damping[lost] * 8, 1e-4)
-        taken[won] += 1
-        failed[won], failed[lost] = 0, failed[lost] + 1
-        going[won] = ~small[better] & (taken[won] < ITERATIONS)
-        going[lost] = failed[lost] < RETRIES
-    errors = np.sqrt(np.add.reduceat(residual**2, firsts) / np.diff(np.append(firsts, len(owner))))
-    return [
-        Fit(place, float(error), part)
-        for place, error, part in zip(x, errors, np.split(slopes, firsts[1:]), strict=True)
-    ]
+        products = np.empty((len(r), 5))
+        products[:, 0] = weighted[:, 0] * s[:, 0]
+        products[:, 1] = weighted[:, 0] * s[:, 1]
+        products[:, 2] = weighted[:, 1] * s[:, 1]
+        products[:, 3:] = weighted * r[:, None]
+        sums = np.add.reduceat(products, self.firsts)
+        normal = sums[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
+        move = np.clip(-_solved(normal, sums[:, 3:], self.damping), -_STEP, _STEP)
+        r, s = self.compared.at(self.x + move)
+        gain = self.cost - np.add.reduceat(huber(r), self.firsts)
+        small = (np.abs(move) < ARRIVED * _STEP).all(1) | (gain < LEAST_GAIN * self.cost)
+        won = gain > 0.0
+        if won.all():
+            self.residual, self.slopes = r, s
+        else:
+            told = won[self.compared.owner]
+            self.residual[told], self.slopes[told] = r[told], s[told]
+        self.x[won] += move[won]
+        self.cost[won] -= gain[won]
+        self.damping = np.where(won, self.damping / 8, np.maximum(self.damping * 8, 1e-4))
+        self.taken[won] += 1
+        self.failed = np.where(won, 0, self.failed + 1)
+        return np.where(won, ~small & (self.taken < ITERATIONS), self.failed < RETRIES)
+
+    def fits(self, frames: np.ndarray) -> list[Fit]:
+        """What was reached in frames of these numbers."""
+        ends = np.append(self.firsts, len(self.residual))
+        found = []
+        for k in frames.tolist():
+            rows = slice(ends[k], ends[k + 1])
+            error = float(np.sqrt(np.mean(self.residual[rows] ** 2)))
+            found.append(Fit(self.x[k].copy(), error, self.slopes[rows].copy()))
+        return found
 
 
 def _solved(normal: np.ndarray, gradient: np.ndarray, damping: np.ndarray) -> np.ndarray:
