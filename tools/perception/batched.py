@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tools.perception.appearance import HARDEST, SOFTEST, informative_pixels
+from tools.perception.appearance import HARDEST, SOFTEST, covered, informative_pixels
 from tools.perception.parts import Appearance
 from tools.perception.pose import (
     ARRIVED,
+    CONTRAST_PIXELS,
     FEWEST,
     GOOD,
     HUBER,
     ITERATIONS,
     LEAST_GAIN,
+    MISFIT_PIXELS,
     NARROW,
     PIXELS,
     RETRIES,
@@ -39,10 +41,11 @@ def located_each(
     """Fits and misfits of a disk from a pose (x, y, angle) a view, starts (B, 3); see
     ``pose.located``."""
     found = _settled(appearance, starts, views, min(margin, NARROW), None)
-    kept = [
-        None if fit is None else (fit, misfit(appearance, fit.x, view))
-        for fit, view in zip(found, views, strict=True)
-    ]
+    shown = [k for k, fit in enumerate(found) if fit is not None]
+    poses = np.array([fit.x for fit in found if fit is not None]).reshape(-1, 3)
+    kept: list[tuple[Fit, float] | None] = [None] * len(views)
+    for k, left in zip(shown, misfits(appearance, poses, [views[k] for k in shown]), strict=True):
+        kept[k] = found[k], float(left)  # type: ignore[assignment]
     doubted = [k for k, one in enumerate(kept) if one is not None and one[1] > GOOD]
     if margin <= NARROW or not doubted:
         return kept
@@ -59,6 +62,69 @@ def located_each(
             if fit is not None and (left := misfit(appearance, fit.x, view)) < kept[k][1]:  # type: ignore[index]
                 kept[k] = fit, left
     return kept
+
+
+def misfits(appearance: Appearance, poses: np.ndarray, views: Sequence[View]) -> np.ndarray:
+    """(B,) what ``pose.misfit`` says of a disk at a pose (x, y, angle) a view, poses (B, 3)."""
+    if not views:
+        return np.zeros(0)
+    told = [
+        view.pick(*covered(appearance, pose, view.shape, MISFIT_PIXELS))
+        for pose, view in zip(poses, views, strict=True)
+    ]
+    counts, (px, py, target, ground) = _joined(told)
+    alpha, picture = _shown(
+        appearance, poses, np.repeat(np.arange(len(poses)), counts), px, py, ground
+    )
+    errors = np.abs(picture - target).mean(-1)
+    return _weighed(errors, alpha, counts, least=2.0, otherwise=np.inf)
+
+
+def standing_out(appearance: Appearance, poses: np.ndarray, views: Sequence[View]) -> np.ndarray:
+    """(B,) mean grey levels by which a disk stands out from what lies behind it, at a pose (x, y,
+    angle) a view, poses (B, 3); 0 outside the picture. See ``layout.tolerance``."""
+    places = [
+        covered(appearance, pose, view.shape, CONTRAST_PIXELS)
+        for pose, view in zip(poses, views, strict=True)
+    ]
+    told = [(px, py, view.ground(px, py)) for (px, py), view in zip(places, views, strict=True)]
+    counts, (px, py, ground) = _joined(told)
+    alpha, picture = _shown(
+        appearance, poses, np.repeat(np.arange(len(poses)), counts), px, py, ground
+    )
+    return _weighed(np.abs(picture - ground).mean(-1), alpha, counts, least=0.0, otherwise=0.0)
+
+
+def _joined(told: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """How many pixels each view has, and what is known of them, one view after the other."""
+    counts = np.array([len(one[0]) for one in told], int)
+    return counts, [np.concatenate(parts) for parts in zip(*told, strict=True)]
+
+
+def _shown(
+    appearance: Appearance,
+    poses: np.ndarray,
+    owner: np.ndarray,
+    px: np.ndarray,
+    py: np.ndarray,
+    ground: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """``appearance.shown_at`` of a disk at the pose of each pixel's owner."""
+    width = max(appearance.width, SOFTEST)
+    x, y = poses[owner, 0], poses[owner, 1]
+    alpha, _ = coverage.disk(px, py, x, y, appearance.size[0], width)
+    return alpha, ground + alpha[:, None] * (np.asarray(appearance.colour, np.float64) - ground)
+
+
+def _weighed(
+    values: np.ndarray, weights: np.ndarray, counts: np.ndarray, least: float, otherwise: float
+) -> np.ndarray:
+    """(B,) weighted means of the values of each view, ``otherwise`` where they weigh less than
+    ``least``, or nothing."""
+    owner = np.repeat(np.arange(len(counts)), counts)
+    total = np.bincount(owner, weights, len(counts))
+    mean = np.bincount(owner, values * weights, len(counts)) / np.maximum(total, 1e-6)
+    return np.where((counts > 0) & (total >= least), mean, otherwise)
 
 
 def sharpened(appearance: Appearance, poses: np.ndarray, views: Sequence[View]) -> list[Fit | None]:
@@ -117,9 +183,9 @@ class _Compared:
         if going.all():
             return self
         rows = going[self.owner]
-        few = (one[rows] for one in (self.px, self.py, self.strength, self.seen))
+        px, py, strength, seen = (one[rows] for one in (self.px, self.py, self.strength, self.seen))
         owner = (np.cumsum(going) - 1)[self.owner[rows]]
-        return _Compared(*few, owner, self.radius, self.edge)
+        return _Compared(px, py, strength, seen, owner, self.radius, self.edge)
 
     def at(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Residuals (N,) in grey levels, and their derivatives (N, 2), with the disk at x (B, 2) in

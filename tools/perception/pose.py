@@ -40,6 +40,8 @@ NARROW = 1.5
 """Pixels around a start within which a pose is looked for first."""
 FEWEST = 6
 """Pixels that tell a pose, at least."""
+MISFIT_PIXELS, CONTRAST_PIXELS = 600, 300
+"""Pixels that tell a misfit, and how a part stands out from what lies behind it, at most."""
 ITERATIONS, RETRIES = 15, 5
 """Steps of a descent, and attempts at each, at most."""
 ARRIVED, LEAST_GAIN = 1e-3, 1e-6
@@ -389,7 +391,9 @@ def own_error(
     return misfit(appearance, pose, view(frame, ground, weight))
 
 
-def misfit(appearance: Appearance, pose: np.ndarray, seen: View, limit: int = 600) -> float:
+def misfit(
+    appearance: Appearance, pose: np.ndarray, seen: View, limit: int = MISFIT_PIXELS
+) -> float:
     """The same in a view, on at most about ``limit`` pixels."""
     px, py, target, ground = seen.pick(*covered(appearance, pose, seen.shape, limit))
     if not len(px):
