@@ -437,8 +437,9 @@ class Evaluator:
         fitted = self._fit(programs, origin.fit, clips, seed, start)
         seen = self._runner.perceive(programs.perception, [trial.seen for trial in origin.trials])
         again = _redraw([len(trial.seen) for trial in origin.trials], self._config.redraw)
+        near = fitted if _goes_on(origin) else None
         predicted = self._runner.predict(
-            programs, origin.trials, seen, fitted.values, repeat=True, again=again
+            programs, origin.trials, seen, fitted.values, repeat=True, again=again, fitted=near
         )
         drawn = [
             (one, backing.chosen(trial.seen.frames, times))
