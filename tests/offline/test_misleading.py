@@ -526,6 +526,7 @@ def test_the_head_of_a_box_is_told_again_once_gaps_are_filled():
         appearances=[ROD],
         poses=[np.column_stack([angle, angle, flipped])],
         seen=lambda k: np.arange(30),
+        unsettled=[0],
     )
     unwind(layout)
     assert layout.poses[0][:, 2] == pytest.approx(unwrap(angle, math.pi, 0.0, 0))
