@@ -268,7 +268,8 @@ def predict(
     payload: ``cut`` (frames seen that count, from the first); ``dt``; ``actions`` for all of these
     and those to come, or None; ``values`` (θ); ``again`` (which frames seen to draw); ``errors``
     (of θ, where the spread of the forecast is asked for, else None); ``near`` (columns of a start
-    state to begin from, or None); ``anew`` (whether the forecast may start from the last frames
+    state to begin from, or None), ``explicable`` (whether a fit that ended there explained what was
+    measured); ``anew`` (whether the forecast may start from the last frames
     seen, see tools.fitting.going_on).
 
     Claim: ``states`` for the frames seen and to come, with the spread that each column has by the
@@ -278,7 +279,8 @@ def predict(
     frames, program = outputs["frames"], programs["dynamics"]
     with stage("dynamics"):
         values, errors = payload["values"], payload["errors"]
-        start = fitting.infer_start(program, values, measured, payload["near"])
+        near, explicable = payload["near"], payload["explicable"]
+        start = fitting.infer_start(program, values, measured, near, explicable)
         steps = len(measured.states) + len(frames) - 1
         states = fitting.rollout(program, values, start, steps, measured.dt, measured.actions)
         if payload["anew"]:

@@ -65,7 +65,8 @@ _WORST = 1e6  # largest loss that is written down
 
 CROWD, CROWD_EVALUATIONS = 40, 8_000
 """Columns that move from which bodies are a crowd, whose fit descends from one start: what it does
-not explain there are bodies misplaced behind others, and no parameters elsewhere explain them."""
+not explain there are bodies misplaced behind others, and no parameters elsewhere explain them. Nor
+are later frames asked about its parameters: what few of many bodies meet hardly shows in scores."""
 
 ENOUGH = 0.99
 """Score of a forecast from which it does not matter what its fit left open."""
@@ -303,8 +304,8 @@ class Evaluator:
         start: Mapping[str, float] = NOWHERE,
     ) -> Fitted:
         redraw = _redraw([len(clip) for clip in clips], self._config.redraw)
-        crowd = max(moving(one.states) for one in perceived) >= CROWD
-        budget = _within(self._config.fit, CROWD_EVALUATIONS, 1) if crowd else None
+        few = _within(self._config.fit, CROWD_EVALUATIONS, 1)
+        budget = few if _is_crowd(perceived) else None
         return self._runner.fit(programs, clips, perceived, seed, redraw, start, budget)
 
     # ----------------------------------------------------------------------------------------------
@@ -321,7 +322,7 @@ class Evaluator:
         not on camera pictures, where what drawing costs may hide a good forecast. What only later
         frames tell is left out where it does not go with the rest of the fit."""
         latest, late = self._from(0, programs, seen, fitted, {}), {}
-        if latest.scored.value < ENOUGH and left_open(fitted.params):
+        if latest.scored.value < ENOUGH and left_open(fitted.params) and not _is_crowd(clips):
             told = self._known_later(programs, seed, fitted)
             helped = self._from(0, programs, seen, fitted, told) if told else latest
             if helped.scored.value > latest.scored.value:
@@ -407,7 +408,8 @@ class Evaluator:
             return shown(predicted, targets, frames, self._usual(last.trials[0].horizon))
 
         found, scored = read(fitted.values)
-        if found is not None and found.score < HOLDS and left_open(fitted.params):
+        asked = left_open(fitted.params) and not _is_crowd(clips)
+        if found is not None and found.score < HOLDS and asked:
             whole = final(self._task).fit
             clips = self._runner.perceive(programs.perception, whole)
             further = self._runner.refit(programs, whole, clips, seed, fitted.values)
@@ -435,8 +437,9 @@ class Evaluator:
         fitted = self._fit(programs, origin.fit, clips, seed, start)
         seen = self._runner.perceive(programs.perception, [trial.seen for trial in origin.trials])
         again = _redraw([len(trial.seen) for trial in origin.trials], self._config.redraw)
+        near = fitted if _goes_on(origin) else None
         predicted = self._runner.predict(
-            programs, origin.trials, seen, fitted.values, repeat=True, again=again
+            programs, origin.trials, seen, fitted.values, repeat=True, again=again, fitted=near
         )
         drawn = [
             (one, backing.chosen(trial.seen.frames, times))
@@ -562,6 +565,10 @@ class Evaluator:
             if self._keep is not None and any(reports)
             else {}
         )
+
+
+def _is_crowd(perceived: Sequence[Perceived]) -> bool:
+    return max(moving(one.states) for one in perceived) >= CROWD
 
 
 def _goes_on(origin: Origin) -> bool:

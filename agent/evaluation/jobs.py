@@ -75,9 +75,9 @@ class Perceived:
 @dataclass(frozen=True)
 class Fitted:
     """θ and what it explains. params: θ with bounds and errors; values: the same as {name: value}.
-    report: the fit's own words. rolled: of the first TOLD_CLIPS
-    clips. redrawn: per clip (n, H, W, 3) frames drawn from measured states (n may be 0). seconds:
-    by step."""
+    report: the fit's own words. rolled: of the first TOLD_CLIPS clips. redrawn: per clip (n, H, W,
+    3) frames drawn from measured states (n may be 0). seconds: by step. explained: whether the fit
+    leaves no more than noise."""
 
     params: tuple[FittedParam, ...]
     values: dict[str, float]
@@ -86,6 +86,7 @@ class Fitted:
     redrawn: tuple[np.ndarray, ...]
     seconds: dict[str, float] = field(default_factory=dict)
     log: str = ""
+    explained: bool = True
 
     @property
     def starts(self) -> list[dict[str, float]]:
@@ -204,12 +205,13 @@ def predict_job(
     again: Sequence[int] = (),
     errors: Mapping[str, float] | None = None,
     near: Mapping[str, float] | None = None,
+    explicable: bool = True,
 ) -> Job:
     """Predict the frames after ``trial.seen``, from what perception made of these (the beginning of
     what it was shown), with θ = ``values``. again: frames seen that are to be drawn too, where the
     rollout has them. errors: of θ, where the spread of the forecast is wanted. near: the start that
-    a fit to the same frames ended at. What a camera filmed may be forecast from its last frames
-    (tools.fitting.going_on)."""
+    a fit to the same frames ended at; explicable: whether that fit explained them. What a camera
+    filmed may be forecast from its last frames (tools.fitting.going_on)."""
     known = None if errors is None else dict(errors)
     start = None if near is None else dict(near)
     payload = {
@@ -217,6 +219,7 @@ def predict_job(
         "again": list(again),
         "errors": known,
         "near": start,
+        "explicable": explicable,
         "anew": is_camera(trial.seen.frames),
     }
     job = _ahead("predict", programs, trial, perceived, payload, limits)
@@ -309,6 +312,7 @@ class _FitReport:
     seconds: float
     columns: Mapping[str, _Large | None]
     posterior: Mapping[str, tuple[float, ...]]
+    explained: bool
 
 
 @dataclass(frozen=True)
@@ -357,7 +361,10 @@ def read_fitted(outcome: Outcome, clips: Sequence[Video]) -> Fitted:
         seconds = {name[:20]: _bounded(value, name) for name, value in claim.seconds.items()}
         report = _report(claim.fit)
         params = tuple(map(_param, params))
-        return Fitted(params, values, report, claim.rolled, redrawn, seconds, outcome.log)
+        explained = claim.fit.explained
+        return Fitted(
+            params, values, report, claim.rolled, redrawn, seconds, outcome.log, explained
+        )
 
     return read_claim(outcome, "dynamics", _FitClaim, read)
 

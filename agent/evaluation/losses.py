@@ -17,6 +17,7 @@ import numpy as np
 from sandbox.scene_edits import SIZES
 from tools import backing
 from tools.metrics.score import frame_errors, tolerance
+from tools.perception.background import differs
 from tools.types import State, States
 
 _PAIRS = 6  # pairs of frames that motion is compensated between
@@ -129,7 +130,7 @@ class _Window:
     def around(cls, frames: np.ndarray, back: np.ndarray) -> _Window:
         changed = np.zeros(back.shape[:2], bool)
         for frame in frames:
-            changed |= cv2.absdiff(frame, back).max(axis=2) > _CHANGE
+            changed |= differs(frame, back, _CHANGE)
         rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
         if not len(rows):
             return cls(0, 0, back.shape[1], back.shape[0], 1.0)

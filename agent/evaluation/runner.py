@@ -263,8 +263,9 @@ class Runner:
         near = () if fitted is None else fitted.starts  # of the first clips, where they are many
         starts = [*near, *[None] * (len(trials) - len(near))]
         limits = self._config.limits
+        explicable = fitted is None or fitted.explained
         made = [
-            jobs.predict_job(programs, trial, one, values, limits, drawn, errors, start)
+            jobs.predict_job(programs, trial, one, values, limits, drawn, errors, start, explicable)
             for trial, one, drawn, start in zip(trials, perceived, times, starts, strict=True)
         ]
         first = [

@@ -19,6 +19,7 @@ from agent.run import runfolder
 from agent.run.runfolder import RunFolder
 from tools import backing
 from tools.errors import StorageError
+from tools.perception.background import differs
 
 BYTES = 3_000_000
 """Most bytes of film on a page (before base64), over all videos."""
@@ -257,7 +258,7 @@ def region(frames: Sequence[np.ndarray]) -> tuple[slice, slice]:
     height, width = frames[0].shape[:2]
     changed = np.zeros((height, width), bool)
     for frame in frames[1:]:
-        changed |= cv2.absdiff(frame, frames[0]).max(axis=2) > _CHANGE
+        changed |= differs(frame, frames[0], _CHANGE)
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
     if not len(rows):
         return slice(0, height), slice(0, width)

@@ -41,7 +41,7 @@ from tools.perception.discovery import find_seeds
 from tools.perception.following import unwrap
 from tools.perception.parts import Appearance, Part, Track
 from tools.perception.refining import unwind
-from tools.perception.tracking import Tracks, _solve, discover, track
+from tools.perception.tracking import Tracks, discover, solved, track
 from tools.types import Evaluation, States
 
 ROD = Appearance("box", (60.0, 60.0, 200.0), (50.0, 6.0))
@@ -526,6 +526,7 @@ def test_the_head_of_a_box_is_told_again_once_gaps_are_filled():
         appearances=[ROD],
         poses=[np.column_stack([angle, angle, flipped])],
         seen=lambda k: np.arange(30),
+        unsettled=[0],
     )
     unwind(layout)
     assert layout.poses[0][:, 2] == pytest.approx(unwrap(angle, math.pi, 0.0, 0))
@@ -540,7 +541,7 @@ def test_an_outline_that_looks_nearly_the_same_upside_down_keeps_its_course():
         across = (y - 60) * np.cos(angle) - (x - 80) * np.sin(angle)
         picture[(along / 40) ** 2 + (across / (14 + 0.03 * along)) ** 2 < 1] = (20, 120, 200)
     clip = Clip.of(frames)
-    layout = _solve(clip, find_seeds(clip))
+    layout = solved(clip, find_seeds(clip))
     assert [appearance.shape for appearance in layout.appearances] == ["polygon"]
     layout.errors[0][:3] *= 0.5  # these are the frames to go by
     layout.poses[0][9:, 2] += math.pi

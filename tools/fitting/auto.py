@@ -52,11 +52,13 @@ def solve(objective: Objective, start: Point, rng: np.random.Generator) -> Solut
     return Solution(search.objective, search.by, tuple(search.attempts), search.spent)
 
 
-def settle(objective: Objective, start: Point) -> Solution:
+def settle(objective: Objective, start: Point, explicable: bool = True) -> Solution:
     """The minimum that ``start`` lies at, and no other: under a robust loss where that explains the
-    data and least squares do not."""
+    data and least squares do not. explicable: whether a fit has explained them; if none has, no
+    robust loss is tried once more."""
     point = least_squares.descend(objective, start)
-    found = None if explained(objective) else robust(objective, point)
+    doubted = explicable and not explained(objective)
+    found = robust(objective, point) if doubted else None
     return Solution(found or objective, "least_squares")
 
 

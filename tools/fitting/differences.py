@@ -151,8 +151,8 @@ def _together(
     objective: Objective, point: Point, at: Residuals, steps: np.ndarray
 ) -> tuple[np.ndarray, ...] | None:
     """Slopes by latents that are moved together (see tools.fitting.apart), where the steps are one;
-    None where each needs a rollout of its own, or there is no other parameter."""
-    if not len(steps) or np.ptp(steps) > 0 or not objective.problem.free:
+    None where each needs a rollout of its own."""
+    if not len(steps) or np.ptp(steps) > 0:
         return None
     return slopes_together(objective, point, at, float(steps[0]))
 

@@ -3,7 +3,7 @@ everything else known."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -41,6 +41,9 @@ OPTIMIZERS: Mapping[str, Optimizer] = MappingProxyType(
     }
 )
 """Optimisers by name. lbfgs needs the extra ``jax``, mcmc the extra ``mcmc``."""
+
+Settling = Callable[[Objective, Point], Solution]
+"""Goes to a minimum that is known nearly; the point is where the program itself would start."""
 
 _DEFAULT = Budget()
 _OF_A_START = Budget(evaluations=5_000)  # what more do not find, no start explains
@@ -83,10 +86,11 @@ def infer_start(
     values: Mapping[str, float],
     measured: Measured,
     near: Mapping[str, float] | None = None,
+    explicable: bool = True,
 ) -> State:
     """The state at the first measured frame, its latents inferred from this video alone, theta held
     at ``values``. near: columns of such a state that a fit to the same frames ended at; the nearest
-    minimum is taken then, without a look around.
+    minimum is taken then, without a look around. explicable: whether that fit explained them.
 
     Deterministic. Parameters that ``values`` lacks keep their declared value. Without LATENTS it is
     what ``initial`` returns; NaN becomes the first visible measurement (0 where there is none).
@@ -98,9 +102,17 @@ def infer_start(
             [measured],
             fixed={param.name: param.value for param in model.params} | dict(values),
         )
-        rng = np.random.default_rng(0)
-        found = solve(problem, Loss(), Meter(_OF_A_START), "auto", rng, near=near)
+        rng, meter = np.random.default_rng(0), Meter(_OF_A_START)
+        settled = None if near is None else _settling(near, explicable)
+        found = solve(problem, Loss(), meter, "auto", rng, settled=settled)
         return states_at(problem, found.objective.best or problem.point())[0]
+
+
+def _settling(near: Mapping[str, float], explicable: bool) -> Settling:
+    """Takes the minimum nearest to a start state (see ``infer_start``)."""
+    return lambda objective, start: auto.settle(
+        objective, objective.problem.near(start, near), explicable
+    )
 
 
 def solve(
@@ -110,19 +122,20 @@ def solve(
     optimizer: str,
     rng: np.random.Generator,
     values: Mapping[str, float] = MappingProxyType({}),
-    near: Mapping[str, float] | None = None,
+    settled: Settling | None = None,
 ) -> Solution:
     """Run one optimiser from ``values``; once more, one rollout at a time, if its best point turns
-    out not to be what batches said. near: see ``infer_start``."""
+    out not to be what batches said. settled: takes the optimiser's place where the minimum is known
+    nearly."""
     objective = Objective(problem, loss, meter)
     if not problem.size:
         return Solution(objective, "none")
     problem.batched = probe.batched(problem, rng)
-    found = _run(objective, optimizer, rng, values, near)
+    found = _run(objective, optimizer, rng, values, settled)
     if not problem.batched or probe.confirmed(found.objective):
         return found
     problem.batched = False
-    return _run(Objective(problem, loss, meter), optimizer, rng, values, near)
+    return _run(Objective(problem, loss, meter), optimizer, rng, values, settled)
 
 
 def _run(
@@ -130,14 +143,14 @@ def _run(
     optimizer: str,
     rng: np.random.Generator,
     values: Mapping[str, float],
-    near: Mapping[str, float] | None,
+    settled: Settling | None,
 ) -> Solution:
     try:
         start = _finite_start(objective, rng, values)
         if not objective.problem.unknowns:
             return Solution(objective, "none")
-        if near is not None:
-            return auto.settle(objective, objective.problem.near(start, near))
+        if settled is not None:
+            return settled(objective, start)
         return OPTIMIZERS[optimizer](objective, start, rng)
     except BudgetSpent:
         return Solution(objective, optimizer, spent=True)

@@ -328,3 +328,14 @@ def alpha_at(
         if appearance.shape == "sprite"
         else cover_at(appearance, pose, px, py)[0]
     )
+
+
+def shown_at(
+    appearance: Appearance, pose: np.ndarray, px: np.ndarray, py: np.ndarray, ground: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """``alpha_at`` and ``picture_at`` together: coverage (N,), picture (N, 3) over a ground."""
+    if appearance.shape == "sprite":
+        sample = _sprite(appearance, pose, px, py)
+        return sample.alpha, sample.over(ground)
+    alpha = cover_at(appearance, pose, px, py)[0]
+    return alpha, ground + alpha[:, None] * (np.asarray(appearance.colour, np.float64) - ground)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from tools.perception.appearance import SOFTEST, alpha_at, at_pose, covered, picture_at
+from tools.perception.appearance import SOFTEST, alpha_at, at_pose, covered, picture_at, shown_at
 from tools.perception.background import differs, dominant_colour
-from tools.perception.batched import located_each, sharpened
+from tools.perception.batched import located_each, sharpened, standing_out
 from tools.perception.clip import Clip
 from tools.perception.parts import Appearance, Part
-from tools.perception.pose import Fit, View, located
+from tools.perception.pose import CONTRAST_PIXELS, Fit, View, located
 
 _HIDDEN = 0.02
 """Coverage by something in front above which a pixel tells nothing about what lies behind."""
@@ -33,6 +33,7 @@ class Layout:
     """The working state of tracking. poses: per part (T, 3), NaN = not seen. parts: declarations,
     None where there is none. order: part numbers from back to front. front: bool (H, W), fixed
     structures that hide parts. spreads: per part (T, 3) standard deviations. errors: per part (T,).
+    settled: parts whose looks and poses are final, so that no pass works on them.
     """
 
     clip: Clip
@@ -43,12 +44,18 @@ class Layout:
     front: np.ndarray | None = None
     spreads: list[np.ndarray] = field(default_factory=list)
     errors: list[np.ndarray] = field(default_factory=list)
+    settled: frozenset[int] = frozenset()
 
     def __post_init__(self):
         self.parts = self.parts or [None] * len(self.appearances)
         self.order = self.order or list(range(len(self.appearances)))
         self.spreads = self.spreads or [np.full(p.shape, np.inf) for p in self.poses]
         self.errors = self.errors or [np.full(len(p), np.inf) for p in self.poses]
+
+    @property
+    def unsettled(self) -> list[int]:
+        """Part numbers that passes work on, in order."""
+        return [k for k in range(len(self.appearances)) if k not in self.settled]
 
     def seen(self, k: int) -> np.ndarray:
         """Frames in which part k has a pose."""
@@ -102,7 +109,10 @@ class Layout:
         not show it there."""
         seen = self.view(k, t, start)
         found = located(self.appearances[k], start, seen, margin)
-        return self._taken(k, t, start, seen, margin, found)
+        if found is None:
+            return self._taken(k, t, start, 0.0, margin, None)
+        most = tolerance(self.appearances[k], found[0].x, seen, self.clip.noise)
+        return self._taken(k, t, start, most, margin, found)
 
     def place_all(self, k: int, margin: float) -> None:
         """Fit part k again in every frame in which it has a pose, from there (see ``place``)."""
@@ -113,8 +123,12 @@ class Layout:
         for times in self._batches(k):
             starts, views = self.poses[k][times], [self.view(k, t) for t in times]
             fits = located_each(self.appearances[k], starts, views, margin)
-            for t, start, seen, found in zip(times, starts, views, fits, strict=True):
-                self._taken(k, t, start, seen, margin, found)
+            poses = np.array(
+                [s if f is None else f[0].x for s, f in zip(starts, fits, strict=True)]
+            )
+            contrasts = standing_out(self.appearances[k], poses, views)
+            for t, start, contrast, found in zip(times, starts, contrasts, fits, strict=True):
+                self._taken(k, t, start, _most(contrast, self.clip.noise), margin, found)
 
     def _batches(self, k: int) -> list[np.ndarray]:
         """The frames in which part k has a pose, a few at a time."""
@@ -126,13 +140,13 @@ class Layout:
         k: int,
         t: int,
         start: np.ndarray,
-        seen: View,
+        most: float,
         margin: float,
         found: tuple[Fit, float] | None,
     ) -> bool:
-        """Keep what was found where it is acceptable."""
+        """Keep what was found where it is acceptable. most: colour error there (``tolerance``)."""
         fit, error = found or (None, np.inf)
-        if fit is None or not self._accepted(k, t, fit, start, error, seen, margin):
+        if fit is None or not self._accepted(k, t, fit, start, error, most, margin):
             self.poses[k][t], self.errors[k][t], self.spreads[k][t] = np.nan, np.inf, np.inf
             return False
         self.poses[k][t], self.errors[k][t], self.spreads[k][t] = fit.x, error, fit.spread
@@ -151,14 +165,14 @@ class Layout:
                     self.poses[k][t], self.spreads[k][t] = fit.x, fit.spread
 
     def _accepted(
-        self, k: int, t: int, fit: Fit, start: np.ndarray, error: float, seen: View, margin: float
+        self, k: int, t: int, fit: Fit, start: np.ndarray, error: float, most: float, margin: float
     ) -> bool:
         appearance = self.appearances[k]
         open_ = fit.spread[:2] > 0.15 * appearance.bounding_radius + 1.0
         rod = appearance.shape == "box" and max(appearance.size) > ROD * min(appearance.size)
         if open_.all() or (open_.any() and not rod):
             return False  # a rod whose ends are hidden stays where it was along itself
-        if error > tolerance(appearance, fit.x, seen, self.clip.noise):
+        if error > most:
             return False
         if np.hypot(*(fit.x[:2] - start[:2])) > 2.5 * margin + 0.5 * appearance.bounding_radius:
             return False
@@ -184,15 +198,16 @@ class Layout:
 def tolerance(appearance: Appearance, pose: np.ndarray, seen: View, noise: float) -> float:
     """Largest mean colour error at which a part counts as seen: a third of its contrast with what
     lies behind; 0.0 where it looks just like that, so that nothing tells where it is."""
-    px, py = covered(appearance, pose, seen.shape, 300)
+    px, py = covered(appearance, pose, seen.shape, CONTRAST_PIXELS)
     if not len(px):
         return 0.0
     ground = seen.ground(px, py)
-    alpha = alpha_at(appearance, pose, px, py)
-    contrast = float(
-        (np.abs(picture_at(appearance, pose, px, py, ground) - ground).mean(1) * alpha).sum()
-        / max(alpha.sum(), 1e-6)
-    )
+    alpha, picture = shown_at(appearance, pose, px, py, ground)
+    contrast = float((np.abs(picture - ground).mean(1) * alpha).sum() / max(alpha.sum(), 1e-6))
+    return _most(contrast, noise)
+
+
+def _most(contrast: float, noise: float) -> float:
     return max(0.35 * contrast, 12.0) + noise if contrast > _FAINT + noise else 0.0
 
 

@@ -11,14 +11,13 @@ from functools import cached_property
 import numpy as np
 
 from tools.perception.appearance import (
-    alpha_at,
     at_pose,
     cover_at,
     cover_at_size,
     covered,
     free_sizes,
     informative_pixels,
-    picture_at,
+    shown_at,
     with_sizes,
 )
 from tools.perception.parts import Appearance
@@ -41,6 +40,8 @@ NARROW = 1.5
 """Pixels around a start within which a pose is looked for first."""
 FEWEST = 6
 """Pixels that tell a pose, at least."""
+MISFIT_PIXELS, CONTRAST_PIXELS = 600, 300
+"""Pixels that tell a misfit, and how a part stands out from what lies behind it, at most."""
 ITERATIONS, RETRIES = 15, 5
 """Steps of a descent, and attempts at each, at most."""
 ARRIVED, LEAST_GAIN = 1e-3, 1e-6
@@ -390,13 +391,14 @@ def own_error(
     return misfit(appearance, pose, view(frame, ground, weight))
 
 
-def misfit(appearance: Appearance, pose: np.ndarray, seen: View, limit: int = 600) -> float:
+def misfit(
+    appearance: Appearance, pose: np.ndarray, seen: View, limit: int = MISFIT_PIXELS
+) -> float:
     """The same in a view, on at most about ``limit`` pixels."""
     px, py, target, ground = seen.pick(*covered(appearance, pose, seen.shape, limit))
     if not len(px):
         return np.inf
-    weight = alpha_at(appearance, pose, px, py)
-    if weight.sum() < 2.0:
+    weight, picture = shown_at(appearance, pose, px, py, ground)
+    if (total := weight.sum()) < 2.0:
         return np.inf
-    error = np.abs(picture_at(appearance, pose, px, py, ground) - target).mean(-1)
-    return float((error * weight).sum() / weight.sum())
+    return float((np.abs(picture - target).mean(-1) * weight).sum() / total)

@@ -17,15 +17,17 @@ from tools.perception.stretching import stretch
 
 
 def refine(layout: Layout, margin: float) -> None:
-    """Fit every pose that there is, each part with all others drawn around it, in place."""
+    """Fit every pose that there is, each part with all others drawn around it, in place; of what is
+    settled none, here and in every pass but ``fill_gaps``."""
     for k in layout.order:
-        layout.place_all(k, margin)
+        if k not in layout.settled:
+            layout.place_all(k, margin)
 
 
 def sharpen(layout: Layout) -> None:
     """Last pass: disks with hard edges, each frame for itself, in place."""
-    for k, appearance in enumerate(layout.appearances):
-        if appearance.shape == "disk":
+    for k in layout.unsettled:
+        if layout.appearances[k].shape == "disk":
             layout.sharpen(k)
 
 
@@ -57,7 +59,8 @@ SQUARE = 1.3
 def reconsider(layout: Layout) -> None:
     """Where a part fits badly and is not where its course would have it, fit it again from there,
     in place; the better pose stays."""
-    for k, appearance in enumerate(layout.appearances):
+    for k in layout.unsettled:
+        appearance = layout.appearances[k]
         seen = layout.seen(k)
         if len(seen) < 5 or not appearance.turns:
             continue
@@ -89,7 +92,8 @@ def unwind(layout: Layout) -> None:
     fitted again from where its course would have it, where it is more than a quarter turn away from
     there, or about a part of a turn after which it looks the same, and stays so if it fits about as
     well."""
-    for k, appearance in enumerate(layout.appearances):
+    for k in layout.unsettled:
+        appearance = layout.appearances[k]
         seen = layout.seen(k)
         if appearance.shape == "box" and len(seen):
             angles = layout.poses[k][:, 2]
@@ -159,7 +163,8 @@ def refit_looks(layout: Layout) -> bool:
     """Measure flat looks again now that everything else is drawn around them; True when one changed
     noticeably."""
     changed = False
-    for k, appearance in enumerate(layout.appearances):
+    for k in layout.unsettled:
+        appearance = layout.appearances[k]
         times = best_times(layout, k)
         if appearance.shape == "sprite" or not len(times):
             continue

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tools.perception.background import densest_colour, within
+from tools.perception.background import densest_colour, largest, within
 from tools.perception.clip import Clip
 from tools.perception.linking import Chain, link
 from tools.perception.parts import Appearance, Part
@@ -181,10 +181,10 @@ def mixture(
     mixture explains the pixel."""
     contrast = np.asarray(colour, np.float32) - ground
     difference = picture - ground
-    share = np.clip(
-        (difference * contrast).sum(-1) / np.maximum((contrast * contrast).sum(-1), 1.0), 0, 1
-    )
-    rest = np.abs(difference - share[..., None] * contrast).max(-1)
+    power = np.einsum("...c,...c", contrast, contrast)
+    along = np.einsum("...c,...c", difference, contrast)
+    share = np.clip(along / np.maximum(power, 1.0), 0, 1)
+    rest = largest(np.abs(difference - share[..., None] * contrast))
     return share, rest <= max(MIXED, 6 * noise)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tools.perception.background import densest_colour, differs, sample, threshold
+from tools.perception.background import densest_colour, differs, largest, sample, threshold
 
 
 def foreground(frame: np.ndarray, plate: np.ndarray, noise: float = 0.0) -> np.ndarray:
@@ -66,9 +66,10 @@ def coverage(frame: np.ndarray, plate: np.ndarray, colour, noise: float = 0.0) -
     """
     difference = frame.astype(np.float32) - plate
     contrast = np.asarray(colour, np.float32) - plate
-    power = np.sum(contrast * contrast, -1)
-    share = np.clip(np.sum(difference * contrast, -1) / np.maximum(power, 1.0), 0, 1)
-    rest = np.abs(difference - share[..., None] * contrast).max(-1)
+    power = np.einsum("...c,...c", contrast, contrast)
+    along = np.einsum("...c,...c", difference, contrast)
+    share = np.clip(along / np.maximum(power, 1.0), 0, 1)
+    rest = largest(np.abs(difference - share[..., None] * contrast))
     return np.where((rest <= max(40.0, 6 * noise)) & (power > 400.0), share, 0).astype(np.float32)
 
 

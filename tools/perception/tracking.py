@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tools.perception.again import Earlier
 from tools.perception.anchoring import anchored
 from tools.perception.clip import Clip
 from tools.perception.discovery import find_seeds
@@ -122,7 +123,7 @@ def follow(
     clip = Clip.of(frames, plate, noise)
     named: Sequence[Part | None] = parts or [None] * len(chains)
     return _finished(
-        _solve(
+        solved(
             clip,
             [
                 Seed(colour, chain, part)
@@ -143,38 +144,61 @@ def _look_again(
     one, ``LOOKS`` times at most: where a thing covers itself in every frame, each plate shows a
     little more of what lies behind it. seeds: of the clip as it is; seeds_of: over a better plate;
     more_of: further pieces among them, that tell a plate."""
-    layout = _solve(clip, seeds)
+    layout = solved(clip, seeds)
     found = uncover(layout)
     for _ in range(LOOKS - 1):
         if found.wrong <= WRONG:
             break
         more = more_of(clip) if more_of is not None else []
         if len(more) > len(layout.appearances):
-            found = uncover(_solve(clip, more))
-        clip = Clip.of(clip.frames, found.plate, clip.noise)
-        layout = _solve(clip, seeds_of(clip))
+            found = uncover(solved(clip, more))
+        earlier, clip = Earlier(layout, seeds), Clip.of(clip.frames, found.plate, clip.noise)
+        seeds = seeds_of(clip)
+        layout = solved(clip, seeds, earlier)
         found = uncover(layout)
     return _finished(layout, found.plate)
 
 
-def _solve(clip: Clip, seeds: Sequence[Seed]) -> Layout:
-    """Looks and poses of all seeds together."""
-    appearances, poses = [], []
-    for seed in seeds:
-        appearance, start, reference = first_look(clip, seed)
-        appearances.append(appearance)
-        poses.append(first_poses(clip, seed, appearance, start, reference))
-    layout = Layout(clip, appearances, poses, [seed.part for seed in seeds])
+def solved(clip: Clip, seeds: Sequence[Seed], earlier: Earlier | None = None) -> Layout:
+    """Looks and poses of all seeds together. earlier: how they were solved over another plate; what
+    is far from where it differs stays, unless what lies beside it has changed."""
+    layout = _begun(clip, seeds, earlier)
     layout.order = depth(layout)
-    layout.front = hiding(layout)
+    layout.front, kept = hiding(layout), layout.settled
+    if earlier is not None and earlier.hides_elsewhere(layout.front):
+        layout.settled = frozenset()
     refine(layout, margin=4.0)
     fill_gaps(layout)
     unwind(layout)
     layout.order = depth(layout)
-    if refit_looks(layout):
+    if earlier is not None:
+        layout.settled = earlier.undisturbed(layout, layout.settled)
+    if refit_looks(layout) or layout.settled != kept:
         refine(layout, margin=1.5)
     reconsider(layout)
     sharpen(layout)
+    return layout
+
+
+def _begun(clip: Clip, seeds: Sequence[Seed], earlier: Earlier | None) -> Layout:
+    """First looks and poses of all seeds; those that were found before and are untouched are
+    settled."""
+    kept = {} if earlier is None else earlier.untouched(clip, seeds)
+    appearances, poses = [], []
+    for i, seed in enumerate(seeds):
+        if earlier is not None and i in kept:
+            appearances.append(earlier.layout.appearances[kept[i]])
+            poses.append(earlier.layout.poses[kept[i]].copy())
+        else:
+            appearance, start, reference = first_look(clip, seed)
+            appearances.append(appearance)
+            poses.append(first_poses(clip, seed, appearance, start, reference))
+    layout = Layout(clip, appearances, poses, [seed.part for seed in seeds])
+    if earlier is not None:
+        for i, k in kept.items():
+            layout.spreads[i] = earlier.layout.spreads[k].copy()
+            layout.errors[i] = earlier.layout.errors[k].copy()
+    layout.settled = frozenset(kept)
     return layout
 
 

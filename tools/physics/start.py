@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -42,10 +43,18 @@ def value_and_rate(
     origin = seen[0]
     order = 2 if len(seen) >= 5 else 1
     since = (seen - origin) * dt if times is None else times[seen] - times[origin]
-    coefficients = np.polynomial.polynomial.polyfit(since, series[seen], order)
-    rate = float(coefficients[1])
+    value, rate = (_reading(tuple(since.tolist()), order) @ series[seen]).tolist()
     before = rate * origin * dt if times is None else rate * (times[origin] - times[0])
-    return float(coefficients[0] - before), rate
+    return value - before, rate
+
+
+@lru_cache(maxsize=256)
+def _reading(times: tuple[float, ...], order: int) -> np.ndarray:
+    """(2, T) what value and rate at time 0 are of a series seen at some times (seconds), by the
+    polynomial of that order that fits it best."""
+    powers = np.polynomial.polynomial.polyvander(np.array(times), order)
+    scale = np.linalg.norm(powers, axis=0)
+    return (np.linalg.pinv(powers / scale) / scale[:, None])[:2]
 
 
 def start_of(states: States, name: str, coordinates: Sequence[str], dt: float) -> dict[str, float]:

@@ -16,6 +16,7 @@ from agent.proposers.offline.mechanism import Body, Term
 from agent.proposers.offline.naming import causes
 from agent.proposers.offline.options import Option
 from tools.perception.assemble import scatter
+from tools.perception.background import largest
 
 LONGEST = 8
 """Highest degree of a track's polynomial."""
@@ -130,7 +131,7 @@ def _drawn(plate: np.ndarray, path: Path, numbers: Mapping[str, float]) -> dict[
     """The track as it is drawn on the plate, with the "foot" by which the body stands on it; None
     where no line goes with the body."""
     x, y = path.xy[path.seen].T
-    edges = cv2.absdiff(plate[1:], plate[:-1]).max(2)
+    edges = largest(cv2.absdiff(plate[1:], plate[:-1]))
     slope = slopes(numbers, x)[0]
     foot = _beside(edges, x, y, slope)
     if foot is None:
