@@ -188,7 +188,10 @@ def outline_misfit(
         bright = np.abs((np.asarray(appearance.colour) - ground) @ LUMA)
         squared = np.where(bright > DIM, (error @ LUMA) ** 2, squared)
         contrast = np.where(bright > DIM, bright, contrast)
-    squares = np.maximum(squared - 3 * noise**2, 0) / np.maximum(contrast, 20.0) ** 2
+    level = np.maximum(contrast, 20.0) ** 2
+    squares = np.minimum(np.maximum(squared - 3 * noise**2, 0) / level, 1.0).sum()
+    if not seen.luma:  # noise that is the same everywhere falls below its mean as well
+        squares = max(float((np.minimum(squared / level, 1.0) - 3 * noise**2 / level).sum()), 0.0)
     outline = (
         2 * np.pi * appearance.size[0]
         if appearance.shape == "disk"
@@ -200,7 +203,7 @@ def outline_misfit(
             ).sum()
         )
     )
-    return float(np.sqrt(np.minimum(squares, 1.0).sum() / share / max(outline, 8.0)))
+    return float(np.sqrt(squares / share / max(outline, 8.0)))
 
 
 def refine_outline(

@@ -34,9 +34,9 @@ FOLD, MOST_FOLD = 0.7, 12
 same after that part; and most such parts."""
 MARK = (5, 0.008, 0.5)
 """Pixels, and shares of its inside, that a mark on a flat part has: at least, at least, at most."""
-BORDERS = 0.2
+BORDERS = 0.25
 """Share of a region's rim that may border on something else, and its outline is still its own:
-wheels that mesh do so at a sixth of theirs."""
+wheels that mesh do so at a sixth of theirs, at a fifth and more where it is noisy."""
 HOLLOW = 0.6
 """Misfit in pixels above which no flat outline explains a region, so that it is taken as a sprite.
 """
