@@ -7,7 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from tools.judge import clock, touch
-from tools.judge.breaking import HIDDEN, MERGED, RAGGED, Break, deep, grows, joined, partly, usual
+from tools.judge.breaking import (
+    HIDDEN,
+    MERGED,
+    RAGGED,
+    Break,
+    crossed,
+    deep,
+    grows,
+    joined,
+    partly,
+    usual,
+)
 from tools.judge.echo import Echo, echoes
 from tools.judge.eyes import Body, Sight
 from tools.judge.innovation import FLAG, foretold, grid, jitter, place_error
@@ -94,7 +105,7 @@ def _foreseen_to(sight: Sight, body: Body, t: int) -> bool:
         return False
     if any(touch.toned(body, one) for one in sight.bodies if one is not body):
         return False
-    return _foreseen(body, foretold(body.places[:t], body.radius, frozenset()).error)
+    return _foreseen(body, foretold(body.way[:t], body.radius, frozenset()).error)
 
 
 def _hits(breaks: Sequence[Break], body: Body) -> tuple[int, ...]:
@@ -153,7 +164,7 @@ def _measured(sight: Sight, body: Body) -> tuple[np.ndarray, np.ndarray]:
     both = joined(sight, body)
     inside, areas = np.isfinite(body.whole) & ~both, np.where(both, np.nan, body.areas)
     whole = inside & (np.abs(body.areas / sizes - 1) < MERGED + RAGGED / sizes)
-    places = np.where(whole[:, None], body.places, np.nan)
+    places = np.where(whole[:, None], body.way, np.nan)
     hidden = np.zeros(len(places))
     for t in np.nonzero(body.seen)[0]:
         near = areas[max(t - _SPAN, 0) : t + _BODY]
@@ -232,12 +243,18 @@ def _shared(sight: Sight, moving: Sequence[_Moving], t: int) -> tuple[float, flo
         return None  # it met what no outline shows, which turned it, or what it pushes along
     for body, one in zip(bodies, told, strict=True):
         change, reach = (rate - 1) * one.step, 1.0 + max(rate, 1.0) * float(np.hypot(*one.step))
-        if by_chance and (
-            touch.doubled(sight, body, t)
-            or (sight.labels is not None and touch.struck(sight, body, t, change, reach))
-        ):
+        if by_chance and (touch.doubled(sight, body, t) or _hit(sight, body, t, change, reach)):
             return None
     return float(gains[best]), rate, bodies[int(np.argmax([one.gains[best] for one in told]))]
+
+
+def _hit(sight: Sight, body: Body, t: int, change: np.ndarray, reach: float) -> bool:
+    """Whether what the body met at frame ``t`` may have changed its velocity so."""
+    if sight.labels is None:
+        return False
+    if body.circle is not None:
+        return crossed(sight, body, t, reach)
+    return touch.struck(sight, body, t, change, reach)
 
 
 def _beside(sight: Sight, body: Body, t: int) -> bool:
@@ -325,7 +342,7 @@ def _goes_on(body: Body, one: Echo) -> bool:
     """Whether a body goes on after a freeze as if the pictures that stood were not there: nothing
     that comes to rest does."""
     after = one.frame + one.held
-    places = np.delete(body.places, np.arange(one.frame, after), axis=0)
+    places = np.delete(body.way, np.arange(one.frame, after), axis=0)
     seam = foretold(places, body.radius, frozenset()).strength[one.frame : one.frame + 2]
     moved = np.linalg.norm(np.diff(body.places[after - 1 : after + 2], axis=0), axis=1)
     return len(seam) == 2 and bool((seam < FLAG).all() and moved.max() > _MOVES)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tools.judge import hidden, looks, pull, walls
-from tools.judge.breaking import Break, breaks, clear
+from tools.judge.breaking import Break, breaks, clear, rounded
 from tools.judge.echo import unlike
 from tools.judge.eyes import Body, Sight, look
 from tools.judge.innovation import Foretold
@@ -92,7 +92,8 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
     if pieces := _pieces(sight):
         said.append(f"{len(pieces)} patches come and go, as of a texture; not judged")
         sight = replace(sight, bodies=[b for b in sight.bodies if b.name not in pieces])
-    for body in (sight := untangled(sight)).bodies:
+    sight = untangled(sight)
+    for body in (sight := replace(sight, bodies=[*map(rounded, sight.bodies)])).bodies:
         broken, forecast = breaks(sight, body, told)
         if len(broken) > max(3.0, _WILD * body.seen.sum()):
             said.append(f"{body.name} moves in a way that cannot be foretold; not judged")
