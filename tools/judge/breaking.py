@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tools.judge import touch
+from tools.judge.circle import gone_round
 from tools.judge.eyes import Body, Sight
 from tools.judge.innovation import FLAG, Foretold, foretold, place_error
 from tools.judge.naming import Turn, turn
@@ -46,10 +47,11 @@ class Break:
 def breaks(sight: Sight, body: Body, told: frozenset[int]) -> tuple[list[Break], Foretold]:
     """Every break of a body's forecasts; after each, forecasts begin anew."""
     places = clear(sight, body)
+    way = places if body.circle is None else body.circle.unrolled(places)
     restarts, found = set(told), list[Break]()
-    error = place_error(places, body.radius)
+    error = place_error(way, body.radius)
     while True:
-        forecast = foretold(places, body.radius, frozenset(restarts))
+        forecast = _rolled(body, way, foretold(way, body.radius, frozenset(restarts)))
         late = max((one.frame for one in found), default=-1)
         broken = np.nonzero(np.nan_to_num(forecast.strength) >= FLAG)[0]
         ahead = [int(t) for t in broken if t > late]
@@ -57,7 +59,9 @@ def breaks(sight: Sight, body: Body, told: frozenset[int]) -> tuple[list[Break],
             return found, forecast
         t = ahead[0]
         first = max((r for r in restarts if r <= t - 1), default=0)
-        how = turn(places, t, first, error)
+        how = turn(way, t, first, error)
+        if how is not None and body.circle is not None:
+            how = replace(how, change=body.circle.turned(way[t], how.change))
         recent = first > 0 and t - first <= forecast.count + 1
         since = range(first if recent else _begun(forecast, t) - 1, t + 1)
         outside = bool(told.intersection(since))
@@ -70,6 +74,34 @@ def breaks(sight: Sight, body: Body, told: frozenset[int]) -> tuple[list[Break],
             )
         )
         restarts.add(t)
+
+
+def _rolled(body: Body, way: np.ndarray, told: Foretold) -> Foretold:
+    """What was foretold of an unrolled way (T, 2), as it lies in the picture."""
+    if body.circle is None:
+        return told
+    before = np.vstack([way[:1], way[:-1]])
+    velocity = np.nan_to_num(body.circle.turned(before, told.velocity))
+    return replace(told, ahead=body.circle.rolled(told.ahead), velocity=velocity)
+
+
+def rounded(body: Body) -> Body:
+    """The body, with the circle that it goes round where its way unrolled is foretold by far
+    better than its places."""
+    circle = gone_round(body.places, place_error(body.places, body.radius))
+    if circle is None:
+        return body
+    errors = [
+        foretold(way, body.radius, frozenset()).error
+        for way in (body.places, circle.unrolled(body.places))
+    ]
+    straight, unrolled = (float(np.nanmedian(e)) if np.isfinite(e).any() else 0.0 for e in errors)
+    return replace(body, circle=circle) if unrolled < _BY_FAR * straight else body
+
+
+_BY_FAR = 0.5
+"""Of the error of a forecast of places, that of an unrolled way: by less, a polynomial is as
+good."""
 
 
 def _begun(forecast: Foretold, t: int) -> int:
@@ -178,9 +210,32 @@ def _explained(
             return False
     if hidden or deep(body):
         return True
+    if body.circle is not None:
+        return crossed(sight, body, t, reach)
     if len(since) > 2:  # the way before is too short to tell what changed
         return any(touch.beside(sight, body, k, reach) for k in since if body.seen[k])
     return touch.explains(sight, body, since, change, reach)
+
+
+def crossed(sight: Sight, body: Body, t: int, reach: float) -> bool:
+    """Whether another body may have come onto the circle that a body goes round, just before frame
+    ``t``: what stands there, or turns with it, it would have met in every turn. reach: pixels
+    within which it may be."""
+    assert body.circle is not None, "only of what goes round"
+    names = touch.partners(sight, body, t, reach)
+    for other in (one for one in sight.bodies if one.name in names):
+        if other.circle is not None:
+            apart = np.linalg.norm(other.circle.middle - body.circle.middle)
+            if apart < _ONE_AXLE * body.circle.radius:
+                continue
+        near = other.places[max(t - _AROUND, 0) : t + _AROUND]
+        known = near[np.isfinite(near[:, 0])]
+        if len(known) > 1 and np.ptp(known, axis=0).max() > _LAY:
+            return True
+    return False
+
+
+_ONE_AXLE = 0.1  # radii between the middles of two circles up to which they may be one axle
 
 
 def _unsure(sight: Sight, body: Body, t: int, gap: float, reach: float) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from tools.glance.patches import Patch, patches, unlikeness
+from tools.judge.circle import Circle
 from tools.judge.codec import coded, readable, steadied
 from tools.judge.echo import unlike
 from tools.judge.trunk import parted
@@ -31,7 +32,8 @@ _BRIEF = 4  # frames below which a track tells nothing
 class Body:
     """One body through a video. places: (T, 2) pixels, NaN where it is not seen. areas: (T,)
     pixels. colours: (T, 3). labels: (T,) its number in the label picture of each frame, 0 = not
-    seen. cut: (T,) bool, the picture's border may hide a part of it."""
+    seen. cut: (T,) bool, the picture's border may hide a part of it. circle: that it goes round
+    by wide steps."""
 
     name: str
     places: np.ndarray
@@ -39,6 +41,7 @@ class Body:
     colours: np.ndarray
     labels: np.ndarray
     cut: np.ndarray
+    circle: Circle | None = None
 
     @classmethod
     def unseen(cls, length: int) -> Body:
@@ -50,6 +53,11 @@ class Body:
     def seen(self) -> np.ndarray:
         """(T,) bool."""
         return np.isfinite(self.places[:, 0])
+
+    @property
+    def way(self) -> np.ndarray:
+        """(T, 2) its places, unrolled where they go round a circle."""
+        return self.places if self.circle is None else self.circle.unrolled(self.places)
 
     @property
     def flickers(self) -> bool:

@@ -114,6 +114,12 @@ def jitter(places: np.ndarray) -> float:
     return min((error for error in left if error is not None), default=0.0)
 
 
+def aside(way: np.ndarray) -> float:
+    """Usual error of the second coordinate of an unrolled way (T, 2), pixels, which stands."""
+    off = way[np.isfinite(way[:, 1]), 1]
+    return float(np.median(np.abs(off - np.median(off)))) / 0.6745 if len(off) else 0.0
+
+
 def _left(places: np.ndarray, n: int) -> float | None:
     """Usual ``n``-th difference of places that move, of that which an error of 1 makes; None where
     too few move."""

@@ -13,6 +13,7 @@ from tools.judge.innovation import FLAG
 KINDS: Mapping[str, str] = {
     "jump": "jumps in place",
     "velocity": "changes velocity without contact",
+    "turning": "turns on otherwise, without contact",
     "gravity": "is pulled differently than before",
     "freeze": "time stops",
     "reversal": "time runs backwards",

@@ -6,11 +6,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tools.judge import clock, touch
-from tools.judge.breaking import HIDDEN, MERGED, RAGGED, Break, deep, grows, joined, partly, usual
+from tools.judge import clock, lean, touch
+from tools.judge.breaking import (
+    HIDDEN,
+    MERGED,
+    RAGGED,
+    Break,
+    crossed,
+    deep,
+    grows,
+    joined,
+    partly,
+    usual,
+)
 from tools.judge.echo import Echo, echoes
 from tools.judge.eyes import Body, Sight
-from tools.judge.innovation import FLAG, foretold, grid, jitter, place_error
+from tools.judge.innovation import FLAG, aside, foretold, grid, jitter, place_error
 from tools.judge.naming import KINDS, Violation
 
 _TOGETHER = 1  # frames by which breaks of two bodies may differ and be one
@@ -60,6 +71,7 @@ def _evenly(
     ]
     always = {body.name for body in bodies if _foreseen(body, errors[body.name])}
     known = [(body, *_measured(sight, body), _hits(breaks, body)) for body in bodies]
+    turning = _turning(sight, bodies)
     length = len(sight.bodies[0].seen) if sight.bodies else 0
     tried = list[tuple[float, float, Body] | None]()
     for t in range(length):
@@ -69,7 +81,7 @@ def _evenly(
         bent = _bent(sight, breaks, t)
         smooth = [row for row in known if row[0].name not in bent]
         smooth = [r for r in smooth if r[0].name in always or _foreseen_to(sight, r[0], t)]
-        tried.append(_uneven(sight, smooth, t))
+        tried.append(_uneven(sight, [*smooth, *_freely(sight, turning, t)], t))
     gains = np.array([0.0 if one is None else one[0] for one in tried])
     for t, one in enumerate(tried):
         if one is not None and one[0] == gains[max(t - _SPAN, 0) : t + _SPAN + 1].max():
@@ -78,6 +90,22 @@ def _evenly(
             says = f"{KINDS['speed']} from frame {t} on, {rate:.1f} times as fast as before"
             return [Violation("speed", "", t, (x, y), float(np.sqrt(2 * gain)), says)]
     return []
+
+
+def _turning(sight: Sight, bodies: Sequence[Body]) -> list[_Known]:
+    """Bodies that turn on the spot, with the way of their ends."""
+    ways = [(body, lean.ends(sight, body)) for body in bodies]
+    return [(body, way, lean.error(body, way), ()) for body, way in ways if way is not None]
+
+
+def _freely(sight: Sight, turning: Sequence[_Known], t: int) -> list[_Known]:
+    """Those that turn just before frame ``t`` with nothing near but what they turn on."""
+    steps = [float(np.linalg.norm(row[1][t - 1] - row[1][t - 2])) for row in turning if t > 1]
+    return [
+        row
+        for row, step in zip(turning, steps, strict=False)
+        if step > _MOVES and not lean.met(sight, row[0], t)
+    ]
 
 
 def _foreseen(body: Body, error: np.ndarray) -> bool:
@@ -94,7 +122,7 @@ def _foreseen_to(sight: Sight, body: Body, t: int) -> bool:
         return False
     if any(touch.toned(body, one) for one in sight.bodies if one is not body):
         return False
-    return _foreseen(body, foretold(body.places[:t], body.radius, frozenset()).error)
+    return _foreseen(body, foretold(body.way[:t], body.radius, frozenset()).error)
 
 
 def _hits(breaks: Sequence[Break], body: Body) -> tuple[int, ...]:
@@ -153,7 +181,7 @@ def _measured(sight: Sight, body: Body) -> tuple[np.ndarray, np.ndarray]:
     both = joined(sight, body)
     inside, areas = np.isfinite(body.whole) & ~both, np.where(both, np.nan, body.areas)
     whole = inside & (np.abs(body.areas / sizes - 1) < MERGED + RAGGED / sizes)
-    places = np.where(whole[:, None], body.places, np.nan)
+    places = np.where(whole[:, None], body.way, np.nan)
     hidden = np.zeros(len(places))
     for t in np.nonzero(body.seen)[0]:
         near = areas[max(t - _SPAN, 0) : t + _BODY]
@@ -165,7 +193,9 @@ def _measured(sight: Sight, body: Body) -> tuple[np.ndarray, np.ndarray]:
             grain = bent - _GRAIN - _GRAINS / sizes[t]
             if grain > hidden[t] and sight.labels is not None and touch.beside(sight, body, int(t)):
                 hidden[t] = grain
-    least, usually = grid(places, body.radius), place_error(places, body.radius)
+    off = 0.0 if body.circle is None else aside(places)
+    least = max(grid(places, body.radius), off)
+    usually = max(place_error(places, body.radius), off)
     error = np.array([_rough(places, t, least, usually) for t in range(len(places))])
     return places, np.hypot(error, hidden * body.radius)
 
@@ -215,9 +245,9 @@ def _shared(sight: Sight, moving: Sequence[_Moving], t: int) -> tuple[float, flo
     if not told:
         return None
     gains = np.sum([one.gains for one in told], axis=0) - clock.PRICE
-    own = np.sum([one.own for one in told], axis=0)
-    misfit = np.max([one.misfits for one in told], axis=0)
-    gains[(misfit > _AGREED) | (own > gains)] = 0.0
+    own = np.sum([one.own for one in told], axis=0) - _aside(moving, told, t)
+    wrong = [one.misfits > _agreed(row, one, t) for row, one in zip(moving, told, strict=True)]
+    gains[np.any(wrong, axis=0) | (own > gains)] = 0.0
     best = int(gains.argmax())
     if gains[best] < FLAG**2 / 2 + np.log(len(sight.bodies[0].seen)):  # tried at every frame
         return None
@@ -232,12 +262,41 @@ def _shared(sight: Sight, moving: Sequence[_Moving], t: int) -> tuple[float, flo
         return None  # it met what no outline shows, which turned it, or what it pushes along
     for body, one in zip(bodies, told, strict=True):
         change, reach = (rate - 1) * one.step, 1.0 + max(rate, 1.0) * float(np.hypot(*one.step))
-        if by_chance and (
-            touch.doubled(sight, body, t)
-            or (sight.labels is not None and touch.struck(sight, body, t, change, reach))
-        ):
+        if by_chance and (touch.doubled(sight, body, t) or _hit(sight, body, t, change, reach)):
             return None
     return float(gains[best]), rate, bodies[int(np.argmax([one.gains[best] for one in told]))]
+
+
+def _aside(moving: Sequence[_Moving], told: Sequence[clock.Beat], t: int) -> float:
+    """Nats by which changes of their own are less likely that would turn what goes round, but move
+    nothing off its circle: by chance, one number of them is as small as an error."""
+    rows = zip(moving, told, strict=True)
+    off = [float(np.log(np.hypot(*o.step) / row[2])) for row, o in rows if _unrolled(row, t)]
+    return sum(max(0.0, nats - clock.PRICE) for nats in off)
+
+
+def _unrolled(row: _Moving, t: int) -> bool:
+    """Whether a body is told by how far it, or its end, has gone round."""
+    return bool((row[1][t - 1] != row[0].places[t - 1]).any())
+
+
+def _agreed(row: _Moving, one: clock.Beat, t: int) -> float:
+    """Mean squared misfit up to which a speed of time holds: that of an unrolled way goes with its
+    steps too, as its circle is known no better."""
+    wide = _ROUNDLY * float(np.hypot(*one.step)) / row[2]
+    return max(_AGREED, wide**2) if _unrolled(row, t) else _AGREED
+
+
+_ROUNDLY = 0.01  # of a step, by which a circle that is not quite true makes a way uneven
+
+
+def _hit(sight: Sight, body: Body, t: int, change: np.ndarray, reach: float) -> bool:
+    """Whether what the body met at frame ``t`` may have changed its velocity so."""
+    if sight.labels is None:
+        return False
+    if body.circle is not None:
+        return crossed(sight, body, t, reach)
+    return touch.struck(sight, body, t, change, reach)
 
 
 def _beside(sight: Sight, body: Body, t: int) -> bool:
@@ -325,7 +384,7 @@ def _goes_on(body: Body, one: Echo) -> bool:
     """Whether a body goes on after a freeze as if the pictures that stood were not there: nothing
     that comes to rest does."""
     after = one.frame + one.held
-    places = np.delete(body.places, np.arange(one.frame, after), axis=0)
+    places = np.delete(body.way, np.arange(one.frame, after), axis=0)
     seam = foretold(places, body.radius, frozenset()).strength[one.frame : one.frame + 2]
     moved = np.linalg.norm(np.diff(body.places[after - 1 : after + 2], axis=0), axis=1)
     return len(seam) == 2 and bool((seam < FLAG).all() and moved.max() > _MOVES)

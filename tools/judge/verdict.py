@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tools.judge import hidden, looks, pull, walls
-from tools.judge.breaking import Break, breaks, clear
+from tools.judge import hidden, lean, looks, pull, walls
+from tools.judge.breaking import Break, breaks, clear, rounded
 from tools.judge.echo import unlike
 from tools.judge.eyes import Body, Sight, look
 from tools.judge.innovation import Foretold
@@ -92,7 +92,7 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
     if pieces := _pieces(sight):
         said.append(f"{len(pieces)} patches come and go, as of a texture; not judged")
         sight = replace(sight, bodies=[b for b in sight.bodies if b.name not in pieces])
-    for body in (sight := untangled(sight)).bodies:
+    for body in (sight := _rounded(untangled(sight))).bodies:
         broken, forecast = breaks(sight, body, told)
         if len(broken) > max(3.0, _WILD * body.seen.sum()):
             said.append(f"{body.name} moves in a way that cannot be foretold; not judged")
@@ -114,6 +114,7 @@ def verdict(sight: Sight, told: frozenset[int], notes: Sequence[str] = ()) -> Ve
     late = min((one.frame for one in found if one.kind in OF_TIME), default=length)
     found += [one for one in _pulls(sight, free, late) if not _near(one, through)]
     found += [*gains, *through]
+    found += [one for one in _turns(sight, errors, told, late) if not _near(one, found)]
     found += [one for one in map(_named, _unexplained(every, found)) if not _near(one, through)]
     found.sort(key=lambda one: (one.frame, -one.strength))
     if length < _FEWEST:
@@ -129,6 +130,20 @@ def _pulls(
     which its flights begin, and the error of a place, pixels."""
     found = [pull.changed(sight, body, sorted({*t, late}), error) for body, t, error in free]
     return [one for one in found if one is not None and one.frame < late - _PULLED]
+
+
+def _rounded(sight: Sight) -> Sight:
+    """The same, with the circles that bodies go round by wide steps."""
+    return replace(sight, bodies=[rounded(body) for body in sight.bodies])
+
+
+def _turns(
+    sight: Sight, errors: dict[str, np.ndarray], told: frozenset[int], late: int
+) -> list[Violation]:
+    """Bodies that turn on otherwise before time does so at frame ``late``."""
+    ways = [(body, lean.ends(sight, body)) for body in sight.bodies if body.name in errors]
+    found = [lean.turns(sight, body, way, told) for body, way in ways if way is not None]
+    return [one for some in found for one in some if one.frame < late - _SOON]
 
 
 def _pieces(sight: Sight) -> frozenset[str]:
