@@ -36,6 +36,9 @@ def test_drafts_of_a_camera_clip_see_and_draw_its_body():
     assert beliefs[0] == 0.0 and beliefs == sorted(beliefs, reverse=True)
     slowed = found.drafts[0].mechanism.plus(Term("drag", (body.name,), {"c": 0.1}))
     assert found.belief(slowed, found.drafts[0].mechanism) < 0.0
+    twice = slowed.plus(Term("push", (body.name,), {"ax": 1.0}))
+    assert found.belief(twice, slowed) is None  # no draft is like the one it was made from
+    assert found.belief(twice, slowed, before=-3.0) < -3.0
     assert not any("steps by" in edit.why for edit in variations(slowed)), "nature does not step"
     swaps = [e.mechanism for e in variations(slowed) if "in place of" in e.why]
     assert [[t.kind for t in swap.terms if t.kind != "gravity"] for swap in swaps] == [

@@ -54,15 +54,19 @@ class Plan:
         """Drafts that share the bodies and joints of ``mechanism``, best first."""
         return [draft for draft in self.drafts if skeleton(draft.mechanism) == skeleton(mechanism)]
 
-    def belief(self, mechanism: Mechanism, parent: Mechanism | None = None) -> float | None:
-        """Log-posterior of a mechanism: that of its draft; else that of the one it was made from,
-        less what the causes cost that it adds, which no draft thought worth having."""
+    def belief(
+        self, mechanism: Mechanism, parent: Mechanism | None = None, before: float | None = None
+    ) -> float | None:
+        """Log-posterior of a mechanism: that of its draft; else that of the one it was made from
+        (``before`` where that is no draft either), less what the causes cost that it adds, which no
+        draft thought worth having."""
         outline = _outline(mechanism)
         same = (d.belief for d in self.drafts if _outline(d.mechanism) == outline)
         known = next(same, None)
         if known is not None or parent is None:
             return known
-        before = self.belief(parent)
+        drafted = self.belief(parent)
+        before = before if drafted is None else drafted
         kinds = [t.kind for t in parent.terms]
         added = [t.kind for t in mechanism.terms if t.kind not in kinds]
         return None if before is None else before - price([*kinds, *added]) / 2 + price(kinds) / 2

@@ -102,7 +102,7 @@ class OfflineProposer:
             if not _causes(edit.mechanism) - _causes(mechanism) & refuted and not any(
                 _less(edit.mechanism, other) for other in good
             ):
-                belief = plan.belief(edit.mechanism, mechanism)
+                belief = plan.belief(edit.mechanism, mechanism, node.candidate.belief)
                 fresh, why, belief = _written(edit.mechanism, edit.why, plan, belief)
                 yield None if fresh is None else _edited(node, fresh, edit), why, belief
 
