@@ -114,18 +114,15 @@ def centres(path: Path, evidence: Evidence, xy: np.ndarray) -> dict[str, np.ndar
 
 def balanced(body: Body, evidence: Evidence) -> Body:
     """The body with the place of its centre of mass, where that is not its drawn centre: what is
-    round has it there, and what is filmed and compact unless that is clearly beside it."""
+    round has it there."""
     path = evidence.paths[body.name]
-    away = None if path.circular else centre_of_mass(path, evidence.dt)
-    if away is None or (
-        evidence.filmed and path.compact and np.hypot(*away) < BESIDE * path.radius
-    ):
-        return body
-    return replace(body, numbers={**body.numbers, "com_x": away[0], "com_y": away[1]})
-
-
-BESIDE = 0.15
-"""Share of its radius by which the middle of a filmed body's picture may miss its centre of mass."""
+    round_ = path.compact if evidence.filmed else path.circular
+    away = None if round_ else centre_of_mass(path, evidence.dt)
+    return (
+        body
+        if away is None
+        else replace(body, numbers={**body.numbers, "com_x": away[0], "com_y": away[1]})
+    )
 
 
 def _flight(body: Body, evidence: Evidence) -> Path:
