@@ -132,14 +132,16 @@ def _hits(breaks: Sequence[Break], body: Body) -> tuple[int, ...]:
 
 def _bent(sight: Sight, breaks: Sequence[Break], t: int) -> frozenset[str]:
     """Names of the bodies that have no smooth way around the moment before frame ``t``: they broke
-    before or jump soon, they or what is beside them are struck, the blow of others goes on
+    before or jump soon (where they broke at ``t``, forecasts from there on go by few frames and
+    break again), they or what is beside them are struck, the blow of others goes on
     through what they touch, or they turned back, as off a floor that no outline shows."""
     names, near = set[str](), range(t - _TOGETHER, t + _BODY)
+    now = {one.body.name for one in breaks if abs(one.frame - t) <= _TOGETHER}
     blows = [one for one in breaks if one.struck and one.frame in near]
     for one in breaks:
         before = one.frame in range(t - _SPAN, t - _TOGETHER)
         gone = not one.explained if one.how is None else one.how.kind == "jump"
-        jumps = gone and one.frame in near[2:]
+        jumps = gone and one.frame in near[2:] and one.body.name not in now
         met = one.explained and one.frame in near and sight.labels is not None
         if before or jumps or (met and (blows or _turned(one))):
             names.add(one.body.name)
