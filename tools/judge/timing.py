@@ -136,7 +136,7 @@ def _bent(sight: Sight, breaks: Sequence[Break], t: int) -> frozenset[str]:
     break again), they or what is beside them are struck, the blow of others goes on
     through what they touch, or they turned back, as off a floor that no outline shows."""
     names, near = set[str](), range(t - _TOGETHER, t + _BODY)
-    now = {one.body.name for one in breaks if abs(one.frame - t) <= _TOGETHER}
+    now = {one.body.name for one in breaks if 0 <= t - one.frame <= _TOGETHER}
     blows = [one for one in breaks if one.struck and one.frame in near]
     for one in breaks:
         before = one.frame in range(t - _SPAN, t - _TOGETHER)
