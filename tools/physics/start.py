@@ -45,7 +45,7 @@ def value_and_rate(
     since = (seen - origin) * dt if times is None else times[seen] - times[origin]
     value, rate = (_reading(tuple(since.tolist()), order) @ series[seen]).tolist()
     before = rate * origin * dt if times is None else rate * (times[origin] - times[0])
-    return value - before, rate
+    return float(value - before), rate
 
 
 @lru_cache(maxsize=256)

@@ -31,7 +31,7 @@ from agent.proposers.offline.priors import (
     proposed,
 )
 from agent.proposers.offline.regression import curve_option
-from agent.proposers.offline.shaped import shaped, spells, together
+from agent.proposers.offline.shaped import likeliest, shaped, spells, together
 from agent.proposers.offline.walls import slides
 from tools import timing
 
@@ -157,7 +157,8 @@ def _free_options(body: Body, evidence: Evidence, limit: int) -> list[Option]:
     timed = spells(path, path.xy, path.floor, evidence, features, explanations[0])
     if timed:
         special, features = special | timed, [*features, *(each.feature for each in timed.values())]
-        explanations = cautious(_explained(path, evidence, features, special))
+        more = _explained(path, evidence, features, special)
+        explanations = cautious(likeliest([*explanations, *more]))
     middle = np.nanmean(xy, axis=0)
     span = float(np.nanmax(np.ptp(xy[np.isfinite(xy[:, 0])], axis=0)))
     options = []

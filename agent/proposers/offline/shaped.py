@@ -14,7 +14,6 @@ from scipy.optimize import minimize_scalar
 
 from agent.proposers.offline.evidence import Evidence, Explanation, Feature, Path, explain, regress
 from agent.proposers.offline.mechanism import Term
-from agent.proposers.offline.priors import price
 from tools import timing
 
 SAME = 0.25
@@ -214,8 +213,14 @@ def explained(
     timed = spells(path, series, floor, evidence, library, found[0])
     if timed:
         at = (evidence.dt, [*library, *(each.feature for each in timed.values())], path.kinks, 3)
-        found = explain(series, floor, *at, filmed=evidence.filmed)
+        found = likeliest([*found, *explain(series, floor, *at, filmed=evidence.filmed)])
     return found, timed
+
+
+def likeliest(found: Sequence[Explanation]) -> list[Explanation]:
+    """Explanations, the likeliest first, each choice of causes once."""
+    each = {frozenset(e.names): e for e in sorted(found, key=lambda e: e.bic, reverse=True)}
+    return sorted(each.values(), key=lambda e: e.bic)
 
 
 def together(terms: Sequence[Term]) -> tuple[Term, ...]:
@@ -244,14 +249,13 @@ def _turning_point(
     steady: Explanation,
 ) -> float | None:
     """Seconds after which an effort is gone, or has come, beside the plainest causes, or else beside
-    the best choice of steady ones; None where that gains too little."""
-    seen, told = np.flatnonzero(path.seen), steady.rms < 2 * floor
-    if len(seen) < 4 * BRIEF or path.kinks or math.isinf(steady.bic):
+    the best choice of steady ones; None where these leave nothing, or that gains too little."""
+    seen = np.flatnonzero(path.seen)
+    untold = steady.rms >= UNTOLD * floor and math.isfinite(steady.bic)
+    if len(seen) < 4 * BRIEF or path.kinks or not untold:
         return None
-    if told and price(steady.names, evidence.filmed) <= price(("gy", "ends"), evidence.filmed):
-        return None  # nothing is left to explain, and by causes that are as likely
     grid, units = timing.elapsed(evidence.dt, seen[BRIEF:-BRIEF]), np.eye(series.shape[1])
-    for beside in (STEADY,) if told else (STEADY, (*steady.names, *STEADY)):
+    for beside in (STEADY, (*steady.names, *STEADY)):
         base = [f for f in library if f[0] in beside]
 
         def switched(moment: float, base: Sequence[Feature] = base) -> Explanation:
@@ -270,6 +274,10 @@ def _turning_point(
 
 STEADY = ("gx", "gy", "pull", "torque", "down", "across", "drag", "friction", "damping")
 """The plainest causes, which act all the time: no moment is told without them."""
+
+UNTOLD = 3.0
+"""Residual of what acts all the time, in units of the measurement noise, from which an effort that
+ends or begins is looked for."""
 
 BRIEF = 4
 """Frames that a force must act, and be gone, to be told from a blow."""

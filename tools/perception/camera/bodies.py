@@ -403,47 +403,36 @@ def ground_along(stage: Stage, body: Body) -> np.ndarray:
 
 
 def turn(stage: Stage, k: int) -> None:
-    """Give body k an angle where its picture tells one: by marks on what is round, or where with it
-    much less is left unexplained, on a smooth course. What looks round may be the mean of a picture
-    that turns: marks that leave much are given up for an angle of the whole that leaves little."""
+    """Give body k an angle where its picture tells one: with it much less is left unexplained, on a
+    smooth course."""
     body = stage.bodies[k]
-    marked = _marked(stage, k)
-    best = stage.bodies[k]
-    if body.sprite.reach < _SMALL or body.seen.sum() < 6 or not _unexplained(stage, k):
+    if _marked(stage, k):
         return
-    stage.bodies[k] = body
+    left = float(np.nanmedian(body.left)) * 0.5 * strength(stage, body) ** 2
+    if body.sprite.reach < _SMALL or body.seen.sum() < 6 or left < (_ABOVE * stage.sigma) ** 2:
+        return
     trial = _turned(stage, k)
     if trial is None:
-        stage.bodies[k] = best
         return
     stage.bodies[k] = trial
     refine(stage, k, 2)
     _reconsider(stage, k)
-    if not (_told(body, trial) and (not marked or _told(best, trial))):
-        stage.bodies[k] = best
-
-
-def _unexplained(stage: Stage, k: int) -> bool:
-    """Whether body k leaves more than noise."""
-    body = stage.bodies[k]
-    left = float(np.nanmedian(body.left)) * 0.5 * strength(stage, body) ** 2
-    return left >= (_ABOVE * stage.sigma) ** 2
-
-
-def _told(body: Body, trial: Body) -> bool:
-    """Whether an angle on a smooth course explains much of what a body leaves without it."""
     both = body.seen & trial.seen
-    if both.sum() < 6:
-        return False
     reach = max(trial.sprite.reach, 1.0)
     sweep = float(np.ptp(trial.poses[both, 2])) * reach
-    rough = 1.5 * float(np.median(np.abs(np.diff(trial.poses[both, 2], 3)))) / 20**0.5 * reach
-    return bool(
+    rough = (
+        1.5 * float(np.median(np.abs(np.diff(trial.poses[both, 2], 3)))) / 20**0.5 * reach
+        if both.sum() > 5
+        else np.inf
+    )
+    told = (
         np.median(trial.left[both]) < _TOLD * np.median(body.left[both])
         and sweep > _SWEPT
         and not erratic(trial.poses[both, 2])
         and rough < max(0.1 * sweep, 0.5)
     )
+    if not told:
+        stage.bodies[k] = body
 
 
 def _marked(stage: Stage, k: int) -> bool:
@@ -532,34 +521,17 @@ def _turned(stage: Stage, k: int) -> Body | None:
         True,
     )
     stage.bodies[k] = trial
-    for step in (1, -1):
-        rate, t = 0.0, first + step
-        while 0 <= t < len(poses):
-            fit = _turned_to(stage, k, t, step, body.poses[t], rate)
-            if fit is not None:
-                before = trial.poses[t - step, 2]
-                rate = fit.pose[2] - before if np.isfinite(before) else rate
-                trial.poses[t], trial.left[t], trial.spread[t] = fit.pose, fit.left, fit.spread
-            t += step
+    times = np.flatnonzero(body.seen)
+    middle = int(np.searchsorted(times, first))
+    for order in (times[middle + 1 :], times[:middle][::-1]):
+        before, rate = 0.0, 0.0
+        for t in order:
+            guess = before + np.clip(rate, -_FASTEST, _FASTEST)
+            fit = best_angle(stage, k, t, body.poses[t, :2], guess, _LOYAL)
+            if fit is None:
+                continue
+            trial.poses[t], trial.left[t], trial.spread[t] = fit.pose, fit.left, fit.spread
+            before, rate = fit.pose[2], fit.pose[2] - before
     stage.bodies[k] = body
     trial.poses[~np.isfinite(trial.poses[:, 2])] = np.nan
     return trial
-
-
-def _turned_to(
-    stage: Stage, k: int, t: int, step: int, upright: np.ndarray, rate: float
-) -> Fit | None:
-    """Body k of a stage in frame t at its best angle, from where it was found ``upright`` and from
-    where its course since leads, as its places without an angle may be wrong."""
-    poses, last = stage.bodies[k].poses, t - step
-    while 0 <= last < len(poses) and not np.isfinite(poses[last]).all():
-        last -= step
-    guess = poses[last, 2] + abs(t - last) * np.clip(rate, -_FASTEST, _FASTEST)
-    places, fits = [upright[:2]], []
-    if t - last == step and 0 <= last - step < len(poses):
-        places.append(_ahead(poses, t, -step)[:2])
-    for place in (place for place in places if np.isfinite(place).all()):
-        fit = best_angle(stage, k, t, place, guess, _LOYAL)
-        if fit is not None and (np.isfinite(upright).all() or fit.left < _EXPLAINED):
-            fits.append(fit)
-    return min(fits, key=lambda fit: fit.left, default=None)
