@@ -568,6 +568,7 @@ class Evaluator:
 
 
 def _is_crowd(perceived: Sequence[Perceived]) -> bool:
+    """Whether a clip shows so many movers that they are a crowd."""
     return max(moving(one.states) for one in perceived) >= CROWD
 
 

@@ -129,9 +129,9 @@ def test_an_engine_that_stops_is_told_with_the_moment():
     until = np.minimum(T, 0.61)
     y = 220 - 160 * until * (T - until / 2) + 60 * T * T / 2
     mechanism = found(path("box", noisy(np.stack([80 + 40 * T, y], 1))))
-    (spell,), (weight,) = mechanism.of("spell"), mechanism.of("gravity")
-    assert spell.numbers["ends"] == pytest.approx(0.61, abs=0.01)
-    assert spell.numbers["ay"] == pytest.approx(-160, rel=0.05)
+    (thrust,), (weight,) = mechanism.of("switched"), mechanism.of("gravity")
+    assert thrust.numbers["ends"] == pytest.approx(0.61, abs=0.01)
+    assert thrust.numbers["ay"] == pytest.approx(-160, rel=0.05)
     assert weight.numbers["gy"] == pytest.approx(60, rel=0.1)
 
 

@@ -198,12 +198,12 @@ SAID = {
         BALL, (on("drive", ax=300.0, rate=6.0, phase=0.4), on("spring", k=30.0, x0=80.0))
     ),
     "engine that stops": Mechanism(
-        BALL, (on("spell", ax=30.0, ay=-160.0, ends=0.4, edge=0.1), on("gravity", gy=60.0))
+        BALL, (on("switched", ax=30.0, ay=-160.0, ends=0.4, edge=0.1), on("gravity", gy=60.0))
     ),
     "motor that stops": Mechanism(
-        (CART,), (Term("spell", ("cart",), {"a": 90.0, "ends": 0.4, "edge": 0.1}),)
+        (CART,), (Term("switched", ("cart",), {"a": 90.0, "ends": 0.4, "edge": 0.1}),)
     ),
-    "wind that begins": Mechanism(BALL, (on("spell", ax=80.0, begins=0.3, edge=0.1),)),
+    "wind that begins": Mechanism(BALL, (on("switched", ax=80.0, begins=0.3, edge=0.1),)),
     "spring of a length": Mechanism(
         BALL, (on("attraction", k=40.0, power=1.0, x0=80.0, y0=20.0, length=50.0),)
     ),

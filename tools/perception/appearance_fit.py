@@ -189,9 +189,10 @@ def outline_misfit(
         squared = np.where(bright > DIM, (error @ LUMA) ** 2, squared)
         contrast = np.where(bright > DIM, bright, contrast)
     level = np.maximum(contrast, 20.0) ** 2
-    squares = np.minimum(np.maximum(squared - 3 * noise**2, 0) / level, 1.0).sum()
-    if not seen.luma:  # noise that is the same everywhere falls below its mean as well
-        squares = max(float((np.minimum(squared / level, 1.0) - 3 * noise**2 / level).sum()), 0.0)
+    if seen.luma:  # a codec's noise lies at edges
+        squares = np.minimum(np.maximum(squared - 3 * noise**2, 0) / level, 1.0).sum()
+    else:  # noise that is the same everywhere falls below its mean as well
+        squares = np.maximum((np.minimum(squared / level, 1.0) - 3 * noise**2 / level).sum(), 0.0)
     outline = (
         2 * np.pi * appearance.size[0]
         if appearance.shape == "disk"

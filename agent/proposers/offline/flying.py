@@ -31,7 +31,7 @@ from agent.proposers.offline.priors import (
     proposed,
 )
 from agent.proposers.offline.regression import curve_option
-from agent.proposers.offline.shaped import likeliest, shaped, spells, together
+from agent.proposers.offline.shaped import likeliest, shaped, switched_efforts, together
 from agent.proposers.offline.walls import slides
 from tools import timing
 
@@ -154,7 +154,7 @@ def _free_options(body: Body, evidence: Evidence, limit: int) -> list[Option]:
     special = shaped(path, evidence, xy, v, where)
     features += [each.feature for each in special.values()]
     explanations = cautious(_explained(path, evidence, features, special))
-    timed = spells(path, path.xy, path.floor, evidence, features, explanations[0])
+    timed = switched_efforts(path, path.xy, path.floor, evidence, features, explanations[0])
     if timed:
         special, features = special | timed, [*features, *(each.feature for each in timed.values())]
         more = _explained(path, evidence, features, special)

@@ -25,7 +25,7 @@ from agent.proposers.offline.mechanism import Body, Term
 from agent.proposers.offline.naming import causes
 from agent.proposers.offline.options import Option
 from agent.proposers.offline.priors import ON_TOP, on_a_floor, proposed
-from agent.proposers.offline.shaped import explained
+from agent.proposers.offline.shaped import joint_explanations
 from agent.proposers.offline.swinging import HEIGHTS, stops_of
 from agent.proposers.offline.walls import boundaries, slides, unmet
 from tools.physics.multibody import Link, accelerations
@@ -73,7 +73,7 @@ def slide_options(body: Body, evidence: Evidence) -> list[tuple[tuple[Term, ...]
     untold = [t for t in path.kinks if not (stops and stops_of(name, along, [t]))]
     jumps = len(stops) + len(untold)
     stops += tuple(_stops_ahead(body, path, evidence, stops)) if proposed("stop") else ()
-    found, timed = explained(path, series, sigma, evidence, features)
+    found, timed = joint_explanations(path, series, sigma, evidence, features)
     level = abs(body.numbers["axis_y"]) < LEVEL
     on_floor = slides(path, evidence)
     for e in (cautious(found, "pull") if level else found)[:4]:

@@ -27,7 +27,7 @@ MOTIONS = (
 TERMS = (
     "gravity", "drag", "quadratic_drag", "friction", "lorentz_force", "spring", "attraction",
     "pair_force", "rail", "push", "action", "damping", "joint_spring", "wall", "collide",
-    "contact", "obstacle", "stop", "curve", "turning", "frame", "drive", "spell", "swelling", "gear", "belt", "pulley",
+    "contact", "obstacle", "stop", "curve", "turning", "frame", "drive", "switched", "swelling", "gear", "belt", "pulley",
     "crank", "connecting_rod",
 )  # fmt: skip
 """Kinds of causes and couplings; ``write`` says which law or coupling each is."""

@@ -62,6 +62,13 @@ def _any(value: float) -> bool:
     return True
 
 
+def _least(misfit: Callable[[float], float], grid: np.ndarray) -> float:
+    """Where a misfit is least: near the best of some numbers, in ascending order."""
+    best = int(np.argmin([misfit(number) for number in grid]))
+    bounds = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+    return float(minimize_scalar(misfit, bounds=bounds, method="bounded").x)
+
+
 def _fields(xy: np.ndarray) -> list[Feature]:
     one, zero = np.ones(len(xy)), np.zeros(len(xy))
     return [("gx", np.stack([one, zero], 1), _any), ("gy", np.stack([zero, one], 1), _any)]
@@ -117,9 +124,7 @@ def _ropes(
             return regress(path.xy, path.floor, evidence.dt, parts, path.kinks).rms
 
         lengths = np.nanquantile(far, np.linspace(0.1, 0.9, LENGTHS))
-        best = int(np.argmin([left(length) for length in lengths]))
-        bounds = lengths[max(best - 1, 0)], lengths[min(best + 1, LENGTHS - 1)]
-        length = float(minimize_scalar(left, bounds=bounds, method="bounded").x)
+        length = _least(left, lengths)
         feature = (f"rope@{name}", pulled(length), _positive)
         place = {"x0": float(centre[0]), "y0": float(centre[1])}
         numbers = {"power": 1.0, **place, "length": length, "slack": 1.0}
@@ -175,7 +180,7 @@ def _drives(path: Path, evidence: Evidence, xy: np.ndarray, v: np.ndarray) -> di
     return found
 
 
-def spells(
+def switched_efforts(
     path: Path,
     series: np.ndarray,
     floor: float,
@@ -186,7 +191,7 @@ def spells(
     """Efforts that end while the clip runs, or begin, where what acts all the time leaves more than
     noise of the coordinates (T, d). library: what acts all the time; steady: the best choice of it.
     Along x and y of a body that flies; along the one coordinate of what is on a joint."""
-    moment = _turning_point(path, series, floor, evidence, library, steady)
+    moment = _switching_time(path, series, floor, evidence, library, steady)
     if moment is None:
         return {}
     edge = round(timing.usual_step(evidence.dt), 4)
@@ -199,18 +204,18 @@ def spells(
             unit = np.zeros(series.shape)
             unit[:, k] = acts
             numbers = {f"a{way}": 1.0, word: moment, "edge": edge}
-            found[name] = Shaped((name, unit, _any), "spell", numbers, f"a{way}")
+            found[name] = Shaped((name, unit, _any), "switched", numbers, f"a{way}")
     return found
 
 
-def explained(
+def joint_explanations(
     path: Path, series: np.ndarray, floor: float, evidence: Evidence, library: Sequence[Feature]
 ) -> tuple[list[Explanation], dict[str, Shaped]]:
     """Choices of up to three causes of a joint's coordinate (T, 1), likeliest first, and the efforts
     among them that end or begin, by name."""
     at = (evidence.dt, library, path.kinks, 3)
     found = explain(series, floor, *at, filmed=evidence.filmed)
-    timed = spells(path, series, floor, evidence, library, found[0])
+    timed = switched_efforts(path, series, floor, evidence, library, found[0])
     if timed:
         at = (evidence.dt, [*library, *(each.feature for each in timed.values())], path.kinks, 3)
         found = likeliest([*found, *explain(series, floor, *at, filmed=evidence.filmed)])
@@ -225,12 +230,12 @@ def likeliest(found: Sequence[Explanation]) -> list[Explanation]:
 
 def together(terms: Sequence[Term]) -> tuple[Term, ...]:
     """The terms, with what acts on one body for the same while as one."""
-    spell = [term for term in terms if term.kind == "spell"]
-    found = [term for term in terms if term.kind != "spell"]
+    switched = [term for term in terms if term.kind == "switched"]
+    found = [term for term in terms if term.kind != "switched"]
     for word in ("ends", "begins"):
-        alike = [term for term in spell if word in term.numbers]
+        alike = [term for term in switched if word in term.numbers]
         numbers = {key: value for term in alike for key, value in term.numbers.items()}
-        found += [Term("spell", alike[0].bodies, numbers)] if alike else []
+        found += [Term("switched", alike[0].bodies, numbers)] if alike else []
     return tuple(found)
 
 
@@ -240,7 +245,7 @@ def _acting(evidence: Evidence, count: int, ends: float) -> np.ndarray:
     return np.clip((ends - times) / timing.usual_step(evidence.dt) + 0.5, 0.0, 1.0)
 
 
-def _turning_point(
+def _switching_time(
     path: Path,
     series: np.ndarray,
     floor: float,
@@ -263,12 +268,10 @@ def _turning_point(
             more = [(f"for_{k}", np.outer(share, unit), _any) for k, unit in enumerate(units)]
             return regress(series, floor, evidence.dt, [*base, *more])
 
-        best = int(np.argmin([switched(moment).rms for moment in grid]))
-        bounds = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
-        found = minimize_scalar(lambda at: switched(at).rms, bounds=bounds, method="bounded")
+        moment = _least(lambda at: switched(at).rms, grid)
         plain = regress(series, floor, evidence.dt, base)
-        if switched(found.x).bic < plain.bic - WORTH:
-            return float(found.x)
+        if switched(moment).bic < plain.bic - WORTH:
+            return moment
     return None
 
 
@@ -306,9 +309,7 @@ def _rhythm(
         return None
     turn, seen = 2 * math.pi / float(np.ptp(times[path.seen])), float(path.seen.sum())
     grid = np.geomspace(turn, turn * seen / 6.0, RATES)
-    best = int(np.argmin([driven(rate).rms for rate in grid]))
-    bounds = grid[max(best - 1, 0)], grid[min(best + 1, RATES - 1)]
-    rate = float(minimize_scalar(lambda rate: driven(rate).rms, bounds=bounds, method="bounded").x)
+    rate = _least(lambda rate: driven(rate).rms, grid)
     e = driven(rate)
     return (
         None if e.bic > plain.bic - WORTH else (rate, math.atan2(e.values["cos"], e.values["sin"]))

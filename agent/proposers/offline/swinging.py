@@ -17,7 +17,7 @@ from agent.proposers.offline.mechanism import Body, Mechanism, Term
 from agent.proposers.offline.naming import causes
 from agent.proposers.offline.options import Option
 from agent.proposers.offline.priors import THRESHOLDS, price, proposed
-from agent.proposers.offline.shaped import explained
+from agent.proposers.offline.shaped import joint_explanations
 
 HEIGHTS = 2.5
 """Gravity, in image heights per s^2, of a picture that shows about four metres: assumed where the
@@ -206,7 +206,7 @@ def pendulum_options(body: Body, evidence: Evidence, others: Sequence[Body] = ()
     struck = f"; {name} strikes a wall" if stops else ""
     options = []
     filmed = evidence.filmed
-    found, timed = explained(path, series, sigma, evidence, features)
+    found, timed = joint_explanations(path, series, sigma, evidence, features)
     for e in found[:5]:
         named = tuple(key for key in e.names if key != "across" or not _straight(e.values))
         middle = float(np.nanmean(values)) - offset

@@ -372,7 +372,7 @@ class _Translation:
         rate = _fitted(n["rate"], low=0.5 * n["rate"], high=2.0 * n["rate"])
         return [PeriodicForce((b,), *size, rate, _fitted(n["phase"])) for b in term.bodies]
 
-    def _spell(self, term: hypothesis.Term, n: dict) -> list[Law]:
+    def _switched(self, term: hypothesis.Term, n: dict) -> list[Law]:
         later = "begins" in n
         at, edge = _within(n["begins" if later else "ends"], 1.0), n["edge"]
         if "a" in n:
